@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from command_line.options import (
 )
 from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
 from domain_errors import render
-from sampling_engine import METHODS, Parameter
+from sampling_engine import METHODS, MethodDeclaration, Parameter
 
 GROUPS_SHOWN = 40
 
@@ -42,8 +43,17 @@ def _draw_parameters() -> dict[str, Parameter]:
     for method in METHODS:
         for parameter in method.parameters:
             if parameter.option is not None:
-                found.setdefault(parameter.option.replace("-", "_"), parameter)
+                option = parameter.option.replace("-", "_")
+                other = found.setdefault(option, parameter)
+                if other.type != parameter.type:
+                    found[option] = _of_both(other, parameter, method)
     return found
+
+
+def _of_both(other: Parameter, parameter: Parameter, method: MethodDeclaration) -> Parameter:
+    """One option of two methods: a whole number of one of them is a number, too."""
+    means = f"{other.description} With {method.name}: {parameter.description}"
+    return replace(other, type="number", description=means)
 
 
 DRAW_PARAMETERS = _draw_parameters()
@@ -70,7 +80,8 @@ def ungrouped(text: str) -> str:
 
 def number(text: str) -> float:
     """A number or, with its sign, a percentage, which may have a decimal comma."""
-    return percentage(text) / 100 if text.rstrip().endswith("%") else _value(text)
+    value = percentage(text) / 100 if text.rstrip().endswith("%") else _value(text)
+    return int(value) if value.is_integer() else value
 
 
 def percentage(text: str) -> float:
@@ -356,6 +367,7 @@ def sample(
     jobsvc sample sales --margin 3%
     jobsvc sample sales --method stratified --strata region --strata product --size 500
     jobsvc sample sales --method weighted --weight amount --size 60 --filter "amount > 0"
+    jobsvc sample ledger --method monetary_unit --book amount --size 100
     jobsvc sample ledger --method stratified --strata amount:0,1000,10000 --amount-column amount
         --size "≥ 10,000=all" --size "1,000 to < 10,000=5%" --size "0 to < 1,000=25"
     jobsvc sample sales --body rounds.json --name q1
@@ -403,6 +415,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
             f"{round_['eligible_rows']:,} eligible rows."
         )
         _print_groups(round_, ("rows", "requested", "allocated"))
+        _print_monetary_unit(round_)
         if round_["margin_of_error"] is not None:
             print_line(
                 f"Margin of error: ±{round_['margin_of_error']:.2%} for a share of one half."
@@ -445,6 +458,7 @@ def print_sample(job: dict[str, Any]) -> None:
             seed += f", effective seed {round_['effective_seed']!r}"
         print_line(f"Round {round_['round_number']}: {round_['method']}, {seed}.")
         _print_groups(round_, ("rows", "requested", "sampled"))
+        _print_monetary_unit(round_)
     _print_warnings(summary)
     if "comparison" in summary:
         print_line(summary["comparison"]["verdict"])
@@ -480,6 +494,23 @@ def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
     if uncovered := round_.get("uncovered_rows"):
         print_line(f"{uncovered:,} rows are in groups from which no row is drawn.")
     _print_warnings(round_)
+
+
+def _print_monetary_unit(round_: dict[str, Any]) -> None:
+    """Print the amounts of a round by monetary units: each eligible row is in one line."""
+    found = round_.get("monetary_unit")
+    if found is None:
+        return
+    kinds = ("positive", "zero", "negative", "audited", "take_all")
+    rows = [
+        (kind.replace("_", " "), found[kind]["rows"], _amount(found[kind]["total"]))
+        for kind in kinds
+    ]
+    print_table(
+        (found["book_column"], "rows", "amount"), [*rows, ("missing", found["missing_rows"], "")]
+    )
+    if found["interval"] is not None:
+        print_line(f"{found['units']:,} units, one in each {_amount(found['interval'])}.")
 
 
 def _amount(text: str | None) -> str:

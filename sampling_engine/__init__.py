@@ -11,6 +11,7 @@ from sampling_engine.explain import RowExplanation, explain_rows
 from sampling_engine.methods import METHOD_CLASSES, METHODS, method_from_json
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
+from sampling_engine.methods.monetary_unit import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MAX_SEED_LENGTH, MethodDeclaration, Parameter
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
@@ -51,6 +52,7 @@ __all__ = [
     "Method",
     "MethodDeclaration",
     "MinimumExceedsSample",
+    "MonetaryUnitMethod",
     "Outcome",
     "Parameter",
     "RandomMethod",

@@ -76,7 +76,8 @@ def draw_sample(
     DrawnSample
         The selected columns, then ``_logical_row_id``, ``_sampling_round``, ``_sampling_method``,
         ``_selection_order`` (from 1 in each round), ``_stratum``, ``_inclusion_probability`` (given
-        the earlier rounds) and ``_design_weight``; in order of round, then as its selection sorts.
+        the earlier rounds), ``_design_weight`` and, with a round by monetary units, ``_hits``; in
+        order of round, then as its selection sorts.
 
     Raises
     ------
@@ -217,6 +218,7 @@ def _columns_of(finished: FinishedRound) -> dict[str, NDArray[Any]]:
     count = len(chosen.ordinals)
     round_number = finished.draw.prepared.round_spec.round_number
     probabilities, weights = finished.draw.probabilities_and_weights(finished.rows)
+    hits = finished.rows.hits
     return {
         "ordinal": chosen.ordinals,
         "round_number": np.full(count, round_number, dtype=np.int32),
@@ -224,4 +226,5 @@ def _columns_of(finished: FinishedRound) -> dict[str, NDArray[Any]]:
         "stratum": chosen.strata,
         "probability": probabilities,
         "weight": weights,
+        "hits": np.ones(count, dtype=np.int64) if hits is None else hits,
     }

@@ -14,6 +14,7 @@ from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
 
 if TYPE_CHECKING:
     from sampling_engine.amounts import AmountAccount
+    from sampling_engine.monetary.account import MonetaryAccount
 
 GROUPS_LISTED = 1_000
 
@@ -63,6 +64,7 @@ class RoundAccount:
     groups_count: int = 0
     uncovered_rows: int | None = None
     amount: AmountAccount | None = None
+    monetary_unit: MonetaryAccount | None = None
     warnings: tuple[DrawWarning, ...] = ()
 
     def as_json(self) -> dict[str, object]:
@@ -83,6 +85,8 @@ class RoundAccount:
             account["uncovered_rows"] = self.uncovered_rows
         if self.amount is not None:
             account["amount"] = self.amount.as_json()
+        if self.monetary_unit is not None:
+            account["monetary_unit"] = self.monetary_unit.as_json()
         return account
 
 

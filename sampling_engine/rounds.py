@@ -18,6 +18,7 @@ from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import AmountAccount, drawn_account
 from sampling_engine.errors import DrawWarning
+from sampling_engine.monetary.account import MonetaryAccount
 from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult, RunBy, Strategy
 from sampling_engine.selection.order import Int64s, Seed
 from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, WholeTable
@@ -104,6 +105,7 @@ Outcome = Literal[
     "left_out",
     "filtered_out",
     "no_weight",
+    "not_hit",
     "off_the_grid",
     "cluster_not_drawn",
     "beyond_the_last",
@@ -114,12 +116,14 @@ Outcome = Literal[
 class RoundRows:
     """A round's rows in their order of selection.
 
-    ``probabilities`` has shape (rows,); None where all rows of a stratum have the same.
+    ``probabilities`` has shape (rows,); None where all rows of a stratum have the same. ``hits``,
+    shape (rows,), are the selected monetary units in each row; None for other methods.
     """
 
     chosen: Chosen
     run_by: RunBy
     probabilities: Floats | None = None
+    hits: Int64s | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ class Prepared:
 
     ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
     ``requested`` are the rows asked for, where a stratum may have fewer; None if as allocated.
+    ``monetary_unit`` has the amounts of a round that selects by them.
     """
 
     round_spec: Round
@@ -157,6 +162,7 @@ class Prepared:
     allocated: Int64s
     warnings: Sequence[DrawWarning] = ()
     requested: Int64s | None = None
+    monetary_unit: MonetaryAccount | None = None
 
 
 @dataclass(frozen=True)
@@ -304,6 +310,7 @@ def account_of(
         "groups_count": int((eligible > 0).sum()) if kind is not None else 0,
         "uncovered_rows": int(eligible[uncovered].sum()) if kind == "strata" else None,
         "amount": amounts,
+        "monetary_unit": prepared.monetary_unit,
         "warnings": tuple(prepared.warnings),
     }
 

@@ -1,4 +1,4 @@
-"""Write the sample: the table's columns, then the seven columns of the draw.
+"""Write the sample: the table's columns, then those of the draw.
 
 A table's own column of such a name is renamed. Rounds may select different columns.
 """
@@ -28,6 +28,7 @@ SAMPLE_COLUMNS = {
     "_inclusion_probability": "DOUBLE",
     "_design_weight": "DOUBLE",
 }
+HITS_COLUMN = {"_hits": "BIGINT"}
 RESERVE_COLUMNS = ("_logical_row_id", "_stratum", "_reserve_order")
 RENAMED_SUFFIX = "_source"
 
@@ -95,13 +96,20 @@ def write_sample(
     )
     renamed = {each.column.name: each.name for each in shown if each.column.name != each.name}
     own = [Column(each.name, each.column.type) for each in shown]
-    added = [Column(name, type_) for name, type_ in SAMPLE_COLUMNS.items()]
+    specs = [each.round_spec for each in rounds]
+    added = [Column(name, type_) for name, type_ in columns_of_draw(specs).items()]
     return TableFiles((*own, *added), (file,)), renamed
+
+
+def columns_of_draw(rounds: Sequence[Round]) -> dict[str, str]:
+    """Name and type of the columns that a sample has after the table's own."""
+    has_hits = any(each.method.counts_hits for each in rounds)
+    return {**SAMPLE_COLUMNS, **HITS_COLUMN} if has_hits else SAMPLE_COLUMNS
 
 
 def shown_columns(table: TableFiles, rounds: Sequence[Round]) -> list[Shown]:
     """The columns that any round selects, in the table's order."""
-    names = names_in_sample([column.name for column in table.columns])
+    names = names_in_sample([column.name for column in table.columns], columns_of_draw(rounds))
     by_round = {each.round_number: set(table.select(each.selection.columns)) for each in rounds}
     shown: list[Shown] = []
     for column, name in zip(table.columns, names, strict=True):
@@ -123,8 +131,11 @@ def drawn_rows(
     fetched = list(dict.fromkeys([*(each.column for each in shown), *sorted_by.values()]))
     places = {column: f"t.c{i}" for i, column in enumerate(fetched)}
     own = [f"f.{quote_identifier(c.name)} AS c{i}" for i, c in enumerate(fetched)]
-    branches, params = joined_rows(table, ", ".join([*own, DRAWN]), "drawn")
     *earlier, last = (each.round_spec for each in rounds)
+    names = columns_of_draw([*earlier, last])
+    has_hits = len(names) > len(SAMPLE_COLUMNS)
+    fetched_too = [*own, DRAWN, *(["p.hits"] if has_hits else [])]
+    branches, params = joined_rows(table, ", ".join(fetched_too), "drawn")
     labels = " UNION ALL ".join(_labels(each) for each in rounds if each.strata.columns)
     values = [
         ROW_ID,
@@ -134,12 +145,12 @@ def drawn_rows(
         "s.label" if labels else NO_LABEL,
         "t.probability",
         "t.weight",
+        *(["t.hits"] if has_hits else []),
     ]
     methods = [value for each in earlier for value in (each.round_number, each.method.name)]
     selected = [f"{_in_rounds(places[s.column], s)} AS {quote_identifier(s.name)}" for s in shown]
     selected += [
-        f"{value} AS {quote_identifier(name)}"
-        for value, name in zip(values, SAMPLE_COLUMNS, strict=True)
+        f"{value} AS {quote_identifier(name)}" for name, value in zip(names, values, strict=True)
     ]
     ordering = ["t.round_number"]
     ordering += [

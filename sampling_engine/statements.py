@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from parquet_tables.columns import as_integer, decimals_of
+from parquet_tables.columns import as_integer, decimals_of, digits_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import rows_at
 from parquet_tables.tables import Column, TableFiles
@@ -302,6 +302,88 @@ class Units:
         )
 
 
+Population = Literal["positive", "absolute", "negative"]
+MINOR_PLACES = 2
+MAX_MONEY = 1 << 62
+# Cents of a floating-point number below 2^52, so that rounding gives the nearest one.
+MAX_FLOAT_AMOUNT = 4e13
+FLOATS = ("FLOAT", "DOUBLE")
+
+
+@dataclass(frozen=True)
+class MoneyUnits(Units):
+    """How an amount becomes minor units, of which the rows of ``population`` have more than 0.
+
+    An exact type counts in its last decimal place, a floating-point number in hundredths, a wider
+    one in hundredths or, without decimals, in ones; each is rounded to the nearest.
+    """
+
+    population: Population = "positive"
+
+    @classmethod
+    def of(cls, column: Column, population: Population) -> MoneyUnits:
+        """The minor units of a column."""
+        decimals = decimals_of(column.type)
+        if decimals is None:
+            digits = digits_of(column.type)
+            whole = 0 if "INT" in column.type else MINOR_PLACES
+            decimals = min(digits[1], MINOR_PLACES) if digits else whole
+        return cls(column, decimals=decimals, population=population)
+
+    def signed(self) -> str:
+        """The minor units of a row ``f`` as BIGINT; NULL where missing, not finite or too large."""
+        name = f"f.{quote_identifier(self.column.name)}"
+        if self._is_exact:
+            return as_integer(name, self.column.type)
+        if self.column.type in FLOATS:
+            value = f"CAST({name} AS DOUBLE)"
+            return (
+                f"CASE WHEN abs({value}) < {MAX_FLOAT_AMOUNT!r}::DOUBLE "
+                f"THEN CAST(round({value} * 100) AS BIGINT) END"
+            )
+        return as_integer(f"TRY_CAST({name} AS {self._narrow})", self._narrow)
+
+    def sql(self) -> str:
+        """The minor units as a population counts them; 0 or less for rows that aren't in it."""
+        value = self.signed()
+        if self.population == "positive":
+            return value
+        opposite = "-" if self.population == "negative" else "abs"
+        # The smallest BIGINT has no opposite.
+        return f"CASE WHEN {value} > {-MAX_MONEY} THEN {opposite}({value}) END"
+
+    def refused(self) -> str:
+        """Whether a row ``f`` has an amount that is infinite or too large."""
+        name = f"f.{quote_identifier(self.column.name)}"
+        if self._is_exact:
+            return "false"
+        present = f"NOT isnan({name})" if self.column.type in FLOATS else "true"
+        return f"{name} IS NOT NULL AND {present} AND ({self.signed()}) IS NULL"
+
+    def rounded(self) -> str:
+        """Whether a row ``f`` has a fraction of a minor unit, beyond its type's own precision."""
+        name = f"f.{quote_identifier(self.column.name)}"
+        if self._is_exact:
+            return "false"
+        if self.column.type in FLOATS:
+            cents = f"CAST({name} AS DOUBLE) * 100"
+            precision = 1e-7 if self.column.type == "FLOAT" else 1e-15
+            return (
+                f"isfinite({name}) AND abs({cents} - round({cents})) > 0.001::DOUBLE + "
+                f"abs({cents}) * {precision!r}::DOUBLE"
+            )
+        return f"{name} <> TRY_CAST({name} AS {self._narrow})"
+
+    @property
+    def _is_exact(self) -> bool:
+        return decimals_of(self.column.type) is not None
+
+    @property
+    def _narrow(self) -> str:
+        """The exact type that a wider one is rounded to."""
+        return f"DECIMAL(18,{self.decimals})" if digits_of(self.column.type) else "BIGINT"
+
+
 def exact_totals(
     table: TableFiles, column: Column, row_filter: RowFilter | None, rows: str | None
 ) -> Statement:
@@ -422,6 +504,71 @@ def scan_units(
         "SELECT ordinal, v, rank FROM keyed WHERE lower * (1 - p) <= ?::DOUBLE * p * upper "
         f"AND {NOT_TAKEN.format(rows='keyed')}",
         [*params, target_per_unit, below, largest_key],
+    )
+
+
+def money_by_block(
+    table: TableFiles, units: MoneyUnits, row_filter: RowFilter | None, rows: str | None, shift: int
+) -> Statement:
+    """By block of 2^shift ordinals: counts, sums and extremes of an amount in minor units.
+
+    Columns: block, rows, those with an amount, above 0, equal to 0; the sum, that of the amounts
+    above 0 (NULL where it needs more than 64 bits); the smallest and the largest; the rows whose
+    amount is refused, and whose is rounded.
+    """
+    value = f"{units.signed()} AS v"
+    is_exact = units.refused() == "false"
+    if not is_exact:
+        value += f", {units.refused()} AS refused, {units.rounded()} AS rounded"
+    if rows is None:
+        source, params = numbered_rows(table, value, row_filter)
+    else:
+        source, params = joined_rows(table, f"p.ordinal, {value}", rows, row_filter)
+    faults = (
+        "0 AS refused, 0 AS rounded"
+        if is_exact
+        else "count_if(t.refused) AS refused, count_if(t.rounded) AS rounded"
+    )
+    return (
+        f"SELECT t.ordinal >> {shift:d} AS block, count(*) AS rows, count(t.v) AS present, "
+        "count_if(t.v > 0) AS above, count_if(t.v = 0) AS zero, "
+        "TRY_CAST(coalesce(sum(t.v), 0) AS BIGINT) AS net, "
+        "TRY_CAST(coalesce(sum(greatest(t.v, 0)), 0) AS BIGINT) AS gross, "
+        f"coalesce(min(t.v), 0) AS least, coalesce(max(t.v), 0) AS most, {faults} "
+        f"FROM ({source}) AS t GROUP BY block",
+        params,
+    )
+
+
+def money_of_blocks(
+    table: TableFiles,
+    units: MoneyUnits,
+    row_filter: RowFilter | None,
+    shift: int,
+    blocks: tuple[int, int],
+    below: int,
+) -> Statement:
+    """Ordinal and minor units of the rows, fewer than ``below``, in the blocks of table ``hit``.
+
+    ``blocks`` are the first of them and the one after the last. Rows that are taken are left out.
+    """
+    first, stop = (block << shift for block in blocks)
+    condition, filtering = passing(row_filter, "AND")
+    selects: list[str] = []
+    params: list[object] = []
+    for file, start in table.with_starts():
+        if first < start + file.rows and start < stop:
+            selects.append(
+                f"SELECT f.file_row_number + ? AS ordinal, {units.sql()} AS v "
+                "FROM read_parquet(?, file_row_number = true) AS f "
+                f"WHERE f.file_row_number >= ? AND f.file_row_number < ?{condition}"
+            )
+            params += [start, str(file.path), max(first - start, 0), stop - start, *filtering]
+    return (
+        f"SELECT t.ordinal, t.v FROM ({' UNION ALL '.join(selects)}) AS t "
+        f"SEMI JOIN hit AS h ON h.block = t.ordinal >> {shift:d} "
+        f"WHERE t.v > 0 AND t.v < CAST(? AS HUGEINT) AND {NOT_TAKEN.format(rows='t')}",
+        [*params, below],
     )
 
 

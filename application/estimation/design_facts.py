@@ -51,7 +51,7 @@ def design_facts(service: Service, job: Job) -> dict[str, Any]:
 def _step(spec: Round, drawn: DrawnRound) -> dict[str, Any]:
     """One round as it was drawn, given the earlier ones."""
     kind = spec.method.group_kind
-    is_weighted = spec.method.declaration.name == "weighted"
+    is_weighted = spec.method.declaration.name in ("weighted", "monetary_unit")
     p = drawn.probabilities
     has_rows, is_drawn = drawn.group_rows > 0, drawn.group_drawn > 0
     counted: dict[str, int | None] = dict.fromkeys(

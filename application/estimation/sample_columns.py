@@ -9,7 +9,7 @@ from estimation_engine import is_number
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_table, output_of
 from sampling_engine.filters.tree import family_of
-from sampling_engine.sample_table import SAMPLE_COLUMNS
+from sampling_engine.sample_table import HITS_COLUMN, SAMPLE_COLUMNS
 from storage.jobs.jobs import Job
 
 
@@ -23,7 +23,7 @@ def estimated_columns(service: Service, job: Job) -> list[dict[str, Any]]:
             "has_decimals": is_number(column) and "INT" not in column.type,
         }
         for column in columns
-        if column.name not in SAMPLE_COLUMNS or column.name == "_stratum"
+        if column.name not in (*SAMPLE_COLUMNS, *HITS_COLUMN) or column.name == "_stratum"
     ]
 
 

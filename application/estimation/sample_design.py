@@ -191,6 +191,8 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
     table = source.key
     notes = [f"The estimates are for the {design.population:,} rows of {table}"]
     notes[0] += f" that pass the filter {rows_filter.text}." if rows_filter else "."
+    if any(getattr(each.method, "order", None) == "file" for each in found.rounds):
+        notes.append("Units were selected in the file's order, so the variance is approximate.")
     if job.run_parameters.get("source_draw") is not None:
         notes.append(
             "That table was itself drawn, or is what a draw left. The estimates are for its rows, "

@@ -141,6 +141,31 @@ class AmountOut(Schema):
     absolute_coverage = out.number("absolute_drawn by absolute_total.", null=True)
 
 
+class RowsAndTotalOut(Schema):
+    """Rows and the sum of their amounts."""
+
+    rows = out.integer()
+    total = out.string("An exact decimal text.")
+
+
+class MonetaryUnitOut(Schema):
+    """What a round by monetary units selects from, and how; every eligible row is in a figure."""
+
+    book_column = out.string()
+    minor_unit = out.string("The smallest unit of the amounts, such as 0.01.")
+    population = out.string()
+    selection = out.string()
+    order = out.string()
+    positive = out.nested(RowsAndTotalOut)
+    zero = out.nested(RowsAndTotalOut)
+    negative = out.nested(RowsAndTotalOut)
+    missing_rows = out.integer("Eligible rows without an amount.")
+    audited = out.nested(RowsAndTotalOut, "The population; its amounts without signs.")
+    take_all = out.nested(RowsAndTotalOut, "Rows of at least the interval: always drawn.")
+    interval = out.string("The amount by selected unit; null where all rows are drawn.", null=True)
+    units = out.integer("Selected units outside the take-all rows.")
+
+
 class PlannedRoundOut(SeededRoundOut):
     """What a round would draw; strata or clusters for the methods that have them."""
 
@@ -157,6 +182,7 @@ class PlannedRoundOut(SeededRoundOut):
         metadata={"description": "Eligible rows of strata from which no row is drawn."}
     )
     amount = fields.Nested(AmountOut)
+    monetary_unit = fields.Nested(MonetaryUnitOut)
 
 
 class SizeIn(StrictSchema):

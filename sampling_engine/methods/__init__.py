@@ -8,6 +8,7 @@ from typing import Any
 
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
+from sampling_engine.methods.monetary_unit import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MethodDeclaration
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
@@ -20,6 +21,7 @@ METHOD_CLASSES: tuple[type[Method], ...] = (
     SystematicMethod,
     ClusterMethod,
     WeightedMethod,
+    MonetaryUnitMethod,
 )
 
 _CLASS_OF = {

@@ -31,7 +31,8 @@ class Method(ABC):
 
     A subclass is a frozen dataclass with one field for each parameter of its declaration but
     ``seed``, which is the round's. ``reads_rows`` sets the round's part of the progress.
-    ``has_margin_of_error`` is whether the sizes alone give the variance of a share.
+    ``has_margin_of_error`` is whether the sizes alone give the variance of a share. With
+    ``counts_hits`` the sample says how often each row was selected.
     """
 
     declaration: ClassVar[MethodDeclaration]
@@ -39,6 +40,7 @@ class Method(ABC):
     group_kind: ClassVar[GroupKind | None] = None
     reads_rows: ClassVar[bool] = True
     has_margin_of_error: ClassVar[bool] = True
+    counts_hits: ClassVar[bool] = False
     comparison_note: ClassVar[str | None] = None
 
     @property

@@ -54,6 +54,8 @@ DESIGNS = {
     "two stages": one("cluster", cluster_column="shop", num_clusters=15, samples_per_cluster=8),
     "systematic": one("systematic", interval=9),
     "weighted": one("weighted", weight_column="size", sample_size=120),
+    "monetary_unit": one("monetary_unit", book_column="size", sample_size=120),
+    "cells": one("monetary_unit", book_column="size", sample_size=120, selection="cell"),
 }
 
 

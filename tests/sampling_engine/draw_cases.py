@@ -13,6 +13,7 @@ from parquet_tables.tables import TableFiles
 from sampling_engine import (
     ClusterMethod,
     Method,
+    MonetaryUnitMethod,
     RandomMethod,
     Round,
     StratifiedMethod,
@@ -81,6 +82,21 @@ METHODS = st.one_of(
         sample_percentage=st.sampled_from([0.5, 12.5, 50.0, 100.0]),
     ),
     st.builds(WeightedMethod, sample_size=SIZES, weight_column=st.sampled_from("wf")),
+    st.builds(
+        MonetaryUnitMethod,
+        book_column=st.sampled_from("vwf"),
+        sample_size=SIZES,
+        selection=st.sampled_from(["fixed_interval", "cell", "random"]),
+        population=st.sampled_from(["positive", "absolute", "negative"]),
+        order=st.sampled_from(["seeded", "file"]),
+    ),
+    st.builds(
+        MonetaryUnitMethod,
+        book_column=st.sampled_from("vwf"),
+        interval=st.sampled_from([3, 40, 99_999]),
+        selection=st.sampled_from(["fixed_interval", "cell"]),
+        order=st.sampled_from(["seeded", "file"]),
+    ),
 )
 
 
@@ -134,6 +150,8 @@ def plain_round(case: Case, method: Method, eligible: list[int], seed: int | str
         values = {at: case.rows[at][method.weight_column] for at in eligible}
         weights = {at: Fraction(value) for at, value in values.items() if value}  # type: ignore[arg-type]
         return list(plain_draw.draw_weighted(weights, method.sample_size, seed))
+    if isinstance(method, MonetaryUnitMethod):
+        return list(plain_units(case, method, eligible, seed).rows)
     groups = plain_draw.groups_of(case.rows, eligible, method.strata_columns)
     sizes = plain_sizes(case, method, groups)
     return plain_draw.draw_stratified(groups, sizes, count, seed)
@@ -154,6 +172,30 @@ def plain_sizes(
     values = [row["v"] for row in case.rows]
     shares = plain_draw.deviation_shares(groups, values)  # type: ignore[arg-type]
     return plain_draw.share_out_by(shares, there, total, least)
+
+
+SIGNS = {"positive": lambda n: n, "negative": lambda n: -n, "absolute": abs}
+
+
+def plain_units(
+    case: Case, method: MonetaryUnitMethod, eligible: list[int], seed: int | str
+) -> plain_draw.PlainUnits:
+    factor = 100 if method.book_column == "f" else 1
+    signed = {at: case.rows[at][method.book_column] for at in eligible}
+    amounts = {
+        at: SIGNS[method.population](int(value * factor))  # type: ignore[operator]
+        for at, value in signed.items()
+        if value is not None
+    }
+    return plain_draw.draw_monetary(
+        {at: units for at, units in amounts.items() if units > 0},
+        method.sample_size,
+        None if method.interval is None else int(method.interval * factor),
+        method.selection,
+        method.order,
+        len(case.rows),
+        seed,
+    )
 
 
 def plain_total(method: RandomMethod | StratifiedMethod, left: int) -> int:

@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import exp, floor, sqrt
 
 Key = tuple[str | None, ...]
+
+
+@lru_cache(maxsize=64)
+def keys_of(seed: int | str) -> tuple[int, ...]:
+    def key(i: int) -> int:
+        digest = hashlib.sha256(f"jobsvc-order-1:{seed}:".encode() + bytes([i])).digest()
+        return int.from_bytes(digest[:4], "big") % 2**31
+
+    return tuple(key(i) for i in range(8))
 
 
 def rank_of(ordinal: int, rows: int, seed: int | str, bits: int | None = None) -> int:
@@ -27,9 +38,7 @@ def rank_of(ordinal: int, rows: int, seed: int | str, bits: int | None = None) -
         return (number ^ (number // 2**13)) % modulus
 
     left, right = divmod(ordinal, modulus)
-    for i in range(8):
-        digest = hashlib.sha256(f"jobsvc-order-1:{seed}:".encode() + bytes([i])).digest()
-        key = int.from_bytes(digest[:4], "big") % 2**31
+    for key in keys_of(seed):
         left, right = right, left ^ mix(right, key)
     return left * modulus + right
 
@@ -175,6 +184,114 @@ def draw_weighted(weights: dict[int, Fraction], size: int, seed: int | str) -> d
         return (u / (1 - u)) * ((1 - p) / p), rank
 
     return {at: targets[at] for at in sorted(targets, key=key)[:size]}
+
+
+def first_ordinals(rows: int, count: int, seed: int | str) -> list[int]:
+    """The rows of the lowest ranks, found by running the eight rounds backwards."""
+    bits = 16
+    while 2**bits < rows:
+        bits += 2
+    modulus = 2 ** (bits // 2)
+    found: list[int] = []
+    rank = 0
+    while len(found) < count:
+        left, right = divmod(rank, modulus)
+        for key in reversed(keys_of(seed)):
+            number = ((left ^ key) * 0x2C1B3C6D) % 2**31
+            number = ((number ^ (number // 2**15)) * 0x297A2D39) % 2**31
+            left, right = right ^ ((number ^ (number // 2**13)) % modulus), left
+        if left * modulus + right < rows:
+            found.append(left * modulus + right)
+        rank += 1
+    return found
+
+
+@dataclass
+class PlainUnits:
+    """A draw by monetary units: the rows in their order with probability and hits."""
+
+    rows: dict[int, tuple[Fraction, int]]
+    certain: set[int]
+
+
+def draw_monetary(
+    units: dict[int, int],
+    size: int | None,
+    interval: int | None,
+    selection: str,
+    order: str,
+    rows: int,
+    seed: int | str,
+) -> PlainUnits:
+    """``units`` are the minor units of the rows of the population, by ordinal."""
+    certain: set[int] = set()
+    if interval is not None:
+        certain = {at for at, own in units.items() if own >= interval}
+        step, parts = interval, 1
+    else:
+        step, parts = sum(units.values()), min(size or 0, len(units))
+        while new := [at for at in units.keys() - certain if units[at] * parts >= step]:
+            certain |= set(new)
+            parts -= len(new)
+            step -= sum(units[at] for at in new)
+    shift = 0
+    while (max(rows - 1, 0) >> shift) >= 2**16:
+        shift += 1
+    blocks = (max(rows - 1, 0) >> shift) + 1
+
+    def place(at: int) -> tuple[int, int]:
+        if order == "file":
+            return 0, at
+        block = rank_of(at >> shift, blocks, f"{seed}:blocks")
+        return block, rank_of(at, rows, seed) if shift else at
+
+    line = sorted(units.keys() - certain, key=place)
+    starts, total = {}, 0
+    for at in line:
+        starts[at], total = total, total + units[at]
+    points = plain_points(selection, total, step, parts, seed)
+    found: dict[int, list[int]] = {}
+    for point in points:
+        at = next(at for at in line if starts[at] <= point < starts[at] + units[at])
+        found.setdefault(at, []).append(point)
+    drawn = {at: (Fraction(1), 1) for at in sorted(certain, key=lambda at: rank_of(at, rows, seed))}
+    for at, hits in found.items():
+        p = plain_chance(selection, starts[at], units[at], total, step, parts)
+        drawn[at] = (p, len(hits))
+    return PlainUnits(drawn, certain)
+
+
+def plain_points(selection: str, total: int, step: int, parts: int, seed: int | str) -> list[int]:
+    if not total:
+        return []
+    if selection == "random":
+        return first_ordinals(total, parts, f"{seed}:units")
+    points, k = [], 0
+    start = first_ordinals(step, 1, f"{seed}:start")[0]
+    while k * step < total * parts:
+        if selection == "cell":
+            start = floor(Fraction(rank_of(k, 0, f"{seed}:cells", bits=62) * step, 2**62))
+        points.append(floor(Fraction(k * step + start, parts)))
+        k += 1
+    return [point for point in points if point < total]
+
+
+def plain_chance(
+    selection: str, start: int, units: int, total: int, step: int, parts: int
+) -> Fraction:
+    """Counted unit by unit, or product by product."""
+    if selection == "fixed_interval":
+        return Fraction(units * parts, step)
+    missed = Fraction(1)
+    if selection == "random":
+        for j in range(parts):
+            missed *= Fraction(max(total - units - j, 0), total - j)
+        return 1 - missed
+    first, stop = start * parts, (start + units) * parts
+    for cell in range(first // step, (stop - 1) // step + 1):
+        inside = min(stop, (cell + 1) * step) - max(first, cell * step)
+        missed *= 1 - Fraction(inside, step)
+    return 1 - missed
 
 
 def pareto_probability(targets: Sequence[Fraction], size: int, at: int) -> float:

@@ -10,6 +10,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
     ClusterMethod,
+    MonetaryUnitMethod,
     RandomMethod,
     Round,
     Selection,
@@ -84,6 +85,17 @@ ROUNDS = (
         method=WeightedMethod(sample_size=9, weight_column="price"),
         seed=10,
         filter=parse_expression("id < 60", TABLE),
+    ),
+    Round(
+        round_number=11,
+        method=MonetaryUnitMethod(sample_size=150, book_column="price", selection="cell"),
+        seed=11,
+    ),
+    Round(
+        round_number=12,
+        method=MonetaryUnitMethod(interval=2_000_000, book_column="id", order="file"),
+        seed=12,
+        filter=CHEAP,
     ),
 )
 QUERY = (

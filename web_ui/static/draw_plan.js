@@ -21,7 +21,7 @@ export function showPlan(element, plan) {
       h("dl", { class: "facts" },
         h("dt", {}, "Rows to choose from"), h("dd", {}, number(round.eligible_rows)),
         h("dt", {}, "Drawn"), h("dd", {}, `${number(round.rows_planned)}${round.eligible_rows ? `, ${percent(round.rows_planned / round.eligible_rows)}` : ""}`),
-        coverage(round),
+        coverage(round), monetary(round),
         round.uncovered_rows ? [h("dt", {}, "Rows covered by no group"), h("dd", {}, number(round.uncovered_rows))] : null,
         round.margin_of_error === null ? null : [
           h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
@@ -45,6 +45,17 @@ function coverage({ amount: found }) {
   return [h("dt", { title: found.column }, hasNegative ? "Amount covered, without signs" : "Amount covered"),
     h("dd", {}, share === null ? null : h("strong", {}, `${percent(share)} `), sums(found.absolute_drawn, found.absolute_total)),
     hasNegative ? [h("dt", {}, "With signs"), h("dd", {}, sums(found.drawn, found.total))] : null];
+}
+
+/** The amounts of a step by monetary units: each row to choose from is in one line. */
+function monetary({ monetary_unit: found }) {
+  if (!found) return null;
+  const line = (name, { rows, total }) => [h("dt", {}, name), h("dd", {}, `${amount(total)} in ${number(rows)} rows`)];
+  return [
+    line("Positive amounts", found.positive), line("Negative amounts", found.negative),
+    h("dt", {}, "Amounts of 0, missing"), h("dd", {}, `${number(found.zero.rows)}, ${number(found.missing_rows)} rows`),
+    found.interval === null ? null : [h("dt", { title: "One unit of money is selected in each interval" }, "Interval"), h("dd", {}, amount(Number(found.interval).toFixed(2)))],
+    line("Always drawn", found.take_all)];
 }
 
 /** Columns that the table's profile suggests for the design. */

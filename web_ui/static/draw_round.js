@@ -14,11 +14,12 @@ const HINTS = {
   random: "Each row has the same chance.",
   stratified: "Rows from each group, or each band of an amount.",
   weighted: "Large amounts are drawn more often.",
+  monetary_unit: "Proportional to amount, unit by unit, for audits.",
   systematic: "At equal distances in the table’s order.",
   cluster: "All rows of some groups.",
 };
 /** The parameters of "How?"; the others are of "How many?" or options. */
-const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column"];
+const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column", "population", "selection"];
 
 /** The fieldset of a step. Actions (remove, up, down, copy) are functions or null. */
 export function roundForm(context, round, place, actions) {
@@ -107,7 +108,7 @@ function field(context, round, parameter, loc, refresh) {
   if (name === "strata_columns") return groupsPicker(context, round, id, set, refresh);
   return h("div", { class: "field" }, h("label", { for: id }, parameter.label),
     input(context, parameter, { id, "data-loc": id }, parameters[name], (value) => {
-      if (name === "weight_column") context.suggestAmount(value);
+      if (name === "weight_column" || name === "book_column") context.suggestAmount(value);
       set(value);
     }),
     h("small", { class: "soft" }, render(parameter.description)));

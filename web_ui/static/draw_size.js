@@ -12,6 +12,9 @@ export const SIZES = ["sample_size", "sample_fraction", "samples_per_stratum", "
 const KINDS = {
   rows: "Rows or %", margin: "For a margin of ±", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
 };
+const MONETARY = "monetary_unit";
+/** What a size of a kind is called. */
+const nameOf = (kind, method) => (kind === "interval" && method.name === MONETARY ? "Interval of money" : KINDS[kind]);
 const NO_MARGIN = "Write a margin above 0 % and below 100 %, such as 3%.";
 const CONFIDENCE = 0.95;
 
@@ -24,7 +27,8 @@ function kindsOf(method) {
   const names = method.parameters.map((one) => one.name);
   const own = Object.keys(KINDS).filter((kind) => names.includes(kind));
   if (!names.includes("sample_size")) return own;
-  return ["rows", ...(method.exactly_one_of.length ? ["margin"] : []), ...own];
+  const hasMargin = method.exactly_one_of.length && method.name !== MONETARY;
+  return ["rows", ...(hasMargin ? ["margin"] : []), ...own];
 }
 
 /** "5%" → {sample_fraction: 0.05}; "1,000" → {sample_size: 1000}; another text is sent as it is, for the server's error. */
@@ -60,7 +64,7 @@ export function sizeForm(context, round, method, loc, refresh) {
     delete round.goal;
     if (next === "margin") { round.goal = { margin: 0.03, confidence: CONFIDENCE }; parameters.sample_size = 100; }
     else if (next === "rows") parameters.sample_size = 100;
-    else parameters[next] = next === "sizes" ? {} : 10;
+    else parameters[next] = next === "sizes" ? {} : method.parameters.find((one) => one.name === next).initial ?? 10;
     if (next === "samples_per_stratum" || next === "sizes") for (const name of ["allocation", "allocation_column", "cost_column", "min_per_stratum"]) delete parameters[name];
     refresh();
     context.changed();
@@ -69,7 +73,7 @@ export function sizeForm(context, round, method, loc, refresh) {
   return [
     h("div", { class: "row" },
       kinds.length > 1 ? h("select", { "aria-label": "Size", onchange: (event) => choose(event.target.value) },
-        kinds.map((one) => h("option", { value: one, selected: one === kind }, KINDS[one]))) : h("span", {}, KINDS[kind]),
+        kinds.map((one) => h("option", { value: one, selected: one === kind }, nameOf(one, method)))) : h("span", {}, nameOf(kind, method)),
       h("div", { class: "field compact" }, sizeInput(context, round, method, loc, kind))),
     kind === "sizes" ? h("div", { class: "field" }, sizesTable(context, round, `${loc}.parameters.sizes`)) : null,
   ];
@@ -96,7 +100,7 @@ function sizeInput(context, round, method, loc, kind) {
     } });
     return input;
   }
-  return h("input", { ...common, "aria-label": KINDS[kind], value: number(parameters[kind] ?? ""), oninput: (event) => {
+  return h("input", { ...common, "aria-label": nameOf(kind, method), value: number(parameters[kind] ?? ""), oninput: (event) => {
     const given = numberOf(event.target);
     if (given === undefined) delete parameters[kind];
     else parameters[kind] = given;

@@ -1,0 +1,280 @@
+"""Monetary unit sampling: every unit of money has the same chance, a row that of its amount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import ClassVar
+
+import numpy as np
+
+from parquet_tables.database import registered
+from parquet_tables.progress import ProgressCallback, progress_part, watched
+from parquet_tables.tables import TableFiles
+from sampling_engine import statements
+from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
+from sampling_engine.methods.method import NO_ROW, Method
+from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
+from sampling_engine.monetary.account import (
+    Cumulation,
+    MonetaryAccount,
+    RowsAndTotal,
+    Selection,
+    decimal_text,
+)
+from sampling_engine.monetary.cumulation import CumulatedRows
+from sampling_engine.monetary.ledger import Ledger, read_ledger
+from sampling_engine.monetary.monetary_round import MonetaryRound
+from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.rounds import EligibleRows
+from sampling_engine.selection.order import Int64s
+from sampling_engine.statements import MAX_MONEY, MoneyUnits, Population
+from sampling_engine.weights import TakeAll, take_all_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonetaryUnitMethod(Method):
+    """Rows by the units of money in their amounts."""
+
+    book_column: str
+    sample_size: int | None = None
+    interval: float | None = None
+    selection: Selection = "fixed_interval"
+    population: Population = "positive"
+    order: Cumulation = "seeded"
+
+    declaration: ClassVar = MethodDeclaration(
+        name="monetary_unit",
+        description="Every unit of money has the same selection probability, so a row has that of "
+        "its amount. Rows of at least the interval are always drawn. Give `sample_size` or "
+        "`interval`.",
+        parameters=(
+            Parameter(
+                name="book_column",
+                type="string",
+                label="Book amounts",
+                description="The column of the book amounts.",
+                required=True,
+                column="number",
+                option="book",
+            ),
+            replace(
+                SAMPLE_SIZE,
+                description="Monetary units to select, with the rows that are always drawn. An "
+                "amount that several units lie in is one row.",
+            ),
+            Parameter(
+                name="interval",
+                type="number",
+                label="Interval",
+                description="One unit of money is selected in each interval, such as 12500.50.",
+                minimum=0,
+                exclusive_minimum=True,
+                initial=10_000,
+                option="interval",
+            ),
+            Parameter(
+                name="selection",
+                type="string",
+                label="Selection",
+                description="Units at a fixed interval, a random one in each cell of an interval's "
+                "size, or random ones.",
+                choices=("fixed_interval", "cell", "random"),
+                default="fixed_interval",
+                option="selection",
+            ),
+            Parameter(
+                name="population",
+                type="string",
+                label="Population",
+                description="The rows to draw from: with positive amounts, with any by its "
+                "absolute value, or with negative ones.",
+                choices=("positive", "absolute", "negative"),
+                default="positive",
+                option="population",
+            ),
+            Parameter(
+                name="order",
+                type="string",
+                label="Order of cumulation",
+                description="The order in which amounts are added up: by the seed, which no "
+                "pattern of the file can match, or as in the file.",
+                choices=("seeded", "file"),
+                default="seeded",
+                option="order",
+            ),
+            SEED,
+        ),
+        exactly_one_of=(("sample_size", "interval"),),
+    )
+    has_margin_of_error: ClassVar = False
+    counts_hits: ClassVar = True
+
+    def check(self, table: TableFiles, loc: Loc) -> None:
+        """Refuse an interval that isn't a number of the column's minor units."""
+        super().check(table, loc)
+        if self.interval is not None:
+            self._interval_units(table, (*loc, "interval"))
+
+    def check_combination(self, loc: Loc) -> None:
+        """Random units have a number."""
+        if self.selection == "random" and self.interval is not None:
+            raise InvalidMethod(
+                "`selection` random needs `sample_size` in place of `interval`.",
+                loc=(*loc, "interval"),
+            )
+
+    def _units(self, table: TableFiles) -> MoneyUnits:
+        return MoneyUnits.of(table.column(self.book_column), self.population)
+
+    def _interval_units(self, table: TableFiles, loc: Loc) -> int:
+        """The interval in minor units."""
+        decimals = self._units(table).decimals or 0
+        units = Decimal(repr(self.interval)).scaleb(decimals)
+        if units != units.to_integral_value() or not 0 < units < MAX_MONEY:
+            raise InvalidSize(
+                "`interval` must be a multiple of {unit}, the smallest unit of the amounts, below "
+                "2^62 of them.",
+                unit=decimal_text(1, decimals),
+                loc=loc,
+            )
+        return int(units)
+
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> MonetaryRound:
+        """Add the amounts up, and settle the take-all rows, the interval and the units."""
+        table = eligible.state.table
+        units = self._units(table)
+        step = progress_part(on_progress, 0.0, 0.6)
+        ledger = read_ledger(eligible, units.column, units, step)
+        step = progress_part(on_progress, 0.6, 0.9)
+        take_all = self._take_all(eligible, ledger, step)
+        amounts = _units_of(
+            eligible, units, take_all.ordinals, progress_part(on_progress, 0.9, 1.0)
+        )
+        sums = ledger.without(take_all.ordinals, amounts)
+        total = int(sums.sum())
+        seed = eligible.round_spec.effective_seed
+        selection = UnitSelection(self.selection, total, take_all.total, take_all.size, seed)
+        count = len(selection.points())
+        account = self._account(
+            ledger, selection, count, RowsAndTotal(len(amounts), sum(amounts.tolist()))
+        )
+        allocated = np.array([len(take_all.ordinals) + count], dtype=np.int64)
+        prepared = eligible.prepared(allocated, self._warnings(ledger, take_all, count))
+        cumulated = CumulatedRows(
+            units, sums, ledger.shift, take_all.least, self.order, eligible.round_spec
+        )
+        return MonetaryRound(
+            replace(prepared, monetary_unit=account), ledger, take_all, selection, cumulated
+        )
+
+    def _take_all(
+        self, eligible: EligibleRows, ledger: Ledger, on_progress: ProgressCallback
+    ) -> TakeAll:
+        """The rows of at least the interval; ``size`` by ``total`` is the chance of a unit."""
+        weights = ledger.weights
+        if self.interval is None:
+            size = min(self.sample_size or 0, weights.positive)
+            return take_all_rows(eligible, weights, size, on_progress)
+        interval = self._interval_units(eligible.state.table, (*eligible.loc, "interval"))
+        ordinals: Int64s = np.empty(0, dtype=np.int64)
+        if weights.largest >= interval:
+            statement = statements.rows_of_units(
+                eligible.state.table, ledger.units, eligible.round_spec.filter, interval
+            )
+            with watched(eligible.state.cursor, on_progress, "looking for take-all rows"):
+                ordinals = eligible.state.cursor.execute(*statement).fetchnumpy()["ordinal"]
+        return TakeAll(ordinals, 1, interval, interval, interval, np.empty(0, dtype=np.int64))
+
+    def _account(
+        self, ledger: Ledger, selection: UnitSelection, count: int, take_all: RowsAndTotal
+    ) -> MonetaryAccount:
+        return MonetaryAccount(
+            book_column=ledger.units.column.name,
+            decimals=ledger.units.decimals or 0,
+            population=self.population,
+            selection=self.selection,
+            order=self.order,
+            positive=ledger.positive,
+            zero=RowsAndTotal(ledger.zero_rows, 0),
+            negative=ledger.negative,
+            missing_rows=ledger.missing_rows,
+            take_all=take_all,
+            interval=selection.interval,
+            units=count,
+        )
+
+    def _warnings(self, ledger: Ledger, take_all: TakeAll, count: int) -> list[DrawWarning]:
+        if not ledger.rows:
+            return [NO_ROW]
+        warnings = []
+        outside = ledger.rows - ledger.population_rows
+        if outside:
+            others = {
+                "positive": ledger.negative.rows,
+                "negative": ledger.positive.rows,
+                "absolute": 0,
+            }[self.population]
+            warnings.append(
+                draw_warning(
+                    "rows_outside_population",
+                    "{outside} of {rows} eligible rows aren't in the population and can't be "
+                    "drawn: {others} have an amount of the other sign, {zero} an amount of 0, "
+                    "{missing} no amount.",
+                    outside=outside,
+                    rows=ledger.rows,
+                    others=others,
+                    zero=ledger.zero_rows,
+                    missing=ledger.missing_rows,
+                )
+            )
+        if ledger.rounded:
+            warnings.append(
+                draw_warning(
+                    "amounts_rounded",
+                    "{rounded} amounts have a fraction of {unit}: they count as the nearest "
+                    "multiple.",
+                    rounded=ledger.rounded,
+                    unit=decimal_text(1, ledger.units.decimals or 0),
+                )
+            )
+        size = self.sample_size
+        if size is not None and size > ledger.population_rows:
+            warnings.append(
+                draw_warning(
+                    "all_amounts_drawn",
+                    "`sample_size` is {requested}, but only {rows} eligible rows are in the "
+                    "population: all of them were drawn.",
+                    requested=size,
+                    rows=ledger.population_rows,
+                )
+            )
+        if self.selection != "fixed_interval" and count > 1:
+            warnings.append(
+                draw_warning(
+                    "units_may_coincide",
+                    "Several of the {units} selected units can lie in one row, so the sample can "
+                    "have fewer rows than planned; `_hits` counts them.",
+                    units=count,
+                )
+            )
+        return warnings
+
+
+def _units_of(
+    eligible: EligibleRows, units: MoneyUnits, ordinals: Int64s, on_progress: ProgressCallback
+) -> Int64s:
+    """The minor units of some rows of the population."""
+    if not len(ordinals):
+        return ordinals
+    state = eligible.state
+    picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
+    statement = statements.units_of_picked(state.table, units, eligible.round_spec.filter)
+    with (
+        registered(state.cursor, {"picked": picked}),
+        watched(state.cursor, on_progress, "reading take-all rows"),
+    ):
+        rows = state.cursor.execute(*statement).fetchnumpy()
+    found = np.zeros(len(ordinals), dtype=np.int64)
+    found[rows["position"]] = rows["v"]
+    return found

@@ -1,0 +1,1 @@
+"""Monetary unit rounds: amounts as minor units, their cumulation, and the selected units."""

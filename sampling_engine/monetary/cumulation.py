@@ -1,0 +1,127 @@
+"""The order in which amounts are added up, and the rows in which given monetary units lie.
+
+The order is that of the table (``file``), or by the seed: blocks of rows in a seeded order of their
+own, and inside a block the rows in the round's order. So only the blocks with a selected unit are
+read row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from parquet_tables.database import registered
+from parquet_tables.progress import ProgressCallback, progress_part, watched
+from sampling_engine import statements
+from sampling_engine.errors import RowsMissing
+from sampling_engine.monetary.account import Cumulation
+from sampling_engine.rounds import DrawState, seed_for
+from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.spec import Round
+from sampling_engine.statements import MoneyUnits
+
+BATCH_ROWS = 1 << 20
+"""Rows that are read at once."""
+
+
+@dataclass(frozen=True)
+class UnitRows:
+    """The rows of given units; three arrays of one entry for each unit, in the order given.
+
+    ``before`` are the units in front of the row in the order of cumulation, ``units`` its own.
+    """
+
+    ordinals: Int64s
+    before: Int64s
+    units: Int64s
+
+
+@dataclass(frozen=True)
+class CumulatedRows:
+    """The rows of fewer than ``below`` minor units, cumulated.
+
+    ``sums`` has shape (blocks,): the units of each block of 2^shift ordinals.
+    """
+
+    units: MoneyUnits
+    sums: Int64s
+    shift: int
+    below: int
+    order: Cumulation
+    round_spec: Round
+
+    def rows_of(self, state: DrawState, points: Int64s, on_progress: ProgressCallback) -> UnitRows:
+        """Find the rows in which the units ``points``, numbered from 0, lie."""
+        line = self._line()
+        ends = np.cumsum(self.sums[line])
+        places = np.searchsorted(ends, points, side="right")
+        if len(points) and int(places.max()) >= len(line):
+            raise RowsMissing(int((places >= len(line)).sum()))
+        starts = np.zeros(len(self.sums), dtype=np.int64)
+        starts[line] = ends - self.sums[line]
+        of_block = line[places]
+        hit = np.unique(of_block)
+        found = UnitRows(*(np.zeros(len(points), dtype=np.int64) for _ in range(3)))
+        batch = max(BATCH_ROWS >> self.shift, 1)
+        for first in range(0, len(hit), batch):
+            blocks = hit[first : first + batch]
+            step = progress_part(
+                on_progress, first / len(hit), min(first + batch, len(hit)) / len(hit)
+            )
+            is_here = np.flatnonzero((of_block >= blocks[0]) & (of_block <= blocks[-1]))
+            rows = self._read(state, blocks, starts, step)
+            at = np.searchsorted(rows.before + rows.units, points[is_here], side="right")
+            is_found = at < len(rows.before)
+            is_found[is_found] = rows.before[at[is_found]] <= points[is_here][is_found]
+            if not is_found.all():
+                raise RowsMissing(int((~is_found).sum()))
+            for target, source in zip(
+                (found.ordinals, found.before, found.units),
+                (rows.ordinals, rows.before, rows.units),
+                strict=True,
+            ):
+                target[is_here] = source[at]
+        return found
+
+    def _line(self) -> Int64s:
+        """The blocks in the order of cumulation."""
+        blocks = np.arange(len(self.sums), dtype=np.int64)
+        if self.order == "file":
+            return blocks
+        seed = seed_for(self.round_spec.effective_seed, "blocks")
+        return np.argsort(SeededOrder(len(blocks), seed).rank(blocks))
+
+    def _read(
+        self, state: DrawState, blocks: Int64s, starts: Int64s, on_progress: ProgressCallback
+    ) -> UnitRows:
+        """The rows of some blocks, in the order of their first units."""
+        statement = statements.money_of_blocks(
+            state.table,
+            self.units,
+            self.round_spec.filter,
+            self.shift,
+            (int(blocks[0]), int(blocks[-1]) + 1),
+            self.below,
+        )
+        cursor = state.cursor
+        with (
+            registered(cursor, {"hit": {"block": blocks}}),
+            watched(cursor, on_progress, "reading the selected blocks"),
+        ):
+            rows = cursor.execute(*statement).fetchnumpy()
+        ordinals = np.asarray(rows["ordinal"], dtype=np.int64)
+        units = np.asarray(rows["v"], dtype=np.int64)
+        within = ordinals
+        if self.order == "seeded" and self.shift:
+            order = SeededOrder(state.table.file_rows, self.round_spec.effective_seed)
+            within = order.rank(ordinals)
+        sorted_by = np.lexsort((within, starts[ordinals >> self.shift]))
+        ordinals, units = ordinals[sorted_by], units[sorted_by]
+        of_block = ordinals >> self.shift
+        passed = np.cumsum(units) - units
+        is_first = np.ones(len(ordinals), dtype=bool)
+        is_first[1:] = of_block[1:] != of_block[:-1]
+        firsts = np.flatnonzero(is_first)
+        base = np.repeat(passed[firsts], np.diff(np.append(firsts, len(ordinals))))
+        return UnitRows(ordinals, starts[of_block] + passed - base, units)

@@ -1,0 +1,146 @@
+"""The amounts of a round's eligible rows: sums by block of rows, in one pass over the table.
+
+A block has 2^shift consecutive ordinals, the smallest power of two that makes at most 65,536
+blocks, so it doesn't depend on files. All sums are of integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.tables import Column
+from sampling_engine import statements
+from sampling_engine.errors import InvalidNumbers
+from sampling_engine.monetary.account import RowsAndTotal
+from sampling_engine.rounds import EligibleRows
+from sampling_engine.selection.order import Int64s
+from sampling_engine.statements import MAX_MONEY, MoneyUnits
+from sampling_engine.weights import Weights
+
+BLOCK_BITS = 16
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The amounts in minor units.
+
+    ``sums`` has shape (blocks,): the sum of each block's amounts in the population. ``rounded``
+    rows have a fraction of a minor unit.
+    """
+
+    units: MoneyUnits
+    rows: int
+    positive: RowsAndTotal
+    zero_rows: int
+    negative: RowsAndTotal
+    missing_rows: int
+    rounded: int
+    largest: int
+    shift: int
+    sums: Int64s
+
+    @property
+    def population_rows(self) -> int:
+        """The rows of the population."""
+        positive, negative = self.positive.rows, self.negative.rows
+        by_name = {"positive": positive, "negative": negative, "absolute": positive + negative}
+        return by_name[self.units.population]
+
+    @property
+    def weights(self) -> Weights:
+        """The amounts as the weights of the rows of the population."""
+        total = int(self.sums.sum())
+        return Weights(self.units, self.rows, self.population_rows, total, self.largest)
+
+    def without(self, ordinals: Int64s, units: Int64s) -> Int64s:
+        """The sums by block without some rows."""
+        sums = self.sums.copy()
+        np.subtract.at(sums, ordinals >> self.shift, units)
+        return sums
+
+
+def shift_of(rows: int) -> int:
+    """The bits of an ordinal inside its block.
+
+    >>> shift_of(65_536), shift_of(65_537), shift_of(60_000_000)
+    (0, 1, 10)
+    """
+    return max(max(rows - 1, 0).bit_length() - BLOCK_BITS, 0)
+
+
+def read_ledger(
+    eligible: EligibleRows, column: Column, units: MoneyUnits, on_progress: ProgressCallback
+) -> Ledger:
+    """Add the amounts of the eligible rows up.
+
+    Raises
+    ------
+    InvalidNumbers
+        An amount is infinite, or all of them together are 2^62 minor units or more.
+    """
+    state = eligible.state
+    shift = shift_of(state.table.file_rows)
+    blocks = (max(state.table.file_rows - 1, 0) >> shift) + 1
+    counts = np.zeros((4, blocks), dtype=np.int64)
+    net, gross = np.zeros(blocks, dtype=np.int64), np.zeros(blocks, dtype=np.int64)
+    least = most = rounded = refused = 0
+    if state.table.file_rows:
+        for table_name, sign in state.signed_rows:
+            statement = statements.money_by_block(
+                state.table, units, eligible.round_spec.filter, table_name, shift
+            )
+            with watched(state.cursor, on_progress, "adding amounts up"):
+                found = list(state.cursor.execute(*statement).fetchnumpy().values())
+            if any(np.ma.is_masked(array) for array in found[5:7]):
+                _refuse_large(eligible, column)
+            block, *figures = (np.asarray(array).astype(np.int64) for array in found)
+            for at in range(4):
+                counts[at, block] += sign * figures[at]
+            net[block] += sign * figures[4]
+            gross[block] += sign * figures[5]
+            if sign > 0 and len(block):
+                least, most = int(figures[6].min()), int(figures[7].max())
+            refused += sign * int(figures[8].sum())
+            rounded += sign * int(figures[9].sum())
+    if refused:
+        raise InvalidNumbers(
+            'The column "{column}" has {refused} infinite or very large amounts in the eligible '
+            "rows: filter them out or choose another column.",
+            column=column.name,
+            refused=refused,
+            loc=(*eligible.loc, "book_column"),
+        )
+    gross_total, net_total = sum(gross.tolist()), sum(net.tolist())
+    if 2 * gross_total - net_total >= MAX_MONEY:
+        _refuse_large(eligible, column)
+    rows, present, above, zero = counts.sum(axis=1).tolist()
+    credit = gross - net
+    sums, largest = {
+        "positive": (gross, most),
+        "negative": (credit, -least),
+        "absolute": (gross + credit, max(most, -least)),
+    }[units.population]
+    return Ledger(
+        units,
+        rows,
+        RowsAndTotal(above, gross_total),
+        zero,
+        RowsAndTotal(present - above - zero, net_total - gross_total),
+        rows - present,
+        rounded,
+        max(largest, 0),
+        shift,
+        sums,
+    )
+
+
+def _refuse_large(eligible: EligibleRows, column: Column) -> None:
+    raise InvalidNumbers(
+        'The amounts in "{column}" add up to 2^62 or more of their smallest unit: filter rows, or '
+        "store the column with fewer decimal places.",
+        column=column.name,
+        loc=(*eligible.loc, "book_column"),
+    )

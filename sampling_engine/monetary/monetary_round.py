@@ -1,0 +1,116 @@
+"""Monetary unit rounds: take-all rows first, then the rows in which the selected units lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from parquet_tables.database import registered
+from parquet_tables.progress import ProgressCallback
+from sampling_engine import statements
+from sampling_engine.monetary.account import decimal_text
+from sampling_engine.monetary.cumulation import CumulatedRows
+from sampling_engine.monetary.ledger import Ledger
+from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.rounds import (
+    DrawState,
+    Floats,
+    Prepared,
+    RoundRows,
+    RowOutcome,
+    seed_for,
+)
+from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.walk_and_scan import Chosen
+from sampling_engine.weighted_round import UNIFORM_BITS, WeightedRound
+from sampling_engine.weights import TakeAll
+
+
+@dataclass(frozen=True)
+class MonetaryRound:
+    """A round that selects monetary units, and draws the rows in which they lie.
+
+    ``take_all.target_per_unit`` is the probability of a unit of the other rows.
+    """
+
+    prepared: Prepared
+    ledger: Ledger
+    take_all: TakeAll
+    selection: UnitSelection
+    cumulated: CumulatedRows
+
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
+        """Take-all rows in order of rank, then rows by their first unit in order of selection."""
+        order = SeededOrder(state.table.file_rows, self.prepared.round_spec.effective_seed)
+        take_all = self.take_all.ordinals
+        take_all = take_all[np.argsort(order.rank(take_all))]
+        found = self.cumulated.rows_of(state, self.selection.points(), on_progress)
+        _, firsts, hits = np.unique(found.ordinals, return_index=True, return_counts=True)
+        by_first = np.argsort(firsts)
+        firsts, hits = firsts[by_first], hits[by_first]
+        ordinals = np.concatenate([take_all, found.ordinals[firsts]])
+        chosen = Chosen(ordinals, np.zeros(len(ordinals), dtype=np.int64), order.rank(ordinals))
+        others = self.selection.probabilities(found.before[firsts], found.units[firsts])
+        return RoundRows(
+            chosen,
+            "scan",
+            np.concatenate([np.ones(len(take_all)), others]),
+            np.concatenate([np.ones(len(take_all), dtype=np.int64), hits]),
+        )
+
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
+        """The next rows by Pareto sampling with the same probabilities, by a seed of its own."""
+        return self._reserves(state).next_rows(state, limit, on_progress)
+
+    def _reserves(self, state: DrawState) -> WeightedRound:
+        seed = seed_for(self.prepared.round_spec.effective_seed, "reserves")
+        order = SeededOrder(state.table.file_rows, seed, UNIFORM_BITS)
+        return WeightedRound(self.prepared, self.ledger.weights, self.take_all, None, order)
+
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
+        """Each row's own."""
+        assert rows.probabilities is not None  # noqa: S101 - set by choose
+        return rows.probabilities, 1.0 / rows.probabilities
+
+    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
+        """With the number of units that hit the row, or that it is a take-all row."""
+        outcome = RowOutcome.drawn(rows, place)
+        if place < len(self.take_all.ordinals):
+            reason = "Its amount is at least the interval, which makes it a take-all row."
+        else:
+            assert rows.hits is not None  # noqa: S101 - set by choose
+            hits = int(rows.hits[place])
+            units = "selected monetary unit lies" if hits == 1 else "selected monetary units lie"
+            reason = f"{hits:,} {units} in its amount."
+        return replace(outcome, reason=f"{outcome.reason} {reason}")
+
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """They aren't of the population, or no selected unit lies in their amount."""
+        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
+        statement = statements.units_of_picked(
+            state.table, self.ledger.units, self.prepared.round_spec.filter
+        )
+        with registered(state.cursor, {"picked": picked}):
+            found = state.cursor.execute(*statement).fetchnumpy()
+        places, units = found["position"].tolist(), found["v"].tolist()
+        amounts = dict(zip(ordinals[places].tolist(), units, strict=True))
+        return [self._not_drawn(int(ordinal), amounts) for ordinal in ordinals]
+
+    def _not_drawn(self, ordinal: int, amounts: Mapping[int, int]) -> RowOutcome:
+        """``amounts`` are the minor units of the rows of the population."""
+        if ordinal not in amounts:
+            population = self.ledger.units.population
+            kinds = "positive or negative" if population == "absolute" else population
+            return RowOutcome("no_weight", f"Its amount isn't {kinds}, so it can't be drawn.")
+        units = amounts[ordinal]
+        expected = float(self.selection.expected_hits(np.array([units]))[0])
+        amount = decimal_text(units, self.ledger.units.decimals or 0)
+        return RowOutcome(
+            "not_hit",
+            f"None of the {len(self.selection.points()):,} selected monetary units lies in its "
+            f"amount of {amount}, where {expected:.6g} were expected.",
+        )
