@@ -33,3 +33,15 @@ class InvalidReplicates(DomainError):
     """Replicate weights that can't be made, or are too many."""
 
     code = "invalid_replicates"
+
+
+class InvalidGoal(DomainError):
+    """A goal of an audit sample is out of range, or no sample reaches it."""
+
+    code = "invalid_goal"
+
+
+class InvalidFindings(DomainError):
+    """Findings don't fit the sample that they are about, or the kind of the evaluation."""
+
+    code = "invalid_findings"

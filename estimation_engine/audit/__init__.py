@@ -1,0 +1,54 @@
+"""Audit samples: sizes for a materiality, and the evaluation of findings.
+
+Pure functions; each result has the rows of its arithmetic, and names its formula and source.
+"""
+
+from estimation_engine.audit.attributes import AttributesEvaluation, evaluate_attributes
+from estimation_engine.audit.conclusion import Conclusion, conclude
+from estimation_engine.audit.limits import Likelihood
+from estimation_engine.audit.monetary import (
+    AuditedItem,
+    Direction,
+    MonetaryEvaluation,
+    StringerRow,
+    TakeAllErrors,
+    evaluate_monetary,
+)
+from estimation_engine.audit.planning import (
+    AuditGoal,
+    AuditSize,
+    TwoStagePlan,
+    size_for_materiality,
+    two_stage_plan,
+)
+from estimation_engine.audit.sequential import (
+    AmountTest,
+    SequentialShare,
+    amount_test,
+    evaluate_share,
+    share_boundary,
+)
+
+__all__ = [
+    "AmountTest",
+    "AttributesEvaluation",
+    "AuditGoal",
+    "AuditSize",
+    "AuditedItem",
+    "Conclusion",
+    "Direction",
+    "Likelihood",
+    "MonetaryEvaluation",
+    "SequentialShare",
+    "StringerRow",
+    "TakeAllErrors",
+    "TwoStagePlan",
+    "amount_test",
+    "conclude",
+    "evaluate_attributes",
+    "evaluate_monetary",
+    "evaluate_share",
+    "share_boundary",
+    "size_for_materiality",
+    "two_stage_plan",
+]

@@ -1,0 +1,81 @@
+"""Upper limits of an error rate from the errors in a sample.
+
+AICPA, *Audit Sampling*; Touw and Hoogduin, *Statistiek voor Audit en Controlling*.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from estimation_engine.design import Floats
+
+Likelihood = Literal["poisson", "binomial", "hypergeometric"]
+
+FORMULAS: dict[Likelihood, str] = {
+    "poisson": "Γ⁻¹(confidence; k + 1) / n",
+    "binomial": "Beta⁻¹(confidence; k + 1, n − k)",
+    "hypergeometric": "the largest K with P(X ≤ k; N, K, n) > 1 − confidence, by N",
+}
+SOURCES: dict[Likelihood, str] = {
+    "poisson": "AICPA, Audit Sampling, appendix C",
+    "binomial": "Clopper and Pearson 1934; AICPA, Audit Sampling, appendix A",
+    "hypergeometric": "Touw and Hoogduin, Statistiek voor Audit en Controlling",
+}
+
+
+def poisson_factor(errors: float, confidence: float) -> float:
+    """The expected errors at which ``errors`` or fewer have the probability 1 - confidence.
+
+    >>> round(poisson_factor(0, 0.95), 2), round(poisson_factor(1, 0.95), 2)
+    (3.0, 4.74)
+    """
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(errors + 1.0, confidence))
+
+
+def poisson_limit(errors: float, size: int, confidence: float) -> float:
+    """The upper limit by the Poisson distribution."""
+    return poisson_factor(errors, confidence) / size
+
+
+def binomial_limit(errors: float, size: int, confidence: float) -> float:
+    """Clopper and Pearson's upper limit; 1 if every item has an error.
+
+    >>> round(binomial_limit(0, 145, 0.95), 8)
+    0.02044826
+    """
+    from scipy.special import betaincinv
+
+    return float(betaincinv(errors + 1.0, size - errors, confidence)) if errors < size else 1.0
+
+
+def hypergeometric_limit(errors: int, size: int, population: int, confidence: float) -> int:
+    """The most errors in the population that the sample doesn't rule out.
+
+    >>> hypergeometric_limit(0, 102, 1200, 0.90)
+    25
+    """
+    low, high = errors, population - (size - errors)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if at_most(errors, population, middle, size) > 1.0 - confidence:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def at_most(errors: int, population: int, wrong: int, size: int) -> float:
+    """P(X ≤ errors): of ``size`` rows drawn from ``population`` with ``wrong`` wrong ones."""
+    from scipy.stats import hypergeom
+
+    return float(hypergeom.cdf(errors, population, wrong, size))
+
+
+def stepwise_limits(count: int, size: int, confidence: float, likelihood: Likelihood) -> Floats:
+    """The upper limits of 0 … ``count`` errors in ``size`` units, shape (count + 1,)."""
+    import numpy as np
+
+    limit = poisson_limit if likelihood == "poisson" else binomial_limit
+    return np.array([limit(errors, size, confidence) for errors in range(count + 1)])

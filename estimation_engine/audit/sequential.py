@@ -1,0 +1,368 @@
+"""Evaluations that stay valid however often the auditor looks: "stop when sure".
+
+Shares: the prior-posterior ratio of the beta-binomial distribution (Waudby-Smith and Ramdas 2020,
+"Confidence sequences for sampling without replacement"). Amounts: a test martingale for the mean of
+values drawn without replacement (Waudby-Smith and Ramdas 2020; Stark 2020, "Sets of half-average
+nulls generate risk-limiting audits: SHANGRLA"; Stark 2023, "ALPHA").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, exp, floor, inf, log
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimation_engine.design import Floats
+from estimation_engine.errors import InvalidFindings
+
+Decision = Literal["accept", "reject", "continue"]
+
+SHARE_FORMULA = "all K with BetaBin(K; N, a, b) / BetaBin(K − k; N − n, a + k, b + n − k) < 1/α"
+SHARE_SOURCE = "Waudby-Smith and Ramdas 2020, section 2"
+AMOUNT_FORMULA = "M = Π (1 + λᵢ·(xᵢ − mᵢ)), xᵢ = 1 − taint; errors are tolerable when M ≥ 1/α"
+AMOUNT_SOURCE = "Waudby-Smith and Ramdas 2020, section 3; Stark, SHANGRLA and ALPHA"
+
+MAX_BET = 0.99
+PRIOR_UNITS = 20
+"""Units that the expected taint counts for when the first bets are made."""
+BISECTIONS = 40
+
+
+@dataclass(frozen=True)
+class SequentialShare:
+    """Which numbers of exceptions in the population are still possible.
+
+    Parameters
+    ----------
+    least, most : int
+        The first and the last number of rows that isn't ruled out; valid at every look.
+    ratio_at_tolerable : float
+        The prior-posterior ratio at the fewest rows that aren't tolerable; at 1/α or more, with
+        fewer exceptions than that, the decision is to accept.
+    """
+
+    population: int
+    examined: int
+    exceptions: int
+    confidence: float
+    tolerable: float
+    least: int
+    most: int
+    ratio_at_tolerable: float
+    threshold: float
+    decision: Decision
+    formula: str = SHARE_FORMULA
+    source: str = SHARE_SOURCE
+
+
+@dataclass(frozen=True)
+class ShareBoundary:
+    """The boundary of a chart; arrays of shape (sizes,).
+
+    ``accept`` is the largest number of exceptions with which the auditor accepts, -1 if none;
+    ``reject`` the smallest with which the share is above what is tolerable, size + 1 if none.
+    """
+
+    sizes: NDArray[np.int64]
+    accept: NDArray[np.int64]
+    reject: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AmountTest:
+    """The test of amounts after each unit; arrays of shape (units,).
+
+    Parameters
+    ----------
+    bets, null_means, statistics : arrays
+        λᵢ, mᵢ and M after each unit.
+    p_value : float
+        1 / the largest M so far, at most 1; valid at every look.
+    upper_limit : float
+        The smallest share of the book value in error that is ruled out.
+    accepted_at : int or None
+        The unit, from 1, after which errors are tolerable at the confidence.
+    """
+
+    values: Floats
+    bets: Floats
+    null_means: Floats
+    statistics: Floats
+    p_value: float
+    upper_limit: float
+    accepted_at: int | None
+    confidence: float
+    tolerable: float
+    decision: Decision
+    formula: str = AMOUNT_FORMULA
+    source: str = AMOUNT_SOURCE
+
+
+def evaluate_share(
+    population: int,
+    examined: int,
+    exceptions: int,
+    tolerable: float,
+    *,
+    confidence: float = 0.95,
+    prior: tuple[float, float] = (1.0, 1.0),
+) -> SequentialShare:
+    """The rows with an exception that are still possible after a look.
+
+    Parameters
+    ----------
+    prior : tuple of float
+        a and b of the beta-binomial prior; chosen before the first look.
+
+    Examples
+    --------
+    >>> evaluate_share(1000, 60, 0, 0.05).most, evaluate_share(1000, 100, 1, 0.05).most
+    (108, 90)
+    """
+    if not 0 <= exceptions <= examined <= population or not examined:
+        raise InvalidFindings(
+            "{exceptions} exceptions in {examined} examined rows of {population} contradict each "
+            "other.",
+            exceptions=exceptions,
+            examined=examined,
+            population=population,
+        )
+    threshold = 1.0 / (1.0 - confidence)
+    look = _Look(population, examined, exceptions, prior)
+    least, most = look.possible(log(threshold))
+    wrong = _intolerable(population, tolerable)
+    decision: Decision = "continue"
+    if most < wrong:
+        decision = "accept"
+    elif least >= wrong:
+        decision = "reject"
+    return SequentialShare(
+        population,
+        examined,
+        exceptions,
+        confidence,
+        tolerable,
+        least,
+        most,
+        exp(min(look.log_ratio(wrong), 700.0)),
+        threshold,
+        decision,
+    )
+
+
+def share_boundary(
+    population: int,
+    tolerable: float,
+    sizes: Sequence[int],
+    *,
+    confidence: float = 0.95,
+    prior: tuple[float, float] = (1.0, 1.0),
+) -> ShareBoundary:
+    """The exceptions with which the auditor accepts or rejects, for ascending sample sizes."""
+    limit = -log(1.0 - confidence)
+    wrong = _intolerable(population, tolerable)
+    accept, reject = -1, 0
+    found: list[tuple[int, int]] = []
+    for size in sizes:
+
+        def accepts(count: int, size: int = size) -> bool:
+            return count <= size and _Look(population, size, count, prior).is_below(wrong, limit)
+
+        def rejects(count: int, size: int = size) -> bool:
+            return _Look(population, size, count, prior).is_above(wrong, limit)
+
+        while accepts(accept + 1):
+            accept += 1
+        while reject <= size and not rejects(reject):
+            reject += 1
+        found.append((accept, reject))
+    pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+    return ShareBoundary(np.array(sizes, dtype=np.int64), pairs[:, 0], pairs[:, 1])
+
+
+def _intolerable(population: int, tolerable: float) -> int:
+    """The fewest rows in error that aren't tolerable."""
+    return ceil(Fraction(repr(tolerable)) * population)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One look at a sample; the ratio is unimodal, smallest at the most likely number."""
+
+    population: int
+    examined: int
+    exceptions: int
+    prior: tuple[float, float]
+
+    @property
+    def last(self) -> int:
+        """The largest number that the sample allows."""
+        return self.population - self.examined + self.exceptions
+
+    @property
+    def likeliest(self) -> int:
+        """The number with the largest likelihood."""
+        found = floor((self.population + 1) * self.exceptions / self.examined)
+        return min(max(found, self.exceptions), self.last)
+
+    def log_ratio(self, wrong: int) -> float:
+        """The logarithm of prior by posterior of a number; infinite for an impossible one."""
+        from scipy.special import betaln
+
+        n, k, (a, b) = self.examined, self.exceptions, self.prior
+        if not k <= wrong <= self.last:
+            return inf
+        combinations = _log_choose(self.population, wrong)
+        combinations -= _log_choose(self.population - n, wrong - k)
+        return float(combinations + betaln(a + k, b + n - k) - betaln(a, b))
+
+    def possible(self, limit: float) -> tuple[int, int]:
+        """The smallest and the largest number whose ratio is below the limit."""
+        low, high = self.exceptions, self.likeliest
+        while low < high:
+            middle = (low + high) // 2
+            if self.log_ratio(middle) < limit:
+                high = middle
+            else:
+                low = middle + 1
+        least = low
+        low, high = self.likeliest, self.last
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.log_ratio(middle) < limit:
+                low = middle
+            else:
+                high = middle - 1
+        return least, low
+
+    def is_below(self, wrong: int, limit: float) -> bool:
+        """Whether this number and all larger ones are ruled out."""
+        return wrong > self.likeliest and self.log_ratio(wrong) >= limit
+
+    def is_above(self, wrong: int, limit: float) -> bool:
+        """Whether all numbers below this one are ruled out."""
+        return wrong - 1 < self.likeliest and self.log_ratio(wrong - 1) >= limit
+
+
+def _log_choose(whole: int, part: int) -> float:
+    from scipy.special import gammaln
+
+    return float(gammaln(whole + 1) - gammaln(part + 1) - gammaln(whole - part + 1))
+
+
+def amount_test(
+    taints: Sequence[float],
+    units: int,
+    tolerable: float,
+    *,
+    confidence: float = 0.95,
+    expected: float = 0.0,
+) -> AmountTest:
+    """Test whether the share of the book value in error is below what is tolerable.
+
+    Parameters
+    ----------
+    taints : sequence of float, from 0 to 1
+        Of the selected units, in the order of their random selection; understatements count as 0.
+    units : int
+        Monetary units of the population that the units were drawn from.
+    tolerable : float
+        The share of the book value in error, above 0 and below 1.
+    expected : float
+        The expected taint, chosen before the first look; it sets the first bets.
+
+    Raises
+    ------
+    InvalidFindings
+        A taint is out of range, or there are more than the population has units.
+    """
+    found = np.asarray(taints, dtype=np.float64)
+    if not len(found) or len(found) > units:
+        raise InvalidFindings(
+            "{count} selected units don't fit a population of {units} units.",
+            count=len(found),
+            units=units,
+        )
+    if not ((found >= 0) & (found <= 1)).all():
+        raise InvalidFindings("Taints of this evaluation are from 0 to 1.")
+    values = 1.0 - found
+    bets = bets_on(values, 1.0 - tolerable, expected)
+    means = null_means(values, units, 1.0 - tolerable)
+    statistics = martingale(values, bets, means)
+    threshold = 1.0 / (1.0 - confidence)
+    reached = np.flatnonzero(statistics >= threshold)
+    most = float(statistics.max())
+    return AmountTest(
+        values,
+        bets,
+        means,
+        statistics,
+        min(1.0, 1.0 / most) if most > 0 else 1.0,
+        _upper_limit(values, bets, units, threshold),
+        int(reached[0]) + 1 if len(reached) else None,
+        confidence,
+        tolerable,
+        "accept" if len(reached) else "continue",
+    )
+
+
+def bets_on(values: Floats, null_mean: float, expected: float) -> Floats:
+    """λ of each value from those before it, shape (…, units).
+
+    The approximate best bet, (μ - m) / (σ² + (μ - m)²), from the mean and variance so far, and at
+    most 0.99. It doesn't depend on the mean that is tested, so M falls as that rises.
+    """
+    count = values.shape[-1]
+    prior_mean = 1.0 - expected
+    weight = PRIOR_UNITS + np.arange(count)
+    before = np.cumsum(values, axis=-1) - values
+    squares = np.cumsum(values**2, axis=-1) - values**2
+    means = (PRIOR_UNITS * prior_mean + before) / weight
+    spread = expected * (1.0 - expected) / 4.0
+    second = (PRIOR_UNITS * (spread + prior_mean**2) + squares) / weight
+    variances = np.maximum(second - means**2, 0.0)
+    gains = np.maximum(means - null_mean, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        best = np.where(gains > 0, gains / (variances + gains**2), 0.0)
+    bets: Floats = np.minimum(best, MAX_BET)
+    return bets
+
+
+def null_means(values: Floats, units: int, mean: float) -> Floats:
+    """mᵢ: the mean of the units that are left before each draw, if all have this mean."""
+    before = np.cumsum(values, axis=-1) - values
+    left = float(units) - np.arange(values.shape[-1], dtype=np.float64)
+    means: Floats = (units * mean - before) / left
+    return means
+
+
+def martingale(values: Floats, bets: Floats, means: Floats) -> Floats:
+    """M after each unit; infinite once the mean is impossible."""
+    safe = np.minimum(bets, MAX_BET / np.maximum(means, 1.0))
+    factors = np.where(means < 0, np.inf, 1.0 + safe * (values - means))
+    products: Floats = np.multiply.accumulate(factors, axis=-1)
+    return products
+
+
+def _upper_limit(values: Floats, bets: Floats, units: int, threshold: float) -> float:
+    """The smallest share in error whose M reached the threshold, by bisection; 1 if none did."""
+
+    def is_ruled_out(share: float) -> bool:
+        means = null_means(values, units, 1.0 - share)
+        return float(martingale(values, bets, means).max()) >= threshold
+
+    low, high = 0.0, 1.0
+    if not is_ruled_out(high):
+        return 1.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2.0
+        if is_ruled_out(middle):
+            high = middle
+        else:
+            low = middle
+    return high
