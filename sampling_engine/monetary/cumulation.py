@@ -7,12 +7,13 @@ read row by row.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from parquet_tables.database import registered
-from parquet_tables.progress import ProgressCallback, progress_part, watched
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.monetary.account import Cumulation
@@ -36,6 +37,12 @@ class UnitRows:
     before: Int64s
     units: Int64s
 
+    def put(self, places: Int64s, rows: UnitRows, at: Int64s) -> None:
+        """Copy the rows ``at`` some places of others to ``places`` of these."""
+        self.ordinals[places] = rows.ordinals[at]
+        self.before[places] = rows.before[at]
+        self.units[places] = rows.units[at]
+
 
 @dataclass(frozen=True)
 class CumulatedRows:
@@ -54,35 +61,45 @@ class CumulatedRows:
     def rows_of(self, state: DrawState, points: Int64s, on_progress: ProgressCallback) -> UnitRows:
         """Find the rows in which the units ``points``, numbered from 0, lie."""
         line = self._line()
-        ends = np.cumsum(self.sums[line])
-        places = np.searchsorted(ends, points, side="right")
+        places = np.searchsorted(np.cumsum(self.sums[line]), points, side="right")
         if len(points) and int(places.max()) >= len(line):
             raise RowsMissing(int((places >= len(line)).sum()))
-        starts = np.zeros(len(self.sums), dtype=np.int64)
-        starts[line] = ends - self.sums[line]
         of_block = line[places]
-        hit = np.unique(of_block)
         found = UnitRows(*(np.zeros(len(points), dtype=np.int64) for _ in range(3)))
-        batch = max(BATCH_ROWS >> self.shift, 1)
-        for first in range(0, len(hit), batch):
-            blocks = hit[first : first + batch]
-            step = progress_part(
-                on_progress, first / len(hit), min(first + batch, len(hit)) / len(hit)
-            )
+        for blocks, rows in self._batches(state, np.unique(of_block), on_progress):
             is_here = np.flatnonzero((of_block >= blocks[0]) & (of_block <= blocks[-1]))
-            rows = self._read(state, blocks, starts, step)
             at = np.searchsorted(rows.before + rows.units, points[is_here], side="right")
             is_found = at < len(rows.before)
             is_found[is_found] = rows.before[at[is_found]] <= points[is_here][is_found]
             if not is_found.all():
                 raise RowsMissing(int((~is_found).sum()))
-            for target, source in zip(
-                (found.ordinals, found.before, found.units),
-                (rows.ordinals, rows.before, rows.units),
-                strict=True,
-            ):
-                target[is_here] = source[at]
+            found.put(is_here, rows, at)
         return found
+
+    def units_before(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """The units in front of some rows that are cumulated, shape (rows,)."""
+        of_block = ordinals >> self.shift
+        found = UnitRows(*(np.zeros(len(ordinals), dtype=np.int64) for _ in range(3)))
+        for blocks, rows in self._batches(state, np.unique(of_block), ignore_progress):
+            is_here = np.flatnonzero((of_block >= blocks[0]) & (of_block <= blocks[-1]))
+            order = np.argsort(rows.ordinals)
+            at = order[np.searchsorted(rows.ordinals[order], ordinals[is_here])]
+            found.put(is_here, rows, at)
+        return found.before
+
+    def _batches(
+        self, state: DrawState, hit: Int64s, on_progress: ProgressCallback
+    ) -> Iterator[tuple[Int64s, UnitRows]]:
+        """The rows of the sorted blocks ``hit``, some blocks at a time."""
+        line = self._line()
+        sums = self.sums[line]
+        starts = np.zeros(len(sums), dtype=np.int64)
+        starts[line] = np.cumsum(sums) - sums
+        batch = max(BATCH_ROWS >> self.shift, 1)
+        for first in range(0, len(hit), batch):
+            blocks = hit[first : first + batch]
+            done, soon = first / len(hit), min(first + batch, len(hit)) / len(hit)
+            yield blocks, self._read(state, blocks, starts, progress_part(on_progress, done, soon))
 
     def _line(self) -> Int64s:
         """The blocks in the order of cumulation."""

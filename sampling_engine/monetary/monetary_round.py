@@ -19,10 +19,12 @@ from sampling_engine.rounds import (
     Floats,
     Prepared,
     RoundRows,
+    RowChances,
     RowOutcome,
     seed_for,
 )
 from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.weighted_round import UNIFORM_BITS, WeightedRound
 from sampling_engine.weights import TakeAll
@@ -74,6 +76,34 @@ class MonetaryRound:
         assert rows.probabilities is not None  # noqa: S101 - set by choose
         return rows.probabilities, 1.0 / rows.probabilities
 
+    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """0 for the rows of the population."""
+        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
+        groups[self._units_of(state, ordinals)[0]] = 0
+        return groups
+
+    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
+        """1 for take-all rows; of others by their amounts and places in the cumulation."""
+        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
+        probabilities = np.zeros(len(ordinals))
+        at, units = self._units_of(state, ordinals)
+        groups[at], probabilities[at] = 0, 1.0
+        is_left = units < self.take_all.least
+        at, units = at[is_left], units[is_left]
+        before = self.cumulated.units_before(state, ordinals[at])
+        probabilities[at] = self.selection.probabilities(before, units)
+        return RowChances(groups, probabilities)
+
+    def _units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
+        """Places in ``ordinals`` and minor units of the rows of the population."""
+        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
+        statement = statements.units_of_picked(
+            state.table, self.ledger.units, self.prepared.round_spec.filter
+        )
+        with registered(state.cursor, {"picked": picked}):
+            rows = state.cursor.execute(*statement).fetchnumpy()
+        return rows["position"], rows["v"]
+
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """With the number of units that hit the row, or that it is a take-all row."""
         outcome = RowOutcome.drawn(rows, place)
@@ -90,14 +120,8 @@ class MonetaryRound:
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
     ) -> list[RowOutcome]:
         """They aren't of the population, or no selected unit lies in their amount."""
-        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        statement = statements.units_of_picked(
-            state.table, self.ledger.units, self.prepared.round_spec.filter
-        )
-        with registered(state.cursor, {"picked": picked}):
-            found = state.cursor.execute(*statement).fetchnumpy()
-        places, units = found["position"].tolist(), found["v"].tolist()
-        amounts = dict(zip(ordinals[places].tolist(), units, strict=True))
+        places, units = self._units_of(state, ordinals)
+        amounts = dict(zip(ordinals[places].tolist(), units.tolist(), strict=True))
         return [self._not_drawn(int(ordinal), amounts) for ordinal in ordinals]
 
     def _not_drawn(self, ordinal: int, amounts: Mapping[int, int]) -> RowOutcome:

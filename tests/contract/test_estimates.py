@@ -54,14 +54,16 @@ DESIGNS = {
     "two stages": one("cluster", cluster_column="shop", num_clusters=15, samples_per_cluster=8),
     "systematic": one("systematic", interval=9),
     "weighted": one("weighted", weight_column="size", sample_size=120),
+}
+BY_UNITS = {
     "monetary_unit": one("monetary_unit", book_column="size", sample_size=120),
     "cells": one("monetary_unit", book_column="size", sample_size=120, selection="cell"),
 }
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", DESIGNS | BY_UNITS)
 def test_every_design_estimates_near_the_truth(server: LiveServer, dataset: int, name: str) -> None:
-    job = drawn(server, dataset, DESIGNS[name])
+    job = drawn(server, dataset, (DESIGNS | BY_UNITS)[name])
     median = {"statistic": "quantile", "column": "amount", "q": 0.5}
     ratio = {"statistic": "ratio", "column": "amount", "denominator": "size"}
     found = estimates(server, job, MEAN, TOTAL, SHARE, COUNT, median, ratio, true_values=True)

@@ -11,7 +11,14 @@ from scipy.stats import chi2
 
 from domain_errors import DomainError
 from parquet_tables.tables import TableFiles
-from sampling_engine import MonetaryUnitMethod, RandomMethod, Round, SeededOrder, plan_draw
+from sampling_engine import (
+    MonetaryUnitMethod,
+    RandomMethod,
+    Round,
+    SeededOrder,
+    plan_draw,
+    row_chances,
+)
 from sampling_engine.filters import parse_expression
 from sampling_engine.monetary.account import Selection
 from sampling_engine.monetary.ledger import shift_of
@@ -109,6 +116,23 @@ def test_small_tables_have_hits_and_probabilities_of_the_plain_draw(workshop: Wo
             assert found == expected
             seen |= {hits for _, hits in plain.rows.values()}
         assert (seen == {1}) == (selection == "fixed_interval")
+
+
+@pytest.mark.parametrize("selection", ["fixed_interval", "cell", "random"])
+def test_chances_of_all_rows_are_those_that_samples_state(
+    workshop: Workshop, selection: str
+) -> None:
+    amounts = [*range(-3, 60), 0, 5_000]
+    table = ledger_of(workshop, amounts, "BIGINT", splits=[20])
+    one = one_round(by_money(sample_size=12, selection=selection))
+    every = np.arange(len(amounts))
+    found = row_chances(workshop.database, table, one, every)
+    assert found.groups.tolist() == [0 if amount > 0 else -1 for amount in amounts]
+    assert found.probabilities[[0, 3, -2]].tolist() == [0, 0, 0]
+    assert found.probabilities[-1] == 1
+    sample = workshop.draw(table, one)
+    stated = [p for (p,) in sample_values(workshop, sample, "_inclusion_probability")]
+    assert found.probabilities[workshop.ordinals(sample)].tolist() == stated
 
 
 # --- rates ---
