@@ -45,6 +45,7 @@ class MonetaryUnitMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="monetary_unit",
+        title="Monetary units",
         description="Every unit of money has the same selection probability, so a row has that of "
         "its amount. Rows of at least the interval are always drawn. Give `sample_size` or "
         "`interval`.",
