@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from application.access import Caller
-from application.sampling_results import next_rows
+from application.samples.replacements import next_rows
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.rows import page_statement, read_page, read_rows, rows_statement
