@@ -1,4 +1,4 @@
-"""``jobsvc user``, ``token`` and ``audit``."""
+"""``jobsvc user``, ``token``, ``group``, ``access`` and ``audit``."""
 
 from __future__ import annotations
 
@@ -7,41 +7,30 @@ from typing import Any
 
 import click
 
-from command_line.connection import ApiClient, Target, connected
-from command_line.options import AS_JSON, with_target
-from command_line.output import CommandFailed, print_items, print_line, print_result, utc_text
+from command_line.connection import ApiClient
+from command_line.options import OFFSET, YES, printed, with_client
+from command_line.output import CommandFailed, confirm, print_items, print_line, utc_text
 from storage.accounts.audit import ACTIONS
 from storage.accounts.users import ROLES
 
 COMMIT_DIGITS = 64
+LEVELS = {"view": "read", "edit": "write", "owner": "admin"}
+"""The API's levels by their names on screens."""
+WORDS = {"read": "can view", "write": "can edit", "admin": "owner"}
+
+
+def _id_of(client: ApiClient, kind: str, name: str) -> int:
+    """Return the id of a user or a group by its name, in any case."""
+    field = "soeid" if kind == "user" else "name"
+    for found in client.all_of(f"/api/{kind}s", f"{kind}s", q=name):
+        if found[field].lower() == name.lower():
+            return int(found["id"])
+    raise CommandFailed('{kind} "{name}" not found.', kind=kind.capitalize(), name=name)
 
 
 @click.group()
 def user() -> None:
     """Invite, list and remove users."""
-
-
-@user.command("add")
-@click.argument("soeid", metavar="NAME")
-@click.option("--role", type=click.Choice(ROLES), default="analyst", show_default=True)
-@click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input (one line)."
-)
-@AS_JSON
-@with_target
-def add(target: Target, soeid: str, role: str, password_stdin: bool, as_json: bool) -> None:
-    """Add a user, and print a one-time link with which they set a password.
-
-    \b
-    jobsvc user add anna --role analyst
-    printf %s "$PASSWORD" | jobsvc user add anna --password-stdin
-    """
-    body = {"soeid": soeid, "role_name": role}
-    if password_stdin:
-        body["password"] = sys.stdin.readline().rstrip("\r\n")
-    with connected(target) as client:
-        added = client.post("/api/users", body)
-    print_result(added, as_json, _print_added)
 
 
 def _print_added(user: dict[str, Any]) -> None:
@@ -51,47 +40,55 @@ def _print_added(user: dict[str, Any]) -> None:
         print_line(user["link"])
 
 
+@user.command("add")
+@click.argument("soeid", metavar="NAME")
+@click.option("--role", type=click.Choice(ROLES), default="analyst", show_default=True)
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input (one line)."
+)
+@printed(_print_added)
+def add_user(client: ApiClient, soeid: str, role: str, password_stdin: bool) -> Any:
+    """Add a user, and print a one-time link with which they set a password.
+
+    \b
+    jobsvc user add anna --role analyst
+    printf %s "$PASSWORD" | jobsvc user add anna --password-stdin
+    """
+    body = {"soeid": soeid, "role_name": role}
+    if password_stdin:
+        body["password"] = sys.stdin.readline().rstrip("\r\n")
+    return client.post("/api/users", body)
+
+
 @user.command("role")
 @click.argument("soeid", metavar="NAME")
 @click.argument("role", type=click.Choice(ROLES))
-@with_target
-def change_role(target: Target, soeid: str, role: str) -> None:
+@with_client
+def change_role(client: ApiClient, soeid: str, role: str) -> None:
     """Change the role of a user.
 
     \b
     jobsvc user role anna viewer
     """
-    with connected(target) as client:
-        changed = client.patch(f"/api/users/{_user_id(client, soeid)}", {"role_name": role})
+    changed = client.patch(f"/api/users/{_id_of(client, 'user', soeid)}", {"role_name": role})
     print_line(f"User {changed['soeid']} has the role {changed['role_name']}.")
 
 
 @user.command("remove")
 @click.argument("soeid", metavar="NAME")
-@click.option("--yes", is_flag=True, help="Remove without confirmation.")
-@with_target
-def remove(target: Target, soeid: str, yes: bool) -> None:
+@YES
+@with_client
+def remove_user(client: ApiClient, soeid: str, yes: bool) -> None:
     """Remove a user; their jobs and versions stay.
 
     \b
     jobsvc user remove anna
     """
-    with connected(target) as client:
-        user_id = _user_id(client, soeid)
-        if not yes:
-            click.confirm(f"Remove the user {soeid}?", abort=True)
-        client.delete(f"/api/users/{user_id}")
+    user_id = _id_of(client, "user", soeid)
+    if not yes:
+        confirm(f"Remove the user {soeid}?")
+    client.delete(f"/api/users/{user_id}")
     print_line(f"User {soeid} was removed.")
-
-
-@user.command("list")
-@AS_JSON
-@with_target
-def list_users(target: Target, as_json: bool) -> None:
-    """List the users."""
-    with connected(target) as client:
-        users = client.all_of("/api/users", "users")
-    print_result(users, as_json, _print_users)
 
 
 def _print_users(users: list[dict[str, Any]]) -> None:
@@ -114,19 +111,24 @@ def _state_of(user: dict[str, Any]) -> str:
     return "invited" if user["link_expires_at"] else "no password"
 
 
+@user.command("list")
+@printed(_print_users)
+def list_users(client: ApiClient) -> Any:
+    """List the users."""
+    return client.all_of("/api/users", "users")
+
+
 @user.command("link")
 @click.argument("soeid", metavar="NAME")
-@with_target
-def link(target: Target, soeid: str) -> None:
+@with_client
+def link(client: ApiClient, soeid: str) -> None:
     """Print a one-time link with which a user sets a new password.
 
     \b
     jobsvc user link anna
     """
-    with connected(target) as client:
-        user_id = _user_id(client, soeid)
-        created = client.post(f"/api/users/{user_id}/sign-in-link", {})
-    print_line(created["link"])
+    user_id = _id_of(client, "user", soeid)
+    print_line(client.post(f"/api/users/{user_id}/sign-in-link", {})["link"])
 
 
 @click.group()
@@ -139,48 +141,155 @@ def token() -> None:
 @click.option("--name", default="command line", show_default=True, help="What it is for.")
 @click.option("--scope", type=click.Choice(("read", "write")), default="write", show_default=True)
 @click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Default: never.")
-@with_target
-def create(target: Target, soeid: str, name: str, scope: str, expires_in_days: int | None) -> None:
+@with_client
+def create_token(client: ApiClient, soeid: str, **body: Any) -> None:
     """Print a new token of a user, without other output.
 
     \b
     TOKEN=$(jobsvc token create bg54677 --scope read --expires-in-days 30)
     """
-    with connected(target) as client:
-        body = {"name": name, "scope": scope, "user_id": _user_id(client, soeid)}
-        created = client.post("/api/tokens", {**body, "expires_in_days": expires_in_days})
-    print_line(created["token"])
+    made = client.post("/api/tokens", {**body, "user_id": _id_of(client, "user", soeid)})
+    print_line(made["token"])
 
 
-def _user_id(client: ApiClient, soeid: str) -> int:
-    for found in client.all_of("/api/users", "users", q=soeid):
-        if found["soeid"].lower() == soeid.lower():
-            return int(found["id"])
-    raise CommandFailed('User "{user}" not found.', user=soeid)
+@click.group()
+def group() -> None:
+    """Create groups of users, and change their members."""
 
 
-@click.command("audit")
-@click.option("--user", "user_soeid", metavar="SOEID", help="The user who acted.")
-@click.option("--action", type=click.Choice(ACTIONS), multiple=True, help="May be repeated.")
-@click.option("--dataset", help="Name or id; the id for one that was removed.")
-@click.option("--object", "object_id", help="A job, a ref, a table, or a token's or user's id.")
-@click.option("--after", metavar="TIME", help="At this time or later, such as 2025-07-07.")
-@click.option("--before", metavar="TIME", help="Before this time.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0, help="Entries to skip.")
-@AS_JSON
-@with_target
-def audit_command(target: Target, dataset: str | None, as_json: bool, **given: Any) -> None:
-    """List the activity of users, newest first (admins only).
+@group.command("list")
+@printed(
+    lambda found: print_items(found, {"group": "name", "users": "members", "datasets": "datasets"})
+)
+def list_groups(client: ApiClient) -> Any:
+    """List the groups."""
+    return client.all_of("/api/groups", "groups")
+
+
+@group.command("show")
+@click.argument("name")
+@printed(lambda group: print_items(group["users"], {"user name": "soeid", "role": "role_name"}))
+def show_group(client: ApiClient, name: str) -> Any:
+    """List the users of a group."""
+    return client.get(f"/api/groups/{_id_of(client, 'group', name)}")
+
+
+def _print_group(group: dict[str, Any]) -> None:
+    names = ", ".join(user["soeid"] for user in group["users"]) or "no users"
+    print_line(f"Group {group['name']}: {names}.")
+
+
+@group.command("create")
+@click.argument("name")
+@click.argument("users", nargs=-1)
+@with_client
+def create_group(client: ApiClient, **body: Any) -> None:
+    """Create a group, with users.
 
     \b
-    jobsvc audit --user bg54677 --after 2025-07-07
-    jobsvc audit --action rows_downloaded --dataset Sales --json
+    jobsvc group create Auditors anna ben
     """
-    with connected(target) as client:
-        dataset_id = None if dataset is None else _dataset_id(client, dataset)
-        page = client.get("/api/admin/audit", dataset_id=dataset_id, **given)
-    print_result(page, as_json, _print_entries)
+    _print_group(client.post("/api/groups", body))
+
+
+@group.command("rename")
+@click.argument("name")
+@click.argument("new_name")
+@with_client
+def rename_group(client: ApiClient, name: str, new_name: str) -> None:
+    """Rename a group."""
+    path = f"/api/groups/{_id_of(client, 'group', name)}"
+    _print_group(client.patch(path, {"name": new_name}))
+
+
+@group.command("add")
+@click.argument("name")
+@click.argument("users", nargs=-1, required=True)
+@with_client
+def add_members(client: ApiClient, name: str, users: tuple[str, ...]) -> None:
+    """Add users to a group.
+
+    \b
+    jobsvc group add Auditors chris
+    """
+    path = f"/api/groups/{_id_of(client, 'group', name)}/members"
+    _print_group(client.put(path, {"users": users}))
+
+
+@group.command("remove")
+@click.argument("name")
+@click.argument("users", nargs=-1, required=True)
+@with_client
+def remove_members(client: ApiClient, name: str, users: tuple[str, ...]) -> None:
+    """Remove users from a group."""
+    path = f"/api/groups/{_id_of(client, 'group', name)}/members"
+    for user in users:
+        changed = client.delete(path, {"user": user})
+    _print_group(changed)
+
+
+@group.command("delete")
+@click.argument("name")
+@YES
+@with_client
+def delete_group(client: ApiClient, name: str, yes: bool) -> None:
+    """Delete a group; its users lose the access that it gives."""
+    group_id = _id_of(client, "group", name)
+    if not yes:
+        confirm(f"Delete the group {name}?")
+    client.delete(f"/api/groups/{group_id}")
+    print_line(f"Group {name} was deleted.")
+
+
+def _print_access(found: dict[str, Any]) -> None:
+    rows = [
+        *({"name": one["group_name"], "kind": "group", **one} for one in found["groups"]),
+        *({"name": one["user_soeid"], "kind": "user", **one} for one in found["permissions"]),
+    ]
+    print_items(
+        rows, {"name": "name", "kind": "kind", "access": lambda row: WORDS[row["permission"]]}
+    )
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--grant",
+    nargs=2,
+    type=(str, click.Choice(tuple(LEVELS))),
+    multiple=True,
+    metavar="NAME LEVEL",
+    help="Give a user or a group the access view, edit or owner; may be repeated.",
+)
+@click.option("--revoke", metavar="NAME", multiple=True, help="Remove an access; may be repeated.")
+@printed(_print_access)
+def access(
+    client: ApiClient, dataset: str, grant: tuple[tuple[str, str], ...], revoke: tuple[str, ...]
+) -> Any:
+    """Show or change who can access a dataset.
+
+    \b
+    jobsvc access sales
+    jobsvc access sales --grant Auditors edit --grant everyone view
+    jobsvc access sales --revoke anna
+    """
+    path = f"/api/datasets/{client.dataset_id(dataset)}/permissions"
+    for name, level in grant:
+        client.put(path, {"name": name, "permission": LEVELS[level]})
+    for name in revoke:
+        client.delete(path, _key_of(client.get(path), name))
+    return client.get(path)
+
+
+def _key_of(found: dict[str, Any], name: str) -> dict[str, int]:
+    """Return the id by which the API removes the access of a user or a group."""
+    for one in found["permissions"]:
+        if one["user_soeid"].lower() == name.lower():
+            return {"user_id": one["user_id"]}
+    for one in found["groups"]:
+        if one["group_name"].lower() == name.lower():
+            return {"group_id": one["group_id"]}
+    raise CommandFailed('"{name}" has no access to this dataset.', name=name)
 
 
 def _print_entries(page: dict[str, Any]) -> None:
@@ -198,11 +307,6 @@ def _print_entries(page: dict[str, Any]) -> None:
     print_line(f"{len(page['entries']):,} of {page['total']:,} entries.")
 
 
-def _dataset_id(client: ApiClient, name_or_id: str) -> int:
-    """Resolve a name; an id is used as it is, since a removed dataset has no name."""
-    return int(name_or_id) if name_or_id.isdecimal() else client.dataset_id(name_or_id)
-
-
 def _details_of(entry: dict[str, Any]) -> str:
     return ", ".join(f"{name}={_short(value)}" for name, value in entry["details"].items())
 
@@ -211,3 +315,26 @@ def _short(value: Any) -> str:
     """Shorten a commit id to its first digits."""
     text = str(value)
     return text[:12] if len(text) == COMMIT_DIGITS and text.isalnum() else text
+
+
+@click.command("audit")
+@click.option("--user", "user_soeid", metavar="SOEID", help="The user who acted.")
+@click.option("--action", type=click.Choice(ACTIONS), multiple=True, help="May be repeated.")
+@click.option("--dataset", help="Name or id; the id for one that was removed.")
+@click.option("--object", "object_id", help="A job, a ref, a table, or a token's or user's id.")
+@click.option("--after", metavar="TIME", help="At this time or later, such as 2025-07-07.")
+@click.option("--before", metavar="TIME", help="Before this time.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@OFFSET
+@printed(_print_entries)
+def audit_command(client: ApiClient, dataset: str | None, **query: Any) -> Any:
+    """List the activity of users, newest first (admins only).
+
+    \b
+    jobsvc audit --user bg54677 --after 2025-07-07
+    jobsvc audit --action rows_downloaded --dataset Sales --json
+    """
+    if dataset is not None:  # an id is used as it is, since a removed dataset has no name
+        found = int(dataset) if dataset.isdecimal() else client.dataset_id(dataset)
+        query["dataset_id"] = found
+    return client.get("/api/admin/audit", **query)

@@ -10,11 +10,19 @@ from typing import Any
 import click
 
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, BATCH, OUTPUT, field_option, job_body, with_target
-from command_line.output import output_file, print_line, print_result, print_table
+from command_line.options import (
+    AS_JSON,
+    BATCH,
+    OUTPUT,
+    TABLE,
+    field_option,
+    job_body,
+    with_target,
+)
+from command_line.output import one_line, output_file, print_line, print_result, print_table
 
 MAX_ROWS_SHOWN = 1000
-MAX_CELL_WIDTH = 40
+CELL_WIDTH = 40
 _NAMES = re.compile(r'"((?:[^"]|"")*)"')
 
 
@@ -29,7 +37,7 @@ _NAMES = re.compile(r'"((?:[^"]|"")*)"')
     multiple=True,
     help="A column that identifies a row, to list the rows that differ; repeatable.",
 )
-@field_option("--table", "table_key", help="Table key [default: primary, or the only one].")
+@TABLE
 @field_option(
     "--other-table", "compare_to.table_key", help="Table key in REF2 [default: as in REF1]."
 )
@@ -80,17 +88,10 @@ def compare(
                 found, as_json, lambda found: _print_comparison(found, dataset, ref1, ref2)
             )
             return
-        body = job_body(
-            ref1,
-            table,
-            name,
-            batch=batch,
-            compare_to={"ref": ref2, "table_key": other_table},
-            keys=list(keys),
-        )
+        other = {"ref": ref2, "table_key": other_table}
+        body = job_body(ref1, table, name, batch=batch, compare_to=other, keys=list(keys))
         with output_file(output) as file:
-            path = f"/api/exploration/datasets/{dataset_id}/jobs"
-            job = client.run_job(path, body, "Comparing")
+            job = client.run_job(f"/api/exploration/datasets/{dataset_id}/jobs", body, "Comparing")
             result = f"/api/exploration/jobs/{job['id']}/result"
             if file is not None:
                 client.download_rows(job["id"], result, file)
@@ -178,5 +179,4 @@ def _cell(value: Any) -> str:
         return "missing"
     if isinstance(value, bool):
         return str(value).lower()
-    line = " ".join(str(value).split("\n"))
-    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
+    return str(one_line(str(value), CELL_WIDTH))

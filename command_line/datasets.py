@@ -8,9 +8,19 @@ from urllib.parse import quote
 
 import click
 
-from command_line.connection import Target, connected
-from command_line.groups import WORDS
-from command_line.options import AS_JSON, OUTPUT, REF, TABLE, field_option, with_target
+from command_line.accounts import WORDS
+from command_line.connection import ApiClient
+from command_line.options import (
+    AS_JSON,
+    LIMIT,
+    OFFSET,
+    OUTPUT,
+    REF,
+    TABLE,
+    field_option,
+    printed,
+    with_client,
+)
 from command_line.output import (
     SUFFIXES,
     one_line,
@@ -21,28 +31,6 @@ from command_line.output import (
     print_rows,
     utc_text,
 )
-
-LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-OFFSET = click.option("--offset", type=click.IntRange(0), default=0, help="Entries to skip.")
-
-
-@click.command()
-@click.option("--search", "q", metavar="TEXT", help="Part of the name or the description.")
-@click.option("--tag", help="Only datasets with this tag.")
-@LIMIT
-@OFFSET
-@AS_JSON
-@with_target
-def datasets(target: Target, as_json: bool, **query: Any) -> None:
-    """List the datasets that you can access, the latest changed first.
-
-    \b
-    jobsvc datasets
-    jobsvc datasets --search ledger --tag 2025
-    """
-    with connected(target) as client:
-        page = client.get("/api/datasets", **query)
-    print_result(page, as_json, _print_datasets)
 
 
 def _print_datasets(page: dict[str, Any]) -> None:
@@ -61,6 +49,22 @@ def _print_datasets(page: dict[str, Any]) -> None:
 
 
 @click.command()
+@click.option("--search", "q", metavar="TEXT", help="Part of the name or the description.")
+@click.option("--tag", help="Only datasets with this tag.")
+@LIMIT
+@OFFSET
+@printed(_print_datasets)
+def datasets(client: ApiClient, **query: Any) -> Any:
+    """List the datasets that you can access, the latest changed first.
+
+    \b
+    jobsvc datasets
+    jobsvc datasets --search ledger --tag 2025
+    """
+    return client.get("/api/datasets", **query)
+
+
+@click.command()
 @click.argument("dataset")
 @REF
 @TABLE
@@ -72,20 +76,15 @@ def _print_datasets(page: dict[str, Any]) -> None:
 @OFFSET
 @OUTPUT
 @AS_JSON
-@with_target
+@with_client
 def rows(
-    target: Target,
+    client: ApiClient,
     dataset: str,
     ref: str | None,
-    table: str | None,
-    where: str | None,
-    sort: str | None,
-    descending: bool,
     columns: tuple[str, ...],
-    limit: int,
-    offset: int,
     output: Path | None,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Show rows of a dataset, given by name or id; --output writes all that match.
 
@@ -94,18 +93,18 @@ def rows(
     jobsvc rows flights --ref smpl-q1 --table sample --output q1.xlsx
     """
     query = {
-        "table_key": table,
-        "filter": where,
-        "order_by": sort,
-        "order_desc": "true" if descending else None,
+        "table_key": chosen["table"],
+        "filter": chosen["where"],
+        "order_by": chosen["sort"],
+        "order_desc": "true" if chosen["descending"] else None,
         "columns": ",".join(map(_quoted, columns)) or None,
     }
     given = {name: value for name, value in query.items() if value is not None}
-    with connected(target) as client, output_file(output) as file:
+    with output_file(output) as file:
         version = quote(ref or "main", safe="")
         path = f"/api/datasets/{client.dataset_id(dataset)}/commits/{version}/data"
         if file is None or output is None:
-            page = client.get(path, **given, limit=limit, offset=offset)
+            page = client.get(path, **given, limit=chosen["limit"], offset=chosen["offset"])
             print_result(page, as_json, _print_page)
             return
         client.download(path, file, **given, format=SUFFIXES[output.suffix])
@@ -121,26 +120,6 @@ def _print_page(page: dict[str, Any]) -> None:
     print_rows(page["columns"], page["data"])
     shown, total = len(page["data"]), page["pagination"]["total"]
     print_line(f"{shown:,} of {total:,} rows.", err=True)
-
-
-@click.command()
-@click.argument("dataset")
-@field_option("--ref", "ref_name", "ref", default="main", show_default=True, help="A ref.")
-@LIMIT
-@OFFSET
-@AS_JSON
-@with_target
-def history(target: Target, dataset: str, ref: str, limit: int, offset: int, as_json: bool) -> None:
-    """List the versions of a dataset, given by name or id, the newest first.
-
-    \b
-    jobsvc history flights
-    jobsvc history flights --ref smpl-q1
-    """
-    with connected(target) as client:
-        path = f"/api/datasets/{client.dataset_id(dataset)}/history"
-        page = client.get(path, ref_name=ref, limit=limit, offset=offset)
-    print_result(page, as_json, _print_versions)
 
 
 def _print_versions(page: dict[str, Any]) -> None:
@@ -163,25 +142,20 @@ def _tables_of(commit: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.argument("text")
-@click.option(
-    "--limit", type=click.IntRange(1, 50), default=10, show_default=True, help="Of each kind."
-)
-@AS_JSON
-@with_target
-def search(target: Target, text: str, limit: int, as_json: bool) -> None:
-    """Find datasets, samples, saved queries, versions and jobs.
-
-    TEXT is part of a name or a purpose, the first 6 or more digits of an id, or a row such as
-    primary:17.
+@click.argument("dataset")
+@field_option("--ref", "ref_name", default="main", show_default=True, help="A ref.")
+@LIMIT
+@OFFSET
+@printed(_print_versions)
+def history(client: ApiClient, dataset: str, ref: str, **page: Any) -> Any:
+    """List the versions of a dataset, given by name or id, the newest first.
 
     \b
-    jobsvc search "first quarter"
-    jobsvc search primary:17
+    jobsvc history flights
+    jobsvc history flights --ref smpl-q1
     """
-    with connected(target) as client:
-        found = client.get("/api/search", q=text, limit=limit)
-    print_result(found, as_json, _print_hits)
+    path = f"/api/datasets/{client.dataset_id(dataset)}/history"
+    return client.get(path, ref_name=ref, **page)
 
 
 def _print_hits(found: dict[str, Any]) -> None:
@@ -197,3 +171,22 @@ def _print_hits(found: dict[str, Any]) -> None:
             "job": lambda hit: (hit["job_id"] or "")[:8],
         },
     )
+
+
+@click.command()
+@click.argument("text")
+@click.option(
+    "--limit", type=click.IntRange(1, 50), default=10, show_default=True, help="Of each kind."
+)
+@printed(_print_hits)
+def search(client: ApiClient, text: str, limit: int) -> Any:
+    """Find datasets, samples, saved queries, versions and jobs.
+
+    TEXT is part of a name or a purpose, the first 6 or more digits of an id, or a row such as
+    primary:17.
+
+    \b
+    jobsvc search "first quarter"
+    jobsvc search primary:17
+    """
+    return client.get("/api/search", q=text, limit=limit)

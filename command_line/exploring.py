@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from command_line.connection import Target, connected
+from command_line.connection import ApiClient, Target, connected
 from command_line.options import (
     AS_JSON,
     BATCH,
@@ -17,6 +17,8 @@ from command_line.options import (
     TABLE,
     field_option,
     job_body,
+    printed,
+    with_client,
     with_target,
 )
 from command_line.output import output_file, print_line, print_result, print_rows, print_table
@@ -24,37 +26,6 @@ from command_line.output import output_file, print_line, print_result, print_row
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
 MAX_WIDTH = 24
 MAX_ROWS_SHOWN = 1000
-
-
-@click.command()
-@click.argument("dataset")
-@REF
-@TABLE
-@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
-@BATCH
-@AS_JSON
-@with_target
-def profile(
-    target: Target,
-    dataset: str,
-    ref: str | None,
-    table: str | None,
-    columns: tuple[str, ...],
-    batch: bool,
-    as_json: bool,
-) -> None:
-    """Show statistics of the columns of a dataset, given by name or id.
-
-    \b
-    jobsvc profile payables
-    jobsvc profile payables --column amount --column company --json
-    """
-    body = job_body(ref, table, batch=batch, columns=list(columns))
-    with connected(target) as client:
-        path = f"/api/profiling/datasets/{client.dataset_id(dataset)}/jobs"
-        job = client.run_job(path, body, "Profiling")
-        found = client.get(f"/api/profiling/jobs/{job['id']}/result")
-    print_result(found, as_json, _print_profile)
 
 
 def _print_profile(found: dict[str, Any]) -> None:
@@ -117,6 +88,26 @@ def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
 @click.argument("dataset")
 @REF
 @TABLE
+@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
+@BATCH
+@printed(_print_profile)
+def profile(client: ApiClient, dataset: str, columns: tuple[str, ...], **chosen: Any) -> Any:
+    """Show statistics of the columns of a dataset, given by name or id.
+
+    \b
+    jobsvc profile payables
+    jobsvc profile payables --column amount --column company --json
+    """
+    body = job_body(**chosen, columns=list(columns))
+    path = f"/api/profiling/datasets/{client.dataset_id(dataset)}/jobs"
+    job = client.run_job(path, body, "Profiling")
+    return client.get(f"/api/profiling/jobs/{job['id']}/result")
+
+
+@click.command()
+@click.argument("dataset")
+@REF
+@TABLE
 @field_option("--compare", "compare_to", help="Ref or commit to compare with.")
 @field_option(
     "--compare-table",
@@ -134,13 +125,11 @@ def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
 def explore(
     target: Target,
     dataset: str,
-    ref: str | None,
-    table: str | None,
     compare: str | None,
     compare_table: str | None,
     html: Path | None,
-    batch: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Create a report of a table of a dataset, given by name or id.
 
@@ -151,7 +140,7 @@ def explore(
     if compare_table is not None and compare is None:
         raise click.UsageError("--compare-table requires --compare.")
     other = None if compare is None else {"ref": compare, "table_key": compare_table}
-    body = job_body(ref, table, batch=batch, compare_to=other)
+    body = job_body(**chosen, compare_to=other)
     with connected(target) as client, output_file(html) as file:
         path = f"/api/exploration/datasets/{client.dataset_id(dataset)}/jobs"
         job = client.run_job(path, body, "Exploring")
@@ -199,9 +188,9 @@ def _print_report(found: dict[str, Any]) -> None:
 @field_option("--name", "output_name", help="Store the result as the ref expl-NAME.")
 @BATCH
 @AS_JSON
-@with_target
+@with_client
 def sql_command(
-    target: Target,
+    client: ApiClient,
     dataset: str,
     statement: str,
     ref: str | None,
@@ -222,17 +211,16 @@ def sql_command(
     jobsvc sql payables - --ref smpl-q1 --name q1-sums < sums.sql
     """
     sql = sys.stdin.read() if statement == "-" else statement
-    with connected(target) as client:
-        base = f"/api/exploration/datasets/{client.dataset_id(dataset)}"
-        if output is None and name is None:
-            found = client.post(f"{base}/query", job_body(ref, sql=sql, limit=limit))
-            print_result(found, as_json, _print_rows)
-            return
-        with output_file(output) as file:
-            body = job_body(ref, name=name, batch=batch, sql=sql)
-            job = client.run_job(f"{base}/jobs", body, "Querying")
-            if file is not None:
-                client.download_rows(job["id"], f"/api/exploration/jobs/{job['id']}/result", file)
+    base = f"/api/exploration/datasets/{client.dataset_id(dataset)}"
+    if output is None and name is None:
+        found = client.post(f"{base}/query", job_body(ref, sql=sql, limit=limit))
+        print_result(found, as_json, _print_rows)
+        return
+    with output_file(output) as file:
+        body = job_body(ref, name=name, batch=batch, sql=sql)
+        job = client.run_job(f"{base}/jobs", body, "Querying")
+        if file is not None:
+            client.download_rows(job["id"], f"/api/exploration/jobs/{job['id']}/result", file)
     print_result(job, as_json, _print_query_job)
     if output is not None and not as_json:
         print_line(f"Rows written to {output}")

@@ -7,8 +7,16 @@ from typing import Any
 
 import click
 
-from command_line.connection import Target, connected
-from command_line.options import AS_JSON, JOB, OUTPUT, job_id_prefix, with_target
+from command_line.connection import ApiClient, Target, connected
+from command_line.options import (
+    JOB,
+    LIMIT,
+    OUTPUT,
+    job_id_prefix,
+    printed,
+    with_client,
+    with_target,
+)
 from command_line.output import (
     SUFFIXES,
     CommandFailed,
@@ -16,48 +24,12 @@ from command_line.output import (
     output_file,
     print_items,
     print_line,
-    print_result,
     utc_text,
 )
 from storage.jobs.jobs import RUN_TYPES, STATUSES
 
 ID_DIGITS = 8
 """Digits of a job's id in a list; every command accepts this prefix."""
-
-
-@click.command()
-@click.argument("job_id", type=job_id_prefix, required=False)
-@click.option("--status", type=click.Choice(STATUSES))
-@click.option("--run-type", type=click.Choice(RUN_TYPES))
-@click.option("--dataset", help="Name or id.")
-@click.option(
-    "--unresolved", is_flag=True, help="Only failures that nobody has retried or dismissed."
-)
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@AS_JSON
-@with_target
-def jobs(
-    target: Target,
-    job_id: str | None,
-    dataset: str | None,
-    unresolved: bool,
-    as_json: bool,
-    **filters: Any,
-) -> None:
-    """List jobs, newest first, or show one job in full.
-
-    \b
-    jobsvc jobs --unresolved
-    jobsvc jobs 917f045a
-    """
-    with connected(target) as client:
-        if job_id is not None:
-            print_result(client.get(f"/api/jobs/{job_id}"), as_json, _print_job)
-            return
-        dataset_id = None if dataset is None else client.dataset_id(dataset)
-        filters["unresolved"] = "true" if unresolved else None
-        page = client.get("/api/jobs", dataset_id=dataset_id, **filters)
-    print_result(page, as_json, _print_jobs)
 
 
 def _print_jobs(page: dict[str, Any]) -> None:
@@ -112,11 +84,47 @@ def _print_job(job: dict[str, Any]) -> None:
     print_line("Parameters and result: --json")
 
 
+def _print(found: dict[str, Any]) -> None:
+    (_print_jobs if "jobs" in found else _print_job)(found)
+
+
+@click.command()
+@click.argument("job_id", type=job_id_prefix, required=False)
+@click.option("--status", type=click.Choice(STATUSES))
+@click.option("--run-type", type=click.Choice(RUN_TYPES))
+@click.option("--dataset", help="Name or id.")
+@click.option(
+    "--unresolved", is_flag=True, help="Only failures that nobody has retried or dismissed."
+)
+@LIMIT
+@printed(_print)
+def jobs(
+    client: ApiClient, job_id: str | None, dataset: str | None, unresolved: bool, **filters: Any
+) -> Any:
+    """List jobs, newest first, or show one job in full.
+
+    \b
+    jobsvc jobs --unresolved
+    jobsvc jobs 917f045a
+    """
+    if job_id is not None:
+        return client.get(f"/api/jobs/{job_id}")
+    filters["dataset_id"] = None if dataset is None else client.dataset_id(dataset)
+    filters["unresolved"] = "true" if unresolved else None
+    return client.get("/api/jobs", **filters)
+
+
+def _print_end(job: dict[str, Any]) -> None:
+    ref = (job["output_summary"] or {}).get("output_ref")
+    created = f", ref {ref}" if ref else ""
+    seconds = job["duration_seconds"]
+    print_line(f"Job {job['id']} ({job['run_type']}) completed in {seconds:,.1f} s{created}.")
+
+
 @click.command()
 @JOB
-@AS_JSON
-@with_target
-def watch(target: Target, job_id: str, as_json: bool) -> None:
+@printed(_print_end)
+def watch(client: ApiClient, job_id: str) -> Any:
     """Follow a job to its end.
 
     The exit code is that of the job. Ctrl-C stops the command, not the job.
@@ -124,23 +132,7 @@ def watch(target: Target, job_id: str, as_json: bool) -> None:
     \b
     jobsvc watch 917f045a
     """
-    with connected(target) as client:
-        print_result(client.finished_job(job_id, "Job"), as_json, _print_end)
-
-
-@click.command()
-@JOB
-@AS_JSON
-@with_target
-def cancel(target: Target, job_id: str, as_json: bool) -> None:
-    """Cancel a waiting or running job.
-
-    \b
-    jobsvc cancel 917f045a
-    """
-    with connected(target) as client:
-        job = client.post(f"/api/jobs/{job_id}/cancel")
-    print_result(job, as_json, _print_cancelled)
+    return client.finished_job(job_id, "Job")
 
 
 def _print_cancelled(job: dict[str, Any]) -> None:
@@ -149,26 +141,36 @@ def _print_cancelled(job: dict[str, Any]) -> None:
 
 @click.command()
 @JOB
+@printed(_print_cancelled)
+def cancel(client: ApiClient, job_id: str) -> Any:
+    """Cancel a waiting or running job.
+
+    \b
+    jobsvc cancel 917f045a
+    """
+    return client.post(f"/api/jobs/{job_id}/cancel")
+
+
+@click.command()
+@JOB
 @click.option("--undo", is_flag=True, help="List it as unresolved again.")
-@with_target
-def dismiss(target: Target, job_id: str, undo: bool) -> None:
+@with_client
+def dismiss(client: ApiClient, job_id: str, undo: bool) -> None:
     """Dismiss a failed job, so that it isn't listed as unresolved.
 
     \b
     jobsvc dismiss 917f045a
     jobsvc dismiss 917f045a --undo
     """
-    with connected(target) as client:
-        send = client.delete if undo else client.put
-        job = send(f"/api/jobs/{job_id}/dismissal", {})
+    send = client.delete if undo else client.put
+    job = send(f"/api/jobs/{job_id}/dismissal", {})
     print_line(f"Job {job['id']} is {'unresolved again' if undo else 'dismissed'}.")
 
 
 @click.command()
 @JOB
-@AS_JSON
-@with_target
-def retry(target: Target, job_id: str, as_json: bool) -> None:
+@printed(_print_end)
+def retry(client: ApiClient, job_id: str) -> Any:
     """Retry a failed job as a new job, and wait for its end.
 
     The new job has the same source, parameters and seeds.
@@ -176,27 +178,23 @@ def retry(target: Target, job_id: str, as_json: bool) -> None:
     \b
     jobsvc retry 917f045a
     """
-    with connected(target) as client:
-        print_result(client.run_job(f"/api/jobs/{job_id}/retry", None, "Job"), as_json, _print_end)
+    return client.run_job(f"/api/jobs/{job_id}/retry", None, "Job")
+
+
+def _print_log(entries: list[dict[str, Any]]) -> None:
+    print_items(entries, {"at": lambda entry: utc_text(entry["at"], 23), "message": "message"})
 
 
 @click.command()
 @JOB
-@AS_JSON
-@with_target
-def log(target: Target, job_id: str, as_json: bool) -> None:
+@printed(_print_log)
+def log(client: ApiClient, job_id: str) -> Any:
     """Print the log of a job.
 
     \b
     jobsvc log 917f045a
     """
-    with connected(target) as client:
-        entries = client.all_of(f"/api/jobs/{job_id}/logs", "logs")
-    print_result(entries, as_json, _print_log)
-
-
-def _print_log(entries: list[dict[str, Any]]) -> None:
-    print_items(entries, {"at": lambda entry: utc_text(entry["at"], 23), "message": "message"})
+    return client.all_of(f"/api/jobs/{job_id}/logs", "logs")
 
 
 @click.command()
@@ -219,13 +217,6 @@ def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> N
         if file is not None:
             client.download(_rows_path(job, residual), file, format=SUFFIXES[output.suffix])
     print_line(f"Rows written to {output}")
-
-
-def _print_end(job: dict[str, Any]) -> None:
-    ref = (job["output_summary"] or {}).get("output_ref")
-    created = f", ref {ref}" if ref else ""
-    seconds = job["duration_seconds"]
-    print_line(f"Job {job['id']} ({job['run_type']}) completed in {seconds:,.1f} s{created}.")
 
 
 def _rows_path(job: dict[str, Any], residual: bool) -> str:

@@ -15,7 +15,7 @@ import click
 from application.administration.overview import size_text
 from application.settings_sources import load_settings
 from command_line.connection import ApiClient, Target, connected
-from command_line.options import AS_JSON, DATA_DIR, with_target
+from command_line.options import AS_JSON, DATA_DIR, LIMIT, printed, with_target
 from command_line.output import (
     CommandFailed,
     ProgressCallback,
@@ -51,21 +51,6 @@ SETTINGS = {
 }
 
 
-@click.command()
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@AS_JSON
-@with_target
-def storage(target: Target, limit: int, as_json: bool) -> None:
-    """Show the disk use by kind, and the largest datasets.
-
-    \b
-    jobsvc storage
-    """
-    with connected(target) as client:
-        use = client.get("/api/admin/storage", limit=limit)
-    print_result(use, as_json, _print_use)
-
-
 def _print_use(use: dict[str, Any]) -> None:
     print_items(use["kinds"], {"kind": _name, "files": "files", "size": _size})
     used, free, disk = (size_text(use[f"{name}_bytes"]) for name in ("size", "free", "disk"))
@@ -82,6 +67,18 @@ def _print_use(use: dict[str, Any]) -> None:
         },
     )
     print_line(f"{len(use['datasets']):,} of {use['total']:,} datasets.")
+
+
+@click.command()
+@LIMIT
+@printed(_print_use)
+def storage(client: ApiClient, limit: int) -> Any:
+    """Show the disk use by kind, and the largest datasets.
+
+    \b
+    jobsvc storage
+    """
+    return client.get("/api/admin/storage", limit=limit)
 
 
 @click.command()
@@ -115,10 +112,7 @@ def prune(target: Target, dry_run: bool, yes: bool, as_json: bool) -> None:
             _confirm()
         with progress_bar("Pruning") as on_progress:
             removed = _remove(client, expected, on_progress)
-    if as_json:
-        print_json(removed)
-    else:
-        print_line(f"Removed: {_in_words(removed)}.")
+    print_result(removed, as_json, lambda total: print_line(f"Removed: {_in_words(total)}."))
 
 
 def _confirm() -> None:
@@ -258,11 +252,7 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     jobsvc backup /backups/jobsvc-monday.tar
     """
     with progress_bar("Backing up") as on_progress:
-        done = back_up(
-            _directory(data_dir),
-            file,
-            on_progress,
-        )
+        done = back_up(_directory(data_dir), file, on_progress)
     if as_json:
         print_json({"file": str(file), **asdict(done)})
     else:

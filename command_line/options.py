@@ -14,8 +14,8 @@ import click
 from click.core import ParameterSource
 
 from application.settings_sources import load_settings
-from command_line.connection import Target
-from command_line.output import SUFFIXES
+from command_line.connection import Target, connected
+from command_line.output import SUFFIXES, print_result
 from command_line.root import Composition
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -71,6 +71,9 @@ DATA_DIR = click.option(
 JOB = click.argument("job_id", type=job_id_prefix)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 BATCH = click.option("--batch", is_flag=True, help="Run with low priority on a busy server.")
+LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+OFFSET = click.option("--offset", type=click.IntRange(0), default=0, help="Entries to skip.")
+YES = click.option("--yes", is_flag=True, help="Don't ask for a confirmation.")
 REF = field_option("--ref", "source_ref", help="Ref or commit [default: main].")
 TABLE = field_option("--table", "table_key", help="Table key [default: primary, or the only one].")
 OUTPUT = click.option(
@@ -118,7 +121,7 @@ def with_target(command: Command) -> Command:
             context.command_path,
             server,
             os.environ.get("JOBSVC_TOKEN"),
-            _target_options(context),
+            target_options(),
             {} if arguments.get("body") else _option_names(context.command),
         )
         return command(target=target, **arguments)
@@ -126,8 +129,35 @@ def with_target(command: Command) -> Command:
     return cast(Command, wrapped)
 
 
-def _target_options(context: click.Context) -> str:
-    """Return the options for the server or data directory, as typed."""
+def with_client(command: Command) -> Command:
+    """Connect a command to its server, which it gets as ``client``."""
+
+    @functools.wraps(command)
+    def connect(target: Target, **arguments: Any) -> Any:
+        with connected(target) as client:
+            return command(client=client, **arguments)
+
+    return with_target(cast(Command, connect))
+
+
+def printed(print_text: Callable[[Any], None]) -> Callable[[Command], Command]:
+    """Connect a command, and print what it returns: as text for people, or as JSON."""
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(target: Target, as_json: bool, **arguments: Any) -> None:
+            with connected(target) as client:
+                result = command(client=client, **arguments)
+            print_result(result, as_json, print_text)
+
+        return AS_JSON(with_target(cast(Command, run)))
+
+    return decorate
+
+
+def target_options() -> str:
+    """Return the options of this command for the server or data directory, as typed."""
+    context = click.get_current_context()
     return "".join(
         f" --{name.replace('_', '-')} {shlex.quote(str(context.params[name]))}"
         for name in ("data_dir", "server")

@@ -67,6 +67,12 @@ def escape_character(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
 
 
+def confirm(question: str) -> None:
+    """Ask before something is deleted; any answer but yes ends the command."""
+    if not click.confirm(question):
+        raise CommandFailed("Nothing was deleted.")
+
+
 def print_line(text: str = "", *, err: bool = False) -> None:
     """Print lines, on standard error if ``err``."""
     click.echo(escaped_lines(text), err=err)
@@ -123,12 +129,12 @@ def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Non
     )
 
 
-def one_line(value: Any) -> Any:
+def one_line(value: Any, width: int = MAX_CELL_WIDTH) -> Any:
     """Put a text on one line of limited width; other values are unchanged."""
     if not isinstance(value, str):
         return value
     line = " ".join(value.split("\n"))
-    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _text(value: Any, grouped: bool) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from command_line.connection import Target, connected
-from command_line.options import AS_JSON, JOB, field_option, with_target
+from command_line.connection import ApiClient, Target, connected
+from command_line.options import AS_JSON, JOB, field_option, printed, with_target
 from command_line.output import (
     output_file,
     print_json,
@@ -37,40 +37,14 @@ from command_line.output import (
     show_default=True,
     help="Rows of each group.",
 )
-@AS_JSON
-@with_target
-def reserves(target: Target, job_id: str, step: int, limit: int, as_json: bool) -> None:
+@printed(lambda found: print_rows(found["columns"], found["data"]))
+def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
     """Show the next rows in line of a sample: replacements for rows that can't be examined.
 
     \b
     jobsvc reserves 917f045a --limit 3
     """
-    with connected(target) as client:
-        path = f"/api/sampling/jobs/{job_id}/reserves"
-        found = client.get(path, round=step, limit=limit)
-    print_result(found, as_json, lambda rows: print_rows(rows["columns"], rows["data"]))
-
-
-@click.command()
-@JOB
-@click.argument("value")
-@field_option("--column", "column", help="The column that has the VALUE [default: the row's id].")
-@click.option("--limit", type=click.IntRange(1, 50), default=10, show_default=True)
-@AS_JSON
-@with_target
-def why(
-    target: Target, job_id: str, value: str, column: str | None, limit: int, as_json: bool
-) -> None:
-    """Look up rows of a sample's source, by id or by a column's VALUE: drawn, or nth in line.
-
-    \b
-    jobsvc why 917f045a primary:17
-    jobsvc why 917f045a INV-2025-0017 --column invoice
-    """
-    with connected(target) as client:
-        path = f"/api/sampling/jobs/{job_id}/lookup"
-        found = client.get(path, column=column, value=value, limit=limit)
-    print_result(found, as_json, _print_verdicts)
+    return client.get(f"/api/sampling/jobs/{job_id}/reserves", round=step, limit=limit)
 
 
 def _print_verdicts(found: dict[str, Any]) -> None:
@@ -94,17 +68,78 @@ def _print_verdicts(found: dict[str, Any]) -> None:
 
 @click.command()
 @JOB
+@click.argument("value")
+@field_option("--column", "column", help="The column that has the VALUE [default: the row's id].")
+@click.option("--limit", type=click.IntRange(1, 50), default=10, show_default=True)
+@printed(_print_verdicts)
+def why(client: ApiClient, job_id: str, **query: Any) -> Any:
+    """Look up rows of a sample's source, by id or by a column's VALUE: drawn, or nth in line.
+
+    \b
+    jobsvc why 917f045a primary:17
+    jobsvc why 917f045a INV-2025-0017 --column invoice
+    """
+    return client.get(f"/api/sampling/jobs/{job_id}/lookup", **query)
+
+
+def _share(text: str) -> dict[str, Any]:
+    column, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f'"{text}" isn\'t COLUMN=VALUE.')
+    return {"statistic": "proportion", "column": column, "value": _value(value)}
+
+
+def _value(text: str) -> str | float | bool | None:
+    """A number, true or false as such, else the text, if need be in quotes; None if empty."""
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1]
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text or None
+
+
+def _ratio(text: str) -> dict[str, Any]:
+    column, slash, denominator = text.partition("/")
+    if not slash:
+        raise click.BadParameter(f'"{text}" isn\'t COLUMN/COLUMN.')
+    return {"statistic": "ratio", "column": column, "denominator": denominator}
+
+
+def _quantile(text: str) -> dict[str, Any]:
+    column, _, share = text.rpartition(":")
+    try:
+        return {"statistic": "quantile", "column": column, "q": float(share)}
+    except ValueError:
+        raise click.BadParameter(f'"{text}" isn\'t COLUMN:Q, such as amount:0.5.') from None
+
+
+@click.command()
+@JOB
 @click.option("--mean", multiple=True, metavar="COLUMN", help="The mean of a column; repeatable.")
 @click.option("--total", multiple=True, metavar="COLUMN", help="The total; repeatable.")
 @click.option(
     "--share",
+    type=_share,
     multiple=True,
     metavar="COLUMN=VALUE",
     help="The share of a value; COLUMN= is the share of missing values; repeatable.",
 )
-@click.option("--ratio", multiple=True, metavar="COLUMN/COLUMN", help="Total by total; repeatable.")
 @click.option(
-    "--quantile", multiple=True, metavar="COLUMN:Q", help="Such as amount:0.5; repeatable."
+    "--ratio",
+    type=_ratio,
+    multiple=True,
+    metavar="COLUMN/COLUMN",
+    help="Total by total; repeatable.",
+)
+@click.option(
+    "--quantile",
+    type=_quantile,
+    multiple=True,
+    metavar="COLUMN:Q",
+    help="Such as amount:0.5; repeatable.",
 )
 @click.option("--count", is_flag=True, help="The number of rows.")
 @field_option("--by", "by", multiple=True, metavar="COLUMN", help="Groups; up to 4 columns.")
@@ -126,18 +161,13 @@ def _print_verdicts(found: dict[str, Any]) -> None:
 def estimate(
     target: Target,
     job_id: str,
-    mean: tuple[str, ...],
-    total: tuple[str, ...],
-    share: tuple[str, ...],
-    ratio: tuple[str, ...],
-    quantile: tuple[str, ...],
-    count: bool,
     by: tuple[str, ...],
     where: str | None,
     confidence: float,
     lonely_stratum: str,
     true_values: bool,
     as_json: bool,
+    **figures: Any,
 ) -> None:
     """Estimate figures of the population that a sample was drawn from.
 
@@ -146,12 +176,13 @@ def estimate(
     jobsvc estimate 917f045a --share status=disputed --true-values
     """
     statistics: list[dict[str, Any]] = [
-        *({"statistic": "mean", "column": name} for name in mean),
-        *({"statistic": "total", "column": name} for name in total),
-        *map(_share, share),
-        *map(_ratio, ratio),
-        *map(_quantile, quantile),
-        *([{"statistic": "count"}] if count else []),
+        *(
+            {"statistic": name, "column": each}
+            for name in ("mean", "total")
+            for each in figures[name]
+        ),
+        *(each for name in ("share", "ratio", "quantile") for each in figures[name]),
+        *([{"statistic": "count"}] if figures["count"] else []),
     ]
     if not statistics:
         raise click.UsageError("Name a figure, such as --mean COLUMN or --count.")
@@ -239,42 +270,6 @@ def design(
             return
         client.download(path, file, **query)
     print_line(f"Design written to {output}")
-
-
-def _share(text: str) -> dict[str, Any]:
-    column, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f'"{text}" isn\'t COLUMN=VALUE.', param_hint="--share")
-    return {"statistic": "proportion", "column": column, "value": _value(value)}
-
-
-def _value(text: str) -> str | float | bool | None:
-    """A number, true or false as such, else the text, if need be in quotes; None if empty."""
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return text[1:-1]
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text or None
-
-
-def _ratio(text: str) -> dict[str, Any]:
-    column, slash, denominator = text.partition("/")
-    if not slash:
-        raise click.BadParameter(f'"{text}" isn\'t COLUMN/COLUMN.', param_hint="--ratio")
-    return {"statistic": "ratio", "column": column, "denominator": denominator}
-
-
-def _quantile(text: str) -> dict[str, Any]:
-    column, _, share = text.rpartition(":")
-    try:
-        return {"statistic": "quantile", "column": column, "q": float(share)}
-    except ValueError:
-        raise click.BadParameter(
-            f'"{text}" isn\'t COLUMN:Q, such as amount:0.5.', param_hint="--quantile"
-        ) from None
 
 
 def _print(found: dict[str, Any], by: tuple[str, ...], *, with_truth: bool) -> None:

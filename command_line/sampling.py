@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from command_line.connection import ApiClient, Target, connected
+from command_line.connection import ApiClient
 from command_line.exploring import print_hints
 from command_line.options import (
     AS_JSON,
@@ -28,7 +28,8 @@ from command_line.options import (
     Command,
     field_option,
     job_body,
-    with_target,
+    printed,
+    with_client,
 )
 from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
 from domain_errors import render
@@ -349,9 +350,9 @@ def _seed(text: str) -> int | str:
 @OUTPUT
 @BATCH
 @AS_JSON
-@with_target
+@with_client
 def sample(
-    target: Target,
+    client: ApiClient,
     dataset: str,
     name: str | None,
     purpose: str | None,
@@ -372,36 +373,17 @@ def sample(
         --size "≥ 10,000=all" --size "1,000 to < 10,000=5%" --size "0 to < 1,000=25"
     jobsvc sample sales --body rounds.json --name q1
     """
-    with connected(target) as client:
-        with output_file(output) as file:
-            dataset_id = client.dataset_id(dataset)
-            named = job_body(name=name, batch=batch, commit_message=purpose)
-            body = {**sized_body(client, dataset_id, **draw), **named}
-            job = draw_sample(client, dataset_id, body)
-            if file is not None:
-                client.download_rows(job["id"], rows_of_draw(job["id"]), file)
-        job = with_comparison(client, job)
+    with output_file(output) as file:
+        dataset_id = client.dataset_id(dataset)
+        named = job_body(name=name, batch=batch, commit_message=purpose)
+        body = {**sized_body(client, dataset_id, **draw), **named}
+        job = draw_sample(client, dataset_id, body)
+        if file is not None:
+            client.download_rows(job["id"], rows_of_draw(job["id"]), file)
+    job = with_comparison(client, job)
     print_result(job, as_json, print_sample)
     if output is not None and not as_json:
         print_line(f"Rows written to {output}")
-
-
-@click.command()
-@click.argument("dataset")
-@with_draw
-@AS_JSON
-@with_target
-def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
-    """Show the result sizes of a draw without drawing.
-
-    \b
-    jobsvc plan sales --method stratified --strata region --size 500
-    """
-    with connected(target) as client:
-        dataset_id = client.dataset_id(dataset)
-        body = sized_body(client, dataset_id, **draw)
-        planned = client.post(f"/api/sampling/datasets/{dataset_id}/plan", body)
-    print_result(planned, as_json, _print_plan)
 
 
 def _print_plan(planned: dict[str, Any]) -> None:
@@ -424,6 +406,21 @@ def _print_plan(planned: dict[str, Any]) -> None:
     if planned["hints"] is not None:
         print_line("Suggestions from the table's profile:")
         print_hints(planned["hints"], 2)
+
+
+@click.command()
+@click.argument("dataset")
+@with_draw
+@printed(_print_plan)
+def plan(client: ApiClient, dataset: str, **draw: Any) -> Any:
+    """Show the result sizes of a draw without drawing.
+
+    \b
+    jobsvc plan sales --method stratified --strata region --size 500
+    """
+    dataset_id = client.dataset_id(dataset)
+    body = sized_body(client, dataset_id, **draw)
+    return client.post(f"/api/sampling/datasets/{dataset_id}/plan", body)
 
 
 def draw_sample(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
