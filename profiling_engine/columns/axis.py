@@ -17,9 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 from parquet_tables.rows import Statement
-from profiling_engine.columns.first_pass import ColumnScan
 from profiling_engine.columns.kinds import Axis, Number
-from profiling_engine.columns.passes import DEVIATIONS, Source, Totals, rows
+from profiling_engine.columns.passes import DEVIATIONS, ColumnScan, Source, Totals, rows
 from profiling_engine.columns.profile import Bin, Figure, Histogram, Quartiles
 
 MAX_BINS = 40

@@ -16,10 +16,12 @@ import numpy as np
 
 from parquet_tables.json_values import json_value, shown_expression
 from parquet_tables.rows import Statement
-from profiling_engine.columns.first_pass import SKETCH_ERROR, ColumnScan, FirstPass
 from profiling_engine.columns.passes import (
     FREQUENCIES,
     METHOD,
+    SKETCH_ERROR,
+    ColumnScan,
+    FirstPass,
     SampleBlocks,
     Source,
     Totals,
@@ -40,58 +42,7 @@ MAX_SHOWN_LENGTH = 200
 SPARSE = 30
 GROUP_BITS = 16
 COUNTED_GROUPS = 64
-
-
-def frequent_values(source: Source, type_: str) -> Statement:
-    """Value and rows of the most frequent values; one more than is listed."""
-    relation = source.relation
-    if relation != FREQUENCIES.relation:
-        relation = f"(SELECT v, {source.rows} AS n FROM {relation} GROUP BY v)"
-    return (
-        f"SELECT {shown_expression('v', type_)}, n FROM {relation} WHERE v IS NOT NULL "
-        f"ORDER BY n DESC, v LIMIT {LISTED_VALUES + 1}",
-        list(source.params),
-    )
-
-
-def group_sizes() -> Statement:
-    """The number of distinct values, their rows and the figures of :class:`Groups`."""
-    return (
-        "SELECT count(*), sum(n), min(n), max(n), count_if(n = 1), "
-        f"count_if(n < {SPARSE}), sum(CAST(n AS HUGEINT) * n) FROM frequencies WHERE v IS NOT NULL",
-        [],
-    )
-
-
-def hash_group(value: str = "v") -> str:
-    return f"CAST(hash({value}) >> {64 - GROUP_BITS} AS INTEGER)"
-
-
-def hash_groups(source: Source) -> Statement:
-    by_group = " WHERE v IS NOT NULL GROUP BY g ORDER BY n DESC, g"
-    return source.select(f"{hash_group()} AS g, {source.rows} AS n", by_group)
-
-
-def values_of_groups(source: Source, type_: str, groups: Sequence[int]) -> Statement:
-    among = ", ".join(f"{group:d}" for group in groups)
-    counted, params = source.select(
-        f"v, {source.rows} AS n", f" WHERE {hash_group()} IN ({among}) GROUP BY v"
-    )
-    return (
-        f"SELECT {shown_expression('v', type_)}, n FROM ({counted}) "
-        f"ORDER BY n DESC, v LIMIT {LISTED_VALUES + 1}",
-        params,
-    )
-
-
-def sampled_values(source: Source, type_: str) -> Statement:
-    return (
-        f"WITH top AS (SELECT v, count(*) AS n FROM {source.relation} WHERE v IS NOT NULL "
-        f"GROUP BY v HAVING count(*) > 1 ORDER BY n DESC, v LIMIT {LISTED_VALUES}) "
-        f"SELECT {shown_expression('t.v', type_)}, s.block, count(*) FROM {source.relation} AS s "
-        "JOIN top AS t ON t.v = s.v GROUP BY t.v, t.n, s.block ORDER BY t.n DESC, t.v, s.block",
-        list(source.params) * 2,
-    )
+HASH_GROUP = f"CAST(hash(v) >> {64 - GROUP_BITS} AS INTEGER)"
 
 
 def shown_value(value: Any) -> Any:
@@ -105,20 +56,29 @@ def shown_value(value: Any) -> Any:
 def most_frequent(scan: ColumnScan, values: int) -> FrequentValues:
     if not scan.is_exact:
         return _sample_frequencies(scan, values)
-    type_ = scan.kind.column.type
-    found = scan.run.fetch(frequent_values(scan.source, type_))
+    relation = scan.source.relation
+    if relation != FREQUENCIES.relation:
+        relation = f"(SELECT v, {scan.source.rows} AS n FROM {relation} GROUP BY v)"
+    found = scan.run.fetch(_listed_values(scan, relation, list(scan.source.params)))
     beyond = found[LISTED_VALUES][1] if len(found) > LISTED_VALUES else 0
     return FrequentValues(_listed(found, values), EXACT, beyond, complete=True)
 
 
 def most_frequent_of_many(scan: ColumnScan, values: int) -> FrequentValues:
     """The most frequent values of rows with too many distinct values to count each."""
-    groups = scan.run.fetch(hash_groups(scan.source))
+    source = scan.source
+    by_group = " WHERE v IS NOT NULL GROUP BY g ORDER BY n DESC, g"
+    groups = scan.run.fetch(source.select(f"{HASH_GROUP} AS g, {source.rows} AS n", by_group))
     if not groups:
         return FrequentValues((), EXACT, 0, complete=True)
-    chosen = sorted(group for group, _ in groups[:COUNTED_GROUPS])
+    chosen = ", ".join(
+        f"{group:d}" for group in sorted(group for group, _ in groups[:COUNTED_GROUPS])
+    )
     unseen = groups[COUNTED_GROUPS][1] if len(groups) > COUNTED_GROUPS else 0
-    found = scan.run.fetch(values_of_groups(scan.source, scan.kind.column.type, chosen))
+    counted, params = source.select(
+        f"v, {source.rows} AS n", f" WHERE {HASH_GROUP} IN ({chosen}) GROUP BY v"
+    )
+    found = scan.run.fetch(_listed_values(scan, f"({counted})", params))
     beyond = max(unseen, found[LISTED_VALUES][1] if len(found) > LISTED_VALUES else 0)
     complete = beyond <= found[:LISTED_VALUES][-1][1]
     accuracy = EXACT
@@ -126,6 +86,15 @@ def most_frequent_of_many(scan: ColumnScan, values: int) -> FrequentValues:
         method = "every value counted in the largest groups of a hash"
         accuracy = Accuracy("approximate", method, confidence=CERTAIN)
     return FrequentValues(_listed(found, values), accuracy, beyond, complete)
+
+
+def _listed_values(scan: ColumnScan, relation: str, params: list[object]) -> Statement:
+    """Value and rows of the most frequent values; one more than is listed."""
+    return (
+        f"SELECT {shown_expression('v', scan.kind.column.type)}, n FROM {relation} "
+        f"WHERE v IS NOT NULL ORDER BY n DESC, v LIMIT {LISTED_VALUES + 1}",
+        params,
+    )
 
 
 def _listed(found: Sequence[tuple[Any, ...]], values: int) -> tuple[ValueRows, ...]:
@@ -138,12 +107,20 @@ def _listed(found: Sequence[tuple[Any, ...]], values: int) -> tuple[ValueRows, .
 def _sample_frequencies(scan: ColumnScan, values: int) -> FrequentValues:
     """The values that occur more than once in the sample, with intervals of their rows."""
     assert scan.size is not None  # noqa: S101 - only of a sample
-    sizes = dict(scan.run.fetch(block_sizes(scan.source)))
+    source = scan.source
+    sizes = dict(scan.run.fetch(source.select("block, count(*)", " GROUP BY block")))
     places = {block: i for i, block in enumerate(sorted(sizes))}
     rows = np.array([sizes[block] for block in sorted(sizes)], dtype=np.float64)
     shown: dict[str, Any] = {}
     sums = {"rows": rows}
-    for value, block, count in scan.run.fetch(sampled_values(scan.source, scan.kind.column.type)):
+    repeated = (
+        f"WITH top AS (SELECT v, count(*) AS n FROM {source.relation} WHERE v IS NOT NULL "
+        f"GROUP BY v HAVING count(*) > 1 ORDER BY n DESC, v LIMIT {LISTED_VALUES}) "
+        f"SELECT {shown_expression('t.v', scan.kind.column.type)}, s.block, count(*) "
+        f"FROM {source.relation} AS s JOIN top AS t ON t.v = s.v "
+        "GROUP BY t.v, t.n, s.block ORDER BY t.n DESC, t.v, s.block"
+    )
+    for value, block, count in scan.run.fetch((repeated, list(source.params) * 2)):
         name = repr(value)
         shown[name] = shown_value(value)
         sums.setdefault(name, np.zeros_like(rows))[places[block]] = count
@@ -157,12 +134,14 @@ def _sample_frequencies(scan: ColumnScan, values: int) -> FrequentValues:
     return FrequentValues(tuple(listed), totals.accuracy(None, None), None, complete=False)
 
 
-def block_sizes(source: Source) -> Statement:
-    return source.select("block, count(*)", " GROUP BY block")
-
-
 def groups_of_frequencies(scan: ColumnScan) -> tuple[int, Groups | None]:
-    ((distinct, rows, smallest, largest, once, sparse, squares),) = scan.run.fetch(group_sizes())
+    """The number of distinct values, and the figures of their groups."""
+    figures = (
+        "count(*), sum(n), min(n), max(n), count_if(n = 1), "
+        f"count_if(n < {SPARSE}), sum(CAST(n AS HUGEINT) * n)"
+    )
+    counted = scan.source.select(figures, " WHERE v IS NOT NULL")
+    ((distinct, rows, smallest, largest, once, sparse, squares),) = scan.run.fetch(counted)
     if not distinct:
         return 0, None
     effective = int(rows) ** 2 / int(squares)
@@ -175,38 +154,15 @@ SPARE_BITS = 3
 NORMAL = 1.96
 
 
-def distinct_integers(source: Source, integer: str, low: int, high: int) -> Statement:
-    """The number of distinct integers from ``low`` to ``high``, by one bit for each."""
-    return source.select(
-        f"coalesce(bit_count(bitstring_agg(CAST({integer} - ({low}) AS BIGINT), 0, "
-        f"{high - low})), 0)",
-        " WHERE v IS NOT NULL",
-    )
+def set_bits(source: Source, position: str, last: int) -> Statement:
+    """The number of bits at the positions of all values, of the bits 0 to ``last``."""
+    bits = f"bitstring_agg(CAST({position} AS BIGINT), 0, {last})"
+    return source.select(f"coalesce(bit_count({bits}), 0)", " WHERE v IS NOT NULL")
 
 
-def set_bits(source: Source, bits: int) -> Statement:
+def hash_bits(source: Source, bits: int) -> Statement:
     """The number of bits that the hashes of the values set, of 2**``bits``."""
-    return source.select(
-        f"coalesce(bit_count(bitstring_agg(CAST(hash(v) >> {64 - bits} AS BIGINT), 0, "
-        f"{(1 << bits) - 1})), 0)",
-        " WHERE v IS NOT NULL",
-    )
-
-
-def repeated_in_slice(source: Source, number: int, slices: int) -> Statement:
-    return (
-        f"SELECT count(*) > 0 FROM (SELECT 1 FROM {source.relation} WHERE v IS NOT NULL "
-        f"AND hash(v) % {slices} = {number} GROUP BY v HAVING count(*) > 1)",
-        list(source.params),
-    )
-
-
-def counts_of_counts(source: Source) -> Statement:
-    return (
-        "SELECT count(*), count_if(n = 1) FROM (SELECT count(*) AS n "
-        f"FROM {source.relation} WHERE v IS NOT NULL GROUP BY v)",
-        list(source.params),
-    )
+    return set_bits(source, f"hash(v) >> {64 - bits}", (1 << bits) - 1)
 
 
 def count_distinct(scan: ColumnScan, first_pass: FirstPass, *, all_finite: bool) -> Figure:
@@ -219,11 +175,13 @@ def count_distinct(scan: ColumnScan, first_pass: FirstPass, *, all_finite: bool)
         and all_finite
         and first_pass.high - first_pass.low < 1 << MAX_BITS
     ):
-        integers = distinct_integers(scan.source, axis.sql("v"), first_pass.low, first_pass.high)
-        ((counted,),) = scan.run.fetch(integers)
+        low, high = first_pass.low, first_pass.high
+        ((counted,),) = scan.run.fetch(
+            set_bits(scan.source, f"{axis.sql('v')} - ({low})", high - low)
+        )
         return Figure(int(counted))
     bits = bits_for(first_pass.sketched or first_pass.values)
-    ((found,),) = scan.run.fetch(set_bits(scan.source, bits))
+    ((found,),) = scan.run.fetch(hash_bits(scan.source, bits))
     return linear_count(int(found), bits, first_pass.values)
 
 
@@ -257,8 +215,10 @@ def is_unique(scan: ColumnScan, distinct: Figure, values: int) -> bool | None:
         return False
     slices = -(-values // scan.run.limits.slice_values)
     for number in range(slices):
-        ((repeated,),) = scan.run.fetch(repeated_in_slice(scan.source, number, slices))
-        if repeated:
+        among = f" WHERE v IS NOT NULL AND hash(v) % {slices} = {number}"
+        if scan.run.fetch(
+            scan.source.select("1", f"{among} GROUP BY v HAVING count(*) > 1 LIMIT 1")
+        ):
             return False
     return True
 
@@ -268,7 +228,8 @@ def distinct_of_sample(
 ) -> Figure:
     """The number of distinct values from the sketch of the first pass, else from a sample."""
     assert scan.size is not None  # noqa: S101 - only of a sample
-    ((seen, once),) = scan.run.fetch(counts_of_counts(scan.source))
+    counts, params = scan.source.select("count(*) AS n", " WHERE v IS NOT NULL GROUP BY v")
+    ((seen, once),) = scan.run.fetch((f"SELECT count(*), count_if(n = 1) FROM ({counts})", params))
     most = scan.size.of_rows - (nulls.low or 0)
     if first_pass and first_pass.sketched is not None:
         half = NORMAL * SKETCH_ERROR * first_pass.sketched

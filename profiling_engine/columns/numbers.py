@@ -30,9 +30,18 @@ from profiling_engine.columns.axis import (
     read_axis,
     ticks_a_day,
 )
-from profiling_engine.columns.first_pass import ColumnScan, FirstPass, value_formatter
 from profiling_engine.columns.kinds import WIDE, Axis, Number
-from profiling_engine.columns.passes import Aggregate, Totals, greatest, least, rows, total
+from profiling_engine.columns.passes import (
+    Aggregate,
+    ColumnScan,
+    FirstPass,
+    Totals,
+    greatest,
+    least,
+    rows,
+    total,
+    value_formatter,
+)
 from profiling_engine.columns.profile import (
     CERTAIN,
     EXACT,

@@ -1,14 +1,15 @@
 """Passes over a column's values: where they are read from, aggregates, errors and budget.
 
 Only integers are summed, so results don't depend on the order of rows, threads or files. Tables on
-the cursor: ``frequencies`` (v, n), ``sampled`` (block, v), ``picked`` (ordinal, block).
+the cursor: ``frequencies`` (v, n), ``sampled`` (block, v), ``picked`` (ordinal, block). A cheap
+first pass decides whether a column is read as frequencies (each value once) or row by row.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,15 +19,16 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from parquet_tables.json_values import shown_expression
 from parquet_tables.progress import (
     ProgressCallback,
     execute_watched,
     ignore_progress,
     progress_part,
 )
-from parquet_tables.rows import Statement, page_statement, rows_at
+from parquet_tables.rows import Statement, page_statement
 from parquet_tables.tables import Column, Int64s, TableFiles
-from profiling_engine.columns.kinds import Axis, ColumnKind
+from profiling_engine.columns.kinds import Axis, ColumnKind, Number
 from profiling_engine.columns.profile import CONFIDENCE, EXACT, Accuracy, Figure
 
 
@@ -80,21 +82,6 @@ def rows_of(table: TableFiles, columns: Sequence[Column], selected: str) -> Stat
 def all_rows(table: TableFiles, kind: ColumnKind) -> Source:
     rows, params = rows_of(table, [kind.column], f"{kind.value_sql()} AS v")
     return Source(f"({rows})", tuple(params))
-
-
-def count_values(rows: Source) -> Statement:
-    """Create the table ``frequencies`` from a relation of rows."""
-    return (
-        "CREATE OR REPLACE TEMP TABLE frequencies AS "
-        f"SELECT v, {rows.rows} AS n FROM {rows.relation} GROUP BY v",
-        list(rows.params),
-    )
-
-
-def read_sample(table: TableFiles, kind: ColumnKind) -> Statement:
-    """Create the table ``sampled`` from the rows in ``picked``."""
-    rows, params = rows_at(table, f"p.block, {kind.value_sql()} AS v", "picked")
-    return f"CREATE OR REPLACE TEMP TABLE sampled AS {rows}", params
 
 
 @dataclass(frozen=True)
@@ -253,32 +240,6 @@ class Totals:
         return Accuracy("estimated", METHOD, low, high, CONFIDENCE, self.sample.size.rows)
 
 
-def read_totals(
-    fetched: Sequence[Sequence[Any]], functions: Mapping[str, str], size: SampleSize | None
-) -> Totals:
-    columns = list(zip(*fetched, strict=True)) or [()] * (len(functions) + 1)
-    values = {
-        name: _over_all(function, column)
-        for (name, function), column in zip(functions.items(), columns[1:], strict=True)
-    }
-    if size is None:
-        return Totals(sum(columns[0]), values)
-    named = {"rows": "rows", **functions}
-    sums = {
-        name: np.array(column, dtype=np.float64)
-        for (name, function), column in zip(named.items(), columns, strict=True)
-        if function in ("rows", "total")
-    }
-    return Totals(sum(columns[0]), values, SampleBlocks(size, sums))
-
-
-def _over_all(function: str, column: Sequence[Any]) -> Any:
-    if function in ("rows", "total"):
-        return sum(int(value) for value in column)
-    present = (value for value in column if value is not None)
-    return min(present, default=None) if function == "least" else max(present, default=None)
-
-
 @dataclass(frozen=True)
 class Aggregate:
     """One aggregate of a pass: a condition to count rows, or an expression to sum or compare.
@@ -297,6 +258,13 @@ class Aggregate:
             return source.total(self.expression)
         return f"{'min' if self.function == 'least' else 'max'}({self.expression})"
 
+    def over_all(self, blocks: Sequence[Any]) -> Any:
+        """Combine the values of all blocks."""
+        if self.function in ("rows", "total"):
+            return sum(int(value) for value in blocks)
+        extreme = min if self.function == "least" else max
+        return extreme((value for value in blocks if value is not None), default=None)
+
 
 def rows(condition: str, *params: object) -> Aggregate:
     return Aggregate("rows", condition, params)
@@ -305,31 +273,6 @@ def rows(condition: str, *params: object) -> Aggregate:
 total = partial(Aggregate, "total")
 least = partial(Aggregate, "least")
 greatest = partial(Aggregate, "greatest")
-
-
-def measure(
-    source: Source,
-    aggregates: Mapping[str, Aggregate],
-    *,
-    axis: Axis | None = None,
-    names: Mapping[str, str] | None = None,
-) -> Statement:
-    """The statement of one pass: the number of rows, then the aggregates; of a sample by block.
-
-    ``axis`` defines ``x``; ``names`` are further expressions of ``v`` and ``x``.
-    """
-    relation = source.relation
-    if axis:
-        relation = f"(SELECT *, {axis.sql('v')} AS x FROM {relation})"
-    if names:
-        more = ", ".join(f"{expression} AS {name}" for name, expression in names.items())
-        relation = f"(SELECT *, {more} FROM {relation})"
-    selected = ", ".join(
-        [source.rows, *(aggregate.sql(source) for aggregate in aggregates.values())]
-    )
-    params = [value for aggregate in aggregates.values() for value in aggregate.params]
-    by_block = " GROUP BY block ORDER BY block" if source.in_blocks else ""
-    return f"SELECT {selected} FROM {relation}{by_block}", [*params, *source.params]
 
 
 FEW_ROWS = 100_000
@@ -425,3 +368,147 @@ class Run:
             rows = self.cursor.execute(sql, params).fetchall()
         self._done = end
         return rows
+
+
+MAX_BYTES = 64 << 20
+OF_ANY_LENGTH = ("text", "binary")
+SKETCH_ERROR = 0.13
+"""The standard error of DuckDB's approx_count_distinct: 1.04/√64 registers."""
+
+
+@dataclass(frozen=True)
+class FirstPass:
+    """Rows that aren't NULL, finite extremes (on the axis if there is one) and distinct values.
+
+    ``by_frequencies`` is whether the values are few enough to count each.
+    """
+
+    values: int
+    low: Any
+    high: Any
+    sketched: int | None
+    by_frequencies: bool
+
+
+def stored_bytes(table: TableFiles) -> Statement:
+    """Path and uncompressed bytes of each leaf column over all files."""
+    paths = [str(file.path) for file, _ in table.with_starts()]
+    return (
+        "SELECT path_in_schema, CAST(sum(total_uncompressed_size) AS BIGINT) "
+        "FROM parquet_metadata(?) GROUP BY ALL",
+        [paths],
+    )
+
+
+def read_first_pass(run: Run, kind: ColumnKind, stored: dict[str, int]) -> FirstPass:
+    """Read a column's extremes, and decide how to profile it."""
+    source = all_rows(run.table, kind)
+    ((values, low, high),) = run.fetch(extremes(source, kind))
+    if kind.kind == "moment" and values and (low is None or high is None):
+        ((values, low, high),) = run.fetch(extremes(source, kind, finite=True))
+    row_count = run.table.row_count
+    size = stored.get(kind.column.name, 0) if kind.kind in OF_ANY_LENGTH else 0
+    if row_count <= run.limits.values and size <= MAX_BYTES:
+        return FirstPass(values, low, high, None, by_frequencies=True)
+    ((sketched,),) = run.fetch(source.select("approx_count_distinct(v)"))
+    distinct_bytes = min(size, sketched * size // max(values, 1))
+    few = sketched <= run.limits.values and distinct_bytes <= MAX_BYTES
+    return FirstPass(values, low, high, sketched, by_frequencies=few)
+
+
+def extremes(source: Source, kind: ColumnKind, *, finite: bool = False) -> Statement:
+    """Rows that aren't NULL, and the smallest and largest value, on the axis if there is one.
+
+    ``finite`` excludes infinite values, which takes a pass; otherwise an infinite extreme is NULL.
+    """
+    relation, low, high = source.relation, "NULL", "NULL"
+    if kind.axis and (finite or kind.axis.is_float):
+        relation = f"(SELECT v, {kind.axis.sql('v')} AS x FROM {relation})"
+        low, high = "min(x)", "max(x)"
+    elif kind.axis:
+        # The files have statistics of the values, not of the axis.
+        low, high = kind.axis.sql("min(v)"), kind.axis.sql("max(v)")
+    elif kind.kind == "text":
+        low, high = "min(v)", "max(v)"
+    return f"SELECT count(v), {low}, {high} FROM {relation}", list(source.params)
+
+
+END_OF_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class ColumnScan:
+    """A column and the source it is read from: all rows, or a sample of the given size."""
+
+    run: Run
+    kind: ColumnKind
+    source: Source
+    size: SampleSize | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        return self.size is None
+
+    @property
+    def axis(self) -> Axis:
+        assert self.kind.axis is not None  # noqa: S101 - other kinds have no axis
+        return self.kind.axis
+
+    def measure(
+        self, aggregates: Mapping[str, Aggregate], names: Mapping[str, str] | None = None
+    ) -> Totals:
+        """Compute aggregates in one pass, of a sample by block.
+
+        ``names`` are further expressions of ``v`` and of ``x``, which the axis defines.
+        """
+        source, relation = self.source, self.source.relation
+        if self.kind.axis:
+            relation = f"(SELECT *, {self.kind.axis.sql('v')} AS x FROM {relation})"
+        if names:
+            more = ", ".join(f"{expression} AS {name}" for name, expression in names.items())
+            relation = f"(SELECT *, {more} FROM {relation})"
+        selected = [source.rows, *(aggregate.sql(source) for aggregate in aggregates.values())]
+        by_block = " GROUP BY block ORDER BY block" if source.in_blocks else ""
+        sql = f"SELECT {', '.join(selected)} FROM {relation}{by_block}"
+        params = [value for aggregate in aggregates.values() for value in aggregate.params]
+        fetched = self.run.fetch((sql, [*params, *source.params]))
+        return self._totals(list(zip(*fetched, strict=True)), aggregates)
+
+    def _totals(
+        self, columns: Sequence[Sequence[Any]], aggregates: Mapping[str, Aggregate]
+    ) -> Totals:
+        """The values over all blocks; the first column has the rows."""
+        columns = columns or [()] * (len(aggregates) + 1)
+        values = {
+            name: aggregate.over_all(column)
+            for (name, aggregate), column in zip(aggregates.items(), columns[1:], strict=True)
+        }
+        count = sum(columns[0])
+        if self.size is None:
+            return Totals(count, values)
+        summed = {"rows": Aggregate("rows"), **aggregates}
+        sums = {
+            name: np.array(column, dtype=np.float64)
+            for (name, aggregate), column in zip(summed.items(), columns, strict=True)
+            if aggregate.function in ("rows", "total")
+        }
+        return Totals(count, values, SampleBlocks(self.size, sums))
+
+
+def value_formatter(
+    scan: ColumnScan, places: Iterable[Number | None]
+) -> Callable[[Number | None], Any]:
+    """Return a function that converts the given places on the axis into values."""
+    axis = scan.axis
+    if scan.kind.kind == "number":
+        return lambda x: None if x is None else axis.value(x)
+    smallest, largest = -(2**63), 2**63 - 1
+    within = {x for x in places if x is not None and smallest <= x <= largest}
+    shown = shown_expression("m", axis.column_type)
+    if axis.column_type == "TIME":
+        shown = f"CASE WHEN x = {END_OF_DAY} THEN '24:00:00' ELSE {shown} END"
+    sql = (
+        f"SELECT x, {shown} FROM (SELECT x, {axis.time_sql('x')} AS m "
+        "FROM (SELECT unnest(?::BIGINT[]) AS x))"
+    )
+    return dict(scan.run.fetch((sql, [sorted(within)]))).get

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from profiling_engine.columns.distinct import most_frequent
-from profiling_engine.columns.first_pass import ColumnScan
 from profiling_engine.columns.kinds import kind_of
 from profiling_engine.columns.passes import (
     Aggregate,
-    Source,
+    ColumnScan,
     Totals,
     greatest,
     least,
@@ -148,10 +146,6 @@ BLANK = (
 )
 
 
-def space_aggregates() -> dict[str, Aggregate]:
-    return {"blank": rows(BLANK, SPACES), "stray": rows(STRAY)}
-
-
 MAX_READ_LENGTH = 40
 """Longer texts aren't tested for numbers and dates."""
 NUMBER_HEADS = "(head <= 57 OR head IN (163, 165, 8364))"
@@ -180,39 +174,10 @@ def detail_aggregates() -> dict[str, Aggregate]:
     }
 
 
-def mask_values(source: Source) -> Statement:
-    """Create the table ``masked``: each text's pattern, NULL for NULL and for ``long`` texts."""
-    mask = r"regexp_replace(v, '[\p{Lu}\p{Lt}]', 'A', 'g')"
-    mask = rf"regexp_replace({mask}, '[\p{{Ll}}\p{{Lm}}\p{{Lo}}]', 'a', 'g')"
-    mask = rf"regexp_replace({mask}, '\p{{Nd}}', '9', 'g')"
-    more = ", n" if source.weighted else ", block" if source.in_blocks else ""
-    return (
-        "CREATE OR REPLACE TEMP TABLE masked AS SELECT CASE "
-        f"WHEN length(v) <= {MAX_PATTERN_LENGTH} THEN {mask} END AS v, "
-        f"coalesce(length(v) > {MAX_PATTERN_LENGTH}, false) AS long{more} "
-        f"FROM {source.relation}",
-        list(source.params),
-    )
-
-
-def find_variants() -> Statement:
-    """The number of values that differ only in case or in white space at their ends, and examples.
-
-    The examples are the values of up to three groups, those with the most rows first, or NULL.
-    """
-    return (
-        "WITH alike AS (SELECT list(v ORDER BY n DESC, v) AS values, sum(n) AS n FROM frequencies "
-        "WHERE v IS NOT NULL GROUP BY lower(trim(v, ?)) HAVING count(*) > 1) "
-        "SELECT (SELECT coalesce(sum(len(values)), 0) FROM alike), (SELECT list(values[:4] "
-        f"ORDER BY n DESC, values) FROM (SELECT * FROM alike ORDER BY n DESC, values "
-        f"LIMIT {LISTED_VARIANTS}))",
-        [SPACES],
-    )
-
-
 def read_text(scan: ColumnScan, detail: ColumnScan) -> TextFigures:
     """The figures of a text column; ``detail`` is the scan for the expensive ones."""
-    totals = scan.measure({**length_aggregates("length(v)", "v = ''"), **space_aggregates()}, ENDS)
+    spaces = {"blank": rows(BLANK, SPACES), "stray": rows(STRAY)}
+    totals = scan.measure({**length_aggregates("length(v)", "v = ''"), **spaces}, ENDS)
     details = detail.measure(detail_aggregates(), ENDS)
     case = LetterCase(**{name: details.count(name) for name in ("upper", "lower", "mixed", "none")})
     return TextFigures(
@@ -229,7 +194,17 @@ def read_text(scan: ColumnScan, detail: ColumnScan) -> TextFigures:
 
 
 def _patterns(detail: ColumnScan, values: int) -> Patterns:
-    detail.run.fetch(mask_values(detail.source))
+    """The patterns of the table ``masked``: NULL for NULL and for ``long`` texts."""
+    source = detail.source
+    mask = r"regexp_replace(v, '[\p{Lu}\p{Lt}]', 'A', 'g')"
+    mask = rf"regexp_replace({mask}, '[\p{{Ll}}\p{{Lm}}\p{{Lo}}]', 'a', 'g')"
+    mask = rf"regexp_replace({mask}, '\p{{Nd}}', '9', 'g')"
+    more = ", n" if source.weighted else ", block" if source.in_blocks else ""
+    selected, params = source.select(
+        f"CASE WHEN length(v) <= {MAX_PATTERN_LENGTH} THEN {mask} END AS v, "
+        f"coalesce(length(v) > {MAX_PATTERN_LENGTH}, false) AS long{more}"
+    )
+    detail.run.fetch((f"CREATE OR REPLACE TEMP TABLE masked AS {selected}", params))
     masked = replace(
         detail,
         source=replace(detail.source, relation="masked", params=()),
@@ -241,5 +216,16 @@ def _patterns(detail: ColumnScan, values: int) -> Patterns:
 
 
 def _variants(detail: ColumnScan) -> Variants:
-    ((values, examples),) = detail.run.fetch(find_variants())
+    """Values that differ only in case or in white space at their ends.
+
+    The examples are the values of up to three groups, those with the most rows first.
+    """
+    sql = (
+        "WITH alike AS (SELECT list(v ORDER BY n DESC, v) AS values, sum(n) AS n FROM frequencies "
+        "WHERE v IS NOT NULL GROUP BY lower(trim(v, ?)) HAVING count(*) > 1) "
+        "SELECT (SELECT coalesce(sum(len(values)), 0) FROM alike), (SELECT list(values[:4] "
+        "ORDER BY n DESC, values) FROM (SELECT * FROM alike ORDER BY n DESC, values "
+        f"LIMIT {LISTED_VARIANTS}))"
+    )
+    ((values, examples),) = detail.run.fetch((sql, [SPACES]))
     return Variants(Figure(int(values)), tuple(map(tuple, examples or ())))

@@ -20,7 +20,7 @@ from parquet_tables.progress import (
     progress_part,
 )
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import Statement
+from parquet_tables.rows import rows_at
 from parquet_tables.tables import TableFiles
 from profiling_engine.advice import column_alerts, table_alerts
 from profiling_engine.columns.distinct import (
@@ -32,7 +32,6 @@ from profiling_engine.columns.distinct import (
     most_frequent_of_many,
     shown_value,
 )
-from profiling_engine.columns.first_pass import ColumnScan, FirstPass, read_first_pass, stored_bytes
 from profiling_engine.columns.kinds import ColumnKind, kind_of
 from profiling_engine.columns.numbers import read_axis_profile
 from profiling_engine.columns.passes import (
@@ -41,16 +40,18 @@ from profiling_engine.columns.passes import (
     SAMPLE_ROWS,
     SAMPLED,
     Budget,
+    ColumnScan,
+    FirstPass,
     OutOfTime,
     ProfileLimits,
     RowSample,
     Run,
     all_rows,
     choose_rows,
-    count_values,
-    read_sample,
+    read_first_pass,
     rows,
     rows_of,
+    stored_bytes,
 )
 from profiling_engine.columns.profile import (
     CONFIDENCE,
@@ -75,7 +76,9 @@ class ColumnReader:
         return profile(first_pass)
 
     def _by_frequencies(self, first_pass: FirstPass) -> ColumnProfile:
-        self.run.fetch(count_values(all_rows(self.run.table, self.kind)))
+        source = all_rows(self.run.table, self.kind)
+        counted, params = source.select(f"v, {source.rows} AS n", " GROUP BY v")
+        self.run.fetch((f"CREATE OR REPLACE TEMP TABLE frequencies AS {counted}", params))
         scan = ColumnScan(self.run, self.kind, FREQUENCIES)
         distinct, groups = groups_of_frequencies(scan)
         is_exact = self.kind.kind != "text" or distinct <= self.run.limits.texts
@@ -121,7 +124,10 @@ class ColumnReader:
         )
 
     def _sampled(self) -> ColumnScan:
-        self.run.fetch(read_sample(self.run.table, self.kind))
+        sampled, params = rows_at(
+            self.run.table, f"p.block, {self.kind.value_sql()} AS v", "picked"
+        )
+        self.run.fetch((f"CREATE OR REPLACE TEMP TABLE sampled AS {sampled}", params))
         return ColumnScan(self.run, self.kind, SAMPLED, self.sample.size)
 
     def _of_kind(
@@ -266,23 +272,18 @@ MAX_IF_NONE_FOUND = 3.0
 """The upper bound at 95 % confidence if none was found."""
 
 
-def repeated_rows(table: TableFiles, part: int) -> Statement:
-    """Count the repeated rows of one in ``part`` hashes, and the sum of the squared counts."""
-    names = ", ".join(f"f.{quote_identifier(column.name)}" for column in table.columns)
-    rows, params = rows_of(table, table.columns, f"hash({names}) AS h")
-    among = f" WHERE h % {part} = 0" if part > 1 else ""
-    return (
-        "SELECT coalesce(sum(n - 1), 0), coalesce(sum((n - 1) * (n - 1)), 0) FROM ("
-        f"SELECT count(*) AS n FROM ({rows}){among} GROUP BY h HAVING count(*) > 1)",
-        params,
-    )
-
-
 def count_repeated_rows(run: Run) -> Figure:
-    rows = run.table.row_count
-    limits = run.limits
+    """Count the repeated rows by their hashes; of large tables by one in ``part`` hashes."""
+    rows, limits, columns = run.table.row_count, run.limits, run.table.columns
     part = -(-rows // limits.sampled_hashes) if rows > limits.row_hashes else 1
-    ((found, squares),) = run.fetch(repeated_rows(run.table, part))
+    names = ", ".join(f"f.{quote_identifier(column.name)}" for column in columns)
+    hashes, params = rows_of(run.table, columns, f"hash({names}) AS h")
+    among = f" WHERE h % {part} = 0" if part > 1 else ""
+    sql = (
+        "SELECT coalesce(sum(n - 1), 0), coalesce(sum((n - 1) * (n - 1)), 0) FROM ("
+        f"SELECT count(*) AS n FROM ({hashes}){among} GROUP BY h HAVING count(*) > 1)"
+    )
+    ((found, squares),) = run.fetch((sql, params))
     if part == 1:
         if not found:
             return Figure(0)
