@@ -17,7 +17,7 @@ from job_runner.lanes import LANE_OF_QUERIES, lane_of_profile
 from job_runner.service import Service
 from job_runner.sql_queries import sandbox_of, source_tables
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
-from job_runner.tables.row_diffs import resolve_keys
+from profiling_engine.comparison.row_diff import resolve_keys
 from storage.accounts.datasets import Dataset
 from storage.errors import NotFound
 from storage.jobs.jobs import Job, Lane

@@ -16,10 +16,10 @@ from job_runner.attempt import JobContext
 from job_runner.sql_queries import sandbox_of, source_tables
 from job_runner.tables.open_tables import RESULT, open_commit, open_source, source_of
 from job_runner.tables.reports import alerts_by_severity, compute_report
-from job_runner.tables.row_diffs import row_diff_of
 from job_runner.tables.table_comparison import compared_with, comparison_of
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import progress_part
+from profiling_engine.comparison.row_diff import diff_rows, resolve_keys
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
@@ -66,8 +66,20 @@ def _run_query(context: JobContext) -> Outcome:
 
 
 def _run_row_diff(context: JobContext) -> Outcome:
+    """Write the rows that differ between two tables, into the scratch folder."""
+    service, job = context.service, context.job
+    parameters = job.run_parameters
     began = time.perf_counter()
-    found = row_diff_of(context, progress_part(context.on_progress, 0.0, QUERY_SHARE))
+    base = open_source(service, job).files
+    other = compared_with(service, job.dataset_id, parameters["compare_to"]).files
+    found = diff_rows(
+        context.parquet,
+        base,
+        other,
+        resolve_keys(base, other, parameters["keys"]),
+        context.scratch.folder,
+        on_progress=progress_part(context.on_progress, 0.0, QUERY_SHARE),
+    )
     return _rows_outcome(
         context, found.files, found.columns, began, notes=[], row_diff=found.as_json()
     )

@@ -28,7 +28,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import TableFiles
 from profiling_engine.comparison.compared_table import ComparedTable
-from profiling_engine.comparison.comparison import LABELS, TableComparison, compare_tables
+from profiling_engine.comparison.comparison import Structure, TableComparison, compare_tables
 from sampling_engine import Reference, reference_of
 from storage.jobs.jobs import Job
 
@@ -241,23 +241,6 @@ def _filter_sentence(compared: TableComparison, rows: int, of_rows: int) -> str:
 
 def _not_compared(verdict: str) -> dict[str, Any]:
     """The JSON of a comparison that wasn't possible."""
-    return {
-        "purpose": "sample",
-        "outcome": "inconclusive",
-        "outcome_label": LABELS["inconclusive"],
-        "verdict": verdict,
-        "alike": None,
-        "stand_out": [],
-        "minimum_detectable_difference": None,
-        "noticeable": None,
-        "columns": [],
-        "not_compared": [],
-        "only_in_base": [],
-        "only_in_other": [],
-        "changed_types": [],
-        "changes": None,
-        "base": None,
-        "other": None,
-        "assumptions": [],
-        "filtered": None,
-    }
+    nothing = TableComparison("sample", (), (), Structure(None, None), math.inf).as_json()
+    absent: dict[str, Any] = {"base": None, "other": None, "assumptions": [], "filtered": None}
+    return {**nothing, "verdict": verdict, **absent}
