@@ -68,7 +68,12 @@ class Tables:
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
     folder = tmp_path_factory.mktemp("names")
-    settings = Settings(data_dir=folder / "data", workers=2, memory_mb=512)
+    settings = Settings(
+        data_dir=folder / "data",
+        workers=2,
+        memory_mb=512,
+        compare_samples=False,  # those that are requested are compared
+    )
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as server,

@@ -24,12 +24,12 @@ def ends_within(raw: Raw, seconds: float) -> bool:
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server that waits a fifth of a second for a request."""
+    """A server that waits half a second for a request."""
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("impatient"),
         memory_mb=256,
-        headers_within_s=0.2,
-        body_within_s=0.2,
+        headers_within_s=0.5,
+        body_within_s=0.5,
         linger_kb=1024,
     )
     with (

@@ -39,7 +39,7 @@ TIMED = "attempt._record_progress"
 """Progress is recorded by the clock, so only the first time is a point."""
 WRAPPERS = ("authority.write_as", "access.writing")
 """Functions that open a transaction for their callers; a point has the caller's name."""
-BACKGROUND = "sample_comparison."
+NO_COMPARISON = {"compare_samples": False}
 """A comparison is a background task that may be dropped at any moment, so it has no points."""
 
 
@@ -60,8 +60,6 @@ class KillPoints:
     def reach(self, when: str, step: str) -> None:
         """Be at a point."""
         name = f"{when} {step} in {_callers()}"
-        if BACKGROUND in name:
-            return
         with self._lock:
             self._seen[name] += 1
             if self._seen[name] > (1 if TIMED in name else OFTEN):
@@ -124,7 +122,7 @@ def serve(data_dir: Path, fatal: str | None, books: Books) -> None:
     """Serve until the books' requests are answered and their jobs have ended."""
     KillPoints(fatal).install()
     threading.Thread(target=_use, args=(data_dir, books), daemon=True).start()
-    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])
+    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)], NO_COMPARISON)
 
 
 def command(fatal: str | None, *arguments: str, **parts: Any) -> None:

@@ -40,6 +40,27 @@ def imported(client: httpx.Client, table: Path) -> int:
     return dataset
 
 
+def open_sockets(server: ServerProcess) -> int:
+    files = Path(f"/proc/{server.pid}/fd")
+    return sum(target(file).startswith("socket:") for file in files.iterdir())
+
+
+def target(file: Path) -> str:
+    try:
+        return str(file.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
+
+
+def wait_for_sockets(server: ServerProcess, sockets: int) -> None:
+    """Wait until the server has so many sockets, and a moment for the requests to arrive."""
+    end = time.monotonic() + 20
+    while open_sockets(server) < sockets:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    time.sleep(0.1)
+
+
 def test_requests_that_wait_for_a_thread_are_answered(tmp_path: Path) -> None:
     data_dir, settings = tmp_path / "data", {"http_threads": 2, "sql_preview_limit_s": 1}
     threads = 2 + work_limits(Settings(http_threads=2)).total
@@ -59,14 +80,15 @@ def test_requests_that_wait_for_a_thread_are_answered(tmp_path: Path) -> None:
             ThreadPoolExecutor(threads + 5) as pool,
         ):
             lock.execute("BEGIN IMMEDIATE")
+            before = open_sockets(server)
             slow = pool.submit(ask, "POST", query, {"sql": ENDLESS})
             change = (f"/api/datasets/{dataset}", {"description": "changed"})
             busy = [pool.submit(ask, "PATCH", *change) for _ in range(threads)]
-            time.sleep(0.3)
+            wait_for_sockets(server, before + 1 + threads)
             waiting = [pool.submit(ask, "GET", "/api/users/me") for _ in range(4)]
-            time.sleep(0.3)
+            wait_for_sockets(server, before + 1 + threads + 4)
             server.signal(Signals.SIGTERM)
-            time.sleep(0.3)
+            server.wait_for("Stopping")
             lock.execute("ROLLBACK")
             assert [one.result(20) for one in busy] == [200] * threads
             assert [one.result(20) for one in waiting] == [200] * 4
