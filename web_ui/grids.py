@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,8 @@ from web_ui.numbers import cell_text, holds_numbers
 from web_ui.shell import MAX_OFFSET, caller, number_between, service
 
 SIZES = (50, 100, 500)
+MAX_COLUMNS = 200
+"""Columns that are shown until the user selects columns."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Grid:
     order_by: str
     order_desc: bool
     problem: str | None
+
+    @cached_property
+    def selected_names(self) -> frozenset[str]:
+        """The names of the selected columns."""
+        return frozenset(column.name for column in self.selected)
 
     def is_number(self, column: Column) -> bool:
         """Whether a column is right-aligned."""
@@ -116,7 +124,10 @@ def download_links(path: str) -> Callable[..., str]:
 
 
 def _shown_columns(files: TableFiles) -> tuple[tuple[Column, ...], str | None]:
+    names = tuple(request.args.getlist("columns"))
+    if not names:
+        return files.columns[:MAX_COLUMNS], None
     try:
-        return files.select(tuple(request.args.getlist("columns"))), None
+        return files.select(names), None
     except DomainError as error:
-        return files.columns, error.message
+        return files.columns[:MAX_COLUMNS], error.message

@@ -30,6 +30,8 @@ MAX_BINS = 20
 MAX_VALUES = 6
 FEW_DISTINCT = 12
 """Whole numbers with at most this many distinct values are shown value by value."""
+MAX_TEXT_LENGTH = 1_000
+"""Longer texts are no parts: neither a chart nor a filter can hold them."""
 MAX_DISTINCT_SHOWN = 20
 """Above it, values that occur less than three times each are not shown."""
 MANY_DISTINCT = 50_000
@@ -320,8 +322,9 @@ def _values(plain: ColumnSummary, source: _Source) -> ColumnSummary:
     parts = [
         Part(text, rows, f"{name} = {text if is_boolean else quote_text(text)}")
         for text, rows in found
+        if len(text) <= MAX_TEXT_LENGTH
     ]
-    return _charted(plain, "values", tuple(parts))
+    return _charted(plain, "values", tuple(parts)) if parts else plain
 
 
 def _frequent(source: _Source, value: str) -> Groups:

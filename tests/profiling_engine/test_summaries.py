@@ -31,6 +31,7 @@ COLUMNS = {
     "same": "CAST(5 AS DOUBLE)",
     "raw": "CAST(CAST(i AS VARCHAR) AS BLOB)",
     "unique text": "'row ' || i",
+    "long": "CASE i % 3 WHEN 0 THEN repeat('x', 5000) WHEN 1 THEN 'short' ELSE 'other' END",
 }
 ROWS = 3000
 
@@ -92,6 +93,11 @@ def test_figures_follow_the_filter(table: TableFiles) -> None:
     assert found["nothing"].missing == found["nothing"].rows
     assert found["nothing"].chart == found["raw"].chart == found["unique text"].chart == "none"
     assert found['odd "name"'].parts[0].label.startswith("it's ")
+
+
+def test_long_texts_are_no_parts(table: TableFiles) -> None:
+    summary = _summaries(table, RowView())["long"]
+    assert (summary.distinct, [part.label for part in summary.parts]) == (3, ["other", "short"])
 
 
 def test_no_rows_have_no_chart(table: TableFiles) -> None:
