@@ -15,6 +15,8 @@ from storage.jobs.jobs import Lane
 LONG_IMPORT_BYTES = 16 * 1024**2
 LONG_DRAW_ROWS = 250_000
 LONG_PROFILE_CELLS = 20_000_000
+COLUMN_ROWS = 10_000
+"""A column of a profile costs as much as this number of its values, however few it has."""
 
 LANE_OF_QUERIES: Lane = "long"
 """The duration of a user's SQL isn't known in advance."""
@@ -28,8 +30,12 @@ def lane_of_import(size_bytes: int) -> Lane:
 
 
 def lane_of_profile(rows: int, columns: int) -> Lane:
-    """The lane of a profile of a table of this size."""
-    return "long" if rows * columns >= LONG_PROFILE_CELLS else "short"
+    """The lane of a profile of a table of this size.
+
+    >>> lane_of_profile(1_000_000, 10), lane_of_profile(60, 5_000)
+    ('short', 'long')
+    """
+    return "long" if max(rows, COLUMN_ROWS) * columns >= LONG_PROFILE_CELLS else "short"
 
 
 def lane_of_draw(rounds: Sequence[Mapping[str, Any]], source_rows: int) -> Lane:
