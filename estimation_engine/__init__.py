@@ -1,5 +1,15 @@
 """The estimation engine: from the rows of a sample and its design to estimates with margins."""
 
+from estimation_engine.calibration import (
+    Calibration,
+    CalibrationMethod,
+    Difference,
+    Margins,
+    by_raking,
+    by_ratio,
+    by_regression,
+    by_strata,
+)
 from estimation_engine.design import (
     Design,
     RoundRows,
@@ -11,6 +21,7 @@ from estimation_engine.design import (
     weighted_design,
 )
 from estimation_engine.errors import (
+    InvalidCalibration,
     InvalidEstimate,
     LonelyStratum,
     TooManyGroups,
@@ -22,11 +33,16 @@ from estimation_engine.reading import Statistic, check_statistic, is_number, rea
 from estimation_engine.variance import VarianceRules
 
 __all__ = [
+    "Calibration",
+    "CalibrationMethod",
     "Design",
+    "Difference",
     "Domains",
     "Estimate",
+    "InvalidCalibration",
     "InvalidEstimate",
     "LonelyStratum",
+    "Margins",
     "RoundRows",
     "Settings",
     "Statistic",
@@ -34,6 +50,10 @@ __all__ = [
     "UnsupportedDesign",
     "Values",
     "VarianceRules",
+    "by_raking",
+    "by_ratio",
+    "by_regression",
+    "by_strata",
     "check_statistic",
     "cluster_design",
     "combined_design",

@@ -45,3 +45,9 @@ class InvalidFindings(DomainError):
     """Findings don't fit the sample that they are about, or the kind of the evaluation."""
 
     code = "invalid_findings"
+
+
+class InvalidCalibration(DomainError):
+    """The columns of a calibration don't fit, or the sample can't reproduce their totals."""
+
+    code = "invalid_calibration"

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import isnan, sqrt
+from math import inf, isnan, sqrt
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from estimation_engine.calibration import Calibration, Difference
 from estimation_engine.design import Booleans, Design, Floats, Ints
+from estimation_engine.errors import InvalidCalibration
 from estimation_engine.intervals import (
     Confidence,
     Interval,
@@ -103,7 +105,11 @@ class Linearised:
 
 
 def estimate(
-    design: Design, values: Values, domains: Domains, settings: Settings
+    design: Design,
+    values: Values,
+    domains: Domains,
+    settings: Settings,
+    calibration: Calibration | Difference | None = None,
 ) -> list[Estimate]:
     """Estimate a statistic for each domain.
 
@@ -111,23 +117,32 @@ def estimate(
     ------
     LonelyStratum
         A stratum with several rows has one drawn row, and the rules refuse that.
+    InvalidCalibration
+        A difference doesn't estimate this statistic.
     """
     count = domains.count
     has_value = domains.included & values.present
     rows = np.flatnonzero(has_value)
     groups = domains.groups[rows]
-    cells = _Cells(design, rows, groups, count)
+    weights = calibration if isinstance(calibration, Calibration) else None
+    cells = _Cells(design, rows, groups, count, weights)
     of = np.bincount(groups, minlength=count)
     missing = np.bincount(domains.groups[domains.included & ~values.present], minlength=count)
     units = _units(design, rows, groups, count)
     found: list[_Found]
     if values.statistic == "quantile":
+        _require_weights(calibration, values.statistic)
         found = _quantiles(design, values, cells, settings)
     else:
-        linear = _LINEARISED[values.statistic](cells, values)
-        measured = _measured(design, linear, count, settings)
+        if isinstance(calibration, Difference):
+            _require_weights(calibration, values.statistic, but=("mean", "total"))
+            linear = _difference(design, values, domains, calibration)
+        else:
+            linear = _LINEARISED[values.statistic](cells, values)
+        measured = _measured(design, linear, cells, settings)
         effects = _design_effects(design, linear, measured.variances, count)
-        interval = partial(_interval, design, values, domains, settings)
+        is_plain = calibration is None
+        interval = partial(_interval, design, values, domains, settings, is_plain)
         found = [
             _Found(
                 float(value),
@@ -182,9 +197,17 @@ def _as_estimate(found: _Found, rows: int, missing: int, units: int) -> Estimate
 class _Cells:
     """The rows of the domains with their weights, and sums by domain."""
 
-    def __init__(self, design: Design, rows: Ints, groups: Ints, count: int) -> None:
-        self.rows, self.groups, self.count = rows, groups, count
-        self.weights = design.weights[rows]
+    def __init__(
+        self,
+        design: Design,
+        rows: Ints,
+        groups: Ints,
+        count: int,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self.rows, self.groups, self.count, self.calibration = rows, groups, count, calibration
+        weights = design.weights if calibration is None else calibration.calibrated_weights
+        self.weights = weights[rows]
 
     def sums(self, y: Floats) -> Floats:
         """Σ w·y by domain, in the order of the rows."""
@@ -225,9 +248,42 @@ _LINEARISED: dict[str, Callable[[_Cells, Values], Linearised]] = {
 }
 
 
-def _measured(design: Design, linear: Linearised, count: int, settings: Settings) -> Measured:
-    t = design.weights[linear.rows] * linear.z
-    return variances(design, linear.rows, linear.domains, t, count, settings.rules)
+def _require_weights(
+    calibration: Calibration | Difference | None, statistic: str, but: tuple[str, ...] = ()
+) -> None:
+    """Refuse a statistic that needs weights with a difference, which has none."""
+    if isinstance(calibration, Difference) and statistic not in but:
+        raise InvalidCalibration(
+            "A difference estimates means and totals, not a {statistic}: choose another `method`.",
+            statistic=statistic,
+        )
+
+
+def _difference(design: Design, values: Values, domains: Domains, known: Difference) -> Linearised:
+    """Totals T + Σw(y - x), or means of them: by N + Σw(1 - 1) of rows with and without a value.
+
+    Rows without a value are rows whose y is 0, so the totals of x are those of all rows.
+    """
+    rows = np.flatnonzero(domains.included)
+    groups, count = domains.groups[rows], domains.count
+    cells = _Cells(design, rows, groups, count)
+    present = values.present[rows].astype(np.float64)
+    e = values.y[rows] * present - known.x[rows]
+    totals = known.totals + cells.sums(e)
+    if values.statistic == "total":
+        return cells.linearised(totals, e)
+    beyond = present - 1.0
+    sizes = known.counts + cells.sums(beyond)
+    sizes[sizes <= 0] = np.nan
+    means = totals / sizes
+    return cells.linearised(means, (e - means[groups] * beyond) / sizes[groups])
+
+
+def _measured(design: Design, linear: Linearised, cells: _Cells, settings: Settings) -> Measured:
+    rows, domains, count, rules = linear.rows, linear.domains, cells.count, settings.rules
+    if cells.calibration is not None:
+        return cells.calibration.measured(design, rows, domains, linear.z, count, rules)
+    return variances(design, rows, domains, design.weights[rows] * linear.z, count, rules)
 
 
 def _design_effects(design: Design, linear: Linearised, variance: Floats, count: int) -> Floats:
@@ -260,20 +316,23 @@ def _interval(
     values: Values,
     domains: Domains,
     settings: Settings,
+    is_plain: bool,
     confidence: Confidence,
     value: float,
     variance: float,
     rows: int,
 ) -> tuple[Interval | None, str]:
-    if values.statistic != "proportion" or isnan(value) or not rows:
+    is_share = values.statistic == "proportion" and 0.0 <= value <= 1.0
+    if not is_share or not rows:
         error = sqrt(variance) if variance >= 0 else np.nan
         return (None if isnan(error) else t_interval(value, error, confidence)), "t"
     tail = confidence.tail
     is_whole = design.method == "random" and domains.is_all and bool(values.present.all())
+    is_exact = is_plain and settings.proportion == "exact"
     if design.is_census or (variance == 0 and 0 < value < 1):
         return (value, value), "known"
     at_end = value <= 0.0 or value >= 1.0
-    if is_whole and (at_end or settings.proportion == "exact"):
+    if is_whole and (at_end or is_exact):
         successes = round(value * rows)
         return (
             hypergeometric_interval(successes, rows, design.population, tail),
@@ -285,7 +344,9 @@ def _interval(
         return beta_interval(round(value) * trials, trials, tail), "clopper_pearson"
     if isnan(variance):
         return None, settings.proportion
-    trials = effective_rows(value, variance, design.rows, confidence, rows)
+    # A calibrated sample may be worth more rows than it has.
+    most = float(rows) if is_plain else inf
+    trials = effective_rows(value, variance, design.rows, confidence, most)
     match settings.proportion:
         case "logit":
             return logit_interval(value, sqrt(variance), confidence), "logit"
@@ -313,7 +374,7 @@ def _quantiles(design: Design, values: Values, cells: _Cells, settings: Settings
     curves = [_Distribution.of(y[part], cells.weights[part]) for part in parts]
     quantiles = np.array([curve.inverse(values.q) for curve in curves])
     below = _mean_of(cells, (y <= quantiles[cells.groups]).astype(np.float64))
-    measured = _measured(design, below, cells.count, settings)
+    measured = _measured(design, below, cells, settings)
     variance = measured.variances
     effects = _design_effects(design, below, variance, cells.count)
     found: list[_Found] = []
@@ -353,7 +414,8 @@ class _Distribution:
     @classmethod
     def of(cls, y: Floats, weights: Floats) -> _Distribution:
         order = np.argsort(y, kind="stable")
-        sums = np.cumsum(weights[order])
+        # Calibrated weights may be negative.
+        sums = np.maximum.accumulate(np.cumsum(weights[order]))
         return cls(y[order], sums / sums[-1] if len(sums) else sums)
 
     def inverse(self, share: float) -> float:

@@ -54,15 +54,15 @@ def beta_interval(successes: float, trials: float, tail: float) -> Interval:
 
 
 def effective_rows(
-    share: float, variance: float, drawn: int, confidence: Confidence, rows: int
+    share: float, variance: float, drawn: int, confidence: Confidence, most: float
 ) -> float:
-    """n_e = p(1-p)/V, corrected for the degrees of freedom, at most ``rows``."""
+    """n_e = p(1-p)/V, corrected for the degrees of freedom, at most ``most``."""
     found = share * (1.0 - share) / variance
     if drawn > 1 and confidence.degrees > 0:
         upper = 1.0 - confidence.tail
         ratio = t_quantile(upper, drawn - 1) / t_quantile(upper, confidence.degrees)
         found *= ratio * ratio
-    return min(found, float(rows))
+    return min(found, most)
 
 
 def logit_interval(share: float, error: float, confidence: Confidence) -> Interval | None:

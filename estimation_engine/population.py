@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import frexp
 from typing import Any
 
 import duckdb
 
 from estimation_engine.reading import ALL, Statistic
-from parquet_tables.columns import Column, digits_of
+from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, read_rows, scan_statement
 from parquet_tables.tables import TableFiles
 
 MAX_TRUE_GROUPS = 20_000
+FLOATS = ("FLOAT", "DOUBLE")
 GroupKey = tuple[Any, ...]
 
 
@@ -26,6 +28,7 @@ def true_values(
 ) -> dict[GroupKey, list[float | None]] | None:
     """The statistics of each group's rows, in one pass; None if there are too many groups."""
     condition, bound = where or (ALL, [])
+    exponents = _exponents(cursor, table, statistics)
     selected = [f"({condition}) AS included"]
     selected += [f"f.{quote_identifier(column.name)} AS b{at}" for at, column in enumerate(by)]
     params = list(bound)
@@ -34,7 +37,7 @@ def true_values(
         expressions, given = _expressions(statistic, at)
         selected += expressions
         params += given
-        figures.append(f"CAST({_figure(statistic, at)} AS DOUBLE)")
+        figures.append(f"CAST({_figure(statistic, at, exponents)} AS DOUBLE)")
     scan, scanned = _scan(table, selected, params)
     keys = [f"t.b{at}" for at in range(len(by))]
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
@@ -89,24 +92,66 @@ def _expressions(statistic: Statistic, at: int) -> tuple[list[str], list[object]
     ], []
 
 
-def _figure(statistic: Statistic, at: int) -> str:
-    total = _sum(statistic.column, f"t.y{at}")
+def _figure(statistic: Statistic, at: int, exponents: Mapping[str, int]) -> str:
+    def total() -> str:
+        return _sum(statistic.column, f"t.y{at}", exponents)
+
     match statistic.name:
         case "count":
             return f"count(*) FILTER (t.y{at})"
         case "proportion":
             return f"count(*) FILTER (t.y{at}) / nullif(count(t.y{at}), 0)"
         case "total":
-            return f"coalesce({total}, 0)"
+            return f"CASE WHEN count(t.y{at}) = 0 THEN 0 ELSE {total()} END"
         case "mean":
-            return f"{total} / nullif(count(t.y{at}), 0)"
+            return f"{total()} / nullif(count(t.y{at}), 0)"
         case "ratio":
-            return f"{total} / nullif({_sum(statistic.denominator, f't.x{at}')}, 0)"
+            below = _sum(statistic.denominator, f"t.x{at}", exponents)
+            return f"{total()} / nullif({below}, 0)"
         case "quantile":
             return f"quantile_disc(t.y{at}, {statistic.q!r})"
 
 
-def _sum(column: Column | None, value: str) -> str:
-    """The exact sum of integers and decimals, as a DOUBLE, and a compensated one of others."""
-    is_exact = column is not None and (digits_of(column.type) or "INT" in column.type)
-    return f"CAST(sum({value}) AS DOUBLE)" if is_exact else f"fsum({value})"
+SUMMED_BITS = 90
+"""The integers that are summed are below 2**90, so a HUGEINT holds the sum of 2**37 of them."""
+MAX_EXPONENT = 1000
+
+
+def _exponents(
+    cursor: duckdb.DuckDBPyConnection, table: TableFiles, statistics: Sequence[Statistic]
+) -> dict[str, int]:
+    """The power of two by which each column of floating-point numbers becomes integers."""
+    columns = {
+        column.name
+        for statistic in statistics
+        if statistic.name in ("total", "mean", "ratio")
+        for column in (statistic.column, statistic.denominator)
+        if column is not None and column.type in FLOATS
+    }
+    if not columns:
+        return {}
+    names = sorted(columns)
+    selected = [
+        f"CAST(f.{quote_identifier(name)} AS DOUBLE) AS y{at}" for at, name in enumerate(names)
+    ]
+    scan, params = _scan(table, selected, [])
+    largest = (f"max(abs(t.y{at})) FILTER (isfinite(t.y{at}))" for at in range(len(names)))
+    row = cursor.execute(f"SELECT {', '.join(largest)} FROM ({scan}) AS t", params).fetchone()
+    return {
+        name: min(SUMMED_BITS - frexp(most or 0.0)[1], MAX_EXPONENT)
+        for name, most in zip(names, row or (), strict=True)
+    }
+
+
+def _sum(column: Column | None, value: str, exponents: Mapping[str, int]) -> str:
+    """A sum that doesn't depend on the order of rows: of integers, also for floating point.
+
+    Floating-point numbers are rounded to 90 bits of the largest; no sum if one isn't finite.
+    """
+    if column is None or column.type not in FLOATS:
+        return f"CAST(sum({value}) AS DOUBLE)"
+    factor = f"CAST({2.0 ** exponents[column.name]!r} AS DOUBLE)"
+    number = f"CAST({value} AS DOUBLE)"
+    integer = f"CASE WHEN isfinite({number}) THEN CAST({number} * {factor} AS HUGEINT) END"
+    total = f"CAST(sum({integer}) AS DOUBLE) / {factor}"
+    return f"CASE WHEN count_if(NOT isfinite({number})) = 0 THEN {total} END"

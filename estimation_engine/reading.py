@@ -61,6 +61,11 @@ class ReadSample:
     values: list[Values]
 
 
+def relation_of(sample: TableFiles) -> Statement:
+    """SQL of a sample's table."""
+    return "read_parquet(?)", [[str(file.path) for file in sample.files]]
+
+
 def check_statistic(statistic: Statistic, loc: tuple[str | int, ...]) -> None:
     """Refuse a statistic that lacks something, or whose columns aren't numbers."""
     name = statistic.name
@@ -92,13 +97,13 @@ def is_number(column: Column) -> bool:
 
 def read_values(
     cursor: duckdb.DuckDBPyConnection,
-    sample: TableFiles,
+    relation: Statement,
     ordinals: Ints,
     statistics: Sequence[Statistic],
     by: Sequence[Column],
     where: Statement | None,
 ) -> ReadSample:
-    """Read a sample whose rows have these sorted ordinals.
+    """Read a sample whose rows have these sorted ordinals; ``relation`` is SQL of its table.
 
     Raises
     ------
@@ -124,10 +129,10 @@ def read_values(
             rows=len(ordinals),
             columns=len(selected),
         )
-    files = [str(file.path) for file in sample.files]
-    keys = _keys(cursor, files, by, (condition, bound))
+    keys = _keys(cursor, relation, by, (condition, bound))
+    rows, read = relation
     found = cursor.execute(
-        f"SELECT {', '.join(selected)} FROM read_parquet(?) AS f", [*params, files]
+        f"SELECT {', '.join(selected)} FROM {rows} AS f", [*params, *read]
     ).fetchnumpy()
     order = np.argsort(np.asarray(found["ordinal"]))
     columns = {name: array[order] for name, array in found.items()}
@@ -155,7 +160,7 @@ def _renumbered(places: NDArray[Any], included: Booleans) -> Ints:
 
 
 def _keys(
-    cursor: duckdb.DuckDBPyConnection, files: list[str], by: Sequence[Column], where: Statement
+    cursor: duckdb.DuckDBPyConnection, relation: Statement, by: Sequence[Column], where: Statement
 ) -> list[dict[str, Any]]:
     """The groups with a row, in the order of their values, missing ones last."""
     if not by:
@@ -164,10 +169,10 @@ def _keys(
     shown = ", ".join(f"{name} AS c{at}" for at, name in enumerate(names))
     ordering = ", ".join(f"{name} NULLS LAST" for name in names)
     sql = (
-        f"SELECT {shown} FROM read_parquet(?) AS f WHERE {where[0]} GROUP BY {', '.join(names)} "
+        f"SELECT {shown} FROM {relation[0]} AS f WHERE {where[0]} GROUP BY {', '.join(names)} "
         f"ORDER BY {ordering} LIMIT {MAX_GROUPS + 1:d}"
     )
-    keys = read_rows(cursor, (sql, [files, *where[1]]), by)
+    keys = read_rows(cursor, (sql, [*relation[1], *where[1]]), by)
     if len(keys) > MAX_GROUPS:
         raise TooManyGroups(
             "{columns} make more than {maximum} groups: choose a column with fewer values, or "

@@ -13,8 +13,8 @@ from typing import Any
 
 COLUMNS = {
     "srs": ("api.rda", "apisrs", "api00 enroll"),
-    "strat": ("api.rda", "apistrat", "stype api00 api99 enroll fpc"),
-    "clus1": ("api.rda", "apiclus1", "dnum api00 enroll api.stu ell stype"),
+    "strat": ("api.rda", "apistrat", "stype api00 api99 enroll api.stu fpc"),
+    "clus1": ("api.rda", "apiclus1", "dnum api00 enroll api.stu ell stype sch.wide"),
     "clus2": ("api.rda", "apiclus2", "dnum api00 fpc2"),
     "election": ("election.rda", "election_pps", "Bush Kerry Nader p"),
 }

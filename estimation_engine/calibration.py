@@ -1,0 +1,265 @@
+"""Calibration of a sample's weights to known totals of its population.
+
+The weights w·g reproduce the totals T of the auxiliary variables x, and stay close to the design
+weights w: g = 1 + (T - Σwx)ᵀ (Σ w x xᵀ/c)⁻¹ x/c, or those of raking. The variance is that of g·e,
+e the residual of a regression of z on x (Särndal, Swensson and Wretman 1992, chapters 6 and 7;
+Deville, Särndal and Sautory 1993). Sums are over rows in the table's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from estimation_engine.design import Booleans, Design, Floats, Ints
+from estimation_engine.errors import InvalidCalibration
+from estimation_engine.variance import Measured, VarianceRules, sums_by, variances
+
+CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
+
+MAX_STEPS = 500
+"""Rounds over the margins before raking counts as not convergent."""
+CONVERGED = 1e-12
+"""The largest relative distance of a margin's sum from its total."""
+SINGULAR = 1e-9
+"""A variable whose part that others don't explain is smaller, relative to it, is collinear."""
+ROUNDING = 1e-11
+"""A residual that is smaller, relative to the largest, is 0."""
+
+
+class Auxiliaries(Protocol):
+    """The auxiliary variables of a sample's rows: sums over rows, and x·b of each row."""
+
+    def sums(self, t: Floats) -> Floats:
+        """Σ t·x/c, shape (variables,)."""
+
+    def fitted(self, b: Floats) -> Floats:
+        """x·b, shape (rows,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Size:
+    """One variable of numbers, whose variance is in proportion to it: c = x."""
+
+    x: Floats
+
+    def sums(self, t: Floats) -> Floats:
+        return np.array([t.sum()])
+
+    def fitted(self, b: Floats) -> Floats:
+        fitted: Floats = self.x * b[0]
+        return fitted
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """Variables of numbers, shape (variables, rows); c is 1."""
+
+    x: Floats
+
+    def sums(self, t: Floats) -> Floats:
+        return np.array([(t * x).sum() for x in self.x])
+
+    def gram(self, t: Floats) -> Floats:
+        """Σ t·x·xᵀ, shape (variables, variables)."""
+        count = len(self.x)
+        found = np.zeros((count, count))
+        for i in range(count):
+            weighted = t * self.x[i]
+            for j in range(i, count):
+                found[i, j] = found[j, i] = (weighted * self.x[j]).sum()
+        return found
+
+    def fitted(self, b: Floats) -> Floats:
+        found = np.zeros(self.x.shape[1])
+        for x, coefficient in zip(self.x, b, strict=True):
+            found += coefficient * x
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """Indicators of cells: for each margin, the rows' cells from 0, and the number of cells."""
+
+    cells: Sequence[Ints]
+    counts: Sequence[int]
+
+    def sums(self, t: Floats) -> Floats:
+        pairs = zip(self.cells, self.counts, strict=True)
+        return np.concatenate([sums_by(cells, t, count) for cells, count in pairs])
+
+    def gram(self, t: Floats) -> Floats:
+        """Σ t·x·xᵀ, shape (variables, variables)."""
+        starts = self._starts()
+        found = np.zeros((starts[-1], starts[-1]))
+        for i, (first, rows) in enumerate(zip(self.cells, self.counts, strict=True)):
+            for j, (second, columns) in enumerate(zip(self.cells, self.counts, strict=True)):
+                part = sums_by(first * columns + second, t, rows * columns)
+                found[starts[i] : starts[i + 1], starts[j] : starts[j + 1]] = part.reshape(
+                    rows, columns
+                )
+        return found
+
+    def fitted(self, b: Floats) -> Floats:
+        starts = self._starts()
+        found = np.zeros(len(self.cells[0]))
+        for at, cells in enumerate(self.cells):
+            found += b[starts[at] : starts[at + 1]][cells]
+        return found
+
+    def _starts(self) -> list[int]:
+        return [0, *np.cumsum(self.counts).tolist()]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Calibrated weights w·g of a sample's rows.
+
+    ``inverse`` is that of Σ w x xᵀ/c, and ``weights`` are those of the design, shape (rows,).
+    """
+
+    g: Floats
+    auxiliaries: Auxiliaries
+    inverse: Floats
+    weights: Floats
+
+    @property
+    def calibrated_weights(self) -> Floats:
+        """w·g, shape (rows,)."""
+        return self.weights * self.g
+
+    def residuals(self, rows: Ints, z: Floats) -> Floats:
+        """Of all rows, z - x·B, where z is 0 outside ``rows``."""
+        line = np.zeros(len(self.g))
+        line[rows] = z
+        sums = self.auxiliaries.sums(self.weights * line)
+        fitted = self.auxiliaries.fitted((self.inverse * sums).sum(axis=1))
+        largest = max(np.abs(line).max(initial=0.0), np.abs(fitted).max(initial=0.0))
+        line -= fitted
+        line[np.abs(line) <= ROUNDING * largest] = 0.0
+        return line
+
+    def measured(
+        self, design: Design, rows: Ints, domains: Ints, z: Floats, count: int, rules: VarianceRules
+    ) -> Measured:
+        """The variance of each domain's calibrated estimate."""
+        by_domain = np.argsort(domains, kind="stable")
+        stops = np.searchsorted(domains[by_domain], np.arange(count + 1))
+        weights = self.calibrated_weights
+        everything, one = np.arange(design.rows), np.zeros(design.rows, dtype=np.int64)
+        found, degrees = np.zeros(count), np.zeros(count, dtype=np.int64)
+        for domain in range(count):
+            cells = by_domain[stops[domain] : stops[domain + 1]]
+            t = weights * self.residuals(rows[cells], z[cells])
+            measured = variances(design, everything, one, t, 1, rules)
+            found[domain], degrees[domain] = measured.variances[0], measured.degrees[0]
+        return Measured(found, degrees)
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """A variable whose difference from y is estimated, with its totals by domain.
+
+    ``x`` has shape (rows,); ``totals`` and ``counts`` (domains,) are of the population's rows.
+    """
+
+    x: Floats
+    totals: Floats
+    counts: Floats
+
+
+def by_ratio(weights: Floats, x: Floats, total: float) -> Calibration:
+    """Calibrate to the total of one variable; its variance is in proportion to it (c = x)."""
+    estimated = float((weights * x).sum())
+    if estimated <= 0.0:
+        raise InvalidCalibration(
+            "A ratio needs a column whose estimated total is above 0; it is {estimated}.",
+            estimated=f"{estimated:,.6g}",
+        )
+    g = np.full(len(weights), total / estimated)
+    return Calibration(g, Size(x), np.array([[1.0 / estimated]]), weights)
+
+
+def by_regression(
+    weights: Floats, x: Floats, means: Floats, population: int, names: Sequence[str]
+) -> Calibration:
+    """Calibrate to the number of rows and the means of variables, shape (variables,).
+
+    Raises
+    ------
+    InvalidCalibration
+        In the sample, a variable is constant or a combination of others.
+    """
+    centred = x - means[:, np.newaxis]
+    scales = np.array([np.sqrt((weights * row * row).sum() / weights.sum()) for row in centred])
+    scaled = centred / np.where(scales > 0, scales, 1.0)[:, np.newaxis]
+    auxiliaries = Numbers(np.vstack([np.ones(len(weights)), scaled]))
+    inverse, dependent = _inverse(auxiliaries.gram(weights))
+    if dependent.any():
+        name = names[int(np.flatnonzero(dependent)[0]) - 1]
+        raise InvalidCalibration(
+            'In the sample, the column "{column}" is constant or a combination of the others: '
+            "leave it out.",
+            column=name,
+        )
+    totals = np.zeros(len(auxiliaries.x))
+    totals[0] = population
+    missing = totals - auxiliaries.sums(weights)
+    g = 1.0 + auxiliaries.fitted((inverse * missing).sum(axis=1))
+    return Calibration(g, auxiliaries, inverse, weights)
+
+
+def by_strata(weights: Floats, cells: Ints, totals: Floats) -> Calibration:
+    """Calibrate to the rows of each cell, all of which have a sampled row."""
+    sums = sums_by(cells, weights, len(totals))
+    margins = Margins([cells], [len(totals)])
+    return Calibration((totals / sums)[cells], margins, np.diag(1.0 / sums), weights)
+
+
+def by_raking(weights: Floats, margins: Margins, totals: Sequence[Floats]) -> Calibration:
+    """Calibrate to the rows of each margin's cells, in turn until all agree.
+
+    Raises
+    ------
+    InvalidCalibration
+        The margins don't agree after ``MAX_STEPS`` rounds.
+    """
+    raked = weights.copy()
+    for _ in range(MAX_STEPS):
+        largest = 0.0
+        for cells, total in zip(margins.cells, totals, strict=True):
+            factors = total / sums_by(cells, raked, len(total))
+            largest = max(largest, float(np.abs(factors - 1.0).max()))
+            raked *= factors[cells]
+        if largest <= CONVERGED:
+            inverse, _ = _inverse(margins.gram(weights))
+            return Calibration(raked / weights, margins, inverse, weights)
+    raise InvalidCalibration(
+        "Raking didn't converge in {steps} rounds: the sample lacks combinations of values that "
+        "the totals need. Use fewer columns, or columns with fewer values.",
+        steps=MAX_STEPS,
+    )
+
+
+def _inverse(gram: Floats) -> tuple[Floats, Booleans]:
+    """A generalised inverse of a symmetric matrix, and its dependent rows, which are 0 in it.
+
+    Goodnight's sweep operator (1979), without BLAS, whose sums depend on threads.
+    """
+    a = gram.copy()
+    scale = np.diag(gram).copy()
+    dependent = np.zeros(len(a), dtype=np.bool_)
+    for k in range(len(a)):
+        pivot = a[k, k]
+        if pivot <= SINGULAR * scale[k]:
+            dependent[k] = True
+            a[k, :] = a[:, k] = 0.0
+            continue
+        row, column = a[k, :] / pivot, a[:, k].copy()
+        a -= column[:, np.newaxis] * row
+        a[k, :], a[:, k] = row, -column / pivot
+        a[k, k] = 1.0 / pivot
+    return a, dependent
