@@ -130,7 +130,7 @@ CREATE TABLE commits (
 CREATE TRIGGER commits_never_change BEFORE UPDATE ON commits
 BEGIN SELECT RAISE(ABORT, 'a commit never changes'); END;
 
--- The data files that a commit references; other files are orphans.
+-- The data files that a commit references.
 CREATE TABLE commit_files (
     sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
     dataset_id INTEGER NOT NULL,
@@ -453,3 +453,34 @@ CREATE TABLE draw_templates (
 ) STRICT;
 
 CREATE UNIQUE INDEX draw_templates_name ON draw_templates (user_id, name COLLATE NOCASE);
+
+-- Values of sampled rows that users uploaded: each upload has a number in its sample and is a Parquet
+-- file of _logical_row_id and the columns. A later upload never replaces an earlier one.
+CREATE TABLE sample_values (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id        TEXT NOT NULL REFERENCES jobs (id),
+    number        INTEGER NOT NULL CHECK (number > 0),
+    dataset_id    INTEGER NOT NULL REFERENCES datasets (id),
+    user_id       INTEGER NOT NULL REFERENCES users (id),
+    created_at    TEXT NOT NULL,
+    file_name     TEXT NOT NULL,
+    upload_sha256 TEXT NOT NULL CHECK (length(upload_sha256) = 64),  -- of the user's file
+    key_columns   TEXT NOT NULL CHECK (json_valid(key_columns)),
+    columns       TEXT NOT NULL CHECK (json_valid(columns)),
+    notes         TEXT NOT NULL CHECK (json_valid(notes)),
+    sha256        TEXT NOT NULL CHECK (length(sha256) = 64),
+    rows          INTEGER NOT NULL,
+    size_bytes    INTEGER NOT NULL,
+    UNIQUE (job_id, number)
+) STRICT;
+
+CREATE INDEX sample_values_file ON sample_values (sha256);
+
+CREATE TRIGGER sample_values_never_change BEFORE UPDATE ON sample_values
+BEGIN SELECT RAISE(ABORT, 'uploaded values never change'); END;
+
+-- The data files that are needed; other files are orphans.
+CREATE VIEW needed_files AS
+SELECT sha256, dataset_id FROM commit_files
+UNION ALL
+SELECT sha256, dataset_id FROM sample_values;

@@ -304,24 +304,31 @@ SELECT 1 FROM line WHERE id = :ancestor_id LIMIT 1;
 -- all_commits: List all commits with their manifests, for a check.
 SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 
--- referenced_files: Select the data files that commits reference.
-SELECT DISTINCT sha256 FROM commit_files;
+-- referenced_files: Select the data files of commits and of uploaded values.
+SELECT DISTINCT sha256 FROM needed_files;
 
--- files_of_datasets: Select the data files of each dataset's commits.
-SELECT DISTINCT dataset_id, sha256 FROM commit_files;
+-- files_of_datasets: Select the data files of each dataset's commits and uploaded values.
+SELECT DISTINCT dataset_id, sha256 FROM needed_files;
 
 -- commits_of_datasets: Count the commits of each dataset, including removed ones.
 SELECT id, name, removed_at,
        (SELECT count(*) FROM commits WHERE commits.dataset_id = datasets.id) AS commits
 FROM datasets;
 
--- files_of_other_commits: Select the data files that commits other than these reference.
-SELECT DISTINCT sha256 FROM commit_files
+-- files_of_others: Select the data files of commits and uploaded values other than those of these
+-- commits and jobs.
+SELECT sha256 FROM commit_files
 JOIN commits ON commits.dataset_id = commit_files.dataset_id AND commits.id = commit_id
-WHERE commits.rowid NOT IN (SELECT value FROM json_each(:commits));
+WHERE commits.rowid NOT IN (SELECT value FROM json_each(:commits))
+UNION
+SELECT sha256 FROM sample_values JOIN jobs ON jobs.id = job_id
+WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
 
--- referenced_among: Select which of some data files a commit references.
-SELECT DISTINCT sha256 FROM commit_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
+-- uploaded_files: Select the data files of uploaded values, for a check.
+SELECT sha256, rows, size_bytes FROM sample_values;
+
+-- referenced_among: Select which of some data files a commit or uploaded values need.
+SELECT DISTINCT sha256 FROM needed_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 
 -- unreachable_commits: Select the commits that a prune can delete, newest first: unreachable for
 -- long, not needed by an open job, and not the output without a ref of a remaining job.
@@ -588,6 +595,9 @@ DELETE FROM reviews WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- delete_comparisons_of_jobs: Delete the comparisons of pruned jobs.
 DELETE FROM comparisons WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_values_of_jobs: Delete the uploaded values of pruned samples; a prune deletes their files.
+DELETE FROM sample_values WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- delete_keys_of_jobs: Delete the idempotency keys of pruned jobs.
 DELETE FROM idempotency_keys WHERE job_id IN (SELECT value FROM json_each(:jobs));
@@ -896,3 +906,15 @@ ORDER BY reviews.id;
 SELECT user_id FROM findings WHERE job_id = :job_id
 UNION
 SELECT user_id FROM replacements WHERE job_id = :job_id;
+
+-- insert_sample_values: Insert uploaded values with the sample's next number.
+INSERT INTO sample_values (job_id, number, dataset_id, user_id, created_at, file_name,
+                           upload_sha256, key_columns, columns, notes, sha256, rows, size_bytes)
+SELECT :job_id, 1 + (SELECT coalesce(max(number), 0) FROM sample_values WHERE job_id = :job_id),
+       :dataset_id, :user_id, :created_at, :file_name, :upload_sha256, :key_columns, :columns,
+       :notes, :sha256, :rows, :size_bytes
+RETURNING number;
+
+-- list_sample_values: List the uploaded values of a sample, newest first.
+SELECT sample_values.*, soeid AS user_soeid
+FROM sample_values JOIN users ON users.id = user_id WHERE job_id = :job_id ORDER BY number DESC;

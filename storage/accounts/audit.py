@@ -49,6 +49,7 @@ Action = Literal[
     "queried_at_once",
     "rows_downloaded",
     "rows_viewed",
+    "values_uploaded",
     "pruned",
     "job_dismissed",
     "dismissal_undone",

@@ -62,9 +62,11 @@ def _check(
 ) -> Findings:
     faults: list[Fault] = []
     commits: list[tuple[int, str, str]] = []
+    uploaded: list[tuple[str, int, int]] = []
     try:
         faults += _database_faults(connection)
         commits = connection.execute(statement("all_commits")).fetchall()
+        uploaded = connection.execute(statement("uploaded_files")).fetchall()
     except sqlite3.DatabaseError as error:
         faults.append(Fault("the database", f"it can't be read ({error})"))
     files: dict[str, StoredFile] = {}
@@ -76,6 +78,7 @@ def _check(
         files |= {file.sha256: file for file in manifest.stored_files}
         if manifest.dataset_id != dataset_id:
             faults.append(Fault(f"commit {commit_id}", "it belongs to another dataset"))
+    files |= {row[0]: StoredFile(*row) for row in uploaded}
     store = DataFiles(directory.files_dir)
     total_bytes = sum(file.size_bytes for file in files.values())
     done_bytes = 0

@@ -193,7 +193,7 @@ def mark(
         jobs=json.dumps(jobs),
     ):
         report[row["kind"]].add_count(row["count"], row["oldest"], row["newest"])
-    others = all_rows(tx, "files_of_other_commits", commits=json.dumps(commits))
+    others = all_rows(tx, "files_of_others", commits=json.dumps(commits), jobs=json.dumps(jobs))
     referenced = {row["sha256"] for row in others}
     orphans = data_files.orphans(referenced)
     files: dict[Kind, list[_File]] = {
@@ -306,6 +306,7 @@ class Sweep:
                     "delete_replacements_of_jobs",
                     "delete_reviews_of_jobs",
                     "delete_comparisons_of_jobs",
+                    "delete_values_of_jobs",
                     "delete_jobs",
                 ):
                     run(tx, name, jobs=jobs)

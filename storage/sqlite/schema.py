@@ -44,6 +44,7 @@ _NEW_IN_15 = _created(
     *("findings", "findings_of_row", "findings_never_change"),
     *("replacements", "replacements_never_change"),
     *("reviews", "reviews_of_job", "reviews_never_change"),
+    *("sample_values", "sample_values_file", "sample_values_never_change", "needed_files"),
 )
 MIGRATIONS: Sequence[str] = (
     f"""

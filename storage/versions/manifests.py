@@ -184,12 +184,12 @@ def is_ancestor(tx: Transaction, dataset_id: int, ancestor_id: str, commit_id: s
 
 
 def referenced_files(tx: Transaction) -> set[str]:
-    """Return the hashes of the data files that commits reference."""
+    """Return the hashes of the data files that commits or uploaded values need."""
     return {row["sha256"] for row in all_rows(tx, "referenced_files")}
 
 
 def referenced_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:
-    """Return which of some hashes are of data files that a commit references."""
+    """Return which of some hashes are of data files that a commit or uploaded values need."""
     return {row["sha256"] for row in run(tx, "referenced_among", hashes=json.dumps(hashes))}
 
 
