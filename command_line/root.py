@@ -28,6 +28,7 @@ COMMANDS = {
     "sample": "sampling.sample",
     "estimate": "sampled_rows.estimate",
     "design": "sampled_rows.design",
+    "values": "sampled_rows.values",
     "profile": "exploring.profile",
     "explore": "exploring.explore",
     "compare": "comparing.compare",

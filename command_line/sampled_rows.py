@@ -1,21 +1,27 @@
-"""``jobsvc reserves``, ``why``, ``estimate`` and ``design``: rows in line, figures, weights."""
+"""``jobsvc reserves``, ``why``, ``values``, ``estimate`` and ``design``: what a sample says."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from command_line.connection import ApiClient, Target, connected
+from command_line.importing import READING_OPTIONS
 from command_line.options import AS_JSON, JOB, field_option, printed, with_target
 from command_line.output import (
+    Columns,
     output_file,
+    print_items,
     print_json,
     print_line,
     print_result,
     print_rows,
     print_table,
+    progress_bar,
 )
 
 
@@ -64,6 +70,99 @@ def _print_verdicts(found: dict[str, Any]) -> None:
         print_line(f"No row of the source has this value.{hint}")
     if found["has_more"]:
         print_line("More rows have this value; --limit shows up to 50.", err=True)
+
+
+KEY = field_option(
+    "--key",
+    "key",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column that identifies rows; repeatable [default: _logical_row_id].",
+)
+UPLOADS: Columns = {
+    "number": "number",
+    "file": "file_name",
+    "rows": "rows",
+    "without": "unanswered",
+    "by": "user_soeid",
+    "uploaded": "created_at",
+    "columns": lambda each: ", ".join(column["name"] for column in each["columns"]),
+}
+
+
+@click.command()
+@JOB
+@click.argument(
+    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@KEY
+@click.option("--preview", is_flag=True, help="Show how the rows match; store nothing.")
+@READING_OPTIONS
+@AS_JSON
+@with_target
+def values(
+    target: Target,
+    job_id: str,
+    file: Path | None,
+    key: tuple[str, ...],
+    preview: bool,
+    options: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Upload a FILE of values of a sample's rows; without one, list the uploads.
+
+    \b
+    jobsvc values 917f045a results.xlsx --key invoice --preview
+    jobsvc values 917f045a results.xlsx --key invoice
+    jobsvc estimate 917f045a --values 1 --total audited
+    """
+    with connected(target) as client:
+        if file is None:
+            found = client.get(f"/api/sampling/jobs/{job_id}/values")
+            print_result(found, as_json, lambda found: print_items(found["uploads"], UPLOADS))
+        elif preview:
+            found = upload_values(client, job_id, file, key, options, preview=True)
+            print_result(found, as_json, _print_match)
+        else:
+            found = upload_values(client, job_id, file, key, options)
+            print_result(found, as_json, _print_upload)
+
+
+def upload_values(
+    client: ApiClient,
+    job_id: str,
+    file: Path,
+    key: Sequence[str],
+    options: dict[str, Any] | None = None,
+    *,
+    preview: bool = False,
+) -> dict[str, Any]:
+    """Upload a file of values, or preview it."""
+    path = f"/api/sampling/jobs/{job_id}/values"
+    fields = {"key": json.dumps(list(key))}
+    if options:
+        fields["options"] = json.dumps(options)
+    with progress_bar(f"Sending {file.name}") as on_progress:
+        return client.upload(f"{path}/preview" if preview else path, file, fields, on_progress)
+
+
+def _print_upload(found: dict[str, Any]) -> None:
+    _print_match(found["match"])
+    print_line(f"Stored as upload {found['number']}: estimate --values {found['number']}.")
+
+
+def _print_match(found: dict[str, Any]) -> None:
+    print_line(
+        f"{found['matched']:,} of {found['rows']:,} rows of the file match by "
+        f"{', '.join(found['key'])}; {found['unanswered']['count']:,} sampled rows aren't in it."
+    )
+    for column in found["columns"]:
+        missing = f", {column['missing']:,} missing" if column["missing"] else ""
+        print_line(f"  {column['name']}: {column['type']}{missing}")
+    for note in found["notes"]:
+        print_line(note)
+    if found["problem"]:
+        print_line(f"Problem: {found['problem']}")
 
 
 @click.command()
@@ -155,6 +254,28 @@ def _quantile(text: str) -> dict[str, Any]:
     show_default=True,
     help="What to do with a stratum that has one drawn row of several.",
 )
+@field_option(
+    "--calibrate",
+    "method",
+    "calibrate",
+    type=click.Choice(("difference", "ratio", "regression", "poststratify", "rake")),
+    help="Reproduce the table's totals of the --known columns.",
+)
+@field_option(
+    "--known",
+    "columns",
+    "known",
+    multiple=True,
+    metavar="COLUMN",
+    help="For --calibrate; repeatable.",
+)
+@field_option(
+    "--values",
+    "values",
+    metavar="FILE|NUMBER",
+    help="Read columns from a file of results, or from an earlier upload of one.",
+)
+@KEY
 @click.option("--true-values", is_flag=True, help="Show the true values of the source, too.")
 @AS_JSON
 @with_target
@@ -165,6 +286,10 @@ def estimate(
     where: str | None,
     confidence: float,
     lonely_stratum: str,
+    calibrate: str | None,
+    known: tuple[str, ...],
+    values: str | None,
+    key: tuple[str, ...],
     true_values: bool,
     as_json: bool,
     **figures: Any,
@@ -174,6 +299,8 @@ def estimate(
     \b
     jobsvc estimate 917f045a --mean amount --total amount --by region
     jobsvc estimate 917f045a --share status=disputed --true-values
+    jobsvc estimate 917f045a --total paid --calibrate ratio --known amount
+    jobsvc estimate 917f045a --values results.xlsx --key invoice --total audited
     """
     statistics: list[dict[str, Any]] = [
         *(
@@ -186,15 +313,20 @@ def estimate(
     ]
     if not statistics:
         raise click.UsageError("Name a figure, such as --mean COLUMN or --count.")
+    if bool(calibrate) != bool(known):
+        raise click.UsageError("--calibrate and --known COLUMN go together.")
     body = {
         "statistics": statistics,
         "by": list(by),
         "where": None if where is None else {"expression": where},
         "confidence": confidence,
         "variance": {"lonely_stratum": lonely_stratum},
+        "calibrate": {"method": calibrate, "columns": list(known)} if calibrate else None,
         "true_values": true_values,
     }
     with connected(target) as client:
+        if values is not None:
+            body["values"] = _upload_number(client, job_id, values, key)
         found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
     print_result(found, as_json, lambda found: _print(found, by, with_truth=true_values))
 
@@ -272,18 +404,38 @@ def design(
     print_line(f"Design written to {output}")
 
 
+def _upload_number(client: ApiClient, job_id: str, values: str, key: Sequence[str]) -> int:
+    """The number of an upload: as given, or of a file that is uploaded."""
+    path = Path(values)
+    if values.isdecimal() and not path.exists():
+        return int(values)
+    if not path.is_file():
+        raise click.BadParameter(f'There is no file "{values}".', param_hint="--values")
+    number: int = upload_values(client, job_id, path, key)["number"]
+    return number
+
+
 def _print(found: dict[str, Any], by: tuple[str, ...], *, with_truth: bool) -> None:
     headings = ["figure", *by, "estimate", "from", "to", "standard error", "rows", "missing"]
+    headings += ["uncalibrated margin"] if found["calibration"] else []
+    headings += ["true value"] if with_truth else []
     rows = []
     for each in found["estimates"]:
         group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
         row = [_name(each), *group, *map(_figure, numbers), each["n"], each["n_missing"]]
+        if found["calibration"]:
+            row.append(_margin(each["uncalibrated"]))
         rows.append([*row, _figure(each["true_value"])] if with_truth else row)
-    print_table([*headings, "true value"] if with_truth else headings, rows)
+    print_table(headings, rows)
     print_line(f"{100 * found['confidence']:g} % confidence intervals.")
     for note in found["notes"]:
         print_line(note)
+
+
+def _margin(interval: dict[str, Any]) -> str:
+    low, high = interval["ci_low"], interval["ci_high"]
+    return "-" if low is None else f"± {_figure((high - low) / 2)}"
 
 
 def _name(each: dict[str, Any]) -> str:

@@ -56,6 +56,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "queried_at_once": "{who} queried {dataset} and got {rows} rows",
         "rows_downloaded": "{who} downloaded rows of {source} as {format}",
         "rows_viewed": "{who} viewed {what} of {source}",
+        "values_uploaded": "{who} uploaded values of {result} of {dataset} from {file_name}",
         "pruned": "{who} cleaned up the storage",
         "job_dismissed": "{who} dismissed the failure of {result} of {dataset}",
         "dismissal_undone": "{who} undid the dismissal of {result} of {dataset}",
@@ -101,7 +102,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
             (
                 *("draw_asked", "profile_asked", "exploration_asked", "job_retried"),
                 *("job_cancelled", "job_dismissed", "dismissal_undone"),
-                *("drawn_at_once", "queried_at_once"),
+                *("drawn_at_once", "queried_at_once", "values_uploaded"),
                 *("findings_entered", "row_replaced", "findings_reviewed"),
             ),
         ),

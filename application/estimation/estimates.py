@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from application.estimation.calibrating import (
+    CalibrationRequest,
+    FoundCalibration,
+    Frame,
+    both,
+    find_calibration,
+)
 from application.estimation.sample_design import (
     SampleDesign,
     design_json,
     design_notes,
     design_of,
 )
+from application.estimation.uploaded_values import (
+    upload_json,
+    upload_notes,
+    upload_of,
+    with_values,
+)
 from estimation_engine import (
+    Design,
     Estimate,
     InvalidEstimate,
     Settings,
     Statistic,
+    Values,
     VarianceRules,
     check_statistic,
     estimate,
@@ -24,17 +39,25 @@ from estimation_engine import (
     true_values,
 )
 from estimation_engine.estimates import StatisticName
+from estimation_engine.reading import ReadSample
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from sampling_engine import Round
+from sampling_engine import Round, WeightedMethod
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
 from storage.jobs.jobs import Job
+from storage.jobs.sample_values import SampleValues
 
 MAX_ESTIMATES = 20_000
+MAX_RESIDUALS = 500_000_000
+"""Residuals of a calibrated answer, some 5 s of work."""
 DEFAULT_SETTINGS = Settings()
+TABLE, LATEST = "table", "latest"
+"""Where values come from; else it is the number of an upload."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,8 @@ class EstimateRequest:
     where: dict[str, Any] | None = None
     settings: Settings = DEFAULT_SETTINGS
     with_true_values: bool = False
+    calibrate: CalibrationRequest | None = None
+    values: str | int = TABLE
 
 
 def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[str, Any]:
@@ -57,7 +82,9 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         A column or value doesn't fit, or the design has no formula.
     """
     source = open_source(service, job)
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    upload = chosen_upload(service, job, request.values)
+    sample, relation = with_values(service, stored, upload)
     statistics = [_statistic(sample, at, given) for at, given in enumerate(request.statistics)]
     by = [_column(sample, name, ("by", at)) for at, name in enumerate(request.by)]
     where = None if request.where is None else parse_filter(request.where, sample, ("where",))
@@ -65,21 +92,29 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     _require_in_every_round(source, found.rounds, request, where)
     with service.parquet.cursor(sample) as cursor:
         condition = None if where is None else where.condition("f")
-        read = read_values(cursor, sample, found.ordinals, statistics, by, condition)
+        read = read_values(cursor, relation, found.ordinals, statistics, by, condition)
     if len(read.keys) * len(statistics) > MAX_ESTIMATES:
         raise InvalidEstimate(
             "These are {estimates} estimates; an answer has up to {maximum}.",
             estimates=len(read.keys) * len(statistics),
             maximum=MAX_ESTIMATES,
         )
+    calibration = None
+    if request.calibrate is not None:
+        _require_size(found.design.rows * len(read.keys) * len(statistics))
+        for at, name in enumerate(request.calibrate.columns):
+            _column(sample, name, ("calibrate", "columns", at))
+        calibration = _calibration(service, source, relation, found, request, read)
     estimates = [
-        _as_json(given, key, each, request.settings)
+        each
         for given, values in zip(request.statistics, read.values, strict=True)
-        for key, each in zip(
-            read.keys, estimate(found.design, values, read.domains, request.settings), strict=True
-        )
+        for each in _of_statistic(given, values, read, found.design, request.settings, calibration)
     ]
     notes = design_notes(job, found, source, request.settings)
+    if upload is not None:
+        notes += upload_notes(upload, found.design.rows)
+    if calibration is not None:
+        notes += _calibration_notes(request, calibration, estimates)
     notes += _estimate_notes(estimates, where is not None)
     if request.with_true_values:
         notes += _add_true_values(service, source, found, request, estimates)
@@ -87,6 +122,10 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         "job_id": job.id,
         "confidence": request.settings.confidence,
         "estimates": estimates,
+        "calibration": calibration.as_json(request.calibrate)
+        if calibration and request.calibrate
+        else None,
+        "values": None if upload is None else upload_json(upload, job),
         "design": design_json(found),
         "notes": notes,
     }
@@ -103,6 +142,8 @@ def _require_in_every_round(
         for field in ("column", "denominator")
     ]
     named += [(("by", at), name) for at, name in enumerate(request.by)]
+    calibrated = () if request.calibrate is None else request.calibrate.columns
+    named += [(("calibrate", "columns", at), name) for at, name in enumerate(calibrated)]
     named += [(("where",), each.name) for each in (() if where is None else where.columns)]
     for loc, name in named:
         if name in partial:
@@ -111,6 +152,126 @@ def _require_in_every_round(
                 column=name,
                 loc=loc,
             )
+
+
+def chosen_upload(service: Service, job: Job, values: str | int) -> SampleValues | None:
+    """The upload that a request reads; None for the table's own values."""
+    if values == TABLE:
+        return None
+    return upload_of(service, job, None if isinstance(values, str) else values)
+
+
+def _require_size(residuals: int) -> None:
+    """A calibration has a residual of each row for each estimate."""
+    if residuals > MAX_RESIDUALS:
+        raise InvalidEstimate(
+            "The sampled rows times the calibrated estimates are {count}, more than {maximum}: "
+            "reduce the statistics or the groups.",
+            count=residuals,
+            maximum=MAX_RESIDUALS,
+            loc=("calibrate",),
+        )
+
+
+def _calibration(
+    service: Service,
+    source: OpenTable,
+    relation: Statement,
+    found: SampleDesign,
+    request: EstimateRequest,
+    read: ReadSample,
+) -> FoundCalibration:
+    """The calibration of a request; a difference needs the source's own groups and filter."""
+    assert request.calibrate is not None  # noqa: S101 - the caller's part
+    table = source.files
+    by: list[Column] = []
+    where: Statement | None = None
+    keys: list[dict[str, Any]] = [{}]
+    if request.calibrate.method == "difference":
+        by = [_column(table, name, ("by", at)) for at, name in enumerate(request.by)]
+        keys = read.keys
+        if request.where is not None:
+            where = parse_filter(request.where, table, ("where",)).condition("f")
+    condition = frame_condition(found, table)
+    frame = Frame(service.parquet, table, condition, relation, found.ordinals, found.design)
+    return find_calibration(frame, request.calibrate, by, where, keys)
+
+
+def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
+    """SQL over ``f`` of the source's rows that could be drawn; None for all rows."""
+    spec = found.rounds[0]
+    condition = None if found.population is None else found.population.condition("f")
+    if isinstance(spec.method, WeightedMethod) and not found.design.parts:
+        weight = quote_identifier(table.column(spec.method.weight_column).name)
+        condition = both(
+            condition, (f"(f.{weight} > 0 AND NOT isnan(CAST(f.{weight} AS DOUBLE)))", [])
+        )
+    return condition
+
+
+def _of_statistic(
+    given: Mapping[str, Any],
+    values: Values,
+    read: ReadSample,
+    design: Design,
+    settings: Settings,
+    calibration: FoundCalibration | None,
+) -> list[dict[str, Any]]:
+    """The estimates of one statistic, by group; calibrated ones have the uncalibrated, too."""
+    plain = estimate(design, values, read.domains, settings)
+    if calibration is None:
+        return [
+            _as_json(given, key, each, settings) for key, each in zip(read.keys, plain, strict=True)
+        ]
+    known = calibration.calibration
+    calibrated = estimate(design, values, read.domains, settings, known)
+    return [
+        _as_json(given, key, _with_effect(each, before), settings)
+        | {"uncalibrated": _uncalibrated(before)}
+        for key, each, before in zip(read.keys, calibrated, plain, strict=True)
+    ]
+
+
+def _with_effect(calibrated: Estimate, plain: Estimate) -> Estimate:
+    """The variance by that of an uncalibrated simple random sample."""
+    effect = None
+    if plain.design_effect is not None and plain.error and calibrated.error is not None:
+        effect = plain.design_effect * (calibrated.error / plain.error) ** 2
+    return replace(calibrated, design_effect=effect)
+
+
+def _uncalibrated(plain: Estimate) -> dict[str, Any]:
+    return {
+        "estimate": plain.value,
+        "standard_error": plain.error,
+        "ci_low": plain.low,
+        "ci_high": plain.high,
+    }
+
+
+def _width(each: Mapping[str, Any]) -> float | None:
+    low, high = each["ci_low"], each["ci_high"]
+    return None if low is None or high is None else float(high - low)
+
+
+def _calibration_notes(
+    request: EstimateRequest,
+    calibration: FoundCalibration,
+    estimates: Sequence[Mapping[str, Any]],
+) -> list[str]:
+    assert request.calibrate is not None  # noqa: S101 - the caller's part
+    columns = ", ".join(request.calibrate.columns)
+    notes = [
+        f"Calibrated by {request.calibrate.method} to the exact totals of {columns} in the table."
+    ]
+    pairs = [(_width(each), _width(each["uncalibrated"])) for each in estimates]
+    shares = [after / before for after, before in pairs if after is not None and before]
+    if shares:
+        middle = sorted(shares)[len(shares) // 2]
+        change = f"{100 * abs(1 - middle):.0f} % {'narrower' if middle <= 1 else 'wider'}"
+        which = "The interval is" if len(shares) == 1 else "The intervals are, in the median,"
+        notes.append(f"{which} {change} than without calibration.")
+    return notes + list(calibration.notes)
 
 
 def _column(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:
@@ -170,6 +331,7 @@ def _as_json(
         "interval": found.interval,
         "variance": None if found.error is None else found.error**2,
         "true_value": None,
+        "uncalibrated": None,
     }
 
 
@@ -200,26 +362,36 @@ def _add_true_values(
 ) -> list[str]:
     """Add each estimate's true value from the source, if it has the columns; returns notes."""
     table = source.files
-    filters = [request.where] if request.where is not None else []
-    conditions = [parse_filter(given, table, ("where",)).condition("f") for given in filters]
-    if found.population is not None:
-        conditions.append(found.population.condition("f"))
-    where = None
-    if conditions:
-        sql = " AND ".join(f"coalesce({each}, false)" for each, _ in conditions)
-        where = (sql, [value for _, params in conditions for value in params])
-    statistics = [_statistic(table, at, given) for at, given in enumerate(request.statistics)]
-    by = [table.column(name) for name in request.by]
+    try:
+        where = frame_condition(found, table)
+        if request.where is not None:
+            where = both(where, parse_filter(request.where, table, ("where",)).condition("f"))
+        by = [table.column(name) for name in request.by]
+    except UnknownColumn as error:
+        return [f"The groups and the filter have no true values. {error.message}"]
+    known = {
+        at: _statistic(table, at, given)
+        for at, given in enumerate(request.statistics)
+        if all(_has_column(table, given.get(field)) for field in ("column", "denominator"))
+    }
+    if not known:
+        return ["The columns aren't in the table, so their true values aren't known."]
     with service.parquet.cursor(table) as cursor:
-        truth = true_values(cursor, table, statistics, by, where)
+        truth = true_values(cursor, table, list(known.values()), by, where)
     if truth is None:
         return ["The source has too many groups to compute their true values at once."]
-    groups = len(estimates) // len(statistics)
+    groups = len(estimates) // len(request.statistics)
+    places = {at: place for place, at in enumerate(known)}
     for at, each in enumerate(estimates):
         values = truth.get(tuple(each["group"].values()))
-        each["true_value"] = None if values is None else values[at // groups]
+        if values is not None and at // groups in places:
+            each["true_value"] = values[places[at // groups]]
     others = len(truth) - groups
     return [f"{others:,} groups of the source have no sampled row."] if by and others > 0 else []
+
+
+def _has_column(table: TableFiles, name: str | None) -> bool:
+    return name is None or any(column.name == name for column in table.columns)
 
 
 def settings_of(given: Mapping[str, Any]) -> Settings:
@@ -230,3 +402,11 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
         (given.get("interval") or {}).get("proportion", "korn_graubard"),
         VarianceRules(variance.get("lonely_stratum", "fail"), variance.get("systematic", "sd1")),
     )
+
+
+def calibration_request(given: Mapping[str, Any]) -> CalibrationRequest | None:
+    """The calibration of a request, if there is one."""
+    calibrate = given.get("calibrate")
+    if not calibrate:
+        return None
+    return CalibrationRequest(calibrate["method"], calibrate["columns"])

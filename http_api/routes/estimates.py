@@ -10,6 +10,7 @@ from flask import Response, jsonify
 from marshmallow import validate
 
 from application.access import RowSource
+from application.estimation.backtest import backtest_of
 from application.estimation.design_code import design_code
 from application.estimation.design_facts import design_facts, pair_probabilities
 from application.estimation.design_table import (
@@ -18,20 +19,28 @@ from application.estimation.design_table import (
     TableFormat,
     write_design_table,
 )
-from application.estimation.estimates import EstimateRequest, estimates_of, settings_of
+from application.estimation.estimates import (
+    EstimateRequest,
+    calibration_request,
+    estimates_of,
+    settings_of,
+)
 from estimation_engine.replicates import MAX_REPLICATES, MIN_REPLICATES, ReplicateKind
+from estimation_engine.variance import Lonely
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery
 from http_api.schemas.estimates import (
+    BacktestOut,
     DesignFactsOut,
     EstimatesIn,
     EstimatesOut,
     PairProbabilitiesOut,
     PairsIn,
+    one_of,
 )
-from http_api.schemas.fields import QueryInteger, StrictString
+from http_api.schemas.fields import QueryInteger, QueryNumber, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from storage.jobs.jobs import Job
@@ -81,9 +90,37 @@ def estimates(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
         given.get("where"),
         settings_of(given),
         given["true_values"],
+        calibration_request(given),
+        given["values"],
     )
     with caller().reading():
         found = estimates_of(service(), job, request)
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
+    return found
+
+
+class BacktestQuery(StrictQuery):
+    confidence = QueryNumber(
+        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
+    )
+    lonely_stratum = one_of(Lonely, "fail")
+
+
+@blueprint.get("/backtest", query=BacktestQuery, output=BacktestOut)
+def backtest(job_id: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Estimate figures that are known, and count the intervals that hold the true value.
+
+    The mean of each column of numbers, and the share of each value of columns with few values.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    settings = settings_of(
+        {
+            "confidence": query["confidence"],
+            "variance": {"lonely_stratum": query["lonely_stratum"]},
+        }
+    )
+    with caller().reading():
+        found = backtest_of(service(), job, settings)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
     return found
 

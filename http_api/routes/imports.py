@@ -215,7 +215,7 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
         return accepted(job, "Import job created")
     upload = given["file"]
     path = written_path(upload.stream)
-    name = _plain_name(upload.filename or "")
+    name = plain_name(upload.filename or "")
     by = submission(given["priority"], name, message or "", body=options or None, file=path)
     job = submit_import(
         service(),
@@ -232,7 +232,7 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
 
 def _preview(given: dict[str, Any]) -> dict[str, Any]:
     upload = given["file"]
-    name = _plain_name(upload.filename or "")
+    name = plain_name(upload.filename or "")
     path = written_path(upload.stream)
     end = written_path(given["end"].stream) if given.get("end") else None
     with access().work_limits.previews.piece(caller().user.id):
@@ -246,7 +246,7 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
         )
 
 
-def _plain_name(given: str) -> str:
+def plain_name(given: str) -> str:
     """Return the base name of the client's file name; it is shown, never used as a path."""
     try:
         check_text(given)

@@ -7,17 +7,26 @@ from typing import Any, get_args
 from apiflask import Schema
 from marshmallow import fields, validate
 
+from application.estimation.estimates import LATEST, TABLE
+from estimation_engine import CalibrationMethod
 from estimation_engine.estimates import StatisticName
 from estimation_engine.intervals import ProportionInterval
 from estimation_engine.variance import Lonely, Systematic
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import BoundedList, StrictBoolean, StrictNumber, StrictString
+from http_api.schemas.fields import (
+    BoundedList,
+    StrictBoolean,
+    StrictNumber,
+    StrictString,
+    invalid,
+)
 from http_api.schemas.filters import AnyValue, FiltersField
 
 MAX_STATISTICS = 50
 MAX_GROUP_COLUMNS = 4
 MAX_PAIRS = 10_000
+MAX_CALIBRATED_COLUMNS = 20
 
 
 def one_of(literal: Any, default: str, description: str | None = None) -> StrictString:
@@ -63,6 +72,41 @@ class VarianceIn(StrictSchema):
     systematic = one_of(Systematic, "sd1", "Successive differences, or as if it were random.")
 
 
+class CalibrateIn(StrictSchema):
+    """Columns whose totals in the population are reproduced."""
+
+    method = StrictString(
+        required=True,
+        validate=validate.OneOf(get_args(CalibrationMethod)),
+        description="`difference` and `ratio` take one column of numbers, `regression` several; "
+        "`poststratify` takes groups of all columns together, `rake` those of each column.",
+    )
+    columns = BoundedList(text(1, 1000), required=True, least=1, most=MAX_CALIBRATED_COLUMNS)
+
+
+class ValuesField(fields.Field[Any]):
+    """Where values come from: the table, or an upload."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            load_default=TABLE,
+            metadata={
+                "oneOf": [
+                    {"type": "string", "enum": [TABLE, LATEST]},
+                    {"type": "integer", "minimum": 1},
+                ],
+                "description": "`table`, the number of an upload of values, or `latest`. The "
+                "columns of an upload and of the table can then be named.",
+            },
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str | int:
+        is_number = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
+        if value not in (TABLE, LATEST) and not is_number:
+            raise invalid("Must be `table`, `latest` or the number of an upload.")
+        return value  # type: ignore[no-any-return]
+
+
 class EstimatesIn(StrictSchema):
     """Statistics of a sample's population, for groups of its rows."""
 
@@ -76,9 +120,18 @@ class EstimatesIn(StrictSchema):
     )
     interval = fields.Nested(IntervalIn)
     variance = fields.Nested(VarianceIn)
+    calibrate = fields.Nested(CalibrateIn)
+    values = ValuesField()
     true_values = StrictBoolean(
         load_default=False, description="Compute each true value from the source, too."
     )
+
+
+class UncalibratedOut(Schema):
+    estimate = out.number(null=True)
+    standard_error = out.number(null=True)
+    ci_low = out.number(null=True)
+    ci_high = out.number(null=True)
 
 
 class EstimateOut(Schema):
@@ -102,6 +155,9 @@ class EstimateOut(Schema):
     interval = out.string("The formula of the interval.")
     variance = out.number(null=True)
     true_value = out.number("Of all rows of the source, if `true_values` was given.", null=True)
+    uncalibrated = out.nested(
+        UncalibratedOut, "The figure without `calibrate`, if that was given.", null=True
+    )
 
 
 class DesignOut(Schema):
@@ -119,10 +175,84 @@ class DesignOut(Schema):
     df = out.integer()
 
 
+class KnownTotalOut(Schema):
+    column = out.string("A column of numbers; null for the number of rows.", null=True)
+    group = out.json_object("The values of the columns, of a number of rows.", null=True)
+    n = out.integer("Sampled rows.")
+    known = out.number("In the table.")
+    estimated = out.number("By the design weights.")
+
+
+class CalibrationOut(Schema):
+    method = out.string()
+    columns = out.list_of(fields.String())
+    totals = out.list_of(KnownTotalOut, "The first 100 totals that are reproduced.")
+    g_min = out.number("The smallest factor of a weight; null for `difference`.", null=True)
+    g_max = out.number(null=True)
+    negative_weights = out.integer("Sampled rows with a negative weight.")
+
+
+class ValueColumnOut(Schema):
+    name = out.string()
+    type = out.string()
+    is_number = out.boolean()
+
+
+class UploadOut(Schema):
+    """Values of sampled rows, as a user uploaded them."""
+
+    job_id = out.string()
+    number = out.integer("The upload's number in its sample.")
+    file_name = out.string()
+    user_soeid = out.string()
+    created_at = out.string()
+    key = out.list_of(fields.String(), "The columns that identified the rows.")
+    rows = out.integer("Sampled rows with a row in the file.")
+    unanswered = out.integer("Sampled rows without one.")
+    columns = out.list_of(ValueColumnOut)
+    notes = out.list_of(fields.String(), "What the reading of the file changed or left open.")
+
+
+class UploadsOut(Schema):
+    uploads = out.list_of(UploadOut, "Newest first.")
+
+
+class ListedOut(Schema):
+    count = out.integer()
+    first = out.list_of(fields.String(), "The first ten.")
+
+
+class PreviewColumnOut(ValueColumnOut):
+    source_name = out.string("In the file.")
+    missing = out.integer("Rows of the file without a value.")
+
+
+class MatchOut(Schema):
+    """How the rows of a file match the sample's rows."""
+
+    key = out.list_of(fields.String())
+    rows = out.integer("Rows of the file.")
+    matched = out.integer("Rows whose key a sampled row has.")
+    without_key = out.nested(ListedOut, "Rows of the file without a key.")
+    repeated = out.nested(ListedOut, "Keys in several rows of the file.")
+    unmatched = out.nested(ListedOut, "Keys that no sampled row has.")
+    ambiguous = out.nested(ListedOut, "Keys that several sampled rows have.")
+    unanswered = out.nested(ListedOut, "Ids of sampled rows that the file doesn't name.")
+    columns = out.list_of(PreviewColumnOut, "The columns of values.")
+    notes = out.list_of(fields.String())
+    problem = out.string("Why the file can't be stored; null if it can.", null=True)
+
+
+class StoredUploadOut(UploadOut):
+    match = out.nested(MatchOut)
+
+
 class EstimatesOut(Schema):
     job_id = out.string()
     confidence = out.number()
     estimates = out.list_of(EstimateOut)
+    calibration = out.nested(CalibrationOut, null=True)
+    values = out.nested(UploadOut, "The upload that values were read from.", null=True)
     design = out.nested(DesignOut)
     notes = out.list_of(fields.String(), "What the estimates assume and refer to.")
 
@@ -185,3 +315,16 @@ class PairProbabilitiesOut(Schema):
     job_id = out.string()
     approximate = out.boolean("Whether they are Hájek's approximation.")
     pairs = out.list_of(PairOut)
+
+
+class BacktestFigureOut(EstimateOut):
+    covers = out.boolean("Whether the interval holds the true value.", null=True)
+
+
+class BacktestOut(Schema):
+    job_id = out.string()
+    confidence = out.number()
+    figures = out.list_of(BacktestFigureOut, "Means of numbers and shares of categories.")
+    intervals = out.integer("Figures with an interval and a true value.")
+    covered = out.integer("Intervals that hold the true value.")
+    notes = out.list_of(fields.String())

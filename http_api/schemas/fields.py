@@ -173,6 +173,19 @@ class QueryInteger(Described, fields.Integer):
         return int(text)
 
 
+class QueryNumber(Described, fields.Float):
+    """A number in a query string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise invalid('Must be a number, not "{given}".', given=str(value)[:50])
+        return number
+
+
 class QueryBoolean(Described, fields.Boolean):
     """``true`` or ``false`` in a query string."""
 

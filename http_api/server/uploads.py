@@ -1,7 +1,8 @@
 """Uploaded files: the size limit of each body, and where werkzeug writes a file.
 
-Guarantees that only an import or preview by a user with write access exceeds ``body_max_kb``, that
-none leaves less than ``min_free_mb`` on the disk, and that a file without a job is deleted.
+Guarantees that only an import, preview or upload of values by a user with write access exceeds
+``body_max_kb``, that none leaves less than ``min_free_mb`` on the disk, and that a file without a
+job is deleted.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ def _large_bodies(settings: Settings) -> dict[str, int]:
         "imports.import_file": settings.upload_max_mb * 1024**2,
         "imports.preview": preview_bytes,
         "imports.first_preview": preview_bytes,
+        "sample_values.preview": preview_bytes,
+        "sample_values.store": preview_bytes,
     }
 
 

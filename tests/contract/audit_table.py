@@ -11,6 +11,7 @@ from tests.live_server import PASSWORD
 
 Given = tuple[str, dict[str, Any]]
 RANDOM = {"method": "random", "parameters": {"sample_size": 2}}
+VALUES = {"files": {"file": ("t.csv", b"id,x\n1,2\n")}, "data": {"key": '["id"]'}}
 FILE = {"files": {"file": ("t.csv", b"a,b\n1,2\n")}}
 
 
@@ -215,6 +216,14 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             f"/api/sampling/jobs/{w.draw}/joint-probabilities",
             {"json": {"pairs": [["primary:1", "primary:2"]]}},
         ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/values/preview": (
+        "rows_viewed",
+        lambda w: (f"/api/sampling/jobs/{w.draw}/values/preview", VALUES),
+    ),
+    "POST /api/sampling/jobs/<job_id>/values": (
+        "values_uploaded",
+        lambda w: (f"/api/sampling/jobs/{w.draw}/values", VALUES),
     ),
     "POST /api/profiling/datasets/<int:dataset_id>/jobs": (
         "profile_asked",

@@ -50,6 +50,7 @@ G = "/api/groups/<int:group_id>"
 E = "/api/exploration/datasets/<int:dataset_id>"
 SELECT = {"sql": "SELECT 1 AS x"}
 FILE = {"file": ("t.csv", b"a,b\n1,2\n")}
+VALUES = {"file": ("t.csv", b"_logical_row_id,x\nnone:0,1\n")}
 NO_PASSWORD = {"soeid": "nobody0"}
 
 TABLE = (
@@ -225,6 +226,18 @@ TABLE = (
         statuses(403, nobody=404, writer=409, owner=409, admin=409),
         at("/api/sampling/jobs/{j}/review", body={"action": "withdrawn"}),
     ),
+    Row(f"GET {SJ}/backtest", SEE, at("/api/sampling/jobs/{j}/backtest")),
+    Row(f"GET {SJ}/values", SEE, at("/api/sampling/jobs/{j}/values")),
+    Row(
+        f"POST {SJ}/values/preview",
+        WRITE,
+        at("/api/sampling/jobs/{j}/values/preview", files=VALUES),
+    ),
+    Row(
+        f"POST {SJ}/values",
+        statuses(403, nobody=404, writer=422, owner=422, admin=422),
+        at("/api/sampling/jobs/{j}/values", files=VALUES),
+    ),
     Row(f"GET {SJ}/reserves", SEE, at("/api/sampling/jobs/{j}/reserves")),
     Row(f"GET {SJ}/rows/<logical_row_id>", SEE, at("/api/sampling/jobs/{j}/rows/primary:0")),
     Row(f"GET {SJ}/comparison", SEE, at("/api/sampling/jobs/{j}/comparison")),
@@ -288,6 +301,7 @@ TABLE = (
     Row("POST /jobs", TO_PAGES, jobs_form, "page"),
     Row("GET /jobs/<job_id>", SEE_PAGE, at("/jobs/{j}"), "page"),
     Row("GET /jobs/<job_id>/estimates.csv", SEE_PAGE, at("/jobs/{j}/estimates.csv"), "page"),
+    Row("GET /jobs/<job_id>/estimates.xlsx", SEE_PAGE, at("/jobs/{j}/estimates.xlsx"), "page"),
     Row("GET /jobs/<job_id>/cancel", REDIRECT, at("/jobs/{j}/cancel"), "page"),
     Row("GET /jobs/<job_id>/retry", REDIRECT, at("/jobs/{j}/retry"), "page"),
     Row(

@@ -242,7 +242,7 @@ def test_strata_without_a_row_and_lonely_ones(server: LiveServer, dataset: int) 
         ({"statistics": [COUNT], "by": ["nothing"]}, "unknown_column", "nothing"),
         ({"statistics": [COUNT], "where": {"expression": "size >"}}, "invalid_filter", ""),
         ({"statistics": []}, "invalid_request", ""),
-        ({"statistics": [COUNT], "calibrate": {"method": "ratio"}}, "invalid_request", "Unknown"),
+        ({"statistics": [COUNT], "calibrate": {"method": "ratio"}}, "invalid_request", "columns"),
         ({"statistics": [COUNT], "confidence": 1}, "invalid_request", ""),
     ],
 )

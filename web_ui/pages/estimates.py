@@ -11,8 +11,18 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
-from application.estimation.estimates import EstimateRequest, estimates_of, settings_of
+from application.estimation.backtest import backtest_of, holds_truth
+from application.estimation.calibrating import MAX_COLUMNS, CalibrationRequest
+from application.estimation.estimates import (
+    TABLE,
+    EstimateRequest,
+    chosen_upload,
+    estimates_of,
+    settings_of,
+)
 from application.estimation.sample_columns import estimated_columns, value_of_text
+from application.estimation.uploaded_values import uploads_of
+from application.estimation.workbook import estimates_workbook
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import formula_safe
@@ -38,6 +48,13 @@ LONELY = {
     "adjust": "compare with the overall mean",
     "average": "use the mean variance of the other groups",
 }
+CALIBRATIONS = {
+    "difference": "Difference",
+    "ratio": "Ratio",
+    "regression": "Regression",
+    "poststratify": "Post-stratification",
+    "rake": "Raking",
+}
 DESIGN_TABLES = {
     "format=csv": "Weights of each row (CSV)",
     "format=csv&replicates=jackknife": "With jackknife weights (CSV)",
@@ -45,11 +62,27 @@ DESIGN_TABLES = {
     "format=json": "Facts (JSON)",
 }
 PROGRAMS = {"r": "R (survey)", "stata": "Stata", "sas": "SAS", "python": "Python"}
+VIEWS = {"figures": "Figures", "backtest": "Back-test", "values": "Values from a file"}
 MAX_DRAWN = 40
 """Groups in the picture; the table has all."""
+MAX_KNOWN = 4
+"""Columns of known totals that the page offers; the API takes more."""
 
 
 def estimates_tab(found: Job) -> Values:
+    """Show the chosen view: figures, a back-test, or values from a file."""
+    view = request.args.get("view")
+    values: Values = {"views": VIEWS, "view": view if view in VIEWS else "figures"}
+    match values["view"]:
+        case "backtest":
+            return values | _backtest(found)
+        case "values":
+            return values | _uploads(found)
+        case _:
+            return values | _figures(found)
+
+
+def _figures(found: Job) -> Values:
     """Estimate what the URL asks for."""
     chosen = _chosen()
     values: Values = {
@@ -57,17 +90,21 @@ def estimates_tab(found: Job) -> Values:
         "statistics": STATISTICS,
         "confidences": CONFIDENCES,
         "lonely_choices": LONELY,
+        "calibrations": CALIBRATIONS,
+        "uploads": uploads_of(service(), found),
+        "max_known": MAX_KNOWN,
     }
     try:
         with caller().reading():
-            values["columns"] = estimated_columns(service(), found)
+            upload = chosen_upload(service(), found, chosen["values"])
+            values["columns"] = estimated_columns(service(), found, upload)
             if chosen["statistic"] is None:
                 chosen |= _first_choice(values["columns"])
             answer = estimates_of(service(), found, _request(found, chosen))
         _audit(found)
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    shown = [_shown(each, chosen) for each in answer["estimates"]]
+    shown = [_shown(each, chosen["statistic"]) for each in answer["estimates"]]
     known = [each for each in shown if each["inside"] is not None]
     return {
         **values,
@@ -78,6 +115,77 @@ def estimates_tab(found: Job) -> Values:
         "inside": (sum(each["inside"] for each in known), len(known)),
         "max_drawn": MAX_DRAWN,
         "design_links": _design_links(answer["design"]["method"]),
+        "known_totals": [
+            _known_total(each) for each in (answer["calibration"] or {}).get("totals", [])
+        ],
+    }
+
+
+def _known_total(each: Values) -> Values:
+    group = each["group"]
+    name = each["column"] or "Rows"
+    if group is not None:
+        name = ", ".join("Missing" if one is None else str(one) for one in group.values())
+    return {
+        "name": name,
+        "n": each["n"],
+        "known": figure(each["known"], "total"),
+        "estimated": figure(each["estimated"], "total"),
+    }
+
+
+def _backtest(found: Job) -> Values:
+    """Every known figure: a line with its distance from the truth in margins."""
+    chosen = _chosen()
+    values: Values = {"chosen": chosen, "confidences": CONFIDENCES, "lonely_choices": LONELY}
+    given = {
+        "confidence": chosen["confidence"] / 100,
+        "variance": {"lonely_stratum": chosen["lonely"]},
+    }
+    try:
+        with caller().reading():
+            answer = backtest_of(service(), found, settings_of(given))
+        _audit(found)
+    except DomainError as error:
+        return {**values, "problem": problem_text(error), "problem_code": error.code}
+    lines = [
+        _shown(each, each["statistic"]) | {"name": _title(each | {"value": _value_text(each)})}
+        for each in answer["figures"]
+    ]
+    return {
+        **values,
+        "answer": answer,
+        "shown": lines,
+        "picture": _backtest_picture(answer["figures"], lines),
+        "max_drawn": MAX_DRAWN,
+    }
+
+
+def _value_text(each: Values) -> str:
+    return "" if each["value"] is None else str(each["value"])
+
+
+def _backtest_picture(figures: list[Values], lines: list[Values]) -> Any:
+    """Each interval with its distance from the true value, in half widths."""
+    drawn = []
+    for each, line in zip(figures, lines, strict=True):
+        low, high, truth = each["ci_low"], each["ci_high"], each["true_value"]
+        if each["covers"] is None:
+            continue
+        half = (high - low) / 2 or 1.0
+        value, first, last = ((end - truth) / half for end in (each["estimate"], low, high))
+        drawn.append(Interval(line["name"], value, first, last, line["estimate"], 0.0))
+    drawn = drawn[:MAX_DRAWN]
+    ticks = [f"{end:+.1f} margins" for end in axis_of(drawn)] if drawn else []
+    return interval_picture("Distance from the true value", drawn, ticks)
+
+
+def _uploads(found: Job) -> Values:
+    dataset = caller().dataset(found.dataset_id, "read")
+    return {
+        "uploads": uploads_of(service(), found),
+        "keys": [each["name"] for each in estimated_columns(service(), found)],
+        "may_upload": caller().may(dataset, "write"),
     }
 
 
@@ -92,32 +200,55 @@ def _design_links(method: str) -> dict[str, str]:
 @signed_in
 def estimates_file(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as CSV that Excel reads as UTF-8, without formulas."""
+    found, answer, chosen = _downloaded(job_id)
+    text = io.StringIO()
+    lines = csv.writer(text)
+    estimates = answer["estimates"]
+    groups = list(estimates[0]["group"]) if estimates else chosen["by"]
+    names = [name for name in (estimates or [{}])[0] if name not in ("group", "uncalibrated")]
+    plain = list(estimates[0]["uncalibrated"]) if estimates and answer["calibration"] else []
+    headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
+    lines.writerow(map(_safe, headings))
+    for each in estimates:
+        cells = [*each["group"].values(), *(each[name] for name in names)]
+        cells += [each["uncalibrated"][name] for name in plain]
+        lines.writerow(map(_safe, cells))
+    content = codecs.BOM_UTF8 + text.getvalue().encode()
+    return _file(content, "text/csv", f"estimates-{found.id[:8]}.csv")
+
+
+@blueprint.get("/jobs/<job_id>/estimates.xlsx")
+@signed_in
+def estimates_sheet(job_id: str) -> AnyResponse:
+    """Download the estimates of the tab as an Excel workbook."""
+    found, answer, chosen = _downloaded(job_id)
+    title = _title(chosen)
+    content = estimates_workbook(answer, title, lambda _: title)
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return _file(content, kind, f"estimates-{found.id[:8]}.xlsx")
+
+
+def _downloaded(job_id: str) -> tuple[Job, Values, Values]:
+    """The sample, its estimates and the choices of the URL."""
     found = caller().job(job_id)
     if found.run_type != "sampling" or found.status != "completed":
         raise NotFound("The job has no sample.")
     chosen = _chosen()
     with caller().reading():
         if chosen["statistic"] is None:
-            chosen |= _first_choice(estimated_columns(service(), found))
+            upload = chosen_upload(service(), found, chosen["values"])
+            chosen |= _first_choice(estimated_columns(service(), found, upload))
         answer = estimates_of(service(), found, _request(found, chosen))
     _audit(found)
-    text = io.StringIO()
-    lines = csv.writer(text)
-    estimates = answer["estimates"]
-    groups = estimates[0]["group"] if estimates else chosen["by"]
-    names = [name for name in (estimates[0] if estimates else ()) if name != "group"]
-    lines.writerow(map(_safe, [*groups, *names]))
-    for each in estimates:
-        cells = [*each["group"].values(), *(each[name] for name in names)]
-        lines.writerow(map(_safe, cells))
-    return Response(
-        codecs.BOM_UTF8 + text.getvalue().encode(),
-        mimetype="text/csv",
-        headers={
-            "Content-Disposition": f'attachment; filename="estimates-{found.id[:8]}.csv"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return found, answer, chosen
+
+
+def _file(content: bytes, kind: str, name: str) -> AnyResponse:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+    }
+    return Response(content, mimetype=kind, headers=headers)
 
 
 def _safe(cell: Any) -> Any:
@@ -145,8 +276,16 @@ def _chosen() -> Values:
         "where": given.get("where", "").strip(),
         "confidence": int(confidence) if confidence in map(str, CONFIDENCES) else 95,
         "true_values": "true_values" in given,
+        "calibrate": given.get("calibrate") if given.get("calibrate") in CALIBRATIONS else None,
+        "known": [name for name in given.getlist("known") if name],
+        "values": _number_of_upload(given.get("values", "")),
         "lonely": given["lonely"] if given.get("lonely") in LONELY else "fail",
     }
+
+
+def _number_of_upload(text: str) -> str | int:
+    """The number of an upload; the table for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else TABLE
 
 
 def _share(text: str) -> float:
@@ -172,7 +311,9 @@ def _request(found: Job, chosen: Values) -> EstimateRequest:
     if name != "count":
         given["column"] = chosen["column"]
     if name == "proportion" and chosen["column"]:
-        given["value"] = value_of_text(service(), found, chosen["column"], chosen["value"])
+        upload = chosen_upload(service(), found, chosen["values"])
+        text = chosen["value"]
+        given["value"] = value_of_text(service(), found, chosen["column"], text, upload)
     if name == "ratio":
         given["denominator"] = chosen["denominator"]
     if name == "quantile":
@@ -188,7 +329,18 @@ def _request(found: Job, chosen: Values) -> EstimateRequest:
             }
         ),
         chosen["true_values"],
+        _calibration(chosen),
+        chosen["values"],
     )
+
+
+def _calibration(chosen: Values) -> CalibrationRequest | None:
+    """The chosen calibration; none until a column is chosen."""
+    method, known = chosen["calibrate"], chosen["known"]
+    if not method or not known:
+        return None
+    # A method of one column leaves the choices of another method out.
+    return CalibrationRequest(method, known[: MAX_COLUMNS[method]])
 
 
 def _title(chosen: Values) -> str:
@@ -222,28 +374,35 @@ def margin_text(value: float | None, statistic: str) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
 
 
-def _shown(each: Values, chosen: Values) -> Values:
+def _shown(each: Values, name: str) -> Values:
     """One line of the table, in words."""
-    name = chosen["statistic"]
-    low, high, truth = each["ci_low"], each["ci_high"], each["true_value"]
-    margin = None if low is None else (high - low) / 2
-    slack = 1e-9 * max(abs(truth or 0), 1e-300)
-    inside = None
-    if truth is not None and low is not None:
-        inside = low - slack <= truth <= high + slack
+    plain = each["uncalibrated"]
+    margin = _margin(each)
+    before = None if plain is None else _margin(plain)
+    change = None
+    if margin is not None and before:
+        change = f"{100 * (margin / before - 1):+.0f} %"
     return {
         "group": list(each["group"].values()),
         "estimate": figure(each["estimate"], name),
         "margin": margin_text(margin, name),
-        "low": figure(low, name),
-        "high": figure(high, name),
+        "low": figure(each["ci_low"], name),
+        "high": figure(each["ci_high"], name),
         "error": figure(each["standard_error"], name),
         "n": each["n"],
         "missing": each["n_missing"],
         "effect": "–" if each["design_effect"] is None else f"{each['design_effect']:.2f}",
-        "truth": figure(truth, name),
-        "inside": inside,
+        "truth": figure(each["true_value"], name),
+        "inside": holds_truth(each),
+        "plain": None if plain is None else figure(plain["estimate"], name),
+        "plain_margin": None if plain is None else margin_text(before, name),
+        "change": change,
     }
+
+
+def _margin(each: Values) -> float | None:
+    low, high = each["ci_low"], each["ci_high"]
+    return None if low is None or high is None else float(high - low) / 2
 
 
 def _picture(title: str, estimates: list[Values], chosen: Values) -> Any:

@@ -1,0 +1,107 @@
+"""Back-test of a sample: estimates of figures that are known, held against their true values.
+
+Every column of numbers gives a mean, and every value of a column of few values a share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from application.estimation.estimates import EstimateRequest, estimates_of
+from application.estimation.sample_columns import estimated_columns
+from estimation_engine import Settings
+from estimation_engine.reading import relation_of
+from job_runner.service import Service
+from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import read_rows
+from parquet_tables.tables import Column, TableFiles
+from storage.jobs.jobs import Job
+
+MAX_VALUES = 10
+"""Values of a column whose shares are estimated; a column of more values is no category."""
+MAX_FIGURES = 200
+CATEGORIES = ("VARCHAR", "BOOLEAN")
+SLACK = 1e-9
+"""The relative distance from an interval's end that is rounding."""
+
+
+def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any]:
+    """Estimate all figures of known columns, and count the intervals that hold the true value.
+
+    Raises
+    ------
+    DomainError
+        The design has no formula.
+    """
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    known = {column.name for column in open_source(service, job).files.columns}
+    columns = [
+        sample.column(each["name"])
+        for each in estimated_columns(service, job)
+        if each["name"] in known
+    ]
+    numbers = {each["name"] for each in estimated_columns(service, job) if each["is_number"]}
+    statistics = [
+        statistic
+        for column in columns
+        for statistic in (
+            [{"statistic": "mean", "column": column.name}]
+            if column.name in numbers
+            else _shares(service, sample, column)
+        )
+    ]
+    tested, left = statistics[:MAX_FIGURES], len(statistics) - MAX_FIGURES
+    notes = [] if left <= 0 else [f"The first {MAX_FIGURES} of {len(statistics):,} figures."]
+    if not tested:
+        return {
+            "job_id": job.id,
+            "confidence": settings.confidence,
+            "figures": [],
+            "intervals": 0,
+            "covered": 0,
+            "notes": ["No column of the table has numbers, or few enough values to be a category."],
+        }
+    request = EstimateRequest(tested, settings=settings, with_true_values=True)
+    found = estimates_of(service, job, request)
+    figures = [each | {"covers": holds_truth(each)} for each in found["estimates"]]
+    verdicts = [each["covers"] for each in figures if each["covers"] is not None]
+    notes.append(
+        "All figures are of one sample, so they err together: the share that covers varies more "
+        "from sample to sample than that of independent intervals."
+    )
+    return {
+        "job_id": job.id,
+        "confidence": settings.confidence,
+        "figures": figures,
+        "intervals": len(verdicts),
+        "covered": sum(verdicts),
+        "notes": [*notes, *found["notes"]],
+    }
+
+
+def holds_truth(each: Mapping[str, Any]) -> bool | None:
+    """Whether an estimate's interval holds the true value; None if either isn't known."""
+    low, high, truth = each["ci_low"], each["ci_high"], each["true_value"]
+    if truth is None or low is None or high is None:
+        return None
+    slack = SLACK * max(abs(truth), 1e-300)
+    return bool(low - slack <= truth <= high + slack)
+
+
+def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[dict[str, Any]]:
+    """The shares of a category's sampled values; none if it has one value, or too many."""
+    if column.type not in CATEGORIES:
+        return []
+    relation, params = relation_of(sample)
+    name = f"f.{quote_identifier(column.name)}"
+    sql = (
+        f"SELECT {name} FROM {relation} AS f GROUP BY {name} ORDER BY count(*) DESC, {name} "
+        f"NULLS LAST LIMIT {MAX_VALUES + 1:d}"
+    )
+    with service.parquet.cursor(sample) as cursor:
+        values = [row[column.name] for row in read_rows(cursor, (sql, params), [column])]
+    if not 1 < len(values) <= MAX_VALUES:
+        return []
+    return [{"statistic": "proportion", "column": column.name, "value": value} for value in values]

@@ -1,0 +1,431 @@
+"""Calibration of a sample to the exact totals of its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from estimation_engine import (
+    Calibration,
+    CalibrationMethod,
+    Design,
+    Difference,
+    InvalidCalibration,
+    Margins,
+    Statistic,
+    TooManyGroups,
+    by_raking,
+    by_ratio,
+    by_regression,
+    by_strata,
+    is_number,
+    read_values,
+    true_values,
+)
+from estimation_engine.design import Floats, Ints
+from estimation_engine.population import GroupKey
+from estimation_engine.reading import ReadSample
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.rows import Statement
+from parquet_tables.tables import Column, TableFiles
+
+MAX_COLUMNS: Mapping[CalibrationMethod, int] = {
+    "difference": 1,
+    "ratio": 1,
+    "regression": 20,
+    "poststratify": 4,
+    "rake": 10,
+}
+MAX_RAKED_CELLS = 300
+MAX_LISTED = 100
+"""Totals in an answer."""
+MAX_NAMED = 5
+"""Cells that an error names."""
+FEW_ROWS = 5
+COLUMNS_LOC = ("calibrate", "columns")
+
+
+@dataclass(frozen=True)
+class CalibrationRequest:
+    """The method, and the names of the columns whose totals are known."""
+
+    method: CalibrationMethod
+    columns: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a calibration reads, from which database.
+
+    Parameters
+    ----------
+    source, condition : TableFiles, Statement
+        The table and SQL of its rows that could be drawn.
+    sample, ordinals : Statement, array of int
+        SQL of the sample's table, and the sorted ordinals of its rows.
+    """
+
+    database: ParquetDatabase
+    source: TableFiles
+    condition: Statement | None
+    sample: Statement
+    ordinals: Ints
+    design: Design
+
+    def known(
+        self, statistics: Sequence[Statistic], by: Sequence[Column], where: Statement | None = None
+    ) -> dict[GroupKey, list[float | None]]:
+        """Figures of the rows that could be drawn, by group."""
+        condition = both(self.condition, where)
+        with self.database.cursor(self.source) as cursor:
+            found = true_values(cursor, self.source, statistics, by, condition)
+        if found is None:
+            raise too_many_cells(by)
+        return found
+
+    def sampled(self, statistics: Sequence[Statistic], by: Sequence[Column]) -> ReadSample:
+        """Values of the sampled rows, and their groups."""
+        try:
+            with self.database.cursor() as cursor:
+                return read_values(cursor, self.sample, self.ordinals, statistics, by, None)
+        except TooManyGroups:
+            raise too_many_cells(by) from None
+
+
+def both(first: Statement | None, second: Statement | None) -> Statement | None:
+    """SQL of the rows that meet both conditions; None for all rows."""
+    conditions = [each for each in (first, second) if each is not None]
+    if not conditions:
+        return None
+    sql = " AND ".join(f"coalesce({each}, false)" for each, _ in conditions)
+    return sql, [value for _, params in conditions for value in params]
+
+
+@dataclass(frozen=True)
+class FoundCalibration:
+    """A calibration, with what an answer says about it."""
+
+    calibration: Calibration | Difference
+    totals: Sequence[dict[str, Any]]
+    notes: Sequence[str]
+
+    def as_json(self, request: CalibrationRequest) -> dict[str, Any]:
+        """The facts of the answer; a difference has no weights."""
+        known = self.calibration
+        g = known.g if isinstance(known, Calibration) else None
+        return {
+            "method": request.method,
+            "columns": list(request.columns),
+            "totals": list(self.totals[:MAX_LISTED]),
+            "g_min": None if g is None else float(g.min()),
+            "g_max": None if g is None else float(g.max()),
+            "negative_weights": 0 if g is None else int((g < 0).sum()),
+        }
+
+
+def find_calibration(
+    frame: Frame,
+    request: CalibrationRequest,
+    by: Sequence[Column],
+    where: Statement | None,
+    keys: Sequence[Mapping[str, Any]],
+) -> FoundCalibration:
+    """Calibrate a sample; ``by``, ``where`` and ``keys`` are the domains of a difference.
+
+    Raises
+    ------
+    InvalidCalibration
+        The columns don't fit, or the sample can't reproduce their totals.
+    """
+    uncovered = frame.design.uncovered_rows
+    uncovered += sum(part.design.uncovered_rows for part in frame.design.parts)
+    if uncovered:
+        raise InvalidCalibration(
+            "The sample has no row of strata with {rows} rows, so it can't reproduce totals of "
+            "the whole table: leave out `calibrate`.",
+            rows=uncovered,
+            loc=("calibrate",),
+        )
+    columns = _columns(frame.source, request)
+    try:
+        match request.method:
+            case "difference":
+                return _difference(frame, columns[0], by, where, keys)
+            case "ratio":
+                return _ratio(frame, columns[0])
+            case "regression":
+                return _regression(frame, columns)
+            case "poststratify":
+                return _poststrata(frame, columns)
+            case "rake":
+                return _raking(frame, columns)
+    except InvalidCalibration as error:
+        error.loc = error.loc or COLUMNS_LOC
+        raise
+
+
+def _columns(source: TableFiles, request: CalibrationRequest) -> list[Column]:
+    most = MAX_COLUMNS[request.method]
+    if len(request.columns) > most:
+        raise InvalidCalibration(
+            "`calibrate` by {method} takes up to {most} columns.",
+            method=request.method,
+            most=most,
+            loc=COLUMNS_LOC,
+        )
+    found = []
+    for at, name in enumerate(request.columns):
+        loc = (*COLUMNS_LOC, at)
+        if name in request.columns[:at]:
+            raise InvalidCalibration('The column "{column}" is named twice.', column=name, loc=loc)
+        column = source.column(name)
+        if request.method in ("difference", "ratio", "regression") and not is_number(column):
+            raise InvalidCalibration(
+                'Calibration by {method} needs columns of numbers; "{column}" is of type {type}. '
+                "Use poststratify or rake for categories.",
+                method=request.method,
+                column=name,
+                type=column.type,
+                loc=loc,
+            )
+        found.append(column)
+    return found
+
+
+def too_many_cells(columns: Sequence[Column]) -> InvalidCalibration:
+    """The error of columns whose values make too many groups."""
+    return InvalidCalibration(
+        "{columns} make more groups than a calibration takes: choose columns with fewer values.",
+        columns=_named([column.name for column in columns]),
+        loc=COLUMNS_LOC,
+    )
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A column of numbers: of the sampled rows, and its total in the frame.
+
+    A row without a value counts as the mean of the others, in the sample as in the frame.
+    """
+
+    column: Column
+    x: Floats
+    total: float
+    mean: float
+    missing: int
+    sampled_missing: int
+
+    def notes(self) -> list[str]:
+        if not self.missing:
+            return []
+        return [
+            f'{self.missing:,} rows have no value in "{self.column.name}", '
+            f"{self.sampled_missing:,} of them drawn. They count as the mean of the others, in the "
+            "sample and in the table, which leaves the estimates unbiased."
+        ]
+
+    def as_json(self, weights: Floats) -> dict[str, Any]:
+        estimated = float((weights * self.x).sum())
+        return _total(self.column.name, None, len(self.x), self.total, estimated)
+
+
+def _total(
+    column: str | None, group: dict[str, Any] | None, n: int, known: float, estimated: float
+) -> dict[str, Any]:
+    return {"column": column, "group": group, "n": n, "known": known, "estimated": estimated}
+
+
+def _numbers(frame: Frame, columns: Sequence[Column]) -> list[_Number]:
+    statistics = [Statistic(name, column) for column in columns for name in ("total", "count")]
+    *sums, rows = frame.known([*statistics, Statistic("count")], [])[()]
+    _require_frame(frame, rows)
+    read = frame.sampled([Statistic("total", column) for column in columns], [])
+    population = frame.design.population
+    numbers = []
+    for at, column in enumerate(columns):
+        total, count = sums[2 * at : 2 * at + 2]
+        if not count or total is None:
+            raise InvalidCalibration(
+                'The column "{column}" has no total: it has {reason}.',
+                column=column.name,
+                reason="NaN or infinite values" if count else "no value",
+            )
+        mean = total / count
+        missing = population - int(count)
+        values = read.values[at]
+        x = np.where(values.present, values.y, mean)
+        numbers.append(
+            _Number(
+                column,
+                x,
+                total + mean * missing,
+                mean,
+                missing,
+                int((~values.present).sum()),
+            )
+        )
+    return numbers
+
+
+def _require_frame(frame: Frame, rows: float | None) -> None:
+    """The totals must be those of the rows that could be drawn."""
+    if rows != frame.design.population:
+        raise InvalidCalibration(
+            "The rows that could be drawn can't be found again in the table, so their totals "
+            "aren't known: leave out `calibrate`.",
+            loc=("calibrate",),
+        )
+
+
+def _ratio(frame: Frame, column: Column) -> FoundCalibration:
+    (number,) = _numbers(frame, [column])
+    weights = frame.design.weights
+    notes = number.notes()
+    if (number.x < 0).any():
+        notes.append(
+            f'"{column.name}" has negative values; a ratio fits a column of sizes. Consider '
+            "regression."
+        )
+    calibration = by_ratio(weights, number.x, number.total)
+    return FoundCalibration(calibration, [number.as_json(weights)], notes)
+
+
+def _regression(frame: Frame, columns: Sequence[Column]) -> FoundCalibration:
+    numbers = _numbers(frame, columns)
+    design = frame.design
+    calibration = by_regression(
+        design.weights,
+        np.array([number.x for number in numbers]),
+        np.array([number.total / design.population for number in numbers]),
+        design.population,
+        [column.name for column in columns],
+    )
+    rows = _total(None, None, design.rows, design.population, float(design.weights.sum()))
+    totals = [rows, *(number.as_json(design.weights) for number in numbers)]
+    notes = [note for number in numbers for note in number.notes()]
+    return FoundCalibration(calibration, totals, notes + _weight_notes(calibration))
+
+
+def _weight_notes(calibration: Calibration) -> list[str]:
+    negative = int((calibration.g < 0).sum())
+    if not negative:
+        return []
+    return [
+        f"{negative:,} sampled rows have a negative weight after the calibration: it corrects the "
+        "sample strongly. Shares and quantiles of small groups can be impossible."
+    ]
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The groups of some columns: their rows in the frame, and each sampled row's group."""
+
+    columns: Sequence[Column]
+    keys: Sequence[GroupKey]
+    rows: Floats
+    of_sample: Any
+    drawn: Any
+
+    def as_json(self, weights: Floats) -> list[dict[str, Any]]:
+        estimated = np.bincount(self.of_sample, weights, len(self.keys))
+        names = [column.name for column in self.columns]
+        return [
+            _total(
+                None,
+                dict(zip(names, key, strict=True)),
+                int(self.drawn[at]),
+                float(self.rows[at]),
+                float(estimated[at]),
+            )
+            for at, key in enumerate(self.keys)
+        ]
+
+
+def _cells(frame: Frame, columns: Sequence[Column]) -> _Cells:
+    known = frame.known([Statistic("count")], columns)
+    _require_frame(frame, sum(rows or 0.0 for (rows,) in known.values()))
+    read = frame.sampled([], columns)
+    keys = [tuple(key.values()) for key in read.keys]
+    empty = [key for key in known if key not in set(keys)]
+    if empty:
+        shown = "; ".join(_cell_name(key) for key in empty[:MAX_NAMED])
+        more = f" and {len(empty) - MAX_NAMED:,} more" if len(empty) > MAX_NAMED else ""
+        raise InvalidCalibration(
+            "{count} of {cells} groups of {columns} have no sampled row: {shown}. Choose columns "
+            "with fewer values, or rake them separately.",
+            count=len(empty),
+            cells=len(known),
+            columns=_named([column.name for column in columns]),
+            shown=shown + more,
+        )
+    rows = np.array([known[key][0] or 0.0 for key in keys])
+    of_sample = read.domains.groups
+    return _Cells(columns, keys, rows, of_sample, np.bincount(of_sample, minlength=len(keys)))
+
+
+def _cell_name(key: GroupKey) -> str:
+    return ", ".join("missing" if value is None else str(value) for value in key)
+
+
+def _few_notes(all_cells: Sequence[_Cells]) -> list[str]:
+    few = sum(int((cells.drawn < FEW_ROWS).sum()) for cells in all_cells)
+    if not few:
+        return []
+    return [
+        f"{few:,} groups of the calibration have fewer than {FEW_ROWS} sampled rows; margins are "
+        "then too small."
+    ]
+
+
+def _poststrata(frame: Frame, columns: Sequence[Column]) -> FoundCalibration:
+    cells = _cells(frame, columns)
+    weights = frame.design.weights
+    calibration = by_strata(weights, cells.of_sample, cells.rows)
+    return FoundCalibration(calibration, cells.as_json(weights), _few_notes([cells]))
+
+
+def _raking(frame: Frame, columns: Sequence[Column]) -> FoundCalibration:
+    margins = [_cells(frame, [column]) for column in columns]
+    counts = [len(each.keys) for each in margins]
+    if sum(counts) > MAX_RAKED_CELLS:
+        raise InvalidCalibration(
+            "The columns have {cells} values; raking takes up to {most}.",
+            cells=sum(counts),
+            most=MAX_RAKED_CELLS,
+        )
+    weights = frame.design.weights
+    calibration = by_raking(
+        weights,
+        Margins([each.of_sample for each in margins], counts),
+        [each.rows for each in margins],
+    )
+    totals = [total for each in margins for total in each.as_json(weights)]
+    return FoundCalibration(calibration, totals, _few_notes(margins))
+
+
+def _difference(
+    frame: Frame,
+    column: Column,
+    by: Sequence[Column],
+    where: Statement | None,
+    keys: Sequence[Mapping[str, Any]],
+) -> FoundCalibration:
+    (number,) = _numbers(frame, [column])
+    figures = [Statistic("total", column), Statistic("count", column), Statistic("count")]
+    known = frame.known(figures, by, where)
+    totals, counts = np.zeros(len(keys)), np.zeros(len(keys))
+    for at, key in enumerate(keys):
+        total, present, rows = (each or 0.0 for each in known[tuple(key.values())])
+        totals[at] = total + number.mean * (rows - present)
+        counts[at] = rows
+    weights = frame.design.weights
+    return FoundCalibration(
+        Difference(number.x, totals, counts), [number.as_json(weights)], number.notes()
+    )

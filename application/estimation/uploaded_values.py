@@ -1,0 +1,416 @@
+"""Values of sampled rows from outside, such as the results of an examination.
+
+A user uploads a file with a row for each examined row of the sample. The import engine reads it.
+Each upload is stored with a number; estimates can be made from its columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from application.access import Caller
+from domain_errors import DomainError, choices_sentence
+from estimation_engine import is_number
+from estimation_engine.reading import ROW_ID, relation_of
+from estimation_engine.row_keys import (
+    KeyMatch,
+    Listed,
+    changed_columns,
+    in_both,
+    joined_statement,
+    match_rows,
+    missing_counts,
+)
+from import_engine.importer import import_file
+from import_engine.options import ImportOptions, InvalidOption
+from import_engine.work import ImportedTable
+from job_runner.service import Service
+from job_runner.tables.open_tables import SAMPLE, open_table, output_of
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import Statement
+from parquet_tables.tables import Column, TableFiles
+from parquet_tables.writing import write_parquet
+from sampling_engine.sample_table import SAMPLE_COLUMNS
+from storage.errors import NotFound
+from storage.jobs.jobs import Job
+from storage.jobs.sample_values import NewValues, SampleValues, insert_values, list_values
+
+MAX_DURATION_S = 60.0
+MAX_UPLOADS = 1_000
+UPLOADED_SUFFIX = " (uploaded)"
+KEY_LOC = ("key",)
+
+
+class InvalidValues(DomainError):
+    """An uploaded file doesn't match the sample's rows."""
+
+    code = "invalid_values"
+
+
+@dataclass(frozen=True)
+class ValuesFile:
+    """A file of values as it was uploaded; no ``key`` means ``_logical_row_id``."""
+
+    path: Path
+    name: str
+    key: Sequence[str] = ()
+    options: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ValueColumn:
+    """A column of values: as the file has it, and its name in the sample."""
+
+    column: Column
+    name: str
+    missing: int
+
+
+@dataclass(frozen=True)
+class MatchedFile:
+    """A file that was read and matched with the sample's rows."""
+
+    table: TableFiles
+    key: Sequence[tuple[Column, Column]]
+    match: KeyMatch
+    columns: Sequence[ValueColumn]
+    notes: Sequence[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The preview of the upload."""
+        match = self.match
+        return {
+            "key": [own.name for own, _ in self.key],
+            "rows": match.rows,
+            "matched": match.matched,
+            **{
+                name: {"count": listed.count, "first": list(listed.first)}
+                for name, listed in (
+                    ("without_key", match.without_key),
+                    ("repeated", match.repeated),
+                    ("unmatched", match.unmatched),
+                    ("ambiguous", match.ambiguous),
+                    ("unanswered", match.unanswered),
+                )
+            },
+            "columns": [
+                {
+                    "name": each.name,
+                    "source_name": each.column.name,
+                    "type": each.column.type,
+                    "is_number": is_number(each.column),
+                    "missing": each.missing,
+                }
+                for each in self.columns
+            ],
+            "notes": list(self.notes),
+            "problem": _problem(self),
+        }
+
+
+def preview_values(service: Service, job: Job, given: ValuesFile) -> dict[str, Any]:
+    """Read a file and match it with the sample's rows; nothing is stored."""
+    with _matched(service, job, given) as (found, _):
+        return found.as_json()
+
+
+def store_values(caller: Caller, job: Job, given: ValuesFile) -> dict[str, Any]:
+    """Store a file of values; one with the bytes and the key of an earlier upload is that upload.
+
+    Raises
+    ------
+    InvalidValues
+        A row lacks a key, or its key is repeated or not that of one sampled row.
+    """
+    service = caller.service
+    with given.path.open("rb") as content:
+        upload_sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    with (
+        _matched(service, job, given) as (found, folder),
+        service.data_files.hold() as adopt,
+    ):
+        _require_clean(found)
+        statement = joined_statement(
+            _sample_relation(service, job),
+            relation_of(found.table),
+            found.key,
+            [(each.column, each.name) for each in found.columns],
+        )
+        with service.parquet.cursor() as cursor:
+            written = write_parquet(cursor, *statement, folder / "values.parquet")
+        columns = [Column(each.name, each.column.type) for each in found.columns]
+        key = tuple(own.name for own, _ in found.key)
+        new = NewValues(
+            given.name, upload_sha256, key, columns, found.notes, adopt(written.path, written.rows)
+        )
+        with caller.writing() as tx:
+            earlier = list_values(tx, job.id)
+            same = next((each for each in earlier if _is_same(each, new)), None)
+            if same is None:
+                if len(earlier) >= MAX_UPLOADS:
+                    raise InvalidValues(
+                        "The sample has {count} uploads, the most that it can have.",
+                        count=len(earlier),
+                    )
+                number = insert_values(
+                    tx, job.id, job.dataset_id, caller.user.id, new, service.clock
+                )
+                caller.audit(
+                    tx,
+                    "values_uploaded",
+                    dataset_id=job.dataset_id,
+                    about=("job", job.id),
+                    file_name=given.name,
+                    number=number,
+                    rows=written.rows,
+                )
+            else:
+                number = same.number
+    return {**upload_json(upload_of(service, job, number), job), "match": found.as_json()}
+
+
+def _is_same(earlier: SampleValues, new: NewValues) -> bool:
+    return (
+        earlier.upload_sha256 == new.upload_sha256
+        and earlier.file.sha256 == new.file.sha256
+        and list(earlier.columns) == list(new.columns)
+    )
+
+
+def uploads_of(service: Service, job: Job) -> list[SampleValues]:
+    """The uploads of a sample, newest first."""
+    with service.database.read() as tx:
+        return list_values(tx, job.id)
+
+
+def upload_of(service: Service, job: Job, number: int | None) -> SampleValues:
+    """One upload of a sample, the newest without a number; NotFound if there is none."""
+    uploads = uploads_of(service, job)
+    for each in uploads:
+        if number is None or each.number == number:
+            return each
+    raise NotFound(
+        "The sample has no upload {number}. {choices}" if uploads else "The sample has no upload.",
+        number=str(number),
+        choices=choices_sentence("", [str(each.number) for each in uploads]),
+        loc=("values",),
+    )
+
+
+def upload_json(found: SampleValues, job: Job) -> dict[str, Any]:
+    """An upload as JSON."""
+    summary = job.output_summary or {}
+    return {
+        "job_id": job.id,
+        "number": found.number,
+        "file_name": found.file_name,
+        "user_soeid": found.user_soeid,
+        "created_at": found.created_at,
+        "key": list(found.key_columns),
+        "rows": found.file.rows,
+        "unanswered": max(int(summary.get("total_sampled", 0)) - found.file.rows, 0),
+        "columns": [
+            {"name": each.name, "type": each.type, "is_number": is_number(each)}
+            for each in found.columns
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def upload_notes(found: SampleValues, drawn: int) -> list[str]:
+    """Which upload the values are of, and how many sampled rows have none."""
+    notes = [
+        f"Values are those of upload {found.number}, {found.file_name}, by {found.user_soeid}."
+    ]
+    without = drawn - found.file.rows
+    if without:
+        notes.append(
+            f"{without:,} of {drawn:,} sampled rows aren't in the upload. They count as rows "
+            "without a value: estimates are of the rows that would have one, and are biased if "
+            "values are lacking for a reason."
+        )
+    return notes
+
+
+def with_values(
+    service: Service, sample: TableFiles, upload: SampleValues | None
+) -> tuple[TableFiles, Statement]:
+    """A sample's columns with those of an upload, and SQL of its table."""
+    relation, params = relation_of(sample)
+    if upload is None:
+        return sample, (relation, params)
+    service.data_files.require_whole(upload.file)
+    path = str(service.data_files.path(upload.file.sha256))
+    values = "".join(f", v.{quote_identifier(each.name)}" for each in upload.columns)
+    row_id = quote_identifier(ROW_ID)
+    joined = (
+        f"(SELECT s.*{values} FROM {relation} AS s "
+        f"LEFT JOIN read_parquet(?) AS v ON v.{row_id} = s.{row_id})"
+    )
+    table = replace(sample, columns=(*sample.columns, *upload.columns))
+    return table, (joined, [*params, path])
+
+
+def _sample_relation(service: Service, job: Job) -> Statement:
+    return relation_of(open_table(service, job.dataset_id, output_of(job), SAMPLE).files)
+
+
+@contextmanager
+def _matched(service: Service, job: Job, given: ValuesFile) -> Iterator[tuple[MatchedFile, Path]]:
+    """Read a file into a temporary folder and match it; the folder is deleted after the block."""
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
+        folder = Path(name)
+        table = _read(service, sample, given, folder)
+        key = _key(sample, table.table, given.key)
+        given_rows = relation_of(table.table)
+        with service.parquet.cursor() as cursor:
+            match = match_rows(cursor, relation_of(sample), given_rows, key)
+        columns = _value_columns(service, sample, table.table, key)
+        notes = [*table.notes, *(question.text for question in table.questions)]
+        notes += [
+            f'The table has a column "{each.column.name}", too: that of the file is "{each.name}".'
+            for each in columns
+            if each.name != each.column.name
+        ]
+        yield MatchedFile(table.table, key, match, columns, notes), folder
+
+
+def _read(service: Service, sample: TableFiles, given: ValuesFile, folder: Path) -> ImportedTable:
+    """Import the file; parts of the key that are text in the sample are read as text."""
+    deadline = time.monotonic() + MAX_DURATION_S
+
+    def on_progress(_fraction: float, _message: str) -> None:
+        if time.monotonic() > deadline:
+            raise InvalidValues(
+                "Reading the file took longer than {limit} seconds.", limit=round(MAX_DURATION_S)
+            )
+
+    options = ImportOptions.from_json(given.options or {})
+    texts = {
+        name: "VARCHAR"
+        for name in given.key or (ROW_ID,)
+        if any(column.name == name and column.type == "VARCHAR" for column in sample.columns)
+    }
+    attempts = [replace(options, types={**texts, **options.types}), options]
+    for at, each in enumerate(attempts):
+        target = folder / str(at)
+        target.mkdir()
+        try:
+            tables = import_file(
+                service.parquet, given.path, given.name, target, on_progress=on_progress,
+                options=each,
+            )  # fmt: skip
+        except InvalidOption:
+            if each is options:
+                raise
+            continue  # the file has no column of this name
+        if len(tables) > 1:
+            raise InvalidValues(
+                "The workbook has {count} sheets: choose one with the option `sheet`. {choices}",
+                count=len(tables),
+                choices=choices_sentence("", [table.key for table in tables]),
+                loc=("options", "sheet"),
+            )
+        return tables[0]
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _key(
+    sample: TableFiles, given: TableFiles, names: Sequence[str]
+) -> list[tuple[Column, Column]]:
+    shared = in_both(sample, given)
+    by_name = {own.name.lower(): pair for pair in shared for own in pair[:1]}
+    key = []
+    for at, name in enumerate(names or (ROW_ID,)):
+        if name.lower() not in by_name:
+            own = [own.name for own, _ in shared if own.name not in SAMPLE_COLUMNS]
+            raise InvalidValues(
+                'The file and the sample don\'t both have the column "{column}" to identify rows. '
+                "Name others with `key`. {choices}",
+                column=name,
+                choices=choices_sentence(name, own),
+                loc=(*KEY_LOC, at) if names else KEY_LOC,
+            )
+        key.append(by_name[name.lower()])
+    return key
+
+
+def _value_columns(
+    service: Service,
+    sample: TableFiles,
+    given: TableFiles,
+    key: Sequence[tuple[Column, Column]],
+) -> list[ValueColumn]:
+    """The file's columns without the key, those of the draw, and copies of the sample's."""
+    keys = {other.name for _, other in key}
+    own = {column.name.lower(): column for column in sample.columns}
+    drawn = {name.lower() for name in SAMPLE_COLUMNS}
+    others = [
+        column
+        for column in given.columns
+        if column.name not in keys and column.name.lower() not in drawn
+    ]
+    copies = [column for column in others if column.name.lower() in own]
+    pairs = [(own[column.name.lower()], column) for column in copies]
+    with service.parquet.cursor() as cursor:
+        changed = changed_columns(cursor, sample, given, key, pairs)
+        valued = [column for column in others if column not in copies or column in changed]
+        missing = missing_counts(cursor, given, valued)
+    used = set(own) | {column.name.lower() for column in valued if column not in changed}
+    found = []
+    for column, without in zip(valued, missing, strict=True):
+        name = column.name
+        if column in changed:
+            name += UPLOADED_SUFFIX
+            while name.lower() in used:
+                name += "_"
+            used.add(name.lower())
+        found.append(ValueColumn(column, name, without))
+    if not found:
+        raise InvalidValues(
+            "The file has no values: its columns are the key and unchanged ones of the sample."
+        )
+    return found
+
+
+def _problem(found: MatchedFile) -> str | None:
+    try:
+        _require_clean(found)
+    except InvalidValues as error:
+        return error.message
+    return None
+
+
+def _require_clean(found: MatchedFile) -> None:
+    match, key = found.match, ", ".join(own.name for own, _ in found.key)
+    problems: tuple[tuple[Listed, str], ...] = (
+        (
+            match.without_key,
+            "{count} rows of the file have no value in the key ({key}): {first}.",
+        ),
+        (
+            match.ambiguous,
+            "The key ({key}) doesn't identify the sampled rows; {count} values are in several: "
+            "{first}. Add columns to `key`, or use _logical_row_id.",
+        ),
+        (match.repeated, "{count} keys ({key}) are in several rows of the file: {first}."),
+        (
+            match.unmatched,
+            "{count} rows of the file have a key ({key}) that no sampled row has: {first}.",
+        ),
+    )
+    for listed, template in problems:
+        if listed.count:
+            raise InvalidValues(
+                template, count=listed.count, key=key, first=listed.text, loc=KEY_LOC
+            )
+    if not match.rows:
+        raise InvalidValues("The file has no row.")

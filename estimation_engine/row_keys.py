@@ -1,0 +1,228 @@
+"""Look up a sample's rows by key: by ``_logical_row_id``, or by columns of the table.
+
+The given rows are a table: an uploaded file, or entries one by one. Keys are compared as values of
+the sample's types, so that ``017`` is the number 17 and not the text 17.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from estimation_engine.reading import ROW_ID, relation_of
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import Statement
+from parquet_tables.tables import Column, TableFiles
+
+SHOWN = 10
+"""Keys that a list shows."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """How many there are, and the first of them as text."""
+
+    count: int = 0
+    first: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The first, as an error lists them."""
+        more = self.count - len(self.first)
+        return "; ".join(self.first) + (f" and {more:,} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
+class KeyMatch:
+    """How given rows match the sample's rows.
+
+    Parameters
+    ----------
+    rows, matched : int
+        Given rows, and those whose key is that of one sampled row.
+    without_key : Listed
+        Given rows, by their number from 1, that lack a part of the key.
+    repeated : Listed
+        Keys of several given rows.
+    unmatched : Listed
+        Keys of given rows that no sampled row has.
+    ambiguous : Listed
+        Given keys that several sampled rows have.
+    unanswered : Listed
+        The ids of the sampled rows that no given row names.
+    """
+
+    rows: int
+    matched: int
+    without_key: Listed
+    repeated: Listed
+    unmatched: Listed
+    ambiguous: Listed
+    unanswered: Listed
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether each given row is that of one sampled row."""
+        return not any(
+            each.count for each in (self.without_key, self.repeated, self.unmatched, self.ambiguous)
+        )
+
+
+def match_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    sample: Statement,
+    given: Statement,
+    key: Sequence[tuple[Column, Column]],
+) -> KeyMatch:
+    """Match given rows with sampled rows.
+
+    Parameters
+    ----------
+    sample, given : Statement
+        SQL of the two tables.
+    key : sequence of (Column, Column)
+        Each part of the key: the sample's column, and the given one.
+    """
+    places = range(len(key))
+    keys = ", ".join(f"k{at}" for at in places)
+    same = " AND ".join(f"s.k{at} = g.k{at}" for at in places)
+    shown = " || ', ' || ".join(f"g.t{at}" for at in places)
+    lacks = " OR ".join(f"g.t{at} IS NULL" for at in places)
+    tables, params = _keyed(sample, given, key)
+
+    def listed(query: str) -> Listed:
+        """Of a query with one text in each row, in order: its rows and the first of them."""
+        sql = (
+            f"WITH {tables}, q AS ({query}) SELECT count(*), "
+            f"coalesce(list(label ORDER BY place)[:{SHOWN:d}], []) FROM q"
+        )
+        count, first = cursor.execute(sql, params).fetchall()[0]
+        return Listed(int(count), tuple(first))
+
+    has_key = f"NOT ({lacks})"
+    matched = listed(
+        f"SELECT g.line AS place, {shown} AS label FROM g WHERE {has_key} AND EXISTS "
+        f"(SELECT 1 FROM s WHERE {same})"
+    )
+    rows = listed("SELECT g.line AS place, '' AS label FROM g")
+    return KeyMatch(
+        rows.count,
+        matched.count,
+        listed(f"SELECT g.line AS place, 'row ' || g.line AS label FROM g WHERE {lacks}"),
+        listed(
+            f"SELECT min(g.line) AS place, min({shown}) AS label FROM g WHERE {has_key} "
+            f"GROUP BY {keys} HAVING count(*) > 1"
+        ),
+        listed(
+            f"SELECT g.line AS place, {shown} AS label FROM g WHERE {has_key} AND NOT EXISTS "
+            f"(SELECT 1 FROM s WHERE {same})"
+        ),
+        listed(
+            f"SELECT min(g.line) AS place, min({shown}) AS label FROM g JOIN (SELECT {keys} FROM s "
+            f"GROUP BY {keys} HAVING count(*) > 1) AS s ON {same} GROUP BY {_of('g', places)}"
+        ),
+        listed(
+            "SELECT s.ordinal AS place, s.id AS label FROM s WHERE NOT EXISTS "
+            f"(SELECT 1 FROM g WHERE {same})"
+        ),
+    )
+
+
+def joined_statement(
+    sample: Statement,
+    given: Statement,
+    key: Sequence[tuple[Column, Column]],
+    columns: Sequence[tuple[Column, str]],
+) -> Statement:
+    """SQL of the matched rows in the sample's order: the id, and given columns, renamed."""
+    tables, params = _keyed(sample, given, key, [column for column, _ in columns])
+    same = " AND ".join(f"s.k{at} = g.k{at}" for at in range(len(key)))
+    values = "".join(
+        f", g.v{at} AS {quote_identifier(name)}" for at, (_, name) in enumerate(columns)
+    )
+    return (
+        f"WITH {tables} SELECT s.id AS {quote_identifier(ROW_ID)}{values} "
+        f"FROM s JOIN g ON {same} ORDER BY s.ordinal",
+        params,
+    )
+
+
+def _of(table: str, places: range) -> str:
+    return ", ".join(f"{table}.k{at}" for at in places)
+
+
+def _keyed(
+    sample: Statement,
+    given: Statement,
+    key: Sequence[tuple[Column, Column]],
+    values: Sequence[Column] = (),
+) -> Statement:
+    """The tables ``s`` (ordinal, id, keys) and ``g`` (line from 1, keys, their texts, values)."""
+    of_sample = "".join(
+        f", f.{quote_identifier(own.name)} AS k{at}" for at, (own, _) in enumerate(key)
+    )
+    of_given = "".join(
+        f", TRY_CAST(f.{quote_identifier(other.name)} AS {own.type}) AS k{at}, "
+        f"CAST(f.{quote_identifier(other.name)} AS VARCHAR) AS t{at}"
+        for at, (own, other) in enumerate(key)
+    )
+    of_given += "".join(
+        f", f.{quote_identifier(column.name)} AS v{at}" for at, column in enumerate(values)
+    )
+    row_id = quote_identifier(ROW_ID)
+    sql = (
+        f"s AS (SELECT CAST(split_part(f.{row_id}, ':', -1) AS BIGINT) AS ordinal, "
+        f"f.{row_id} AS id{of_sample} FROM {sample[0]} AS f), "
+        f"g AS (SELECT row_number() OVER () AS line{of_given} FROM {given[0]} AS f)"
+    )
+    return sql, [*sample[1], *given[1]]
+
+
+def in_both(sample: TableFiles, given: TableFiles) -> list[tuple[Column, Column]]:
+    """The columns of the same name, in any case, of the sample and of given rows."""
+    by_name = {column.name.lower(): column for column in given.columns}
+    return [
+        (column, by_name[column.name.lower()])
+        for column in sample.columns
+        if column.name.lower() in by_name
+    ]
+
+
+def changed_columns(
+    cursor: duckdb.DuckDBPyConnection,
+    sample: TableFiles,
+    given: TableFiles,
+    key: Sequence[tuple[Column, Column]],
+    pairs: Sequence[tuple[Column, Column]],
+) -> list[Column]:
+    """The given columns with another value than the sample's column of the name in some row."""
+    if not pairs:
+        return []
+    same = " AND ".join(
+        f"TRY_CAST(g.{quote_identifier(other.name)} AS {own.type}) = s.{quote_identifier(own.name)}"
+        for own, other in key
+    )
+    differs = ", ".join(
+        f"count_if(TRY_CAST(g.{quote_identifier(other.name)} AS {own.type}) IS DISTINCT FROM "
+        f"s.{quote_identifier(own.name)} OR (g.{quote_identifier(other.name)} IS NULL) <> "
+        f"(s.{quote_identifier(own.name)} IS NULL))"
+        for own, other in pairs
+    )
+    (rows, read), (given_rows, given_read) = relation_of(sample), relation_of(given)
+    counts = cursor.execute(
+        f"SELECT {differs} FROM {rows} AS s JOIN {given_rows} AS g ON {same}", [*read, *given_read]
+    ).fetchall()[0]
+    return [other for (_, other), count in zip(pairs, counts, strict=True) if count]
+
+
+def missing_counts(
+    cursor: duckdb.DuckDBPyConnection, given: TableFiles, columns: Sequence[Column]
+) -> list[int]:
+    """The given rows without a value, of each column."""
+    if not columns:
+        return []
+    counts = ", ".join(f"count_if(g.{quote_identifier(each.name)} IS NULL)" for each in columns)
+    rows, params = relation_of(given)
+    return list(cursor.execute(f"SELECT {counts} FROM {rows} AS g", params).fetchall()[0])

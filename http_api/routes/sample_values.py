@@ -1,0 +1,114 @@
+"""Routes of values of sampled rows from outside: preview a file, store it, list the uploads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from apiflask.fields import File
+from marshmallow import fields
+
+from application.access import RowSource
+from application.estimation.uploaded_values import (
+    ValuesFile,
+    preview_values,
+    store_values,
+    upload_json,
+    uploads_of,
+)
+from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.imports import OptionsField, large_uploads, plain_name
+from http_api.routes.submissions import completed
+from http_api.schemas.base import StrictSchema
+from http_api.schemas.estimates import MatchOut, StoredUploadOut, UploadsOut
+from http_api.schemas.fields import check_text, invalid
+from http_api.server.uploads import written_path
+from job_runner.tables.open_tables import SAMPLE, output_of
+from storage.jobs.jobs import Job
+
+blueprint = SignedInBlueprint(
+    "sample_values", __name__, url_prefix="/api/sampling/jobs/<job_id>/values", tag="Sampling"
+)
+
+MAX_KEY_COLUMNS = 10
+
+
+class KeyField(fields.Field[list[str]]):
+    """A form field with the names of the key's columns as JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            load_default=list,
+            metadata={
+                "type": "string",
+                "description": "The columns that identify rows, in the sample and in the file, as "
+                "a JSON array of names; `_logical_row_id` if it is left out.",
+            },
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[str]:
+        try:
+            given: list[str] = json.loads(value)
+        except (TypeError, ValueError, RecursionError):
+            raise invalid("Must be a JSON array of names.") from None
+        is_list = isinstance(given, list) and len(given) <= MAX_KEY_COLUMNS
+        if not is_list or not all(isinstance(name, str) for name in given):
+            raise invalid("Must be a JSON array of at most {most} names.", most=MAX_KEY_COLUMNS)
+        for name in given:
+            check_text(name)
+        return given
+
+
+class ValuesIn(StrictSchema):
+    file = File(  # type: ignore[no-untyped-call]
+        required=True,
+        metadata={"description": "CSV, TSV, JSON, NDJSON, Parquet or XLSX, at most 32 MiB."},
+    )
+    key = KeyField()
+    options = OptionsField()
+
+
+def _job(job_id: str) -> Job:
+    """The sample, for a user who may change the dataset."""
+    job = completed(caller().job(job_id), "sampling")
+    caller().dataset(job.dataset_id, "write")
+    return job
+
+
+def _file(given: dict[str, Any]) -> ValuesFile:
+    upload = given["file"]
+    name = plain_name(upload.filename or "")
+    return ValuesFile(written_path(upload.stream), name, given["key"], given["options"])
+
+
+@blueprint.post("/preview", form=ValuesIn, output=MatchOut, guard=large_uploads)
+def preview(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Preview values of sampled rows from a file.
+
+    The columns, and how the file's rows match the sample's rows. Nothing is stored.
+    """
+    job = _job(job_id)
+    with access().work_limits.previews.piece(caller().user.id):
+        found = preview_values(service(), job, _file(given))
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "keys")
+    return found
+
+
+@blueprint.post("", form=ValuesIn, output=StoredUploadOut, guard=large_uploads)
+def store(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Upload values of sampled rows from a file.
+
+    The values get a number in the sample and never change; each file makes a new upload, except for
+    a file that was uploaded before. Each row of the file must be that of one sampled row.
+    """
+    job = _job(job_id)
+    with access().work_limits.previews.piece(caller().user.id):
+        return store_values(caller(), job, _file(given))
+
+
+@blueprint.get("", output=UploadsOut)
+def uploads(job_id: str) -> dict[str, Any]:
+    """List the uploads of values of a sample."""
+    job = completed(caller().job(job_id), "sampling")
+    found = [upload_json(each, job) for each in uploads_of(service(), job)]
+    return {"uploads": found}

@@ -1,0 +1,61 @@
+"""The back-test of a sample: known figures, their intervals and the share that covers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
+from tests.contract.test_estimates import drawn
+from tests.live_server import LiveServer
+
+ROWS = 500
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer) -> int:
+    """Columns of numbers a and b, categories city and paid, a text of its own in each row."""
+    dataset_id = server.new_dataset()
+    lines = [
+        f"k{row},{row % 37},{row * row % 101}.5,{('Oslo', 'Lima', '')[row % 3]},"
+        f"{'true' if row % 5 else 'false'}"
+        for row in range(ROWS)
+    ]
+    server.import_text(dataset_id, "\n".join(["key,a,b,city,paid", *lines]) + "\n")
+    return dataset_id
+
+
+def test_numbers_and_categories_are_tested(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=120, seed=9))
+    path = f"/api/sampling/jobs/{job}/backtest"
+    found = server.admin.get(path).json()
+    named = [(each["statistic"], each["column"], each["value"]) for each in found["figures"]]
+    assert named[:2] == [("mean", "a", None), ("mean", "b", None)]
+    assert {each[2] for each in named if each[1] == "city"} == {"Oslo", "Lima", None}
+    assert {each[2] for each in named if each[1] == "paid"} == {True, False}
+    assert not any(each[1] == "key" for each in named)
+    assert found["intervals"] == len(found["figures"]) == 7
+    for each in found["figures"]:
+        inside = each["ci_low"] <= each["true_value"] <= each["ci_high"]
+        assert each["covers"] == inside
+    assert found["covered"] == sum(each["covers"] for each in found["figures"])
+    assert found["figures"][0]["true_value"] == pytest.approx(
+        sum(r % 37 for r in range(ROWS)) / ROWS
+    )
+    narrow = server.admin.get(path, params={"confidence": 0.5}).json()
+    assert narrow["covered"] <= found["covered"]
+
+
+def test_a_census_covers_everything(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_fraction=1.0))
+    found = server.admin.get(f"/api/sampling/jobs/{job}/backtest").json()
+    assert found["covered"] == found["intervals"] == 7
+
+
+def test_a_wrong_confidence_is_refused(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=20))
+    for wrong in ("1", "0.4", "nan", "much"):
+        answer = server.admin.get(
+            f"/api/sampling/jobs/{job}/backtest", params={"confidence": wrong}
+        )
+        assert_problem(answer, 422, "invalid_request")
