@@ -6,6 +6,8 @@ import codecs
 import csv
 import io
 
+import duckdb
+import fastexcel
 import pytest
 
 from tests.live_server import LiveServer
@@ -91,3 +93,70 @@ def test_the_download_has_all_figures(reader: Reader, path: str) -> None:
     assert named.content.decode("utf-8-sig").startswith("'=row,")
     nothing = reader.get(f"{path}/estimates.csv", **query, where="amount > 1000")
     assert nothing.content.decode("utf-8-sig").split(",")[0].strip() == "city"
+
+
+def test_a_calibration_shows_both_widths(reader: Reader, path: str) -> None:
+    query = {"tab": "estimates", "statistic": "total", "column": "amount"}
+    known = {"calibrate": "ratio", "known": "=row"}
+    text = reader.text(path, **query, **known)
+    assert "Without calibration" in text
+    assert "Totals that the calibration reproduces" in text
+    assert "Weights change by factors of" in text
+    page = reader.page(path, **query, **known)
+    assert '<option value="ratio" selected>' in page
+    by_city = reader.text(path, **query, by="city", calibrate="poststratify", known="city")
+    assert by_city.count("100") >= 4
+    # A method without a column estimates as before.
+    assert "Without calibration" not in reader.text(path, **query, calibrate="rake", known="")
+    wrong = reader.page(path, **query, calibrate="regression", known="city")
+    assert "needs columns of numbers" in wrong
+
+
+def test_the_back_test_counts_intervals(reader: Reader, path: str) -> None:
+    query = {"tab": "estimates", "view": "backtest"}
+    page = reader.page(path, **query)
+    # Means of =row and amount, shares of four cities and of two values of paid.
+    assert page.count('<circle class="sample"') == 8
+    text = reader.text(path, **query, confidence="99")
+    assert "of 8" in text
+    assert "of many, 99 % do" in text
+    assert "Share of city missing" in text
+
+
+def test_values_from_a_file_are_listed_and_estimated(
+    server: LiveServer, reader: Reader, path: str
+) -> None:
+    empty = reader.text(path, tab="estimates", view="values")
+    assert "No values were uploaded to this sample." in empty
+    job = path.rpartition("/")[2]
+    rows = reader.api.get(f"/api/sampling/jobs/{job}/data", params={"limit": 1000}).json()["data"]
+    lines = ["=row,audited", *(f"{row['=row']},{row['amount'] - 1}" for row in rows)]
+    stored = reader.api.post(
+        f"/api/sampling/jobs/{job}/values",
+        files={"file": ("audit.csv", "\n".join(lines).encode())},
+        data={"key": '["=row"]'},
+    )
+    assert stored.status_code == 200, stored.text
+    assert "audit.csv" in reader.text(path, tab="estimates", view="values")
+    query = {"values": "1", "statistic": "mean", "column": "audited"}
+    text = reader.text(path, tab="estimates", **query)
+    assert "Mean of audited" in text
+    assert "Values are those of upload 1, audit.csv" in text
+    assert '<option value="1" selected>' in reader.page(path, tab="estimates", **query)
+    gone = reader.page(path, tab="estimates", values="7")
+    assert "The sample has no upload 7" in gone
+
+
+def test_the_workbook_has_figures_design_and_notes(reader: Reader, path: str) -> None:
+    query = {"statistic": "proportion", "column": "paid", "value": "true", "by": "city"}
+    more = {"calibrate": "poststratify", "known": "city", "true_values": "1"}
+    answer = reader.get(f"{path}/estimates.xlsx", **query, **more)
+    assert answer.headers["Content-Disposition"].endswith('.xlsx"')
+    sheet = fastexcel.read_excel(answer.content).load_sheet(0, header_row=None, dtypes="string")
+    with duckdb.connect() as connection:
+        rows = connection.register("sheet", sheet).execute("SELECT * FROM sheet").fetchall()
+    cells = [cell for row in rows for cell in row if cell is not None]
+    assert cells[0] == "Share of paid true"
+    for expected in ("=Kyiv", "Missing", "Without calibration", "True value", "Design", "random"):
+        assert expected in cells, expected
+    assert any(cell.startswith("Calibrated by poststratify") for cell in cells)
