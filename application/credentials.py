@@ -18,6 +18,12 @@ MAX_LENGTH = 1000
 DECOY = f"scrypt:32768:8:1$jobsvcdecoyhash0${'0' * 128}"
 """Costs as much as a hash of :func:`hash_password` and matches no password."""
 
+RULES = {
+    Settings.soeid_pattern: "1 to 64 letters of A to Z, digits and the characters . _ - @",
+    "[A-Za-z0-9]{7}": "7 letters of A to Z or digits",
+}
+"""The rules of the default pattern of user names, and of SOEIDs, in words."""
+
 
 class BadCredentials(DomainError):
     """Unknown user or wrong password; the error doesn't say which."""
@@ -59,9 +65,15 @@ def check_soeid(settings: Settings, soeid: str) -> str:
     """Refuse a user name that doesn't match the pattern."""
     if not re.fullmatch(settings.soeid_pattern, soeid):
         raise InvalidValue(
-            '"{soeid}" isn\'t a valid user name: it must match {pattern}.',
+            '"{soeid}" isn\'t a valid user name: it has {rule}.',
             loc=("soeid",),
             soeid=soeid,
-            pattern=settings.soeid_pattern,
+            rule=user_name_rule(settings),
         )
     return soeid
+
+
+def user_name_rule(settings: Settings) -> str:
+    """Return the rule for user names in words, or the pattern that the setting gives."""
+    pattern = settings.soeid_pattern
+    return RULES.get(pattern, f"to match the pattern {pattern}")

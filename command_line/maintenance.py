@@ -1,7 +1,7 @@
 """``jobsvc storage``, ``prune``, ``check``, ``backup`` and ``restore``.
 
-The last three work on the data directory itself, also while a server runs: they only read it, and a
-restore creates a new one.
+The last three work on the data directory itself, also while a server runs: they only read it, but
+for the time of a backup, and a restore creates a new one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from command_line.output import (
 from storage.maintenance.backup import back_up, restore
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
+from storage.sqlite.clock import system_clock, timestamp
 
 CONFIRMATION = "prune"
 PATH = "/api/admin/prune"
@@ -251,8 +252,10 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     \b
     jobsvc backup /backups/jobsvc-monday.tar
     """
+    directory, began = _directory(data_dir), timestamp(system_clock())
     with progress_bar("Backing up") as on_progress:
-        done = back_up(_directory(data_dir), file, on_progress)
+        done = back_up(directory, file, on_progress)
+    directory.note_backup(began)
     if as_json:
         print_json({"file": str(file), **asdict(done)})
     else:

@@ -14,7 +14,7 @@ from storage.maintenance.disk_use import disk_of
 class AdminOverview:
     """The figures; ``failed_jobs`` counts failures that nobody has retried or dismissed.
 
-    ``last_backup_at`` is None if the server has made no backup.
+    ``last_backup_at`` is None if neither the server nor ``jobsvc backup`` has made a backup.
     """
 
     failed_jobs: int
@@ -31,7 +31,10 @@ def admin_overview(service: Service) -> AdminOverview:
             failed_jobs=count_unresolved(tx),
             free_bytes=disk.free,
             disk_bytes=disk.total,
-            last_backup_at=last_time_of(tx, "backup_made"),
+            last_backup_at=max(
+                filter(None, (last_time_of(tx, "backup_made"), service.directory.last_backup())),
+                default=None,
+            ),
         )
 
 

@@ -145,7 +145,9 @@ class OverviewOut(Schema):
     failed_jobs = out.integer("Failures that nobody has retried or dismissed.")
     free_bytes = out.integer("Free space on the disk.")
     disk_bytes = out.integer("Size of the disk.")
-    last_backup_at = out.string("Of the last backup that the server made.", null=True)
+    last_backup_at = out.string(
+        "Of the last backup, by the server or by `jobsvc backup`.", null=True
+    )
 
 
 class PruneIn(StrictSchema):

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterator, Set
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from storage.errors import (
@@ -24,6 +25,7 @@ from storage.errors import (
     NoDataDirectory,
 )
 from storage.maintenance.durable import BUILDING, remove_leftovers
+from storage.sqlite.clock import timestamp
 from storage.sqlite.database import cannot_open
 from storage.sqlite.schema import CORE_TABLES, table_names
 
@@ -111,7 +113,7 @@ PARTS = "parts"
 """The folder in a restore's temporary folder with the parts that it moves into the directory."""
 
 _FILES_OF_A_START = frozenset(
-    {"owner.json", "owner.partial", "files.lock"}
+    {"owner.json", "owner.partial", "files.lock", "last-backup"}
     | {f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal")}
 )
 """The files that a first start leaves when it is killed before the database has its tables."""
@@ -205,6 +207,7 @@ class DataDirectory:
         )
         self.files_lock = FilesLock(self.root / "files.lock")
         self._note_path = self.root / "owner.json"
+        self._backup_path = self.root / "last-backup"
         self._lock: int | None = None
 
     def acquire(self, owner: Owner, *, create: bool = True) -> None:
@@ -278,6 +281,19 @@ class DataDirectory:
         try:
             return Owner(**json.loads(self._note_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
+            return None
+
+    def note_backup(self, at: str) -> None:
+        """Write the time of a backup that a command made, if the directory is writable."""
+        with suppress(OSError):
+            self._backup_path.write_text(at, encoding="utf-8")
+
+    def last_backup(self) -> str | None:
+        """Return the time of the last backup that a command made; None if there is none."""
+        try:
+            found = datetime.fromisoformat(self._backup_path.read_text(encoding="utf-8"))
+            return timestamp(found) if found.tzinfo else None
+        except (OSError, ValueError):
             return None
 
     def upload_path(self, job_id: str) -> Path:

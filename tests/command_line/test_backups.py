@@ -14,6 +14,7 @@ import pytest
 
 from storage.maintenance.backup import back_up
 from storage.maintenance.data_directory import DataDirectory
+from storage.sqlite.clock import system_clock, timestamp
 from tests.command_line.conftest import Run, stored
 from tests.forked_process import ForkedProcess, run_jobsvc
 from tests.live_server import LiveServer
@@ -37,10 +38,14 @@ def test_a_restored_backup_is_the_same(run: Run, filled: Path, tmp_path: Path) -
 
 def test_a_backup_is_made_while_a_server_runs(run: Run, server: LiveServer, tmp_path: Path) -> None:
     server.new_table(100)
-    archive = tmp_path / "backup.tar"
+    archive, before = tmp_path / "backup.tar", timestamp(system_clock())
     root = str(server.service.directory.root)
     run("backup", str(archive), "--data-dir", root)
     assert archive.stat().st_mode & 0o777 == 0o600
+    last = server.admin.get("/api/admin/overview").json()["last_backup_at"]
+    assert before < last < timestamp(system_clock())
+    server.admin.get("/api/admin/backup")
+    assert server.admin.get("/api/admin/overview").json()["last_backup_at"] > last
     run("restore", str(archive), "--data-dir", str(tmp_path / "again"))
 
 

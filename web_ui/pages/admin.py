@@ -9,6 +9,7 @@ from flask import Response
 
 from application.administration.activity import SUBJECTS, parts_of
 from application.administration.overview import admin_overview
+from application.credentials import user_name_rule
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.accounts.groups import list_groups, members_of
 from storage.accounts.users import ROLES, list_users
@@ -44,6 +45,7 @@ def users() -> Response:
         opened=query.number("group"),
         roles=ROLES,
         soeid_pattern=service().settings.soeid_pattern,
+        soeid_rule=user_name_rule(service().settings),
     )
 
 
