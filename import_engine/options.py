@@ -56,7 +56,8 @@ class ImportOptions:
     delimiter : str
         One character.
     decimal, thousands : str
-        The marks in numbers; an empty ``thousands`` means that there is none.
+        The marks in numbers; an empty ``thousands`` means that there is none. If only
+        ``thousands`` is given and is one of the two decimal marks, the decimal mark is the other.
     date_order : {"dmy", "mdy", "ymd"}
         The order of day, month and year in dates that don't begin with a year of four digits.
     encoding : str
@@ -102,7 +103,7 @@ class ImportOptions:
         }
         options = ImportOptions(**checked)
         options._check_together()
-        return options
+        return options._with_decimal()
 
     def to_json(self) -> dict[str, Any]:
         """Return the given options alone."""
@@ -128,6 +129,13 @@ class ImportOptions:
                     loc=("options", name),
                     kind=kind,
                 )
+
+    def _with_decimal(self) -> ImportOptions:
+        """Return the options with the decimal mark that the thousands sign leaves."""
+        if self.decimal is not None or self.thousands not in DECIMALS:
+            return self
+        (decimal,) = (mark for mark in DECIMALS if mark != self.thousands)
+        return replace(self, decimal=decimal)
 
     def _check_together(self) -> None:
         if self.decimal and self.decimal == self.thousands:

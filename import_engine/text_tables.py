@@ -6,6 +6,7 @@ fit, the types are inferred from all rows and the file is read again, with the s
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from import_engine.errors import TypeMisfit
 from import_engine.numbers import are_grouped_ids, obstacle, reads_as_number, shows_point
 from import_engine.options import ImportOptions, InvalidOption
 from import_engine.values import (
+    CODE,
     EMPTY,
     MAX_ID_DIGITS,
     MISSING,
@@ -139,10 +141,13 @@ class TextRows(ABC):
         return [[text for cell in column if (text := _known_text(cell))] for column in columns]
 
     def later_candidates(
-        self, work: ImportWork, width: int, columns: Sequence[int]
+        self, work: ImportWork, types: Sequence[str | None], columns: Sequence[int]
     ) -> list[CandidateTypes]:
-        """Return the candidates of columns without first cells, from one cell of any row."""
-        query = self.query([WHOLE] * width)
+        """Return the candidates of columns without first cells, from one cell of any row.
+
+        ``types`` are the given types of all columns.
+        """
+        query = self.query([WHOLE] * len(types))
         cells = [self.known_cell(query.cells[column]) for column in columns]
         found: list[CandidateTypes] = []
         for start in range(0, len(cells), CHUNK_COLUMNS):
@@ -154,7 +159,10 @@ class TextRows(ABC):
             )
             sql = f"SELECT {', '.join(wanted)} FROM {query.source}"
             (row,) = part.run(sql, query.params, _INFERRING)
-            found += [self.candidates([] if cell is None else [str(cell)]) for cell in row]
+            found += [
+                self.candidates([] if cell is None else [str(cell)], types[column])
+                for cell, column in zip(row, columns[start:end], strict=True)
+            ]
         return found
 
 
@@ -327,8 +335,9 @@ def _over_all_rows(
 ) -> list[TextColumn]:
     """Infer the columns from all rows, also those that are empty in the first ones."""
     candidate_lists = [column.candidates for column in columns]
-    empty = [i for i, column in enumerate(columns) if column.plan.inferred == EMPTY]
-    later = rows.later_candidates(work.part(0.0, 0.2), len(columns), empty) if empty else []
+    types = [column.given_type for column in columns]
+    empty = [i for i, each in enumerate(columns) if not each.first and types[i] != "VARCHAR"]
+    later = rows.later_candidates(work.part(0.0, 0.2), types, empty) if empty else []
     for i, candidates in zip(empty, later, strict=True):
         candidate_lists[i] = candidates
     plans = detect(work.part(0.2, 0.8), rows, candidate_lists, None)
@@ -550,6 +559,11 @@ def _open_question(column: TextColumn) -> Question:
 def _digits_question(column: TextColumn) -> Question | None:
     """The question on a column of digits that may be ids."""
     name, is_grouped = column.source_name, are_grouped_ids(column.first)
+    if code := next(filter(re.compile(CODE).fullmatch, column.first), None):
+        is_number = all(map(re.compile(NUMBER).fullmatch, column.first))
+        text = f'Column "{name}" stays text: values such as {code} may be codes.'
+        number = ("Number", {"types": {name: "DOUBLE"}})
+        return Question("digits", name, text, (as_text(name), number)) if is_number else None
     if not is_grouped and not all(map(str.isdecimal, column.first)):
         return None
     zero = next((cell for cell in column.first if cell.startswith("0") and len(cell) > 1), None)

@@ -46,7 +46,13 @@ NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _NOT_FINITE = "('inf', '-inf', 'infinity', '-infinity', 'nan', '-nan')"
 
 
-def double_mismatch(cell: str, value: str, *, rounded: bool, ids_are_text: bool) -> str:
+CODE = r"-?\d+[eE]\d+"
+"""Digits with an exponent but no point and no sign of the exponent: ``10E3`` may be a code."""
+
+
+def double_mismatch(
+    cell: str, value: str, *, rounded: bool, ids_are_text: bool, codes_are_text: bool
+) -> str:
     """Return the SQL that is true for a cell that DOUBLE would change.
 
     The regular expression costs as much as the cast, so cheap comparisons select suspicious cells
@@ -72,6 +78,9 @@ def double_mismatch(cell: str, value: str, *, rounded: bool, ids_are_text: bool)
     )
     if ids_are_text:
         changed += f" OR {_matches(cell, _ID)}"
+    if codes_are_text:
+        suspicious += f" OR contains({cell}, 'e') OR contains({cell}, 'E')"
+        changed += f" OR {_matches(cell, CODE)}"
     return f"({suspicious}) AND ({changed}) AND lower({cell}) NOT IN {_NOT_FINITE}"
 
 
@@ -112,6 +121,10 @@ class CandidateType:
         How numbers are written, if they aren't plain.
     ids_are_text : bool
         For numbers: whole numbers of more than 15 digits don't fit.
+    codes_are_text : bool
+        For ``DOUBLE``: texts such as ``10E3`` don't fit.
+    any_flag : bool
+        For ``BOOLEAN``: words and letters such as yes and f fit, too.
     """
 
     type: str
@@ -120,6 +133,8 @@ class CandidateType:
     empty: bool = False
     form: NumberForm | None = None
     ids_are_text: bool = False
+    codes_are_text: bool = False
+    any_flag: bool = False
 
     def value(self, cell: str, *, lenient: bool = False) -> str:
         """Return the SQL of the value; with ``lenient`` a failed cast gives NULL."""
@@ -143,10 +158,15 @@ class CandidateType:
             plain = replace(self, form=None).mismatch(f"({self.form.normalized(cell)})", value)
             return f"NOT {shape} OR ({plain})"
         if self.type == "DOUBLE":
-            ids_are_text = self.ids_are_text
-            return double_mismatch(cell, value, rounded=self.rounded, ids_are_text=ids_are_text)
+            return double_mismatch(
+                cell,
+                value,
+                rounded=self.rounded,
+                ids_are_text=self.ids_are_text,
+                codes_are_text=self.codes_are_text,
+            )
         if self.type == "BOOLEAN":
-            words = "'true', 'false', 't', 'f', 'yes', 'no'"
+            words = ", ".join(map(quote_text, FLAGS if self.any_flag else FLAGS[:2]))
             return f"{cell} NOT IN ({words}) AND lower({cell}) NOT IN ({words})"
         if self.type.startswith("DECIMAL") and self.type != LONG_WHOLE_TYPE:
             return decimal_mismatch(cell, value)
@@ -175,8 +195,8 @@ class CandidateType:
             pattern = format_pattern(self.format)
         else:
             kind = "DOUBLE" if self.type.startswith("DECIMAL") else self.type
-            pattern = _FORMS.get(self.type, _FORMS.get(kind))
-        if pattern is None:
+            pattern = _ANY_FLAG if self.any_flag else _FORMS.get(self.type, _FORMS.get(kind))
+        if pattern is None or (self.codes_are_text and re.fullmatch(CODE, cell)):
             return False
         return re.fullmatch(pattern, shortened_blanks(cell) if self.form else cell) is not None
 
@@ -226,6 +246,9 @@ class CandidateType:
         return None
 
 
+FLAGS = ("true", "false", "t", "f", "yes", "no")
+"""The words of a BOOLEAN. Only the first two are so by themselves: F and no are codes, too."""
+_ANY_FLAG = f"(?i:{'|'.join(FLAGS)})"
 TEXT_TYPES_IN_JSON = ("VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 LONG_WHOLE_TYPE = "DECIMAL(38,0)"
 _ID = rf"-?\d{{{MAX_ID_DIGITS + 1},}}"
@@ -246,7 +269,7 @@ _ISO_PATTERNS = {
 
 _FORMS = {
     **_ISO_PATTERNS,
-    "BOOLEAN": "(?i:true|false|t|f|yes|no)",
+    "BOOLEAN": "(?i:true|false)",
     "BIGINT": r"-?\d{1,19}",
     "DECIMAL(38,0)": r"-?\d{1,38}",
     "DOUBLE": rf"(?i:{NUMBER}|-?(inf|infinity|nan))",
@@ -302,11 +325,17 @@ def text_candidates(
     found = _narrowed(ALL_CANDIDATES, cells)
     if not cells:
         return found
+    if not any("." in cell for cell in cells):
+        found = _narrowed(tuple(map(_without_codes, found)), cells)
     found = _in_order(found, options)
     if options.decimal == ",":
         found = tuple(each for each in found if each.type != "DOUBLE")
     forms = number_forms(cells, options)
     return (*found[:-1], *form_candidates(forms), TEXT)
+
+
+def _without_codes(candidate: CandidateType) -> CandidateType:
+    return replace(candidate, codes_are_text=candidate.type == "DOUBLE")
 
 
 def form_candidates(forms: Sequence[NumberForm]) -> CandidateTypes:
@@ -339,7 +368,11 @@ def _given_type(cells: Sequence[str], options: ImportOptions, type_: str) -> Can
     if not cells:
         return (CandidateType(type_), TEXT)
     if type_.startswith(("DATE", "TIME", "BOOL")):
-        formats = (*ALL_CANDIDATES, CandidateType("DATE", COMPACT_DAY))
+        formats = (
+            *ALL_CANDIDATES,
+            CandidateType("DATE", COMPACT_DAY),
+            CandidateType("BOOLEAN", any_flag=True),
+        )
         found = tuple(each for each in formats if each.type == type_)
         return _narrowed(_in_order(found, options), cells)
     plain = [CandidateType(type_)]

@@ -173,6 +173,18 @@ DELIMITED = {
         'k,n\na,"1,234"\nb,"5,678"\n', "VARCHAR DOUBLE", [("a", 1.234), ("b", 5.678)],
         options={"decimal": ","},
     ),
+    "points as thousands signs decide the comma": Awkward(
+        'k,n,m\na,1.234,"1.234,50"\nb,5.678,"0,5"\n', "VARCHAR BIGINT DOUBLE",
+        [("a", 1234, 1234.5), ("b", 5678, 0.5)], options={"thousands": "."},
+    ),
+    "commas as thousands signs decide the point": Awkward(
+        'k;n\na;1,234\nb;5,678\n', "VARCHAR BIGINT", [("a", 1234), ("b", 5678)],
+        options={"thousands": ","},
+    ),
+    "a decimal comma alone decides the points": Awkward(
+        "k;n\na;1.234\nb;5.678\n", "VARCHAR BIGINT", [("a", 1234), ("b", 5678)],
+        options={"decimal": ","},
+    ),
     "points in a german file are asked": Awkward(
         "k;n\na;1.234\nb;5.678\n", "VARCHAR VARCHAR", [("a", "1.234"), ("b", "5.678")],
         ["decimal mark"],
@@ -260,6 +272,14 @@ DELIMITED = {
         "id,n\n123456789012345678,1\n223456789012345678,2\n", "VARCHAR BIGINT",
         [("123456789012345678", 1), ("223456789012345678", 2)], ["more than 15 digits"],
     ),
+    "codes like numbers are asked": Awkward(
+        "sku,n\n10E3,1\n4711,2\n12e9,3\n", "VARCHAR BIGINT",
+        [("10E3", 1), ("4711", 2), ("12e9", 3)], ["values such as 10E3 may be codes"],
+    ),
+    "exponents of numbers": Awkward(
+        "a,b,c\n1.0E5,1e+05,1e3\n2.5E5,2e-01,2.5\n", "DOUBLE DOUBLE DOUBLE",
+        [(1e5, 1e5, 1e3), (2.5e5, 0.2, 2.5)],
+    ),
     "telephone numbers": Awkward(
         "k,tel\na,+49 89 1234\nb,+1 555 123 4567\n", "VARCHAR VARCHAR",
         [("a", "+49 89 1234"), ("b", "+1 555 123 4567")],
@@ -346,7 +366,17 @@ DELIMITED = {
     ),
     "times": Awkward("t,n\n9:05,1\n23:59:59,2\n", "TIME BIGINT",
                      [(time(9, 5), 1), (time(23, 59, 59), 2)]),
-    "yes and no": Awkward("f,n\nyes,1\nNo,2\n", "BOOLEAN BIGINT", [(True, 1), (False, 2)]),
+    "true and false": Awkward("f,n\nTrue,1\nfalse,2\n", "BOOLEAN BIGINT", [(True, 1), (False, 2)]),
+    "letters are codes": Awkward(
+        "sex,paid,code\nF,T,N\nF,T,N\n", "VARCHAR VARCHAR VARCHAR", [("F", "T", "N")] * 2,
+    ),
+    "yes and no stay text": Awkward(
+        "f,land\nyes,no\nNo,no\n", "VARCHAR VARCHAR", [("yes", "no"), ("No", "no")]
+    ),
+    "flags by option": Awkward(
+        "f,g\nyes,T\nNo,f\n", "BOOLEAN BOOLEAN", [(True, True), (False, False)],
+        options={"types": {"f": "BOOLEAN", "g": "bool"}},
+    ),
     "numbers and words stay text": Awkward(
         "k,n\na,1\nb,2\nc,3\nd,n/a\n", "VARCHAR VARCHAR",
         [("a", "1"), ("b", "2"), ("c", "3"), ("d", "n/a")], ["1 of its first 4 values"],

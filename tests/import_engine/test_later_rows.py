@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from import_engine.options import ImportOptions
 from import_engine.values import MISSING_TEXTS
 from tests.import_engine.conftest import Importing, lines
 
@@ -31,7 +32,8 @@ WHOLE = {
     "": ("BIGINT", None),
     "NA": ("BIGINT", None),
     "1.5": ("DOUBLE", 1.5),
-    "1e3": ("DOUBLE", 1000.0),
+    "1e3": ("VARCHAR", "1e3"),
+    "1e+3": ("DOUBLE", 1000.0),
     "9" * 15: ("BIGINT", 999_999_999_999_999),
     "9" * 16: ("VARCHAR", "9" * 16),
     "9" * 50: ("VARCHAR", "9" * 50),
@@ -67,7 +69,7 @@ OTHERS: dict[str, dict[str, tuple[str, object]]] = {
         "-0": ("DOUBLE", 0.0),
     },
     "true": {"False": ("BOOLEAN", False), "1": ("VARCHAR", "1")},
-    "yes": {"Y": ("VARCHAR", "Y")},
+    "false": {"F": ("VARCHAR", "F")},
     "10:11:12": {
         "9:05": ("TIME", time(9, 5)),
         "10:11:12+02": ("VARCHAR", "10:11:12+02"),
@@ -153,7 +155,7 @@ def test_a_widened_column_is_noted(importing: Importing) -> None:
 
 
 CELLS = st.sampled_from(
-    ["1", "-5", "2.5", "1e5", "true", "no", "2020-01-02", "2020-01-02 03:04:05", "10:11:12", "x",
+    ["1", "-5", "2.5", "1e+5", "true", "false", "2020-01-02", "2020-01-02 03:04:05", "10:11:12", "x",
      "", "NA", "13/04/2020", "2020-01-02T03:04:05Z", "99999999999999999999"]
 )  # fmt: skip
 
@@ -161,7 +163,7 @@ CELLS = st.sampled_from(
 LONG = "99999999999999999999"
 BETTER = {
     # A DOUBLE would lose digits of the whole number.
-    **{pair: "VARCHAR" for short in ("2.5", "1e5") for pair in ((short, LONG), (LONG, short))},
+    **{pair: "VARCHAR" for short in ("2.5", "1e+5") for pair in ((short, LONG), (LONG, short))},
     # DuckDB tries this way of writing a date only when a sample's first rows have one.
     **{(nothing, "13/04/2020"): "DATE" for nothing in ("", "NA")},
     # DuckDB takes the later instant for a TIMESTAMP, and would drop its offset.
@@ -220,3 +222,17 @@ def test_a_late_total_is_left_out(importing: Importing) -> None:
     outcome = importing.one(content)
     assert (len(outcome.rows), outcome.types) == (SAMPLED, ["VARCHAR", "BIGINT", "VARCHAR"])
     assert outcome.notes == ('Left out 1 row at the end: "Total,5,".',)
+
+
+@pytest.mark.parametrize(
+    ("late", "type_", "last"),
+    [("31.01.2020", "DATE", date(2020, 1, 31)), ("yes", "BOOLEAN", True), ("7", "BIGINT", 7)],
+)
+def test_a_late_value_is_read_as_the_given_type(
+    importing: Importing, late: str, type_: str, last: object
+) -> None:
+    content = lines("a,b", lambda i: f"{i},", SAMPLED, [f"1,{late}"])
+    options = ImportOptions.from_json({"types": {"b": type_}})
+    (table,) = importing.tables(content, options=options)
+    outcome = importing.read(table)
+    assert (outcome.types, outcome.rows[-1]) == (["BIGINT", type_], (1, last))
