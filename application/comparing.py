@@ -15,6 +15,7 @@ from job_runner.tables.open_tables import OpenTable, open_table
 from job_runner.tables.sample_comparison import brief_comparison, compare_sample
 from job_runner.tables.table_comparison import cached_comparison, comparison_of
 from parquet_tables.progress import ProgressCallback
+from profiling_engine.comparison.shared_columns import match_columns, quick_key
 from storage.errors import NotFound
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import Job, get_comparison, get_job, store_comparison
@@ -95,6 +96,13 @@ def comparison_of_tables(
             for side, table in (("base", base), ("other", other))
         },
     }
+
+
+def likely_key(service: Service, base: OpenTable, other: OpenTable) -> tuple[str, ...]:
+    """A probable key of two tables, from their names and first rows: it takes no comparison."""
+    shared = match_columns(base.files.columns, other.files.columns).shared
+    with service.parquet.cursor(base.files) as cursor:
+        return quick_key(cursor, base.files, other.files, shared)
 
 
 def shown_comparison(caller: Caller, job: Job) -> dict[str, Any]:

@@ -19,7 +19,16 @@ from command_line.options import (
     job_body,
     with_target,
 )
-from command_line.output import one_line, output_file, print_line, print_result, print_table
+from command_line.output import (
+    exact_sum,
+    one_line,
+    output_file,
+    print_items,
+    print_line,
+    print_result,
+    print_table,
+    total_name,
+)
 
 MAX_ROWS_SHOWN = 1000
 CELL_WIDTH = 40
@@ -106,6 +115,18 @@ def _print_comparison(found: dict[str, Any], dataset: str, ref1: str, ref2: str)
     if any(found[side]["rows_read"] < found[side]["rows"] for side in ("base", "other")):
         rows = " and ".join(f"{found[side]['rows_read']:,}" for side in ("base", "other"))
         print_line(f"The figures of the columns are those of {rows} random rows.")
+    totals = sorted(found["control_totals"], key=lambda total: total["is_identifier"])
+    if totals:
+        print_items(
+            totals,
+            {
+                "sum of": total_name,
+                "before": exact_sum("base_sum"),
+                "now": exact_sum("other_sum"),
+                "difference": exact_sum("difference", sign="+"),
+            },
+        )
+        print_line()
     print_table(
         ("column", "type", "differs", "distance", "p-value", "missing before", "missing now"),
         [

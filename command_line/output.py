@@ -13,6 +13,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
@@ -120,6 +121,20 @@ def print_items(items: Sequence[dict[str, Any]], columns: Columns) -> None:
         for item in items
     ]
     print_table(tuple(columns), rows)
+
+
+def total_name(total: dict[str, Any]) -> str:
+    """Return the name of a control total's column; an identifier's sum means little."""
+    return f"{total['column']} (identifier)" if total["is_identifier"] else str(total["column"])
+
+
+def exact_sum(field: str, sign: str = "") -> Callable[[dict[str, Any]], str]:
+    """Return a column of sums with thousands separators, ``~`` before one that isn't exact."""
+
+    def text(total: dict[str, Any]) -> str:
+        return ("" if total["is_exact"] else "~") + f"{Decimal(total[field]):{sign},f}"
+
+    return text
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from string import ascii_lowercase, ascii_uppercase
 
-_NUMERALS = re.compile(r"(?i)(id|no|nr|num|number|code|key|year|zip|account|phone)s?$")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 RESERVED = frozenset({"file_row_number"})
@@ -62,15 +61,27 @@ def _first_free(name: str, taken: set[str]) -> str:
     return f"{name}_{number}"
 
 
+_CAMEL = re.compile(r"([a-z])([A-Z])")
+_IDENTIFIER = re.compile(
+    r"^id[\W_]|(?:"
+    r"(?:^|[\W_])(?:id|ids|key|no|num|pk|uuid|account|acct|kto|plz|zip|iban|year|jahr|phone|tel)"
+    r"|(?:er|ct|nt|em|ry)id|nr|nummer|number|konto|code|schl(?:ü|ue)ssel)[\W_]*$",
+    re.IGNORECASE,
+)
+"""The last word of a name, or its first one, ``id``; ``web_ui/static/format.js`` has the same."""
+
+
+def is_identifier_name(name: str) -> bool:
+    """Whether numbers under a name are numerals rather than amounts: they aren't added up.
+
+    >>> [is_identifier_name(name) for name in ("Konto-Nr.", "orderNo", "CUSTOMERID", "Account")]
+    [True, True, True, True]
+    >>> [is_identifier_name(name) for name in ("paid", "Account balance", "Number of items")]
+    [False, False, False]
+    """
+    return _IDENTIFIER.search(_CAMEL.sub(r"\1 \2", name)) is not None
+
+
 def folded(name: str) -> str:
     """Fold a name as DuckDB compares it: A to Z alone."""
     return name.translate(_LOWER)
-
-
-def is_numeral(name: str) -> bool:
-    """Whether a column of whole numbers probably holds ids, codes or years, by its name.
-
-    >>> is_numeral("customer_id"), is_numeral("fiscal year"), is_numeral("amount")
-    (True, True, False)
-    """
-    return _NUMERALS.search(name) is not None

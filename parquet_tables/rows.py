@@ -190,6 +190,35 @@ def _branches(table: TableFiles, view: RowView, selected: str = "") -> Statement
     return " UNION ALL ".join(selects), params
 
 
+UNIQUE_ROWS = 100_000
+
+
+def unique_in_first_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    keys: Sequence[Sequence[Column]],
+    rows: int = UNIQUE_ROWS,
+) -> list[bool]:
+    """Whether each key, of one or more columns, is unique and complete in the table's first rows.
+
+    A quick check: few row groups are read.
+    """
+    columns = list(dict.fromkeys(column for key in keys for column in key))
+    if not columns:
+        return []
+    sql, params = page_statement(table, columns, 0, rows)
+    name = {column: f"c{at}" for at, column in enumerate(columns)}
+    wanted = []
+    for key in keys:
+        names = [name[column] for column in key]
+        distinct = names[0] if len(names) == 1 else f"({', '.join(names)})"
+        complete = (f"count({each}) = count(*)" for each in names)
+        wanted.append(f"{' AND '.join(complete)} AND count(DISTINCT {distinct}) = count(*)")
+    listed = positional_names(len(columns))
+    query = f"SELECT {', '.join(wanted)} FROM ({sql}) AS t({listed})"
+    return list(cursor.execute(query, params).fetchall()[0])
+
+
 def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64s) -> Statement:
     """Build the statement that reads rows by their ordinals, in the given order."""
     renamed, shown = _renamed(columns)

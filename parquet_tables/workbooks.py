@@ -21,7 +21,7 @@ from xlsxwriter.format import Format
 from domain_errors import DomainError
 from parquet_tables.columns import INTEGERS, digits_of
 from parquet_tables.json_values import json_value
-from parquet_tables.names import is_numeral
+from parquet_tables.names import is_identifier_name
 from parquet_tables.quoting import positional_names
 from parquet_tables.tables import Column
 
@@ -163,10 +163,10 @@ def _number_format(column: Column, values: Sequence[Any]) -> str:
     numbers = [value for value in values if isinstance(value, int | float)]
     if column.type in INTEGERS:
         is_small = all(abs(value) < MIN_GROUPED for value in numbers)
-        return "0" if is_small or is_numeral(column.name) else "#,##0"
+        return "0" if is_small or is_identifier_name(column.name) else "#,##0"
     if column.type in ("DOUBLE", "FLOAT") and numbers:
         places = max(MIN_FLOAT_PLACES, *map(_places, numbers))
-        if places <= MAX_PLACES and not is_numeral(column.name):
+        if places <= MAX_PLACES and not is_identifier_name(column.name):
             return grouped_format(places)
     return "General"
 

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from parquet_tables.columns import digits_of
-from parquet_tables.names import is_numeral
+from parquet_tables.names import is_identifier_name
 
 _NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 DIGITS = 6
@@ -39,7 +39,7 @@ def cell_text(value: Any, name: str, type_: str) -> str:
     if not isinstance(value, int | float) or not holds_numbers(type_):
         return str(value)
     if "INT" in type_:
-        return str(value) if abs(value) < 10_000 or is_numeral(name) else f"{value:,}"
+        return str(value) if abs(value) < 10_000 or is_identifier_name(name) else f"{value:,}"
     if abs(value) >= LARGEST_PLAIN:
         return str(value)
     return decimal_text(f"{value:.{DOUBLE_DIGITS}g}")

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,14 @@ from domain_errors import DomainError
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
-from job_runner.tables.reports import cached_profile
-from parquet_tables.rows import RowView, find_rows, read_rows, rows_statement
+from parquet_tables.names import is_identifier_name
+from parquet_tables.rows import (
+    RowView,
+    find_rows,
+    read_rows,
+    rows_statement,
+    unique_in_first_rows,
+)
 from parquet_tables.tables import Column, UnknownColumn
 from sampling_engine import RowExplanation, explain_rows
 from sampling_engine.filters import parse_conditions
@@ -31,6 +38,8 @@ from storage.jobs.jobs import Job
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 ROW_NUMBER = re.compile("0|[1-9][0-9]*")
 """Digits with leading zeros are a value of a column rather than a row's number."""
+MAX_TRIED = 20
+"""Columns of which one may be the key by which people look up rows."""
 MAX_PADDED = 20
 """Digits of a value with leading zeros that is proposed."""
 SEPARATORS = re.compile(r"(?<=\d)[, \u00a0\u202f](?=\d{3})")
@@ -79,20 +88,16 @@ def look_up(
 
 
 def key_column(service: Service, source: OpenTable) -> str:
-    """The column by which people look up rows: the first key of texts or whole numbers.
+    """The column by which people look up rows: texts or whole numbers, unique in the first rows.
 
-    Without one, and without a profile that says so, it is the first column.
+    A column named like an id comes first; without a unique one it is the table's first column.
     """
-    columns = source.files.columns
-    found = cached_profile(service, source.files)
-    profiled = [] if found is None else found["profile"]["columns"]
-    keys = {
-        one["name"]
-        for one in profiled
-        if any(alert["code"] == "candidate_key" for alert in one["alerts"])
-    }
-    named = (one.name for one in columns if one.name in keys and is_like_a_key(one))
-    return next(named, columns[0].name)
+    likely = [one for one in source.files.columns if is_like_a_key(one)]
+    likely.sort(key=lambda one: not is_identifier_name(one.name))
+    likely = likely[:MAX_TRIED]
+    with service.parquet.cursor(source.files) as cursor:
+        unique = unique_in_first_rows(cursor, source.files, [(one,) for one in likely])
+    return next(compress(likely, unique), source.files.columns[0]).name
 
 
 def is_like_a_key(column: Column) -> bool:

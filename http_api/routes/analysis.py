@@ -169,7 +169,19 @@ class TableOut(SideOut):
     weighted = out.boolean("Whether rows count by design weights, as a drawn sample's do.")
 
 
+class TotalChangeOut(Schema):
+    column = out.string()
+    base_sum = out.string("Of all rows, a decimal number.")
+    other_sum = out.string()
+    difference = out.string("`other_sum` less `base_sum`.")
+    is_exact = out.boolean()
+    is_identifier = out.boolean("Whether the numbers identify something, so that sums mean little.")
+
+
 class TableComparisonOut(ComparisonOut):
+    control_totals = out.list_of(
+        TotalChangeOut, "Of the columns that are numbers in both tables; none of a sample."
+    )
     changed_names = out.list_of(ChangedNameOut, "Columns whose names differ in their case.")
     suggested_keys = out.list_of(
         fields.List(fields.String()),

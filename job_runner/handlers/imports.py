@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from import_engine.control_totals import ControlTotal, control_totals
 from import_engine.importer import import_file
 from import_engine.options import ImportOptions
 from import_engine.sources.downloading import DownloadLimits, import_uri
@@ -19,6 +18,7 @@ from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
 from parquet_tables.progress import ProgressCallback, progress_part
+from profiling_engine.tables.control_totals import ControlTotal, control_totals
 from storage.errors import DamagedData
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import NewCommit, Outcome

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import duckdb
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.progress import ProgressCallback, ignore_progress, without_progress
 from parquet_tables.tables import Column
 from profiling_engine.advice import counted
 from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable, effective_size
@@ -26,6 +26,7 @@ from profiling_engine.comparison.table_changes import (
     changed_values,
     table_changes,
 )
+from profiling_engine.comparison.total_changes import TotalChange, total_changes
 
 Purpose = Literal["sample", "tables"]
 Outcome = Literal["representative", "inconclusive", "differs", "equal"]
@@ -264,6 +265,7 @@ class TableComparison:
     effective_size: float
     suggested_keys: tuple[tuple[str, ...], ...] = ()
     is_read_whole: bool = True
+    totals: tuple[TotalChange, ...] = ()
 
     @property
     def significant(self) -> list[ColumnComparison]:
@@ -346,6 +348,7 @@ class TableComparison:
             ],
             "suggested_keys": [list(names) for names in self.suggested_keys],
             "changes": None if structure.changes is None else structure.changes.as_json(),
+            "control_totals": [asdict(total) for total in self.totals],
         }
 
 
@@ -390,10 +393,14 @@ def compare_tables(
                 not_compared.append(one.name)
             else:
                 found.append(compared)
-        changes = None
+        changes: TableChanges | None = None
+        totals: tuple[TotalChange, ...] = ()
         if is_of_tables and base.all_rows is not None and other.all_rows is not None:
             same = [one for one, two in pairs if one.type == two.type]
-            changes = table_changes(cursor, base.all_rows, other.all_rows, same)
+            tables = base.all_rows, other.all_rows
+            changes = table_changes(cursor, *tables, same)
+            adding = without_progress(on_progress)
+            totals = total_changes(cursor, *tables, matched.shared, adding)
         keys = suggest_keys(cursor, base.table, other.table, matched.shared) if is_of_tables else ()
         size = effective_size(cursor, other)
     on_progress(1.0, "compared")
@@ -413,7 +420,9 @@ def compare_tables(
         tuple((one.name, two.name) for one, two in pairs if one.name != two.name),
     )
     is_whole = base.is_read_whole and other.is_read_whole
-    return TableComparison(purpose, columns, tuple(not_compared), structure, size, keys, is_whole)
+    return TableComparison(
+        purpose, columns, tuple(not_compared), structure, size, keys, is_whole, totals
+    )
 
 
 def _compare_columns(

@@ -22,7 +22,7 @@ from parquet_tables.progress import (
     ignore_progress,
     progress_part,
 )
-from parquet_tables.quoting import positional_names, quote_identifier, quote_path, quote_text
+from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import Statement, rows_at, scan_statement
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import write_parquet
@@ -31,6 +31,8 @@ from profiling_engine.comparison.shared_columns import MatchedColumns, SharedCol
 NAMED_EXAMPLES = 3
 MAX_VALUE_LENGTH = 60
 CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
+NAME_PATTERN = '"(?:[^"]|"")*"'
+"""A column's name in ``_changed_columns``."""
 BASE_ROW, OTHER_ROW = "_row_before", "_row_now"
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
@@ -365,20 +367,23 @@ class _Diff:
 
     def counted(self, cursor: duckdb.DuckDBPyConnection, files: tuple[DataFile, ...]) -> RowDiff:
         """Count the rows of the result by their kinds, and the changed cells of each column."""
-        result, shared = self.result, self.columns.shared
-        first = len(result.columns) - result.compared_width
-        cells = [
-            f"count(*) FILTER (t.c0 = '{CHANGED}' AND NOT "
-            f"{one.equal(f't.c{first + 2 * at}', f't.c{first + 2 * at + 1}')})"
-            for at, one in enumerate(shared)
-        ]
-        kinds = [f"count(*) FILTER (t.c0 = '{kind}')" for kind in (ADDED, REMOVED, CHANGED)]
-        names = positional_names(len(result.columns))
-        (counts,) = cursor.execute(
-            f"SELECT {', '.join([*kinds, *cells])} FROM read_parquet(?) AS t({names})",
-            [[str(file.path) for file in files]],
+        result, params = self.result, [[str(file.path) for file in files]]
+        change, names = (f"t.{quote_identifier(each)}" for each in (CHANGE, CHANGED_COLUMNS))
+        kinds = (f"count(*) FILTER ({change} = '{kind}')" for kind in (ADDED, REMOVED, CHANGED))
+        ((added, removed, changed),) = cursor.execute(
+            f"SELECT {', '.join(kinds)} FROM read_parquet(?) AS t", params
         ).fetchall()
-        added, removed, changed, *of_columns = counts
+        # By the names of each row: an aggregate for each column takes long to plan for thousands.
+        counts: dict[str, int] = dict(
+            cursor.execute(
+                "SELECT d.name, CAST(sum(d.rows) AS BIGINT) FROM (SELECT "
+                f"unnest(regexp_extract_all(g.names, {quote_text(NAME_PATTERN)})) AS name, g.rows "
+                f"FROM (SELECT {names} AS names, count(*) AS rows FROM read_parquet(?) AS t "
+                f"WHERE {names} IS NOT NULL GROUP BY {names}) AS g) AS d GROUP BY d.name",
+                params,
+            ).fetchall()
+        )
+        of_columns = [counts.get(quote_identifier(one.name), 0) for one in self.columns.shared]
         return RowDiff(
             files,
             result.columns,

@@ -7,15 +7,15 @@ lost either way.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import duckdb
 
-from parquet_tables.names import folded
+from parquet_tables.names import folded, is_identifier_name
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import unique_in_first_rows
 from parquet_tables.tables import Column, TableFiles
 
 _INTEGERS = frozenset(
@@ -111,7 +111,6 @@ def match_columns(base: Sequence[Column], other: Sequence[Column]) -> MatchedCol
 
 MAX_SUGGESTED, MAX_TRIED = 3, 8
 MAX_KEY_COLUMNS = 200
-_KEY_NAME = re.compile(r"(^|[_\W])(id|key|no|nr|num|number|code|uuid)($|[_\W])|id$", re.IGNORECASE)
 
 
 def suggest_keys(
@@ -133,13 +132,36 @@ def suggest_keys(
         (one, min(pair)) for one, *pair in zip(columns, *sizes, strict=True) if None not in pair
     ]
     singles = [(one,) for one, share in complete if share > NEARLY_UNIQUE]
-    singles.sort(key=lambda names: _KEY_NAME.search(names[0].name) is None)
+    singles.sort(key=lambda names: not is_identifier_name(names[0].name))
     found = list(_unique(cursor, (base, other), singles))
     if not found:
         likely = sorted(complete, key=lambda pair: -pair[1])[:MAX_TRIED]
         in_order = [one for one, _ in complete if one in {one for one, _ in likely}]
         found = list(_unique(cursor, (base, other), list(combinations(in_order, 2))))
     return tuple(tuple(one.name for one in columns) for columns in found)
+
+
+def quick_key(
+    cursor: duckdb.DuckDBPyConnection,
+    base: TableFiles,
+    other: TableFiles,
+    shared: Sequence[SharedColumn],
+) -> tuple[str, ...]:
+    """A probable key: one or two columns that are unique in the first rows of both tables.
+
+    Columns named like an id come first. Other rows may repeat it.
+    """
+    columns = sorted(
+        (one for one in shared if _can_be_key(one)),
+        key=lambda one: not is_identifier_name(one.name),
+    )[:MAX_TRIED]
+    keys = [*((one,) for one in columns), *combinations(columns, 2)]
+    sides = (
+        unique_in_first_rows(cursor, base, [[one.base for one in key] for key in keys]),
+        unique_in_first_rows(cursor, other, [[one.other for one in key] for key in keys]),
+    )
+    unique = (key for key, *are in zip(keys, *sides, strict=True) if all(are))
+    return tuple(one.name for one in next(unique, ()))
 
 
 NEARLY_UNIQUE = 0.8

@@ -252,5 +252,5 @@ def test_the_result_of_an_import_has_control_totals(server: LiveServer) -> None:
     (table,) = job["output_summary"]["tables"]
     assert table["control_totals"] == [
         {"column": "n", "sum": "1234.25", "positive": "1234.5", "negative": "-0.25",
-         "is_exact": True}
+         "is_exact": True, "is_identifier": False}
     ]  # fmt: skip

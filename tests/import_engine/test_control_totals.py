@@ -6,15 +6,19 @@ from decimal import Decimal
 
 import pytest
 
-from import_engine.control_totals import control_totals
-from parquet_tables.progress import ignore_progress
+from import_engine.options import ImportOptions
+from profiling_engine.tables.control_totals import ControlTotal, control_totals
 from tests.import_engine.conftest import Importing
 
 
-def totals(importing: Importing, content: str) -> dict[str, tuple[str, str, str, bool]]:
+def found_totals(importing: Importing, content: str) -> list[ControlTotal]:
     (table,) = importing.tables(content)
     with importing.database.cursor() as cursor:
-        found = control_totals(cursor, table.table, ignore_progress)
+        return control_totals(cursor, table.table)
+
+
+def totals(importing: Importing, content: str) -> dict[str, tuple[str, str, str, bool]]:
+    found = found_totals(importing, content)
     return {each.column: (each.sum, each.positive, each.negative, each.is_exact) for each in found}
 
 
@@ -31,7 +35,7 @@ def test_sums_of_decimals_are_exact(importing: Importing) -> None:
         (["0.1234", "0.000001"], ("0.123401", True)),
         (["0.123456789", "1"], ("1.123456789", True)),
         (["0.12345678901", "1"], (None, False)),
-        (["1e300", "1"], (None, False)),
+        (["1e+300", "1"], (None, False)),
         (["nan", "1.5"], ("NaN", False)),
         (["", "NA"], None),
         (["999999999999999", "999999999999999"], ("1999999999999998", True)),
@@ -58,3 +62,28 @@ def test_totals_are_those_of_written_amounts(importing: Importing) -> None:
     found = totals(importing, content)
     assert found["betrag"] == ("1224", "1234.56", "-10.56", True)
     assert Decimal(found["betrag"][1]) + Decimal(found["betrag"][2]) == Decimal("1224")
+
+
+def test_numbers_that_identify_are_marked(importing: Importing) -> None:
+    """By their names, or as unique numbers of one length or with small gaps."""
+    head = "Konto,amount,running,document,population,price,paid,few,late"
+    rows = [
+        f"{1400 + row % 3},{row * row},{row * 2},{4711000 + row * 517},{row**4},{row}.5,{row},"
+        f"{row % 9},{'' if row == 40 else row}"
+        for row in range(50)
+    ]
+    found = found_totals(importing, "\n".join([head, *rows]) + "\n")
+    marked = [each.column for each in found if each.is_identifier]
+    assert marked == ["Konto", "running", "document", "paid"]
+    few = found_totals(importing, "\n".join([head, *rows[:19]]) + "\n")
+    assert [each.column for each in few if each.is_identifier] == ["Konto"]
+
+
+def test_sums_of_very_large_numbers_are_not_exact(importing: Importing) -> None:
+    large = "9" * 38
+    content = f"a,t\n{large},x\n{large},y\n-1,z\n"
+    options = ImportOptions.from_json({"types": {"a": "DECIMAL(38,0)"}})
+    (table,) = importing.tables(content, options=options)
+    with importing.database.cursor() as cursor:
+        (found,) = control_totals(cursor, table.table)
+    assert (found.is_exact, float(found.sum)) == (False, pytest.approx(2e38))

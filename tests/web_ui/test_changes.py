@@ -80,6 +80,37 @@ def test_a_version_is_compared_with_the_one_before(reader: Reader, dataset: int)
     assert re.search(r'name="keys" value="no" checked', page)
 
 
+def test_the_sums_of_number_columns_are_compared(reader: Reader, dataset: int) -> None:
+    page = reader.text(f"/datasets/{dataset}/changes")
+    assert 'pay ("EUR") 102 113 +11' in page
+    assert "no identifier 10 11 +1" in page
+    assert page.index('pay ("EUR") 102') < page.index("no identifier 10")
+    now, before = versions(reader, dataset)
+    query = {"base_ref": before, "ref": now}
+    answer = reader.api.get(f"/api/datasets/{dataset}/compare", params=query).json()
+    assert answer["control_totals"][1] == {
+        "column": 'pay ("EUR")',
+        "base_sum": "102",
+        "other_sum": "113",
+        "difference": "11",
+        "is_exact": True,
+        "is_identifier": False,
+    }
+
+
+def test_an_import_links_to_what_changed(server: LiveServer, reader: Reader) -> None:
+    dataset = server.new_dataset(reader.api)
+    first, second = (server.import_text(dataset, text, client=reader.api) for text in (BEFORE, NOW))
+    now, before = versions(reader, dataset)
+    label = "What changed since the version before"
+    assert label not in reader.page(f"/datasets/{dataset}?ref={before}&imported={first['id']}")
+    page = reader.page(f"/datasets/{dataset}?imported={second['id']}")
+    (link,) = re.findall(f'href="([^"]*)">{label}</a>', page)
+    query = parse_qs(urlsplit(html.unescape(link)).query)
+    assert (query["from"], query["to"]) == ([before], [now])
+    assert "Rows that differ" in reader.page(html.unescape(link))
+
+
 def test_changed_rows_are_listed_with_both_values(
     server: LiveServer, reader: Reader, dataset: int
 ) -> None:
@@ -144,6 +175,7 @@ def test_a_comparison_that_takes_long_is_awaited(server: LiveServer, reader: Rea
     page = reader.page(path)
     assert "are still being compared" in page
     assert "comparing.js" in page
+    assert re.search('name="keys" value="id" checked', page)
     url = html.unescape(re.findall(r'id="comparing"[^>]* data-url="([^"]*)"', page)[0])
     may_end.set()
     assert reader.api.get(url).status_code == 200

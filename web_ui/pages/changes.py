@@ -16,7 +16,7 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
-from application.comparing import shown_tables
+from application.comparing import likely_key, shown_tables
 from application.explorations import CompareTo, RowDiff, submit_table
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
@@ -175,12 +175,13 @@ def _side(found: Dataset, ref: str, commit: Commit, key: str) -> Side:
 def _compared(found: Dataset, base: Side, other: Side) -> Values:
     """The comparison of the two tables, or why there is none."""
     one, two = ((side.table.commit_id, side.table.key) for side in (base, other))
+    columns = other.table.files.columns
     try:
         compared = shown_tables(caller(), found.id, one, two, wait_s=COMPARISON_WAIT_S)
     except DomainError as error:
-        return {"found": None, "not_compared": error}
+        key = likely_key(service(), base.table, other.table)
+        return {"found": None, "not_compared": error, "suggested": _named(columns, key)}
     suggested = compared["suggested_keys"]
-    columns = other.table.files.columns
     return {"found": compared, "suggested": _named(columns, suggested[0] if suggested else ())}
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 
 from application.access import RowSource
+from domain_errors import DomainError
 from job_runner.lanes import lane_of_profile
 from job_runner.sql_queries import DATA, FUNCTIONS
 from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
@@ -138,6 +139,7 @@ def _data(context: Values) -> Values:
         "downloads": downloads,
         "summaries": f"{path}/summaries",
         "imported": _imported(context),
+        "changes_link": _changes_link(context),
     }
 
 
@@ -148,6 +150,22 @@ def _imported(context: Values) -> Job | None:
         summary = job.output_summary or {}
         if job.run_type == "import" and summary.get("output_commit_id") == context["commit"].id:
             return job
+    return None
+
+
+def _changes_link(context: Values) -> str | None:
+    """What changed in the shown table since the version before, if that has the table, too."""
+    commit: Commit = context["commit"]
+    dataset_id, parent_id, key = (
+        context["dataset"].id,
+        commit.manifest.parent_id,
+        context["table_key"],
+    )
+    with suppress(DomainError):
+        if parent_id is not None:
+            open_table(service(), dataset_id, parent_id, key)
+            versions = {"from": parent_id, "from_table": key, "to": commit.id, "to_table": key}
+            return f"/datasets/{dataset_id}/changes?{urlencode(versions)}"
     return None
 
 

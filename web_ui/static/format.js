@@ -13,7 +13,9 @@ export function number(value) {
 export const isNumberType = (type) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type) && !type.includes("[");
 
 const digits = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
-const NUMERALS = /(id|no|nr|num|number|code|key|year|zip|account|phone)s?$/i;
+// As is_identifier_name in parquet_tables/names.py.
+const NUMERALS = /^id[\W_]|(?:(?:^|[\W_])(?:id|ids|key|no|num|pk|uuid|account|acct|kto|plz|zip|iban|year|jahr|phone|tel)|(?:er|ct|nt|em|ry)id|nr|nummer|number|konto|code|schl(?:ü|ue)ssel)[\W_]*$/i;
+const isNumeralName = (name) => NUMERALS.test(name.replace(/([a-z])([A-Z])/g, "$1 $2"));
 
 /** A cell's text, as web_ui/numbers.py writes it: years, ids and codes get no thousands separators, a decimal has
  * the places of its type, and the 16th and 17th digits of a double are noise. */
@@ -21,7 +23,7 @@ export function cellText(value, name, type) {
   if (typeof value === "object") return JSON.stringify(value);
   const [, places] = type.match(/^DECIMAL\(\d+,(\d+)\)$/) ?? [];
   if (places !== undefined) return amount(typeof value === "number" ? value.toFixed(places) : value);
-  const isNumeral = type.includes("INT") && (Math.abs(value) < 10000 || NUMERALS.test(name));
+  const isNumeral = type.includes("INT") && (Math.abs(value) < 10000 || isNumeralName(name));
   if (typeof value !== "number" || isNumeral || Math.abs(value) >= 1e21) return String(value);
   return digits.format(Number(value.toPrecision(15)));
 }
