@@ -11,17 +11,20 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from domain_errors import DomainError
 from import_engine.errors import LargeUnpacked, TypeMisfit, UnreadableFile
-from import_engine.formats import Format, detect_format
+from import_engine.formats import Format, detect_format, format_of_name
 from import_engine.importer import import_file, import_first_rows
 from import_engine.options import ImportOptions
+from import_engine.sources.downloading import HeadSizes, download_head, names_of_folder
+from import_engine.sources.uris import SourceUri, allowed_uri
 from import_engine.text_files import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
 from import_engine.work import ImportedTable
 from job_runner.service import Service
@@ -34,6 +37,10 @@ MAX_DURATION_S = 15.0
 MAX_BYTES = 32 * 1024**2
 BEGINNING_BYTES = 512 * 1024
 """The part that is read of a compressed file that unpacks to more than ``MAX_BYTES``."""
+END_BYTES = 64 * 1024
+"""The part that is read at the end of a large file of lines."""
+GZIP_BITS = 16 + zlib.MAX_WBITS
+"""zlib's window size for the gzip format."""
 BY_LINES = (".csv", ".tsv", ".tab", ".txt", ".ndjson", ".jsonl")
 QUOTE = '"'
 RAW_LINES, RAW_CHARACTERS, RAW_BYTES = 30, 500, 64 * 1024
@@ -148,6 +155,44 @@ def preview_import(
     PreviewTooSlow, PreviewTooLarge, BeginningUnclear
         The preview exceeds its limits, or needs the whole file; the import may succeed.
     """
+    with _previewing(service, file_name, options) as preview:
+        return preview.of(upload, None if whole else end, whole=whole)
+
+
+def preview_uri(
+    service: Service, uri: str, *, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What an import of a URI gives, like :func:`preview_import`.
+
+    Little is read of a large file of lines: its beginning, and its end if the source can read a
+    part. Of a folder, the first file is read.
+
+    Raises
+    ------
+    InvalidUri, UriNotAllowed
+        It isn't a URI, or the setting ``import_prefixes`` doesn't allow it.
+    SourceNotFound, SourceDenied, SourceUnavailable
+        The source can't be read.
+    UnreadableFile, InvalidOption, PreviewTooSlow, PreviewTooLarge, BeginningUnclear
+        As in :func:`preview_import`.
+    """
+    place = allowed_uri(uri, service.settings.allowed_prefixes, loc=("body", "uri"))
+    with _previewing(service, place.name, options) as preview:
+        names = names_of_folder(place, preview.on_progress) if place.is_folder else []
+        if not names:
+            return preview.of_source(place)
+        first = replace(preview, file_name=names[0]).of_source(place.child(names[0]))
+        if len(names) > 1:
+            note = f"These are rows of {names[0]}, the first of {len(names):,} files."
+            first["tables"][0]["notes"].insert(0, note)
+        return first
+
+
+@contextmanager
+def _previewing(
+    service: Service, file_name: str, options: Mapping[str, Any] | None
+) -> Iterator[_Preview]:
+    """Open a preview with the limits of time, memory and disk."""
     deadline = time.monotonic() + MAX_DURATION_S
 
     def on_progress(_fraction: float, _message: str) -> None:
@@ -157,17 +202,10 @@ def preview_import(
                 limit=round(MAX_DURATION_S),
             )
 
+    given = ImportOptions.from_json(options or {})
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        given = ImportOptions.from_json(options or {})
-        content = end.read_bytes() if end is not None and not whole else b""
-        preview = _Preview(service, Path(folder), file_name, on_progress, given, content)
         try:
-            tables, problems = preview.without_misfits(upload, whole)
-            return {
-                "tables": tables,
-                "raw_lines": _raw_lines(upload, tables),
-                "problems": problems,
-            }
+            yield _Preview(service, Path(folder), file_name, on_progress, given)
         except Exception as error:
             if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise
@@ -185,7 +223,34 @@ class _Preview:
     file_name: str
     on_progress: ProgressCallback
     options: ImportOptions
-    end: bytes
+    end: bytes = b""
+
+    def of(self, upload: Path, end: Path | None, *, whole: bool) -> dict[str, Any]:
+        """The JSON of a file, or of its beginning and perhaps its end."""
+        preview = replace(self, end=end.read_bytes() if end is not None else b"")
+        tables, problems = preview.without_misfits(upload, whole)
+        return {"tables": tables, "raw_lines": _raw_lines(upload, tables), "problems": problems}
+
+    def of_source(self, place: SourceUri) -> dict[str, Any]:
+        """The JSON of a file that a URI names."""
+        found = format_of_name(self.file_name)
+        by_lines = is_by_lines(self.file_name)
+        sizes = HeadSizes(
+            BEGINNING_BYTES + END_BYTES if by_lines else MAX_BYTES, BEGINNING_BYTES, END_BYTES
+        )
+        folder = self._new_folder()
+        head, end = folder / "head", folder / "end"
+        if download_head(place, head, end, sizes, self.on_progress):
+            return self.of(head, None, whole=True)
+        if by_lines:
+            return self.of(head, end if end.exists() else None, whole=False)
+        plain_name = self.file_name.strip()[: -len(".gz")]
+        if not (found.gzipped and is_by_lines(plain_name)):
+            raise PreviewTooLarge(
+                "The file is too large for a preview. Import it to see its content."
+            )
+        _unpack_beginning(head)
+        return replace(self, file_name=plain_name).of(head, None, whole=False)
 
     def without_misfits(
         self, upload: Path, whole: bool
@@ -355,6 +420,15 @@ class _Preview:
                 for question in table.questions
             ],
         }
+
+
+def _unpack_beginning(file: Path) -> None:
+    """Replace the beginning of a gzipped file by the beginning of its content."""
+    try:
+        content = zlib.decompressobj(wbits=GZIP_BITS).decompress(file.read_bytes(), BEGINNING_BYTES)
+    except zlib.error as error:
+        raise UnreadableFile("The gzip file is damaged. Pack it again.") from error
+    file.write_bytes(content)
 
 
 def _raw_lines(upload: Path, tables: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -8,7 +8,6 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
@@ -22,11 +21,13 @@ from command_line.options import AS_JSON, BATCH, field_option, with_target
 from command_line.output import (
     Columns,
     CommandFailed,
+    exact_sum,
     print_items,
     print_line,
     print_result,
     print_table,
     progress_bar,
+    total_name,
 )
 from job_runner.errors import RETRYABLE_CODES
 
@@ -102,7 +103,7 @@ def form_fields(fields: dict[str, Any]) -> dict[str, str]:
 def preview_file(client: ApiClient, source: Path | str, options: dict[str, Any]) -> dict[str, Any]:
     """Return what the server would read; of a large file of lines, its beginning is sent."""
     if isinstance(source, str):
-        raise CommandFailed("A URI can't be previewed. Import it, or download the file first.")
+        return client.post("/api/datasets/preview", {"uri": source, "options": options})
     fields = form_fields({"options": options} if options else {})
     with tempfile.TemporaryDirectory() as folder:
         if source.stat().st_size > MAX_BYTES:
@@ -234,20 +235,11 @@ def _print_import(job: dict[str, Any]) -> None:
     for table in summary["tables"]:
         for note in table["notes"]:
             print_line(f"Note on {table['key']}: {note}")
-        totals = table["control_totals"]
+        totals = sorted(table["control_totals"], key=lambda total: total["is_identifier"])
         if totals:
             print_line(f"Control totals of {table['key']}:")
-            columns: Columns = {"column": "column", **{each: _grouped(each) for each in SUMS}}
+            columns: Columns = {"column": total_name, **{each: exact_sum(each) for each in SUMS}}
             print_items(totals, columns)
-
-
-def _grouped(field: str) -> Callable[[dict[str, Any]], str]:
-    """Return a column of sums with thousands separators, ``~`` before one that isn't exact."""
-
-    def text(total: dict[str, Any]) -> str:
-        return ("" if total["is_exact"] else "~") + f"{Decimal(total[field]):,f}"
-
-    return text
 
 
 def import_file(
@@ -262,8 +254,8 @@ def import_file(
 ) -> dict[str, Any]:
     """Upload a file or name a URI, wait for its job, and return the completed job.
 
-    A new ref is created from ``main``. A dataset or a ref that was created for the file is removed
-    again if the import fails.
+    A new ref is created from ``main``; it is removed again if the import fails. A new dataset is
+    removed if the server refuses the file, and stays with a failed job, whose error it shows.
     """
     fields: dict[str, Any] = {"commit_message": message, "options": options or None}
     if batch:
@@ -286,7 +278,17 @@ def import_file(
         )
     created = client.post("/api/datasets", {"name": dataset})["id"]
     with _removed_after_failure(client, f"/api/datasets/{created}", "The new dataset"):
-        return _import_into(client, created, source, ref, fields)
+        try:
+            return _import_into(client, created, source, ref, fields)
+        except JobFailed as failed:
+            job = failed.job
+    raise CommandFailed(
+        'Job {job_id} failed: {error} The new dataset "{name}" is empty: import into it again, or '
+        "delete it with `jobsvc rm`.",
+        job_id=job["id"],
+        error=job["error_message"],
+        name=dataset,
+    )
 
 
 @contextmanager

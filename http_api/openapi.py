@@ -93,7 +93,11 @@ UNTYPED = {
     "get_explorations_result": "Report",
 }
 """Operations with a response that has no marshmallow schema."""
-OR_JSON = {"post_imports_import_file": "UriImportIn"}
+OR_JSON = {
+    "post_imports_import_file": "UriImportIn",
+    "post_imports_preview": "UriPreviewIn",
+    "post_imports_first_preview": "UriPreviewIn",
+}
 """Operations that take a form, or JSON of this schema."""
 FILE = {"type": "string", "format": "binary"}
 CODE_FORMATS = ("r", "stata", "sas", "python")

@@ -12,7 +12,7 @@ from apiflask.fields import File
 from flask import request
 from marshmallow import ValidationError, fields, validate
 
-from application.import_preview import preview_import
+from application.import_preview import preview_import, preview_uri
 from application.job_submission import MAX_URI_LENGTH, submit_import, submit_uri_import
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, View, access, caller, service
@@ -75,8 +75,8 @@ class OptionsField(fields.Field[dict[str, Any]]):
         return cast(dict[str, Any], OptionsIn().load(given))
 
 
-class UriImportIn(StrictSchema):
-    """The JSON alternative of ``ImportIn``."""
+class UriPreviewIn(StrictSchema):
+    """The JSON alternative of ``PreviewIn``."""
 
     uri = text(
         1,
@@ -85,8 +85,13 @@ class UriImportIn(StrictSchema):
         description="An https, s3, gs, az or file URI under an allowed prefix. One that ends with "
         "a slash is a folder, whose files make one table.",
     )
-    commit_message = text(0, 10_000)
     options = fields.Nested(OptionsIn, load_default=dict)
+
+
+class UriImportIn(UriPreviewIn):
+    """The JSON alternative of ``ImportIn``."""
+
+    commit_message = text(0, 10_000)
     priority = priority_field()
 
 
@@ -102,6 +107,8 @@ class ImportIn(StrictSchema):
 
 
 class PreviewIn(StrictSchema):
+    or_json = UriPreviewIn
+
     file = File(  # type: ignore[no-untyped-call]
         required=True, metadata={"description": "The file, or the beginning of a text file."}
     )
@@ -174,7 +181,8 @@ def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
     Columns, types and first rows as an import with the same `options` gives them, what was
     detected and what the file leaves open; nothing is stored. Send `whole=false` with the beginning
-    of a text file, and its `end` to find totals. At most 32 MiB.
+    of a text file, and its `end` to find totals. At most 32 MiB. Instead of the form, send JSON
+    with the `uri` of a file: little is read of a large one.
     """
     caller().dataset(dataset_id, "write")
     return _preview(given)
@@ -231,6 +239,9 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
 
 
 def _preview(given: dict[str, Any]) -> dict[str, Any]:
+    if "uri" in given:
+        with access().work_limits.previews.piece(caller().user.id):
+            return preview_uri(service(), given["uri"], options=given["options"])
     upload = given["file"]
     name = plain_name(upload.filename or "")
     path = written_path(upload.stream)

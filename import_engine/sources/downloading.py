@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,15 @@ class DownloadLimits:
     require_free: Callable[[int], None]
 
 
+@dataclass(frozen=True)
+class HeadSizes:
+    """Up to which size a file is read whole, and how much of both ends of a larger one."""
+
+    whole_bytes: int
+    beginning_bytes: int
+    end_bytes: int
+
+
 def import_uri(
     uri: SourceUri,
     folder: Path,
@@ -59,8 +69,7 @@ def import_uri(
     if not uri.is_folder:
         format_of_name(uri.name)  # before the download
         return _import_one(uri, folder, read_file, limits, on_progress)
-    names = file_names(uri, lambda: on_progress(0.0, "listing files"), MAX_FILES)
-    _check_kinds(names)
+    names = names_of_folder(uri, on_progress)
     tables: list[tuple[str, ImportedTable]] = []
     size_bytes = 0
     for index, name in enumerate(names):
@@ -72,6 +81,13 @@ def import_uri(
         size_bytes += read_bytes
         tables.append((name, table))
     return (_one_table(tables),), size_bytes
+
+
+def names_of_folder(uri: SourceUri, on_progress: ProgressCallback) -> list[str]:
+    """The names of a folder's files, which must be of one kind."""
+    names = file_names(uri, lambda: on_progress(0.0, "listing files"), MAX_FILES)
+    _check_kinds(names)
+    return names
 
 
 def _import_one(
@@ -105,6 +121,44 @@ def download(
         if source.size_bytes not in (None, written):
             raise SourceUnavailable("{uri} ended before its size.", uri=str(uri))
     return written
+
+
+def download_head(
+    uri: SourceUri,
+    target: Path,
+    end: Path,
+    sizes: HeadSizes,
+    on_progress: ProgressCallback,
+) -> bool:
+    """Download a small file, or the beginning of a large one and perhaps its end.
+
+    ``end`` is written only if the source can read a part.
+
+    Returns
+    -------
+    bool
+        Whether the file is whole.
+    """
+    on_progress(0.0, f"downloading {uri.name}")
+    with open_source(uri) as source:
+        size_bytes = source.size_bytes
+        if source.part is not None and size_bytes is not None and size_bytes > sizes.whole_bytes:
+            target.write_bytes(source.part(0, sizes.beginning_bytes))
+            end.write_bytes(source.part(max(size_bytes - sizes.end_bytes, 0), size_bytes))
+            return False
+        most = sizes.whole_bytes
+        if size_bytes is not None and size_bytes > most:
+            most = sizes.beginning_bytes
+        written = 0
+        with target.open("wb") as file:
+            for piece in source.pieces:
+                on_progress(0.0, f"downloading {uri.name}")
+                written += file.write(piece[: most + 1 - written])
+                if written > most:
+                    break
+        if written > most:
+            os.truncate(target, sizes.beginning_bytes)
+    return written <= most
 
 
 def _limited(pieces: Iterator[bytes], size_bytes: int | None, max_bytes: int) -> Iterator[bytes]:

@@ -49,10 +49,21 @@ class SourceDenied(DomainError):
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A file that is being read; its size is None if the source doesn't say it."""
+    """A file that is being read.
+
+    Parameters
+    ----------
+    size_bytes : int or None
+        None if the source doesn't say it.
+    pieces : iterator of bytes
+        The whole content.
+    part : callable or None
+        Reads the bytes from a first place to before another; None if the source can't.
+    """
 
     size_bytes: int | None
     pieces: Iterator[bytes]
+    part: Callable[[int, int], bytes] | None = None
 
 
 @contextmanager
@@ -212,17 +223,16 @@ def _stored_object(uri: SourceUri) -> Iterator[OpenSource]:
         store = _object_store(uri)
         found = obstore.head(store, key)
 
-    def pieces() -> Iterator[bytes]:
-        for start in range(0, found["size"], PIECE_BYTES):
-            end = min(start + PIECE_BYTES, found["size"])
-            with _object_errors(uri):
-                part = obstore.get(
-                    store, key, options={"range": (start, end), "if_match": found["e_tag"]}
-                )
-                content = bytes(part.bytes())
-            yield content
+    def part(start: int, stop: int) -> bytes:
+        with _object_errors(uri):
+            got = obstore.get(
+                store, key, options={"range": (start, stop), "if_match": found["e_tag"]}
+            )
+            return bytes(got.bytes())
 
-    yield OpenSource(found["size"], pieces())
+    starts = range(0, found["size"], PIECE_BYTES)
+    pieces = (part(start, min(start + PIECE_BYTES, found["size"])) for start in starts)
+    yield OpenSource(found["size"], pieces, part)
 
 
 def _object_names(uri: SourceUri, step: Callable[[], None]) -> Iterator[str]:
@@ -249,7 +259,11 @@ def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise _not_found(uri)
-        yield OpenSource(found.st_size, iter(lambda: file.read(PIECE_BYTES), b""))
+
+        def part(start: int, stop: int) -> bytes:
+            return os.pread(descriptor, stop - start, start)
+
+        yield OpenSource(found.st_size, iter(lambda: file.read(PIECE_BYTES), b""), part)
 
 
 def _local_names(uri: SourceUri) -> Iterator[str]:

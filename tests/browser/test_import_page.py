@@ -104,6 +104,23 @@ def test_no_dataset_is_left_after_a_failed_upload(new_dataset: Analyst) -> None:
     assert names(client) == ["Sales"]
 
 
+def test_a_dataset_stays_with_its_failed_import(new_dataset: Analyst) -> None:
+    page, client = new_dataset
+    make = page.get_by_role("button", name="Import file")
+    rows = "1,2\n" * 200_000
+    page.get_by_label("File (drop it here").set_input_files(file(f"a,b\n{rows}3\n{rows}"))
+    expect(make).to_be_enabled()
+    make.click()
+    expect(page.get_by_role("alert")).to_contain_text("Line 200002: expected 2 values")
+    assert names(client) == ["Sales"]
+    page.get_by_label("Name", exact=True).fill("Sales 2")
+    page.get_by_label("File (drop it here").set_input_files(file("a,b\n1,2\n"))
+    expect(page.get_by_text("2 columns, 1 row.")).to_be_visible()
+    make.click()
+    expect(page.get_by_role("region", name="Import")).to_contain_text("1 row and 2 columns")
+    assert names(client) == ["Sales 2"]
+
+
 def test_an_empty_dataset_is_created(new_dataset: Analyst, server: LiveServer) -> None:
     page, client = new_dataset
     page.get_by_label("Name").fill("")

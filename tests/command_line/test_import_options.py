@@ -34,6 +34,17 @@ def test_a_ledger_is_imported_with_control_totals(run: Run, ledger: Path) -> Non
     assert 'Column "Konto" stays text: it has leading zeros' in text
 
 
+def test_identifiers_are_last_among_control_totals(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ledger.csv"
+    file.write_text("Konto,amount\n1400,5\n1600,6.5\n")
+    lines = run("import", str(file), "--dataset", "Ledger").stdout.splitlines()
+    totals = [line.split() for line in lines if line.startswith(("Konto", "amount"))]
+    assert totals == [
+        ["amount", "11.5", "11.5", "0"],
+        ["Konto", "(identifier)", *["3,000"] * 2, "0"],
+    ]
+
+
 def test_options_are_recorded_and_used(run: Run, ledger: Path) -> None:
     reading = ["--header-row", "3", "--skip-below", "0", "--type", "Konto=text"]
     reading += ["--type", "Betrag=text", "--type", "Datum=text", "--name", "Konto=Account"]
@@ -62,3 +73,18 @@ def test_wrong_options_are_named_as_options(run: Run, ledger: Path) -> None:
     pair = run("import", str(ledger), "--preview", "--name", "Konto", code=2)
     assert "must be a column, = and a value" in pair.stderr
     assert "--dataset" in run("import", str(ledger), code=2).stderr
+
+
+def test_a_failed_first_import_stays_readable(run: Run, tmp_path: Path) -> None:
+    """The dataset and its failed job stay; the next import goes into the dataset."""
+    file = tmp_path / "broken.csv"
+    file.write_text("a,b\n1,2\n3,4,5\n")
+    failed = run("import", str(file), "--dataset", "Sales", code=1)
+    assert "Line 3: expected 2 values, found 3." in failed.stderr
+    assert 'The new dataset "Sales" is empty' in failed.stderr
+    (job,) = json.loads(run("jobs", "--json").stdout)["jobs"]
+    assert "Line 3" in job["error_message"]
+    file.write_text("a,b\n1,2\n")
+    run("import", str(file), "--dataset", "Sales")
+    (dataset,) = json.loads(run("datasets", "--json").stdout)["datasets"]
+    assert dataset["name"] == "Sales"

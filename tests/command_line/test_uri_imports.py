@@ -17,5 +17,8 @@ def test_a_uri_is_imported_by_the_server(
     assert "import_prefixes" in refused.output
     assert "removed again" in refused.output
     monkeypatch.setenv("JOBSVC_IMPORT_PREFIXES", f"{table.parent.as_uri()}/")
+    shown = run("import", uri, "--preview").stdout
+    assert "Table primary" in shown
+    assert "0 of 0 jobs." in run("jobs").stdout
     done = run("import", uri, "--dataset", "Sales")
     assert "700" in done.stdout

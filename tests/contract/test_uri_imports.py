@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -325,3 +326,83 @@ def test_obstore_is_imported_by_its_first_use_alone() -> None:
         [sys.executable, "-c", check], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "False"
+
+
+def preview(sources: Sources, uri: str, **body: Any) -> Any:
+    return sources.server.admin.post("/api/datasets/preview", json={"uri": uri, **body})
+
+
+def test_a_small_file_of_a_uri_is_previewed_whole(sources: Sources) -> None:
+    sources.web.put("/exports/small.csv", b"id;amount\n1;1.234\n2;5.678\n")
+    uri = sources.web_uri("/exports/small.csv")
+    found = preview(sources, uri).json()
+    (table,) = found["tables"]
+    assert (table["row_count"], [each["name"] for each in table["columns"]]) == (
+        2,
+        ["id", "amount"],
+    )
+    assert [question["code"] for question in table["questions"]] == ["ambiguous_number"]
+    assert found["raw_lines"][0] == "id;amount"
+    (answered,) = preview(sources, uri, options={"thousands": "."}).json()["tables"]
+    assert [row["amount"] for row in answered["data"]] == [1234, 5678]
+
+
+LARGE = (
+    "id,name,amount\n" + "".join(f"{n},name {n},{n}\n" for n in range(3000)) + "Total,,4498500\n"
+)
+
+
+@pytest.mark.parametrize("source", ["web", "store", "folder"])
+def test_of_a_large_file_of_a_uri_little_is_read(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setattr("application.import_preview.BEGINNING_BYTES", 2000)
+    monkeypatch.setattr("application.import_preview.END_BYTES", 200)
+    if source == "web":
+        sources.web.put("/exports/large.csv", LARGE.encode())
+        uri = sources.web_uri("/exports/large.csv")
+    elif source == "store":
+        sources.objects.put_object(Bucket=BUCKET, Key="2025/large.csv", Body=LARGE.encode())
+        uri = f"s3://{BUCKET}/2025/large.csv"
+    else:
+        (sources.folder / "large.csv").write_text(LARGE)
+        uri = (sources.folder / "large.csv").as_uri()
+    (table,) = preview(sources, uri).json()["tables"]
+    assert (table["row_count"], len(table["data"])) == (None, 20)
+    assert [column["type"] for column in table["columns"]] == ["BIGINT", "VARCHAR", "BIGINT"]
+    has_end = any("Total,,4498500" in note for note in table["notes"])
+    assert has_end == (source != "web")
+
+
+def test_of_large_packed_text_the_beginning_is_read(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.import_preview.MAX_BYTES", 3000)
+    monkeypatch.setattr("application.import_preview.BEGINNING_BYTES", 2000)
+    (sources.folder / "large.csv.gz").write_bytes(gzip.compress(LARGE.encode()))
+    (table,) = preview(sources, (sources.folder / "large.csv.gz").as_uri()).json()["tables"]
+    assert (table["row_count"], table["data"][0]["name"]) == (None, "name 0")
+    (sources.folder / "large.json").write_text('[{"a": 1}' + ', {"a": 2}' * 1000 + "]")
+    refused = preview(sources, (sources.folder / "large.json").as_uri())
+    assert_problem(refused, 422, "preview_too_large")
+
+
+def test_of_a_folder_the_first_file_is_previewed(sources: Sources) -> None:
+    (sources.folder / "by month").mkdir()
+    for month in ("02", "01"):
+        (sources.folder / "by month" / f"{month}.csv").write_text(f"id,month\n1,m{month}\n")
+    (table,) = preview(sources, (sources.folder / "by month").as_uri() + "/").json()["tables"]
+    assert table["data"] == [{"id": 1, "month": "m01"}]
+    assert table["notes"][0] == "These are rows of 01.csv, the first of 2 files."
+
+
+def test_a_preview_of_a_uri_is_refused_as_its_import(sources: Sources) -> None:
+    viewer, _ = sources.server.new_user("viewer")
+    uri = sources.web_uri("/exports/none.csv")
+    assert_problem(preview(sources, "file:///etc/passwd"), 422, "uri_not_allowed")
+    assert_problem(preview(sources, uri), 422, "source_not_found")
+    assert_problem(preview(sources, sources.web_uri("/exports/a.doc")), 422, "unreadable_file")
+    body = {"uri": uri}
+    assert_problem(viewer.post("/api/datasets/preview", json=body), 403, "forbidden")
+    wrong = preview(sources, uri, options={"decimal": "x"})
+    assert_problem(wrong, 422, "invalid_option", "decimal")

@@ -27,6 +27,8 @@ let request = null;
 let key = "";
 let canSend = false;
 let proposed = "";
+let source = null; // the chosen file, or the text of a URL
+let savedName = ""; // the name of the dataset that this form created
 
 one("#options").open = matchMedia("(min-width: 40rem)").matches;
 
@@ -60,38 +62,48 @@ function proposeName(fileName) {
 
 input.addEventListener("change", async () => {
   const [file] = input.files;
-  preview?.abort();
-  key = newKey();
-  allow(false);
-  one("#reading").hidden = !file;
+  reset(file ?? null);
   if (one("#from-uri")) one("#from-uri").hidden = Boolean(file);
   drop.classList.toggle("filled", Boolean(file));
-  fill(one("#problems"));
-  fill(one("#questions"));
-  fill(one("#preview"));
-  one("#options").hidden = true;
   if (!file) return;
   proposeName(file.name);
   if (file.size > maxBytes) {
     notify(`The file has ${bytes(file.size)}. The server accepts at most ${bytes(maxBytes)}.`, "bad");
     return;
   }
-  options = importOptions(file.name, () => { key = newKey(); read(file); });
-  const isReady = await read(file);
+  const isReady = await readWithOptions(file.name);
   if (!isAuto) return;
   if (isReady) form.requestSubmit();
   else one("#target").hidden = false;
 });
 
-/** Preview the file; returns whether it can be imported without a question or a warning. */
-async function read(file) {
+/** Choose a source, or none: remove the preview of another. */
+function reset(chosen) {
+  source = chosen;
+  preview?.abort();
+  key = newKey();
+  allow(false);
+  one("#reading").hidden = !source;
+  fill(one("#problems"));
+  fill(one("#questions"));
+  fill(one("#preview"));
+  one("#options").hidden = true;
+}
+
+function readWithOptions(fileName) {
+  options = importOptions(fileName, () => { key = newKey(); read(); });
+  return read();
+}
+
+/** Preview the source; returns whether it can be imported without a question or a warning. */
+async function read() {
   preview?.abort();
   preview = new AbortController();
   const box = one("#preview");
   box.setAttribute("aria-busy", "true");
   if (!box.firstChild) fill(box, h("p", { class: "soft" }, "Loading the preview…"));
   allow(true); // an import needs no preview
-  const found = await previewOf(file, options.values(), {
+  const found = await previewOf(source, options.values(), {
     path: `${dataset ? address(dataset) : "/api/datasets"}/preview`, maxBytes: Number(form.dataset.previewBytes),
     endings: input.accept.split(","), signal: preview.signal,
   });
@@ -112,14 +124,18 @@ function allow(is) {
   send.disabled = !is;
 }
 
-/** Create the dataset; returns its id, or undefined after reporting an error. */
-async function createDataset() {
+/** Create the dataset, or rename the one of a failed import; returns its id, or undefined after reporting an error. */
+async function saveDataset() {
   clearMarks(form);
   const given = body(form);
+  if (dataset && given.name === savedName) return dataset;
   const json = { name: given.name, description: given.description, tags: given.tags };
+  const [path, method] = dataset ? [address(dataset), "PATCH"] : ["/api/datasets", "POST"];
   for (let number = 2; ; number += 1) {
     try {
-      return (await callApi("/api/datasets", { json })).id;
+      const { id } = await callApi(path, { method, json });
+      savedName = given.name;
+      return id;
     } catch (problem) {
       if (problem.status === 409 && name.value === proposed && number <= MAX_SAME_NAMES) {
         json.name = `${proposed} ${number}`;
@@ -134,16 +150,17 @@ async function createDataset() {
 
 one("#create")?.addEventListener("click", async () => {
   if (!name.reportValidity()) return;
-  const id = await createDataset();
+  const id = await saveDataset();
   if (id) location.assign(`/datasets/${id}`);
 });
 
-/** Import into the dataset, which is created if it is new and deleted if nothing came of it. */
+/** Import into the dataset. A new one is created; it is deleted if the server accepted no job for it. */
 async function importInto(start) {
   busy(true);
   const isNew = !dataset;
-  if (isNew) dataset = await createDataset();
-  if (!dataset) return busy(false);
+  const id = name ? await saveDataset() : dataset;
+  if (!id) return busy(false);
+  dataset = id;
   start(async (canDelete, report) => {
     if (isNew && canDelete && await callApi(address(dataset), { method: "DELETE" }).then(() => true, () => false)) {
       dataset = "";
@@ -156,8 +173,7 @@ async function importInto(start) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const [file] = input.files;
-  if (file && canSend) importInto((end) => upload(file, end));
+  if (source && canSend) importInto((end) => (typeof source === "string" ? submitUri(source, end) : upload(source, end)));
 });
 
 uri?.addEventListener("keydown", (event) => {
@@ -170,19 +186,24 @@ one("#send-uri")?.addEventListener("click", () => {
   const given = uri.value.trim();
   clearMarks(form);
   if (!given) return uri.focus();
-  proposeName(decodeURIComponentSafely(given.replace(/\/$/, "").split("/").at(-1)));
-  one("#reading").hidden = false;
-  importInto(async (end) => {
-    try {
-      const message = one("#commit_message").value;
-      const json = { uri: given, ...(message ? { commit_message: message } : {}) };
-      const path = `${address(dataset)}/refs/${encodeURIComponent(versionName())}/import`;
-      follow((await callApi(path, { json })).job_id, end);
-    } catch (problem) {
-      end(Boolean(problem.status), () => { if (!mark(form, problem.errors ?? [])) reportProblem(problem); });
-    }
-  });
+  const fileName = decodeURIComponentSafely(given.replace(/\/$/, "").split("/").at(-1));
+  proposeName(fileName);
+  reset(given);
+  readWithOptions(fileName);
 });
+uri?.addEventListener("input", () => { if (source) reset(null); });
+
+/** Submit the import of a URL. On failure, call end as upload does. */
+async function submitUri(given, end) {
+  try {
+    const [message, values] = [one("#commit_message").value, options.values()];
+    const json = { uri: given, ...(message ? { commit_message: message } : {}), ...(Object.keys(values).length ? { options: values } : {}) };
+    const path = `${address(dataset)}/refs/${encodeURIComponent(versionName())}/import`;
+    follow((await callApi(path, { json })).job_id, end);
+  } catch (problem) {
+    end(Boolean(problem.status), () => { if (!mark(form, problem.errors ?? [])) reportProblem(problem); });
+  }
+}
 
 function decodeURIComponentSafely(text) {
   try {
@@ -226,7 +247,9 @@ function follow(jobId, end) {
       location.assign(urlWith(`/datasets/${dataset}`, { ref: versionName() === "main" ? "" : versionName(), imported: jobId }));
     } else if (job.status === "failed") {
       key = newKey();
-      end(true, () => fill(one("#problems"), h("div", { class: "note bad", role: "alert" }, h("p", {}, job.error_message))));
+      one("#target").hidden = false;
+      end(false, () => fill(one("#problems"), h("div", { class: "note bad", role: "alert" },
+        h("p", {}, job.error_message, " Nothing was imported. ", h("a", { href: `/jobs/${jobId}` }, "Open job")))));
     } else {
       progress(job.progress / 100, job.status === "pending" ? "Waiting for other imports" : job.progress_message || "Reading the file");
     }

@@ -12,33 +12,39 @@ const LINE_FORMATS = /\.(csv|tsv|tab|txt|ndjson|jsonl)$/i;
 const UNDECIDED_CODES = ["preview_too_large", "preview_too_slow", "preview_unclear"];
 
 /**
- * Ask for the tables that an import would make of a file.
- * @param {File} file
+ * Ask for the tables that an import would make of a file, or of the file of a URL.
+ * @param {File | string} source
  * @param {object} values the import options
  * @param {{path: string, maxBytes: number, endings: string[], signal: AbortSignal}} limits
  * @returns {Promise<{tables: object[], raw_lines: string[], refusal: string, warning: string} | null>}
  *   a refusal if the import would fail, too; null if the preview was aborted
  */
-export async function previewOf(file, values, { path, maxBytes, endings, signal }) {
+export async function previewOf(source, values, { path, maxBytes, endings, signal }) {
   const nothing = { tables: [], raw_lines: [], problems: [], refusal: "", warning: "" };
+  try {
+    const request = typeof source === "string" ? { json: { uri: source, options: values } } : formOf(source, values, maxBytes, endings);
+    return { ...nothing, ...(request.json || request.body ? await callApi(path, { method: "POST", signal, ...request }) : request) };
+  } catch (problem) {
+    if (problem.name === "AbortError") return null;
+    if (problem.status === 422 && !UNDECIDED_CODES.includes(problem.code)) return { ...nothing, refusal: problem.message };
+    return { ...nothing, warning: problem.status ? problem.message : "The server does not respond." };
+  }
+}
+
+/** The form to send of a file, or why there is no preview. */
+function formOf(file, values, maxBytes, endings) {
   const isPartial = LINE_FORMATS.test(file.name) && file.size > HEAD_BYTES + END_BYTES;
   if (!isPartial && file.size > maxBytes) {
     const isKnown = endings.some((ending) => file.name.toLowerCase().endsWith(ending));
-    return isKnown ? { ...nothing, warning: "The file is too large for a preview." }
-      : { ...nothing, refusal: `The file type is not supported. Supported: ${endings.join(", ")}.` };
+    return isKnown ? { warning: "The file is too large for a preview." }
+      : { refusal: `The file type is not supported. Supported: ${endings.join(", ")}.` };
   }
   const data = new FormData();
   data.append("file", isPartial ? file.slice(0, HEAD_BYTES) : file, file.name);
   if (isPartial) data.append("end", file.slice(-END_BYTES), file.name);
   data.append("whole", String(!isPartial));
   if (Object.keys(values).length) data.append("options", JSON.stringify(values));
-  try {
-    return { ...nothing, ...await callApi(path, { method: "POST", body: data, signal }) };
-  } catch (problem) {
-    if (problem.name === "AbortError") return null;
-    if (problem.status === 422 && !UNDECIDED_CODES.includes(problem.code)) return { ...nothing, refusal: problem.message };
-    return { ...nothing, warning: problem.status ? problem.message : "The server does not respond." };
-  }
+  return { body: data };
 }
 
 const counted = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
