@@ -16,10 +16,12 @@ import duckdb
 
 from import_engine.errors import LONG_LINE_BYTES, TOO_LONG, check_column_count, delimited_error
 from import_engine.options import DELIMITERS, DETECT_ALL, ImportOptions
+from import_engine.table_edges import YEARS, years_name_columns
 from import_engine.text_edges import (
     find_bottom,
     find_top,
     head_lines,
+    records,
     split_line,
     without_bottom,
 )
@@ -368,6 +370,10 @@ def sniff(
     dialect = sniff_within(work, file, dialect, options)
     if top.names and len(top.names) == dialect.columns:
         dialect = replace(dialect, has_header=True, names=tuple(top.names))
+    if not dialect.has_header and options.header_row is None:
+        rows = records(lines, dialect.skip, dialect.delimiter, dialect.quote)
+        if years_name_columns([row.values for row in rows]):
+            return replace(dialect, has_header=True), (*top.notes, YEARS)
     return dialect, top.notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -25,6 +26,10 @@ _KNOWN = {
     b"Obj\x01": "Avro",
     b"SQLite format 3": "an SQLite database",
 }
+
+
+_MARKUP = {b"<!doctype html": "a web page", b"<html": "a web page", b"<?xml": "XML"}
+"""Beginnings, in lower case, of what a server sends in place of a file."""
 
 
 class Format(Enum):
@@ -80,7 +85,7 @@ def detect_format(original_name: str, path: Path) -> DetectedFormat:
     named = format_of_name(original_name)
     _, ending = _ending(original_name)
     with path.open("rb") as file:
-        head = file.read(16)
+        head = file.read(64)
         file.seek(max(0, path.stat().st_size - 4))
         tail = file.read(4)
     if not head:
@@ -91,6 +96,8 @@ def detect_format(original_name: str, path: Path) -> DetectedFormat:
 
 def _check_content(found: Format, gzipped: bool, ending: str, head: bytes, tail: bytes) -> None:
     kind = next((kind for magic, kind in _KNOWN.items() if head.startswith(magic)), None)
+    shown = head.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    kind = kind or next((kind for start, kind in _MARKUP.items() if shown.startswith(start)), None)
     if gzipped:
         if not head.startswith(_GZIP):
             raise UnreadableFile("The file is named .gz, but its content isn't gzip.")

@@ -15,11 +15,16 @@ from import_engine.formats import Format, detect_format
 from import_engine.json_lines import import_json
 from import_engine.options import DETECT_ALL, ImportOptions
 from import_engine.parquet import count_parquet_rows, import_parquet
+from import_engine.table_edges import MAX_LABEL, is_total_label
 from import_engine.work import ImportedTable, ImportWork
 from import_engine.workbooks.importing import import_workbook
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import MonotonicProgress, ProgressCallback
+from parquet_tables.quoting import quote_identifier
 from parquet_tables.writing import ROW_GROUP_ROWS
+
+TOTAL_ROWS = 20_480
+"""First rows among which totals are searched."""
 
 
 def import_file(
@@ -72,14 +77,15 @@ def import_file(
                 table = import_delimited(
                     work, source, gzipped=gzipped, prefer_tab=tab, options=options
                 )
-                return (table,)
+                return (_with_inner_totals(work, table),)
             case Format.JSON | Format.JSON_LINES:
                 lines = found.format is Format.JSON_LINES
                 return (import_json(work, source, gzipped=gzipped, lines=lines, options=options),)
             case Format.PARQUET:
                 return (import_parquet(work, source, options=options),)
             case Format.XLSX:
-                return import_workbook(work, source, options=options)
+                tables = import_workbook(work, source, options=options)
+                return tuple(_with_inner_totals(work, table) for table in tables)
 
 
 def import_first_rows(
@@ -99,6 +105,25 @@ def import_first_rows(
     with _work(database, destination, on_progress, ROW_GROUP_ROWS) as work:
         table = import_parquet(work, source, max_rows=rows, options=options)
         return table, count_parquet_rows(work, source)
+
+
+def _with_inner_totals(work: ImportWork, table: ImportedTable) -> ImportedTable:
+    """Note rows among the first ones that are called a total: they count in every sum."""
+    columns, rows = table.table.columns, min(table.table.row_count - 1, TOTAL_ROWS)
+    label = next((column for column in columns if column.type == "VARCHAR"), None)
+    if label is None or rows < 1 or all(column.type == "VARCHAR" for column in columns):
+        return table
+    name, path = quote_identifier(label.name), str(table.table.files[0].path)
+    sql = (
+        f"SELECT DISTINCT left(t.v, {MAX_LABEL}) FROM (SELECT f.{name} AS v "
+        f"FROM read_parquet(?) AS f LIMIT {rows:d}) AS t WHERE length(t.v) <= {MAX_LABEL}"
+    )
+    texts = [str(text) for (text,) in work.cursor.execute(sql, [path]).fetchall()]
+    found = sorted(filter(is_total_label, texts))
+    if not found:
+        return table
+    note = f'Rows within the table may be totals, such as "{found[0]}"; they were kept.'
+    return replace(table, notes=(*table.notes, note))
 
 
 @contextmanager

@@ -34,6 +34,8 @@ _NOTE = re.compile(
 )
 _VALUE = re.compile(r"[-+(]?[^\w\s]?\s*\d[\d\s.,'’:/%-]*\)?\s*[^\w\s]?|true|false", re.IGNORECASE)
 
+_YEAR = re.compile(r"(?:19|20)\d\d")
+YEARS = "The first row names the columns, some of them by years."
 JOINED = "Two rows name the columns; the group above is joined to the name below."
 Row = Sequence[str]
 
@@ -188,6 +190,30 @@ def header_place(rows: Sequence[Row]) -> tuple[int, list[str] | None]:
         if names:
             return upper + 1, names
     return place, None
+
+
+def years_name_columns(rows: Sequence[Row]) -> bool:
+    """Whether the first row has ascending years among texts, and other rows have other numbers.
+
+    >>> years_name_columns([["region", "2022", "2023"], ["North", "1", "2"]])
+    True
+    >>> years_name_columns([["Ann", "1980", "2004"], ["Bob", "1975", "1999"]])
+    False
+    """
+    header, below = [cell.strip() for cell in rows[0]] if rows else [], rows[1:]
+    places = [at for at, cell in enumerate(header) if _YEAR.fullmatch(cell)]
+    named = [cell for at, cell in enumerate(header) if at not in places]
+    return (
+        len(places) > 1
+        and all(int(header[one]) < int(header[two]) for one, two in pairwise(places))
+        and not any(map(_is_value, named))
+        and any(
+            row[at].strip() and not _YEAR.fullmatch(row[at].strip())
+            for row in below
+            for at in places
+            if at < len(row)
+        )
+    )
 
 
 def is_total_label(cell: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from parquet_tables.transient_errors import is_machine_error
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
+MAX_CONTROLS = 8
+"""Control characters that the start of any text may have."""
 MAX_UNPACKED_BYTES = 32 * 1024**3
 UNDEFINED_BYTES = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 """The bytes that Windows-1252 doesn't define."""
@@ -35,6 +38,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 UTF8 = ("utf-8", "utf-8-sig")
+_ESCAPED = re.compile("[\udc80-\udcff]")
+"""A byte that isn't UTF-8, decoded with ``surrogateescape``."""
+_ASCII = re.compile("[\0-\x7f]+")
 _ENCODING_NAMES = {"cp1252": "Windows-1252"}
 
 
@@ -113,6 +119,7 @@ def _read_decoded(
         except (duckdb.Error, UnreadableFile) as error:
             if given or is_machine_error(error) or _is_utf8(file):
                 raise
+            _refuse_damaged_utf8(file)
             encoding = "cp1252"
     assert encoding  # noqa: S101 - UTF-8 is read above
     copy = _transcode(file, encoding, work.scratch("utf8"))
@@ -132,12 +139,14 @@ def declared_encoding(head: bytes) -> str | None:
     for mark, encoding in _BOMS:
         if head.startswith(mark):
             return encoding
-    zeros = head.count(0)
-    if zeros * 4 > len(head):
+    first, second = head[0::2].count(0), head[1::2].count(0)
+    if (first + second) * 4 > len(head):
         # Most texts in UTF-16 have a zero in every second byte.
-        return "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
+        if min(first, second) * 8 < max(first, second):
+            return "utf-16-le" if second >= first else "utf-16-be"
+        raise UnreadableFile("The file is damaged or no text: a large part of it is NUL bytes.")
     controls = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\f\r\x1b")
-    if controls * 20 > len(head):
+    if controls > MAX_CONTROLS and controls * 20 > len(head):
         raise UnreadableFile("The file doesn't hold text but binary data.")
     return None
 
@@ -185,6 +194,25 @@ def _is_utf8(file: TextFile) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _refuse_damaged_utf8(file: TextFile) -> None:
+    """Refuse a text that is UTF-8 but for a few bytes: another encoding would garble the rest."""
+    characters = faults = lines = 0
+    first_line = 1
+    for text in _decoded(file, "utf-8", "surrogateescape"):
+        escaped = _ESCAPED.findall(text)
+        if escaped and not faults:
+            first_line = 1 + lines + text.count("\n", 0, text.index(escaped[0]))
+        faults += len(escaped)
+        characters += len(text) - sum(map(len, _ASCII.findall(text))) - len(escaped)
+        lines += text.count("\n")
+    if characters > faults:
+        raise UnreadableFile(
+            "Line {line}: the text isn't valid UTF-8, although other lines are. The file is cut "
+            "off, or mixes encodings: convert it to UTF-8, or give its `encoding`, such as cp1252.",
+            line=first_line,
+        )
 
 
 def _count_undefined_bytes(file: TextFile) -> dict[int, int]:

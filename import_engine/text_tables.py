@@ -32,6 +32,7 @@ from import_engine.values import (
     CandidateTypes,
     open_subjects,
     outside_years,
+    reads_as_time,
 )
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question
 from parquet_tables.names import settle_names
@@ -596,14 +597,21 @@ def _mixed_note(column: TextColumn) -> str | None:
         return None
     others = [cell for cell in column.first if not reads_as_number(cell)]
     numbers = len(column.first) - len(others)
+    undated = [cell for cell in column.first if not reads_as_time(cell)]
+    if undated and len(undated) * 2 < len(column.first):
+        return _stray_note(column, undated, "date")
     if numbers and not others and not all(map(str.isdecimal, column.first)):
         example = ", ".join(dict.fromkeys(column.first[:3]))
         return f'Column "{column.name}" stays text: its numbers have no common form: {example}.'
     if not others or numbers <= len(others):
         return None
+    return _stray_note(column, others, "number")
+
+
+def _stray_note(column: TextColumn, others: Sequence[str], what: str) -> str:
     return (
         f'Column "{column.name}" stays text: {len(others)} of its first {len(column.first)} values '
-        f'{"is" if len(others) == 1 else "are"} no number, for example "{others[0][:40]}".'
+        f'{"is" if len(others) == 1 else "are"} no {what}, for example "{others[0][:40]}".'
     )
 
 

@@ -210,7 +210,10 @@ class CandidateType:
         """What this type changes in the form of values, in words."""
         if self.form:
             return self.form.changes
-        return (shown_format(self.format),) if self.format else ()
+        if not self.format:
+            return ()
+        short = ("years of two digits are 1969 to 2068",) if "%y" in self.format else ()
+        return (shown_format(self.format), *short)
 
     @property
     def order(self) -> str | None:
@@ -242,7 +245,10 @@ class CandidateType:
             kind = "times" if self.type == "TIMESTAMP" else "dates" if self.format else "numbers"
             return f'Column "{name}" is read as {kind}: {", ".join(self.changes)}.'
         if self.type == "TIMESTAMP WITH TIME ZONE":
-            return f'Column "{name}" has times with a zone; they are stored as instants in UTC.'
+            return (
+                f'Column "{name}" has times with a zone; they are stored as instants in UTC. Times '
+                "without a zone count as UTC."
+            )
         return None
 
 
@@ -332,6 +338,15 @@ def text_candidates(
         found = tuple(each for each in found if each.type != "DOUBLE")
     forms = number_forms(cells, options)
     return (*found[:-1], *form_candidates(forms), TEXT)
+
+
+def reads_as_time(cell: str) -> bool:
+    """Whether a cell by itself has the form of a date, or of a date with a time.
+
+    >>> [reads_as_time(cell) for cell in ("29.02.2023", "2024-02-29 00:00:00", "45352")]
+    [True, True, False]
+    """
+    return any(map(str.isdigit, cell)) and _TIME.fullmatch(cell) is not None
 
 
 def _without_codes(candidate: CandidateType) -> CandidateType:
@@ -481,6 +496,15 @@ def format_pattern(format_: str) -> str:
     """Return the regular expression of the texts that a ``strptime`` format describes."""
     parts = re.split(r"(%[A-Za-z])", format_)
     return "".join(_DIRECTIVES.get(part) or re.escape(part) for part in parts)
+
+
+_TIME = re.compile(
+    "|".join(
+        f"(?:{format_pattern(each.format) if each.format else _ISO_PATTERNS[each.type]})"
+        for each in ALL_CANDIDATES
+        if each.type.startswith(("DATE", "TIMESTAMP"))
+    )
+)
 
 
 def _matches(cell: str, pattern: str) -> str:

@@ -215,6 +215,45 @@ DELIMITED = {
         "VARCHAR BIGINT BIGINT BIGINT BIGINT", [("North", 1, 2, 3, 4)], ["Two rows name"],
         "Region 2023_Q1 2023_Q2 2024_Q1 2024_Q2",
     ),
+    "years as names": Awkward(
+        "region,2022,2023\nN,1,2\nS,3,4\n", "VARCHAR BIGINT BIGINT",
+        [("N", 1, 2), ("S", 3, 4)], ["by years"], "region 2022 2023",
+    ),
+    "rows of years": Awkward(
+        "Ann,1980,2004\nBob,1975,1999\n", "VARCHAR BIGINT BIGINT",
+        [("Ann", 1980, 2004), ("Bob", 1975, 1999)], ["no header row"],
+    ),
+    "totals within the table": Awkward(
+        "acc,n,t\nA1,5,x\nTotal,5,\nB1,1,x\nB2,2,y\n", "VARCHAR BIGINT VARCHAR",
+        [("A1", 5, "x"), ("Total", 5, None), ("B1", 1, "x"), ("B2", 2, "y")],
+        ['may be totals, such as "Total"'],
+    ),
+    "days that don't exist": Awkward(
+        "d;t\n29.02.2024;x\n29.02.2023;y\n", "VARCHAR VARCHAR",
+        [("29.02.2024", "x"), ("29.02.2023", "y")], ["not all its values fit DATE"],
+    ),
+    "dates and a word": Awkward(
+        "d,t\n2024-02-29,x\n2024-03-01,y\nopen,z\n", "VARCHAR VARCHAR",
+        [("2024-02-29", "x"), ("2024-03-01", "y"), ("open", "z")],
+        ['1 of its first 3 values is no date, for example "open"'],
+    ),
+    "years of two digits": Awkward(
+        "d;n\n01.01.68;1\n31.12.69;2\n", "DATE BIGINT",
+        [(D(2068, 1, 1), 1), (D(1969, 12, 31), 2)], ["two digits are 1969 to 2068"],
+    ),
+    "utf-8 that is cut off": Awkward(
+        "a,b\n1,größe\n2,caf".encode() + b"\xc3", says=["Line 3: the text isn't valid UTF-8"]
+    ),
+    "two encodings": Awkward(
+        "a,b\n1,größe ä\n".encode() + "2,é\n".encode("cp1252"), says=["Line 3", "mixes encodings"]
+    ),
+    "two encodings by option": Awkward(
+        "a,b\n1,ö\n".encode() + "2,é\n".encode("cp1252"), "BIGINT VARCHAR",
+        [(1, "Ã¶"), (2, "é")], options={"encoding": "cp1252"},
+    ),
+    "zeros at the end": Awkward(b"a,b\n1,x\n" + b"\0" * 99, says=["NUL bytes"]),
+    "a bell in a value": Awkward(b"a,b\n1,x\x07\n", "BIGINT VARCHAR", [(1, "x\x07")]),
+    "a web page": Awkward("<!DOCTYPE html><p>Sign in</p>", says=["its content is a web page"]),
     "total row": Awkward(
         "acc,n,t\nA1,5,x\nA2,6,y\nTotal,11,\n", "VARCHAR BIGINT VARCHAR",
         [("A1", 5, "x"), ("A2", 6, "y")], ['at the end: "Total,11,"'],
