@@ -139,7 +139,7 @@ def _group(
     if not has_amount:
         return cells
     total, drawn = (_decimal(group["amount"][name]) for name in ("total", "drawn"))
-    share = Share(float(drawn / total)) if total and drawn is not None else None
+    share = Share(float(drawn / total) + 0.0) if total and drawn is not None else None  # no -0
     return (*cells, total, drawn, share)
 
 

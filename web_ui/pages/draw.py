@@ -18,12 +18,11 @@ from storage.errors import Pruned
 from storage.jobs.jobs import Job
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs
+from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
-QUICK_CELLS = 10_000_000
-"""The different values of a table with at most this number of cells are counted unasked."""
 NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw")
 
 

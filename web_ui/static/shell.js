@@ -36,6 +36,9 @@ document.addEventListener("click", (event) => {
 const isField = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 let prefix = "";
 
+// On a narrow page the tabs scroll: show the present one.
+one(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
