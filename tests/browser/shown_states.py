@@ -183,6 +183,7 @@ ADMIN_STATES: dict[str, State] = {
     "drawn rows": at("/jobs/{j[draw]}?tab=rows"),
     "residual": at("/jobs/{j[draw]}?tab=residual"),
     "reserves": at("/jobs/{j[draw]}?tab=reserves"),
+    "findings": at("/jobs/{j[draw]}?tab=findings"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),
     "why of no row": at("/jobs/{j[draw]}?tab=why&row=nothing"),

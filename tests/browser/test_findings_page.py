@@ -1,0 +1,72 @@
+"""Two people examine a sample: one enters findings by keyboard, the other signs them off."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage, sign_in
+from tests.live_server import LiveServer
+
+Analyst = tuple[Page, httpx.Client]
+DRAWN = 12
+
+
+def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
+    analyst: Analyst, server: LiveServer, open_page: OpenPage
+) -> None:
+    page, client = analyst
+    dataset = server.new_balanced_table(200, client)
+    body = {"method": "random", "sample_size": DRAWN, "seed": 1, "output_name": "vouchers"}
+    job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
+    assert server.finished(job)["status"] == "completed"
+    page.goto(f"{server.url}/jobs/{job}?tab=findings")
+    rows = page.locator("#findings tbody tr")
+    expect(rows).to_have_count(DRAWN)
+    rows.first.get_by_role("combobox").focus()
+    for key in "oooeoooooooo":
+        page.keyboard.press(key)
+        if key == "e":
+            page.keyboard.press("Tab")
+            page.keyboard.type("1,2")  # neither 1.2 nor a thousand
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("1,2 isn’t a number.")).to_be_visible()
+            page.keyboard.press("ControlOrMeta+a")
+            page.keyboard.type("1,234.50")
+            page.keyboard.press("Tab")
+            page.keyboard.type("invoice missing")
+        page.keyboard.press("Enter")
+    expect(page.locator("#done")).to_have_text(str(DRAWN))
+    expect(page.locator("#exceptions")).to_have_text("1")
+    found = client.get(f"/api/sampling/jobs/{job}/findings").json()["items"][3]["finding"]
+    assert (found["outcome"], found["audit_value"]) == ("exception", "1234.50")
+    assert found["note"] == "invoice missing"
+
+    rows.nth(1).get_by_role("button", name="Replace").click()
+    page.get_by_label("Reason").fill("not a purchase")
+    page.get_by_role("dialog").get_by_role("button", name="Replace").click()
+    expect(rows).to_have_count(DRAWN + 1)
+    expect(rows.last).to_contain_text("replaces")
+    rows.last.get_by_role("combobox").focus()
+    page.keyboard.press("o")
+    page.keyboard.press("Enter")
+    expect(page.locator("#done")).to_have_text(str(DRAWN + 1))
+    page.get_by_role("button", name="Submit for review").click()
+    expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
+    expect(page.locator("#findings select")).to_have_count(0)
+
+    colleague, user = server.new_user()
+    granted = {"user_id": user["id"], "permission": "write"}
+    assert client.put(f"/api/datasets/{dataset}/permissions", json=granted).status_code == 200
+    reviewer = open_page()
+    sign_in(reviewer, server.url, user["soeid"])
+    reviewer.goto(f"{server.url}/jobs/{job}?tab=findings")
+    reviewer.get_by_role("button", name="Sign off").click()
+    expect(reviewer.get_by_text("Signed off", exact=True)).to_be_visible()
+    reviewer.get_by_text("Review history").click()
+    expect(reviewer.locator("#review li").first).to_have_text(
+        re.compile(f"{user['soeid']} signed the findings off")
+    )
+    colleague.close()

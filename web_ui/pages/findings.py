@@ -1,0 +1,79 @@
+"""The tab "Findings" of a sample: an entry line for each row, replacements, and the review."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+
+from application.access import RowSource
+from application.audit.findings import items_page
+from domain_errors import DomainError
+from job_runner.tables.open_tables import SAMPLE, open_source, output_of
+from parquet_tables.tables import Column
+from storage.jobs.findings import list_findings
+from storage.jobs.jobs import Job
+from web_ui.job_texts import problem_text
+from web_ui.shell import MAX_OFFSET, caller, number_between, service
+
+ITEMS_PER_PAGE = 100
+MAX_COLUMNS = 6
+"""Columns of an entry line; the page of rows shows all."""
+MAX_HISTORY = 1000
+OUTCOMES = {
+    "ok": "OK",
+    "exception": "Exception",
+    "not_examinable": "Can’t be examined",
+    "not_applicable": "Not applicable",
+}
+STATES = {"open": "In progress", "submitted": "Submitted for review", "signed_off": "Signed off"}
+STEPS = {
+    "submitted": "submitted the findings",
+    "withdrawn": "withdrew the findings",
+    "returned": "returned the findings",
+    "signed_off": "signed the findings off",
+    "reopened": "reopened the findings",
+}
+
+
+def findings_tab(found: Job) -> dict[str, Any]:
+    """Show a page of the sample's items."""
+    texts = {"outcomes": OUTCOMES, "states": STATES, "steps": STEPS, "per_page": ITEMS_PER_PAGE}
+    offset = number_between("offset", 0, MAX_OFFSET, 0)
+    try:
+        with caller().reading():
+            page = items_page(service(), found, offset, ITEMS_PER_PAGE)
+            columns = open_source(service(), found).files.columns
+        caller().audit_view(
+            RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "findings"
+        )
+    except DomainError as error:
+        return {**texts, "problem": problem_text(error)}
+    return {
+        **texts,
+        "page": page,
+        "shown": _shown(columns, found.run_parameters.get("amount_column")),
+        "is_owner": caller().may(caller().dataset(found.dataset_id, "read"), "admin"),
+        **_history(found),
+    }
+
+
+def _history(found: Job) -> dict[str, Any]:
+    """All entries about the row that the URL names."""
+    row_id = request.args.get("history")
+    if not row_id:
+        return {}
+    with service().database.read() as tx:
+        entries, _ = list_findings(tx, found.id, row_id, 0, MAX_HISTORY)
+    return {"history_of": row_id, "history": entries}
+
+
+def _shown(columns: tuple[Column, ...], amount: str | None) -> list[Column]:
+    """The first columns, the amount or else the first number with decimals among them."""
+    amounts = [column for column in columns if column.name == amount] or [
+        column for column in columns if column.type.startswith(("DECIMAL", "DOUBLE"))
+    ]
+    first = list(columns[:MAX_COLUMNS])
+    if amounts and amounts[0] not in first:
+        first[-1:] = amounts[:1]
+    return first

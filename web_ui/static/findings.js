@@ -1,0 +1,147 @@
+// Entry of findings: one line for each row. Enter saves the line and goes to the next one.
+
+import { callApi } from "./api.js";
+import { readNumber } from "./draw_fields.js";
+import { all, fill, h, one } from "./dom.js";
+import { number } from "./format.js";
+import { announce, reportProblem } from "./notices.js";
+import { messageOf } from "./words.js";
+
+const table = one("#findings");
+const path = `/api/sampling/jobs/${table?.dataset.job}`;
+const KEYS = { o: "ok", e: "exception", n: "not_applicable", c: "not_examinable" };
+const FIELDS = ["outcome", "audit_value", "note"];
+const NO_FINDING = "Choose a finding.";
+const saving = new Map();
+let newest = 0;
+
+const field = (line, name) => one(`[name="${name}"]`, line);
+const textOf = (line) => FIELDS.map((name) => field(line, name).value.trim()).join("\n");
+
+/** The finding of a line, or what is wrong with it. */
+function findingOf(line) {
+  const [outcome, typed, note] = FIELDS.map((name) => field(line, name).value.trim());
+  const { plain, problem } = typed ? readNumber(typed) : { plain: null };
+  if (problem) return { problem };
+  if (!outcome && (typed || note)) return { problem: NO_FINDING };
+  return { finding: { _logical_row_id: line.dataset.row, outcome, audit_value: plain ?? (typed || null), note, previous_id: Number(line.dataset.previous) } };
+}
+
+/** Show or clear what is wrong with a line. */
+function refuse(line, message, name = "outcome") {
+  all(".field-problem", line).forEach((note) => note.remove());
+  all("[aria-invalid]", line).forEach((input) => input.removeAttribute("aria-invalid"));
+  if (!message) return;
+  field(line, name).setAttribute("aria-invalid", "true");
+  field(line, name).after(h("small", { class: "field-problem", role: "alert" }, message));
+}
+
+/** Whether a line can't be read; it then shows why. */
+function isRefused(line) {
+  const { problem } = findingOf(line);
+  refuse(line, problem, problem === NO_FINDING ? "outcome" : "audit_value");
+  return Boolean(problem);
+}
+
+/** Save a line if it was changed and can be read. */
+async function save(line) {
+  if (textOf(line) === line.dataset.saved) return;
+  const { finding } = findingOf(line);
+  if (!finding?.outcome) return;
+  const sent = textOf(line);
+  try {
+    const answer = await callApi(`${path}/findings`, { json: { findings: [finding] } });
+    [line.dataset.previous, line.dataset.saved] = [answer.ids[0], sent];
+    fill(one(".entered", line), h("span", { class: "chip good" }, "Saved"));
+    if (answer.ids[0] > newest) { // responses may arrive in another order
+      [newest] = answer.ids;
+      show(answer.counts);
+    }
+  } catch (error) {
+    if (error.code === "finding_changed") {
+      line.dataset.saved = textOf(line);
+      sessionStorage.setItem("notice", "Another person entered a finding about this row meanwhile. The page shows it now.");
+      location.reload();
+    } else if (error.errors?.length) {
+      const place = FIELDS.find((name) => error.errors[0].loc.includes(name)) ?? "outcome";
+      refuse(line, messageOf(error.errors[0]), place);
+    } else reportProblem(error);
+  }
+}
+
+/** Saves of a line run one after the other. */
+function saved(line) {
+  saving.set(line, (saving.get(line) ?? Promise.resolve()).then(() => save(line)));
+}
+
+function show(counts) {
+  const done = counts.items - counts.open;
+  one("#done").textContent = number(done);
+  one("#exceptions").textContent = number(counts.exception);
+  one("#review progress").value = done;
+  announce(`${done} of ${counts.items} rows examined`);
+}
+
+const lines = () => all("tr[data-row]", table).filter((line) => field(line, "outcome"));
+
+/** Save a line in the background and go to the next one; a line that can't be read stays. */
+function next(line) {
+  saved(line);
+  if (isRefused(line)) return;
+  const rest = lines();
+  const following = rest[rest.indexOf(line) + 1];
+  if (following) field(following, "outcome").focus();
+  else one('nav[aria-label="Pages"] a[rel="next"]')?.focus();
+}
+
+async function replace(line) {
+  const row = line.dataset.row;
+  const reason = await askReason(`Replace row ${row} by the next row of the order? It stays in the list, marked as replaced.`);
+  if (!reason) return;
+  try {
+    const made = await callApi(`${path}/replacements`, { json: { _logical_row_id: row, reason } });
+    sessionStorage.setItem("notice", `Row ${row} was replaced by ${made.replacement_id}, at the end of the list.`);
+    location.reload();
+  } catch (error) { reportProblem(error); }
+}
+
+/** Ask for a reason; resolves to "" if the user cancels. */
+function askReason(question) {
+  return new Promise((resolve) => {
+    const input = h("input", { "aria-label": "Reason", maxlength: "2000", required: true, autocomplete: "off" });
+    const dialog = h("dialog", { "aria-label": "Replace a row" }, h("h2", {}, "Replace a row"), h("p", {}, question),
+      h("form", { method: "dialog", class: "stack" }, h("label", {}, "Reason", input),
+        h("div", { class: "row end" }, h("button", { value: "no", formnovalidate: true }, "Cancel"), h("button", { value: "yes", class: "main" }, "Replace"))));
+    dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes" ? input.value.trim() : ""); dialog.remove(); });
+    document.body.append(dialog);
+    dialog.showModal();
+    input.focus();
+  });
+}
+
+for (const line of table ? lines() : []) line.dataset.saved = textOf(line);
+
+table?.addEventListener("keydown", (event) => {
+  const line = event.target.closest("tr[data-row]");
+  if (!line || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Enter" && event.target.name !== "replace") {
+    event.preventDefault();
+    next(line);
+  } else if (event.target.name === "outcome" && KEYS[event.key.toLowerCase()]) {
+    event.preventDefault();
+    event.target.value = KEYS[event.key.toLowerCase()];
+  }
+});
+
+table?.addEventListener("focusout", (event) => {
+  const line = event.target.closest("tr[data-row]");
+  if (line && field(line, "outcome") && !line.contains(event.relatedTarget) && !isRefused(line)) saved(line);
+});
+
+table?.addEventListener("click", (event) => {
+  if (event.target.name === "replace") replace(event.target.closest("tr[data-row]"));
+});
+
+addEventListener("beforeunload", (event) => {
+  if (table && lines().some((line) => textOf(line) !== line.dataset.saved)) event.preventDefault();
+});
