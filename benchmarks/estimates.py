@@ -22,6 +22,8 @@ import numpy as np
 
 from benchmarks.figures import peak_mib, print_goal
 from estimation_engine import Settings, Statistic, estimate, random_design, read_values
+from estimation_engine.intervals import Confidence, t_interval
+from estimation_engine.reading import relation_of
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.exports import export_query
 from parquet_tables.tables import DataFile, TableFiles
@@ -74,10 +76,16 @@ def measured(rows: int, columns: int, domains: int) -> tuple[float, float, float
             named = read_columns(cursor, path)
         table = TableFiles(named, (DataFile(path, rows),))
         statistics = [Statistic("mean", table.column(f"c{at}")) for at in range(columns)]
+        t_interval(1.0, 1.0, Confidence(0.95, 9))  # loads scipy, as library(survey) is loaded
         began = time.perf_counter()
         with database.cursor(table) as cursor:
             read = read_values(
-                cursor, table, np.arange(rows), statistics, [table.column("domain")], None
+                cursor,
+                relation_of(table),
+                np.arange(rows),
+                statistics,
+                [table.column("domain")],
+                None,
             )
         design = random_design(rows, POPULATION)
         found = [estimate(design, values, read.domains, Settings()) for values in read.values]

@@ -115,7 +115,7 @@ def read_values(
     selected = [
         f"CAST(split_part(f.{quote_identifier(ROW_ID)}, ':', -1) AS BIGINT) AS ordinal",
         f"coalesce({condition}, false) AS included",
-        _rank(by),
+        f"{'coalesce(k.place, 0)' if by else '0'} AS place",
     ]
     params = list(bound)
     for at, statistic in enumerate(statistics):
@@ -131,32 +131,43 @@ def read_values(
         )
     keys = _keys(cursor, relation, by, (condition, bound))
     rows, read = relation
+    join, joined = _places(relation, by, (condition, bound))
     found = cursor.execute(
-        f"SELECT {', '.join(selected)} FROM {rows} AS f", [*params, *read]
+        f"SELECT {', '.join(selected)} FROM {rows} AS f{join}", [*params, *read, *joined]
     ).fetchnumpy()
-    order = np.argsort(np.asarray(found["ordinal"]))
-    columns = {name: array[order] for name, array in found.items()}
+    columns = _by_ordinal(found)
     if not np.array_equal(np.asarray(columns["ordinal"]), ordinals):
         raise InvalidEstimate("The sample's rows aren't those of its recorded draw.")
     included: Booleans = np.asarray(columns["included"], dtype=np.bool_)
-    domains = Domains(included, _renumbered(columns["place"], included), len(keys))
+    places = np.where(included, np.asarray(columns["place"], dtype=np.int64), 0)
+    domains = Domains(included, places, len(keys))
     values = [_values(statistic, at, columns, included) for at, statistic in enumerate(statistics)]
     return ReadSample(domains, keys, values)
 
 
-def _rank(by: Sequence[Column]) -> str:
+def _by_ordinal(found: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The columns in the order of the ordinals, which files are often in."""
+    ordinals = np.asarray(found["ordinal"])
+    if (np.diff(ordinals) > 0).all():
+        return found
+    order = np.argsort(ordinals, kind="stable")
+    return {name: array[order] for name, array in found.items()}
+
+
+def _places(relation: Statement, by: Sequence[Column], where: Statement) -> Statement:
+    """The join of the groups' places in the order of :func:`_keys`, as ``k``."""
     if not by:
-        return "0 AS place"
-    names = ", ".join(f"f.{quote_identifier(column.name)} NULLS LAST" for column in by)
-    return f"dense_rank() OVER (ORDER BY {names}) AS place"
-
-
-def _renumbered(places: NDArray[Any], included: Booleans) -> Ints:
-    """The numbers from 0 of the groups that have an included row."""
-    numbers = np.zeros(len(included), dtype=np.int64)
-    _, inverse = np.unique(np.asarray(places)[included], return_inverse=True)
-    numbers[included] = inverse
-    return numbers
+        return "", []
+    names = [f"f.{quote_identifier(column.name)}" for column in by]
+    distinct = ", ".join(f"{name} AS c{at}" for at, name in enumerate(names))
+    ordering = ", ".join(f"g.c{at} NULLS LAST" for at in range(len(by)))
+    matches = " AND ".join(f"{name} IS NOT DISTINCT FROM k.c{at}" for at, name in enumerate(names))
+    return (
+        f" LEFT JOIN (SELECT g.*, row_number() OVER (ORDER BY {ordering}) - 1 AS place FROM "
+        f"(SELECT DISTINCT {distinct} FROM {relation[0]} AS f WHERE {where[0]}) AS g) AS k "
+        f"ON {matches}",
+        [*relation[1], *where[1]],
+    )
 
 
 def _keys(

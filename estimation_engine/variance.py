@@ -51,13 +51,13 @@ class Layer:
         if self.of_rows is None:
             return self._of_units(rows, domains, t, count)
         width = len(self.groups)
-        cells, places = np.unique(domains * width + self.of_rows[rows], return_inverse=True)
+        cells, places = _cells(domains * width + self.of_rows[rows], count * width)
         totals = sums_by(places, t, len(cells))
         return self._of_units(cells % width, cells // width, totals, count)
 
     def _of_units(self, units: Ints, domains: Ints, t: Floats, count: int) -> Floats:
         width = len(self.whole)
-        cells, places = np.unique(domains * width + self.groups[units], return_inverse=True)
+        cells, places = _cells(domains * width + self.groups[units], count * width)
         c = self.c[units]
         of_cell = cells % width
         whole = self.whole[of_cell]
@@ -66,6 +66,17 @@ class Layer:
         outside = np.maximum(whole - sums_by(places, c, len(cells)), 0.0) * means**2
         parts = self.factors[of_cell] * (inside + outside)
         return sums_by(cells // width, parts, count)
+
+
+def _cells(numbers: Ints, count: int) -> tuple[Ints, Ints]:
+    """The cells of 0 … count that may have a number, and each number's place among them."""
+    if count <= MAX_EMPTY_CELLS + len(numbers):
+        return np.arange(count), numbers
+    return np.unique(numbers, return_inverse=True)
+
+
+MAX_EMPTY_CELLS = 100_000
+"""Up to so many more cells than numbers it is faster to count empty ones than to sort."""
 
 
 @dataclass(frozen=True, eq=False)

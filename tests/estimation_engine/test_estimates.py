@@ -155,6 +155,17 @@ def test_one_row_has_an_estimate_without_a_margin() -> None:
     assert (found.value, found.error, found.low, found.high) == (4.0, None, None, None)
 
 
+def test_one_cluster_of_several_has_no_margin() -> None:
+    design = cluster_design(np.zeros(6, dtype=np.int64), np.array([6, 0]), 9, 50)
+    for statistic in ("mean", "total", "proportion", "quantile"):
+        found = one(design, statistic, [1, 0, 1, 1, 0, 1])
+        assert found.value is not None
+        assert (found.error, found.low, found.high) == (None, None, None)
+    # All rows with one value: as one drawn unit, which bounds the share hardly.
+    every = one(design, "proportion", [1] * 6)
+    assert (every.value, every.error) == (1.0, None)
+
+
 def test_no_row_of_a_domain_gives_no_mean() -> None:
     nothing = np.zeros(4, dtype=np.bool_)
     mean = one(random_design(4, 10), "mean", [1, 2, 3, 4], present=nothing)
