@@ -74,6 +74,18 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
 )
 """The sentence of each action; the names in braces are facts of its entry."""
 
+VIEWS: Mapping[str, str] = MappingProxyType(
+    {
+        "comparison": "the comparison",
+        "design": "the design",
+        "profile": "the profile",
+        "report": "the report",
+        "reserves": "replacements",
+        "rows looked up": "single rows",
+    }
+)
+"""What was viewed, where the screen has another word than the entry."""
+
 SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
     {
         "sign_ins": (
@@ -145,6 +157,9 @@ def _facts(entry: Entry) -> dict[str, list[Part]]:
     details = entry.details
     facts = {name: [Part(_text(value))] for name, value in details.items()}
     facts["action"] = [Part(entry.action.replace("_", " "))]
+    facts["what"] = [Part(VIEWS.get(details.get("what", ""), _text(details.get("what", "rows"))))]
+    if details.get("kind") == "operator":
+        facts["name"] = [Part("of the command line")]
     unknown = "an unknown user" if entry.action == "sign_in_failed" else "the server"
     facts["who"] = [Part(entry.user_soeid or unknown)]
     facts["level"] = [Part(LEVELS.get(details.get("permission", ""), ""))]

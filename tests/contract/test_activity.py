@@ -40,6 +40,12 @@ def test_a_draw_is_told_by_names(server: LiveServer) -> None:
     assert f"{who} created ledger" in told
     assert f"{who} drew the sample q1-review from ledger" in told
     assert f"{who} downloaded rows of the sample q1-review of ledger as csv" in told
+    client.get(f"/api/sampling/jobs/{job}/reserves")
+    client.get(f"/api/sampling/jobs/{job}/lookup", params={"value": "1"})
+    viewed = sentences(server, user_soeid=who, action="rows_viewed")
+    for what in ("replacements", "single rows"):
+        assert f"{who} viewed {what} of the sample q1-review of ledger" in viewed
+    assert "the server created the token of the command line" in sentences(server)
     renamed = client.patch(f"/api/datasets/{dataset}", json={"name": "ledger 2025"})
     assert renamed.status_code == 200
     assert f"{who} changed name of ledger 2025" in sentences(server, dataset_id=dataset)
