@@ -20,6 +20,8 @@ from storage.versions.refs import kind_of_ref, output_name_of
 Kind = Literal["dataset", "sample", "query", "version", "job", "row"]
 MAX_JOBS = 200
 """The latest jobs that are searched by name and purpose, or that may have a row."""
+MAX_JOB_CHARACTERS = 100_000
+"""Of the parameters of a job that is searched: to parse longer ones takes too long."""
 ID_PREFIX = re.compile(r"[0-9a-f]{6}[0-9a-f-]{0,58}")
 ROW_KEY = re.compile(r"(?P<table>.+):(?P<ordinal>[0-9]{1,18})")
 
@@ -44,7 +46,8 @@ class Hit:
 def search(by: Caller, text: str, limit: int) -> list[dict[str, Any]]:
     """Find a text, as JSON: rows by key, jobs and versions by id, others by name or purpose."""
     with by.service.database.read() as tx:
-        jobs, _ = list_jobs(tx, by.user, JobFilters(), offset=0, limit=MAX_JOBS)
+        latest, _ = list_jobs(tx, by.user, JobFilters(), offset=0, limit=MAX_JOBS)
+        jobs = [job for job in latest if len(job.run_parameters_json) <= MAX_JOB_CHARACTERS]
         by_name = [*_datasets(tx, by, text, limit), *_refs(tx, by, text, limit)]
         named = {hit.job_id for hit in by_name}
         hits = [

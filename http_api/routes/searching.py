@@ -58,4 +58,5 @@ def find(query: dict[str, Any]) -> dict[str, Any]:
     is looked up in the tables of the latest samples.
     """
     q = query["q"].strip()
-    return {"q": q, "results": search(caller(), q, query["limit"]) if q else []}
+    with caller().reading():  # it reads many jobs and refs
+        return {"q": q, "results": search(caller(), q, query["limit"]) if q else []}

@@ -102,3 +102,11 @@ def test_results_are_bounded(server: LiveServer, drawn: dict[str, Any]) -> None:
 def test_signs_are_searched_as_they_are(server: LiveServer, drawn: dict[str, Any]) -> None:
     assert search(server.admin, "%") == []
     assert search(server.admin, "' OR 1=1 --") == []
+
+
+def test_jobs_with_long_parameters_are_found_by_their_samples_alone(
+    server: LiveServer, drawn: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.identity.search.MAX_JOB_CHARACTERS", 10)
+    assert search(server.admin, "primary:19") == []
+    assert [hit["job_id"] for hit in search(server.admin, "kilowatt")] == [drawn["id"]]
