@@ -20,7 +20,6 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
-from domain_errors import DomainError
 from job_runner.lanes import lane_of_draw
 from job_runner.sampling_parameters import DrawRule, engine_rounds, settle_rounds, source_draw
 from job_runner.service import Service
@@ -36,7 +35,6 @@ from sampling_engine import (
     draw_sample,
     draw_warnings,
     plan_draw,
-    size_for_margin,
 )
 from storage.accounts.datasets import Dataset
 from storage.errors import Conflict, InvalidValue
@@ -176,33 +174,6 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         # Never computed for a plan: a profile reads the whole table.
         "hints": (cached_profile(service, files) or {}).get("hints"),
         **output,
-    }
-
-
-def size_for_goal(
-    service: Service, table: OpenTable, goal: dict[str, Any], design: dict[str, Any]
-) -> dict[str, Any]:
-    """The rows that a design must draw for a margin of error, as JSON."""
-    given = {"round_number": 1, **design}
-    seeded = {**given, "parameters": {"seed": 0, **given["parameters"]}}
-    try:
-        (round_spec,) = engine_rounds([seeded], table.files, DrawRule())
-        found = size_for_margin(
-            service.parquet,
-            table.files,
-            round_spec,
-            goal["margin"],
-            confidence=goal["confidence"],
-            counts_dir=service.directory.counts_dir,
-        )
-    except DomainError as error:
-        if error.loc[:2] == ("rounds", 0):
-            error.loc = ("design", *error.loc[2:])
-        raise
-    return {
-        **asdict(found),
-        "confidence": goal["confidence"],
-        "parameters": round_spec.method.with_size(given["parameters"], found.sample_size),
     }
 
 

@@ -29,6 +29,8 @@ COMMANDS = {
     "estimate": "sampled_rows.estimate",
     "design": "sampled_rows.design",
     "values": "sampled_rows.values",
+    "size": "planning.size.size",
+    "bands": "planning.bands.bands",
     "profile": "exploring.profile",
     "explore": "exploring.explore",
     "compare": "comparing.compare",
@@ -95,7 +97,7 @@ class Subcommands(click.Group):
         """Return a subcommand, or None if it doesn't exist."""
         if cmd_name not in COMMANDS:
             return None
-        module, name = COMMANDS[cmd_name].split(".")
+        module, name = COMMANDS[cmd_name].rsplit(".", 1)
         found: click.Command = getattr(import_module(f"command_line.{module}"), name)
         return found
 

@@ -181,7 +181,8 @@ def why(client: ApiClient, job_id: str, **query: Any) -> Any:
     return client.get(f"/api/sampling/jobs/{job_id}/lookup", **query)
 
 
-def _share(text: str) -> dict[str, Any]:
+def share_goal(text: str) -> dict[str, Any]:
+    """The share of COLUMN=VALUE as the API takes it."""
     column, equals, value = text.partition("=")
     if not equals:
         raise click.BadParameter(f'"{text}" isn\'t COLUMN=VALUE.')
@@ -221,7 +222,7 @@ def _quantile(text: str) -> dict[str, Any]:
 @click.option("--total", multiple=True, metavar="COLUMN", help="The total; repeatable.")
 @click.option(
     "--share",
-    type=_share,
+    type=share_goal,
     multiple=True,
     metavar="COLUMN=VALUE",
     help="The share of a value; COLUMN= is the share of missing values; repeatable.",

@@ -138,7 +138,8 @@ def _help_of(parameter: Parameter) -> str:
     return render(start + parameter.description + end, {}, lambda name: options.get(name, name))
 
 
-def _option_of(parameter: Parameter) -> Callable[[Command], Command]:
+def option_of(parameter: Parameter) -> Callable[[Command], Command]:
+    """The option of a method's parameter."""
     return field_option(
         f"--{parameter.option}",
         parameter.name,
@@ -157,7 +158,7 @@ DRAW_OPTIONS = (
         default="random",
         show_default=True,
     ),
-    *map(_option_of, DRAW_PARAMETERS.values()),
+    *map(option_of, DRAW_PARAMETERS.values()),
     field_option(
         "--margin",
         "margin",

@@ -23,6 +23,7 @@ from estimation_engine.design import (
 from estimation_engine.errors import (
     InvalidCalibration,
     InvalidEstimate,
+    InvalidGoal,
     LonelyStratum,
     TooManyGroups,
     UnsupportedDesign,
@@ -41,6 +42,7 @@ __all__ = [
     "Estimate",
     "InvalidCalibration",
     "InvalidEstimate",
+    "InvalidGoal",
     "LonelyStratum",
     "Margins",
     "RoundRows",

@@ -36,7 +36,7 @@ class InvalidReplicates(DomainError):
 
 
 class InvalidGoal(DomainError):
-    """A goal of an audit sample is out of range, or no sample reaches it."""
+    """A goal of precision or of an audit doesn't fit, or no sample reaches it."""
 
     code = "invalid_goal"
 

@@ -17,7 +17,7 @@ from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
 from sampling_engine.methods.weighted import WeightedMethod
-from sampling_engine.plan import SizeForMargin, plan_draw, size_for_margin
+from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import (
@@ -65,7 +65,6 @@ __all__ = [
     "Seed",
     "SeededOrder",
     "Selection",
-    "SizeForMargin",
     "Strategy",
     "StratifiedMethod",
     "SystematicMethod",
@@ -84,5 +83,4 @@ __all__ = [
     "reference_of",
     "reserves",
     "row_chances",
-    "size_for_margin",
 ]

@@ -156,32 +156,54 @@ class Sums:
         return np.where(self.counts > 0, self.units.centre + means, np.nan)
 
 
+READING = "reading the allocation's columns"
+
+
+@dataclass(frozen=True)
+class ColumnRange:
+    """The smallest and the largest finite value of a column, and units in which to add it up."""
+
+    low: float
+    high: float
+    units: Units
+
+
+def range_and_units(
+    eligible: EligibleRows, column: Column, on_progress: ProgressCallback
+) -> ColumnRange | None:
+    """The range of a column in the rows that pass the filter; None without a finite value."""
+    state = eligible.state
+    statement = statements.range_of(state.table, column, eligible.strata.row_filter, None)
+    with watched(state.cursor, on_progress, READING):
+        _, finite, low, high = state.cursor.execute(*statement).fetchall()[0]
+    if not finite:
+        return None
+    # Halves first, so that the largest numbers don't overflow.
+    bits = min(SUM_BITS - frexp(high / 2 - low / 2)[1], MAX_FACTOR_BITS)
+    return ColumnRange(low, high, Units(column, None, low / 2 + high / 2, ldexp(1.0, bits)))
+
+
 def read_sums(eligible: EligibleRows, column: Column, on_progress: ProgressCallback) -> Sums:
     """Sum a column by stratum, in two passes.
 
     A value counts as its distance from the middle of the column's range, in 2^-45 of half of it.
     """
     state, strata = eligible.state, eligible.strata
-    message = "reading the allocation's columns"
     counts = np.zeros(len(strata.rows), dtype=np.int64)
     totals, squares = (np.array([0] * len(counts), dtype=object) for _ in range(2))
-    statement = statements.range_of(state.table, column, strata.row_filter, None)
-    with watched(state.cursor, progress_part(on_progress, 0.0, 0.3), message):
-        _, finite, low, high = state.cursor.execute(*statement).fetchall()[0]
-    if not finite:
+    found = range_and_units(eligible, column, progress_part(on_progress, 0.0, 0.3))
+    if found is None:
         return Sums(Units(column), counts, totals, squares)
-    # Halves first, so that the largest numbers don't overflow.
-    bits = min(SUM_BITS - frexp(high / 2 - low / 2)[1], MAX_FACTOR_BITS)
-    units = Units(column, None, low / 2 + high / 2, ldexp(1.0, bits))
+    units = found.units
     for table_name, sign in state.signed_rows:
         statement = statements.sums_by_stratum(state.table, strata, units, table_name)
-        with watched(state.cursor, progress_part(on_progress, 0.3, 1.0), message):
+        with watched(state.cursor, progress_part(on_progress, 0.3, 1.0), READING):
             rows = state.cursor.execute(*statement).fetchall()
         if rows:
-            numbers, *found = (list(part) for part in zip(*rows, strict=True))
-            counts[numbers] += sign * np.array(found[0], dtype=np.int64)
-            totals[numbers] += sign * np.array(found[1], dtype=object)
-            squares[numbers] += sign * np.array(found[2], dtype=object)
+            numbers, *added = (list(part) for part in zip(*rows, strict=True))
+            counts[numbers] += sign * np.array(added[0], dtype=np.int64)
+            totals[numbers] += sign * np.array(added[1], dtype=object)
+            squares[numbers] += sign * np.array(added[2], dtype=object)
     return Sums(units, counts, totals, squares)
 
 

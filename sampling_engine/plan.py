@@ -6,9 +6,7 @@ Earlier rounds are drawn, because a later round depends on their rows.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
 
@@ -24,13 +22,11 @@ from parquet_tables.progress import (
 from parquet_tables.tables import TableFiles
 from sampling_engine.amounts import AmountAccount, expected_account
 from sampling_engine.checks import amount_of, check_rounds
-from sampling_engine.errors import InvalidMethod
 from sampling_engine.results import RoundPlan
 from sampling_engine.rounds import (
     DrawState,
     Prepared,
     account_of,
-    eligible_rows,
     prepare_round,
     replay,
 )
@@ -97,69 +93,6 @@ def plan_draw(
         prepared = prepare_round(state, last, progress_part(on_progress, 0.5, 0.9)).prepared
         amounts = expected_account(state, prepared, progress_part(on_progress, 0.9, 1.0))
         return (*plans, _plan_of(prepared, amounts))
-
-
-@dataclass(frozen=True)
-class SizeForMargin:
-    """The smallest sample whose margin of error is within a goal; None if no sample's is."""
-
-    sample_size: int
-    margin_of_error: float
-    eligible_rows: int
-
-
-def size_for_margin(
-    database: ParquetDatabase,
-    table: TableFiles,
-    round_spec: Round,
-    margin: float,
-    *,
-    confidence: float = CONFIDENCE,
-    counts_dir: Path | None = None,
-) -> SizeForMargin:
-    """The rows that a round must draw for a margin of error; the inverse of margin_of_error.
-
-    The size in ``round_spec`` is ignored. Of strata, each gives one row at least.
-
-    Parameters
-    ----------
-    margin : float
-        Half-width of the confidence interval for a share of one half, above 0 and below 1.
-    confidence : float
-        From 0.5 to below 1.
-
-    Raises
-    ------
-    InvalidMethod
-        The sizes alone don't give the method's margin of error.
-    DomainError
-        As :func:`plan_draw`.
-    """
-    method = round_spec.method
-    if not method.has_margin_of_error:
-        raise InvalidMethod(
-            "The margin of error of method {method} depends on the rows that it draws: give a "
-            "size.",
-            method=method.name,
-            loc=("design", "method"),
-        )
-    check_rounds(table, [round_spec])
-    with database.cursor(table) as cursor:
-        state = DrawState(cursor, table, counts_dir=counts_dir)
-        eligible = eligible_rows(state, round_spec, ignore_progress)
-        if not eligible.total:
-            return SizeForMargin(0, 0.0, 0)
-        allocations = method.allocations(eligible, ignore_progress)
-
-    def margin_of(size: int) -> float:
-        found = margin_of_error(allocations(size), eligible.counts, confidence)
-        return 1.0 if found is None else found
-
-    size = 1 + bisect_left(range(1, eligible.total), -margin, key=lambda rows: -margin_of(rows))
-    while margin_of(size) > margin:  # rounding can make one row more give a wider margin
-        size += 1
-    size = int(allocations(size).sum())
-    return SizeForMargin(size, margin_of(size), eligible.total)
 
 
 def _plan_of(prepared: Prepared, amounts: AmountAccount | None) -> RoundPlan:

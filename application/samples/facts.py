@@ -87,11 +87,25 @@ def goal_text(goal: Mapping[str, Any]) -> str:
 
     >>> goal_text({"margin": 0.03, "confidence": 0.95})
     '± 3 % for a share of 50 %, at 95 % confidence'
+    >>> goal_text({"relative_margin": 0.02, "statistic": "total", "column": "net", "by": ["city"],
+    ...     "confidence": 0.9})
+    '± 2 % of the total of net in each group of city, at 90 % confidence'
     """
-    return (
-        f"± {100 * goal['margin']:g} % for a share of 50 %, at {100 * goal['confidence']:g} % "
-        "confidence"
-    )
+    name, column = goal.get("statistic", "proportion"), goal.get("column")
+    figure = "a share of 50 %"
+    if column is not None:
+        figure = f"the {name} of {column}"
+        if name == "proportion":
+            value = goal.get("value")
+            figure = f"the share of {column} {'Missing' if value is None else value}"
+    by = f" in each group of {', '.join(goal['by'])}" if goal.get("by") else ""
+    end = f"{figure}{by}, at {100 * goal['confidence']:g} % confidence"
+    if "cv" in goal:
+        return f"a standard error of {100 * goal['cv']:g} % of {end}"
+    if "relative_margin" in goal:
+        return f"± {100 * goal['relative_margin']:g} % of {end}"
+    margin = f"{100 * goal['margin']:g} %" if name == "proportion" else f"{goal['margin']:,g}"
+    return f"± {margin} for {end}"
 
 
 def filter_text(filters: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from application.estimation.estimates import (
     estimates_of,
     settings_of,
 )
+from application.estimation.more_rows import more_rows
 from estimation_engine.replicates import MAX_REPLICATES, MIN_REPLICATES, ReplicateKind
 from estimation_engine.variance import Lonely
 from http_api.access import SignedInBlueprint, access, caller, service
@@ -41,6 +42,7 @@ from http_api.schemas.estimates import (
     one_of,
 )
 from http_api.schemas.fields import QueryInteger, QueryNumber, StrictString
+from http_api.schemas.sizes import MoreRowsIn, MoreRowsOut, more_rows_request
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from storage.jobs.jobs import Job
@@ -96,6 +98,19 @@ def estimates(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     with caller().reading():
         found = estimates_of(service(), job, request)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
+    return found
+
+
+@blueprint.post("/more-rows", body=MoreRowsIn, output=MoreRowsOut, only_reads=True)
+def needed_rows(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """How many more rows a figure needs for a precision.
+
+    By the variance that the sample estimates, or by the true one of its source.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    with caller().reading():
+        found = more_rows(service(), job, more_rows_request(given))
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "needed rows")
     return found
 
 

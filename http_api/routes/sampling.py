@@ -8,7 +8,9 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.access import RowSource
-from application.sampling import SamplingRequest, draw_at_once, plan, size_for_goal, submit_sampling
+from application.estimation.band_suggestions import suggest_bands
+from application.estimation.sizing import size_for_goals
+from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
@@ -26,9 +28,15 @@ from http_api.schemas.sampling import (
     PlannedRoundOut,
     SamplingJobIn,
     SeededRoundOut,
+    WarningOut,
+)
+from http_api.schemas.sizes import (
     SizeIn,
     SizeOut,
-    WarningOut,
+    StrataIn,
+    StrataOut,
+    band_request,
+    size_request,
 )
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import open_table
@@ -127,15 +135,34 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/size", body=SizeIn, output=SizeOut, only_reads=True)
 def size(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
-    """The rows to draw for a margin of error.
+    """The rows to draw for a precision.
 
-    With finite-population correction, for methods random, systematic and stratified; of strata,
-    each gives one row at least.
+    For goals of means, totals and shares, from the true facts of the table. A goal without a column
+    is the margin of error of a share of one half, for methods random, systematic and stratified.
     """
     caller().dataset(dataset_id, "read")
     with caller().reading():
         table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
-        return size_for_goal(service(), table, given["goal"], given["design"])
+        request = size_request(given)
+        found = size_for_goals(service(), table, request)
+    if any("column" in goal for goal in request.goals):
+        caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
+    return found
+
+
+@blueprint.post("/strata", body=StrataIn, output=StrataOut, only_reads=True)
+def strata(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Bands of a number that make a sample precise, with the rows to draw of each.
+
+    Breaks by the cumulative root rule (Dalenius and Hodges 1959) or in equal ratios (Gunning and
+    Horgan 2004), rounded to few digits. The sizes are optimal for the goal or the number of rows.
+    """
+    caller().dataset(dataset_id, "read")
+    with caller().reading():
+        table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
+        found = suggest_bands(service(), table, band_request(given))
+    caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "bands")
+    return found
 
 
 @blueprint.post("/filters", body=FilterIn, output=FilterOut, only_reads=True)

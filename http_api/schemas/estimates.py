@@ -22,9 +22,9 @@ from http_api.schemas.fields import (
     invalid,
 )
 from http_api.schemas.filters import AnyValue, FiltersField
+from http_api.schemas.goals import MAX_GROUP_COLUMNS
 
 MAX_STATISTICS = 50
-MAX_GROUP_COLUMNS = 4
 MAX_PAIRS = 10_000
 MAX_CALIBRATED_COLUMNS = 20
 

@@ -27,6 +27,7 @@ from http_api.schemas.fields import (
     kind_of,
 )
 from http_api.schemas.filters import FiltersField
+from http_api.schemas.goals import FigureGoalIn, GoalIn
 from sampling_engine import (
     MAX_ROUNDS,
     METHOD_CLASSES,
@@ -227,19 +228,6 @@ class SelectionIn(StrictSchema):
     order_desc = StrictBoolean()
 
 
-class GoalIn(StrictSchema):
-    """What a sample's size is to reach."""
-
-    margin = StrictNumber(
-        required=True,
-        validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False),
-        description="The margin of error of a share of one half, such as 0.03.",
-    )
-    confidence = StrictNumber(
-        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
-    )
-
-
 class RoundIn(StrictSchema):
     """What every round has."""
 
@@ -260,12 +248,11 @@ def _round_schema(method: type[Method]) -> type[RoundIn]:
         "method": StrictString(required=True, validate=validate.OneOf(names)),
         "parameters": fields.Nested(_parameters_schema(declaration), required=True),
     }
-    if method.has_margin_of_error:
-        members["goal"] = fields.Nested(
-            GoalIn,
-            allow_none=True,
-            metadata={"description": "What the size is for; it is recorded and draws no row."},
-        )
+    members["goal"] = fields.Nested(
+        GoalIn if method.has_margin_of_error else FigureGoalIn,
+        allow_none=True,
+        metadata={"description": "What the size is for; it is recorded and draws no row."},
+    )
     return type(f"{declaration.name.title()}RoundIn", (RoundIn,), members)
 
 

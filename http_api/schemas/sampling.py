@@ -16,18 +16,10 @@ from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import BoundedList, Message, StrictBoolean, StrictInteger
 from http_api.schemas.filters import FiltersField
 from http_api.schemas.jobs import priority_field
-from http_api.schemas.rounds import BESIDE_METHOD, AnyRoundIn, GoalIn
-from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, MAX_ROUNDS, METHODS
-from sampling_engine.methods.method import SIZE_NAMES
+from http_api.schemas.rounds import BESIDE_METHOD, AnyRoundIn
+from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, MAX_ROUNDS
 
 OF_A_ROUND = ("method", "parameters", "filters", "selection", "goal", *BESIDE_METHOD)
-
-SIZED = {
-    method.name
-    for method in METHODS
-    if "sample_size" in [parameter.name for parameter in method.parameters]
-}
-"""The methods that take a sample's size."""
 
 
 class DrawIn(StrictSchema):
@@ -183,37 +175,6 @@ class PlannedRoundOut(SeededRoundOut):
     )
     amount = fields.Nested(AmountOut)
     monetary_unit = fields.Nested(MonetaryUnitOut)
-
-
-class SizeIn(StrictSchema):
-    """A goal, and a round without its size."""
-
-    source_ref = text(1, 100, load_default="main")
-    table_key = text(1, 200, allow_none=True)
-    goal = fields.Nested(GoalIn, required=True)
-    design = fields.Nested(AnyRoundIn, required=True)
-
-    def reshape(self, data: Any) -> Any:
-        """Give the design a size where its method needs one: the answer replaces it."""
-        design = data.get("design") if isinstance(data, dict) else None
-        if not isinstance(design, dict) or not isinstance(design.get("parameters", {}), dict):
-            return data
-        given = {
-            name: value
-            for name, value in (design.get("parameters") or {}).items()
-            if name not in SIZE_NAMES
-        }
-        if design.get("method") in SIZED and not {"samples_per_stratum", "sizes"} & given.keys():
-            given["sample_size"] = 1
-        return {**data, "design": {**design, "parameters": given}}
-
-
-class SizeOut(Schema):
-    sample_size = out.integer("Rows to draw.")
-    margin_of_error = out.number("That of the size, at most the goal's.")
-    confidence = out.number()
-    eligible_rows = out.integer()
-    parameters = out.json_object("The design's parameters with the size, ready for a round.")
 
 
 class FilterIn(StrictSchema):

@@ -79,6 +79,7 @@ class ClusterMethod(Method):
         at_most_one_of=(("samples_per_cluster", "sample_percentage"),),
     )
     group_kind: ClassVar[GroupKind | None] = "clusters"
+    size_parameter: ClassVar = "num_clusters"
     has_margin_of_error: ClassVar = False
     comparison_note: ClassVar = (
         "Rows of one cluster were drawn together, so each cluster counts once."
@@ -114,7 +115,7 @@ class ClusterMethod(Method):
         sizes = np.zeros_like(eligible)
         if not len(drawn):
             return sizes, [NO_ROW]
-        sizes[drawn] = eligible[drawn]
+        sizes[drawn] = self.rows_within(eligible[drawn])
         warnings: list[DrawWarning] = []
         if len(drawn) < self.num_clusters:
             warnings.append(
@@ -128,7 +129,6 @@ class ClusterMethod(Method):
             )
         if self.samples_per_cluster is not None:
             short = int((eligible[drawn] < self.samples_per_cluster).sum())
-            sizes[drawn] = np.minimum(eligible[drawn], self.samples_per_cluster)
             if short:
                 warnings.append(
                     draw_warning(
@@ -140,10 +140,17 @@ class ClusterMethod(Method):
                         size=self.samples_per_cluster,
                     )
                 )
-        elif self.sample_percentage is not None:
-            share = Fraction(repr(self.sample_percentage)) / 100
-            # Rows times the fraction, a half upwards, in integers of any length.
-            up = 2 * share.denominator
-            exact = 2 * share.numerator * eligible[drawn].astype(object) + share.denominator
-            sizes[drawn] = np.maximum(exact // up, 1).astype(np.int64)
         return sizes, warnings
+
+    def rows_within(self, clusters: Int64s) -> Int64s:
+        """The rows to draw of clusters that have so many, shape (clusters,)."""
+        if self.samples_per_cluster is not None:
+            return np.minimum(clusters, self.samples_per_cluster)
+        if self.sample_percentage is None:
+            return clusters
+        share = Fraction(repr(self.sample_percentage)) / 100
+        # Rows times the fraction, a half upwards, in integers of any length.
+        up = 2 * share.denominator
+        exact = 2 * share.numerator * clusters.astype(object) + share.denominator
+        rows: Int64s = np.maximum(exact // up, 1).astype(np.int64)
+        return rows

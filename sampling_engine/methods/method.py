@@ -31,6 +31,7 @@ class Method(ABC):
 
     A subclass is a frozen dataclass with one field for each parameter of its declaration but
     ``seed``, which is the round's. ``reads_rows`` sets the round's part of the progress.
+    ``size_parameter`` is the size that a planned precision settles.
     ``has_margin_of_error`` is whether the sizes alone give the variance of a share. With
     ``counts_hits`` the sample says how often each row was selected.
     """
@@ -39,6 +40,7 @@ class Method(ABC):
     other_names: ClassVar[Mapping[str, str]] = {}
     group_kind: ClassVar[GroupKind | None] = None
     reads_rows: ClassVar[bool] = True
+    size_parameter: ClassVar[str] = "sample_size"
     has_margin_of_error: ClassVar[bool] = True
     counts_hits: ClassVar[bool] = False
     comparison_note: ClassVar[str | None] = None
@@ -98,7 +100,7 @@ class Method(ABC):
     def with_size(self, parameters: Mapping[str, Any], size: int) -> dict[str, Any]:
         """The parameters of a request with this size in place of its own."""
         kept = {name: value for name, value in parameters.items() if name not in SIZE_NAMES}
-        return {**kept, "sample_size": size}
+        return {**kept, self.size_parameter: size}
 
     def check_reserves(self) -> None:  # noqa: B027 - optional
         """Refuse a round that has no replacement rows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 import numpy as np
 
@@ -270,7 +270,7 @@ class StratifiedMethod(Method):
         strata = eligible.strata
         assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
         requested = np.zeros_like(eligible.counts)
-        for number, size in _by_number(strata, sizes, (*eligible.loc, "sizes")).items():
+        for number, size in values_by_stratum(strata, sizes, (*eligible.loc, "sizes")).items():
             rows = int(eligible.counts[number])
             requested[number] = (
                 share_of_rows(share_of_size(size), rows) if isinstance(size, str) else size
@@ -356,18 +356,21 @@ def _divided(shares: Shares | None, eligible: Int64s, total: int, least: Int64s)
     return allocate_by_share(shares.weights[present], eligible[present], total, least)
 
 
-def _by_number(
-    strata: ColumnStrata, sizes: Mapping[str, int | str], loc: Loc
-) -> dict[int, int | str]:
-    """The sizes by the strata's numbers; a band without rows has none."""
-    found: dict[int, int | str] = {}
+Value = TypeVar("Value")
+
+
+def values_by_stratum(
+    strata: ColumnStrata, sizes: Mapping[str, Value], loc: Loc
+) -> dict[int, Value]:
+    """Sizes or costs by the strata's numbers; a band without rows has none."""
+    found: dict[int, Value] = {}
     numbers = strata.numbers(list(sizes))
     for label, size in sizes.items():
         number = numbers.get(label)
         if number is None or number == NO_STRATUM:
             continue
         if number in found:
-            raise InvalidSize('"{label}" has two sizes.', label=label, loc=(*loc, label))
+            raise InvalidSize('"{label}" is named twice.', label=label, loc=(*loc, label))
         found[number] = size
     for label in sizes:
         if label not in numbers:

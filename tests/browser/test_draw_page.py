@@ -105,6 +105,27 @@ def test_a_new_margin_or_none_is_drawn(analyst: Analyst, server: LiveServer) -> 
     expect(page.get_by_text(re.compile(r"^9\d of 2,000 rows drawn"))).to_be_visible(timeout=15_000)
 
 
+def test_a_total_is_planned_and_bands_are_suggested(analyst: Analyst, server: LiveServer) -> None:
+    """The rows for a margin of a total, with its curve; then bands with a size each."""
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(2000, client)}/draw")
+    page.get_by_label("Size").select_option("For a margin of ±")
+    page.get_by_label("Figure").select_option("the total")
+    expect(page.locator(".field-problem")).to_contain_text("Choose the column")
+    page.get_by_label("Column of the figure").select_option("amount")
+    found = page.get_by_text(re.compile(r"^[\d,]+ of 2,000 rows: ± .* % of 499,750"))
+    expect(found).to_be_visible()
+    expect(page.get_by_role("img", name="Rows and margins")).to_be_visible()
+    page.get_by_role("radio", name="By group").check()
+    page.get_by_label("Groups by").select_option("amount")
+    page.get_by_text("Suggest bands").first.click()
+    page.get_by_role("button", name="Suggest bands").click()
+    expect(
+        page.get_by_text(re.compile(r"^3\d\d rows: total ± |^300 rows: total ± "))
+    ).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^300 of 2,000 rows will be drawn"))).to_be_visible()
+
+
 def test_numbers_that_can_be_misread_are_refused(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     page.goto(f"{server.url}/datasets/{server.new_table(400, client)}/draw")

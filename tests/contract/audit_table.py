@@ -225,6 +225,32 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "values_uploaded",
         lambda w: (f"/api/sampling/jobs/{w.draw}/values", VALUES),
     ),
+    "POST /api/sampling/datasets/<int:dataset_id>/size": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/datasets/{w.dataset}/size",
+            {
+                "json": {
+                    "goal": {"statistic": "mean", "column": "id", "margin": 1},
+                    "design": {"method": "random", "parameters": {}},
+                }
+            },
+        ),
+    ),
+    "POST /api/sampling/datasets/<int:dataset_id>/strata": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/datasets/{w.dataset}/strata",
+            {"json": {"column": "id", "sample_size": 30, "bands": 3}},
+        ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/more-rows": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/more-rows",
+            {"json": {"statistic": "mean", "column": "id", "margin": 1}},
+        ),
+    ),
     "POST /api/profiling/datasets/<int:dataset_id>/jobs": (
         "profile_asked",
         lambda w: (f"/api/profiling/datasets/{w.dataset}/jobs", {"json": {}}),
@@ -247,7 +273,6 @@ UNTOLD = {
     "POST /demo": "recorded twice, as a new dataset and an import; the pages' tests check it",
     "POST /api/admin/prune": "recorded when something was removed; test_storage checks it",
     "POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing",
-    "POST /api/sampling/datasets/<int:dataset_id>/size": "a size, computed from counts",
     "POST /api/sampling/datasets/<int:dataset_id>/filters": "a filter's shapes and a count",
     "POST /api/sampling/templates": "a user's own note of what to ask for",
     "DELETE /api/sampling/templates/<int:template_id>": "the same",

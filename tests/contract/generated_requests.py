@@ -67,6 +67,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "post_sampling_create": DRAW,
     "post_sampling_plan_of": DRAW,
     "post_sampling_size": {"goal": {"margin": 0.1}, "design": DRAW},
+    "post_sampling_strata": {"column": "id", "sample_size": 30},
+    "post_estimates_needed_rows": {"statistic": "mean", "column": "id", "margin": 1},
     "post_sampling_sample": DRAW,
     "post_templates_keep": {"name": "draw", "body": DRAW},
     "post_refs_create": {"name": "another", "from_ref": "main"},

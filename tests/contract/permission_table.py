@@ -179,6 +179,14 @@ TABLE = (
             body={"goal": {"margin": 0.1}, "design": {"method": "random", "parameters": {}}},
         ),
     ),
+    Row(
+        f"POST {S}/strata",
+        READ_BY_POST,
+        at(
+            "/api/sampling/datasets/{d}/strata",
+            body={"column": "id", "sample_size": 30, "bands": 3},
+        ),
+    ),
     Row(f"POST {S}/sample", READ_BY_POST, at("/api/sampling/datasets/{d}/sample", body=RANDOM)),
     Row(
         f"POST {S}/filters",
@@ -206,6 +214,14 @@ TABLE = (
         f"POST {SJ}/joint-probabilities",
         READ_BY_POST,
         at("/api/sampling/jobs/{j}/joint-probabilities", body={"pairs": [["0", "1"]]}),
+    ),
+    Row(
+        f"POST {SJ}/more-rows",
+        READ_BY_POST,
+        at(
+            "/api/sampling/jobs/{j}/more-rows",
+            body={"statistic": "mean", "column": "id", "margin": 1},
+        ),
     ),
     Row(f"GET {SJ}/findings", SEE, at("/api/sampling/jobs/{j}/findings")),
     Row(f"GET {SJ}/findings/history", SEE, at("/api/sampling/jobs/{j}/findings/history")),

@@ -109,13 +109,14 @@ def test_wrong_sizes_are_reported_at_their_group(
 def test_a_margin_of_error_gives_a_size(server: LiveServer, dataset_id: int) -> None:
     request = {"goal": {"margin": 0.03}, "design": DESIGN}
     found = server.admin.post(path_of(dataset_id, "size"), json=request).json()
-    assert found == {
+    expected = {
         "sample_size": 697,
         "margin_of_error": pytest.approx(0.03, abs=1e-4),
         "confidence": 0.95,
         "eligible_rows": 2000,
         "parameters": {"sample_size": 697},
     }
+    assert {name: found[name] for name in expected} == expected
     by_city = {
         "method": "stratified",
         "parameters": {"strata_columns": ["city"], "sample_fraction": 0.5, "seed": 1},
@@ -155,7 +156,7 @@ def test_a_goal_needs_a_method_with_a_margin(server: LiveServer, dataset_id: int
     }
     answer = server.admin.post(path_of(dataset_id, "jobs"), json=weighted)
     (error,) = answer.json()["errors"]
-    assert (answer.status_code, error["loc"]) == (422, ["body", "rounds", 0, "goal"])
+    assert (answer.status_code, error["loc"]) == (422, ["body", "rounds", 0, "goal", "column"])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Sums of an amount column in the accounts of plans and draws, and sizes for a margin of error."""
+"""Sums of an amount column in the accounts of plans and draws."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from sampling_engine import (
     WeightedMethod,
     draw_sample,
     plan_draw,
-    size_for_margin,
 )
 from sampling_engine.filters import parse_expression
 from sampling_engine.selection.bands import Bands
@@ -154,52 +153,3 @@ def test_an_amount_column_holds_numbers(workshop: Workshop, entries: TableFiles)
         drawn(workshop, table, one_round(RandomMethod(sample_size=1)), column="name")
     with pytest.raises(DomainError, match="There is no column"):
         drawn(workshop, entries, one_round(RandomMethod(sample_size=1)), column="cost")
-
-
-@pytest.mark.parametrize("margin", [0.2, 0.1, 0.05, 0.013])
-@pytest.mark.parametrize(
-    "method",
-    [
-        RandomMethod(sample_size=1),
-        SystematicMethod(sample_size=1),
-        by("shop", sample_size=1),
-        by("shop", sample_size=1, allocation="neyman", allocation_column="id"),
-        StratifiedMethod(strata_columns=(BANDS,), sample_size=1),
-    ],
-)
-def test_a_size_for_a_margin_is_the_smallest_that_keeps_it(
-    workshop: Workshop, entries: TableFiles, method: Method, margin: float
-) -> None:
-    found = size_for_margin(workshop.database, entries, one_round(method), margin)
-    assert found.margin_of_error <= margin
-    given = {
-        name: value for name, value in vars(method).items() if value is not None and name != "name"
-    }
-    sized = type(method)(**method.with_size(given, found.sample_size))
-    (plan,) = plan_draw(workshop.database, entries, [one_round(sized)])
-    assert plan.margin_of_error == pytest.approx(found.margin_of_error)
-    assert plan.rows_planned == found.sample_size
-    smaller = type(method)(**method.with_size(given, max(found.sample_size - 1, 4)))
-    (plan,) = plan_draw(workshop.database, entries, [one_round(smaller)])
-    if plan.rows_planned < found.sample_size:
-        assert plan.margin_of_error is not None
-        assert plan.margin_of_error > margin
-
-
-def test_a_million_rows_need_a_thousand_for_three_points(workshop: Workshop) -> None:
-    """The textbook's 1,067 of an infinite population; one less with its correction and n - 1."""
-    table = workshop.table_of("SELECT i FROM range(1_000_000) AS r(i)")
-    found = size_for_margin(workshop.database, table, one_round(RandomMethod(sample_size=1)), 0.03)
-    assert found.sample_size == 1067
-    assert found.eligible_rows == 1_000_000
-
-
-def test_a_method_without_a_margin_is_refused(workshop: Workshop, entries: TableFiles) -> None:
-    for method in (
-        WeightedMethod(sample_size=5, weight_column="amount"),
-        ClusterMethod(cluster_column="shop", num_clusters=1),
-        by("shop", samples_per_stratum=3),
-    ):
-        with pytest.raises(DomainError) as error:
-            size_for_margin(workshop.database, entries, one_round(method), 0.05)
-        assert error.value.code == "invalid_parameter"

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Response, request
 
+from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
 from job_runner.sampling_parameters import DrawRule
 from sampling_engine import MAX_ROUNDS, METHODS
@@ -29,7 +30,10 @@ NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw")
 @blueprint.get("/datasets/<int:dataset_id>/draw")
 @signed_in
 def draw(dataset_id: int) -> Response:
-    """Show the form, with the version, table and filters, or the job, of the URL's query."""
+    """Show the form, with the version, table and filters, or the job, of the URL's query.
+
+    With ``size`` the job's design draws so many rows, or clusters.
+    """
     found = caller().dataset(dataset_id, "write")
     copied = _copied_job(found)
     return show(
@@ -86,6 +90,10 @@ def _initial_body(copied_job: Job | None) -> dict[str, Any]:
     """The request body that the form shows at first."""
     if copied_job is not None:
         body = copy.deepcopy(copied_job.run_parameters)
+        size = request.args.get("size", "")
+        if size.isdigit() and copied_job.status == "completed":
+            larger = larger_round(service(), copied_job, min(int(size), MAX_EXACT))
+            body["rounds"] = [copy.deepcopy(larger)] if larger else body["rounds"]
         for spec in body["rounds"]:
             spec["parameters"]["seed"] = _exact(spec["parameters"]["seed"])
         copied = {name: value for name, value in body.items() if name not in NOT_COPIED}

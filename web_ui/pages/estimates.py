@@ -20,6 +20,7 @@ from application.estimation.estimates import (
     estimates_of,
     settings_of,
 )
+from application.estimation.more_rows import MoreRowsRequest, more_rows
 from application.estimation.sample_columns import estimated_columns, value_of_text
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.workbook import estimates_workbook
@@ -63,6 +64,7 @@ DESIGN_TABLES = {
 }
 PROGRAMS = {"r": "R (survey)", "stata": "Stata", "sas": "SAS", "python": "Python"}
 VIEWS = {"figures": "Figures", "backtest": "Back-test", "values": "Values from a file"}
+MAX_MARGIN = 1e300
 MAX_DRAWN = 40
 """Groups in the picture; the table has all."""
 MAX_KNOWN = 4
@@ -115,6 +117,7 @@ def _figures(found: Job) -> Values:
         "inside": (sum(each["inside"] for each in known), len(known)),
         "max_drawn": MAX_DRAWN,
         "design_links": _design_links(answer["design"]["method"]),
+        **_needed(found, chosen),
         "known_totals": [
             _known_total(each) for each in (answer["calibration"] or {}).get("totals", [])
         ],
@@ -196,6 +199,36 @@ def _design_links(method: str) -> dict[str, str]:
     return code | DESIGN_TABLES
 
 
+def _needed(found: Job, chosen: Values) -> Values:
+    """How many rows the margin of the URL needs; nothing without one."""
+    if not chosen["goal"]:
+        return {}
+    goal = _goal(chosen)
+    if goal is None:
+        return {"needed_problem": "Write a margin above 0, such as 5 or 3%."}
+    try:
+        with caller().reading():
+            request = MoreRowsRequest(_request(found, chosen), goal, chosen["basis"])
+            return {"needed": more_rows(service(), found, request)}
+    except DomainError as error:
+        return {"needed_problem": problem_text(error)}
+
+
+def _goal(chosen: Values) -> dict[str, float] | None:
+    """``3%`` is of the figure itself, or percentage points of a share; a number is in its units."""
+    text = chosen["goal"].lstrip("± ").replace(",", "")
+    is_share = chosen["statistic"] == "proportion"
+    try:
+        number = float(text.rstrip("% "))
+    except ValueError:
+        return None
+    if not 0 < number < MAX_MARGIN:
+        return None
+    if text.endswith("%") or (is_share and number >= 1):
+        return {"margin" if is_share else "relative_margin": number / 100}
+    return {"margin": number}
+
+
 @blueprint.get("/jobs/<job_id>/estimates.csv")
 @signed_in
 def estimates_file(job_id: str) -> AnyResponse:
@@ -274,6 +307,8 @@ def _chosen() -> Values:
         "q": _share(given.get("q", "")),
         "by": [name for name in given.getlist("by") if name],
         "where": given.get("where", "").strip(),
+        "goal": given.get("goal", "").strip()[:50],
+        "basis": "frame" if given.get("basis") == "frame" else "sample",
         "confidence": int(confidence) if confidence in map(str, CONFIDENCES) else 95,
         "true_values": "true_values" in given,
         "calibrate": given.get("calibrate") if given.get("calibrate") in CALIBRATIONS else None,

@@ -1,23 +1,17 @@
 // The editor of bands: a histogram with cuts that are dragged, moved by arrow keys, or typed.
 
 import { callApi } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h, s } from "./dom.js";
 import { readNumber, refuse } from "./draw_fields.js";
 import { amount, number } from "./format.js";
+import { withPlace } from "./words.js";
 
 const WIDTHS = [240, 960];
 const LABEL_WIDTH = 72;
 const HEIGHT = 110;
 const BASE = 92;
 const MAX_CUTS = 12;
-
-/** An SVG element. */
-function s(tag, attributes, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
+const FIRST_ROWS = 300;
 
 function histogram(context, round, column) {
   const query = { column, amount_column: context.amountColumn() || undefined, filter: round.filters?.expression };
@@ -149,6 +143,11 @@ export function bandEditor(context, round, entry, loc, changed) {
     } }, "Add break") : null);
   };
 
+  const suggestion = suggestForm(context, round, entry, (breaks, sizes) => {
+    if (sizes && "sizes" in round.parameters && round.parameters.strata_columns.length === 1) round.parameters.sizes = sizes;
+    commit(breaks);
+  });
+
   (async () => {
     try {
       const found = await histogram(context, round, entry.column);
@@ -166,7 +165,34 @@ export function bandEditor(context, round, entry, loc, changed) {
     width = next;
     show();
   }).observe(picture);
-  return h("div", { class: "stack" }, picture, h("div", { class: "row" }, h("span", {}, "Breaks"), fields), status);
+  return h("div", { class: "stack" }, picture, h("div", { class: "row" }, h("span", {}, "Breaks"), fields), status, areNumbers() ? suggestion : null);
+}
+
+const RULES = { cumulative_root: "Even precision (Dalenius–Hodges)", geometric: "Equal ratios (geometric)" };
+
+/** A form that asks the server for bands and their rows. */
+function suggestForm(context, round, entry, use) {
+  const id = `suggest-${entry.column}`;
+  const bands = h("input", { id: `${id}-bands`, inputmode: "numeric", autocomplete: "off", value: entry.breaks.length + 1, class: "break" });
+  const rows = h("input", { id: `${id}-rows`, inputmode: "numeric", autocomplete: "off", value: number(FIRST_ROWS), class: "break" });
+  const rule = h("select", { id: `${id}-rule` }, Object.entries(RULES).map(([name, title]) => h("option", { value: name }, title)));
+  const takeAll = h("input", { type: "checkbox", checked: true });
+  const found = h("small", { class: "soft", role: "status" });
+  const button = h("button", { type: "button", onclick: async () => {
+    const count = (input) => Number(readNumber(input.value).plain ?? NaN);
+    button.disabled = true;
+    try {
+      const answer = await callApi(`${context.sampling}/strata`, { json: { ...context.source(), column: entry.column, bands: count(bands), rule: rule.value,
+        take_all: takeAll.checked, sample_size: count(rows), filters: round.filters ?? null } });
+      use(answer.breaks, answer.parameters.sizes);
+      found.textContent = `${number(answer.sample_size)} rows: total ± ${number(Number(answer.margin_of_error.toPrecision(4)))} at 95 % confidence`
+        + (answer.take_all ? `, all of ${answer.take_all}.` : ".");
+    } catch (problem) { found.textContent = problem.errors?.length ? withPlace(problem.errors[0]) : problem.message; }
+    button.disabled = false;
+  } }, "Suggest bands");
+  return h("details", {}, h("summary", {}, "Suggest bands"), h("div", { class: "row" },
+    h("label", { for: bands.id }, "Bands"), bands, h("label", { for: rule.id }, "Rule"), rule,
+    h("label", { for: rows.id }, "Rows to draw"), rows, h("label", { class: "check" }, takeAll, "Take the largest whole"), button), found);
 }
 
 /** A short number on an axis: 1200000 → "1.2M". */

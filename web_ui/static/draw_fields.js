@@ -4,6 +4,9 @@ import { h } from "./dom.js";
 import { amount, number } from "./format.js";
 import { typeName } from "./words.js";
 
+/** The parameters that give a size. */
+export const SIZES = ["sample_size", "sample_fraction", "samples_per_stratum", "sizes", "interval"];
+
 export const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
 
 /** Set or clear what is wrong with a field's text; nothing is planned or drawn while a field is refused. */

@@ -1,11 +1,11 @@
 // One step as three questions: which rows, how, and how many.
 
 import { fill, h } from "./dom.js";
-import { columnSelect, isNumber, numberOf } from "./draw_fields.js";
+import { columnSelect, isNumber, numberOf, SIZES } from "./draw_fields.js";
 import { filterForm } from "./draw_filter.js";
 import { groupsPicker } from "./draw_groups.js";
 import { seedInput } from "./draw_seed.js";
-import { kindOf, sizeForm, SIZES } from "./draw_size.js";
+import { kindOf, sizeForm } from "./draw_size.js";
 import { render } from "./words.js";
 
 

@@ -1,0 +1,171 @@
+"""Suggested bands of a number, with the sizes of a sample from them: a round ready to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from application.estimation.sizing import SizeRequest, size_for_goals
+from domain_errors import DomainError
+from estimation_engine import InvalidGoal
+from estimation_engine.planning import BandRule, Histogram, band_breaks, round_breaks
+from job_runner.sampling_parameters import DrawRule, engine_rounds
+from job_runner.service import Service
+from job_runner.tables.open_tables import OpenTable
+from parquet_tables.progress import ignore_progress
+from parquet_tables.tables import Column
+from sampling_engine.errors import InvalidMethod, InvalidStrata
+from sampling_engine.frame.histogram import FineHistogram, fine_histogram
+from sampling_engine.methods.parameters import found_column, is_number
+from sampling_engine.rounds import DrawState, eligible_rows
+
+FIRST_SIZE = 400
+"""The rows for which a take-all band is first looked for, until a goal's size is known."""
+
+
+@dataclass(frozen=True)
+class BandRequest:
+    """Bands of a column, for a goal or for a number of rows.
+
+    Parameters
+    ----------
+    goal : mapping, optional
+        As of :class:`SizeRequest`; the statistic is of the banded column if it names no other.
+    take_all : bool
+        Whether the last band is taken whole where that gives a better precision.
+    """
+
+    column: str
+    bands: int
+    rule: BandRule
+    take_all: bool
+    sample_size: int
+    goal: Mapping[str, Any] | None = None
+    filters: Mapping[str, Any] | None = None
+
+
+def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> dict[str, Any]:
+    """Breaks by a rule, and the sizes of the bands, as JSON.
+
+    Raises
+    ------
+    DomainError
+        The column holds no numbers or does not vary, or the goal can't be reached.
+    """
+    column = found_column(table.files, request.column, ("column",))
+    if not is_number(column):
+        raise InvalidMethod(
+            'Bands are suggested for a column of numbers; "{column}" is of type {type}.',
+            column=column.name,
+            type=column.type,
+            loc=("column",),
+        )
+    histogram = _histogram(service, table, request, column)
+    breaks, takes_last = _breaks(histogram, request, column, _first_size(request))
+    needed = 2 * (len(breaks) + 2)  # with the missing values
+    if request.goal is None and request.sample_size < needed:
+        raise InvalidGoal(
+            "{rows} rows are too few for {bands} bands, which take two each: draw {needed} or "
+            "more, or ask for fewer bands.",
+            rows=request.sample_size,
+            bands=request.bands,
+            needed=needed,
+            loc=("sample_size",),
+        )
+    try:
+        answer = _sized(service, table, request, breaks, takes_last=takes_last)
+    except InvalidGoal as error:
+        if error.loc != ("budget",) or not takes_last:
+            raise
+        # Round breaks make a band a little larger, here than the whole sample.
+        takes_last = False
+        answer = _sized(service, table, request, breaks, takes_last=takes_last)
+    if request.goal is not None and request.take_all:
+        # The take-all band follows the size that the goal needs.
+        again = _breaks(histogram, request, column, answer["sample_size"])
+        if again != (breaks, takes_last):
+            other = _sized(service, table, request, again[0], takes_last=again[1])
+            if other["sample_size"] < answer["sample_size"]:
+                (breaks, takes_last), answer = again, other
+    labels = [stratum["label"] for stratum in answer["strata"] if stratum["label"] != "NULL"]
+    return {
+        **answer,
+        "column": column.name,
+        "rule": request.rule,
+        "breaks": breaks,
+        "take_all": labels[-1] if takes_last else None,
+    }
+
+
+def _first_size(request: BandRequest) -> int:
+    return request.sample_size if request.goal is None else FIRST_SIZE
+
+
+def _histogram(
+    service: Service, table: OpenTable, request: BandRequest, column: Column
+) -> FineHistogram:
+    parameters = {"sample_size": 1, "seed": 0}
+    given = {"round_number": 1, "method": "random", "parameters": parameters}
+    if request.filters:
+        given["filters"] = request.filters
+    try:
+        (round_spec,) = engine_rounds([given], table.files, DrawRule())
+    except DomainError as error:
+        error.loc = error.loc[2:]
+        raise
+    with service.parquet.cursor(table.files) as cursor:
+        state = DrawState(cursor, table.files, counts_dir=service.directory.counts_dir)
+        eligible = eligible_rows(state, round_spec, ignore_progress)
+        found = fine_histogram(eligible, column, ignore_progress) if eligible.total else None
+    if found is None:
+        raise InvalidStrata(
+            'The column "{column}" has fewer than two different values in the rows to choose from, '
+            "so it makes no bands.",
+            column=column.name,
+            loc=("column",),
+        )
+    return found
+
+
+def _breaks(
+    found: FineHistogram, request: BandRequest, column: Column, size: int
+) -> tuple[list[float | int], bool]:
+    """Round breaks, and whether the last band is to be taken whole."""
+    histogram = Histogram(found.edges, found.rows.astype(float))
+    edges, takes_last = band_breaks(
+        histogram, request.bands, request.rule, size=size, take_all=request.take_all
+    )
+    breaks = round_breaks(edges, found.low, found.high)
+    if "INT" in column.type:
+        return sorted({round(each) for each in breaks}), takes_last
+    return [int(each) if each.is_integer() else each for each in breaks], takes_last
+
+
+def _sized(
+    service: Service,
+    table: OpenTable,
+    request: BandRequest,
+    breaks: list[float | int],
+    *,
+    takes_last: bool,
+) -> dict[str, Any]:
+    """The sizes of the bands for the goal, or of the rows to draw."""
+    bands = {"column": request.column, "breaks": breaks}
+    design: dict[str, Any] = {"method": "stratified", "parameters": {"strata_columns": [bands]}}
+    design["parameters"]["sample_size"] = 1
+    if request.filters:
+        design["filters"] = request.filters
+    goal = {"statistic": "total", "confidence": 0.95, "column": request.column}
+    return size_for_goals(
+        service,
+        table,
+        SizeRequest(
+            [{**goal, **(request.goal or {})}],
+            design,
+            "optimal",
+            budget=None if request.goal else float(request.sample_size),
+            is_single=True,
+            takes_last=takes_last,
+        ),
+    )

@@ -1,0 +1,261 @@
+"""How many more rows a finished sample needs for a precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, inf
+from typing import Any, Literal
+
+from application.estimation.estimates import EstimateRequest, estimates_of
+from application.estimation.sample_design import SampleDesign, design_of
+from application.estimation.sizing import KINDS, SizeRequest, size_for_goals
+from domain_errors import DomainError
+from estimation_engine import InvalidGoal, UnsupportedDesign
+from estimation_engine.planning import Goal, random_size
+from job_runner.service import Service
+from job_runner.tables.open_tables import open_source
+from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
+from storage.jobs.jobs import Job
+
+Basis = Literal["sample", "frame"]
+MAX_STEPS = 20
+GROWING = ("samples_per_stratum", "sizes", "num_clusters")
+"""Sizes of which a larger one with the same seed includes the rows of a smaller one."""
+
+
+@dataclass(frozen=True)
+class MoreRowsRequest:
+    """A figure of a sample, and the precision that it is to have.
+
+    Parameters
+    ----------
+    estimate : EstimateRequest
+        One statistic, with its groups and filter.
+    goal : mapping
+        One of ``margin``, ``relative_margin`` and ``cv``.
+    basis : str
+        The variance that is assumed: the sample's own, or the true one of the source.
+    """
+
+    estimate: EstimateRequest
+    goal: Mapping[str, float]
+    basis: Basis = "sample"
+
+
+def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str, Any]:
+    """The size that a finished sample needs for a precision, as JSON.
+
+    Raises
+    ------
+    DomainError
+        The figure can't be estimated, or its precision not be planned.
+    """
+    kinds = [kind for kind in KINDS if kind in request.goal]
+    if len(kinds) != 1:
+        raise InvalidGoal(
+            "Give one of `margin`, `relative_margin` and `cv`.",
+            loc=(kinds[1] if kinds else "margin",),
+        )
+    source = open_source(service, job)
+    found = design_of(service, job, source)
+    if found.design.parts:
+        raise UnsupportedDesign(
+            "The steps of this sample differ, so the rows that they need aren't known. Plan the "
+            "size of a new sample."
+        )
+    answer = estimates_of(service, job, request.estimate)
+    if request.basis == "sample":
+        groups = [_needed(found, each, kinds[0], request) for each in answer["estimates"]]
+        size = max(group["size"] for group in groups)
+        notes = [
+            "The needed rows follow from the variance that the sample estimates, which itself "
+            "varies from sample to sample."
+        ]
+    else:
+        size, groups, notes = _by_frame(service, job, found, request)
+    return {
+        "job_id": job.id,
+        "basis": request.basis,
+        "confidence": request.estimate.settings.confidence,
+        **_sizes(found, size),
+        "groups": groups,
+        **_round(job, found, size),
+        "notes": [*notes, *_notes(found, size)],
+    }
+
+
+def larger_round(service: Service, job: Job, size: int) -> dict[str, Any] | None:
+    """The only round of a completed draw with so many rows or clusters; None if it has them."""
+    found = design_of(service, job, open_source(service, job))
+    larger: dict[str, Any] | None = _round(job, found, size)["round"]
+    return larger
+
+
+def _units(found: SampleDesign) -> tuple[int, int]:
+    """The rows, or clusters, of the sample and of its population."""
+    design = found.design
+    return design.clusters or (design.rows, design.population)
+
+
+def _needed(
+    found: SampleDesign, estimate: Mapping[str, Any], kind: str, request: MoreRowsRequest
+) -> dict[str, Any]:
+    """The units that one estimate needs, if its variance per unit stays."""
+    drawn, population = _units(found)
+    variance, value = estimate["variance"], estimate["estimate"]
+    if variance is None or value is None:
+        raise InvalidGoal(
+            "An estimate has no standard error, so the rows that it needs aren't known: it rests "
+            "on no row, or on one alone.",
+            loc=("by",) if estimate["group"] else ("column",),
+        )
+    if kind != "margin" and value == 0:
+        raise InvalidGoal(
+            "The estimate is 0, so a precision relative to it has no meaning. Give a `margin`.",
+            loc=(kind,),
+        )
+    goal = Goal(kind, request.goal[kind], estimate["confidence"], value)  # type: ignore[arg-type]
+    design = found.design
+    has_stages = bool(design.clusters and (design.group_drawn[design.sampled_strata] > 0).any())
+    # The variance inside clusters stays where all clusters are drawn, so none of it is taken off.
+    whole = inf if has_stages else float(population)
+    taken_off = 1.0 / drawn - 1.0 / whole
+    size = drawn
+    if variance > 0 and taken_off > 0:
+        square, lost = variance / taken_off, drawn - estimate["df"]
+        degrees = inf
+        for _ in range(MAX_STEPS):
+            before = size
+            size = max(ceil(random_size(square, goal.wanted(degrees), whole) - 1e-9), lost + 1)
+            size, degrees = min(size, population), size - lost
+            if size == before:
+                break
+    else:
+        size = min(drawn, 2)
+    half = None if estimate["ci_low"] is None else (estimate["ci_high"] - estimate["ci_low"]) / 2
+    return {
+        "group": estimate["group"],
+        "estimate": value,
+        "margin_of_error": half,
+        "size": size,
+        "more": max(size - drawn, 0),
+    }
+
+
+def _by_frame(
+    service: Service, job: Job, found: SampleDesign, request: MoreRowsRequest
+) -> tuple[int, list[dict[str, Any]], list[str]]:
+    """The size that the design needs by the true variances of its source."""
+    (statistic,) = request.estimate.statistics
+    if request.estimate.where is not None:
+        raise InvalidGoal("The true variance can't be combined with `where`.", loc=("where",))
+    if statistic["statistic"] not in ("mean", "total", "proportion"):
+        raise InvalidGoal(
+            "The true variance is that of a mean, a total or a proportion.", loc=("statistic",)
+        )
+    goal = {
+        **{name: value for name, value in statistic.items() if name in ("statistic", "column")},
+        **({"value": statistic["value"]} if "value" in statistic else {}),
+        **request.goal,
+        "by": list(request.estimate.by),
+        "confidence": request.estimate.settings.confidence,
+    }
+    first = job.run_parameters["rounds"][0]
+    design = {
+        name: value for name, value in first.items() if name in ("method", "parameters", "filters")
+    }
+    parameters = {
+        name: value
+        for name, value in design["parameters"].items()
+        if name not in ("samples_per_stratum", "sizes", "seed")
+    }
+    if "samples_per_stratum" in design["parameters"]:
+        parameters["allocation"] = "equal"
+    method = found.rounds[0].method
+    parameters = method.with_size(parameters, 1)
+    try:
+        planned = size_for_goals(
+            service,
+            open_source(service, job),
+            SizeRequest([goal], {**design, "parameters": parameters}, is_single=True),
+        )
+    except DomainError as error:
+        if error.loc[:1] == ("goal",):
+            error.loc = error.loc[1:]
+        raise
+    size = planned["clusters"] if planned["clusters"] is not None else planned["sample_size"]
+    groups = [
+        {
+            "group": each["group"],
+            "estimate": each["true_value"],
+            "margin_of_error": each["margin_of_error"],
+            "size": size,
+            "more": max(size - _units(found)[0], 0),
+        }
+        for each in planned["goals"]
+    ]
+    return size, groups, planned["notes"]
+
+
+def _sizes(found: SampleDesign, size: int) -> dict[str, Any]:
+    """Rows and clusters now, needed, and to add."""
+    drawn, _ = _units(found)
+    rows = found.design.rows
+    needed = round(rows * size / drawn)
+    is_clustered = found.design.clusters is not None
+    return {
+        "rows": rows,
+        "needed_rows": max(needed, size),
+        "more_rows": max(needed - rows, 0),
+        "clusters": drawn if is_clustered else None,
+        "needed_clusters": size if is_clustered else None,
+        "more_clusters": max(size - drawn, 0) if is_clustered else None,
+    }
+
+
+def _round(job: Job, found: SampleDesign, size: int) -> dict[str, Any]:
+    """The round that draws the needed rows, and whether they include those of the sample."""
+    drawn, _ = _units(found)
+    rounds = job.run_parameters["rounds"]
+    if len(rounds) > 1 or size <= drawn:
+        return {"round": None, "includes_sample": None}
+    (given,) = rounds
+    parameters = dict(given["parameters"])
+    factor = size / drawn
+    if "samples_per_stratum" in parameters:
+        parameters["samples_per_stratum"] = ceil(parameters["samples_per_stratum"] * factor)
+    elif "sizes" in parameters:
+        sizes = parameters["sizes"]
+        parameters["sizes"] = {label: _grown(one, factor) for label, one in sizes.items()}
+    else:
+        parameters = found.rounds[0].method.with_size(parameters, size)
+    method = found.design.method
+    includes = method == "random" or any(name in parameters for name in GROWING)
+    return {"round": {**given, "parameters": parameters}, "includes_sample": includes}
+
+
+def _grown(size: int | str, factor: float) -> int | str:
+    """A stratum's size times a factor."""
+    if isinstance(size, int):
+        return ceil(size * factor)
+    if not PERCENT.fullmatch(size):
+        return TAKE_ALL
+    share = 100.0 * float(share_of_size(size)) * factor
+    return f"{share:.6f}%" if share < 100 else TAKE_ALL
+
+
+def _notes(found: SampleDesign, size: int) -> list[str]:
+    drawn, population = _units(found)
+    notes = []
+    if size <= drawn:
+        notes.append("The sample reaches this precision already.")
+    elif size >= population:
+        notes.append("Everything has to be drawn for this precision.")
+    if size > drawn and len(found.rounds) > 1:
+        notes.append(
+            "The sample has several steps: draw the further rows in another step of the same kind."
+        )
+    if size > drawn and found.design.method == "stratified":
+        notes.append("The rows of all groups grow in proportion.")
+    return notes

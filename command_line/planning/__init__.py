@@ -1,0 +1,1 @@
+"""Commands that plan a sample: its size, and bands of a number."""

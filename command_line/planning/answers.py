@@ -1,0 +1,121 @@
+"""The options of a goal, and the printed answer: a table, and the command that draws the sample."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from command_line.options import Command, field_option
+from command_line.output import print_line, print_table
+from command_line.sampling import DRAW_PARAMETERS, number
+
+STRATA_SHOWN = 40
+GOALS_SHOWN = 40
+
+GOAL_OPTIONS = (
+    field_option(
+        "--margin", "margin", type=number, help="The margin of error, such as 5 or, of a share, 3%."
+    ),
+    field_option(
+        "--relative-margin",
+        "relative_margin",
+        type=number,
+        help="The margin as a share of the figure, such as 5%.",
+    ),
+    field_option(
+        "--cv", "cv", type=number, help="The standard error as a share of the figure, such as 2%."
+    ),
+    field_option(
+        "--confidence", "confidence", type=number, default="0.95", help="Below 1 [default: 95%]."
+    ),
+)
+
+
+def with_options(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """Add options to a command."""
+
+    def decorated(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
+def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None]) -> None:
+    """Print the answer of a size or of bands."""
+    clusters = f" in {found['clusters']:,} clusters" if found["clusters"] is not None else ""
+    print_line(f"Draw {found['sample_size']:,} of {found['eligible_rows']:,} rows{clusters}.")
+    rows = [
+        (
+            _figure(goal),
+            ", ".join(f"{name} {value}" for name, value in goal["group"].items()) or "all",
+            _number(goal["true_value"]),
+            f"±{_number(goal['margin_of_error'])}",
+            "" if goal["reached_cv"] is None else f"{goal['reached_cv']:.2%}",
+        )
+        for goal in found["goals"][:GOALS_SHOWN]
+    ]
+    print_table(("figure", "group", "true value", "margin", "cv"), rows)
+    if len(found["goals"]) > GOALS_SHOWN:
+        print_line(f"… and {len(found['goals']) - GOALS_SHOWN:,} more; see --json.")
+    if found["strata"]:
+        shown = [
+            (
+                stratum["label"],
+                stratum["rows"],
+                stratum["sample_size"],
+                _number(stratum["standard_deviation"]),
+            )
+            for stratum in found["strata"][:STRATA_SHOWN]
+        ]
+        print_table(("group", "rows", "draw", "SD"), shown)
+        if found["strata_count"] > STRATA_SHOWN:
+            print_line(f"… and {found['strata_count'] - STRATA_SHOWN:,} more; see --json.")
+    if found["cost"] is not None:
+        print_line(f"Cost: {found['cost']:,.10g}.")
+    if found["homogeneity"] is not None:
+        print_line(f"Homogeneity of the clusters: {found['homogeneity']:.3f}.")
+    for note in found["notes"]:
+        print_line(note)
+    print_line("Draw them with:")
+    print_line(f"  {sample_command(dataset, found['round'], source)}")
+
+
+def _figure(goal: dict[str, Any]) -> str:
+    if goal["column"] is None:
+        return "share of one half"
+    value = "" if goal["statistic"] != "proportion" else f" = {goal['value']}"
+    name = "share" if goal["statistic"] == "proportion" else goal["statistic"]
+    return f"{name} of {goal['column']}{value}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+
+
+def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, str | None]) -> str:
+    """The command that draws a round."""
+    words = ["jobsvc", "sample", dataset, "--method", round_["method"]]
+    options = {parameter.name: parameter.option for parameter in DRAW_PARAMETERS.values()}
+    for name, value in round_["parameters"].items():
+        option = f"--{options.get(name)}"
+        if name == "sizes":
+            for label, rows in value.items():
+                words += ["--size", f"{label}={rows}"]
+        elif isinstance(value, list):
+            for entry in value:
+                words += [option, entry if isinstance(entry, str) else _bands_text(entry)]
+        else:
+            words += [option, str(value)]
+    filters = round_.get("filters") or {}
+    if "expression" in filters:
+        words += ["--filter", filters["expression"]]
+    for name, value in source.items():
+        words += [f"--{name}", value] if value is not None else []
+    return " ".join(map(shlex.quote, words))
+
+
+def _bands_text(entry: dict[str, Any]) -> str:
+    return f"{entry['column']}:{','.join(map(str, entry['breaks']))}"

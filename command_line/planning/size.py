@@ -1,0 +1,137 @@
+"""``jobsvc size``: how many rows a precision needs, and from which groups.
+
+The design options are those of ``jobsvc sample``; the answer ends with its command, ready to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from command_line.connection import Target, connected
+from command_line.options import AS_JSON, REF, TABLE, field_option, job_body, with_target
+from command_line.output import print_result
+from command_line.planning.answers import GOAL_OPTIONS, print_size, with_options
+from command_line.sampled_rows import share_goal
+from command_line.sampling import DRAW_PARAMETERS, draw_body, number, option_of
+from sampling_engine import METHODS
+
+OF_SIZE = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
+"""Options that the answer gives."""
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--mean", multiple=True, metavar="COLUMN", help="The mean of a column; repeatable.")
+@click.option("--total", multiple=True, metavar="COLUMN", help="The total; repeatable.")
+@click.option(
+    "--share", type=share_goal, multiple=True, metavar="COLUMN=VALUE", help="A share; repeatable."
+)
+@with_options(GOAL_OPTIONS)
+@field_option("--by", "by", multiple=True, metavar="COLUMN", help="Each group reaches the goal.")
+@click.option("--wilson", is_flag=True, help="Shares have Wilson's interval.")
+@click.option(
+    "--method",
+    type=click.Choice([method.name for method in METHODS]),
+    default="random",
+    show_default=True,
+)
+@with_options([option_of(one) for name, one in DRAW_PARAMETERS.items() if name not in OF_SIZE])
+@click.option("--optimal", is_flag=True, help="Stratified: the sizes of least cost.")
+@field_option(
+    "--cost", "cost", multiple=True, metavar="GROUP=COST", help="Optimal: what a row costs."
+)
+@field_option("--budget", "budget", type=number, help="Optimal: the best precision for a cost.")
+@field_option("--filter", "filters", "expression", help='Draw only from rows such as "age > 18".')
+@REF
+@TABLE
+@AS_JSON
+@with_target
+def size(
+    target: Target,
+    dataset: str,
+    mean: tuple[str, ...],
+    total: tuple[str, ...],
+    share: tuple[dict[str, Any], ...],
+    margin: float | None,
+    relative_margin: float | None,
+    cv: float | None,
+    confidence: float,
+    by: tuple[str, ...],
+    wilson: bool,
+    optimal: bool,
+    cost: tuple[str, ...],
+    budget: float | None,
+    ref: str | None,
+    table: str | None,
+    as_json: bool,
+    **design: Any,
+) -> None:
+    """Show how many rows a precision needs, with the command that draws them.
+
+    Without a figure the margin is that of a share of one half.
+
+    \b
+    jobsvc size sales --margin 3%
+    jobsvc size sales --mean amount --relative-margin 2% --by region
+    jobsvc size sales --total amount --cv 1% --method stratified --strata region --optimal
+    jobsvc size sales --mean amount --margin 5 --method cluster --cluster shop
+    """
+    precision = {"margin": margin, "relative_margin": relative_margin, "cv": cv}
+    common: dict[str, Any] = {key: value for key, value in precision.items() if value is not None}
+    common |= {"confidence": confidence}
+    figures = [
+        *({"statistic": "mean", "column": name} for name in mean),
+        *({"statistic": "total", "column": name} for name in total),
+        *({**goal, "interval": "wilson" if wilson else "t"} for goal in share),
+    ]
+    if figures and by:
+        common["by"] = list(by)
+    goals = [{**figure, **common} for figure in figures] or [common]
+    request = job_body(
+        ref,
+        table,
+        design=_design(design),
+        allocation="optimal" if optimal else None,
+        cost=_costs(cost) or None,
+        budget=budget,
+    )
+    request |= {"goal": goals[0]} if len(goals) == 1 else {"goals": goals}
+    with connected(target) as client:
+        dataset_id = client.dataset_id(dataset)
+        found = client.post(f"/api/sampling/datasets/{dataset_id}/size", request)
+    source = {"ref": ref, "table": table}
+    print_result(found, as_json, lambda found: print_size(found, dataset, source))
+
+
+def _design(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The round of the design options."""
+    nothing: dict[str, Any] = {
+        **{name: () if name == "size" else None for name in OF_SIZE},
+        "columns": (),
+        "order_by": None,
+        "order_desc": False,
+        "amount_column": None,
+        "ref": None,
+        "table": None,
+        "residual": False,
+        "body": None,
+    }
+    body = draw_body(**nothing, **chosen)
+    design: dict[str, Any] = body["rounds"][0]
+    return design
+
+
+def _costs(given: Sequence[str]) -> dict[str, float]:
+    costs = {}
+    for text in given:
+        label, equals, value = text.rpartition("=")
+        if not equals or not label:
+            raise click.BadParameter(f'"{text}" is no GROUP=COST.', param_hint="--cost")
+        try:
+            costs[label.strip()] = number(value)
+        except ValueError:
+            raise click.BadParameter(f'"{value}" is no cost.', param_hint="--cost") from None
+    return costs

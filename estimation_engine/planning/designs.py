@@ -1,0 +1,173 @@
+"""The variances of estimates that a design of any size would have, and the smallest size.
+
+The variables are linearised: a variance is that of the estimated total of z over the population.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from estimation_engine.design import Floats, Ints
+from estimation_engine.planning.allocation import Strata
+
+
+class SizePlan(Protocol):
+    """A design without its size: the rows or, of ``cluster``, the clusters to draw."""
+
+    @property
+    def most(self) -> int:
+        """The largest size: nothing is left to chance."""
+
+    def variances(self, size: int) -> Floats:
+        """Of each variable, shape (goals,)."""
+
+    def degrees(self, size: int) -> int:
+        """Degrees of freedom of the design."""
+
+
+@dataclass(frozen=True, eq=False)
+class RandomPlan:
+    """A simple random sample; ``squares`` are S² of all rows, shape (goals,)."""
+
+    most: int
+    squares: Floats
+
+    def variances(self, size: int) -> Floats:
+        """N²(1/n - 1/N)S²."""
+        found: Floats = self.most * (self.most / size - 1.0) * self.squares
+        return found
+
+    def degrees(self, size: int) -> int:
+        """n - 1."""
+        return size - 1
+
+
+@dataclass(frozen=True, eq=False)
+class StratifiedPlan:
+    """A stratified sample, whose size ``allocate`` divides among the strata."""
+
+    strata: Strata
+    allocate: Callable[[int], Ints]
+
+    @cached_property
+    def most(self) -> int:
+        """All rows."""
+        return int(self.strata.rows.sum())
+
+    def variances(self, size: int) -> Floats:
+        """Those of the divided size."""
+        return self.strata.variances(self.allocate(size).astype(np.float64))
+
+    def degrees(self, size: int) -> int:
+        """n - H of the strata that aren't drawn whole."""
+        return stratified_degrees(self.allocate(size), self.strata.rows)
+
+
+def stratified_degrees(sizes: Ints, rows: Floats) -> int:
+    """The degrees of freedom of a stratified sample."""
+    chance = (sizes > 0) & (sizes < rows)
+    return int(sizes[chance].sum() - chance.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterPlan:
+    """A sample of clusters.
+
+    ``squares`` are S² of the clusters' totals, and ``within`` Σ N_i²(1/n_i - 1/N_i)S_i² of the
+    second stage, both of shape (goals,).
+    """
+
+    most: int
+    squares: Floats
+    within: Floats
+
+    def variances(self, size: int) -> Floats:
+        """M²(1/m - 1/M)S² + (M/m)·Σ N_i²(1/n_i - 1/N_i)S_i²; Cochran 1977, equation 11.24."""
+        repeats = self.most / size
+        found: Floats = self.most * (repeats - 1.0) * self.squares + repeats * self.within
+        return found
+
+    def degrees(self, size: int) -> int:
+        """m - 1."""
+        return size - 1
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedPlan:
+    """A Pareto sample; rows are grouped by weights that differ by less than a percent.
+
+    Parameters
+    ----------
+    rows, weights : array, shape (groups,)
+        The rows of each group, and their mean weight, in descending order of weight.
+    sums, squares : array, shape (goals, groups)
+        Σz and Σz² of each group.
+    """
+
+    rows: Floats
+    weights: Floats
+    sums: Floats
+    squares: Floats
+
+    @cached_property
+    def most(self) -> int:
+        """All rows with a weight."""
+        return int(self.rows.sum())
+
+    def probabilities(self, size: int) -> Floats:
+        """The inclusion probability of each group's rows; 1 for take-all rows."""
+        totals = self.rows * self.weights
+        taken = np.cumsum(self.rows) - self.rows
+        left = np.maximum(size - taken, 0.0)
+        rest = np.cumsum(totals[::-1])[::-1]
+        # Groups are take-all as long as the target of the largest one left would reach 1.
+        is_chance = left * self.weights < rest
+        first = int(np.argmax(is_chance)) if is_chance.any() else len(self.rows)
+        found: Floats = np.ones(len(self.rows))
+        if first < len(self.rows):
+            found[first:] = left[first] * self.weights[first:] / rest[first]
+        return found
+
+    def variances(self, size: int) -> Floats:
+        """Hájek's: Σ(1-π)z²/π - (Σ(1-π)z)²/Σπ(1-π)."""
+        pi = self.probabilities(size)
+        chance = 1.0 - pi
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread = (self.squares * np.where(chance > 0, chance / pi, 0.0)).sum(axis=1)
+        within = float((self.rows * pi * chance).sum())
+        sums = self.sums @ chance
+        found: Floats = spread - (sums**2 / within if within > 0 else 0.0)
+        return np.maximum(found, 0.0)
+
+    def degrees(self, size: int) -> int:
+        """n - 1 of the rows that are left to chance."""
+        is_sure = self.probabilities(size) >= 1.0
+        return max(size - int(self.rows[is_sure].sum()) - 1, 0)
+
+
+def smallest_size(
+    plan: SizePlan, is_reached: Callable[[int], bool], least: int = 1, start: float | None = None
+) -> int:
+    """The smallest size that reaches the goals.
+
+    Rounded allocations can make one row more a little less precise, so the size that halving finds
+    is raised until it is reached. ``start`` is a guess that saves steps.
+    """
+    low, high = min(least, plan.most), plan.most
+    if start is not None and low < start < high:
+        near = [int(start * factor) for factor in (0.98, 1.05)]
+        below, above = max(near[0], low), min(near[1] + 2, high)
+        if is_reached(above):
+            high = above
+        if not is_reached(below):
+            low = below
+    size = low + bisect_left(range(low, high), True, key=is_reached)
+    while size < plan.most and not is_reached(size):
+        size += 1
+    return size

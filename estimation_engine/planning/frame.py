@@ -1,0 +1,219 @@
+"""True facts of a population for a statistic: its value and its variances, from exact sums.
+
+Values are integers in units of their column, and a linearised variable stays an integer, so no
+digit is lost and figures depend neither on threads nor on files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimation_engine.design import Floats, Ints
+
+Exact = NDArray[np.object_]
+"""Python's integers."""
+PlannedStatistic = Literal["mean", "total", "proportion"]
+
+
+@dataclass(frozen=True, eq=False)
+class CellSums:
+    """The sums of a variable in each cell, a group's rows in one domain; shape (cells,).
+
+    Parameters
+    ----------
+    groups, domains : arrays of int
+        The cell's stratum, cluster or size group, and its domain, numbered from 0.
+    counts : array of int
+        Rows with a value.
+    sums, squares : arrays of Python's int
+        Σu and Σu² of the values in units: a value is (u + offset)·unit.
+    group_rows : array of int, shape (groups,)
+        All rows of each group, N_h.
+    """
+
+    groups: Ints
+    domains: Ints
+    counts: Ints
+    sums: Exact
+    squares: Exact
+    offset: int
+    unit: Fraction
+    group_rows: Ints
+    domain_count: int
+
+    def deviations(self) -> Floats:
+        """The standard deviation of the values in each group, shape (groups,); 0 below two."""
+        groups = len(self.group_rows)
+        counts, first, second = ([0] * groups for _ in range(3))
+        columns = (self.groups.tolist(), self.counts.tolist(), self.sums, self.squares)
+        for group, count, one, two in zip(*columns, strict=True):
+            counts[group] += count
+            first[group] += one
+            second[group] += two
+        scales = zip(counts, first, second, strict=True)
+        return np.sqrt([_square(count, one, two, self.unit) for count, one, two in scales])
+
+
+@dataclass(frozen=True, eq=False)
+class FrameStatistic:
+    """A statistic's true values by domain, and its linearised variable z by group.
+
+    Parameters
+    ----------
+    values : array, shape (domains,)
+        The true values; NaN where a domain has no row with a value.
+    rows : array of int, shape (domains,)
+        Rows with a value.
+    exact_sums, exact_squares : arrays of Python's int, shape (cells,)
+        Σz and Σz², in units of ``scales`` and of their squares; shape (domains,).
+    """
+
+    values: Floats
+    rows: Ints
+    cells: CellSums
+    exact_sums: Exact
+    exact_squares: Exact
+    scales: tuple[Fraction, ...]
+
+    @cached_property
+    def squares(self) -> Floats:
+        """S² of z over all rows, shape (domains,)."""
+        total = int(self.cells.group_rows.sum())
+        first, second = self._by_domain(self.exact_sums), self._by_domain(self.exact_squares)
+        return np.array(
+            [
+                _square(total, one, two, scale)
+                for one, two, scale in zip(first, second, self.scales, strict=True)
+            ]
+        )
+
+    @cached_property
+    def group_squares(self) -> Floats:
+        """S²_h of z in each group, shape (domains, groups)."""
+        found = np.zeros((self.cells.domain_count, len(self.cells.group_rows)))
+        for group, domain, first, second in self._cells():
+            rows = int(self.cells.group_rows[group])
+            found[domain, group] = _square(rows, first, second, self.scales[domain])
+        return found
+
+    @cached_property
+    def group_sums(self) -> Floats:
+        """Σz of each group, shape (domains, groups)."""
+        return self._spread(self.exact_sums, power=1)
+
+    @cached_property
+    def group_sums_of_squares(self) -> Floats:
+        """Σz² of each group, shape (domains, groups)."""
+        return self._spread(self.exact_squares, power=2)
+
+    @cached_property
+    def total_squares(self) -> Floats:
+        """S² of the groups' totals of z, groups without rows left out, shape (domains,)."""
+        groups = int((self.cells.group_rows > 0).sum())
+        first = self._by_domain(self.exact_sums)
+        second = self._by_domain(self.exact_sums * self.exact_sums)
+        return np.array(
+            [
+                _square(groups, one, two, scale)
+                for one, two, scale in zip(first, second, self.scales, strict=True)
+            ]
+        )
+
+    @cached_property
+    def homogeneity(self) -> Floats:
+        """1 - S²_W/S², shape (domains,): what rows of one group have in common.
+
+        S²_W is the variance inside the groups; Särndal, Swensson and Wretman 1992, equation 3.4.9.
+        NaN where z does not vary, or every group has one row.
+        """
+        present = self.cells.group_rows[self.cells.group_rows > 0]
+        degrees = int(present.sum()) - len(present)
+        if not degrees:
+            return np.full(self.cells.domain_count, np.nan)
+        weights = np.maximum(self.cells.group_rows - 1, 0) / degrees
+        inside = self.group_squares @ weights
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Floats = np.where(self.squares > 0, 1.0 - inside / self.squares, np.nan)
+        return found
+
+    def _cells(self) -> list[tuple[int, int, int, int]]:
+        cells = self.cells
+        columns = (
+            cells.groups.tolist(),
+            cells.domains.tolist(),
+            self.exact_sums,
+            self.exact_squares,
+        )
+        return list(zip(*columns, strict=True))
+
+    def _by_domain(self, figures: Exact) -> list[int]:
+        found = [0] * self.cells.domain_count
+        for domain, figure in zip(self.cells.domains.tolist(), figures, strict=True):
+            found[domain] += figure
+        return found
+
+    def _spread(self, figures: Exact, power: int) -> Floats:
+        found = np.zeros((self.cells.domain_count, len(self.cells.group_rows)))
+        scales = [scale**power for scale in self.scales]
+        columns = (self.cells.groups.tolist(), self.cells.domains.tolist(), figures)
+        for group, domain, figure in zip(*columns, strict=True):
+            found[domain, group] = _times(figure, scales[domain])
+        return found
+
+
+def frame_statistic(statistic: PlannedStatistic, cells: CellSums) -> FrameStatistic:
+    """Linearise a statistic: z is y for a total, and (y - Ȳ)/N of the domain for a mean or share.
+
+    A row outside the domain or without a value has z = 0.
+    """
+    counts = cells.counts.astype(object)
+    # y in whole units: u + offset.
+    first = cells.sums + cells.offset * counts
+    second = cells.squares + 2 * cells.offset * cells.sums + cells.offset**2 * counts
+    rows = [0] * cells.domain_count
+    totals = [0] * cells.domain_count
+    for domain, count, total in zip(cells.domains.tolist(), counts, first, strict=True):
+        rows[domain] += count
+        totals[domain] += total
+    if statistic == "total":
+        values = [_times(total, cells.unit) for total in totals]
+        scales = (cells.unit,) * cells.domain_count
+        return FrameStatistic(
+            np.array(values), np.array(rows, dtype=np.int64), cells, first, second, scales
+        )
+    # N²z in whole units: N·y - Y, with the domain's own N and Y.
+    n = np.array(rows, dtype=object)[cells.domains]
+    y = np.array(totals, dtype=object)[cells.domains]
+    second = n * n * second - 2 * n * y * first + y * y * counts
+    first = n * first - y * counts
+    values = [
+        _times(total, cells.unit / count) if count else np.nan
+        for total, count in zip(totals, rows, strict=True)
+    ]
+    scales = tuple(cells.unit / (count * count) if count else Fraction(0) for count in rows)
+    return FrameStatistic(
+        np.array(values, dtype=np.float64),
+        np.array(rows, dtype=np.int64),
+        cells,
+        first,
+        second,
+        scales,
+    )
+
+
+def _square(rows: int, first: int, second: int, scale: Fraction) -> float:
+    """S², with ``rows`` - 1 in the denominator; 0 for a single row."""
+    if rows < 2:
+        return 0.0
+    return _times(rows * second - first * first, scale * scale / (rows * (rows - 1)))
+
+
+def _times(figure: int, scale: Fraction) -> float:
+    """The product to the nearest double."""
+    return float(figure * scale)

@@ -1,0 +1,83 @@
+"""The schema of a goal: the precision that a figure of a table is to have."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from marshmallow import ValidationError, validate, validates_schema
+
+from estimation_engine.planning.frame import PlannedStatistic
+from estimation_engine.planning.goals import GoalInterval
+from http_api.schemas.base import StrictSchema, text
+from http_api.schemas.fields import BoundedList, Message, StrictNumber, StrictString
+from http_api.schemas.filters import AnyValue
+
+MAX_GROUP_COLUMNS = 4
+ABOVE_ZERO = validate.Range(0, min_inclusive=False)
+
+
+class GoalIn(StrictSchema):
+    """The precision that a figure of the table is to have."""
+
+    margin = StrictNumber(
+        validate=ABOVE_ZERO,
+        description="The half-width of the confidence interval, in units of the figure: 0.03 are "
+        "3 percentage points of a share.",
+    )
+    relative_margin = StrictNumber(
+        validate=ABOVE_ZERO, description="The margin as a share of the figure's true value."
+    )
+    cv = StrictNumber(
+        validate=ABOVE_ZERO,
+        description="The coefficient of variation: the standard error as a share of the true "
+        "value.",
+    )
+    statistic = StrictString(
+        validate=validate.OneOf(get_args(PlannedStatistic)),
+        description="Without a `column`: a proportion of one half, the least precise share.",
+    )
+    column = text(1, 1000, description="A column of the table.")
+    value = AnyValue(
+        allow_none=True,
+        metadata={
+            "description": "Of a `proportion`: the value; null for the share of rows without one."
+        },
+    )
+    by = BoundedList(
+        text(1, 1000),
+        least=0,
+        most=MAX_GROUP_COLUMNS,
+        metadata={"description": "Each group of these columns is to reach the goal."},
+    )
+    confidence = StrictNumber(
+        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
+    )
+    interval = StrictString(
+        validate=validate.OneOf(get_args(GoalInterval)),
+        description="Of a `proportion`: the formula of its interval; t by default.",
+    )
+
+    def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A null ``value`` has a meaning."""
+        kept = super().without_nulls(data)
+        return {**kept, "value": None} if "value" in data and data["value"] is None else kept
+
+    @validates_schema(skip_on_field_errors=True)
+    def fits_the_column(self, data: dict[str, Any], **_: Any) -> None:
+        """A column needs a statistic, and all but the share of one half needs a column."""
+        if "column" in data and "statistic" not in data:
+            message = Message("Missing: mean, total or proportion.")
+            raise ValidationError(message, "statistic")
+        if "column" in data:
+            return
+        if data.get("statistic", "proportion") != "proportion" or "value" in data:
+            raise ValidationError(Message("Missing: name a column."), "column")
+        if "by" in data or "relative_margin" in data or "cv" in data:
+            name = next(name for name in ("by", "relative_margin", "cv") if name in data)
+            raise ValidationError(Message("Needs a `statistic` and a `column`."), name)
+
+
+class FigureGoalIn(GoalIn):
+    """The goal of a method whose precision depends on the values of its rows."""
+
+    column = text(1, 1000, required=True)

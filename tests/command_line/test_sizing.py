@@ -1,0 +1,73 @@
+"""``jobsvc size`` and ``jobsvc bands``: a table, and the command that draws the sample."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run
+
+
+@pytest.fixture
+def sales(run: Run, table: Path) -> str:
+    run("import", str(table), "--dataset", "Sales")
+    return "Sales"
+
+
+def drawn_rows(run: Run, output: str) -> int:
+    """Run the command that the output ends with."""
+    words = shlex.split(output.strip().splitlines()[-1])
+    assert words[:3] == ["jobsvc", "sample", "Sales"]
+    job = json.loads(run(*words[1:], "--json").stdout)
+    return int(job["output_summary"]["total_sampled"])
+
+
+def size_of(output: str) -> int:
+    return int(output.split()[1].replace(",", ""))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--margin", "5%"),
+        ("--mean", "amount", "--relative-margin", "10%"),
+        ("--total", "amount", "--cv", "5%", "--method", "systematic"),
+        ("--share", "kind=3", "--margin", "0.04", "--method", "stratified", "--strata", "kind"),
+        ("--mean", "amount", "--margin", "15", "--method", "stratified", "--strata",
+         "amount:100,300", "--strata", "kind", "--optimal", "--filter", "amount > 5"),
+        ("--mean", "amount", "--margin", "20", "--method", "weighted", "--weight", "amount"),
+    ],
+)  # fmt: skip
+def test_the_printed_command_draws_the_size(run: Run, sales: str, options: tuple[str, ...]) -> None:
+    output = run("size", sales, *options).stdout
+    assert "margin" in output
+    assert drawn_rows(run, output) == size_of(output)
+
+
+def test_bands_are_suggested_with_a_command(run: Run, sales: str) -> None:
+    output = run("bands", sales, "amount", "--bands", "4", "--size", "60").stdout
+    assert size_of(output) <= 60
+    assert drawn_rows(run, output) == size_of(output)
+    goal = run("bands", sales, "amount", "--rule", "geometric", "--relative-margin", "2%").stdout
+    assert "total of amount" in goal
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "says"),
+    [
+        ("size", ("--mean", "amount", "--margin", "0"), "greater than 0"),
+        ("size", ("--mean", "kinds", "--margin", "1"), '"kind"'),
+        ("size", ("--mean", "amount"), "--margin"),
+        ("size", ("--mean", "amount", "--margin", "5", "--cost", "a"), "GROUP=COST"),
+        ("bands", ("amount",), "--size"),
+        ("bands", ("kinds", "--size", "50"), '"kind"'),
+    ],
+)
+def test_what_gives_no_size_is_refused(
+    run: Run, sales: str, command: str, options: tuple[str, ...], says: str
+) -> None:
+    code = 2 if "GROUP" in says or says == "--size" else 1
+    assert says in run(command, sales, *options, code=code).output
