@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from application.estimation.design_table import ReplicateRequest
 from application.estimation.sample_design import SampleDesign, design_json, design_of
 from application.identity.lookup import ordinal_of
 from domain_errors import DomainError
@@ -20,10 +21,14 @@ from sampling_engine import ORDER_VERSION, DrawnRound, Round, drawn_rounds, row_
 from storage.jobs.jobs import Job
 
 
-def design_facts(service: Service, job: Job) -> dict[str, Any]:
-    """The design with its steps, all strata, the drawn clusters and the take-all rows."""
+def design_facts(service: Service, job: Job, request: ReplicateRequest) -> dict[str, Any]:
+    """The design with its steps, all strata, the drawn clusters and the take-all rows.
+
+    With replicates, also what their weights, which stand in the table, are multiplied by.
+    """
     source = open_source(service, job)
     found = design_of(service, job, source)
+    made = request.of(found.design)
     rounds = recorded_rounds(job.run_parameters, source.files)
     drawn = drawn_rounds(
         service.parquet,
@@ -45,6 +50,7 @@ def design_facts(service: Service, job: Job) -> dict[str, Any]:
         "steps": [_step(spec, each) for spec, each in zip(rounds, drawn, strict=True)],
         "groups": groups,
         "take_all": take_all,
+        "replicates": None if made is None else request.as_json(made),
     }
 
 

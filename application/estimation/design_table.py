@@ -59,6 +59,15 @@ class ReplicateRequest:
             error.loc = ("query", "replicates")
             raise
 
+    def as_json(self, made: Replicates) -> dict[str, Any]:
+        """What a program needs beside the weights."""
+        return {
+            "kind": self.kind,
+            "count": made.factors.shape[1],
+            "scale": made.scale,
+            "seed": self.seed if self.kind == "bootstrap" else None,
+        }
+
 
 def write_design_table(
     service: Service,
@@ -79,14 +88,8 @@ def write_design_table(
     record = draw_record(job)
     replicates = request.of(found.design)
     if replicates is not None:
-        count = replicates.factors.shape[1]
-        record["replicates"] = {
-            "kind": request.kind,
-            "count": count,
-            "scale": replicates.scale,
-            "seed": request.seed if request.kind == "bootstrap" else None,
-        }
-        for at in range(count):
+        record["replicates"] = request.as_json(replicates)
+        for at in range(replicates.factors.shape[1]):
             columns[f"replicate_{at + 1}"] = found.design.weights * replicates.factors[:, at]
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     files = [str(file.path) for file in sample.files]

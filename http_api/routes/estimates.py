@@ -159,7 +159,7 @@ def design(job_id: str, query: dict[str, Any]) -> Response:
         return _design_table(job, source, kind, replicates)
     with caller().reading():
         if kind == "json":
-            answer = jsonify(design_facts(service(), job))
+            answer = jsonify(design_facts(service(), job, replicates))
         else:
             answer = Response(design_code(service(), job, kind, replicates), mimetype="text/plain")
             name = f"design-{job.id[:8]}.{ENDINGS[kind]}"

@@ -284,11 +284,19 @@ class StepOut(Schema):
     )
 
 
+class ReplicatesOut(Schema):
+    kind = out.string()
+    count = out.integer()
+    scale = out.number("The variance by the sum of squared differences of the replicates.")
+    seed = out.integer("Of a bootstrap.", null=True)
+
+
 class DesignFactsOut(DesignOut):
     job_id = out.string()
     steps = out.list_of(StepOut, "Each round as it was drawn.")
     groups = out.list_of(GroupSizeOut, "All strata, or the drawn clusters; else none.")
     take_all = out.list_of(fields.String(), "The ids of rows drawn with certainty.")
+    replicates = out.nested(ReplicatesOut, "Of the requested weights in the table.", null=True)
 
 
 class PairsIn(StrictSchema):

@@ -241,6 +241,9 @@ def test_files_say_how_the_rows_were_drawn(
         assert record["rounds"][1]["effective_seed"] == "5:round-2"
         assert "don't add weights up" in record["note"]
     assert record["replicates"]["count"] == 20
+    facts = server.admin.get(f"{path}/design", params={**query, "format": "json"}).json()
+    assert facts["replicates"] == record["replicates"]
+    assert facts["replicates"]["seed"] == 1
 
 
 def test_joint_probabilities_of_pairs(server: LiveServer, dataset: int) -> None:

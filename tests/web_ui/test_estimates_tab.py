@@ -160,3 +160,26 @@ def test_the_workbook_has_figures_design_and_notes(reader: Reader, path: str) ->
     for expected in ("=Kyiv", "Missing", "Without calibration", "True value", "Design", "random"):
         assert expected in cells, expected
     assert any(cell.startswith("Calibrated by poststratify") for cell in cells)
+
+
+def test_the_design_can_be_downloaded(server: LiveServer, reader: Reader, path: str) -> None:
+    page = reader.page(path, tab="estimates")
+    job = path.removeprefix("/jobs/")
+    assert f'href="/api/sampling/jobs/{job}/design?format=r" download' in page
+    assert "/design?format=csv&amp;replicates=jackknife" in page
+    dataset = server.admin.get(f"/api/jobs/{job}").json()["dataset_id"]
+    rounds = [
+        {
+            "method": "random",
+            "parameters": {"sample_size": 30},
+            "filters": {"expression": "paid = true"},
+        },
+        {"method": "systematic", "parameters": {"interval": 9}},
+    ]
+    mixed = f"/jobs/{server.draw(dataset, {'rounds': rounds})['id']}"
+    assert "have weights over all rounds" in reader.text(mixed)
+    page = reader.page(mixed, tab="estimates")
+    assert "/design?format=stata&amp;replicates=bootstrap" in page
+    assert "averaged by fixed shares" in page
+    code = reader.get(f"/api/sampling{mixed}/design", format="r", replicates="bootstrap")
+    assert "svrepdesign" in code.text
