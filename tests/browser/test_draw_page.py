@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 from tests.live_server import LiveServer, finished
 
 Analyst = tuple[Page, httpx.Client]
+PROPORTIONAL = re.compile("^Proportional to amount")
+"""The name of its card, not the hint of another one."""
 
 
 def test_a_stratified_draw_is_planned_and_drawn(analyst: Analyst, server: LiveServer) -> None:
@@ -156,14 +158,14 @@ def test_steps_are_added_copied_moved_and_removed(analyst: Analyst, server: Live
     page.get_by_text("Several steps").click()
     page.get_by_role("button", name="Add step").click()
     second = page.get_by_role("group", name="Step 2")
-    second.get_by_role("radio", name="Proportional to amount").check()
+    second.get_by_role("radio", name=PROPORTIONAL).check()
     page.get_by_role("group", name="Step 2").get_by_label("Weight").select_option("amount")
     page.get_by_role("button", name="Copy step 2").click()
     third = page.get_by_role("group", name="Step 3")
-    expect(third.get_by_role("radio", name="Proportional to amount")).to_be_checked()
+    expect(third.get_by_role("radio", name=PROPORTIONAL)).to_be_checked()
     page.get_by_role("button", name="Move up step 2").click()
     third = page.get_by_role("group", name="Step 1")
-    expect(third.get_by_role("radio", name="Proportional to amount")).to_be_checked()
+    expect(third.get_by_role("radio", name=PROPORTIONAL)).to_be_checked()
     page.get_by_role("button", name="Remove step 3").click()
     expect(page.get_by_text("200 of 200 rows will be drawn.")).to_be_visible()
     expect(page.locator("#plan")).to_contain_text("can't be added up over steps")

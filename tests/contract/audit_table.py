@@ -11,7 +11,6 @@ from tests.live_server import PASSWORD
 
 Given = tuple[str, dict[str, Any]]
 RANDOM = {"method": "random", "parameters": {"sample_size": 2}}
-VALUES = {"files": {"file": ("t.csv", b"id,x\n1,2\n")}, "data": {"key": '["id"]'}}
 FILE = {"files": {"file": ("t.csv", b"a,b\n1,2\n")}}
 
 
@@ -219,11 +218,11 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     ),
     "POST /api/sampling/jobs/<job_id>/values/preview": (
         "rows_viewed",
-        lambda w: (f"/api/sampling/jobs/{w.draw}/values/preview", VALUES),
+        lambda w: (f"/api/sampling/jobs/{w.draw}/values/preview", w.values()),
     ),
     "POST /api/sampling/jobs/<job_id>/values": (
         "values_uploaded",
-        lambda w: (f"/api/sampling/jobs/{w.draw}/values", VALUES),
+        lambda w: (f"/api/sampling/jobs/{w.draw}/values", w.values()),
     ),
     "POST /api/sampling/datasets/<int:dataset_id>/size": (
         "rows_viewed",

@@ -60,6 +60,12 @@ class World:
         page = self.server.admin.get(f"/api/sampling/jobs/{self.draw}/findings").json()
         return str(page["items"][-1]["_logical_row_id"])
 
+    def values(self) -> dict[str, Any]:
+        """A file with a value of a drawn row."""
+        page = self.server.admin.get(f"/api/sampling/jobs/{self.draw}/data").json()
+        content = f"id,x\n{page['data'][0]['id']},2\n".encode()
+        return {"files": {"file": ("t.csv", content)}, "data": {"key": '["id"]'}}
+
     def reviewed(self) -> dict[str, Any]:
         """A step of the review that is possible."""
         path = f"/api/sampling/jobs/{self.draw}"

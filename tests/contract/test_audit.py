@@ -184,8 +184,10 @@ def test_entries_are_found_by_user_action_dataset_object_and_time(world: World) 
     by_name = entries(world.server, user_soeid=user["soeid"].upper(), after=made["created_at"])
     assert by_name == of_dataset
     assert entries(world.server, dataset_id=made["id"], before=made["created_at"]) == []
-    about_user = entries(world.server, object_id=str(user["id"]), action="user_added")
-    assert about_user[0]["details"] == {"soeid": user["soeid"], "role_name": "analyst"}
+    body = {"soeid": "traced", "role_name": "analyst"}
+    added = world.server.admin.post("/api/users", json=body).json()
+    about_user = entries(world.server, object_id=str(added["id"]), action="user_added")
+    assert about_user[0]["details"] == body
     page = world.server.admin.get("/api/admin/audit", params={"limit": 1, "offset": 1}).json()
     assert (len(page["entries"]), page["limit"], page["offset"]) == (1, 1, 1)
     assert page["total"] > 10
