@@ -177,7 +177,7 @@ def test_the_design_can_be_downloaded(server: LiveServer, reader: Reader, path: 
         {"method": "systematic", "parameters": {"interval": 9}},
     ]
     mixed = f"/jobs/{server.draw(dataset, {'rounds': rounds})['id']}"
-    assert "have weights over all rounds" in reader.text(mixed)
+    assert "have weights over all steps" in reader.text(mixed)
     page = reader.page(mixed, tab="estimates")
     assert "/design?format=stata&amp;replicates=bootstrap" in page
     assert "averaged by fixed shares" in page
