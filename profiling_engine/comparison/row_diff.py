@@ -36,7 +36,9 @@ NAME_PATTERN = '"(?:[^"]|"")*"'
 BASE_ROW, OTHER_ROW = "_row_before", "_row_now"
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
-CHECKED, MATCHED = 0.3, 0.6
+MAX_COLUMNS, CHUNK_COLUMNS = 1_000, 500
+"""Compared columns of a result, since DuckDB holds 2,048 values of each; and those of one count."""
+CHECKED, MATCHED, COUNTED = 0.3, 0.6, 0.7
 """Shares of the progress."""
 
 
@@ -72,7 +74,7 @@ class RowDiff:
     ----------
     columns : tuple of Column
         Of the files: kind of change, changed columns, row numbers, keys, and each other column
-        before and now.
+        before and now, at most ``max_columns``; the others have no column in ``compared``.
     keys : tuple of str
         The result's key columns.
     """
@@ -131,6 +133,7 @@ def diff_rows(
     folder: Path,
     *,
     slice_cells: int = SLICE_CELLS,
+    max_columns: int = MAX_COLUMNS,
     on_progress: ProgressCallback = ignore_progress,
 ) -> RowDiff:
     """Match the rows of two tables by their keys and write those that differ.
@@ -143,6 +146,9 @@ def diff_rows(
         An existing folder for the result's files.
     slice_cells : int
         The cells of one file of the result, which are in memory together.
+    max_columns : int
+        Compared columns in the result: of wider tables those that changed most, then those of one
+        table.
 
     Raises
     ------
@@ -158,8 +164,10 @@ def diff_rows(
         found = write_parquet(
             cursor, *diff.pairs(), pairs, on_progress=matching, message="matching rows"
         )
+        counting = progress_part(on_progress, MATCHED, COUNTED)
+        diff = diff.narrowed(cursor, pairs, max_columns, counting)
         database.require_free(diff.estimated_bytes(found.rows))
-        writing = progress_part(on_progress, MATCHED, 1.0)
+        writing = progress_part(on_progress, COUNTED, 1.0)
         files = diff.write_rows(cursor, pairs, found.rows, slice_cells, writing)
         return diff.counted(cursor, files)
 
@@ -174,6 +182,91 @@ class _Diff:
         compared = tuple(column for column in matched.shared if column not in keys)
         self.columns = MatchedColumns(compared, matched.only_in_base, matched.only_in_other)
         self.result = _ResultColumns.of(keys, self.columns)
+        self.left_out: tuple[ChangedColumn, ...] = ()
+
+    def narrowed(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        pairs: Path,
+        most: int,
+        on_progress: ProgressCallback,
+    ) -> _Diff:
+        """This diff with at most ``most`` compared columns: the others are ``left_out``."""
+        every = self.columns
+        if len(every.shared) + len(every.only_in_base) + len(every.only_in_other) <= most:
+            return self
+        counts = dict(
+            zip(every.shared, self._changed_cells(cursor, pairs, on_progress), strict=True)
+        )
+        changed = sorted((one for one in every.shared if counts[one]), key=lambda one: -counts[one])
+        chosen = set(changed[:most])
+        shared = tuple(one for one in every.shared if one in chosen)
+        only_base = every.only_in_base[: most - len(shared)]
+        only_other = every.only_in_other[: most - len(shared) - len(only_base)]
+        found = _Diff(self.sides[0][0], self.sides[1][0], self.keys)
+        found.columns = MatchedColumns(shared, only_base, only_other)
+        found.result = _ResultColumns.of(self.keys, found.columns)
+        found.left_out = (
+            *(
+                ChangedColumn(one.name, one.base.type, one.other.type, None, None, counts[one])
+                for one in every.shared
+                if one not in chosen
+            ),
+            *(
+                ChangedColumn(one.name, one.type, None, None, None)
+                for one in every.only_in_base[len(only_base) :]
+            ),
+            *(
+                ChangedColumn(one.name, None, one.type, None, None)
+                for one in every.only_in_other[len(only_other) :]
+            ),
+        )
+        return found
+
+    def _changed_cells(
+        self, cursor: duckdb.DuckDBPyConnection, pairs: Path, on_progress: ProgressCallback
+    ) -> list[int]:
+        """The changed cells of each column of both tables, some columns at a time."""
+        rows = (
+            "(SELECT p.file_row_number AS number, p.base_ordinal, p.other_ordinal "
+            f"FROM read_parquet({quote_path(pairs)}, file_row_number = true) AS p "
+            "WHERE p.base_ordinal IS NOT NULL AND p.other_ordinal IS NOT NULL)"
+        )
+        shared, found = self.columns.shared, list[int]()
+        for start in range(0, len(shared), CHUNK_COLUMNS):
+            chunk = shared[start : start + CHUNK_COLUMNS]
+            cells = [one.base for one in chunk], [one.other for one in chunk]
+            joined, params = self._joined(rows, cells)
+            counts = (
+                f"count(*) FILTER (NOT {one.equal(f'b.v{at}', f'o.v{at}')})"
+                for at, one in enumerate(chunk)
+            )
+            part = progress_part(
+                on_progress, start / len(shared), (start + len(chunk)) / len(shared)
+            )
+            sql = f"SELECT {', '.join(counts)} FROM {rows} AS r {joined}"
+            (row,) = execute_watched(cursor, sql, params, part, "counting changed cells")
+            found += [int(str(count)) for count in row]
+        return found
+
+    def _joined(self, source: str, own: Sequence[Sequence[Column]]) -> tuple[str, list[object]]:
+        """Joins of the pairs ``r`` with the cells ``v0…`` of both tables, ``b`` and ``o``."""
+        joined: list[str] = []
+        params: list[object] = []
+        for (table, _), cells, ordinal in zip(
+            self.sides, own, ("base_ordinal", "other_ordinal"), strict=True
+        ):
+            named = ", ".join(f"{_cell(column)} AS v{at}" for at, column in enumerate(cells))
+            rows = (
+                f"(SELECT r.number, r.{ordinal} AS ordinal FROM {source} AS r "
+                f"WHERE r.{ordinal} IS NOT NULL)"
+            )
+            statement, bound = rows_at(table, f"p.number, {named}", rows)
+            joined.append(
+                f"LEFT JOIN ({statement}) AS {ordinal[0]} ON {ordinal[0]}.number = r.number"
+            )
+            params += bound
+        return " ".join(joined), params
 
     def _side(self, at: int, values: Sequence[str] = ()) -> Statement:
         """The keys ``k0…`` of a table with its ``ordinal`` and other expressions over ``f``."""
@@ -312,20 +405,7 @@ class _Diff:
             [*(key.base for key in keys), *(one.base for one in shared), *columns.only_in_base],
             [*(key.other for key in keys), *(one.other for one in shared), *columns.only_in_other],
         )
-        joined, params = [], []
-        for (table, _), cells, ordinal in zip(
-            self.sides, own, ("base_ordinal", "other_ordinal"), strict=True
-        ):
-            named = ", ".join(f"{_cell(column)} AS v{at}" for at, column in enumerate(cells))
-            rows = (
-                f"(SELECT r.number, r.{ordinal} AS ordinal FROM {source} AS r "
-                f"WHERE r.{ordinal} IS NOT NULL)"
-            )
-            statement, bound = rows_at(table, f"p.number, {named}", rows)
-            joined.append(
-                f"LEFT JOIN ({statement}) AS {ordinal[0]} ON {ordinal[0]}.number = r.number"
-            )
-            params += bound
+        joined, params = self._joined(source, own)
         first = len(keys)
         changed = [
             f"CASE WHEN NOT {one.equal(f'b.v{first + at}', f'o.v{first + at}')} "
@@ -351,11 +431,11 @@ class _Diff:
             f"{value} AS {quote_identifier(column.name)}"
             for value, column in zip(values, result.columns, strict=True)
         )
-        return (
-            f"SELECT {selected} FROM {source} AS r "
-            f"{' '.join(joined)} WHERE NOT ({in_both}) OR {listed} <> '' ORDER BY r.number",
-            params,
-        )
+        # The first pass takes some equal rows for changed ones, if the type of a column changed.
+        is_other = f"WHERE NOT ({in_both}) OR {listed} <> '' "
+        if any(column.changed for column in self.left_out):
+            is_other = ""
+        return f"SELECT {selected} FROM {source} AS r {joined} {is_other}ORDER BY r.number", params
 
     def estimated_bytes(self, pairs: int) -> int:
         """The size of the result, by the share of the tables' rows that are in it."""
@@ -388,7 +468,7 @@ class _Diff:
             files,
             result.columns,
             result.keys,
-            result.compared(self.columns, of_columns),
+            (*result.compared(self.columns, of_columns), *self.left_out),
             added,
             removed,
             changed,

@@ -277,6 +277,28 @@ def test_unknown_and_double_key_columns_are_refused(stage: Stage) -> None:
         resolve_keys(table, table, ["id", "ID"])
 
 
+def test_of_wide_tables_the_columns_that_changed_most_are_listed(stage: Stage) -> None:
+    def table(bump: str) -> TableFiles:
+        cells = [f"range + if(range < {at % 7} , {bump}, 0) AS c{at}" for at in range(250)]
+        return stage.table(f"SELECT range AS id, {', '.join(cells)}, 1 AS x{bump} FROM range(9)")
+
+    base, other = table("0"), table("1")
+    found, rows = stage.diff(base, other, "id", max_columns=40)
+    assert counts(found) == (0, 0, 6, 3)
+    whole, whole_rows = stage.diff(base, other, "id")
+    assert {one.name: one.changed for one in found.compared} == {
+        one.name: one.changed for one in whole.compared
+    }
+    listed = [one.name for one in found.compared if one.before]
+    assert len(listed) == 40
+    assert {int(name[1:]) % 7 for name in listed} == {5, 6}
+    assert len(found.columns) == 5 + 80
+    kept = [column.name for column in found.columns if not column.name.startswith("_change")]
+    assert [[row[name] for name in kept] for row in rows] == [
+        [row[name] for name in kept] for row in whole_rows
+    ]
+
+
 VALUES = (None, 0, 1, 2)
 TEXTS = (None, "", "a", "A", "b")
 

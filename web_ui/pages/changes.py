@@ -305,7 +305,11 @@ def _changed_rows(job: Job) -> ChangedRows:
 
 
 def _shown_columns(columns: Sequence[Values], kind: str) -> list[Values]:
-    """By default the columns that changed; all of them for added or removed rows."""
+    """By default the columns that changed; all of them for added or removed rows.
+
+    Of very wide tables, the result lacks some columns.
+    """
+    columns = [one for one in columns if one["before"] or one["now"]]
     if request.args.get("columns") == "all":
         return list(columns[:MAX_ALL_COLUMNS])
     changed = [one for one in columns if one["changed"]]
