@@ -15,7 +15,7 @@ from storage.accounts.users import User
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import only, page, run, statement
+from storage.sqlite.queries import first, only, page, run, statement
 from storage.versions.refs import delete_ref, get_ref, kind_of_ref, output_name_of
 
 Kind = Literal["dataset", "sample", "query", "version"]
@@ -117,6 +117,12 @@ def get_bin_entry(tx: Transaction, entry_id: int, viewer: User, since: str) -> B
     if row is None:
         raise NotFound("The bin has no entry {id}. It may have expired.", id=str(entry_id))
     return _entry(row, viewer)
+
+
+def is_binned(tx: Transaction, dataset_id: int, commit_id: str | None, since: str) -> bool:
+    """Return whether a deleted ref of a commit can still be restored."""
+    found = first(tx, "binned_commit", dataset_id=dataset_id, commit_id=commit_id, since=since)
+    return found is not None
 
 
 def delete_bin_entry(tx: Transaction, entry_id: int) -> None:

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.comparing import shown_comparison
+from application.identity.bin import binned_since
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.samples.facts import Facts, step_facts, takes_all, warnings_of
@@ -34,6 +35,7 @@ from storage.errors import Pruned
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
+from storage.versions.bin import is_binned
 from storage.versions.refs import has_ref
 from web_ui.charts.pictures import group_bars, small_picture
 from web_ui.grids import download_links, grid_of
@@ -75,11 +77,14 @@ def job(job_id: str) -> AnyResponse:
     with service().database.read() as tx:
         retry_state = retryability(service(), tx, found)
         is_named = _is_named(tx, found)
+        since = binned_since(service())
+        in_bin = not is_named and is_binned(tx, found.dataset_id, found.output_commit_id, since)
     return show(
         "sample.html" if is_sample(found) else "job.html",
         job=found,
         retryability=retry_state,
         is_named=is_named,
+        in_bin=in_bin,
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
         advice=advice(found, retry_state),
