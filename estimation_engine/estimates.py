@@ -35,6 +35,8 @@ StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quanti
 
 
 DEFAULT_RULES = VarianceRules()
+NOISE = 1e-24
+"""A variance of a share below this part of p(1 - p) is rounding: the share is known."""
 
 
 @dataclass(frozen=True)
@@ -329,7 +331,7 @@ def _interval(
     tail = confidence.tail
     is_whole = design.method == "random" and domains.is_all and bool(values.present.all())
     is_exact = is_plain and settings.proportion == "exact"
-    if design.is_census or (variance == 0 and 0 < value < 1):
+    if design.is_census or (variance <= NOISE * value * (1.0 - value) and 0 < value < 1):
         return (value, value), "known"
     at_end = value <= 0.0 or value >= 1.0
     if is_whole and (at_end or is_exact):

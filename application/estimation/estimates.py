@@ -266,11 +266,12 @@ def _calibration_notes(
     ]
     pairs = [(_width(each), _width(each["uncalibrated"])) for each in estimates]
     shares = [after / before for after, before in pairs if after is not None and before]
-    if shares:
-        middle = sorted(shares)[len(shares) // 2]
-        change = f"{100 * abs(1 - middle):.0f} % {'narrower' if middle <= 1 else 'wider'}"
-        which = "The interval is" if len(shares) == 1 else "The intervals are, in the median,"
-        notes.append(f"{which} {change} than without calibration.")
+    if len(shares) == 1:
+        change = f"{100 * abs(1 - shares[0]):.0f} % {'narrower' if shares[0] <= 1 else 'wider'}"
+        notes.append(f"The interval is {change} than without calibration.")
+    elif shares:
+        least, most = (f"{100 * (share - 1):+.0f} %" for share in (min(shares), max(shares)))
+        notes.append(f"Calibration changes the widths of the intervals by {least} to {most}.")
     return notes + list(calibration.notes)
 
 
