@@ -33,8 +33,8 @@ ROUNDING = 1e-11
 class Auxiliaries(Protocol):
     """The auxiliary variables of a sample's rows: sums over rows, and x·b of each row."""
 
-    def sums(self, t: Floats) -> Floats:
-        """Σ t·x/c, shape (variables,)."""
+    def sums(self, rows: Ints, t: Floats) -> Floats:
+        """Σ t·x/c over some rows, each with a t; shape (variables,)."""
 
     def fitted(self, b: Floats) -> Floats:
         """x·b, shape (rows,)."""
@@ -46,7 +46,7 @@ class Size:
 
     x: Floats
 
-    def sums(self, t: Floats) -> Floats:
+    def sums(self, rows: Ints, t: Floats) -> Floats:
         return np.array([t.sum()])
 
     def fitted(self, b: Floats) -> Floats:
@@ -60,8 +60,8 @@ class Numbers:
 
     x: Floats
 
-    def sums(self, t: Floats) -> Floats:
-        return np.array([(t * x).sum() for x in self.x])
+    def sums(self, rows: Ints, t: Floats) -> Floats:
+        return np.array([(t * x[rows]).sum() for x in self.x])
 
     def gram(self, t: Floats) -> Floats:
         """Σ t·x·xᵀ, shape (variables, variables)."""
@@ -87,9 +87,9 @@ class Margins:
     cells: Sequence[Ints]
     counts: Sequence[int]
 
-    def sums(self, t: Floats) -> Floats:
+    def sums(self, rows: Ints, t: Floats) -> Floats:
         pairs = zip(self.cells, self.counts, strict=True)
-        return np.concatenate([sums_by(cells, t, count) for cells, count in pairs])
+        return np.concatenate([sums_by(cells[rows], t, count) for cells, count in pairs])
 
     def gram(self, t: Floats) -> Floats:
         """Σ t·x·xᵀ, shape (variables, variables)."""
@@ -133,14 +133,12 @@ class Calibration:
 
     def residuals(self, rows: Ints, z: Floats) -> Floats:
         """Of all rows, z - x·B, where z is 0 outside ``rows``."""
-        line = np.zeros(len(self.g))
-        line[rows] = z
-        sums = self.auxiliaries.sums(self.weights * line)
-        fitted = self.auxiliaries.fitted((self.inverse * sums).sum(axis=1))
-        largest = max(np.abs(line).max(initial=0.0), np.abs(fitted).max(initial=0.0))
-        line -= fitted
-        line[np.abs(line) <= ROUNDING * largest] = 0.0
-        return line
+        sums = self.auxiliaries.sums(rows, self.weights[rows] * z)
+        residuals = -self.auxiliaries.fitted((self.inverse * sums).sum(axis=1))
+        largest = max(np.abs(z).max(initial=0.0), np.abs(residuals).max(initial=0.0))
+        residuals[rows] += z
+        residuals[np.abs(residuals) <= ROUNDING * largest] = 0.0
+        return residuals
 
     def measured(
         self, design: Design, rows: Ints, domains: Ints, z: Floats, count: int, rules: VarianceRules
@@ -207,7 +205,7 @@ def by_regression(
         )
     totals = np.zeros(len(auxiliaries.x))
     totals[0] = population
-    missing = totals - auxiliaries.sums(weights)
+    missing = totals - auxiliaries.sums(np.arange(len(weights)), weights)
     g = 1.0 + auxiliaries.fitted((inverse * missing).sum(axis=1))
     return Calibration(g, auxiliaries, inverse, weights)
 
