@@ -57,6 +57,7 @@ SLOWER_GOALS = (
     ("strata: draw_sample", GROUP_BY, 2.0),
     ("filter: draw_sample", FILTER_COUNT, 1.3),
     ("weighted: draw_sample", WEIGHT_SUM, 4.0),
+    ("monetary unit: draw_sample", WEIGHT_SUM, 4.0),
     ("random: draw_sample, ten times the table", "random: draw_sample", 1.5),
 )
 

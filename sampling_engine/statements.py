@@ -513,8 +513,8 @@ def money_by_block(
     """By block of 2^shift ordinals: counts, sums and extremes of an amount in minor units.
 
     Columns: block, rows, those with an amount, above 0, equal to 0; the sum, that of the amounts
-    above 0 (NULL where it needs more than 64 bits); the smallest and the largest; the rows whose
-    amount is refused, and whose is rounded.
+    above 0 (NULL where it needs more than 64 bits); the rows whose amount is refused, and whose is
+    rounded.
     """
     value = f"{units.signed()} AS v"
     is_exact = units.refused() == "false"
@@ -534,8 +534,7 @@ def money_by_block(
         "count_if(t.v > 0) AS above, count_if(t.v = 0) AS zero, "
         "TRY_CAST(coalesce(sum(t.v), 0) AS BIGINT) AS net, "
         "TRY_CAST(coalesce(sum(greatest(t.v, 0)), 0) AS BIGINT) AS gross, "
-        f"coalesce(min(t.v), 0) AS least, coalesce(max(t.v), 0) AS most, {faults} "
-        f"FROM ({source}) AS t GROUP BY block",
+        f"{faults} FROM ({source}) AS t GROUP BY block",
         params,
     )
 

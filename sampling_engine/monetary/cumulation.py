@@ -19,11 +19,14 @@ from sampling_engine.errors import RowsMissing
 from sampling_engine.monetary.account import Cumulation
 from sampling_engine.rounds import DrawState, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
 from sampling_engine.statements import MoneyUnits
 
 BATCH_ROWS = 1 << 20
 """Rows that are read at once."""
+SPARSE = 16
+"""Blocks of a range for each that is read, from which on rows are looked up by ordinal."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,48 @@ class CumulatedRows:
         self, state: DrawState, blocks: Int64s, starts: Int64s, on_progress: ProgressCallback
     ) -> UnitRows:
         """The rows of some blocks, in the order of their first units."""
+        ordinals, units = (
+            self._look_up(state, blocks, on_progress)
+            if len(blocks) * SPARSE < int(blocks[-1] - blocks[0])
+            else self._scan(state, blocks, on_progress)
+        )
+        within = ordinals
+        if self.order == "seeded" and self.shift:
+            order = SeededOrder(state.table.file_rows, self.round_spec.effective_seed)
+            within = order.rank(ordinals)
+        sorted_by = np.lexsort((within, starts[ordinals >> self.shift]))
+        ordinals, units = ordinals[sorted_by], units[sorted_by]
+        of_block = ordinals >> self.shift
+        passed = np.cumsum(units) - units
+        is_first = np.ones(len(ordinals), dtype=bool)
+        is_first[1:] = of_block[1:] != of_block[:-1]
+        firsts = np.flatnonzero(is_first)
+        base = np.repeat(passed[firsts], np.diff(np.append(firsts, len(ordinals))))
+        return UnitRows(ordinals, starts[of_block] + passed - base, units)
+
+    def _look_up(
+        self, state: DrawState, blocks: Int64s, on_progress: ProgressCallback
+    ) -> tuple[Int64s, Int64s]:
+        """Ordinals and units of the cumulated rows of some blocks among many."""
+        inside = np.arange(1 << self.shift, dtype=np.int64)
+        ordinals = ((blocks << self.shift)[:, None] + inside).ravel()
+        ordinals = ordinals[~in_sorted(ordinals, state.taken)]
+        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
+        row_filter = self.round_spec.filter
+        statement = statements.units_of_picked(state.table, self.units, row_filter)
+        cursor = state.cursor
+        with (
+            registered(cursor, {"picked": picked}),
+            watched(cursor, on_progress, "reading the selected blocks"),
+        ):
+            rows = cursor.execute(*statement).fetchnumpy()
+        is_left = rows["v"] < self.below
+        return ordinals[rows["position"]][is_left], rows["v"][is_left]
+
+    def _scan(
+        self, state: DrawState, blocks: Int64s, on_progress: ProgressCallback
+    ) -> tuple[Int64s, Int64s]:
+        """Ordinals and units of the cumulated rows of most blocks of a range."""
         statement = statements.money_of_blocks(
             state.table,
             self.units,
@@ -127,18 +172,4 @@ class CumulatedRows:
             watched(cursor, on_progress, "reading the selected blocks"),
         ):
             rows = cursor.execute(*statement).fetchnumpy()
-        ordinals = np.asarray(rows["ordinal"], dtype=np.int64)
-        units = np.asarray(rows["v"], dtype=np.int64)
-        within = ordinals
-        if self.order == "seeded" and self.shift:
-            order = SeededOrder(state.table.file_rows, self.round_spec.effective_seed)
-            within = order.rank(ordinals)
-        sorted_by = np.lexsort((within, starts[ordinals >> self.shift]))
-        ordinals, units = ordinals[sorted_by], units[sorted_by]
-        of_block = ordinals >> self.shift
-        passed = np.cumsum(units) - units
-        is_first = np.ones(len(ordinals), dtype=bool)
-        is_first[1:] = of_block[1:] != of_block[:-1]
-        firsts = np.flatnonzero(is_first)
-        base = np.repeat(passed[firsts], np.diff(np.append(firsts, len(ordinals))))
-        return UnitRows(ordinals, starts[of_block] + passed - base, units)
+        return rows["ordinal"], rows["v"]

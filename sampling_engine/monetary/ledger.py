@@ -1,6 +1,6 @@
 """The amounts of a round's eligible rows: sums by block of rows, in one pass over the table.
 
-A block has 2^shift consecutive ordinals, the smallest power of two that makes at most 65,536
+A block has 2^shift consecutive ordinals, the smallest power of two that makes at most 262,144
 blocks, so it doesn't depend on files. All sums are of integers.
 """
 
@@ -20,7 +20,7 @@ from sampling_engine.selection.order import Int64s
 from sampling_engine.statements import MAX_MONEY, MoneyUnits
 from sampling_engine.weights import Weights
 
-BLOCK_BITS = 16
+BLOCK_BITS = 18
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ class Ledger:
     negative: RowsAndTotal
     missing_rows: int
     rounded: int
-    largest: int
     shift: int
     sums: Int64s
 
@@ -51,9 +50,12 @@ class Ledger:
 
     @property
     def weights(self) -> Weights:
-        """The amounts as the weights of the rows of the population."""
-        total = int(self.sums.sum())
-        return Weights(self.units, self.rows, self.population_rows, total, self.largest)
+        """The amounts as the weights of the rows of the population.
+
+        None is larger than the largest sum of a block.
+        """
+        total, largest = int(self.sums.sum()), int(self.sums.max())
+        return Weights(self.units, self.rows, self.population_rows, total, largest)
 
     def without(self, ordinals: Int64s, units: Int64s) -> Int64s:
         """The sums by block without some rows."""
@@ -65,8 +67,8 @@ class Ledger:
 def shift_of(rows: int) -> int:
     """The bits of an ordinal inside its block.
 
-    >>> shift_of(65_536), shift_of(65_537), shift_of(60_000_000)
-    (0, 1, 10)
+    >>> shift_of(262_144), shift_of(262_145), shift_of(60_000_000)
+    (0, 1, 8)
     """
     return max(max(rows - 1, 0).bit_length() - BLOCK_BITS, 0)
 
@@ -86,7 +88,7 @@ def read_ledger(
     blocks = (max(state.table.file_rows - 1, 0) >> shift) + 1
     counts = np.zeros((4, blocks), dtype=np.int64)
     net, gross = np.zeros(blocks, dtype=np.int64), np.zeros(blocks, dtype=np.int64)
-    least = most = rounded = refused = 0
+    rounded = refused = 0
     if state.table.file_rows:
         for table_name, sign in state.signed_rows:
             statement = statements.money_by_block(
@@ -101,10 +103,8 @@ def read_ledger(
                 counts[at, block] += sign * figures[at]
             net[block] += sign * figures[4]
             gross[block] += sign * figures[5]
-            if sign > 0 and len(block):
-                least, most = int(figures[6].min()), int(figures[7].max())
-            refused += sign * int(figures[8].sum())
-            rounded += sign * int(figures[9].sum())
+            refused += sign * int(figures[6].sum())
+            rounded += sign * int(figures[7].sum())
     if refused:
         raise InvalidNumbers(
             'The column "{column}" has {refused} infinite or very large amounts in the eligible '
@@ -118,11 +118,7 @@ def read_ledger(
         _refuse_large(eligible, column)
     rows, present, above, zero = counts.sum(axis=1).tolist()
     credit = gross - net
-    sums, largest = {
-        "positive": (gross, most),
-        "negative": (credit, -least),
-        "absolute": (gross + credit, max(most, -least)),
-    }[units.population]
+    sums = {"positive": gross, "negative": credit, "absolute": gross + credit}[units.population]
     return Ledger(
         units,
         rows,
@@ -131,7 +127,6 @@ def read_ledger(
         RowsAndTotal(present - above - zero, net_total - gross_total),
         rows - present,
         rounded,
-        max(largest, 0),
         shift,
         sums,
     )

@@ -222,6 +222,7 @@ def draw_monetary(
     order: str,
     rows: int,
     seed: int | str,
+    block_bits: int = 18,
 ) -> PlainUnits:
     """``units`` are the minor units of the rows of the population, by ordinal."""
     certain: set[int] = set()
@@ -235,7 +236,7 @@ def draw_monetary(
             parts -= len(new)
             step -= sum(units[at] for at in new)
     shift = 0
-    while (max(rows - 1, 0) >> shift) >= 2**16:
+    while (max(rows - 1, 0) >> shift) >= 2**block_bits:
         shift += 1
     blocks = (max(rows - 1, 0) >> shift) + 1
 

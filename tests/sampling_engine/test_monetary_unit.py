@@ -20,8 +20,8 @@ from sampling_engine import (
     row_chances,
 )
 from sampling_engine.filters import parse_expression
+from sampling_engine.monetary import cumulation, ledger
 from sampling_engine.monetary.account import Selection
-from sampling_engine.monetary.ledger import shift_of
 from sampling_engine.monetary.selection import UnitSelection
 from sampling_engine.selection.order import Int64s
 from tests.sampling_engine import plain_draw
@@ -76,23 +76,23 @@ def test_the_published_draw(workshop: Workshop, size: dict[str, int]) -> None:
     assert sorted("ABCDEFGHIJ"[at] for at in workshop.ordinals(sample)) == list("ACDGI")
 
 
+@pytest.mark.parametrize("size", [8, 250])
 @pytest.mark.parametrize(
     ("selection", "order"), [("fixed_interval", "seeded"), ("cell", "file"), ("random", "seeded")]
 )
 def test_blocks_of_several_rows_give_the_plain_draw(
-    workshop: Workshop, selection: str, order: str
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, selection: str, order: str, size: int
 ) -> None:
-    amounts = [(at * 7919) % 1000 if at % 997 else 900_000 + at for at in range(70_000)]
-    assert shift_of(len(amounts)) == 1
-    table = workshop.table_of(
-        "SELECT CAST(CASE WHEN i % 997 = 0 THEN 900000 + i ELSE (i * 7919) % 1000 END AS INTEGER) "
-        "AS a FROM range(70000) AS r(i)",
-        splits=[11, 40_001],
-    )
-    method = by_money(sample_size=120, selection=selection, order=order)
+    """Of a few selected blocks rows are looked up, of many the range is scanned."""
+    monkeypatch.setattr(ledger, "BLOCK_BITS", 9)
+    monkeypatch.setattr(cumulation, "BATCH_ROWS", 1_000)
+    amounts = [(at * 7919) % 1000 if at % 997 else 900_000 + at for at in range(3_000)]
+    assert ledger.shift_of(len(amounts)) == 3
+    table = ledger_of(workshop, amounts, "INTEGER", splits=[11, 1_501])
+    method = by_money(sample_size=size, selection=selection, order=order)
     sample = workshop.draw(table, one_round(method, 5))
     units = {at: own for at, own in enumerate(amounts) if own}
-    plain = plain_draw.draw_monetary(units, 120, None, selection, order, len(amounts), 5)
+    plain = plain_draw.draw_monetary(units, size, None, selection, order, 3_000, 5, 9)
     assert workshop.ordinals(sample) == list(plain.rows)
     assert plain.certain
     found = sample_values(workshop, sample, "_inclusion_probability", "_hits", "_design_weight")
