@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, inf
 from typing import Any, Literal
 
-from application.estimation.estimates import EstimateRequest, estimates_of
+from application.estimation.estimates import TABLE, EstimateRequest, estimates_of
 from application.estimation.sample_design import SampleDesign, design_of
 from application.estimation.sizing import KINDS, SizeRequest, size_for_goals
 from domain_errors import DomainError
@@ -150,6 +150,11 @@ def _by_frame(
     (statistic,) = request.estimate.statistics
     if request.estimate.where is not None:
         raise InvalidGoal("The true variance can't be combined with `where`.", loc=("where",))
+    if request.estimate.values != TABLE or request.estimate.calibrate is not None:
+        raise InvalidGoal(
+            "The true variance is that of the table's own columns, without calibration.",
+            loc=("basis",),
+        )
     if statistic["statistic"] not in ("mean", "total", "proportion"):
         raise InvalidGoal(
             "The true variance is that of a mean, a total or a proportion.", loc=("statistic",)
@@ -232,7 +237,8 @@ def _round(job: Job, found: SampleDesign, size: int) -> dict[str, Any]:
         parameters = found.rounds[0].method.with_size(parameters, size)
     method = found.design.method
     includes = method == "random" or any(name in parameters for name in GROWING)
-    return {"round": {**given, "parameters": parameters}, "includes_sample": includes}
+    sized = {name: value for name, value in given.items() if name != "goal"}
+    return {"round": {**sized, "parameters": parameters}, "includes_sample": includes}
 
 
 def _grown(size: int | str, factor: float) -> int | str:

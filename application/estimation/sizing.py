@@ -61,6 +61,7 @@ STRATA_LISTED = 1_000
 CURVE_POINTS = 25
 SMALL = 30
 ROUNDING = 1e-9
+PLANNED_METHODS = ("random", "systematic", "stratified", "cluster", "weighted")
 KINDS = ("margin", "relative_margin", "cv")
 AllocationChoice = Literal["design", "optimal"]
 
@@ -178,6 +179,12 @@ class _Planner:
 
     def _require_possible(self) -> None:
         request = self.request
+        if self.name not in PLANNED_METHODS:
+            raise InvalidMethod(
+                "A precision can't be planned for method {method}.",
+                method=self.method.name,
+                loc=("design", "method"),
+            )
         is_optimal = request.allocation == "optimal"
         if is_optimal and self.name != "stratified":
             raise InvalidGoal(

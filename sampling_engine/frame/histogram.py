@@ -1,7 +1,7 @@
 """A fine histogram of a number in the rows that a round can draw, for the choice of breaks.
 
-Bins widen with the distance from the smallest value, by 0.3 % each, so that the breaks of skewed
-and of even values are found alike.
+Bins widen by 0.3 % each with the distance from 0, or from the smallest value if all have one sign,
+so that the breaks of skewed and of even values are found alike.
 """
 
 from __future__ import annotations
@@ -40,22 +40,31 @@ def fine_histogram(
     if found is None or not found.low < found.high:
         return None
     state = eligible.state
-    low, width = found.low, found.high / 2 - found.low / 2
-    scale = 2.0 ** (OCTAVES - 1) / width
-    bins = BINS_PER_OCTAVE * OCTAVES + 2
-    rows = np.zeros(bins, dtype=np.int64)
-    value = f"CAST(f.{quote_identifier(column.name)} AS DOUBLE)"
+    origin = 0.0 if found.low < 0.0 < found.high else found.low
+    scale = 2.0 ** (OCTAVES - 1) / max(found.high / 2 - origin / 2, origin / 2 - found.low / 2)
+    ends = np.array([found.low, found.high]) - origin
+    ends = np.sign(ends) * np.log2(1.0 + np.abs(ends) * scale) * BINS_PER_OCTAVE
+    # A bin more at both ends, where the logarithms of DuckDB may differ in the last digit.
+    first, last = int(np.floor(ends[0])) - 1, int(np.floor(ends[1])) + 1
+    rows = np.zeros(last - first + 1, dtype=np.int64)
+    distance = f"CAST(f.{quote_identifier(column.name)} AS DOUBLE) - ?::DOUBLE"
+    sql = (
+        f"SELECT CAST(floor({BINS_PER_OCTAVE} * sign(d) * log2(1 + abs(d) * ?::DOUBLE)) AS INTEGER)"
+        " AS bin, count(*) AS rows FROM (SELECT {distance} AS d FROM ({source}) AS f) "
+        "WHERE isfinite(d) GROUP BY bin"
+    )
     for name, sign in state.signed_rows:
         source, params = statements.rows_among(
-            state.table, f"{value} AS v", eligible.strata.row_filter, name
-        )
-        number = f"floor({BINS_PER_OCTAVE} * log2(1 + (v - ?::DOUBLE) * ?::DOUBLE))"
-        sql = (
-            f"SELECT CAST({number} AS INTEGER) AS bin, count(*) AS rows FROM ({source}) "
-            "WHERE isfinite(v) GROUP BY bin"
+            state.table,
+            f"f.{quote_identifier(column.name)}",
+            eligible.strata.row_filter,
+            name,
         )
         with watched(state.cursor, progress_part(on_progress, 0.5, 1.0), "counting values"):
-            counted = state.cursor.execute(sql, [low, scale, *params]).fetchnumpy()
-        np.add.at(rows, counted["bin"], sign * counted["rows"])
-    edges = low + (2.0 ** (np.arange(bins + 1) / BINS_PER_OCTAVE) - 1.0) / scale
-    return FineHistogram(edges, rows, low, found.high)
+            counted = state.cursor.execute(
+                sql.format(distance=distance, source=source), [scale, origin, *params]
+            ).fetchnumpy()
+        np.add.at(rows, counted["bin"] - first, sign * counted["rows"])
+    places = np.arange(first, last + 2) / BINS_PER_OCTAVE
+    edges = origin + np.sign(places) * (2.0 ** np.abs(places) - 1.0) / scale
+    return FineHistogram(edges, rows, found.low, found.high)

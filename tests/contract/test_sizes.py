@@ -194,6 +194,15 @@ def test_costs_and_a_budget_move_the_rows(server: LiveServer, dataset: int) -> N
             ["design", "method"],
             "column",
         ),
+        (
+            {
+                "goal": {**MEAN, "margin": 5},
+                "design": one("monetary_unit", book_column="size", sample_size=5),
+            },
+            "invalid_parameter",
+            ["design", "method"],
+            "monetary_unit",
+        ),
     ],
 )
 def test_goals_that_cannot_be_planned_are_refused(

@@ -136,5 +136,7 @@ def test_a_fine_histogram_counts_every_value(workshop: Workshop) -> None:
         assert found.rows.sum() == len(numbers)
         assert found.edges[0] <= numbers.min()
         assert found.edges[-1] > numbers.max()
-        at = int(np.searchsorted(found.edges, 10.0))
-        assert found.rows[:at].sum() == (numbers < found.edges[at]).sum()
+        for value in (-4.0, -0.5, 0.5, 10.0):
+            at = int(np.searchsorted(found.edges, value))
+            assert found.rows[:at].sum() == (numbers < found.edges[at]).sum()
+            assert found.edges[at] == pytest.approx(value, rel=0.004, abs=1e-5)

@@ -3,7 +3,7 @@
 import { callApi } from "./api.js";
 import { fill, h, s } from "./dom.js";
 import { readNumber, refuse } from "./draw_fields.js";
-import { amount, number } from "./format.js";
+import { amount, compact, number, percent } from "./format.js";
 import { withPlace } from "./words.js";
 
 const WIDTHS = [240, 960];
@@ -116,7 +116,7 @@ export function bandEditor(context, round, entry, loc, changed) {
         const text = `${bin.label}: ${number(bin.rows)} rows${bin.sum === undefined ? "" : `, ${amount(bin.sum)}`}`;
         return s("rect", { class: "population", x: at * step, y: BASE - height, width: Math.max(step - 1, 1), height }, s("title", {}, text));
       });
-      const ticks = bins.slice(1).map((bin, at) => (at % every || Math.min((at + 1) * step, width - (at + 1) * step) < LABEL_WIDTH / 3 ? null : s("text", { x: (at + 1) * step, y: HEIGHT - 4, "text-anchor": "middle" }, short(bin.low)))).filter(Boolean);
+      const ticks = bins.slice(1).map((bin, at) => (at % every || Math.min((at + 1) * step, width - (at + 1) * step) < LABEL_WIDTH / 3 ? null : s("text", { x: (at + 1) * step, y: HEIGHT - 4, "text-anchor": "middle" }, compact(bin.low)))).filter(Boolean);
       fill(picture, s("svg", { class: "picture", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": `Histogram of ${entry.column}` },
         ...bars, s("line", { class: "axis", x1: 0, x2: width, y1: BASE, y2: BASE }), ...ticks, ...entry.breaks.map((_, at) => handle(at))));
     }
@@ -185,7 +185,9 @@ function suggestForm(context, round, entry, use) {
       const answer = await callApi(`${context.sampling}/strata`, { json: { ...context.source(), column: entry.column, bands: count(bands), rule: rule.value,
         take_all: takeAll.checked, sample_size: count(rows), filters: round.filters ?? null } });
       use(answer.breaks, answer.parameters.sizes);
-      found.textContent = `${number(answer.sample_size)} rows: total ± ${number(Number(answer.margin_of_error.toPrecision(4)))} at 95 % confidence`
+      const [{ true_value: total }] = answer.goals;
+      const share = total ? ` (${percent(answer.margin_of_error / Math.abs(total))})` : "";
+      found.textContent = `${number(answer.sample_size)} rows: total ± ${number(Number(answer.margin_of_error.toPrecision(4)))}${share} at 95 % confidence`
         + (answer.take_all ? `, all of ${answer.take_all}.` : ".");
     } catch (problem) { found.textContent = problem.errors?.length ? withPlace(problem.errors[0]) : problem.message; }
     button.disabled = false;
@@ -193,11 +195,4 @@ function suggestForm(context, round, entry, use) {
   return h("details", {}, h("summary", {}, "Suggest bands"), h("div", { class: "row" },
     h("label", { for: bands.id }, "Bands"), bands, h("label", { for: rule.id }, "Rule"), rule,
     h("label", { for: rows.id }, "Rows to draw"), rows, h("label", { class: "check" }, takeAll, "Take the largest whole"), button), found);
-}
-
-/** A short number on an axis: 1200000 → "1.2M". */
-function short(text) {
-  const value = Number(text);
-  if (Number.isNaN(value)) return text;
-  return new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(value);
 }

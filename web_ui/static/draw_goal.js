@@ -3,7 +3,7 @@
 import { callApi } from "./api.js";
 import { debounce, fill, h, s } from "./dom.js";
 import { columnSelect, isNumber, percentOf, readNumber, refuse, SIZES } from "./draw_fields.js";
-import { number, percent } from "./format.js";
+import { compact, number, percent } from "./format.js";
 import { withPlace } from "./words.js";
 
 const NO_MARGIN = "Write a margin above 0 % and below 100 %, such as 3%.";
@@ -176,6 +176,7 @@ function curve(answer, shown) {
   const line = points.map((point) => `${x(point.sample_size)},${y(point.margin_of_error)}`).join(" ");
   const at = { x: x(Math.min(answer.sample_size, many)), y: y(Math.min(Math.max(answer.margin_of_error, small), large)) };
   const text = `Rows and margins: ${points.filter((_, place) => place % 6 === 0).map((point) => `${number(point.sample_size)} rows ± ${shown(point.margin_of_error)}`).join(", ")}`;
+  const short = (margin) => (shown(margin).endsWith("%") ? shown(margin) : compact(margin));
   const label = (left, top, anchor, words) => s("text", { x: left, y: top, "text-anchor": anchor }, words);
   return h("div", {}, s("svg", { class: "picture", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, role: "img", "aria-label": text },
     s("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM }),
@@ -184,5 +185,5 @@ function curve(answer, shown) {
     s("line", { class: "axis", x1: at.x, x2: at.x, y1: at.y, y2: HEIGHT - BOTTOM }),
     s("circle", { class: "sample", cx: at.x, cy: at.y, r: 4.5 }, s("title", {}, `${number(answer.sample_size)} rows ± ${shown(answer.margin_of_error)}`)),
     label(LEFT, HEIGHT - 6, "start", `${number(few)} rows`), label(WIDTH - RIGHT, HEIGHT - 6, "end", number(many)),
-    label(LEFT - 4, TOP + 8, "end", shown(large)), label(LEFT - 4, HEIGHT - BOTTOM, "end", shown(small))));
+    label(LEFT - 4, TOP + 8, "end", short(large)), label(LEFT - 4, HEIGHT - BOTTOM, "end", short(small))));
 }

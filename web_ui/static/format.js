@@ -9,6 +9,13 @@ export function number(value) {
   return typeof value === "number" ? numbers.format(value) : String(value ?? "");
 }
 
+/** A short number on an axis: 1200000 → "1.2M"; a text that is none is returned unchanged. */
+export function compact(text) {
+  const value = Number(text);
+  if (Number.isNaN(value)) return text;
+  return new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(value);
+}
+
 /** Whether a column of this type is right-aligned. */
 export const isNumberType = (type) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type) && !type.includes("[");
 
