@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,7 +118,10 @@ def _drawn(client: httpx.Client, dataset: int) -> str:
     answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
     job = finished(client, answer.json()["job_id"])
     assert job["status"] == "completed", job
-    compared = client.get(f"/api/sampling/jobs/{job['id']}/comparison")
+    deadline = time.monotonic() + 30
+    path = f"/api/sampling/jobs/{job['id']}/comparison"
+    while (compared := client.get(path)).status_code == 409:  # after a wait by the server
+        assert time.monotonic() < deadline
     assert compared.status_code == 200, compared.text
     return str(job["id"])
 
