@@ -87,7 +87,11 @@ def sample_overview(service: Service, job: Job) -> SampleOverview:
 
 def _estimated_amount(job: Job) -> str | None:
     amount: str | None = job.run_parameters.get("amount_column")
-    weights = {each["parameters"].get("weight_column") for each in job.run_parameters["rounds"]}
+    weights = {
+        each["parameters"].get(name)
+        for each in job.run_parameters["rounds"]
+        for name in ("weight_column", "book_column")
+    }
     return None if amount in weights else amount
 
 

@@ -54,3 +54,13 @@ def test_a_sample_of_clusters_has_no_margin(server: LiveServer) -> None:
         {"method": "cluster", "parameters": parameters},
     )
     assert found.margin is None
+
+
+def test_an_amount_that_was_the_weight_has_no_margin(server: LiveServer) -> None:
+    client, _ = server.new_user()
+    dataset = server.new_table(400, client)
+    parameters = {"weight_column": "amount", "sample_size": 20, "seed": 1}
+    weighted = {"method": "weighted", "parameters": parameters, "amount_column": "amount"}
+    assert _overview(server, client, dataset, weighted).estimated_amount is None
+    alike = {"method": "random", "sample_size": 20, "amount_column": "amount"}
+    assert _overview(server, client, dataset, alike).estimated_amount == "amount"
