@@ -154,9 +154,19 @@ def _segments(scheme: str, path: str) -> tuple[str, ...] | None:
     for segment in segments:
         if segment in ("", ".", "..") or "/" in segment or "\\" in segment:
             return None
-        if not segment.isprintable():
+        if not segment.isprintable() or (scheme in DEFAULT_PORTS and _leads_up(segment)):
             return None
     return segments
+
+
+def _leads_up(segment: str) -> bool:
+    """Whether a web server that decodes twice, or cuts ``;`` off, could leave the folder.
+
+    >>> _leads_up("..;x"), _leads_up("%2e%2e"), _leads_up("a%2fb"), _leads_up("a;b 100%")
+    (True, True, True, False)
+    """
+    decoded = unquote(segment)
+    return decoded.partition(";")[0] in (".", "..") or "/" in decoded or "\\" in decoded
 
 
 def _quoted(segment: str) -> str:
