@@ -183,6 +183,12 @@ ADMIN_STATES: dict[str, State] = {
     "drawn rows": at("/jobs/{j[draw]}?tab=rows"),
     "residual": at("/jobs/{j[draw]}?tab=residual"),
     "reserves": at("/jobs/{j[draw]}?tab=reserves"),
+    "estimates": at(
+        "/jobs/{j[draw]}?tab=estimates&statistic=total&column=amount&by=city"
+        "&calibrate=poststratify&known=city&true_values=1"
+    ),
+    "back-test": at("/jobs/{j[draw]}?tab=estimates&view=backtest"),
+    "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
     "findings": at("/jobs/{j[draw]}?tab=findings"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),
