@@ -57,7 +57,8 @@ class CellSums:
             first[group] += one
             second[group] += two
         scales = zip(counts, first, second, strict=True)
-        return np.sqrt([_square(count, one, two, self.unit) for count, one, two in scales])
+        unit = float(self.unit)
+        return np.sqrt([_square(count, one, two, unit) for count, one, two in scales])
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ class FrameStatistic:
         return np.array(
             [
                 _square(total, one, two, scale)
-                for one, two, scale in zip(first, second, self.scales, strict=True)
+                for one, two, scale in zip(first, second, self._factors, strict=True)
             ]
         )
 
@@ -99,7 +100,7 @@ class FrameStatistic:
         found = np.zeros((self.cells.domain_count, len(self.cells.group_rows)))
         for group, domain, first, second in self._cells():
             rows = int(self.cells.group_rows[group])
-            found[domain, group] = _square(rows, first, second, self.scales[domain])
+            found[domain, group] = _square(rows, first, second, self._factors[domain])
         return found
 
     @cached_property
@@ -121,7 +122,7 @@ class FrameStatistic:
         return np.array(
             [
                 _square(groups, one, two, scale)
-                for one, two, scale in zip(first, second, self.scales, strict=True)
+                for one, two, scale in zip(first, second, self._factors, strict=True)
             ]
         )
 
@@ -142,6 +143,10 @@ class FrameStatistic:
             found: Floats = np.where(self.squares > 0, 1.0 - inside / self.squares, np.nan)
         return found
 
+    @cached_property
+    def _factors(self) -> list[float]:
+        return [float(scale) for scale in self.scales]
+
     def _cells(self) -> list[tuple[int, int, int, int]]:
         cells = self.cells
         columns = (
@@ -160,10 +165,10 @@ class FrameStatistic:
 
     def _spread(self, figures: Exact, power: int) -> Floats:
         found = np.zeros((self.cells.domain_count, len(self.cells.group_rows)))
-        scales = [scale**power for scale in self.scales]
-        columns = (self.cells.groups.tolist(), self.cells.domains.tolist(), figures)
-        for group, domain, figure in zip(*columns, strict=True):
-            found[domain, group] = _times(figure, scales[domain])
+        scales = np.array(self._factors)[self.cells.domains]
+        found[self.cells.domains, self.cells.groups] = figures.astype(np.float64) * scales
+        if power > 1:
+            found[self.cells.domains, self.cells.groups] *= scales
         return found
 
 
@@ -207,11 +212,12 @@ def frame_statistic(statistic: PlannedStatistic, cells: CellSums) -> FrameStatis
     )
 
 
-def _square(rows: int, first: int, second: int, scale: Fraction) -> float:
+def _square(rows: int, first: int, second: int, scale: float) -> float:
     """S², with ``rows`` - 1 in the denominator; 0 for a single row."""
     if rows < 2:
         return 0.0
-    return _times(rows * second - first * first, scale * scale / (rows * (rows - 1)))
+    # A quotient of integers is rounded once; the scale is applied twice, so that it can't overflow.
+    return (rows * second - first * first) / (rows * (rows - 1)) * scale * scale
 
 
 def _times(figure: int, scale: Fraction) -> float:
