@@ -158,12 +158,16 @@ class RoundRows:
         that it could have drawn otherwise.
     takes_all : bool
         Whether it takes all rows that it covers, whatever earlier rounds drew.
+    effective_units : float, optional
+        The rows of a simple random sample that is as good, N²/Σ(1/π) over the population, or the
+        drawn clusters; by default the units of the design.
     """
 
     design: Design
     rows: Ints
     covers: Booleans
     takes_all: bool = False
+    effective_units: float | None = None
 
 
 def random_design(drawn: int, population: int) -> Design:
@@ -231,8 +235,8 @@ def combined_design(rounds: Sequence[RoundRows], rows: int, population: int) -> 
     What earlier rounds drew and round r's weighted rows together give an unbiased total of the rows
     that round r covers (Des Raj 1956, "Some estimators in sampling with varying probabilities
     without replacement"). These totals are uncorrelated. A row's total is averaged over the rounds
-    that cover it by fixed shares, in proportion to m/(N(N - n)): the inverse variance of a simple
-    random sample of m units. So each row has one combined weight.
+    that cover it by fixed shares, in proportion to m/(N(N - n)): the inverse variance of the simple
+    random sample of m units that is as good. So each row has one combined weight.
 
     Parameters
     ----------
@@ -310,5 +314,6 @@ def _level_and_share(each: RoundRows, drawn_before: int) -> tuple[int, float]:
         return CENSUS, 1.0
     population = design.population - design.uncovered_rows + drawn_before
     left = max(population - design.rows, 1)
-    share = design.units / (population * left)
+    units = design.units if each.effective_units is None else each.effective_units
+    share = units / (population * left)
     return (MEASURED if design.degrees > 0 else UNMEASURED), share

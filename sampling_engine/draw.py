@@ -139,7 +139,9 @@ def drawn_rounds(
             drawn = _drawn_round(finished, with_keys=with_keys)
             if with_frames:
                 every = np.setdiff1d(state.taken, table.deletion_vector)
-                drawn = replace(drawn, frame=finished.draw.groups_of(state, every))
+                frame = finished.draw.groups_of(state, every)
+                units = finished.draw.effective_units(state)
+                drawn = replace(drawn, frame=frame, effective_units=units)
             found.append(drawn)
         return found
 

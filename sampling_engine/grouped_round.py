@@ -75,6 +75,14 @@ class GroupedRound:
             groups[(groups >= 0) & left_out[groups]] = NO_STRATUM
         return groups
 
+    def effective_units(self, state: DrawState) -> float:
+        """The drawn clusters; of strata N²/Σ(N_h²/n_h)."""
+        if self.clusters is not None:
+            return float(self.clusters[0])
+        drawn = self.prepared.allocated[self.prepared.allocated > 0].astype(np.float64)
+        rows = self.prepared.eligible[self.prepared.allocated > 0].astype(np.float64)
+        return float(rows.sum() ** 2 / (rows**2 / drawn).sum()) if len(drawn) else 0.0
+
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """Rows of each stratum to draw by its rows; of clusters, times drawn clusters by all."""
         groups = self.groups_of(state, ordinals)

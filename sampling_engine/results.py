@@ -150,6 +150,8 @@ class DrawnRound:
     frame : array of int, optional
         The group in this round of every row that any round drew, by ordinal; -1 for rows that this
         round had no chance to draw.
+    effective_units : float, optional
+        With ``frame``: the rows of a simple random sample that is as good, or the drawn clusters.
     """
 
     ordinals: Int64s
@@ -159,6 +161,7 @@ class DrawnRound:
     group_drawn: Int64s
     keys: list[dict[str, str | None]]
     frame: Int64s | None = None
+    effective_units: float | None = None
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,12 @@ class RoundDraw(Protocol):
         Whether an earlier round drew a row makes no difference.
         """
 
+    def effective_units(self, state: DrawState) -> float:
+        """The rows of a simple random sample that is as good, or the drawn clusters.
+
+        For a column that has nothing to do with the design: N²/Σ(1/π) over the round's rows.
+        """
+
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """The chances of rows that aren't taken, before the round draws."""
 

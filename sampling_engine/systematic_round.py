@@ -105,6 +105,10 @@ class SystematicRound:
         """0 for the rows that pass the filter."""
         return self.prepared.strata.of(ordinals, ignore_progress)
 
+    def effective_units(self, state: DrawState) -> float:
+        """The drawn rows."""
+        return float(self.grid.count)
+
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """The same for all; with a filter, a pass over its columns finds the rows' places."""
         groups = self.groups_of(state, ordinals)

@@ -38,7 +38,7 @@ from sampling_engine.selection.walk_and_scan import (
     weighted_walk_is_cheaper,
 )
 from sampling_engine.spec import FIRST_DRAW_VERSION, Round
-from sampling_engine.weights import TakeAll, Weights
+from sampling_engine.weights import TakeAll, Weights, effective_rows
 
 # Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
 # with a probability below half a step, 2^-17, without any chance.
@@ -174,6 +174,11 @@ class WeightedRound:
             at, _ = self.units_of(state, ordinals)
             groups[at] = 0
         return groups
+
+    def effective_units(self, state: DrawState) -> float:
+        """By the weights of all rows."""
+        row_filter = self.prepared.round_spec.filter
+        return effective_rows(state, self.weights.units, row_filter, self.take_all)
 
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """1 for take-all rows; of others by their weights."""

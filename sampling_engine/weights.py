@@ -21,6 +21,7 @@ from sampling_engine import statements
 from sampling_engine.errors import InvalidNumbers
 from sampling_engine.rounds import DrawState, EligibleRows
 from sampling_engine.selection.order import Int64s
+from sampling_engine.spec import RowFilter
 from sampling_engine.statements import Statement, Units
 
 UNIT_BITS = 62
@@ -157,6 +158,23 @@ def take_all_rows(
             return TakeAll(ordinals[is_take_all], left, total, least, listed_from, listed)
         left = size - int(is_take_all.sum())
         total = weights.total - sum(units[is_take_all].tolist())
+
+
+def effective_rows(
+    state: DrawState, units: Units, row_filter: RowFilter | None, of: TakeAll
+) -> float:
+    """N²/Σ(1/π) over all rows with units: the rows of an equally good simple random sample.
+
+    It is about a column that has nothing to do with the units. Rows that earlier rounds drew count,
+    too, so that it doesn't depend on which these are.
+    """
+    rows = len(of.ordinals)
+    inverse = float(rows)
+    statement = statements.unit_groups(state.table, units, row_filter, None, of.least)
+    for _, count, total in state.cursor.execute(*statement).fetchall() if of.size else []:
+        rows += count
+        inverse += count**2 / (float(total) * of.target_per_unit)
+    return rows**2 / inverse if rows else 0.0
 
 
 def _rows_of_units(

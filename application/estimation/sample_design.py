@@ -108,7 +108,13 @@ def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:
     assert part.frame is not None  # noqa: S101 - drawn with frames
     design = _design_of(spec, part, part.groups)
     takes_all = getattr(spec.method, "sample_fraction", None) == 1.0
-    return RoundRows(design, np.searchsorted(ordinals, part.ordinals), part.frame >= 0, takes_all)
+    return RoundRows(
+        design,
+        np.searchsorted(ordinals, part.ordinals),
+        part.frame >= 0,
+        takes_all,
+        part.effective_units,
+    )
 
 
 def _design_of(spec: Round, first: DrawnRound, groups: Int64s) -> Design:

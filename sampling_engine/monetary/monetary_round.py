@@ -27,7 +27,7 @@ from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.weighted_round import UNIFORM_BITS, WeightedRound
-from sampling_engine.weights import TakeAll
+from sampling_engine.weights import TakeAll, effective_rows
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,11 @@ class MonetaryRound:
         groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
         groups[self._units_of(state, ordinals)[0]] = 0
         return groups
+
+    def effective_units(self, state: DrawState) -> float:
+        """By the amounts of all rows."""
+        row_filter = self.prepared.round_spec.filter
+        return effective_rows(state, self.ledger.units, row_filter, self.take_all)
 
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """1 for take-all rows; of others by their amounts and places in the cumulation."""

@@ -143,3 +143,18 @@ def test_methods_mix_and_the_larger_variance_sets_the_degrees() -> None:
     found = one(design, "mean", y)
     assert 38 <= found.degrees <= design.degrees == 58 + 39
     assert (found.low or 0) < (found.value or 0) < (found.high or 0)
+
+
+def test_a_round_of_unequal_weights_has_a_small_share() -> None:
+    rows = np.arange(4)
+    every = np.ones(4, dtype=np.bool_)
+    weighted = weighted_design(np.array([0.5, 0.01]), np.zeros(2, np.bool_), 7)
+    plain = random_design(2, 5)
+    of_seven = [2 / (7 * 5), 2 / (7 * 5)]
+    for units, share in ((None, of_seven[0]), (0.1, 0.1 / (7 * 5))):
+        parts = [
+            RoundRows(weighted, rows[:2], every, effective_units=units),
+            RoundRows(plain, rows[2:], every),
+        ]
+        own = share / (share + of_seven[1])
+        assert combined_design(parts, 4, 7).weights[1] == pytest.approx(own * 100 + 1 - own)
