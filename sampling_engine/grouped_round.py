@@ -30,6 +30,7 @@ from sampling_engine.selection.walk_and_scan import (
     scan,
     walk,
 )
+from sampling_engine.systematic_round import eligible_pieces
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,8 @@ class GroupedRound:
         of = self.prepared.strata
         if of.table_name is None:
             return _ranked_before(self._order(state), state.taken, ranks)
+        if not of.columns:
+            return self._eligible_before(state, ranks)
         wanted = np.unique(strata)
         limits = {
             "stratum": wanted,
@@ -166,6 +169,14 @@ class GroupedRound:
         with registered(state.cursor, {"wanted": limits, "lines": lines}):
             found = state.cursor.execute(sql, params).fetchnumpy()
         counts[found["position"]] = found["rows"]
+        return counts
+
+    def _eligible_before(self, state: DrawState, ranks: Int64s) -> Int64s:
+        """Rows that pass the filter, aren't taken and have a lower rank; ranked by numpy."""
+        counts = np.zeros(len(ranks), dtype=np.int64)
+        order = self._order(state)
+        for ordinals in eligible_pieces(state, self.prepared.round_spec, ignore_progress):
+            counts += np.searchsorted(np.sort(order.rank(ordinals)), ranks)
         return counts
 
     def _order(self, state: DrawState) -> SeededOrder:

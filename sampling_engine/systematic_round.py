@@ -117,7 +117,7 @@ class SystematicRound:
         places = ordinals - np.searchsorted(state.taken, ordinals)
         if self.prepared.strata.row_filter is not None:
             places = np.zeros(len(ordinals), dtype=np.int64)
-            for eligible in _eligible_pieces(state, self.prepared.round_spec, ignore_progress):
+            for eligible in eligible_pieces(state, self.prepared.round_spec, ignore_progress):
                 places += np.searchsorted(eligible, ordinals)
         return RowChances(groups, probabilities, places, (grid.parts, grid.step))
 
@@ -145,7 +145,7 @@ class SystematicRound:
         """The ordinals of the eligible rows at ``places``, by a pass over all rows."""
         parts: list[Int64s] = []
         counted, done = 0, 0
-        for ordinals in _eligible_pieces(state, self.prepared.round_spec, on_progress):
+        for ordinals in eligible_pieces(state, self.prepared.round_spec, on_progress):
             stop = int(np.searchsorted(places, counted + len(ordinals)))
             parts.append(ordinals[places[done:stop] - counted])
             counted, done = counted + len(ordinals), stop
@@ -160,7 +160,7 @@ def ordinals_at(places: Int64s, taken: Int64s) -> Int64s:
     return places + np.searchsorted(free_before, places, side="right")
 
 
-def _eligible_pieces(
+def eligible_pieces(
     state: DrawState, round_spec: Round, on_progress: ProgressCallback
 ) -> Iterator[Int64s]:
     """The eligible rows' ordinals, in their order, piece by piece."""
