@@ -118,6 +118,11 @@ def review_json(review: Review) -> dict[str, Any]:
     return {"state": review.state, "entries": [asdict(entry) for entry in review.entries]}
 
 
+def ordinal_of(row_id: str) -> int:
+    """The row's number in the source."""
+    return int(row_id.rpartition(":")[2])
+
+
 def _item(state: AuditState, row: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
     row_id = row[ROW_ID]
     finding = state.findings.get(row_id)
@@ -137,7 +142,7 @@ def _replacement_rows(
     """The source's rows with these ids, in this order."""
     if not row_ids:
         return []
-    ordinals = [int(row_id.rpartition(":")[2]) for row_id in row_ids]
+    ordinals = [ordinal_of(row_id) for row_id in row_ids]
     chosen = np.array(sorted(ordinals), dtype=np.int64)
     with service.parquet.cursor(source) as cursor:
         cells = read_rows(cursor, rows_statement(source, source.columns, chosen), source.columns)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from decimal import Decimal
+from typing import Any, get_args
 
 from apiflask import Schema
+from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.audit.evaluation import EvaluationRequest, Kind, evaluate
 from application.audit.findings import (
     ROW_ID,
     audit_counts,
@@ -19,11 +22,12 @@ from application.audit.findings import (
     review,
     review_json,
 )
+from estimation_engine.audit import Likelihood
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import StrictInteger, StrictString
+from http_api.schemas.fields import StrictInteger, StrictNumber, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
 from storage.jobs.findings import OUTCOMES, REVIEW_ACTIONS, NewFinding, list_findings
 from storage.jobs.jobs import Job
@@ -192,6 +196,57 @@ def enter_all(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     ids = enter(caller(), job, [NewFinding(**finding) for finding in given["findings"]])
     counts = audit_counts(service(), job, audit_state(service(), job))
     return {"job_id": job.id, "ids": ids, "counts": counts}
+
+
+class EvaluationIn(StrictSchema):
+    kind = StrictString(
+        required=True,
+        validate=validate.OneOf(get_args(Kind)),
+        description="`attributes`: the share of rows with an exception. `monetary_unit`: the "
+        "misstatement by Stringer's bound. `sequential`: the share, valid at every look.",
+    )
+    confidence = StrictNumber(
+        load_default=0.95,
+        validate=validate.Range(0.5, 1, min_inclusive=False, max_inclusive=False),
+    )
+    tolerable = StrictNumber(
+        validate=validate.Range(0, min_inclusive=False),
+        description="A share of rows, such as 0.05; for `monetary_unit` an amount.",
+    )
+    likelihood = StrictString(
+        validate=validate.OneOf(get_args(Likelihood)),
+        description="By default `hypergeometric` for attributes, `binomial` for monetary units.",
+    )
+
+
+EVALUATION: Any = {
+    200: {
+        "description": "The evaluation; docs/AUDIT.md has the fields of each kind",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+@blueprint.post("/evaluation", body=EvaluationIn, only_reads=True)
+@blueprint.doc(responses=EVALUATION)
+def evaluation(job_id: str, given: dict[str, Any]) -> Response:
+    """Evaluate the sample by its findings.
+
+    With a `tolerable` share or amount the answer has a `conclusion` in words. `arithmetic` has the
+    lines by which a reviewer can check it with a calculator.
+    """
+    job = _sample(job_id)
+    tolerable = given.get("tolerable")
+    request = EvaluationRequest(
+        given["kind"],
+        given["confidence"],
+        None if tolerable is None else Decimal(repr(tolerable)),
+        given.get("likelihood"),
+    )
+    with caller().reading():
+        found = evaluate(service(), job, request)
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
+    return jsonify(found)
 
 
 @blueprint.get("/replacements", output=ReplacementsOut)

@@ -198,6 +198,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"_logical_row_id": w.sampled_row(), "reason": "no document"}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/evaluation": (
+        "rows_viewed",
+        lambda w: (f"/api/sampling/jobs/{w.draw}/evaluation", w.evaluated()),
+    ),
     "POST /api/sampling/jobs/<job_id>/review": (
         "findings_reviewed",
         lambda w: (f"/api/sampling/jobs/{w.draw}/review", w.reviewed()),

@@ -236,6 +236,11 @@ TABLE = (
         WRITE,
         of_sampled_row("/api/sampling/jobs/{j}/replacements", reason="no document"),
     ),
+    Row(
+        f"POST {SJ}/evaluation",
+        statuses(422, nobody=404),
+        at("/api/sampling/jobs/{j}/evaluation", body={"kind": "sequential"}),
+    ),
     Row(f"GET {SJ}/review", SEE, at("/api/sampling/jobs/{j}/review")),
     Row(
         f"POST {SJ}/review",

@@ -1,0 +1,172 @@
+"""The evaluation of findings over HTTP: figures of the engine, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from estimation_engine.audit.limits import binomial_limit
+from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer
+
+ROW = "_logical_row_id"
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer) -> int:
+    """1,200 rows with amounts from 0.25 to 300."""
+    dataset_id = server.new_dataset()
+    lines = [f"{row:05d},{(row + 1) / 4}" for row in range(1200)]
+    server.import_text(dataset_id, "\n".join(["invoice,amount", *lines]) + "\n")
+    return dataset_id
+
+
+def drawn(server: LiveServer, dataset: int, draw: dict[str, Any], **more: Any) -> str:
+    job = server.draw(dataset, {"rounds": [{**draw, **more}]})
+    assert job["status"] == "completed", job
+    return str(job["id"])
+
+
+def examined(server: LiveServer, job: str, *special: dict[str, Any], rows: int = 1000) -> list[Any]:
+    """Enter special findings about the first rows, and OK about the others."""
+    path = f"/api/sampling/jobs/{job}/findings"
+    items: list[Any] = server.admin.get(path, params={"limit": 1000}).json()["items"]
+    found = [
+        {ROW: item[ROW], "outcome": "ok", **(special[at] if at < len(special) else {})}
+        for at, item in enumerate(items[:rows])
+    ]
+    answer = server.admin.post(path, json={"findings": found})
+    assert answer.status_code == 200, answer.text
+    return items
+
+
+def evaluated(server: LiveServer, job: str, kind: str, **more: Any) -> httpx.Response:
+    body = {"kind": kind, **more}
+    return server.admin.post(f"/api/sampling/jobs/{job}/evaluation", json=body)
+
+
+def test_exceptions_have_the_published_limit(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=102))
+    examined(server, job, {"outcome": "exception"}, {"outcome": "not_examinable"})
+    answer = evaluated(server, job, "attributes", confidence=0.9, tolerable=0.05)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["examined"], found["exceptions"], found["population"]) == (102, 2, 1200)
+    assert found["upper_limit"] == pytest.approx(0.0491667, abs=5e-8)
+    assert found["conclusion"]["is_tolerable"] is True
+    assert found["conclusion"]["sentence"].startswith("The upper limit, 4.92 %, is below")
+    assert found["arithmetic"][-1] == {
+        "name": "Upper limit",
+        "formula": "59 / 1200",
+        "value": pytest.approx(59 / 1200),
+    }
+    above = evaluated(server, job, "attributes", confidence=0.9, tolerable=0.04).json()
+    assert above["conclusion"]["is_tolerable"] is False
+
+
+def test_money_has_stringers_bound(server: LiveServer, dataset: int) -> None:
+    draw = one("monetary_unit", book_column="amount", sample_size=50, seed=3)
+    job = drawn(server, dataset, draw)
+    items = server.admin.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
+    book = items[0]["data"]["amount"]
+    half = f"{book / 2:.2f}"
+    examined(server, job, {"outcome": "exception", "audit_value": half})
+    found = evaluated(server, job, "monetary_unit", tolerable=20_000).json()
+    total = sum(row + 1 for row in range(1200)) / 4
+    taint = (book - float(half)) / book
+    basic, first = (binomial_limit(errors, 50, 0.95) for errors in (0, 1))
+    over = found["overstatement"]
+    assert float(found["book_value"]) == total
+    assert float(over["basic_precision"]) == pytest.approx(basic * total, abs=0.01)
+    assert float(over["projected"]) == pytest.approx(taint / 50 * total, abs=0.01)
+    assert float(over["upper_limit"]) == pytest.approx(
+        (basic + (first - basic) * taint) * total, abs=0.01
+    )
+    assert [row["row_id"] for row in over["arithmetic"]] == [None, items[0][ROW]]
+    assert found["conclusion"]["is_tolerable"] is True
+    assert len(found["understatement"]["arithmetic"]) == 1
+
+
+def test_a_look_is_valid_after_any_row(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=200))
+    examined(server, job, rows=100)
+    found = evaluated(server, job, "sequential", tolerable=0.10).json()
+    assert (found["examined"], found["drawn"], found["decision"]) == (100, 200, "accept")
+    assert found["exceptions_by_size"] == [0] * 100
+    boundary = found["boundary"]
+    assert len(boundary["sizes"]) == len(boundary["accept"]) == len(boundary["reject"]) == 200
+    assert boundary["accept"][99] >= 0
+
+
+def test_replaced_rows_count_as_their_replacements(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=20))
+    items = examined(server, job)
+    body = {ROW: items[4][ROW], "reason": "no document"}
+    answer = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body)
+    refused = evaluated(server, job, "attributes")
+    assert_problem(refused, 422, "invalid_findings")
+    row = {ROW: answer.json()["replacement_id"], "outcome": "exception"}
+    server.admin.post(f"/api/sampling/jobs/{job}/findings", json=row)
+    found = evaluated(server, job, "attributes").json()
+    assert (found["examined"], found["exceptions"], found["replaced"]) == (20, 1, 1)
+
+
+def test_a_filter_narrows_the_conclusion(server: LiveServer, dataset: int) -> None:
+    draw = one("random", sample_size=50)
+    job = drawn(server, dataset, draw, filters={"expression": "amount > 100"})
+    examined(server, job)
+    found = evaluated(server, job, "attributes", tolerable=0.2).json()
+    assert found["population"] == 800
+    assert "amount > 100" in found["scope"]
+    assert found["conclusion"]["sentence"].endswith("amount > 100 alone.")
+
+
+@pytest.mark.parametrize(
+    ("draw", "special", "kind", "more", "detail"),
+    [
+        (one("random", sample_size=5), None, "attributes", {}, "5 rows have no finding"),
+        (one("random", sample_size=5), {}, "monetary_unit", {}, "drawn by monetary units"),
+        (one("random", sample_size=5), {}, "attributes", {"tolerable": 2}, "above 0 and below 1"),
+        (one("random", sample_size=5), {}, "sequential", {}, "needs a tolerable share"),
+        (one("random", sample_size=5), None, "sequential", {"tolerable": 0.1}, "has no finding"),
+        (
+            one("random", sample_size=5),
+            {"outcome": "not_applicable"},
+            "attributes",
+            {},
+            "was not replaced",
+        ),
+        (
+            one("weighted", weight_column="amount", sample_size=5),
+            {},
+            "attributes",
+            {},
+            "not for weighted",
+        ),
+        (
+            one("monetary_unit", book_column="amount", sample_size=5),
+            {"outcome": "exception"},
+            "monetary_unit",
+            {},
+            "has no audit value",
+        ),
+    ],
+)
+def test_what_can_not_be_evaluated_is_refused(
+    server: LiveServer,
+    dataset: int,
+    draw: dict[str, Any],
+    special: dict[str, Any] | None,
+    kind: str,
+    more: dict[str, Any],
+    detail: str,
+) -> None:
+    job = drawn(server, dataset, draw)
+    if special is not None:
+        examined(server, job, special)
+    answer = evaluated(server, job, kind, **more)
+    assert_problem(answer, 422, "invalid_findings")
+    assert detail in answer.json()["detail"]
