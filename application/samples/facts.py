@@ -67,7 +67,8 @@ def step_facts(given: Mapping[str, Any], effective_seed: str) -> Facts:
         if value is not None and name not in SHOWN_ELSEWHERE
     ]
     if goal := given.get("goal"):
-        facts.append(("Margin of error wanted", goal_text(goal)))
+        name = "Materiality" if "materiality" in goal else "Margin of error wanted"
+        facts.append((name, goal_text(goal)))
     facts.append(("Seed", str(parameters["seed"])))
     if effective_seed != str(parameters["seed"]):
         facts.append(("Effective seed", effective_seed))
@@ -90,7 +91,15 @@ def goal_text(goal: Mapping[str, Any]) -> str:
     >>> goal_text({"relative_margin": 0.02, "statistic": "total", "column": "net", "by": ["city"],
     ...     "confidence": 0.9})
     '± 2 % of the total of net in each group of city, at 90 % confidence'
+    >>> goal_text({"materiality": 50000, "expected": 0.01, "confidence": 0.95})
+    '50,000, with 1 % expected, at 95 % confidence (poisson)'
     """
+    if "materiality" in goal:
+        tolerable, expected = (
+            _of_errors(goal.get(name, 0)) for name in ("materiality", "expected")
+        )
+        end = f"at {100 * goal['confidence']:g} % confidence"
+        return f"{tolerable}, with {expected} expected, {end} ({goal.get('likelihood', 'poisson')})"
     name, column = goal.get("statistic", "proportion"), goal.get("column")
     figure = "a share of 50 %"
     if column is not None:
@@ -106,6 +115,11 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         return f"± {100 * goal['relative_margin']:g} % of {end}"
     margin = f"{100 * goal['margin']:g} %" if name == "proportion" else f"{goal['margin']:,g}"
     return f"± {margin} for {end}"
+
+
+def _of_errors(value: float) -> str:
+    """A value below 1 is a share."""
+    return f"{value:,}" if value >= 1 else f"{100 * value:g} %"
 
 
 def filter_text(filters: Mapping[str, Any]) -> str:

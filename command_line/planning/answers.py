@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from command_line.options import Command, field_option
@@ -47,6 +48,8 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
     """Print the answer of a size or of bands."""
     clusters = f" in {found['clusters']:,} clusters" if found["clusters"] is not None else ""
     print_line(f"Draw {found['sample_size']:,} of {found['eligible_rows']:,} rows{clusters}.")
+    if materiality := found.get("materiality"):
+        _print_materiality(materiality)
     rows = [
         (
             _figure(goal),
@@ -57,7 +60,8 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
         )
         for goal in found["goals"][:GOALS_SHOWN]
     ]
-    print_table(("figure", "group", "true value", "margin", "cv"), rows)
+    if rows:
+        print_table(("figure", "group", "true value", "margin", "cv"), rows)
     if len(found["goals"]) > GOALS_SHOWN:
         print_line(f"… and {len(found['goals']) - GOALS_SHOWN:,} more; see --json.")
     if found["strata"]:
@@ -81,6 +85,21 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
         print_line(note)
     print_line("Draw them with:")
     print_line(f"  {sample_command(dataset, found['round'], source)}")
+
+
+def _print_materiality(found: dict[str, Any]) -> None:
+    """Print the arithmetic of a size for a materiality."""
+    rows = [
+        ("materiality", f"{found['materiality']:.4%}"),
+        ("expected", f"{found['tolerated_errors']:,.6g} in the sample"),
+        ("upper limit", f"{found['upper_limit']:.4%}, {found['formula']}"),
+    ]
+    if found["interval"] is not None:
+        total, interval = (f"{Decimal(found[name]):,f}" for name in ("book_total", "interval"))
+        rows += [("book total", total), ("interval", interval)]
+    if stages := found["two_stages"]:
+        rows.append(("or two stages", f"{stages['first']:,} and {stages['second']:,}"))
+    print_table(("", found["likelihood"]), rows)
 
 
 def _figure(goal: dict[str, Any]) -> str:

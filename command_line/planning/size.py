@@ -6,7 +6,7 @@ The design options are those of ``jobsvc sample``; the answer ends with its comm
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import click
 
@@ -18,6 +18,7 @@ from command_line.sampled_rows import share_goal
 from command_line.sampling import DRAW_PARAMETERS, draw_body, number, option_of
 from sampling_engine import METHODS
 
+Likelihood = Literal["poisson", "binomial", "hypergeometric"]
 OF_SIZE = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
 """Options that the answer gives."""
 
@@ -30,6 +31,21 @@ OF_SIZE = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
     "--share", type=share_goal, multiple=True, metavar="COLUMN=VALUE", help="A share; repeatable."
 )
 @with_options(GOAL_OPTIONS)
+@field_option(
+    "--materiality",
+    "materiality",
+    type=number,
+    help="Of an audit: the tolerable errors, such as 3% or, of book amounts, 50,000.",
+)
+@field_option(
+    "--expected", "expected", type=number, help="Of an audit: the expected errors [default: 0]."
+)
+@field_option(
+    "--likelihood",
+    "likelihood",
+    type=click.Choice(get_args(Likelihood)),
+    help="Of an audit [default: poisson].",
+)
 @field_option("--by", "by", multiple=True, metavar="COLUMN", help="Each group reaches the goal.")
 @click.option("--wilson", is_flag=True, help="Shares have Wilson's interval.")
 @click.option(
@@ -59,6 +75,9 @@ def size(
     relative_margin: float | None,
     cv: float | None,
     confidence: float,
+    materiality: float | None,
+    expected: float | None,
+    likelihood: str | None,
     by: tuple[str, ...],
     wilson: bool,
     optimal: bool,
@@ -78,8 +97,16 @@ def size(
     jobsvc size sales --mean amount --relative-margin 2% --by region
     jobsvc size sales --total amount --cv 1% --method stratified --strata region --optimal
     jobsvc size sales --mean amount --margin 5 --method cluster --cluster shop
+    jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """
-    precision = {"margin": margin, "relative_margin": relative_margin, "cv": cv}
+    precision = {
+        "margin": margin,
+        "relative_margin": relative_margin,
+        "cv": cv,
+        "materiality": materiality,
+        "expected": expected,
+        "likelihood": likelihood,
+    }
     common: dict[str, Any] = {key: value for key, value in precision.items() if value is not None}
     common |= {"confidence": confidence}
     figures = [

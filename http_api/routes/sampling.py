@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.estimation.band_suggestions import suggest_bands
+from application.estimation.materiality import BY_MONEY, size_for_audit
 from application.estimation.sizing import size_for_goals
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
@@ -138,14 +139,17 @@ def size(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """The rows to draw for a precision.
 
     For goals of means, totals and shares, from the true facts of the table. A goal without a column
-    is the margin of error of a share of one half, for methods random, systematic and stratified.
+    is the margin of error of a share of one half, for methods random, systematic and stratified. A
+    materiality sizes an audit of rows (random, systematic) or of money (monetary_unit).
     """
     caller().dataset(dataset_id, "read")
     with caller().reading():
         table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
         request = size_request(given)
-        found = size_for_goals(service(), table, request)
-    if any("column" in goal for goal in request.goals):
+        is_audit = "materiality" in request.goals[0]
+        find = size_for_audit if is_audit else size_for_goals
+        found = find(service(), table, request)
+    if any("column" in goal for goal in request.goals) or request.design["method"] == BY_MONEY:
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
     return found
 

@@ -1,4 +1,4 @@
-"""The schema of a goal: the precision that a figure of a table is to have."""
+"""The schema of a goal: the precision of a figure, or the materiality of an audit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from marshmallow import ValidationError, validate, validates_schema
 
+from estimation_engine.audit import Likelihood
 from estimation_engine.planning.frame import PlannedStatistic
 from estimation_engine.planning.goals import GoalInterval
 from http_api.schemas.base import StrictSchema, text
@@ -16,8 +17,12 @@ MAX_GROUP_COLUMNS = 4
 ABOVE_ZERO = validate.Range(0, min_inclusive=False)
 
 
+WITH_ANY = ("materiality", "confidence")
+OF_AUDIT = ("expected", "likelihood", "book_column")
+
+
 class GoalIn(StrictSchema):
-    """The precision that a figure of the table is to have."""
+    """The precision that a figure of the table is to have, or a materiality."""
 
     margin = StrictNumber(
         validate=ABOVE_ZERO,
@@ -57,6 +62,24 @@ class GoalIn(StrictSchema):
         description="Of a `proportion`: the formula of its interval; t by default.",
     )
 
+    materiality = StrictNumber(
+        validate=ABOVE_ZERO,
+        description="Of an audit: the tolerable errors, below 1 a share of the rows or of the book "
+        "total, from 1 their number or amount.",
+    )
+    expected = StrictNumber(
+        validate=validate.Range(0),
+        description="With `materiality`: the expected errors, 0 by default. Below 1 a share; from "
+        "1 their amount, or without `book_column` their number in the sample.",
+    )
+    likelihood = StrictString(
+        validate=validate.OneOf(get_args(Likelihood)),
+        description="With `materiality`: poisson by default.",
+    )
+    book_column = text(
+        1, 1000, description="With `materiality`: the book amounts of a monetary unit design."
+    )
+
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """A null ``value`` has a meaning."""
         kept = super().without_nulls(data)
@@ -65,6 +88,13 @@ class GoalIn(StrictSchema):
     @validates_schema(skip_on_field_errors=True)
     def fits_the_column(self, data: dict[str, Any], **_: Any) -> None:
         """A column needs a statistic, and all but the share of one half needs a column."""
+        if "materiality" in data:
+            other = next((name for name in data if name not in OF_AUDIT + WITH_ANY), None)
+            if other is not None:
+                raise ValidationError(Message("Can't be combined with `materiality`."), other)
+            return
+        if other := next((name for name in OF_AUDIT if name in data), None):
+            raise ValidationError(Message("Needs a `materiality`."), other)
         if "column" in data and "statistic" not in data:
             message = Message("Missing: mean, total or proportion.")
             raise ValidationError(message, "statistic")

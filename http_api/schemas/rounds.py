@@ -249,7 +249,7 @@ def _round_schema(method: type[Method]) -> type[RoundIn]:
         "parameters": fields.Nested(_parameters_schema(declaration), required=True),
     }
     members["goal"] = fields.Nested(
-        GoalIn if method.has_margin_of_error else FigureGoalIn,
+        GoalIn if method.has_margin_of_error or method.counts_hits else FigureGoalIn,
         allow_none=True,
         metadata={"description": "What the size is for; it is recorded and draws no row."},
     )

@@ -111,6 +111,8 @@ class SizeIn(StrictSchema):
         if ("goal" in data) == ("goals" in data):
             problem = "Give only one of" if "goal" in data else "Missing: give"
             raise ValidationError(Message(f"{problem} `goal` and `goals`."), "goal")
+        if any("materiality" in goal for goal in data.get("goals", ())):
+            raise ValidationError(Message("A materiality is the only `goal`."), "goals")
 
 
 def size_request(given: dict[str, Any]) -> SizeRequest:
@@ -158,9 +160,47 @@ class CurvePointOut(Schema):
     margin_of_error = out.number()
 
 
+class TwoStagesOut(Schema):
+    """A stop-or-go sample: its second stage is drawn if the first has one error."""
+
+    first = out.integer("Rows or units of the first stage.")
+    second = out.integer()
+    risk = out.number("P₀ + P₁·P₀: to accept errors of the materiality.")
+    none_in_first = out.number("P₀ of the first stage.")
+    one_in_first = out.number("P₁ of the first stage.")
+    none_in_second = out.number("P₀ of the second stage.")
+    formula = out.string()
+    source = out.string()
+
+
+class MaterialitySizeOut(Schema):
+    """The arithmetic of a size for a materiality; shares are of rows, or of the book total."""
+
+    materiality = out.number("As a share.")
+    expected = out.number("As a share, or from 1 the number of errors.")
+    likelihood = out.string()
+    book_column = out.string(null=True)
+    book_total = out.string("Of the population, an exact decimal text.", null=True)
+    interval = out.string("The book total by the size.", null=True)
+    tolerated_errors = out.number("With more in the sample, the limit isn't below the materiality.")
+    upper_limit = out.number("Of the errors' share with as many in the sample.")
+    limit_of_one_less = out.number("With a row or unit less.", null=True)
+    formula = out.string("Of the upper limit, with k errors in n.")
+    source = out.string()
+    two_stages = fields.Nested(
+        TwoStagesOut,
+        required=True,
+        allow_none=True,
+        metadata={"description": "The alternative if no errors are expected."},
+    )
+
+
 class SizeOut(Schema):
     sample_size = out.integer("Rows to draw; of clusters what to expect.")
-    margin_of_error = out.number("Of the figure that needs the most rows.")
+    margin_of_error = out.number(
+        "Of the figure that needs the most rows; null for a materiality.", null=True
+    )
+    materiality = fields.Nested(MaterialitySizeOut)
     confidence = out.number()
     eligible_rows = out.integer("Rows that the figures are for.")
     parameters = out.json_object("The design's parameters with the size.")

@@ -1,0 +1,112 @@
+"""Sizes of audit samples for a materiality over HTTP, of rows and of money."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.live_server import LiveServer
+
+AMOUNTS = [Decimal(row * row % 9_973) / 100 + 1 for row in range(1_200)] + [Decimal("-20.00")]
+TOTAL = sum(AMOUNTS) + 20
+ROWS = {"method": "random", "parameters": {}}
+MONEY = {"method": "monetary_unit", "parameters": {"book_column": "amount"}}
+
+
+@pytest.fixture(scope="module")
+def ledger(server: LiveServer) -> int:
+    dataset = server.new_dataset()
+    lines = [f"{row},{amount:.2f}" for row, amount in enumerate(AMOUNTS)]
+    server.import_text(dataset, "\n".join(["id,amount", *lines]) + "\n")
+    return dataset
+
+
+def size(server: LiveServer, ledger: int, goal: dict[str, Any], design: dict[str, Any]) -> Any:
+    body = {"goal": goal, "design": design}
+    return server.admin.post(f"/api/sampling/datasets/{ledger}/size", json=body)
+
+
+@pytest.mark.parametrize(
+    ("goal", "expected"),
+    [
+        ({"materiality": 0.03}, 100),
+        ({"materiality": 0.03, "expected": 0.01}, 220),
+        ({"materiality": 0.05, "expected": 1, "likelihood": "binomial"}, 93),
+        ({"materiality": 0.05, "likelihood": "hypergeometric", "confidence": 0.9}, 45),
+    ],
+)
+def test_attributes_have_the_published_sizes(
+    server: LiveServer, ledger: int, goal: dict[str, Any], expected: int
+) -> None:
+    design = {**ROWS, "filters": {"expression": "amount > 0"}}
+    found = size(server, ledger, goal, design).json()
+    assert (found["sample_size"], found["eligible_rows"]) == (expected, 1_200)
+    assert found["parameters"] == {"sample_size": expected}
+    arithmetic = found["materiality"]
+    assert arithmetic["upper_limit"] < goal["materiality"] <= arithmetic["limit_of_one_less"]
+    assert (arithmetic["two_stages"] is None) == ("expected" in goal)
+    assert (found["margin_of_error"], found["goals"]) == (None, [])
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_money_is_sized_by_a_share_or_an_amount(
+    server: LiveServer, ledger: int, share: bool
+) -> None:
+    goal: dict[str, Any] = {"materiality": 0.03, "expected": 0.01}
+    if not share:
+        goal = {"materiality": float(TOTAL) * 0.03, "expected": float(TOTAL) * 0.01}
+    found = size(server, ledger, {**goal, "book_column": "amount"}, MONEY).json()
+    assert found["sample_size"] == 220
+    assert found["materiality"]["materiality"] == pytest.approx(0.03)
+    assert Decimal(found["materiality"]["book_total"]) == TOTAL
+    assert float(found["materiality"]["interval"]) == pytest.approx(float(TOTAL) / 220, abs=0.01)
+
+
+def test_the_round_of_an_answer_is_drawn_and_records_its_goal(
+    server: LiveServer, ledger: int
+) -> None:
+    found = size(server, ledger, {"materiality": 0.05}, MONEY).json()
+    assert found["materiality"]["two_stages"]["first"] == 63
+    job = server.draw(ledger, {"rounds": [found["round"]]})
+    assert job["output_summary"]["total_sampled"] == found["sample_size"] == 60
+    goal = job["run_parameters"]["rounds"][0]["goal"]
+    assert goal == {"materiality": 0.05, "confidence": 0.95}
+
+
+@pytest.mark.parametrize(
+    ("goal", "design", "loc"),
+    [
+        ({"materiality": 0}, ROWS, ["goal", "materiality"]),
+        ({"materiality": 0.03, "margin": 0.1}, ROWS, ["goal", "margin"]),
+        ({"expected": 0.03, "margin": 0.1}, ROWS, ["goal", "expected"]),
+        ({"materiality": 0.03, "expected": 0.03}, ROWS, ["goal", "expected"]),
+        ({"materiality": 5_000}, ROWS, ["goal", "materiality"]),
+        ({"materiality": 0.03, "book_column": "amount"}, ROWS, ["goal", "book_column"]),
+        ({"materiality": 0.03, "likelihood": "hypergeometric"}, MONEY, ["goal", "likelihood"]),
+        ({"materiality": 1e9}, MONEY, ["goal", "materiality"]),
+        (
+            {"materiality": 0.03},
+            {"method": "weighted", "parameters": {"weight_column": "amount"}},
+            ["design", "method"],
+        ),
+        (
+            {"materiality": 0.03},
+            {"method": "monetary_unit", "parameters": {"book_column": "amont"}},
+            ["design", "parameters", "book_column"],
+        ),
+    ],
+)
+def test_goals_that_do_not_fit_are_refused(
+    server: LiveServer, ledger: int, goal: object, design: object, loc: list[Any]
+) -> None:
+    answer = size(server, ledger, goal, design)  # type: ignore[arg-type]
+    assert answer.status_code == 422, answer.text
+    assert ["body", *loc] in [error["loc"] for error in answer.json()["errors"]]
+
+
+def test_a_materiality_is_the_only_goal(server: LiveServer, ledger: int) -> None:
+    body = {"goals": [{"materiality": 0.03}, {"margin": 0.03}], "design": ROWS}
+    answer = server.admin.post(f"/api/sampling/datasets/{ledger}/size", json=body)
+    assert answer.json()["errors"][0]["loc"] == ["body", "goals"]
