@@ -217,7 +217,9 @@ def _parameters_schema(declaration: MethodDeclaration) -> type[ParametersIn]:
     }
     members["declaration"] = declaration
     members["__doc__"] = f"Parameters of ``{declaration.name}``."
-    return type(f"{declaration.name.title()}ParametersIn", (ParametersIn,), members)
+    return type(
+        f"{declaration.name.title().replace('_', '')}ParametersIn", (ParametersIn,), members
+    )
 
 
 class SelectionIn(StrictSchema):
@@ -253,7 +255,7 @@ def _round_schema(method: type[Method]) -> type[RoundIn]:
         allow_none=True,
         metadata={"description": "What the size is for; it is recorded and draws no row."},
     )
-    return type(f"{declaration.name.title()}RoundIn", (RoundIn,), members)
+    return type(f"{declaration.name.title().replace('_', '')}RoundIn", (RoundIn,), members)
 
 
 def _round_schemas() -> dict[str, type[RoundIn]]:
