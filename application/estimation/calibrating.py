@@ -219,6 +219,7 @@ class _Number:
     x: Floats
     total: float
     mean: float
+    rows: int
     missing: int
     sampled_missing: int
 
@@ -245,18 +246,12 @@ def _total(
 def _numbers(frame: Frame, columns: Sequence[Column]) -> list[_Number]:
     statistics = [Statistic(name, column) for column in columns for name in ("total", "count")]
     *sums, rows = frame.known([*statistics, Statistic("count")], [])[()]
-    _require_frame(frame, rows)
+    population = _frame_rows(frame, rows)
+    totals = [_known_total(column, *sums[2 * at : 2 * at + 2]) for at, column in enumerate(columns)]
     read = frame.sampled([Statistic("total", column) for column in columns], [])
-    population = frame.design.population
     numbers = []
     for at, column in enumerate(columns):
-        total, count = sums[2 * at : 2 * at + 2]
-        if not count or total is None:
-            raise InvalidCalibration(
-                'The column "{column}" has no total: it has {reason}.',
-                column=column.name,
-                reason="NaN or infinite values" if count else "no value",
-            )
+        total, count = totals[at]
         mean = total / count
         missing = population - int(count)
         values = read.values[at]
@@ -267,6 +262,7 @@ def _numbers(frame: Frame, columns: Sequence[Column]) -> list[_Number]:
                 x,
                 total + mean * missing,
                 mean,
+                population,
                 missing,
                 int((~values.present).sum()),
             )
@@ -274,14 +270,30 @@ def _numbers(frame: Frame, columns: Sequence[Column]) -> list[_Number]:
     return numbers
 
 
-def _require_frame(frame: Frame, rows: float | None) -> None:
-    """The totals must be those of the rows that could be drawn."""
-    if rows != frame.design.population:
+def _known_total(column: Column, total: float | None, count: float | None) -> tuple[float, float]:
+    """A total and the number of values that it is of."""
+    if not count or total is None:
+        raise InvalidCalibration(
+            'The column "{column}" has no total: it has {reason}.',
+            column=column.name,
+            reason="NaN or infinite values" if count else "no value",
+        )
+    return total, count
+
+
+def _frame_rows(frame: Frame, rows: float | None) -> int:
+    """The rows that could be drawn, which the totals are of.
+
+    A weighted design counts rows without a weight, too, which couldn't be drawn.
+    """
+    found = int(rows or 0)
+    if frame.design.method != "weighted" and found != frame.design.population:
         raise InvalidCalibration(
             "The rows that could be drawn can't be found again in the table, so their totals "
             "aren't known: leave out `calibrate`.",
             loc=("calibrate",),
         )
+    return found
 
 
 def _ratio(frame: Frame, column: Column) -> FoundCalibration:
@@ -299,15 +311,15 @@ def _ratio(frame: Frame, column: Column) -> FoundCalibration:
 
 def _regression(frame: Frame, columns: Sequence[Column]) -> FoundCalibration:
     numbers = _numbers(frame, columns)
-    design = frame.design
+    design, population = frame.design, numbers[0].rows
     calibration = by_regression(
         design.weights,
         np.array([number.x for number in numbers]),
-        np.array([number.total / design.population for number in numbers]),
-        design.population,
+        np.array([number.total / population for number in numbers]),
+        population,
         [column.name for column in columns],
     )
-    rows = _total(None, None, design.rows, design.population, float(design.weights.sum()))
+    rows = _total(None, None, design.rows, population, float(design.weights.sum()))
     totals = [rows, *(number.as_json(design.weights) for number in numbers)]
     notes = [note for number in numbers for note in number.notes()]
     return FoundCalibration(calibration, totals, notes + _weight_notes(calibration))
@@ -350,7 +362,7 @@ class _Cells:
 
 def _cells(frame: Frame, columns: Sequence[Column]) -> _Cells:
     known = frame.known([Statistic("count")], columns)
-    _require_frame(frame, sum(rows or 0.0 for (rows,) in known.values()))
+    _frame_rows(frame, sum(rows or 0.0 for (rows,) in known.values()))
     read = frame.sampled([], columns)
     keys = [tuple(key.values()) for key in read.keys]
     empty = [key for key in known if key not in set(keys)]

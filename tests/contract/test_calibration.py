@@ -158,3 +158,42 @@ def test_strata_that_were_not_drawn_refuse_a_calibration(server: LiveServer, dat
         server, drawn(server, dataset, sizes), {"statistics": [COUNT], **by("ratio", "book")}
     )
     assert_problem(answer, 422, "invalid_calibration", "no row of strata")
+
+
+def test_rows_without_a_weight_are_not_in_the_totals(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row},{row % 5 - 1 if row % 5 else ''},{row + 1}" for row in range(500)]
+    server.import_text(dataset, "\n".join(["id,size,book", *lines]) + "\n")
+    job = drawn(server, dataset, one("weighted", weight_column="size", sample_size=80))
+    total = {"statistic": "total", "column": "book"}
+    found = estimates(server, job, total, true_values=True, **by("ratio", "book"))
+    # Of five rows, one has no size and one has 0.
+    covered = sum(row + 1 for row in range(500) if row % 5 > 1)
+    assert found["estimates"][0]["estimate"] == pytest.approx(covered)
+    assert found["estimates"][0]["true_value"] == covered
+
+
+def test_rounds_that_are_not_one_sample_are_calibrated(server: LiveServer, dataset: int) -> None:
+    job = drawn(
+        server,
+        dataset,
+        one("random", "region = 'north'", sample_size=40),
+        one("stratified", strata_columns=["region"], sample_size=80),
+    )
+    for given in (by("regression", "book"), by("rake", "region", "city"), by("ratio", "book")):
+        found = estimates(server, job, COUNT, TOTAL_PAID, **given)
+        paid = found["estimates"][1]
+        truth = sum(PAID) + 0.5 * ROWS
+        assert paid["estimate"] == pytest.approx(truth, abs=5 * paid["standard_error"])
+    assert found["design"]["method"] == "rounds"
+
+
+def test_infinite_values_have_no_total(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "id,x\n" + "".join(f"{row},{row}.5\n" for row in range(50)))
+    body = {"sql": "SELECT id, if(id = 7, 'inf'::DOUBLE, x) AS x FROM \"primary\""}
+    stored = server.explore(dataset, body | {"output_name": "wild"})
+    ref = stored["output_summary"]["output_ref"]
+    drawn_ = server.draw(dataset, {"source_ref": ref, "rounds": [one("random", sample_size=20)]})
+    answer = asked(server, drawn_["id"], {"statistics": [COUNT], **by("ratio", "x")})
+    assert_problem(answer, 422, "invalid_calibration", "NaN or infinite values")

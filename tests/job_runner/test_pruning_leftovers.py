@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from datetime import timedelta
 
+import pytest
+
 from application.administration.pruning import prune
+from parquet_tables.columns import Column
 from storage.accounts.tokens import Kind, issue_token, open_sign_in_link
 from storage.jobs.jobs import get_comparison, get_job, store_comparison
+from storage.jobs.publishing import job_with_output
+from storage.jobs.sample_values import NewValues, insert_values, list_values
+from storage.maintenance.checking import check
 from tests.job_runner.prune_world import World, counts
 
 
@@ -133,3 +140,32 @@ def test_a_jobs_comparison_goes_with_the_job_and_not_before(world: World) -> Non
     assert job_id not in world.jobs
     with world.service.database.read() as tx:
         assert get_comparison(tx, job_id) is None
+
+
+def test_uploaded_values_are_deleted_with_their_sample(world: World) -> None:
+    service = world.service
+    sample = world.sample_at_once(world.import_at_once(1), 2, residual=False)
+    dataset_id, name = world.ref_of(sample)
+    written = service.directory.scratch_dir / "values"
+    written.write_text("values")
+    with service.data_files.hold() as adopt, service.database.write() as tx:
+        job = job_with_output(tx, dataset_id, sample)
+        assert job is not None
+        new = NewValues("r.csv", "0" * 64, ["id"], [Column("x", "BIGINT")], [], adopt(written, 2))
+        assert insert_values(tx, job.id, dataset_id, world.user.id, new, service.clock) == 1
+        with pytest.raises(sqlite3.IntegrityError, match="never change"):
+            tx.execute("UPDATE sample_values SET number = 2")
+    path = service.data_files.path(new.file.sha256)
+    prune(service, dry_run=False)
+    findings = check(service.directory, lambda done, what: None)
+    assert (findings.faults, path.exists()) == ((), True)
+    path.chmod(0o600)
+    path.write_text("VALUES")
+    (fault,) = check(service.directory, lambda done, what: None).faults
+    assert fault.what == f"file {new.file.sha256}"
+    world.delete(dataset_id, name)
+    world.pass_days(21)
+    assert counts(prune(service, dry_run=False).report)["data_files"] == 2
+    assert not path.exists()
+    with service.database.read() as tx:
+        assert list_values(tx, job.id) == []
