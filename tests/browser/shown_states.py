@@ -66,7 +66,22 @@ def draw_by_bands(page: Page, world: World, goto: Goto) -> None:
     page.get_by_label("Groups by").select_option("amount")
     page.get_by_label("In bands").check()
     expect(page.get_by_role("slider")).not_to_have_count(0)
+    page.locator("summary", has_text="Suggest bands").click()
+    page.get_by_role("button", name="Suggest bands").click()
+    expect(page.get_by_text("rows: total ±")).to_be_visible()
+    expect(page.locator("#plan[aria-busy]")).to_have_count(0)
     expect(page.get_by_role("region", name="Groups of step 1")).to_be_visible()
+
+
+def draw_for_a_precision(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw")
+    page.get_by_role("radio", name="Every row alike").check()
+    page.get_by_label("Size").select_option("For a margin of ±")
+    page.get_by_label("Figure", exact=True).select_option("the mean")
+    page.get_by_label("Column of the figure").select_option("amount")
+    expect(page.get_by_role("img", name="Rows and margins")).to_be_visible()
+    expect(page.locator("#plan[aria-busy]")).to_have_count(0)
+    expect(page.get_by_text("rows will be drawn")).to_be_visible()
 
 
 def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
@@ -173,6 +188,7 @@ ADMIN_STATES: dict[str, State] = {
     "unreadable file": unreadable,
     "draw": draw_with_strata,
     "draw by bands": draw_by_bands,
+    "draw for a precision": draw_for_a_precision,
     "draw with an error": draw_with_an_error,
     "save as a template": save_template,
     "bin": at("/bin"),
@@ -185,7 +201,7 @@ ADMIN_STATES: dict[str, State] = {
     "reserves": at("/jobs/{j[draw]}?tab=reserves"),
     "estimates": at(
         "/jobs/{j[draw]}?tab=estimates&statistic=total&column=amount&by=city"
-        "&calibrate=poststratify&known=city&true_values=1"
+        "&calibrate=poststratify&known=city&true_values=1&goal=2%25"
     ),
     "back-test": at("/jobs/{j[draw]}?tab=estimates&view=backtest"),
     "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
