@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,10 @@ hypothesis.settings.load_profile("same")
 
 os.environ.pop("JOBSVC_SERVER", None)
 os.environ.pop("JOBSVC_TOKEN", None)
+
+# Bytecode stays, so that not every worker and server compiles the product again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ BANDED = {
     },
     "amount_column": "amount",
 }
-TABS = """() => [...document.querySelectorAll("main .tabs a")].map((tab) => {
+TABS = """() => [...document.querySelectorAll("main nav[aria-label=Sections] a")].map((tab) => {
   const { x, y, width } = tab.getBoundingClientRect();
   return [tab.textContent, Math.round(x), Math.round(y), Math.round(width)];
 })"""
@@ -77,10 +77,9 @@ def test_tabs_stay_in_place(analyst: Analyst, server: LiveServer) -> None:
         before = page.evaluate(TABS)
         assert len(before) >= 4
         for place in range(1, len(before)):
-            page.locator("main .tabs a").nth(place).click()
-            expect(page.locator("main .tabs a").nth(place)).to_have_attribute(
-                "aria-current", "page"
-            )
+            tab = page.get_by_role("navigation", name="Sections").get_by_role("link").nth(place)
+            tab.click()
+            expect(tab).to_have_attribute("aria-current", "page")
             page.wait_for_load_state("networkidle")
             assert page.evaluate(TABS) == before, before[place]
 
