@@ -46,7 +46,7 @@ from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_t
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from sampling_engine import Round, WeightedMethod
+from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
 from storage.jobs.jobs import Job
@@ -199,14 +199,22 @@ def _calibration(
 
 def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
     """SQL over ``f`` of the source's rows that could be drawn; None for all rows."""
-    spec = found.rounds[0]
     condition = None if found.population is None else found.population.condition("f")
-    if isinstance(spec.method, WeightedMethod) and not found.design.parts:
-        weight = quote_identifier(table.column(spec.method.weight_column).name)
-        condition = both(
-            condition, (f"(f.{weight} > 0 AND NOT isnan(CAST(f.{weight} AS DOUBLE)))", [])
-        )
-    return condition
+    method = found.rounds[0].method
+    if found.design.parts or not isinstance(method, WeightedMethod | MonetaryUnitMethod):
+        return condition
+    sizes, sign = _sizes(method)
+    size = f"f.{quote_identifier(table.column(sizes).name)}"
+    return both(condition, (f"({size} {sign} 0 AND NOT isnan(CAST({size} AS DOUBLE)))", []))
+
+
+def _sizes(method: WeightedMethod | MonetaryUnitMethod) -> tuple[str, str]:
+    """The column of sizes, and how a row's size compares with 0 if it can be drawn."""
+    if isinstance(method, WeightedMethod):
+        return method.weight_column, ">"
+    return method.book_column, {"positive": ">", "negative": "<", "absolute": "<>"}[
+        method.population
+    ]
 
 
 def _of_statistic(

@@ -74,3 +74,35 @@ def test_the_design_as_facts_weights_and_code(run: Run, sample: str, tmp_path: P
         "design", sample, "--output", str(code), "--replicates", "bootstrap", "--count", "1", code=1
     ).output
     assert "--count" in few
+
+
+def test_a_calibration_shows_the_margin_without_it(run: Run, sample: str) -> None:
+    options = ("--total", "amount", "--calibrate", "ratio", "--known", "id")
+    shown = run("estimate", sample, *options).stdout
+    assert "uncalibrated margin" in shown
+    assert "Calibrated by ratio to the exact totals of id in the table." in shown
+    assert "The interval is 100 % narrower than without calibration." in shown
+    assert "go together" in run("estimate", sample, "--count", "--known", "id", code=2).output
+    refused = run("estimate", sample, "--count", "--calibrate", "ratio", "--known", "x", code=1)
+    assert 'no column "x"' in refused.output
+
+
+def test_values_of_a_file_are_stored_and_estimated(run: Run, sample: str, tmp_path: Path) -> None:
+    run("fetch", sample, "--output", str(tmp_path / "s.csv"))
+    lines = (tmp_path / "s.csv").read_text("utf-8-sig").splitlines()
+    place = lines[0].split(",").index("id")
+    ids = [line.split(",")[place] for line in lines[1:]]
+    file = tmp_path / "results.csv"
+    file.write_text("\n".join(["id;found", *(f"{one};1,5" for one in ids[:-5])]), "utf-8")
+    preview = run("values", sample, str(file), "--key", "id", "--preview").stdout
+    assert "195 of 195 rows of the file match by id; 5 sampled rows aren't in it." in preview
+    assert "Stored as upload 1" in run("values", sample, str(file), "--key", "id").stdout
+    assert "results.csv" in run("values", sample).stdout
+    options = ("estimate", sample, "--mean", "found", "--json")
+    by_file = json.loads(run(*options, "--values", str(file), "--key", "id").stdout)
+    by_number = json.loads(run(*options, "--values", "1").stdout)
+    assert by_file == by_number
+    (found,) = by_file["estimates"]
+    assert (found["estimate"], found["n"], found["n_missing"]) == (1.5, 195, 5)
+    assert "no file" in run(*options, "--values", "nothing.csv", code=2).output
+    assert "_logical_row_id" in run("values", sample, str(file), code=1).output

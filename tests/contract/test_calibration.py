@@ -160,15 +160,31 @@ def test_strata_that_were_not_drawn_refuse_a_calibration(server: LiveServer, dat
     assert_problem(answer, 422, "invalid_calibration", "no row of strata")
 
 
-def test_rows_without_a_weight_are_not_in_the_totals(server: LiveServer) -> None:
+@pytest.mark.parametrize(
+    ("design", "remainders"),
+    [
+        (one("weighted", weight_column="size", sample_size=80), (2, 3, 4)),
+        (one("monetary_unit", book_column="size", sample_size=80), (2, 3, 4)),
+        (one("monetary_unit", book_column="size", sample_size=60, population="negative"), (0,)),
+    ],
+)
+def test_rows_that_could_not_be_drawn_are_not_in_the_totals(
+    server: LiveServer, design: dict[str, Any], remainders: tuple[int, ...]
+) -> None:
+    """Of five rows, one has a negative size, one has 0, and every fiftieth none."""
     dataset = server.new_dataset()
-    lines = [f"{row},{row % 5 - 1 if row % 5 else ''},{row + 1}" for row in range(500)]
+    rows = range(1 if design["method"] == "weighted" else 0, 500)
+    sizes = {
+        row: "" if row % 50 == 2 else max(row % 5 - 1, 0 if design["method"] == "weighted" else -1)
+        for row in rows
+    }
+    lines = [f"{row},{sizes[row]},{row + 1}" for row in rows]
     server.import_text(dataset, "\n".join(["id,size,book", *lines]) + "\n")
-    job = drawn(server, dataset, one("weighted", weight_column="size", sample_size=80))
     total = {"statistic": "total", "column": "book"}
-    found = estimates(server, job, total, true_values=True, **by("ratio", "book"))
-    # Of five rows, one has no size and one has 0.
-    covered = sum(row + 1 for row in range(500) if row % 5 > 1)
+    found = estimates(
+        server, drawn(server, dataset, design), total, true_values=True, **by("ratio", "book")
+    )
+    covered = sum(row + 1 for row in rows if row % 5 in remainders and row % 50 != 2)
     assert found["estimates"][0]["estimate"] == pytest.approx(covered)
     assert found["estimates"][0]["true_value"] == covered
 
