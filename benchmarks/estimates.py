@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ LARGE_ROWS, LARGE_DOMAINS = 1_000_000, 1_000
 COLUMNS, DOMAINS = 20, 50
 POPULATION = 50_000_000
 MEASURED = (
-    "from benchmarks.estimates import measured; print(*measured({rows}, {columns}, {domains}))"
+    "from dataclasses import astuple; from benchmarks.estimates import measured; "
+    "print(*astuple(measured({rows}, {columns}, {domains})))"
 )
 R_CODE = """
 library(survey)
@@ -41,11 +43,23 @@ s <- read.csv("rows.csv")
 s$fpc <- {population}
 columns <- as.formula(paste("~", paste0("c", 0:{last}, collapse = " + ")))
 design <- svydesign(ids = ~1, fpc = ~fpc, data = s)
-began <- proc.time()[["elapsed"]]
+began <- proc.time()
 found <- svyby(columns, ~domain, design, svymean)
-cat("SECONDS", proc.time()[["elapsed"]] - began, "\\n")
+spent <- proc.time() - began
+cat("SECONDS", spent[["elapsed"]], spent[["user.self"]] + spent[["sys.self"]], "\\n")
 cat("FIGURES", format(c(found[1, "c0"], SE(found)[1, 1]), digits = 15), "\\n")
 """
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds by the clock and of the CPU, peak memory, and the first mean with its error."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    mean: float
+    error: float
 
 
 def rows_query(rows: int, columns: int, domains: int) -> str:
@@ -59,8 +73,8 @@ def rows_query(rows: int, columns: int, domains: int) -> str:
     )
 
 
-def measured(rows: int, columns: int, domains: int) -> tuple[float, float, float, float]:
-    """Seconds of reading and estimating, peak MiB, the first domain's mean and its error."""
+def measured(rows: int, columns: int, domains: int) -> Measured:
+    """Read and estimate means by domains."""
     with (
         tempfile.TemporaryDirectory() as folder,
         ParquetDatabase(Path(folder), Path(folder) / "spill", memory_mb=128, threads=2) as database,
@@ -77,7 +91,7 @@ def measured(rows: int, columns: int, domains: int) -> tuple[float, float, float
         table = TableFiles(named, (DataFile(path, rows),))
         statistics = [Statistic("mean", table.column(f"c{at}")) for at in range(columns)]
         t_interval(1.0, 1.0, Confidence(0.95, 9))  # loads scipy, as library(survey) is loaded
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         with database.cursor(table) as cursor:
             read = read_values(
                 cursor,
@@ -89,12 +103,13 @@ def measured(rows: int, columns: int, domains: int) -> tuple[float, float, float
             )
         design = random_design(rows, POPULATION)
         found = [estimate(design, values, read.domains, Settings()) for values in read.values]
-        seconds = time.perf_counter() - began
-    return seconds, peak_mib(), found[0][0].value or 0.0, found[0][0].error or 0.0
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+    first = found[0][0]
+    return Measured(seconds, cpu, peak_mib(), first.value or 0.0, first.error or 0.0)
 
 
-def seconds_of_r(rows: int) -> tuple[float, float, float]:
-    """Seconds of svyby, and the first domain's mean and error."""
+def measured_in_r(rows: int) -> Measured:
+    """The same by svyby."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         with (
@@ -107,9 +122,17 @@ def seconds_of_r(rows: int) -> tuple[float, float, float]:
         run = subprocess.run(
             ["Rscript", "run.R"], cwd=root, capture_output=True, text=True, check=True
         )
-    seconds = float(run.stdout.split("SECONDS")[1].split()[0])
-    mean, error = map(float, run.stdout.split("FIGURES")[1].split())
-    return seconds, mean, error
+    spent, figures = run.stdout.split("SECONDS")[1].split("FIGURES")
+    seconds, cpu = map(float, spent.split())
+    mean, error = map(float, figures.split())
+    return Measured(seconds, cpu, 0.0, mean, error)
+
+
+def in_process(rows: int, columns: int, domains: int) -> Measured:
+    """Measure in a process of its own."""
+    code = MEASURED.format(rows=rows, columns=columns, domains=domains)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return Measured(*map(float, run.stdout.split()))
 
 
 def main() -> None:
@@ -117,28 +140,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, help="of the smaller sample (100,000)")
     options = parser.parse_args()
-    seconds, peak, mean, error = in_process(options.rows, COLUMNS, DOMAINS)
+    found = in_process(options.rows, COLUMNS, DOMAINS)
     print(
-        f"{options.rows:,} rows, {COLUMNS} columns, {DOMAINS} domains: {seconds:.2f} s", flush=True
+        f"{options.rows:,} rows, {COLUMNS} columns, {DOMAINS} domains: {_times(found)}", flush=True
     )
-    print_goal("peak memory", peak, "MiB", most=400)
+    print_goal("peak memory", found.peak_mib, "MiB", most=400)
     if shutil.which("Rscript") is not None:
-        r_seconds, r_mean, r_error = seconds_of_r(options.rows)
-        print(
-            f"svyby: {r_seconds:.2f} s; the figures differ by "
-            f"{max(abs(mean / r_mean - 1), abs(error / r_error - 1)):.1e} at most"
-        )
-        print_goal("svyby by jobsvc", r_seconds / seconds, "times", least=20)
-    seconds, peak, _, _ = in_process(LARGE_ROWS, 1, LARGE_DOMAINS)
-    print_goal("1,000,000 rows, a mean by 1,000 domains", seconds, "s", most=1)
-    print_goal("peak memory", peak, "MiB", most=400)
+        other = measured_in_r(options.rows)
+        differences = (found.mean / other.mean - 1, found.error / other.error - 1)
+        print(f"svyby: {_times(other)}; figures differ by {max(map(abs, differences)):.1e} at most")
+        print_goal("svyby by jobsvc", other.seconds / found.seconds, "times", least=20)
+        print_goal("the same of the CPU", other.cpu_seconds / found.cpu_seconds, "times", least=20)
+    found = in_process(LARGE_ROWS, 1, LARGE_DOMAINS)
+    print(f"{LARGE_ROWS:,} rows, a mean by {LARGE_DOMAINS:,} domains: {_times(found)}")
+    print_goal("time", found.seconds, "s", most=1)
+    print_goal("peak memory", found.peak_mib, "MiB", most=400)
 
 
-def in_process(rows: int, columns: int, domains: int) -> tuple[float, ...]:
-    """Measure in a process of its own."""
-    code = MEASURED.format(rows=rows, columns=columns, domains=domains)
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return tuple(map(float, run.stdout.split()))
+def _times(found: Measured) -> str:
+    return f"{found.seconds:.2f} s, CPU {found.cpu_seconds:.2f} s"
 
 
 if __name__ == "__main__":

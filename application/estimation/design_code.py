@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from application.estimation.code.python import python_code
 from application.estimation.code.r import r_code
+from application.estimation.code.replicates import replicate_code
 from application.estimation.code.sas import sas_code
 from application.estimation.code.stata import stata_code
 from application.estimation.design_table import ReplicateRequest
-from application.estimation.replicate_code import replicate_code
 from application.estimation.sample_design import SampleDesign, design_of
 from estimation_engine import Design, UnsupportedDesign
 from job_runner.service import Service
