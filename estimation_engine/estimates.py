@@ -225,7 +225,16 @@ def _total(cells: _Cells, values: Values) -> Linearised:
 
 
 def _mean(cells: _Cells, values: Values) -> Linearised:
-    return _quotient(cells, values.y[cells.rows], np.ones(len(cells.rows)))
+    return _mean_of(cells, values.y[cells.rows])
+
+
+def _mean_of(cells: _Cells, y: Floats) -> Linearised:
+    """Σwy/Σw; NaN where no weight is."""
+    sizes = sums_by(cells.groups, cells.weights, cells.count)
+    sizes[sizes == 0] = np.nan
+    means = cells.sums(y) / sizes
+    z = y - means[cells.groups]
+    return cells.linearised(means, np.divide(z, sizes[cells.groups], out=z))
 
 
 def _ratio(cells: _Cells, values: Values) -> Linearised:
@@ -400,10 +409,6 @@ def _quantiles(design: Design, values: Values, cells: _Cells, settings: Settings
             )
         )
     return found
-
-
-def _mean_of(cells: _Cells, y: Floats) -> Linearised:
-    return _quotient(cells, y, np.ones(len(y)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,7 +144,7 @@ def _layers_left_to_chance(sample: Design) -> Iterator[Layer]:
 
 def _units(layer: Layer) -> Ints:
     """The units of a layer that are left to chance, by group."""
-    varies = np.flatnonzero((layer.factors[layer.groups] > 0) & (layer.c > 0))
+    varies = np.flatnonzero((layer.factors[layer.groups] > 0) & (layer.c_of_units > 0))
     ordered: Ints = varies[np.argsort(layer.groups[varies], kind="stable")]
     return ordered
 
@@ -177,7 +177,7 @@ def _rows_of_units(layer: Layer, units: Ints) -> tuple[Ints, Ints]:
 def _add_layer_units(factors: Floats, start: int, layer: Layer, rows: Ints, parts: Floats) -> int:
     """Add the replicates of one stage; returns the place of the next."""
     for group, units in _groups_of_units(layer):
-        c = layer.c[units]
+        c = layer.c_of_units[units]
         roots = np.sqrt(layer.factors[group] * c)
         moves = roots * (c / layer.whole[group])[:, np.newaxis]
         moves[np.arange(len(units)), np.arange(len(units))] -= roots
@@ -194,7 +194,7 @@ def _add_layer_draws(
     """Draw each group's units anew, for all replicates."""
     count = factors.shape[1]
     for group, units in _groups_of_units(layer):
-        shares = layer.c[units] / layer.whole[group]
+        shares = layer.c_of_units[units] / layer.whole[group]
         of_all = layer.whole[group] / layer.factors[group]
         draws = max(min(len(units) - 1, int(of_all)), 1)
         times = _times_drawn(np.cumsum(shares), draws, count, uniform)

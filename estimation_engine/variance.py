@@ -37,14 +37,19 @@ def sums_by(groups: Ints, values: Floats, count: int) -> Floats:
 class Layer:
     """A stage: the groups of its units, each unit's c, and the groups' Σ c and factors k.
 
-    The units are rows, or clusters if ``of_rows`` has each row's unit.
+    The units are rows, or clusters if ``of_rows`` has each row's unit. ``c`` is None if all are 1.
     """
 
     groups: Ints
-    c: Floats
+    c: Floats | None
     whole: Floats
     factors: Floats
     of_rows: Ints | None = None
+
+    @property
+    def c_of_units(self) -> Floats:
+        """c of each unit, shape (units,)."""
+        return np.ones(len(self.groups)) if self.c is None else self.c
 
     def variances(self, rows: Ints, domains: Ints, t: Floats, count: int) -> Floats:
         """By domain, shape (count,); t of the ``rows``, those of one domain together."""
@@ -57,15 +62,29 @@ class Layer:
 
     def _of_units(self, units: Ints, domains: Ints, t: Floats, count: int) -> Floats:
         width = len(self.whole)
-        cells, places = _cells(domains * width + self.groups[units], count * width)
-        c = self.c[units]
+        numbers = domains if width == 1 else domains * width + self.groups[units]
+        cells, places = _cells(numbers, count * width)
         of_cell = cells % width
         whole = self.whole[of_cell]
-        means = sums_by(places, c * t, len(cells)) / np.where(whole > 0, whole, 1.0)
-        inside = sums_by(places, c * (t - means[places]) ** 2, len(cells))
-        outside = np.maximum(whole - sums_by(places, c, len(cells)), 0.0) * means**2
+        divisors = np.where(whole > 0, whole, 1.0)
+        if self.c is None:
+            means = sums_by(places, t, len(cells)) / divisors
+            present = np.bincount(places, minlength=len(cells)).astype(np.float64)
+            inside = sums_by(places, _squares(t, means[places]), len(cells))
+        else:
+            c = self.c[units]
+            means = sums_by(places, c * t, len(cells)) / divisors
+            present = sums_by(places, c, len(cells))
+            inside = sums_by(places, c * _squares(t, means[places]), len(cells))
+        outside = np.maximum(whole - present, 0.0) * means**2
         parts = self.factors[of_cell] * (inside + outside)
-        return sums_by(cells // width, parts, count)
+        return parts if width == 1 else sums_by(cells // width, parts, count)
+
+
+def _squares(t: Floats, means: Floats) -> Floats:
+    """(t - mean)², in the place of the means: large arrays are slow to allocate."""
+    np.subtract(t, means, out=means)
+    return np.multiply(means, means, out=means)
 
 
 def _cells(numbers: Ints, count: int) -> tuple[Ints, Ints]:
@@ -151,24 +170,23 @@ def has_one_unit(design: Design) -> bool:
 
 def layers_of(design: Design) -> list[Layer]:
     """The stages of one sample whose variances are sums over groups: all but successive ones."""
-    ones = np.ones(design.rows)
     drawn = design.group_drawn.astype(np.float64)
     match design.method:
         case "cluster":
             clusters_drawn, clusters = design.clusters or (1, 1)
             factors = _factors(drawn, design.group_rows) * (clusters_drawn / clusters)
-            return [_layer_of_clusters(design), Layer(design.groups, ones, drawn, factors)]
+            return [_layer_of_clusters(design), Layer(design.groups, None, drawn, factors)]
         case "weighted":
             c = np.where(design.take_all, 0.0, 1.0 - 1.0 / design.weights)
             count = float((~design.take_all).sum())
             factor = count / (count - 1) if count > 1 else 0.0
             return [Layer(design.groups, c, np.array([c.sum()]), np.array([factor]))]
         case "stratified":
-            return [Layer(design.groups, ones, drawn, _factors(drawn, design.group_rows))]
+            return [Layer(design.groups, None, drawn, _factors(drawn, design.group_rows))]
         case _:
             n = float(design.rows)
             factor = (1.0 - design.fraction) * n / (n - 1) if n > 1 else 0.0
-            return [Layer(design.groups, ones, np.array([n]), np.array([factor]))]
+            return [Layer(design.groups, None, np.array([n]), np.array([factor]))]
 
 
 def _factors(drawn: Floats, rows: Ints) -> Floats:
