@@ -67,6 +67,28 @@ def test_a_margin_is_recorded_and_copied(analyst: Analyst, server: LiveServer) -
     expect(page.get_by_text("463 of 2,000 rows will be drawn.")).to_be_visible()
 
 
+def test_a_materiality_sizes_a_sample_of_money(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(2000, client)}/draw")
+    page.get_by_role("radio", name="Monetary units").check()
+    page.get_by_label("Book amounts").select_option("amount")
+    page.get_by_label("Size").select_option("For a materiality of")
+    page.get_by_label("Materiality").fill("abc")
+    expect(page.get_by_label("Materiality")).to_have_attribute("data-refused", re.compile("share"))
+    page.get_by_label("Materiality").fill("3%")
+    page.get_by_label("Expected errors").fill("1%")
+    expect(page.get_by_text("220 of 2,000 rows will be drawn.")).to_be_visible()
+    expect(page.get_by_text("Always drawn")).to_be_visible()
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_text("220 of 2,000 rows drawn")).to_be_visible(timeout=15_000)
+    page.get_by_text("How it was drawn").click()
+    expect(page.get_by_text("3 %, with 1 % expected, at 95 % confidence (poisson)")).to_be_visible()
+    page.get_by_label("More").click()
+    page.get_by_role("link", name="Copy design").click()
+    expect(page.get_by_label("Materiality")).to_have_value("3%")
+    expect(page.get_by_text("220 of 2,000 rows will be drawn.")).to_be_visible()
+
+
 def test_tabs_stay_in_place(analyst: Analyst, server: LiveServer) -> None:
     """Each tab is at the same place on all tabs of a dataset, and of a sample."""
     page, client = analyst

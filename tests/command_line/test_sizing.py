@@ -47,6 +47,23 @@ def test_the_printed_command_draws_the_size(run: Run, sales: str, options: tuple
     assert drawn_rows(run, output) == size_of(output)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--materiality", "5%", "--expected", "1%"),
+        ("--materiality", "5%", "--method", "monetary_unit", "--book", "amount"),
+        ("--materiality", "9,000", "--method", "monetary_unit", "--book", "amount"),
+    ],
+)
+def test_the_printed_command_draws_an_audit_sample(
+    run: Run, sales: str, options: tuple[str, ...]
+) -> None:
+    output = run("size", sales, *options).stdout
+    assert "upper limit" in output
+    assert ("interval" in output) == ("--book" in options)
+    assert drawn_rows(run, output) == size_of(output)
+
+
 def test_bands_are_suggested_with_a_command(run: Run, sales: str) -> None:
     output = run("bands", sales, "amount", "--bands", "4", "--size", "60").stdout
     assert size_of(output) <= 60

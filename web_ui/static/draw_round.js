@@ -121,7 +121,7 @@ function input(context, parameter, common, value, set) {
   }
   if (parameter.choices.length) {
     return h("select", { ...common, onchange: (event) => set(event.target.value) },
-      parameter.choices.map((one) => h("option", { value: one, selected: one === (value ?? parameter.default) }, one)));
+      parameter.choices.map((one) => h("option", { value: one, selected: one === (value ?? parameter.default) }, one.replaceAll("_", " "))));
   }
   if (parameter.type === "integer or string") return seedInput(common, value, set);
   const whole = parameter.type === "integer";

@@ -4,10 +4,11 @@ import { h } from "./dom.js";
 import { numberOf, percentOf, refuse, SIZES } from "./draw_fields.js";
 import { forgetGoal, goalForm, isShown } from "./draw_goal.js";
 import { sizesTable } from "./draw_groups.js";
+import { AUDITED, materialityForm } from "./draw_materiality.js";
 import { number } from "./format.js";
 
 const KINDS = {
-  rows: "Rows or %", clusters: "As many as the clusters have", margin: "For a margin of ±", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
+  rows: "Rows or %", clusters: "As many as the clusters have", margin: "For a margin of ±", materiality: "For a materiality of", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
 };
 const MONETARY = "monetary_unit";
 /** What a size of a kind is called. */
@@ -25,7 +26,7 @@ function kindsOf(method) {
   if (names.includes("num_clusters")) return ["clusters", "margin"];
   if (!names.includes("sample_size")) return own;
   const hasMargin = method.exactly_one_of.length && method.name !== MONETARY;
-  return ["rows", ...(hasMargin ? ["margin"] : []), ...own];
+  return ["rows", ...(hasMargin ? ["margin"] : []), ...(AUDITED.includes(method.name) ? ["materiality"] : []), ...own];
 }
 
 /** "5%" → {sample_fraction: 0.05}; "1,000" → {sample_size: 1000}; another text is sent as it is, for the server's error. */
@@ -44,16 +45,17 @@ const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;
 export function sizeForm(context, round, method, loc, refresh) {
   const kinds = kindsOf(method);
   const { parameters } = round;
-  if (!kinds.includes("margin")) delete round.goal;
+  if (round.goal && !kinds.includes("materiality" in round.goal ? "materiality" : "margin")) delete round.goal;
   const current = kindOf(method, round);
-  const kind = round.goal && isShown(round.goal) ? "margin" : kinds.includes("clusters") ? "clusters" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
+  const kind = round.goal && "materiality" in round.goal ? "materiality" : round.goal && isShown(round.goal) ? "margin" : kinds.includes("clusters") ? "clusters" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
   const goalId = kinds.includes("clusters") ? `${loc}.goal` : fieldId(loc, "margin");
   const choose = (next) => {
     for (const name of SIZES) delete parameters[name];
     delete round.goal;
     forgetGoal(round);
     if (next === "margin") round.goal = { margin: 0.03, confidence: CONFIDENCE };
-    if (next === "margin" && kinds.includes("rows")) parameters.sample_size = 100;
+    if (next === "materiality") round.goal = { materiality: 0.05, confidence: CONFIDENCE };
+    if (["margin", "materiality"].includes(next) && kinds.includes("rows")) parameters.sample_size = 100;
     else if (kinds.includes("clusters")) parameters.num_clusters ??= 5;
     else if (next === "rows") parameters.sample_size = 100;
     else parameters[next] = next === "sizes" ? {} : method.parameters.find((one) => one.name === next).initial ?? 10;
@@ -67,18 +69,19 @@ export function sizeForm(context, round, method, loc, refresh) {
       kinds.length > 1 ? h("select", { "aria-label": "Size", onchange: (event) => choose(event.target.value) },
         kinds.map((one) => h("option", { value: one, selected: one === kind }, nameOf(one, method)))) : h("span", {}, nameOf(kind, method)),
       h("div", { class: "field compact" }, sizeInput(context, round, method, loc, kind))),
+    kind === "materiality" ? materialityForm(context, round, { id: goalId, method: method.name, loc }) : null,
     kind === "margin" ? goalForm(context, round, { id: goalId, method: method.name, loc }) : null,
     kind === "sizes" ? h("div", { class: "field" }, sizesTable(context, round, `${loc}.parameters.sizes`)) : null,
   ];
 }
 
-const fieldId = (loc, kind) => `${loc}.parameters.${kind === "rows" || kind === "margin" ? "sample_size" : kind}`;
+const fieldId = (loc, kind) => `${loc}.parameters.${["rows", "margin", "materiality"].includes(kind) ? "sample_size" : kind}`;
 
 function sizeInput(context, round, method, loc, kind) {
   const { parameters } = round;
   const id = fieldId(loc, kind);
   const common = { id, "data-loc": id, autocomplete: "off", inputmode: "decimal" };
-  if (["sizes", "clusters", "margin"].includes(kind)) return null;
+  if (["sizes", "clusters", "margin", "materiality"].includes(kind)) return null;
   if (kind === "rows") {
     const value = "sample_fraction" in parameters ? shareText(parameters.sample_fraction) : number(parameters.sample_size ?? "");
     const input = h("input", { ...common, "aria-label": "Rows", placeholder: "1,000 or 5%", value, oninput: () => {

@@ -1,0 +1,93 @@
+// The size of an audit sample: the server finds the items that show errors to be below a materiality.
+
+import { callApi } from "./api.js";
+import { debounce, fill, h } from "./dom.js";
+import { percentOf, readNumber, refuse } from "./draw_fields.js";
+import { designOf } from "./draw_goal.js";
+import { amount, number } from "./format.js";
+import { withPlace } from "./words.js";
+
+/** The likelihoods; one of rows alone is not for money. */
+const LIKELIHOODS = { poisson: "Poisson", binomial: "binomial", hypergeometric: "hypergeometric" };
+const CONFIDENCES = [0.8, 0.9, 0.95, 0.99];
+const WRONG = "Write a share such as 3%, or an amount or number such as 50,000.";
+
+/** The methods that a materiality sizes. */
+export const AUDITED = ["random", "systematic", "monetary_unit"];
+
+/** "3%" → 0.03; "50,000" → 50000; undefined for another text, and for a number between 0 and 1 without a sign. */
+function errorsOf(text) {
+  const share = percentOf(text);
+  if (share !== undefined) return Number((share / 100).toPrecision(12));
+  const { plain } = readNumber(text);
+  const value = plain === undefined ? undefined : Number(plain);
+  return value === 0 || value >= 1 ? value : undefined;
+}
+
+const textOf = (value) => (value > 0 && value < 1 ? `${Number((value * 100).toPrecision(12))}%` : number(value));
+
+/** What is typed, by the step's object. */
+const forms = new WeakMap();
+
+/** The fields of a materiality, and the size that the server finds for it. */
+export function materialityForm(context, round, { id, method, loc }) {
+  const { materiality, expected = 0, confidence, likelihood = "poisson" } = round.goal;
+  const form = forms.get(round.goal) ?? { tolerable: textOf(materiality), expected: textOf(expected), confidence, likelihood };
+  const found = h("div", { class: "stack", role: "status" });
+  const tolerable = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": "Materiality", placeholder: "3% or 50,000", value: form.tolerable });
+  const few = h("input", { id: `${loc}.expected`, autocomplete: "off", inputmode: "decimal", "aria-label": "Expected errors", placeholder: "0", value: form.expected });
+  let turn = 0;
+  const ask = debounce(async () => {
+    if (!tolerable.isConnected) return;
+    const current = (turn += 1);
+    const wanted = { materiality: errorsOf(form.tolerable), expected: errorsOf(form.expected || "0"), confidence: form.confidence, likelihood: form.likelihood };
+    refuse(tolerable, wanted.materiality > 0 ? null : WRONG);
+    refuse(few, wanted.expected === undefined ? WRONG : null);
+    fill(found);
+    if (wanted.materiality > 0 && wanted.expected !== undefined) {
+      try {
+        const answer = await callApi(`${context.sampling}/size`, { json: { ...context.source(), goal: wanted, design: designOf(round) } });
+        if (current !== turn || !tolerable.isConnected) return;
+        round.goal = wanted;
+        forms.set(wanted, form);
+        Object.assign(round.parameters, answer.parameters);
+        showAnswer(found, answer);
+      } catch (problem) {
+        if (current !== turn || !tolerable.isConnected) return;
+        refuse(tolerable, problem.errors?.length ? withPlace(problem.errors[0]) : problem.message);
+      }
+    }
+    delete tolerable.dataset.counting;
+    context.changed();
+  }, 300);
+  /** The plan and the draw wait for the size of the new materiality. */
+  const find = () => {
+    turn += 1;
+    tolerable.dataset.counting = "";
+    ask();
+    context.changed();
+  };
+  tolerable.addEventListener("input", () => { form.tolerable = tolerable.value; find(); });
+  few.addEventListener("input", () => { form.expected = few.value; find(); });
+  const likelihoods = Object.entries(LIKELIHOODS).filter(([name]) => method !== "monetary_unit" || name !== "hypergeometric");
+  context.onRegroup(find);
+  find();
+  return [h("div", { class: "row" },
+    h("div", { class: "field compact" }, tolerable), h("span", {}, "with"), h("div", { class: "field compact" }, few), h("span", {}, "expected, at"),
+    h("select", { "aria-label": "Confidence", onchange: (event) => { form.confidence = Number(event.target.value); find(); } },
+      [...new Set([...CONFIDENCES, form.confidence])].map((one) => h("option", { value: one, selected: one === form.confidence }, `${Number((one * 100).toPrecision(6))} % confidence`))),
+    h("select", { "aria-label": "Likelihood", onchange: (event) => { form.likelihood = event.target.value; find(); } },
+      likelihoods.map(([name, title]) => h("option", { value: name, selected: name === form.likelihood }, title)))), found];
+}
+
+const exact = (share) => `${Number((100 * share).toPrecision(4))} %`;
+
+function showAnswer(element, { sample_size: size, materiality: found, eligible_rows: rows, notes }) {
+  const of = found.book_total === null ? `${number(rows)} rows` : `${amount(found.book_total)} in ${found.book_column}`;
+  const stages = found.two_stages;
+  fill(element,
+    h("small", { class: "soft" }, `${number(size)} ${found.book_total === null ? "rows" : "units"} of ${of}: upper limit ${exact(found.upper_limit)}, below ${exact(found.materiality)}`
+      + (found.interval === null ? "" : `; interval ${amount(found.interval)}`)),
+    notes.map((note) => h("small", { class: "soft" }, note)),
+    stages ? h("small", { class: "soft" }, `Or two stages: ${number(stages.first)}, and if one has an error ${number(stages.second)} more.`) : null);
+}
