@@ -108,6 +108,10 @@ DESIGNS: dict[str, tuple[Method, ...]] = {
     "weighted": (WeightedMethod(sample_size=300, weight_column="size"),),
     "weighted, with take-all rows": (WeightedMethod(sample_size=600, weight_column="skewed"),),
     "stratified, then random": (EQUAL, RandomMethod(sample_size=180)),
+    "weighted, then stratified": (
+        WeightedMethod(sample_size=150, weight_column="size"),
+        replace(EQUAL, sample_size=150),
+    ),
 }
 
 Chosen = Callable[[str, Ints], tuple[Ints, Design]]
@@ -141,22 +145,25 @@ def population() -> Iterator[Population]:
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws of one design, by the seed of round 1."""
+    """Draws of one design, by the seed of round 1; each round has its effective units."""
 
-    rounds: Sequence[Chosen]
+    rounds: Sequence[tuple[Chosen, float]]
 
     def draw(self, seed: int) -> tuple[Ints, Design]:
         """The sorted rows and the design."""
         taken = np.empty(0, dtype=np.int64)
         parts = []
-        for number, choose in enumerate(self.rounds, 1):
+        for number, (choose, units) in enumerate(self.rounds, 1):
             rows, design = choose(effective_seed(seed, number, DRAW_VERSION, None), taken)
-            parts.append((rows, design))
+            parts.append((rows, design, units))
             taken = np.sort(np.concatenate([taken, rows]))
         if len(parts) == 1:
-            return parts[0]
+            return parts[0][:2]
         every = np.ones(len(taken), dtype=np.bool_)
-        of_rounds = [RoundRows(own, np.searchsorted(taken, rows), every) for rows, own in parts]
+        of_rounds = [
+            RoundRows(own, np.searchsorted(taken, rows), every, effective_units=units)
+            for rows, own, units in parts
+        ]
         return taken, combined_design(of_rounds, len(taken), ROWS)
 
 
@@ -168,7 +175,7 @@ def sampler(found: Population, methods: Sequence[Method]) -> Sampler:
             state = DrawState(cursor, found.table)
             spec = Round(round_number=1, method=method, seed=0)
             draw = prepare_round(state, spec, ignore_progress)
-            choosers.append(_chooser(draw, state))
+            choosers.append((_chooser(draw, state), draw.effective_units(state)))
     return Sampler(choosers)
 
 
@@ -207,7 +214,8 @@ def _grouped(draw: GroupedRound, groups: Ints) -> Chosen:
             return rows, cluster_design(groups[rows], eligible, len(eligible), ROWS)
         if is_random:
             return rows, random_design(len(rows), len(left))
-        return rows, stratified_design(groups[rows], eligible)
+        left_rows = np.bincount(groups[left], minlength=len(eligible))
+        return rows, stratified_design(groups[rows], left_rows)
 
     return choose
 

@@ -28,7 +28,15 @@ from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
 from job_runner.tables.sample_weights import UnionFilter
 from parquet_tables.tables import Int64s
-from sampling_engine import DrawnRound, RandomMethod, Round, RowFilter, drawn_rounds, plan_draw
+from sampling_engine import (
+    FIRST_DRAW_VERSION,
+    DrawnRound,
+    RandomMethod,
+    Round,
+    RowFilter,
+    drawn_rounds,
+    plan_draw,
+)
 from storage.jobs.jobs import Job
 
 
@@ -213,6 +221,11 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
         "those that earlier steps drew, and these estimates are averaged by fixed shares (Des Raj "
         "1956)."
     )
+    if found.rounds[0].draw_version == FIRST_DRAW_VERSION:
+        notes.append(
+            "This draw follows draw version 1: its steps aren't independent if they share a seed, "
+            "so the margins may be wrong."
+        )
     for spec, part in found.samples:
         notes += [f"Step {spec.round_number}: {note}" for note in _sample_notes(part, settings)]
     return notes

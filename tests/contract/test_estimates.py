@@ -137,6 +137,18 @@ def test_other_rounds_are_combined(server: LiveServer, dataset: int) -> None:
     assert union["estimates"][0]["estimate"] == pytest.approx(300)
 
 
+def test_rounds_are_calibrated_like_one_sample(server: LiveServer, dataset: int) -> None:
+    rounds = [DESIGNS["weighted"], one("random", sample_size=100)]
+    job = drawn(server, dataset, *rounds)
+    calibrate = {"method": "poststratify", "columns": ["city"]}
+    found = estimates(server, job, COUNT, by=["city"], calibrate=calibrate)["estimates"]
+    assert [each["estimate"] for each in found] == [pytest.approx(150)] * 4
+    assert [each["standard_error"] for each in found] == [pytest.approx(0, abs=1e-6)] * 4
+    old = server.draw(dataset, {"rounds": rounds, "draw_version": 1})
+    notes = estimates(server, old["id"], MEAN)["notes"]
+    assert any("draw version 1" in note for note in notes)
+
+
 def test_a_column_that_a_round_left_out_has_no_estimate(server: LiveServer, dataset: int) -> None:
     first = one("random", sample_size=60)
     second = {**one("random", sample_size=40), "selection": {"columns": ["id", "city"]}}
