@@ -14,6 +14,8 @@ import numpy as np
 from estimation_engine.design import Floats, Ints
 
 TOLERANCE = 1e-10
+PRECISION = 1e-14
+LARGEST = 1e290
 MAX_STEPS = 60
 MAX_HALVINGS = 40
 OCTAVES = 200.0
@@ -108,7 +110,7 @@ def _dual(strata: Strata, shares: Floats) -> Floats:
     # The dual variable of each goal alone, without bounds.
     alone = np.sqrt(shares * strata.costs).sum(axis=1) ** 2
     if len(alone) == 1:
-        return _polished(strata, shares, alone)
+        return _single(strata, shares, float(alone[0]))
     scale = float(alone.max())
 
     def negative(given: Floats) -> tuple[float, Floats]:
@@ -128,6 +130,25 @@ def _dual(strata: Strata, shares: Floats) -> Floats:
         options={"maxiter": 2_000, "maxfun": 4_000, "ftol": 1e-15, "gtol": 1e-12},
     )
     return _polished(strata, shares, np.asarray(found.x) * alone)
+
+
+def _single(strata: Strata, shares: Floats, start: float) -> Floats:
+    """The dual variable of a single goal, by halving: its excess falls as the variable rises."""
+
+    def is_missed(multiplier: float) -> bool:
+        sizes = _sizes(strata, shares, np.array([multiplier]))
+        return bool(_excess(strata, shares, sizes)[0] > 0)
+
+    low, high = 0.0, start
+    while is_missed(high) and high < LARGEST:
+        low, high = high, 4.0 * high
+    while high - low > PRECISION * high:
+        middle = (low + high) / 2.0
+        if is_missed(middle):
+            low = middle
+        else:
+            high = middle
+    return np.array([high])
 
 
 def _polished(strata: Strata, shares: Floats, multipliers: Floats) -> Floats:

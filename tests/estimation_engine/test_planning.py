@@ -135,6 +135,22 @@ def test_an_optimal_allocation_meets_the_kkt_conditions(
     assert strata.costs @ whole <= cost + strata.costs.sum() * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("seed", [150, 476, 1054])
+def test_a_goal_is_reached_where_most_strata_are_at_a_bound(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = np.floor(random.lognormal(1, 2, 120)) + 1
+    squares = random.lognormal(0, 3, (1, 120)) * (random.random(120) < 0.4)
+    strata = Strata(rows, squares, random.lognormal(0, 1, 120), np.minimum(rows, 2.0))
+    for power in (-6.0, -3.0, -1.0, -0.3):
+        wanted = strata.parts.sum(axis=1) * 10.0**power
+        found = optimal_sizes(strata, wanted)
+        reached = strata.variances(found.sizes)
+        assert (reached <= wanted * (1 + 1e-9)).all()
+        assert found.multipliers[0] * (reached - wanted)[0] == pytest.approx(
+            0, abs=1e-9 * wanted[0] * max(found.multipliers[0], 1.0)
+        )
+
+
 @settings(max_examples=8, deadline=None)
 @given(problems(), st.floats(0.01, 0.9))
 def test_a_budget_is_spent_for_the_best_precision(
