@@ -36,6 +36,9 @@ class Design:
         m and M: drawn clusters, and clusters with rows.
     take_all : array of bool, shape (rows,)
         Rows of ``weighted`` that were drawn with certainty.
+    hits, chances : arrays, shape (rows,), optional
+        Of monetary units: the selected units in each row, and the probability of one that lowers
+        the variance; 0 for units that are selected with replacement.
     parts : tuple of Part
         Of ``rounds``: the designs of rounds that aren't one sample.
     """
@@ -49,11 +52,19 @@ class Design:
     take_all: Booleans
     clusters: tuple[int, int] | None = None
     parts: tuple[Part, ...] = ()
+    hits: Ints | None = None
+    chances: Floats | None = None
 
     @property
     def rows(self) -> int:
         """n, the drawn rows."""
         return len(self.weights)
+
+    @property
+    def units_left(self) -> Ints:
+        """Of ``weighted``: the units of each row that are left to chance, shape (rows,)."""
+        units = np.ones(self.rows, dtype=np.int64) if self.hits is None else self.hits
+        return np.where(self.take_all, 0, units)
 
     @property
     def lonely(self) -> Booleans:
@@ -82,7 +93,7 @@ class Design:
             case "cluster":
                 return max((self.clusters or (0, 0))[0] - 1, 0)
             case "weighted":
-                return max(int((~self.take_all).sum()) - 1, 0)
+                return max(int(self.units_left.sum()) - 1, 0)
             case _:
                 return max(self.rows - 1, 0)
 
@@ -227,6 +238,18 @@ def weighted_design(probabilities: Floats, take_all: Booleans, population: int) 
         np.array([count], dtype=np.int64),
         take_all,
     )
+
+
+def monetary_design(
+    weights: Floats, hits: Ints, take_all: Booleans, population: int, *, with_replacement: bool
+) -> Design:
+    """Monetary units: each selected unit stands for an interval (Hansen and Hurwitz 1943).
+
+    ``weights`` are hits times the interval by the amount.
+    """
+    design = weighted_design(1.0 / weights, take_all, population)
+    chances = np.zeros(len(weights)) if with_replacement else hits / weights
+    return replace(design, weights=weights, hits=hits, chances=chances)
 
 
 def combined_design(rounds: Sequence[RoundRows], rows: int, population: int) -> Design:

@@ -118,6 +118,11 @@ def _samples(design: Design) -> list[tuple[Design, Ints, Floats]]:
         found = [(design, np.arange(design.rows), np.ones(design.rows))]
     for sample, _, _ in found:
         refuse_lonely(sample)
+        if sample.hits is not None and (sample.hits > 1).any():
+            raise InvalidReplicates(
+                "Several monetary units were selected in one row, so there are no replicate "
+                "weights."
+            )
         if has_one_unit(sample):
             raise InvalidReplicates(
                 "One drawn row or cluster alone has no variance, so there are no replicate weights."

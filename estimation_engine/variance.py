@@ -152,6 +152,8 @@ def _of_one_sample(
     if design.method == "systematic" and rules.systematic != "random":
         return _of_differences(design, rows, domains, t, count, rules.systematic)
     found = np.zeros(count)
+    if design.hits is not None:
+        t = t / design.hits[rows]
     for layer in layers_of(design):
         found += layer.variances(rows, domains, t, count)
     if design.lonely.any():
@@ -164,7 +166,7 @@ def has_one_unit(design: Design) -> bool:
     if design.method == "stratified":
         return False
     if design.method == "weighted":
-        return int((~design.take_all).sum()) == 1
+        return int(design.units_left.sum()) == 1
     return design.units < 2 and design.fraction < 1
 
 
@@ -177,8 +179,9 @@ def layers_of(design: Design) -> list[Layer]:
             factors = _factors(drawn, design.group_rows) * (clusters_drawn / clusters)
             return [_layer_of_clusters(design), Layer(design.groups, None, drawn, factors)]
         case "weighted":
-            c = np.where(design.take_all, 0.0, 1.0 - 1.0 / design.weights)
-            count = float((~design.take_all).sum())
+            chances = 1.0 / design.weights if design.chances is None else design.chances
+            c = design.units_left * (1.0 - chances)
+            count = float(design.units_left.sum())
             factor = count / (count - 1) if count > 1 else 0.0
             return [Layer(design.groups, c, np.array([c.sum()]), np.array([factor]))]
         case "stratified":

@@ -182,9 +182,10 @@ def row_chances(
 
 def _drawn_round(finished: FinishedRound, *, with_keys: bool) -> DrawnRound:
     chosen, prepared = finished.rows.chosen, finished.draw.prepared
-    probabilities, _ = finished.draw.probabilities_and_weights(finished.rows)
+    probabilities, weights = finished.draw.probabilities_and_weights(finished.rows)
     order = np.argsort(chosen.ordinals)
     count = len(prepared.eligible)
+    hits = finished.rows.hits
     return DrawnRound(
         chosen.ordinals[order],
         chosen.strata[order],
@@ -192,6 +193,8 @@ def _drawn_round(finished: FinishedRound, *, with_keys: bool) -> DrawnRound:
         prepared.eligible,
         np.bincount(chosen.strata, minlength=count),
         prepared.strata.keys(np.arange(count)) if with_keys else [],
+        weights=None if hits is None else weights[order],
+        hits=None if hits is None else hits[order],
     )
 
 

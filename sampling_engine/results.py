@@ -152,6 +152,8 @@ class DrawnRound:
         round had no chance to draw.
     effective_units : float, optional
         With ``frame``: the rows of a simple random sample that is as good, or the drawn clusters.
+    weights, hits : arrays, optional
+        Of monetary units: design weights, and the selected units in each row.
     """
 
     ordinals: Int64s
@@ -162,6 +164,8 @@ class DrawnRound:
     keys: list[dict[str, str | None]]
     frame: Int64s | None = None
     effective_units: float | None = None
+    weights: NDArray[np.float64] | None = None
+    hits: Int64s | None = None
 
 
 @dataclass(frozen=True)

@@ -117,13 +117,15 @@ class RoundRows:
     """A round's rows in their order of selection.
 
     ``probabilities`` has shape (rows,); None where all rows of a stratum have the same. ``hits``,
-    shape (rows,), are the selected monetary units in each row; None for other methods.
+    shape (rows,), are the selected monetary units in each row, and ``weights`` what they stand
+    for; None for other methods.
     """
 
     chosen: Chosen
     run_by: RunBy
     probabilities: Floats | None = None
     hits: Int64s | None = None
+    weights: Floats | None = None
 
 
 @dataclass(frozen=True)

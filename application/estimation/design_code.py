@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from application.estimation.code.python import python_code
 from application.estimation.code.r import r_code
 from application.estimation.code.replicates import replicate_code
@@ -48,6 +50,12 @@ def design_code(service: Service, job: Job, language: str, replicates: Replicate
         raise UnsupportedDesign(
             "No program declares steps that aren't one sample: choose `replicates` jackknife or "
             "bootstrap, which give the code combined weights."
+        )
+    chances = found.design.chances
+    if chances is not None and not np.allclose(chances * found.design.weights, 1.0, rtol=1e-12):
+        raise UnsupportedDesign(
+            "Code declares monetary unit samples of a fixed interval alone: of this one use "
+            "`format` csv, which has weights."
         )
     labels = _labels(service, job, found)
     if len(labels) > MAX_LISTED:

@@ -18,6 +18,7 @@ from estimation_engine import (
     UnsupportedDesign,
     cluster_design,
     combined_design,
+    monetary_design,
     random_design,
     stratified_design,
     systematic_design,
@@ -138,6 +139,16 @@ def _design_of(spec: Round, first: DrawnRound, groups: Int64s) -> Design:
             return cluster_design(groups, first.group_rows, clusters, population)
         case "systematic":
             return systematic_design(len(groups), population)
+        case "monetary_unit":
+            assert first.weights is not None  # noqa: S101 - those of its selected units
+            assert first.hits is not None  # noqa: S101
+            return monetary_design(
+                first.weights,
+                first.hits,
+                first.probabilities == 1.0,
+                population,
+                with_replacement=getattr(spec.method, "selection", None) == "random",
+            )
         case _:
             return weighted_design(first.probabilities, first.probabilities == 1.0, population)
 

@@ -54,12 +54,15 @@ class MonetaryRound:
         firsts, hits = firsts[by_first], hits[by_first]
         ordinals = np.concatenate([take_all, found.ordinals[firsts]])
         chosen = Chosen(ordinals, np.zeros(len(ordinals), dtype=np.int64), order.rank(ordinals))
-        others = self.selection.probabilities(found.before[firsts], found.units[firsts])
+        units = found.units[firsts]
+        others = self.selection.probabilities(found.before[firsts], units)
+        certain = np.ones(len(take_all))
         return RoundRows(
             chosen,
             "scan",
-            np.concatenate([np.ones(len(take_all)), others]),
-            np.concatenate([np.ones(len(take_all), dtype=np.int64), hits]),
+            np.concatenate([certain, others]),
+            np.concatenate([certain.astype(np.int64), hits]),
+            np.concatenate([certain, hits / self.selection.expected_hits(units)]),
         )
 
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
@@ -72,9 +75,10 @@ class MonetaryRound:
         return WeightedRound(self.prepared, self.ledger.weights, self.take_all, None, order)
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
-        """Each row's own."""
+        """Each row's own; each selected unit stands for an interval."""
         assert rows.probabilities is not None  # noqa: S101 - set by choose
-        return rows.probabilities, 1.0 / rows.probabilities
+        assert rows.weights is not None  # noqa: S101 - set by choose
+        return rows.probabilities, rows.weights
 
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """0 for the rows of the population."""
