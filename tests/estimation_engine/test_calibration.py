@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import combinations
 from typing import Any
 
@@ -28,11 +29,13 @@ from estimation_engine import (
 )
 from estimation_engine.design import Floats
 from tests.estimation_engine.published import (
+    GOLDEN,
     api_clusters,
     api_strata,
     column,
     data,
     numbered,
+    one,
 )
 
 STYPES = np.array([4421.0, 755.0, 1018.0])  # E, H, M
@@ -85,6 +88,57 @@ def test_raked_weights_have_both_margins() -> None:
     for name, totals in (("stype", STYPES), ("sch.wide", WIDE)):
         cells = numbered(data()["clus1"][name])
         assert np.bincount(cells, weights) == pytest.approx(totals, rel=1e-10)
+
+
+R = json.loads((GOLDEN.parent / "calibration.json").read_text("utf-8"))
+"""Results of R's survey 4.4 by ``make_calibration.R``."""
+SCHOOLS = 6194
+NUMBERS = {"enroll": 3811472.0, "api.stu": 3186000.0}
+
+
+def of_schools(sample: str, design: Design) -> Calibration:
+    """A regression on the two numbers of pupils."""
+    x = np.array([column(sample, name) for name in NUMBERS])
+    means = np.array(list(NUMBERS.values())) / SCHOOLS
+    return by_regression(design.weights, x, means, SCHOOLS, list(NUMBERS))
+
+
+def assert_as_in_r(name: str, *found: Estimate) -> None:
+    """To 1e-8: R inverts the unscaled matrix, which costs it half of its digits."""
+    assert [each.value for each in found] == pytest.approx(R[name]["values"], rel=1e-8)
+    assert [each.error for each in found] == pytest.approx(R[name]["errors"], rel=1e-8)
+
+
+def test_regressions_equal_those_of_r() -> None:
+    design = api_strata()
+    known = of_schools("strat", design)
+    y = column("strat", "api00")
+    mean = calibrated(design, "mean", y, known)
+    assert_as_in_r("strat_regression_mean", mean)
+    # By exact fractions.
+    assert (mean.value, mean.error) == pytest.approx((660.9274246878348, 9.09563317174732), 1e-13)
+    total = calibrated(design, "total", column("strat", "api99"), known)
+    assert_as_in_r("strat_regression_total", total)
+    everything = np.ones(len(y), dtype=np.bool_)
+    domains = Domains(everything, numbered(data()["strat"]["stype"]), 3)
+    groups = estimate(design, Values("mean", y, everything), domains, Settings(), known)
+    assert_as_in_r("strat_regression_by_stype", *groups)
+    design = api_clusters()
+    known = of_schools("clus1", design)
+    y, x = column("clus1", "api00"), column("clus1", "enroll")
+    assert_as_in_r("clus1_regression_mean", calibrated(design, "mean", y, known))
+    values = Values("ratio", y, np.ones(len(y), dtype=np.bool_), x)
+    whole = Domains(values.present, np.zeros(len(y), dtype=np.int64), 1)
+    assert_as_in_r("clus1_regression_ratio", *estimate(design, values, whole, Settings(), known))
+
+
+def test_raking_and_strata_equal_those_of_r() -> None:
+    design, y = api_clusters(), column("clus1", "api00")
+    assert_as_in_r("clus1_rake_mean", calibrated(design, "mean", y, clusters_raked()))
+    total = calibrated(design, "total", column("clus1", "enroll"), clusters_raked())
+    assert_as_in_r("clus1_rake_total", total)
+    strata = by_strata(design.weights, numbered(data()["clus1"]["stype"]), STYPES)
+    assert_as_in_r("clus1_strata_mean", calibrated(design, "mean", y, strata))
 
 
 def regression(design: Design, *columns: Floats, means: list[float], rows: int) -> Calibration:
@@ -211,3 +265,33 @@ def test_raking_that_contradicts_itself_is_refused() -> None:
     totals = [np.array([40.0, 60.0]), np.array([40.0, 60.0])]
     with pytest.raises(InvalidCalibration, match="didn't converge"):
         by_raking(np.full(4, 25.0), margins, totals)
+
+
+@pytest.mark.parametrize("method", ["regression", "ratio", "strata"])
+def test_calibrated_intervals_hold_the_truth_and_are_narrower(method: str) -> None:
+    """Of 400 samples at 95 %, three standard errors are 3.3 %."""
+    rows, draws, random = 3_000, 400, np.random.default_rng(11)
+    x = random.gamma(2.0, 50.0, rows)
+    y = 2.0 * x + random.normal(0.0, 30.0, rows)
+    cells = np.searchsorted([60.0, 140.0], x)
+    design, hits = random_design(150, rows), 0
+    found, shares = [], []
+    for _ in range(draws):
+        chosen = np.sort(random.choice(rows, 150, replace=False))
+        match method:
+            case "regression":
+                means = np.array([x.mean()])
+                known = by_regression(design.weights, x[chosen][np.newaxis], means, rows, ["x"])
+            case "ratio":
+                known = by_ratio(design.weights, x[chosen], x.sum())
+            case _:
+                counts = np.bincount(cells).astype(np.float64)
+                known = by_strata(design.weights, cells[chosen], counts)
+        found.append(calibrated(design, "total", y[chosen], known))
+        hits += (found[-1].low or 0.0) <= y.sum() <= (found[-1].high or 0.0)
+        shares.append((found[-1].error or 0.0) / (one(design, "total", y[chosen]).error or 1.0))
+    assert 0.917 <= hits / draws <= 0.983
+    assert np.median(shares) < 0.6
+    variances = [(each.error or 0.0) ** 2 for each in found]
+    true_variance = np.var([each.value or 0.0 for each in found])
+    assert np.mean(variances) == pytest.approx(true_variance, rel=0.2)
