@@ -29,7 +29,13 @@ from estimation_engine.intervals import (
     t_quantile,
     wilson_interval,
 )
-from estimation_engine.variance import Measured, VarianceRules, sums_by, variances
+from estimation_engine.variance import (
+    Measured,
+    VarianceRules,
+    squared_differences,
+    sums_by,
+    variances,
+)
 
 StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quantile"]
 
@@ -305,7 +311,8 @@ def _design_effects(design: Design, linear: Linearised, variance: Floats, count:
         return np.full(count, np.nan)
     w = design.weights[linear.rows]
     means = sums_by(linear.domains, w * linear.z, count) / whole
-    inside = sums_by(linear.domains, w * (linear.z - means[linear.domains]) ** 2, count)
+    squares = squared_differences(linear.z, means[linear.domains])
+    inside = sums_by(linear.domains, w * squares, count)
     outside = np.maximum(whole - sums_by(linear.domains, w, count), 0.0) * means**2
     simple = whole * (1.0 - n / whole) * (inside + outside) / (n - 1)
     with np.errstate(divide="ignore", invalid="ignore"):

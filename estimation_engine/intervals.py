@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, inf, isfinite, log, sqrt
 from typing import Literal
 
@@ -28,6 +29,7 @@ class Confidence:
         return t_quantile(1.0 - self.tail, self.degrees)
 
 
+@lru_cache(maxsize=1_000)
 def t_quantile(probability: float, degrees: float) -> float:
     """The quantile of Student's t distribution."""
     from scipy.special import stdtrit

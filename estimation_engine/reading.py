@@ -225,8 +225,11 @@ def _values(
     for field, column in ((f"y{at}", statistic.column), (f"x{at}", statistic.denominator)):
         if field not in columns:
             continue
-        array = np.where(present, np.ma.filled(columns[field].astype(np.float64), 0.0), 0.0)
-        wrong = int((~np.isfinite(array) & included).sum())
+        array = np.ma.filled(columns[field], 0).astype(np.float64, copy=False)
+        if not present.all():
+            array = np.where(present, array, 0.0)
+        finite = np.isfinite(array)
+        wrong = int((~finite & included).sum())
         if wrong:
             raise InvalidEstimate(
                 'The column "{column}" has {count} sampled rows with NaN or an infinite value: '
@@ -234,7 +237,7 @@ def _values(
                 column="" if column is None else column.name,
                 count=wrong,
             )
-        arrays.append(np.where(np.isfinite(array), array, 0.0))
+        arrays.append(array if finite.all() else np.where(finite, array, 0.0))
     return Values(
         statistic.name, arrays[0], present, arrays[1] if len(arrays) > 1 else None, statistic.q
     )

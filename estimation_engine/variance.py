@@ -70,18 +70,18 @@ class Layer:
         if self.c is None:
             means = sums_by(places, t, len(cells)) / divisors
             present = np.bincount(places, minlength=len(cells)).astype(np.float64)
-            inside = sums_by(places, _squares(t, means[places]), len(cells))
+            inside = sums_by(places, squared_differences(t, means[places]), len(cells))
         else:
             c = self.c[units]
             means = sums_by(places, c * t, len(cells)) / divisors
             present = sums_by(places, c, len(cells))
-            inside = sums_by(places, c * _squares(t, means[places]), len(cells))
+            inside = sums_by(places, c * squared_differences(t, means[places]), len(cells))
         outside = np.maximum(whole - present, 0.0) * means**2
         parts = self.factors[of_cell] * (inside + outside)
         return parts if width == 1 else sums_by(cells // width, parts, count)
 
 
-def _squares(t: Floats, means: Floats) -> Floats:
+def squared_differences(t: Floats, means: Floats) -> Floats:
     """(t - mean)², in the place of the means: large arrays are slow to allocate."""
     np.subtract(t, means, out=means)
     return np.multiply(means, means, out=means)
