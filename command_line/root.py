@@ -31,6 +31,7 @@ COMMANDS = {
     "values": "sampled_rows.values",
     "size": "planning.size.size",
     "bands": "planning.bands.bands",
+    "more-rows": "planning.more_rows.more_rows",
     "profile": "exploring.profile",
     "explore": "exploring.explore",
     "compare": "comparing.compare",

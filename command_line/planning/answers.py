@@ -54,8 +54,8 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
         (
             _figure(goal),
             ", ".join(f"{name} {value}" for name, value in goal["group"].items()) or "all",
-            _number(goal["true_value"]),
-            f"±{_number(goal['margin_of_error'])}",
+            number_text(goal["true_value"]),
+            f"±{number_text(goal['margin_of_error'])}",
             "" if goal["reached_cv"] is None else f"{goal['reached_cv']:.2%}",
         )
         for goal in found["goals"][:GOALS_SHOWN]
@@ -70,7 +70,7 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
                 stratum["label"],
                 stratum["rows"],
                 stratum["sample_size"],
-                _number(stratum["standard_deviation"]),
+                number_text(stratum["standard_deviation"]),
             )
             for stratum in found["strata"][:STRATA_SHOWN]
         ]
@@ -110,7 +110,8 @@ def _figure(goal: dict[str, Any]) -> str:
     return f"{name} of {goal['column']}{value}"
 
 
-def _number(value: float | None) -> str:
+def number_text(value: float | None) -> str:
+    """A figure with six digits."""
     return "" if value is None else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 

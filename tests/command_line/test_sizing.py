@@ -1,4 +1,4 @@
-"""``jobsvc size`` and ``jobsvc bands``: a table, and the command that draws the sample."""
+"""``jobsvc size``, ``bands`` and ``more-rows``: a table, and the command that draws the sample."""
 
 from __future__ import annotations
 
@@ -70,6 +70,20 @@ def test_bands_are_suggested_with_a_command(run: Run, sales: str) -> None:
     assert drawn_rows(run, output) == size_of(output)
     goal = run("bands", sales, "amount", "--rule", "geometric", "--relative-margin", "2%").stdout
     assert "total of amount" in goal
+
+
+def test_a_sample_says_how_many_more_rows_it_needs(run: Run, sales: str) -> None:
+    drawn = json.loads(run("sample", sales, "--size", "60", "--seed", "7", "--json").stdout)
+    job = str(drawn["id"])[:8]
+    output = run("more-rows", job, "--mean", "amount", "--relative-margin", "8%").stdout
+    needed = int(output.split(" in all")[0].split()[-1].replace(",", ""))
+    words = shlex.split(output.strip().splitlines()[-1])
+    assert words[words.index("--seed") + 1] == "7"
+    larger = json.loads(run(*words[1:], "--json").stdout)
+    assert larger["output_summary"]["total_sampled"] == needed > 60
+    enough = run("more-rows", job, "--share", "kind=3", "--margin", "50%", "--true-variance").stdout
+    assert "reaches this precision already" in enough
+    assert "Name one figure" in run("more-rows", job, "--margin", "5", code=2).output
 
 
 @pytest.mark.parametrize(
