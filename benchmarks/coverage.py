@@ -44,6 +44,7 @@ from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine import (
     ClusterMethod,
     Method,
+    MonetaryUnitMethod,
     RandomMethod,
     Round,
     SeededOrder,
@@ -53,6 +54,7 @@ from sampling_engine import (
     effective_seed,
 )
 from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.monetary.monetary_round import MonetaryRound
 from sampling_engine.rounds import DrawState, RoundDraw, prepare_round, seed_for
 from sampling_engine.selection.bands import Bands
 from sampling_engine.spec import DRAW_VERSION
@@ -107,6 +109,10 @@ DESIGNS: dict[str, tuple[Method, ...]] = {
     ),
     "weighted": (WeightedMethod(sample_size=300, weight_column="size"),),
     "weighted, with take-all rows": (WeightedMethod(sample_size=600, weight_column="skewed"),),
+    "monetary units": (MonetaryUnitMethod(sample_size=300, book_column="skewed"),),
+    "monetary units, one of each cell": (
+        MonetaryUnitMethod(sample_size=300, book_column="skewed", selection="cell"),
+    ),
     "stratified, then random": (EQUAL, RandomMethod(sample_size=180)),
     "weighted, then stratified": (
         WeightedMethod(sample_size=150, weight_column="size"),
@@ -188,6 +194,8 @@ def _chooser(draw: RoundDraw, state: DrawState) -> Chosen:
             return _systematic(draw)
         case WeightedRound():
             return _weighted(draw, state)
+        case MonetaryRound():
+            return _monetary(draw, state)
         case _:
             raise TypeError(draw)
 
@@ -247,6 +255,32 @@ def _weighted(draw: WeightedRound, state: DrawState) -> Chosen:
         rows = np.sort(np.concatenate([draw.take_all.ordinals, chosen]))
         p = probabilities[rows]
         return rows, weighted_design(p, p == 1.0, ROWS)
+
+    return choose
+
+
+def _monetary(draw: MonetaryRound, state: DrawState) -> Chosen:
+    """The rows of the selected units, cumulated by the seed, after the take-all rows."""
+    at, units = draw.units_of(state, EVERY)
+    left = units < draw.take_all.least
+    in_order = np.argsort(at[left])
+    others, units = at[left][in_order], units[left][in_order]
+
+    def choose(seed: str, taken: Ints) -> tuple[Ints, Design]:
+        spec = replace(draw.prepared.round_spec, seed=seed)
+        line = replace(draw.cumulated, round_spec=spec).line()
+        places = np.empty(len(line), dtype=np.int64)
+        places[line] = np.arange(len(line))
+        ranks = SeededOrder(ROWS, seed).rank(others)
+        order = np.lexsort((ranks, places[others >> draw.cumulated.shift]))
+        ends = np.cumsum(units[order])
+        selection = replace(draw.selection, seed=seed)
+        hit = np.unique(np.searchsorted(ends, selection.points(), side="right"))
+        of_hit = units[order][hit]
+        p = selection.probabilities(ends[hit] - of_hit, of_hit)
+        rows = np.concatenate([draw.take_all.ordinals, others[order][hit]])
+        p = np.concatenate([np.ones(len(draw.take_all.ordinals)), p])[np.argsort(rows)]
+        return np.sort(rows), weighted_design(p, p == 1.0, ROWS)
 
     return choose
 

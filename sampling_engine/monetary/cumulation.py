@@ -63,7 +63,7 @@ class CumulatedRows:
 
     def rows_of(self, state: DrawState, points: Int64s, on_progress: ProgressCallback) -> UnitRows:
         """Find the rows in which the units ``points``, numbered from 0, lie."""
-        line = self._line()
+        line = self.line()
         places = np.searchsorted(np.cumsum(self.sums[line]), points, side="right")
         if len(points) and int(places.max()) >= len(line):
             raise RowsMissing(int((places >= len(line)).sum()))
@@ -94,7 +94,7 @@ class CumulatedRows:
         self, state: DrawState, hit: Int64s, on_progress: ProgressCallback
     ) -> Iterator[tuple[Int64s, UnitRows]]:
         """The rows of the sorted blocks ``hit``, some blocks at a time."""
-        line = self._line()
+        line = self.line()
         sums = self.sums[line]
         starts = np.zeros(len(sums), dtype=np.int64)
         starts[line] = np.cumsum(sums) - sums
@@ -104,7 +104,7 @@ class CumulatedRows:
             done, soon = first / len(hit), min(first + batch, len(hit)) / len(hit)
             yield blocks, self._read(state, blocks, starts, progress_part(on_progress, done, soon))
 
-    def _line(self) -> Int64s:
+    def line(self) -> Int64s:
         """The blocks in the order of cumulation."""
         blocks = np.arange(len(self.sums), dtype=np.int64)
         if self.order == "file":

@@ -83,7 +83,7 @@ class MonetaryRound:
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """0 for the rows of the population."""
         groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
-        groups[self._units_of(state, ordinals)[0]] = 0
+        groups[self.units_of(state, ordinals)[0]] = 0
         return groups
 
     def effective_units(self, state: DrawState) -> float:
@@ -95,7 +95,7 @@ class MonetaryRound:
         """1 for take-all rows; of others by their amounts and places in the cumulation."""
         groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
         probabilities = np.zeros(len(ordinals))
-        at, units = self._units_of(state, ordinals)
+        at, units = self.units_of(state, ordinals)
         groups[at], probabilities[at] = 0, 1.0
         is_left = units < self.take_all.least
         at, units = at[is_left], units[is_left]
@@ -103,7 +103,7 @@ class MonetaryRound:
         probabilities[at] = self.selection.probabilities(before, units)
         return RowChances(groups, probabilities)
 
-    def _units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
+    def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
         """Places in ``ordinals`` and minor units of the rows of the population."""
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         statement = statements.units_of_picked(
@@ -129,7 +129,7 @@ class MonetaryRound:
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
     ) -> list[RowOutcome]:
         """They aren't of the population, or no selected unit lies in their amount."""
-        places, units = self._units_of(state, ordinals)
+        places, units = self.units_of(state, ordinals)
         amounts = dict(zip(ordinals[places].tolist(), units.tolist(), strict=True))
         return [self._not_drawn(int(ordinal), amounts) for ordinal in ordinals]
 
