@@ -201,11 +201,11 @@ class _Planner:
             if "column" in goal or (self.method.has_margin_of_error and not is_optimal):
                 continue
             raise InvalidMethod(
-                "The margin of error of this design depends on the values of its rows: name a "
-                "`statistic` and a `column` in the goal."
+                "The best sizes of the strata depend on the values of their rows: name a "
+                "`statistic` and a `column`."
                 if is_optimal
                 else "The margin of error of method {method} depends on the rows that it draws: "
-                "name a `statistic` and a `column` in the goal, or give a size.",
+                "name a `statistic` and a `column`, or give a size.",
                 method=self.method.name,
                 loc=request.loc(at, "column") if is_optimal else ("design", "method"),
             )
@@ -345,11 +345,15 @@ class _Planner:
         widest = 1.0 if is_share else high - low
         widest *= self.population if given.get("statistic") == "total" else 1
         if kind == "margin" and widest > 0 and limit >= widest:
+            if is_share:
+                raise InvalidGoal(
+                    "`margin` must be above 0 and below 1, such as 0.03 for 3 percentage points.",
+                    loc=self.request.loc(at, "margin"),
+                )
             raise InvalidGoal(
-                "The margin {margin} is not below {widest}, the whole range of the figure, so any "
-                "row reaches it. Give a smaller margin"
-                + (", such as 0.03 for 3 percentage points." if is_share else "."),
-                margin=f"{limit:g}",
+                "`margin` {margin} is not below {widest}, the whole range of the figure, so any "
+                "row reaches it. Give a smaller one.",
+                margin=f"{limit:,.6g}",
                 widest=f"{widest:,.6g}",
                 loc=self.request.loc(at, "margin"),
             )

@@ -134,7 +134,7 @@ def test_the_page_says_each_exit_code(run: Run, created: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--margin", "2"), "--margin: Must be greater than 0 and less than 1."),
+        (("--margin", "2"), "--margin must be above 0 and below 1"),
         (("--margin", "5%", "--method", "weighted", "--weight", "amount"), "Error: The margin"),
         (("--size", "5", "--column", "town"), 'There is no column "town"'),
         (("--size", "5", "--name", "n" * 91), "--name: Has 91 characters; at most 90 are allowed."),
