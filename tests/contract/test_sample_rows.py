@@ -158,6 +158,7 @@ def test_operators_are_listed_with_the_methods(server: LiveServer, dataset_id: i
         "systematic",
         "cluster",
         "weighted",
+        "monetary_unit",
     }
     operators = "> >= < <= = != in not_in between like ilike not_like is_null is_not_null"
     assert answer["supported_operators"] == operators.split()
