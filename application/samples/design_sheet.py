@@ -7,7 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from application.samples.facts import method_title, step_facts, takes_all, warnings_of
+from application.samples.facts import (
+    method_title,
+    monetary_facts,
+    step_facts,
+    takes_all,
+    warnings_of,
+)
 from application.samples.overview import sample_overview
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.service import Service
@@ -96,7 +102,7 @@ def _amount_rows(amount: Mapping[str, Any], total: str) -> Rows:
 
 
 def _step(given: Mapping[str, Any], effective_seed: str, result: Mapping[str, Any]) -> Rows:
-    rows: Rows = list(step_facts(given, effective_seed))
+    rows: Rows = [*step_facts(given, effective_seed), *monetary_facts(result)]
     rows += [
         ("Rows to choose from", result["eligible_rows"]),
         ("Rows drawn", result["rows_sampled"]),

@@ -83,6 +83,25 @@ def step_facts(given: Mapping[str, Any], effective_seed: str) -> Facts:
     return facts
 
 
+def monetary_facts(result: Mapping[str, Any]) -> Facts:
+    """The amounts of a round by monetary units, in the account of the round."""
+    found = result.get("monetary_unit")
+    if found is None:
+        return []
+    kinds = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
+    facts = [(label, _amounts_text(found[kind])) for kind, label in kinds.items()]
+    facts.append(("Without an amount", f"{found['missing_rows']:,} rows"))
+    facts.append(("Always drawn", _amounts_text(found["take_all"])))
+    if found["interval"] is not None:
+        units = f"{Decimal(found['interval']):,f}, {found['units']:,} units selected"
+        facts.append(("Interval of money", units))
+    return facts
+
+
+def _amounts_text(found: Mapping[str, Any]) -> str:
+    return f"{Decimal(found['total']):,f} in {found['rows']:,} rows"
+
+
 def goal_text(goal: Mapping[str, Any]) -> str:
     """A goal in words.
 

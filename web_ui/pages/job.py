@@ -15,7 +15,7 @@ from application.comparing import shown_comparison
 from application.identity.bin import binned_since
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
-from application.samples.facts import Facts, step_facts, takes_all, warnings_of
+from application.samples.facts import Facts, monetary_facts, step_facts, takes_all, warnings_of
 from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
 from application.table_views import view_page
@@ -162,9 +162,11 @@ def _overview(found: Job) -> Values:
 def _step_facts(found: Job) -> list[Facts]:
     """The facts of each step of a sampling job."""
     seeded = seeded_rounds(found.run_parameters)
+    rounds = found.run_parameters["rounds"]
+    results = (found.output_summary or {}).get("rounds") or [{} for _ in rounds]
     return [
-        step_facts(given, seeds["effective_seed"])
-        for given, seeds in zip(found.run_parameters["rounds"], seeded, strict=True)
+        step_facts(given, seeds["effective_seed"]) + monetary_facts(result)
+        for given, seeds, result in zip(rounds, seeded, results, strict=True)
     ]
 
 
