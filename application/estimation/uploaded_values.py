@@ -327,7 +327,7 @@ def _key(
     sample: TableFiles, given: TableFiles, names: Sequence[str]
 ) -> list[tuple[Column, Column]]:
     shared = in_both(sample, given)
-    by_name = {own.name.lower(): pair for pair in shared for own in pair[:1]}
+    by_name = {own.name.lower(): (own, other) for own, other in shared}
     key = []
     for at, name in enumerate(names or (ROW_ID,)):
         if name.lower() not in by_name:
