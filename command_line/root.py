@@ -29,6 +29,7 @@ COMMANDS = {
     "estimate": "sampled_rows.estimate",
     "design": "sampled_rows.design",
     "values": "sampled_rows.values",
+    "backtest": "sampled_rows.backtest",
     "size": "planning.size.size",
     "bands": "planning.bands.bands",
     "more-rows": "planning.more_rows.more_rows",

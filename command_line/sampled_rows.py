@@ -416,6 +416,48 @@ def _upload_number(client: ApiClient, job_id: str, values: str, key: Sequence[st
     return number
 
 
+def _print_backtest(found: dict[str, Any]) -> None:
+    headings = ["figure", "estimate", "from", "to", "true value", "interval"]
+    verdicts = {True: "inside", False: "outside", None: "-"}
+    names = ("estimate", "ci_low", "ci_high", "true_value")
+    print_table(
+        headings,
+        [
+            [_name(each), *(_figure(each[name]) for name in names), verdicts[each["covers"]]]
+            for each in found["figures"]
+        ],
+    )
+    print_line(
+        f"{found['covered']:,} of {found['intervals']:,} intervals hold the true value; of many, "
+        f"{100 * found['confidence']:g} % do."
+    )
+    for note in found["notes"]:
+        print_line(note)
+
+
+@click.command()
+@JOB
+@field_option(
+    "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
+)
+@field_option(
+    "--lonely-stratum",
+    "lonely_stratum",
+    type=click.Choice(("fail", "adjust", "average")),
+    default="fail",
+    show_default=True,
+    help="What to do with a stratum that has one drawn row of several.",
+)
+@printed(_print_backtest)
+def backtest(client: ApiClient, job_id: str, **query: Any) -> Any:
+    """Estimate all figures that are known, and count the intervals that hold the true value.
+
+    \b
+    jobsvc backtest 917f045a --confidence 0.9
+    """
+    return client.get(f"/api/sampling/jobs/{job_id}/backtest", **query)
+
+
 def _print(found: dict[str, Any], by: tuple[str, ...], *, with_truth: bool) -> None:
     headings = ["figure", *by, "estimate", "from", "to", "standard error", "rows", "missing"]
     headings += ["uncalibrated margin"] if found["calibration"] else []

@@ -106,3 +106,12 @@ def test_values_of_a_file_are_stored_and_estimated(run: Run, sample: str, tmp_pa
     assert (found["estimate"], found["n"], found["n_missing"]) == (1.5, 195, 5)
     assert "no file" in run(*options, "--values", "nothing.csv", code=2).output
     assert "_logical_row_id" in run("values", sample, str(file), code=1).output
+
+
+def test_a_back_test_counts_the_intervals(run: Run, sample: str) -> None:
+    shown = run("backtest", sample, "--confidence", "0.9").stdout
+    assert "mean of amount" in shown
+    assert "intervals hold the true value; of many, 90 % do." in shown
+    found = json.loads(run("backtest", sample, "--json").stdout)
+    assert found["intervals"] == len(found["figures"]) > 0
+    assert "--confidence" in run("backtest", sample, "--confidence", "1", code=1).output
