@@ -11,6 +11,7 @@ from sampling_engine import (
     METHODS,
     ClusterMethod,
     Method,
+    MonetaryUnitMethod,
     RandomMethod,
     Round,
     Seed,
@@ -96,6 +97,7 @@ SPECIFICATIONS: dict[str, type] = {
     "systematic": SystematicMethod,
     "cluster": ClusterMethod,
     "weighted": WeightedMethod,
+    "monetary_unit": MonetaryUnitMethod,
 }
 
 

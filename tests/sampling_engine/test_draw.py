@@ -125,7 +125,9 @@ def test_the_account_as_json_names_all_that_replays_the_round(
     method = StratifiedMethod(strata_columns=("city",), sample_fraction=0.001)
     one = Round(round_number=1, method=method, seed="a text", output_name="first look")
     account = workshop.draw(cities, one).rounds[0].as_json()
-    strata = account.pop("strata")
+    strata, templates = account.pop("strata"), account.pop("warning_templates")
+    assert isinstance(templates, list)
+    assert [template["code"] for template in templates] == ["strata_round_to_none"]
     assert account == {
         "round_number": 1,
         "method": "stratified",
