@@ -80,7 +80,7 @@ def test_warnings_and_hints_of_the_page_name_their_columns(server: LiveServer) -
     assert len(named) == job["output_summary"]["alerts"]["warning"]
     assert [one.partition(":")[0] for one in named] == ["price"]
     assert all(one in page for one in named)
-    assert "<strong>region</strong>: 4 strata" in page
+    assert "<strong>region</strong>: 4 groups" in page
 
 
 def test_a_report_is_kept_and_made_again_should_that_be_gone(
