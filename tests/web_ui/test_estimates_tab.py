@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 
 import duckdb
 import fastexcel
@@ -43,6 +44,22 @@ def test_the_first_look_has_the_mean_of_a_number(reader: Reader, path: str) -> N
     assert "estimated from 100 rows drawn of 400" in text
     assert "The estimates are for the 400 rows of primary." in text
     assert "_design_weight</option>" not in page
+
+
+def test_a_wanted_margin_leads_to_a_larger_sample(reader: Reader, path: str) -> None:
+    query = {"tab": "estimates", "statistic": "mean", "column": "amount", "goal": "5%"}
+    text = reader.text(path, **query)
+    assert "For a margin of ± 5%" in text
+    assert "more rows" in text
+    assert "The same seed draws the rows of this sample again" in text
+    page = reader.page(path, **query, basis="frame")
+    link = page[page.index("/draw?job=") :]
+    size = int(link.split("size=")[1].split('"')[0])
+    dataset = page[: page.index("/draw?job=")].rsplit("/", 1)[1]
+    form = reader.page(f"/datasets/{dataset}/draw", job=path.split("/")[2], size=str(size))
+    assert re.search(rf'"sample_size":\s*{size}\b', form)
+    assert "Write a margin above 0" in reader.text(path, **{**query, "goal": "much"})
+    assert "No more rows." in reader.text(path, **{**query, "goal": "90%"})
 
 
 def test_groups_with_true_values(reader: Reader, path: str) -> None:
