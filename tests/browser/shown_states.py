@@ -84,8 +84,18 @@ def draw_for_a_precision(page: Page, world: World, goto: Goto) -> None:
     expect(page.get_by_text("rows will be drawn")).to_be_visible()
 
 
+def draw_for_a_materiality(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw")
+    page.get_by_role("radio", name="Monetary units").check()
+    page.get_by_label("Book amounts").select_option("amount")
+    page.get_by_label("Size").select_option("For a materiality of")
+    expect(page.get_by_text("upper limit")).to_be_visible()
+    expect(page.get_by_text("Always drawn")).to_be_visible()
+
+
 def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/draw")
+    page.get_by_label("Size").select_option("Rows or %")
     page.get_by_label("Rows", exact=True).fill("0")
     expect(page.locator("[aria-invalid=true]")).to_have_count(1)
 
@@ -189,6 +199,7 @@ ADMIN_STATES: dict[str, State] = {
     "draw": draw_with_strata,
     "draw by bands": draw_by_bands,
     "draw for a precision": draw_for_a_precision,
+    "draw for a materiality": draw_for_a_materiality,
     "draw with an error": draw_with_an_error,
     "save as a template": save_template,
     "bin": at("/bin"),
