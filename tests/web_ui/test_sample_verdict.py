@@ -16,8 +16,8 @@ def reader(server: LiveServer) -> Reader:
     return Reader(server)
 
 
-def chips(server: LiveServer, reader: Reader, design: dict[str, object]) -> list[tuple[str, str]]:
-    """The tone and the text of each chip of the verdict."""
+def verdict(server: LiveServer, reader: Reader, design: dict[str, object]) -> tuple[str, str, str]:
+    """The tone and the text of the verdict's chip, and the text after it."""
     dataset = server.new_table(3000, reader.api)
     path = f"/api/sampling/datasets/{dataset}/jobs"
     job_id = reader.api.post(path, json=design).json()["job_id"]
@@ -25,29 +25,28 @@ def chips(server: LiveServer, reader: Reader, design: dict[str, object]) -> list
     assert reader.api.get(f"/api/sampling/jobs/{job_id}/comparison").status_code == 200
     page = reader.page(f"/jobs/{job_id}")
     (shown,) = re.findall('<dd class="chips">(.*?)</dd>', page)
-    return [
-        (tone.strip(), html.unescape(re.sub("<[^>]*>", "", text)).strip())
-        for tone, text in re.findall(
-            r'<span class="chip([ \w]*)">(.*?)(?=<span class="chip|$)', shown
-        )
-    ]
+    tone, *texts = re.findall(r'<span class="chip([ \w]*)">(.*?)</span>(.*)', shown)[0]
+    chip, rest = (html.unescape(re.sub("<[^>]*>", "", text)).strip() for text in texts)
+    return tone.strip(), chip, rest
 
 
 def test_a_sample_that_detects_differences_is_green(server: LiveServer, reader: Reader) -> None:
-    (verdict, strength) = chips(server, reader, {"method": "random", "sample_size": 600, "seed": 1})
-    assert verdict == ("good", "Representative")
-    assert re.fullmatch(r"smallest detectable difference 1?\d\.\d %", strength[1])
+    design = {"method": "random", "sample_size": 600, "seed": 1}
+    tone, chip, strength = verdict(server, reader, design)
+    assert (tone, chip) == ("good", "Representative")
+    assert re.match(r"smallest detectable difference 1?\d\.\d %", strength)
 
 
 def test_a_small_sample_is_never_green(server: LiveServer, reader: Reader) -> None:
-    (verdict, strength) = chips(server, reader, {"method": "random", "sample_size": 19, "seed": 1})
-    assert verdict == ("", "Inconclusive: the sample is too small")
-    assert strength[1].startswith("smallest detectable difference")
+    design = {"method": "random", "sample_size": 19, "seed": 1}
+    tone, chip, strength = verdict(server, reader, design)
+    assert (tone, chip) == ("", "Inconclusive: the sample is too small")
+    assert strength.startswith("smallest detectable difference")
 
 
 def test_a_sample_that_differs_warns(server: LiveServer, reader: Reader) -> None:
     design = {"method": "systematic", "parameters": {"interval": 4, "start": 2}}
-    assert chips(server, reader, design) == [("warn", "Differs")]
+    assert verdict(server, reader, design)[:2] == ("warn", "Differs")
     listed = r'<td data-label="Representative\?"><span class="chip warn">Differs</span>'
     home = reader.page("/")
     assert re.search(listed, home)
