@@ -129,10 +129,16 @@ def _require_all(items: Sequence[ExaminedItem]) -> None:
         )
 
 
-def _random_population(service: Service, job: Job) -> int:
+def _random_population(service: Service, job: Job, *, is_sequence: bool = False) -> int:
     """The rows that could be drawn, of a sample in which each has the same chance."""
     source = open_source(service, job)
     design = design_of(service, job, source).design
+    if is_sequence and design.method == "systematic":
+        raise InvalidFindings(
+            "A systematic sample is in the order of the table, so its first rows aren't a random "
+            "sample. Evaluate it as `attributes` when all rows have a finding.",
+            loc=("body", "kind"),
+        )
     if design.method not in ("random", "systematic"):
         raise InvalidFindings(
             "Exceptions are evaluated for random and systematic samples, not for {method}: rows "
@@ -170,7 +176,7 @@ def _sequential(
             "A sequential evaluation needs a tolerable share.", loc=("body", "tolerable")
         )
     tolerable = float(_share(request.tolerable))
-    population = _random_population(service, job)
+    population = _random_population(service, job, is_sequence=True)
     open_at = next((at for at, item in enumerate(items) if item.finding is None), len(items))
     first = items[:open_at]
     if not first:

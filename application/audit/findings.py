@@ -40,6 +40,7 @@ from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 
 ROW_ID, STRATUM, ROUND = "_logical_row_id", "_stratum", "_sampling_round"
+SELECTION_ORDER = "_selection_order"
 MAX_AUDIT_VALUE_DIGITS = 38
 MAX_DRAWN = 100_000
 MIN_RESERVES = 16
@@ -154,7 +155,7 @@ def _replacement_rows(
 
 
 def drawn_row_ids(service: Service, job: Job) -> dict[str, tuple[int, str | None]]:
-    """The round and stratum of each drawn row, by row id, in the sample's order.
+    """The round and stratum of each drawn row, by row id, in the order of the draw.
 
     Raises
     ------
@@ -170,10 +171,12 @@ def drawn_row_ids(service: Service, job: Job) -> dict[str, tuple[int, str | None
         )
 
     def read() -> dict[str, tuple[int, str | None]]:
-        columns = [sample.column(name) for name in (ROW_ID, ROUND, STRATUM)]
+        columns = [sample.column(name) for name in (ROUND, SELECTION_ORDER, ROW_ID, STRATUM)]
         with service.parquet.cursor(sample) as cursor:
             rows = cursor.execute(*page_statement(sample, columns)).fetchall()
-        return {row_id: (round_number, stratum) for row_id, round_number, stratum in rows}
+        # A round's rows may be stored by another order than that of the draw.
+        rows.sort(key=lambda row: row[:2])
+        return {row_id: (round_number, stratum) for round_number, _, row_id, stratum in rows}
 
     return service.results.drawn.get(job.id, read)
 

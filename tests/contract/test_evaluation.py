@@ -170,3 +170,30 @@ def test_what_can_not_be_evaluated_is_refused(
     answer = evaluated(server, job, kind, **more)
     assert_problem(answer, 422, "invalid_findings")
     assert detail in answer.json()["detail"]
+
+
+def test_a_sequence_follows_the_draw_and_not_the_sorted_file(
+    server: LiveServer, dataset: int
+) -> None:
+    by_amount = {"selection": {"order_by": "amount"}}
+    job = drawn(server, dataset, one("random", sample_size=40), **by_amount)
+    path = f"/api/sampling/jobs/{job}/findings"
+    rows = server.rows(job, limit=40)
+    assert rows == sorted(rows, key=lambda row: float(row["amount"]))
+    by_draw = sorted(rows, key=lambda row: int(row["_selection_order"]))
+    smallest, first = rows[0][ROW], by_draw[0][ROW]
+    assert smallest != first
+    server.admin.post(path, json={"findings": [{ROW: smallest, "outcome": "ok"}]})
+    refused = evaluated(server, job, "sequential", tolerable=0.1)
+    assert first in assert_problem(refused, 422, "invalid_findings")["detail"]
+    server.admin.post(path, json={"findings": [{ROW: first, "outcome": "exception"}]})
+    found = evaluated(server, job, "sequential", tolerable=0.1).json()
+    assert (found["examined"], found["exceptions"]) == (1, 1)
+
+
+def test_a_systematic_sample_has_no_sequence(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("systematic", interval=100))
+    examined(server, job)
+    assert evaluated(server, job, "attributes").status_code == 200
+    refused = evaluated(server, job, "sequential", tolerable=0.1)
+    assert_problem(refused, 422, "invalid_findings")
