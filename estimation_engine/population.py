@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from estimation_engine.reading import ALL, Statistic
-from parquet_tables.columns import Column
+from parquet_tables.columns import Column, digits_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, read_rows, scan_statement
 from parquet_tables.tables import TableFiles
@@ -115,18 +115,24 @@ def _figure(statistic: Statistic, at: int, exponents: Mapping[str, int]) -> str:
 SUMMED_BITS = 90
 """The integers that are summed are below 2**90, so a HUGEINT holds the sum of 2**37 of them."""
 MAX_EXPONENT = 1000
+MAX_SUMMED = 2.0**37
+SURE_DIGITS = 26
+"""Digits of decimals of which any 2**37 have a sum of at most 38 digits."""
 
 
 def _exponents(
     cursor: duckdb.DuckDBPyConnection, table: TableFiles, statistics: Sequence[Statistic]
 ) -> dict[str, int]:
-    """The power of two by which each column of floating-point numbers becomes integers."""
+    """The power of two by which each column of floating-point numbers becomes integers.
+
+    So do decimals that are too large for an exact sum.
+    """
     columns = {
-        column.name
+        column.name: column
         for statistic in statistics
         if statistic.name in ("total", "mean", "ratio")
         for column in (statistic.column, statistic.denominator)
-        if column is not None and column.type in FLOATS
+        if column is not None and (column.type in FLOATS or _is_wide(column))
     }
     if not columns:
         return {}
@@ -140,7 +146,19 @@ def _exponents(
     return {
         name: min(SUMMED_BITS - frexp(most or 0.0)[1], MAX_EXPONENT)
         for name, most in zip(names, row or (), strict=True)
+        if columns[name].type in FLOATS or not _has_exact_sum(columns[name], most or 0.0)
     }
+
+
+def _is_wide(column: Column) -> bool:
+    digits = digits_of(column.type)
+    return digits is not None and digits[0] > SURE_DIGITS
+
+
+def _has_exact_sum(column: Column, largest: float) -> bool:
+    """Whether a sum of ``MAX_SUMMED`` decimals has no more than 38 digits."""
+    _, scale = digits_of(column.type) or (0, 0)
+    return largest * 10.0**scale * MAX_SUMMED < 1e37
 
 
 def _sum(column: Column | None, value: str, exponents: Mapping[str, int]) -> str:
@@ -148,7 +166,7 @@ def _sum(column: Column | None, value: str, exponents: Mapping[str, int]) -> str
 
     Floating-point numbers are rounded to 90 bits of the largest; no sum if one isn't finite.
     """
-    if column is None or column.type not in FLOATS:
+    if column is None or column.name not in exponents:
         return f"CAST(sum({value}) AS DOUBLE)"
     factor = f"CAST({2.0 ** exponents[column.name]!r} AS DOUBLE)"
     number = f"CAST({value} AS DOUBLE)"

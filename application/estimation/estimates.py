@@ -103,7 +103,9 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     if request.calibrate is not None:
         _require_size(found.design.rows * len(read.keys) * len(statistics))
         for at, name in enumerate(request.calibrate.columns):
-            _column(sample, name, ("calibrate", "columns", at))
+            loc = ("calibrate", "columns", at)
+            _column(sample, name, loc)
+            _require_of_table(source.files, found, name, loc)
         calibration = _calibration(service, source, relation, found, request, read)
     estimates = [
         each
@@ -152,6 +154,25 @@ def _require_in_every_round(
                 column=name,
                 loc=loc,
             )
+
+
+def _is_of_table(table: TableFiles, found: SampleDesign, name: str) -> bool:
+    """Whether a column of the sample isn't another one than the table's of this name."""
+    return not any(
+        each.column.name == name != each.name for each in shown_columns(table, found.rounds)
+    )
+
+
+def _require_of_table(
+    table: TableFiles, found: SampleDesign, name: str, loc: tuple[str | int, ...]
+) -> None:
+    if not _is_of_table(table, found, name):
+        raise InvalidEstimate(
+            'In the sample, "{column}" is a column of the draw, and not that of the table, so its '
+            "total isn't known.",
+            column=name,
+            loc=loc,
+        )
 
 
 def chosen_upload(service: Service, job: Job, values: str | int) -> SampleValues | None:
@@ -372,16 +393,20 @@ def _add_true_values(
     """Add each estimate's true value from the source, if it has the columns; returns notes."""
     table = source.files
     try:
-        where = frame_condition(found, table)
+        where, named = frame_condition(found, table), list(request.by)
         if request.where is not None:
-            where = both(where, parse_filter(request.where, table, ("where",)).condition("f"))
+            asked = parse_filter(request.where, table, ("where",))
+            where = both(where, asked.condition("f"))
+            named += [column.name for column in asked.columns]
         by = [table.column(name) for name in request.by]
-    except UnknownColumn as error:
+        for name in named:
+            _require_of_table(table, found, name, ("by",))
+    except (UnknownColumn, InvalidEstimate) as error:
         return [f"The groups and the filter have no true values. {error.message}"]
     known = {
         at: _statistic(table, at, given)
         for at, given in enumerate(request.statistics)
-        if all(_has_column(table, given.get(field)) for field in ("column", "denominator"))
+        if all(_has_column(table, found, given.get(field)) for field in ("column", "denominator"))
     }
     if not known:
         return ["The columns aren't in the table, so their true values aren't known."]
@@ -399,8 +424,10 @@ def _add_true_values(
     return [f"{others:,} groups of the source have no sampled row."] if by and others > 0 else []
 
 
-def _has_column(table: TableFiles, name: str | None) -> bool:
-    return name is None or any(column.name == name for column in table.columns)
+def _has_column(table: TableFiles, found: SampleDesign, name: str | None) -> bool:
+    return name is None or (
+        any(column.name == name for column in table.columns) and _is_of_table(table, found, name)
+    )
 
 
 def settings_of(given: Mapping[str, Any]) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.contract.draw_requests import one
@@ -265,3 +266,39 @@ def test_what_does_not_fit_is_explained(
     answer = asked(server, job, body)
     assert_problem(answer, 422, code)
     assert says in answer.text
+
+
+@pytest.fixture(scope="module")
+def odd_table(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """Columns id, large (38 digits) and two that are named like columns of a draw."""
+    path = tmp_path_factory.mktemp("odd") / "odd.parquet"
+    duckdb.sql(
+        "COPY (SELECT range AS id, CAST(repeat('9', 36) AS DECIMAL(38,2)) AS large, "
+        "1.5::DOUBLE AS _design_weight, range % 2 AS _stratum FROM range(200)) "
+        f"TO '{path}' (FORMAT parquet)"
+    )
+    dataset_id = server.new_dataset()
+    server.import_text(dataset_id, path.read_bytes(), "odd.parquet")
+    return dataset_id
+
+
+def test_decimals_of_38_digits_have_a_true_total(server: LiveServer, odd_table: int) -> None:
+    job = drawn(server, odd_table, one("random", sample_size=40))
+    large = {"statistic": "total", "column": "large"}
+    total = estimates(server, job, large, true_values=True)["estimates"][0]
+    assert total["estimate"] == pytest.approx(200 * 1e36)
+    assert total["true_value"] == pytest.approx(200 * 1e36)
+
+
+def test_a_column_of_the_draw_is_not_that_of_the_table(server: LiveServer, odd_table: int) -> None:
+    job = drawn(server, odd_table, one("random", sample_size=40))
+    weight = {"statistic": "mean", "column": "_design_weight"}
+    found = estimates(server, job, weight, true_values=True)
+    assert found["estimates"][0]["estimate"] == 5
+    assert found["estimates"][0]["true_value"] is None
+    grouped = estimates(server, job, COUNT, by=["_stratum"], true_values=True)
+    assert grouped["estimates"][0]["true_value"] is None
+    assert any("is a column of the draw" in note for note in grouped["notes"])
+    calibrate = {"method": "ratio", "columns": ["_design_weight"]}
+    refused = asked(server, job, {"statistics": [COUNT], "calibrate": calibrate})
+    assert_problem(refused, 422, "invalid_estimate", "is a column of the draw")
