@@ -168,10 +168,20 @@ def estimate(
                 zip(linear.values, measured.variances, effects, measured.degrees, strict=True)
             )
         ]
+    if values.statistic in AVERAGES:
+        # Alone, a unit doesn't vary about its own mean; that says nothing about the other units.
+        left = sums_by(groups, design.weights[rows] - 1.0, count) > ROUNDING
+        found = [
+            each._replace(error=np.nan) if alone and each.error == 0.0 else each
+            for each, alone in zip(found, (units == 1) & left, strict=True)
+        ]
     return [
         _as_estimate(found[at], int(of[at]), int(missing[at]), int(units[at]))
         for at in range(count)
     ]
+
+
+AVERAGES = ("mean", "ratio", "quantile")
 
 
 class _Found(NamedTuple):

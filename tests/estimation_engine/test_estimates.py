@@ -24,6 +24,7 @@ from estimation_engine import (
     stratified_design,
     weighted_design,
 )
+from estimation_engine.estimates import StatisticName
 from estimation_engine.intervals import hypergeometric_interval
 from tests.estimation_engine.published import one
 
@@ -164,6 +165,18 @@ def test_one_cluster_of_several_has_no_margin() -> None:
     # All rows with one value: as one drawn unit, which bounds the share hardly.
     every = one(design, "proportion", [1] * 6)
     assert (every.value, every.error) == (1.0, None)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "ratio", "quantile"])
+def test_one_row_of_a_group_has_no_margin(statistic: StatisticName) -> None:
+    """About its own mean one row doesn't vary, whatever the others of its group are."""
+    values = Values(statistic, Y[:4], np.ones(4, dtype=np.bool_), np.ones(4))
+    domains = Domains(np.ones(4, dtype=np.bool_), np.array([0, 1, 1, 1]), 2)
+    alone, several = estimate(random_design(4, 8), values, domains, Settings())
+    assert (alone.value, alone.error, alone.low, alone.high) == (3.0, None, None, None)
+    assert several.error is not None
+    known, _ = estimate(random_design(4, 4), values, domains, Settings())
+    assert (known.value, known.error, known.low) == (3.0, 0.0, 3.0)
 
 
 def test_no_row_of_a_domain_gives_no_mean() -> None:
