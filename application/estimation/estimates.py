@@ -49,6 +49,7 @@ from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
+from sampling_engine.statements import MoneyUnits
 from storage.jobs.jobs import Job
 from storage.jobs.sample_values import SampleValues
 
@@ -224,18 +225,11 @@ def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
     method = found.rounds[0].method
     if found.design.parts or not isinstance(method, WeightedMethod | MonetaryUnitMethod):
         return condition
-    sizes, sign = _sizes(method)
-    size = f"f.{quote_identifier(table.column(sizes).name)}"
-    return both(condition, (f"({size} {sign} 0 AND NOT isnan(CAST({size} AS DOUBLE)))", []))
-
-
-def _sizes(method: WeightedMethod | MonetaryUnitMethod) -> tuple[str, str]:
-    """The column of sizes, and how a row's size compares with 0 if it can be drawn."""
-    if isinstance(method, WeightedMethod):
-        return method.weight_column, ">"
-    return method.book_column, {"positive": ">", "negative": "<", "absolute": "<>"}[
-        method.population
-    ]
+    if isinstance(method, MonetaryUnitMethod):
+        units = MoneyUnits.of(table.column(method.book_column), method.population)
+        return both(condition, (f"({units.sql()}) > 0", []))
+    size = f"f.{quote_identifier(table.column(method.weight_column).name)}"
+    return both(condition, (f"({size} > 0 AND NOT isnan(CAST({size} AS DOUBLE)))", []))
 
 
 def _of_statistic(

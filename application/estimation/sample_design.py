@@ -6,7 +6,8 @@ The design is that of the recorded draw, which is drawn again; recent ones are c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,8 @@ def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
     filled = [pair for pair in zip(rounds, drawn, strict=True) if len(pair[1].ordinals)]
     if not filled:
         raise UnsupportedDesign("The sample has no row, so nothing can be estimated from it.")
-    specs, parts = tuple(spec for spec, _ in filled), [part for _, part in filled]
+    specs = tuple(spec for spec, _ in filled)
+    parts = [_with_rescaled_units(job, *pair) for pair in filled]
     ordinals = np.concatenate([part.ordinals for part in parts])
     order = np.argsort(ordinals)
     ordinals = ordinals[order]
@@ -111,6 +113,31 @@ def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
             _rows_of(service, source, population),
         )
     return SampleDesign(design, ordinals, np.concatenate(numbers)[order], specs, population)
+
+
+def _with_rescaled_units(job: Job, spec: Round, part: DrawnRound) -> DrawnRound:
+    """Weights of monetary units that add up to the known amount.
+
+    A given interval makes the number of selected units random; so each stands for the amount
+    without take-all rows by that number, and not for the interval.
+    """
+    account = (job.output_summary or {})["rounds"][spec.round_number - 1].get("monetary_unit")
+    if part.weights is None or not account:
+        return part
+    left = Decimal(account["audited"]["total"]) - Decimal(account["take_all"]["total"])
+    if not left:
+        return part
+    if not account["units"]:
+        raise UnsupportedDesign(
+            "Only take-all rows were drawn: the interval of {interval} selected no unit in the "
+            "other rows, with {amount} in all, so they can't be estimated. Draw with a smaller "
+            "interval.",
+            interval=account["interval"],
+            amount=str(left),
+        )
+    factor = float(left / (account["units"] * Decimal(account["interval"])))
+    scaled = np.where(part.probabilities == 1.0, part.weights, part.weights * factor)
+    return replace(part, weights=scaled)
 
 
 def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:

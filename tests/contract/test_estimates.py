@@ -270,11 +270,12 @@ def test_what_does_not_fit_is_explained(
 
 @pytest.fixture(scope="module")
 def odd_table(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> int:
-    """Columns id, large (38 digits) and two that are named like columns of a draw."""
+    """Columns id, large (38 digits), cents with fractions, and two named as in a draw."""
     path = tmp_path_factory.mktemp("odd") / "odd.parquet"
     duckdb.sql(
         "COPY (SELECT range AS id, CAST(repeat('9', 36) AS DECIMAL(38,2)) AS large, "
-        "1.5::DOUBLE AS _design_weight, range % 2 AS _stratum FROM range(200)) "
+        "1.5::DOUBLE AS _design_weight, range % 2 AS _stratum, "
+        "CAST(range % 9 / 1000 AS DOUBLE) AS cents FROM range(200)) "
         f"TO '{path}' (FORMAT parquet)"
     )
     dataset_id = server.new_dataset()
@@ -302,3 +303,37 @@ def test_a_column_of_the_draw_is_not_that_of_the_table(server: LiveServer, odd_t
     calibrate = {"method": "ratio", "columns": ["_design_weight"]}
     refused = asked(server, job, {"statistics": [COUNT], "calibrate": calibrate})
     assert_problem(refused, 422, "invalid_estimate", "is a column of the draw")
+
+
+@pytest.mark.parametrize("selection", ["fixed_interval", "cell"])
+def test_units_by_a_given_interval_add_up_to_the_book_value(
+    server: LiveServer, dataset: int, selection: str
+) -> None:
+    """The interval selects 4 or 5 units, which is part of the estimate's error."""
+    given = {"book_column": "size", "interval": 531, "selection": selection}
+    total = {"statistic": "total", "column": "size"}
+    numbers = set()
+    for seed in range(8):
+        job = drawn(server, dataset, one("monetary_unit", **(given | {"seed": seed})))
+        found = estimates(server, job, total, true_values=True)
+        (each,) = found["estimates"]
+        assert each["estimate"] == pytest.approx(each["true_value"])
+        numbers.add(found["design"]["n"])
+    assert numbers == {4, 5}
+
+
+def test_rows_without_a_selected_unit_are_not_estimated(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = ["1000000", *["1"] * 99]
+    server.import_text(dataset, "\n".join(["amount", *lines]) + "\n")
+    job = drawn(server, dataset, one("monetary_unit", book_column="amount", interval=1_000_000))
+    refused = asked(server, job, {"statistics": [COUNT]})
+    assert_problem(refused, 422, "unsupported_design", "with 99 in all")
+
+
+def test_amounts_that_round_to_0_are_not_in_the_population(
+    server: LiveServer, odd_table: int
+) -> None:
+    job = drawn(server, odd_table, one("monetary_unit", book_column="cents", sample_size=10))
+    (count,) = estimates(server, job, COUNT, true_values=True)["estimates"]
+    assert count["estimate"] == pytest.approx(count["true_value"])
