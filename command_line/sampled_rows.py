@@ -45,7 +45,7 @@ from command_line.output import (
 )
 @printed(lambda found: print_rows(found["columns"], found["data"]))
 def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
-    """Show the next rows in line of a sample: replacements for rows that can't be examined.
+    """Show the next rows in line of a sample: replacements for rows that the test doesn't apply to.
 
     \b
     jobsvc reserves 917f045a --limit 3

@@ -293,6 +293,14 @@ def _next_row(
     if first_id not in drawn:
         raise NotFound("Row {row_id} isn't in the sample.", loc=("body", ROW_ID), row_id=row_id)
     round_number, stratum = drawn[first_id]
+    finding = state.findings.get(row_id)
+    if finding is not None and finding.outcome == "not_examinable":
+        raise Conflict(
+            "Row {row_id} can't be examined, so it counts as an exception and isn't replaced. If "
+            "the test doesn't apply to it, enter that finding first.",
+            loc=("body", ROW_ID),
+            row_id=row_id,
+        )
     used = state.replacing.keys() | drawn.keys()
     limit = MIN_RESERVES
     while limit <= len(state.replacements):

@@ -180,8 +180,8 @@ def residual(job_id: str, query: dict[str, Any]) -> Response:
 def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """The next rows of a round's order.
 
-    Replacements for drawn rows that can't be examined: `limit` rows, of each stratum if the round
-    has strata.
+    Replacements for drawn rows that the test doesn't apply to: `limit` rows, of each stratum if
+    the round has strata.
     """
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():

@@ -30,18 +30,23 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
         page.keyboard.press(key)
         if key == "e":
             page.keyboard.press("Tab")
-            page.keyboard.type("1,2")  # neither 1.2 nor a thousand
-            page.keyboard.press("Enter")
-            expect(page.get_by_text("1,2 isn’t a number.")).to_be_visible()
+            for wrong, problem in (
+                ("1.234", "can be read in two ways"),
+                ("abc", "isn’t an amount"),
+            ):
+                page.keyboard.press("ControlOrMeta+a")
+                page.keyboard.type(wrong)
+                page.keyboard.press("Enter")
+                expect(page.get_by_text(f"{wrong} {problem}")).to_be_visible()
             page.keyboard.press("ControlOrMeta+a")
-            page.keyboard.type("1,234.50")
+            page.keyboard.type("(1.234,50 €)")
             page.keyboard.press("Tab")
             page.keyboard.type("invoice missing")
         page.keyboard.press("Enter")
     expect(page.locator("#done")).to_have_text(str(DRAWN))
     expect(page.locator("#exceptions")).to_have_text("1")
     found = client.get(f"/api/sampling/jobs/{job}/findings").json()["items"][3]["finding"]
-    assert (found["outcome"], found["audit_value"]) == ("exception", "1234.50")
+    assert (found["outcome"], found["audit_value"]) == ("exception", "-1234.50")
     assert found["note"] == "invoice missing"
 
     rows.nth(1).get_by_role("button", name="Replace").click()
@@ -52,7 +57,7 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     rows.last.get_by_role("combobox").focus()
     page.keyboard.press("o")
     page.keyboard.press("Enter")
-    expect(page.locator("#done")).to_have_text(str(DRAWN + 1))
+    expect(page.locator("#done")).to_have_text(str(DRAWN))
     page.get_by_role("button", name="Submit for review").click()
     expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
     expect(page.locator("#findings select")).to_have_count(0)

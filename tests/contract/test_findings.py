@@ -170,6 +170,15 @@ def test_a_row_is_replaced_by_the_next_of_its_group(server: LiveServer, job: str
     assert items(server, job, offset=13, limit=1)["items"][0][ROW] == line[1]
 
 
+def test_a_row_that_can_not_be_examined_is_not_replaced(server: LiveServer, job: str) -> None:
+    row = items(server, job)["items"][0][ROW]
+    assert entered(server, job, {ROW: row, "outcome": "not_examinable"}).status_code == 200
+    body = {ROW: row, "reason": "lost"}
+    assert_problem(server.admin.post(url(job, "replacements"), json=body), 409, "conflict")
+    assert entered(server, job, {ROW: row, "outcome": "not_applicable"}).status_code == 200
+    assert server.admin.post(url(job, "replacements"), json=body).status_code == 200
+
+
 def test_replacements_end_with_the_group(server: LiveServer) -> None:
     dataset = server.new_balanced_table(12)
     draw = one("stratified", strata_columns=["region"], samples_per_stratum=2)

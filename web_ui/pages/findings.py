@@ -8,6 +8,7 @@ from flask import request
 
 from application.access import RowSource
 from application.audit.findings import items_page
+from application.identity.lookup import is_like_a_key, key_column
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, open_source, output_of
 from parquet_tables.tables import Column
@@ -43,7 +44,8 @@ def findings_tab(found: Job) -> dict[str, Any]:
     try:
         with caller().reading():
             page = items_page(service(), found, offset, ITEMS_PER_PAGE)
-            columns = open_source(service(), found).files.columns
+            source = open_source(service(), found)
+            key = source.files.column(key_column(service(), source))
         caller().audit_view(
             RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "findings"
         )
@@ -52,7 +54,11 @@ def findings_tab(found: Job) -> dict[str, Any]:
     return {
         **texts,
         "page": page,
-        "shown": _shown(columns, found.run_parameters.get("amount_column")),
+        "key": key if is_like_a_key(key) else None,
+        "shown": _shown(
+            [column for column in source.files.columns if column != key or not is_like_a_key(key)],
+            found.run_parameters.get("amount_column"),
+        ),
         "is_owner": caller().may(caller().dataset(found.dataset_id, "read"), "admin"),
         **_history(found),
     }
@@ -68,7 +74,7 @@ def _history(found: Job) -> dict[str, Any]:
     return {"history_of": row_id, "history": entries}
 
 
-def _shown(columns: tuple[Column, ...], amount: str | None) -> list[Column]:
+def _shown(columns: list[Column], amount: str | None) -> list[Column]:
     """The first columns, the amount or else the first number with decimals among them."""
     amounts = [column for column in columns if column.name == amount] or [
         column for column in columns if column.type.startswith(("DECIMAL", "DOUBLE"))

@@ -3,7 +3,7 @@
 import { callApi } from "./api.js";
 import { readNumber } from "./draw_fields.js";
 import { all, fill, h, one } from "./dom.js";
-import { number } from "./format.js";
+import { amount, number } from "./format.js";
 import { announce, reportProblem } from "./notices.js";
 import { messageOf } from "./words.js";
 
@@ -18,13 +18,24 @@ let newest = 0;
 const field = (line, name) => one(`[name="${name}"]`, line);
 const textOf = (line) => FIELDS.map((name) => field(line, name).value.trim()).join("\n");
 
+/** A typed amount in plain digits, or what is wrong with it: also (12.50), 12,50 € and 12.50-. */
+function readAmount(typed) {
+  const bare = typed.replace(/[\s€$£¥]|^[A-Z]{3}|[A-Z]{3}$/g, "");
+  const [, inner] = /^\((.*)\)$/.exec(bare) ?? /^(.*)-$/.exec(bare) ?? [];
+  const digits = (inner ?? bare).replace(/^([+-]?\d+),(\d{1,2})$/, "$1.$2");
+  const { plain, problem } = readNumber(digits);
+  if (problem) return { problem };
+  if (plain === undefined || (inner !== undefined && plain.startsWith("-"))) return { problem: `${typed} isn’t an amount, such as 1234.50.` };
+  return { plain: inner === undefined ? plain : `-${plain}` };
+}
+
 /** The finding of a line, or what is wrong with it. */
 function findingOf(line) {
   const [outcome, typed, note] = FIELDS.map((name) => field(line, name).value.trim());
-  const { plain, problem } = typed ? readNumber(typed) : { plain: null };
+  const { plain, problem } = typed ? readAmount(typed) : { plain: null };
   if (problem) return { problem };
   if (!outcome && (typed || note)) return { problem: NO_FINDING };
-  return { finding: { _logical_row_id: line.dataset.row, outcome, audit_value: plain ?? (typed || null), note, previous_id: Number(line.dataset.previous) } };
+  return { finding: { _logical_row_id: line.dataset.row, outcome, audit_value: plain, note, previous_id: Number(line.dataset.previous) } };
 }
 
 /** Show or clear what is wrong with a line. */
@@ -51,7 +62,8 @@ async function save(line) {
   const sent = textOf(line);
   try {
     const answer = await callApi(`${path}/findings`, { json: { findings: [finding] } });
-    [line.dataset.previous, line.dataset.saved] = [answer.ids[0], sent];
+    if (finding.audit_value && textOf(line) === sent) field(line, "audit_value").value = amount(finding.audit_value);
+    [line.dataset.previous, line.dataset.saved] = [answer.ids[0], textOf(line)];
     fill(one(".entered", line), h("span", { class: "chip good" }, "Saved"));
     if (answer.ids[0] > newest) { // responses may arrive in another order
       [newest] = answer.ids;
@@ -75,11 +87,12 @@ function saved(line) {
 }
 
 function show(counts) {
-  const done = counts.items - counts.open;
+  const rows = counts.items - counts.replaced;
+  const done = rows - counts.open;
   one("#done").textContent = number(done);
   one("#exceptions").textContent = number(counts.exception);
   one("#review progress").value = done;
-  announce(`${done} of ${counts.items} rows examined`);
+  announce(`${done} of ${rows} rows have a finding`);
 }
 
 const lines = () => all("tr[data-row]", table).filter((line) => field(line, "outcome"));
@@ -96,7 +109,7 @@ function next(line) {
 
 async function replace(line) {
   const row = line.dataset.row;
-  const reason = await askReason(`Replace row ${row} by the next row of the order? It stays in the list, marked as replaced.`);
+  const reason = await askReason(`Replace row ${row} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`);
   if (!reason) return;
   try {
     const made = await callApi(`${path}/replacements`, { json: { _logical_row_id: row, reason } });
