@@ -276,6 +276,8 @@ def _audited_items(
         book = units.of(books[item.row_id])
         sign = units.sign(book)
         hits, is_take_all = drawn[item.drawn_id]
+        # The row in the place of a take-all row was left to chance.
+        is_take_all = is_take_all and item.row_id == item.drawn_id
         audit = sign * _audit_amount(item, book, units)
         found.append(AuditedItem(sign * book, audit, hits, is_take_all, item.row_id))
     return found

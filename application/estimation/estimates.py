@@ -159,9 +159,9 @@ def _require_in_every_round(
 
 def _is_of_table(table: TableFiles, found: SampleDesign, name: str) -> bool:
     """Whether a column of the sample isn't another one than the table's of this name."""
-    return not any(
-        each.column.name == name != each.name for each in shown_columns(table, found.rounds)
-    )
+    if all(column.name != name for column in table.columns):
+        return True
+    return any(each.column.name == name == each.name for each in shown_columns(table, found.rounds))
 
 
 def _require_of_table(
@@ -169,8 +169,8 @@ def _require_of_table(
 ) -> None:
     if not _is_of_table(table, found, name):
         raise InvalidEstimate(
-            'In the sample, "{column}" is a column of the draw, and not that of the table, so its '
-            "total isn't known.",
+            'In the sample, "{column}" is a column of the draw or of the upload, and not that of '
+            "the table, so its total isn't known.",
             column=name,
             loc=loc,
         )

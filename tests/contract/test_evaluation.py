@@ -197,3 +197,21 @@ def test_a_systematic_sample_has_no_sequence(server: LiveServer, dataset: int) -
     assert evaluated(server, job, "attributes").status_code == 200
     refused = evaluated(server, job, "sequential", tolerable=0.1)
     assert_problem(refused, 422, "invalid_findings")
+
+
+def test_the_replacement_of_a_take_all_row_is_a_selected_unit(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "\n".join(["amount", "5000", *["10"] * 300]) + "\n")
+    job = drawn(server, dataset, one("monetary_unit", book_column="amount", sample_size=21))
+    first = examined(server, job)[0]
+    assert first["data"]["amount"] == 5000
+    replaced = server.admin.post(
+        f"/api/sampling/jobs/{job}/replacements", json={ROW: first[ROW], "reason": "internal"}
+    ).json()
+    finding = {ROW: replaced["replacement_id"], "outcome": "exception", "audit_value": "0"}
+    server.admin.post(f"/api/sampling/jobs/{job}/findings", json=finding)
+    found = evaluated(server, job, "monetary_unit").json()
+    assert (found["units"], found["book_value"], found["sampled_value"]) == (21, "3000", "3000")
+    over = found["overstatement"]
+    assert over["take_all"] == {"rows": 0, "errors": 0, "amount": "0"}
+    assert over["projected_share"] == pytest.approx(1 / 21)
