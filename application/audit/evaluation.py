@@ -104,6 +104,12 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
     }
 
 
+def default_kind(job: Job) -> Kind:
+    """The kind of evaluation that fits how the sample was drawn."""
+    methods = {each["method"] for each in job.run_parameters["rounds"]}
+    return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
+
+
 def scope_of(job: Job) -> str | None:
     """The filter that limits the conclusion; None if every row could be drawn."""
     rounds = job.run_parameters["rounds"]

@@ -217,6 +217,7 @@ ADMIN_STATES: dict[str, State] = {
     "back-test": at("/jobs/{j[draw]}?tab=estimates&view=backtest"),
     "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
     "findings": at("/jobs/{j[draw]}?tab=findings"),
+    "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),
     "why of no row": at("/jobs/{j[draw]}?tab=why&row=nothing"),

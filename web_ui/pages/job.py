@@ -41,6 +41,7 @@ from web_ui.charts.pictures import group_bars, small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice, problem_text
 from web_ui.pages.estimates import estimates_tab
+from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
 from web_ui.pages.jobs import own_job
 from web_ui.shell import (
@@ -137,6 +138,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
         tabs["comparison"] = ("Representative?", _comparison)
         tabs["estimates"] = ("Estimates", estimates_tab)
         tabs["findings"] = ("Findings", findings_tab)
+        tabs["evaluation"] = ("Evaluation", evaluation_tab)
         tabs["reserves"] = ("Replacements", _reserves)
         tabs["why"] = ("Look up a row", _why)
     if found.run_type == "exploration" and found.output_commit_id is not None:

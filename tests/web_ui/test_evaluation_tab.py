@@ -1,0 +1,80 @@
+"""The tab "Evaluation" of a sample: what the URL asks for, figures, pictures, conclusion."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+
+from tests.live_server import LiveServer
+from tests.web_ui.reader import Reader
+
+ROW = "_logical_row_id"
+
+
+@pytest.fixture(scope="module")
+def reader(server: LiveServer) -> Reader:
+    return Reader(server)
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer, reader: Reader) -> int:
+    dataset_id = server.new_dataset(reader.api)
+    text = "\n".join(["amount", *(f"{100 + row}.50" for row in range(400))]) + "\n"
+    server.import_text(dataset_id, text, client=reader.api)
+    return dataset_id
+
+
+def examined(
+    server: LiveServer, reader: Reader, dataset: int, method: str, parameters: dict[str, object]
+) -> str:
+    """The page of a sample of 20 units, of which one has an exception."""
+    body = {"rounds": [{"method": method, "parameters": {"seed": 3, **parameters}}]}
+    job = server.draw(dataset, body)["id"]
+    path = f"/api/sampling/jobs/{job}/findings"
+    items = reader.api.get(path).json()["items"]
+    found = [{ROW: item[ROW], "outcome": "ok"} for item in items]
+    found[0] |= {"outcome": "exception", "audit_value": "50.25"}
+    answer = reader.api.post(path, json={"findings": found})
+    assert answer.status_code == 200, answer.text
+    return f"/jobs/{job}"
+
+
+@pytest.fixture(scope="module")
+def random_path(server: LiveServer, reader: Reader, dataset: int) -> str:
+    return examined(server, reader, dataset, "random", {"sample_size": 20})
+
+
+@pytest.fixture(scope="module")
+def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
+    parameters = {"book_column": "amount", "sample_size": 20}
+    return examined(server, reader, dataset, "monetary_unit", parameters)
+
+
+@pytest.mark.parametrize(
+    ("query", "texts"),
+    [
+        ({}, ["1 exception in 20 examined rows of 400", "Hypergeometric", "Upper limit 21.00 %"]),
+        ({"tolerable": "6 %"}, ["doesn't support that errors are tolerable", "a new and larger"]),
+        ({"kind": "sequential"}, ["Enter the tolerable share of rows"]),
+        ({"kind": "sequential", "tolerable": "0.3"}, ["Not yet decided", "<polyline"]),
+        ({"kind": "monetary_unit"}, ["drawn by monetary units"]),
+        ({"tolerable": "1,2"}, ["1,2 isn’t a tolerable amount or share"]),
+        ({"tolerable": "3"}, ["above 0 and below 1"]),
+    ],
+)
+def test_a_random_sample_is_evaluated_by_exceptions(
+    reader: Reader, random_path: str, query: dict[str, str], texts: list[str]
+) -> None:
+    page = unescape(reader.page(random_path, tab="evaluation", **query))
+    for text in texts:
+        assert text in page
+
+
+def test_a_monetary_unit_sample_is_evaluated_by_stringer(reader: Reader, money_path: str) -> None:
+    page = unescape(reader.page(money_path, tab="evaluation", tolerable="60,000"))
+    assert '<option value="monetary_unit" selected>' in page
+    for text in ("Stringer 1963", "Basic precision", "is below the tolerable", 'class="bound"'):
+        assert text in page
+    percent = reader.page(money_path, tab="evaluation", tolerable="5 %")
+    assert "is an amount, such as 50,000" in percent

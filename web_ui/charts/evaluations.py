@@ -1,0 +1,93 @@
+"""Limits against what is tolerable, and the boundary of a sequential evaluation, as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from web_ui.charts.pictures import picture
+
+WIDTH, LABEL, VALUE, STEP = 640, 150, 120, 28
+BAR = 14
+HEIGHT, LEFT, BOTTOM, TOP = 240, 36, 34, 8
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of the picture: its length and its words; a mark for the tolerable one."""
+
+    label: str
+    value: float
+    text: str
+    style: str = "sample"
+
+
+def limit_bars(bars: Sequence[Bar], tolerable: Bar | None) -> Markup:
+    """Draw bars, and what is tolerable as a line through them."""
+    lines = [*bars, *([] if tolerable is None else [tolerable])]
+    largest = max((each.value for each in lines), default=0.0) or 1.0
+    scale = (WIDTH - LABEL - VALUE) / largest
+    height = STEP * len(lines)
+    parts = []
+    for at, each in enumerate(lines):
+        y = at * STEP + (STEP - BAR) / 2
+        length = max(each.value * scale, 0.0)
+        parts.append(
+            Markup(
+                '<text x="0" y="{}">{}</text>'
+                '<rect class="{}" x="{}" y="{}" width="{:.1f}" height="{}"/>'
+                '<text x="{:.1f}" y="{}">{}</text>'
+            ).format(
+                y + 11, each.label, each.style, LABEL, y, length, BAR, LABEL + length + 6, y + 11,
+                each.text,
+            )
+        )  # fmt: skip
+    if tolerable is not None:
+        x = f"{LABEL + tolerable.value * scale:.1f}"
+        parts.append(
+            Markup('<line class="bound" x1="{}" x2="{}" y1="0" y2="{}"/>').format(x, x, height)
+        )
+    said = ", ".join(f"{each.label} {each.text}" for each in lines)
+    return picture(f"Errors and limits: {said}", height, parts, WIDTH)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of the boundary: values by numbers of examined items; None where there is none."""
+
+    style: str
+    points: Sequence[tuple[int, float | None]]
+
+
+def boundary_picture(
+    label: str, curves: Sequence[Curve], last: int, top: float, axis: tuple[str, str]
+) -> Markup:
+    """Draw curves over the examined items, from 0 to ``last``; ``axis`` names y and x."""
+    across, up = (WIDTH - LEFT) / max(last, 1), (HEIGHT - BOTTOM - TOP) / (top or 1.0)
+
+    def place(size: int, value: float) -> str:
+        return f"{LEFT + size * across:.1f},{HEIGHT - BOTTOM - min(value, top) * up:.1f}"
+
+    floor = HEIGHT - BOTTOM
+    parts = [
+        Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(*line)
+        for line in ((LEFT, WIDTH, floor, floor), (LEFT, LEFT, TOP, floor))
+    ]
+    for curve in curves:
+        drawn = " ".join(place(size, value) for size, value in curve.points if value is not None)
+        if drawn:
+            parts.append(Markup('<polyline class="{}" points="{}"/>').format(curve.style, drawn))
+    texts = (
+        (LEFT - 6, floor, "end", "0"),
+        (LEFT - 6, TOP + 8, "end", f"{top:g}"),
+        (LEFT + 6, TOP + 8, "start", axis[0]),
+        (LEFT, HEIGHT - 16, "middle", "0"),
+        (WIDTH, HEIGHT - 16, "end", f"{last:,}"),
+        ((WIDTH + LEFT) / 2, HEIGHT - 4, "middle", axis[1]),
+    )
+    parts += [
+        Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(*text) for text in texts
+    ]
+    return picture(label, HEIGHT, parts, WIDTH)

@@ -1,0 +1,162 @@
+"""The tab "Evaluation" of a sample: figures, arithmetic and conclusion from its findings."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any, get_args
+
+from flask import request
+from markupsafe import Markup
+
+from application.access import RowSource
+from application.audit.evaluation import EvaluationRequest, Kind, default_kind, evaluate
+from domain_errors import DomainError
+from job_runner.tables.open_tables import SAMPLE, output_of
+from storage.jobs.jobs import Job
+from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
+from web_ui.job_texts import problem_text
+from web_ui.numbers import decimal_text
+from web_ui.shell import caller, service
+
+Values = dict[str, Any]
+
+KINDS = {
+    "attributes": "Share of exceptions",
+    "monetary_unit": "Misstatement by monetary units",
+    "sequential": "Stop when sure",
+}
+CONFIDENCES = (80, 90, 95, 99)
+DECISIONS = {
+    "accept": "Errors are tolerable: you can stop.",
+    "reject": "Errors are above what is tolerable: you can stop.",
+    "continue": "Not yet decided: examine the next rows in the order of the draw.",
+}
+BREAKDOWN = {
+    "basic_precision": "Basic precision",
+    "projected": "Projected misstatement",
+    "incremental_allowance": "Incremental allowance",
+    "upper_limit": "Upper limit",
+}
+
+
+_PLAIN = re.compile(r"(\d{1,30}|\d{1,3}(,\d{3}){1,9})(\.\d{1,20})?")
+
+
+def evaluation_tab(found: Job) -> Values:
+    """Evaluate what the URL asks for."""
+    chosen = _chosen(found)
+    values: Values = {
+        "chosen": chosen,
+        "kinds": KINDS,
+        "confidences": CONFIDENCES,
+        "decisions": DECISIONS,
+        "breakdown": BREAKDOWN,
+    }
+    if chosen["problem"]:
+        return {**values, "problem": chosen["problem"]}
+    if chosen["kind"] == "sequential" and chosen["share"] is None:
+        return values
+    try:
+        with caller().reading():
+            wanted = EvaluationRequest(chosen["kind"], chosen["confidence"] / 100, chosen["share"])
+            answer = evaluate(service(), found, wanted)
+        caller().audit_view(
+            RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "evaluation"
+        )
+    except DomainError as error:
+        return {**values, "problem": problem_text(error)}
+    return {**values, "answer": answer, "pictures": _pictures(answer, chosen["share"])}
+
+
+def _chosen(found: Job) -> Values:
+    kind = request.args.get("kind")
+    confidence = request.args.get("confidence", "")
+    typed = request.args.get("tolerable", "").strip()[:60]
+    chosen: Values = {
+        "kind": kind if kind in get_args(Kind) else default_kind(found),
+        "confidence": int(confidence) if confidence in map(str, CONFIDENCES) else 95,
+        "tolerable": typed,
+        "share": None,
+        "problem": None,
+    }
+    if typed:
+        try:
+            chosen["share"] = tolerable_of(typed)
+        except ValueError:
+            chosen["problem"] = f"{typed} isn’t a tolerable amount or share, such as 50,000 or 5 %."
+        if chosen["kind"] == "monetary_unit" and typed.endswith("%"):
+            chosen["problem"] = "The tolerable misstatement is an amount, such as 50,000."
+    return chosen
+
+
+def tolerable_of(typed: str) -> Decimal:
+    """A tolerable share or amount from its text.
+
+    >>> tolerable_of("5 %"), tolerable_of("50,000")
+    (Decimal('0.05'), Decimal('50000'))
+    """
+    plain = typed.removesuffix("%").strip()
+    if not _PLAIN.fullmatch(plain) or not Decimal(plain.replace(",", "")):
+        raise ValueError(typed)
+    value = Decimal(plain.replace(",", ""))
+    return value / 100 if typed.endswith("%") else value
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with two places."""
+    return f"{100 * share:.2f} %"
+
+
+def _pictures(answer: Values, tolerable: Decimal | None) -> dict[str, Markup]:
+    match answer["kind"]:
+        case "monetary_unit":
+            return {
+                each: limit_bars(
+                    [
+                        Bar(title, float(answer[each][name]), decimal_text(answer[each][name]))
+                        for name, title in BREAKDOWN.items()
+                    ],
+                    None
+                    if tolerable is None
+                    else Bar("Tolerable", float(tolerable), f"{tolerable:,f}", "population"),
+                )
+                for each in ("overstatement", "understatement")
+            }
+        case "sequential":
+            return {"boundary": _boundary(answer)}
+        case _:
+            bars = [
+                Bar("Most likely share", answer["share"], percent(answer["share"])),
+                Bar("Upper limit", answer["upper_limit"], percent(answer["upper_limit"])),
+            ]
+            share = None if tolerable is None else float(tolerable)
+            bound = None if share is None else Bar("Tolerable", share, percent(share), "population")
+            return {"limits": limit_bars(bars, bound)}
+
+
+def _boundary(answer: Values) -> Markup:
+    boundary = answer["boundary"]
+    sizes = boundary["sizes"]
+    found = list(enumerate(answer["exceptions_by_size"], start=1))
+    top = max(5, answer["exceptions"] + 2, *boundary["accept"])
+    accept = [
+        (size, None if count < 0 else float(count))
+        for size, count in zip(sizes, boundary["accept"], strict=True)
+    ]
+    reject = [
+        (size, None if count > min(size, top) else float(count))
+        for size, count in zip(sizes, boundary["reject"], strict=True)
+    ]
+    label = (
+        f"Exceptions by examined rows: {answer['exceptions']} of {answer['examined']}; "
+        f"{DECISIONS[answer['decision']]}"
+    )
+    curves = [Curve("accept", accept), Curve("reject", reject), Curve("found", [(0, 0.0), *found])]
+    return boundary_picture(
+        label,
+        curves,
+        answer["drawn"],
+        top,
+        ("Exceptions", "Rows examined, in the order of the draw"),
+    )
