@@ -118,7 +118,7 @@ def _with_inner_totals(work: ImportWork, table: ImportedTable) -> ImportedTable:
         f"SELECT DISTINCT left(t.v, {MAX_LABEL}) FROM (SELECT f.{name} AS v "
         f"FROM read_parquet(?) AS f LIMIT {rows:d}) AS t WHERE length(t.v) <= {MAX_LABEL}"
     )
-    texts = [str(text) for (text,) in work.cursor.execute(sql, [path]).fetchall()]
+    texts = [str(text) for (text,) in work.ask(sql, [path], "looking for totals")]
     found = sorted(filter(is_total_label, texts))
     if not found:
         return table

@@ -20,7 +20,10 @@ from storage.sqlite.database import Database
 from tests.live_server import LiveServer
 
 # The same examples in every run; `--hypothesis-profile explore` looks for new ones.
-hypothesis.settings.register_profile("same", derandomize=True)
+NOT_SLOW = [hypothesis.HealthCheck.too_slow]  # on a busy machine any input takes long
+hypothesis.settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=NOT_SLOW
+)
 hypothesis.settings.register_profile("explore", derandomize=False)
 hypothesis.settings.load_profile("same")
 

@@ -111,11 +111,8 @@ def _referenced(database: sqlite3.Connection) -> set[str]:
 
 def _require_referenced(archive: Path, directory: DataDirectory) -> None:
     """Refuse data files that the database doesn't reference: no check has read them."""
-    try:
-        with closing(open_to_read(directory.database_path)) as database:
-            referenced = _referenced(database)
-    except sqlite3.DatabaseError as error:  # a sound database without the table
-        raise _not_a_backup(archive, f" ({error})") from None
+    with closing(open_to_read(directory.database_path)) as database:
+        referenced = _referenced(database)
     orphan = next(DataFiles(directory.files_dir).orphans(referenced), None)
     if orphan is not None:
         name = str(orphan.relative_to(directory.root))

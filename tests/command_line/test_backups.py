@@ -165,7 +165,7 @@ def test_a_database_that_can_name_no_data_files_is_refused(
         made.add(other, "jobsvc.sqlite3")
     again = tmp_path / "again"
     refused = run("restore", str(archive), "--data-dir", str(again), code=1)
-    assert "isn't a backup of jobsvc (no such table" in refused.stderr
+    assert "it can't be read (no such table" in refused.stderr
     assert not again.exists()
 
 

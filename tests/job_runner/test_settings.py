@@ -65,7 +65,7 @@ def test_the_documentation_lists_every_setting_as_it_is() -> None:
 
 def test_a_new_soeid_must_match_the_pattern() -> None:
     assert check_soeid(Settings(), "anna.b@example.org") == "anna.b@example.org"
-    with pytest.raises(InvalidValue, match=re.escape(r"[A-Za-z0-9._@\-]{1,64}")):
+    with pytest.raises(InvalidValue, match="it has 1 to 64 letters of A to Z"):
         check_soeid(Settings(), "anna b")
     strict = Settings(soeid_pattern="[A-Za-z0-9]{7}")
     assert check_soeid(strict, "bg54677") == "bg54677"
