@@ -60,6 +60,8 @@ MIN_DRAWN = 2
 STRATA_LISTED = 1_000
 CURVE_POINTS = 25
 SMALL = 30
+RARE = 5
+"""Expected rows with a value, or without it, below which a share's interval isn't symmetric."""
 ROUNDING = 1e-9
 PLANNED_METHODS = ("random", "systematic", "stratified", "cluster", "weighted")
 KINDS = ("margin", "relative_margin", "cv")
@@ -683,10 +685,29 @@ class _Planner:
                 f"{rows:,} rows are few: where values are skewed, the interval of so small a "
                 "sample misses the true value more often than its confidence says."
             )
+        self._note_rare_shares(rows)
         if self.request.budget is not None and (found.ratios > 1.0 + ROUNDING).any():
             given = any(each.given.get(kind) is not None for each in self.figures for kind in KINDS)
             if given:
                 self._note("The budget doesn't reach all goals.")
+
+    def _note_rare_shares(self, rows: int) -> None:
+        """A margin of t·SE is that of estimates with some rows of either kind."""
+        if rows >= self.population or not self._with_facts:
+            return
+        rare = [
+            each.given["column"]
+            for each in self.figures
+            if each.given.get("statistic") == "proportion"
+            and rows * min(each.goal.value, 1.0 - each.goal.value) < RARE
+        ]
+        if rare:
+            self._note(
+                f"Shares of {', '.join(dict.fromkeys(rare))} are so near 0 or 1 that the sample "
+                "may have rows of one kind alone, and then a wider interval than planned: without "
+                f"a row in {rows:,}, from 0 to {100 * (1 - 0.025 ** (1 / rows)):.1f} % at 95 % "
+                "confidence."
+            )
 
 
 def _curve_sizes(most: int) -> list[int]:

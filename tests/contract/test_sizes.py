@@ -326,3 +326,12 @@ def test_a_sample_that_is_large_enough_needs_no_more(server: LiveServer, dataset
     )
     mixed = drawn(server, dataset, DESIGNS["random"], DESIGNS["systematic"])
     assert_problem(more(server, mixed, **MEAN, margin=1), 422, "unsupported_design")
+
+
+def test_a_rare_share_may_have_a_wider_interval(server: LiveServer, dataset: int) -> None:
+    def notes(value: str, margin: float) -> str:
+        goal = {"statistic": "proportion", "column": "city", "value": value, "margin": margin}
+        return " ".join(sized(server, dataset, goal=goal, design=RANDOM)["notes"])
+
+    assert "so near 0 or 1" in notes("Rome", 0.1)
+    assert "so near 0 or 1" not in notes("Oslo", 0.1)
