@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 MIN_WORD_LENGTH = 3
-_MARKS = re.compile(r"`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)\}")
+_MARKS = re.compile(r"`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)(\|[^{}|]*\|[^{}|]*)?\}")
 
 
 def render(
@@ -25,7 +25,8 @@ def render(
     Parameters
     ----------
     template : str
-        API fields stand in backticks, values in braces.
+        API fields stand in backticks, values in braces. ``{count|row has|rows have}`` is the first
+        text if the value is 1, else the second one.
     parameters : mapping
         The values by name; integers are written with thousands separators.
     name_of_field : callable
@@ -37,15 +38,19 @@ def render(
     'sample_size must be at least 1,000.'
     >>> render("`sample_size` must be at least {minimum}.", {"minimum": 1}, lambda _: "--size")
     '--size must be at least 1.'
+    >>> render("{count} {count|row has|rows have} no value.", {"count": 1})
+    '1 row has no value.'
     """
 
     def write(mark: re.Match[str]) -> str:
-        field, name = mark.groups()
+        field, name, forms = mark.groups()
         if field is not None:
             return name_of_field(field)
         if name not in parameters:
             return mark[0]
         value = parameters[name]
+        if forms is not None:
+            return str(forms.split("|")[1 if value == 1 else 2])
         is_number = isinstance(value, int) and not isinstance(value, bool)
         return f"{value:,}" if is_number else str(value)
 

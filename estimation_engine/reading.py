@@ -232,7 +232,8 @@ def _values(
         wrong = int((~finite & included).sum())
         if wrong:
             raise InvalidEstimate(
-                'The column "{column}" has {count} sampled rows with NaN or an infinite value: '
+                'The column "{column}" has {count} sampled {count|row|rows} with NaN or an '
+                "infinite value: "
                 "leave them out with `where`.",
                 column="" if column is None else column.name,
                 count=wrong,

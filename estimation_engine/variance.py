@@ -214,7 +214,8 @@ def refuse_lonely(design: Design) -> None:
     lonely = int(design.lonely.sum())
     if lonely:
         raise LonelyStratum(
-            "{count} strata have one drawn row of several, which gives no variance: "
+            "{count} {count|stratum has|strata have} one drawn row of several, which gives no "
+            "variance: "
             "draw at least two rows of each stratum, or choose `lonely_stratum` adjust or average.",
             count=lonely,
         )

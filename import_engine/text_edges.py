@@ -81,7 +81,7 @@ def find_top(file: TextFile, options: ImportOptions, guess: Callable[[str], str]
         if len(lines) <= given:
             name = "header_row" if options.header_row else "skip_above"
             raise InvalidOption(
-                "The file has only {rows} rows.", loc=("options", name), rows=len(lines)
+                "The file has only {rows} {rows|row|rows}.", loc=("options", name), rows=len(lines)
             )
         base = given
     first = next((at for at in range(base, len(lines)) if lines[at].strip()), base)
@@ -208,7 +208,9 @@ def find_bottom(
         filled = [at for at, (_, text) in enumerate(lines) if text.strip()]
         if len(filled) < options.skip_below:
             raise InvalidOption(
-                "The file has only {rows} rows.", loc=("options", "skip_below"), rows=len(filled)
+                "The file has only {rows} {rows|row|rows}.",
+                loc=("options", "skip_below"),
+                rows=len(filled),
             )
         start = filled[-options.skip_below]
     else:

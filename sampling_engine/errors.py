@@ -70,7 +70,8 @@ class RowsMissing(DomainError):
 
     def __init__(self, count: int) -> None:
         super().__init__(
-            "{count} rows that the table should have are not in its files; a data file may be "
+            "{count} {count|row|rows} that the table should have {count|is|are} not in its files; "
+            "a data file may be "
             "damaged.",
             count=count,
         )

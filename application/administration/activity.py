@@ -11,7 +11,7 @@ from string import Formatter
 from types import MappingProxyType
 from typing import Any, Literal
 
-from domain_errors import DomainError
+from domain_errors import DomainError, render
 from job_runner.service import Service
 from parquet_tables.exports import formula_safe
 from storage.accounts.audit import Action, AuditFilters, Entry, list_entries
@@ -52,8 +52,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "exploration_asked": "{who} made {result} of {dataset}",
         "job_retried": "{who} retried {result} of {dataset}",
         "job_cancelled": "{who} cancelled {result} of {dataset}",
-        "drawn_at_once": "{who} drew {rows} rows from {dataset} without storing them",
-        "queried_at_once": "{who} queried {dataset} and got {rows} rows",
+        "drawn_at_once": "{who} drew {rows} {rows|row|rows} from {dataset} without storing them",
+        "queried_at_once": "{who} queried {dataset} and got {rows} {rows|row|rows}",
         "rows_downloaded": "{who} downloaded rows of {source} as {format}",
         "rows_viewed": "{who} viewed {what} of {source}",
         "values_uploaded": "{who} uploaded values of {result} of {dataset} from {file_name}",
@@ -67,12 +67,13 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "group_deleted": "{who} deleted the group {name}",
         "group_member_added": "{who} added {soeid} to the group {name}",
         "group_member_removed": "{who} removed {soeid} from the group {name}",
-        "findings_entered": "{who} entered {findings} findings about {result}",
+        "findings_entered": "{who} entered {findings} {findings|finding|findings} about {result}",
         "row_replaced": "{who} replaced row {row} of {result} by {replacement}: {reason}",
         "findings_reviewed": "{who} {step} the findings about {result}",
     }
 )
-"""The sentence of each action; the names in braces are facts of its entry."""
+"""The sentence of each action; the names in braces are facts of its entry, with the forms of
+:func:`domain_errors.render`."""
 
 VIEWS: Mapping[str, str] = MappingProxyType(
     {
@@ -142,7 +143,10 @@ def parts_of(entry: Entry) -> list[Part]:
     for literal, name, _, _ in Formatter().parse(template):
         if literal:
             parts.append(Part(literal))
-        if name is not None:
+        if name is not None and "|" in name:
+            counted = {name.partition("|")[0]: 0} | entry.details  # the plural without a count
+            parts.append(Part(render(f"{{{name}}}", counted)))
+        elif name is not None:
             parts += facts.get(name) or [Part("(unknown)")]
     return parts
 

@@ -121,7 +121,8 @@ def _require_all(items: Sequence[ExaminedItem]) -> None:
     missing = [item.row_id for item in items if item.finding is None]
     if missing:
         raise InvalidFindings(
-            "{count} rows have no finding, the first is {row_id}. Enter findings for all rows "
+            "{count} {count|row has|rows have} no finding, the first is {row_id}. Enter findings "
+            "for all rows "
             "before you evaluate the sample, or evaluate it as `sequential`.",
             count=len(missing),
             row_id=missing[0],

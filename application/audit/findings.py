@@ -388,7 +388,8 @@ def _require_findings(
     missing = [row_id for row_id in (*drawn, *replacements) if row_id not in found]
     if missing:
         raise Conflict(
-            "{count} rows have no finding, the first is {row_id}. Enter findings for all rows, "
+            "{count} {count|row has|rows have} no finding, the first is {row_id}. Enter findings "
+            "for all rows, "
             "then submit.",
             count=len(missing),
             row_id=missing[0],

@@ -394,17 +394,23 @@ def _require_clean(found: MatchedFile) -> None:
     problems: tuple[tuple[Listed, str], ...] = (
         (
             match.without_key,
-            "{count} rows of the file have no value in the key ({key}): {first}.",
+            "{count} {count|row|rows} of the file {count|has|have} no value in the key ({key}): "
+            "{first}.",
         ),
         (
             match.ambiguous,
-            "The key ({key}) doesn't identify the sampled rows; {count} values are in several: "
+            "The key ({key}) doesn't identify the sampled rows; {count} {count|value is|values "
+            "are} in several: "
             "{first}. Add columns to `key`, or use _logical_row_id.",
         ),
-        (match.repeated, "{count} keys ({key}) are in several rows of the file: {first}."),
+        (
+            match.repeated,
+            "{count} {count|key|keys} ({key}) {count|is|are} in several rows of the file: {first}.",
+        ),
         (
             match.unmatched,
-            "{count} rows of the file have a key ({key}) that no sampled row has: {first}.",
+            "{count} {count|row|rows} of the file {count|has|have} a key ({key}) that no sampled "
+            "row has: {first}.",
         ),
     )
     for listed, template in problems:

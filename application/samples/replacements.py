@@ -59,7 +59,9 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
     source, rounds = _source(service, job)
     if round_number > len(rounds):
         raise NotFound(
-            "The job has {count} rounds, no round {number}.", count=len(rounds), number=round_number
+            "The job has {count} {count|round|rounds}, no round {number}.",
+            count=len(rounds),
+            number=round_number,
         )
 
     def draw() -> dict[str, Any]:

@@ -199,7 +199,7 @@ def _check(
     without = sum(item.book == 0 for item in items)
     if without:
         raise InvalidFindings(
-            "{count} items have a book amount of 0, so they have no taint.", count=without
+            "{count} {count|item has|items have} a book amount of 0, so no taint.", count=without
         )
     if sampled_value and not any(not item.is_take_all for item in items):
         raise InvalidFindings("No item of the sampled part was examined.")

@@ -128,7 +128,7 @@ def without_footer(
         return within
     if count is not None and count > height:
         raise InvalidOption(
-            "The sheet has only {rows} rows.", loc=("options", "skip_below"), rows=height
+            "The sheet has only {rows} {rows|row|rows}.", loc=("options", "skip_below"), rows=height
         )
     rows = _texts(cursor, cells, max(0, height - (count or CHECKED_ROWS)))
     if count is None:

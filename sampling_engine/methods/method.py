@@ -146,7 +146,8 @@ def all_drawn_warning(size: int, rows: int) -> list[DrawWarning]:
         return []
     warning = draw_warning(
         "all_rows_drawn",
-        "`sample_size` is {size}, but only {rows} rows were eligible: all of them were drawn.",
+        "`sample_size` is {size}, but only {rows} {rows|row was|rows were} eligible: all of them "
+        "were drawn.",
         size=size,
         rows=rows,
     )

@@ -86,3 +86,20 @@ def test_a_csv_file_has_the_filtered_entries_without_formulas(server: LiveServer
     assert rows_of_csv(server, user_soeid="nobody-here") == []
     answer = server.admin.get("/api/admin/audit/csv", params={"offset": 1})
     assert_problem(answer, 422, "invalid_request")
+
+
+@pytest.mark.parametrize(("count", "says"), [(1, "1 finding about"), (2, "2 findings about")])
+def test_a_count_has_its_singular(server: LiveServer, count: int, says: str) -> None:
+    service = server.service
+    with service.database.write() as tx:
+        record(
+            tx,
+            service.clock,
+            "findings_entered",
+            user_id=1,
+            origin=THIS_PROCESS,
+            about=("job", "x"),
+            details={"findings": count},
+        )
+        (entry, *_), _ = list_entries(tx, AuditFilters(actions=("findings_entered",)), 0, 1)
+    assert says in sentence(entry)
