@@ -28,9 +28,14 @@ def _ref_of(client: ApiClient, dataset_id: int, name: str) -> str:
     return found[0] if found else name
 
 
+def _kind(entry: dict[str, Any]) -> str:
+    return "saved query" if entry["kind"] == "query" else str(entry["kind"])
+
+
 def _print_deleted(answer: dict[str, Any]) -> None:
     print_line(
-        f"{answer['message']}. It is in the bin until {utc_text(answer['expires_at'])}.\n"
+        f"The {_kind(answer)} {answer['name']} is in the bin until "
+        f"{utc_text(answer['expires_at'])}.\n"
         f"Restore it: jobsvc bin restore {answer['bin_id']}{target_options()}"
     )
 
@@ -69,7 +74,7 @@ def _print_entries(page: dict[str, Any]) -> None:
         page["entries"],
         {
             "id": lambda entry: str(entry["id"]),
-            "kind": lambda entry: "saved query" if entry["kind"] == "query" else entry["kind"],
+            "kind": _kind,
             "name": "name",
             "purpose": lambda entry: one_line(entry["purpose"] or ""),
             "dataset": "dataset_name",
@@ -96,17 +101,45 @@ def _print_message(answer: dict[str, Any]) -> None:
     print_line(f"{answer['message']}.")
 
 
+def _entry_id(client: ApiClient, entry: str, name: str | None) -> int:
+    """The number of the only entry of a dataset, or of a name in it; a number is one itself."""
+    if name is None and entry.isascii() and entry.isdigit():
+        return int(entry)
+    found = [
+        each
+        for each in client.all_of("/api/bin", "entries")
+        if entry in (each["dataset_name"], str(each["dataset_id"]))
+        and name in ((None,) if each["kind"] == "dataset" else (each["name"], each["ref_name"]))
+    ]
+    if len(found) == 1:
+        return int(found[0]["id"])
+    wanted = entry if name is None else f"{name} of {entry}"
+    if not found:
+        raise CommandFailed('"{wanted}" isn\'t in the bin: see jobsvc bin list.', wanted=wanted)
+    raise CommandFailed(
+        '"{wanted}" is in the bin {count} times. Give the number of one of: {entries}.',
+        wanted=wanted,
+        count=len(found),
+        entries=", ".join(f"{each['id']} ({_kind(each)} {each['name']})" for each in found),
+    )
+
+
 @bin_command.command("restore")
-@click.argument("entry_id", type=click.IntRange(1))
+@click.argument("entry", metavar="NUMBER|DATASET")
+@click.argument("deleted", metavar="NAME", required=False)
 @field_option("--name", "name", help="Another name, if its own is in use.")
 @printed(_print_message)
-def restore(client: ApiClient, entry_id: int, name: str | None) -> Any:
+def restore(client: ApiClient, entry: str, deleted: str | None, name: str | None) -> Any:
     """Restore a sample, a saved query, a version or a dataset.
+
+    NUMBER is that of jobsvc bin list. DATASET and NAME are those of jobsvc rm.
 
     \b
     jobsvc bin restore 3
+    jobsvc bin restore flights q1
     jobsvc bin restore 3 --name q1-2
     """
+    entry_id = _entry_id(client, entry, deleted)
     return client.post(f"/api/bin/{entry_id}/restore", {} if name is None else {"name": name})
 
 

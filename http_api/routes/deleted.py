@@ -18,12 +18,19 @@ blueprint = SignedInBlueprint("bin", __name__, url_prefix="/api/bin", tag="Bin")
 
 class BinnedOut(MessageOut):
     bin_id = out.integer("The entry of the bin.")
+    kind = out.string("`dataset`, `sample`, `query` or `version`.")
+    name = out.string("The name of the sample, the saved query, the version or the dataset.")
     expires_at = out.string("When the entry expires.")
 
 
 def binned(entry: BinEntry) -> dict[str, Any]:
     """Return the fields of :class:`BinnedOut` besides the message."""
-    return {"bin_id": entry.id, "expires_at": expires_at(service(), entry)}
+    return {
+        "bin_id": entry.id,
+        "kind": entry.kind,
+        "name": entry.name,
+        "expires_at": expires_at(service(), entry),
+    }
 
 
 class BinQuery(PageQuery):

@@ -74,6 +74,17 @@ def test_a_sample_is_deleted_and_restored(run: Run, name: str) -> None:
     assert "not found" in run("rm", name, "q7", code=1).stderr
 
 
+def test_a_sample_is_restored_by_its_name(run: Run, name: str) -> None:
+    run("sample", name, "--size", "5", "--name", "q5", "--seed", "2")
+    assert run("rm", name, "q5").stdout.startswith("The sample q5 is in the bin until ")
+    assert "isn't in the bin" in run("bin", "restore", name, "q6", code=1).stderr
+    assert "Restored q5." in run("bin", "restore", name, "q5").stdout
+    run("rm", name, "q5")
+    run("sample", name, "--size", "5", "--name", "q5", "--seed", "3")
+    run("rm", name, "q5")
+    assert "is in the bin 2 times" in run("bin", "restore", name, "q5", code=1).stderr
+
+
 def test_a_dataset_is_deleted_for_good_after_a_question(run: Run, name: str) -> None:
     kept = run("rm", name, given="n\n", code=1)
     assert "Nothing was deleted." in kept.stderr
