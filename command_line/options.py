@@ -167,8 +167,12 @@ def target_options() -> str:
 
 def _option_names(command: click.Command) -> dict[str, str]:
     """The options of a command by the API fields that they give, or by their own names."""
+    names: dict[str, list[str]] = {}
+    for option in command.params:
+        if isinstance(option, click.Option):
+            field = option.field if isinstance(option, FieldOption) else str(option.name)
+            names.setdefault(field, []).append(option.opts[0])
     return {
-        option.field if isinstance(option, FieldOption) else str(option.name): option.opts[0]
-        for option in command.params
-        if isinstance(option, click.Option)
+        field: " or ".join(filter(None, (", ".join(options[:-1]), options[-1])))
+        for field, options in names.items()
     }

@@ -85,6 +85,11 @@ def number(text: str) -> float:
     return int(value) if value.is_integer() else value
 
 
+def margin_number(text: str) -> float:
+    """A margin, with or without the sign ± before it."""
+    return number(text.strip().removeprefix("±"))
+
+
 def percentage(text: str) -> float:
     """A percentage with or without its sign."""
     plain = text.rstrip(" %")
@@ -95,7 +100,12 @@ def percentage(text: str) -> float:
 
 def _value(text: str) -> float:
     has_comma = DECIMAL_COMMA.fullmatch(text) is not None
-    value = float(text.replace(",", ".") if has_comma else ungrouped(text))
+    try:
+        value = float(text.replace(",", ".") if has_comma else ungrouped(text))
+    except ValueError:
+        raise click.BadParameter(
+            f'"{text}" is no number. Write it like 3, 2.5, 1,000 or, where a share is meant, 3%.'
+        ) from None
     if not math.isfinite(value):
         raise click.BadParameter(f"{text} is not a finite number.")
     return value
@@ -162,7 +172,7 @@ DRAW_OPTIONS = (
     field_option(
         "--margin",
         "margin",
-        type=number,
+        type=margin_number,
         help="Draw as many rows as a margin of error of ±MARGIN needs, such as 3% or 0.03.",
     ),
     field_option(
@@ -483,15 +493,23 @@ def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
         if len(groups) > GROUPS_SHOWN:
             print_line(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
     if amount := round_.get("amount"):
-        drawn = "unknown" if amount["drawn"] is None else _amount(amount["drawn"])
-        coverage = amount.get("absolute_coverage")  # absent in an older result
-        share = "" if coverage is None else f", {coverage:.1%}"
-        if coverage is not None and amount["absolute_total"] != amount["total"]:
-            share = f"{share} of the amounts without signs"
-        print_line(f"{amount['column']}: {drawn} of {_amount(amount['total'])}{share}.")
+        print_line(_coverage(amount))
     if uncovered := round_.get("uncovered_rows"):
         print_line(f"{uncovered:,} rows are in groups from which no row is drawn.")
     _print_warnings(round_)
+
+
+def _coverage(amount: dict[str, Any]) -> str:
+    """The drawn part of a round's amounts; without and with signs where the two differ."""
+    column, coverage = amount["column"], amount.get("absolute_coverage")  # absent in older results
+    drawn = "unknown" if amount["drawn"] is None else _amount(amount["drawn"])
+    text = f"{drawn} of {_amount(amount['total'])}"
+    if coverage is None:
+        return f"{column}: {text}."
+    if amount["absolute_total"] == amount["total"]:
+        return f"{column}: {text}, {coverage:.1%}."
+    absolute = f"{_amount(amount['absolute_drawn'])} of {_amount(amount['absolute_total'])}"
+    return f"{column} without signs: {absolute}, {coverage:.1%}; with signs: {text}."
 
 
 def _print_monetary_unit(round_: dict[str, Any]) -> None:

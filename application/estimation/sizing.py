@@ -203,11 +203,11 @@ class _Planner:
             if "column" in goal or (self.method.has_margin_of_error and not is_optimal):
                 continue
             raise InvalidMethod(
-                "The best sizes of the strata depend on the values of their rows: name a "
-                "`statistic` and a `column`."
+                "The best sizes of the strata depend on the values of their rows: add a "
+                "`statistic` of a column."
                 if is_optimal
                 else "The margin of error of method {method} depends on the rows that it draws: "
-                "name a `statistic` and a `column`, or give a size.",
+                "add a `statistic` of a column, or give a size.",
                 method=self.method.name,
                 loc=request.loc(at, "column") if is_optimal else ("design", "method"),
             )

@@ -9,19 +9,22 @@ from typing import Any
 
 from command_line.options import Command, field_option
 from command_line.output import print_line, print_table
-from command_line.sampling import DRAW_PARAMETERS, number
+from command_line.sampling import DRAW_PARAMETERS, margin_number, number
 
 STRATA_SHOWN = 40
 GOALS_SHOWN = 40
 
 GOAL_OPTIONS = (
     field_option(
-        "--margin", "margin", type=number, help="The margin of error, such as 5 or, of a share, 3%."
+        "--margin",
+        "margin",
+        type=margin_number,
+        help="The margin of error, such as 5 or, of a share, 3%.",
     ),
     field_option(
         "--relative-margin",
         "relative_margin",
-        type=number,
+        type=margin_number,
         help="The margin as a share of the figure, such as 5%.",
     ),
     field_option(

@@ -92,6 +92,20 @@ def test_a_sample_is_drawn_by_bands_with_amounts(run: Run, table: Path) -> None:
     assert re.search(r"amount: [0-9,.]+ of [0-9,.]+, [0-9.]+%", drawn)
 
 
+def test_coverage_names_both_amounts_of_its_percentage(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "signed.csv").write_text("amount\n3000\n-1000\n")
+    run("import", "signed.csv", "--dataset", "Signed")
+    options = ("--size", "1", "--seed", "1", "--amount-column", "amount")
+    says = re.compile(
+        r"amount without signs: ([0-9,]+) of 4,000, ([0-9.]+)%; with signs: (-?[0-9,]+) of 2,000\."
+    )
+    found = says.search(run("sample", "Signed", *options).stdout)
+    assert found is not None
+    absolute, share, signed = found.groups()
+    assert {"3,000": "75.0", "1,000": "25.0"}[absolute] == share
+    assert signed.removeprefix("-") == absolute
+
+
 @pytest.mark.parametrize(
     ("options", "rows"),
     [
@@ -101,6 +115,7 @@ def test_a_sample_is_drawn_by_bands_with_amounts(run: Run, table: Path) -> None:
         (("--margin", "0.05"), 249),
         (("--margin", "0,05"), 249),
         (("--margin", "5,0%"), 249),
+        (("--margin", "±5%"), 249),
         (("--size", "2,5%"), 18),
         (
             ("--method", "cluster", "--cluster", "kind", "--clusters", "7", "--percentage", "10%"),
@@ -143,6 +158,7 @@ def test_unreadable_sizes_are_refused(
         (("--size", "5", "--fraction", "0.5"), 1, "Give only one of --size and --fraction."),
         (("--method", "cluster", "--cluster", "kind"), 1, "Missing: give --clusters."),
         (("--fraction", "nan"), 2, "nan is not a finite number"),
+        (("--margin", "three"), 2, '"three" is no number. Write it like 3, 2.5, 1,000'),
         (("--percentage", "inf"), 2, "inf is not a finite number"),
         (("--body", "nan.json"), 2, "it has no NaN"),
         (("--body", "sizeless.json"), 1, "parameters.sample_size: Missing"),

@@ -92,6 +92,11 @@ def test_a_sample_says_how_many_more_rows_it_needs(run: Run, sales: str) -> None
         ("size", ("--mean", "amount", "--margin", "0"), "greater than 0"),
         ("size", ("--mean", "kinds", "--margin", "1"), '"kind"'),
         ("size", ("--mean", "amount"), "--margin"),
+        (
+            *("size", ("--margin", "±3%", "--method", "cluster", "--cluster", "kind")),
+            "add a --mean, --total or --share of a column",
+        ),
+        ("bands", ("amount", "--margin", "3 percent"), "no number. Write it like 3"),
         ("size", ("--mean", "amount", "--margin", "5", "--cost", "a"), "GROUP=COST"),
         ("bands", ("amount",), "--size"),
         ("bands", ("kinds", "--size", "50"), '"kind"'),
@@ -100,5 +105,5 @@ def test_a_sample_says_how_many_more_rows_it_needs(run: Run, sales: str) -> None
 def test_what_gives_no_size_is_refused(
     run: Run, sales: str, command: str, options: tuple[str, ...], says: str
 ) -> None:
-    code = 2 if "GROUP" in says or says == "--size" else 1
+    code = 2 if "GROUP" in says or says == "--size" or "no number" in says else 1
     assert says in run(command, sales, *options, code=code).output
