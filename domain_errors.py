@@ -100,6 +100,15 @@ class MachineFault:
     message: str
 
 
+def counted(number: float, singular: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(336776, "row"), counted(0, "entry", "entries")
+    ('1 row', '336,776 rows', '0 entries')
+    """
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
+
+
 def choices_sentence(name: str, choices: Sequence[str], most: int = 20) -> str:
     """Say which choices there are, the closest first where one is close.
 

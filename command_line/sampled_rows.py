@@ -23,6 +23,7 @@ from command_line.output import (
     print_table,
     progress_bar,
 )
+from domain_errors import counted
 
 
 @click.command()
@@ -458,7 +459,14 @@ def backtest(client: ApiClient, job_id: str, **query: Any) -> Any:
     return client.get(f"/api/sampling/jobs/{job_id}/backtest", **query)
 
 
+def _print_uncovered(rows: int) -> None:
+    if rows:
+        of_rows = counted(rows, "row is", "rows are")
+        print_line(f"Warning: {of_rows} not covered: no row was drawn from their groups.")
+
+
 def _print(found: dict[str, Any], by: tuple[str, ...], *, with_truth: bool) -> None:
+    _print_uncovered(found["design"]["uncovered_rows"])
     headings = ["figure", *by, "estimate", "from", "to", "standard error", "rows", "missing"]
     headings += ["uncalibrated margin"] if found["calibration"] else []
     headings += ["true value"] if with_truth else []

@@ -131,8 +131,15 @@ class Design:
         return numbers
 
     @property
+    def covered_rows(self) -> int:
+        """The rows that an estimate is of; of rounds, those that any could draw."""
+        return self.population - (0 if self.parts else self.uncovered_rows)
+
+    @property
     def uncovered_rows(self) -> int:
-        """The rows of strata that no row was drawn from."""
+        """The rows of strata that no row was drawn from; the sum over rounds."""
+        if self.parts:
+            return sum(part.design.uncovered_rows for part in self.parts)
         if self.method != "stratified":
             return 0
         return int(self.group_rows[self.group_drawn == 0].sum())

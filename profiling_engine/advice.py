@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from domain_errors import counted
 from profiling_engine.columns.profile import (
     Alert,
     ColumnProfile,
@@ -18,15 +19,6 @@ from profiling_engine.columns.profile import (
     Part,
     TableProfile,
 )
-
-
-def counted(number: int, what: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "row"), counted(12000, "row")
-    ('1 row', '12,000 rows')
-    """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def percent(part: float, whole: float) -> str:

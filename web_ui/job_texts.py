@@ -7,7 +7,7 @@ from typing import Any
 
 from application.lifecycle import Retryability
 from application.samples.facts import screen_text
-from domain_errors import DomainError
+from domain_errors import DomainError, counted
 from job_runner.handlers.exploration import is_report, is_row_diff
 from sampling_engine.rounds import nth
 from storage.jobs.jobs import Job
@@ -52,15 +52,6 @@ def advice(job: Job, retryability: Retryability) -> str:
         Action=action[0].upper() + action[1:],
         reason=_RETRY_REASONS.get(job.run_type, "") if is_stored else "",
     )
-
-
-def counted(number: float, singular: str, plural: str | None = None) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "row"), counted(336776, "row"), counted(0, "entry", "entries")
-    ('1 row', '336,776 rows', '0 entries')
-    """
-    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
 
 def noun_of(job: Job) -> str:

@@ -38,12 +38,12 @@ from application.administration.overview import size_text
 from application.job_submission import Submission, idempotency_key
 from application.samples.facts import method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
+from domain_errors import counted
 from job_runner.service import Service
 from storage.accounts.audit import Origin
 from storage.jobs.jobs import Priority
 from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
-    counted,
     duration_text,
     in_line,
     noun_of,

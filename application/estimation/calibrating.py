@@ -141,7 +141,6 @@ def find_calibration(
         The columns don't fit, or the sample can't reproduce their totals.
     """
     uncovered = frame.design.uncovered_rows
-    uncovered += sum(part.design.uncovered_rows for part in frame.design.parts)
     if uncovered:
         raise InvalidCalibration(
             "The sample has no row of strata with {rows} rows, so it can't reproduce totals of "

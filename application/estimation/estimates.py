@@ -25,6 +25,7 @@ from application.estimation.uploaded_values import (
     upload_of,
     with_values,
 )
+from domain_errors import counted
 from estimation_engine import (
     Design,
     Estimate,
@@ -371,8 +372,8 @@ def _estimate_notes(estimates: Sequence[Mapping[str, Any]], has_filter: bool) ->
     without = sum(each["standard_error"] is None for each in estimates)
     if without:
         notes.append(
-            f"{without:,} estimates have no margin: they rest on no row, on one unit alone, or on "
-            "a denominator of 0."
+            f"{counted(without, 'estimate has', 'estimates have')} no margin: no row, one unit "
+            "alone, or a denominator of 0."
         )
     return notes
 
@@ -386,6 +387,8 @@ def _add_true_values(
 ) -> list[str]:
     """Add each estimate's true value from the source, if it has the columns; returns notes."""
     table = source.files
+    if found.design.uncovered_rows:
+        return ["True values are those of all rows, so estimates of a part have none."]
     try:
         where, named = frame_condition(found, table), list(request.by)
         if request.where is not None:
@@ -415,7 +418,11 @@ def _add_true_values(
         if values is not None and at // groups in places:
             each["true_value"] = values[places[at // groups]]
     others = len(truth) - groups
-    return [f"{others:,} groups of the source have no sampled row."] if by and others > 0 else []
+    if not by or others <= 0:
+        return []
+    return [
+        f"{counted(others, 'group of the source has', 'groups of the source have')} no sampled row."
+    ]
 
 
 def _has_column(table: TableFiles, found: SampleDesign, name: str | None) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_errors import counted
 from estimation_engine import (
     Design,
     RoundRows,
@@ -224,7 +225,7 @@ def design_json(found: SampleDesign) -> dict[str, Any]:
     return {
         "method": design.method,
         "n": design.rows,
-        "N": design.population,
+        "N": design.covered_rows,
         "filter": found.population.text if found.population else None,
         "rounds": len(found.rounds),
         "strata": int((design.group_rows > 0).sum()) if is_stratified else None,
@@ -240,8 +241,10 @@ def design_json(found: SampleDesign) -> dict[str, Any]:
 def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Settings) -> list[str]:
     """What the estimates assume and refer to, in plain words."""
     design, rows_filter = found.design, found.population
-    table = source.key
-    notes = [f"The estimates are for the {design.population:,} rows of {table}"]
+    of_table = f"the {counted(design.population, 'row')} of {source.key}"
+    if design.covered_rows < design.population:
+        of_table = f"{design.covered_rows:,} of {of_table}"
+    notes = [f"The estimates are for {of_table}"]
     notes[0] += f" that pass the filter {rows_filter.text}." if rows_filter else "."
     if any(getattr(each.method, "order", None) == "file" for each in found.rounds):
         notes.append("Units were selected in the file's order, so the variance is approximate.")
@@ -274,13 +277,13 @@ def _sample_notes(design: Design, settings: Settings) -> list[str]:
     notes = []
     if design.uncovered_rows:
         notes.append(
-            f"No row was drawn from strata with {design.uncovered_rows:,} rows; the estimates "
-            "don't cover them."
+            f"No row was drawn from strata with {counted(design.uncovered_rows, 'row')}; the "
+            "estimates don't cover them."
         )
     if design.lonely.any():
         notes.append(
-            f"{int(design.lonely.sum()):,} strata have one drawn row of several; their variance is "
-            f"a substitute ({settings.rules.lonely_stratum})."
+            f"{counted(int(design.lonely.sum()), 'stratum has', 'strata have')} one drawn row of "
+            f"several; the variance is a substitute ({settings.rules.lonely_stratum})."
         )
     if design.method == "systematic":
         notes.append(
@@ -298,7 +301,7 @@ def _sample_notes(design: Design, settings: Settings) -> list[str]:
         single = int(((design.group_drawn == 1) & (design.group_rows > 1)).sum())
         if single:
             notes.append(
-                f"{single:,} clusters gave one row of several; the variance inside them can't be "
-                "known and counts as 0."
+                f"{counted(single, 'cluster')} gave one row of several; the variance inside can't "
+                "be known and counts as 0."
             )
     return notes

@@ -163,7 +163,7 @@ class EstimateOut(Schema):
 class DesignOut(Schema):
     method = out.string("`rounds` if several rounds aren't one sample.")
     n = out.integer("Drawn rows.")
-    N = out.integer("Rows that could be drawn.")
+    N = out.integer("Rows that could be drawn, without `uncovered_rows`.")
     filter = out.string(null=True)
     rounds = out.integer("Rounds with a drawn row.")
     strata = out.integer("Strata with rows.", null=True)

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import duckdb
 
+from domain_errors import counted
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, without_progress
 from parquet_tables.tables import Column
-from profiling_engine.advice import counted
 from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable, effective_size
 from profiling_engine.comparison.distances import ColumnDistance, column_distance, shown
 from profiling_engine.comparison.shared_columns import match_columns, suggest_keys

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from domain_errors import DomainError
+from domain_errors import DomainError, counted
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.names import settle_names
 from parquet_tables.progress import (
@@ -296,7 +296,7 @@ class _Diff:
                 "The key is missing in {rows} of {table}, such as {examples}, counted from 0. "
                 "Choose `keys` with a value in every row.",
                 loc=("keys",),
-                rows=_counted(found[0][1], "row"),
+                rows=counted(found[0][1], "row"),
                 table=self.sides[at][1],
                 examples=_rows_text([ordinal for ordinal, _ in found]),
             )
@@ -334,7 +334,7 @@ class _Diff:
             loc=("keys",),
             keys=", ".join(names),
             table=label,
-            rows=_counted(int(found[0][2]), "row"),
+            rows=counted(int(found[0][2]), "row"),
             examples="; ".join(examples),
         )
 
@@ -542,10 +542,6 @@ def _key_value(key: SharedColumn, at: int) -> str:
     if key.is_retyped:
         values = [f"CAST({value} AS VARCHAR)" for value in values]
     return f"CASE WHEN r.other_ordinal IS NULL THEN {values[1]} ELSE {values[0]} END"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s' * (count != 1)}"
 
 
 def _rows_text(ordinals: Sequence[int]) -> str:

@@ -240,6 +240,19 @@ def test_strata_without_a_row_and_lonely_ones(server: LiveServer, dataset: int) 
     assert any("strata with 300 rows" in note for note in found["notes"])
 
 
+def test_uncovered_rows_are_in_no_figure(server: LiveServer, dataset: int) -> None:
+    sizes = one("stratified", strata_columns=["city"], sizes={"Oslo": 20, "Lima": 20})
+    job = drawn(server, dataset, sizes)
+    found = estimates(server, job, MEAN, TOTAL, COUNT, true_values=True)
+    assert (found["design"]["N"], found["design"]["uncovered_rows"]) == (300, 300)
+    assert found["estimates"][2]["estimate"] == pytest.approx(300)
+    assert [each["true_value"] for each in found["estimates"]] == [None] * 3
+    assert "The estimates are for 300 of the 600 rows of primary." in found["notes"]
+    assert any("True values are those of all rows" in note for note in found["notes"])
+    backtest = server.admin.get(f"/api/sampling/jobs/{job}/backtest").json()
+    assert backtest["intervals"] == 0
+
+
 @pytest.mark.parametrize(
     ("body", "code", "says"),
     [

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from domain_errors import counted
 from profiling_engine import Alert
-from profiling_engine.advice import amount, counted, percent
+from profiling_engine.advice import amount, percent
 from tests.profiling_engine.conftest import Studio
 
 

@@ -46,6 +46,17 @@ def test_the_first_look_has_the_mean_of_a_number(reader: Reader, path: str) -> N
     assert "_design_weight</option>" not in page
 
 
+def test_uncovered_rows_are_a_warning(server: LiveServer, reader: Reader, path: str) -> None:
+    dataset = re.search(r"/datasets/(\d+)/draw", reader.page(path, tab="estimates", goal="5%"))
+    assert dataset is not None
+    parameters = {"strata_columns": ["city"], "sizes": {"Oslo": 20, "Lima": 20}}
+    rounds = [{"method": "stratified", "parameters": parameters}]
+    job = server.draw(int(dataset[1]), {"rounds": rounds})
+    text = reader.text(f"/jobs/{job['id']}", tab="estimates")
+    assert "200 rows are not covered: no row was drawn from their groups." in text
+    assert "estimated from 40 rows drawn of 200" in text
+
+
 def test_a_wanted_margin_leads_to_a_larger_sample(reader: Reader, path: str) -> None:
     query = {"tab": "estimates", "statistic": "mean", "column": "amount", "goal": "5%"}
     text = reader.text(path, **query)

@@ -13,14 +13,13 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.lifecycle import cancel, dismiss, retry
-from domain_errors import DomainError, InvalidRequest
+from domain_errors import DomainError, InvalidRequest, counted
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
 from storage.accounts.users import User
 from storage.errors import NotFound
 from storage.jobs.jobs import RUN_TYPES, STATUSES, Job
 from storage.jobs.lists import ORDERS, JobFilters, list_jobs
 from storage.sqlite.database import Transaction
-from web_ui.job_texts import counted
 from web_ui.shell import (
     ListQuery,
     blueprint,
