@@ -6,10 +6,11 @@ a value is outside the domain, never 0. Formulas: docs/ESTIMATES.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf, isnan, sqrt
+from math import inf, isinf, isnan, sqrt
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,8 +24,10 @@ from estimation_engine.intervals import (
     ProportionInterval,
     beta_interval,
     effective_rows,
+    exceeds_share,
     hypergeometric_interval,
     logit_interval,
+    reaches_share,
     t_interval,
     t_quantile,
     wilson_interval,
@@ -394,38 +397,67 @@ def _kish(design: Design) -> float:
 
 
 def _quantiles(design: Design, values: Values, cells: _Cells, settings: Settings) -> list[_Found]:
-    """Woodruff 1952: the interval of the distribution function at the quantile, turned back."""
+    """The values at which the distribution function isn't significantly below or above q.
+
+    As Woodruff (1952) turns back an interval of the distribution function, so here Clopper and
+    Pearson's test of each value's share is, with the effective rows at the quantile: ties and the
+    ends of the sample have shares far from q.
+    """
     by_domain = np.argsort(cells.groups, kind="stable")
     stops = np.searchsorted(cells.groups[by_domain], np.arange(cells.count + 1))
     parts = [by_domain[stops[at] : stops[at + 1]] for at in range(cells.count)]
     y = values.y[cells.rows]
     curves = [_Distribution.of(y[part], cells.weights[part]) for part in parts]
     quantiles = np.array([curve.inverse(values.q) for curve in curves])
-    below = _mean_of(cells, (y <= quantiles[cells.groups]).astype(np.float64))
+    up_to = y <= quantiles[cells.groups]
+    below = _mean_of(cells, up_to.astype(np.float64))
     measured = _measured(design, below, cells, settings)
-    variance = measured.variances
-    effects = _design_effects(design, below, variance, cells.count)
+    effects = _design_effects(design, below, measured.variances, cells.count)
+    before = _mean_of(cells, (y < quantiles[cells.groups]).astype(np.float64))
+    others = _measured(design, before, cells, settings)
+    left = sums_by(cells.groups, design.weights[cells.rows] - 1.0, cells.count)
     found: list[_Found] = []
     for at, curve in enumerate(curves):
         confidence = Confidence(settings.confidence, int(measured.degrees[at]))
-        error = sqrt(variance[at]) if variance[at] >= 0 else np.nan
-        share = float(below.values[at])
-        ends = None if isnan(error) else t_interval(share, error, confidence)
-        turned = None if ends is None else (curve.inverse(ends[0]), curve.inverse(ends[1]))
-        width = np.nan if turned is None else turned[1] - turned[0]
-        t = confidence.quantile
-        quantile_error = 0.0 if width == 0.0 else width / (2.0 * t)
+        shares = [
+            (float(below.values[at]), float(measured.variances[at])),
+            (float(before.values[at]), float(others.variances[at])),
+        ]
+        trials = inf
+        if left[at] > ROUNDING:
+            trials = _trials_at(design, shares, len(parts[at]), confidence)
+        ends = curve.ends(values.q, trials, confidence.tail)
+        error = np.nan if ends is None else (ends[1] - ends[0]) / (2.0 * confidence.quantile)
+        if ends is not None and ends[0] == ends[1]:
+            error = 0.0
         found.append(
             _Found(
                 float(quantiles[at]),
-                quantile_error,
-                turned,
+                error,
+                ends,
                 "woodruff",
                 float(effects[at]),
                 confidence.degrees,
             )
         )
     return found
+
+
+def _trials_at(
+    design: Design, shares: Sequence[tuple[float, float]], rows: int, confidence: Confidence
+) -> float:
+    """The effective rows by the share nearer to one half, of pairs of share and variance.
+
+    Infinite where nothing is left to chance, NaN where the variance isn't known.
+    """
+    share, variance = max(shares, key=lambda each: each[0] * (1.0 - each[0]))
+    if isnan(variance):
+        return np.nan
+    if not 0.0 < share < 1.0:
+        return min(rows, design.units) / (1.0 if design.method == "cluster" else _kish(design))
+    if variance <= NOISE * share * (1.0 - share):
+        return inf
+    return effective_rows(share, variance, design.rows, confidence, inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -449,6 +481,27 @@ class _Distribution:
         # A share that rounding puts just above a step belongs to the step.
         at = int(np.searchsorted(self.shares, share - ROUNDING))
         return float(self.values[min(at, len(self.values) - 1)])
+
+    def ends(self, q: float, trials: float, tail: float) -> Interval | None:
+        """The first values whose shares of ``trials`` rows don't lie below, and lie above q.
+
+        None if the sample's smallest or largest value doesn't bound the quantile.
+        """
+        if isnan(trials) or not len(self.values):
+            return None
+        if isinf(trials):
+            return self.inverse(q), self.inverse(q)
+        if reaches_share(0.0, q, trials, tail) or not exceeds_share(1.0, q, trials, tail):
+            return None
+        places = range(len(self.values))
+
+        def first(test: Callable[[float, float, float, float], bool]) -> float:
+            at = bisect_left(
+                places, True, key=lambda at: test(float(self.shares[at]), q, trials, tail)
+            )
+            return float(self.values[min(at, len(self.values) - 1)])
+
+        return first(reaches_share), first(exceeds_share)
 
 
 ROUNDING = 1e-12

@@ -55,6 +55,22 @@ def beta_interval(successes: float, trials: float, tail: float) -> Interval:
     return low, high
 
 
+def reaches_share(share: float, q: float, trials: float, tail: float) -> bool:
+    """Whether Clopper and Pearson's upper limit of a share is q or more."""
+    from scipy.special import betainc
+
+    x = min(share, 1.0) * trials
+    return x >= trials or float(betainc(x + 1.0, trials - x, q)) <= 1.0 - tail
+
+
+def exceeds_share(share: float, q: float, trials: float, tail: float) -> bool:
+    """Whether Clopper and Pearson's lower limit of a share is q or more."""
+    from scipy.special import betainc
+
+    x = min(share, 1.0) * trials
+    return x > 0.0 and float(betainc(x, trials - x + 1.0, q)) <= tail
+
+
 def effective_rows(
     share: float, variance: float, drawn: int, confidence: Confidence, most: float
 ) -> float:

@@ -373,7 +373,7 @@ def _estimate_notes(estimates: Sequence[Mapping[str, Any]], has_filter: bool) ->
     if without:
         notes.append(
             f"{counted(without, 'estimate has', 'estimates have')} no margin: no row, one unit "
-            "alone, or a denominator of 0."
+            "alone, a denominator of 0, or a quantile beyond the sampled values."
         )
     return notes
 

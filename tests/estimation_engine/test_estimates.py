@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations, product
 
 import numpy as np
@@ -174,7 +175,7 @@ def test_one_row_of_a_group_has_no_margin(statistic: StatisticName) -> None:
     domains = Domains(np.ones(4, dtype=np.bool_), np.array([0, 1, 1, 1]), 2)
     alone, several = estimate(random_design(4, 8), values, domains, Settings())
     assert (alone.value, alone.error, alone.low, alone.high) == (3.0, None, None, None)
-    assert several.error is not None
+    assert several.error is not None or statistic == "quantile"
     known, _ = estimate(random_design(4, 4), values, domains, Settings())
     assert (known.value, known.error, known.low) == (3.0, 0.0, 3.0)
 
@@ -228,4 +229,28 @@ def test_a_quantile_of_a_population() -> None:
     y = np.arange(1.0, 101.0)
     found = one(random_design(100, 10_000), "quantile", y)
     assert (found.value, found.interval) == (50.0, "woodruff")
-    assert (found.low, found.high) == (41.0, 60.0)
+    # Of 100 independent rows the 40th and the 61st: P(Bin(100, 1/2) < 40) = 0.0176.
+    assert (found.low, found.high) == (40.0, 61.0)
+
+
+@pytest.mark.parametrize(("shares", "q"), [((51, 39, 10), 0.5), ((25, 25, 50), 0.5)])
+def test_intervals_of_quantiles_hold_where_values_tie(shares: Sequence[int], q: float) -> None:
+    """The sample's own quantile may be the next value, on the other side of a large step."""
+    population = np.repeat([1.0, 2.0, 3.0], 20 * np.array(shares))
+    true = population[int(np.ceil(q * len(population))) - 1]
+    random = np.random.default_rng(1)
+    held = 0
+    for _ in range(200):
+        y = random.choice(population, 100, replace=False)
+        found = one(random_design(100, len(population)), "quantile", y, q=q)
+        held += found.low <= true <= found.high
+    assert held >= 186
+
+
+def test_a_quantile_beyond_the_sample_has_no_margin() -> None:
+    """Of 100 rows all may lie below the quantile 0.99: 0.99^100 is 0.37."""
+    y = np.arange(1.0, 101.0)
+    for q in (0.01, 0.99):
+        found = one(random_design(100, 10_000), "quantile", y, q=q)
+        assert (found.error, found.low, found.high) == (None, None, None)
+    assert one(random_design(100, 100), "quantile", y, q=0.99).high == 99.0
