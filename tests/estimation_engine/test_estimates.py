@@ -142,7 +142,7 @@ def test_a_missing_value_is_outside_the_domain() -> None:
 
 def test_a_lonely_stratum_is_refused_or_adjusted() -> None:
     design = stratified_design(np.array([0, 0, 1]), np.array([10, 10]))
-    with pytest.raises(LonelyStratum, match="1 strata have one drawn row"):
+    with pytest.raises(LonelyStratum, match="1 stratum has one drawn row"):
         one(design, "mean", [1.0, 2.0, 4.0])
     rules = [VarianceRules("adjust"), VarianceRules("average")]
     errors = [one(design, "mean", [1.0, 2.0, 4.0], rules=rule).error or 0 for rule in rules]
