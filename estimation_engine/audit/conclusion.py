@@ -22,6 +22,8 @@ MAYBE_SUPPORTED = (
     "The errors found, {found}, are below it: a planned further stage, or a new and larger sample, "
     "may support it. Find the causes of the errors, too."
 )
+MAX_PLACES = 10
+"""Decimal places of percentages that would else look equal."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,14 @@ def conclude(
     'The upper limit, 3.48 %, is not below the tolerable 3.00 %: t'
     """
     is_tolerable = limit < tolerable
+    places = next(
+        (n for n in range(2, MAX_PLACES) if _percent(limit, n) != _percent(tolerable, n)),
+        2 if limit == tolerable else MAX_PLACES,
+    )
     parameters: dict[str, object] = {
-        "limit": _percent(limit),
-        "tolerable": _percent(tolerable),
-        "found": _percent(found),
+        "limit": _percent(limit, places),
+        "tolerable": _percent(tolerable, places),
+        "found": _percent(found, places),
         "confidence": f"{100 * confidence:g} %",
     }
     template = BELOW
@@ -71,5 +77,5 @@ def conclude(
     return Conclusion(is_tolerable, template, parameters)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
+def _percent(share: float, places: int) -> str:
+    return f"{100 * share:.{places}f} %"

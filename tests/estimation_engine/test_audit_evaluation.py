@@ -345,3 +345,11 @@ def test_sequential_audits_of_money_are_rarely_wrong(kind: str, expected: float)
 def test_units_that_do_not_fit_are_refused(taints: list[float], units: int) -> None:
     with pytest.raises(DomainError):
         amount_test(taints, units, 0.05)
+
+
+def test_a_conclusion_shows_how_its_limits_differ() -> None:
+    below = conclude(0.0299996, 0.03, 0.0, 0.95)
+    assert below.sentence.startswith("The upper limit, 2.99996 %, is below the tolerable 3.00000 %")
+    tiny = conclude(0.0000008, 0.0000009, 0.0, 0.95)
+    assert "0.00008 %, is below the tolerable 0.00009 %" in tiny.sentence
+    assert "3.00 %, is not below the tolerable 3.00 %" in conclude(0.03, 0.03, 0.0, 0.95).sentence
