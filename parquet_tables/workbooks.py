@@ -120,6 +120,13 @@ def write_workbook(
             notes_sheet.write_column(1, 0, notes)
 
 
+def write_sheets(sheets: Sequence[Sheet], path: Path) -> None:
+    """Write a workbook of sheets alone; a table that is a sheet's only block has filters."""
+    with xlsxwriter.Workbook(str(path)) as workbook:
+        for sheet in sheets:
+            _write_sheet(workbook, sheet)
+
+
 def _write_rows(
     workbook: xlsxwriter.Workbook,
     cursor: duckdb.DuckDBPyConnection,
@@ -222,6 +229,10 @@ def _write_sheet(workbook: xlsxwriter.Workbook, content: Sheet) -> None:
                 styles.write(sheet, line, at, value)
                 widths.setdefault(at, []).append(_fact_text(value))
             line += 1
+    if len(content.blocks) == 1 and content.blocks[0].header:
+        (block,) = content.blocks
+        sheet.freeze_panes(4, 1)
+        sheet.autofilter(3, 0, 3 + len(block.rows), len(block.header) - 1)
     for at, texts in widths.items():
         sheet.set_column(at, at, _width(texts))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import asdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, get_args
 
 from apiflask import Schema
@@ -11,7 +13,7 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
-from application.audit.evaluation import EvaluationRequest, Kind, evaluate
+from application.audit.evaluation import EvaluationRequest, Kind, default_kind, evaluate
 from application.audit.findings import (
     ROW_ID,
     audit_counts,
@@ -22,18 +24,26 @@ from application.audit.findings import (
     review,
     review_json,
 )
+from application.audit.working_paper import working_paper
+from application.audit.working_paper_page import working_paper_page
 from estimation_engine.audit import Likelihood
 from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import StrictInteger, StrictNumber, StrictString
+from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.fields import QueryNumber, StrictInteger, StrictNumber, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
+from parquet_tables.workbooks import write_sheets
 from storage.jobs.findings import OUTCOMES, REVIEW_ACTIONS, NewFinding, list_findings
 from storage.jobs.jobs import Job
 
 MAX_FINDINGS = 1000
 MAX_NOTE = 2000
+PAPER_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 blueprint = SignedInBlueprint(
     "findings", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Audit"
@@ -247,6 +257,51 @@ def evaluation(job_id: str, given: dict[str, Any]) -> Response:
         found = evaluate(service(), job, request)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
     return jsonify(found)
+
+
+class WorkingPaperQuery(StrictQuery):
+    format = StrictString(load_default="html", validate=validate.OneOf(("html", "xlsx")))
+    kind = StrictString(
+        validate=validate.OneOf(get_args(Kind)),
+        description="By default that which fits the sample's method.",
+    )
+    confidence = QueryNumber(
+        load_default=0.95,
+        validate=validate.Range(0.5, 1, min_inclusive=False, max_inclusive=False),
+    )
+    tolerable = QueryNumber(
+        validate=validate.Range(0, min_inclusive=False),
+        description="A share of rows, such as 0.05; for `monetary_unit` an amount.",
+    )
+
+
+@blueprint.get("/working-paper", query=WorkingPaperQuery)
+@blueprint.doc(responses=file_response("text/html"))
+def paper(job_id: str, query: dict[str, Any]) -> Response:
+    """Download the working paper: cover, design, items, replacements, evaluation.
+
+    As one HTML file that prints, or as a workbook. An evaluation that isn't possible yet is a note.
+    """
+    job = _sample(job_id)
+    tolerable = query.get("tolerable")
+    request = EvaluationRequest(
+        query.get("kind") or default_kind(job),
+        query["confidence"],
+        None if tolerable is None else Decimal(repr(tolerable)),
+    )
+    with caller().reading():
+        sheets = working_paper(service(), job, request)
+    kind = query["format"]
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        path = Path(folder) / f"paper.{kind}"
+        if kind == "xlsx":
+            write_sheets(sheets, path)
+        else:
+            path.write_text(working_paper_page(sheets), encoding="utf-8")
+        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+        caller().audit_read("rows_downloaded", source, format=kind)
+        name = f"working-paper-{job.output_name or job.id[:8]}.{kind}"
+        return file_answer(path, name, PAPER_TYPES[kind])
 
 
 @blueprint.get("/replacements", output=ReplacementsOut)

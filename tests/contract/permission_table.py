@@ -243,6 +243,7 @@ TABLE = (
         statuses(422, nobody=404),
         at("/api/sampling/jobs/{j}/evaluation", body={"kind": "sequential"}),
     ),
+    Row(f"GET {SJ}/working-paper", SEE, at("/api/sampling/jobs/{j}/working-paper")),
     Row(f"GET {SJ}/review", SEE, at("/api/sampling/jobs/{j}/review")),
     Row(
         f"POST {SJ}/review",

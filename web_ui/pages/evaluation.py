@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from typing import Any, get_args
+from urllib.parse import urlencode
 
 from flask import request
 from markupsafe import Markup
@@ -52,6 +53,7 @@ def evaluation_tab(found: Job) -> Values:
         "confidences": CONFIDENCES,
         "decisions": DECISIONS,
         "breakdown": BREAKDOWN,
+        "paper_query": _paper_query(chosen),
     }
     if chosen["problem"]:
         return {**values, "problem": chosen["problem"]}
@@ -88,6 +90,13 @@ def _chosen(found: Job) -> Values:
         if chosen["kind"] == "monetary_unit" and typed.endswith("%"):
             chosen["problem"] = "The tolerable misstatement is an amount, such as 50,000."
     return chosen
+
+
+def _paper_query(chosen: Values) -> str:
+    query = {"kind": chosen["kind"], "confidence": chosen["confidence"] / 100}
+    if chosen["share"] is not None:
+        query["tolerable"] = f"{chosen['share']:f}"
+    return urlencode(query)
 
 
 def tolerable_of(typed: str) -> Decimal:

@@ -1,0 +1,263 @@
+"""The working paper of a sample: what was drawn, found, replaced, concluded and reviewed.
+
+Sheets of facts and tables, the same as a workbook and as a page that prints.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from application.audit.evaluation import EvaluationRequest, evaluate
+from application.audit.findings import ROW_ID, AuditState, audit_state, items_page
+from application.samples.design_sheet import design_sheet
+from domain_errors import DomainError
+from job_runner.service import Service
+from job_runner.tables.open_tables import open_source
+from parquet_tables.columns import INTEGERS, digits_of
+from parquet_tables.names import is_identifier_name
+from parquet_tables.tables import Column
+from parquet_tables.workbooks import Block, Cell, Share, Sheet
+from storage.jobs.jobs import Job
+from storage.versions.manifests import get_commit
+
+MAX_ITEMS = 10_000
+"""Items that a working paper lists."""
+MAX_ITEM_COLUMNS = 12
+"""Columns of the table in the list of items; the sample's own workbook has all."""
+OUTCOMES = {
+    "ok": "OK",
+    "exception": "Exception",
+    "not_examinable": "Can't be examined",
+    "not_applicable": "Not applicable",
+}
+STATES = {"open": "In progress", "submitted": "Submitted for review", "signed_off": "Signed off"}
+STEPS = {
+    "submitted": "Submitted for review",
+    "withdrawn": "Withdrawn",
+    "returned": "Returned",
+    "signed_off": "Signed off",
+    "reopened": "Reopened",
+}
+KINDS = {
+    "attributes": "Share of exceptions",
+    "monetary_unit": "Misstatement by monetary units",
+    "sequential": "Share of exceptions, valid after every row",
+}
+DECISIONS = {
+    "accept": "Errors are tolerable.",
+    "reject": "Errors are above what is tolerable.",
+    "continue": "Not decided: examine the next rows in the order of the draw.",
+}
+FIGURES = {
+    "examined": "Rows examined",
+    "exceptions": "Exceptions",
+    "population": "Rows that could be drawn",
+    "least": "Fewest rows with an exception that are possible",
+    "most": "Most rows with an exception that are possible",
+    "units": "Units",
+    "book_value": "Book value",
+    "sampled_value": "Book value without rows always drawn",
+    "likelihood": "Likelihood",
+    "share": "Most likely share",
+    "upper_limit": "Upper limit",
+    "ratio_at_tolerable": "Ratio at the fewest rows that aren't tolerable",
+    "threshold": "Decided at a ratio of",
+}
+LIMITS = {
+    "basic_precision": "Basic precision",
+    "projected": "Projected misstatement",
+    "incremental_allowance": "Incremental allowance",
+    "most_likely": "Most likely misstatement",
+    "upper_limit": "Upper limit",
+}
+Rows = list[tuple[Cell, ...]]
+
+
+def working_paper(service: Service, job: Job, request: EvaluationRequest) -> list[Sheet]:
+    """The sheets of a sample's working paper: cover, design, items, replacements, evaluation.
+
+    An evaluation that can't be made is a sheet with its reason.
+    """
+    state = audit_state(service, job)
+    try:
+        evaluation: Mapping[str, Any] | DomainError = evaluate(service, job, request)
+    except DomainError as error:
+        evaluation = error
+    return [
+        _cover(service, job, state, evaluation),
+        design_sheet(service, job),
+        _items(service, job),
+        _replacements(state),
+        _evaluation(request, evaluation),
+    ]
+
+
+def _cover(
+    service: Service, job: Job, state: AuditState, evaluation: Mapping[str, Any] | DomainError
+) -> Sheet:
+    source = open_source(service, job)
+    with service.database.read() as tx:
+        commit = get_commit(tx, job.dataset_id, source.commit_id)
+    files = [each.sha256 for each in commit.manifest.table(source.key).stored_files]
+    facts: Rows = [
+        ("Purpose", job.purpose or "Not given"),
+        ("Dataset", job.dataset_name),
+        ("Table", source.key),
+        ("Rows of the table", source.files.row_count),
+        ("Version id (SHA-256)", job.source_commit_id),
+        *(("Data file (SHA-256)", sha256) for sha256 in files[:20]),
+        ("Sample", job.output_name),
+        ("Job id", job.id),
+        ("State of the review", STATES[state.review.state]),
+    ]
+    authors: dict[str, list[str]] = {}
+    for finding in state.findings.values():
+        authors.setdefault(finding.user_soeid, []).append(finding.at)
+    prepared: Rows = [
+        (name, len(times), _moment(min(times)), _moment(max(times)))
+        for name, times in sorted(authors.items())
+    ]
+    reviewed: Rows = [
+        (STEPS[each.action], each.user_soeid, _moment(each.at), each.note or None)
+        for each in state.review.entries
+    ]
+    blocks = [
+        Block("Sample", facts),
+        Block("Conclusion", [("Conclusion", _conclusion(evaluation))]),
+        Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
+        Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
+    ]
+    return Sheet("Cover", f"Working paper: {job.output_name or job.id[:8]}", blocks)
+
+
+def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> str:
+    if isinstance(evaluation, DomainError):
+        return f"Not evaluated: {evaluation.message}"
+    if "decision" in evaluation:
+        text = DECISIONS[evaluation["decision"]]
+        scope = evaluation["scope"]
+        return f"{text} It is a conclusion on the rows that pass {scope} alone." if scope else text
+    if evaluation["conclusion"] is None:
+        return "No tolerable share or amount was given."
+    return str(evaluation["conclusion"]["sentence"])
+
+
+def _items(service: Service, job: Job) -> Sheet:
+    page = items_page(service, job, 0, MAX_ITEMS)
+    columns = open_source(service, job).files.columns[:MAX_ITEM_COLUMNS]
+    header = ["Row", *(column.name for column in columns)]
+    header += ["Finding", "Audit value", "Note", "By", "Time (UTC)", "Entries", "Replaces"]
+    rows = [_item(item, columns) for item in page["items"]]
+    title = f"{page['total']:,} items"
+    if page["total"] > len(rows):
+        title += f", the first {len(rows):,}"
+    return Sheet("Items", "Items and findings", [Block(title, rows, header)])
+
+
+def _item(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...]:
+    finding = item["finding"] or {}
+    audit_value = finding.get("audit_value")
+    return (
+        item[ROW_ID],
+        *(_cell(item["data"][column.name], column) for column in columns),
+        OUTCOMES.get(finding.get("outcome", "")),
+        None if audit_value is None else Decimal(audit_value),
+        finding.get("note") or None,
+        finding.get("user_soeid"),
+        _moment(finding.get("at")),
+        finding.get("entries"),
+        item["replaces"],
+    )
+
+
+def _cell(value: Any, column: Column) -> Cell:
+    """A value of the table: text stays text, and so do numbers that are ids."""
+    if value is None or (isinstance(value, str) and digits_of(column.type) is None):
+        return value
+    if isinstance(value, bool | list | dict):
+        return str(value)
+    if column.type in INTEGERS:
+        return str(value) if is_identifier_name(column.name) else int(value)
+    number = Decimal(str(value))
+    if not number.is_finite() or not math.isfinite(float(number)):
+        return str(value)
+    digits = digits_of(column.type)
+    return number.quantize(Decimal(1).scaleb(-digits[1])) if digits else float(number)
+
+
+def _replacements(state: AuditState) -> Sheet:
+    header = ("Row", "Replaced by", "Reason", "User", "Time (UTC)")
+    rows: Rows = [
+        (each.row_id, each.replacement_id, each.reason, each.user_soeid, _moment(each.at))
+        for each in state.replacements
+    ]
+    title = f"Replaced rows: {len(rows):,}"
+    return Sheet("Replacements", "Replacements", [Block(title, rows, header)])
+
+
+def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainError) -> Sheet:
+    settings: Rows = [
+        ("Evaluation", KINDS[request.kind]),
+        ("Confidence", Share(request.confidence)),
+        ("Tolerable", request.tolerable),
+        ("Conclusion", _conclusion(found)),
+    ]
+    blocks = [Block("Settings", settings)]
+    if not isinstance(found, DomainError):
+        facts: Rows = [
+            (label, _figure(found[name], found["kind"]))
+            for name, label in FIGURES.items()
+            if found.get(name) is not None
+        ]
+        blocks.append(Block("Figures", facts))
+        blocks += _arithmetic(found)
+        sources: Rows = [("Formula", found["formula"])]
+        if found.get("factors"):
+            sources.append(("Factors", found["factors"]))
+        sources.append(("Source", found["source"]))
+        sources += [("Note", note) for note in found.get("notes", ())]
+        blocks.append(Block("Formula", sources))
+    return Sheet("Evaluation", "Evaluation", blocks)
+
+
+def _figure(value: Any, kind: str) -> Cell:
+    if kind == "monetary_unit" and isinstance(value, str):
+        try:
+            return Decimal(value)
+        except ArithmeticError:
+            return value
+    return Share(value) if isinstance(value, float) and value <= 1 else value
+
+
+def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
+    if found["kind"] == "attributes":
+        rows: Rows = [
+            (each["name"], each["formula"], each["value"]) for each in found["arithmetic"]
+        ]
+        return [Block("Arithmetic", rows, ("Line", "Formula", "Value"))]
+    if found["kind"] != "monetary_unit":
+        return []
+    blocks = []
+    header = ("i", "Row", "Taint t", "Factor p", "Increment", "Increment × t", "Amount")
+    for direction in ("overstatement", "understatement"):
+        each = found[direction]
+        limits: Rows = [(label, Decimal(each[name])) for name, label in LIMITS.items()]
+        limits.append(("Errors of rows always drawn", Decimal(each["take_all"]["amount"])))
+        lines: Rows = [
+            (
+                *(line["number"], line["row_id"] or "Basic precision", line["taint"]),
+                *(line["factor"], line["increment"], line["product"], Decimal(line["amount"])),
+            )
+            for line in each["arithmetic"]
+        ]
+        title = direction.capitalize()
+        blocks += [Block(title, limits), Block(f"{title}: arithmetic", lines, header)]
+    return blocks
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).replace(microsecond=0)

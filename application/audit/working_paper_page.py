@@ -1,0 +1,87 @@
+"""A working paper as one HTML file that prints on A4: own style, no script, no other file."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from parquet_tables.workbooks import Block, Cell, Share, Sheet
+
+STYLE = Markup(
+    "@page { size: A4; margin: 15mm; }"
+    "body { max-width: 180mm; margin: 1rem auto; padding: 0 1rem; color: #111; background: #fff;"
+    " font: 10pt/1.4 system-ui, sans-serif; }"
+    "h1 { font-size: 16pt; } h2 { font-size: 12pt; margin: 1.2em 0 .3em; }"
+    "section + section { border-top: 1px solid #999; margin-top: 1.5rem; }"
+    "table { width: 100%; border-collapse: collapse; font-size: 8pt; }"
+    "th, td { padding: .15rem .3rem; border-bottom: 1px solid #ccc; text-align: left;"
+    " vertical-align: top; overflow-wrap: anywhere; }"
+    ".number { text-align: right; font-variant-numeric: tabular-nums; }"
+    "thead { display: table-header-group; } tr { break-inside: avoid; }"
+    "h1, h2 { break-after: avoid; } table.facts th { width: 35%; font-weight: 400; }"
+    "@media print { body { max-width: none; margin: 0; padding: 0; } }"
+)
+
+
+def working_paper_page(sheets: Sequence[Sheet]) -> str:
+    """The sheets one below the other."""
+    sections = Markup("").join(_section(sheet) for sheet in sheets)
+    return Markup(
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>{}</title><style>{}</style></head><body>{}</body></html>\n"
+    ).format(sheets[0].title, STYLE, sections)
+
+
+def _section(sheet: Sheet) -> Markup:
+    blocks = Markup("").join(_block(block) for block in sheet.blocks)
+    return Markup("<section><h1>{}</h1>{}</section>").format(sheet.title, blocks)
+
+
+def _block(block: Block) -> Markup:
+    if block.header:
+        names = Markup("").join(Markup('<th scope="col">{}</th>').format(n) for n in block.header)
+        rows = [Markup("").join(map(_cell, row)) for row in block.rows]
+        head, kind = Markup("<thead><tr>{}</tr></thead>").format(names), "list"
+    else:
+        rows = [
+            Markup('<th scope="row">{}</th>').format(text(row[0]))
+            + Markup("<td>{}</td>").format("; ".join(map(text, row[1:])))
+            for row in block.rows
+        ]
+        head, kind = Markup(""), "facts"
+    lines = Markup("\n").join(Markup("<tr>{}</tr>").format(row) for row in rows)
+    return Markup('<h2>{}</h2><table class="{}">{}<tbody>{}</tbody></table>').format(
+        block.title, kind, head, lines
+    )
+
+
+def _cell(value: Cell) -> Markup:
+    is_number = isinstance(value, int | float | Decimal | Share)
+    return Markup("<td{}>{}</td>").format(
+        Markup(' class="number"') if is_number else "", text(value)
+    )
+
+
+def text(value: Cell) -> str:
+    """A cell's value in words.
+
+    >>> text(Decimal("1234.50")), text(Share(0.05)), text(None)
+    ('1,234.50', '5.00 %', '')
+    """
+    match value:
+        case None:
+            return ""
+        case Share():
+            return f"{100 * value.value:.2f} %"
+        case dt.datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%S")
+        case float():
+            return f"{value:,.8g}"
+        case int() | Decimal():
+            return f"{value:,}"
+        case _:
+            return str(value)
