@@ -1,0 +1,203 @@
+"""``jobsvc findings``, ``replace``, ``evaluate``, ``working-paper``: the audit of a sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from command_line.connection import ApiClient, Target, connected
+from command_line.options import AS_JSON, JOB, field_option, printed, with_target
+from command_line.output import (
+    Columns,
+    output_file,
+    print_items,
+    print_line,
+    print_result,
+    print_table,
+)
+
+OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
+KINDS = ("attributes", "monetary_unit", "sequential")
+ITEMS: Columns = {
+    "row": "_logical_row_id",
+    "finding": lambda each: (each["finding"] or {}).get("outcome") or "-",
+    "audit value": lambda each: (each["finding"] or {}).get("audit_value") or "",
+    "note": lambda each: (each["finding"] or {}).get("note") or "",
+    "by": lambda each: (each["finding"] or {}).get("user_soeid") or "",
+    "replaced by": lambda each: each["replaced_by"] or "",
+}
+KIND = field_option(
+    "--kind",
+    "kind",
+    type=click.Choice(KINDS),
+    help="[default: monetary_unit for samples by monetary units, else attributes].",
+)
+CONFIDENCE = field_option(
+    "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
+)
+TOLERABLE = field_option(
+    "--tolerable",
+    "tolerable",
+    type=float,
+    help="A share of rows, such as 0.05, or an amount for monetary units.",
+)
+
+
+@click.command()
+@JOB
+@click.argument("row", required=False)
+@click.argument("outcome", required=False, type=click.Choice(OUTCOMES))
+@field_option("--audit-value", "audit_value", metavar="AMOUNT", help="The value found right.")
+@field_option("--note", "note", help="What was found.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.option("--offset", type=click.IntRange(0), default=0, help="Items to skip.")
+@AS_JSON
+@with_target
+def findings(
+    target: Target,
+    job_id: str,
+    row: str | None,
+    outcome: str | None,
+    audit_value: str | None,
+    note: str | None,
+    limit: int,
+    offset: int,
+    as_json: bool,
+) -> None:
+    """List the rows of a sample with their findings, or enter the OUTCOME of a ROW.
+
+    \b
+    jobsvc findings 917f045a
+    jobsvc findings 917f045a primary:17 ok
+    jobsvc findings 917f045a primary:42 exception --audit-value 120.50 --note "wrong price"
+    """
+    path = f"/api/sampling/jobs/{job_id}/findings"
+    if (row is None) != (outcome is None):
+        raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
+    if row is None and (audit_value or note):
+        raise click.UsageError("--audit-value and --note need a ROW and its OUTCOME.")
+    with connected(target) as client:
+        if row is None:
+            found = client.get(path, limit=limit, offset=offset)
+            print_result(found, as_json, _print_items)
+            return
+        given = {"audit_value": audit_value, "note": note}
+        body = {name: value for name, value in given.items() if value is not None}
+        answer = client.post(path, {"_logical_row_id": row, "outcome": outcome, **body})
+    print_result(answer, as_json, lambda found: _print_counts(found["counts"]))
+
+
+def _print_items(found: dict[str, Any]) -> None:
+    print_items(found["items"], ITEMS)
+    _print_counts(found["counts"])
+
+
+def _print_counts(counts: dict[str, int]) -> None:
+    print_line(
+        f"{counts['items'] - counts['open']:,} of {counts['items']:,} rows have a finding; "
+        f"exceptions: {counts['exception']:,}."
+    )
+
+
+@click.command()
+@JOB
+@click.argument("row")
+@field_option("--reason", "reason", required=True, help="Why the row is not applicable.")
+@printed(
+    lambda found: print_line(
+        f"Row {found['_logical_row_id']} was replaced by {found['replacement_id']}."
+    )
+)
+def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
+    """Replace a ROW of a sample by the next row of the order, with a reason.
+
+    \b
+    jobsvc replace 917f045a primary:17 --reason "not a purchase"
+    """
+    path = f"/api/sampling/jobs/{job_id}/replacements"
+    return client.post(path, {"_logical_row_id": row, "reason": reason})
+
+
+@click.command()
+@JOB
+@KIND
+@TOLERABLE
+@CONFIDENCE
+@AS_JSON
+@with_target
+def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
+    """Evaluate a sample by its findings: limits, arithmetic and conclusion.
+
+    \b
+    jobsvc evaluate 917f045a --tolerable 0.05
+    jobsvc evaluate 917f045a --tolerable 50000 --confidence 0.9
+    """
+    body = {name: value for name, value in given.items() if value is not None}
+    with connected(target) as client:
+        body.setdefault("kind", _default_kind(client.get(f"/api/jobs/{job_id}")))
+        found = client.post(f"/api/sampling/jobs/{job_id}/evaluation", body)
+    print_result(found, as_json, _print_evaluation)
+
+
+def _default_kind(job: dict[str, Any]) -> str:
+    methods = {each["method"] for each in job["run_parameters"]["rounds"]}
+    return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
+
+
+def _print_evaluation(found: dict[str, Any]) -> None:
+    match found["kind"]:
+        case "attributes":
+            rows = [[each["name"], each["formula"], each["value"]] for each in found["arithmetic"]]
+            print_table(["line", "formula", "value"], rows)
+        case "monetary_unit":
+            names = ("basic_precision", "projected", "incremental_allowance", "upper_limit")
+            rows = [
+                [
+                    name.replace("_", " "),
+                    found["overstatement"][name],
+                    found["understatement"][name],
+                ]
+                for name in names
+            ]
+            print_table(["figure", "overstatement", "understatement"], rows)
+        case _:
+            print_line(
+                f"{found['exceptions']:,} exceptions in {found['examined']:,} rows: "
+                f"{found['least']:,} to {found['most']:,} of {found['population']:,} rows can have "
+                f"one. Decision: {found['decision']}."
+            )
+    if found.get("conclusion"):
+        print_line(found["conclusion"]["sentence"])
+
+
+@click.command(name="working-paper")
+@JOB
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file that ends with .html or .xlsx.",
+)
+@KIND
+@TOLERABLE
+@CONFIDENCE
+@with_target
+def working_paper(target: Target, job_id: str, output: Path, **given: Any) -> None:
+    """Write the working paper of a sample: design, items, findings, evaluation, review.
+
+    \b
+    jobsvc working-paper 917f045a --output paper.html --tolerable 0.05
+    """
+    kind = output.suffix.lower().removeprefix(".")
+    if kind not in ("html", "xlsx"):
+        raise click.BadParameter(
+            "The name of the file ends with .html or .xlsx.", param_hint="--output"
+        )
+    query = {name: value for name, value in given.items() if value is not None}
+    path = f"/api/sampling/jobs/{job_id}/working-paper"
+    with connected(target) as client, output_file(output) as file:
+        if file is not None:
+            client.download(path, file, format=kind, **query)
+    print_line(f"Working paper written to {output}")

@@ -1,0 +1,49 @@
+"""``jobsvc findings``, ``replace``, ``evaluate`` and ``working-paper``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run
+
+
+@pytest.fixture
+def sample(run: Run, table: Path) -> str:
+    """A sample of 5 of 700 rows."""
+    run("import", str(table), "--dataset", "Sales")
+    drawn = run("sample", "Sales", "--size", "5", "--seed", "7", "--json")
+    return str(json.loads(drawn.stdout)["id"])
+
+
+def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Path) -> None:
+    items = json.loads(run("findings", sample[:8], "--json").stdout)["items"]
+    rows = [item["_logical_row_id"] for item in items]
+    for row in rows[:4]:
+        run("findings", sample, row, "ok")
+    run("findings", sample, rows[3], "exception", "--audit-value", "1.50", "--note", "wrong")
+    replaced = run("replace", sample, rows[4], "--reason", "not a sale").stdout
+    new = replaced.rstrip(".\n").rpartition(" ")[2]
+    entered = run("findings", sample, new, "ok").stdout
+    assert "6 of 6 rows have a finding; exceptions: 1." in entered
+    assert "not a sale" in run("findings", sample).stdout
+    shown = run("evaluate", sample, "--tolerable", "0.1").stdout
+    assert "1 / 5" in shown
+    assert "is not below the tolerable 10.00 %" in shown
+    assert (
+        "Decision: continue"
+        in run("evaluate", sample, "--kind", "sequential", "--tolerable", "0.1").stdout
+    )
+    for ending, start in (("html", b"<!doctype html>"), ("xlsx", b"PK")):
+        path = tmp_path / f"paper.{ending}"
+        run("working-paper", sample, "--output", str(path), "--tolerable", "0.1")
+        assert path.read_bytes().startswith(start)
+
+
+def test_wrong_options_are_refused(run: Run, sample: str, tmp_path: Path) -> None:
+    assert "neither to list" in run("findings", sample, "primary:1", code=2).stderr
+    assert "need a ROW" in run("findings", sample, "--note", "x", code=2).stderr
+    path = str(tmp_path / "paper.pdf")
+    assert ".html or .xlsx" in run("working-paper", sample, "--output", path, code=2).stderr
