@@ -11,6 +11,7 @@ from typing import Any
 from application.estimation.estimates import EstimateRequest, estimates_of
 from application.estimation.sample_columns import estimated_columns
 from estimation_engine import Settings
+from estimation_engine.population import FLOATS
 from estimation_engine.reading import relation_of
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
@@ -43,6 +44,8 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any
         if each["name"] in known
     ]
     numbers = {each["name"] for each in estimated_columns(service, job) if each["is_number"]}
+    odd = _not_finite(service, sample, [each for each in columns if each.name in numbers])
+    columns = [column for column in columns if column.name not in odd]
     statistics = [
         statistic
         for column in columns
@@ -54,6 +57,7 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any
     ]
     tested, left = statistics[:MAX_FIGURES], len(statistics) - MAX_FIGURES
     notes = [] if left <= 0 else [f"The first {MAX_FIGURES} of {len(statistics):,} figures."]
+    notes += [f'"{name}" has NaN or infinite values: left out.' for name in odd]
     if not tested:
         return {
             "job_id": job.id,
@@ -88,6 +92,18 @@ def holds_truth(each: Mapping[str, Any]) -> bool | None:
         return None
     slack = SLACK * max(abs(truth), 1e-300)
     return bool(low - slack <= truth <= high + slack)
+
+
+def _not_finite(service: Service, sample: TableFiles, columns: Sequence[Column]) -> list[str]:
+    """The columns with a sampled value that is NaN or infinite."""
+    names = [column.name for column in columns if column.type in FLOATS]
+    if not names:
+        return []
+    relation, params = relation_of(sample)
+    odd = ", ".join(f"bool_or(NOT isfinite(f.{quote_identifier(name)}))" for name in names)
+    with service.parquet.cursor(sample) as cursor:
+        found = cursor.execute(f"SELECT {odd} FROM {relation} AS f", params).fetchone() or ()
+    return [name for name, is_odd in zip(names, found, strict=True) if is_odd]
 
 
 def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[dict[str, Any]]:

@@ -116,6 +116,13 @@ def _needed(
             loc=(kind,),
         )
     goal = Goal(kind, request.goal[kind], estimate["confidence"], value)  # type: ignore[arg-type]
+    half = max(estimate["ci_high"] - value, value - estimate["ci_low"])
+    if estimate["statistic"] == "proportion" and variance == 0.0 and half > goal.margin:
+        raise InvalidGoal(
+            "All sampled rows are of one kind, so the sample doesn't say how many rows the share "
+            "needs. Plan with the `frame`.",
+            loc=("basis",),
+        )
     design = found.design
     has_stages = bool(design.clusters and (design.group_drawn[design.sampled_strata] > 0).any())
     # The variance inside clusters stays where all clusters are drawn, so none of it is taken off.

@@ -59,3 +59,13 @@ def test_a_wrong_confidence_is_refused(server: LiveServer, dataset: int) -> None
             f"/api/sampling/jobs/{job}/backtest", params={"confidence": wrong}
         )
         assert_problem(answer, 422, "invalid_request")
+
+
+def test_a_column_with_nan_does_not_stop_the_others(server: LiveServer) -> None:
+    dataset_id = server.new_dataset()
+    lines = [f"{row},{'nan' if row % 3 else row}.0".replace("nan.0", "nan") for row in range(60)]
+    server.import_text(dataset_id, "\n".join(["a,odd", *lines]) + "\n")
+    job = drawn(server, dataset_id, one("random", sample_size=30))
+    found = server.admin.get(f"/api/sampling/jobs/{job}/backtest").json()
+    assert [each["column"] for each in found["figures"]] == ["a"]
+    assert '"odd" has NaN or infinite values: left out.' in found["notes"]

@@ -335,3 +335,13 @@ def test_a_rare_share_may_have_a_wider_interval(server: LiveServer, dataset: int
 
     assert "so near 0 or 1" in notes("Rome", 0.1)
     assert "so near 0 or 1" not in notes("Oslo", 0.1)
+
+
+def test_a_sample_of_one_kind_does_not_say_what_its_share_needs(
+    server: LiveServer, dataset: int
+) -> None:
+    job = drawn(server, dataset, one("random", sample_size=50))
+    share = {"statistic": "proportion", "column": "city", "value": "Rome"}
+    refused = more(server, job, **share, margin=0.01)
+    assert_problem(refused, 422, "invalid_goal", "of one kind")
+    assert more(server, job, **share, margin=0.1).json()["more_rows"] == 0
