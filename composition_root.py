@@ -36,7 +36,6 @@ from parquet_tables.database import ParquetDatabase
 from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
-from storage.certificates.keys import SigningKeys
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
 from storage.jobs.jobs import RunType
 from storage.maintenance.data_directory import DataDirectory, Owner
@@ -91,7 +90,6 @@ def running_service(
         closing.callback(_stop, service, runner)
         recover(service)
         _make_admin(service)
-        service.signing_keys.current()
         runner.start(service)
         yield service
 
@@ -108,13 +106,11 @@ def _build_service(
         on_change(change)
         job_changed(service, change)
 
-    database = Database(directory.database_path, notify)
     service = Service(
         settings=settings,
         directory=directory,
-        database=database,
+        database=Database(directory.database_path, notify),
         data_files=DataFiles(directory.files_dir),
-        signing_keys=SigningKeys(directory.signing_key_path, database, clock),
         parquet=databases[0],
         parquet_long=databases[1],
         clock=clock,

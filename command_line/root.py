@@ -56,7 +56,6 @@ COMMANDS = {
     "access": "accounts.access",
     "token": "accounts.token",
     "audit": "accounts.audit_command",
-    "key": "certificates.key",
     "storage": "maintenance.storage",
     "prune": "maintenance.prune",
     "check": "maintenance.check_command",

@@ -63,7 +63,6 @@ BLUEPRINTS = (
     analysis.blueprint,
     administration.blueprint,
     administration.storage_blueprint,
-    administration.signing_keys_blueprint,
 )
 
 

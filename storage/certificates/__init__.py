@@ -1,1 +1,0 @@
-"""Certificates of samples: the signing key, and signed envelopes."""
