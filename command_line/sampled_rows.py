@@ -26,6 +26,14 @@ from command_line.output import (
 from domain_errors import counted
 
 
+def _print_reserves(found: dict[str, Any]) -> None:
+    print_rows(found["columns"], found["data"])
+    if whole := found["groups_without_rows"]:
+        more = f" and {len(whole) - WHOLE_SHOWN:,} more" if len(whole) > WHOLE_SHOWN else ""
+        names = ", ".join(map(str, whole[:WHOLE_SHOWN]))
+        print_line(f"Groups drawn whole have no replacement: {names}{more}.")
+
+
 @click.command()
 @JOB
 @field_option(
@@ -44,7 +52,7 @@ from domain_errors import counted
     show_default=True,
     help="Rows of each group.",
 )
-@printed(lambda found: print_rows(found["columns"], found["data"]))
+@printed(_print_reserves)
 def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
     """Show the next rows in line of a sample: replacements for rows that the test doesn't apply to.
 
@@ -73,6 +81,7 @@ def _print_verdicts(found: dict[str, Any]) -> None:
         print_line("More rows have this value; --limit shows up to 50.", err=True)
 
 
+WHOLE_SHOWN = 20
 KEY = field_option(
     "--key",
     "key",
@@ -330,6 +339,9 @@ def estimate(
         if values is not None:
             body["values"] = _upload_number(client, job_id, values, key)
         found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
+        binned = client.all_of("/api/bin", "entries")
+    if any(entry["job_id"] == found["job_id"] for entry in binned):
+        print_line("The sample is in the bin.", err=True)
     print_result(found, as_json, lambda found: _print(found, by, with_truth=true_values))
 
 

@@ -50,11 +50,10 @@ class GroupedRound:
         return self._first(state, self.prepared.allocated, self.prepared.eligible, on_progress)
 
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
-        """The next rows of each stratum; of clusters, only of those that were drawn."""
+        """The next rows of each stratum or cluster from which rows were drawn."""
         eligible = state.eligible_of(self.prepared.strata, progress_part(on_progress, 0.0, 0.3))
         allocated = np.minimum(eligible, limit)
-        if self.clusters is not None:
-            allocated[self.prepared.allocated == 0] = 0
+        allocated[self.prepared.allocated == 0] = 0
         step = progress_part(on_progress, 0.3, 1.0)
         return self._first(state, allocated, eligible, step).chosen
 

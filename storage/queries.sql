@@ -214,6 +214,9 @@ WHERE purged_at IS NULL AND deleted_at >= :since
   AND (datasets.removed_at IS NULL OR ref_name IS NULL){where}
 ORDER BY bin.id DESC;
 
+-- ref_names_of_commit: Select the refs of a dataset that name a commit.
+SELECT name FROM refs WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
+
 -- binned_commit: Select the entry of a ref's commit since a time, if it can still be restored.
 SELECT id FROM bin WHERE dataset_id = :dataset_id AND commit_id = :commit_id
   AND purged_at IS NULL AND deleted_at >= :since LIMIT 1;

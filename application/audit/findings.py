@@ -28,6 +28,7 @@ from storage.jobs.findings import (
     Replacement,
     Review,
     ReviewAction,
+    SampleDeleted,
     authors_of,
     enter_findings,
     enter_replacement,
@@ -38,6 +39,7 @@ from storage.jobs.findings import (
 )
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
+from storage.versions.refs import has_sample_ref
 
 ROW_ID, STRATUM, ROUND = "_logical_row_id", "_stratum", "_sampling_round"
 SELECTION_ORDER = "_selection_order"
@@ -190,13 +192,14 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
         A row isn't an item of the sample.
     InvalidValue
         An audit value isn't a decimal number.
-    FindingsLocked, FindingChanged
+    SampleDeleted, FindingsLocked, FindingChanged
         See :func:`storage.jobs.findings.enter_findings`.
     """
     by.dataset(job.dataset_id, "write")
     checked = [_checked(place, finding) for place, finding in enumerate(new)]
     drawn = drawn_row_ids(by.service, job)
     with by.writing() as tx:
+        _require_not_deleted(tx, job)
         known = drawn.keys() | {each.replacement_id for each in list_replacements(tx, job.id)}
         for place, finding in enumerate(checked):
             if finding.row_id not in known:
@@ -244,8 +247,8 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
     ------
     NotFound, Conflict
         The row isn't in the sample; it is replaced already; no row is left in its stratum.
-    FindingsLocked, DomainError
-        The review isn't open; the round's method has no next rows.
+    SampleDeleted, FindingsLocked, DomainError
+        The sample was deleted; the review isn't open; the round's method has no next rows.
     """
     by.dataset(job.dataset_id, "write")
     drawn = drawn_row_ids(by.service, job)
@@ -253,6 +256,7 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
         state = audit_state(by.service, job)
         candidate = _next_row(by.service, job, state, drawn, row_id)
         with by.writing() as tx:
+            _require_not_deleted(tx, job)
             if enter_replacement(
                 tx, job.id, by.user.id, row_id, candidate, reason, by.service.clock
             ):
@@ -324,7 +328,7 @@ def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
     Raises
     ------
     Conflict
-        The step doesn't follow the review's state, or rows have no finding.
+        The sample was deleted; the step doesn't follow the review's state, or rows have no finding.
     Forbidden
         The reviewer prepared the findings; or the level is too low.
     InvalidValue
@@ -333,6 +337,7 @@ def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
     by.dataset(job.dataset_id, "admin" if action == "reopened" else "write")
     drawn = drawn_row_ids(by.service, job)
     with by.writing() as tx:
+        _require_not_deleted(tx, job)
         now = review_of(tx, job.id)
         _require_step(now, action)
         if action in ("returned", "reopened") and not note:
@@ -368,6 +373,13 @@ _STEP_WORDS: Mapping[ReviewAction, str] = {
     "signed_off": "signed off",
     "reopened": "reopened",
 }
+
+
+def _require_not_deleted(tx: Transaction, job: Job) -> None:
+    if not has_sample_ref(tx, job.dataset_id, job.output_commit_id):
+        raise SampleDeleted(
+            "The sample was deleted, so its findings can't be changed. Restore it from the bin."
+        )
 
 
 def _require_step(now: Review, action: ReviewAction) -> None:

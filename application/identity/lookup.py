@@ -63,7 +63,7 @@ def look_up(
     """
     source = open_source(service, job)
     if column is None:
-        ordinals, has_more, similar = [ordinal_of(source, value)], False, None
+        ordinals, has_more, similar = [_looked_up(service, source, value)], False, None
     else:
         found = _find(service, source, column, value, limit + 1)
         ordinals, has_more = found[:limit], len(found) > limit
@@ -164,6 +164,21 @@ def ordinal_of(source: OpenTable, row_id: str) -> int:
             last=source.files.file_rows - 1,
         )
     return int(number)
+
+
+def _looked_up(service: Service, source: OpenTable, value: str) -> int:
+    """The number of a row id; the error of another text names the column that it may be of."""
+    try:
+        return ordinal_of(source, value)
+    except InvalidValue:
+        raise InvalidValue(
+            '"{value}" isn\'t a row id, which looks like "{key}:17". For a value of a column name '
+            'the `column`, such as "{column}".',
+            loc=("query", "value"),
+            value=value,
+            key=source.key,
+            column=key_column(service, source),
+        ) from None
 
 
 def _find(service: Service, source: OpenTable, column: str, text: str, limit: int) -> list[int]:

@@ -16,6 +16,9 @@ from storage.jobs.jobs import Job
 
 DRAW_METADATA = "jobsvc.draw"
 """The key of the draw's record in the metadata of a Parquet file."""
+STRATUM = "_stratum"
+MAX_GROUPS = 1000
+"""Most groups that are listed as drawn whole."""
 SEVERAL_ROUNDS = (
     "Probabilities and weights are those of each round, given the earlier ones: don't add weights "
     "up over rounds. GET /api/sampling/jobs/{job_id}/design?format=csv has combined weights."
@@ -83,9 +86,20 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
             "round_number": round_number,
             "data": rows,
             "columns": [column.name for column in table.columns],
+            "groups_without_rows": _groups_without_rows(job, round_number, rows),
         }
 
     return service.results.reserves.get((job.id, round_number, limit), draw)
+
+
+def _groups_without_rows(job: Job, round_number: int, rows: list[dict[str, Any]]) -> list[str]:
+    """The labels of the groups that a round drew from and that have no row left."""
+    found = (job.output_summary or {})["rounds"][round_number - 1]
+    groups = found.get("strata") or found.get("clusters") or []
+    left = {row[STRATUM] for row in rows}
+    return [group["label"] for group in groups if group["sampled"] and group["label"] not in left][
+        :MAX_GROUPS
+    ]
 
 
 def _source(service: Service, job: Job) -> tuple[OpenTable, tuple[Round, ...]]:

@@ -59,6 +59,9 @@ class ReservesOut(Schema):
     round_number = out.integer()
     data = out.list_of(fields.Dict())
     columns = out.list_of(fields.String())
+    groups_without_rows = out.list_of(
+        fields.String(), "Drawn groups of which no row is left: those taken whole. Up to 1,000."
+    )
 
 
 class VerdictOut(Schema):
@@ -180,8 +183,8 @@ def residual(job_id: str, query: dict[str, Any]) -> Response:
 def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """The next rows of a round's order.
 
-    Replacements for drawn rows that the test doesn't apply to: `limit` rows, of each stratum if
-    the round has strata.
+    Replacements for drawn rows that the test doesn't apply to: `limit` rows, of each stratum from
+    which rows were drawn if the round has strata.
     """
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():

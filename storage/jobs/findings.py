@@ -30,6 +30,12 @@ class FindingsLocked(Conflict):
     code = "findings_locked"
 
 
+class SampleDeleted(Conflict):
+    """The sample was deleted."""
+
+    code = "sample_deleted"
+
+
 class FindingChanged(Conflict):
     """Another entry about the row was made meanwhile."""
 

@@ -98,6 +98,12 @@ def has_ref(tx: Transaction, dataset_id: int, name: str) -> bool:
     return first(tx, "ref_by_name", dataset_id=dataset_id, name=name) is not None
 
 
+def has_sample_ref(tx: Transaction, dataset_id: int, commit_id: str | None) -> bool:
+    """Return whether a sample's ref, of any name, names a commit."""
+    rows = all_rows(tx, "ref_names_of_commit", dataset_id=dataset_id, commit_id=commit_id)
+    return any(kind_of_ref(row["name"]) == "sample" for row in rows)
+
+
 def list_ref_names(tx: Transaction, dataset_id: int) -> set[str]:
     """Return the names of a dataset's refs."""
     return {row["name"] for row in all_rows(tx, "list_ref_names", dataset_id=dataset_id)}

@@ -256,3 +256,23 @@ def test_a_reviewer_entered_no_finding(
 def test_jobs_without_a_sample_have_no_findings(server: LiveServer, dataset: int) -> None:
     query = server.explore(dataset, {"sql": "SELECT 1 AS one"})
     assert server.admin.get(url(query["id"], "findings")).status_code == 404
+
+
+def test_findings_of_a_deleted_sample_are_locked_until_it_is_restored(
+    server: LiveServer, dataset: int
+) -> None:
+    made = server.draw(
+        dataset, {"method": "random", "parameters": {"sample_size": 1}, "output_name": "binned"}
+    )
+    job = str(made["id"])
+    (row,) = (item[ROW] for item in items(server, job)["items"])
+    ref = f"/api/datasets/{dataset}/refs/smpl-binned"
+    entry = server.admin.delete(ref).json()["bin_id"]
+    finding = {ROW: row, "outcome": "ok"}
+    replaced = server.admin.post(url(job, "replacements"), json={ROW: row, "reason": "lost"})
+    refused = (entered(server, job, finding), stepped(server.admin, job, "submitted"), replaced)
+    for answer in refused:
+        assert_problem(answer, 409, "sample_deleted", "Restore it from the bin")
+    assert items(server, job)["counts"]["open"] == 1
+    server.admin.post(f"/api/bin/{entry}/restore", json={"name": "binned-2"})
+    assert entered(server, job, finding).status_code == 200

@@ -99,6 +99,7 @@ def test_the_number_of_rows_is_bounded(server: LiveServer, job: dict[str, Any]) 
         ({"column": "day", "value": "18.01.2025"}, 422, "invalid_filter", "2025-01-18"),
         ({"value": "other:1"}, 422, "invalid_value", "primary:17"),
         ({"value": "017"}, 422, "invalid_value", "primary:17"),
+        ({"value": "017"}, 422, "invalid_value", 'name the column, such as "id"'),
         ({"value": "primary:40"}, 404, "not_found", "the last is 39"),
         ({"column": "id"}, 422, None, "value"),
     ],

@@ -62,6 +62,24 @@ def test_reserves_are_the_next_rows_of_each_stratum(
     assert_problem(server.admin.get(f"{path}?limit=0"), 422, "invalid_request", "limit")
 
 
+def test_reserves_are_of_drawn_groups_only(server: LiveServer) -> None:
+    dataset = server.new_balanced_table(40)
+    one_each = {"strata_columns": ["region"], "samples_per_stratum": 1}
+    each = server.draw(dataset, {"method": "stratified", "parameters": one_each})
+    strata = each["output_summary"]["rounds"][0]["strata"]
+    whole, part, *_ = (stratum["label"] for stratum in strata)
+    sizes = {whole: "all", part: 1}
+    body = {
+        "rounds": [
+            {"method": "stratified", "parameters": {"strata_columns": ["region"], "sizes": sizes}}
+        ]
+    }
+    job = server.draw(dataset, body)["id"]
+    found = server.admin.get(f"/api/sampling/jobs/{job}/reserves").json()
+    assert {row["_stratum"] for row in found["data"]} == {part}
+    assert found["groups_without_rows"] == [whole]
+
+
 def test_a_drawn_row_tells_its_rank_probability_and_weight(
     server: LiveServer, job: dict[str, Any]
 ) -> None:

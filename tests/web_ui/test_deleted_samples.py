@@ -13,6 +13,9 @@ def test_a_deleted_sample_says_whether_it_can_be_restored(server: LiveServer) ->
     job = server.draw(dataset, body)
     assert "This sample was deleted" not in reader.text(f"/jobs/{job['id']}")
     entry = reader.api.delete(f"/api/datasets/{dataset}/refs/smpl-q1").json()["bin_id"]
+    findings = reader.text(f"/jobs/{job['id']}?tab=findings")
+    assert "Finding Audit value" in findings
+    assert "Submit for review" not in findings
     assert "deleted. Open the bin to restore it." in reader.text(f"/jobs/{job['id']}")
     reader.api.delete(f"/api/bin/{entry}")
     page = reader.text(f"/jobs/{job['id']}")

@@ -36,7 +36,7 @@ from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import is_binned
-from storage.versions.refs import has_ref
+from storage.versions.refs import has_ref, has_sample_ref
 from web_ui.charts.pictures import group_bars, small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice, problem_text
@@ -79,12 +79,14 @@ def job(job_id: str) -> AnyResponse:
         retry_state = retryability(service(), tx, found)
         is_named = _is_named(tx, found)
         since = binned_since(service())
-        in_bin = not is_named and is_binned(tx, found.dataset_id, found.output_commit_id, since)
+        is_deleted = not has_sample_ref(tx, found.dataset_id, found.output_commit_id)
+        in_bin = is_deleted and is_binned(tx, found.dataset_id, found.output_commit_id, since)
     return show(
         "sample.html" if is_sample(found) else "job.html",
         job=found,
         retryability=retry_state,
         is_named=is_named,
+        is_deleted=is_deleted,
         in_bin=in_bin,
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
