@@ -11,7 +11,9 @@ from tests.browser.conftest import OpenPage, sign_in
 from tests.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
-DRAWN = 12
+DRAWN = 60
+REPLACED = (1, 5)
+A4 = {"width": 680, "height": 1010}  # 180 by 267 mm, inside its margins
 
 
 def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
@@ -26,7 +28,7 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     rows = page.locator("#findings tbody tr")
     expect(rows).to_have_count(DRAWN)
     rows.first.get_by_role("combobox").focus()
-    for key in "oooeoooooooo":
+    for key in "oooe" + "o" * (DRAWN - 4):
         page.keyboard.press(key)
         if key == "e":
             page.keyboard.press("Tab")
@@ -49,15 +51,16 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     assert (found["outcome"], found["audit_value"]) == ("exception", "-1234.50")
     assert found["note"] == "invoice missing"
 
-    rows.nth(1).get_by_role("button", name="Replace").click()
-    page.get_by_label("Reason").fill("not a purchase")
-    page.get_by_role("dialog").get_by_role("button", name="Replace").click()
-    expect(rows).to_have_count(DRAWN + 1)
-    expect(rows.last).to_contain_text("replaces")
-    rows.last.get_by_role("combobox").focus()
-    page.keyboard.press("o")
-    page.keyboard.press("Enter")
-    expect(page.locator("#done")).to_have_text(str(DRAWN))
+    for count, at in enumerate(REPLACED, start=1):
+        rows.nth(at).get_by_role("button", name="Replace").click()
+        page.get_by_label("Reason").fill("not a purchase")
+        page.get_by_role("dialog").get_by_role("button", name="Replace").click()
+        expect(rows).to_have_count(DRAWN + count)
+        expect(rows.last).to_contain_text("replaces")
+        rows.last.get_by_role("combobox").focus()
+        page.keyboard.press("o")
+        page.keyboard.press("Enter")
+        expect(page.locator("#done")).to_have_text(str(DRAWN))
     page.get_by_role("button", name="Submit for review").click()
     expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
     expect(page.locator("#findings select")).to_have_count(0)
@@ -75,3 +78,15 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
         re.compile(f"{user['soeid']} signed the findings off")
     )
     colleague.close()
+
+    page.goto(f"{server.url}/jobs/{job}?tab=evaluation&tolerable=10 %")
+    expect(page.get_by_text("is below the tolerable 10.00 %")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="HTML").click()
+    paper = open_page()
+    paper.set_viewport_size(A4)
+    paper.emulate_media(media="print")
+    paper.set_content(download.value.path().read_text(encoding="utf-8"))
+    expect(paper.get_by_text("Signed off").first).to_be_visible()
+    assert paper.evaluate("document.documentElement.scrollWidth") <= A4["width"]
+    assert paper.get_by_text("not a purchase").count() == 2 * len(REPLACED)  # item, and reason
