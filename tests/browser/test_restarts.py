@@ -61,6 +61,8 @@ def _check_recovery(page: Page, jobs: Page, form: Page, waiting: str) -> None:
     expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(4)
     form.get_by_role("button", name="Draw sample").click()
     expect(form.get_by_text("20 of 50 rows drawn")).to_be_visible(timeout=PATIENCE_MS)
+    for open_page in (page, jobs, form):
+        open_page.goto("about:blank")  # no request is open when the server ends
 
 
 def _free_port() -> int:
