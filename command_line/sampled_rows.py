@@ -436,14 +436,19 @@ def _print_backtest(found: dict[str, Any]) -> None:
     print_table(
         headings,
         [
-            [_name(each), *(_figure(each[name]) for name in names), verdicts[each["covers"]]]
+            [
+                _name(each),
+                *(_figure(each[name]) for name in names),
+                "exact" if each["exact"] else verdicts[each["covers"]],
+            ]
             for each in found["figures"]
         ],
     )
-    print_line(
-        f"{found['covered']:,} of {found['intervals']:,} intervals hold the true value; of many, "
-        f"{100 * found['confidence']:g} % do."
-    )
+    if found["intervals"]:
+        print_line(
+            f"{found['covered']:,} of {counted(found['intervals'], 'interval')} hold the true "
+            f"value; of many, {100 * found['confidence']:g} % do."
+        )
     for note in found["notes"]:
         print_line(note)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, isinf, isnan, sqrt
 from typing import Literal, NamedTuple
@@ -151,6 +151,9 @@ def estimate(
         else:
             linear = _LINEARISED[values.statistic](cells, values)
         measured = _measured(design, linear, cells, settings)
+        with np.errstate(invalid="ignore"):
+            is_noise = measured.variances <= (ROUNDING * linear.values) ** 2
+        measured = replace(measured, variances=np.where(is_noise, 0.0, measured.variances))
         effects = _design_effects(design, linear, measured.variances, count)
         is_plain = calibration is None
         interval = partial(_interval, design, values, domains, settings, is_plain)
@@ -505,3 +508,4 @@ class _Distribution:
 
 
 ROUNDING = 1e-12
+"""A smaller standard error, relative to its figure, is 0: the design knows the figure."""

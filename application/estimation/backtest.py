@@ -10,6 +10,7 @@ from typing import Any
 
 from application.estimation.estimates import EstimateRequest, estimates_of
 from application.estimation.sample_columns import estimated_columns
+from domain_errors import counted
 from estimation_engine import Settings
 from estimation_engine.population import FLOATS
 from estimation_engine.reading import relation_of
@@ -69,8 +70,14 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any
         }
     request = EstimateRequest(tested, settings=settings, with_true_values=True)
     found = estimates_of(service, job, request)
-    figures = [each | {"covers": holds_truth(each)} for each in found["estimates"]]
+    figures = [each | _verdict(each) for each in found["estimates"]]
     verdicts = [each["covers"] for each in figures if each["covers"] is not None]
+    exact = sum(each["exact"] for each in figures)
+    if exact:
+        of_figures = counted(exact, "figure is", "figures are")
+        notes.append(
+            f"{of_figures} exact by design and in no count: no margin, and the true value."
+        )
     notes.append(
         "All figures are of one sample, so they err together: the share that covers varies more "
         "from sample to sample than that of independent intervals."
@@ -106,8 +113,18 @@ def _not_finite(service: Service, sample: TableFiles, columns: Sequence[Column])
     return [name for name, is_odd in zip(names, found, strict=True) if is_odd]
 
 
+def _verdict(each: Mapping[str, Any]) -> dict[str, bool | None]:
+    """Whether the interval covers, and whether the figure is exact, so that it can't miss."""
+    covers = holds_truth(each)
+    exact = bool(covers and each["standard_error"] == 0.0 and each["ci_low"] == each["ci_high"])
+    return {"covers": None if exact else covers, "exact": exact}
+
+
 def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[dict[str, Any]]:
-    """The shares of a category's sampled values; none if it has one value, or too many."""
+    """The shares of a category's sampled values; none if it has one value, or too many.
+
+    Of one value or two besides NULL, the share of the last one follows from the others.
+    """
     if column.type not in CATEGORIES:
         return []
     relation, params = relation_of(sample)
@@ -120,4 +137,7 @@ def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[di
         values = [row[column.name] for row in read_rows(cursor, (sql, params), [column])]
     if not 1 < len(values) <= MAX_VALUES:
         return []
+    present = [value for value in values if value is not None]
+    if len(present) <= 2:
+        values.remove(present[-1])
     return [{"statistic": "proportion", "column": column.name, "value": value} for value in values]

@@ -51,6 +51,7 @@ from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
 from sampling_engine.statements import MoneyUnits
+from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 from storage.jobs.sample_values import SampleValues
 
@@ -115,6 +116,7 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         for each in _of_statistic(given, values, read, found.design, request.settings, calibration)
     ]
     notes = design_notes(job, found, source, request.settings)
+    notes += _replacement_notes(service, job)
     if upload is not None:
         notes += upload_notes(upload, found.design.rows)
     if calibration is not None:
@@ -133,6 +135,14 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         "design": design_json(found),
         "notes": notes,
     }
+
+
+def _replacement_notes(service: Service, job: Job) -> list[str]:
+    with service.database.read() as tx:
+        replaced = len(list_replacements(tx, job.id))
+    if not replaced:
+        return []
+    return [f"{counted(replaced, 'row was', 'rows were')} replaced; estimates use the drawn rows."]
 
 
 def _require_in_every_round(
@@ -291,8 +301,10 @@ def _calibration_notes(
     pairs = [(_width(each), _width(each["uncalibrated"])) for each in estimates]
     shares = [after / before for after, before in pairs if after is not None and before]
     if len(shares) == 1:
-        change = f"{100 * abs(1 - shares[0]):.0f} % {'narrower' if shares[0] <= 1 else 'wider'}"
-        notes.append(f"The interval is {change} than without calibration.")
+        percent = round(100 * abs(1 - shares[0]))
+        change = f"{percent} %" if percent else "no"
+        direction = "narrower" if shares[0] <= 1 or not percent else "wider"
+        notes.append(f"The interval is {change} {direction} than without calibration.")
     elif shares:
         least, most = (f"{100 * (share - 1):+.0f} %" for share in (min(shares), max(shares)))
         notes.append(f"Calibration changes the widths of the intervals by {least} to {most}.")

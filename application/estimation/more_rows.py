@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import ceil, inf
 from typing import Any, Literal
 
+import numpy as np
+
 from application.estimation.estimates import TABLE, EstimateRequest, estimates_of
 from application.estimation.sample_design import SampleDesign, design_of
-from application.estimation.sizing import KINDS, SizeRequest, size_for_goals
+from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning import Goal, random_size
@@ -243,6 +245,9 @@ def _round(job: Job, found: SampleDesign, size: int) -> dict[str, Any]:
     else:
         parameters = found.rounds[0].method.with_size(parameters, size)
     method = found.design.method
+    least = np.minimum(found.design.group_rows, MIN_DRAWN).sum()
+    if "min_per_stratum" in parameters and least <= size:
+        parameters["min_per_stratum"] = max(parameters["min_per_stratum"], MIN_DRAWN)
     includes = method == "random" or any(name in parameters for name in GROWING)
     sized = {name: value for name, value in given.items() if name != "goal"}
     return {"round": {**sized, "parameters": parameters}, "includes_sample": includes}

@@ -326,13 +326,17 @@ class PairProbabilitiesOut(Schema):
 
 
 class BacktestFigureOut(EstimateOut):
-    covers = out.boolean("Whether the interval holds the true value.", null=True)
+    covers = out.boolean(
+        "Whether the interval holds the true value; null if either is unknown, or for `exact`.",
+        null=True,
+    )
+    exact = out.boolean("Whether the figure is the true value by design, and can't miss.")
 
 
 class BacktestOut(Schema):
     job_id = out.string()
     confidence = out.number()
     figures = out.list_of(BacktestFigureOut, "Means of numbers and shares of categories.")
-    intervals = out.integer("Figures with an interval and a true value.")
+    intervals = out.integer("Figures with an interval and a true value, without exact ones.")
     covered = out.integer("Intervals that hold the true value.")
     notes = out.list_of(fields.String())

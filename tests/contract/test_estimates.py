@@ -246,6 +246,7 @@ def test_uncovered_rows_are_in_no_figure(server: LiveServer, dataset: int) -> No
     found = estimates(server, job, MEAN, TOTAL, COUNT, true_values=True)
     assert (found["design"]["N"], found["design"]["uncovered_rows"]) == (300, 300)
     assert found["estimates"][2]["estimate"] == pytest.approx(300)
+    assert found["estimates"][2]["standard_error"] == 0.0
     assert [each["true_value"] for each in found["estimates"]] == [None] * 3
     assert "The estimates are for 300 of the 600 rows of primary." in found["notes"]
     assert any("True values are those of all rows" in note for note in found["notes"])

@@ -168,6 +168,9 @@ def test_a_row_is_replaced_by_the_next_of_its_group(server: LiveServer, job: str
     listed = server.admin.get(url(job, "replacements")).json()["replacements"]
     assert [each["replacement_id"] for each in listed] == line[:2]
     assert items(server, job, offset=13, limit=1)["items"][0][ROW] == line[1]
+    body = {"statistics": [{"statistic": "count"}]}
+    answer = server.admin.post(f"/api/sampling/jobs/{job}/estimates", json=body)
+    assert "2 rows were replaced; estimates use the drawn rows." in answer.json()["notes"]
 
 
 def test_a_row_that_can_not_be_examined_is_not_replaced(server: LiveServer, job: str) -> None:

@@ -294,6 +294,8 @@ def test_a_sample_says_how_many_more_rows_it_needs(
         assert found["more_rows"] == 0
         return
     assert found["needed_rows"] == found["rows"] + found["more_rows"] > found["rows"]
+    if name == "stratified":  # each stratum has a variance
+        assert found["round"]["parameters"]["min_per_stratum"] == 2
     larger = drawn(server, dataset, found["round"])
     estimates = server.admin.post(
         f"/api/sampling/jobs/{larger}/estimates", json={"statistics": [MEAN]}

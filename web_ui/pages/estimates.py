@@ -152,7 +152,8 @@ def _backtest(found: Job) -> Values:
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
     lines = [
-        _shown(each, each["statistic"]) | {"name": _title(each | {"value": _value_text(each)})}
+        _shown(each, each["statistic"])
+        | {"name": _title(each | {"value": _value_text(each)}), "exact": each["exact"]}
         for each in answer["figures"]
     ]
     return {
