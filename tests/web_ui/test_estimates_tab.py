@@ -143,10 +143,10 @@ def test_a_calibration_shows_both_widths(reader: Reader, path: str) -> None:
 def test_the_back_test_counts_intervals(reader: Reader, path: str) -> None:
     query = {"tab": "estimates", "view": "backtest"}
     page = reader.page(path, **query)
-    # Means of =row and amount, shares of four cities and of two values of paid.
-    assert page.count('<circle class="sample"') == 8
+    # Means of =row and amount, shares of four cities and of one value of paid.
+    assert page.count('<circle class="sample"') == 7
     text = reader.text(path, **query, confidence="99")
-    assert "of 8" in text
+    assert "of 7" in text
     assert "of many, 99 % do" in text
     assert "Share of city missing" in text
 
