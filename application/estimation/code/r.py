@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from application.estimation.code.texts import about, quoted
+from application.estimation.code.texts import R_SAMPLE, about, quoted
 from estimation_engine import Design
 
-READ = """library(survey)
-s <- read.csv("sample.csv", check.names = FALSE, na.strings = "",
-  colClasses = c("_stratum" = "character"))
-s$row <- as.numeric(sub(".*:", "", s[["_logical_row_id"]]))
+READ = f"""library(survey)
+{R_SAMPLE}s$row <- as.numeric(sub(".*:", "", s[["_logical_row_id"]]))
 s <- s[order(s$row), ]
 """
 ESTIMATE = """mean <- svymean(~amount, design, na.rm = TRUE)

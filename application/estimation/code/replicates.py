@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from application.estimation.code.texts import R_SAMPLE
 from estimation_engine import Design
 
 
@@ -23,9 +24,7 @@ def replicate_code(language: str, design: Design, kind: str, count: int, scale: 
 
 def _r(count: int, scale: float, degrees: int) -> str:
     return f"""library(survey)
-s <- read.csv("sample.csv", check.names = FALSE, na.strings = "",
-  colClasses = c("_stratum" = "character"))
-d <- read.csv("design.csv", na.strings = "")
+{R_SAMPLE}d <- read.csv("design.csv", na.strings = "")
 s <- s[match(d$row_id, s[["_logical_row_id"]]), ]
 design <- svrepdesign(data = s, weights = d$weight, repweights = d[grep("^replicate_", names(d))],
   type = "other", combined.weights = TRUE, scale = {scale!r}, rscales = rep(1, {count}),
