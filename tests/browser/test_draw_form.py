@@ -258,6 +258,9 @@ def test_errors_name_fields_by_label_and_steps_by_number(form: Page) -> None:
 def test_an_error_is_rendered_from_its_template(form: Page) -> None:
     template = "`sample_size` must be at least {minimum}, not {value} or {other}."
     parameters = {"minimum": 1000, "value": "sizes"}
+    plural = {"loc": [], "msg": "", "template": "{n} {n|row is|rows are} left."}
+    for n, expected in ((1, "1 row is left."), (2, "2 rows are left.")):
+        assert form.evaluate(MESSAGE, {**plural, "parameters": {"n": n}}) == expected
     error = {"loc": [], "msg": "", "template": template, "parameters": parameters}
     text = "“Rows” must be at least 1,000, not sizes or {other}."
     assert form.evaluate(MESSAGE, error) == text

@@ -26,11 +26,14 @@ const CODE_WORD = new RegExp(`(?<![\\w{"'\`])(${Object.keys(SCREEN_WORDS).join("
 /** A text in the words of screens, as screen_text of application/samples/facts.py writes it. */
 export const onScreen = (text) => text.replace(CODE_WORD, (word) => SCREEN_WORDS[word]);
 
-/** Write a template as domain_errors.render does: `field` is an API field, {name} a parameter. */
+/** Write a template as domain_errors.render does: `field` is an API field, {name} a parameter, and
+    {name|row was|rows were} the singular or the plural of its number. */
 export function render(template, parameters = {}) {
-  return onScreen(template).replace(/`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)\}/g, (mark, field, name) => {
+  return onScreen(template).replace(/`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)(?:\|([^|{}]*)\|([^|{}]*))?\}/g, (mark, field, name, singular, plural) => {
     if (field) return field in LABELS ? `“${LABELS[field]}”` : field;
-    return name in parameters ? number(parameters[name]) : mark;
+    if (!(name in parameters)) return mark;
+    if (plural === undefined) return number(parameters[name]);
+    return Number(parameters[name]) === 1 ? singular : plural;
   });
 }
 
