@@ -26,7 +26,8 @@ FILL_DATASETS = """
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :datasets)
 INSERT INTO datasets (name, created_by, created_at, updated_at, removed_at)
 SELECT 'Dataset ' || n, 1 + n % :users, '2022-01-01T00:00:00.000000+00:00',
-       '2022-01-01T00:00:00.000000+00:00', iif(n % 50 = 49, '2025-01-01T00:00:00.000000+00:00', NULL)
+       '2022-01-01T00:00:00.000000+00:00',
+       iif(n % 50 = 49, '2025-01-01T00:00:00.000000+00:00', NULL)
 FROM numbers
 """
 FILL_COMMITS = """
