@@ -190,7 +190,7 @@ def test_entries_are_found_by_user_action_dataset_object_and_time(world: World) 
     assert about_user[0]["details"] == body
     page = world.server.admin.get("/api/admin/audit", params={"limit": 1, "offset": 1}).json()
     assert (len(page["entries"]), page["limit"], page["offset"]) == (1, 1, 1)
-    assert page["total"] > 10
+    assert page["total"] >= 3
 
 
 def test_only_admins_read_it_and_nobody_changes_it(server: LiveServer) -> None:
