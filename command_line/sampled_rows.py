@@ -34,6 +34,19 @@ def _print_reserves(found: dict[str, Any]) -> None:
         print_line(f"Groups drawn whole have no replacement: {names}{more}.")
 
 
+CONFIDENCE = field_option(
+    "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
+)
+LONELY_STRATUM = field_option(
+    "--lonely-stratum",
+    "lonely_stratum",
+    type=click.Choice(("fail", "adjust", "average")),
+    default="fail",
+    show_default=True,
+    help="What to do with a stratum that has one drawn row of several.",
+)
+
+
 @click.command()
 @JOB
 @field_option(
@@ -254,17 +267,8 @@ def _quantile(text: str) -> dict[str, Any]:
 @click.option("--count", is_flag=True, help="The number of rows.")
 @field_option("--by", "by", multiple=True, metavar="COLUMN", help="Groups; up to 4 columns.")
 @field_option("--where", "where", metavar="FILTER", help="Only rows that match a filter.")
-@field_option(
-    "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
-)
-@field_option(
-    "--lonely-stratum",
-    "lonely_stratum",
-    type=click.Choice(("fail", "adjust", "average")),
-    default="fail",
-    show_default=True,
-    help="What to do with a stratum that has one drawn row of several.",
-)
+@CONFIDENCE
+@LONELY_STRATUM
 @field_option(
     "--calibrate",
     "method",
@@ -455,17 +459,8 @@ def _print_backtest(found: dict[str, Any]) -> None:
 
 @click.command()
 @JOB
-@field_option(
-    "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
-)
-@field_option(
-    "--lonely-stratum",
-    "lonely_stratum",
-    type=click.Choice(("fail", "adjust", "average")),
-    default="fail",
-    show_default=True,
-    help="What to do with a stratum that has one drawn row of several.",
-)
+@CONFIDENCE
+@LONELY_STRATUM
 @printed(_print_backtest)
 def backtest(client: ApiClient, job_id: str, **query: Any) -> Any:
     """Estimate all figures that are known, and count the intervals that hold the true value.

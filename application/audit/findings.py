@@ -43,6 +43,17 @@ from storage.versions.refs import has_sample_ref
 
 ROW_ID, STRATUM, ROUND = "_logical_row_id", "_stratum", "_sampling_round"
 SELECTION_ORDER = "_selection_order"
+OUTCOME_TITLES = {
+    "ok": "OK",
+    "exception": "Exception",
+    "not_examinable": "Can’t be examined",
+    "not_applicable": "Not applicable",
+}
+STATE_TITLES = {
+    "open": "In progress",
+    "submitted": "Submitted for review",
+    "signed_off": "Signed off",
+}
 MAX_AUDIT_VALUE_DIGITS = 38
 MAX_DRAWN = 100_000
 MIN_RESERVES = 16

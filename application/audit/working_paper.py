@@ -12,7 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation import EvaluationRequest, evaluate
-from application.audit.findings import ROW_ID, AuditState, audit_state, items_page
+from application.audit.findings import (
+    OUTCOME_TITLES,
+    ROW_ID,
+    STATE_TITLES,
+    AuditState,
+    audit_state,
+    items_page,
+)
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
 from job_runner.service import Service
@@ -28,13 +35,6 @@ MAX_ITEMS = 10_000
 """Items that a working paper lists."""
 MAX_ITEM_COLUMNS = 12
 """Columns of the table in the list of items; the sample's own workbook has all."""
-OUTCOMES = {
-    "ok": "OK",
-    "exception": "Exception",
-    "not_examinable": "Can't be examined",
-    "not_applicable": "Not applicable",
-}
-STATES = {"open": "In progress", "submitted": "Submitted for review", "signed_off": "Signed off"}
 STEPS = {
     "submitted": "Submitted for review",
     "withdrawn": "Withdrawn",
@@ -112,7 +112,7 @@ def _cover(
         *(("Data file (SHA-256)", sha256) for sha256 in files[:20]),
         ("Sample", job.output_name),
         ("Job id", job.id),
-        ("State of the review", STATES[state.review.state]),
+        ("State of the review", STATE_TITLES[state.review.state]),
     ]
     authors: dict[str, list[str]] = {}
     for finding in state.findings.values():
@@ -164,7 +164,7 @@ def _item(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...
     return (
         item[ROW_ID],
         *(_cell(item["data"][column.name], column) for column in columns),
-        OUTCOMES.get(finding.get("outcome", "")),
+        OUTCOME_TITLES.get(finding.get("outcome", "")),
         None if audit_value is None else Decimal(audit_value),
         finding.get("note") or None,
         finding.get("user_soeid"),

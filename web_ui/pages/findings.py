@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from application.access import RowSource
-from application.audit.findings import items_page
+from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.identity.lookup import is_like_a_key, key_column
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, open_source, output_of
@@ -21,13 +21,6 @@ ITEMS_PER_PAGE = 100
 MAX_COLUMNS = 6
 """Columns of an entry line; the page of rows shows all."""
 MAX_HISTORY = 1000
-OUTCOMES = {
-    "ok": "OK",
-    "exception": "Exception",
-    "not_examinable": "Can’t be examined",
-    "not_applicable": "Not applicable",
-}
-STATES = {"open": "In progress", "submitted": "Submitted for review", "signed_off": "Signed off"}
 STEPS = {
     "submitted": "submitted the findings",
     "withdrawn": "withdrew the findings",
@@ -39,7 +32,12 @@ STEPS = {
 
 def findings_tab(found: Job) -> dict[str, Any]:
     """Show a page of the sample's items."""
-    texts = {"outcomes": OUTCOMES, "states": STATES, "steps": STEPS, "per_page": ITEMS_PER_PAGE}
+    texts = {
+        "outcomes": OUTCOME_TITLES,
+        "states": STATE_TITLES,
+        "steps": STEPS,
+        "per_page": ITEMS_PER_PAGE,
+    }
     offset = number_between("offset", 0, MAX_OFFSET, 0)
     try:
         with caller().reading():
