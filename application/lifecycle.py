@@ -188,7 +188,7 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
         )
 
 
-ADDED_PARAMETERS = ("request_digest", "output_ref", "source_draw")
+ADDED_PARAMETERS = ("request_digest", "output_ref", "source_draw", "seed_origins")
 """Parameters that the service added to the request."""
 
 

@@ -21,7 +21,13 @@ from application.job_submission import (
     submit,
 )
 from job_runner.lanes import lane_of_draw
-from job_runner.sampling_parameters import DrawRule, engine_rounds, settle_rounds, source_draw
+from job_runner.sampling_parameters import (
+    DrawRule,
+    engine_rounds,
+    seed_origins,
+    settle_rounds,
+    source_draw,
+)
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_table
 from job_runner.tables.reports import cached_profile
@@ -124,6 +130,7 @@ def submit_sampling(
         "source_ref": request.source_ref,
         "table_key": draw.source.key,
         "rounds": draw.settled,
+        "seed_origins": seed_origins(request.rounds),
         **asdict(draw.rule),
         "export_residual": request.export_residual,
         "output_ref": draw.output_ref,

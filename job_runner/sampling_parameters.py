@@ -47,6 +47,11 @@ class DrawRule:
         )
 
 
+def seed_origins(rounds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """For each round of a request: "chosen" if it has a seed, "entropy" if the server draws one."""
+    return ["entropy" if given["parameters"].get("seed") is None else "chosen" for given in rounds]
+
+
 def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Number the rounds and draw a seed for each that has none, so that a job can be replayed."""
     settled = []
@@ -107,10 +112,14 @@ def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int,
 
 
 def seeded_rounds(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each round in a job's ``run_parameters`` by number, method, seed and effective seed."""
+    """Each round in a job's ``run_parameters`` by number, method, seeds and origin of the seed.
+
+    The origin is that of :func:`seed_origins`; None for a job from before it was recorded.
+    """
     rule = DrawRule.recorded(parameters)
     rounds = []
-    for given in parameters["rounds"]:
+    origins = parameters.get("seed_origins") or [None] * len(parameters["rounds"])
+    for given, origin in zip(parameters["rounds"], origins, strict=True):
         number, seed = given["round_number"], given["parameters"]["seed"]
         effective = effective_seed(seed, number, rule.draw_version, rule.source_draw)
         rounds.append(
@@ -119,6 +128,7 @@ def seeded_rounds(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "method": given["method"],
                 "seed": seed,
                 "effective_seed": effective,
+                "seed_origin": origin,
             }
         )
     return rounds

@@ -33,7 +33,7 @@ def design_sheet(service: Service, job: Job) -> Sheet:
         job.run_parameters["rounds"], seeded, summary["rounds"], strict=True
     ):
         title = f"Step {given['round_number']}: {method_title(given['method'])}"
-        blocks.append(Block(title, _step(given, seeds["effective_seed"], result)))
+        blocks.append(Block(title, _step(given, seeds, result)))
         if groups := _groups(given, result):
             blocks.append(groups)
     if totals := _control_totals(service, job):
@@ -101,8 +101,8 @@ def _amount_rows(amount: Mapping[str, Any], total: str) -> Rows:
     return rows
 
 
-def _step(given: Mapping[str, Any], effective_seed: str, result: Mapping[str, Any]) -> Rows:
-    rows: Rows = [*step_facts(given, effective_seed), *monetary_facts(result)]
+def _step(given: Mapping[str, Any], seeded: Mapping[str, Any], result: Mapping[str, Any]) -> Rows:
+    rows: Rows = [*step_facts(given, seeded), *monetary_facts(result)]
     rows += [
         ("Rows to choose from", result["eligible_rows"]),
         ("Rows drawn", result["rows_sampled"]),

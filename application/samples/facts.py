@@ -19,6 +19,11 @@ LABELS = {
     for parameter in (*method.parameters, *method.superseded)
 }
 """What screens call the parameters of methods."""
+SEED_ORIGINS = {
+    "chosen": "Given in the request",
+    "entropy": "Drawn by the server from the system's entropy",
+    None: "Not recorded",
+}
 SHOWN_ELSEWHERE = ("seed", "sizes")
 SCREEN_WORDS = {
     "strata": "groups",
@@ -58,8 +63,8 @@ def warnings_of(account: Mapping[str, Any]) -> list[str]:
     return [screen_text(each["template"], each["parameters"]) for each in templates]
 
 
-def step_facts(given: Mapping[str, Any], effective_seed: str) -> Facts:
-    """The facts of a round in a job's ``run_parameters``."""
+def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> Facts:
+    """The facts of a round in a job's ``run_parameters``; ``seeded`` has its seeds."""
     parameters = given["parameters"]
     facts = [
         (LABELS.get(name, name.replace("_", " ").capitalize()), _value_text(name, value))
@@ -70,8 +75,9 @@ def step_facts(given: Mapping[str, Any], effective_seed: str) -> Facts:
         name = "Materiality" if "materiality" in goal else "Margin of error wanted"
         facts.append((name, goal_text(goal)))
     facts.append(("Seed", str(parameters["seed"])))
-    if effective_seed != str(parameters["seed"]):
-        facts.append(("Effective seed", effective_seed))
+    if seeded["effective_seed"] != str(parameters["seed"]):
+        facts.append(("Effective seed", seeded["effective_seed"]))
+    facts.append(("Origin of the seed", SEED_ORIGINS[seeded["seed_origin"]]))
     if filters := given.get("filters"):
         facts.append(("Filter", filter_text(filters)))
     selection = given.get("selection") or {}

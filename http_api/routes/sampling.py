@@ -223,12 +223,20 @@ class HistoryQuery(PageQuery):
     end_date = EndTimestamp(description="Exclusive; a date without a time includes that day.")
 
 
+class DrawnRoundOut(SeededRoundOut):
+    seed_origin = out.string(
+        "`chosen`: given in the request; `entropy`: drawn by the server; null: not recorded.",
+        null=True,
+        validate=validate.OneOf(("chosen", "entropy", None)),
+    )
+
+
 class DrawOut(JobInListOut):
     source_ref = out.string()
     table_key = out.string()
     output_ref = out.string()
     methods = out.list_of(fields.String())
-    rounds = out.list_of(SeededRoundOut)
+    rounds = out.list_of(DrawnRoundOut)
     total_sampled = out.integer(null=True)
 
 

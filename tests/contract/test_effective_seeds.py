@@ -192,6 +192,24 @@ def test_a_job_without_a_draw_version_is_repeated_by_the_first(
     assert [one["effective_seed"] for one in server.admin.get(path).json()["rounds"]] == ["42"] * 2
 
 
+def test_a_job_records_where_each_seed_is_from(
+    server: LiveServer, dataset_id: int, first: dict[str, Any]
+) -> None:
+    unseeded = {"method": "random", "parameters": {"sample_size": 5, "seed": None}}
+    job = server.draw(dataset_id, {"rounds": [RANDOM, unseeded]})
+    parameters = job["run_parameters"]
+    assert parameters["seed_origins"] == ["chosen", "entropy"]
+    source = first["source_commit_id"]
+    again = retried(server, job, source, {**parameters, "output_ref": "smpl-seeds"})
+    assert again["run_parameters"]["seed_origins"] == ["chosen", "entropy"]
+    del parameters["seed_origins"]
+    old = retried(server, job, source, {**parameters, "output_ref": "smpl-no-origins"})
+    history = server.admin.get(f"/api/sampling/datasets/{dataset_id}/history").json()["jobs"]
+    origins = {each["id"]: [one["seed_origin"] for one in each["rounds"]] for each in history}
+    assert origins[job["id"]] == ["chosen", "entropy"]
+    assert origins[old["id"]] == [None, None]
+
+
 def test_a_plan_and_a_summary_warn_of_several_rounds(
     server: LiveServer, dataset_id: int, first: dict[str, Any]
 ) -> None:

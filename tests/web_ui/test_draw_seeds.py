@@ -32,6 +32,7 @@ def test_the_page_shows_the_effective_seed(reader: Reader, drawn: dict[str, Any]
     page = reader.text(f"/jobs/{drawn['id']}")
     assert page.count("Effective seed") == 1
     assert "Effective seed 42:round-2" in page
+    assert page.count("Origin of the seed Given in the request") == 2
     assert "can't be added up over steps" in page
 
 
@@ -51,7 +52,7 @@ def test_a_copied_job_has_its_draw_version(
         initial = json.loads(in_element(form, FORM, "</script>"))["body"]
         for request in (body, initial):
             assert request["draw_version"] == version
-            assert "source_draw" not in request
+            assert not {"source_draw", "seed_origins"} & request.keys()
             path = f"/api/sampling/datasets/{drawn['dataset_id']}/plan"
             plan = reader.api.post(path, json=request).json()
             second = "42" if version == 1 else "42:round-2"

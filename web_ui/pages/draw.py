@@ -24,7 +24,7 @@ from web_ui.shell import blueprint, caller, service, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
-NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw")
+NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw", "seed_origins")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/draw")

@@ -169,7 +169,7 @@ def _step_facts(found: Job) -> list[Facts]:
     rounds = found.run_parameters["rounds"]
     results = (found.output_summary or {}).get("rounds") or [{} for _ in rounds]
     return [
-        step_facts(given, seeds["effective_seed"]) + monetary_facts(result)
+        step_facts(given, seeds) + monetary_facts(result)
         for given, seeds, result in zip(rounds, seeded, results, strict=True)
     ]
 
