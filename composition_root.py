@@ -36,6 +36,7 @@ from parquet_tables.database import ParquetDatabase
 from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
+from storage.certificates.keys import SigningKeys
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
 from storage.jobs.jobs import RunType
 from storage.maintenance.data_directory import DataDirectory, Owner
@@ -90,6 +91,7 @@ def running_service(
         closing.callback(_stop, service, runner)
         recover(service)
         _make_admin(service)
+        service.signing_keys.current()
         runner.start(service)
         yield service
 
@@ -106,11 +108,13 @@ def _build_service(
         on_change(change)
         job_changed(service, change)
 
+    database = Database(directory.database_path, notify)
     service = Service(
         settings=settings,
         directory=directory,
-        database=Database(directory.database_path, notify),
+        database=database,
         data_files=DataFiles(directory.files_dir),
+        signing_keys=SigningKeys(directory.signing_key_path, database, clock),
         parquet=databases[0],
         parquet_long=databases[1],
         clock=clock,

@@ -479,6 +479,21 @@ CREATE INDEX sample_values_file ON sample_values (sha256);
 CREATE TRIGGER sample_values_never_change BEFORE UPDATE ON sample_values
 BEGIN SELECT RAISE(ABORT, 'uploaded values never change'); END;
 
+-- The public keys of certificates. The private half of the current one is in a file.
+CREATE TABLE signing_keys (
+    key_id     TEXT PRIMARY KEY NOT NULL CHECK (length(key_id) = 64),  -- SHA-256 of the public key
+    public_key TEXT NOT NULL UNIQUE CHECK (length(public_key) = 64),
+    created_at TEXT NOT NULL,
+    retired_at TEXT                                                   -- NULL: the current key
+) STRICT;
+
+CREATE TRIGGER signing_keys_never_change BEFORE UPDATE OF key_id, public_key, created_at
+ON signing_keys
+BEGIN SELECT RAISE(ABORT, 'a signing key never changes'); END;
+
+CREATE TRIGGER signing_keys_never_shrink BEFORE DELETE ON signing_keys
+BEGIN SELECT RAISE(ABORT, 'a signing key is never removed'); END;
+
 -- The data files that are needed; other files are orphans.
 CREATE VIEW needed_files AS
 SELECT sha256, dataset_id FROM commit_files

@@ -22,6 +22,7 @@ from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, get_user
+from storage.certificates.keys import SigningKeys
 from storage.jobs.jobs import complete_job, get_job, list_log
 from storage.jobs.lists import list_jobs
 from storage.jobs.queue import claim_next_job
@@ -124,11 +125,13 @@ def opened(root: Path) -> Iterator[Contender]:
     with (
         ParquetDatabase(root, directory.spill_dir, memory_mb=128, threads=1) as parquet,
     ):
+        database = Database(directory.database_path)
         service = Service(
             settings=Settings(data_dir=root),
             directory=directory,
-            database=Database(directory.database_path),
+            database=database,
             data_files=DataFiles(directory.files_dir),
+            signing_keys=SigningKeys(directory.signing_key_path, database, system_clock),
             parquet=parquet,
             parquet_long=parquet,
             clock=system_clock,

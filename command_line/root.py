@@ -56,6 +56,7 @@ COMMANDS = {
     "access": "accounts.access",
     "token": "accounts.token",
     "audit": "accounts.audit_command",
+    "key": "certificates.keys.key",
     "storage": "maintenance.storage",
     "prune": "maintenance.prune",
     "check": "maintenance.check_command",

@@ -63,6 +63,7 @@ BLUEPRINTS = (
     analysis.blueprint,
     administration.blueprint,
     administration.storage_blueprint,
+    administration.signing_keys_blueprint,
 )
 
 

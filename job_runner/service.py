@@ -16,6 +16,7 @@ from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Int64s
 from sampling_engine import RowExplanation
+from storage.certificates.keys import SigningKeys
 from storage.jobs.jobs import Lane
 from storage.maintenance.data_directory import DataDirectory
 from storage.maintenance.pruning import PruneLimits
@@ -104,6 +105,7 @@ class Service:
     directory: DataDirectory
     database: Database
     data_files: DataFiles
+    signing_keys: SigningKeys
     parquet: ParquetDatabase
     parquet_long: ParquetDatabase
     clock: Clock

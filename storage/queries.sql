@@ -925,3 +925,15 @@ RETURNING number;
 -- list_sample_values: List the uploaded values of a sample, newest first.
 SELECT sample_values.*, soeid AS user_soeid
 FROM sample_values JOIN users ON users.id = user_id WHERE job_id = :job_id ORDER BY number DESC;
+
+-- list_signing_keys: List the public keys of certificates, the current one first.
+SELECT key_id, public_key, created_at, retired_at FROM signing_keys
+ORDER BY retired_at IS NOT NULL, created_at DESC, key_id;
+
+-- retire_signing_keys: Retire every other key than this one.
+UPDATE signing_keys SET retired_at = :retired_at WHERE key_id <> :key_id AND retired_at IS NULL;
+
+-- put_signing_key: Make a key the current one. A key of a file that was put back is current again.
+INSERT INTO signing_keys (key_id, public_key, created_at)
+VALUES (:key_id, :public_key, :created_at)
+ON CONFLICT (key_id) DO UPDATE SET retired_at = NULL WHERE retired_at IS NOT NULL;

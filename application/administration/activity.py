@@ -70,6 +70,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "findings_entered": "{who} entered {findings} {findings|finding|findings} about {result}",
         "row_replaced": "{who} replaced row {row} of {result} by {replacement}: {reason}",
         "findings_reviewed": "{who} {step} the findings about {result}",
+        "signing_key_rotated": "{who} replaced the key that signs certificates",
     }
 )
 """The sentence of each action; the names in braces are facts of its entry, with the forms of
@@ -120,7 +121,10 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
             ),
         ),
         "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),
-        "storage": ("Clean-ups and backups", ("pruned", "backup_asked", "backup_made")),
+        "storage": (
+            "Clean-ups, backups and signing keys",
+            ("pruned", "backup_asked", "backup_made", "signing_key_rotated"),
+        ),
     }
 )
 """The subjects of the filter, with their titles and actions."""

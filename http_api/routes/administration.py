@@ -28,6 +28,7 @@ from http_api.schemas.fields import (
 )
 from parquet_tables.exports import MEDIA_TYPES
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
+from storage.certificates.keys import PublicKey, list_public_keys
 from storage.maintenance.disk_use import measure
 from storage.maintenance.pruning import KINDS
 
@@ -252,3 +253,36 @@ def prune_storage(given: dict[str, Any]) -> Prune:
     return prune(
         service(), **given, user=by, origin=caller().origin, authority=caller().authority()
     )
+
+
+signing_keys_blueprint = SignedInBlueprint(
+    "signing_keys", __name__, url_prefix="/api/signing-keys", tag="Administration"
+)
+
+
+class SigningKeyOut(Schema):
+    key_id = out.string("The SHA-256 of the public key's 32 bytes.")
+    public_key = out.string("The Ed25519 public key, 64 hexadecimal digits.")
+    created_at = out.string()
+    retired_at = out.string("Null for the current key.", null=True)
+
+
+class SigningKeysOut(Schema):
+    keys = out.list_of(SigningKeyOut, "The current key first, then the newest.")
+
+
+@signing_keys_blueprint.get("", output=SigningKeysOut)
+def signing_keys() -> dict[str, Any]:
+    """The public keys that verify certificates, with all retired ones."""
+    with service().database.read() as tx:
+        return {"keys": list_public_keys(tx)}
+
+
+@signing_keys_blueprint.post("/rotate", output=SigningKeyOut)
+def rotate_signing_key() -> PublicKey:
+    """Replace the key that signs certificates, for admins. The old public key stays listed."""
+    caller().require_role("admin")
+    with caller().writing() as tx:
+        key = service().signing_keys.rotate(tx)
+        caller().audit(tx, "signing_key_rotated", about=("signing_key", key.key_id))
+    return key

@@ -63,12 +63,13 @@ Action = Literal[
     "findings_entered",
     "row_replaced",
     "findings_reviewed",
+    "signing_key_rotated",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_SQL_LENGTH = 2000
 """Maximum length of an SQL statement in an entry."""
 
-ObjectType = Literal["user", "group", "token", "ref", "job", "table"]
+ObjectType = Literal["user", "group", "token", "ref", "job", "table", "signing_key"]
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,7 @@ class DataDirectory:
             self.folders
         )
         self.files_lock = FilesLock(self.root / "files.lock")
+        self.signing_key_path = self.root / "signing-key.pem"
         self._note_path = self.root / "owner.json"
         self._backup_path = self.root / "last-backup"
         self._lock: int | None = None

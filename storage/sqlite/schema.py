@@ -45,6 +45,7 @@ _NEW_IN_15 = _created(
     *("replacements", "replacements_never_change"),
     *("reviews", "reviews_of_job", "reviews_never_change"),
     *("sample_values", "sample_values_file", "sample_values_never_change", "needed_files"),
+    *("signing_keys", "signing_keys_never_change", "signing_keys_never_shrink"),
 )
 MIGRATIONS: Sequence[str] = (
     f"""

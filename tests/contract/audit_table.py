@@ -202,6 +202,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "rows_viewed",
         lambda w: (f"/api/sampling/jobs/{w.draw}/evaluation", w.evaluated()),
     ),
+    "POST /api/signing-keys/rotate": (
+        "signing_key_rotated",
+        lambda w: ("/api/signing-keys/rotate", {}),
+    ),
     "POST /api/sampling/jobs/<job_id>/review": (
         "findings_reviewed",
         lambda w: (f"/api/sampling/jobs/{w.draw}/review", w.reviewed()),

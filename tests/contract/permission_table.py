@@ -96,6 +96,8 @@ TABLE = (
     Row("POST /api/admin/prune", ADMINISTER, at("/api/admin/prune", body={"dry_run": True})),
     Row("GET /api/admin/audit", ADMINISTER, at("/api/admin/audit")),
     Row("GET /api/admin/backup", ADMINISTER, at("/api/admin/backup")),
+    Row("GET /api/signing-keys", MYSELF, at("/api/signing-keys")),
+    Row("POST /api/signing-keys/rotate", ADMINISTER, at("/api/signing-keys/rotate", body={})),
     Row("GET /api/admin/audit/csv", ADMINISTER, at("/api/admin/audit/csv")),
     Row(
         "POST /api/datasets",

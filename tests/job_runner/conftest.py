@@ -16,6 +16,7 @@ from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from storage.accounts.datasets import Dataset, create_dataset
 from storage.accounts.users import User, add_user
+from storage.certificates.keys import SigningKeys
 from storage.jobs.jobs import Job, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.maintenance.data_directory import DataDirectory, Owner
@@ -39,6 +40,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             directory=directory,
             database=database,
             data_files=DataFiles(directory.files_dir),
+            signing_keys=SigningKeys(directory.signing_key_path, database, system_clock),
             parquet=parquet,
             parquet_long=parquet,
             clock=system_clock,

@@ -19,6 +19,7 @@ from application.administration.pruning import prune
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
+from storage.certificates.keys import SigningKeys
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.maintenance.pruning import PruneLimits, PruneReport
@@ -139,6 +140,7 @@ def new_world(parquet: ParquetDatabase, **keeps: int) -> Iterator[World]:
             directory=directory,
             database=database,
             data_files=DataFiles(directory.files_dir),
+            signing_keys=SigningKeys(directory.signing_key_path, database, system_clock),
             parquet=parquet,
             parquet_long=parquet,
             clock=system_clock,

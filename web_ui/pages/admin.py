@@ -13,6 +13,7 @@ from application.credentials import user_name_rule
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.accounts.groups import list_groups, members_of
 from storage.accounts.users import ROLES, list_users
+from storage.certificates.keys import list_public_keys
 from storage.maintenance.disk_use import StorageUse, measure
 from web_ui.pages.jobs import dataset_choice
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
@@ -103,10 +104,12 @@ def storage() -> Response:
     caller().require_role("admin")
     with service().database.read() as tx:
         use = measure(tx, service().directory)
+        keys = list_public_keys(tx)
     sizes = {one.kind: one.size_bytes for one in use.kinds}
     return show(
         "admin_storage.html",
         use=use,
+        keys=keys,
         parts=_parts_of_disk(use),
         shown=DATASETS_SHOWN,
         last_backup_at=admin_overview(service()).last_backup_at,

@@ -1,0 +1,1 @@
+"""Commands about certificates of samples: the signing key, the ledger, certificates."""

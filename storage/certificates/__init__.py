@@ -1,0 +1,1 @@
+"""Certificates of samples: the signing key, and signed envelopes."""
