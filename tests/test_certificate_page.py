@@ -1,0 +1,125 @@
+"""The vectors and the example of docs/CERTIFICATE.md hold, by the rules that the page states."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from sampling_engine.selection.order import SeededOrder
+from storage.certificates.envelopes import key_id, pre_authentication_encoding, sign_payload
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "CERTIFICATE.md").read_text(encoding="utf-8")
+RFC_8032_TEST_1 = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+
+
+@pytest.fixture(scope="module")
+def envelope() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DOCS / "certificate-example.json").read_bytes())
+    return found
+
+
+@pytest.fixture(scope="module")
+def payload(envelope: dict[str, Any]) -> bytes:
+    return base64.b64decode(envelope["payload"], validate=True)
+
+
+@pytest.fixture(scope="module")
+def predicate(payload: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(payload)["predicate"]
+    return found
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def numbers(text: str) -> list[int]:
+    return [int(each) for each in re.findall(r"\d+", text)]
+
+
+def test_the_orders_of_the_page_hold() -> None:
+    rows = re.findall(
+        r"^\| (\d+) \| `(\w+)` \| ([\d ]+?)(?:, at ([\d ]+))? \|$", PAGE, re.MULTILINE
+    )
+    assert len(rows) == 2
+    for count, seed, ordinals, ranks in rows:
+        order = SeededOrder(int(count), seed)
+        first = order.first(len(numbers(ordinals)))
+        assert first.tolist() == numbers(ordinals)
+        if ranks:
+            assert order.rank(first).tolist() == numbers(ranks)
+
+
+def test_the_ranks_of_62_bits_hold() -> None:
+    found = re.search(r"the ordinals ([\d, ]+) have the ranks ([\d,\s]+)\.", PAGE)
+    assert found is not None
+    ordinals, ranks = numbers(found[1]), numbers(found[2])
+    order = SeededOrder(336776, "42", 62)
+    assert order.rank(np.array(ordinals)).tolist() == ranks
+
+
+def test_the_randomness_of_a_beacon_is_the_hash_of_its_signature() -> None:
+    signature, randomness = re.findall(
+        r"has the signature\s`([0-9a-f]+)`\sand the randomness `([0-9a-f]+)`", PAGE
+    )[0]
+    assert sha256(bytes.fromhex(signature)) == randomness
+
+
+def test_the_example_has_the_signature_of_the_page_key(
+    envelope: dict[str, Any], payload: bytes
+) -> None:
+    public = bytes.fromhex(re.findall(r"public key `([0-9a-f]{64})`", PAGE)[0])
+    (signature,) = envelope["signatures"]
+    assert signature["keyid"] == key_id(public)
+    signed = pre_authentication_encoding(envelope["payloadType"], payload)
+    Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(signature["sig"]), signed)
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(RFC_8032_TEST_1))
+    assert sign_payload(private, payload) == envelope
+
+
+def test_the_example_is_canonical_json(payload: bytes) -> None:
+    text = json.dumps(
+        json.loads(payload), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    assert text.encode() == payload
+
+
+def test_the_example_has_the_members_of_the_page(payload: bytes) -> None:
+    statement = json.loads(payload)
+    section = PAGE.split("## Statement")[1].split("## Seeds")[0]
+    tables = re.findall(r"^\| member[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)", section, re.MULTILINE)
+    listed = [
+        {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+        for table in tables
+    ]
+    predicate = statement["predicate"]
+    assert listed == [set(statement), set(predicate), set(predicate["rounds"][0])]
+
+
+def test_the_hashes_of_the_example_are_those_of_its_content(predicate: dict[str, Any]) -> None:
+    population, (drawn,) = predicate["population"], predicate["rounds"]
+    assert sha256(population["manifest"].encode()) == population["commit_id"]
+    (table,) = json.loads(population["manifest"])["tables"]
+    assert table["key"] == population["table_key"]
+    assert sum(file["rows"] for file in table["files"]) == population["file_rows"]
+    assert sha256(",".join(map(str, drawn["ordinals"])).encode()) == drawn["ordinals_sha256"]
+
+
+def test_the_order_gives_the_rows_of_the_example(predicate: dict[str, Any]) -> None:
+    (drawn,) = predicate["rounds"]
+    order = SeededOrder(predicate["population"]["file_rows"], drawn["effective_seed"])
+    first = order.first(drawn["rows"])
+    assert first.tolist() == drawn["ordinals"]
+    assert str(order.rank(first)[-1]) == drawn["facts"]["last_rank"]
+    share = drawn["rows"] / drawn["eligible_rows"]
+    assert drawn["probabilities"] == [share] * drawn["rows"]
+    assert drawn["weights"] == [1 / share] * drawn["rows"]
