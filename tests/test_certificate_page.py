@@ -17,13 +17,14 @@ from sampling_engine.selection.order import SeededOrder
 from storage.certificates.envelopes import key_id, pre_authentication_encoding, sign_payload
 
 DOCS = Path(__file__).parents[1] / "docs"
+EXAMPLE = DOCS / "certificate-example"
 PAGE = (DOCS / "CERTIFICATE.md").read_text(encoding="utf-8")
 RFC_8032_TEST_1 = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
 
 
 @pytest.fixture(scope="module")
 def envelope() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((DOCS / "certificate-example.json").read_bytes())
+    found: dict[str, Any] = json.loads((EXAMPLE / "certificate.json").read_bytes())
     return found
 
 
@@ -95,7 +96,7 @@ def test_the_example_is_canonical_json(payload: bytes) -> None:
 
 def test_the_example_has_the_members_of_the_page(payload: bytes) -> None:
     statement = json.loads(payload)
-    section = PAGE.split("## Statement")[1].split("## Seeds")[0]
+    section = PAGE.split("## Statement")[1].split("### Replacements")[0]
     tables = re.findall(r"^\| member[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)", section, re.MULTILINE)
     listed = [
         {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
@@ -123,3 +124,27 @@ def test_the_order_gives_the_rows_of_the_example(predicate: dict[str, Any]) -> N
     share = drawn["rows"] / drawn["eligible_rows"]
     assert drawn["probabilities"] == [share] * drawn["rows"]
     assert drawn["weights"] == [1 / share] * drawn["rows"]
+
+
+def test_the_sample_of_the_example_has_its_hash(payload: bytes) -> None:
+    subject = json.loads(payload)["subject"][-1]
+    assert subject["name"].endswith(".csv")
+    assert sha256((EXAMPLE / "sample.csv").read_bytes()) == subject["digest"]["sha256"]
+
+
+def test_the_merkle_roots_of_the_page_hold() -> None:
+    cells = re.findall(r"^\| (\W*`[^|]+) \| `([0-9a-f]{64})` \|$", PAGE, re.MULTILINE)
+    leaves: list[bytes] = []
+    for inputs, root in cells:
+        given = [bytes.fromhex(each.strip('"')) for each in re.findall(r"`([^`]*)`", inputs)]
+        leaves = [*leaves, *given] if inputs.startswith("…") else given
+        assert merkle_root(leaves).hex() == root
+    assert len(cells) == 5
+
+
+def merkle_root(leaves: list[bytes]) -> bytes:
+    """RFC 9162, section 2.1.1."""
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + merkle_root(leaves[:half]) + merkle_root(leaves[half:])).digest()
