@@ -7,7 +7,7 @@ they were made. Each write checks the user's level and the review's state in its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -28,6 +28,7 @@ from storage.jobs.findings import (
     Replacement,
     Review,
     ReviewAction,
+    RowReplaced,
     SampleDeleted,
     authors_of,
     enter_findings,
@@ -202,7 +203,9 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
     NotFound
         A row isn't an item of the sample.
     InvalidValue
-        An audit value isn't a decimal number.
+        An audit value isn't a decimal number; two findings are about the same row.
+    RowReplaced
+        A row was replaced.
     SampleDeleted, FindingsLocked, FindingChanged
         See :func:`storage.jobs.findings.enter_findings`.
     """
@@ -211,14 +214,8 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
     drawn = drawn_row_ids(by.service, job)
     with by.writing() as tx:
         _require_not_deleted(tx, job)
-        known = drawn.keys() | {each.replacement_id for each in list_replacements(tx, job.id)}
-        for place, finding in enumerate(checked):
-            if finding.row_id not in known:
-                raise NotFound(
-                    "Row {row_id} isn't in the sample.",
-                    loc=("body", "findings", place, ROW_ID),
-                    row_id=finding.row_id,
-                )
+        replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
+        _require_items(checked, drawn.keys(), replaced)
         ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock)
         by.audit(
             tx,
@@ -228,6 +225,42 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
             findings=len(ids),
         )
         return ids
+
+
+def _require_items(new: Sequence[NewFinding], drawn: Set[str], replaced: Mapping[str, str]) -> None:
+    """Refuse findings about rows that aren't items, were replaced, or have another finding."""
+    known, seen = drawn | set(replaced.values()), set[str]()
+    for place, finding in enumerate(new):
+        loc = ("body", "findings", place, ROW_ID)
+        if finding.row_id not in known:
+            raise not_in_sample(finding.row_id, known, loc)
+        if finding.row_id in replaced:
+            raise row_replaced(finding.row_id, replaced[finding.row_id], loc)
+        if finding.row_id in seen:
+            raise InvalidValue(
+                "Two findings are about row {row_id}. Send one for each row.",
+                loc=loc,
+                row_id=finding.row_id,
+            )
+        seen.add(finding.row_id)
+
+
+def not_in_sample(row_id: str, known: Set[str], loc: tuple[str | int, ...]) -> NotFound:
+    """The error of a row that isn't an item; with the row id that a bare number means."""
+    prefix = next(iter(known), "").rpartition(":")[0]
+    meant = f"{prefix}:{row_id.strip()}"
+    hint = f'Did you mean "{meant}"?' if meant in known else f'A row id looks like "{prefix}:17".'
+    return NotFound("Row {row_id} isn't in the sample. {hint}", loc=loc, row_id=row_id, hint=hint)
+
+
+def row_replaced(row_id: str, replacement: str, loc: tuple[str | int, ...] = ()) -> RowReplaced:
+    """The error of a finding about a replaced row."""
+    return RowReplaced(
+        "Row {row_id} was replaced by {replacement}. Enter a finding about {replacement}.",
+        loc=loc,
+        row_id=row_id,
+        replacement=replacement,
+    )
 
 
 def _checked(place: int, finding: NewFinding) -> NewFinding:
@@ -306,7 +339,7 @@ def _next_row(
     while first_id in state.replacing:
         first_id = state.replacing[first_id].row_id
     if first_id not in drawn:
-        raise NotFound("Row {row_id} isn't in the sample.", loc=("body", ROW_ID), row_id=row_id)
+        raise not_in_sample(row_id, drawn.keys(), ("body", ROW_ID))
     round_number, stratum = drawn[first_id]
     finding = state.findings.get(row_id)
     if finding is not None and finding.outcome == "not_examinable":

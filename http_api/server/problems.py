@@ -109,7 +109,7 @@ _CODES_OF_STATUS = {
     403: "forbidden origin_not_allowed",
     404: "not_found pruned unknown_round unknown_row",
     408: "client_disconnected",
-    409: "conflict findings_locked finding_changed sample_deleted "
+    409: "conflict findings_locked finding_changed row_replaced sample_deleted "
     "name_taken ref_moved ref_immutable stale_job files_in_use "
     "job_not_completed comparison_not_ready idempotency_key_reused no_password",
     415: "unsupported_media_type",

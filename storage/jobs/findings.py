@@ -42,6 +42,12 @@ class FindingChanged(Conflict):
     code = "finding_changed"
 
 
+class RowReplaced(Conflict):
+    """Another row was examined in the place of the row."""
+
+    code = "row_replaced"
+
+
 @dataclass(frozen=True)
 class NewFinding:
     """A finding to enter.

@@ -117,6 +117,32 @@ def test_an_invalid_finding_enters_none(
     assert items(server, job)["counts"]["open"] == 12
 
 
+def test_a_bare_row_number_gets_the_row_id_as_a_hint(server: LiveServer, job: str) -> None:
+    row = items(server, job)["items"][0][ROW]
+    hint = f'Did you mean "{row}"?'
+    number = row.rpartition(":")[2]
+    assert_problem(entered(server, job, {ROW: number, "outcome": "ok"}), 404, "not_found", hint)
+    replace = {ROW: number, "reason": "lost"}
+    answer = server.admin.post(url(job, "replacements"), json=replace)
+    assert_problem(answer, 404, "not_found", hint)
+
+
+def test_two_findings_about_a_row_are_refused(server: LiveServer, job: str) -> None:
+    row = items(server, job)["items"][0][ROW]
+    answer = entered(server, job, *({ROW: row, "outcome": each} for each in ("ok", "exception")))
+    assert_problem(answer, 422, "invalid_value", f"Two findings are about row {row}")
+    assert answer.json()["errors"][0]["loc"] == ["body", "findings", 1, ROW]
+
+
+def test_a_replaced_row_gets_no_finding(server: LiveServer, job: str) -> None:
+    row = items(server, job)["items"][0][ROW]
+    body = {ROW: row, "reason": "not a purchase"}
+    new = server.admin.post(url(job, "replacements"), json=body).json()["replacement_id"]
+    answer = entered(server, job, {ROW: row, "outcome": "ok"})
+    assert_problem(answer, 409, "row_replaced", f"Row {row} was replaced by {new}")
+    assert items(server, job)["items"][0]["finding"]["entries"] == 1
+
+
 def test_an_entry_over_an_unseen_one_is_refused(server: LiveServer, job: str) -> None:
     row = items(server, job)["items"][0][ROW]
     ids = entered(server, job, {ROW: row, "outcome": "ok", "previous_id": 0}).json()["ids"]

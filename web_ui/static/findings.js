@@ -11,6 +11,10 @@ const table = one("#findings");
 const path = `/api/sampling/jobs/${table?.dataset.job}`;
 const KEYS = { o: "ok", e: "exception", n: "not_applicable", c: "not_examinable" };
 const FIELDS = ["outcome", "audit_value", "note"];
+const CHANGES = {
+  finding_changed: "Another person entered a finding about this row meanwhile. The page shows it now.",
+  row_replaced: "Another person replaced this row meanwhile. The page shows it now.",
+};
 const NO_FINDING = "Choose a finding.";
 const saving = new Map();
 let newest = 0;
@@ -70,9 +74,9 @@ async function save(line) {
       show(answer.counts);
     }
   } catch (error) {
-    if (error.code === "finding_changed") {
+    if (CHANGES[error.code]) {
       line.dataset.saved = textOf(line);
-      sessionStorage.setItem("notice", "Another person entered a finding about this row meanwhile. The page shows it now.");
+      sessionStorage.setItem("notice", CHANGES[error.code]);
       location.reload();
     } else if (error.errors?.length) {
       const place = FIELDS.find((name) => error.errors[0].loc.includes(name)) ?? "outcome";
