@@ -287,10 +287,17 @@ def _quantile(text: str) -> dict[str, Any]:
 @field_option(
     "--values",
     "values",
-    metavar="FILE|NUMBER",
-    help="Read columns from a file of results, or from an earlier upload of one.",
+    metavar="FILE|NUMBER|findings",
+    help="Read columns from a file of results, an earlier upload of one, or the findings.",
 )
 @KEY
+@field_option(
+    "--book",
+    "book_column",
+    "book",
+    metavar="COLUMN",
+    help="For --values findings: the column of book values.",
+)
 @click.option("--true-values", is_flag=True, help="Show the true values of the source, too.")
 @AS_JSON
 @with_target
@@ -305,6 +312,7 @@ def estimate(
     known: tuple[str, ...],
     values: str | None,
     key: tuple[str, ...],
+    book: str | None,
     true_values: bool,
     as_json: bool,
     **figures: Any,
@@ -316,6 +324,7 @@ def estimate(
     jobsvc estimate 917f045a --share status=disputed --true-values
     jobsvc estimate 917f045a --total paid --calibrate ratio --known amount
     jobsvc estimate 917f045a --values results.xlsx --key invoice --total audited
+    jobsvc estimate 917f045a --values findings --book amount --total misstatement
     """
     statistics: list[dict[str, Any]] = [
         *(
@@ -338,10 +347,11 @@ def estimate(
         "variance": {"lonely_stratum": lonely_stratum},
         "calibrate": {"method": calibrate, "columns": list(known)} if calibrate else None,
         "true_values": true_values,
+        "book_column": book,
     }
     with connected(target) as client:
         if values is not None:
-            body["values"] = _upload_number(client, job_id, values, key)
+            body["values"] = _values_of(client, job_id, values, key)
         found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
         binned = client.all_of("/api/bin", "entries")
     if any(entry["job_id"] == found["job_id"] for entry in binned):
@@ -422,9 +432,11 @@ def design(
     print_line(f"Design written to {output}")
 
 
-def _upload_number(client: ApiClient, job_id: str, values: str, key: Sequence[str]) -> int:
-    """The number of an upload: as given, or of a file that is uploaded."""
+def _values_of(client: ApiClient, job_id: str, values: str, key: Sequence[str]) -> int | str:
+    """The findings, or the number of an upload: as given, or of a file that is uploaded."""
     path = Path(values)
+    if values == "findings" and not path.exists():
+        return values
     if values.isdecimal() and not path.exists():
         return int(values)
     if not path.is_file():

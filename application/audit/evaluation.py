@@ -1,8 +1,4 @@
-"""Evaluate a sample by its findings: exceptions, monetary misstatement, or a look of a sequence.
-
-An item is a drawn row, or the row that replaced it. A row that can't be examined counts as an
-exception, with an audit value of 0 unless the finding has one (ISA 530 ¶11).
-"""
+"""Evaluate a sample by its findings: exceptions, monetary misstatement, or a look of a sequence."""
 
 from __future__ import annotations
 
@@ -13,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from application.audit.findings import ROW_ID, AuditState, audit_state, drawn_row_ids, ordinal_of
+from application.audit.findings import ROW_ID, audit_state
+from application.audit.items import ExaminedItem, amounts_of, examined_items
 from application.estimation.sample_design import design_of
 from estimation_engine.audit import (
     AuditedItem,
@@ -26,9 +23,8 @@ from estimation_engine.audit import (
 )
 from estimation_engine.errors import InvalidFindings
 from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
-from parquet_tables.rows import page_statement, rows_statement
-from storage.jobs.findings import Finding
+from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from parquet_tables.rows import page_statement
 from storage.jobs.jobs import Job
 
 Kind = Literal["attributes", "monetary_unit", "sequential"]
@@ -50,30 +46,6 @@ class EvaluationRequest:
     confidence: float = 0.95
     tolerable: Decimal | None = None
     likelihood: Likelihood | None = None
-
-
-@dataclass(frozen=True)
-class ExaminedItem:
-    """A drawn row in the order of the draw: the row examined in its place, and its finding."""
-
-    drawn_id: str
-    row_id: str
-    finding: Finding | None
-
-    @property
-    def is_exception(self) -> bool:
-        return self.finding is not None and self.finding.outcome in ("exception", "not_examinable")
-
-
-def examined_items(service: Service, job: Job, state: AuditState) -> list[ExaminedItem]:
-    """Return the items of a sample, in the order of the draw."""
-    items = []
-    for drawn_id in drawn_row_ids(service, job):
-        row_id = drawn_id
-        while row_id in state.replaced:
-            row_id = state.replaced[row_id].replacement_id
-        items.append(ExaminedItem(drawn_id, row_id, state.findings.get(row_id)))
-    return items
 
 
 def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str, Any]:
@@ -275,46 +247,17 @@ class _Units:
 def _audited_items(
     service: Service, job: Job, items: Sequence[ExaminedItem], book_column: str, units: _Units
 ) -> list[AuditedItem]:
-    source = open_source(service, job)
-    books = _amounts(service, source, [item.row_id for item in items], book_column)
     drawn = _drawn_facts(service, job)
     found = []
-    for item in items:
-        book = units.of(books[item.row_id])
+    for item, amounts in zip(items, amounts_of(service, job, items, book_column), strict=True):
+        book = units.of(amounts.book)
         sign = units.sign(book)
         hits, is_take_all = drawn[item.drawn_id]
         # The row in the place of a take-all row was left to chance.
         is_take_all = is_take_all and item.row_id == item.drawn_id
-        audit = sign * _audit_amount(item, book, units)
+        audit = sign * units.of(amounts.audit)
         found.append(AuditedItem(sign * book, audit, hits, is_take_all, item.row_id))
     return found
-
-
-def _audit_amount(item: ExaminedItem, book: int, units: _Units) -> int:
-    finding = item.finding
-    assert finding is not None  # noqa: S101 - all items have findings
-    if finding.audit_value is not None:
-        return units.of(finding.audit_value)
-    if finding.outcome == "ok":
-        return book
-    if finding.outcome == "not_examinable":
-        return 0
-    raise InvalidFindings(
-        "The exception of row {row_id} has no audit value. Enter the value that you found right.",
-        row_id=item.row_id,
-    )
-
-
-def _amounts(
-    service: Service, source: OpenTable, row_ids: Sequence[str], name: str
-) -> Mapping[str, object]:
-    """The values of a column of the source, by row id."""
-    ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
-    column = source.files.column(name)
-    with service.parquet.cursor(source.files) as cursor:
-        rows = cursor.execute(*rows_statement(source.files, (column,), ordinals)).fetchall()
-    by_ordinal = dict(zip(ordinals.tolist(), (value for (value,) in rows), strict=True))
-    return {row_id: by_ordinal[ordinal_of(row_id)] for row_id in row_ids}
 
 
 def _drawn_facts(service: Service, job: Job) -> dict[str, tuple[int, bool]]:

@@ -19,12 +19,8 @@ from application.estimation.sample_design import (
     design_notes,
     design_of,
 )
-from application.estimation.uploaded_values import (
-    upload_json,
-    upload_notes,
-    upload_of,
-    with_values,
-)
+from application.estimation.uploaded_values import upload_json
+from application.estimation.value_sources import FINDINGS, TABLE, value_source, with_values
 from domain_errors import counted
 from estimation_engine import (
     Design,
@@ -53,14 +49,11 @@ from sampling_engine.sample_table import shown_columns
 from sampling_engine.statements import MoneyUnits
 from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
-from storage.jobs.sample_values import SampleValues
 
 MAX_ESTIMATES = 20_000
 MAX_RESIDUALS = 500_000_000
 """Residuals of a calibrated answer, some 5 s of work."""
 DEFAULT_SETTINGS = Settings()
-TABLE, LATEST = "table", "latest"
-"""Where values come from; else it is the number of an upload."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +67,7 @@ class EstimateRequest:
     with_true_values: bool = False
     calibrate: CalibrationRequest | None = None
     values: str | int = TABLE
+    book_column: str | None = None
 
 
 def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[str, Any]:
@@ -86,8 +80,8 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     """
     source = open_source(service, job)
     stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    upload = chosen_upload(service, job, request.values)
-    sample, relation = with_values(service, stored, upload)
+    values_from = value_source(service, job, request.values, request.book_column)
+    sample, relation = with_values(stored, values_from)
     statistics = [_statistic(sample, at, given) for at, given in enumerate(request.statistics)]
     by = [_column(sample, name, ("by", at)) for at, name in enumerate(request.by)]
     where = None if request.where is None else parse_filter(request.where, sample, ("where",))
@@ -116,9 +110,10 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         for each in _of_statistic(given, values, read, found.design, request.settings, calibration)
     ]
     notes = design_notes(job, found, source, request.settings)
-    notes += _replacement_notes(service, job)
-    if upload is not None:
-        notes += upload_notes(upload, found.design.rows)
+    if request.values != FINDINGS:
+        notes += _replacement_notes(service, job)
+    if values_from is not None:
+        notes += values_from.notes
     if calibration is not None:
         notes += _calibration_notes(request, calibration, estimates)
     notes += _estimate_notes(estimates, where is not None)
@@ -131,7 +126,9 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         "calibration": calibration.as_json(request.calibrate)
         if calibration and request.calibrate
         else None,
-        "values": None if upload is None else upload_json(upload, job),
+        "values": upload_json(values_from.upload, job)
+        if values_from and values_from.upload
+        else None,
         "design": design_json(found),
         "notes": notes,
     }
@@ -185,13 +182,6 @@ def _require_of_table(
             column=name,
             loc=loc,
         )
-
-
-def chosen_upload(service: Service, job: Job, values: str | int) -> SampleValues | None:
-    """The upload that a request reads; None for the table's own values."""
-    if values == TABLE:
-        return None
-    return upload_of(service, job, None if isinstance(values, str) else values)
 
 
 def _require_size(residuals: int) -> None:

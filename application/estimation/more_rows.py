@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from application.estimation.estimates import TABLE, EstimateRequest, estimates_of
+from application.estimation.estimates import EstimateRequest, estimates_of
 from application.estimation.sample_design import SampleDesign, design_of
 from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
+from application.estimation.value_sources import TABLE
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning import Goal, random_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from application.estimation.uploaded_values import with_values
+from application.estimation.value_sources import ValueSource, with_values
 from application.identity.lookup import typed_value
 from estimation_engine import is_number
 from job_runner.service import Service
@@ -12,16 +12,15 @@ from job_runner.tables.open_tables import SAMPLE, open_table, output_of
 from sampling_engine.filters.tree import family_of
 from sampling_engine.sample_table import HITS_COLUMN, SAMPLE_COLUMNS
 from storage.jobs.jobs import Job
-from storage.jobs.sample_values import SampleValues
 
 
 def estimated_columns(
-    service: Service, job: Job, upload: SampleValues | None = None
+    service: Service, job: Job, values: ValueSource | None = None
 ) -> list[dict[str, Any]]:
-    """The columns of an upload and the table's own: whether they hold numbers, or decimals."""
+    """The columns from outside and the table's own: whether they hold numbers, or decimals."""
     columns = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.columns
-    if upload is not None:
-        columns = (*upload.columns, *columns)
+    if values is not None:
+        columns = (*values.columns, *columns)
     return [
         {
             "name": column.name,
@@ -34,12 +33,12 @@ def estimated_columns(
 
 
 def value_of_text(
-    service: Service, job: Job, name: str, text: str, upload: SampleValues | None = None
+    service: Service, job: Job, name: str, text: str, values: ValueSource | None = None
 ) -> Any:
     """The value that a text means in a column; None, a missing value, if it is empty."""
     if not text:
         return None
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    column = with_values(service, sample, upload)[0].column(name)
+    column = with_values(sample, values)[0].column(name)
     value = typed_value(family_of(column.type), text)
     return value if isinstance(value, str | bool) else float(value)

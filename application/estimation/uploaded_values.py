@@ -33,7 +33,6 @@ from import_engine.options import ImportOptions, InvalidOption
 from import_engine.work import ImportedTable
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_table, output_of
-from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
@@ -237,25 +236,6 @@ def upload_notes(found: SampleValues, drawn: int) -> list[str]:
             "values are lacking for a reason."
         )
     return notes
-
-
-def with_values(
-    service: Service, sample: TableFiles, upload: SampleValues | None
-) -> tuple[TableFiles, Statement]:
-    """A sample's columns with those of an upload, and SQL of its table."""
-    relation, params = relation_of(sample)
-    if upload is None:
-        return sample, (relation, params)
-    service.data_files.require_whole(upload.file)
-    path = str(service.data_files.path(upload.file.sha256))
-    values = "".join(f", v.{quote_identifier(each.name)}" for each in upload.columns)
-    row_id = quote_identifier(ROW_ID)
-    joined = (
-        f"(SELECT s.*{values} FROM {relation} AS s "
-        f"LEFT JOIN read_parquet(?) AS v ON v.{row_id} = s.{row_id})"
-    )
-    table = replace(sample, columns=(*sample.columns, *upload.columns))
-    return table, (joined, [*params, path])
 
 
 def _sample_relation(service: Service, job: Job) -> Statement:

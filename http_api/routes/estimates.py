@@ -94,6 +94,7 @@ def estimates(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
         given["true_values"],
         calibration_request(given),
         given["values"],
+        given.get("book_column"),
     )
     with caller().reading():
         found = estimates_of(service(), job, request)

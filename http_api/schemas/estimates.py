@@ -7,7 +7,7 @@ from typing import Any, get_args
 from apiflask import Schema
 from marshmallow import fields, validate
 
-from application.estimation.estimates import LATEST, TABLE
+from application.estimation.value_sources import FINDINGS, LATEST, TABLE
 from estimation_engine import CalibrationMethod
 from estimation_engine.estimates import StatisticName
 from estimation_engine.intervals import ProportionInterval
@@ -85,25 +85,26 @@ class CalibrateIn(StrictSchema):
 
 
 class ValuesField(fields.Field[Any]):
-    """Where values come from: the table, or an upload."""
+    """Where values come from: the table, an upload, or the findings."""
 
     def __init__(self) -> None:
         super().__init__(
             load_default=TABLE,
             metadata={
                 "oneOf": [
-                    {"type": "string", "enum": [TABLE, LATEST]},
+                    {"type": "string", "enum": [TABLE, LATEST, FINDINGS]},
                     {"type": "integer", "minimum": 1},
                 ],
-                "description": "`table`, the number of an upload of values, or `latest`. The "
-                "columns of an upload and of the table can then be named.",
+                "description": "`table`; the number of an upload of values, or `latest`; or "
+                "`findings`, with the columns `finding`, `is_exception`, `audit_value` and "
+                "`misstatement`. Columns from outside and of the table can then be named.",
             },
         )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str | int:
         is_number = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
-        if value not in (TABLE, LATEST) and not is_number:
-            raise invalid("Must be `table`, `latest` or the number of an upload.")
+        if value not in (TABLE, LATEST, FINDINGS) and not is_number:
+            raise invalid("Must be `table`, `latest`, `findings` or the number of an upload.")
         return value  # type: ignore[no-any-return]
 
 
@@ -122,6 +123,12 @@ class EstimatesIn(StrictSchema):
     variance = fields.Nested(VarianceIn)
     calibrate = fields.Nested(CalibrateIn)
     values = ValuesField()
+    book_column = text(
+        1,
+        1000,
+        description="For `findings`: the column of book values, which a row that is OK has as its "
+        "audit value. By default that of a sample by monetary units.",
+    )
     true_values = StrictBoolean(
         load_default=False, description="Compute each true value from the source, too."
     )

@@ -115,3 +115,12 @@ def test_a_back_test_counts_the_intervals(run: Run, sample: str) -> None:
     found = json.loads(run("backtest", sample, "--json").stdout)
     assert found["intervals"] == len(found["figures"]) > 0
     assert "--confidence" in run("backtest", sample, "--confidence", "1", code=1).output
+
+
+def test_findings_are_estimated(run: Run, sample: str) -> None:
+    row = json.loads(run("findings", sample, "--json").stdout)["items"][0]["_logical_row_id"]
+    run("findings", sample, row, "exception", "--audit-value", "0")
+    options = ("--values", "findings", "--book", "amount", "--total", "misstatement")
+    shown = run("estimate", sample, *options).stdout
+    assert "total of misstatement" in shown
+    assert "199 of 200 drawn rows have no finding" in shown

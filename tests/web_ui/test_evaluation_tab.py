@@ -78,3 +78,13 @@ def test_a_monetary_unit_sample_is_evaluated_by_stringer(reader: Reader, money_p
         assert text in page
     percent = reader.page(money_path, tab="evaluation", tolerable="5 %")
     assert "is an amount, such as 50,000" in percent
+
+
+def test_findings_are_estimated_on_the_page(reader: Reader, random_path: str) -> None:
+    page = reader.page(random_path, tab="estimates", values="findings")
+    assert '<option value="findings" selected>' in page
+    assert "name the column of book values" in page
+    query = {"values": "findings", "book": "amount", "statistic": "mean"}
+    page = unescape(reader.page(random_path, tab="estimates", **query))
+    assert "Mean of audit_value" in page
+    assert '<option value="amount" selected>' in page

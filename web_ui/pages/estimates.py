@@ -11,18 +11,19 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
+from application.audit.finding_values import has_findings
+from application.audit.items import drawn_book_column
 from application.estimation.backtest import backtest_of, holds_truth
 from application.estimation.calibrating import MAX_COLUMNS, CalibrationRequest
 from application.estimation.estimates import (
-    TABLE,
     EstimateRequest,
-    chosen_upload,
     estimates_of,
     settings_of,
 )
 from application.estimation.more_rows import MoreRowsRequest, more_rows
 from application.estimation.sample_columns import estimated_columns, value_of_text
 from application.estimation.uploaded_values import uploads_of
+from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, value_source
 from application.estimation.workbook import estimates_workbook
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
@@ -94,13 +95,15 @@ def _figures(found: Job) -> Values:
         "lonely_choices": LONELY,
         "calibrations": CALIBRATIONS,
         "uploads": uploads_of(service(), found),
+        "has_findings": has_findings(service(), found),
+        "table_columns": estimated_columns(service(), found),
+        "drawn_book": drawn_book_column(found),
         "max_known": MAX_KNOWN,
     }
     try:
         with caller().reading():
-            upload = chosen_upload(service(), found, chosen["values"])
-            values["columns"] = estimated_columns(service(), found, upload)
-            if chosen["statistic"] is None:
+            values["columns"] = estimated_columns(service(), found, _source(found, chosen))
+            if _lacks_column(chosen):
                 chosen |= _first_choice(values["columns"])
             answer = estimates_of(service(), found, _request(found, chosen))
         _audit(found)
@@ -269,9 +272,9 @@ def _downloaded(job_id: str) -> tuple[Job, Values, Values]:
         raise NotFound("The job has no sample.")
     chosen = _chosen()
     with caller().reading():
-        if chosen["statistic"] is None:
-            upload = chosen_upload(service(), found, chosen["values"])
-            chosen |= _first_choice(estimated_columns(service(), found, upload))
+        if _lacks_column(chosen):
+            columns = estimated_columns(service(), found, _source(found, chosen))
+            chosen |= _first_choice(columns)
         answer = estimates_of(service(), found, _request(found, chosen))
     _audit(found)
     return found, answer, chosen
@@ -314,13 +317,20 @@ def _chosen() -> Values:
         "true_values": "true_values" in given,
         "calibrate": given.get("calibrate") if given.get("calibrate") in CALIBRATIONS else None,
         "known": [name for name in given.getlist("known") if name],
-        "values": _number_of_upload(given.get("values", "")),
+        "values": _values_of(given.get("values", "")),
+        "book": given.get("book") or None,
         "lonely": given["lonely"] if given.get("lonely") in LONELY else "fail",
     }
 
 
-def _number_of_upload(text: str) -> str | int:
-    """The number of an upload; the table for anything else."""
+def _source(found: Job, chosen: Values) -> ValueSource | None:
+    return value_source(service(), found, chosen["values"], chosen["book"])
+
+
+def _values_of(text: str) -> str | int:
+    """The number of an upload, or the findings; the table for anything else."""
+    if text == FINDINGS:
+        return text
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else TABLE
 
 
@@ -330,6 +340,11 @@ def _share(text: str) -> float:
     except ValueError:
         return 0.5
     return share if 0 < share < 1 else 0.5
+
+
+def _lacks_column(chosen: Values) -> bool:
+    """Whether there is no figure to estimate yet."""
+    return chosen["statistic"] is None or (chosen["statistic"] == "mean" and not chosen["column"])
 
 
 def _first_choice(columns: list[Values]) -> Values:
@@ -347,9 +362,8 @@ def _request(found: Job, chosen: Values) -> EstimateRequest:
     if name != "count":
         given["column"] = chosen["column"]
     if name == "proportion" and chosen["column"]:
-        upload = chosen_upload(service(), found, chosen["values"])
-        text = chosen["value"]
-        given["value"] = value_of_text(service(), found, chosen["column"], text, upload)
+        source, text = _source(found, chosen), chosen["value"]
+        given["value"] = value_of_text(service(), found, chosen["column"], text, source)
     if name == "ratio":
         given["denominator"] = chosen["denominator"]
     if name == "quantile":
@@ -367,6 +381,7 @@ def _request(found: Job, chosen: Values) -> EstimateRequest:
         chosen["true_values"],
         _calibration(chosen),
         chosen["values"],
+        chosen["book"],
     )
 
 

@@ -1,0 +1,136 @@
+"""The items of a sample: each drawn row with the row examined in its place, and its amounts.
+
+A row that can't be examined counts as an exception, with an audit value of 0 unless the finding has
+one (ISA 530 ¶11). The audit value of a row that is OK is its book value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from application.audit.findings import AuditState, drawn_row_ids, ordinal_of
+from estimation_engine import is_number
+from estimation_engine.errors import InvalidFindings
+from job_runner.service import Service
+from job_runner.tables.open_tables import open_source
+from parquet_tables.rows import rows_statement
+from parquet_tables.tables import UnknownColumn
+from storage.jobs.findings import Finding
+from storage.jobs.jobs import Job
+
+BOOK_LOC = ("book_column",)
+
+
+@dataclass(frozen=True)
+class ExaminedItem:
+    """A drawn row in the order of the draw: the row examined in its place, and its finding."""
+
+    drawn_id: str
+    row_id: str
+    finding: Finding | None
+
+    @property
+    def is_exception(self) -> bool:
+        return self.finding is not None and self.finding.outcome in ("exception", "not_examinable")
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """The book and audit values of an examined row."""
+
+    book: Decimal
+    audit: Decimal
+
+    @property
+    def misstatement(self) -> Decimal:
+        """Book - audit: above 0 for an overstatement."""
+        return self.book - self.audit
+
+
+def examined_items(service: Service, job: Job, state: AuditState) -> list[ExaminedItem]:
+    """Return the items of a sample, in the order of the draw."""
+    items = []
+    for drawn_id in drawn_row_ids(service, job):
+        row_id = drawn_id
+        while row_id in state.replaced:
+            row_id = state.replaced[row_id].replacement_id
+        items.append(ExaminedItem(drawn_id, row_id, state.findings.get(row_id)))
+    return items
+
+
+def amounts_of(
+    service: Service, job: Job, items: Sequence[ExaminedItem], book_column: str
+) -> list[Amounts]:
+    """The amounts of items that have a finding, in their order.
+
+    Raises
+    ------
+    UnknownColumn, InvalidFindings
+        The table has no such column of numbers; a row has no book value; an exception has no audit
+        value.
+    """
+    books = _books(service, job, [item.row_id for item in items], book_column)
+    found = []
+    for item in items:
+        book = books[item.row_id]
+        if book is None or not book.is_finite():
+            raise InvalidFindings(
+                'Row {row_id} has no number in "{column}", so no misstatement. Replace it, or '
+                "choose another column of book values.",
+                row_id=item.row_id,
+                column=book_column,
+                loc=BOOK_LOC,
+            )
+        found.append(Amounts(book, _audit_value(item, book)))
+    return found
+
+
+def _audit_value(item: ExaminedItem, book: Decimal) -> Decimal:
+    finding = item.finding
+    assert finding is not None  # noqa: S101 - the caller's part
+    if finding.audit_value is not None:
+        return Decimal(finding.audit_value)
+    if finding.outcome == "ok":
+        return book
+    if finding.outcome == "not_examinable":
+        return Decimal(0)
+    raise InvalidFindings(
+        "The exception of row {row_id} has no audit value. Enter the value that you found right.",
+        row_id=item.row_id,
+    )
+
+
+def _books(
+    service: Service, job: Job, row_ids: Sequence[str], name: str
+) -> Mapping[str, Decimal | None]:
+    """The values of a column of the source, by row id."""
+    source = open_source(service, job).files
+    try:
+        column = source.column(name)
+    except UnknownColumn as error:
+        error.loc = BOOK_LOC
+        raise
+    if not is_number(column):
+        raise InvalidFindings(
+            'Book values are numbers; "{column}" is of type {type}.',
+            column=name,
+            type=column.type,
+            loc=BOOK_LOC,
+        )
+    ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
+    with service.parquet.cursor(source) as cursor:
+        rows = cursor.execute(*rows_statement(source, (column,), ordinals)).fetchall()
+    values = [None if value is None else Decimal(str(value)) for (value,) in rows]
+    by_ordinal = dict(zip(ordinals.tolist(), values, strict=True))
+    return {row_id: by_ordinal[ordinal_of(row_id)] for row_id in row_ids}
+
+
+def drawn_book_column(job: Job) -> str | None:
+    """The book column of a sample by monetary units; None for others."""
+    accounts = [each.get("monetary_unit") for each in (job.output_summary or {}).get("rounds", ())]
+    names = {each["book_column"] for each in accounts if each}
+    return names.pop() if len(names) == 1 and all(accounts) else None
