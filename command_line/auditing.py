@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from command_line.connection import ApiClient, Target, connected
 from command_line.options import AS_JSON, JOB, field_option, printed, with_target
 from command_line.output import (
     Columns,
+    CommandFailed,
     output_file,
     print_items,
     print_line,
@@ -18,6 +20,11 @@ from command_line.output import (
     print_table,
 )
 
+ROW_ID = "_logical_row_id"
+OF_FINDING = ("outcome", "audit_value", "note")
+"""Columns of a file of findings, next to the one that names the row."""
+MAX_FINDINGS = 1000
+"""Findings of one request; the API's limit."""
 OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
 KINDS = ("attributes", "monetary_unit", "sequential")
 ITEMS: Columns = {
@@ -51,6 +58,12 @@ TOLERABLE = field_option(
 @click.argument("outcome", required=False, type=click.Choice(OUTCOMES))
 @field_option("--audit-value", "audit_value", metavar="AMOUNT", help="The value found right.")
 @field_option("--note", "note", help="What was found.")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Enter the findings of a CSV file: a column _logical_row_id, or a column of the table "
+    "that tells its rows apart; outcome; and, if needed, audit_value and note.",
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @click.option("--offset", type=click.IntRange(0), default=0, help="Items to skip.")
 @AS_JSON
@@ -62,23 +75,31 @@ def findings(
     outcome: str | None,
     audit_value: str | None,
     note: str | None,
+    file: Path | None,
     limit: int,
     offset: int,
     as_json: bool,
 ) -> None:
-    """List the rows of a sample with their findings, or enter the OUTCOME of a ROW.
+    """List the rows of a sample with their findings, or enter the OUTCOME of a ROW or of a file.
 
     \b
     jobsvc findings 917f045a
     jobsvc findings 917f045a primary:17 ok
     jobsvc findings 917f045a primary:42 exception --audit-value 120.50 --note "wrong price"
+    jobsvc findings 917f045a --file findings.csv
     """
     path = f"/api/sampling/jobs/{job_id}/findings"
     if (row is None) != (outcome is None):
         raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
     if row is None and (audit_value or note):
         raise click.UsageError("--audit-value and --note need a ROW and its OUTCOME.")
+    if row is not None and file is not None:
+        raise click.UsageError("Give a ROW and its OUTCOME, or --file.")
     with connected(target) as client:
+        if file is not None:
+            found = _enter_file(client, path, file)
+            print_result(found, as_json, lambda found: _print_counts(found["counts"]))
+            return
         if row is None:
             found = client.get(path, limit=limit, offset=offset)
             print_result(found, as_json, _print_items)
@@ -87,6 +108,62 @@ def findings(
         body = {name: value for name, value in given.items() if value is not None}
         answer = client.post(path, {"_logical_row_id": row, "outcome": outcome, **body})
     print_result(answer, as_json, lambda found: _print_counts(found["counts"]))
+
+
+def _enter_file(client: ApiClient, path: str, file: Path) -> dict[str, Any]:
+    """Enter the findings of a file, 1,000 a request; return the last response.
+
+    The file is read and its rows are found before anything is entered.
+    """
+    key, lines = _read_file(file)
+    if key != ROW_ID:
+        row_ids = _row_ids(client, path, key)
+        unknown = [line[key] for line in lines if line[key] not in row_ids]
+        if unknown:
+            raise CommandFailed(
+                'No row of the sample, or more than one, has the {key} "{value}".',
+                key=key,
+                value=unknown[0],
+            )
+        lines = [{**line, ROW_ID: row_ids[line[key]]} for line in lines]
+    entries = [
+        {name: line[name] for name in (ROW_ID, *OF_FINDING) if line.get(name)} for line in lines
+    ]
+    found: dict[str, Any] = {}
+    for start in range(0, len(entries), MAX_FINDINGS):
+        found = client.post(path, {"findings": entries[start : start + MAX_FINDINGS]})
+    return found
+
+
+def _read_file(file: Path) -> tuple[str, list[dict[str, str]]]:
+    """The column that names the rows, and the lines that have an outcome."""
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        delimiter = max(",;\t", key=opened.readline().count)
+        opened.seek(0)
+        lines = csv.DictReader(opened, delimiter=delimiter)
+        names = lines.fieldnames or ()
+        keys = [name for name in names if name not in OF_FINDING]
+        if not keys or "outcome" not in names:
+            raise CommandFailed(
+                "{file} needs a column outcome and a column that names the row: {row_id}, or one "
+                "of the table's.",
+                file=file.name,
+                row_id=ROW_ID,
+            )
+        found = [line for line in lines if line["outcome"]]
+    if not found:
+        raise CommandFailed("{file} has no line with an outcome.", file=file.name)
+    return ROW_ID if ROW_ID in keys else keys[0], found
+
+
+def _row_ids(client: ApiClient, path: str, key: str) -> dict[str, str]:
+    """The ids of a sample's rows by those values of a column that only one of them has."""
+    by_value: dict[str, list[str]] = {}
+    for item in client.all_of(path, "items"):
+        if key not in item["data"]:
+            raise CommandFailed('The table has no column "{key}".', key=key)
+        by_value.setdefault(str(item["data"][key]), []).append(item[ROW_ID])
+    return {value: ids[0] for value, ids in by_value.items() if len(ids) == 1}
 
 
 def _print_items(found: dict[str, Any]) -> None:

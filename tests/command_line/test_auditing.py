@@ -42,6 +42,37 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
         assert path.read_bytes().startswith(start)
 
 
+def test_findings_are_entered_from_a_file(run: Run, sample: str, tmp_path: Path) -> None:
+    items = json.loads(run("findings", sample, "--json").stdout)["items"]
+    key = next(iter(items[0]["data"]))
+    file = tmp_path / "findings.csv"
+    values = [item["data"][key] for item in items]
+    lines = [f"{values[0]};exception;1.50;wrong", *(f"{value};ok;;" for value in values[1:4])]
+    header = f"{key};outcome;audit_value;note"
+    file.write_text("\n".join([header, *lines, f"{values[4]};;;"]), encoding="utf-8-sig")
+    assert (
+        "4 of 5 rows have a finding; exceptions: 1."
+        in run("findings", sample, "--file", str(file)).stdout
+    )
+    file.write_text(f"_logical_row_id,outcome,{key}\n{items[4]['_logical_row_id']},ok,\n")
+    assert "5 of 5 rows" in run("findings", sample, "--file", str(file)).stdout
+    newest = json.loads(run("findings", sample, "--json").stdout)["items"][0]["finding"]
+    assert (newest["audit_value"], newest["note"]) == ("1.50", "wrong")
+
+
+def test_a_wrong_file_of_findings_is_refused(run: Run, sample: str, tmp_path: Path) -> None:
+    file = tmp_path / "findings.csv"
+    for text, problem in (
+        ("id,finding\n1,ok\n", "needs a column outcome and a column"),
+        ("id,outcome\n1,\n", "no line with an outcome"),
+        ("colour,outcome\nred,ok\n", 'no column "colour"'),
+        ("id,outcome\n-1,ok\n", 'has the id "-1"'),
+    ):
+        file.write_text(text)
+        assert problem in run("findings", sample, "--file", str(file), code=1).stderr
+    assert "0 of 5 rows" in run("findings", sample).stdout
+
+
 def test_wrong_options_are_refused(run: Run, sample: str, tmp_path: Path) -> None:
     assert "neither to list" in run("findings", sample, "primary:1", code=2).stderr
     assert "need a ROW" in run("findings", sample, "--note", "x", code=2).stderr
