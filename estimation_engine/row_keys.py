@@ -16,6 +16,8 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 
+Key = Sequence[tuple[Column, Column]]
+"""The parts of a key: the sample's column, and that of the given rows."""
 SHOWN = 10
 """Keys that a list shows."""
 
@@ -52,6 +54,8 @@ class KeyMatch:
         Given keys that several sampled rows have.
     unanswered : Listed
         The ids of the sampled rows that no given row names.
+    similar : str, optional
+        The sampled key that the first unmatched one probably means; see :func:`similar_keys`.
     """
 
     rows: int
@@ -61,6 +65,7 @@ class KeyMatch:
     unmatched: Listed
     ambiguous: Listed
     unanswered: Listed
+    similar: str | None
 
     @property
     def is_clean(self) -> bool:
@@ -74,7 +79,7 @@ def match_rows(
     cursor: duckdb.DuckDBPyConnection,
     sample: Statement,
     given: Statement,
-    key: Sequence[tuple[Column, Column]],
+    key: Key,
 ) -> KeyMatch:
     """Match given rows with sampled rows.
 
@@ -82,8 +87,6 @@ def match_rows(
     ----------
     sample, given : Statement
         SQL of the two tables.
-    key : sequence of (Column, Column)
-        Each part of the key: the sample's column, and the given one.
     """
     places = range(len(key))
     keys = ", ".join(f"k{at}" for at in places)
@@ -107,6 +110,11 @@ def match_rows(
         f"(SELECT 1 FROM s WHERE {same})"
     )
     rows = listed("SELECT g.line AS place, '' AS label FROM g")
+    unmatched = listed(
+        f"SELECT g.line AS place, {shown} AS label FROM g WHERE {has_key} AND NOT EXISTS "
+        f"(SELECT 1 FROM s WHERE {same})"
+    )
+    similar = similar_keys(cursor, sample, key, unmatched.first[:1])
     return KeyMatch(
         rows.count,
         matched.count,
@@ -115,10 +123,7 @@ def match_rows(
             f"SELECT min(g.line) AS place, min({shown}) AS label FROM g WHERE {has_key} "
             f"GROUP BY {keys} HAVING count(*) > 1"
         ),
-        listed(
-            f"SELECT g.line AS place, {shown} AS label FROM g WHERE {has_key} AND NOT EXISTS "
-            f"(SELECT 1 FROM s WHERE {same})"
-        ),
+        unmatched,
         listed(
             f"SELECT min(g.line) AS place, min({shown}) AS label FROM g JOIN (SELECT {keys} FROM s "
             f"GROUP BY {keys} HAVING count(*) > 1) AS s ON {same} GROUP BY {_of('g', places)}"
@@ -127,13 +132,32 @@ def match_rows(
             "SELECT s.ordinal AS place, s.id AS label FROM s WHERE NOT EXISTS "
             f"(SELECT 1 FROM g WHERE {same})"
         ),
+        next(iter(similar.values()), None),
     )
+
+
+def similar_keys(
+    cursor: duckdb.DuckDBPyConnection, sample: Statement, key: Key, texts: Sequence[str]
+) -> dict[str, str]:
+    """The sampled keys that digits probably mean: they lack the table's prefix or leading zeros."""
+    digits = [text for text in texts if text.isascii() and text.isdigit()]
+    if not digits or len(key) > 1 or key[0][0].type != "VARCHAR":
+        return {}
+    name = quote_identifier(key[0][0].name)
+    rows, params = sample
+    found = cursor.execute(
+        f"SELECT t.v, min(f.{name}) FROM (SELECT unnest(?::VARCHAR[]) AS v) AS t "
+        f"JOIN (SELECT {name} FROM {rows} AS r) AS f "
+        f"ON ltrim(split_part(f.{name}, ':', -1), '0') = ltrim(t.v, '0') GROUP BY t.v",
+        [digits, *params],
+    )
+    return dict(found.fetchall())
 
 
 def joined_statement(
     sample: Statement,
     given: Statement,
-    key: Sequence[tuple[Column, Column]],
+    key: Key,
     columns: Sequence[tuple[Column, str]],
 ) -> Statement:
     """SQL of the matched rows in the sample's order: the id, and given columns, renamed."""
@@ -149,6 +173,28 @@ def joined_statement(
     )
 
 
+def lines_statement(
+    sample: Statement, given: Statement, key: Key, columns: Sequence[Column]
+) -> Statement:
+    """SQL of the given rows in their order, matched or not.
+
+    The columns are the row's number from 1, its key as text (NULL if a part lacks), how many
+    sampled rows have the key, the id of one of them, and ``columns``.
+    """
+    places = range(len(key))
+    tables, params = _keyed(sample, given, key, columns)
+    keys = ", ".join(f"k{at}" for at in places)
+    same = " AND ".join(f"m.k{at} = g.k{at}" for at in places)
+    shown = " || ', ' || ".join(f"g.t{at}" for at in places)
+    values = "".join(f", g.v{at}" for at in range(len(columns)))
+    return (
+        f"WITH {tables}, m AS (SELECT {keys}, count(*) AS rows, min(id) AS id FROM s GROUP BY "
+        f"{keys}) SELECT g.line, {shown}, coalesce(m.rows, 0), m.id{values} "
+        f"FROM g LEFT JOIN m ON {same} ORDER BY g.line",
+        params,
+    )
+
+
 def _of(table: str, places: range) -> str:
     return ", ".join(f"{table}.k{at}" for at in places)
 
@@ -156,7 +202,7 @@ def _of(table: str, places: range) -> str:
 def _keyed(
     sample: Statement,
     given: Statement,
-    key: Sequence[tuple[Column, Column]],
+    key: Key,
     values: Sequence[Column] = (),
 ) -> Statement:
     """The tables ``s`` (ordinal, id, keys) and ``g`` (line from 1, keys, their texts, values)."""
@@ -180,12 +226,12 @@ def _keyed(
     return sql, [*sample[1], *given[1]]
 
 
-def in_both(sample: TableFiles, given: TableFiles) -> list[tuple[Column, Column]]:
-    """The columns of the same name, in any case, of the sample and of given rows."""
+def in_both(columns: Sequence[Column], given: TableFiles) -> list[tuple[Column, Column]]:
+    """The columns of the same name, in any case, among the sample's and those of given rows."""
     by_name = {column.name.lower(): column for column in given.columns}
     return [
         (column, by_name[column.name.lower()])
-        for column in sample.columns
+        for column in columns
         if column.name.lower() in by_name
     ]
 
@@ -194,7 +240,7 @@ def changed_columns(
     cursor: duckdb.DuckDBPyConnection,
     sample: TableFiles,
     given: TableFiles,
-    key: Sequence[tuple[Column, Column]],
+    key: Key,
     pairs: Sequence[tuple[Column, Column]],
 ) -> list[Column]:
     """The given columns with another value than the sample's column of the name in some row."""

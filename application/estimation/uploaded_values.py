@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from application.access import Caller
-from domain_errors import DomainError, choices_sentence
+from application.samples.row_files import KEY_LOC, InvalidRowFile, RowFile, read_row_file
+from domain_errors import choices_sentence
 from estimation_engine import is_number
-from estimation_engine.reading import ROW_ID, relation_of
+from estimation_engine.reading import relation_of
 from estimation_engine.row_keys import (
+    Key,
     KeyMatch,
     Listed,
     changed_columns,
-    in_both,
     joined_statement,
     match_rows,
     missing_counts,
 )
-from import_engine.importer import import_file
-from import_engine.options import ImportOptions, InvalidOption
-from import_engine.work import ImportedTable
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_table, output_of
 from parquet_tables.rows import Statement
@@ -41,26 +38,8 @@ from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from storage.jobs.sample_values import NewValues, SampleValues, insert_values, list_values
 
-MAX_DURATION_S = 60.0
 MAX_UPLOADS = 1_000
 UPLOADED_SUFFIX = " (uploaded)"
-KEY_LOC = ("key",)
-
-
-class InvalidValues(DomainError):
-    """An uploaded file doesn't match the sample's rows."""
-
-    code = "invalid_values"
-
-
-@dataclass(frozen=True)
-class ValuesFile:
-    """A file of values as it was uploaded; no ``key`` means ``_logical_row_id``."""
-
-    path: Path
-    name: str
-    key: Sequence[str] = ()
-    options: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +56,7 @@ class MatchedFile:
     """A file that was read and matched with the sample's rows."""
 
     table: TableFiles
-    key: Sequence[tuple[Column, Column]]
+    key: Key
     match: KeyMatch
     columns: Sequence[ValueColumn]
     notes: Sequence[str]
@@ -109,23 +88,24 @@ class MatchedFile:
                 }
                 for each in self.columns
             ],
+            "similar_value": match.similar,
             "notes": list(self.notes),
             "problem": _problem(self),
         }
 
 
-def preview_values(service: Service, job: Job, given: ValuesFile) -> dict[str, Any]:
+def preview_values(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
     """Read a file and match it with the sample's rows; nothing is stored."""
     with _matched(service, job, given) as (found, _):
         return found.as_json()
 
 
-def store_values(caller: Caller, job: Job, given: ValuesFile) -> dict[str, Any]:
+def store_values(caller: Caller, job: Job, given: RowFile) -> dict[str, Any]:
     """Store a file of values; one with the bytes and the key of an earlier upload is that upload.
 
     Raises
     ------
-    InvalidValues
+    InvalidRowFile
         A row lacks a key, or its key is repeated or not that of one sampled row.
     """
     service = caller.service
@@ -154,7 +134,7 @@ def store_values(caller: Caller, job: Job, given: ValuesFile) -> dict[str, Any]:
             same = next((each for each in earlier if _is_same(each, new)), None)
             if same is None:
                 if len(earlier) >= MAX_UPLOADS:
-                    raise InvalidValues(
+                    raise InvalidRowFile(
                         "The sample has {count} uploads, the most that it can have.",
                         count=len(earlier),
                     )
@@ -243,91 +223,30 @@ def _sample_relation(service: Service, job: Job) -> Statement:
 
 
 @contextmanager
-def _matched(service: Service, job: Job, given: ValuesFile) -> Iterator[tuple[MatchedFile, Path]]:
+def _matched(service: Service, job: Job, given: RowFile) -> Iterator[tuple[MatchedFile, Path]]:
     """Read a file into a temporary folder and match it; the folder is deleted after the block."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
         folder = Path(name)
-        table = _read(service, sample, given, folder)
-        key = _key(sample, table.table, given.key)
-        given_rows = relation_of(table.table)
+        read = read_row_file(service, sample.columns, given, folder)
+        key = read.key
         with service.parquet.cursor() as cursor:
-            match = match_rows(cursor, relation_of(sample), given_rows, key)
-        columns = _value_columns(service, sample, table.table, key)
-        notes = [*table.notes, *(question.text for question in table.questions)]
+            match = match_rows(cursor, relation_of(sample), relation_of(read.table), key)
+        columns = _value_columns(service, sample, read.table, key)
+        notes = [*read.notes]
         notes += [
             f'The table has a column "{each.column.name}", too: that of the file is "{each.name}".'
             for each in columns
             if each.name != each.column.name
         ]
-        yield MatchedFile(table.table, key, match, columns, notes), folder
-
-
-def _read(service: Service, sample: TableFiles, given: ValuesFile, folder: Path) -> ImportedTable:
-    """Import the file; parts of the key that are text in the sample are read as text."""
-    deadline = time.monotonic() + MAX_DURATION_S
-
-    def on_progress(_fraction: float, _message: str) -> None:
-        if time.monotonic() > deadline:
-            raise InvalidValues(
-                "Reading the file took longer than {limit} seconds.", limit=round(MAX_DURATION_S)
-            )
-
-    options = ImportOptions.from_json(given.options or {})
-    texts = {
-        name: "VARCHAR"
-        for name in given.key or (ROW_ID,)
-        if any(column.name == name and column.type == "VARCHAR" for column in sample.columns)
-    }
-    attempts = [replace(options, types={**texts, **options.types}), options]
-    for at, each in enumerate(attempts):
-        target = folder / str(at)
-        target.mkdir()
-        try:
-            tables = import_file(
-                service.parquet, given.path, given.name, target, on_progress=on_progress,
-                options=each,
-            )  # fmt: skip
-        except InvalidOption:
-            if each is options:
-                raise
-            continue  # the file has no column of this name
-        if len(tables) > 1:
-            raise InvalidValues(
-                "The workbook has {count} sheets: choose one with the option `sheet`. {choices}",
-                count=len(tables),
-                choices=choices_sentence("", [table.key for table in tables]),
-                loc=("options", "sheet"),
-            )
-        return tables[0]
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _key(
-    sample: TableFiles, given: TableFiles, names: Sequence[str]
-) -> list[tuple[Column, Column]]:
-    shared = in_both(sample, given)
-    by_name = {own.name.lower(): (own, other) for own, other in shared}
-    key = []
-    for at, name in enumerate(names or (ROW_ID,)):
-        if name.lower() not in by_name:
-            own = [own.name for own, _ in shared if own.name not in SAMPLE_COLUMNS]
-            raise InvalidValues(
-                'The file and the sample don\'t both have the column "{column}" to identify rows. '
-                "Name others with `key`. {choices}",
-                column=name,
-                choices=choices_sentence(name, own),
-                loc=(*KEY_LOC, at) if names else KEY_LOC,
-            )
-        key.append(by_name[name.lower()])
-    return key
+        yield MatchedFile(read.table, key, match, columns, notes), folder
 
 
 def _value_columns(
     service: Service,
     sample: TableFiles,
     given: TableFiles,
-    key: Sequence[tuple[Column, Column]],
+    key: Key,
 ) -> list[ValueColumn]:
     """The file's columns without the key, those of the draw, and copies of the sample's."""
     keys = {other.name for _, other in key}
@@ -355,7 +274,7 @@ def _value_columns(
             used.add(name.lower())
         found.append(ValueColumn(column, name, without))
     if not found:
-        raise InvalidValues(
+        raise InvalidRowFile(
             "The file has no values: its columns are the key and unchanged ones of the sample."
         )
     return found
@@ -364,7 +283,7 @@ def _value_columns(
 def _problem(found: MatchedFile) -> str | None:
     try:
         _require_clean(found)
-    except InvalidValues as error:
+    except InvalidRowFile as error:
         return error.message
     return None
 
@@ -390,13 +309,19 @@ def _require_clean(found: MatchedFile) -> None:
         (
             match.unmatched,
             "{count} {count|row|rows} of the file {count|has|have} a key ({key}) that no sampled "
-            "row has: {first}.",
+            "row has: {first}.{hint}",
         ),
     )
+    hint = f' Did you mean "{match.similar}"?' if match.similar else ""
     for listed, template in problems:
         if listed.count:
-            raise InvalidValues(
-                template, count=listed.count, key=key, first=listed.text, loc=KEY_LOC
+            raise InvalidRowFile(
+                template,
+                count=listed.count,
+                key=key,
+                first=listed.text,
+                hint=hint,
+                loc=KEY_LOC,
             )
     if not match.rows:
-        raise InvalidValues("The file has no row.")
+        raise InvalidRowFile("The file has no row.")

@@ -10,12 +10,12 @@ from marshmallow import fields
 
 from application.access import RowSource
 from application.estimation.uploaded_values import (
-    ValuesFile,
     preview_values,
     store_values,
     upload_json,
     uploads_of,
 )
+from application.samples.row_files import RowFile
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import OptionsField, large_uploads, plain_name
 from http_api.routes.submissions import completed
@@ -75,10 +75,10 @@ def _job(job_id: str) -> Job:
     return job
 
 
-def _file(given: dict[str, Any]) -> ValuesFile:
+def _file(given: dict[str, Any]) -> RowFile:
     upload = given["file"]
     name = plain_name(upload.filename or "")
-    return ValuesFile(written_path(upload.stream), name, given["key"], given["options"])
+    return RowFile(written_path(upload.stream), name, given["key"], given["options"])
 
 
 @blueprint.post("/preview", form=ValuesIn, output=MatchOut, guard=large_uploads)

@@ -245,6 +245,11 @@ class MatchOut(Schema):
     unmatched = out.nested(ListedOut, "Keys that no sampled row has.")
     ambiguous = out.nested(ListedOut, "Keys that several sampled rows have.")
     unanswered = out.nested(ListedOut, "Ids of sampled rows that the file doesn't name.")
+    similar_value = out.string(
+        "The sampled key that the first unmatched one probably means: it lacks the table's prefix "
+        "or leading zeros.",
+        null=True,
+    )
     columns = out.list_of(PreviewColumnOut, "The columns of values.")
     notes = out.list_of(fields.String())
     problem = out.string("Why the file can't be stored; null if it can.", null=True)

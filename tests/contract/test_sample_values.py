@@ -197,11 +197,46 @@ def test_rows_that_do_not_match_are_listed(
     if change == "repeated" or key == ("city",):
         names = ["_logical_row_id", "city", "audited"]
     answer = send(server, job, csv_of(rows, *names), *key)
-    assert_problem(answer, 422, "invalid_values", says)
+    assert_problem(answer, 422, "invalid_row_file", says)
     if change in ("unknown", "repeated", "without"):
         preview = send(server, job, csv_of(rows, *names), *key, path="/preview")
         assert says in preview.json()["problem"]
     assert server.admin.get(f"/api/sampling/jobs/{job}/values").json()["uploads"] == []
+
+
+def test_a_key_without_prefix_or_zeros_gets_a_hint(server: LiveServer, job: str) -> None:
+    row = examined(server, job, 1)[0]
+    number = row["_logical_row_id"].rpartition(":")[2]
+    cases = (("_logical_row_id", number), ("invoice", row["invoice"].lstrip("0")))
+    for name, given in cases:
+        answer = send(server, job, csv_of([row | {name: given}], name, "audited"), name)
+        assert_problem(answer, 422, "invalid_row_file", f'{given}. Did you mean "{row[name]}"?')
+
+
+def test_the_only_sheet_with_the_key_is_read(server: LiveServer, job: str) -> None:
+    rows = examined(server, job, 3)
+
+    def workbook(*sheets: str) -> bytes:
+        content = io.BytesIO()
+        with xlsxwriter.Workbook(content) as book:
+            book.add_worksheet("Cover").write_row(0, 0, ["prepared by", "date"])
+            book.get_worksheet_by_name("Cover").write_row(1, 0, ["A. Auditor", "2026-01-01"])
+            for name in sheets:
+                sheet = book.add_worksheet(name)
+                sheet.write_row(0, 0, ["invoice", "audited"])
+                for at, row in enumerate(rows, 1):
+                    sheet.write_row(at, 0, [row["invoice"], row["audited"]])
+        return content.getvalue()
+
+    stored = send(server, job, workbook("Results"), "invoice", name="results.xlsx").json()
+    assert stored["rows"] == 3
+    assert any('Of 2 sheets, only "Results" has the key' in note for note in stored["notes"])
+    for sheets, says in (
+        (("A", "B"), "2 of them have the key (invoice)"),
+        ((), 'column "invoice"'),
+    ):
+        answer = send(server, job, workbook(*sheets), "invoice", name="results.xlsx")
+        assert_problem(answer, 422, "invalid_row_file", says)
 
 
 def test_a_wrong_key_field_is_refused(server: LiveServer, job: str) -> None:
