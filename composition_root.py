@@ -32,6 +32,7 @@ from job_runner.recovery import recover
 from job_runner.runner import Runner
 from job_runner.service import Service
 from job_runner.settings import Settings
+from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.tokens import issue_token
@@ -84,10 +85,12 @@ def running_service(
     with ExitStack() as closing:
         closing.callback(directory.release)
         runner = Runner(handlers, {"short": settings.workers, "long": settings.long_workers})
+        attached = AttachedFiles()
         databases = [
-            closing.enter_context(_parquet_database(settings, directory)) for _ in range(2)
+            closing.enter_context(_parquet_database(settings, directory, attached))
+            for _ in range(2)
         ]
-        service = _build_service(settings, directory, databases, runner, clock, on_change)
+        service = _build_service(settings, directory, attached, databases, runner, clock, on_change)
         closing.callback(_stop, service, runner)
         recover(service)
         _make_admin(service)
@@ -99,6 +102,7 @@ def running_service(
 def _build_service(
     settings: Settings,
     directory: DataDirectory,
+    attached: AttachedFiles,
     databases: Sequence[ParquetDatabase],
     runner: Runner,
     clock: Clock,
@@ -115,6 +119,7 @@ def _build_service(
         database=database,
         data_files=DataFiles(directory.files_dir),
         signing_keys=SigningKeys(directory.signing_key_path, database, clock),
+        attached=attached,
         parquet=databases[0],
         parquet_long=databases[1],
         clock=clock,
@@ -205,7 +210,9 @@ def serving_in_background(
         yield here
 
 
-def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDatabase:
+def _parquet_database(
+    settings: Settings, directory: DataDirectory, attached: AttachedFiles
+) -> ParquetDatabase:
     """One of two DuckDB instances, with half of the memory."""
     return ParquetDatabase(
         directory.root,
@@ -213,6 +220,7 @@ def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDa
         memory_mb=settings.memory_mb // 2,
         threads=settings.duckdb_threads or None,
         keep_free_mb=settings.min_free_mb,
+        attached=attached,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from job_runner.low_priority import LowPriorityExecutor
 from job_runner.settings import Settings
+from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Int64s
 from sampling_engine import RowExplanation
@@ -89,6 +90,8 @@ class Service:
     parquet, parquet_long : ParquetDatabase
         The DuckDB instances: one for pages, plans and the short lane, one for the long lane. Each
         has half of the memory, so that a large import takes none from a small draw.
+    attached : AttachedFiles
+        The files outside the data directory that both instances may read.
     wake_runner : callable
         Signals to the runner that a job waits.
     interrupt_job : callable
@@ -106,6 +109,7 @@ class Service:
     database: Database
     data_files: DataFiles
     signing_keys: SigningKeys
+    attached: AttachedFiles
     parquet: ParquetDatabase
     parquet_long: ParquetDatabase
     clock: Clock

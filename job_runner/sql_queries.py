@@ -10,7 +10,6 @@ from typing import Any
 
 from job_runner.service import Service
 from job_runner.tables.open_tables import PRIMARY, open_commit
-from parquet_tables.columns import DataFile
 from parquet_tables.names import folded
 from sql_sandbox import FUNCTIONS as ALLOWED_FUNCTIONS
 from sql_sandbox import Limits, Sandbox, SourceTable
@@ -78,6 +77,6 @@ def _source_table(service: Service, table: StoredTable) -> SourceTable:
     return SourceTable(
         table.key,
         table.columns,
-        tuple(DataFile(path(file.sha256), file.rows) for file in table.files),
+        table.data_files(service.data_files),
         None if table.deletion_vector is None else path(table.deletion_vector.sha256),
     )

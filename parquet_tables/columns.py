@@ -19,12 +19,41 @@ class Column:
     type: str
 
 
+ATTACHED = "attached"
+"""The scheme of the names by which DuckDB reads attached files."""
+
+
+@dataclass(frozen=True)
+class AttachedPath:
+    """The name of an attached file for DuckDB; ``stem`` identifies the version of the file."""
+
+    stem: str
+    size_bytes: int
+
+    def __str__(self) -> str:
+        return f"{ATTACHED}://{self.stem}.parquet"
+
+
 @dataclass(frozen=True)
 class DataFile:
-    """A Parquet file and its row count."""
+    """A Parquet file and its row count; ``str(path)`` is what DuckDB reads.
 
-    path: Path
+    The file is in the data directory, or it is attached: read where it is.
+    """
+
+    path: Path | AttachedPath
     rows: int
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the file."""
+        return self.path.stat().st_size if isinstance(self.path, Path) else self.path.size_bytes
+
+    @property
+    def written(self) -> Path:
+        """The path of a file that was written here, which isn't attached."""
+        assert isinstance(self.path, Path)  # noqa: S101 - only tables of commits have attached files
+        return self.path
 
 
 STORED_TYPES = frozenset(

@@ -1,7 +1,8 @@
 """A long-lived DuckDB instance: limited, locked down, and renewed when it is broken or used up.
 
-It reads and writes inside the data directory alone and loads no extension. Connections aren't
-thread safe (DuckDB 2.0 sometimes returned empty results), so each query uses its own cursor.
+It reads and writes inside the data directory alone, reads attached files through this process, and
+loads no extension. Connections aren't thread safe (DuckDB 2.0 sometimes returned empty results), so
+each query uses its own cursor.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Self
 import duckdb
 
 from domain_errors import DomainError
+from parquet_tables.attached import AttachedFiles
+from parquet_tables.columns import ATTACHED
 from parquet_tables.transient_errors import FreeBytes, free_bytes, require_free, spare_mb
 
 if TYPE_CHECKING:  # the process of a query needs no numpy
@@ -56,7 +59,7 @@ class ParquetDatabase:
     Parameters
     ----------
     root : Path
-        The only directory that DuckDB may read and write.
+        The only directory that DuckDB itself may read and write.
     spill_dir : Path
         DuckDB's spill directory, below ``root``.
     threads : int or None
@@ -66,6 +69,8 @@ class ParquetDatabase:
         the spill limit to half of the rest, because there are two instances.
     max_cursors : int
         Cursors after which an idle instance is replaced.
+    attached : AttachedFiles or None
+        The files outside ``root`` that DuckDB may read, through this process.
 
     Attributes
     ----------
@@ -82,6 +87,7 @@ class ParquetDatabase:
         threads: int | None = None,
         keep_free_mb: int = 0,
         max_cursors: int = MAX_CURSORS,
+        attached: AttachedFiles | None = None,
         free_bytes: FreeBytes = free_bytes,
     ) -> None:
         self._root = root
@@ -99,6 +105,7 @@ class ParquetDatabase:
             "preserve_insertion_order": True,
         }
         self._max_cursors = max_cursors
+        self._attached = attached or AttachedFiles()
         self._lock = threading.Lock()
         self._spill_limit_mb = -1
         self._connection = self._open_instance()
@@ -114,7 +121,8 @@ class ParquetDatabase:
         execute("SET GLOBAL TimeZone = 'UTC'")
         self._spill_limit_mb = -1
         self._limit_spill(connection)
-        execute("SET allowed_directories = [?]", [f"{self._root}{os.sep}"])
+        self._attached.register(connection)
+        execute("SET allowed_directories = [?, ?]", [f"{self._root}{os.sep}", f"{ATTACHED}://"])
         execute("SET enable_external_access = false")
         # Settings of single cursors, which a locked configuration would refuse.
         places = ", ".join("?" * len(CURSOR_SETTINGS))
@@ -142,7 +150,7 @@ class ParquetDatabase:
         try:
             if table is not None and table.has_costly_footers:
                 cursor.execute("SET SESSION parquet_metadata_cache = true")
-            with _apply_time_limit(cursor):
+            with self._attached.errors(), _apply_time_limit(cursor):
                 yield cursor
         finally:
             cursor.close()

@@ -53,7 +53,7 @@ class SourceTable:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        own = tuple(file.path for file in self.files)
+        own = tuple(file.written for file in self.files)
         return own if self.deletion_vector is None else (*own, self.deletion_vector)
 
 

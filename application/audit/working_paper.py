@@ -102,7 +102,9 @@ def _cover(
     source = open_source(service, job)
     with service.database.read() as tx:
         commit = get_commit(tx, job.dataset_id, source.commit_id)
-    files = [each.sha256 for each in commit.manifest.table(source.key).stored_files]
+    table = commit.manifest.table(source.key)
+    files = [each.sha256 for each in table.stored_files]
+    attached = [each.uri for each in table.attached_files]
     facts: Rows = [
         ("Purpose", job.purpose or "Not given"),
         ("Dataset", job.dataset_name),
@@ -110,6 +112,7 @@ def _cover(
         ("Rows of the table", source.files.row_count),
         ("Version id (SHA-256)", job.source_commit_id),
         *(("Data file (SHA-256)", sha256) for sha256 in files[:20]),
+        *(("Attached file", uri) for uri in attached[:20]),
         ("Sample", job.output_name),
         ("Job id", job.id),
         ("State of the review", STATE_TITLES[state.review.state]),

@@ -127,7 +127,12 @@ def store_values(caller: Caller, job: Job, given: RowFile) -> dict[str, Any]:
         columns = [Column(each.name, each.column.type) for each in found.columns]
         key = tuple(own.name for own, _ in found.key)
         new = NewValues(
-            given.name, upload_sha256, key, columns, found.notes, adopt(written.path, written.rows)
+            given.name,
+            upload_sha256,
+            key,
+            columns,
+            found.notes,
+            adopt(written.written, written.rows),
         )
         with caller.writing() as tx:
             earlier = list_values(tx, job.id)

@@ -94,7 +94,7 @@ def _rows_outcome(
 ) -> Outcome:
     """Store rows as the table ``result`` of a commit."""
     context.on_progress(QUERY_SHARE, "storing the result")
-    stored = tuple(context.adopt(file.path, file.rows) for file in files)
+    stored = tuple(context.adopt(file.written, file.rows) for file in files)
     parameters = context.job.run_parameters
     return Outcome(
         summary={

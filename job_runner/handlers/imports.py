@@ -50,7 +50,7 @@ def run_import(context: JobContext) -> Outcome:
         StoredTable(
             table.key,
             table.table.columns,
-            tuple(context.adopt(file.path, file.rows) for file in table.table.files),
+            tuple(context.adopt(file.written, file.rows) for file in table.table.files),
         )
         for table in tables
     ]

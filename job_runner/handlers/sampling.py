@@ -44,7 +44,7 @@ def run_sampling(context: JobContext) -> Outcome:
         amount_column=parameters.get("amount_column"),
     )
     context.on_progress(DRAW_SHARE, "storing the sample")
-    files = tuple(context.adopt(file.path, file.rows) for file in sample.table.files)
+    files = tuple(context.adopt(file.written, file.rows) for file in sample.table.files)
     tables = [StoredTable(SAMPLE, sample.table.columns, files)]
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
@@ -69,10 +69,10 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
     stored = commit.manifest.table(source.key)
     deletion_vector = np.concatenate([source.files.deletion_vector, sample.drawn_ordinals])
     with context.parquet.cursor() as cursor:
-        written = write_ordinals(
+        vector = write_ordinals(
             cursor, deletion_vector, context.scratch.file("deletion_vector.parquet")
         )
-    stored_vector = context.adopt(written.path, written.rows)
+    stored_vector = context.adopt(vector.written, vector.rows)
     return replace(stored, key=RESIDUAL, deletion_vector=stored_vector)
 
 

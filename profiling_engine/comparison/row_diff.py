@@ -439,9 +439,7 @@ class _Diff:
 
     def estimated_bytes(self, pairs: int) -> int:
         """The size of the result, by the share of the tables' rows that are in it."""
-        size_bytes = sum(
-            file.path.stat().st_size for table, _ in self.sides for file in table.files
-        )
+        size_bytes = sum(file.size_bytes for table, _ in self.sides for file in table.files)
         rows = sum(table.file_rows for table, _ in self.sides)
         return size_bytes * 2 * pairs // max(rows, 1)
 

@@ -7,6 +7,7 @@ a hash of the file: a part of the hash in the microseconds of the modification t
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import threading
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from parquet_tables.columns import AttachedPath
 from storage.errors import DamagedData
 from storage.maintenance.durable import sync
 
@@ -147,6 +149,35 @@ class StoredFile:
     sha256: str
     rows: int
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class AttachedFile:
+    """A data file in a manifest that is read where it is, at one version.
+
+    Parameters
+    ----------
+    connection : str
+        The name of the connection that reads it.
+    e_tag : str or None
+        The version in an object store.
+    modified_ns, inode : int or None
+        The version in a folder of the server: modification time in nanoseconds, and inode.
+    """
+
+    connection: str
+    uri: str
+    rows: int
+    size_bytes: int
+    e_tag: str | None = None
+    modified_ns: int | None = None
+    inode: int | None = None
+
+    @property
+    def path(self) -> AttachedPath:
+        """The name for DuckDB, with the SHA-256 of this entry: it is of this version only."""
+        text = json.dumps(vars(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return AttachedPath(hashlib.sha256(text.encode()).hexdigest(), self.size_bytes)
 
 
 Adopt = Callable[[Path, int], StoredFile]

@@ -1,7 +1,7 @@
 """Commits: immutable manifests, each with a parent.
 
-A manifest lists each table's columns and its data files in row order. The SHA-256 of its canonical
-JSON (sorted keys, no blanks, UTF-8) is the commit id.
+A manifest lists each table's columns and its data files in row order: files of the store, or
+attached files. The SHA-256 of its canonical JSON (sorted keys, no blanks, UTF-8) is the commit id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, page, run
-from storage.versions.data_files import DataFiles, StoredFile
+from storage.versions.data_files import AttachedFile, DataFiles, StoredFile
 
 MANIFEST_VERSION = 1
 
@@ -33,7 +33,7 @@ class StoredTable:
 
     key: str
     columns: tuple[Column, ...]
-    files: tuple[StoredFile, ...]
+    files: tuple[StoredFile | AttachedFile, ...]
     deletion_vector: StoredFile | None = None
 
     @property
@@ -44,8 +44,14 @@ class StoredTable:
 
     @property
     def stored_files(self) -> tuple[StoredFile, ...]:
-        """The table's data files and its deletion vector."""
-        return self.files if self.deletion_vector is None else (*self.files, self.deletion_vector)
+        """The table's data files in the store, and its deletion vector."""
+        own = tuple(file for file in self.files if isinstance(file, StoredFile))
+        return own if self.deletion_vector is None else (*own, self.deletion_vector)
+
+    @property
+    def attached_files(self) -> tuple[AttachedFile, ...]:
+        """The table's data files that are read where they are."""
+        return tuple(file for file in self.files if isinstance(file, AttachedFile))
 
     @property
     def size_bytes(self) -> int:
@@ -56,8 +62,18 @@ class StoredTable:
         """Return the table for the engines; ``deletion_vector`` holds its ordinals."""
         return TableFiles(
             self.columns,
-            tuple(DataFile(data_files.path(file.sha256), file.rows) for file in self.files),
+            self.data_files(data_files),
             deletion_vector,
+        )
+
+    def data_files(self, data_files: DataFiles) -> tuple[DataFile, ...]:
+        """Return the data files in row order, for DuckDB."""
+        return tuple(
+            DataFile(
+                file.path if isinstance(file, AttachedFile) else data_files.path(file.sha256),
+                file.rows,
+            )
+            for file in self.files
         )
 
 
@@ -89,8 +105,13 @@ class Manifest:
 
     @property
     def stored_files(self) -> list[StoredFile]:
-        """All files of the tables, with repetitions."""
+        """All files of the tables in the store, with repetitions."""
         return [file for table in self.tables for file in table.stored_files]
+
+    @property
+    def attached_files(self) -> set[AttachedFile]:
+        """The distinct attached files of the tables."""
+        return {file for table in self.tables for file in table.attached_files}
 
     @property
     def file_hashes(self) -> set[str]:
@@ -110,7 +131,7 @@ class Manifest:
         )
 
 
-def _json_object(value: StoredTable | Column | StoredFile) -> dict[str, Any]:
+def _json_object(value: StoredTable | Column | StoredFile | AttachedFile) -> dict[str, Any]:
     if isinstance(value, StoredTable):
         return {
             "key": value.key,
@@ -133,7 +154,10 @@ def _parse_table(fields: dict[str, Any]) -> StoredTable:
     return StoredTable(
         fields["key"],
         tuple(Column(**column) for column in fields["columns"]),
-        tuple(StoredFile(**file) for file in fields["files"]),
+        tuple(
+            AttachedFile(**file) if "uri" in file else StoredFile(**file)
+            for file in fields["files"]
+        ),
         StoredFile(**fields["left_out"]) if fields["left_out"] else None,
     )
 

@@ -13,6 +13,7 @@ import pytest
 from job_runner.runner import Runner
 from job_runner.service import Service
 from job_runner.settings import Settings
+from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from storage.accounts.datasets import Dataset, create_dataset
 from storage.accounts.users import User, add_user
@@ -33,7 +34,10 @@ def service(tmp_path: Path) -> Iterator[Service]:
     directory = DataDirectory(tmp_path / "data")
     directory.acquire(Owner(1, "tests", "now"))
     ids = itertools.count(1)
-    with ParquetDatabase(directory.root, directory.spill_dir, memory_mb=256) as parquet:
+    attached = AttachedFiles()
+    with ParquetDatabase(
+        directory.root, directory.spill_dir, memory_mb=256, attached=attached
+    ) as parquet:
         database = Database(directory.database_path)
         yield Service(
             settings=Settings(data_dir=directory.root),
@@ -41,6 +45,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             database=database,
             data_files=DataFiles(directory.files_dir),
             signing_keys=SigningKeys(directory.signing_key_path, database, system_clock),
+            attached=attached,
             parquet=parquet,
             parquet_long=parquet,
             clock=system_clock,

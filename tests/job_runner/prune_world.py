@@ -18,6 +18,7 @@ from pathlib import Path
 from application.administration.pruning import prune
 from job_runner.service import Service
 from job_runner.settings import Settings
+from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from storage.certificates.keys import SigningKeys
 from storage.maintenance.checking import check
@@ -141,6 +142,7 @@ def new_world(parquet: ParquetDatabase, **keeps: int) -> Iterator[World]:
             database=database,
             data_files=DataFiles(directory.files_dir),
             signing_keys=SigningKeys(directory.signing_key_path, database, system_clock),
+            attached=AttachedFiles(),
             parquet=parquet,
             parquet_long=parquet,
             clock=system_clock,

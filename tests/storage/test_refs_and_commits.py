@@ -16,7 +16,7 @@ from storage.jobs.jobs import get_job
 from storage.jobs.publishing import NewCommit, Outcome, publish
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
-from storage.versions.data_files import StoredFile
+from storage.versions.data_files import AttachedFile, StoredFile
 from storage.versions.manifests import (
     Manifest,
     get_commit,
@@ -72,6 +72,29 @@ def test_residual_has_source_files_and_a_deletion_vector(dataset: Dataset) -> No
     assert again == manifest
     assert again.table("residual").row_count == 990
     assert again.file_hashes == {"a" * 64, "b" * 64}
+
+
+OLD_ID = "858f9cf195039be1e83550afcb3de063134aaa8cd47f3fa23b71b4340fa1321e"
+
+
+def test_ids_of_stored_files_are_as_before(dataset: Dataset) -> None:
+    manifest = replace(manifest_of(dataset), dataset_id=1)
+    assert manifest.commit_id == OLD_ID
+
+
+def test_commit_id_covers_the_version_of_attached_files(dataset: Dataset) -> None:
+    file = AttachedFile("lake", "s3://lake/a.parquet", 100, 5000, e_tag="1")
+    local = AttachedFile("disk", "file:///lake/a.parquet", 100, 5000, modified_ns=1, inode=2)
+    table = replace(a_table(), files=(file, local))
+    manifest = replace(manifest_of(dataset), tables=(table,))
+    again = parse_manifest(manifest.canonical_json())
+    assert again == manifest
+    assert again.table("primary").row_count == 200
+    assert again.attached_files == {file, local}
+    assert again.stored_files == []
+    other = replace(table, files=(replace(file, e_tag="2"), local))
+    assert replace(manifest, tables=(other,)).commit_id != manifest.commit_id
+    assert replace(file, e_tag="2").path != file.path
 
 
 def test_unknown_table_error_names_the_tables(dataset: Dataset) -> None:
