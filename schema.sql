@@ -494,6 +494,40 @@ BEGIN SELECT RAISE(ABORT, 'a signing key never changes'); END;
 CREATE TRIGGER signing_keys_never_shrink BEFORE DELETE ON signing_keys
 BEGIN SELECT RAISE(ABORT, 'a signing key is never removed'); END;
 
+-- What was planned, drawn, replaced and deleted in each dataset. Each entry has the digest of the one
+-- before. Entries outlive their dataset, so there is no foreign key.
+CREATE TABLE ledger_entries (
+    dataset_id      INTEGER NOT NULL,
+    number          INTEGER NOT NULL CHECK (number > 0),
+    kind            TEXT NOT NULL
+                    CHECK (kind IN ('plan', 'draw', 'replacement', 'deletion', 'restoration',
+                                    'row_root')),
+    recorded_at     TEXT NOT NULL,
+    actor           TEXT NOT NULL,            -- the user's SOEID at that time
+    body            TEXT NOT NULL CHECK (json_valid(body) AND json_type(body) = 'object'),
+    previous_digest TEXT CHECK ((previous_digest IS NULL) = (number = 1)),
+    digest          TEXT NOT NULL CHECK (length(digest) = 64),
+    PRIMARY KEY (dataset_id, number)
+) STRICT, WITHOUT ROWID;
+
+-- The entry of a job's draw, and that of a plan.
+CREATE INDEX ledger_entries_of_job ON ledger_entries (dataset_id, body ->> '$.job_id');
+CREATE INDEX ledger_entries_of_plan ON ledger_entries (body ->> '$.plan_id') WHERE kind = 'plan';
+
+CREATE TRIGGER ledger_entries_follow BEFORE INSERT ON ledger_entries
+WHEN NEW.number IS NOT (
+    SELECT coalesce(max(number), 0) + 1 FROM ledger_entries WHERE dataset_id = NEW.dataset_id
+) OR NEW.previous_digest IS NOT (
+    SELECT digest FROM ledger_entries WHERE dataset_id = NEW.dataset_id ORDER BY number DESC LIMIT 1
+)
+BEGIN SELECT RAISE(ABORT, 'a ledger entry follows the last one'); END;
+
+CREATE TRIGGER ledger_entries_never_change BEFORE UPDATE ON ledger_entries
+BEGIN SELECT RAISE(ABORT, 'a ledger entry never changes'); END;
+
+CREATE TRIGGER ledger_entries_never_shrink BEFORE DELETE ON ledger_entries
+BEGIN SELECT RAISE(ABORT, 'a ledger entry is never removed'); END;
+
 -- The data files that are needed; other files are orphans.
 CREATE VIEW needed_files AS
 SELECT sha256, dataset_id FROM commit_files

@@ -219,7 +219,7 @@ def _name(kind: dict[str, Any]) -> str:
 @DATA_DIR
 @AS_JSON
 def check_command(data_dir: Path | None, as_json: bool) -> None:
-    """Recompute every hash and manifest, and report differences.
+    """Recompute every hash, manifest and ledger, and report differences.
 
     The exit code is 1 if there is a fault.
 
@@ -235,6 +235,7 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
             print_line(f"{fault.what}: {fault.problem}")
         print_line(
             f"{findings.commits:,} commits, {findings.files:,} files, "
+            f"{findings.ledger_entries:,} ledger entries, "
             f"{size_text(findings.size_bytes)} checked; "
             f"{len(findings.faults):,} fault{'s' * (len(findings.faults) != 1)}."
         )

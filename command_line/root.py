@@ -57,6 +57,7 @@ COMMANDS = {
     "token": "accounts.token",
     "audit": "accounts.audit_command",
     "key": "certificates.keys.key",
+    "ledger": "certificates.ledger.ledger",
     "storage": "maintenance.storage",
     "prune": "maintenance.prune",
     "check": "maintenance.check_command",

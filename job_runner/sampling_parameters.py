@@ -24,6 +24,7 @@ from sampling_engine import (
     new_seed,
 )
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
+from storage.certificates.canonical_json import digest_of
 from storage.jobs.publishing import job_with_output
 
 DIGEST_DIGITS = 16
@@ -151,6 +152,29 @@ def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None
 
 def draw_digest(parameters: Mapping[str, Any], source_rows: int) -> str:
     """The digest of a draw, from its job's ``run_parameters``: the same on every server."""
+    draw = _draw(parameters, source_rows)
+    text = json.dumps(draw, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
+
+
+def ledger_facts(
+    parameters: Mapping[str, Any], commit_id: str, source_rows: int, rows: int
+) -> dict[str, Any]:
+    """What the ledger entry of a draw says of it, from its job's ``run_parameters``.
+
+    ``draw_sha256`` is over canonical JSON as docs/CERTIFICATE.md defines it, in which 4.0 is 4. So
+    its first digits are those of :func:`draw_digest` only without such numbers.
+    """
+    return {
+        "population_commit_id": commit_id,
+        "table_key": parameters["table_key"],
+        "rows": rows,
+        "plan_digest": None,
+        "draw_sha256": digest_of(_draw(parameters, source_rows)),
+    }
+
+
+def _draw(parameters: Mapping[str, Any], source_rows: int) -> dict[str, Any]:
     rounds = [
         {
             "effective_seed": seeded["effective_seed"],
@@ -160,6 +184,4 @@ def draw_digest(parameters: Mapping[str, Any], source_rows: int) -> str:
         }
         for given, seeded in zip(parameters["rounds"], seeded_rounds(parameters), strict=True)
     ]
-    draw = {"rounds": rounds, "source_rows": source_rows}
-    text = json.dumps(draw, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
+    return {"rounds": rounds, "source_rows": source_rows}

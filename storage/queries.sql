@@ -937,3 +937,35 @@ UPDATE signing_keys SET retired_at = :retired_at WHERE key_id <> :key_id AND ret
 INSERT INTO signing_keys (key_id, public_key, created_at)
 VALUES (:key_id, :public_key, :created_at)
 ON CONFLICT (key_id) DO UPDATE SET retired_at = NULL WHERE retired_at IS NOT NULL;
+
+-- last_ledger_entry: Return the number and the digest of a dataset's last ledger entry.
+SELECT number, digest FROM ledger_entries WHERE dataset_id = :dataset_id
+ORDER BY number DESC LIMIT 1;
+
+-- insert_ledger_entry: Append a ledger entry.
+INSERT INTO ledger_entries
+    (dataset_id, number, kind, recorded_at, actor, body, previous_digest, digest)
+VALUES (:dataset_id, :number, :kind, :recorded_at, :actor, :body, :previous_digest, :digest);
+
+-- list_ledger: List a dataset's ledger, newest entry first.
+SELECT * FROM ledger_entries WHERE dataset_id = :dataset_id ORDER BY number DESC;
+
+-- whole_ledger: Return a dataset's ledger in its order.
+SELECT * FROM ledger_entries WHERE dataset_id = :dataset_id ORDER BY number;
+
+-- all_ledgers: Return the ledgers of all datasets, for a check.
+SELECT * FROM ledger_entries ORDER BY dataset_id, number;
+
+-- ledger_entry_of_draw: Return the last ledger entry of a job's draw.
+SELECT * FROM ledger_entries
+WHERE dataset_id = :dataset_id AND body ->> '$.job_id' = :job_id AND kind = 'draw'
+ORDER BY number DESC LIMIT 1;
+
+-- count_unrecorded_draws: Count a dataset's finished draws without a ledger entry.
+SELECT count(*) FROM jobs
+WHERE dataset_id = :dataset_id AND run_type = 'sampling' AND status = 'completed'
+    AND NOT EXISTS (
+        SELECT 1 FROM ledger_entries AS entry
+        WHERE entry.dataset_id = jobs.dataset_id AND entry.body ->> '$.job_id' = jobs.id
+            AND entry.kind = 'draw'
+    );

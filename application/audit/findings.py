@@ -20,6 +20,7 @@ from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.rows import page_statement, read_page, read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles
+from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, Forbidden, InvalidValue, NotFound
 from storage.jobs.findings import (
     OUTCOMES,
@@ -315,9 +316,31 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
                     replacement=candidate,
                     reason=reason,
                 )
+                round_number, _ = _origin(drawn, state.replacing, row_id)
+                body = {
+                    "job_id": job.id,
+                    "round_number": round_number,
+                    "ordinal_out": ordinal_of(row_id),
+                    "ordinal_in": ordinal_of(candidate),
+                    "reason": reason,
+                }
+                actor, clock = by.user.soeid, by.service.clock
+                append_entry(tx, job.dataset_id, "replacement", actor, body, clock)
                 made = [each for each in list_replacements(tx, job.id) if each.row_id == row_id]
                 return made[0]
     raise Conflict("Others replace rows of this sample just now. Try again.")
+
+
+def _origin(
+    drawn: Mapping[str, tuple[int, str | None]], replacing: Mapping[str, Replacement], row_id: str
+) -> tuple[int, str | None]:
+    """The round and stratum of the drawn row that a row is, or that it came in for."""
+    first_id = row_id
+    while first_id in replacing:
+        first_id = replacing[first_id].row_id
+    if first_id not in drawn:
+        raise not_in_sample(row_id, drawn.keys(), ("body", ROW_ID))
+    return drawn[first_id]
 
 
 def _next_row(
@@ -335,12 +358,7 @@ def _next_row(
             row_id=row_id,
             replacement=state.replaced[row_id].replacement_id,
         )
-    first_id = row_id
-    while first_id in state.replacing:
-        first_id = state.replacing[first_id].row_id
-    if first_id not in drawn:
-        raise not_in_sample(row_id, drawn.keys(), ("body", ROW_ID))
-    round_number, stratum = drawn[first_id]
+    round_number, stratum = _origin(drawn, state.replacing, row_id)
     finding = state.findings.get(row_id)
     if finding is not None and finding.outcome == "not_examinable":
         raise Conflict(

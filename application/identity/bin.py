@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from application.access import Caller
 from application.job_submission import require_unreserved
@@ -15,6 +15,7 @@ from job_runner.service import Service
 from storage.accounts.authority import require_level, require_role
 from storage.accounts.datasets import Level, restore_dataset
 from storage.accounts.users import User
+from storage.certificates.ledger import append_entry
 from storage.errors import NameTaken
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
@@ -59,6 +60,7 @@ def delete_ref(by: Caller, dataset_id: int, name: str) -> BinEntry:
             about=("ref", name),
             commit_id=entry.commit_id,
         )
+        _record_in_ledger(tx, by, entry, "deletion")
         return entry
 
 
@@ -100,8 +102,18 @@ def restore(by: Caller, entry_id: int, name: str | None = None) -> BinEntry:
                 about=("ref", ref_name),
                 commit_id=entry.commit_id,
             )
+            _record_in_ledger(tx, by, entry, "restoration")
         delete_bin_entry(tx, entry.id)
         return entry
+
+
+def _record_in_ledger(
+    tx: Transaction, by: Caller, entry: BinEntry, kind: Literal["deletion", "restoration"]
+) -> None:
+    """Record that a sample was deleted or restored; other refs have no part in the ledger."""
+    if entry.kind == "sample" and entry.job_id is not None:
+        body = {"job_id": entry.job_id, "sample_commit_id": entry.commit_id}
+        append_entry(tx, entry.dataset_id, kind, by.user.soeid, body, by.service.clock)
 
 
 def _restore_ref(tx: Transaction, service: Service, entry: BinEntry, ref_name: str) -> None:

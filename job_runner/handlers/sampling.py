@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from job_runner.attempt import JobContext
-from job_runner.sampling_parameters import recorded_rounds
+from job_runner.sampling_parameters import ledger_facts, recorded_rounds
 from job_runner.tables.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_source
 from parquet_tables.progress import progress_part
 from parquet_tables.tables import write_ordinals
@@ -58,6 +58,9 @@ def run_sampling(context: JobContext) -> Outcome:
             tables=tables,
             parent_id=source.commit_id,
             new_ref=True,
+        ),
+        draw=ledger_facts(
+            parameters, source.commit_id, source.files.row_count, sample.rows_sampled
         ),
     )
 

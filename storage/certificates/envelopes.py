@@ -1,4 +1,4 @@
-"""Signed envelopes: DSSE with one Ed25519 signature.
+"""Signed envelopes: DSSE with one Ed25519 signature; how to verify one.
 
 https://github.com/secure-systems-lab/dsse (protocol version 1.0.2); RFC 8032 for Ed25519.
 """
@@ -6,8 +6,12 @@ https://github.com/secure-systems-lab/dsse (protocol version 1.0.2); RFC 8032 fo
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -34,13 +38,30 @@ def public_bytes(key: Ed25519PrivateKey | Ed25519PublicKey) -> bytes:
     return public.public_bytes_raw()
 
 
-def sign_payload(key: Ed25519PrivateKey, payload: bytes) -> dict[str, object]:
+def sign_payload(
+    key: Ed25519PrivateKey, payload: bytes, payload_type: str = PAYLOAD_TYPE
+) -> dict[str, object]:
     """The envelope of a payload. A key and a payload always give the same envelope."""
-    signature = key.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
+    signature = key.sign(pre_authentication_encoding(payload_type, payload))
     return {
         "payload": base64.b64encode(payload).decode(),
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": payload_type,
         "signatures": [
             {"keyid": key_id(public_bytes(key)), "sig": base64.b64encode(signature).decode()}
         ],
     }
+
+
+def verified_payload(envelope: Mapping[str, Any], public_keys: Mapping[str, str]) -> bytes | None:
+    """The payload of an envelope that one of the public keys, by their ids, has signed; or None."""
+    try:
+        (signature,) = envelope["signatures"]
+        public = bytes.fromhex(public_keys[signature["keyid"]])
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        Ed25519PublicKey.from_public_bytes(public).verify(
+            base64.b64decode(signature["sig"], validate=True),
+            pre_authentication_encoding(envelope["payloadType"], payload),
+        )
+    except (KeyError, ValueError, binascii.Error, InvalidSignature):
+        return None
+    return payload

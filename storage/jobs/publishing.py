@@ -1,4 +1,4 @@
-"""Publish a job's result: commit, ref and job completion in one transaction.
+"""Publish a job's result: commit, ref, job completion and ledger entry in one transaction.
 
 A crash leaves all or nothing. The data files are durable before; without the transaction they are
 orphans, which the next start removes.
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from storage.certificates.ledger import append_entry
 from storage.jobs.jobs import Job, complete_job, get_job
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
@@ -39,10 +40,14 @@ class NewCommit:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a job: a summary and, for some run types, a commit."""
+    """The result of a job: a summary and, for some run types, a commit.
+
+    ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit.
+    """
 
     summary: dict[str, Any] = field(default_factory=dict)
     commit: NewCommit | None = None
+    draw: dict[str, Any] | None = None
 
 
 def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str | None:
@@ -81,6 +86,9 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
             "output_ref": new.ref_name,
         }
         complete_job(tx, job, summary, commit.id, clock)
+        if outcome.draw is not None:
+            body = {**outcome.draw, "job_id": job.id, "sample_commit_id": commit.id}
+            append_entry(tx, job.dataset_id, "draw", job.user_soeid, body, clock)
         return commit.id
 
 

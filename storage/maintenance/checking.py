@@ -1,4 +1,4 @@
-"""Check a data directory: recompute every hash and every manifest.
+"""Check a data directory: recompute every hash, every manifest and every ledger.
 
 A check only reads, so it can run while a server runs; a prune is refused meanwhile.
 """
@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.certificates.ledger import all_ledger_faults
 from storage.errors import NotFound
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.queries import statement
@@ -37,6 +38,7 @@ class Findings:
 
     commits: int
     files: int
+    ledger_entries: int
     size_bytes: int
     faults: tuple[Fault, ...]
 
@@ -63,10 +65,13 @@ def _check(
     faults: list[Fault] = []
     commits: list[tuple[int, str, str]] = []
     uploaded: list[tuple[str, int, int]] = []
+    ledger_entries = 0
     try:
         faults += _database_faults(connection)
         commits = connection.execute(statement("all_commits")).fetchall()
         uploaded = connection.execute(statement("uploaded_files")).fetchall()
+        ledger_entries, broken = all_ledger_faults(connection, statement("all_ledgers"))
+        faults += [Fault("the ledger", problem) for problem in broken]
     except sqlite3.DatabaseError as error:
         faults.append(Fault("the database", f"it can't be read ({error})"))
     files: dict[str, StoredFile] = {}
@@ -87,7 +92,7 @@ def _check(
         faults += _file_faults(store, file)
         done_bytes += file.size_bytes
     on_progress(1.0, "checked")
-    return Findings(len(commits), len(files), total_bytes, tuple(faults))
+    return Findings(len(commits), len(files), ledger_entries, total_bytes, tuple(faults))
 
 
 def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:

@@ -17,7 +17,7 @@ def test_a_sound_directory_has_no_faults(run: Run, filled: Path) -> None:
     assert findings["faults"] == []
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "manifest"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "manifest", "ledger"])
 def test_damage_is_found_and_named(run: Run, filled: Path, damage: str) -> None:
     path = stored(filled)[-1]
     path.chmod(0o600)
@@ -28,6 +28,12 @@ def test_damage_is_found_and_named(run: Run, filled: Path, damage: str) -> None:
         path.write_bytes(content[:-1])
     elif damage == "flipped":
         path.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+    elif damage == "ledger":
+        connection = sqlite3.connect(filled / "jobsvc.sqlite3")
+        connection.execute("DROP TRIGGER ledger_entries_never_change")
+        connection.execute("UPDATE ledger_entries SET actor = 'somebody'")
+        connection.commit()
+        connection.close()
     else:
         connection = sqlite3.connect(filled / "jobsvc.sqlite3")
         connection.execute("DROP TRIGGER commits_never_change")
@@ -36,7 +42,10 @@ def test_damage_is_found_and_named(run: Run, filled: Path, damage: str) -> None:
         connection.close()
     found = run("check", code=1)
     assert "0 faults" not in found.stdout
-    named = "manifest is not what its id says" if damage == "manifest" else path.stem
+    named = {
+        "manifest": "manifest is not what its id says",
+        "ledger": "entry 1 of the ledger of dataset 1 isn't what its digest says",
+    }.get(damage, path.stem)
     assert named in found.stdout
 
 

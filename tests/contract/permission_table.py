@@ -112,6 +112,7 @@ TABLE = (
     Row(f"GET {D}/permissions", SEE, at("/api/datasets/{d}/permissions")),
     Row(f"PUT {D}/permissions", OWN, of_permission("write")),
     Row(f"DELETE {D}/permissions", OWN, of_permission(None)),
+    Row(f"GET {D}/ledger", SEE, at("/api/datasets/{d}/ledger")),
     Row(f"GET {D}/refs", SEE, at("/api/datasets/{d}/refs")),
     Row(
         f"POST {D}/refs",

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 
 from application.access import RowSource
+from application.certificates.ledger import ledger_page, sentence_of
 from domain_errors import DomainError
 from job_runner.lanes import lane_of_profile
 from job_runner.sql_queries import DATA, FUNCTIONS
@@ -103,6 +104,7 @@ def _tabs(found: Dataset, commit: Commit | None) -> dict[str, tuple[str, View]]:
         tabs["sql"] = ("SQL", _sql)
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
+    tabs["ledger"] = ("Ledger", _ledger)
     tabs["overview"] = ("Tables and versions", _overview)
     tabs["access"] = ("Access", _access)
     if caller().may(found, "write"):
@@ -251,6 +253,12 @@ def _draws(context: Values) -> Values:
         jobs, total = list_jobs(tx, caller().user, filters, offset=query.offset, limit=query.limit)
         outcomes = outcomes_of(tx, [job.id for job in jobs])
     return {"jobs": jobs, "outcomes": outcomes, "page": query.page(total)}
+
+
+def _ledger(context: Values) -> Values:
+    query = ListQuery()
+    found = ledger_page(service(), context["dataset"].id, query.offset, query.limit)
+    return {"ledger": found, "sentence_of": sentence_of, "page": query.page(found.total)}
 
 
 def _settings(_: Values) -> Values:

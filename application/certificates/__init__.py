@@ -1,0 +1,1 @@
+"""The ledger of a dataset, pre-registered plans, and certificates of samples."""

@@ -1,0 +1,116 @@
+"""The ledger of a dataset: what was planned, drawn, replaced and deleted, as a chain of digests.
+
+An entry is written in the transaction of what it records. Triggers refuse a gap, a change and a
+deletion; entries outlive their dataset. docs/CERTIFICATE.md defines the entries.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from storage.certificates.canonical_json import canonical_json, digest_of
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, page, run
+
+Kind = Literal["plan", "draw", "replacement", "deletion", "restoration", "row_root"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
+"""The payload type of a ledger's signed head."""
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """An entry; ``previous_digest`` is None in the first one of a dataset."""
+
+    dataset_id: int
+    number: int
+    kind: str
+    recorded_at: str
+    actor: str
+    body: Mapping[str, Any]
+    previous_digest: str | None
+    digest: str
+
+    @property
+    def computed_digest(self) -> str:
+        """The SHA-256 of the canonical JSON of the entry without its digest."""
+        return digest_of({name: value for name, value in asdict(self).items() if name != "digest"})
+
+
+def append_entry(
+    tx: Transaction, dataset_id: int, kind: Kind, actor: str, body: Mapping[str, Any], clock: Clock
+) -> LedgerEntry:
+    """Append an entry in the transaction of what it records."""
+    last = first(tx, "last_ledger_entry", dataset_id=dataset_id)
+    values: dict[str, Any] = {
+        "dataset_id": dataset_id,
+        "number": 1 if last is None else last["number"] + 1,
+        "kind": kind,
+        "recorded_at": timestamp(clock()),
+        "actor": actor,
+        "body": dict(body),
+        "previous_digest": None if last is None else last["digest"],
+    }
+    entry = LedgerEntry(**values, digest=digest_of(values))
+    run(tx, "insert_ledger_entry", **{**asdict(entry), "body": canonical_json(body)})
+    return entry
+
+
+def list_ledger(
+    tx: Transaction, dataset_id: int, offset: int, limit: int
+) -> tuple[list[LedgerEntry], int]:
+    """Return a page of a dataset's entries, newest first, and their number."""
+    rows, total = page(tx, "list_ledger", offset, limit, dataset_id=dataset_id)
+    return [_entry(row) for row in rows], total
+
+
+def whole_ledger(tx: Transaction, dataset_id: int) -> list[LedgerEntry]:
+    """Return all entries of a dataset in their order."""
+    return [_entry(row) for row in all_rows(tx, "whole_ledger", dataset_id=dataset_id)]
+
+
+def draw_entry(tx: Transaction, dataset_id: int, job_id: str) -> LedgerEntry | None:
+    """Return the entry of a job's draw; None if the draw is older than the ledger."""
+    row = first(tx, "ledger_entry_of_draw", dataset_id=dataset_id, job_id=job_id)
+    return None if row is None else _entry(row)
+
+
+def count_unrecorded_draws(tx: Transaction, dataset_id: int) -> int:
+    """Return the number of finished draws without an entry: those from before the ledger."""
+    return number(tx, "count_unrecorded_draws", dataset_id=dataset_id)
+
+
+def chain_faults(entries: Iterable[LedgerEntry]) -> Iterator[str]:
+    """Yield a sentence for each fault of a dataset's whole ledger, given in its order."""
+    expected, previous = 1, None
+    for entry in entries:
+        name = f"entry {entry.number} of the ledger of dataset {entry.dataset_id}"
+        if entry.number != expected:
+            yield f"{name} has the place of entry {expected}"
+        if entry.previous_digest != previous:
+            yield f"{name} doesn't follow the entry before it"
+        if entry.computed_digest != entry.digest:
+            yield f"{name} isn't what its digest says"
+        expected, previous = entry.number + 1, entry.digest
+
+
+def all_ledger_faults(connection: sqlite3.Connection, statement: str) -> tuple[int, list[str]]:
+    """Return the number of entries that a statement selects, and the faults of their chains."""
+    ledgers: dict[int, list[LedgerEntry]] = {}
+    cursor = connection.execute(statement)
+    names = [column[0] for column in cursor.description]
+    for values in cursor:
+        entry = _entry(dict(zip(names, values, strict=True)))
+        ledgers.setdefault(entry.dataset_id, []).append(entry)
+    faults = [fault for entries in ledgers.values() for fault in chain_faults(entries)]
+    return sum(map(len, ledgers.values())), faults
+
+
+def _entry(row: Mapping[str, Any] | sqlite3.Row) -> LedgerEntry:
+    values = dict(row)
+    return LedgerEntry(**{**values, "body": json.loads(values["body"])})
