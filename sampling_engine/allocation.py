@@ -13,9 +13,8 @@ from math import frexp, ldexp
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.progress import ProgressCallback, progress_part, watched
+from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column
-from sampling_engine import statements
 from sampling_engine.errors import DrawWarning, InvalidNumbers, draw_warning
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
@@ -156,9 +155,6 @@ class Sums:
         return np.where(self.counts > 0, self.units.centre + means, np.nan)
 
 
-READING = "reading the allocation's columns"
-
-
 @dataclass(frozen=True)
 class ColumnRange:
     """The smallest and the largest finite value of a column, and units in which to add it up."""
@@ -173,9 +169,8 @@ def range_and_units(
 ) -> ColumnRange | None:
     """The range of a column in the rows that pass the filter; None without a finite value."""
     state = eligible.state
-    statement = statements.range_of(state.table, column, eligible.strata.row_filter, None)
-    with watched(state.cursor, on_progress, READING):
-        _, finite, low, high = state.cursor.execute(*statement).fetchall()[0]
+    row_filter = eligible.strata.row_filter
+    _, finite, low, high = state.engine.range_of(state, column, row_filter, on_progress)
     if not finite:
         return None
     # Halves first, so that the largest numbers don't overflow.
@@ -196,9 +191,8 @@ def read_sums(eligible: EligibleRows, column: Column, on_progress: ProgressCallb
         return Sums(Units(column), counts, totals, squares)
     units = found.units
     for table_name, sign in state.signed_rows:
-        statement = statements.sums_by_stratum(state.table, strata, units, table_name)
-        with watched(state.cursor, progress_part(on_progress, 0.3, 1.0), READING):
-            rows = state.cursor.execute(*statement).fetchall()
+        step = progress_part(on_progress, 0.3, 1.0)
+        rows = state.engine.sums_by_stratum(state, strata, units, table_name, step)
         if rows:
             numbers, *added = (list(part) for part in zip(*rows, strict=True))
             counts[numbers] += sign * np.array(added[0], dtype=np.int64)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parquet_tables.columns import digits_of
 from parquet_tables.database import registered
-from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column
 from sampling_engine import statements
 from sampling_engine.selection.strata import Strata, WholeTable
@@ -138,10 +138,9 @@ def eligible_amounts(state: DrawState, strata: Strata, on_progress: ProgressCall
     if not state.table.file_rows:
         return tuple(amounts)
     for table_name, sign in state.signed_rows:
-        statement = statements.amounts_by_stratum(state.table, strata, state.amount, table_name)
-        with watched(state.cursor, on_progress, "adding amounts up"):
-            rows = state.cursor.execute(*statement).fetchall()
-        for number, *sums in rows:
+        for number, *sums in state.engine.amounts_by_stratum(
+            state, strata, state.amount, table_name, on_progress
+        ):
             found = _amount(sums)
             if sign < 0:
                 found = Amount(*(one.copy_negate() for one in found))

@@ -12,6 +12,7 @@ import numpy as np
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from sampling_engine import statements
+from sampling_engine.engines.duckdb_engine import eligible_pieces
 from sampling_engine.rounds import (
     DrawState,
     Floats,
@@ -30,7 +31,6 @@ from sampling_engine.selection.walk_and_scan import (
     scan,
     walk,
 )
-from sampling_engine.systematic_round import eligible_pieces
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,9 @@ class GroupedRound:
         """Rows that pass the filter, aren't taken and have a lower rank; ranked by numpy."""
         counts = np.zeros(len(ranks), dtype=np.int64)
         order = self._order(state)
-        for ordinals in eligible_pieces(state, self.prepared.round_spec, ignore_progress):
+        row_filter = self.prepared.strata.row_filter
+        assert row_filter is not None  # noqa: S101 - the caller's part
+        for ordinals in eligible_pieces(state, row_filter, ignore_progress):
             counts += np.searchsorted(np.sort(order.rank(ordinals)), ranks)
         return counts
 
@@ -187,13 +189,14 @@ class GroupedRound:
         strata = self.prepared.strata
         order = self._order(state)
         look_up = bool(strata.columns or strata.row_filter)
-        plan = plan_round(allocated, eligible, order, state.strategy, look_up=look_up)
+        strategy = state.strategy or (state.engine.strategy if look_up else None)
+        plan = plan_round(allocated, eligible, order, strategy, look_up=look_up)
         walked_part = 0.2 if plan.scanned.any() else 1.0
         step = progress_part(on_progress, 0.0, walked_part)
         rows = walk(order, strata, plan.walked, eligible, state.taken, step)
         if plan.scanned.any():
             step = progress_part(on_progress, walked_part, 1.0)
-            scanned = scan(state.cursor, state.table, order, strata, plan.scanned, eligible, step)
+            scanned = scan(state, order, strata, plan.scanned, eligible, step)
             both = Chosen.of_parts([rows, scanned])
             rows = both.where(np.argsort(both.ranks))
         return RoundRows(rows, plan.run_by)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import AmountAccount, drawn_account
+from sampling_engine.engines.duckdb_engine import DUCKDB
+from sampling_engine.engines.engine import Engine
 from sampling_engine.errors import DrawWarning
 from sampling_engine.monetary.account import MonetaryAccount
 from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult, RunBy, Strategy
@@ -29,7 +31,7 @@ StrataKey = tuple[tuple[Column, ...], str | None]
 
 
 class DrawState:
-    """The state that the rounds of one draw share: the cursor, the taken rows and the strata."""
+    """The state that the rounds of one draw share: engine, cursor, taken rows and strata."""
 
     def __init__(
         self,
@@ -39,8 +41,10 @@ class DrawState:
         counts_dir: Path | None = None,
         max_strata: int = MAX_STRATA,
         amount: Column | None = None,
+        engine: Engine = DUCKDB,
     ) -> None:
         self._cursor, self.table, self.amount = cursor, table, amount
+        self.engine = engine
         self.strategy, self.counts_dir, self.max_strata = strategy, counts_dir, max_strata
         self.taken: Int64s = table.deletion_vector
         self._registered: Int64s | None = None
@@ -76,14 +80,15 @@ class DrawState:
             return WholeTable(self.table)
         key = (tuple(columns), row_filter.text if row_filter else None)
         if key not in self._strata:
+            name = f"strata_{len(self._strata)}"
             self._strata[key] = ColumnStrata(
                 self.cursor,
                 self.table,
                 tuple(columns),
                 row_filter,
-                f"strata_{len(self._strata)}",
+                name,
                 self.counts_dir,
-                on_progress,
+                lambda: self.engine.count_strata(self, columns, row_filter, name, on_progress),
                 self.max_strata,
             )
         return self._strata[key]

@@ -6,14 +6,13 @@ theory and methods".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from sampling_engine import statements
+from sampling_engine.engines.duckdb_engine import eligible_pieces
 from sampling_engine.errors import NoReserves, RowsMissing
 from sampling_engine.results import Strategy
 from sampling_engine.rounds import (
@@ -26,8 +25,7 @@ from sampling_engine.rounds import (
     seed_for,
 )
 from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.walk_and_scan import Chosen, in_sorted
-from sampling_engine.spec import Round
+from sampling_engine.selection.walk_and_scan import Chosen
 
 if TYPE_CHECKING:
     from sampling_engine.methods.systematic import SystematicMethod
@@ -37,8 +35,6 @@ NO_RESERVES = (
     "A systematic round has no reserves: the rows between those that it draws have no order of "
     "their own. Draw another round, with another start or a smaller interval."
 )
-# Rows of one piece of the pass over a filter's columns.
-PIECE_ROWS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -117,7 +113,8 @@ class SystematicRound:
         places = ordinals - np.searchsorted(state.taken, ordinals)
         if self.prepared.strata.row_filter is not None:
             places = np.zeros(len(ordinals), dtype=np.int64)
-            for eligible in eligible_pieces(state, self.prepared.round_spec, ignore_progress):
+            row_filter = self.prepared.strata.row_filter
+            for eligible in eligible_pieces(state, row_filter, ignore_progress):
                 places += np.searchsorted(eligible, ordinals)
         return RowChances(groups, probabilities, places, (grid.parts, grid.step))
 
@@ -143,35 +140,15 @@ class SystematicRound:
 
     def _counted(self, state: DrawState, places: Int64s, on_progress: ProgressCallback) -> Int64s:
         """The ordinals of the eligible rows at ``places``, by a pass over all rows."""
-        parts: list[Int64s] = []
-        counted, done = 0, 0
-        for ordinals in eligible_pieces(state, self.prepared.round_spec, on_progress):
-            stop = int(np.searchsorted(places, counted + len(ordinals)))
-            parts.append(ordinals[places[done:stop] - counted])
-            counted, done = counted + len(ordinals), stop
-        if done < len(places):
-            raise RowsMissing(len(places) - done)
-        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+        row_filter = self.prepared.round_spec.filter
+        assert row_filter is not None  # noqa: S101 - without a filter nothing is read
+        ordinals = state.engine.ordinals_at(state, row_filter, places, on_progress)
+        if len(ordinals) < len(places):
+            raise RowsMissing(len(places) - len(ordinals))
+        return ordinals
 
 
 def ordinals_at(places: Int64s, taken: Int64s) -> Int64s:
     """The ordinals of the rows at ``places`` among those that aren't in the sorted ``taken``."""
     free_before = taken - np.arange(len(taken))
     return places + np.searchsorted(free_before, places, side="right")
-
-
-def eligible_pieces(
-    state: DrawState, round_spec: Round, on_progress: ProgressCallback
-) -> Iterator[Int64s]:
-    """The eligible rows' ordinals, in their order, piece by piece."""
-    assert round_spec.filter is not None  # noqa: S101 - without a filter nothing is read
-    for file, start in state.table.with_starts():
-        for first in range(0, file.rows, PIECE_ROWS):
-            stop = min(first + PIECE_ROWS, file.rows)
-            on_progress((start + first) / state.table.file_rows, "counting the grid's places")
-            sql, params = statements.ordinals_between(
-                str(file.path), start, first, stop, round_spec.filter
-            )
-            rows = state.cursor.execute(sql, params).fetchnumpy()
-            ordinals = np.sort(rows["ordinal"])
-            yield ordinals[~in_sorted(ordinals, state.taken)]

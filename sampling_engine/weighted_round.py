@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.database import registered
-from parquet_tables.progress import ProgressCallback, ignore_progress, watched
+from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import Strategy
@@ -247,7 +247,7 @@ class WeightedRound:
         self, state: DrawState, count: int, on_progress: ProgressCallback
     ) -> tuple[KeyedRows, Strategy]:
         """The ``count`` smallest keys of the rows that are left to chance, or all."""
-        strategy = state.strategy
+        strategy = state.strategy or state.engine.strategy
         if strategy is None:
             limit = self._rank_limit(likely_key(count))
             walks = weighted_walk_is_cheaper(limit, self.weights.rows, self.order)
@@ -330,19 +330,18 @@ class WeightedRound:
         """Read all rows whose key may be small enough."""
         key = likely_key(count)
         while True:
-            statement = statements.scan_units(
-                state.table,
+            ordinals, units, ranks = state.engine.scan_units(
+                state,
                 self.weights.units,
                 self.prepared.round_spec.filter,
                 self.order,
                 self.take_all.target_per_unit,
                 self.take_all.least,
                 key * MARGIN,
+                on_progress,
             )
-            with watched(state.cursor, on_progress, "scanning for the smallest keys"):
-                rows = state.cursor.execute(*statement).fetchnumpy()
-            keys = self.keys(rows["rank"], rows["v"])
-            found = KeyedRows(rows["ordinal"], rows["rank"], rows["v"], keys)
+            keys = self.keys(ranks, units)
+            found = KeyedRows(ordinals, ranks, units, keys)
             below = found.where(keys <= key)
             if len(below.keys) >= count or key == np.inf:
                 return below.smallest(count)

@@ -10,19 +10,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import frexp, ldexp
-from typing import Any
 
 import numpy as np
 
 from parquet_tables.columns import decimals_of
-from parquet_tables.progress import ProgressCallback, progress_part, watched
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import Column
-from sampling_engine import statements
 from sampling_engine.errors import InvalidNumbers
 from sampling_engine.rounds import DrawState, EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
-from sampling_engine.statements import Statement, Units
+from sampling_engine.statements import Units
 
 UNIT_BITS = 62
 MAX_FACTOR_BITS = 1_000
@@ -75,18 +73,18 @@ def read_weights(eligible: EligibleRows, column: Column, on_progress: ProgressCa
     if decimals is not None:
         return _exact_weights(eligible, column, decimals, on_progress)
     state, row_filter = eligible.state, eligible.round_spec.filter
-    read = statements.range_of(state.table, column, row_filter, None)
-    rows, finite, smallest, largest = _row(state, read, progress_part(on_progress, 0.0, 0.5))
+    engine = state.engine
+    rows, finite, smallest, largest = engine.range_of(
+        state, column, row_filter, progress_part(on_progress, 0.0, 0.5)
+    )
     step = progress_part(on_progress, 0.5, 1.0)
     if finite < rows or (smallest or 0) < 0:
         refuse_numbers(eligible, column, "weight_column", step)
     bits = min(UNIT_BITS - frexp(max(largest or 0.0, 0.0))[1], MAX_FACTOR_BITS)
     units = Units(column, factor=ldexp(1.0, bits))
-    read = statements.unit_totals(state.table, units, row_filter, None)
-    _, positive, _, total, most = _row(state, read, step)
+    _, positive, _, total, most = engine.unit_totals(state, units, row_filter, None, step)
     if state.taken_rows:
-        read = statements.unit_totals(state.table, units, row_filter, state.taken_rows)
-        taken = _row(state, read, step)
+        taken = engine.unit_totals(state, units, row_filter, state.taken_rows, step)
         rows, positive, total = rows - taken[0], positive - taken[1], total - taken[3]
     return Weights(units, rows, positive, int(total), int(most))
 
@@ -95,14 +93,16 @@ def _exact_weights(
     eligible: EligibleRows, column: Column, decimals: int, on_progress: ProgressCallback
 ) -> Weights:
     state, row_filter = eligible.state, eligible.round_spec.filter
-    read = statements.exact_totals(state.table, column, row_filter, None)
+    engine = state.engine
     step = progress_part(on_progress, 0.0, 0.6)
-    rows, positive, smallest, total, largest = _row(state, read, step)
+    rows, positive, smallest, total, largest = engine.exact_totals(
+        state, column, row_filter, None, step
+    )
     if (smallest or 0) < 0:
         refuse_numbers(eligible, column, "weight_column", progress_part(on_progress, 0.6, 0.8))
     if state.taken_rows:
-        read = statements.exact_totals(state.table, column, row_filter, state.taken_rows)
-        taken = _row(state, read, progress_part(on_progress, 0.8, 1.0))
+        step = progress_part(on_progress, 0.8, 1.0)
+        taken = engine.exact_totals(state, column, row_filter, state.taken_rows, step)
         rows, positive = rows - taken[0], positive - taken[1]
         total = Decimal(total) - Decimal(taken[3])
     units = Units(column, decimals=decimals)
@@ -117,8 +117,7 @@ def refuse_numbers(
     state, row_filter = eligible.state, eligible.round_spec.filter
     negative, infinite = 0, 0
     for table_name, sign in state.signed_rows:
-        read = statements.refused_numbers(state.table, column, row_filter, table_name)
-        found = _row(state, read, on_progress)
+        found = state.engine.refused_numbers(state, column, row_filter, table_name, on_progress)
         negative, infinite = negative + sign * found[0], infinite + sign * found[1]
     if negative or infinite:
         raise InvalidNumbers(
@@ -170,8 +169,10 @@ def effective_rows(
     """
     rows = len(of.ordinals)
     inverse = float(rows)
-    statement = statements.unit_groups(state.table, units, row_filter, None, of.least)
-    for _, count, total in state.cursor.execute(*statement).fetchall() if of.size else []:
+    groups = []
+    if of.size:
+        groups = state.engine.unit_groups(state, units, row_filter, None, of.least, ignore_progress)
+    for _, count, total in groups:
         rows += count
         inverse += count**2 / (float(total) * of.target_per_unit)
     return rows**2 / inverse if rows else 0.0
@@ -181,14 +182,4 @@ def _rows_of_units(
     eligible: EligibleRows, weights: Weights, least: int, on_progress: ProgressCallback
 ) -> tuple[Int64s, Int64s]:
     state, row_filter = eligible.state, eligible.round_spec.filter
-    sql, params = statements.rows_of_units(state.table, weights.units, row_filter, least)
-    with watched(state.cursor, on_progress, "looking for take-all rows"):
-        rows = state.cursor.execute(sql, params).fetchnumpy()
-    return rows["ordinal"], rows["v"]
-
-
-def _row(state: DrawState, statement: Statement, on_progress: ProgressCallback) -> tuple[Any, ...]:
-    """The statement's one row."""
-    with watched(state.cursor, on_progress, "adding weights up"):
-        row: tuple[Any, ...] = state.cursor.execute(*statement).fetchall()[0]
-    return row
+    return state.engine.rows_of_units(state, weights.units, row_filter, least, on_progress)

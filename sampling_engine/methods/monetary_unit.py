@@ -180,11 +180,10 @@ class MonetaryUnitMethod(Method):
         interval = self._interval_units(eligible.state.table, (*eligible.loc, "interval"))
         ordinals: Int64s = np.empty(0, dtype=np.int64)
         if weights.largest >= interval:
-            statement = statements.rows_of_units(
-                eligible.state.table, ledger.units, eligible.round_spec.filter, interval
+            state, row_filter = eligible.state, eligible.round_spec.filter
+            ordinals, _ = state.engine.rows_of_units(
+                state, ledger.units, row_filter, interval, on_progress
             )
-            with watched(eligible.state.cursor, on_progress, "looking for take-all rows"):
-                ordinals = eligible.state.cursor.execute(*statement).fetchnumpy()["ordinal"]
         return TakeAll(ordinals, 1, interval, interval, interval, np.empty(0, dtype=np.int64))
 
     def _account(

@@ -158,18 +158,6 @@ class CumulatedRows:
         self, state: DrawState, blocks: Int64s, on_progress: ProgressCallback
     ) -> tuple[Int64s, Int64s]:
         """Ordinals and units of the cumulated rows of most blocks of a range."""
-        statement = statements.money_of_blocks(
-            state.table,
-            self.units,
-            self.round_spec.filter,
-            self.shift,
-            (int(blocks[0]), int(blocks[-1]) + 1),
-            self.below,
+        return state.engine.money_of_blocks(
+            state, self.units, self.round_spec.filter, self.shift, blocks, self.below, on_progress
         )
-        cursor = state.cursor
-        with (
-            registered(cursor, {"hit": {"block": blocks}}),
-            watched(cursor, on_progress, "reading the selected blocks"),
-        ):
-            rows = cursor.execute(*statement).fetchnumpy()
-        return rows["ordinal"], rows["v"]

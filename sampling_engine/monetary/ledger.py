@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column
-from sampling_engine import statements
 from sampling_engine.errors import InvalidNumbers
 from sampling_engine.monetary.account import RowsAndTotal
 from sampling_engine.rounds import EligibleRows
@@ -91,11 +90,9 @@ def read_ledger(
     rounded = refused = 0
     if state.table.file_rows:
         for table_name, sign in state.signed_rows:
-            statement = statements.money_by_block(
-                state.table, units, eligible.round_spec.filter, table_name, shift
+            found = state.engine.money_by_block(
+                state, units, eligible.round_spec.filter, table_name, shift, on_progress
             )
-            with watched(state.cursor, on_progress, "adding amounts up"):
-                found = list(state.cursor.execute(*statement).fetchnumpy().values())
             if any(np.ma.is_masked(array) for array in found[5:7]):
                 _refuse_large(eligible, column)
             block, *figures = (np.asarray(array).astype(np.int64) for array in found)

@@ -12,7 +12,7 @@ from math import ceil, floor, gcd, log, pi, sqrt
 
 import numpy as np
 
-from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.progress import ProgressCallback
 from sampling_engine import statements
 from sampling_engine.rounds import EligibleRows, Floats
 from sampling_engine.weights import TakeAll, Weights
@@ -37,12 +37,10 @@ def read_size_groups(
     others: dict[int, tuple[int, int]] = {}
     state, row_filter = eligible.state, eligible.round_spec.filter
     for table_name, sign in state.signed_rows:
-        sql, params = statements.unit_groups(
-            state.table, weights.units, row_filter, table_name, take_all.listed_from
-        )
-        with watched(state.cursor, on_progress, "grouping rows by size"):
-            for group, rows, units in state.cursor.execute(sql, params).fetchall():
-                _add(others, group, sign * rows, sign * units)
+        for group, rows, units in state.engine.unit_groups(
+            state, weights.units, row_filter, table_name, take_all.listed_from, on_progress
+        ):
+            _add(others, group, sign * rows, sign * units)
     groups = sorted(
         (log_odds_of(units, rows, take_all), rows)
         for rows, units in (*listed.values(), *others.values())

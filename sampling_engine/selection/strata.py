@@ -7,7 +7,7 @@ Parquet file each, which is written whole or not at all and may be deleted at an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +24,6 @@ from sampling_engine.errors import RowsMissing, TooManyStrata
 from sampling_engine.selection.bands import BandColumn, comparable
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
-from sampling_engine.statements import Statement
 
 VERSION = "strata-3"
 
@@ -100,7 +99,8 @@ class WholeTable:
 class ColumnStrata:
     """The combinations of values of some columns, in the rows that pass a filter.
 
-    Without columns, the rows that pass the filter are one stratum.
+    Without columns, the rows that pass the filter are one stratum. ``count`` makes the cursor's
+    table ``table_name`` unless a cached file holds it.
 
     Raises
     ------
@@ -118,7 +118,7 @@ class ColumnStrata:
         row_filter: RowFilter | None,
         table_name: str,
         counts_dir: Path | None,
-        on_progress: ProgressCallback,
+        count: Callable[[], None],
         max_strata: int = MAX_STRATA,
     ) -> None:
         self.columns, self.row_filter, self.table_name = columns, row_filter, table_name
@@ -126,14 +126,13 @@ class ColumnStrata:
         cached = counts_dir and cache_file(counts_dir, table, columns, row_filter)
         loaded = cached is not None and load_counts(cursor, cached, table_name)
         if not loaded:
-            with watched(cursor, on_progress, "counting strata" if columns else "counting rows"):
-                cursor.execute(*self._count())
-        count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
-        if count > max_strata:
+            count()
+        strata_count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
+        if strata_count > max_strata:
             raise TooManyStrata(
                 "{columns} would make {count} strata; up to {maximum} are taken.",
                 columns=", ".join(f'"{column.name}"' for column in columns),
-                count=count,
+                count=strata_count,
                 maximum=max_strata,
             )
         if row_filter is None and rows < table.file_rows:
@@ -142,14 +141,6 @@ class ColumnStrata:
         self.rows: Int64s = sizes["rows"]
         if cached is not None and not loaded:
             keep_counts(cursor, table_name, cached)
-
-    def _count(self) -> Statement:
-        if self.columns:
-            return statements.count_strata(
-                self._table, self.columns, self.table_name, self.row_filter
-            )
-        assert self.row_filter is not None  # noqa: S101 - the caller's part
-        return statements.count_rows(self._table, self.table_name, self.row_filter)
 
     def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
         """Fetch the rows' columns by ordinal and look their stratum up."""

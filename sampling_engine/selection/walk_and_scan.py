@@ -6,19 +6,19 @@ Both give the same rows. The planner chooses by cost.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.database import registered
-from parquet_tables.progress import ProgressCallback, progress_part, watched
-from parquet_tables.tables import TableFiles
-from sampling_engine import statements
+from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import RunBy, Strategy
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import NO_STRATUM, Strata
+
+if TYPE_CHECKING:
+    from sampling_engine.rounds import DrawState
 
 # Costs in nanoseconds, measured on 60 million rows, two strata columns and two cores. Their
 # proportions are what counts. A walk looks up the strata of the rows it meets; a scan reads the
@@ -178,8 +178,7 @@ SCAN_WIDER = 8
 
 
 def scan(
-    cursor: duckdb.DuckDBPyConnection,
-    table: TableFiles,
+    state: DrawState,
     order: SeededOrder,
     strata: Strata,
     allocated: Int64s,
@@ -188,7 +187,7 @@ def scan(
 ) -> Chosen:
     """Select each stratum's rows with the lowest ranks by a pass over all rows.
 
-    DuckDB returns the rows whose rank is below a threshold that nearly surely leaves enough of
+    The engine returns the rows whose rank is below a threshold that nearly surely leaves enough of
     them. A stratum that is left short is scanned again with a higher one.
 
     Raises
@@ -201,7 +200,7 @@ def scan(
     thresholds = np.ceil(ranks_needed(allocated, eligible, order)).astype(np.int64)
     while missing.any():
         step = progress_part(on_progress, 0.9 if parts else 0.0, 0.9)
-        found = _scanned_below(cursor, table, order, strata, missing, thresholds, step)
+        found = _scanned_below(state, order, strata, missing, thresholds, step)
         counts = np.bincount(found.strata, minlength=len(missing))
         complete = counts >= missing
         selected = first_of_each(found.strata, np.where(complete, missing, 0))
@@ -215,8 +214,7 @@ def scan(
 
 
 def _scanned_below(
-    cursor: duckdb.DuckDBPyConnection,
-    table: TableFiles,
+    state: DrawState,
     order: SeededOrder,
     strata: Strata,
     missing: Int64s,
@@ -225,14 +223,6 @@ def _scanned_below(
 ) -> Chosen:
     """The rows of the strata that miss some, below their thresholds, in order of rank."""
     wanted = np.flatnonzero(missing)
-    limits = {"stratum": wanted, "threshold": thresholds[wanted]}
-    sql, params = statements.scan(
-        table, strata.columns, strata.table_name, order, strata.row_filter
-    )
-    with (
-        registered(cursor, {"wanted": limits}),
-        watched(cursor, on_progress, "scanning for the lowest ranks"),
-    ):
-        rows = cursor.execute(sql, params).fetchnumpy()
-    found = Chosen(rows["ordinal"], rows["stratum"], rows["rank"])
+    limits = thresholds[wanted]
+    found = Chosen(*state.engine.ranked_below(state, order, strata, wanted, limits, on_progress))
     return found.where(np.argsort(found.ranks))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
 from sampling_engine import RandomMethod, Round, StratifiedMethod, WeightedMethod
+from sampling_engine.rounds import DrawState
 from sampling_engine.selection import strata, walk_and_scan
 from sampling_engine.selection.order import SeededOrder
 from sampling_engine.selection.walk_and_scan import plan_round
@@ -81,10 +82,8 @@ def test_a_scan_whose_threshold_leaves_too_few_rows_scans_again(workshop: Worksh
     table = workshop.table_of("SELECT i FROM range(5000) AS r(i)")
     order = SeededOrder(5_000, 1)
     with workshop.database.cursor() as cursor:
-        cursor.register("taken", {"ordinal": np.empty(0, dtype=np.int64)})
         chosen = walk_and_scan.scan(
-            cursor,
-            table,
+            DrawState(cursor, table),
             order,
             strata.WholeTable(table),
             np.array([400]),
