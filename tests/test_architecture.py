@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,8 @@ FORBIDDEN_LIBRARIES = {
     "web_ui": {"sqlite3", "duckdb", "waitress"},
     "command_line": {"flask", "sqlite3", "duckdb", "waitress"},
 }
+CLIENT = ROOT / "client" / "jobsvc_client"
+OF_CLIENT = {"httpx", "tqdm", "pandas", "polars", "pyarrow"}
 ONLY_IN = {"prometheus_client": "http_api", "pythonjsonlogger": "command_line"}
 """Libraries of one room: no other knows how it is watched."""
 MAX_MODULES = 20
@@ -117,3 +120,18 @@ def test_a_package_has_few_modules(room: str) -> None:
     folders = {path.parent for path in modules(room)}
     for folder in folders:
         assert len(list(folder.glob("*.py"))) <= MAX_MODULES, folder
+
+
+def test_the_python_client_imports_nothing_of_the_server() -> None:
+    for path in sorted(CLIENT.glob("*.py")):
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+        for name in imported(path):
+            assert name in {"jobsvc_client", *OF_CLIENT, *sys.stdlib_module_names}, (
+                f"{path}: {name}"
+            )
+
+
+def test_no_room_imports_the_python_client() -> None:
+    for room in MAY_IMPORT:
+        for path in modules(room):
+            assert "jobsvc_client" not in imported(path), path

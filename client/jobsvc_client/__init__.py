@@ -1,0 +1,21 @@
+"""Client of jobsvc for notebooks and scripts: import tables, draw samples, estimate and audit."""
+
+from jobsvc_client.client import Client, Dataset, connect
+from jobsvc_client.errors import JobsvcError
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan
+
+__all__ = [
+    "Client",
+    "Dataset",
+    "Estimate",
+    "Estimates",
+    "Evaluation",
+    "Job",
+    "JobsvcError",
+    "Plan",
+    "Report",
+    "RowsJob",
+    "Sample",
+    "connect",
+]

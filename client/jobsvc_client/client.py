@@ -1,0 +1,405 @@
+"""A connection to a server, and its datasets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+from urllib.parse import quote
+
+from jobsvc_client.display import facts, heading
+from jobsvc_client.draws import DrawOptions, draw_body
+from jobsvc_client.errors import JobsvcError
+from jobsvc_client.frames import Frame, library_of, to_parquet
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.results import Plan
+from jobsvc_client.transport import Transport
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_S = 600.0
+"""The server writes a download in full before it answers."""
+DIGITS = 12
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+
+def connect(
+    url: str | None = None, token: str | None = None, *, timeout_s: float = TIMEOUT_S
+) -> Client:
+    """Connect to a server, and check the token.
+
+    Parameters
+    ----------
+    url : str, optional
+        Its address; ``JOBSVC_SERVER`` by default, else ``http://127.0.0.1:8000``.
+    token : str, optional
+        A token; ``JOBSVC_TOKEN`` by default.
+    timeout_s : float
+        How long an answer may take.
+
+    Raises
+    ------
+    JobsvcError
+        There is no token, the server refuses it, or no server answers.
+    """
+    address = (url or os.environ.get("JOBSVC_SERVER") or DEFAULT_URL).rstrip("/")
+    secret = (token or os.environ.get("JOBSVC_TOKEN") or "").strip()
+    if not re.match(r"https?://", address):
+        raise JobsvcError(f"{address} is no address of a server.", "invalid_url")
+    if not re.fullmatch(r"[\x21-\x7e]+", secret):
+        raise JobsvcError("There is no token.", "unauthorized")
+    client = Client(Transport(address, secret, timeout_s=timeout_s))
+    try:
+        client.request("GET", "/api/users/me")
+    except JobsvcError:
+        client.close()
+        raise
+    return client
+
+
+class Client:
+    """A server with the token of a user; close it, or use it as a context manager."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __repr__(self) -> str:
+        return f"Client of {self._transport.url}"
+
+    def request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any
+    ) -> dict[str, Any]:
+        """Send any request of the API, and return the JSON of its answer."""
+        return self._transport.json(method, path, body, query=query)
+
+    def datasets(self) -> list[Dataset]:
+        """Return the datasets that the user can read."""
+        found: list[Dataset] = []
+        while True:
+            page = self.request("GET", "/api/datasets", limit=1000, offset=len(found))
+            found += [Dataset(self._transport, each) for each in page["datasets"]]
+            if len(found) >= page["total"] or not page["datasets"]:
+                return found
+
+    def dataset(self, name_or_id: str | int) -> Dataset:
+        """Return a dataset by its name or id.
+
+        Raises
+        ------
+        JobsvcError
+            There is none, or several have the name.
+        """
+        if isinstance(name_or_id, int):
+            return Dataset(self._transport, self.request("GET", f"/api/datasets/{name_or_id}"))
+        found = self._named(name_or_id)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(str(each.id) for each in found)
+            message = f'Several datasets are named "{name_or_id}": {ids}.'
+            raise JobsvcError(message, "ambiguous_name", hint="Give an id.")
+        names = ", ".join(each.name for each in self.datasets()[:20])
+        raise JobsvcError(
+            f'There is no dataset "{name_or_id}".', "not_found", hint=f"There are: {names}."
+        )
+
+    def import_file(
+        self,
+        path: str | Path,
+        dataset: str | None = None,
+        *,
+        ref: str = "main",
+        purpose: str | None = None,
+        **options: Any,
+    ) -> Dataset:
+        """Import a file as a new version of a dataset, which is created if there is none.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file of CSV, TSV, JSON, NDJSON, Parquet or XLSX.
+        dataset : str, optional
+            The dataset's name; the file's name by default.
+        ref : str
+            The ref that moves to the new version.
+        purpose : str
+            What the file is.
+        **options
+            How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
+        """
+        file = Path(path)
+        target = self._named_or_new(dataset or file.name.split(".")[0])
+        return target.import_file(file, ref=ref, purpose=purpose, **options)
+
+    def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
+        """Upload a frame of pandas, Polars or Arrow as a new version of a dataset."""
+        target = self._named_or_new(dataset)
+        name = f"{re.sub('[^A-Za-z0-9_.-]+', '-', dataset)}.parquet"
+        target.import_content(name, to_parquet(frame), purpose=purpose)
+        return target
+
+    def sample(
+        self,
+        frame: Frame,
+        method: str = "random",
+        *,
+        dataset: str | None = None,
+        **options: Unpack[DrawOptions],
+    ) -> Any:
+        """Upload a frame, draw a sample of it, and return the sample as a frame of the same kind.
+
+        The drawn rows have the columns ``_inclusion_probability`` and ``_design_weight``, among
+        others. Without a name the dataset is named for its content, so that a frame is uploaded
+        once. For estimates use :meth:`upload` and :meth:`Dataset.sample`.
+
+        Parameters
+        ----------
+        frame : frame of pandas, Polars or Arrow
+            The rows to draw from.
+        method : str
+            A method of sampling.
+        dataset : str, optional
+            The name of the dataset.
+        **options
+            As of :meth:`Dataset.sample`.
+        """
+        content = to_parquet(frame)
+        name = dataset or f"frame-{hashlib.sha256(content).hexdigest()[:DIGITS]}"
+        target = self._named_or_new(name)
+        if dataset is not None or not target.has_rows():
+            target.import_content(f"{target.id}.parquet", content)
+        return target.sample(method, **options).frame(library_of(frame))
+
+    def sample_of(self, job_id: str) -> Sample:
+        """Return a sample that was drawn before, by its id or the first eight digits of it."""
+        return Sample(self._transport, self.request("GET", f"/api/jobs/{job_id}"))
+
+    def _named(self, name: str) -> list[Dataset]:
+        page = self.request("GET", "/api/datasets", name=name)
+        return [Dataset(self._transport, each) for each in page["datasets"]]
+
+    def _named_or_new(self, name: str) -> Dataset:
+        if self._named(name):
+            return self.dataset(name)
+        return Dataset(self._transport, self.request("POST", "/api/datasets", {"name": name}))
+
+
+class Dataset:
+    """A dataset: a table with versions, from which samples are drawn."""
+
+    def __init__(self, transport: Transport, info: dict[str, Any]) -> None:
+        self._transport = transport
+        self.info = info
+        self.id = int(info["id"])
+        self.name = str(info["name"])
+
+    @property
+    def url(self) -> str:
+        """The address of the dataset's page."""
+        return f"{self._transport.url}/datasets/{self.id}"
+
+    def has_rows(self) -> bool:
+        """Whether a file was imported."""
+        return any(ref["tables"] for ref in self._overview())
+
+    def import_file(
+        self,
+        path: str | Path,
+        *,
+        ref: str = "main",
+        purpose: str | None = None,
+        **options: Any,
+    ) -> Dataset:
+        """Import a file as a new version, as :meth:`Client.import_file` does."""
+        file = Path(path)
+        return self.import_content(file.name, file, ref=ref, purpose=purpose, **options)
+
+    def import_content(
+        self,
+        file_name: str,
+        content: bytes | Path,
+        *,
+        ref: str = "main",
+        purpose: str | None = None,
+        **options: Any,
+    ) -> Dataset:
+        """Import a file's content, bytes or a path; the end of ``file_name`` is the format."""
+        fields = {} if purpose is None else {"commit_message": purpose}
+        if options:
+            fields["options"] = json.dumps(options)
+        path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
+        self._job(Job, self._transport.upload(path, file_name, content, fields)).wait()
+        return self
+
+    def sample(
+        self, method: str = "random", *, wait: bool = True, **options: Unpack[DrawOptions]
+    ) -> Sample:
+        """Draw a sample.
+
+        Parameters
+        ----------
+        method : str
+            ``random``, ``stratified``, ``systematic``, ``cluster``, ``weighted`` or
+            ``monetary_unit``.
+        wait : bool
+            Wait for the end of the draw; else the results of the sample wait for it.
+        strata : str or sequence
+            Columns of strata, or bands: ``{"column": "amount", "breaks": [0, 1000]}``.
+        size : int, float, str or mapping
+            Rows; a share such as ``0.05`` or ``"5%"``; or a size for each stratum:
+            ``{"north": 10, "south": "all"}``.
+        margin : float
+            Instead of a size: the margin of error of a share, such as ``0.03``.
+        seed : int or str
+            The seed; the same seed draws the same rows again.
+        filter : str or mapping
+            Draw only from rows such as ``"amount > 0"``.
+        parameters : mapping
+            Other parameters of the method, such as ``{"book_column": "amount"}``.
+        rounds : sequence of mapping
+            Several steps, as in the API, instead of the arguments above.
+        name, purpose : str
+            The sample's name, and what it is for.
+        ref, table : str
+            The version and the table; ``main`` and the only one by default.
+        amount_column, columns, order_by, descending, residual, priority, draw_version
+            As ``amount_column``, ``selection``, ``export_residual`` and so on of the API.
+
+        Examples
+        --------
+        >>> ledger.sample("stratified", strata="region", size=500)  # doctest: +SKIP
+        """
+        body = self._draw_body(method, options)
+        path = f"/api/sampling/datasets/{self.id}/jobs"
+        sample = self._job(Sample, self._transport.json("POST", path, body, creates_job=True))
+        return sample.wait() if wait else sample
+
+    def plan(self, method: str = "random", **options: Unpack[DrawOptions]) -> Plan:
+        """Return what a draw would give, without drawing; takes what :meth:`sample` takes."""
+        return Plan(self._computed("plan", self._draw_body(method, options)))
+
+    def sql(
+        self,
+        statement: str,
+        *,
+        ref: str | None = None,
+        name: str | None = None,
+        purpose: str | None = None,
+        **more: Any,
+    ) -> RowsJob:
+        """Run one SELECT on the dataset's tables; ``data`` is the only table.
+
+        With a name the result is stored as a saved query.
+        """
+        fields = {"source_ref": ref, "output_name": name, "commit_message": purpose}
+        return self._explored(RowsJob, {"sql": statement, **fields, **more})
+
+    def profile(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        ref: str | None = None,
+        table: str | None = None,
+        **more: Any,
+    ) -> Report:
+        """Profile the columns of a table."""
+        body = {"source_ref": ref, "table_key": table, "columns": columns, **more}
+        return self._submitted(Report, "profiling", body)
+
+    def report(
+        self,
+        *,
+        ref: str | None = None,
+        table: str | None = None,
+        compare_to: str | Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Report:
+        """Make a report of a table, compared with another version if one is named."""
+        body = {"source_ref": ref, "table_key": table, "compare_to": _compared(compare_to)}
+        return self._explored(Report, {**body, **more})
+
+    def changed_rows(
+        self,
+        compare_to: str | Mapping[str, Any],
+        keys: Sequence[str],
+        *,
+        ref: str | None = None,
+        table: str | None = None,
+        **more: Any,
+    ) -> RowsJob:
+        """List the rows that were added, removed or changed up to another version."""
+        body = {"source_ref": ref, "table_key": table, "compare_to": _compared(compare_to)}
+        return self._explored(RowsJob, {**body, "keys": list(keys), **more})
+
+    def __repr__(self) -> str:
+        return f"Dataset {self.name} ({self.id})"
+
+    def _repr_html_(self) -> str:
+        tables = {
+            f"{ref['name']}: {table['table_key']}": f"{table['row_count']:,} rows"
+            for ref in self._overview()
+            for table in ref["tables"]
+        }
+        return heading(f"Dataset {self.name}", self.url) + facts(tables.items())
+
+    def _overview(self) -> list[dict[str, Any]]:
+        found = self._transport.json("GET", f"/api/datasets/{self.id}/overview")
+        refs: list[dict[str, Any]] = found["refs"]
+        return refs
+
+    def _draw_body(self, method: str, options: DrawOptions) -> dict[str, Any]:
+        """The body of a draw; with a margin of error the server finds its size."""
+        body = draw_body(method, options)
+        margin = options.get("margin")
+        if margin is None:
+            return body
+        (design,) = body["rounds"]
+        request: dict[str, Any] = {"goal": {"margin": margin}, "design": design}
+        request |= {name: body[name] for name in ("source_ref", "table_key") if name in body}
+        found = self._computed("size", request)
+        goal = {"margin": margin, "confidence": found["confidence"]}
+        body["rounds"] = [{**design, "parameters": found["parameters"], "goal": goal}]
+        return body
+
+    def _computed(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        path = f"/api/sampling/datasets/{self.id}/{name}"
+        return self._transport.json("POST", path, body, repeatable=True)
+
+    def _explored(self, kind: type[AnyJob], body: Mapping[str, Any]) -> AnyJob:
+        return self._submitted(kind, "exploration", body)
+
+    def _submitted(self, kind: type[AnyJob], run_type: str, body: Mapping[str, Any]) -> AnyJob:
+        """Submit a job without the fields that are None, and wait for its end."""
+        given = {name: value for name, value in body.items() if value is not None}
+        path = f"/api/{run_type}/datasets/{self.id}/jobs"
+        answer = self._transport.json("POST", path, given, creates_job=True)
+        return self._job(kind, answer).wait()
+
+    def _job(self, kind: type[AnyJob], answer: dict[str, Any]) -> AnyJob:
+        """Return the job of the answer to a submission."""
+        return kind(self._transport, {"id": answer["job_id"], "status": "pending"}).refresh()
+
+
+def _compared(other: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a version as the API takes it."""
+    return {"ref": other} if isinstance(other, str) else other

@@ -1,0 +1,84 @@
+"""The body of a draw, from the arguments of :meth:`jobsvc_client.Dataset.sample`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, TypedDict
+
+Size: TypeAlias = "int | float | str | Mapping[str, int | str]"
+Strata: TypeAlias = "str | Sequence[str | Mapping[str, Any]]"
+Filter: TypeAlias = "str | Mapping[str, Any]"
+
+
+class DrawOptions(TypedDict, total=False):
+    """The arguments of a draw; ``sample`` and ``plan`` take the same."""
+
+    strata: Strata
+    size: Size
+    seed: int | str
+    filter: Filter
+    margin: float
+    rounds: Sequence[Mapping[str, Any]]
+    parameters: Mapping[str, Any]
+    columns: Sequence[str]
+    order_by: str
+    descending: bool
+    amount_column: str
+    residual: bool
+    ref: str
+    table: str
+    name: str
+    purpose: str
+    priority: str
+    draw_version: int
+
+
+def draw_body(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the API's body of a draw, without what wasn't given."""
+    body = {
+        "source_ref": options.get("ref"),
+        "table_key": options.get("table"),
+        "output_name": options.get("name"),
+        "commit_message": options.get("purpose"),
+        "amount_column": options.get("amount_column"),
+        "export_residual": options.get("residual"),
+        "priority": options.get("priority"),
+        "draw_version": options.get("draw_version"),
+        "rounds": options.get("rounds") or [_round(method, options)],
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def filter_body(given: Filter) -> dict[str, Any]:
+    """Return a filter as the API takes it: an expression, or conditions."""
+    return {"expression": given} if isinstance(given, str) else dict(given)
+
+
+def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = dict(options.get("parameters") or {})
+    if (strata := options.get("strata")) is not None:
+        parameters["strata_columns"] = [strata] if isinstance(strata, str) else list(strata)
+    if (size := options.get("size")) is not None:
+        parameters |= _size(size)
+    if (seed := options.get("seed")) is not None:
+        parameters["seed"] = seed
+    drawn: dict[str, Any] = {"method": method, "parameters": parameters}
+    if (rows := options.get("filter")) is not None:
+        drawn["filters"] = filter_body(rows)
+    selection = {
+        "columns": options.get("columns"),
+        "order_by": options.get("order_by"),
+        "order_desc": options.get("descending"),
+    }
+    if chosen := {name: value for name, value in selection.items() if value is not None}:
+        drawn["selection"] = chosen
+    return drawn
+
+
+def _size(size: Size) -> dict[str, Any]:
+    """Return the parameter of a size: rows, a share, a percentage, or one for each stratum."""
+    if isinstance(size, Mapping):
+        return {"sizes": dict(size)}
+    if isinstance(size, str):
+        return {"sample_fraction": float(size.removesuffix("%")) / 100}
+    return {"sample_size" if isinstance(size, int) else "sample_fraction": size}

@@ -1,0 +1,86 @@
+"""The one exception of the client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+MAX_SENTENCES = 5
+HINTS = {
+    "unreachable": "Check that the server runs (jobsvc serve) and that its address is right.",
+    "unauthorized": "Create a token on the page Account or with jobsvc token create, and set "
+    "JOBSVC_TOKEN to it.",
+    "forbidden": "Ask an owner of the dataset for access, or use a token of the scope write.",
+    "no_library": "Install it, for example: pip install 'jobsvc-client[pandas]'.",
+}
+STATUS_HINTS = {401: HINTS["unauthorized"], 403: HINTS["forbidden"]}
+
+
+class JobsvcError(Exception):
+    """A request that the server refused, a job that failed, or a server that can't be reached.
+
+    Attributes
+    ----------
+    message : str
+        What is wrong, in one or a few sentences.
+    code : str
+        A stable code, such as ``unknown_column``; ``unreachable`` without an answer.
+    hint : str or None
+        What to do, where the message doesn't say it.
+    request_id : str or None
+        The id of the request in the server's log.
+    status : int or None
+        The HTTP status.
+    errors : list of dict
+        The errors of a problem document, each with ``loc``, ``type`` and ``msg``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: str,
+        *,
+        hint: str | None = None,
+        request_id: str | None = None,
+        status: int | None = None,
+        errors: list[dict[str, Any]] | None = None,
+    ) -> None:
+        self.message = message
+        self.code = code
+        self.hint = hint or HINTS.get(code)
+        self.request_id = request_id
+        self.status = status
+        self.errors = errors or []
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        request = f", request {self.request_id}" if self.request_id else ""
+        return " ".join(filter(None, (self.message, self.hint, f"[{self.code}{request}]")))
+
+
+def error_of(response: httpx.Response) -> JobsvcError:
+    """Return the exception of an answer that isn't a success."""
+    request_id = response.headers.get("X-Request-ID")
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or "detail" not in document:
+        return JobsvcError(
+            f"{response.url} answers {response.status_code}, which isn't an answer of jobsvc.",
+            "not_jobsvc",
+            hint="Check the address of the server.",
+            request_id=request_id,
+            status=response.status_code,
+        )
+    errors = document.get("errors", [])
+    sentences = [str(error["msg"]) for error in errors[:MAX_SENTENCES]]
+    return JobsvcError(
+        "; ".join(sentences) or str(document["detail"]),
+        str(document.get("code", "error")),
+        hint=STATUS_HINTS.get(response.status_code),
+        request_id=request_id,
+        status=response.status_code,
+        errors=errors,
+    )

@@ -1,0 +1,375 @@
+"""Jobs of a server: waiting for them, and reading their results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from tqdm import tqdm
+
+from jobsvc_client.display import facts, heading, paragraph
+from jobsvc_client.draws import Filter, filter_body
+from jobsvc_client.errors import JobsvcError
+from jobsvc_client.frames import Library, from_parquet
+from jobsvc_client.results import Estimates, Evaluation, groups_table
+from jobsvc_client.transport import Transport
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+FIRST_POLL_S, MAX_POLL_S = 0.05, 1.0
+BAR_AFTER_S = 0.5
+PERCENT = 100
+PAGE = 1000
+ENDED = ("completed", "failed")
+
+
+class Job:
+    """A job; ``info`` has all that the server says about it, as of the last request."""
+
+    def __init__(self, transport: Transport, info: dict[str, Any]) -> None:
+        self._transport = transport
+        self.info = info
+
+    @property
+    def id(self) -> str:
+        """The id of the job."""
+        return str(self.info["id"])
+
+    @property
+    def status(self) -> str:
+        """One of pending, running, completed and failed."""
+        return str(self.info["status"])
+
+    @property
+    def url(self) -> str:
+        """The address of the job's page."""
+        return f"{self._transport.url}/jobs/{self.id}"
+
+    def refresh(self) -> Self:
+        """Read the job again."""
+        self.info = self._transport.json("GET", f"/api/jobs/{self.id}")
+        return self
+
+    def wait(self, *, progress: bool = True, timeout_s: float | None = None) -> Self:
+        """Wait until the job has ended, with a progress bar if it takes long.
+
+        Raises
+        ------
+        JobsvcError
+            The job failed, or hasn't ended within ``timeout_s``, with the code ``not_ended``.
+        """
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        poll_s = FIRST_POLL_S
+        with tqdm(
+            total=PERCENT,
+            desc=self.info.get("run_type", "job"),
+            unit="%",
+            leave=False,
+            delay=BAR_AFTER_S,
+            disable=not progress,
+        ) as bar:
+            while self.status not in ENDED:
+                if end is not None and time.monotonic() >= end:
+                    raise JobsvcError(
+                        f"Job {self.id} hasn't ended within {timeout_s:g} s; it continues.",
+                        "not_ended",
+                        hint="Call wait() again.",
+                    )
+                time.sleep(poll_s)
+                poll_s = min(2 * poll_s, MAX_POLL_S)
+                self.refresh()
+                bar.update(self.info["progress"] - bar.n)
+        if self.status == "failed":
+            raise JobsvcError(
+                f"Job {self.id} failed: {self.info['error_message']}",
+                self.info["error_code"] or "failed",
+            )
+        return self
+
+    def cancel(self) -> Self:
+        """Cancel the job if it hasn't ended."""
+        self._transport.json("POST", f"/api/jobs/{self.id}/cancel")
+        return self.refresh()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {self.id} ({self.status})"
+
+    def _completed(self) -> dict[str, Any]:
+        """The summary of the completed job."""
+        self.wait()
+        summary: dict[str, Any] = self.info["output_summary"]
+        return summary
+
+
+class RowsJob(Job):
+    """A job whose result is a table: a sample, a query or the rows that differ."""
+
+    def _rows_path(self) -> str:
+        return f"/api/exploration/jobs/{self.id}/result"
+
+    def frame(self, library: Library = "pandas", *, columns: Sequence[str] | None = None) -> Any:
+        """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``."""
+        return self._frame(self._rows_path(), library, columns)
+
+    def _frame(self, path: str, library: Library, columns: Sequence[str] | None) -> Any:
+        self.wait()
+        quoted = None if columns is None else ",".join(map(_quoted, columns))
+        content = self._transport.content(path, {"format": "parquet", "columns": quoted})
+        return from_parquet(content, library)
+
+    def to_pandas(self, *, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+        """Return the rows as a frame of pandas."""
+        frame: pandas.DataFrame = self.frame("pandas", columns=columns)
+        return frame
+
+    def to_polars(self, *, columns: Sequence[str] | None = None) -> polars.DataFrame:
+        """Return the rows as a frame of Polars."""
+        frame: polars.DataFrame = self.frame("polars", columns=columns)
+        return frame
+
+    def to_arrow(self, *, columns: Sequence[str] | None = None) -> pyarrow.Table:
+        """Return the rows as a table of Arrow."""
+        table: pyarrow.Table = self.frame("arrow", columns=columns)
+        return table
+
+    def save(self, path: str | Path, **query: Any) -> Path:
+        """Write the rows to a file: .csv, .parquet, .arrow or .xlsx."""
+        self.wait()
+        target = Path(path)
+        query = {"format": target.suffix.removeprefix("."), **query}
+        target.write_bytes(self._transport.content(self._rows_path(), query))
+        return target
+
+
+class Report(Job):
+    """A report or a profile of a table."""
+
+    def result(self) -> dict[str, Any]:
+        """Return its figures, as the API gives them."""
+        self.wait()
+        return self._transport.json("GET", self._path())
+
+    def save(self, path: str | Path) -> Path:
+        """Write a report as one self-contained HTML page."""
+        self.wait()
+        target = Path(path)
+        target.write_bytes(self._transport.content(self._path(), {"format": "html"}))
+        return target
+
+    def _path(self) -> str:
+        return f"/api/{self.info['run_type']}/jobs/{self.id}/result"
+
+
+class Sample(RowsJob):
+    """A sample of a dataset: its rows, estimates, findings and papers."""
+
+    @property
+    def name(self) -> str:
+        """The name of the sample, or the first digits of its id."""
+        return str(self.info.get("output_name") or self.id[:8])
+
+    @property
+    def size(self) -> int:
+        """How many rows were drawn."""
+        return int(self._completed()["total_sampled"])
+
+    @property
+    def source_rows(self) -> int:
+        """How many rows the source has."""
+        return int(self._completed()["source_rows"])
+
+    def comparison(self) -> dict[str, Any]:
+        """Return the representativeness check, with its ``verdict``."""
+        self.wait()
+        return self._transport.json("GET", f"{self._path()}/comparison")
+
+    def estimate(
+        self,
+        statistic: str | None = None,
+        column: str | None = None,
+        *,
+        value: Any = ...,
+        denominator: str | None = None,
+        q: float | None = None,
+        statistics: Sequence[Mapping[str, Any]] = (),
+        by: str | Sequence[str] = (),
+        where: Filter | None = None,
+        confidence: float | None = None,
+        calibrate: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Estimates:
+        """Estimate figures of the population.
+
+        Parameters
+        ----------
+        statistic : str
+            ``mean``, ``total``, ``proportion`` (of a ``value``), ``ratio`` (by a ``denominator``),
+            ``quantile`` (``q``, 0.5 is the median) or ``count``.
+        column : str
+            A column of the sample.
+        statistics : sequence of mapping
+            Several figures at once, each with ``statistic``, ``column`` and so on.
+        by : str or sequence of str
+            Columns of groups.
+        where : str or mapping
+            Only rows that match a filter.
+        confidence : float
+            0.95 by default.
+        calibrate : mapping
+            ``{"method": …, "columns": […]}``: reproduce the table's known totals.
+        **more
+            Other fields of the API: ``interval``, ``variance``, ``values``.
+
+        Examples
+        --------
+        >>> sample.estimate("total", "amount", by="region")  # doctest: +SKIP
+        """
+        self.wait()
+        figures = [dict(each) for each in statistics]
+        if statistic is not None:
+            given = {"column": column, "denominator": denominator, "q": q}
+            figure: dict[str, Any] = {"statistic": statistic}
+            figure |= {name: each for name, each in given.items() if each is not None}
+            figures.append(figure if value is ... else {**figure, "value": value})
+        body: dict[str, Any] = {"statistics": figures, **more}
+        optional = {
+            "by": [by] if isinstance(by, str) else list(by) or None,
+            "where": None if where is None else filter_body(where),
+            "confidence": confidence,
+            "calibrate": calibrate,
+        }
+        body |= {name: each for name, each in optional.items() if each is not None}
+        return Estimates(self._computed("estimates", body))
+
+    def evaluate(
+        self,
+        tolerable: float | None = None,
+        *,
+        kind: str | None = None,
+        confidence: float = 0.95,
+        **more: Any,
+    ) -> Evaluation:
+        """Evaluate the sample by its findings.
+
+        Parameters
+        ----------
+        tolerable : float
+            A share of rows, or an amount for samples by monetary units.
+        kind : str
+            ``attributes``, ``monetary_unit`` or ``sequential``; the sample's own by default.
+        """
+        self.wait()
+        body = {"kind": kind or self._kind(), "confidence": confidence, **more}
+        if tolerable is not None:
+            body["tolerable"] = tolerable
+        return Evaluation(self._computed("evaluation", body))
+
+    def findings(self) -> list[dict[str, Any]]:
+        """Return the rows to examine, each with its newest ``finding`` or None."""
+        self.wait()
+        return list(self._pages("findings", "items"))
+
+    def add_findings(self, findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+        """Enter findings, up to 1,000 with each request; return the counts by outcome.
+
+        Each has ``_logical_row_id`` and ``outcome`` (``ok``, ``exception``, ``not_applicable`` or
+        ``not_examinable``), and may have ``audit_value`` (decimal digits as text) and ``note``.
+        """
+        self.wait()
+        entries = [dict(each) for each in findings]
+        counts: dict[str, int] = {}
+        for first in range(0, len(entries), PAGE):
+            body = {"findings": entries[first : first + PAGE]}
+            counts = self._transport.json("POST", f"{self._path()}/findings", body)["counts"]
+        return counts
+
+    def replace(self, row_id: str, reason: str) -> str:
+        """Replace a row that can't be examined; return the id of the next row of the order."""
+        body = {"_logical_row_id": row_id, "reason": reason}
+        answer = self._transport.json("POST", f"{self._path()}/replacements", body)
+        return str(answer["replacement_id"])
+
+    def working_paper(
+        self,
+        path: str | Path,
+        tolerable: float | None = None,
+        *,
+        kind: str | None = None,
+        confidence: float = 0.95,
+    ) -> Path:
+        """Write the working paper to a file that ends with .html or .xlsx."""
+        self.wait()
+        target = Path(path)
+        query = {
+            "format": target.suffix.removeprefix("."),
+            "kind": kind,
+            "confidence": confidence,
+            "tolerable": tolerable,
+        }
+        target.write_bytes(self._transport.content(f"{self._path()}/working-paper", query))
+        return target
+
+    def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it
+        """Return code for ``r``, ``stata``, ``sas`` or ``python`` that declares the design."""
+        self.wait()
+        return self._transport.content(f"{self._path()}/design", {"format": format}).decode()
+
+    def residual(self, library: Library = "pandas") -> Any:
+        """Return the rows that weren't drawn, of a sample with ``residual=True``."""
+        return self._frame(f"{self._path()}/residual", library, None)
+
+    def _rows_path(self) -> str:
+        return f"{self._path()}/data"
+
+    def _path(self) -> str:
+        return f"/api/sampling/jobs/{self.id}"
+
+    def _computed(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._transport.json("POST", f"{self._path()}/{name}", body, repeatable=True)
+
+    def _kind(self) -> str:
+        methods = {each["method"] for each in self.info["run_parameters"]["rounds"]}
+        return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
+
+    def _pages(self, name: str, items: str) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            query = {"offset": offset, "limit": PAGE}
+            page = self._transport.json("GET", f"{self._path()}/{name}", query=query)
+            yield from page[items]
+            offset += PAGE
+            if offset >= page["total"]:
+                return
+
+    def __repr__(self) -> str:
+        if self.status != "completed":
+            return f"Sample {self.name} ({self.status})"
+        return f"Sample {self.name}: {self.size:,} of {self.source_rows:,} rows, job {self.id}"
+
+    def _repr_html_(self) -> str:
+        title = heading(f"Sample {self.name}", self.url)
+        purpose = self.info.get("purpose")
+        text = title + (paragraph(purpose) if purpose else "")
+        if self.status != "completed":
+            return text + paragraph(f"Status: {self.status}.")
+        summary = self.info["output_summary"]
+        parts = [text]
+        for each in summary["rounds"]:
+            drawn = f"{each['rows_sampled']:,} of {each['eligible_rows']:,}"
+            pairs = [("Method", each["method"]), ("Rows", drawn), ("Seed", str(each["seed"]))]
+            parts += [facts(pairs), groups_table(each, "sampled")]
+            parts += map(paragraph, each["warnings"])
+        if verdict := (summary.get("comparison") or {}).get("verdict"):
+            parts.append(paragraph(verdict))
+        return "".join(parts)
+
+
+def _quoted(column: str) -> str:
+    """A column's name in a list of names."""
+    doubled = column.replace('"', '""')
+    return f'"{doubled}"' if "," in column or '"' in column else column

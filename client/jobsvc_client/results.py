@@ -1,0 +1,253 @@
+"""What a server computes from a sample or a plan, as text, HTML and data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, overload
+
+from jobsvc_client.display import (
+    facts,
+    heading,
+    number_text,
+    paragraph,
+    share_text,
+    table,
+)
+from jobsvc_client.frames import imported
+
+if TYPE_CHECKING:
+    import pandas
+
+GROUPS_SHOWN = 40
+NAMES = {"proportion": "Share", "count": "Number of rows"}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure of the population with its margin of error.
+
+    ``margin`` is half the width of the confidence interval from ``ci_low`` to ``ci_high``; all are
+    None where a figure has no interval. ``group`` has the value of each column of ``by``.
+    """
+
+    statistic: str
+    column: str | None
+    value: Any
+    group: dict[str, Any]
+    estimate: float | None
+    margin: float | None
+    ci_low: float | None
+    ci_high: float | None
+    standard_error: float | None
+    confidence: float
+    n: int
+    data: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The name of the figure, such as ``Total of amount``."""
+        name = NAMES.get(self.statistic, self.statistic.capitalize())
+        if self.statistic == "quantile":
+            name = f"{name} {self.data['q']:g}"
+        if self.column is None:
+            return name
+        column = self.column
+        if self.statistic == "ratio":
+            column = f"{column} / {self.data['denominator']}"
+        of = f"{name} of {column}"
+        return f"{of} = {self.value}" if self.statistic == "proportion" else of
+
+    def figures(self) -> tuple[str, str, str, str]:
+        """Write the estimate, the margin and both limits."""
+        write = share_text if self.statistic == "proportion" else number_text
+        return tuple(map(write, (self.estimate, self.margin, self.ci_low, self.ci_high)))  # type: ignore[return-value]
+
+    def __str__(self) -> str:
+        estimate, margin, low, high = self.figures()
+        group = ", ".join(f"{name} {value}" for name, value in self.group.items())
+        title = f"{self.title} ({group})" if group else self.title
+        return f"{title}: {estimate} ± {margin} ({100 * self.confidence:g} %: {low} to {high})"
+
+
+class Estimates(Sequence[Estimate]):
+    """The estimates of a request, one for each figure and group.
+
+    ``data`` is the whole answer of the server; ``notes`` state its assumptions.
+    """
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.notes: list[str] = data["notes"]
+        self._items = [_estimate(each) for each in data["estimates"]]
+
+    @overload
+    def __getitem__(self, place: int) -> Estimate: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Estimate]: ...
+    def __getitem__(self, place: int | slice) -> Estimate | list[Estimate]:
+        return self._items[place]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Estimate]:
+        return iter(self._items)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each figure and group."""
+        rows = [
+            {
+                "statistic": each.statistic,
+                "column": each.column,
+                **each.group,
+                "estimate": each.estimate,
+                "margin": each.margin,
+                "ci_low": each.ci_low,
+                "ci_high": each.ci_high,
+                "standard_error": each.standard_error,
+                "confidence": each.confidence,
+                "n": each.n,
+            }
+            for each in self
+        ]
+        frame: pandas.DataFrame = imported("pandas").DataFrame(rows)
+        return frame
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self))
+
+    def _repr_html_(self) -> str:
+        groups = list(self[0].group) if self._items else []
+        confidence = f"{100 * self.data['confidence']:g} % from"
+        columns = ["Figure", *groups, "Estimate", "Margin of error ±", confidence, "to", "n"]
+        rows = [[each.title, *each.group.values(), *each.figures(), each.n] for each in self]
+        notes = "".join(map(paragraph, self.notes))
+        return table(columns, rows) + notes
+
+
+def _estimate(each: dict[str, Any]) -> Estimate:
+    low, high = each["ci_low"], each["ci_high"]
+    return Estimate(
+        each["statistic"],
+        each["column"],
+        each["value"],
+        each["group"] or {},
+        each["estimate"],
+        None if low is None or high is None else (high - low) / 2,
+        low,
+        high,
+        each["standard_error"],
+        each["confidence"],
+        each["n"],
+        each,
+    )
+
+
+class Plan:
+    """What a draw would give: sizes by step and stratum; ``data`` is the answer of the server."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.total_rows: int = data["total_rows"]
+        self.source_rows: int = data["source_rows"]
+        self.warnings: list[str] = data["warnings"]
+        self.rounds: list[dict[str, Any]] = data["rounds"]
+
+    @property
+    def margin(self) -> float | None:
+        """The margin of error of a share of one half, of the first step."""
+        margin: float | None = self.rounds[0]["margin_of_error"]
+        return margin
+
+    def __repr__(self) -> str:
+        margin = "" if self.margin is None else f", margin of error ±{share_text(self.margin)}"
+        return f"Plan: {self.total_rows:,} of {self.source_rows:,} rows{margin}"
+
+    def _repr_html_(self) -> str:
+        parts = [heading(f"Plan: {self.total_rows:,} of {self.source_rows:,} rows")]
+        for each in self.rounds:
+            rows = f"{each['rows_planned']:,} of {each['eligible_rows']:,}"
+            pairs = [("Method", each["method"]), ("Rows", rows)]
+            if each["margin_of_error"] is not None:
+                pairs.append(("Margin of error ±", share_text(each["margin_of_error"])))
+            parts += [facts(pairs), groups_table(each, "allocated")]
+            parts += map(paragraph, each["warnings"])
+        return "".join(parts + list(map(paragraph, self.warnings)))
+
+
+def groups_table(drawn: dict[str, Any], figure: str) -> str:
+    """Write the strata or clusters of a step as HTML, the first 40."""
+    groups = drawn.get("strata") or drawn.get("clusters") or []
+    if not groups:
+        return ""
+    names = list(groups[0]["key"])
+    rows = [
+        [*map(_group_value, each["key"].values()), each["rows"], each.get(figure)]
+        for each in groups[:GROUPS_SHOWN]
+    ]
+    more = len(groups) - GROUPS_SHOWN
+    rest = paragraph(f"… and {more:,} more groups.") if more > 0 else ""
+    return table([*names, "Rows", "Draw" if figure == "allocated" else "Drawn"], rows) + rest
+
+
+def _group_value(value: Any) -> str:
+    return "Missing" if value is None else str(value)
+
+
+def title(name: str) -> str:
+    """Write the name of a field for people.
+
+    >>> title("upper_limit")
+    'Upper limit'
+    """
+    return name.replace("_", " ").capitalize()
+
+
+class Evaluation:
+    """The evaluation of a sample's findings; ``data`` is the answer of the server."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.kind: str = data["kind"]
+
+    @property
+    def conclusion(self) -> str | None:
+        """The conclusion in a sentence, if a tolerable error was given."""
+        found = self.data.get("conclusion")
+        return None if found is None else str(found["sentence"])
+
+    @property
+    def is_tolerable(self) -> bool | None:
+        """Whether the errors are tolerable; None without a conclusion."""
+        found = self.data.get("conclusion")
+        return None if found is None else found["is_tolerable"]
+
+    def _figures(self) -> tuple[list[str], list[list[Any]]]:
+        match self.kind:
+            case "attributes":
+                lines = self.data["arithmetic"]
+                rows = [[each["name"], each["formula"], each["value"]] for each in lines]
+                return ["Line", "Formula", "Value"], rows
+            case "monetary_unit":
+                names = ("basic_precision", "projected", "incremental_allowance", "upper_limit")
+                sides = (self.data["overstatement"], self.data["understatement"])
+                rows = [
+                    [title(name), *(f"{Decimal(side[name]):,f}" for side in sides)]
+                    for name in names
+                ]
+                return ["Figure", "Overstatement", "Understatement"], rows
+            case _:
+                shown = ("exceptions", "examined", "least", "most", "population", "decision")
+                return ["Figure", "Value"], [[title(name), self.data[name]] for name in shown]
+
+    def __repr__(self) -> str:
+        columns, rows = self._figures()
+        lines = [columns, *([str(cell) for cell in row] for row in rows)]
+        text = "\n".join("  ".join(line) for line in lines)
+        return f"{text}\n{self.conclusion}" if self.conclusion else text
+
+    def _repr_html_(self) -> str:
+        conclusion = "" if self.conclusion is None else paragraph(self.conclusion)
+        return table(*self._figures()) + conclusion

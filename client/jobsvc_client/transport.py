@@ -1,0 +1,158 @@
+"""Sends requests to one server, with retries that never do a thing twice.
+
+A request that creates a job has an idempotency key, so that a retry gives the same job. Other
+changes are sent again only if the server didn't receive or didn't accept them.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from jobsvc_client.errors import JobsvcError, error_of
+
+ATTEMPTS = 6
+FIRST_DELAY_S = 0.5
+MAX_DELAY_S = 30.0
+REFUSED_FOR_NOW = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+Send = Callable[[], httpx.Response]
+
+
+class Transport:
+    """The connections to a server.
+
+    Parameters
+    ----------
+    url : str
+        Its address, such as ``http://127.0.0.1:8000``.
+    token : str
+        A token of a user.
+    timeout_s : float
+        How long an answer may take.
+    attempts : int
+        How often a request is sent at most.
+    first_delay_s : float
+        The wait before the second attempt; it doubles with each attempt.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout_s: float,
+        attempts: int = ATTEMPTS,
+        first_delay_s: float = FIRST_DELAY_S,
+    ) -> None:
+        self.url = url
+        self._attempts = attempts
+        self._first_delay_s = first_delay_s
+        self.http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(timeout_s, connect=10),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        creates_job: bool = False,
+        repeatable: bool = False,
+        query: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Send a request, and return the JSON of its answer.
+
+        Parameters
+        ----------
+        creates_job : bool
+            Send an idempotency key.
+        repeatable : bool
+            Whether the request changes nothing, so that it may be sent twice. A GET always may.
+
+        Raises
+        ------
+        JobsvcError
+            The server refused the request or can't be reached.
+        """
+        headers = {"Idempotency-Key": uuid.uuid4().hex} if creates_job else {}
+        params = {name: value for name, value in (query or {}).items() if value is not None}
+        response = self.sent(
+            lambda: self.http.request(method, path, json=body, params=params, headers=headers),
+            repeatable=repeatable or creates_job or method == "GET",
+        )
+        return self.answer(response)
+
+    def upload(
+        self, path: str, file_name: str, content: bytes | Path, fields: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Send a file and fields as a form that creates a job, and return the JSON.
+
+        ``content`` is the path of a file on the disk, which is sent in chunks, or its bytes.
+        """
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+
+        def send() -> httpx.Response:
+            opened = content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
+            with opened as stream:
+                files = {"file": (file_name, stream, "application/octet-stream")}
+                return self.http.post(path, data=dict(fields), files=files, headers=headers)
+
+        return self.answer(self.sent(send, repeatable=True))
+
+    def answer(self, response: httpx.Response) -> dict[str, Any]:
+        """Return the JSON object of an answer."""
+        try:
+            found = response.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise error_of(response)
+        return found
+
+    def content(self, path: str, query: Mapping[str, Any]) -> bytes:
+        """Return the body of the answer to a GET request."""
+        params = {name: value for name, value in query.items() if value is not None}
+        return self.sent(lambda: self.http.get(path, params=params), repeatable=True).content
+
+    def sent(self, send: Send, *, repeatable: bool) -> httpx.Response:
+        """Send a request until it succeeds, is refused for good, or was tried often enough."""
+        for attempt in range(1, self._attempts + 1):
+            is_last = attempt == self._attempts
+            try:
+                response = send()
+            except httpx.TransportError as error:
+                if is_last or not (repeatable or isinstance(error, NOT_SENT)):
+                    raise self._unreachable(error) from error
+                self._wait(attempt, None)
+                continue
+            if response.is_success:
+                return response
+            if is_last or response.status_code not in REFUSED_FOR_NOW:
+                raise error_of(response)
+            self._wait(attempt, response.headers.get("Retry-After"))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _unreachable(self, error: httpx.TransportError) -> JobsvcError:
+        return JobsvcError(f"{self.url} can't be reached: {error}.", "unreachable")
+
+    def _wait(self, attempt: int, retry_after: str | None) -> None:
+        delay = self._first_delay_s * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311
+        if retry_after is not None and retry_after.isdigit():
+            delay = max(delay, float(retry_after))
+        time.sleep(min(delay, MAX_DELAY_S))

@@ -1,0 +1,141 @@
+"""Estimates, audits, queries and reports through the Python client, as data, text and HTML."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from jobsvc_client import Client, Dataset, Estimates, Evaluation, Plan, Sample
+
+from tests.live_server import LiveServer
+
+HOSTILE = '<script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def sample(dataset: Dataset) -> Sample:
+    return dataset.sample(
+        "stratified", strata="region", size=40, seed=1, name="results", purpose=HOSTILE
+    )
+
+
+def test_an_estimate_is_the_servers_with_its_margin(sample: Sample, server: LiveServer) -> None:
+    body = {"statistics": [{"statistic": "total", "column": "amount"}]}
+    path = f"/api/sampling/jobs/{sample.id}/estimates"
+    (expected,) = server.admin.post(path, json=body).json()["estimates"]
+    (found,) = sample.estimate("total", "amount")
+    assert found.estimate == expected["estimate"]
+    half = (expected["ci_high"] - expected["ci_low"]) / 2
+    assert found.margin == pytest.approx(half)
+    assert str(found).startswith(f"Total of amount: {found.estimate:,.6g} ± ")
+
+
+def test_all_fields_of_an_estimate_are_sent(sample: Sample) -> None:
+    found = sample.estimate(
+        statistics=[{"statistic": "mean", "column": "amount"}, {"statistic": "count"}],
+        by="region",
+        where="id > 10",
+        confidence=0.9,
+        variance={"lonely_stratum": "adjust"},
+    )
+    assert [each.title for each in found[:4]] == ["Mean of amount"] * 4
+    assert {each.group["region"] for each in found} == {"north", "east", "south", "west"}
+    assert found.data["confidence"] == 0.9
+    frame = found.to_pandas()
+    assert list(frame["margin"]) == [each.margin for each in found]
+    (share,) = sample.estimate("proportion", "region", value="north")
+    assert str(share).startswith("Share of region = north: 25.00 % ± ")
+    (missing,) = sample.estimate("proportion", "region", value=None)
+    assert missing.estimate == 0
+    known = {"method": "ratio", "columns": ["id"]}
+    assert sample.estimate("total", "amount", calibrate=known).data["calibration"] is not None
+    (ratio,) = sample.estimate("ratio", "amount", denominator="id")
+    assert (ratio.title, ratio.estimate) == ("Ratio of amount / id", pytest.approx(0.25))
+    assert sample.estimate("quantile", "amount", q=0.25)[0].title == "Quantile 0.25 of amount"
+
+
+def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: Path) -> None:
+    drawn = dataset.sample("random", size=30, seed=5)
+    items = drawn.findings()
+    assert [item["finding"] for item in items] == [None] * 30
+    replaced = items[0]["_logical_row_id"]
+    assert drawn.replace(replaced, "not a purchase") not in {i["_logical_row_id"] for i in items}
+    counts = drawn.add_findings(
+        {"_logical_row_id": item["_logical_row_id"], "outcome": "ok"}
+        for item in drawn.findings()
+        if item["finding"] is None
+    )
+    assert (counts["ok"], counts["open"]) == (30, 0)
+    sequential = drawn.evaluate(0.2, kind="sequential")
+    assert sequential.data["decision"] in sequential._repr_html_()
+    evaluation = drawn.evaluate(0.15)
+    assert evaluation.is_tolerable is True
+    assert str(evaluation).endswith(str(evaluation.conclusion))
+    for name in ("paper.html", "paper.xlsx"):
+        assert drawn.working_paper(tmp_path / name, tolerable=0.15).stat().st_size > 1000
+
+
+def test_amounts_are_evaluated_by_default_where_they_were_drawn(dataset: Dataset) -> None:
+    drawn = dataset.sample("monetary_unit", size=20, seed=2, parameters={"book_column": "amount"})
+    drawn.add_findings(
+        {"_logical_row_id": item["_logical_row_id"], "outcome": "ok"} for item in drawn.findings()
+    )
+    evaluation = drawn.evaluate()
+    assert (evaluation.kind, evaluation.conclusion) == ("monetary_unit", None)
+    assert "Overstatement" in evaluation._repr_html_()
+
+
+def test_a_design_is_code(sample: Sample) -> None:
+    assert "svydesign" in sample.design("r")
+
+
+def test_queries_profiles_reports_and_diffs_are_jobs(dataset: Dataset, tmp_path: Path) -> None:
+    counted = dataset.sql("SELECT region, count(*) AS n FROM data GROUP BY region ORDER BY region")
+    assert counted.to_pandas().values.tolist()[0] == ["east", 100]
+    profile = dataset.profile(["amount"]).result()
+    assert [column["name"] for column in profile["columns"]] == ["amount"]
+    page = dataset.report(compare_to="main").save(tmp_path / "report.html")
+    assert page.read_text().startswith("<!doctype html>")
+    assert len(dataset.changed_rows("main", ["id"]).to_pandas()) == 0
+
+
+def test_a_sample_is_found_by_the_start_of_its_id(client: Client, sample: Sample) -> None:
+    again = client.sample_of(sample.id[:8])
+    assert (again.id, again.size) == (sample.id, sample.size)
+    assert again.comparison()["verdict"]
+
+
+def test_html_is_escaped_and_has_no_script(
+    client: Client, dataset: Dataset, sample: Sample, server: LiveServer
+) -> None:
+    hostile = client.dataset(server.new_dataset())
+    lines = "\n".join(f'"{HOSTILE.replace(chr(34), chr(34) * 2)}",{n}' for n in range(20))
+    hostile.import_content("t.csv", f"{HOSTILE.split('(')[0]},x\n{lines}\n".encode())
+    column = HOSTILE.split("(")[0]
+    strata = hostile.sample("stratified", strata=column, size=8, seed=1)
+    shown: list[Sample | Plan | Estimates | Evaluation | Dataset] = [
+        sample,
+        strata,
+        hostile,
+        hostile.plan("stratified", strata=column, size=8),
+        strata.estimate("mean", "x", by=column),
+        dataset.plan("random", size=5),
+    ]
+    for each in shown:
+        html = each._repr_html_()
+        assert "<script" not in html
+        assert not re.search(r"\son\w+=|javascript:", html)
+    assert "&lt;script&gt;alert(&quot;x&quot;)" in strata._repr_html_()
+    assert "10 of 100" not in sample._repr_html_()
+    assert json.dumps(sample.url)[1:-1] in sample._repr_html_()
+
+
+def test_pending_jobs_and_long_texts_have_a_representation(dataset: Dataset) -> None:
+    job = dataset.sample(size=3, wait=False)
+    assert "Sample" in repr(job)
+    assert "Sample" in job._repr_html_()
+    job.wait()
+    assert repr(job).startswith(f"Sample {job.name}: 3 of 400 rows")
+    assert repr(dataset.plan(size=100)).startswith("Plan: 100 of 400 rows, margin of error ±")
