@@ -1,7 +1,10 @@
-"""The wheel holds all it needs: installed in an empty environment, it serves."""
+"""The wheels hold all they need: in an empty environment a server serves, a notebook draws."""
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
 import sys
 import venv
@@ -17,13 +20,34 @@ from tests.server_process import ServerProcess
 ROOT = Path(__file__).parents[1]
 
 
+def built(project: Path, target: Path) -> Path:
+    """The wheel of a project."""
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(project)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = target.glob("*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)
-    (built,) = target.glob("*.whl")
-    return built
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT / "client", tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture(scope="module")
+def commands(wheel: Path, client_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The commands of an environment with the two wheels."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder / "env", with_pip=True)
+    found = folder / "env" / "bin"
+    wheels = [str(wheel), f"{client_wheel}[pandas,notebook]"]
+    install = [str(found / "python"), "-m", "pip", "install", "--quiet", "--no-compile", *wheels]
+    subprocess.run(install, check=True, cwd=folder)
+    return found
 
 
 def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel: Path) -> None:
@@ -40,15 +64,17 @@ def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel:
     assert strangers == []
 
 
+def test_the_clients_wheel_holds_its_package_alone(client_wheel: Path) -> None:
+    names = zipfile.ZipFile(client_wheel).namelist()
+    assert "jobsvc_client/py.typed" in names
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"jobsvc_client"}
+
+
 @pytest.mark.timeout(400)
 def test_a_server_installed_in_an_empty_environment_imports_and_draws(
-    wheel: Path, tmp_path: Path
+    commands: Path, tmp_path: Path
 ) -> None:
-    venv.create(tmp_path / "env", with_pip=True)
-    python = tmp_path / "env" / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", str(wheel)]
-    subprocess.run(install, check=True, cwd=tmp_path)
-    command = [str(tmp_path / "env" / "bin" / "jobsvc")]
+    command = [str(commands / "jobsvc")]
     with ServerProcess(tmp_path / "data", command=command) as server:
         client = server.client()
         assert client.get("/health").json() == {"status": "ok"}
@@ -67,3 +93,39 @@ def test_a_server_installed_in_an_empty_environment_imports_and_draws(
         job = finished(client, client.post(path, json=body).json()["job_id"])
         assert job["output_summary"]["total_sampled"] == 2
         assert server.terminate() == 0
+
+
+NOTEBOOK = """import pandas as pd
+from jobsvc_client import connect
+
+ledger = pd.DataFrame({"id": range(900), "amount": [n % 97 + 0.5 for n in range(900)]})
+dataset = connect().upload(ledger, "ledger")
+sample = dataset.sample("random", size=90, seed=1)
+print(sample.estimate("total", "amount"))"""
+
+
+@pytest.mark.timeout(400)
+def test_a_short_notebook_in_that_environment_estimates_a_total(
+    commands: Path, tmp_path: Path
+) -> None:
+    assert len(NOTEBOOK.splitlines()) <= 10
+    path = tmp_path / "first.ipynb"
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None}
+    cells = [cell | {"source": NOTEBOOK}]
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    with ServerProcess(tmp_path / "data", command=[str(commands / "jobsvc")]) as server:
+        token = server.client().headers["Authorization"].removeprefix("Bearer ")
+        execute = [
+            str(commands / "jupyter-execute"),
+            "--inplace",
+            "--kernel_name=python3",
+            str(path),
+        ]
+        environment = {"JOBSVC_SERVER": server.url, "JOBSVC_TOKEN": token}
+        subprocess.run(execute, check=True, env={**os.environ, **environment}, capture_output=True)
+    (output,) = json.loads(path.read_text())["cells"][0]["outputs"]
+    assert re.fullmatch(
+        r"Total of amount: [\d,.]+ ± [\d,.]+ \(95 %: .*\)\n", "".join(output["text"])
+    )
