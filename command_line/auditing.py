@@ -19,6 +19,7 @@ from command_line.output import (
     print_result,
     print_table,
 )
+from command_line.sampling import number
 
 ROW_ID = "_logical_row_id"
 OF_FINDING = ("outcome", "audit_value", "note")
@@ -47,8 +48,8 @@ CONFIDENCE = field_option(
 TOLERABLE = field_option(
     "--tolerable",
     "tolerable",
-    type=float,
-    help="A share of rows, such as 0.05, or an amount for monetary units.",
+    type=number,
+    help="A share of rows, such as 5%, or an amount for monetary units, such as 50,000.",
 )
 
 
@@ -208,8 +209,8 @@ def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
     """Evaluate a sample by its findings: limits, arithmetic and conclusion.
 
     \b
-    jobsvc evaluate 917f045a --tolerable 0.05
-    jobsvc evaluate 917f045a --tolerable 50000 --confidence 0.9
+    jobsvc evaluate 917f045a --tolerable 5%
+    jobsvc evaluate 917f045a --tolerable 50,000 --confidence 0.9
     """
     body = {name: value for name, value in given.items() if value is not None}
     with connected(target) as client:
@@ -265,7 +266,7 @@ def working_paper(target: Target, job_id: str, output: Path, **given: Any) -> No
     """Write the working paper of a sample: design, items, findings, evaluation, review.
 
     \b
-    jobsvc working-paper 917f045a --output paper.html --tolerable 0.05
+    jobsvc working-paper 917f045a --output paper.html --tolerable 5%
     """
     kind = output.suffix.lower().removeprefix(".")
     if kind not in ("html", "xlsx"):

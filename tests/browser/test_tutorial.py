@@ -1,4 +1,4 @@
-"""The tutorial and its pictures."""
+"""The tutorials and their pictures."""
 
 from __future__ import annotations
 
@@ -8,22 +8,36 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.tutorial import PICTURES, ROOT, TUTORIAL, Follower, steps
+from tests.browser.conftest import OpenPage
+from tests.browser.tutorial import PICTURES, ROOT, TUTORIAL, TUTORIALS, Follower, steps
 
 MAX_PICTURE = 150_000
 TEXT = TUTORIAL.read_text(encoding="utf-8")
 
 
-def test_the_tutorial_works(page: Page, tmp_path: Path) -> None:
-    shown: list[str] = []
-    page.set_default_timeout(60_000)
-    follower = Follower(page, tmp_path, shown.append)
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda tutorial: tutorial.stem)
+def test_the_tutorial_works(open_page: OpenPage, tmp_path: Path, tutorial: Path) -> None:
+    def patient_page() -> Page:
+        page = open_page()
+        page.set_default_timeout(60_000)
+        return page
+
+    follower = Follower(patient_page, tmp_path, lambda _page, _name: None)
     try:
-        for step in steps(TEXT):
+        for step in steps(tutorial.read_text(encoding="utf-8")):
             follower.follow(step)
     finally:
         if follower.server is not None:
             follower.server.kill()
+
+
+def test_each_picture_is_in_a_tutorial() -> None:
+    shown = [
+        step.given["picture"]
+        for tutorial in TUTORIALS
+        for step in steps(tutorial.read_text(encoding="utf-8"))
+        if step.kind == "picture"
+    ]
     assert sorted(shown) == sorted(path.name for path in PICTURES.iterdir())
 
 

@@ -1,6 +1,6 @@
-"""Runs the steps of docs/TUTORIAL.md.
+"""Runs the steps of the tutorials in docs/.
 
-The test of the tutorial and ``take_pictures`` use it.
+The test of the tutorials and ``take_pictures`` use it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,27 @@ from tests.server_process import START_S, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "TUTORIAL.md"
+AUDIT_TUTORIAL = ROOT / "docs" / "TUTORIAL_AUDIT.md"
+TUTORIALS = (TUTORIAL, AUDIT_TUTORIAL)
 PICTURES = ROOT / "docs" / "pictures"
 JOBSVC = ".venv/bin/jobsvc"
 SERVE = f"{JOBSVC} serve --open"
 PATIENCE_MS = 60_000
 
+LINE_LABELS = {"Finding": "Finding about", "Audit value": "Audit value of", "Note": "Note about"}
+"""The labels of the fields in a line of findings, before its row id, by the column's head."""
+JOB_ID = re.compile(r"\bjob ([0-9a-f]{8})\b")
 SENTENCES = {
     "click": re.compile(r"Click \*\*(?P<name>[^*]+)\*\*\."),
     "download": re.compile(r"Click \*\*(?P<name>[^*]+)\*\* and keep the file as `(?P<file>[^`]+)`"),
+    "write_in_line": re.compile(
+        r"Write `(?P<text>[^`]+)` into \*\*(?P<name>[^*]+)\*\* of `(?P<row>[^`]+)`\."
+    ),
+    "choose_in_line": re.compile(
+        r"Choose `(?P<text>[^`]+)` in \*\*(?P<name>[^*]+)\*\* of `(?P<row>[^`]+)`\."
+    ),
+    "press": re.compile(r"Press `(?P<key>\w+)`\."),
+    "open": re.compile(r"Open the printed link in another browser\."),
     "write": re.compile(r"Write `(?P<text>[^`]+)` into \*\*(?P<name>[^*]+)\*\*\."),
     "choose": re.compile(r"Choose `(?P<text>[^`]+)` in \*\*(?P<name>[^*]+)\*\*\."),
     "see": re.compile(r"You see \*\*(?P<text>[^*]+?)\.?\*\*"),
@@ -77,16 +90,22 @@ class Follower:
 
     Parameters
     ----------
+    open_page : callable
+        Opens a page in a browser session of its own, for each person.
     on_picture : callable
-        Called with the name of each picture at its step.
+        Called with the page and the name of each picture at its step.
     """
 
-    def __init__(self, page: Page, folder: Path, on_picture: Callable[[str], None]) -> None:
-        self.page = page
+    def __init__(
+        self, open_page: Callable[[], Page], folder: Path, on_picture: Callable[[Page, str], object]
+    ) -> None:
+        self.open_page = open_page
+        self.page = open_page()
         self.folder = folder
         self.on_picture = on_picture
         self.server: ServerProcess | None = None
         self._printed = ""
+        self._jobs: dict[str, str] = {}
         self._opened = folder / "opened"
         browser = _script(folder / "browser", f'printf %s "$1" > {self._opened}')
         variables = f"PYTHONPATH={ROOT} JOBSVC_DATA_DIR={folder / 'data'} BROWSER='{browser} %s'"
@@ -110,19 +129,45 @@ class Follower:
     def _choose(self, text: str, name: str) -> None:
         self.page.get_by_label(name, exact=True).select_option(text)
 
+    def _write_in_line(self, text: str, name: str, row: str) -> None:
+        self._write(text, f"{LINE_LABELS[name]} {row}")
+
+    def _choose_in_line(self, text: str, name: str, row: str) -> None:
+        self._choose(text, f"{LINE_LABELS[name]} {row}")
+
+    def _press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+
+    def _open(self) -> None:
+        """Open the printed link as another person, whose page the next steps use."""
+        (link,) = re.findall(r"^http\S+$", self._printed, re.MULTILINE)
+        self.page = self.open_page()
+        self.page.goto(link)
+
     def _see(self, text: str) -> None:
         expect(self.page.get_by_text(text).first).to_be_visible(timeout=PATIENCE_MS)
 
     def _picture(self, alt: str, picture: str) -> None:
-        self.on_picture(picture)
+        self.on_picture(self.page, picture)
 
     def _output(self, code: str) -> None:
+        """Find each line in what was printed; job ids differ, and the next steps use the new."""
+        for written, printed in zip(
+            JOB_ID.findall(code), JOB_ID.findall(self._printed), strict=False
+        ):
+            self._jobs[written] = printed
+        code = self._with_job_ids(code)
         for line in code.splitlines():
             assert line in self._printed, f"{line!r} is not in {self._printed!r}"
 
+    def _with_job_ids(self, code: str) -> str:
+        for written, printed in self._jobs.items():
+            code = code.replace(written, printed)
+        return code
+
     def _sh(self, code: str) -> None:
         self._printed = ""
-        for line in code.splitlines():
+        for line in self._with_job_ids(code).splitlines():
             if line == SERVE:
                 self._serve()
             elif not line.startswith(("python3 -m venv ", ".venv/bin/pip install ")):
