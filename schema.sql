@@ -494,6 +494,24 @@ BEGIN SELECT RAISE(ABORT, 'a signing key never changes'); END;
 CREATE TRIGGER signing_keys_never_shrink BEFORE DELETE ON signing_keys
 BEGIN SELECT RAISE(ABORT, 'a signing key is never removed'); END;
 
+-- Merkle roots of tables, for row proofs. The secret makes the salts of the rows; nodes are the hashes
+-- of subtrees of 1,024 rows.
+CREATE TABLE row_roots (
+    dataset_id INTEGER NOT NULL,
+    commit_id  TEXT NOT NULL,
+    table_key  TEXT NOT NULL,
+    rows       INTEGER NOT NULL CHECK (rows >= 0),
+    root       TEXT NOT NULL CHECK (length(root) = 64),
+    secret     BLOB NOT NULL CHECK (length(secret) = 32),
+    nodes      BLOB NOT NULL CHECK (length(nodes) % 32 = 0),
+    built_at   TEXT NOT NULL,
+    PRIMARY KEY (dataset_id, commit_id, table_key),
+    FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
+) STRICT;
+
+CREATE TRIGGER row_roots_never_change BEFORE UPDATE ON row_roots
+BEGIN SELECT RAISE(ABORT, 'a row root never changes'); END;
+
 -- What was planned, drawn, replaced and deleted in each dataset. Each entry has the digest of the one
 -- before. Entries outlive their dataset, so there is no foreign key.
 CREATE TABLE ledger_entries (

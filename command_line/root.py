@@ -58,6 +58,8 @@ COMMANDS = {
     "audit": "accounts.audit_command",
     "key": "certificates.keys.key",
     "ledger": "certificates.ledger.ledger",
+    "row-root": "certificates.row_proofs.row_root",
+    "row-proofs": "certificates.row_proofs.row_proofs",
     "storage": "maintenance.storage",
     "prune": "maintenance.prune",
     "check": "maintenance.check_command",

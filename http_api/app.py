@@ -29,7 +29,7 @@ from http_api.routes import (
     users,
     versions,
 )
-from http_api.routes.certificates import ledger
+from http_api.routes.certificates import ledger, row_proofs
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import access_log, headers, host_check, json, problems, uploads
 from http_api.server.json import OrjsonProvider
@@ -66,6 +66,7 @@ BLUEPRINTS = (
     administration.storage_blueprint,
     administration.signing_keys_blueprint,
     ledger.blueprint,
+    row_proofs.blueprint,
 )
 
 

@@ -438,6 +438,9 @@ DELETE FROM left_commits WHERE dataset_id = :dataset_id AND commit_id = :commit_
 -- delete_commit_files: Delete a commit's references to data files.
 DELETE FROM commit_files WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
 
+-- delete_row_roots: Delete the row roots of a commit's tables.
+DELETE FROM row_roots WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
+
 -- delete_commit: Delete a commit.
 DELETE FROM commits WHERE dataset_id = :dataset_id AND id = :commit_id;
 
@@ -925,6 +928,14 @@ RETURNING number;
 -- list_sample_values: List the uploaded values of a sample, newest first.
 SELECT sample_values.*, soeid AS user_soeid
 FROM sample_values JOIN users ON users.id = user_id WHERE job_id = :job_id ORDER BY number DESC;
+
+-- insert_row_root: Insert the row root of a table.
+INSERT INTO row_roots (dataset_id, commit_id, table_key, rows, root, secret, nodes, built_at)
+VALUES (:dataset_id, :commit_id, :table_key, :rows, :root, :secret, :nodes, :built_at);
+
+-- row_root: Select the row root of a table.
+SELECT * FROM row_roots
+WHERE dataset_id = :dataset_id AND commit_id = :commit_id AND table_key = :table_key;
 
 -- list_signing_keys: List the public keys of certificates, the current one first.
 SELECT key_id, public_key, created_at, retired_at FROM signing_keys

@@ -111,7 +111,7 @@ _CODES_OF_STATUS = {
     408: "client_disconnected",
     409: "conflict findings_locked finding_changed row_replaced sample_deleted "
     "name_taken ref_moved ref_immutable stale_job files_in_use "
-    "job_not_completed comparison_not_ready idempotency_key_reused no_password",
+    "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password",
     415: "unsupported_media_type",
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "

@@ -1,5 +1,7 @@
 """The handler of run type ``profiling``: compute a table's profile, unless it is cached.
 
+A job for row proofs computes the table's row root instead.
+
 The job's summary holds counts only; the profile itself is cached by table.
 """
 
@@ -8,13 +10,16 @@ from __future__ import annotations
 import time
 
 from job_runner.attempt import JobContext
+from job_runner.handlers.row_roots import build_row_root
 from job_runner.tables.open_tables import open_source
 from job_runner.tables.reports import alerts_by_severity, of_columns, profile_of
 from storage.jobs.publishing import Outcome
 
 
 def run_profiling(context: JobContext) -> Outcome:
-    """Profile the table and summarise the profile."""
+    """Profile the table and summarise the profile, or build the table's row root."""
+    if context.job.run_parameters.get("row_root"):
+        return build_row_root(context)
     service, job = context.service, context.job
     began = time.perf_counter()
     source = open_source(service, job)

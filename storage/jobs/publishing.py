@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.certificates.ledger import append_entry
+from storage.certificates.row_roots import RowRoot, insert_row_root
 from storage.jobs.jobs import Job, complete_job, get_job
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
@@ -42,12 +43,14 @@ class NewCommit:
 class Outcome:
     """The result of a job: a summary and, for some run types, a commit.
 
-    ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit.
+    ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit;
+    ``row_root`` is a new root of a table, which has a ledger entry, too.
     """
 
     summary: dict[str, Any] = field(default_factory=dict)
     commit: NewCommit | None = None
     draw: dict[str, Any] | None = None
+    row_root: RowRoot | None = None
 
 
 def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str | None:
@@ -63,6 +66,8 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
     with database.write(sync="first") as tx:
         if outcome.commit is None:
             complete_job(tx, job, outcome.summary, None, clock)
+            if outcome.row_root is not None:
+                insert_row_root(tx, job.dataset_id, outcome.row_root, job.user_soeid, clock)
             return None
         new = outcome.commit
         moved = None if new.new_ref or new.ref_name is None else new.ref_name

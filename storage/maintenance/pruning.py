@@ -286,6 +286,7 @@ class Sweep:
             "delete_left_commit",
             "delete_bin_of_commit",
             "delete_commit_files",
+            "delete_row_roots",
             "delete_commit",
         ):
             run(tx, name, **commit)

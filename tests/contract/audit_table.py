@@ -262,6 +262,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "profile_asked",
         lambda w: (f"/api/profiling/datasets/{w.dataset}/jobs", {"json": {}}),
     ),
+    "POST /api/datasets/<int:dataset_id>/row-roots": (
+        "profile_asked",
+        lambda w: (f"/api/datasets/{w.dataset}/row-roots", {"json": {}}),
+    ),
     "POST /api/exploration/datasets/<int:dataset_id>/jobs": (
         "exploration_asked",
         lambda w: (f"/api/exploration/datasets/{w.dataset}/jobs", {"json": {"sql": "SELECT 1"}}),

@@ -112,6 +112,17 @@ TABLE = (
     Row(f"GET {D}/permissions", SEE, at("/api/datasets/{d}/permissions")),
     Row(f"PUT {D}/permissions", OWN, of_permission("write")),
     Row(f"DELETE {D}/permissions", OWN, of_permission(None)),
+    Row(
+        f"POST {D}/row-roots",
+        statuses(403, nobody=404, writer=404, owner=404, admin=404),
+        at("/api/datasets/{d}/row-roots", body={"table_key": "absent"}),
+    ),
+    Row(f"GET {SJ}/row-proofs", statuses(409, nobody=404), at("/api/sampling/jobs/{j}/row-proofs")),
+    Row(
+        f"GET {SJ}/rows/<row_id>/proof",
+        statuses(409, nobody=404),
+        at("/api/sampling/jobs/{j}/rows/0/proof"),
+    ),
     Row(f"GET {D}/ledger", SEE, at("/api/datasets/{d}/ledger")),
     Row(f"GET {D}/refs", SEE, at("/api/datasets/{d}/refs")),
     Row(

@@ -122,6 +122,7 @@ def test_job_making_operations_take_an_idempotency_key(document: dict[str, Any])
     assert taking == {
         "post_sampling_create",
         "post_profiling_create",
+        "post_row_proofs_build",
         "post_explorations_create",
         "post_imports_import_file",
         "post_jobs_retry_one",

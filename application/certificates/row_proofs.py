@@ -1,0 +1,95 @@
+"""Row proofs: the job that builds a table's row root, and proofs of rows of a sample's source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from application.job_submission import Submission, submit
+from domain_errors import DomainError
+from job_runner.lanes import lane_of_profile
+from job_runner.service import Service
+from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from parquet_tables.row_hashes import prove_rows
+from parquet_tables.rows import page_statement
+from storage.accounts.datasets import Dataset
+from storage.certificates.row_roots import row_root_of
+from storage.jobs.jobs import Job
+
+FORMAT = "jobsvc-row-proofs-1"
+ROW_ID = "_logical_row_id"
+
+
+class NoRowRoot(DomainError):
+    """The table has no row root."""
+
+    code = "no_row_root"
+
+
+def submit_row_root(
+    service: Service,
+    by: Submission,
+    dataset: Dataset,
+    *,
+    source_ref: str = "main",
+    table_key: str | None = None,
+) -> Job:
+    """Submit the job that builds the row root of a table; done at once where there is one."""
+    source = open_table(service, dataset.id, source_ref, table_key)
+    parameters = {
+        "source_ref": source_ref,
+        "table_key": source.key,
+        "columns": [],
+        "row_root": True,
+    }
+    lane = lane_of_profile(source.files.file_rows, len(source.files.columns))
+    new = by.new_job(service, "profiling", dataset, source.commit_id, parameters, lane)
+    return submit(service, by, new)
+
+
+def sampled_ordinals(service: Service, job: Job, offset: int, limit: int) -> list[int]:
+    """The ordinals, in the source, of rows of a sample, in the sample's order."""
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    statement, bound = page_statement(sample, (sample.column(ROW_ID),), offset, limit)
+    with service.parquet.cursor(sample) as cursor:
+        rows = cursor.execute(statement, bound).fetchall()
+    return [int(row_id.rpartition(":")[2]) for (row_id,) in rows]
+
+
+def row_proofs(service: Service, job: Job, ordinals: Sequence[int]) -> dict[str, Any]:
+    """The proofs of rows of the table that a sample was drawn from, as docs/CERTIFICATE.md has it.
+
+    Raises
+    ------
+    NoRowRoot
+        Nobody built the table's row root.
+    """
+    source = open_source(service, job)
+    with service.database.read() as tx:
+        root = row_root_of(tx, job.dataset_id, source.commit_id, source.key)
+    if root is None:
+        raise NoRowRoot(
+            "Table {table_key} has no row root yet. POST /api/datasets/{dataset_id}/row-roots "
+            "builds it.",
+            table_key=source.key,
+            dataset_id=job.dataset_id,
+        )
+    with service.parquet.cursor(source.files) as cursor:
+        proofs = list(prove_rows(cursor, source.files, root.secret, root.nodes, ordinals))
+    return {
+        "format": FORMAT,
+        "commit_id": root.commit_id,
+        "table_key": root.table_key,
+        "rows": root.rows,
+        "root": root.root,
+        "proofs": [
+            {
+                "ordinal": proof.ordinal,
+                "salt": proof.salt.hex(),
+                "row": proof.row,
+                "leaf": [each.hex() for each in proof.leaf],
+                "path": [each.hex() for each in proof.path],
+            }
+            for proof in proofs
+        ],
+    }
