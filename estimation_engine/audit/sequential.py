@@ -24,13 +24,17 @@ Decision = Literal["accept", "reject", "continue"]
 
 SHARE_FORMULA = "all K with BetaBin(K; N, a, b) / BetaBin(K − k; N − n, a + k, b + n − k) < 1/α"
 SHARE_SOURCE = "Waudby-Smith and Ramdas 2020, section 2"
-AMOUNT_FORMULA = "M = Π (1 + λᵢ·(xᵢ − mᵢ)), xᵢ = 1 − taint; errors are tolerable when M ≥ 1/α"
+AMOUNT_FORMULA = (
+    "M = Π (1 + λᵢ·(xᵢ − mᵢ)), xᵢ = 1 − taint, mᵢ = (U·(1 − tolerable) − Σ uⱼ·xⱼ) / (U − Σ uⱼ) "
+    "over the items before, u their units of U; errors are tolerable when M ≥ 1/α"
+)
 AMOUNT_SOURCE = "Waudby-Smith and Ramdas 2020, section 3; Stark, SHANGRLA and ALPHA"
 
 MAX_BET = 0.99
 PRIOR_UNITS = 20
 """Units that the expected taint counts for when the first bets are made."""
 BISECTIONS = 40
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -75,18 +79,18 @@ class ShareBoundary:
 
 @dataclass(frozen=True)
 class AmountTest:
-    """The test of amounts after each unit; arrays of shape (units,).
+    """The test of amounts after each item; arrays of shape (items,).
 
     Parameters
     ----------
     bets, null_means, statistics : arrays
-        λᵢ, mᵢ and M after each unit.
+        λᵢ, mᵢ and M after each item.
     p_value : float
         1 / the largest M so far, at most 1; valid at every look.
     upper_limit : float
         The smallest share of the book value in error that is ruled out.
     accepted_at : int or None
-        The unit, from 1, after which errors are tolerable at the confidence.
+        The item, from 1, after which errors are tolerable at the confidence.
     """
 
     values: Floats
@@ -260,6 +264,7 @@ def amount_test(
     units: int,
     tolerable: float,
     *,
+    sizes: Sequence[int] | None = None,
     confidence: float = 0.95,
     expected: float = 0.0,
 ) -> AmountTest:
@@ -268,11 +273,14 @@ def amount_test(
     Parameters
     ----------
     taints : sequence of float, from 0 to 1
-        Of the selected units, in the order of their random selection; understatements count as 0.
+        Of the examined items, in the order in which a random unit of each was first selected;
+        understatements count as 0.
     units : int
         Monetary units of the population that the units were drawn from.
     tolerable : float
         The share of the book value in error, above 0 and below 1.
+    sizes : sequence of int, optional
+        The units of each item, which are all known once it is examined; by default 1.
     expected : float
         The expected taint, chosen before the first look; it sets the first bets.
 
@@ -282,18 +290,18 @@ def amount_test(
         A taint is out of range, or there are more than the population has units.
     """
     found = np.asarray(taints, dtype=np.float64)
-    if not len(found) or len(found) > units:
+    known = np.ones(len(found)) if sizes is None else np.asarray(sizes, dtype=np.float64)
+    if not len(found) or known.sum() > units:
         raise InvalidFindings(
-            "{count} selected units don't fit a population of {units} units.",
-            count=len(found),
+            "{count} examined units don't fit a population of {units} units.",
+            count=int(known.sum()),
             units=units,
         )
     if not ((found >= 0) & (found <= 1)).all():
         raise InvalidFindings("Taints of this evaluation are from 0 to 1.")
     values = 1.0 - found
     bets = bets_on(values, 1.0 - tolerable, expected)
-    means = null_means(values, units, 1.0 - tolerable)
-    statistics = martingale(values, bets, means)
+    means, statistics = _tested(values, bets, units, known, tolerable)
     threshold = 1.0 / (1.0 - confidence)
     reached = np.flatnonzero(statistics >= threshold)
     most = float(statistics.max())
@@ -303,7 +311,7 @@ def amount_test(
         means,
         statistics,
         min(1.0, 1.0 / most) if most > 0 else 1.0,
-        _upper_limit(values, bets, units, threshold),
+        _upper_limit(values, bets, units, known, threshold),
         int(reached[0]) + 1 if len(reached) else None,
         confidence,
         tolerable,
@@ -333,10 +341,11 @@ def bets_on(values: Floats, null_mean: float, expected: float) -> Floats:
     return bets
 
 
-def null_means(values: Floats, units: int, mean: float) -> Floats:
-    """mᵢ: the mean of the units that are left before each draw, if all have this mean."""
-    before = np.cumsum(values, axis=-1) - values
-    left = float(units) - np.arange(values.shape[-1], dtype=np.float64)
+def null_means(values: Floats, units: int, mean: float, sizes: Floats | None = None) -> Floats:
+    """mᵢ: the mean of the units that are left before each item, if all units have this mean."""
+    known = np.ones_like(values) if sizes is None else sizes
+    before = np.cumsum(known * values, axis=-1) - known * values
+    left = float(units) - (np.cumsum(known, axis=-1) - known)
     means: Floats = (units * mean - before) / left
     return means
 
@@ -349,12 +358,25 @@ def martingale(values: Floats, bets: Floats, means: Floats) -> Floats:
     return products
 
 
-def _upper_limit(values: Floats, bets: Floats, units: int, threshold: float) -> float:
+def _tested(
+    values: Floats, bets: Floats, units: int, sizes: Floats, share: float
+) -> tuple[Floats, Floats]:
+    """mᵢ and M of a share in error; M is infinite once the examined units rule it out."""
+    means = null_means(values, units, 1.0 - share, sizes)
+    statistics = martingale(values, bets, means)
+    if units * (1.0 - share) - float((sizes * values).sum()) < -ROUNDING * units:
+        statistics[-1] = inf
+    return means, statistics
+
+
+def _upper_limit(
+    values: Floats, bets: Floats, units: int, sizes: Floats, threshold: float
+) -> float:
     """The smallest share in error whose M reached the threshold, by bisection; 1 if none did."""
 
     def is_ruled_out(share: float) -> bool:
-        means = null_means(values, units, 1.0 - share)
-        return float(martingale(values, bets, means).max()) >= threshold
+        _, statistics = _tested(values, bets, units, sizes, share)
+        return float(statistics.max()) >= threshold
 
     low, high = 0.0, 1.0
     if not is_ruled_out(high):

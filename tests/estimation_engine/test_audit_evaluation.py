@@ -339,6 +339,36 @@ def test_sequential_audits_of_money_are_rarely_wrong(kind: str, expected: float)
     assert accepted > 0
 
 
+def test_sequential_audits_of_whole_items_are_rarely_wrong() -> None:
+    """10,000 audits look after every item of a ledger; the share in error just isn't tolerable.
+
+    Items are met in the order of their first selected unit: by exponential keys over their units.
+    """
+    rng, audits, tolerable = np.random.default_rng(21), 10_000, 0.08
+    sizes = np.ceil(np.exp(rng.normal(5, 1, 160)))
+    taints = np.where(rng.random(160) < 0.4, rng.random(160), 0.0)
+    taints *= tolerable * sizes.sum() / (taints * sizes).sum()
+    assert taints.max() < 1
+    units, accepted = int(sizes.sum()), 0
+    for _ in range(10):
+        order = np.argsort(rng.exponential(size=(audits // 10, 160)) / sizes, axis=1)
+        values = 1.0 - taints[order]
+        bets = bets_on(values, 1.0 - tolerable, 0.0)
+        # Of the last item the mean is known: a null that just holds is rounded there.
+        means = null_means(values, units, 1.0 - tolerable, sizes[order])[:, :-1]
+        statistics = martingale(values[:, :-1], bets[:, :-1], means)
+        accepted += int((statistics >= 20).any(axis=1).sum())
+    assert 0 < accepted <= 0.05 * audits
+
+
+def test_an_examined_item_takes_its_units_from_the_population() -> None:
+    found = amount_test([0.0, 0.5, 0.0], 100, 0.2, sizes=[30, 20, 10])
+    assert found.null_means == pytest.approx([80 / 100, 50 / 70, 40 / 50])
+    whole = amount_test([0.0, 0.5, 0.0], 100, 0.2, sizes=[60, 20, 20])
+    assert whole.decision == "accept"
+    assert 0.1 <= whole.upper_limit < 0.2
+
+
 @pytest.mark.parametrize(
     ("taints", "units"), [([], 10), ([0.0] * 11, 10), ([1.2], 10), ([-0.1], 10)]
 )
