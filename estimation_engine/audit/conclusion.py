@@ -22,6 +22,19 @@ MAYBE_SUPPORTED = (
     "The errors found, {found}, are below it: a planned further stage, or a new and larger sample, "
     "may support it. Find the causes of the errors, too."
 )
+BETWEEN = (
+    "The misstatement, between {low} and {limit}, is within the tolerable {tolerable} in both "
+    "directions: at {confidence} confidence the sample supports that errors are tolerable."
+)
+BEYOND = (
+    "The misstatement, between {low} and {limit}, isn't within the tolerable {tolerable} in both "
+    "directions: the sample doesn't support that errors are tolerable. {next}"
+)
+NETTED = (
+    " In it, understatements of {under} are netted against overstatements of {over}: consider each "
+    "direction, too."
+)
+ONLY_OF_SCOPE = " It is a conclusion on the rows that pass {scope} alone."
 MAX_PLACES = 10
 """Decimal places of percentages that would else look equal."""
 
@@ -71,10 +84,61 @@ def conclude(
     template = BELOW
     if not is_tolerable:
         template = ABOVE.replace("{next}", MAYBE_SUPPORTED if found < tolerable else NOT_SUPPORTED)
-    if scope is not None:
-        template += " It is a conclusion on the rows that pass {scope} alone."
-        parameters["scope"] = scope
-    return Conclusion(is_tolerable, template, parameters)
+    return Conclusion(is_tolerable, *_scoped(template, parameters, scope))
+
+
+def conclude_misstatement(
+    low: float | None,
+    limit: float,
+    tolerable: float,
+    found: float,
+    confidence: float,
+    *,
+    netted: tuple[float, float] | None = None,
+    places: int = 2,
+    scope: str | None = None,
+) -> Conclusion:
+    """Compare the limits of a net misstatement with what is tolerable; all are amounts.
+
+    Parameters
+    ----------
+    low : float, optional
+        The lower limit, if the conclusion is about both directions.
+    netted : tuple of float, optional
+        The projected overstatements and understatements, if there are both.
+    places : int
+        Decimal places in the sentence.
+    """
+
+    def amount(value: float) -> str:
+        return f"{value:,.{places}f}"
+
+    is_tolerable = limit < tolerable and (low is None or low > -tolerable)
+    advice = MAYBE_SUPPORTED if abs(found) < tolerable else NOT_SUPPORTED
+    parameters: dict[str, object] = {
+        "limit": amount(limit),
+        "tolerable": amount(tolerable),
+        "found": amount(found),
+        "confidence": f"{100 * confidence:g} %",
+    }
+    if low is not None:
+        parameters["low"] = amount(low)
+        template = BETWEEN if is_tolerable else BEYOND.replace("{next}", advice)
+    else:
+        template = BELOW if is_tolerable else ABOVE.replace("{next}", advice)
+    if netted is not None:
+        template += NETTED
+        parameters |= {"over": amount(netted[0]), "under": amount(netted[1])}
+    return Conclusion(is_tolerable, *_scoped(template, parameters, scope))
+
+
+def _scoped(
+    template: str, parameters: dict[str, object], scope: str | None
+) -> tuple[str, dict[str, object]]:
+    """The sentence with the filter that limits the conclusion."""
+    if scope is None:
+        return template, parameters
+    return template + ONLY_OF_SCOPE, {**parameters, "scope": scope}
 
 
 def _percent(share: float, places: int) -> str:

@@ -1,0 +1,389 @@
+"""The evaluation of amounts as variables: a projected misstatement with its bounds.
+
+AICPA, *Audit Sampling* (classical variables sampling); Cochran 1977, *Sampling Techniques*,
+chapters 2, 5, 6 and 7; Särndal, Swensson and Wretman 1992, chapters 6 and 7. The estimates, with
+the correction for finite populations and for strata, are those of
+:mod:`estimation_engine.estimates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Literal
+
+import numpy as np
+
+from estimation_engine.audit.attributes import ArithmeticRow
+from estimation_engine.audit.conclusion import Conclusion, conclude_misstatement
+from estimation_engine.calibration import Calibration, Difference, by_ratio, by_regression
+from estimation_engine.design import Design, Floats
+from estimation_engine.errors import InvalidFindings
+from estimation_engine.estimates import Domains, Estimate, Settings, Values, estimate
+from estimation_engine.intervals import t_quantile
+from estimation_engine.variance import VarianceRules
+
+Estimator = Literal["mean_per_unit", "difference", "ratio", "regression"]
+Sides = Literal["one", "two"]
+
+FORMULAS: dict[Estimator, str] = {
+    "mean_per_unit": "B − Σ w·a",
+    "difference": "Σ w·(b − a)",
+    "ratio": "B − B·Σ w·a / Σ w·b",
+    "regression": "B − N·(ā + β·(B/N − b̄)), ā = Σ w·a / Σ w, b̄ = Σ w·b / Σ w",
+}
+SOURCES: dict[Estimator, str] = {
+    "mean_per_unit": "Cochran 1977, chapters 2 and 5; AICPA, Audit Sampling",
+    "difference": "Cochran 1977, chapter 7; AICPA, Audit Sampling",
+    "ratio": "Cochran 1977, chapter 6; Särndal, Swensson and Wretman 1992, chapter 7",
+    "regression": "Cochran 1977, chapter 7; Särndal, Swensson and Wretman 1992, chapter 6",
+}
+MIN_ERRORS = 20
+"""Fewer rows in error make the normal approximation of a difference doubtful."""
+ROWS_BY_SKEWNESS = 25
+"""Rows needed by the squared skewness of the residuals (Cochran 1977, section 2.15)."""
+MAX_STRATA = 200
+"""Strata that the arithmetic lists."""
+
+
+@dataclass(frozen=True, eq=False)
+class AuditedAmounts:
+    """The amounts of a sample's rows in the order of its design, and of their population.
+
+    Parameters
+    ----------
+    book, audit : arrays, shape (rows,)
+    rows, total : int, float
+        N and B: the rows that could be drawn, and the sum of their book values.
+    places : int
+        Decimal places of the amounts in sentences.
+    """
+
+    design: Design
+    book: Floats
+    audit: Floats
+    rows: int
+    total: float
+    places: int = 2
+
+    @property
+    def misstatements(self) -> Floats:
+        """Book - audit."""
+        return self.book - self.audit
+
+
+@dataclass(frozen=True)
+class ProjectedErrors:
+    """The misstatements of one direction alone: how many rows, their projection and its limit."""
+
+    errors: int
+    projected: float
+    upper_limit: float
+
+
+@dataclass(frozen=True)
+class VariablesEvaluation:
+    """The net misstatement of a population, and that of each direction.
+
+    Parameters
+    ----------
+    projected : float
+        Overstatements less understatements; book value less the estimated audit value.
+    lower_limit, upper_limit : float
+        The confidence is that of both together with two ``sides``; with one, of each alone.
+    standard_error, t, degrees : float, float, int
+        The margin is their product; degrees of freedom of t.
+    """
+
+    estimator: Estimator
+    sides: Sides
+    examined: int
+    errors: int
+    population: int
+    book_value: float
+    audit_value: float
+    projected: float
+    standard_error: float
+    degrees: int
+    t: float
+    margin: float
+    lower_limit: float
+    upper_limit: float
+    overstatement: ProjectedErrors
+    understatement: ProjectedErrors
+    arithmetic: tuple[ArithmeticRow, ...]
+    notes: tuple[str, ...]
+    conclusion: Conclusion | None
+    formula: str
+    source: str
+
+
+def evaluate_variables(
+    given: AuditedAmounts,
+    *,
+    estimator: Estimator = "difference",
+    sides: Sides = "one",
+    confidence: float = 0.95,
+    tolerable: float | None = None,
+    scope: str | None = None,
+    rules: VarianceRules | None = None,
+) -> VariablesEvaluation:
+    """Project the misstatement of a sample's rows to their population.
+
+    Parameters
+    ----------
+    tolerable : float, optional
+        The tolerable misstatement, for a conclusion: of overstatements with one side, and of both
+        directions with two; ``scope`` is the filter that limits it.
+
+    Raises
+    ------
+    InvalidFindings
+        No row is in error, so a difference has no variance.
+    LonelyStratum, InvalidCalibration
+        The design or the book values don't fit the estimator.
+    """
+    errors = int(np.count_nonzero(given.misstatements))
+    _check(given, estimator, errors)
+    level = confidence if sides == "two" else 2.0 * confidence - 1.0
+    settings = Settings(level, rules=rules or VarianceRules())
+    found, residuals = _projected(given, estimator, settings)
+    if found.value is None or found.error is None:
+        raise InvalidFindings("The design gives no variance, so the misstatement has no limit.")
+    projected, error = given.total - found.value, found.error
+    t = t_quantile((1.0 + level) / 2.0, found.degrees)
+    margin = t * error if error else 0.0
+    over, under = (_direction(given, sign, settings) for sign in (1.0, -1.0))
+    conclusion = None
+    if tolerable is not None:
+        conclusion = conclude_misstatement(
+            projected - margin if sides == "two" else None,
+            projected + margin,
+            tolerable,
+            projected,
+            confidence,
+            netted=(over.projected, under.projected) if over.errors and under.errors else None,
+            places=given.places,
+            scope=scope,
+        )
+    return VariablesEvaluation(
+        estimator,
+        sides,
+        given.design.rows,
+        errors,
+        given.rows,
+        given.total,
+        found.value,
+        projected,
+        error,
+        found.degrees,
+        t,
+        margin,
+        projected - margin,
+        projected + margin,
+        over,
+        under,
+        (
+            *_estimator_lines(given, estimator, projected),
+            *_spread(given.design, residuals, estimator),
+            *_limit_lines(given.design, projected, found, t, (1.0 + level) / 2.0),
+        ),
+        tuple(_notes(given, estimator, errors, over, under, tolerable, residuals)),
+        conclusion,
+        FORMULAS[estimator],
+        SOURCES[estimator],
+    )
+
+
+def _check(given: AuditedAmounts, estimator: Estimator, errors: int) -> None:
+    if given.design.rows < 2:
+        raise InvalidFindings("One row has no variance: draw at least two.")
+    if not errors and estimator != "mean_per_unit" and not given.design.is_census:
+        raise InvalidFindings(
+            "No examined row has a misstatement, so a {estimator} has no variance and no limit. "
+            "Evaluate the sample as `attributes`, or with the estimator `mean_per_unit`.",
+            estimator=estimator,
+            loc=("body", "estimator"),
+        )
+
+
+def _projected(
+    given: AuditedAmounts, estimator: Estimator, settings: Settings
+) -> tuple[Estimate, Floats]:
+    """The estimated audit value, and the residuals of rows by which its variance is computed."""
+    calibration = _CALIBRATIONS[estimator](given)
+    found = _total(given, given.audit, settings, calibration)
+    rows = np.arange(given.design.rows)
+    if isinstance(calibration, Calibration):
+        return found, calibration.g * calibration.residuals(rows, given.audit)
+    return found, given.audit if calibration is None else -given.misstatements
+
+
+def _total(
+    given: AuditedAmounts,
+    y: Floats,
+    settings: Settings,
+    calibration: Calibration | Difference | None = None,
+) -> Estimate:
+    rows = given.design.rows
+    everything = np.ones(rows, dtype=np.bool_)
+    domains = Domains(everything, np.zeros(rows, dtype=np.int64), 1)
+    values = Values("total", y, everything)
+    return estimate(given.design, values, domains, settings, calibration)[0]
+
+
+def _difference(given: AuditedAmounts) -> Difference:
+    return Difference(given.book, np.array([given.total]), np.array([float(given.rows)]))
+
+
+def _ratio(given: AuditedAmounts) -> Calibration:
+    return by_ratio(given.design.weights, given.book, given.total)
+
+
+def _regression(given: AuditedAmounts) -> Calibration:
+    book, means = given.book[np.newaxis], np.array([given.total / given.rows])
+    return by_regression(given.design.weights, book, means, given.rows, ["book value"])
+
+
+_CALIBRATIONS: dict[Estimator, Callable[[AuditedAmounts], Calibration | Difference | None]] = {
+    "mean_per_unit": lambda given: None,
+    "difference": _difference,
+    "ratio": _ratio,
+    "regression": _regression,
+}
+
+
+def _direction(given: AuditedAmounts, sign: float, settings: Settings) -> ProjectedErrors:
+    """The misstatements above 0 of one sign, by their weighted sum."""
+    amounts = np.maximum(sign * given.misstatements, 0.0)
+    found = _total(given, amounts, settings)
+    errors = int(np.count_nonzero(amounts))
+    return ProjectedErrors(errors, found.value or 0.0, found.high or 0.0)
+
+
+def _estimator_lines(
+    given: AuditedAmounts, estimator: Estimator, projected: float
+) -> list[ArithmeticRow]:
+    return [
+        ArithmeticRow("Book value B", f"Σ b of {given.rows} rows", given.total),
+        *_sums(given, estimator),
+        ArithmeticRow("Projected misstatement", FORMULAS[estimator], projected),
+    ]
+
+
+def _limit_lines(
+    design: Design, projected: float, found: Estimate, t: float, level: float
+) -> list[ArithmeticRow]:
+    error = found.error or 0.0
+    margin = t * error if error else 0.0
+    return [
+        ArithmeticRow("Standard error SE", _error_formula(design), error),
+        ArithmeticRow("t", f"t({level:g}; {found.degrees} degrees of freedom)", t),
+        ArithmeticRow("Margin", "t·SE", margin),
+        ArithmeticRow("Lower limit", "projected − margin", projected - margin),
+        ArithmeticRow("Upper limit", "projected + margin", projected + margin),
+    ]
+
+
+def _sums(given: AuditedAmounts, estimator: Estimator) -> list[ArithmeticRow]:
+    """The weighted sums that the estimator's formula names."""
+    w, a, b = given.design.weights, given.audit, given.book
+    equal = bool((w == w[0]).all())
+    weight = f"w = {given.rows} / {len(w)}" if equal else "w by design"
+    audit = ArithmeticRow("Σ w·a", f"audit values, {weight}", float((w * a).sum()))
+    book = ArithmeticRow("Σ w·b", "book values", float((w * b).sum()))
+    if estimator == "difference":
+        errors = float((w * given.misstatements).sum())
+        return [ArithmeticRow("Σ w·(b − a)", f"misstatements, {weight}", errors)]
+    if estimator == "mean_per_unit":
+        return [audit]
+    if estimator == "ratio":
+        return [audit, book]
+    whole = float(w.sum())
+    distance = b - (w * b).sum() / whole
+    slope = float((w * distance * a).sum() / (w * distance * distance).sum())
+    return [
+        audit,
+        book,
+        ArithmeticRow("Σ w", "rows", whole),
+        ArithmeticRow("β", "Σ w·(b − b̄)·a / Σ w·(b − b̄)²", slope),
+    ]
+
+
+_RESIDUALS: dict[Estimator, str] = {
+    "mean_per_unit": "a",
+    "difference": "b − a",
+    "ratio": "B / Σ w·b · (a − b·Σ w·a / Σ w·b)",
+    "regression": "g·e, e = a − ā − β·(b − b̄), g the calibrated weight by w",
+}
+
+
+def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[ArithmeticRow]:
+    """Standard deviations of the residuals, of all rows or by stratum."""
+    formula = f"of {_RESIDUALS[estimator]}"
+    if design.method == "random":
+        deviation = float(np.std(residuals, ddof=1))
+        return [ArithmeticRow("Standard deviation s", formula, deviation)]
+    if design.method != "stratified" or len(design.group_rows) > MAX_STRATA:
+        return []
+    rows = []
+    for stratum in np.flatnonzero(design.group_drawn > 1).tolist():
+        inside = residuals[design.groups == stratum]
+        size, drawn = int(design.group_rows[stratum]), len(inside)
+        variance = size * size * (1.0 - drawn / size) * float(np.var(inside, ddof=1)) / drawn
+        text = f"N = {size}, n = {drawn}, s = {sqrt(float(np.var(inside, ddof=1))):.6g} {formula}"
+        rows.append(ArithmeticRow(f"Variance of stratum {stratum + 1}", text, variance))
+    return rows
+
+
+def _error_formula(design: Design) -> str:
+    if design.method == "random":
+        return f"N·√((1 − n/N)/n)·s, N = {design.population}, n = {design.rows}"
+    if design.method == "stratified":
+        return "√ Σ N²·(1 − n/N)·s²/n over strata"
+    return f"by the design, {design.method}"
+
+
+def _notes(
+    given: AuditedAmounts,
+    estimator: Estimator,
+    errors: int,
+    over: ProjectedErrors,
+    under: ProjectedErrors,
+    tolerable: float | None,
+    residuals: Floats,
+) -> list[str]:
+    notes = []
+    if over.errors and under.errors:
+        notes.append(
+            "The projected misstatement is net: overstatements less understatements. Each "
+            "direction is shown alone, too."
+        )
+    for name, each in (("Overstatements", over), ("Understatements", under)):
+        if tolerable is not None and each.errors and each.upper_limit >= tolerable:
+            notes.append(
+                f"{name} alone have an upper limit of {each.upper_limit:,.{given.places}f}, which "
+                "isn't below the tolerable amount."
+            )
+    if errors < MIN_ERRORS and estimator != "mean_per_unit":
+        notes.append(
+            f"{errors} examined {'row is' if errors == 1 else 'rows are'} in error. The limits of "
+            f"a {estimator} assume about {MIN_ERRORS} or more, and may be too narrow; with few "
+            "errors, a sample by monetary units and its evaluation are sounder."
+        )
+    needed = ceil(ROWS_BY_SKEWNESS * _skewness(residuals) ** 2)
+    if given.design.rows < needed:
+        notes.append(
+            f"The amounts are skewed: about {needed:,} rows are needed for the normal "
+            f"approximation (Cochran 1977), and {given.design.rows:,} were drawn. The limits may "
+            "be too narrow."
+        )
+    return notes
+
+
+def _skewness(residuals: Floats) -> float:
+    """Fisher's skewness, 0 where all residuals are equal."""
+    distances = residuals - residuals.mean()
+    deviation = sqrt(float((distances**2).mean()))
+    return float((distances**3).mean()) / deviation**3 if deviation else 0.0
