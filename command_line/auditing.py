@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from application.audit.kinds import KINDS, PARAMETERS, TOLERABLE, default_kind
 from command_line.connection import ApiClient, Target, connected
-from command_line.options import AS_JSON, JOB, field_option, printed, with_target
+from command_line.options import AS_JSON, JOB, Command, field_option, printed, with_target
 from command_line.output import (
     Columns,
     CommandFailed,
@@ -27,7 +29,6 @@ OF_FINDING = ("outcome", "audit_value", "note")
 MAX_FINDINGS = 1000
 """Findings of one request; the API's limit."""
 OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
-KINDS = ("attributes", "monetary_unit", "sequential")
 ITEMS: Columns = {
     "row": "_logical_row_id",
     "finding": lambda each: (each["finding"] or {}).get("outcome") or "-",
@@ -36,21 +37,36 @@ ITEMS: Columns = {
     "by": lambda each: (each["finding"] or {}).get("user_soeid") or "",
     "replaced by": lambda each: each["replaced_by"] or "",
 }
-KIND = field_option(
-    "--kind",
-    "kind",
-    type=click.Choice(KINDS),
-    help="[default: monetary_unit for samples by monetary units, else attributes].",
+OPTIONS = (
+    field_option(
+        "--kind",
+        "kind",
+        type=click.Choice(list(KINDS)),
+        help="[default: monetary_unit for samples by monetary units, else attributes].",
+    ),
+    field_option("--tolerable", "tolerable", type=number, help=TOLERABLE),
+    field_option(
+        "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
+    ),
+    *(
+        field_option(
+            each.option,
+            each.name,
+            each.name,
+            type=click.Choice(list(each.choices)) if each.choices else str,
+            metavar=None if each.choices else "COLUMN",
+            help=each.help.replace("`", ""),
+        )
+        for each in PARAMETERS.values()
+    ),
 )
-CONFIDENCE = field_option(
-    "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
-)
-TOLERABLE = field_option(
-    "--tolerable",
-    "tolerable",
-    type=number,
-    help="A share of rows, such as 5%, or an amount for monetary units, such as 50,000.",
-)
+
+
+def evaluation_options(command: Command) -> Command:
+    """Add the options of an evaluation to a command."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -200,9 +216,7 @@ def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
 
 @click.command()
 @JOB
-@KIND
-@TOLERABLE
-@CONFIDENCE
+@evaluation_options
 @AS_JSON
 @with_target
 def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
@@ -211,43 +225,54 @@ def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
     \b
     jobsvc evaluate 917f045a --tolerable 5%
     jobsvc evaluate 917f045a --tolerable 50,000 --confidence 0.9
+    jobsvc evaluate 917f045a --kind variables --book amount --estimator ratio --sides two
+    jobsvc evaluate 917f045a --kind sequential --tolerable 5%
     """
     body = {name: value for name, value in given.items() if value is not None}
     with connected(target) as client:
-        body.setdefault("kind", _default_kind(client.get(f"/api/jobs/{job_id}")))
+        if "kind" not in body:
+            body["kind"] = default_kind(client.get(f"/api/jobs/{job_id}")["run_parameters"])
         found = client.post(f"/api/sampling/jobs/{job_id}/evaluation", body)
     print_result(found, as_json, _print_evaluation)
 
 
-def _default_kind(job: dict[str, Any]) -> str:
-    methods = {each["method"] for each in job["run_parameters"]["rounds"]}
-    return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
-
-
 def _print_evaluation(found: dict[str, Any]) -> None:
-    match found["kind"]:
-        case "attributes":
+    match found["kind"], found.get("measure"):
+        case ("attributes" | "variables", _):
             rows = [[each["name"], each["formula"], each["value"]] for each in found["arithmetic"]]
             print_table(["line", "formula", "value"], rows)
-        case "monetary_unit":
-            names = ("basic_precision", "projected", "incremental_allowance", "upper_limit")
-            rows = [
-                [
-                    name.replace("_", " "),
-                    found["overstatement"][name],
-                    found["understatement"][name],
-                ]
-                for name in names
-            ]
-            print_table(["figure", "overstatement", "understatement"], rows)
+            if found["kind"] == "variables":
+                _print_directions(found, ("errors", "projected", "upper_limit"))
+        case ("monetary_unit", _):
+            _print_directions(
+                found, ("basic_precision", "projected", "incremental_allowance", "upper_limit")
+            )
+        case (_, "amount"):
+            print_line(
+                f"{found['exceptions']:,} misstatements in {found['examined']:,} rows: M is "
+                f"{found['statistic']:,.6g}, and errors are tolerable from "
+                f"{found['threshold']:,.6g} on. Upper limit: {found['upper_limit']}. Decision: "
+                f"{found['decision']}."
+            )
         case _:
             print_line(
                 f"{found['exceptions']:,} exceptions in {found['examined']:,} rows: "
                 f"{found['least']:,} to {found['most']:,} of {found['population']:,} rows can have "
                 f"one. Decision: {found['decision']}."
             )
+    for note in found.get("notes", ()):
+        print_line(note)
     if found.get("conclusion"):
         print_line(found["conclusion"]["sentence"])
+
+
+def _print_directions(found: dict[str, Any], names: Sequence[str]) -> None:
+    """A line for each figure, overstatements beside understatements."""
+    rows = [
+        [name.replace("_", " "), found["overstatement"][name], found["understatement"][name]]
+        for name in names
+    ]
+    print_table(["figure", "overstatement", "understatement"], rows)
 
 
 @click.command(name="working-paper")
@@ -258,9 +283,7 @@ def _print_evaluation(found: dict[str, Any]) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A file that ends with .html or .xlsx.",
 )
-@KIND
-@TOLERABLE
-@CONFIDENCE
+@evaluation_options
 @with_target
 def working_paper(target: Target, job_id: str, output: Path, **given: Any) -> None:
     """Write the working paper of a sample: design, items, findings, evaluation, review.

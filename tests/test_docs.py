@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import composition_root
+from application.audit.kinds import KINDS, PARAMETERS
 from command_line import command
 from http_api.server.metrics import Metrics
 from http_api.server.problems import STATUS_OF_CODE
@@ -79,6 +80,19 @@ def test_the_sampling_page_lists_every_parameter() -> None:
         if method.other_name_of is None
         for parameter in method.parameters
     ]
+
+
+def test_the_audit_page_lists_every_kind_and_parameter() -> None:
+    page = (ROOT / "docs" / "AUDIT.md").read_text(encoding="utf-8")
+    for name, kind in KINDS.items():
+        assert f"| `{name}` | {kind.samples} | {kind.result} |" in page
+        assert f"### `{name}`" in page
+    for each in PARAMETERS.values():
+        kinds = ", ".join(f"`{key}`" for key, kind in KINDS.items() if each.name in kind.parameters)
+        values = "".join(
+            f"{', '.join(f'`{value}`' for value in each.choices)}. " * bool(each.choices)
+        )
+        assert f"| `{each.name}` | `{each.option}` | {kinds} | {values}{each.help} |" in page
 
 
 def test_the_command_line_page_lists_every_command() -> None:

@@ -1,7 +1,7 @@
 """The items of a sample: each drawn row with the row examined in its place, and its amounts.
 
 A row that can't be examined counts as an exception, with an audit value of 0 unless the finding has
-one (ISA 530 ¶11). The audit value of a row that is OK is its book value.
+one (ISA 530 ¶11). The audit value of a row that is OK, or isn't applicable, is its book value.
 """
 
 from __future__ import annotations
@@ -92,6 +92,8 @@ def amounts_of(
 def _audit_value(item: ExaminedItem, book: Decimal) -> Decimal:
     finding = item.finding
     assert finding is not None  # noqa: S101 - the caller's part
+    if finding.outcome == "not_applicable":
+        return book
     if finding.audit_value is not None:
         return Decimal(finding.audit_value)
     if finding.outcome == "ok":

@@ -20,6 +20,7 @@ from application.audit.findings import (
     audit_state,
     items_page,
 )
+from application.audit.kinds import DECISIONS, KINDS
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
 from job_runner.service import Service
@@ -42,30 +43,26 @@ STEPS = {
     "signed_off": "Signed off",
     "reopened": "Reopened",
 }
-KINDS = {
-    "attributes": "Share of exceptions",
-    "monetary_unit": "Misstatement by monetary units",
-    "sequential": "Share of exceptions, valid after every row",
-}
-DECISIONS = {
-    "accept": "Errors are tolerable.",
-    "reject": "Errors are above what is tolerable.",
-    "continue": "Not decided: examine the next rows in the order of the draw.",
-}
 FIGURES = {
     "examined": "Rows examined",
     "exceptions": "Exceptions",
     "population": "Rows that could be drawn",
     "least": "Fewest rows with an exception that are possible",
     "most": "Most rows with an exception that are possible",
+    "errors": "Rows in error",
     "units": "Units",
     "book_value": "Book value",
     "sampled_value": "Book value without rows always drawn",
     "likelihood": "Likelihood",
+    "estimator": "Estimator",
+    "audit_value": "Estimated audit value",
+    "projected": "Projected misstatement",
+    "lower_limit": "Lower limit",
     "share": "Most likely share",
     "upper_limit": "Upper limit",
+    "statistic": "M after the last row",
     "ratio_at_tolerable": "Ratio at the fewest rows that aren't tolerable",
-    "threshold": "Decided at a ratio of",
+    "threshold": "Decided at",
 }
 LIMITS = {
     "basic_precision": "Basic precision",
@@ -204,7 +201,7 @@ def _replacements(state: AuditState) -> Sheet:
 
 def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainError) -> Sheet:
     settings: Rows = [
-        ("Evaluation", KINDS[request.kind]),
+        ("Evaluation", KINDS[request.kind].title),
         ("Confidence", Share(request.confidence)),
         ("Tolerable", request.tolerable),
         ("Conclusion", _conclusion(found)),
@@ -212,7 +209,7 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
     blocks = [Block("Settings", settings)]
     if not isinstance(found, DomainError):
         facts: Rows = [
-            (label, _figure(found[name], found["kind"]))
+            (label, _figure(found[name]))
             for name, label in FIGURES.items()
             if found.get(name) is not None
         ]
@@ -227,8 +224,8 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
     return Sheet("Evaluation", "Evaluation", blocks)
 
 
-def _figure(value: Any, kind: str) -> Cell:
-    if kind == "monetary_unit" and isinstance(value, str):
+def _figure(value: Any) -> Cell:
+    if isinstance(value, str):
         try:
             return Decimal(value)
         except ArithmeticError:
@@ -237,13 +234,13 @@ def _figure(value: Any, kind: str) -> Cell:
 
 
 def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
-    if found["kind"] == "attributes":
+    if found["kind"] in ("attributes", "variables"):
         rows: Rows = [
             (each["name"], each["formula"], each["value"]) for each in found["arithmetic"]
         ]
         return [Block("Arithmetic", rows, ("Line", "Formula", "Value"))]
-    if found["kind"] != "monetary_unit":
-        return []
+    if found["kind"] == "sequential":
+        return [_sequence(found)] if found["measure"] == "amount" else []
     blocks = []
     header = ("i", "Row", "Taint t", "Factor p", "Increment", "Increment × t", "Amount")
     for direction in ("overstatement", "understatement"):
@@ -260,6 +257,13 @@ def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
         title = direction.capitalize()
         blocks += [Block(title, limits), Block(f"{title}: arithmetic", lines, header)]
     return blocks
+
+
+def _sequence(found: Mapping[str, Any]) -> Block:
+    header = ("i", "Row", "Units u", "Taint", "x", "m", "λ", "M")
+    names = ("number", "row_id", "units", "taint", "value", "null_mean", "bet", "statistic")
+    lines: Rows = [tuple(line[name] for name in names) for line in found["arithmetic"]]
+    return Block("Arithmetic", lines, header)
 
 
 def _moment(text: str | None) -> datetime | None:

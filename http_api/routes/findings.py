@@ -6,14 +6,14 @@ import tempfile
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from apiflask import Schema
 from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
-from application.audit.evaluation import EvaluationRequest, Kind, default_kind, evaluate
+from application.audit.evaluation import evaluate, request_of
 from application.audit.findings import (
     ROW_ID,
     audit_counts,
@@ -24,9 +24,9 @@ from application.audit.findings import (
     review,
     review_json,
 )
+from application.audit.kinds import KIND_HELP, KINDS, PARAMETERS, TOLERABLE, default_kind
 from application.audit.working_paper import working_paper
 from application.audit.working_paper_page import working_paper_page
-from estimation_engine.audit import Likelihood
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed
@@ -208,25 +208,31 @@ def enter_all(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     return {"job_id": job.id, "ids": ids, "counts": counts}
 
 
-class EvaluationIn(StrictSchema):
-    kind = StrictString(
-        required=True,
-        validate=validate.OneOf(get_args(Kind)),
-        description="`attributes`: the share of rows with an exception. `monetary_unit`: the "
-        "misstatement by Stringer's bound. `sequential`: the share, valid at every look.",
-    )
-    confidence = StrictNumber(
-        load_default=0.95,
-        validate=validate.Range(0.5, 1, min_inclusive=False, max_inclusive=False),
-    )
-    tolerable = StrictNumber(
-        validate=validate.Range(0, min_inclusive=False),
-        description="A share of rows, such as 0.05; for `monetary_unit` an amount.",
-    )
-    likelihood = StrictString(
-        validate=validate.OneOf(get_args(Likelihood)),
-        description="By default `hypergeometric` for attributes, `binomial` for monetary units.",
-    )
+def _parameters() -> dict[str, fields.Field[Any]]:
+    """The fields of an evaluation's parameters."""
+    found: dict[str, fields.Field[Any]] = {}
+    for name, each in PARAMETERS.items():
+        kinds = " and ".join(f"`{key}`" for key, kind in KINDS.items() if name in kind.parameters)
+        help_ = f"For {kinds}. {each.help}"
+        if each.choices:
+            is_choice = validate.OneOf(list(each.choices))
+            found[name] = StrictString(validate=is_choice, description=help_)
+        else:
+            found[name] = text(1, 1000, description=help_)
+    return found
+
+
+CONFIDENCE = validate.Range(0.5, 1, min_inclusive=False, max_inclusive=False)
+ABOVE_ZERO = validate.Range(0, min_inclusive=False)
+
+
+class _EvaluationIn(StrictSchema):
+    kind = StrictString(required=True, validate=validate.OneOf(list(KINDS)), description=KIND_HELP)
+    confidence = StrictNumber(load_default=0.95, validate=CONFIDENCE)
+    tolerable = StrictNumber(validate=ABOVE_ZERO, description=TOLERABLE)
+
+
+EvaluationIn: Any = type("EvaluationIn", (_EvaluationIn,), _parameters())
 
 
 EVALUATION: Any = {
@@ -246,33 +252,29 @@ def evaluation(job_id: str, given: dict[str, Any]) -> Response:
     lines by which a reviewer can check it with a calculator.
     """
     job = _sample(job_id)
-    tolerable = given.get("tolerable")
-    request = EvaluationRequest(
-        given["kind"],
-        given["confidence"],
-        None if tolerable is None else Decimal(repr(tolerable)),
-        given.get("likelihood"),
-    )
+    request = request_of(given["kind"], given["confidence"], _tolerable(given), given)
     with caller().reading():
         found = evaluate(service(), job, request)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
     return jsonify(found)
 
 
-class WorkingPaperQuery(StrictQuery):
+def _tolerable(given: dict[str, Any]) -> Decimal | None:
+    tolerable = given.get("tolerable")
+    return None if tolerable is None else Decimal(repr(tolerable))
+
+
+class _WorkingPaperQuery(StrictQuery):
     format = StrictString(load_default="html", validate=validate.OneOf(("html", "xlsx")))
     kind = StrictString(
-        validate=validate.OneOf(get_args(Kind)),
+        validate=validate.OneOf(list(KINDS)),
         description="By default that which fits the sample's method.",
     )
-    confidence = QueryNumber(
-        load_default=0.95,
-        validate=validate.Range(0.5, 1, min_inclusive=False, max_inclusive=False),
-    )
-    tolerable = QueryNumber(
-        validate=validate.Range(0, min_inclusive=False),
-        description="A share of rows, such as 0.05; for `monetary_unit` an amount.",
-    )
+    confidence = QueryNumber(load_default=0.95, validate=CONFIDENCE)
+    tolerable = QueryNumber(validate=ABOVE_ZERO, description=TOLERABLE)
+
+
+WorkingPaperQuery: Any = type("WorkingPaperQuery", (_WorkingPaperQuery,), _parameters())
 
 
 @blueprint.get("/working-paper", query=WorkingPaperQuery)
@@ -283,25 +285,21 @@ def paper(job_id: str, query: dict[str, Any]) -> Response:
     As one HTML file that prints, or as a workbook. An evaluation that isn't possible yet is a note.
     """
     job = _sample(job_id)
-    tolerable = query.get("tolerable")
-    request = EvaluationRequest(
-        query.get("kind") or default_kind(job),
-        query["confidence"],
-        None if tolerable is None else Decimal(repr(tolerable)),
-    )
+    kind = query.get("kind") or default_kind(job.run_parameters)
+    request = request_of(kind, query["confidence"], _tolerable(query), query)
     with caller().reading():
         sheets = working_paper(service(), job, request)
-    kind = query["format"]
+    ending = query["format"]
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"paper.{kind}"
-        if kind == "xlsx":
+        path = Path(folder) / f"paper.{ending}"
+        if ending == "xlsx":
             write_sheets(sheets, path)
         else:
             path.write_text(working_paper_page(sheets), encoding="utf-8")
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=kind)
+        caller().audit_read("rows_downloaded", source, format=ending)
         name = f"working-paper-{job.output_name or job.id[:8]}.{kind}"
-        return file_answer(path, name, PAPER_TYPES[kind])
+        return file_answer(path, name, PAPER_TYPES[ending])
 
 
 @blueprint.get("/replacements", output=ReplacementsOut)

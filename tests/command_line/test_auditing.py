@@ -36,6 +36,10 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
         "Decision: continue"
         in run("evaluate", sample, "--kind", "sequential", "--tolerable", "0.1").stdout
     )
+    of_amounts = ("--kind", "variables", "--book", "amount", "--estimator", "mean_per_unit")
+    shown = run("evaluate", sample, *of_amounts, "--tolerable", "1").stdout
+    assert "Standard deviation s" in shown
+    assert "understatement" in shown
     for ending, start in (("html", b"<!doctype html>"), ("xlsx", b"PK")):
         path = tmp_path / f"paper.{ending}"
         run("working-paper", sample, "--output", str(path), "--tolerable", "0.1")

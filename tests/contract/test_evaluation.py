@@ -124,9 +124,140 @@ def test_a_filter_narrows_the_conclusion(server: LiveServer, dataset: int) -> No
     assert found["conclusion"]["sentence"].endswith("amount > 100 alone.")
 
 
+WRONG = {"outcome": "exception", "audit_value": "0.05"}
+
+
+def test_audit_values_are_projected(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=100))
+    items = examined(server, job, *[WRONG] * 30, {"outcome": "not_examinable"})
+    books = [item["data"]["amount"] for item in items]
+    wrong = sum(books[:31]) - 30 * 0.05
+    more = {"book_column": "amount", "tolerable": 60_000, "sides": "two"}
+    answer = evaluated(server, job, "variables", **more)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert float(found["book_value"]) == sum(row + 1 for row in range(1200)) / 4
+    assert float(found["projected"]) == pytest.approx(wrong * 12, abs=0.01)
+    assert (found["examined"], found["errors"]) == (100, 31)
+    assert float(found["upper_limit"]) - float(found["projected"]) == pytest.approx(
+        float(found["margin"]), abs=0.02
+    )
+    total = {"statistic": "total", "column": "misstatement"}
+    body = {"statistics": [total], "values": "findings", "book_column": "amount"}
+    path = f"/api/sampling/jobs/{job}/estimates"
+    (estimate,) = server.admin.post(path, json=body).json()["estimates"]
+    assert float(found["lower_limit"]) == pytest.approx(estimate["ci_low"], abs=0.01)
+    assert "within the tolerable 60,000.00" in found["conclusion"]["sentence"]
+    ratio = evaluated(server, job, "variables", estimator="ratio", **more).json()
+    assert float(ratio["projected"]) == pytest.approx(
+        float(found["book_value"]) * wrong / sum(books), rel=1e-6
+    )
+    assert ratio["formula"] == "B − B·Σ w·a / Σ w·b"
+
+
+def test_replaced_rows_are_projected_by_their_replacements(
+    server: LiveServer, dataset: int
+) -> None:
+    job = drawn(server, dataset, one("random", sample_size=40))
+    examined(server, job)
+    items = server.admin.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
+    body = {ROW: items[0][ROW], "reason": "internal"}
+    made = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body).json()
+    row = {ROW: made["replacement_id"], "outcome": "exception", "audit_value": "0"}
+    server.admin.post(f"/api/sampling/jobs/{job}/findings", json=row)
+    found = evaluated(server, job, "variables", book_column="amount").json()
+    page = server.admin.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
+    book = next(item for item in page if item[ROW] == made["replacement_id"])["data"]["amount"]
+    assert float(found["projected"]) == pytest.approx(book * 30, abs=0.01)
+    assert found["notes"][0].startswith("1 examined row is in error")
+
+
+def test_amounts_are_tested_after_any_row(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    rows = ["90000", *(f"{100 + row % 50}.00" for row in range(2000))]
+    server.import_text(dataset, "\n".join(["amount", *rows]) + "\n")
+    draw = one("monetary_unit", book_column="amount", sample_size=200, selection="random", seed=5)
+    job = drawn(server, dataset, draw)
+    path = f"/api/sampling/jobs/{job}"
+    items = server.admin.get(f"{path}/findings", params={"limit": 1000}).json()["items"]
+    order = server.rows(job, limit=1000)
+    assert items[0]["data"]["amount"] == 90000
+    clean = [{ROW: item[ROW], "outcome": "ok"} for item in items]
+    second = {**clean[1], "outcome": "exception", "audit_value": "50"}
+    server.admin.post(f"{path}/findings", json={"findings": [second, *clean[2:]]})
+    refused = evaluated(server, job, "sequential", tolerable=20_000)
+    assert_problem(refused, 422, "invalid_findings", "1 row that is always drawn has no finding")
+    first = {**clean[0], "outcome": "exception", "audit_value": "89000"}
+    server.admin.post(f"{path}/findings", json=first)
+    found = evaluated(server, job, "sequential", tolerable=20_000).json()
+    assert (found["measure"], found["decision"]) == ("amount", "accept")
+    assert found["take_all"] == {"rows": 1, "errors": 1, "amount": "1000.00"}
+    left = len([row for row in order if row["_inclusion_probability"] < 1])
+    assert (found["drawn"], found["examined"], found["exceptions"]) == (left, left, 1)
+    product, before, seen = 1.0, 0.0, 0
+    units = round(float(found["sampled_value"]) * 100)
+    share = (20_000 - 1_000) * 100 / units
+    for line in found["arithmetic"]:
+        mean = (units * (1 - share) - before) / (units - seen)
+        assert line["null_mean"] == pytest.approx(mean)
+        product *= 1 + line["bet"] * (line["value"] - mean)
+        assert line["statistic"] == pytest.approx(product)
+        before, seen = before + line["units"] * line["value"], seen + line["units"]
+    assert found["statistics_by_size"][found["accepted_at"] - 1] >= found["threshold"]
+    assert 1_000 < float(found["upper_limit"]) < 20_000
+    known = evaluated(server, job, "sequential", tolerable=900).json()
+    assert known["decision"] == "reject"
+    too_much = evaluated(server, job, "sequential", tolerable=10**9)
+    assert_problem(too_much, 422, "invalid_findings", "must be below")
+
+
+def test_a_replaced_row_of_a_sequence_of_amounts_has_no_misstatement(
+    server: LiveServer, dataset: int
+) -> None:
+    draw = one("monetary_unit", book_column="amount", sample_size=30, selection="random")
+    job = drawn(server, dataset, draw)
+    items = examined(server, job)
+    body = {ROW: items[0][ROW], "reason": "internal"}
+    server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body)
+    found = evaluated(server, job, "sequential", tolerable=50_000).json()
+    assert (found["examined"], found["exceptions"], found["replaced"]) == (len(items), 0, 1)
+
+
+MONEY = one("monetary_unit", book_column="amount", sample_size=5)
+RANDOM_MONEY = one("monetary_unit", book_column="amount", sample_size=5, selection="random")
+AMOUNT = {"tolerable": 5000}
+BOOK = {"book_column": "amount"}
+
+
 @pytest.mark.parametrize(
     ("draw", "special", "kind", "more", "detail"),
     [
+        (one("random", sample_size=5), {}, "variables", {}, "with book_column"),
+        (one("random", sample_size=5), {}, "variables", BOOK, "No examined row has a misstatement"),
+        (
+            one("random", sample_size=5),
+            {"outcome": "exception"},
+            "variables",
+            BOOK,
+            "has no audit value",
+        ),
+        (
+            one("random", sample_size=5),
+            {},
+            "attributes",
+            {"estimator": "ratio"},
+            "by attributes has no `estimator`",
+        ),
+        (one("random", sample_size=5), None, "variables", BOOK, "5 rows have no finding"),
+        (MONEY, {}, "sequential", AMOUNT, "Only units that were selected at random"),
+        (RANDOM_MONEY, {}, "attributes", {}, "not for monetary unit: "),
+        (
+            RANDOM_MONEY,
+            {"outcome": "exception", "audit_value": "-1"},
+            "sequential",
+            AMOUNT,
+            "is above its book value",
+        ),
         (one("random", sample_size=5), None, "attributes", {}, "5 rows have no finding"),
         (one("random", sample_size=5), {}, "monetary_unit", {}, "drawn by monetary units"),
         (one("random", sample_size=5), {}, "attributes", {"tolerable": 2}, "above 0 and below 1"),

@@ -59,6 +59,12 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
         ({"kind": "sequential"}, ["Enter the tolerable share of rows"]),
         ({"kind": "sequential", "tolerable": "0.3"}, ["Not yet decided", "<polyline"]),
         ({"kind": "monetary_unit"}, ["drawn by monetary units"]),
+        (
+            {"kind": "variables", "book_column": "amount", "tolerable": "50,000"},
+            ["Projected misstatement", "1 examined row is in error", "Standard error SE"],
+        ),
+        ({"kind": "variables"}, ["Name the column of book values"]),
+        ({"kind": "variables", "tolerable": "5 %"}, ["is an amount, such as 50,000"]),
         ({"tolerable": "1,2"}, ["1,2 isn’t a tolerable amount or share"]),
         ({"tolerable": "3"}, ["above 0 and below 1"]),
     ],
@@ -78,6 +84,21 @@ def test_a_monetary_unit_sample_is_evaluated_by_stringer(reader: Reader, money_p
         assert text in page
     percent = reader.page(money_path, tab="evaluation", tolerable="5 %")
     assert "is an amount, such as 50,000" in percent
+
+
+def test_a_sequence_of_amounts_has_a_boundary(
+    server: LiveServer, reader: Reader, dataset: int
+) -> None:
+    parameters = {"book_column": "amount", "sample_size": 60, "selection": "random"}
+    path = examined(server, reader, dataset, "monetary_unit", parameters)
+    query = {"kind": "sequential", "tolerable": "12,000"}
+    page = unescape(reader.page(path, tab="evaluation", **query))
+    for text in ("<polyline", "M (powers of ten)", "left to chance", "Errors are tolerable"):
+        assert text in page
+    paper = reader.api.get(
+        f"/api/sampling{path}/working-paper", params={"kind": "sequential", "tolerable": 12000}
+    )
+    assert "Errors are tolerable: you can stop." in paper.text
 
 
 def test_findings_are_estimated_on_the_page(reader: Reader, random_path: str) -> None:

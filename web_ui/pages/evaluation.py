@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any, get_args
+from math import log10
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import request
 from markupsafe import Markup
 
 from application.access import RowSource
-from application.audit.evaluation import EvaluationRequest, Kind, default_kind, evaluate
+from application.audit.evaluation import evaluate, request_of
+from application.audit.items import drawn_book_column
+from application.audit.kinds import DECISIONS, KINDS, PARAMETERS, default_kind
+from application.estimation.sample_columns import estimated_columns
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import Job
@@ -22,17 +26,7 @@ from web_ui.shell import caller, service
 
 Values = dict[str, Any]
 
-KINDS = {
-    "attributes": "Share of exceptions",
-    "monetary_unit": "Misstatement by monetary units",
-    "sequential": "Stop when sure",
-}
 CONFIDENCES = (80, 90, 95, 99)
-DECISIONS = {
-    "accept": "Errors are tolerable: you can stop.",
-    "reject": "Errors are above what is tolerable: you can stop.",
-    "continue": "Not yet decided: examine the next rows in the order of the draw.",
-}
 BREAKDOWN = {
     "basic_precision": "Basic precision",
     "projected": "Projected misstatement",
@@ -50,6 +44,7 @@ def evaluation_tab(found: Job) -> Values:
     values: Values = {
         "chosen": chosen,
         "kinds": KINDS,
+        "fields": _fields(found, chosen),
         "confidences": CONFIDENCES,
         "decisions": DECISIONS,
         "breakdown": BREAKDOWN,
@@ -61,7 +56,9 @@ def evaluation_tab(found: Job) -> Values:
         return values
     try:
         with caller().reading():
-            wanted = EvaluationRequest(chosen["kind"], chosen["confidence"] / 100, chosen["share"])
+            wanted = request_of(
+                chosen["kind"], chosen["confidence"] / 100, chosen["share"], chosen["parameters"]
+            )
             answer = evaluate(service(), found, wanted)
         caller().audit_view(
             RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "evaluation"
@@ -71,29 +68,61 @@ def evaluation_tab(found: Job) -> Values:
     return {**values, "answer": answer, "pictures": _pictures(answer, chosen["share"])}
 
 
+def _fields(found: Job, chosen: Values) -> list[Values]:
+    """The parameters of the form, each with the kinds that it is for."""
+    numbers = [each["name"] for each in estimated_columns(service(), found) if each["is_number"]]
+    columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
+    return [
+        {
+            "name": name,
+            "title": each.title,
+            "choices": {"": "Default", **each.choices}
+            if name == "likelihood"
+            else each.choices or columns,
+            "chosen": chosen["parameters"].get(name)
+            or (drawn_book_column(found) if name == "book_column" else None),
+            "kinds": " ".join(key for key, kind in KINDS.items() if name in kind.parameters),
+        }
+        for name, each in PARAMETERS.items()
+    ]
+
+
+def _parameters(kind: str) -> Values:
+    """The parameters of the URL that the kind takes."""
+    given = {name: request.args.get(name) for name in KINDS[kind].parameters}  # type: ignore[index]
+    return {
+        name: value
+        for name, value in given.items()
+        if value and (not PARAMETERS[name].choices or value in PARAMETERS[name].choices)
+    }
+
+
 def _chosen(found: Job) -> Values:
-    kind = request.args.get("kind")
+    kind = request.args.get("kind", "")
     confidence = request.args.get("confidence", "")
     typed = request.args.get("tolerable", "").strip()[:60]
     chosen: Values = {
-        "kind": kind if kind in get_args(Kind) else default_kind(found),
+        "kind": kind if kind in KINDS else default_kind(found.run_parameters),
         "confidence": int(confidence) if confidence in map(str, CONFIDENCES) else 95,
         "tolerable": typed,
         "share": None,
         "problem": None,
     }
+    chosen["parameters"] = _parameters(chosen["kind"])
+    is_amount = chosen["kind"] in ("monetary_unit", "variables")
     if typed:
         try:
             chosen["share"] = tolerable_of(typed)
         except ValueError:
             chosen["problem"] = f"{typed} isn’t a tolerable amount or share, such as 50,000 or 5 %."
-        if chosen["kind"] == "monetary_unit" and typed.endswith("%"):
+        if is_amount and typed.endswith("%"):
             chosen["problem"] = "The tolerable misstatement is an amount, such as 50,000."
     return chosen
 
 
 def _paper_query(chosen: Values) -> str:
     query = {"kind": chosen["kind"], "confidence": chosen["confidence"] / 100}
+    query |= chosen["parameters"]
     if chosen["share"] is not None:
         query["tolerable"] = f"{chosen['share']:f}"
     return urlencode(query)
@@ -133,7 +162,10 @@ def _pictures(answer: Values, tolerable: Decimal | None) -> dict[str, Markup]:
                 for each in ("overstatement", "understatement")
             }
         case "sequential":
-            return {"boundary": _boundary(answer)}
+            boundary = _martingale if answer["measure"] == "amount" else _boundary
+            return {"boundary": boundary(answer)}
+        case "variables":
+            return {"limits": _misstatement_bars(answer, tolerable)}
         case _:
             bars = [
                 Bar("Most likely share", answer["share"], percent(answer["share"])),
@@ -142,6 +174,44 @@ def _pictures(answer: Values, tolerable: Decimal | None) -> dict[str, Markup]:
             share = None if tolerable is None else float(tolerable)
             bound = None if share is None else Bar("Tolerable", share, percent(share), "population")
             return {"limits": limit_bars(bars, bound)}
+
+
+def _misstatement_bars(answer: Values, tolerable: Decimal | None) -> Markup:
+    """The figures of net misstatement, and of each direction."""
+    figures = {
+        "Overstatements": answer["overstatement"]["projected"],
+        "Understatements": answer["understatement"]["projected"],
+        "Net misstatement": answer["projected"],
+        "Upper limit": answer["upper_limit"],
+    }
+    if answer["sides"] == "two":
+        figures["Lower limit"] = answer["lower_limit"]
+    bars = [Bar(title, abs(float(text)), decimal_text(text)) for title, text in figures.items()]
+    bound = None
+    if tolerable is not None:
+        bound = Bar("Tolerable", float(tolerable), f"{tolerable:,f}", "population")
+    return limit_bars(bars, bound)
+
+
+def _martingale(answer: Values) -> Markup:
+    """M by examined rows, as powers of ten, with the line at which errors are tolerable."""
+    threshold = log10(answer["threshold"])
+    found = [
+        (size, max(log10(value), 0.0) if value > 0 else 0.0)
+        for size, value in enumerate(answer["statistics_by_size"], start=1)
+    ]
+    label = (
+        f"M by examined rows: {answer['statistic']:.3g} after {answer['examined']}; "
+        f"{DECISIONS[answer['decision']]}"
+    )
+    last = answer["drawn"]
+    curves = [
+        Curve("accept", [(0, threshold), (last, threshold)]),
+        Curve("found", [(0, 0.0), *found]),
+    ]
+    top = max(threshold * 1.25, min(max(value for _, value in found), threshold * 2))
+    axis = ("M (powers of ten)", "Rows examined, in the order of the draw")
+    return boundary_picture(label, curves, last, round(top, 1), axis)
 
 
 def _boundary(answer: Values) -> Markup:

@@ -1,0 +1,52 @@
+"""Evaluate the share of rows with an exception."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from application.audit.evaluation.request import (
+    KIND_LOC,
+    EvaluationRequest,
+    ExaminedSample,
+    conclusion_json,
+    require_all,
+    tolerable_share,
+)
+from application.estimation.sample_design import design_of
+from estimation_engine.audit import evaluate_attributes
+from estimation_engine.design import Design
+from estimation_engine.errors import InvalidFindings
+from job_runner.tables.open_tables import open_source
+
+
+def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+    """Bound the share of rows with an exception, of a sample in which each has the same chance."""
+    require_all(sample.items)
+    tolerable = None if request.tolerable is None else tolerable_share(request.tolerable)
+    found = evaluate_attributes(
+        len(sample.items),
+        sum(item.is_exception for item in sample.items),
+        equal_chances(sample).population,
+        confidence=request.confidence,
+        likelihood=request.likelihood or "hypergeometric",
+        tolerable=tolerable,
+        scope=sample.scope,
+    )
+    return {**asdict(found), "conclusion": conclusion_json(found.conclusion)}
+
+
+def equal_chances(sample: ExaminedSample) -> Design:
+    """The design of a sample in which each row has the same chance; others are refused."""
+    source = open_source(sample.service, sample.job)
+    design = design_of(sample.service, sample.job, source).design
+    if design.method not in ("random", "systematic"):
+        methods = {each["method"].replace("_", " ") for each in sample.rounds}
+        raise InvalidFindings(
+            "Exceptions are evaluated for random and systematic samples, not for {method}: rows "
+            "of other samples have different selection probabilities. Estimate the share of "
+            "exceptions from the findings instead.",
+            method=" and ".join(sorted(methods)),
+            loc=KIND_LOC,
+        )
+    return design

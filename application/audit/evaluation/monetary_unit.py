@@ -1,0 +1,134 @@
+"""Evaluate the misstatement of a sample by monetary units, by Stringer's bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from application.audit.evaluation.request import (
+    KIND_LOC,
+    EvaluationRequest,
+    ExaminedSample,
+    conclusion_json,
+    require_all,
+)
+from application.audit.findings import ROW_ID
+from application.audit.items import amounts_of
+from estimation_engine.audit import AuditedItem, MonetaryEvaluation, evaluate_monetary
+from estimation_engine.errors import InvalidFindings
+from job_runner.tables.open_tables import SAMPLE, open_table, output_of
+from parquet_tables.rows import page_statement
+
+
+@dataclass(frozen=True)
+class MonetaryUnits:
+    """A sample's account of its monetary units, with amounts in minor units."""
+
+    account: Mapping[str, Any]
+
+    @property
+    def decimals(self) -> int:
+        """The decimal places of a minor unit."""
+        exponent = Decimal(self.account["minor_unit"]).as_tuple().exponent
+        return -int(exponent)
+
+    @property
+    def total(self) -> int:
+        """The units of the population."""
+        return self.of(self.account["audited"]["total"])
+
+    @property
+    def sampled(self) -> int:
+        """Those without take-all rows."""
+        return self.total - abs(self.of(self.account["take_all"]["total"]))
+
+    def of(self, amount: object) -> int:
+        """An amount in minor units, rounded to the nearest."""
+        scaled = Decimal(str(amount)).scaleb(self.decimals)
+        return int(scaled.to_integral_value(ROUND_HALF_UP))
+
+    def text(self, units: float) -> str:
+        """Minor units as a decimal text."""
+        return str(Decimal(round(units)).scaleb(-self.decimals))
+
+    def sign(self, book: int) -> int:
+        """1, or -1 where the population counts an amount without its sign."""
+        return -1 if book < 0 and self.account["population"] != "positive" else 1
+
+
+def monetary_units(sample: ExaminedSample) -> MonetaryUnits:
+    """The account of a sample of one round by monetary units; others are refused."""
+    rounds = (sample.job.output_summary or {})["rounds"]
+    accounts = [each["monetary_unit"] for each in rounds if each.get("monetary_unit")]
+    if len(accounts) != 1 or len(sample.rounds) != 1:
+        raise InvalidFindings(
+            "Stringer's bound needs a sample of one round drawn by monetary units. Evaluate the "
+            "audit values of this one as `variables`.",
+            loc=KIND_LOC,
+        )
+    return MonetaryUnits(accounts[0])
+
+
+def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+    """Bound the misstatement; overstatements and understatements apart."""
+    require_all(sample.items)
+    units = monetary_units(sample)
+    found = evaluate_monetary(
+        _audited_items(sample, units),
+        units.sampled,
+        confidence=request.confidence,
+        likelihood=request.likelihood or "binomial",
+        tolerable=None if request.tolerable is None else units.of(request.tolerable),
+        scope=sample.scope,
+    )
+    return _as_json(found, units)
+
+
+def _audited_items(sample: ExaminedSample, units: MonetaryUnits) -> list[AuditedItem]:
+    drawn = drawn_facts(sample)
+    amounts = amounts_of(sample.service, sample.job, sample.items, units.account["book_column"])
+    found = []
+    for item, each in zip(sample.items, amounts, strict=True):
+        book = units.of(each.book)
+        sign = units.sign(book)
+        hits, is_take_all = drawn[item.drawn_id]
+        # The row in the place of a take-all row was left to chance.
+        is_take_all = is_take_all and item.row_id == item.drawn_id
+        audit = sign * units.of(each.audit)
+        found.append(AuditedItem(sign * book, audit, hits, is_take_all, item.row_id))
+    return found
+
+
+def drawn_facts(sample: ExaminedSample) -> dict[str, tuple[int, bool]]:
+    """The selected units of each drawn row, and whether it is a take-all row."""
+    job = sample.job
+    files = open_table(sample.service, job.dataset_id, output_of(job), SAMPLE).files
+    columns = [files.column(name) for name in (ROW_ID, "_hits", "_inclusion_probability")]
+    with sample.service.parquet.cursor(files) as cursor:
+        rows = cursor.execute(*page_statement(files, columns)).fetchall()
+    return {row_id: (max(hits or 0, 1), chance == 1.0) for row_id, hits, chance in rows}
+
+
+def _as_json(found: MonetaryEvaluation, units: MonetaryUnits) -> dict[str, Any]:
+    """The evaluation with amounts as decimal texts."""
+    given = asdict(found)
+    for name in ("book_value", "sampled_value"):
+        given[name] = units.text(given[name])
+    for direction in ("overstatement", "understatement"):
+        each = given[direction]
+        for name in (
+            *("basic_precision", "projected", "incremental_allowance"),
+            *("most_likely", "upper_limit"),
+        ):
+            each[name] = units.text(each[name])
+        each["take_all"]["amount"] = units.text(each["take_all"]["amount"])
+        for row in each["arithmetic"]:
+            row["amount"] = units.text(row["amount"])
+    return {
+        **given,
+        "book_column": units.account["book_column"],
+        "population": units.account["population"],
+        "conclusion": conclusion_json(found.conclusion),
+    }

@@ -1,0 +1,118 @@
+"""What an evaluation is given: the request, and a sample with its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from application.audit.findings import AuditState
+from application.audit.items import ExaminedItem
+from application.audit.kinds import KINDS, PARAMETERS, Kind
+from domain_errors import choices_sentence
+from estimation_engine.audit import Conclusion, Estimator, Likelihood, Sides
+from estimation_engine.errors import InvalidFindings
+from estimation_engine.variance import Lonely
+from job_runner.service import Service
+from storage.jobs.jobs import Job
+
+KIND_LOC = ("body", "kind")
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What to evaluate; the parameters are declared in :mod:`application.audit.kinds`.
+
+    Parameters
+    ----------
+    tolerable : Decimal, optional
+        A share of rows, above 0 and below 1; an amount for evaluations of amounts.
+    """
+
+    kind: Kind
+    confidence: float = 0.95
+    tolerable: Decimal | None = None
+    likelihood: Likelihood | None = None
+    book_column: str | None = None
+    estimator: Estimator | None = None
+    sides: Sides | None = None
+    lonely_stratum: Lonely | None = None
+
+    def require_fitting_parameters(self) -> None:
+        """Refuse a parameter that the kind doesn't take."""
+        taken = KINDS[self.kind].parameters
+        for name in PARAMETERS:
+            if getattr(self, name) is not None and name not in taken:
+                raise InvalidFindings(
+                    "An evaluation by {kind} has no `{name}`. {choices}",
+                    kind=self.kind,
+                    name=name,
+                    choices=choices_sentence("", taken),
+                    loc=("body", name),
+                )
+
+
+def request_of(
+    kind: Kind, confidence: float, tolerable: Decimal | None, given: Mapping[str, Any]
+) -> EvaluationRequest:
+    """A request with those parameters that are given."""
+    parameters = {name: given.get(name) for name in PARAMETERS}
+    return EvaluationRequest(kind, confidence, tolerable, **parameters)
+
+
+@dataclass(frozen=True)
+class ExaminedSample:
+    """A sample with its findings; the items are in the order of the draw."""
+
+    service: Service
+    job: Job
+    state: AuditState
+    items: Sequence[ExaminedItem]
+
+    @property
+    def rounds(self) -> Sequence[Mapping[str, Any]]:
+        """The rounds as they were requested."""
+        rounds: Sequence[Mapping[str, Any]] = self.job.run_parameters["rounds"]
+        return rounds
+
+    @property
+    def scope(self) -> str | None:
+        """The filter that limits the conclusion; None if every row could be drawn."""
+        filters = (each.get("filters") or {} for each in self.rounds)
+        texts = dict.fromkeys(each.get("expression") for each in filters)
+        return None if None in texts else " or ".join(str(text) for text in texts)
+
+
+def require_all(items: Sequence[ExaminedItem]) -> None:
+    """Refuse items without a finding, and those that should have been replaced."""
+    missing = [item.row_id for item in items if item.finding is None]
+    if missing:
+        raise InvalidFindings(
+            "{count} {count|row has|rows have} no finding, the first is {row_id}. Enter findings "
+            "for all rows before you evaluate the sample, or evaluate it as `sequential`.",
+            count=len(missing),
+            row_id=missing[0],
+        )
+    removed = [item for item in items if item.finding and item.finding.outcome == "not_applicable"]
+    if removed:
+        raise InvalidFindings(
+            "Row {row_id} is not applicable, but was not replaced. Replace it, or enter another "
+            "finding.",
+            row_id=removed[0].row_id,
+        )
+
+
+def tolerable_share(tolerable: Decimal) -> float:
+    """Check a tolerable share of rows."""
+    if not 0 < tolerable < 1:
+        raise InvalidFindings(
+            "A tolerable share is above 0 and below 1, such as 0.05 for 5 %.",
+            loc=("body", "tolerable"),
+        )
+    return float(tolerable)
+
+
+def conclusion_json(found: Conclusion | None) -> dict[str, Any] | None:
+    """A conclusion as data and in words."""
+    return None if found is None else {**asdict(found), "sentence": found.sentence}

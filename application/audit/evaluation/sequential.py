@@ -1,0 +1,267 @@
+"""Evaluate a sample after any of its rows: shares of random rows, and amounts of random units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from application.audit.evaluation.attributes import equal_chances
+from application.audit.evaluation.monetary_unit import MonetaryUnits, drawn_facts, monetary_units
+from application.audit.evaluation.request import (
+    KIND_LOC,
+    EvaluationRequest,
+    ExaminedSample,
+    require_all,
+    tolerable_share,
+)
+from application.audit.items import ExaminedItem, amounts_of
+from application.audit.kinds import default_kind
+from estimation_engine.audit import AmountTest, amount_test, evaluate_share, share_boundary
+from estimation_engine.errors import InvalidFindings
+
+MAX_BOUNDARY_POINTS = 200
+"""Sample sizes of a sequence's boundary."""
+MAX_LINES = 1_000
+"""Items that the arithmetic lists."""
+MAX_STATISTIC = 1e300
+"""Stands for infinity in JSON."""
+
+
+def evaluate_sequence(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+    """Evaluate the first items of the order up to the first without a finding."""
+    if request.tolerable is None:
+        raise InvalidFindings(
+            "A sequential evaluation needs a tolerable share, or an amount for monetary units.",
+            loc=("body", "tolerable"),
+        )
+    if default_kind(sample.job.run_parameters) == "monetary_unit":
+        return _amounts(sample, request, request.tolerable)
+    return _shares(sample, request, tolerable_share(request.tolerable))
+
+
+def _shares(sample: ExaminedSample, request: EvaluationRequest, tolerable: float) -> dict[str, Any]:
+    design, items = equal_chances(sample), sample.items
+    if design.method == "systematic":
+        raise InvalidFindings(
+            "A systematic sample is in the order of the table, so its first rows aren't a random "
+            "sample. Evaluate it as `attributes` when all rows have a finding.",
+            loc=KIND_LOC,
+        )
+    first = _first_examined(items)
+    require_all(first)
+    exceptions = np.cumsum([item.is_exception for item in first])
+    found = evaluate_share(
+        design.population,
+        len(first),
+        int(exceptions[-1]),
+        tolerable,
+        confidence=request.confidence,
+    )
+    step = max(1, -(-len(items) // MAX_BOUNDARY_POINTS))
+    sizes = list(range(step, len(items) + 1, step))
+    boundary = share_boundary(design.population, tolerable, sizes, confidence=request.confidence)
+    return {
+        **asdict(found),
+        "measure": "share",
+        "drawn": len(items),
+        "exceptions_by_size": exceptions.tolist(),
+        "boundary": {
+            "sizes": sizes,
+            "accept": boundary.accept.tolist(),
+            "reject": boundary.reject.tolist(),
+        },
+    }
+
+
+def _first_examined(items: Sequence[ExaminedItem]) -> Sequence[ExaminedItem]:
+    """The items before the first one without a finding; there must be one."""
+    open_at = next((at for at, item in enumerate(items) if item.finding is None), len(items))
+    if not open_at:
+        raise InvalidFindings(
+            "The first row of the order, {row_id}, has no finding. A sequential evaluation takes "
+            "the rows in the order of the draw.",
+            row_id=items[0].row_id,
+        )
+    return items[:open_at]
+
+
+@dataclass(frozen=True)
+class _TestedItem:
+    """An examined row: its units, and the overstated share of them."""
+
+    row_id: str
+    units: int
+    overstated: int
+
+    @property
+    def taint(self) -> float:
+        return self.overstated / self.units
+
+
+@dataclass(frozen=True)
+class _Sequence:
+    """The rows always drawn, and those examined in the order of the units selected at random."""
+
+    units: MonetaryUnits
+    certain: Sequence[_TestedItem]
+    tested: Sequence[_TestedItem]
+    drawn: int
+
+    @property
+    def known_errors(self) -> int:
+        """The overstatements of the rows always drawn, in minor units."""
+        return sum(item.overstated for item in self.certain)
+
+
+def _amounts(sample: ExaminedSample, request: EvaluationRequest, amount: Decimal) -> dict[str, Any]:
+    """Test the misstatement by the first selected units; all rows always drawn are examined."""
+    units = _random_units(sample)
+    tolerable = units.of(amount)
+    if tolerable >= units.total:
+        raise InvalidFindings(
+            "The tolerable misstatement must be below {total}, the book value.",
+            total=units.text(units.total),
+            loc=("body", "tolerable"),
+        )
+    given = _sequence(sample, units)
+    left = tolerable - given.known_errors
+    found = amount_test(
+        [item.taint for item in given.tested],
+        units.sampled,
+        max(left, 0) / units.sampled if left < units.sampled else 1.0,
+        sizes=[item.units for item in given.tested],
+        confidence=request.confidence,
+    )
+    if left <= 0:
+        found = replace(found, decision="reject", accepted_at=None)
+    return {"tolerable": units.text(tolerable), **_amounts_json(given, found)}
+
+
+def _random_units(sample: ExaminedSample) -> MonetaryUnits:
+    units = monetary_units(sample)
+    if units.account["selection"] != "random":
+        raise InvalidFindings(
+            "Only units that were selected at random are in a random order: draw with `selection` "
+            "random to stop when sure. Evaluate this sample as `monetary_unit` when all rows have "
+            "a finding.",
+            loc=KIND_LOC,
+        )
+    if not units.sampled:
+        raise InvalidFindings(
+            "All rows are always drawn, so nothing is left to chance: evaluate the sample as "
+            "`monetary_unit`.",
+            loc=KIND_LOC,
+        )
+    return units
+
+
+def _sequence(sample: ExaminedSample, units: MonetaryUnits) -> _Sequence:
+    """The drawn rows with their own findings: rows that replaced others have another order."""
+    facts, findings = drawn_facts(sample), sample.state.findings
+    items = [
+        ExaminedItem(item.drawn_id, item.drawn_id, findings.get(item.drawn_id))
+        for item in sample.items
+    ]
+    certain = [item for item in items if facts[item.drawn_id][1]]
+    missing = [item.row_id for item in certain if item.finding is None]
+    if missing:
+        raise InvalidFindings(
+            "{count} {count|row that is|rows that are} always drawn {count|has|have} no finding, "
+            "the first is {row_id}. Enter findings about these rows first.",
+            count=len(missing),
+            row_id=missing[0],
+        )
+    left = [item for item in items if not facts[item.drawn_id][1]]
+    first = _first_examined(left)
+    return _Sequence(
+        units, _tested(sample, units, certain), _tested(sample, units, first), len(left)
+    )
+
+
+def _tested(
+    sample: ExaminedSample, units: MonetaryUnits, items: Sequence[ExaminedItem]
+) -> list[_TestedItem]:
+    """The items' units; understatements count as 0, and above the book value is refused."""
+    amounts = amounts_of(sample.service, sample.job, items, units.account["book_column"])
+    found = []
+    for item, each in zip(items, amounts, strict=True):
+        book = units.of(each.book)
+        sign = units.sign(book)
+        overstated = max(sign * (book - units.of(each.audit)), 0)
+        if overstated > sign * book:
+            raise InvalidFindings(
+                "The misstatement of row {row_id} is above its book value, and a sequential "
+                "evaluation assumes that none is. Evaluate the sample as `monetary_unit`.",
+                row_id=item.row_id,
+                loc=KIND_LOC,
+            )
+        found.append(_TestedItem(item.row_id, sign * book, overstated))
+    return found
+
+
+def _amounts_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
+    """The test with amounts as decimal texts, and its lines."""
+    units, known = given.units, given.known_errors
+    statistics = np.minimum(found.statistics, MAX_STATISTIC)
+    return {
+        "measure": "amount",
+        "book_column": units.account["book_column"],
+        "population": units.account["population"],
+        "book_value": units.text(units.total),
+        "sampled_value": units.text(units.sampled),
+        "take_all": {
+            "rows": len(given.certain),
+            "errors": sum(item.overstated > 0 for item in given.certain),
+            "amount": units.text(known),
+        },
+        "drawn": given.drawn,
+        "examined": len(given.tested),
+        "exceptions": sum(item.overstated > 0 for item in given.tested),
+        "upper_limit": units.text(found.upper_limit * units.sampled + known),
+        "statistic": float(statistics[-1]),
+        "largest_statistic": float(statistics.max()),
+        "p_value": found.p_value,
+        "accepted_at": found.accepted_at,
+        "decision": found.decision,
+        "threshold": 1.0 / (1.0 - found.confidence),
+        "statistics_by_size": statistics.tolist(),
+        "arithmetic": _lines(given, found),
+        "notes": _notes(given),
+        "formula": found.formula,
+        "source": found.source,
+    }
+
+
+def _lines(given: _Sequence, found: AmountTest) -> list[dict[str, Any]]:
+    columns = zip(
+        given.tested[:MAX_LINES],
+        found.values.tolist(),
+        found.null_means.tolist(),
+        found.bets.tolist(),
+        np.minimum(found.statistics, MAX_STATISTIC).tolist(),
+        strict=False,
+    )
+    return [
+        {
+            "number": number,
+            "row_id": item.row_id,
+            "units": item.units,
+            "taint": item.taint,
+            "value": value,
+            "null_mean": mean,
+            "bet": bet,
+            "statistic": statistic,
+        }
+        for number, (item, value, mean, bet, statistic) in enumerate(columns, start=1)
+    ]
+
+
+def _notes(given: _Sequence) -> list[str]:
+    notes = ["Understatements count as 0: the evaluation is about overstatements."]
+    if len(given.tested) > MAX_LINES:
+        notes.append(f"The arithmetic has the first {MAX_LINES:,} rows.")
+    return notes

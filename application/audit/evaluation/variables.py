@@ -1,0 +1,122 @@
+"""Evaluate the misstatement of any sample by its audit values, through the estimation engine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from application.audit.evaluation.request import (
+    EvaluationRequest,
+    ExaminedSample,
+    conclusion_json,
+    require_all,
+)
+from application.audit.findings import ordinal_of
+from application.audit.items import amounts_of, drawn_book_column
+from application.estimation.estimates import frame_condition
+from application.estimation.sample_design import SampleDesign, design_of
+from estimation_engine import Design, Statistic, VarianceRules, true_values
+from estimation_engine.audit import AuditedAmounts, VariablesEvaluation, evaluate_variables
+from estimation_engine.errors import InvalidFindings
+from job_runner.tables.open_tables import OpenTable, open_source
+from sampling_engine.statements import MoneyUnits
+
+AMOUNTS = (
+    *("book_value", "audit_value", "projected", "standard_error", "margin"),
+    *("lower_limit", "upper_limit"),
+)
+
+
+def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+    """Project the misstatement of the examined rows to the population."""
+    book_column = request.book_column or drawn_book_column(sample.job)
+    if book_column is None:
+        raise InvalidFindings(
+            "Name the column of book values with `book_column`.", loc=("body", "book_column")
+        )
+    require_all(sample.items)
+    given, without = _audited_amounts(sample, book_column)
+    found = evaluate_variables(
+        given,
+        estimator=request.estimator or "difference",
+        sides=request.sides or "one",
+        confidence=request.confidence,
+        tolerable=None if request.tolerable is None else float(request.tolerable),
+        scope=sample.scope,
+        rules=VarianceRules(request.lonely_stratum or "fail"),
+    )
+    return {"book_column": book_column, **_as_json(found, given.places, without)}
+
+
+def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedAmounts, int]:
+    """The amounts in the order of the design, and the rows of the population without a number."""
+    amounts = amounts_of(sample.service, sample.job, sample.items, book_column)
+    source = open_source(sample.service, sample.job)
+    design = design_of(sample.service, sample.job, source)
+    _require_covered(sample, design.design)
+    ordinals = np.array([ordinal_of(item.drawn_id) for item in sample.items], dtype=np.int64)
+    places = np.searchsorted(design.ordinals, ordinals)
+    book, audit = np.zeros(len(places)), np.zeros(len(places))
+    book[places] = [float(each.book) for each in amounts]
+    audit[places] = [float(each.audit) for each in amounts]
+    total, valued, rows = _population(sample, source, design, book_column)
+    decimals = MoneyUnits.of(source.files.column(book_column), "absolute").decimals or 0
+    given = AuditedAmounts(design.design, book, audit, rows, total, decimals)
+    return given, rows - valued
+
+
+def _require_covered(sample: ExaminedSample, design: Design) -> None:
+    if design.uncovered_rows:
+        raise InvalidFindings(
+            "The sample has no row of strata with {rows} rows, so their misstatement isn't known. "
+            "Draw at least two rows of each stratum.",
+            rows=design.uncovered_rows,
+        )
+    if sample.state.replacements and design.method not in ("random", "stratified"):
+        raise InvalidFindings(
+            "Rows of this sample were replaced by rows with other selection probabilities, which "
+            "have no weight in its design. Estimate from the findings of the drawn rows instead "
+            "(`values` findings)."
+        )
+
+
+def _population(
+    sample: ExaminedSample, source: OpenTable, design: SampleDesign, book_column: str
+) -> tuple[float, int, int]:
+    """The book value of the rows that could be drawn, those with a number, and all of them."""
+    column = source.files.column(book_column)
+    figures = [Statistic("total", column), Statistic("count", column), Statistic("count")]
+    condition = frame_condition(design, source.files)
+    with sample.service.parquet.cursor(source.files) as cursor:
+        known = true_values(cursor, source.files, figures, [], condition) or {}
+    total, valued, rows = known[()]
+    if total is None:
+        raise InvalidFindings(
+            'The column "{column}" has no total: it has NaN or infinite values.',
+            column=book_column,
+            loc=("body", "book_column"),
+        )
+    return total, int(valued or 0), int(rows or 0)
+
+
+def _as_json(found: VariablesEvaluation, places: int, without: int) -> dict[str, Any]:
+    """The evaluation with amounts as decimal texts."""
+    given = asdict(found)
+
+    def text(value: float) -> str:
+        return f"{value:.{places}f}"
+
+    for name in AMOUNTS:
+        given[name] = text(given[name])
+    for direction in ("overstatement", "understatement"):
+        for name in ("projected", "upper_limit"):
+            given[direction][name] = text(given[direction][name])
+    notes = list(found.notes)
+    if without:
+        notes.append(
+            f"{without:,} rows of the population have no book value. They count as 0 in the book "
+            "value of the population."
+        )
+    return {**given, "notes": notes, "conclusion": conclusion_json(found.conclusion)}

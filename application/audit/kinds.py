@@ -1,0 +1,143 @@
+"""The kinds of evaluations and their parameters, for API, page, commands and docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["attributes", "monetary_unit", "variables", "sequential"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of an evaluation.
+
+    Parameters
+    ----------
+    name : str
+        The field of the API; ``option`` is that of the command line, and ``title`` the page's.
+    choices : mapping
+        Titles by value; none for a column's name.
+    """
+
+    name: str
+    option: str
+    title: str
+    help: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EvaluationKind:
+    """A kind of evaluation.
+
+    Parameters
+    ----------
+    samples, result : str
+        Which samples it fits, and what it answers.
+    parameters : tuple of str
+        Names of those that it takes besides ``confidence`` and ``tolerable``.
+    """
+
+    title: str
+    samples: str
+    result: str
+    parameters: tuple[str, ...] = ()
+
+
+KINDS: Mapping[Kind, EvaluationKind] = {
+    "attributes": EvaluationKind(
+        "Share of exceptions",
+        "random, systematic",
+        "the upper limit of the share of rows with an exception",
+        ("likelihood",),
+    ),
+    "monetary_unit": EvaluationKind(
+        "Misstatement by monetary units",
+        "monetary units, one step",
+        "the upper limit of the misstatement, by Stringer's bound",
+        ("likelihood",),
+    ),
+    "variables": EvaluationKind(
+        "Misstatement by audit values",
+        "any whose estimates have margins",
+        "the projected misstatement with limits, by the estimation of audit values",
+        ("book_column", "estimator", "sides", "lonely_stratum"),
+    ),
+    "sequential": EvaluationKind(
+        "Stop when sure",
+        "random; monetary units selected at random, one step",
+        "whether exceptions, or misstatements, are tolerable; valid after every row",
+    ),
+}
+PARAMETERS: Mapping[str, Parameter] = {
+    each.name: each
+    for each in (
+        Parameter(
+            "likelihood",
+            "--likelihood",
+            "Likelihood",
+            "By default `hypergeometric` for attributes and `binomial` for monetary units, which "
+            "take `poisson`, too.",
+            {
+                "hypergeometric": "Hypergeometric",
+                "binomial": "Binomial",
+                "poisson": "Poisson",
+            },
+        ),
+        Parameter(
+            "book_column",
+            "--book",
+            "Book values",
+            "The column of book values. By default that of a sample by monetary units.",
+        ),
+        Parameter(
+            "estimator",
+            "--estimator",
+            "Estimator",
+            "How audit values are projected; `difference` by default.",
+            {
+                "difference": "Difference",
+                "ratio": "Ratio",
+                "regression": "Regression",
+                "mean_per_unit": "Mean per unit",
+            },
+        ),
+        Parameter(
+            "sides",
+            "--sides",
+            "Limits",
+            "`one` bounds the net misstatement from above (default), `two` on both sides.",
+            {"one": "Upper limit", "two": "Both sides"},
+        ),
+        Parameter(
+            "lonely_stratum",
+            "--lonely-stratum",
+            "Groups with one drawn row",
+            "What to do with a stratum that has one drawn row of several; `fail` by default.",
+            {
+                "fail": "refuse",
+                "adjust": "compare with the overall mean",
+                "average": "use the mean variance of the other groups",
+            },
+        ),
+    )
+}
+TOLERABLE = (
+    "What is tolerable: a share of rows, such as 0.05, or an amount for evaluations of amounts."
+)
+KIND_HELP = " ".join(f"`{name}`: {kind.result}." for name, kind in KINDS.items())
+
+
+def default_kind(run_parameters: Mapping[str, Any]) -> Kind:
+    """The kind of evaluation that fits how a sample was drawn."""
+    methods = {each["method"] for each in run_parameters["rounds"]}
+    return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
+
+
+DECISIONS: Mapping[str, str] = {
+    "accept": "Errors are tolerable: you can stop.",
+    "reject": "Errors are above what is tolerable: you can stop.",
+    "continue": "Not yet decided: examine the next rows in the order of the draw.",
+}
