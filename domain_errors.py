@@ -68,6 +68,11 @@ class DomainError(Exception):
         Where in the caller's input it is, for example ``("rounds", 0, "parameters")``.
     **parameters
         The values that the template names.
+
+    Attributes
+    ----------
+    causes : sequence of DomainError
+        The parts of the input that are refused, if there are several.
     """
 
     code = "error"
@@ -78,6 +83,7 @@ class DomainError(Exception):
         self.template = template
         self.parameters = parameters
         self.loc = tuple(loc)
+        self.causes: Sequence[DomainError] = ()
         super().__init__(self.message)
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,23 +10,19 @@ import click
 
 from application.audit.kinds import KINDS, PARAMETERS, TOLERABLE, default_kind
 from command_line.connection import ApiClient, Target, connected
+from command_line.importing import READING_OPTIONS
 from command_line.options import AS_JSON, JOB, Command, field_option, printed, with_target
 from command_line.output import (
     Columns,
-    CommandFailed,
     output_file,
     print_items,
     print_line,
     print_result,
     print_table,
 )
+from command_line.sampled_rows import KEY, upload_rows
 from command_line.sampling import number
 
-ROW_ID = "_logical_row_id"
-OF_FINDING = ("outcome", "audit_value", "note")
-"""Columns of a file of findings, next to the one that names the row."""
-MAX_FINDINGS = 1000
-"""Findings of one request; the API's limit."""
 OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
 ITEMS: Columns = {
     "row": "_logical_row_id",
@@ -36,6 +31,15 @@ ITEMS: Columns = {
     "note": lambda each: (each["finding"] or {}).get("note") or "",
     "by": lambda each: (each["finding"] or {}).get("user_soeid") or "",
     "replaced by": lambda each: each["replaced_by"] or "",
+}
+LINES: Columns = {
+    "line": "line",
+    "row": lambda each: each["_logical_row_id"] or each["key"],
+    "": "action",
+    "before": lambda each: (each["before"] or {}).get("outcome") or "-",
+    "finding": lambda each: (each["after"] or {}).get("outcome") or "-",
+    "audit value": lambda each: (each["after"] or {}).get("audit_value") or "",
+    "note or reason": lambda each: each["problem"] or each["after"]["note"],
 }
 OPTIONS = (
     field_option(
@@ -78,8 +82,16 @@ def evaluation_options(command: Command) -> Command:
 @click.option(
     "--file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Enter the findings of a CSV file: a column _logical_row_id, or a column of the table "
-    "that tells its rows apart; outcome; and, if needed, audit_value and note.",
+    help="Enter the findings of an entry list, or of another file with the columns of the key, "
+    "outcome, and if needed audit_value and note.",
+)
+@KEY
+@click.option("--preview", is_flag=True, help="Show what the file would enter; enter nothing.")
+@READING_OPTIONS
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the entry list to a file that ends with .xlsx or .csv.",
 )
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @click.option("--offset", type=click.IntRange(0), default=0, help="Items to skip.")
@@ -93,6 +105,10 @@ def findings(
     audit_value: str | None,
     note: str | None,
     file: Path | None,
+    key: tuple[str, ...],
+    preview: bool,
+    options: dict[str, Any],
+    output: Path | None,
     limit: int,
     offset: int,
     as_json: bool,
@@ -103,84 +119,66 @@ def findings(
     jobsvc findings 917f045a
     jobsvc findings 917f045a primary:17 ok
     jobsvc findings 917f045a primary:42 exception --audit-value 120.50 --note "wrong price"
-    jobsvc findings 917f045a --file findings.csv
+    jobsvc findings 917f045a --output list.xlsx
+    jobsvc findings 917f045a --file list.xlsx --preview
+    jobsvc findings 917f045a --file findings.csv --key invoice
     """
     path = f"/api/sampling/jobs/{job_id}/findings"
     if (row is None) != (outcome is None):
         raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
     if row is None and (audit_value or note):
         raise click.UsageError("--audit-value and --note need a ROW and its OUTCOME.")
-    if row is not None and file is not None:
-        raise click.UsageError("Give a ROW and its OUTCOME, or --file.")
+    if sum(each is not None for each in (row, file, output)) > 1:
+        raise click.UsageError("Give a ROW and its OUTCOME, or --file, or --output.")
+    if file is None and (key or preview or options):
+        raise click.UsageError("--key, --preview and options for reading need --file.")
+    if output is not None:
+        _write_list(target, path, output)
+        return
     with connected(target) as client:
         if file is not None:
-            found = _enter_file(client, path, file)
-            print_result(found, as_json, lambda found: _print_counts(found["counts"]))
-            return
-        if row is None:
+            found = upload_rows(client, path, file, key, options, preview=preview)
+            print_result(found, as_json, _print_preview if preview else _print_entered)
+        elif row is None:
             found = client.get(path, limit=limit, offset=offset)
             print_result(found, as_json, _print_items)
-            return
-        given = {"audit_value": audit_value, "note": note}
-        body = {name: value for name, value in given.items() if value is not None}
-        answer = client.post(path, {"_logical_row_id": row, "outcome": outcome, **body})
-    print_result(answer, as_json, lambda found: _print_counts(found["counts"]))
+        else:
+            given = {"audit_value": audit_value, "note": note}
+            body = {name: value for name, value in given.items() if value is not None}
+            found = client.post(path, {"_logical_row_id": row, "outcome": outcome, **body})
+            print_result(found, as_json, lambda found: _print_counts(found["counts"]))
 
 
-def _enter_file(client: ApiClient, path: str, file: Path) -> dict[str, Any]:
-    """Enter the findings of a file, 1,000 a request; return the last response.
-
-    The file is read and its rows are found before anything is entered.
-    """
-    key, lines = _read_file(file)
-    if key != ROW_ID:
-        row_ids = _row_ids(client, path, key)
-        unknown = [line[key] for line in lines if line[key] not in row_ids]
-        if unknown:
-            raise CommandFailed(
-                'No row of the sample, or more than one, has the {key} "{value}".',
-                key=key,
-                value=unknown[0],
-            )
-        lines = [{**line, ROW_ID: row_ids[line[key]]} for line in lines]
-    entries = [
-        {name: line[name] for name in (ROW_ID, *OF_FINDING) if line.get(name)} for line in lines
-    ]
-    found: dict[str, Any] = {}
-    for start in range(0, len(entries), MAX_FINDINGS):
-        found = client.post(path, {"findings": entries[start : start + MAX_FINDINGS]})
-    return found
+def _write_list(target: Target, path: str, output: Path) -> None:
+    kind = output.suffix.lower().removeprefix(".")
+    if kind not in ("xlsx", "csv"):
+        raise click.BadParameter(
+            "The name of the file ends with .xlsx or .csv.", param_hint="--output"
+        )
+    with connected(target) as client, output_file(output) as opened:
+        if opened is not None:
+            client.download(path, opened, format=kind)
+    print_line(f"Entry list written to {output}")
 
 
-def _read_file(file: Path) -> tuple[str, list[dict[str, str]]]:
-    """The column that names the rows, and the lines that have an outcome."""
-    with file.open(encoding="utf-8-sig", newline="") as opened:
-        delimiter = max(",;\t", key=opened.readline().count)
-        opened.seek(0)
-        lines = csv.DictReader(opened, delimiter=delimiter)
-        names = lines.fieldnames or ()
-        keys = [name for name in names if name not in OF_FINDING]
-        if not keys or "outcome" not in names:
-            raise CommandFailed(
-                "{file} needs a column outcome and a column that names the row: {row_id}, or one "
-                "of the table's.",
-                file=file.name,
-                row_id=ROW_ID,
-            )
-        found = [line for line in lines if line["outcome"]]
-    if not found:
-        raise CommandFailed("{file} has no line with an outcome.", file=file.name)
-    return ROW_ID if ROW_ID in keys else keys[0], found
+def _print_preview(found: dict[str, Any]) -> None:
+    print_items(found["lines"], LINES)
+    _print_file(found)
+    for note in found["notes"]:
+        print_line(note)
+    if found["problem"]:
+        print_line(f"Problem: {found['problem']}")
 
 
-def _row_ids(client: ApiClient, path: str, key: str) -> dict[str, str]:
-    """The ids of a sample's rows by those values of a column that only one of them has."""
-    by_value: dict[str, list[str]] = {}
-    for item in client.all_of(path, "items"):
-        if key not in item["data"]:
-            raise CommandFailed('The table has no column "{key}".', key=key)
-        by_value.setdefault(str(item["data"][key]), []).append(item[ROW_ID])
-    return {value: ids[0] for value, ids in by_value.items() if len(ids) == 1}
+def _print_entered(found: dict[str, Any]) -> None:
+    _print_file(found["file"])
+    _print_counts(found["counts"])
+
+
+def _print_file(found: dict[str, Any]) -> None:
+    parts = ("new", "changed", "unchanged", "empty", "refused")
+    counts = ", ".join(f"{found[part]:,} {part}" for part in parts if found[part])
+    print_line(f"{found['rows']:,} lines by {', '.join(found['key'])}: {counts}.")
 
 
 def _print_items(found: dict[str, Any]) -> None:

@@ -144,24 +144,27 @@ def values(
             found = client.get(f"/api/sampling/jobs/{job_id}/values")
             print_result(found, as_json, lambda found: print_items(found["uploads"], UPLOADS))
         elif preview:
-            found = upload_values(client, job_id, file, key, options, preview=True)
+            found = upload_rows(client, _values(job_id), file, key, options, preview=True)
             print_result(found, as_json, _print_match)
         else:
-            found = upload_values(client, job_id, file, key, options)
+            found = upload_rows(client, _values(job_id), file, key, options)
             print_result(found, as_json, _print_upload)
 
 
-def upload_values(
+def _values(job_id: str) -> str:
+    return f"/api/sampling/jobs/{job_id}/values"
+
+
+def upload_rows(
     client: ApiClient,
-    job_id: str,
+    path: str,
     file: Path,
     key: Sequence[str],
     options: dict[str, Any] | None = None,
     *,
     preview: bool = False,
 ) -> dict[str, Any]:
-    """Upload a file of values, or preview it."""
-    path = f"/api/sampling/jobs/{job_id}/values"
+    """Upload a file about rows of a sample, or preview it."""
     fields = {"key": json.dumps(list(key))}
     if options:
         fields["options"] = json.dumps(options)
@@ -441,7 +444,7 @@ def _values_of(client: ApiClient, job_id: str, values: str, key: Sequence[str]) 
         return int(values)
     if not path.is_file():
         raise click.BadParameter(f'There is no file "{values}".', param_hint="--values")
-    number: int = upload_values(client, job_id, path, key)["number"]
+    number: int = upload_rows(client, _values(job_id), path, key)["number"]
     return number
 
 

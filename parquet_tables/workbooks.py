@@ -7,7 +7,7 @@ in bounded memory.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +41,7 @@ MAX_PLACES = 6
 MIN_GROUPED = 10_000
 MAX_DIGITS = 15
 """Significant digits that a cell's number preserves."""
+ENTRY_COLOR = "#FFF2CC"
 DAY = "yyyy-mm-dd"
 MOMENT = "yyyy-mm-dd hh:mm:ss"
 
@@ -71,6 +72,17 @@ class Sheet:
     name: str
     title: str
     blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class FormColumn:
+    """A column of a form; people fill in those with ``is_entry``, by ``choices`` if there are."""
+
+    name: str
+    is_entry: bool = False
+    choices: Sequence[str] = ()
+    min_width: int = 0
+    is_hidden: bool = False
 
 
 class TooLargeForSheet(DomainError):
@@ -125,6 +137,46 @@ def write_sheets(sheets: Sequence[Sheet], path: Path) -> None:
     with xlsxwriter.Workbook(str(path)) as workbook:
         for sheet in sheets:
             _write_sheet(workbook, sheet)
+
+
+def write_form(
+    name: str, columns: Sequence[FormColumn], rows: Iterable[Sequence[Cell]], path: Path
+) -> None:
+    """Write a sheet that people fill in: header, id column in view, filters, choices by list."""
+    with xlsxwriter.Workbook(str(path)) as workbook:
+        sheet = workbook.add_worksheet(name, worksheet_class=_ExactNumbers)
+        sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS + 1}"})
+        styles = _Styles(workbook)
+        entry = workbook.add_format({"bold": True, "bottom": 1, "bg_color": ENTRY_COLOR})
+        widths: list[list[str]] = [[column.name] for column in columns]
+        line = 0
+        for at, column in enumerate(columns):
+            style = entry if column.is_entry else styles.header
+            sheet.write_string(0, at, column.name[:MAX_TEXT_LENGTH], style)
+        for line, row in enumerate(rows, start=1):
+            for at, value in enumerate(row):
+                styles.write(sheet, line, at, value)
+                if line <= WIDTH_ROWS:
+                    widths[at].append(_fact_text(value))
+        sheet.freeze_panes(1, 1)
+        sheet.autofilter(0, 0, line, len(columns) - 1)
+        for at, column in enumerate(columns):
+            # Room for the button of the filter
+            width = max(_width(widths[at]), len(column.name) + 4, column.min_width)
+            sheet.set_column(at, at, min(width, MAX_WIDTH), None, {"hidden": column.is_hidden})
+            if column.choices and line:
+                sheet.data_validation(
+                    1,
+                    at,
+                    line,
+                    at,
+                    {
+                        "validate": "list",
+                        "source": list(column.choices),
+                        "error_title": "No such choice",
+                        "error_message": "Choose an entry of the list, or leave the cell empty.",
+                    },
+                )
 
 
 def _write_rows(

@@ -883,6 +883,11 @@ ORDER BY findings.id;
 -- newest_finding_of_row: Select the id of the newest finding of a row.
 SELECT max(id) AS id FROM findings WHERE job_id = :job_id AND row_id = :row_id;
 
+-- findings_of_ids: Select findings of a sample by their ids.
+SELECT findings.*, users.soeid AS user_soeid, 1 AS entries
+FROM findings JOIN users ON users.id = findings.user_id
+WHERE job_id = :job_id AND findings.id IN (SELECT value FROM json_each(:ids));
+
 -- list_findings: List all findings of a sample or of a row, newest first.
 SELECT findings.*, users.soeid AS user_soeid, 1 AS entries
 FROM findings JOIN users ON users.id = findings.user_id

@@ -37,6 +37,7 @@ from storage.jobs.findings import (
     enter_review,
     list_replacements,
     newest_findings,
+    require_open,
     review_of,
 )
 from storage.jobs.jobs import Job
@@ -57,6 +58,7 @@ STATE_TITLES = {
     "signed_off": "Signed off",
 }
 MAX_AUDIT_VALUE_DIGITS = 38
+MAX_NOTE = 2000
 MAX_DRAWN = 100_000
 MIN_RESERVES = 16
 """Reserves read for the first replacement; a cached result serves the next ones."""
@@ -109,24 +111,33 @@ def audit_counts(service: Service, job: Job, state: AuditState) -> dict[str, int
 def items_page(service: Service, job: Job, offset: int, limit: int) -> dict[str, Any]:
     """Return a page of the items with their rows and newest findings, as JSON."""
     state = audit_state(service, job)
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     source = open_source(service, job)
-    with service.parquet.cursor(sample) as cursor:
-        rows = read_page(cursor, sample, sample.columns, offset, limit)
-    rest = max(offset - sample.row_count, 0)
-    wanted = state.replacements[rest : rest + limit - len(rows)]
-    rows += _replacement_rows(service, source.files, [each.replacement_id for each in wanted])
+    counts = audit_counts(service, job, state)
     return {
         "job_id": job.id,
         "table_key": source.key,
         "columns": [column.name for column in source.files.columns],
-        "items": [_item(state, row, source.files.columns) for row in rows],
-        "total": sample.row_count + len(state.replacements),
+        "items": read_items(service, job, state, offset, limit),
+        "total": counts["items"],
         "offset": offset,
         "limit": limit,
-        "counts": audit_counts(service, job, state),
+        "counts": counts,
         "review": review_json(state.review),
     }
+
+
+def read_items(
+    service: Service, job: Job, state: AuditState, offset: int, limit: int
+) -> list[dict[str, Any]]:
+    """Read some items with their rows and newest findings, as JSON."""
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    source = open_source(service, job).files
+    with service.parquet.cursor(sample) as cursor:
+        rows = read_page(cursor, sample, sample.columns, offset, limit)
+    rest = max(offset - sample.row_count, 0)
+    wanted = state.replacements[rest : rest + limit - len(rows)]
+    rows += _replacement_rows(service, source, [each.replacement_id for each in wanted])
+    return [_item(state, row, source.columns) for row in rows]
 
 
 def review_json(review: Review) -> dict[str, Any]:
@@ -211,7 +222,10 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
         See :func:`storage.jobs.findings.enter_findings`.
     """
     by.dataset(job.dataset_id, "write")
-    checked = [_checked(place, finding) for place, finding in enumerate(new)]
+    checked = [
+        checked_finding(finding, ("body", "findings", place, "audit_value"))
+        for place, finding in enumerate(new)
+    ]
     drawn = drawn_row_ids(by.service, job)
     with by.writing() as tx:
         _require_not_deleted(tx, job)
@@ -264,8 +278,8 @@ def row_replaced(row_id: str, replacement: str, loc: tuple[str | int, ...] = ())
     )
 
 
-def _checked(place: int, finding: NewFinding) -> NewFinding:
-    """The finding with its audit value as plain decimal digits."""
+def checked_finding(finding: NewFinding, loc: tuple[str | int, ...] = ()) -> NewFinding:
+    """The finding with its audit value as plain decimal digits; InvalidValue if it isn't one."""
     if finding.audit_value is None:
         return finding
     try:
@@ -276,7 +290,7 @@ def _checked(place: int, finding: NewFinding) -> NewFinding:
     if not text or len(text.lstrip("-").replace(".", "")) > MAX_AUDIT_VALUE_DIGITS:
         raise InvalidValue(
             '"{value}" isn\'t a decimal number of at most {digits} digits, such as 1234.56.',
-            loc=("body", "findings", place, "audit_value"),
+            loc=loc,
             value=finding.audit_value[:100],
             digits=MAX_AUDIT_VALUE_DIGITS,
         )
@@ -435,6 +449,12 @@ _STEP_WORDS: Mapping[ReviewAction, str] = {
     "signed_off": "signed off",
     "reopened": "reopened",
 }
+
+
+def require_entries(tx: Transaction, job: Job) -> None:
+    """Raise SampleDeleted or FindingsLocked if nothing can be entered."""
+    _require_not_deleted(tx, job)
+    require_open(tx, job.id)
 
 
 def _require_not_deleted(tx: Transaction, job: Job) -> None:

@@ -5,12 +5,12 @@ Sheets of facts and tables, the same as a workbook and as a page that prints.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from application.audit.entry_list import item_cell
 from application.audit.evaluation import EvaluationRequest, evaluate
 from application.audit.findings import (
     OUTCOME_TITLES,
@@ -25,8 +25,6 @@ from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
-from parquet_tables.columns import INTEGERS, digits_of
-from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import Block, Cell, Share, Sheet
 from storage.jobs.jobs import Job
@@ -163,7 +161,7 @@ def _item(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...
     audit_value = finding.get("audit_value")
     return (
         item[ROW_ID],
-        *(_cell(item["data"][column.name], column) for column in columns),
+        *(item_cell(item["data"][column.name], column) for column in columns),
         OUTCOME_TITLES.get(finding.get("outcome", "")),
         None if audit_value is None else Decimal(audit_value),
         finding.get("note") or None,
@@ -172,21 +170,6 @@ def _item(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...
         finding.get("entries"),
         item["replaces"],
     )
-
-
-def _cell(value: Any, column: Column) -> Cell:
-    """A value of the table: text stays text, and so do numbers that are ids."""
-    if value is None or (isinstance(value, str) and digits_of(column.type) is None):
-        return value
-    if isinstance(value, bool | list | dict):
-        return str(value)
-    if column.type in INTEGERS:
-        return str(value) if is_identifier_name(column.name) else int(value)
-    number = Decimal(str(value))
-    if not number.is_finite() or not math.isfinite(float(number)):
-        return str(value)
-    digits = digits_of(column.type)
-    return number.quantize(Decimal(1).scaleb(-digits[1])) if digits else float(number)
 
 
 def _replacements(state: AuditState) -> Sheet:

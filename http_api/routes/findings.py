@@ -6,15 +6,18 @@ import tempfile
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from apiflask import Schema
 from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.audit.entry_list import ListFormat, write_entry_list
 from application.audit.evaluation import evaluate, request_of
+from application.audit.finding_files import enter_file, preview_file
 from application.audit.findings import (
+    MAX_NOTE,
     ROW_ID,
     audit_counts,
     audit_state,
@@ -27,23 +30,22 @@ from application.audit.findings import (
 from application.audit.kinds import KIND_HELP, KINDS, PARAMETERS, TOLERABLE, default_kind
 from application.audit.working_paper import working_paper
 from application.audit.working_paper_page import working_paper_page
-from http_api.access import SignedInBlueprint, caller, service
+from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.imports import large_uploads
 from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import QueryNumber, StrictInteger, StrictNumber, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
+from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
 from storage.jobs.findings import OUTCOMES, REVIEW_ACTIONS, NewFinding, list_findings
 from storage.jobs.jobs import Job
 
 MAX_FINDINGS = 1000
-MAX_NOTE = 2000
-PAPER_TYPES = {
-    "html": "text/html; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
+PAPER_TYPES = {"html": "text/html; charset=utf-8", "xlsx": MEDIA_TYPES["xlsx"]}
 
 blueprint = SignedInBlueprint(
     "findings", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Audit"
@@ -137,10 +139,47 @@ class ItemsOut(PageOut):
     review = out.nested(ReviewOut)
 
 
+class FindingsFileIn(RowFileIn):
+    or_json = FindingsIn
+
+
+class ContentOut(Schema):
+    outcome = out.string()
+    audit_value = out.string(null=True)
+    note = out.string()
+
+
+class FileLineOut(Schema):
+    line = out.integer("The number of the line, from 1 without the header.")
+    key = out.string("As the file has it.")
+    row_id = out.string(null=True, data_key=ROW_ID, attribute=ROW_ID)
+    action = out.string("`refused`, `changed` or `new`.")
+    before = out.nested(ContentOut, "The newest entry about the row.", null=True)
+    after = out.nested(ContentOut, "The entry of the line.", null=True)
+    problem = out.string("Why the line is refused.", null=True)
+
+
+class FindingsFileOut(Schema):
+    """What the lines of a file enter."""
+
+    key = out.list_of(fields.String())
+    rows = out.integer("Lines of the file.")
+    refused = out.integer()
+    changed = out.integer("Lines that correct an entry.")
+    new = out.integer("Lines about rows without an entry.")
+    unchanged = out.integer("Lines that say what the newest entry says.")
+    empty = out.integer("Lines without a finding.")
+    missing = out.integer("Rows to examine that the file doesn't name.")
+    lines = out.list_of(FileLineOut, "The first 1,000: refused, changed, then new ones.")
+    notes = out.list_of(fields.String())
+    problem = out.string("Why the file can't be entered; null if it can.", null=True)
+
+
 class EnteredOut(Schema):
     job_id = out.string()
     ids = out.list_of(fields.Integer(), "The entries' ids, in the order of the request.")
     counts = out.nested(CountsOut)
+    file = out.nested(FindingsFileOut, "What the file entered; null for JSON.", null=True)
 
 
 class HistoryQuery(PageQuery):
@@ -176,14 +215,41 @@ class ReviewIn(StrictSchema):
     note = text(0, MAX_NOTE, load_default="")
 
 
-@blueprint.get("/findings", query=PageQuery, output=ItemsOut)
-def findings(job_id: str, query: dict[str, int]) -> dict[str, Any]:
-    """The rows to examine, each with its newest finding."""
+class FindingsQuery(PageQuery):
+    format = StrictString(
+        load_default="json",
+        validate=validate.OneOf(("json", *get_args(ListFormat))),
+        description="`xlsx` and `csv` are entry lists: all rows that can get a finding, whatever "
+        "`offset` and `limit` are.",
+    )
+
+
+@blueprint.get("/findings", query=FindingsQuery, output=ItemsOut)
+def findings(job_id: str, query: dict[str, Any]) -> Any:
+    """The rows to examine, each with its newest finding.
+
+    As JSON, or as an entry list to fill in and send back.
+    """
     job = _sample(job_id)
+    if query["format"] != "json":
+        return _entry_list(job, query["format"])
     with caller().reading():
         page = items_page(service(), job, query["offset"], query["limit"])
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
     return page
+
+
+def _entry_list(job: Job, kind: ListFormat) -> Response:
+    with (
+        access().work_limits.downloads.piece(caller().user.id),
+        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
+    ):
+        path = Path(folder) / "list"
+        write_entry_list(service(), job, path, kind)
+        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+        caller().audit_read("rows_downloaded", source, format=kind)
+        name = f"findings-{job.output_name or job.id[:8]}.{kind}"
+        return file_answer(path, name, MEDIA_TYPES[kind])
 
 
 @blueprint.get("/findings/history", query=HistoryQuery, output=HistoryOut)
@@ -196,16 +262,37 @@ def history(job_id: str, query: dict[str, Any]) -> dict[str, Any]:
     return {"job_id": job.id, "findings": entries, "total": total, **page}
 
 
-@blueprint.post("/findings", body=FindingsIn, output=EnteredOut)
+@blueprint.post("/findings", form=FindingsFileIn, output=EnteredOut, guard=large_uploads)
 def enter_all(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Enter findings about rows of the sample.
+    """Enter findings about rows of the sample, as JSON or from a file.
 
-    An entry never changes: a correction is a new entry about the same row.
+    An entry never changes: a correction is a new entry about the same row. A file enters all its
+    findings or none; lines without a finding, or with one that is entered, do nothing.
     """
     job = _sample(job_id)
-    ids = enter(caller(), job, [NewFinding(**finding) for finding in given["findings"]])
+    file = None
+    if "file" in given:
+        caller().dataset(job.dataset_id, "write")
+        with access().work_limits.previews.piece(caller().user.id):
+            ids, file = enter_file(caller(), job, row_file(given))
+    else:
+        ids = enter(caller(), job, [NewFinding(**finding) for finding in given["findings"]])
     counts = audit_counts(service(), job, audit_state(service(), job))
-    return {"job_id": job.id, "ids": ids, "counts": counts}
+    return {"job_id": job.id, "ids": ids, "counts": counts, "file": file}
+
+
+@blueprint.post("/findings/preview", form=RowFileIn, output=FindingsFileOut, guard=large_uploads)
+def preview_of_file(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Preview findings from a file: what each line would enter, and why not.
+
+    Nothing is entered.
+    """
+    job = _sample(job_id)
+    caller().dataset(job.dataset_id, "write")
+    with access().work_limits.previews.piece(caller().user.id):
+        found = preview_file(service(), job, row_file(given))
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
+    return found
 
 
 def _parameters() -> dict[str, fields.Field[Any]]:

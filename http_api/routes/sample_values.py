@@ -59,7 +59,7 @@ class KeyField(fields.Field[list[str]]):
         return given
 
 
-class ValuesIn(StrictSchema):
+class RowFileIn(StrictSchema):
     file = File(  # type: ignore[no-untyped-call]
         required=True,
         metadata={"description": "CSV, TSV, JSON, NDJSON, Parquet or XLSX, at most 32 MiB."},
@@ -75,13 +75,14 @@ def _job(job_id: str) -> Job:
     return job
 
 
-def _file(given: dict[str, Any]) -> RowFile:
+def row_file(given: dict[str, Any]) -> RowFile:
+    """The file of a form with its key and options."""
     upload = given["file"]
     name = plain_name(upload.filename or "")
     return RowFile(written_path(upload.stream), name, given["key"], given["options"])
 
 
-@blueprint.post("/preview", form=ValuesIn, output=MatchOut, guard=large_uploads)
+@blueprint.post("/preview", form=RowFileIn, output=MatchOut, guard=large_uploads)
 def preview(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Preview values of sampled rows from a file.
 
@@ -89,12 +90,12 @@ def preview(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """
     job = _job(job_id)
     with access().work_limits.previews.piece(caller().user.id):
-        found = preview_values(service(), job, _file(given))
+        found = preview_values(service(), job, row_file(given))
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "keys")
     return found
 
 
-@blueprint.post("", form=ValuesIn, output=StoredUploadOut, guard=large_uploads)
+@blueprint.post("", form=RowFileIn, output=StoredUploadOut, guard=large_uploads)
 def store(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Upload values of sampled rows from a file.
 
@@ -103,7 +104,7 @@ def store(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """
     job = _job(job_id)
     with access().work_limits.previews.piece(caller().user.id):
-        return store_values(caller(), job, _file(given))
+        return store_values(caller(), job, row_file(given))
 
 
 @blueprint.get("", output=UploadsOut)

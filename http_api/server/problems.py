@@ -187,12 +187,16 @@ def of_domain_error(error: DomainError) -> Response:
     status = STATUS_OF_CODE.get(error.code, 500)
     if status >= 500:
         logger.error("%s: %s", error.code, error.message)
+    errors = [_item_of(each) for each in (error.causes or (error,))[:MAX_ERRORS]]
+    headers = {"Retry-After": str(error.retry_after_s)} if hasattr(error, "retry_after_s") else {}
+    return problem(status, error.code, error.message, errors, headers)
+
+
+def _item_of(error: DomainError) -> dict[str, Any]:
     loc = error.loc
     if not loc or loc[0] not in ("body", "query", "path", "header"):
         loc = ("body", *loc)
-    errors = [error_item(loc, error.code, error.template, error.parameters)]
-    headers = {"Retry-After": str(error.retry_after_s)} if hasattr(error, "retry_after_s") else {}
-    return problem(status, error.code, error.message, errors, headers)
+    return error_item(loc, error.code, error.template, error.parameters)
 
 
 SIGN_IN_FIRST = (

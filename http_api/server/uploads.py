@@ -72,6 +72,8 @@ def _large_bodies(settings: Settings) -> dict[str, int]:
         "imports.import_file": settings.upload_max_mb * 1024**2,
         "imports.preview": preview_bytes,
         "imports.first_preview": preview_bytes,
+        "findings.enter_all": preview_bytes,
+        "findings.preview_of_file": preview_bytes,
         "sample_values.preview": preview_bytes,
         "sample_values.store": preview_bytes,
     }

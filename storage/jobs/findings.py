@@ -6,6 +6,7 @@ review is submitted or signed off: the state is read in the transaction of the e
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -166,6 +167,12 @@ def newest_findings(tx: Transaction, job_id: str) -> dict[str, Finding]:
     """Return the newest entry about each row, by row id."""
     found = (_finding(row) for row in all_rows(tx, "newest_findings", job_id=job_id))
     return {finding.row_id: finding for finding in found}
+
+
+def findings_of_ids(tx: Transaction, job_id: str, ids: Sequence[int]) -> dict[int, Finding]:
+    """Return entries of a sample by their ids."""
+    rows = all_rows(tx, "findings_of_ids", job_id=job_id, ids=json.dumps(list(ids)))
+    return {finding.id: finding for finding in map(_finding, rows)}
 
 
 def list_findings(

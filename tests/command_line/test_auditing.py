@@ -56,29 +56,40 @@ def test_findings_are_entered_from_a_file(run: Run, sample: str, tmp_path: Path)
     file.write_text("\n".join([header, *lines, f"{values[4]};;;"]), encoding="utf-8-sig")
     assert (
         "4 of 5 rows have a finding; exceptions: 1."
-        in run("findings", sample, "--file", str(file)).stdout
+        in run("findings", sample, "--file", str(file), "--key", key).stdout
     )
     file.write_text(f"_logical_row_id,outcome,{key}\n{items[4]['_logical_row_id']},ok,\n")
     assert "5 of 5 rows" in run("findings", sample, "--file", str(file)).stdout
     newest = json.loads(run("findings", sample, "--json").stdout)["items"][0]["finding"]
-    assert (newest["audit_value"], newest["note"]) == ("1.50", "wrong")
+    assert (newest["audit_value"], newest["note"]) == ("1.5", "wrong")
 
 
-def test_a_wrong_file_of_findings_is_refused(run: Run, sample: str, tmp_path: Path) -> None:
-    file = tmp_path / "findings.csv"
-    for text, problem in (
-        ("id,finding\n1,ok\n", "needs a column outcome and a column"),
-        ("id,outcome\n1,\n", "no line with an outcome"),
-        ("colour,outcome\nred,ok\n", 'no column "colour"'),
-        ("id,outcome\n-1,ok\n", 'has the id "-1"'),
-    ):
-        file.write_text(text)
-        assert problem in run("findings", sample, "--file", str(file), code=1).stderr
-    assert "0 of 5 rows" in run("findings", sample).stdout
+def test_an_entry_list_is_filled_in_and_sent_back(run: Run, sample: str, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    assert "written to" in run("findings", sample, "--output", str(file)).stdout
+    header, *lines = file.read_text(encoding="utf-8-sig").splitlines()
+    assert header.endswith(",outcome,audit_value,note,_finding_id")
+    filled = [line.removesuffix(",,,,") + ",OK,,," for line in lines]
+    file.write_text("\n".join([header, *filled[:2], lines[2] + "x"]))
+    shown = run("findings", sample, "--file", str(file), "--preview").stdout
+    assert "3 lines by _logical_row_id: 2 new, 1 refused." in shown
+    assert "Problem: 1 line is refused" in shown
+    refused = run("findings", sample, "--file", str(file), code=1)
+    assert "Line 3" in refused.stderr
+    file.write_text("\n".join([header, *filled]))
+    entered = run("findings", sample, "--file", str(file)).stdout
+    assert "5 lines by _logical_row_id: 5 new." in entered
+    assert "5 of 5 rows have a finding; exceptions: 0." in entered
+    output = tmp_path / "list.xlsx"
+    run("findings", sample, "--output", str(output))
+    assert output.read_bytes().startswith(b"PK")
+    assert "5 unchanged" in run("findings", sample, "--file", str(output)).stdout
 
 
 def test_wrong_options_are_refused(run: Run, sample: str, tmp_path: Path) -> None:
     assert "neither to list" in run("findings", sample, "primary:1", code=2).stderr
     assert "need a ROW" in run("findings", sample, "--note", "x", code=2).stderr
+    assert "need --file" in run("findings", sample, "--preview", code=2).stderr
+    assert ".csv" in run("findings", sample, "--output", "list.pdf", code=2).stderr
     path = str(tmp_path / "paper.pdf")
     assert ".html or .xlsx" in run("working-paper", sample, "--output", path, code=2).stderr

@@ -191,6 +191,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"_logical_row_id": w.sampled_row(), "outcome": "ok"}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/findings/preview": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/findings/preview",
+            {"files": {"file": ("t.csv", b"_logical_row_id,outcome\nprimary:1,ok\n")}},
+        ),
+    ),
     "POST /api/sampling/jobs/<job_id>/replacements": (
         "row_replaced",
         lambda w: (

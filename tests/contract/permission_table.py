@@ -244,6 +244,11 @@ TABLE = (
         WRITE,
         of_sampled_row("/api/sampling/jobs/{j}/findings", outcome="ok"),
     ),
+    Row(
+        f"POST {SJ}/findings/preview",
+        statuses(403, nobody=404, writer=422, owner=422, admin=422),
+        at("/api/sampling/jobs/{j}/findings/preview", files=VALUES),
+    ),
     Row(f"GET {SJ}/replacements", SEE, at("/api/sampling/jobs/{j}/replacements")),
     Row(
         f"POST {SJ}/replacements",

@@ -1,0 +1,145 @@
+"""The entry list of a sample: its items with empty cells for findings, as a workbook or CSV.
+
+People fill it in and upload it; :mod:`application.audit.finding_files` reads it. A replaced row has
+no line: its replacement has one.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from application.audit.findings import (
+    OUTCOME_TITLES,
+    ROW_ID,
+    audit_counts,
+    audit_state,
+    read_items,
+)
+from job_runner.service import Service
+from job_runner.tables.open_tables import open_source
+from parquet_tables.columns import INTEGERS, digits_of
+from parquet_tables.exports import formula_safe
+from parquet_tables.names import is_identifier_name
+from parquet_tables.tables import Column
+from parquet_tables.workbooks import Cell, FormColumn, check_fits, write_form
+from storage.jobs.jobs import Job
+
+ITEMS_AT_ONCE = 1000
+READS_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+"""An amount whose point or comma may be a decimal mark or separate thousands."""
+ListFormat = Literal["xlsx", "csv"]
+
+
+@dataclass(frozen=True)
+class EntryNames:
+    """The columns of an entry list in which findings stand."""
+
+    outcome: str
+    audit_value: str
+    note: str
+    finding_id: str
+    """The newest entry when the list was written; it shows which lines have a newer one."""
+
+
+def entry_names(columns: Sequence[Column]) -> EntryNames:
+    """The names, with underscores before those that a column of the table has.
+
+    >>> entry_names([Column("Note", "VARCHAR")]).note
+    '_note'
+    """
+    used = {column.name.lower() for column in columns}
+
+    def free(name: str) -> str:
+        while name in used:
+            name = f"_{name}"
+        return name
+
+    return EntryNames(free("outcome"), free("audit_value"), free("note"), free("_finding_id"))
+
+
+def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFormat) -> None:
+    """Write the items that can get a finding, with their newest one.
+
+    Raises
+    ------
+    Conflict, TooLargeForSheet
+        The sample has too many rows for findings, or too many columns for a sheet.
+    """
+    columns = [
+        column
+        for column in open_source(service, job).files.columns
+        if column.name.lower() != ROW_ID
+    ]
+    names = entry_names(columns)
+    lines = _lines(service, job, columns)
+    if list_format == "csv":
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            header = (ROW_ID, *(column.name for column in columns), *vars(names).values())
+            writer.writerow(map(formula_safe, header))
+            writer.writerows([_csv_text(cell) for cell in line] for line in lines)
+        return
+    form = [
+        FormColumn(ROW_ID),
+        *(FormColumn(column.name) for column in columns),
+        FormColumn(
+            names.outcome, is_entry=True, choices=tuple(OUTCOME_TITLES.values()), min_width=22
+        ),
+        FormColumn(names.audit_value, is_entry=True, min_width=16),
+        FormColumn(names.note, is_entry=True, min_width=50),
+        FormColumn(names.finding_id, is_hidden=True),
+    ]
+    check_fits(0, len(form))
+    write_form("Findings", form, lines, path)
+
+
+def _lines(service: Service, job: Job, columns: Sequence[Column]) -> Iterator[tuple[Cell, ...]]:
+    state = audit_state(service, job)
+    total = audit_counts(service, job, state)["items"]
+    for offset in range(0, total, ITEMS_AT_ONCE):
+        for item in read_items(service, job, state, offset, ITEMS_AT_ONCE):
+            if item["replaced_by"] is None:
+                yield _line(item, columns)
+
+
+def _line(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...]:
+    finding = item["finding"] or {}
+    audit_value = finding.get("audit_value")
+    return (
+        item[ROW_ID],
+        *(item_cell(item["data"][column.name], column) for column in columns),
+        OUTCOME_TITLES.get(finding.get("outcome", "")),
+        None if audit_value is None else Decimal(audit_value),
+        finding.get("note") or None,
+        finding.get("id"),
+    )
+
+
+def _csv_text(cell: Cell) -> str:
+    if isinstance(cell, Decimal):
+        # A fourth decimal, so that nobody takes the point of 1.234 for a thousands separator
+        text = f"{cell:f}"
+        return f"{text}0" if READS_TWO_WAYS.fullmatch(text) else text
+    return formula_safe(cell) if isinstance(cell, str) else "" if cell is None else str(cell)
+
+
+def item_cell(value: Any, column: Column) -> Cell:
+    """A value of the table: text stays text, and so do numbers that are ids."""
+    if value is None or (isinstance(value, str) and digits_of(column.type) is None):
+        return value
+    if isinstance(value, bool | list | dict):
+        return str(value)
+    if column.type in INTEGERS:
+        return str(value) if is_identifier_name(column.name) else int(value)
+    number = Decimal(str(value))
+    if not number.is_finite() or not math.isfinite(float(number)):
+        return str(value)
+    digits = digits_of(column.type)
+    return number.quantize(Decimal(1).scaleb(-digits[1])) if digits else float(number)

@@ -1,0 +1,465 @@
+"""Findings from a file: an entry list that was filled in, or another file with a key.
+
+A file enters all its findings or none. Lines that say what the newest entry says enter nothing, so
+a list can be uploaded again and again while it is filled in.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from application.access import Caller
+from application.audit.entry_list import READS_TWO_WAYS, EntryNames, entry_names
+from application.audit.findings import (
+    MAX_DRAWN,
+    MAX_NOTE,
+    OUTCOME_TITLES,
+    ROW_ID,
+    audit_state,
+    checked_finding,
+    drawn_row_ids,
+    ordinal_of,
+    require_entries,
+    row_replaced,
+)
+from application.samples.row_files import InvalidRowFile, RowFile, read_row_file
+from domain_errors import DomainError, choices_sentence
+from estimation_engine.reading import relation_of
+from estimation_engine.row_keys import Key, lines_statement, similar_keys
+from job_runner.service import Service
+from job_runner.tables.open_tables import OpenTable, open_source
+from parquet_tables.exports import formula_safe
+from parquet_tables.quoting import quote_identifier, quote_text
+from parquet_tables.rows import Statement, rows_at
+from parquet_tables.tables import Column, TableFiles
+from storage.errors import InvalidValue
+from storage.jobs.findings import (
+    OUTCOMES,
+    Finding,
+    NewFinding,
+    enter_findings,
+    findings_of_ids,
+    list_replacements,
+    newest_findings,
+)
+from storage.jobs.jobs import Job
+from storage.sqlite.database import Transaction
+
+MAX_LINES_SHOWN = 1000
+"""Lines that a preview lists."""
+MAX_LINES_NAMED = 5
+"""Other lines of the same key that a reason names."""
+Action = Literal["refused", "changed", "new", "unchanged", "empty"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file, numbered from 1 without the header.
+
+    Parameters
+    ----------
+    key : str
+        As the file has it.
+    finding : NewFinding, optional
+        None if the line is empty or has a problem.
+    seen_id : int, optional
+        The newest entry when the list was written, 0 for none; None if the file doesn't say.
+    """
+
+    number: int
+    key: str
+    row_id: str | None = None
+    finding: NewFinding | None = None
+    seen_id: int | None = None
+    problem: DomainError | None = None
+
+
+@dataclass(frozen=True)
+class PlannedLine:
+    """What a line does, and the newest entry before it."""
+
+    line: Line
+    action: Action
+    before: Finding | None
+    problem: DomainError | None = None
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """The lines of a file, the columns of its key and what was noted in reading it."""
+
+    lines: Sequence[Line]
+    key: Sequence[str]
+    notes: Sequence[str]
+    items: int
+
+
+def preview_file(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
+    """Read a file and say what each line would enter, as JSON; nothing is entered."""
+    read = _read(service, job, given)
+    with service.database.read() as tx:
+        planned = _plan(tx, job, read.lines)
+        try:
+            require_entries(tx, job)
+            _require_no_refusal(planned)
+            problem = None
+        except DomainError as error:
+            problem = error.message
+    return _as_json(read, planned, problem)
+
+
+def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], dict[str, Any]]:
+    """Enter the findings of a file, all or none; return their ids, and the preview as JSON.
+
+    Raises
+    ------
+    InvalidRowFile
+        A line is refused; its causes are the reasons of all lines.
+    SampleDeleted, FindingsLocked
+        See :func:`application.audit.findings.enter`.
+    """
+    by.dataset(job.dataset_id, "write")
+    read = _read(by.service, job, given)
+    with by.writing() as tx:
+        require_entries(tx, job)
+        planned = _plan(tx, job, read.lines)
+        _require_no_refusal(planned)
+        new = [
+            each.line.finding
+            for each in planned
+            if each.action in ("new", "changed") and each.line.finding
+        ]
+        ids = enter_findings(tx, job.id, by.user.id, new, by.service.clock)
+        if ids:
+            by.audit(
+                tx,
+                "findings_entered",
+                dataset_id=job.dataset_id,
+                about=("job", job.id),
+                findings=len(ids),
+                file_name=given.name,
+            )
+    return ids, _as_json(read, planned, None)
+
+
+def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
+    source = open_source(service, job)
+    columns = (Column(ROW_ID, "VARCHAR"), *source.files.columns)
+    names = entry_names(source.files.columns)
+    row_ids = [
+        *drawn_row_ids(service, job),
+        *(each.replacement_id for each in audit_state(service, job).replacements),
+    ]
+    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        texts = (names.outcome, names.note)
+        read = read_row_file(service, columns, given, Path(folder), texts)
+        if read.table.row_count > MAX_DRAWN:
+            raise InvalidRowFile(
+                "The file has {rows} rows; a file of findings has at most {most}. Leave out the "
+                "rows that weren't drawn.",
+                rows=read.table.row_count,
+                most=MAX_DRAWN,
+            )
+        lines = _lines(
+            service, _items_relation(source, row_ids, read.key), read.table, read.key, names
+        )
+    if not lines:
+        raise InvalidRowFile("The file has no row.")
+    return ReadFile(lines, [own.name for own, _ in read.key], read.notes, len(row_ids))
+
+
+def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Statement:
+    """SQL of the items: the id, and the columns of the key."""
+    row_id = f"{quote_text(f'{source.key}:')} || p.ordinal AS {quote_identifier(ROW_ID)}"
+    names = [quote_identifier(own.name) for own, _ in key if own.name != ROW_ID]
+    selected = ", ".join((row_id, *(f"f.{name}" for name in names)))
+    rows, params = rows_at(source.files, selected, "wanted")
+    ordinals = [ordinal_of(each) for each in row_ids]
+    return (
+        f"(WITH wanted AS (SELECT unnest(?::BIGINT[]) AS ordinal) {rows})",
+        [ordinals, *params],
+    )
+
+
+def _lines(
+    service: Service, items: Statement, table: TableFiles, key: Key, names: EntryNames
+) -> list[Line]:
+    """The lines of a file, each with what it enters or why it can't."""
+    by_name = {column.name.lower(): column for column in table.columns}
+    if names.outcome not in by_name:
+        raise InvalidRowFile(
+            'The file has no column "{column}". {choices}',
+            column=names.outcome,
+            choices=choices_sentence(names.outcome, [column.name for column in table.columns]),
+        )
+    cells = {field: by_name[name] for field, name in vars(names).items() if name in by_name}
+    statement = lines_statement(items, relation_of(table), key, tuple(cells.values()))
+    with service.parquet.cursor() as cursor:
+        rows = cursor.execute(*statement).fetchall()
+        unknown = [text for _, text, matches, *_ in rows if text is not None and not matches]
+        similar = similar_keys(cursor, items, key, list(dict.fromkeys(unknown)))
+    numbers = defaultdict[str, list[int]](list)
+    for number, _, _, row_id, *_ in rows:
+        if row_id is not None:
+            numbers[row_id].append(number)
+    key_names = ", ".join(own.name for own, _ in key)
+    lines = []
+    for number, text, matches, row_id, *values in rows:
+        given = dict(zip(cells, values, strict=True))
+        problem = _key_problem(key_names, text, matches, similar, numbers.get(row_id, []), number)
+        lines.append(_line(number, text or "", row_id, given, problem))
+    return lines
+
+
+def _key_problem(
+    key: str,
+    text: str | None,
+    matches: int,
+    similar: Mapping[str, str],
+    numbers: Sequence[int],
+    number: int,
+) -> DomainError | None:
+    """Why a line's key isn't that of one row to examine."""
+    if text is None:
+        return InvalidValue("The line has no value in the key ({key}).", key=key)
+    if matches == 0:
+        hint = f' Did you mean "{similar[text]}"?' if text in similar else ""
+        return InvalidValue(
+            'No row to examine has the {key} "{text}".{hint}', key=key, text=text, hint=hint
+        )
+    if matches > 1:
+        return InvalidValue(
+            '{count} rows to examine have the {key} "{text}". Add columns to `key`, or use '
+            "_logical_row_id.",
+            count=matches,
+            key=key,
+            text=text,
+        )
+    others = [str(each) for each in numbers if each != number]
+    if others:
+        return InvalidValue(
+            'The {key} "{text}" is in {count} other {count|line|lines}, too: {lines}.',
+            key=key,
+            text=text,
+            count=len(others),
+            lines=", ".join(others[:MAX_LINES_NAMED]) + (" …" if others[MAX_LINES_NAMED:] else ""),
+        )
+    return None
+
+
+def _line(
+    number: int,
+    key: str,
+    row_id: str | None,
+    given: Mapping[str, Any],
+    problem: DomainError | None,
+) -> Line:
+    line = Line(number, key, row_id)
+    try:
+        if "finding_id" in given:
+            line = replace(line, seen_id=_entry_id(given["finding_id"]))
+        if problem is None and row_id is not None:
+            line = replace(line, finding=_finding(row_id, given))
+    except DomainError as error:
+        problem = error
+    return replace(line, problem=problem)
+
+
+def _entry_id(value: Any) -> int:
+    try:
+        return int(Decimal(str(value))) if value not in (None, "") else 0
+    except ArithmeticError:
+        raise InvalidValue(
+            '"{value}" isn\'t the number of an entry. Leave the column as the list has it.',
+            value=str(value)[:100],
+        ) from None
+
+
+def _finding(row_id: str, given: Mapping[str, Any]) -> NewFinding | None:
+    """The finding of a line; None if its cells are empty."""
+    outcome, note = (str(given.get(each) or "").strip() for each in ("outcome", "note"))
+    amount = _amount_text(given.get("audit_value"))
+    if not outcome:
+        if not amount and not note:
+            return None
+        raise InvalidValue(
+            "The line has an audit value or a note, but no outcome. Choose one: {choices}.",
+            choices=_OUTCOME_CHOICES,
+        )
+    wanted = next((each for each, texts in _OUTCOMES.items() if _plain(outcome) in texts), None)
+    if wanted is None:
+        raise InvalidValue(
+            '"{outcome}" isn\'t an outcome. Choose one: {choices}.',
+            outcome=outcome[:100],
+            choices=_OUTCOME_CHOICES,
+        )
+    if len(note) > MAX_NOTE:
+        raise InvalidValue(
+            "The note has {count} characters; it may have {most}.", count=len(note), most=MAX_NOTE
+        )
+    if "\x00" in note:
+        raise InvalidValue("The note holds the character U+0000.")
+    return checked_finding(NewFinding(row_id, wanted, amount or None, note))
+
+
+def _plain(text: str) -> str:
+    """A text without differences of case, spaces and apostrophes."""
+    return "".join(char for char in text.casefold() if char.isalpha())
+
+
+_OUTCOMES = {name: (_plain(name), _plain(OUTCOME_TITLES[name])) for name in OUTCOMES}
+_OUTCOME_CHOICES = ", ".join(OUTCOME_TITLES.values())
+
+
+def _amount_text(value: Any) -> str:
+    """A cell as decimal digits: those that Excel shows, without the noise of binary fractions."""
+    if value is None:
+        return ""
+    text = f"{value:.15g}" if isinstance(value, float) else str(value).strip()
+    if isinstance(value, str) and READS_TWO_WAYS.fullmatch(text):
+        raise InvalidValue(
+            '"{value}" can be read in two ways. Write {one} or {other}.',
+            value=text,
+            one=re.sub("[.,]", "", text),
+            other=f"{text.replace(',', '.')}0",
+        )
+    return text
+
+
+def _plan(tx: Transaction, job: Job, lines: Sequence[Line]) -> list[PlannedLine]:
+    """What each line does, by the entries that there are now."""
+    newest = newest_findings(tx, job.id)
+    replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
+    stale = {
+        line.seen_id
+        for line in lines
+        if line.seen_id and line.row_id and line.seen_id != _id_of(newest.get(line.row_id))
+    }
+    seen = findings_of_ids(tx, job.id, sorted(stale))
+    return [_planned(line, newest, replaced, seen) for line in lines]
+
+
+def _planned(
+    line: Line,
+    newest: Mapping[str, Finding],
+    replaced: Mapping[str, str],
+    seen: Mapping[int, Finding],
+) -> PlannedLine:
+    before = newest.get(line.row_id or "")
+    if line.problem is not None or line.row_id is None:
+        return PlannedLine(line, "refused", before, line.problem)
+    if line.finding is None:
+        return PlannedLine(line, "empty", before)
+    if _says_the_same(line.finding, before):
+        return PlannedLine(line, "unchanged", before)
+    if line.seen_id is not None and line.seen_id != _id_of(before):
+        then = seen.get(line.seen_id)
+        if then is not None and then.row_id == line.row_id and _says_the_same(line.finding, then):
+            return PlannedLine(line, "unchanged", before)
+        return PlannedLine(line, "refused", before, _stale(line, before, then))
+    if line.row_id in replaced:
+        problem = row_replaced(line.row_id, replaced[line.row_id])
+        return PlannedLine(line, "refused", before, problem)
+    return PlannedLine(line, "new" if before is None else "changed", before)
+
+
+def _id_of(finding: Finding | None) -> int:
+    return 0 if finding is None else finding.id
+
+
+def _stale(line: Line, before: Finding | None, then: Finding | None) -> DomainError:
+    if line.seen_id and (then is None or then.row_id != line.row_id):
+        return InvalidValue(
+            "Entry {entry} isn't about row {row_id}: cells of the list were moved. Download the "
+            "list again.",
+            entry=str(line.seen_id),
+            row_id=line.row_id,
+        )
+    return InvalidValue(
+        "{user} entered {outcome} about row {row_id} after the list was written. Download the "
+        "list again, and enter yours if it is still right.",
+        user=before.user_soeid if before else "",
+        outcome=f'"{OUTCOME_TITLES[before.outcome]}"' if before else "",
+        row_id=line.row_id,
+    )
+
+
+def _says_the_same(new: NewFinding, old: Finding | None) -> bool:
+    """Whether a line says what an entry says; CSV has notes with an apostrophe before formulas."""
+    if old is None or new.outcome != old.outcome:
+        return False
+    amounts = [
+        None if text is None else Decimal(text) for text in (new.audit_value, old.audit_value)
+    ]
+    note = old.note.strip()
+    return amounts[0] == amounts[1] and new.note in (note, formula_safe(note))
+
+
+def _require_no_refusal(planned: Sequence[PlannedLine]) -> None:
+    refused = [each for each in planned if each.action == "refused" and each.problem]
+    if not refused:
+        return
+    first = refused[0]
+    error = InvalidRowFile(
+        "{count} {count|line is|lines are} refused, so nothing is entered. Line {line}: {reason}",
+        count=len(refused),
+        line=str(first.line.number),
+        reason=first.problem.message if first.problem else "",
+    )
+    error.causes = [
+        InvalidRowFile(
+            "Line {line}: {reason}",
+            line=str(each.line.number),
+            reason=each.problem.message if each.problem else "",
+            loc=("body", "file", each.line.number),
+        )
+        for each in refused
+    ]
+    raise error
+
+
+def _as_json(read: ReadFile, planned: Sequence[PlannedLine], problem: str | None) -> dict[str, Any]:
+    counts = Counter(each.action for each in planned)
+    shown = [each for each in planned if each.action in ("refused", "changed", "new")]
+    shown.sort(key=lambda each: (ACTIONS.index(each.action), each.line.number))
+    named = {each.line.row_id for each in planned if each.line.row_id}
+    return {
+        "key": list(read.key),
+        "rows": len(planned),
+        **{action: counts[action] for action in ACTIONS},
+        "missing": read.items - len(named),
+        "lines": [_line_json(each) for each in shown[:MAX_LINES_SHOWN]],
+        "notes": list(read.notes),
+        "problem": problem,
+    }
+
+
+def _line_json(planned: PlannedLine) -> dict[str, Any]:
+    line = planned.line
+    return {
+        "line": line.number,
+        "key": line.key,
+        ROW_ID: line.row_id,
+        "action": planned.action,
+        "before": _content(planned.before),
+        "after": _content(line.finding),
+        "problem": planned.problem.message if planned.problem else None,
+    }
+
+
+def _content(finding: Finding | NewFinding | None) -> dict[str, Any] | None:
+    if finding is None:
+        return None
+    return {
+        "outcome": finding.outcome,
+        "audit_value": finding.audit_value,
+        "note": finding.note,
+    }

@@ -1,0 +1,383 @@
+"""Findings as files: the entry list, its preview, and what a filled-in list enters."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import httpx
+import pytest
+import xlsxwriter
+from openpyxl import load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer
+
+ROW = "_logical_row_id"
+ROWS, DRAWN = 300, 12
+HEADER = [
+    ROW,
+    "invoice",
+    "year",
+    "amount",
+    "note",
+    "outcome",
+    "audit_value",
+    "_note",
+    "_finding_id",
+]
+"""The table has a column "note" of its own."""
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer) -> int:
+    """Columns invoice (text with leading zeros), year, amount and note (like a formula)."""
+    dataset_id = server.new_dataset()
+    lines = [f"{row:05d},2024,{row}.50,=1+{row}" for row in range(ROWS)]
+    server.import_text(dataset_id, "\n".join(["invoice,year,amount,note", *lines]) + "\n")
+    return dataset_id
+
+
+@pytest.fixture
+def job(server: LiveServer, dataset: int) -> str:
+    return str(server.draw(dataset, {"rounds": [one("random", sample_size=DRAWN)]})["id"])
+
+
+def path(job: str, rest: str = "") -> str:
+    return f"/api/sampling/jobs/{job}/findings{rest}"
+
+
+def items(server: LiveServer, job: str) -> list[dict[str, Any]]:
+    answer = server.admin.get(path(job))
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["items"])
+
+
+def entered(server: LiveServer, job: str, row: str, outcome: str, **more: str) -> None:
+    answer = server.admin.post(path(job), json={ROW: row, "outcome": outcome, **more})
+    assert answer.status_code == 200, answer.text
+
+
+def sheet_of(server: LiveServer, job: str) -> Worksheet:
+    answer = server.admin.get(path(job), params={"format": "xlsx"})
+    assert answer.status_code == 200, answer.text
+    assert "attachment" in answer.headers["content-disposition"]
+    (sheet,) = load_workbook(io.BytesIO(answer.content)).worksheets
+    return sheet
+
+
+def lines_of(server: LiveServer, job: str) -> list[dict[str, str]]:
+    answer = server.admin.get(path(job), params={"format": "csv"})
+    assert answer.status_code == 200, answer.text
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+
+def test_the_workbook_is_ready_to_be_filled_in(server: LiveServer, job: str) -> None:
+    first, second = (item[ROW] for item in items(server, job)[:2])
+    entered(server, job, first, "exception", audit_value="12.50", note='=HYPERLINK("x")')
+    body = {ROW: second, "reason": "not a purchase"}
+    replaced = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body)
+    new = replaced.json()["replacement_id"]
+    sheet = sheet_of(server, job)
+    rows = list(sheet.iter_rows(values_only=True))
+    assert list(rows[0]) == HEADER
+    expected = [item[ROW] for item in items(server, job) if item["replaced_by"] is None]
+    assert [row[0] for row in rows[1:]] == expected
+    assert second not in expected
+    assert expected[-1] == new
+    assert rows[1][5:8] == ("Exception", 12.5, '=HYPERLINK("x")')
+    assert rows[2][5:] == (None, None, None, None)
+    for name in ("B2", "E2", "H2"):
+        assert sheet[name].data_type == "s", name
+    assert sheet["B2"].value == items(server, job)[0]["data"]["invoice"]
+    assert (sheet["C2"].value, sheet["D2"].data_type) == ("2024", "n")
+    assert sheet.freeze_panes == "B2"
+    assert sheet.auto_filter.ref == f"A1:I{DRAWN + 1}"
+    (choices,) = sheet.data_validations.dataValidation
+    assert str(choices.sqref) == f"F2:F{DRAWN + 1}"
+    assert choices.formula1 == '"OK,Exception,Can’t be examined,Not applicable"'
+    assert sheet.column_dimensions["H"].width >= 50
+    assert sheet.column_dimensions["I"].hidden
+
+
+def test_the_csv_runs_no_formula(server: LiveServer, job: str) -> None:
+    first = items(server, job)[0][ROW]
+    entered(server, job, first, "ok", note="-1+cmd|' /C calc'!A0")
+    lines = lines_of(server, job)
+    assert list(lines[0]) == HEADER
+    assert len(lines) == DRAWN
+    assert lines[0]["_note"] == "'-1+cmd|' /C calc'!A0"
+    assert all(line["note"].startswith("'=") for line in lines)
+    assert (lines[0]["outcome"], lines[1]["outcome"]) == ("OK", "")
+
+
+def text_of(lines: list[dict[str, Any]]) -> str:
+    content = io.StringIO()
+    writer = csv.DictWriter(content, list(lines[0]))
+    writer.writeheader()
+    writer.writerows(lines)
+    return content.getvalue()
+
+
+def send(
+    server: LiveServer,
+    job: str,
+    content: str | bytes,
+    *key: str,
+    preview: bool = False,
+    name: str = "findings.csv",
+) -> httpx.Response:
+    data = content.encode() if isinstance(content, str) else content
+    return server.admin.post(
+        path(job, "/preview" if preview else ""),
+        files={"file": (name, data)},
+        data={"key": json.dumps(key)} if key else {},
+    )
+
+
+def counts(found: dict[str, Any]) -> dict[str, int]:
+    names = ("refused", "changed", "new", "unchanged", "empty", "missing")
+    return {name: found[name] for name in names if found[name]}
+
+
+def entries(server: LiveServer, job: str) -> int:
+    return int(server.admin.get(path(job, "/history")).json()["total"])
+
+
+def test_a_filled_in_list_is_previewed_and_entered(server: LiveServer, job: str) -> None:
+    rows = [item[ROW] for item in items(server, job)]
+    entered(server, job, rows[0], "exception", note="=1+1", audit_value="1.234")
+    entered(server, job, rows[1], "ok")
+    lines = lines_of(server, job)
+    lines[1] |= {"outcome": "exception", "audit_value": "99.90"}
+    lines[2] |= {"outcome": "Can't be examined", "_note": "lost in the fire"}
+    lines[3] |= {"outcome": "NOT_APPLICABLE"}
+    preview = send(server, job, text_of(lines), preview=True).json()
+    assert counts(preview) == {"changed": 1, "new": 2, "unchanged": 1, "empty": DRAWN - 4}
+    assert preview["problem"] is None
+    assert preview["key"] == [ROW]
+    changed = preview["lines"][0]
+    assert (changed["line"], changed["action"], changed[ROW]) == (2, "changed", rows[1])
+    assert changed["before"] == {"outcome": "ok", "audit_value": None, "note": ""}
+    assert changed["after"] == {"outcome": "exception", "audit_value": "99.9", "note": ""}
+    assert entries(server, job) == 2
+    answer = send(server, job, text_of(lines)).json()
+    assert len(answer["ids"]) == 3
+    assert answer["counts"]["open"] == DRAWN - 4
+    assert counts(answer["file"]) == counts(preview)
+    found = [item["finding"] for item in items(server, job)[:4]]
+    assert [each["outcome"] for each in found] == [
+        *("exception", "exception", "not_examinable", "not_applicable")
+    ]
+    assert [each["note"] for each in found[:3]] == ["=1+1", "", "lost in the fire"]
+    again = send(server, job, text_of(lines)).json()
+    assert again["ids"] == []
+    assert entries(server, job) == 5
+
+
+def test_a_workbook_is_filled_in_and_read_back(server: LiveServer, job: str) -> None:
+    answer = server.admin.get(path(job), params={"format": "xlsx"})
+    book = load_workbook(io.BytesIO(answer.content))
+    sheet = book.worksheets[0]
+    for row, amount in ((2, 0.1 + 0.2), (3, -17), (4, "1234.50")):
+        sheet[f"F{row}"], sheet[f"G{row}"] = "Exception", amount
+    sheet["F5"], sheet["H5"] = "OK", "007"
+    content = io.BytesIO()
+    book.save(content)
+    found = send(server, job, content.getvalue(), name="list.xlsx").json()
+    assert counts(found["file"]) == {"new": 4, "empty": DRAWN - 4}
+    entries = [item["finding"] for item in items(server, job)[:4]]
+    assert [each["audit_value"] for each in entries] == ["0.3", "-17", "1234.50", None]
+    assert entries[3]["note"] == "007"
+
+
+def test_every_refused_line_has_its_reason_and_nothing_is_entered(
+    server: LiveServer, job: str
+) -> None:
+    found = items(server, job)
+    rows = [item[ROW] for item in found]
+    body = {ROW: rows[9], "reason": "not a purchase"}
+    made = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body).json()
+    number = rows[2].rpartition(":")[2]
+    given = [
+        (rows[0], "ok", "", ""),
+        (rows[1], "fine", "", ""),
+        (number, "ok", "", ""),
+        ("", "ok", "", ""),
+        (rows[3], "", "12", ""),
+        (rows[4], "exception", "12 apples", ""),
+        (rows[5], "ok", "", "x" * 2001),
+        (rows[7], "exception", "1.234", ""),
+        (rows[6], "ok", "", ""),
+        (rows[6], "exception", "", ""),
+        (rows[9], "ok", "", ""),
+    ]
+    names = (ROW, "outcome", "audit_value", "_note")
+    text = text_of([dict(zip(names, line, strict=True)) for line in given])
+    reasons = {
+        2: '"fine" isn\'t an outcome. Choose one: OK, Exception',
+        3: f'No row to examine has the {ROW} "{number}". Did you mean "{rows[2]}"?',
+        4: f"The line has no value in the key ({ROW}).",
+        5: "The line has an audit value or a note, but no outcome.",
+        6: '"12 apples" isn\'t a decimal number',
+        7: "The note has 2,001 characters; it may have 2,000.",
+        8: '"1.234" can be read in two ways. Write 1234 or 1.2340.',
+        9: f'The {ROW} "{rows[6]}" is in 1 other line, too: 10.',
+        10: f'The {ROW} "{rows[6]}" is in 1 other line, too: 9.',
+        11: f"Row {rows[9]} was replaced by {made['replacement_id']}.",
+    }
+    preview = send(server, job, text, preview=True).json()
+    assert counts(preview) == {"refused": 10, "new": 1, "missing": 5}
+    assert preview["problem"].startswith("10 lines are refused, so nothing is entered. Line 2: ")
+    refused = [line for line in preview["lines"] if line["action"] == "refused"]
+    assert [line["line"] for line in refused] == list(reasons)
+    for line in refused:
+        assert line["problem"].startswith(reasons[line["line"]]), line
+    answer = send(server, job, text)
+    assert_problem(answer, 422, "invalid_row_file", "10 lines are refused")
+    errors = answer.json()["errors"]
+    assert [error["loc"] for error in errors] == [["body", "file", line] for line in reasons]
+    assert [error["msg"] for error in errors] == [
+        f"Line {line['line']}: {line['problem']}" for line in refused
+    ]
+    assert entries(server, job) == 1
+
+
+def test_rows_are_named_by_columns_of_the_table(server: LiveServer, job: str) -> None:
+    found = items(server, job)
+    lines = [f"{item['data']['invoice']};OK;{at},50" for at, item in enumerate(found)]
+    text = "\n".join(["Invoice;Outcome;Audit_Value", *lines]) + "\n"
+    answer = send(server, job, b"\xef\xbb\xbf" + text.encode(), "invoice").json()
+    assert counts(answer["file"]) == {"new": DRAWN}
+    assert answer["file"]["key"] == ["invoice"]
+    assert items(server, job)[3]["finding"]["audit_value"] == "3.5"
+    short = found[0]["data"]["invoice"].lstrip("0")
+    (line,) = send(
+        server, job, f"invoice,outcome\n{short},exception\n", "invoice", preview=True
+    ).json()["lines"]
+    assert f'Did you mean "{found[0]["data"]["invoice"]}"?' in line["problem"]
+    year = f"year,outcome\n{found[0]['data']['year']},exception\n"
+    (line,) = send(server, job, year, "year", preview=True).json()["lines"]
+    assert f'{DRAWN} rows to examine have the year "2024"' in line["problem"]
+
+
+def test_a_list_never_takes_back_what_others_entered(server: LiveServer, job: str) -> None:
+    rows = [item[ROW] for item in items(server, job)]
+    entered(server, job, rows[0], "ok")
+    lines = lines_of(server, job)
+    entered(server, job, rows[0], "exception", note="by a colleague")
+    entered(server, job, rows[1], "exception")
+    untouched = send(server, job, text_of(lines), preview=True).json()
+    assert counts(untouched) == {"unchanged": 1, "empty": DRAWN - 1}
+    moved = [dict(line) for line in lines]
+    moved[2]["_finding_id"] = lines[0]["_finding_id"]
+    moved[2]["outcome"] = "OK"
+    lines[0]["outcome"] = "Not applicable"
+    lines[1]["outcome"] = "OK"
+    found = send(server, job, text_of(lines), preview=True).json()
+    assert counts(found) == {"refused": 2, "empty": DRAWN - 2}
+    assert 'entered "Exception" about row' in found["lines"][0]["problem"]
+    (line,) = send(server, job, text_of(moved), preview=True).json()["lines"]
+    assert "cells of the list were moved" in line["problem"]
+    without = [{ROW: line[ROW], "outcome": line["outcome"]} for line in lines[:2]]
+    assert counts(send(server, job, text_of(without)).json()["file"]) == {
+        "changed": 2,
+        "missing": DRAWN - 2,
+    }
+
+
+def test_locked_findings_and_viewers_enter_no_file(
+    server: LiveServer, job: str, dataset: int
+) -> None:
+    lines = lines_of(server, job)
+    for line in lines:
+        line["outcome"] = "OK"
+    text = text_of(lines)
+    viewer, user = server.new_user("viewer")
+    stranger, _ = server.new_user("analyst")
+    grant = {"user_id": user["id"], "permission": "read"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
+    files = {"file": ("findings.csv", text.encode())}
+    for client, status in ((viewer, 403), (stranger, 404)):
+        for rest in ("", "/preview"):
+            assert client.post(path(job, rest), files=files).status_code == status
+        answer = client.get(path(job), params={"format": "csv"})
+        assert answer.status_code == (200 if client is viewer else 404)
+    assert send(server, job, text).status_code == 200
+    review = {"action": "submitted"}
+    assert server.admin.post(f"/api/sampling/jobs/{job}/review", json=review).status_code == 200
+    lines[0]["outcome"] = "Exception"
+    assert_problem(send(server, job, text_of(lines)), 409, "findings_locked")
+    preview = send(server, job, text_of(lines), preview=True).json()
+    assert "submitted for review" in preview["problem"]
+
+
+def workbook(fill: Any) -> bytes:
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as book:
+        fill(book.add_worksheet())
+    return content.getvalue()
+
+
+def merged(sheet: Any) -> None:
+    sheet.write_row(0, 0, [ROW, "outcome"])
+    sheet.merge_range(1, 0, 3, 0, "primary:1")
+    sheet.merge_range(1, 1, 3, 1, "ok")
+
+
+def other_columns(sheet: Any) -> None:
+    sheet.write_row(0, 0, ["prepared by", "date"])
+    sheet.write_row(1, 0, ["A. Auditor", "today"])
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "says"),
+    [
+        (workbook(other_columns), "x.xlsx", f'column "{ROW}"'),
+        (workbook(merged), "x.xlsx", "refused"),
+        (b"PK\x03\x04broken", "x.xlsx", ""),
+        (f"{ROW}\nprimary:1\n".encode(), "x.csv", 'no column "outcome"'),
+        (f"{ROW},outcome\n".encode(), "x.csv", "no row"),
+        (b"\x00\xff\x00\xff", "x.csv", ""),
+        (f"{ROW},outcome\nprimary:1,ok\n".encode() * 2, "x.csv", "refused"),
+    ],
+    ids=("sheet", "merged", "broken", "keyless", "empty", "binary", "two headers"),
+)
+def test_a_file_that_is_no_list_is_refused(
+    server: LiveServer, job: str, content: bytes, name: str, says: str
+) -> None:
+    answer = send(server, job, content, name=name)
+    assert answer.status_code == 422, answer.text
+    assert says in answer.json()["detail"]
+    assert entries(server, job) == 0
+
+
+def test_the_results_of_formulas_are_read(server: LiveServer, job: str) -> None:
+    row = items(server, job)[0][ROW]
+
+    def fill(sheet: Any) -> None:
+        sheet.write_row(0, 0, [ROW, "outcome", "_note", "audit_value"])
+        sheet.write_formula(1, 0, f'="{row}"', value=row)
+        sheet.write_formula(1, 1, '=IF(TRUE,"ok")', value="ok")
+        sheet.write_string(1, 2, "=1+1")
+        sheet.write_formula(1, 3, "=1/3", value=1 / 3)
+
+    answer = send(server, job, workbook(fill), name="x.xlsx")
+    assert answer.status_code == 200, answer.text
+    finding = items(server, job)[0]["finding"]
+    assert (finding["outcome"], finding["note"]) == ("ok", "=1+1")
+    assert finding["audit_value"] == "0.333333333333333"
+
+
+def test_long_amounts_lose_no_digit(server: LiveServer, job: str) -> None:
+    found = items(server, job)
+    amounts = ("12345678901234567.89", "2.5")
+    lines = [f"{item[ROW]},ok,{amount}" for item, amount in zip(found, amounts, strict=False)]
+    text = "\n".join([f"{ROW},outcome,audit_value", *lines])
+    assert send(server, job, text).status_code == 200
+    assert items(server, job)[0]["finding"]["audit_value"] == "12345678901234567.89"
