@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from application.audit.finding_values import has_findings
 from application.estimation.estimates import EstimateRequest, estimates_of
 from application.estimation.sample_design import SampleDesign, design_of
 from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
@@ -59,6 +60,12 @@ def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str,
         raise InvalidGoal(
             "Give one of `margin`, `relative_margin` and `cv`.",
             loc=(kinds[1] if kinds else "margin",),
+        )
+    if has_findings(service, job):
+        raise InvalidGoal(
+            "The sample has findings, and rows that are added after a look at them make an "
+            "evaluation of a fixed size invalid. Evaluate the sample as `sequential`, which allows "
+            "more rows at any time; or draw a stage that was planned beforehand, or a new sample."
         )
     source = open_source(service, job)
     found = design_of(service, job, source)

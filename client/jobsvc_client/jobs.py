@@ -259,9 +259,10 @@ class Sample(RowsJob):
         Parameters
         ----------
         tolerable : float
-            A share of rows, or an amount for samples by monetary units.
+            A share of rows, or an amount for evaluations of amounts.
         kind : str
-            ``attributes``, ``monetary_unit`` or ``sequential``; the sample's own by default.
+            ``attributes``, ``monetary_unit``, ``variables`` or ``sequential``; the sample's own by
+            default. Their parameters, such as ``book_column``, are given by name.
         """
         self.wait()
         body = {"kind": kind or self._kind(), "confidence": confidence, **more}

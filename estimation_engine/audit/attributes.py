@@ -84,29 +84,9 @@ def evaluate_attributes(
     >>> round(evaluate_attributes(102, 1, 1200, confidence=0.90).upper_limit, 7)
     0.0358333
     """
-    if not 0 <= exceptions <= examined <= population or not examined:
-        raise InvalidFindings(
-            "{exceptions} exceptions in {examined} examined rows of {population} contradict each "
-            "other.",
-            exceptions=exceptions,
-            examined=examined,
-            population=population,
-        )
+    check_counts(examined, exceptions, population)
     share = exceptions / examined
-    rows = [ArithmeticRow("Most likely share", f"{exceptions} / {examined}", share)]
-    if likelihood == "hypergeometric":
-        limit, more = _hypergeometric(examined, exceptions, population, confidence)
-    elif likelihood == "binomial":
-        limit = binomial_limit(exceptions, examined, confidence)
-        formula = f"Beta⁻¹({confidence:g}; {exceptions} + 1, {examined} − {exceptions})"
-        more = [ArithmeticRow("Upper limit", formula, limit)]
-    else:
-        factor = poisson_factor(exceptions, confidence)
-        limit = min(factor / examined, 1.0)
-        more = [
-            ArithmeticRow("Factor", f"Γ⁻¹({confidence:g}; {exceptions} + 1)", factor),
-            ArithmeticRow("Upper limit", f"{factor:.4f} / {examined}", limit),
-        ]
+    limit, rows = _limit(examined, exceptions, population, confidence, likelihood)
     found = None
     if tolerable is not None:
         found = conclude(limit, tolerable, share, confidence, scope=scope)
@@ -119,11 +99,43 @@ def evaluate_attributes(
         share,
         limit,
         int(limit * population + 1e-9),
-        (*rows, *more),
+        (ArithmeticRow("Most likely share", f"{exceptions} / {examined}", share), *rows),
         FORMULAS[likelihood],
         SOURCES[likelihood],
         found,
     )
+
+
+def check_counts(examined: int, exceptions: int, population: int) -> None:
+    """Refuse numbers that contradict each other."""
+    if not 0 <= exceptions <= examined <= population or not examined:
+        raise InvalidFindings(
+            "{exceptions} exceptions in {examined} examined rows of {population} contradict each "
+            "other.",
+            exceptions=exceptions,
+            examined=examined,
+            population=population,
+        )
+
+
+def _limit(
+    examined: int, exceptions: int, population: int, confidence: float, likelihood: Likelihood
+) -> tuple[float, list[ArithmeticRow]]:
+    """The upper limit of the share, and its lines."""
+    match likelihood:
+        case "hypergeometric":
+            return _hypergeometric(examined, exceptions, population, confidence)
+        case "binomial":
+            limit = binomial_limit(exceptions, examined, confidence)
+            formula = f"Beta⁻¹({confidence:g}; {exceptions} + 1, {examined} − {exceptions})"
+            return limit, [ArithmeticRow("Upper limit", formula, limit)]
+        case "poisson":
+            factor = poisson_factor(exceptions, confidence)
+            limit = min(factor / examined, 1.0)
+            return limit, [
+                ArithmeticRow("Factor", f"Γ⁻¹({confidence:g}; {exceptions} + 1)", factor),
+                ArithmeticRow("Upper limit", f"{factor:.4f} / {examined}", limit),
+            ]
 
 
 def _hypergeometric(

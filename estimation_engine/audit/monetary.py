@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
 from estimation_engine.audit.conclusion import Conclusion, conclude
 from estimation_engine.audit.limits import Likelihood, stepwise_limits
 from estimation_engine.errors import InvalidFindings
 
 Direction = Literal["overstatement", "understatement"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 FORMULA = "BV′·[p₀ + Σ (pᵢ − pᵢ₋₁)·tᵢ], taints sorted downwards"
 FACTORS: dict[Likelihood, str] = {
@@ -149,23 +150,16 @@ def evaluate_monetary(
     0.032297
     """
     _check(items, sampled_value, method, likelihood)
-    sampled = [item for item in items if not item.is_take_all]
-    units = sum(item.hits for item in sampled)
-    evaluate = [
+    units = sum(item.hits for item in items if not item.is_take_all)
+    over, under = (
         _evaluate_direction(direction, items, units, sampled_value, confidence, likelihood)
-        for direction in ("overstatement", "understatement")
-    ]
-    over, under = evaluate
+        for direction in DIRECTIONS
+    )
     book_value = sampled_value + sum(abs(item.book) for item in items if item.is_take_all)
     found = None
     if tolerable is not None and book_value:
-        found = conclude(
-            over.upper_limit / book_value,
-            tolerable / book_value,
-            over.most_likely / book_value,
-            confidence,
-            scope=scope,
-        )
+        limit, most_likely = over.upper_limit / book_value, over.most_likely / book_value
+        found = conclude(limit, tolerable / book_value, most_likely, confidence, scope=scope)
     return MonetaryEvaluation(
         units,
         book_value,

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from estimation_engine.audit.attributes import check_counts
 from estimation_engine.design import Floats
 from estimation_engine.errors import InvalidFindings
 
@@ -128,14 +129,7 @@ def evaluate_share(
     >>> evaluate_share(1000, 60, 0, 0.05).most, evaluate_share(1000, 100, 1, 0.05).most
     (108, 90)
     """
-    if not 0 <= exceptions <= examined <= population or not examined:
-        raise InvalidFindings(
-            "{exceptions} exceptions in {examined} examined rows of {population} contradict each "
-            "other.",
-            exceptions=exceptions,
-            examined=examined,
-            population=population,
-        )
+    check_counts(examined, exceptions, population)
     threshold = 1.0 / (1.0 - confidence)
     look = _Look(population, examined, exceptions, prior)
     least, most = look.possible(log(threshold))

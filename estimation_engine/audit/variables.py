@@ -149,19 +149,15 @@ def evaluate_variables(
     level = confidence if sides == "two" else 2.0 * confidence - 1.0
     settings = Settings(level, rules=rules or VarianceRules())
     found, residuals = _projected(given, estimator, settings)
-    if found.value is None or found.error is None:
-        raise InvalidFindings("The design gives no variance, so the misstatement has no limit.")
-    projected, error = given.total - found.value, found.error
-    t = t_quantile((1.0 + level) / 2.0, found.degrees)
-    margin = t * error if error else 0.0
+    limits = _limits(given, found, (1.0 + level) / 2.0)
     over, under = (_direction(given, sign, settings) for sign in (1.0, -1.0))
     conclusion = None
     if tolerable is not None:
         conclusion = conclude_misstatement(
-            projected - margin if sides == "two" else None,
-            projected + margin,
+            limits.lower if sides == "two" else None,
+            limits.upper,
             tolerable,
-            projected,
+            limits.projected,
             confidence,
             netted=(over.projected, under.projected) if over.errors and under.errors else None,
             places=given.places,
@@ -174,26 +170,69 @@ def evaluate_variables(
         errors,
         given.rows,
         given.total,
-        found.value,
-        projected,
-        error,
-        found.degrees,
-        t,
-        margin,
-        projected - margin,
-        projected + margin,
+        given.total - limits.projected,
+        limits.projected,
+        limits.error,
+        limits.degrees,
+        limits.t,
+        limits.margin,
+        limits.lower,
+        limits.upper,
         over,
         under,
         (
-            *_estimator_lines(given, estimator, projected),
+            *_estimator_lines(given, estimator, limits.projected),
             *_spread(given.design, residuals, estimator),
-            *_limit_lines(given.design, projected, found, t, (1.0 + level) / 2.0),
+            *limits.lines(given.design),
         ),
-        tuple(_notes(given, estimator, errors, over, under, tolerable, residuals)),
+        (
+            *_direction_notes(given, over, under, tolerable),
+            *_size_notes(given, estimator, errors, residuals),
+        ),
         conclusion,
         FORMULAS[estimator],
         SOURCES[estimator],
     )
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """A projected misstatement with its margin; ``level`` is the probability of t."""
+
+    projected: float
+    error: float
+    degrees: int
+    level: float
+    t: float
+
+    @property
+    def margin(self) -> float:
+        return self.t * self.error if self.error else 0.0
+
+    @property
+    def lower(self) -> float:
+        return self.projected - self.margin
+
+    @property
+    def upper(self) -> float:
+        return self.projected + self.margin
+
+    def lines(self, design: Design) -> list[ArithmeticRow]:
+        t_formula = f"t({self.level:g}; {self.degrees} degrees of freedom)"
+        return [
+            ArithmeticRow("Standard error SE", _error_formula(design), self.error),
+            ArithmeticRow("t", t_formula, self.t),
+            ArithmeticRow("Margin", "t·SE", self.margin),
+            ArithmeticRow("Lower limit", "projected − margin", self.lower),
+            ArithmeticRow("Upper limit", "projected + margin", self.upper),
+        ]
+
+
+def _limits(given: AuditedAmounts, found: Estimate, level: float) -> _Limits:
+    if found.value is None or found.error is None:
+        raise InvalidFindings("The design gives no variance, so the misstatement has no limit.")
+    t = t_quantile(level, found.degrees)
+    return _Limits(given.total - found.value, found.error, found.degrees, level, t)
 
 
 def _check(given: AuditedAmounts, estimator: Estimator, errors: int) -> None:
@@ -272,20 +311,6 @@ def _estimator_lines(
     ]
 
 
-def _limit_lines(
-    design: Design, projected: float, found: Estimate, t: float, level: float
-) -> list[ArithmeticRow]:
-    error = found.error or 0.0
-    margin = t * error if error else 0.0
-    return [
-        ArithmeticRow("Standard error SE", _error_formula(design), error),
-        ArithmeticRow("t", f"t({level:g}; {found.degrees} degrees of freedom)", t),
-        ArithmeticRow("Margin", "t·SE", margin),
-        ArithmeticRow("Lower limit", "projected − margin", projected - margin),
-        ArithmeticRow("Upper limit", "projected + margin", projected + margin),
-    ]
-
-
 def _sums(given: AuditedAmounts, estimator: Estimator) -> list[ArithmeticRow]:
     """The weighted sums that the estimator's formula names."""
     w, a, b = given.design.weights, given.audit, given.book
@@ -345,14 +370,11 @@ def _error_formula(design: Design) -> str:
     return f"by the design, {design.method}"
 
 
-def _notes(
+def _direction_notes(
     given: AuditedAmounts,
-    estimator: Estimator,
-    errors: int,
     over: ProjectedErrors,
     under: ProjectedErrors,
     tolerable: float | None,
-    residuals: Floats,
 ) -> list[str]:
     notes = []
     if over.errors and under.errors:
@@ -366,6 +388,14 @@ def _notes(
                 f"{name} alone have an upper limit of {each.upper_limit:,.{given.places}f}, which "
                 "isn't below the tolerable amount."
             )
+    return notes
+
+
+def _size_notes(
+    given: AuditedAmounts, estimator: Estimator, errors: int, residuals: Floats
+) -> list[str]:
+    """What makes the normal approximation doubtful."""
+    notes = []
     if errors < MIN_ERRORS and estimator != "mean_per_unit":
         notes.append(
             f"{errors} examined {'row is' if errors == 1 else 'rows are'} in error. The limits of "

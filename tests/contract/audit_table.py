@@ -261,7 +261,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     "POST /api/sampling/jobs/<job_id>/more-rows": (
         "rows_viewed",
         lambda w: (
-            f"/api/sampling/jobs/{w.draw}/more-rows",
+            f"/api/sampling/jobs/{w.unexamined()}/more-rows",
             {"json": {"statistic": "mean", "column": "id", "margin": 1}},
         ),
     ),

@@ -55,6 +55,11 @@ class World:
         answer = self.server.admin.delete(f"/api/datasets/{self.dataset}/refs/{self.ref()}")
         return int(answer.json()["bin_id"])
 
+    def unexamined(self) -> str:
+        """Another draw, which has no findings."""
+        draw = {"method": "random", "parameters": {"sample_size": 20, "seed": next(_names)}}
+        return str(self.server.draw(self.dataset, {"rounds": [draw]})["id"])
+
     def sampled_row(self) -> str:
         """The last row of the draw that nothing has replaced."""
         page = self.server.admin.get(f"/api/sampling/jobs/{self.draw}/findings").json()

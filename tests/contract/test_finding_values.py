@@ -114,3 +114,14 @@ def test_columns_of_the_table_keep_their_names(server: LiveServer) -> None:
     table, found = asked(server, job, body).json()["estimates"]
     assert table["estimate"] == 7
     assert found["estimate"] != 7
+
+
+def test_a_sample_with_findings_is_not_extended(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=20))
+    body = {"statistic": "mean", "column": "amount", "margin": 10}
+    path = f"/api/sampling/jobs/{job}/more-rows"
+    answer = server.admin.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    entered(server, job, rows=1)
+    refused = server.admin.post(path, json=body)
+    assert_problem(refused, 422, "invalid_goal", "rows that are added after a look at them")

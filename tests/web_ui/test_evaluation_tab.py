@@ -57,7 +57,10 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
         ({}, ["1 exception in 20 examined rows of 400", "Hypergeometric", "Upper limit 21.00 %"]),
         ({"tolerable": "6 %"}, ["doesn't support that errors are tolerable", "a new and larger"]),
         ({"kind": "sequential"}, ["Enter the tolerable share of rows"]),
-        ({"kind": "sequential", "tolerable": "0.3"}, ["Not yet decided", "<polyline"]),
+        (
+            {"kind": "sequential", "tolerable": "0.3"},
+            ["Not yet decided", "<polyline", "&size=40", "Draw more rows"],
+        ),
         ({"kind": "monetary_unit"}, ["drawn by monetary units"]),
         (
             {"kind": "variables", "book_column": "amount", "tolerable": "50,000"},
