@@ -114,6 +114,36 @@ BEGIN SELECT RAISE(ABORT, 'the group everyone always exists'); END;
 CREATE TRIGGER groups_everyone_has_its_name BEFORE UPDATE ON groups WHEN OLD.id = 1
 BEGIN SELECT RAISE(ABORT, 'the group everyone keeps its name'); END;
 
+-- Connections: places whose files tables attach. Credentials are variables of the server's
+-- environment whose names begin with ``credentials``. Manifests name a connection.
+CREATE TABLE connections (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    name        TEXT NOT NULL CHECK (name <> ''),
+    prefix      TEXT NOT NULL CHECK (prefix <> ''),
+    credentials TEXT NOT NULL DEFAULT '',
+    created_at  TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX connections_name ON connections (name COLLATE NOCASE);
+
+CREATE TRIGGER connections_keep_their_names BEFORE UPDATE OF name ON connections
+BEGIN SELECT RAISE(ABORT, 'a connection keeps its name'); END;
+
+-- Who may attach files of a connection.
+CREATE TABLE connection_users (
+    connection_id INTEGER NOT NULL REFERENCES connections (id),
+    user_id       INTEGER NOT NULL REFERENCES users (id),
+    PRIMARY KEY (connection_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE connection_groups (
+    connection_id INTEGER NOT NULL REFERENCES connections (id),
+    group_id      INTEGER NOT NULL REFERENCES groups (id),
+    PRIMARY KEY (connection_id, group_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX connection_groups_of_group ON connection_groups (group_id);
+
 -- A commit is immutable: its id is the SHA-256 of its manifest's canonical JSON.
 CREATE TABLE commits (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),

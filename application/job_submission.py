@@ -240,7 +240,7 @@ def submit_import(
         upload.replace(target)
         sync(target.parent)
 
-    return submit(service, by, new, partial(_require_ref, ref_name), move_upload)
+    return submit(service, by, new, partial(require_ref_to_move, ref_name), move_upload)
 
 
 def submit_uri_import(
@@ -271,7 +271,7 @@ def submit_uri_import(
         **_recorded(options),
     }
     new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
-    return submit(service, by, new, partial(_require_ref, ref_name))
+    return submit(service, by, new, partial(require_ref_to_move, ref_name))
 
 
 def _recorded(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -280,7 +280,8 @@ def _recorded(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return {"options": given} if given else {}
 
 
-def _require_ref(ref_name: str, tx: Transaction, new: NewJob) -> NewJob:
+def require_ref_to_move(ref_name: str, tx: Transaction, new: NewJob) -> NewJob:
+    """Require that a ref exists and that imports may move it."""
     get_ref(tx, new.dataset_id, ref_name)
     require_movable(ref_name)
     return new

@@ -126,8 +126,8 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
 
 
 def has_upload(job: Job) -> bool:
-    """Whether a job imports an uploaded file; a URI is downloaded again by each attempt."""
-    return job.run_type == "import" and "uri" not in job.run_parameters
+    """Whether a job imports an uploaded file; each attempt reads URIs again."""
+    return job.run_type == "import" and "size_bytes" in job.run_parameters
 
 
 class FileGone(Conflict):

@@ -29,6 +29,7 @@ from http_api.routes import (
     users,
     versions,
 )
+from http_api.routes.attached import attaching, connections
 from http_api.routes.certificates import ledger, row_proofs
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import access_log, headers, host_check, json, problems, uploads
@@ -51,6 +52,8 @@ BLUEPRINTS = (
     deleted.blueprint,
     searching.blueprint,
     imports.blueprint,
+    connections.blueprint,
+    attaching.blueprint,
     jobs.blueprint,
     sampling.blueprint,
     sample_rows.blueprint,

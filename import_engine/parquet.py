@@ -45,7 +45,7 @@ def import_parquet(
 ) -> ImportedTable:
     """Read a Parquet file, or its first ``max_rows`` rows."""
     options.require_only(("names",), "Parquet")
-    with duckdb_errors_as(_parquet_error):
+    with duckdb_errors_as(parquet_error):
         source_names, name_notes = settle_names(_top_level_names(work, path))
         names, renamed_notes = renamed(source_names, options)
         described = work.ask(f"DESCRIBE SELECT * FROM {_SCAN}", [str(path)], _READING)
@@ -72,12 +72,12 @@ def import_parquet(
 
 def count_parquet_rows(work: ImportWork, path: Path) -> int:
     """Return the row count in a Parquet file's footer; errors are those of an import."""
-    with duckdb_errors_as(_parquet_error):
+    with duckdb_errors_as(parquet_error):
         ((rows,),) = work.ask(f"SELECT count(*) FROM {_SCAN}", [str(path)], _READING)
     return int(rows)
 
 
-def _parquet_error(message: str) -> UnreadableFile:
+def parquet_error(message: str) -> UnreadableFile:
     if "encrypt" in message.lower():
         return UnreadableFile("The Parquet file is encrypted.")
     if "at least one non-root column" in message.lower():

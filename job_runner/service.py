@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from import_engine.sources.connections import ObjectStores
 from job_runner.low_priority import LowPriorityExecutor
 from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
@@ -118,6 +119,7 @@ class Service:
     interrupt_job: Callable[[str], None]
     stopping: threading.Event
     background: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)
+    object_stores: ObjectStores = field(default_factory=ObjectStores)
     results: RecentResults = field(default_factory=RecentResults)
     prune_limits: PruneLimits = field(default_factory=PruneLimits)
 

@@ -154,6 +154,12 @@ class Settings(ServiceLimits):
         "Prefixes of the URIs that imports may read (https, http, s3, gs, az, file); empty is "
         "none.",
     )
+    connection_prefixes: str = _setting(
+        "",
+        "URIs, with commas",
+        "Prefixes of the URIs that connections to attached files may read (s3, gs, az, file); "
+        "empty is none.",
+    )
     waiting_jobs_max: int = _setting(500, "jobs", "Maximum number of waiting jobs of one user.", 1)
     stop_grace_s: int = _setting(
         20, "seconds", "Time that running jobs get to finish when the server stops.", 0
@@ -203,10 +209,13 @@ class Settings(ServiceLimits):
                 raise InvalidSetting(
                     "trusted_proxy isn't an address: {problem}.", problem=str(error)
                 ) from None
-        try:
-            parse_prefixes(self.import_prefixes)
-        except InvalidUri as error:
-            raise InvalidSetting("import_prefixes: {problem}", problem=error.message) from None
+        for name in ("import_prefixes", "connection_prefixes"):
+            try:
+                parse_prefixes(getattr(self, name))
+            except InvalidUri as error:
+                raise InvalidSetting(
+                    "{name}: {problem}", name=name, problem=error.message
+                ) from None
         try:
             re.compile(self.soeid_pattern)
         except re.error as error:
@@ -218,6 +227,11 @@ class Settings(ServiceLimits):
     def allowed_prefixes(self) -> tuple[SourceUri, ...]:
         """The prefixes of ``import_prefixes``."""
         return parse_prefixes(self.import_prefixes)
+
+    @cached_property
+    def allowed_connections(self) -> tuple[SourceUri, ...]:
+        """The prefixes of ``connection_prefixes``."""
+        return parse_prefixes(self.connection_prefixes)
 
 
 def setting_fields() -> list[Field[Any]]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from job_runner.service import Service
-from job_runner.tables.open_tables import PRIMARY, open_commit
+from job_runner.tables.open_tables import PRIMARY, open_commit, require_files
 from parquet_tables.names import folded
 from sql_sandbox import FUNCTIONS as ALLOWED_FUNCTIONS
 from sql_sandbox import Limits, Sandbox, SourceTable
@@ -71,8 +71,7 @@ def query_at_once(
 
 
 def _source_table(service: Service, table: StoredTable) -> SourceTable:
-    for file in table.stored_files:
-        service.data_files.require_whole(file)
+    require_files(service, table)
     path = service.data_files.path
     return SourceTable(
         table.key,

@@ -141,8 +141,59 @@ DELETE FROM group_members WHERE group_id = :id;
 -- delete_permissions_of_group: Delete a group's permissions in all datasets.
 DELETE FROM group_permissions WHERE group_id = :id;
 
+-- delete_connections_of_group: Let a group use no connection.
+DELETE FROM connection_groups WHERE group_id = :id;
+
 -- delete_group: Delete a group that has no members and permissions.
 DELETE FROM groups WHERE id = :id;
+
+-- insert_connection: Insert a connection.
+INSERT INTO connections (name, prefix, credentials, created_at)
+VALUES (:name, :prefix, :credentials, :now) RETURNING id;
+
+-- connection_by_name: Select the id of a connection by its name, in any case.
+SELECT id FROM connections WHERE name = :name COLLATE NOCASE;
+
+-- list_connections: List connections with the names of their users and groups, or one by id or name.
+SELECT id, name, prefix, credentials, created_at,
+       (SELECT json_group_array(grantee) FROM
+            (SELECT groups.name AS grantee, groups.id <> 1 AS place
+             FROM connection_groups JOIN groups ON groups.id = group_id
+             WHERE connection_id = connections.id
+             UNION ALL
+             SELECT soeid, 2 FROM connection_users JOIN users ON users.id = user_id
+             WHERE connection_id = connections.id AND removed_at IS NULL
+             ORDER BY place, grantee COLLATE NOCASE)) AS usable_by
+FROM connections
+WHERE (:id IS NULL OR id = :id) AND (:name IS NULL OR name = :name)
+  AND (:user_id IS NULL
+       OR id IN (SELECT connection_id FROM connection_users WHERE user_id = :user_id)
+       OR id IN (SELECT connection_id FROM connection_groups WHERE group_id = 1)
+       OR id IN (SELECT connection_id FROM connection_groups JOIN group_members USING (group_id)
+                 WHERE user_id = :user_id))
+ORDER BY name COLLATE NOCASE;
+
+-- update_connection: Change the prefix and the credentials of a connection.
+UPDATE connections SET prefix = :prefix, credentials = :credentials WHERE id = :id;
+
+-- delete_connection: Delete a connection without users.
+DELETE FROM connections WHERE id = :id;
+
+-- put_connection_user: Let a user use a connection.
+INSERT OR IGNORE INTO connection_users (connection_id, user_id) VALUES (:connection_id, :grantee_id);
+
+-- put_connection_group: Let a group use a connection.
+INSERT OR IGNORE INTO connection_groups (connection_id, group_id)
+VALUES (:connection_id, :grantee_id);
+
+-- delete_connection_users: Let no user use a connection.
+DELETE FROM connection_users WHERE connection_id = :id;
+
+-- delete_connection_groups: Let no group use a connection.
+DELETE FROM connection_groups WHERE connection_id = :id;
+
+-- delete_connections_of_user: Let a user use no connection.
+DELETE FROM connection_users WHERE user_id = :user_id;
 
 -- delete_memberships_of_user: Remove a user from all groups.
 DELETE FROM group_members WHERE user_id = :user_id;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from application.lifecycle import Retryability
+from application.lifecycle import Retryability, has_upload
 from application.samples.facts import screen_text
 from domain_errors import DomainError, counted
 from job_runner.handlers.exploration import is_report, is_row_diff
@@ -46,7 +46,7 @@ def advice(job: Job, retryability: Retryability) -> str:
         action = "retry the job"
     else:
         action = "import the file again" if job.run_type == "import" else "submit a new job"
-    is_stored = retryability.is_retryable and "uri" not in job.run_parameters
+    is_stored = retryability.is_retryable and (job.run_type != "import" or has_upload(job))
     return _ADVICE.get(job.error_code or "", _OTHER_ADVICE).format(
         action=action,
         Action=action[0].upper() + action[1:],

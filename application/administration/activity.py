@@ -62,6 +62,9 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "dismissal_undone": "{who} undid the dismissal of {result} of {dataset}",
         "backup_asked": "{who} began the download of a backup",
         "backup_made": "{who} downloaded a backup",
+        "connection_made": "{who} created the connection {name} to {prefix}",
+        "connection_changed": "{who} changed the connection {name}",
+        "connection_deleted": "{who} deleted the connection {name}",
         "group_made": "{who} created the group {name}",
         "group_renamed": "{who} renamed the group {name_before} to {name}",
         "group_deleted": "{who} deleted the group {name}",
@@ -122,8 +125,11 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
         ),
         "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),
         "storage": (
-            "Clean-ups, backups and signing keys",
-            ("pruned", "backup_asked", "backup_made", "signing_key_rotated"),
+            "Clean-ups, backups, signing keys, connections",
+            (
+                *("pruned", "backup_asked", "backup_made", "signing_key_rotated"),
+                *("connection_made", "connection_changed", "connection_deleted"),
+            ),
         ),
     }
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from import_engine.sources.reading import SourceUnavailable, file_names, open_so
 from import_engine.sources.uris import SourceUri
 from import_engine.work import ImportedTable
 from parquet_tables.progress import ProgressCallback, progress_part
-from parquet_tables.tables import TableFiles
+from parquet_tables.tables import Column, TableFiles
 
 MAX_FILES = 1000
 """Files of a folder that one import reads."""
@@ -200,7 +200,9 @@ def _one_table(tables: list[tuple[str, ImportedTable]]) -> ImportedTable:
         if table.table.columns != first.table.columns:
             raise UnreadableFile(
                 "The files don't make one table: {difference} Import them one by one.",
-                difference=_difference(first_name, first, name, table),
+                difference=column_difference(
+                    first_name, first.table.columns, name, table.table.columns
+                ),
             )
     files = tuple(file for _, table in tables for file in table.table.files)
     notes = [
@@ -219,11 +221,12 @@ def _one_table(tables: list[tuple[str, ImportedTable]]) -> ImportedTable:
     )
 
 
-def _difference(
-    first_name: str, first: ImportedTable, other_name: str, other: ImportedTable
+def column_difference(
+    first_name: str, first: Sequence[Column], other_name: str, other: Sequence[Column]
 ) -> str:
-    here = {column.name: column.type for column in first.table.columns}
-    there = {column.name: column.type for column in other.table.columns}
+    """The first difference between the columns of two files, as a sentence."""
+    here = {column.name: column.type for column in first}
+    there = {column.name: column.type for column in other}
     for name, kind in here.items():
         if name not in there:
             return f'{other_name} lacks the column "{name}" of {first_name}.'

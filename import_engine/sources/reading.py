@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,9 @@ def open_source(uri: SourceUri) -> Iterator[OpenSource]:
         yield source
 
 
-def file_names(uri: SourceUri, step: Callable[[], None], most: int) -> list[str]:
+def file_names(
+    uri: SourceUri, step: Callable[[], None], most: int, config: Mapping[str, str] | None = None
+) -> list[str]:
     """The names of the files of a folder, sorted; files that start with ``.`` or ``_`` are skipped.
 
     Parameters
@@ -91,6 +93,8 @@ def file_names(uri: SourceUri, step: Callable[[], None], most: int) -> list[str]
         Called now and then; its exceptions stop the listing.
     most : int
         Maximum number of files.
+    config : mapping, optional
+        The configuration of :func:`object_store`.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def file_names(uri: SourceUri, step: Callable[[], None], most: int) -> list[str]
     if uri.scheme in ("http", "https"):
         raise SourceNotFound("A web server doesn't list files. Name one file instead of a folder.")
     found: list[str] = []
-    for name in _local_names(uri) if uri.scheme == "file" else _object_names(uri, step):
+    for name in _local_names(uri) if uri.scheme == "file" else _object_names(uri, step, config):
         if name.startswith((".", "_")):
             continue
         if "/" in name:
@@ -119,7 +123,8 @@ def file_names(uri: SourceUri, step: Callable[[], None], most: int) -> list[str]
     return sorted(found)
 
 
-def _not_found(uri: SourceUri) -> SourceNotFound:
+def not_found(uri: SourceUri) -> SourceNotFound:
+    """The error of a file that doesn't exist."""
     hint = "" if uri.scheme in ("http", "https") else " The URI of a folder ends with a slash."
     return SourceNotFound(f"There is no file {{uri}}.{hint}", uri=str(uri))
 
@@ -167,7 +172,7 @@ def _check_response(uri: SourceUri, response: httpx.Response) -> None:
     refuse_link_local(uri, response.extensions["network_stream"].get_extra_info("server_addr"))
     status = response.status_code
     if status in (404, 410):
-        raise _not_found(uri)
+        raise not_found(uri)
     if status in (401, 403):
         raise _denied(uri)
     if response.is_redirect:
@@ -184,7 +189,14 @@ def refuse_link_local(uri: SourceUri, peer: tuple[str, int] | None) -> None:
         raise _unavailable(uri, "its host has a link-local address")
 
 
-def _object_store(uri: SourceUri) -> ObjectStore:
+def object_store(uri: SourceUri, config: Mapping[str, str] | None = None) -> ObjectStore:
+    """Open the bucket or container of a URI; ``config`` has obstore's names of credentials.
+
+    Raises
+    ------
+    ValueError
+        The configuration isn't valid.
+    """
     from obstore.store import AzureStore, GCSStore, S3Store  # a large library: only if it is used
 
     options = {"allow_http": True, **STORE_TIMEOUTS}  # plain HTTP only where a variable says http:
@@ -195,17 +207,23 @@ def _object_store(uri: SourceUri) -> ObjectStore:
             kind = GCSStore
         case _:
             kind = AzureStore
-    return kind(uri.host, client_options=options, retry_config={"max_retries": MAX_RETRIES})  # type: ignore[arg-type]
+    return kind(
+        uri.host,
+        config=dict(config or {}),  # type: ignore[arg-type]
+        client_options=options,  # type: ignore[arg-type]
+        retry_config={"max_retries": MAX_RETRIES},
+    )
 
 
 @contextmanager
-def _object_errors(uri: SourceUri) -> Iterator[None]:
+def object_errors(uri: SourceUri) -> Iterator[None]:
+    """Translate the errors of an object store, without their texts."""
     from obstore import exceptions
 
     try:
         yield
     except FileNotFoundError:
-        raise _not_found(uri) from None
+        raise not_found(uri) from None
     except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
         raise _denied(uri) from None
     except exceptions.PreconditionError:
@@ -219,12 +237,12 @@ def _stored_object(uri: SourceUri) -> Iterator[OpenSource]:
     import obstore
 
     key = "/".join(uri.segments)
-    with _object_errors(uri):
-        store = _object_store(uri)
+    with object_errors(uri):
+        store = object_store(uri)
         found = obstore.head(store, key)
 
     def part(start: int, stop: int) -> bytes:
-        with _object_errors(uri):
+        with object_errors(uri):
             got = obstore.get(
                 store, key, options={"range": (start, stop), "if_match": found["e_tag"]}
             )
@@ -235,17 +253,19 @@ def _stored_object(uri: SourceUri) -> Iterator[OpenSource]:
     yield OpenSource(found["size"], pieces, part)
 
 
-def _object_names(uri: SourceUri, step: Callable[[], None]) -> Iterator[str]:
+def _object_names(
+    uri: SourceUri, step: Callable[[], None], config: Mapping[str, str] | None
+) -> Iterator[str]:
     """The names below a prefix, also in folders; without the marker of the folder itself."""
     import obstore
 
     prefix = "/".join(uri.segments)
     start = len(prefix) + 1 if prefix else 0
-    with _object_errors(uri):
-        chunks = iter(obstore.list(_object_store(uri), prefix or None, chunk_size=1000))
+    with object_errors(uri):
+        chunks = iter(obstore.list(object_store(uri, config), prefix or None, chunk_size=1000))
     while True:
         step()
-        with _object_errors(uri):
+        with object_errors(uri):
             chunk = next(chunks, None)
         if chunk is None:
             return
@@ -254,11 +274,11 @@ def _object_names(uri: SourceUri, step: Callable[[], None]) -> Iterator[str]:
 
 @contextmanager
 def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
-    descriptor = _open_below(uri)
+    descriptor = open_below(uri)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
-            raise _not_found(uri)
+            raise not_found(uri)
 
         def part(start: int, stop: int) -> bytes:
             return os.pread(descriptor, stop - start, start)
@@ -267,10 +287,10 @@ def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
 
 
 def _local_names(uri: SourceUri) -> Iterator[str]:
-    descriptor = _open_below(uri)
+    descriptor = open_below(uri)
     try:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise _not_found(uri)
+            raise not_found(uri)
         with os.scandir(descriptor) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
@@ -281,7 +301,7 @@ def _local_names(uri: SourceUri) -> Iterator[str]:
         os.close(descriptor)
 
 
-def _open_below(uri: SourceUri) -> int:
+def open_below(uri: SourceUri) -> int:
     """Open a file or folder below its prefix, which may be a link; links below it are refused."""
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
     try:
@@ -295,5 +315,5 @@ def _open_below(uri: SourceUri) -> int:
     except PermissionError:
         raise _denied(uri) from None
     except OSError:
-        raise _not_found(uri) from None
+        raise not_found(uri) from None
     return descriptor

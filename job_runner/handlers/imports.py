@@ -1,6 +1,7 @@
 """The handler of run type ``import``: store a file as a commit on a ref.
 
-The file was uploaded, or each attempt downloads it from a URI into its scratch directory.
+The file was uploaded, or each attempt downloads it from a URI into its scratch directory. Attached
+files stay where they are: their footers are read.
 
 The ref moves only to a commit with every row of the file; an unreadable file leaves nothing behind.
 """
@@ -17,8 +18,10 @@ from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
+from job_runner.tables.attached_files import TableToAttach, attach
 from parquet_tables.progress import ProgressCallback, progress_part
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
+from storage.accounts.users import get_user
 from storage.errors import DamagedData
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import NewCommit, Outcome
@@ -31,6 +34,8 @@ READ_SHARE, ADD_SHARE = 0.93, 0.95
 def run_import(context: JobContext) -> Outcome:
     """Read the upload, store its tables and move the ref."""
     job = context.job
+    if "attach" in job.run_parameters:
+        return _attached(context)
     reading = progress_part(context.on_progress, 0.0, READ_SHARE)
     if "uri" in job.run_parameters:
         tables, size_bytes = _imported_uri(context, job.run_parameters["uri"], reading)
@@ -64,6 +69,33 @@ def run_import(context: JobContext) -> Outcome:
             ref_name=job.run_parameters["ref"],
             message=job.run_parameters["commit_message"],
             tables=stored,
+        ),
+    )
+
+
+def _attached(context: JobContext) -> Outcome:
+    """Read the footers of files that stay where they are, and move the ref to their tables."""
+    service, parameters = context.service, context.job.run_parameters
+    with service.database.read() as tx:
+        user = get_user(tx, context.job.user_id)
+    given = [TableToAttach.from_json(table) for table in parameters["attach"]]
+    tables = attach(service, context.parquet, user, given, context.on_progress)
+    return Outcome(
+        summary={
+            "file_name": parameters["file_name"],
+            "size_bytes": sum(table.size_bytes for table in tables),
+            "tables": [
+                {
+                    **_summary(table),
+                    "files": len(table.files),
+                    "notes": [],
+                    "control_totals": [],
+                }
+                for table in tables
+            ],
+        },
+        commit=NewCommit(
+            ref_name=parameters["ref"], message=parameters["commit_message"], tables=tables
         ),
     )
 
@@ -110,14 +142,20 @@ def _control_totals(
         return [control_totals(cursor, each.table, on_progress) for each in tables]
 
 
+def _summary(table: StoredTable) -> dict[str, object]:
+    return {
+        "key": table.key,
+        "rows": table.row_count,
+        "columns": len(table.columns),
+        "size_bytes": table.size_bytes,
+    }
+
+
 def _table_summary(
     table: ImportedTable, stored: StoredTable, totals: Sequence[ControlTotal]
 ) -> dict[str, object]:
     return {
-        "key": table.key,
-        "rows": stored.row_count,
-        "columns": len(stored.columns),
-        "size_bytes": stored.size_bytes,
+        **_summary(stored),
         "notes": [*table.notes, *(question.text for question in table.questions)],
         "control_totals": [asdict(each) for each in totals],
     }

@@ -8,6 +8,7 @@ import numpy as np
 
 from domain_errors import choices_sentence
 from job_runner.service import Service
+from job_runner.tables.attached_files import open_attached
 from parquet_tables.tables import Int64s, TableFiles, read_ordinals
 from storage.errors import NotFound, Pruned
 from storage.jobs.jobs import Job
@@ -83,11 +84,25 @@ def open_source(service: Service, job: Job) -> OpenTable:
 
 
 def table_files(service: Service, table: StoredTable) -> TableFiles:
-    """A stored table with its deletion vector; DamagedData if a file is missing or has changed."""
-    for file in table.stored_files:
-        service.data_files.require_whole(file)
+    """A stored table with its deletion vector.
+
+    Raises
+    ------
+    DamagedData
+        A file of the store is missing or has changed.
+    DomainError
+        An attached file has changed or can't be read; see :func:`open_attached`.
+    """
+    require_files(service, table)
     if table.deletion_vector is None:
         return table.as_files(service.data_files, NO_ORDINALS)
     path = service.data_files.path(table.deletion_vector.sha256)
     with service.parquet.cursor() as cursor:
         return table.as_files(service.data_files, read_ordinals(cursor, path))
+
+
+def require_files(service: Service, table: StoredTable) -> None:
+    """Check the files of a table, and let DuckDB read those that are attached."""
+    for file in table.stored_files:
+        service.data_files.require_whole(file)
+    open_attached(service, table.attached_files)

@@ -55,6 +55,9 @@ Action = Literal[
     "dismissal_undone",
     "backup_asked",
     "backup_made",
+    "connection_made",
+    "connection_changed",
+    "connection_deleted",
     "group_made",
     "group_renamed",
     "group_deleted",
@@ -69,7 +72,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_SQL_LENGTH = 2000
 """Maximum length of an SQL statement in an entry."""
 
-ObjectType = Literal["user", "group", "token", "ref", "job", "table", "signing_key"]
+ObjectType = Literal["user", "group", "connection", "token", "ref", "job", "table", "signing_key"]
 
 
 @dataclass(frozen=True)

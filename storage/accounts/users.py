@@ -138,6 +138,7 @@ def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
     _require_another_admin(tx, get_user(tx, user_id))
     run(tx, "delete_tokens_of_user", user_id=user_id)
     run(tx, "delete_memberships_of_user", user_id=user_id)
+    run(tx, "delete_connections_of_user", user_id=user_id)
     run(tx, "remove_user", id=user_id, removed_at=timestamp(clock()))
 
 

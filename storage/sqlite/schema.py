@@ -45,6 +45,8 @@ _NEW_IN_15 = _created(
     *("replacements", "replacements_never_change"),
     *("reviews", "reviews_of_job", "reviews_never_change"),
     *("sample_values", "sample_values_file", "sample_values_never_change", "needed_files"),
+    *("connections", "connections_name", "connections_keep_their_names"),
+    *("connection_users", "connection_groups", "connection_groups_of_group"),
     *("signing_keys", "signing_keys_never_change", "signing_keys_never_shrink"),
     *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
     *("row_roots", "row_roots_never_change"),

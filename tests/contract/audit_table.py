@@ -108,6 +108,21 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"user": w.user["soeid"]}},
         ),
     ),
+    "POST /api/connections": (
+        "connection_made",
+        lambda w: (
+            "/api/connections",
+            {"json": {"name": "audited", "prefix": w.connection()["prefix"]}},
+        ),
+    ),
+    "PATCH /api/connections/<int:connection_id>": (
+        "connection_changed",
+        lambda w: (f"/api/connections/{w.connection()['id']}", {"json": {"usable_by": []}}),
+    ),
+    "DELETE /api/connections/<int:connection_id>": (
+        "connection_deleted",
+        lambda w: (f"/api/connections/{w.connection()['id']}", {}),
+    ),
     "POST /api/tokens": ("token_made", lambda w: ("/api/tokens", {"json": {"name": "ci"}})),
     "DELETE /api/tokens/<int:token_id>": (
         "token_ended",
@@ -152,6 +167,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     "POST /api/datasets/<int:dataset_id>/refs/<ref>/import": (
         "import_asked",
         lambda w: (f"/api/datasets/{w.dataset}/refs/{w.ref()}/import", FILE),
+    ),
+    "POST /api/datasets/<int:dataset_id>/refs/<ref>/attach": (
+        "import_asked",
+        lambda w: (
+            f"/api/datasets/{w.dataset}/refs/{w.ref()}/attach",
+            {"json": {"tables": [w.table_to_attach()]}},
+        ),
     ),
     "POST /api/jobs/<job_id>/cancel": (
         "job_cancelled",
@@ -296,4 +318,5 @@ UNTOLD = {
     "DELETE /api/sampling/templates/<int:template_id>": "the same",
     "POST /api/datasets/<int:dataset_id>/preview": "a preview stores nothing",
     "POST /api/datasets/preview": "the same",
+    "POST /api/datasets/<int:dataset_id>/attach/preview": "the same",
 }

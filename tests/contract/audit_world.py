@@ -35,6 +35,17 @@ class World:
         body = {"name": f"group {next(_names)}", "users": names}
         return int(self.server.admin.post("/api/groups", json=body).json()["id"])
 
+    def connection(self) -> dict[str, Any]:
+        """A new connection to the setting's first prefix."""
+        prefix = str(self.server.service.settings.allowed_connections[0])
+        body = {"name": f"connection {next(_names)}", "prefix": prefix}
+        made: dict[str, Any] = self.server.admin.post("/api/connections", json=body).json()
+        return made
+
+    def table_to_attach(self) -> dict[str, Any]:
+        connection = self.connection()
+        return {"uri": f"{connection['prefix']}a.parquet", "connection": connection["name"]}
+
     def link_code(self) -> str:
         service, user = self.server.service, self.other()
         with service.database.write() as tx:

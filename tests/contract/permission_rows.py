@@ -105,6 +105,27 @@ def of_group(path: str, body: dict[str, Any] | None = None) -> Made:
     return lambda scene, _: Ask(path.format(g=scene.group()), body)
 
 
+def new_connection(scene: Scene, _: User) -> Ask:
+    prefix = str(scene.service.settings.allowed_connections[0])
+    return Ask("/api/connections", {"name": f"pt {next(numbers)}", "prefix": prefix})
+
+
+def of_connection(body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new connection."""
+    return lambda scene, _: Ask(f"/api/connections/{scene.connection().id}", body)
+
+
+def attached_to(path: str) -> Made:
+    """Ask to attach a file to a new dataset."""
+
+    def ask(scene: Scene, _: User) -> Ask:
+        connection = scene.connection()
+        table = {"uri": f"{connection.prefix}a.parquet", "connection": connection.name}
+        return Ask(path.format(d=scene.empty_dataset()), {"tables": [table]})
+
+    return ask
+
+
 def of_dataset(path: str, body: dict[str, Any] | None = None) -> Made:
     """Ask about a new, empty dataset."""
     return lambda scene, _: Ask(path.format(d=scene.empty_dataset()), body)

@@ -6,8 +6,9 @@ import itertools
 import uuid
 from typing import Any
 
+from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
-from storage.accounts.groups import add_group, add_members
+from storage.accounts.groups import EVERYONE, add_group, add_members, get_group
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
@@ -54,6 +55,14 @@ class Scene:
             made = add_group(tx, f"pt group {next(numbers)}", self.service.clock)
             add_members(tx, made.id, members)
         return made.id
+
+    def connection(self) -> Connection:
+        """A new connection to the setting's first prefix, for everyone."""
+        prefix = str(self.service.settings.allowed_connections[0])
+        with self.service.database.write() as tx:
+            everyone = get_group(tx, EVERYONE)
+            given = ConnectionFields(prefix, "", [everyone])
+            return add_connection(tx, f"pt {next(numbers)}", given, self.service.clock)
 
     def share(self, dataset: int) -> None:
         """Give the askers their levels; the writer has it by a group."""

@@ -12,6 +12,7 @@ import pytest
 
 import composition_root
 from job_runner.settings import Settings
+from tests.contract.attached_world import small_lake
 from tests.contract.audit_table import CHANGES, OF_SOMEONE_ELSE, RANDOM, UNTOLD
 from tests.contract.audit_world import World
 from tests.contract.problems import assert_problem
@@ -21,7 +22,10 @@ from tests.live_server import PASSWORD, LiveServer
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server of its own: other tests count the admins of the shared one."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("audited"), memory_mb=256)
+    lake = small_lake(tmp_path_factory.mktemp("lake"))
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("audited"), memory_mb=256, connection_prefixes=lake
+    )
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as live,

@@ -16,6 +16,7 @@ from job_runner.settings import Settings
 from storage.accounts.datasets import delete_group_permission, delete_permission, put_permission
 from storage.accounts.tokens import revoke_token
 from storage.accounts.users import remove_user
+from tests.contract.attached_world import small_lake
 from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import RANDOM, Scene
 from tests.contract.permission_table import TABLE
@@ -31,7 +32,10 @@ OWN_EACH_TIME = {"x-request-id", "date", "content-length"}
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("hidden"), memory_mb=256)
+    lake = small_lake(tmp_path_factory.mktemp("lake"))
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("hidden"), memory_mb=256, connection_prefixes=lake
+    )
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as live,

@@ -125,6 +125,7 @@ def test_job_making_operations_take_an_idempotency_key(document: dict[str, Any])
         "post_row_proofs_build",
         "post_explorations_create",
         "post_imports_import_file",
+        "post_attaching_attach",
         "post_jobs_retry_one",
     }
 

@@ -1,0 +1,150 @@
+"""Attach tables: their files stay where they are, and a commit names them.
+
+Connections are changed here, too: the server's settings limit their prefixes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from application.administration.grantees import find_grantee
+from application.job_submission import Submission, require_ref_to_move, submit
+from domain_errors import InvalidRequest, counted
+from import_engine import attaching
+from import_engine.sources.connections import CREDENTIALS, VARIABLES, connection_prefix
+from import_engine.sources.uris import parse_uri
+from job_runner.lanes import LANE_OF_DOWNLOADS
+from job_runner.service import Service
+from job_runner.tables.attached_files import TableToAttach, attach, usable_connections
+from parquet_tables.progress import ignore_progress
+from storage.accounts.connections import ConnectionFields, list_connections
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
+from storage.jobs.jobs import Job
+from storage.jobs.submission import NewJob
+from storage.sqlite.database import Transaction
+
+MAX_FILES = attaching.MAX_FILES
+MAX_FILES_SHOWN = 100
+"""Files of each table that a preview lists."""
+
+
+def connection_fields(
+    service: Service, tx: Transaction, prefix: str, credentials: str, usable_by: Sequence[str]
+) -> ConnectionFields:
+    """Check what an administrator says about a connection.
+
+    Raises
+    ------
+    InvalidUri, UriNotAllowed
+        The prefix isn't one, or the setting ``connection_prefixes`` doesn't allow it.
+    InvalidRequest
+        The credentials aren't the beginning of a variable's name.
+    NotFound
+        There is no such user or group.
+    """
+    uri = connection_prefix(prefix, service.settings.allowed_connections, ("body", "prefix"))
+    if credentials and (uri.scheme not in VARIABLES or CREDENTIALS.fullmatch(credentials) is None):
+        raise InvalidRequest(
+            "`credentials` is how the names of variables in the server's environment begin: "
+            "capital letters, digits and underscores, such as LAKE for LAKE_AWS_ACCESS_KEY_ID. "
+            "Never send a key. A folder has none.",
+            loc=("body", "credentials"),
+        )
+    grantees = [find_grantee(tx, name, "usable_by", at) for at, name in enumerate(usable_by)]
+    return ConnectionFields(str(uri), credentials, grantees)
+
+
+def submit_attach(
+    service: Service,
+    by: Submission,
+    dataset: Dataset,
+    tables: Sequence[TableToAttach],
+    *,
+    ref_name: str,
+    commit_message: str | None = None,
+) -> Job:
+    """Submit a job that attaches tables and moves a ref to their commit.
+
+    Raises
+    ------
+    InvalidRequest
+        Two tables have the same key.
+    Forbidden, UriNotAllowed, InvalidUri, CredentialsMissing
+        The user may not use a connection, or it doesn't read a URI.
+    """
+    named = _with_connections(service, by.user, tables)
+    uris = [uri for table in named for uri in table.uris]
+    name = parse_uri(uris[0]).name if len(uris) == 1 else counted(len(uris), "URI")
+    parameters = {
+        "ref": ref_name,
+        "attach": [table.to_json() for table in named],
+        "file_name": name,
+        "commit_message": commit_message or f"Attach {name}",
+    }
+    new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
+
+    def settle(tx: Transaction, new: NewJob) -> NewJob:
+        usable_connections(service, tx, by.user, named)
+        return require_ref_to_move(ref_name, tx, new)
+
+    return submit(service, by, new, settle)
+
+
+def preview_attach(
+    service: Service, user: User, tables: Sequence[TableToAttach]
+) -> list[dict[str, Any]]:
+    """Describe tables as :func:`submit_attach` would attach them; nothing is stored."""
+    named = _with_connections(service, user, tables)
+    found = attach(service, service.parquet, user, named, ignore_progress)
+    return [
+        {
+            "table_key": table.key,
+            "connection": given.connection,
+            "columns": list(table.columns),
+            "row_count": table.row_count,
+            "size_bytes": table.size_bytes,
+            "file_count": len(table.files),
+            "files": list(table.attached_files[:MAX_FILES_SHOWN]),
+        }
+        for given, table in zip(named, found, strict=True)
+    ]
+
+
+def _with_connections(
+    service: Service, user: User, tables: Sequence[TableToAttach]
+) -> list[TableToAttach]:
+    """Check tables; find the connection of each that names none, by its first URI."""
+    keys = [table.key for table in tables]
+    for at, key in enumerate(keys):
+        if key in keys[:at]:
+            raise InvalidRequest(
+                'Two tables have the `table_key` "{key}".',
+                loc=("body", "tables", at, "table_key"),
+                key=key,
+            )
+    with service.database.read() as tx:
+        found = [
+            table
+            if table.connection
+            else replace(table, connection=_connection_of(tx, user, table))
+            for table in tables
+        ]
+        usable_connections(service, tx, user, found)
+    return found
+
+
+def _connection_of(tx: Transaction, user: User, table: TableToAttach) -> str:
+    """The usable connection with the longest prefix over a table's first URI."""
+    uri = parse_uri(table.uris[0], ("body", "tables"))
+    fitting = [each for each in list_connections(tx, user) if uri.is_under(parse_uri(each.prefix))]
+    if not fitting:
+        raise InvalidRequest(
+            "You can use no connection that reads {uri}. An administrator creates connections and "
+            "says who may use them.",
+            loc=("body", "tables"),
+            uri=str(uri),
+        )
+    return max(fitting, key=lambda each: len(each.prefix)).name

@@ -1,0 +1,1 @@
+"""Routes of connections and of tables whose files stay where they are."""

@@ -1,0 +1,126 @@
+"""Which files make an attached table, and what their footers say.
+
+A file is attached only if its columns can be served as they are: a type that an import would
+convert, or a name that it would change, is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from import_engine.errors import UnreadableFile, check_column_count, duckdb_errors_as
+from import_engine.parquet import MAX_DIGITS, parquet_error
+from import_engine.sources.connections import OpenConnection
+from import_engine.sources.downloading import column_difference
+from import_engine.sources.uris import SourceUri
+from parquet_tables.columns import AttachedPath, Column, stored_as
+from parquet_tables.names import settle_names
+
+MAX_FILES = 10_000
+"""Files of one attached table."""
+
+
+class UnservableFile(UnreadableFile):
+    """A Parquet file that can't be read as it is."""
+
+    code = "unservable_file"
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The columns and the row count of a Parquet file."""
+
+    columns: tuple[Column, ...]
+    rows: int
+
+
+def files_of(
+    connection: OpenConnection, uris: Sequence[SourceUri], step: Callable[[], None]
+) -> list[SourceUri]:
+    """List the files of some URIs in their order; a folder's files in the order of their names.
+
+    Raises
+    ------
+    UnreadableFile
+        A file is named twice, or there are more than ``MAX_FILES``.
+    SourceNotFound, SourceDenied, SourceUnavailable
+        A folder has no files, or can't be listed.
+    """
+    found: dict[SourceUri, None] = {}
+    for uri in uris:
+        names = connection.file_names(uri, step, MAX_FILES) if uri.is_folder else None
+        for file in [uri] if names is None else map(uri.child, names):
+            if file in found:
+                raise UnreadableFile("The file {uri} is named twice.", uri=str(file))
+            found[file] = None
+    if len(found) > MAX_FILES:
+        raise UnreadableFile(
+            "The table has {files} files; the limit is {limit}.", files=len(found), limit=MAX_FILES
+        )
+    return list(found)
+
+
+def read_footer(cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath) -> Footer:
+    """Read the footer of a file.
+
+    Raises
+    ------
+    UnreadableFile
+        It isn't a Parquet file, or it is damaged or encrypted.
+    UnservableFile
+        A column has a type or a name that can't be served.
+    """
+    name = [str(path)]
+    try:
+        with duckdb_errors_as(parquet_error):
+            described = cursor.execute("DESCRIBE SELECT * FROM read_parquet(?)", name).fetchall()
+            columns = tuple(Column(row[0], row[1]) for row in described)
+            fields = cursor.execute(
+                "SELECT name, precision FROM parquet_schema(?)", name
+            ).fetchall()
+            ((rows,),) = cursor.execute(
+                "SELECT num_rows FROM parquet_file_metadata(?)", name
+            ).fetchall()
+        check_column_count(len(columns))
+    except UnreadableFile as error:
+        raise UnreadableFile("{uri}: {problem}", uri=str(uri), problem=error.message) from None
+    for column in columns:
+        if stored_as(column.name, column.type, "c").type != column.type:
+            raise _unservable(uri, column, f"has the type {column.type}")
+    names = [field[0] for field in fields[1:]]
+    for column, own, settled in zip(columns, names, settle_names(names)[0], strict=True):
+        if own != settled:
+            raise _unservable(
+                uri, Column(own, column.type), "has a name that is empty, reserved or used twice"
+            )
+    for column, (_, precision) in zip(columns, fields[1:], strict=True):
+        if (precision or 0) > MAX_DIGITS:
+            raise _unservable(uri, column, f"has decimals of {precision} digits")
+    return Footer(columns, rows)
+
+
+def _unservable(uri: SourceUri, column: Column, problem: str) -> UnservableFile:
+    return UnservableFile(
+        'The column "{column}" of {uri} {problem}, which an attached table can\'t have. Import the '
+        "file, which converts the column, or write it in another form.",
+        column=column.name,
+        uri=str(uri),
+        problem=problem,
+    )
+
+
+def require_equal_columns(files: Sequence[tuple[SourceUri, Footer]]) -> tuple[Column, ...]:
+    """Return the columns of all files; raise UnservableFile for the first file with others."""
+    first_uri, first = files[0]
+    for uri, footer in files:
+        if footer.columns != first.columns:
+            raise UnservableFile(
+                "The files don't make one table: {difference}",
+                difference=column_difference(
+                    str(first_uri), first.columns, str(uri), footer.columns
+                ),
+            )
+    return first.columns

@@ -1,0 +1,306 @@
+"""Reads files where they are, through a connection: under its prefix, at one version.
+
+A version is the size with the ETag of an object, or with the modification time and the inode of a
+file in a folder. A read of another version is an error. Credentials are variables of the server's
+environment; no message holds one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from domain_errors import DomainError
+from import_engine.sources.reading import (
+    PIECE_BYTES,
+    SourceNotFound,
+    file_names,
+    not_found,
+    object_errors,
+    object_store,
+    open_below,
+)
+from import_engine.sources.uris import InvalidUri, SourceUri, UriNotAllowed, parse_uri
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+    from parquet_tables.attached import VersionReader
+
+CREDENTIALS = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
+"""The beginning of the names of variables, without the underscore that follows."""
+VARIABLES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
+"""How the names of the variables of each scheme go on."""
+
+
+class SourceChanged(DomainError):
+    """An attached file isn't the version that the table names."""
+
+    code = "source_changed"
+
+    def __init__(self, uri: SourceUri, problem: str) -> None:
+        super().__init__(
+            "The attached file {uri} {problem}. Restore it, or attach the table again: that makes "
+            "a new version of the dataset.",
+            uri=str(uri),
+            problem=problem,
+        )
+
+
+class CredentialsMissing(DomainError):
+    """The server's environment has no variables of a connection."""
+
+    code = "credentials_missing"
+
+
+@dataclass(frozen=True)
+class FileVersion:
+    """The version of a file: ``e_tag`` in an object store, else the other two."""
+
+    size_bytes: int
+    e_tag: str | None = None
+    modified_ns: int | None = None
+    inode: int | None = None
+
+
+class ObjectStores:
+    """Open object stores, which hold connections to their servers; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stores: dict[tuple[object, ...], ObjectStore] = {}
+
+    def get(self, uri: SourceUri, config: Mapping[str, str]) -> ObjectStore:
+        """Return the store of a URI's bucket or container."""
+        key = (uri.scheme, uri.host, *sorted(config.items()))
+        with self._lock:
+            if key not in self._stores:
+                with object_errors(uri):
+                    self._stores[key] = object_store(uri, config)
+            return self._stores[key]
+
+
+def connection_prefix(
+    text: str, allowed: tuple[SourceUri, ...], loc: tuple[str, ...] = ()
+) -> SourceUri:
+    """Parse the prefix of a connection.
+
+    Raises
+    ------
+    InvalidUri, UriNotAllowed
+        It isn't the URI of a folder, bucket or container, or the setting doesn't allow it.
+    """
+    uri = parse_uri(text, loc)
+    if uri.scheme not in (*VARIABLES, "file"):
+        raise InvalidUri(
+            "A connection reads s3://, gs://, az:// and file:// URIs: a web server has no versions "
+            "of files.",
+            loc=loc,
+        )
+    if not any(uri.is_under(prefix) for prefix in allowed):
+        raise UriNotAllowed(
+            "The prefix {prefix} of the connection isn't under the setting connection_prefixes of "
+            "the server: {allowed}.",
+            loc=loc,
+            prefix=str(uri),
+            allowed=", ".join(map(str, allowed)) or "it is empty",
+        )
+    return replace(uri, is_folder=True)
+
+
+@dataclass(frozen=True)
+class OpenConnection:
+    """A connection whose files can be read.
+
+    Parameters
+    ----------
+    name : str
+    prefix : SourceUri
+        The folder of the files.
+    config : mapping
+        The credentials by obstore's names; empty for those of the server itself.
+    """
+
+    name: str
+    prefix: SourceUri
+    config: Mapping[str, str]
+    stores: ObjectStores
+
+    def uri(self, text: str, loc: tuple[str | int, ...] = ()) -> SourceUri:
+        """Parse a URI that must be under the prefix.
+
+        Raises
+        ------
+        InvalidUri, UriNotAllowed
+            It isn't a URI, or it is outside the prefix.
+        """
+        uri = parse_uri(text, loc)
+        if not uri.is_under(self.prefix):
+            raise UriNotAllowed(
+                'The URI {uri} isn\'t under the prefix {prefix} of the connection "{connection}".',
+                loc=loc,
+                uri=str(uri),
+                prefix=str(self.prefix),
+                connection=self.name,
+            )
+        return replace(uri, allowed=len(self.prefix.segments))
+
+    def file_names(self, folder: SourceUri, step: Callable[[], None], most: int) -> list[str]:
+        """The names of the files of a folder; see :func:`reading.file_names`."""
+        return file_names(folder, step, most, self.config)
+
+    def version(self, uri: SourceUri) -> FileVersion:
+        """The version of a file now.
+
+        Raises
+        ------
+        SourceNotFound, SourceDenied, SourceUnavailable
+            There is no such file, or it can't be read.
+        """
+        if uri.scheme == "file":
+            descriptor = open_below(uri)
+            try:
+                return _local_version(uri, descriptor)
+            finally:
+                os.close(descriptor)
+        import obstore
+
+        with object_errors(uri):
+            found = obstore.head(self.stores.get(uri, self.config), _key(uri))
+        if not found["e_tag"]:
+            raise SourceNotFound(
+                "The object store states no ETag of {uri}, so that a change of the file couldn't "
+                "be noticed.",
+                uri=str(uri),
+            )
+        return FileVersion(found["size"], e_tag=found["e_tag"])
+
+    def require(self, uri: SourceUri, version: FileVersion) -> None:
+        """Raise SourceChanged if a file has another version now, or doesn't exist."""
+        with _gone_is_changed(uri):
+            _require_same(uri, version, self.version(uri))
+
+    def open(self, uri: SourceUri, version: FileVersion) -> VersionReader:
+        """Open a file at one version; raise SourceChanged if it has another one."""
+        with _gone_is_changed(uri):
+            if uri.scheme == "file":
+                return _LocalReader(uri, version)
+            return _ObjectReader(uri, version, self.stores.get(uri, self.config))
+
+
+def credentials_from(environment: Mapping[str, str], scheme: str, name: str) -> dict[str, str]:
+    """The configuration of an object store from variables such as ``NAME_AWS_ACCESS_KEY_ID``.
+
+    Raises
+    ------
+    CredentialsMissing
+        There is no such variable.
+    """
+    if not name or scheme not in VARIABLES:
+        return {}
+    start = f"{name}_{VARIABLES[scheme]}"
+    found = {
+        variable.removeprefix(f"{name}_"): value
+        for variable, value in environment.items()
+        if variable.startswith(start)
+    }
+    if not found:
+        raise CredentialsMissing(
+            "The server's environment has no variable {start}…, in which the connection has its "
+            "credentials. An administrator sets it and starts the server again.",
+            start=start,
+        )
+    return found
+
+
+def _key(uri: SourceUri) -> str:
+    return "/".join(uri.segments)
+
+
+def _local_version(uri: SourceUri, descriptor: int) -> FileVersion:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise not_found(uri)
+    return FileVersion(found.st_size, modified_ns=found.st_mtime_ns, inode=found.st_ino)
+
+
+def _require_same(uri: SourceUri, version: FileVersion, now: FileVersion) -> None:
+    if now.size_bytes != version.size_bytes:
+        raise SourceChanged(
+            uri, f"has {now.size_bytes:,} bytes; it had {version.size_bytes:,} when it was attached"
+        )
+    if now != version:
+        raise SourceChanged(uri, "has changed since it was attached")
+
+
+@contextmanager
+def _gone_is_changed(uri: SourceUri) -> Iterator[None]:
+    try:
+        yield
+    except SourceNotFound:
+        raise SourceChanged(uri, "doesn't exist any more") from None
+
+
+class _LocalReader:
+    """Reads a file of a folder; each read checks the version after it."""
+
+    def __init__(self, uri: SourceUri, version: FileVersion) -> None:
+        self._uri, self._version = uri, version
+        self._descriptor = open_below(uri)
+        try:
+            self._require_same()
+        except BaseException:
+            self.close()
+            raise
+
+    def _require_same(self) -> None:
+        _require_same(self._uri, self._version, _local_version(self._uri, self._descriptor))
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        content = os.pread(self._descriptor, size_bytes, start)
+        self._require_same()
+        return content
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class _ObjectReader:
+    """Reads an object in pieces; the store compares the ETag in each request."""
+
+    def __init__(self, uri: SourceUri, version: FileVersion, store: ObjectStore) -> None:
+        self._uri, self._version, self._store = uri, version, store
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        stop = start + size_bytes
+        pieces = (
+            self._piece(at, min(at + PIECE_BYTES, stop)) for at in range(start, stop, PIECE_BYTES)
+        )
+        return b"".join(pieces)
+
+    def _piece(self, start: int, stop: int) -> bytes:
+        import obstore
+        from obstore.exceptions import PreconditionError
+
+        with _gone_is_changed(self._uri), object_errors(self._uri):
+            try:
+                got = obstore.get(
+                    self._store,
+                    _key(self._uri),
+                    options={"range": (start, stop), "if_match": self._version.e_tag},
+                )
+                content = bytes(got.bytes())
+            except PreconditionError:
+                raise SourceChanged(self._uri, "has changed since it was attached") from None
+        if len(content) != stop - start:
+            raise SourceChanged(self._uri, "has changed since it was attached")
+        return content
+
+    def close(self) -> None:
+        """There is no file to release."""

@@ -1,0 +1,201 @@
+"""Attached files of tables: which they are, whether they changed, and their way to DuckDB."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import Any, TypeVar
+
+from import_engine.attaching import Footer, files_of, read_footer, require_equal_columns
+from import_engine.sources.connections import (
+    FileVersion,
+    OpenConnection,
+    connection_prefix,
+    credentials_from,
+)
+from import_engine.sources.uris import SourceUri
+from job_runner.service import Service
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import ProgressCallback, progress_part
+from storage.accounts.connections import Connection, find_connection, usable_connection
+from storage.accounts.users import User
+from storage.sqlite.database import Transaction
+from storage.versions.data_files import AttachedFile
+from storage.versions.manifests import StoredTable
+
+REQUESTS_AT_ONCE = 16
+"""Requests to an object store that run at the same time."""
+FILES_OF_CURSOR = 10
+"""Files whose footers are read with one cursor."""
+
+Item = TypeVar("Item")
+
+
+def open_connection(service: Service, connection: Connection) -> OpenConnection:
+    """Open a connection for reads.
+
+    Raises
+    ------
+    UriNotAllowed
+        The setting ``connection_prefixes`` doesn't allow its prefix.
+    CredentialsMissing
+        The environment lacks its credentials.
+    """
+    prefix = connection_prefix(connection.prefix, service.settings.allowed_connections)
+    config = credentials_from(os.environ, prefix.scheme, connection.credentials)
+    return OpenConnection(connection.name, prefix, config, service.object_stores)
+
+
+def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
+    """Check that each file has its version, and let DuckDB read it.
+
+    Raises
+    ------
+    SourceChanged
+        A file has changed, or doesn't exist any more.
+    ConnectionMissing, UriNotAllowed, CredentialsMissing
+        Its connection can't be used.
+    SourceDenied, SourceUnavailable
+        It can't be read now.
+    """
+    if not files:
+        return
+    names = {file.connection for file in files}
+    with service.database.read() as tx:
+        found = {name: find_connection(tx, name) for name in names}
+    connections = {name: open_connection(service, one) for name, one in found.items()}
+
+    def open_one(file: AttachedFile) -> None:
+        connection = connections[file.connection]
+        uri, version = connection.uri(file.uri), _version_of(file)
+        connection.require(uri, version)
+        service.attached.add(file.path, lambda: connection.open(uri, version))
+
+    remote = [file for file in files if file.e_tag is not None]
+    for file in files:
+        if file.e_tag is None:
+            open_one(file)
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        list(threads.map(open_one, remote))
+
+
+def _version_of(file: AttachedFile) -> FileVersion:
+    return FileVersion(file.size_bytes, file.e_tag, file.modified_ns, file.inode)
+
+
+@dataclass(frozen=True)
+class TableToAttach:
+    """A table to attach: URIs of files, or of folders whose files are attached."""
+
+    key: str
+    uris: tuple[str, ...]
+    connection: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The table as the run parameters of a job have it."""
+        return {"table_key": self.key, "uris": list(self.uris), "connection": self.connection}
+
+    @staticmethod
+    def from_json(fields: dict[str, Any]) -> TableToAttach:
+        """Read a table from the run parameters of a job."""
+        return TableToAttach(fields["table_key"], tuple(fields["uris"]), fields["connection"])
+
+
+def usable_connections(
+    service: Service, tx: Transaction, user: User, tables: Sequence[TableToAttach]
+) -> list[tuple[OpenConnection, list[SourceUri]]]:
+    """Return the connection and the URIs of each table, if the user may use it.
+
+    Raises
+    ------
+    Forbidden, UriNotAllowed, InvalidUri, CredentialsMissing
+        With the place in the request.
+    """
+    opened = []
+    for at, table in enumerate(tables):
+        loc = ("body", "tables", at)
+        connection = open_connection(
+            service, usable_connection(tx, user, table.connection, (*loc, "connection"))
+        )
+        uris = [
+            connection.uri(uri, (*loc, "uri", *((place,) if len(table.uris) > 1 else ())))
+            for place, uri in enumerate(table.uris)
+        ]
+        opened.append((connection, uris))
+    return opened
+
+
+def attach(
+    service: Service,
+    parquet: ParquetDatabase,
+    user: User,
+    tables: Sequence[TableToAttach],
+    on_progress: ProgressCallback,
+) -> list[StoredTable]:
+    """Find the files of tables, and read their versions and footers.
+
+    Raises
+    ------
+    Forbidden, UriNotAllowed, InvalidUri, CredentialsMissing
+        The user may not use a connection, or it can't be used.
+    SourceNotFound, SourceDenied, SourceUnavailable, SourceChanged
+        A file can't be read, or changes meanwhile.
+    UnreadableFile, UnservableFile
+        A file isn't Parquet, or the files make no table.
+    """
+    with service.database.read() as tx:
+        opened = usable_connections(service, tx, user, tables)
+    attached = []
+    for at, (table, (connection, uris)) in enumerate(zip(tables, opened, strict=True)):
+        part = progress_part(on_progress, at / len(tables), (at + 1) / len(tables))
+        attached.append(_attach_one(service, parquet, table.key, connection, uris, part))
+    return attached
+
+
+def _attach_one(
+    service: Service,
+    parquet: ParquetDatabase,
+    key: str,
+    connection: OpenConnection,
+    given: Sequence[SourceUri],
+    on_progress: ProgressCallback,
+) -> StoredTable:
+    uris = files_of(connection, given, lambda: on_progress(0.0, "listing files"))
+
+    def found(uri: SourceUri) -> AttachedFile:
+        version = connection.version(uri)
+        file = AttachedFile(connection.name, str(uri), rows=0, **vars(version))
+        service.attached.add(file.path, lambda: connection.open(uri, version))
+        return file
+
+    def read_footers(pairs: Sequence[tuple[SourceUri, AttachedFile]]) -> list[Footer]:
+        with parquet.cursor() as cursor:
+            cursor.execute("SET SESSION parquet_metadata_cache = true")
+            return [read_footer(cursor, uri, file.path) for uri, file in pairs]
+
+    files: list[AttachedFile] = []
+    footers: list[Footer] = []
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        for part in _parts(uris, REQUESTS_AT_ONCE * FILES_OF_CURSOR):
+            on_progress(len(footers) / len(uris), f"reading the footer of {part[0].name}")
+            now = list(threads.map(found, part))
+            pairs = _parts(list(zip(part, now, strict=True)), FILES_OF_CURSOR)
+            # The time limit of a request is in its context, which one thread can enter at a time.
+            tasks = [partial(copy_context().run, read_footers, pair) for pair in pairs]
+            footers += chain.from_iterable(threads.map(lambda task: task(), tasks))
+            files += now
+    columns = require_equal_columns(list(zip(uris, footers, strict=True)))
+    with_rows = [
+        replace(file, rows=footer.rows) for file, footer in zip(files, footers, strict=True)
+    ]
+    open_attached(service, with_rows)
+    return StoredTable(key, columns, tuple(with_rows))
+
+
+def _parts(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]

@@ -1,0 +1,229 @@
+"""Attached tables: draws and reads of files where they are, in a folder and an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.attached_world import LEDGER, PLACES, ROWS, Place, World, attached_world
+from tests.contract.problems import assert_problem
+
+TOTAL = sum(ROWS)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with attached_world(tmp_path_factory.mktemp("attached")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def ledger(request: pytest.FixtureRequest, world: World) -> int:
+    """A dataset with the usual table, attached from each place."""
+    place: Place = request.param
+    return world.ledger(place, f"ledger-{place}")
+
+
+@pytest.fixture(scope="module")
+def imported(world: World) -> int:
+    """A dataset with the same rows, imported."""
+    dataset = world.server.new_dataset()
+    content = world.new_file(LEDGER, 0, TOTAL)
+    job = world.server.import_text(dataset, content, "ledger.parquet")
+    assert job["status"] == "completed", job["error_message"]
+    return dataset
+
+
+def test_commit_names_files_where_they_are(world: World, ledger: int) -> None:
+    (table,) = world.get(f"/api/datasets/{ledger}/refs/main/tables").json()["tables"]
+    assert (table["table_key"], table["row_count"]) == ("primary", TOTAL)
+    with world.server.service.database.read() as tx:
+        rows = tx.execute("SELECT manifest FROM commits WHERE dataset_id = ?", [ledger]).fetchall()
+        (files,) = tx.execute(
+            "SELECT count(*) FROM commit_files WHERE dataset_id = ?", [ledger]
+        ).fetchone()
+    assert files == 0
+    (text,) = [row["manifest"] for row in rows]
+    assert [f'"rows":{rows},' in text for rows in ROWS] == [True] * 4
+    assert "secret" not in text
+    assert "key-of" not in text
+
+
+SEEDED: list[dict[str, Any]] = [
+    {"method": "random", "parameters": {"sample_size": 40, "seed": 7}},
+    {
+        "method": "stratified",
+        "parameters": {"strata_columns": ["region"], "sample_size": 60, "seed": 7},
+    },
+    {"method": "systematic", "parameters": {"interval": 53, "seed": 7}},
+    {
+        "method": "cluster",
+        "parameters": {"cluster_column": "amount", "num_clusters": 4, "seed": 7},
+    },
+    {
+        "method": "weighted",
+        "parameters": {"weight_column": "score", "sample_size": 30, "seed": 7},
+    },
+    {
+        "method": "monetary_unit",
+        "parameters": {"book_column": "amount", "sample_size": 30, "seed": 7},
+    },
+]
+
+
+@pytest.mark.parametrize("drawn", SEEDED, ids=lambda drawn: drawn["method"])
+def test_same_rows_are_drawn_as_from_an_import(
+    world: World, ledger: int, imported: int, drawn: dict[str, Any]
+) -> None:
+    rounds = [drawn, {**SEEDED[0], "filters": {"expression": "region = 'east' AND id > 100"}}]
+    body = {"rounds": rounds, "export_residual": True}
+    jobs = [world.server.draw(dataset, body) for dataset in (ledger, imported)]
+    assert [job["status"] for job in jobs] == ["completed"] * 2, jobs[0]["error_message"]
+    first, second = (world.server.rows(job["id"], limit=1000) for job in jobs)
+    assert first == second
+    residuals = [
+        world.get(f"/api/sampling/jobs/{job['id']}/residual", limit=5, offset=1200).json()
+        for job in jobs
+    ]
+    assert residuals[0]["data"] == residuals[1]["data"]
+    assert residuals[0]["pagination"]["total"] == TOTAL - len(first)
+
+
+def test_draw_from_the_residual_reads_attached_files(world: World, ledger: int) -> None:
+    first = world.server.draw(ledger, {"rounds": [SEEDED[0]], "export_residual": True})
+    ref = first["output_summary"]["output_ref"]
+    body = {"rounds": [SEEDED[1]], "source_ref": ref, "table_key": "residual"}
+    second = world.server.draw(ledger, body)
+    assert second["status"] == "completed", second["error_message"]
+    ids = [{row["id"] for row in world.server.rows(job["id"])} for job in (first, second)]
+    assert ids[0].isdisjoint(ids[1])
+
+
+def test_pages_exports_and_views_equal_those_of_an_import(
+    world: World, ledger: int, imported: int
+) -> None:
+    for query in (
+        {"offset": 690, "limit": 20},
+        {"filter": "region = 'south'", "limit": 7},
+        {"order_by": "amount", "order_desc": "true", "limit": 5},
+    ):
+        pages = [world.table(dataset, "data", **query) for dataset in (ledger, imported)]
+        first, second = (page.json()["data"] for page in pages)
+        assert first == second != []
+    for format_ in ("csv", "arrow", "xlsx"):
+        files = [world.table(dataset, "data", format=format_) for dataset in (ledger, imported)]
+        assert [file.status_code for file in files] == [200, 200]
+        if format_ == "csv":
+            assert files[0].content == files[1].content
+
+
+def test_profile_plan_estimates_and_comparisons_work(world: World, ledger: int) -> None:
+    server = world.server
+    profile = server.admin.post(f"/api/profiling/datasets/{ledger}/jobs", json={})
+    assert server.finished(profile.json()["job_id"])["status"] == "completed"
+    assert world.table(ledger, "analysis").status_code == 200
+    plan = server.admin.post(
+        f"/api/sampling/datasets/{ledger}/plan", json={"rounds": [SEEDED[1]]}
+    ).json()
+    assert plan["rounds"][0]["eligible_rows"] == TOTAL
+    job = server.draw(ledger, {"rounds": [SEEDED[1]]})
+    estimates = server.admin.post(
+        f"/api/sampling/jobs/{job['id']}/estimates",
+        json={
+            "statistics": [{"statistic": "mean", "column": "score"}],
+            "calibrate": {"method": "regression", "columns": ["id"]},
+        },
+    )
+    assert estimates.status_code == 200, estimates.text
+    compared = server.explore(ledger, {"compare_to": {"ref": job["output_summary"]["output_ref"]}})
+    assert compared["status"] == "completed", compared["error_message"]
+
+
+def test_preview_states_files_rows_columns_and_bytes(world: World) -> None:
+    world.put_ledger("store", "shown")
+    dataset = world.server.new_dataset()
+    body = {"tables": [{"table_key": "t", "uri": world.uri("store", "shown/")}]}
+    found = world.server.admin.post(f"/api/datasets/{dataset}/attach/preview", json=body)
+    assert found.status_code == 200, found.text
+    (table,) = found.json()["tables"]
+    assert (table["connection"], table["file_count"], table["row_count"]) == ("store", 4, TOTAL)
+    assert [file["rows"] for file in table["files"]] == list(ROWS)
+    assert table["size_bytes"] == sum(file["size_bytes"] for file in table["files"])
+    assert table["columns"][2] == {"name": "amount", "type": "DECIMAL(12,2)"}
+    assert not world.get(f"/api/datasets/{dataset}/refs/main").json()["commit_id"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT uuid() AS code", ['"code"', "UUID", "a1.parquet"]),
+        ("SELECT [1] AS list", ['"list"', "INTEGER[]"]),
+        ("SELECT {'a': 1} AS pair", ['"pair"', "STRUCT"]),
+        ("SELECT 1 AS file_row_number", ['"file_row_number"', "reserved"]),
+    ],
+)
+def test_columns_that_cannot_be_served_are_refused(
+    world: World, sql: str, words: list[str]
+) -> None:
+    world.put("disk", "odd/a1.parquet", world.new_file(sql))
+    dataset, job = world.attached({"uri": world.uri("disk", "odd/a1.parquet")})
+    assert (job["status"], job["error_code"]) == ("failed", "unservable_file")
+    assert all(word in job["error_message"] for word in words), job["error_message"]
+    assert not world.get(f"/api/datasets/{dataset}/refs/main").json()["commit_id"]
+
+
+def test_files_with_other_columns_are_refused_by_name(world: World) -> None:
+    world.put("store", "mixed/a.parquet", world.new_file("SELECT 1 AS id, 'x' AS word"))
+    world.put("store", "mixed/b.parquet", world.new_file("SELECT 1 AS id, 2 AS word"))
+    _, job = world.attached({"uri": world.uri("store", "mixed/")})
+    assert job["error_code"] == "unservable_file"
+    assert 'the column "word" is VARCHAR in s3://' in job["error_message"]
+    assert "lake/mixed/b.parquet" in job["error_message"]
+
+
+def test_other_files_are_refused_by_name(world: World) -> None:
+    world.put("disk", "text/notes.txt", b"no Parquet")
+    _, job = world.attached({"uri": world.uri("disk", "text/")})
+    assert job["error_code"] == "unreadable_file"
+    assert "text/notes.txt" in job["error_message"]
+    assert str(world.server.service.directory.root) not in job["error_message"]
+
+
+def test_file_named_twice_is_refused(world: World) -> None:
+    world.put_ledger("disk", "twice")
+    uris = [world.uri("disk", "twice/"), world.uri("disk", "twice/f0.parquet")]
+    _, job = world.attached({"uri": uris})
+    assert job["error_code"] == "unreadable_file"
+    assert "f0.parquet is named twice" in job["error_message"]
+
+
+def test_rows_are_in_the_order_of_the_uris(world: World) -> None:
+    world.put_ledger("disk", "order")
+    uris = [world.uri("disk", f"order/f{at}.parquet") for at in (3, 0)]
+    dataset, _ = world.attached({"uri": uris, "connection": "disk"})
+    data = world.table(dataset, "data", offset=499, limit=2).json()["data"]
+    assert [row["id"] for row in data] == [TOTAL - 1, 0]
+
+
+def test_removed_dataset_leaves_the_files(world: World) -> None:
+    dataset = world.ledger("disk", "kept")
+    assert world.server.admin.delete(f"/api/datasets/{dataset}").status_code == 200
+    world.server.admin.post("/api/admin/prune", json={"keep_unreachable_days": 0})
+    assert len(list((world.folder / "kept").iterdir())) == 4
+
+
+def test_requests_are_checked_before_the_job(world: World) -> None:
+    dataset = world.server.new_dataset()
+    uri = world.uri("disk", "x.parquet")
+    one = {"uri": uri, "connection": "disk"}
+    assert_problem(world.attach(dataset), 422, "invalid_request")
+    assert_problem(world.attach(dataset, one, one), 422, "invalid_request", "primary")
+    assert_problem(world.attach(dataset, {"uri": []}), 422, "invalid_request")
+    assert_problem(world.attach(dataset, {"uri": 5}), 422, "invalid_request")
+    assert_problem(world.attach(dataset, {**one, "connection": "none"}), 403, "forbidden")
+    answer = world.server.admin.post(
+        f"/api/datasets/{dataset}/refs/none/attach", json={"tables": [one]}
+    )
+    assert_problem(answer, 404, "not_found")
