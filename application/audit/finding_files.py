@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -94,12 +94,15 @@ class PlannedLine:
 
 @dataclass(frozen=True)
 class ReadFile:
-    """The lines of a file, the columns of its key and what was noted in reading it."""
+    """The lines of a file, the columns of its key, and what was noted in reading it.
+
+    ``row_ids`` are those of the sample's items that weren't replaced.
+    """
 
     lines: Sequence[Line]
     key: Sequence[str]
     notes: Sequence[str]
-    items: int
+    row_ids: Set[str]
 
 
 def preview_file(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
@@ -154,9 +157,10 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
     source = open_source(service, job)
     columns = (Column(ROW_ID, "VARCHAR"), *source.files.columns)
     names = entry_names(source.files.columns)
+    state = audit_state(service, job)
     row_ids = [
         *drawn_row_ids(service, job),
-        *(each.replacement_id for each in audit_state(service, job).replacements),
+        *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         texts = (names.outcome, names.note)
@@ -173,7 +177,8 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
         )
     if not lines:
         raise InvalidRowFile("The file has no row.")
-    return ReadFile(lines, [own.name for own, _ in read.key], read.notes, len(row_ids))
+    open_ids = set(row_ids) - state.replaced.keys()
+    return ReadFile(lines, [own.name for own, _ in read.key], read.notes, open_ids)
 
 
 def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Statement:
@@ -430,12 +435,12 @@ def _as_json(read: ReadFile, planned: Sequence[PlannedLine], problem: str | None
     counts = Counter(each.action for each in planned)
     shown = [each for each in planned if each.action in ("refused", "changed", "new")]
     shown.sort(key=lambda each: (ACTIONS.index(each.action), each.line.number))
-    named = {each.line.row_id for each in planned if each.line.row_id}
+    named = {each.line.row_id for each in planned}
     return {
         "key": list(read.key),
         "rows": len(planned),
         **{action: counts[action] for action in ACTIONS},
-        "missing": read.items - len(named),
+        "missing": len(read.row_ids - named),
         "lines": [_line_json(each) for each in shown[:MAX_LINES_SHOWN]],
         "notes": list(read.notes),
         "problem": problem,

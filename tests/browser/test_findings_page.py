@@ -16,6 +16,42 @@ REPLACED = (1, 5)
 A4 = {"width": 680, "height": 1010}  # 180 by 267 mm, inside its margins
 
 
+def test_a_filled_in_list_is_previewed_and_entered(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = server.new_balanced_table(200, client)
+    body = {"method": "random", "sample_size": 4, "seed": 1}
+    job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
+    assert server.finished(job)["status"] == "completed"
+    page.goto(f"{server.url}/jobs/{job}?tab=findings")
+    page.get_by_text("Entry list").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    header, *lines = download.value.path().read_text(encoding="utf-8-sig").splitlines()
+
+    def choose(outcomes: list[str]) -> None:
+        filled = [
+            line[:-4] + f",{one},,<b>seen</b>," for line, one in zip(lines, outcomes, strict=True)
+        ]
+        content = "\n".join([header, *filled]).encode()
+        page.get_by_label("Filled-in list").set_input_files(
+            {"name": "list.csv", "mimeType": "text/csv", "buffer": content}
+        )
+
+    enter = page.get_by_role("button", name="Enter findings")
+    choose(["OK", "fine", "OK", "Exception"])
+    expect(page.get_by_role("alert")).to_contain_text("1 line is refused, so nothing is entered")
+    preview = page.get_by_role("region", name="Lines of the file").locator("tbody tr")
+    expect(preview.first).to_contain_text('"fine" isn')
+    expect(enter).to_be_disabled()
+    choose(["OK", "OK", "OK", "Exception"])
+    expect(preview).to_have_count(4)
+    expect(preview.last).to_contain_text("Exception, <b>seen</b>")
+    enter.click()
+    expect(page.get_by_text("4 findings entered.")).to_be_visible()
+    expect(page.locator("#done")).to_have_text("4")
+    expect(page.locator("#exceptions")).to_have_text("1")
+
+
 def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     analyst: Analyst, server: LiveServer, open_page: OpenPage
 ) -> None:

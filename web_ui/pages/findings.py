@@ -52,6 +52,7 @@ def findings_tab(found: Job) -> dict[str, Any]:
     return {
         **texts,
         "page": page,
+        "keys": [column.name for column in source.files.columns],
         "key": key if is_like_a_key(key) else None,
         "shown": _shown(
             [column for column in source.files.columns if column != key or not is_like_a_key(key)],
