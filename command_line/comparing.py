@@ -59,6 +59,7 @@ _NAMES = re.compile(r'"((?:[^"]|"")*)"')
 )
 @OUTPUT
 @field_option("--name", "output_name", help="Store the rows as the ref expl-NAME.")
+@field_option("--purpose", "commit_message", help="What the rows are for.")
 @BATCH
 @AS_JSON
 @with_target
@@ -73,6 +74,7 @@ def compare(
     limit: int,
     output: Path | None,
     name: str | None,
+    purpose: str | None,
     batch: bool,
     as_json: bool,
 ) -> None:
@@ -85,8 +87,8 @@ def compare(
     jobsvc compare ledger v1 main
     jobsvc compare ledger v1 main --key document --key line --output changes.xlsx
     """
-    if not keys and (output is not None or name is not None):
-        raise click.UsageError("--output and --name require --key.")
+    if not keys and (output or name or purpose) is not None:
+        raise click.UsageError("--output, --name and --purpose require --key.")
     other_table = other_table or table
     with connected(target) as client:
         dataset_id = client.dataset_id(dataset)
@@ -98,7 +100,15 @@ def compare(
             )
             return
         other = {"ref": ref2, "table_key": other_table}
-        body = job_body(ref1, table, name, batch=batch, compare_to=other, keys=list(keys))
+        body = job_body(
+            ref1,
+            table,
+            name,
+            batch=batch,
+            compare_to=other,
+            keys=list(keys),
+            commit_message=purpose,
+        )
         with output_file(output) as file:
             job = client.run_job(f"/api/exploration/datasets/{dataset_id}/jobs", body, "Comparing")
             result = f"/api/exploration/jobs/{job['id']}/result"

@@ -186,6 +186,7 @@ def _print_report(found: dict[str, Any]) -> None:
 )
 @OUTPUT
 @field_option("--name", "output_name", help="Store the result as the ref expl-NAME.")
+@field_option("--purpose", "commit_message", help="What the result is for.")
 @BATCH
 @AS_JSON
 @with_client
@@ -197,6 +198,7 @@ def sql_command(
     limit: int,
     output: Path | None,
     name: str | None,
+    purpose: str | None,
     batch: bool,
     as_json: bool,
 ) -> None:
@@ -217,7 +219,7 @@ def sql_command(
         print_result(found, as_json, _print_rows)
         return
     with output_file(output) as file:
-        body = job_body(ref, name=name, batch=batch, sql=sql)
+        body = job_body(ref, name=name, batch=batch, sql=sql, commit_message=purpose)
         job = client.run_job(f"{base}/jobs", body, "Querying")
         if file is not None:
             client.download_rows(job["id"], f"/api/exploration/jobs/{job['id']}/result", file)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -17,6 +18,7 @@ from typing import Any
 
 import click
 
+from application.request_code.words import BANDS, TWO_WAYS
 from command_line.connection import ApiClient
 from command_line.exploring import print_hints
 from command_line.options import (
@@ -65,13 +67,9 @@ SIZE_HELP = (
     'where SIZE is a number, a percentage or "all", and GROUP the stratum as in _stratum.'
 )
 BANDS_HELP = " With bands of a number or date: COLUMN:BREAK,BREAK,… such as amount:0,1000,10000."
-BREAK = r"[+-]?[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}"
-BANDS = re.compile(rf"(?P<column>.+):(?P<breaks>(?:{BREAK})(?:,(?:{BREAK}))*)", re.DOTALL)
-
 
 GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?\s*")
 DECIMAL_COMMA = re.compile(r"\s*[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))\s*")
-TWO_WAYS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 
 
 def ungrouped(text: str) -> str:
@@ -200,10 +198,17 @@ DRAW_OPTIONS = (
         is_flag=True,
         help="Keep the rows not drawn as a table; no copy.",
     ),
+    field_option(
+        "--draw-version",
+        "draw_version",
+        type=int,
+        help="To repeat an old draw: the version in its request [default: the newest].",
+    ),
     click.option(
         "--body",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        help="A file with the API's JSON body, in place of all options above.",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+        help='A file with the API\'s JSON body, in place of all options above; "-" is standard '
+        "input.",
     ),
 )
 
@@ -227,6 +232,7 @@ def draw_body(
     residual: bool,
     body: Path | None,
     amount_column: str | None,
+    draw_version: int | None,
     **chosen: Any,
 ) -> dict[str, Any]:
     """The options as the API's body, without what wasn't given."""
@@ -240,7 +246,12 @@ def draw_body(
         given = {name: value for name, value in selection.items() if value is not None}
         round_["selection"] = {**given, "order_desc": order_desc}
     return job_body(
-        ref, table, rounds=[round_], export_residual=residual, amount_column=amount_column
+        ref,
+        table,
+        rounds=[round_],
+        export_residual=residual,
+        amount_column=amount_column,
+        draw_version=draw_version,
     )
 
 
@@ -327,12 +338,26 @@ def _strata_entry(text: str) -> str | dict[str, Any]:
             f"{one} can be read in two ways. Write {one.replace('.', '')}, or {one}0 for decimals.",
             param_hint="--strata",
         )
-    return {"column": found["column"], "breaks": breaks}
+    return {"column": found["column"], "breaks": list(map(_break, breaks))}
+
+
+def _break(text: str) -> int | float | str:
+    """A break as JSON has it; a day, or digits that a float would change, stay a text."""
+    for kind in (int, float):
+        try:
+            value: int | float = kind(text)
+        except ValueError:
+            continue
+        if repr(value) == text:
+            return value
+    return text
 
 
 def _body_of(path: Path) -> dict[str, Any]:
+    is_input = str(path) == "-"
     try:
-        body = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        text = sys.stdin.read() if is_input else path.read_text(encoding="utf-8")
+        body = json.loads(text, parse_constant=_no_number)
     except ValueError as error:
         raise click.BadParameter(f"{path} is not JSON: {error}.", param_hint="--body") from None
     if not isinstance(body, dict):

@@ -137,7 +137,7 @@ class Client:
         Parameters
         ----------
         path : str or Path
-            A file of CSV, TSV, JSON, NDJSON, Parquet or XLSX.
+            A file of CSV, TSV, JSON, NDJSON, Parquet or XLSX; or a URI that the server reads.
         dataset : str, optional
             The dataset's name; the file's name by default.
         ref : str
@@ -147,9 +147,8 @@ class Client:
         **options
             How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
         """
-        file = Path(path)
-        target = self._named_or_new(dataset or file.name.split(".")[0])
-        return target.import_file(file, ref=ref, purpose=purpose, **options)
+        target = self._named_or_new(dataset or Path(path).name.split(".")[0])
+        return target.import_file(path, ref=ref, purpose=purpose, **options)
 
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
         """Upload a frame of pandas, Polars or Arrow as a new version of a dataset."""
@@ -231,6 +230,12 @@ class Dataset:
         **options: Any,
     ) -> Dataset:
         """Import a file as a new version, as :meth:`Client.import_file` does."""
+        if "://" in str(path):
+            body = {"uri": str(path), "commit_message": purpose, "options": options or None}
+            given = {name: value for name, value in body.items() if value is not None}
+            route = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
+            self._job(Job, self._transport.json("POST", route, given, creates_job=True)).wait()
+            return self
         file = Path(path)
         return self.import_content(file.name, file, ref=ref, purpose=purpose, **options)
 
@@ -345,11 +350,17 @@ class Dataset:
         *,
         ref: str | None = None,
         table: str | None = None,
+        name: str | None = None,
+        purpose: str | None = None,
         **more: Any,
     ) -> RowsJob:
-        """List the rows that were added, removed or changed up to another version."""
+        """List the rows that were added, removed or changed up to another version.
+
+        With a name the rows are stored as a saved query.
+        """
         body = {"source_ref": ref, "table_key": table, "compare_to": _compared(compare_to)}
-        return self._explored(RowsJob, {**body, "keys": list(keys), **more})
+        fields = {"keys": list(keys), "output_name": name, "commit_message": purpose}
+        return self._explored(RowsJob, {**body, **fields, **more})
 
     def __repr__(self) -> str:
         return f"Dataset {self.name} ({self.id})"

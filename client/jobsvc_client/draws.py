@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypedDict
 
 Size: TypeAlias = "int | float | str | Mapping[str, int | str]"
 Strata: TypeAlias = "str | Sequence[str | Mapping[str, Any]]"
-Filter: TypeAlias = "str | Mapping[str, Any]"
+Filter: TypeAlias = "str | Mapping[str, Any] | Sequence[Mapping[str, Any]]"
 
 
 class DrawOptions(TypedDict, total=False):
@@ -49,9 +49,9 @@ def draw_body(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def filter_body(given: Filter) -> dict[str, Any]:
+def filter_body(given: Filter) -> Any:
     """Return a filter as the API takes it: an expression, or conditions."""
-    return {"expression": given} if isinstance(given, str) else dict(given)
+    return {"expression": given} if isinstance(given, str) else given
 
 
 def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from application.request_code import command_of
 from command_line.options import Command, field_option
 from command_line.output import print_line, print_table
-from command_line.sampling import DRAW_PARAMETERS, margin_number, number
+from command_line.sampling import margin_number, number
 
 STRATA_SHOWN = 40
 GOALS_SHOWN = 40
@@ -120,25 +120,6 @@ def number_text(value: float | None) -> str:
 
 def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, str | None]) -> str:
     """The command that draws a round."""
-    words = ["jobsvc", "sample", dataset, "--method", round_["method"]]
-    options = {parameter.name: parameter.option for parameter in DRAW_PARAMETERS.values()}
-    for name, value in round_["parameters"].items():
-        option = f"--{options.get(name)}"
-        if name == "sizes":
-            for label, rows in value.items():
-                words += ["--size", f"{label}={rows}"]
-        elif isinstance(value, list):
-            for entry in value:
-                words += [option, entry if isinstance(entry, str) else _bands_text(entry)]
-        else:
-            words += [option, str(value)]
-    filters = round_.get("filters") or {}
-    if "expression" in filters:
-        words += ["--filter", filters["expression"]]
-    for name, value in source.items():
-        words += [f"--{name}", value] if value is not None else []
-    return " ".join(map(shlex.quote, words))
-
-
-def _bands_text(entry: dict[str, Any]) -> str:
-    return f"{entry['column']}:{','.join(map(str, entry['breaks']))}"
+    step = {name: value for name, value in round_.items() if name != "goal"}
+    body = {"rounds": [step], "source_ref": source["ref"], "table_key": source["table"]}
+    return command_of("/api/sampling/datasets/0/jobs", body, dataset) or ""

@@ -160,6 +160,7 @@ def _design(chosen: dict[str, Any]) -> dict[str, Any]:
         "table": None,
         "residual": False,
         "body": None,
+        "draw_version": None,
     }
     body = draw_body(**nothing, **chosen)
     design: dict[str, Any] = body["rounds"][0]

@@ -1,0 +1,342 @@
+"""The requests that have code, each with one declaration of its arguments.
+
+A form flattens a body to fields. Each argument writes one field twice: as arguments of the Python
+client and as words of a command. A field without an argument has no such code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from application.request_code import words
+from application.request_code.words import WriteWords
+from sampling_engine import METHODS
+
+Body = Mapping[str, Any]
+Fields = dict[str, Any]
+Keywords = list[tuple[str | None, Any]]
+"""Arguments of a call; without a name by their place. Dictionaries of one name are merged."""
+
+WritePython = Callable[[Any], Keywords]
+SHORT_ID = 8
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """A POST request.
+
+    Parameters
+    ----------
+    path : str
+        Its path, such as ``/api/sampling/datasets/3/jobs``.
+    body : mapping
+        Its JSON body; with a file the fields of the form.
+    file : str, optional
+        The name of the file that the form sends.
+    new_dataset : str, optional
+        The name of a dataset to create first; the path then has ``{dataset_id}``.
+    """
+
+    path: str
+    body: Body
+    file: str | None = None
+    new_dataset: str | None = None
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One field of a request, in Python and as an option."""
+
+    field: str
+    python: WritePython
+    words: WriteWords
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of request.
+
+    Parameters
+    ----------
+    path : str
+        The pattern of the path; the groups ``dataset``, ``job`` and ``ref`` are ids and a name.
+    python : str
+        The statement, with ``{arguments}``; the subject is ``dataset`` or ``sample``.
+    command : tuple of str
+        The words before the arguments; ``{subject}`` is the dataset or the job.
+    fields : callable
+        The fields of a body; None if the form isn't for this body.
+    body_option : bool
+        Whether the command takes the whole body as ``--body``.
+    """
+
+    path: str
+    python: str
+    command: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+    subject: Literal["dataset", "sample", "client"] = "dataset"
+    fields: Callable[[Body], Fields | None] = dict
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    body_option: bool = False
+
+
+def keyword(name: str, value: Callable[[Any], Any] = lambda given: given) -> WritePython:
+    """Write a keyword argument."""
+    return lambda given: [(name, value(given))]
+
+
+def positional(given: Any) -> Keywords:
+    """Write an argument by its place."""
+    return [(None, given)]
+
+
+def entry(name: str, key: str) -> WritePython:
+    """Write an entry of a dictionary."""
+    return lambda given: [(name, {key: given})]
+
+
+def _filter(given: Any) -> Any:
+    return words.expression(given) or given
+
+
+def _one_or_list(given: list[Any]) -> Any:
+    return given[0] if len(given) == 1 and isinstance(given[0], str) else given
+
+
+def _statistics(given: list[dict[str, Any]]) -> Keywords:
+    """One figure by its place, several as a list."""
+    if len(given) > 1:
+        return [("statistics", given)]
+    (figure,) = given
+    places: Keywords = [(None, figure[name]) for name in ("statistic", "column") if name in figure]
+    return places + [
+        (name, value) for name, value in figure.items() if name not in ("statistic", "column")
+    ]
+
+
+REF = Argument("source_ref", keyword("ref"), words.option("--ref"))
+TABLE = Argument("table_key", keyword("table"), words.option("--table"))
+NAME = Argument("output_name", keyword("name"), words.option("--name"))
+PURPOSE = Argument("commit_message", keyword("purpose"), words.option("--purpose"))
+BATCH = Argument("priority", keyword("priority"), words.only("batch", "--batch"))
+SOURCE = {"source_ref": "main", "table_key": "primary", "priority": "interactive"}
+
+SIZES = ("sample_size", "sample_fraction", "sizes")
+OWN_WRITING = {
+    "strata_columns": Argument(
+        "parameters.strata_columns",
+        keyword("strata", _one_or_list),
+        words.option("--strata", words.strata),
+    ),
+    "sample_size": Argument("parameters.sample_size", keyword("size"), words.option("--size")),
+    "sample_fraction": Argument(
+        "parameters.sample_fraction", keyword("size", float), words.option("--fraction")
+    ),
+    "sizes": Argument("parameters.sizes", keyword("size"), words.sizes),
+    "seed": Argument("parameters.seed", keyword("seed"), words.option("--seed", words.seed)),
+}
+
+
+def _parameter_arguments() -> tuple[Argument, ...]:
+    """The arguments of all methods' parameters, of each name once."""
+    found = dict(OWN_WRITING)
+    for method in METHODS:
+        for each in method.parameters:
+            write = words.option(f"--{each.option}") if each.option else words.no_words
+            plain = Argument(f"parameters.{each.name}", entry("parameters", each.name), write)
+            found.setdefault(each.name, plain)
+    return tuple(found.values())
+
+
+DRAW = (
+    Argument("method", positional, words.option("--method")),
+    *_parameter_arguments(),
+    Argument("margin", keyword("margin"), words.option("--margin")),
+    Argument("filters", keyword("filter", _filter), words.option("--filter", words.expression)),
+    Argument("selection.columns", keyword("columns"), words.option("--column")),
+    Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
+    Argument("selection.order_desc", keyword("descending"), words.flag("--desc")),
+    Argument("rounds", keyword("rounds"), words.no_words),
+    Argument("amount_column", keyword("amount_column"), words.option("--amount-column")),
+    Argument("export_residual", keyword("residual"), words.flag("--residual")),
+    REF,
+    TABLE,
+    NAME,
+    PURPOSE,
+    BATCH,
+    Argument("draw_version", keyword("draw_version"), words.option("--draw-version")),
+)
+ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal")
+PLAIN_GOAL = {"margin", "confidence"}
+
+
+def _draw_fields(body: Body) -> Fields | None:
+    """The fields of a draw: those of its only step, or all steps as they are."""
+    rounds = body.get("rounds")
+    if not rounds:
+        return None
+    fields = {name: value for name, value in body.items() if name != "rounds"}
+    step = _step_fields(rounds[0]) if len(rounds) == 1 else None
+    return {**fields, "rounds": rounds} if step is None else {**fields, **step}
+
+
+def _step_fields(step: Body) -> Fields | None:
+    """The fields of a step; None if it has some that have no arguments."""
+    parameters = dict(step.get("parameters") or {})
+    goal = step.get("goal")
+    fields: Fields = {"method": step.get("method", "random")}
+    if goal is not None:
+        if goal.keys() != PLAIN_GOAL or goal["confidence"] != 0.95 or "sizes" in parameters:
+            return None
+        fields["margin"] = goal["margin"]
+        parameters.pop("sample_size", None)
+    fields |= {f"parameters.{name}": value for name, value in parameters.items()}
+    fields |= {f"selection.{name}": value for name, value in (step.get("selection") or {}).items()}
+    if step.get("filters"):
+        fields["filters"] = step["filters"]
+    is_known = step.keys() <= set(ROUND_PARTS) and fields.keys() <= {each.field for each in DRAW}
+    return fields if is_known and len(parameters.keys() & set(SIZES)) < 2 else None
+
+
+def _with(*needed: str) -> Callable[[Body], Fields | None]:
+    """The fields of a body that has these."""
+    return lambda body: dict(body) if all(body.get(name) for name in needed) else None
+
+
+def _without(*unwanted: str) -> Callable[[Body], Fields | None]:
+    return lambda body: None if any(body.get(name) for name in unwanted) else dict(body)
+
+
+EXPLORATION = r"/api/exploration/datasets/(?P<dataset>\d+)/jobs"
+OF_SAMPLE = r"/api/sampling/jobs/(?P<job>[0-9a-f-]{8,36})"
+READING = ("sheet", "delimiter", "decimal", "thousands", "date_order", "encoding")
+ROWS = ("header_row", "skip_above", "skip_below")
+
+
+def _import_fields(body: Body) -> Fields:
+    """The fields of an import; each option on its own."""
+    options = body.get("options") or {}
+    fields = {name: value for name, value in body.items() if name != "options"}
+    return {**fields, **{f"options.{name}": value for name, value in options.items()}}
+
+
+FORMS = (
+    Form(
+        r"/api/sampling/datasets/(?P<dataset>\d+)/jobs",
+        "sample = dataset.sample({arguments})\nrows = sample.to_pandas()",
+        ("jobsvc", "sample", "{subject}"),
+        DRAW,
+        fields=_draw_fields,
+        defaults={**SOURCE, "export_residual": False, "selection.order_desc": False},
+        body_option=True,
+    ),
+    Form(
+        OF_SAMPLE + "/estimates",
+        "print(sample.estimate({arguments}))",
+        ("jobsvc", "estimate", "{subject}"),
+        (
+            Argument("statistics", _statistics, words.statistics),
+            Argument("by", keyword("by", _one_or_list), words.option("--by")),
+            Argument("where", keyword("where", _filter), words.option("--where", words.expression)),
+            Argument("confidence", keyword("confidence"), words.option("--confidence")),
+            Argument("calibrate", keyword("calibrate"), words.calibration),
+            Argument("values", keyword("values"), words.option("--values")),
+            Argument("book_column", keyword("book_column"), words.option("--book")),
+            Argument("variance", keyword("variance"), words.variance),
+            Argument("interval", keyword("interval"), words.no_words),
+            Argument("true_values", keyword("true_values"), words.flag("--true-values")),
+        ),
+        subject="sample",
+        defaults={
+            "by": [],
+            "confidence": 0.95,
+            "values": "table",
+            "variance": {"lonely_stratum": "fail"},
+            "true_values": False,
+        },
+    ),
+    Form(
+        OF_SAMPLE + "/evaluation",
+        "print(sample.evaluate({arguments}))",
+        ("jobsvc", "evaluate", "{subject}"),
+        (
+            Argument("tolerable", keyword("tolerable"), words.option("--tolerable")),
+            Argument("kind", keyword("kind"), words.option("--kind")),
+            Argument("confidence", keyword("confidence"), words.option("--confidence")),
+            Argument("likelihood", keyword("likelihood"), words.no_words),
+        ),
+        subject="sample",
+        defaults={"confidence": 0.95},
+    ),
+    Form(
+        r"/api/profiling/datasets/(?P<dataset>\d+)/jobs",
+        "profile = dataset.profile({arguments}).result()",
+        ("jobsvc", "profile", "{subject}"),
+        (Argument("columns", keyword("columns"), words.option("--column")), REF, TABLE, BATCH),
+        defaults={**SOURCE, "columns": []},
+    ),
+    Form(
+        EXPLORATION,
+        "rows = dataset.sql({arguments}).to_pandas()",
+        ("jobsvc", "sql", "{subject}"),
+        (Argument("sql", positional, words.plain), REF, NAME, PURPOSE, BATCH),
+        fields=lambda body: (
+            {k: v for k, v in body.items() if k != "table_key"} if body.get("sql") else None
+        ),
+        defaults=SOURCE,
+    ),
+    Form(
+        EXPLORATION,
+        "rows = dataset.changed_rows({arguments}).to_pandas()",
+        ("jobsvc", "compare", "{subject}"),
+        (
+            Argument("source_ref", keyword("ref"), words.plain),
+            Argument("compare_to", keyword("compare_to"), words.changed_to),
+            Argument("keys", keyword("keys"), words.option("--key")),
+            TABLE,
+            NAME,
+            PURPOSE,
+            BATCH,
+        ),
+        fields=_with("keys", "compare_to", "source_ref"),
+        defaults={"priority": "interactive"},
+    ),
+    Form(
+        EXPLORATION,
+        'dataset.report({arguments}).save("report.html")',
+        ("jobsvc", "explore", "{subject}", "--html", "report.html"),
+        (
+            Argument("compare_to", keyword("compare_to"), words.compared),
+            REF,
+            TABLE,
+            BATCH,
+        ),
+        fields=_without("sql", "keys"),
+        defaults=SOURCE,
+    ),
+    Form(
+        r"/api/datasets/(?P<dataset>\d+|\{dataset_id\})/refs/(?P<ref>[^/]+)/import",
+        "dataset = client.import_file({arguments})",
+        ("jobsvc", "import"),
+        (
+            Argument("file", positional, words.plain),
+            Argument("dataset", positional, words.option("--dataset")),
+            Argument("ref", keyword("ref"), words.option("--ref")),
+            Argument("commit_message", keyword("purpose"), words.option("--message")),
+            *(
+                Argument(
+                    f"options.{name}", keyword(name), words.option(f"--{name.replace('_', '-')}")
+                )
+                for name in (*READING, *ROWS)
+            ),
+            Argument("options.types", keyword("types"), words.pairs("--type")),
+            Argument("options.names", keyword("names"), words.pairs("--name")),
+            BATCH,
+        ),
+        subject="client",
+        fields=_import_fields,
+        defaults={"ref": "main", "priority": "interactive"},
+    ),
+)
