@@ -25,6 +25,8 @@ from parquet_tables.names import is_identifier_name
 from parquet_tables.quoting import positional_names
 from parquet_tables.tables import Column
 
+A4 = 9
+"""Excel's number of the paper size."""
 MAX_ROWS = 1_048_575
 """A sheet has 2**20 rows; the first is the header."""
 MAX_COLUMNS = 16_384
@@ -42,6 +44,8 @@ MIN_GROUPED = 10_000
 MAX_DIGITS = 15
 """Significant digits that a cell's number preserves."""
 ENTRY_COLOR = "#FFF2CC"
+MIN_YEAR = 1900
+"""The first year of a sheet's dates; earlier ones are written as text."""
 DAY = "yyyy-mm-dd"
 MOMENT = "yyyy-mm-dd hh:mm:ss"
 
@@ -53,7 +57,7 @@ class Share:
     value: float
 
 
-Cell = str | int | float | Decimal | dt.datetime | Share | None
+Cell = str | int | float | Decimal | dt.date | Share | None
 
 
 @dataclass(frozen=True)
@@ -285,6 +289,10 @@ def _write_sheet(workbook: xlsxwriter.Workbook, content: Sheet) -> None:
         (block,) = content.blocks
         sheet.freeze_panes(4, 1)
         sheet.autofilter(3, 0, 3 + len(block.rows), len(block.header) - 1)
+        sheet.set_landscape()
+        sheet.repeat_rows(3)
+    sheet.set_paper(A4)
+    sheet.fit_to_pages(1, 0)
     for at, texts in widths.items():
         sheet.set_column(at, at, _width(texts))
 
@@ -308,8 +316,10 @@ class _Styles:
         """Write a value in the format of its type."""
         if value is None:
             return
-        if isinstance(value, dt.datetime):
+        if isinstance(value, dt.datetime) and value.year >= MIN_YEAR:
             sheet.write_datetime(line, at, value.replace(tzinfo=None), self._number(MOMENT))
+        elif isinstance(value, dt.date) and value.year >= MIN_YEAR:
+            sheet.write_datetime(line, at, value, self._number(DAY))
         elif isinstance(value, Share):
             sheet.write_number(line, at, value.value, self._number("0.00 %"))
         elif isinstance(value, Decimal) and len(value.as_tuple().digits) <= MAX_DIGITS:
@@ -406,10 +416,10 @@ def _write_cell(
         return
     if isinstance(value, bool):
         sheet.write_boolean(line, at, value)
-    elif isinstance(value, dt.datetime) and value.year >= 1900:
+    elif isinstance(value, dt.datetime) and value.year >= MIN_YEAR:
         losses.cut_times += value.microsecond % 1000 > 0
         sheet.write_datetime(line, at, value.replace(tzinfo=None), number_format)
-    elif isinstance(value, dt.date) and value.year >= 1900:
+    elif isinstance(value, dt.date) and value.year >= MIN_YEAR:
         sheet.write_datetime(line, at, value, number_format)
     elif isinstance(plain := json_value(value), int | float) and not isinstance(plain, bool):
         sheet.write_number(line, at, plain, number_format)

@@ -7,7 +7,7 @@ no line: its replacement has one.
 from __future__ import annotations
 
 import csv
-import math
+import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,14 @@ from parquet_tables.columns import INTEGERS, digits_of
 from parquet_tables.exports import formula_safe
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
-from parquet_tables.workbooks import Cell, FormColumn, check_fits, write_form
+from parquet_tables.workbooks import (
+    MAX_DIGITS,
+    MIN_FLOAT_PLACES,
+    Cell,
+    FormColumn,
+    check_fits,
+    write_form,
+)
 from storage.jobs.jobs import Job
 
 ITEMS_AT_ONCE = 1000
@@ -127,11 +134,15 @@ def _csv_text(cell: Cell) -> str:
         # A fourth decimal, so that nobody takes the point of 1.234 for a thousands separator
         text = f"{cell:f}"
         return f"{text}0" if READS_TWO_WAYS.fullmatch(text) else text
+    if isinstance(cell, dt.date):
+        return cell.isoformat()
     return formula_safe(cell) if isinstance(cell, str) else "" if cell is None else str(cell)
 
 
 def item_cell(value: Any, column: Column) -> Cell:
-    """A value of the table: text stays text, and so do numbers that are ids."""
+    """A value of the table: dates and numbers as such, but text stays text, and so do ids."""
+    if isinstance(value, str) and column.type.startswith(("DATE", "TIMESTAMP")):
+        return _time_of(value, column)
     if value is None or (isinstance(value, str) and digits_of(column.type) is None):
         return value
     if isinstance(value, bool | list | dict):
@@ -139,7 +150,25 @@ def item_cell(value: Any, column: Column) -> Cell:
     if column.type in INTEGERS:
         return str(value) if is_identifier_name(column.name) else int(value)
     number = Decimal(str(value))
-    if not number.is_finite() or not math.isfinite(float(number)):
-        return str(value)
-    digits = digits_of(column.type)
-    return number.quantize(Decimal(1).scaleb(-digits[1])) if digits else float(number)
+    if digits := digits_of(column.type):
+        return number.quantize(Decimal(1).scaleb(-digits[1]))
+    return _amount_of(number)
+
+
+def _amount_of(number: Decimal) -> Cell:
+    """A floating-point number with two decimal places or more, as amounts have."""
+    if not number.is_finite():
+        return str(number)
+    places = max(MIN_FLOAT_PLACES, -int(number.as_tuple().exponent))
+    if number.adjusted() + places >= MAX_DIGITS:
+        return float(number)
+    return number.quantize(Decimal(1).scaleb(-places))
+
+
+def _time_of(value: str, column: Column) -> Cell:
+    """A date or a time; a text if it is infinite."""
+    try:
+        moment = dt.datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return moment.date() if column.type == "DATE" else moment

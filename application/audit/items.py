@@ -12,12 +12,12 @@ from decimal import Decimal
 
 import numpy as np
 
-from application.audit.findings import AuditState, drawn_row_ids, ordinal_of
+from application.audit.findings import ROW_ID, AuditState, drawn_row_ids, ordinal_of
 from estimation_engine import is_number
 from estimation_engine.errors import InvalidFindings
 from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
-from parquet_tables.rows import rows_statement
+from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from parquet_tables.rows import page_statement, rows_statement
 from parquet_tables.tables import UnknownColumn
 from storage.jobs.findings import Finding
 from storage.jobs.jobs import Job
@@ -73,7 +73,7 @@ def amounts_of(
         The table has no such column of numbers; a row has no book value; an exception has no audit
         value.
     """
-    books = _books(service, job, [item.row_id for item in items], book_column)
+    books = book_values(service, job, [item.row_id for item in items], book_column)
     found = []
     for item in items:
         book = books[item.row_id]
@@ -106,7 +106,7 @@ def _audit_value(item: ExaminedItem, book: Decimal) -> Decimal:
     )
 
 
-def _books(
+def book_values(
     service: Service, job: Job, row_ids: Sequence[str], name: str
 ) -> Mapping[str, Decimal | None]:
     """The values of a column of the source, by row id."""
@@ -129,6 +129,19 @@ def _books(
     values = [None if value is None else Decimal(str(value)) for (value,) in rows]
     by_ordinal = dict(zip(ordinals.tolist(), values, strict=True))
     return {row_id: by_ordinal[ordinal_of(row_id)] for row_id in row_ids}
+
+
+def drawn_facts(service: Service, job: Job) -> dict[str, tuple[int, bool]]:
+    """The selected units of each drawn row, 1 without units, and whether it is a take-all row."""
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    has_hits = any(column.name == "_hits" for column in sample.columns)
+    names = (ROW_ID, "_inclusion_probability", *(["_hits"] if has_hits else []))
+    with service.parquet.cursor(sample) as cursor:
+        columns = [sample.column(name) for name in names]
+        rows = cursor.execute(*page_statement(sample, columns)).fetchall()
+    return {
+        row_id: ((hits[0] or 1) if hits else 1, chance == 1.0) for row_id, chance, *hits in rows
+    }
 
 
 def drawn_book_column(job: Job) -> str | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from application.audit.coverage import coverage_block, population_block
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import EvaluationRequest, evaluate
 from application.audit.findings import (
@@ -20,6 +21,7 @@ from application.audit.findings import (
     audit_state,
     items_page,
 )
+from application.audit.items import drawn_facts
 from application.audit.kinds import DECISIONS, KINDS
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
@@ -28,10 +30,13 @@ from job_runner.tables.open_tables import open_source
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import Block, Cell, Share, Sheet
 from storage.jobs.jobs import Job
+from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import get_commit
 
 MAX_ITEMS = 10_000
 """Items that a working paper lists."""
+MAX_FILES = 20
+"""Data files whose hashes the cover lists; the version id is the hash of them all."""
 MAX_ITEM_COLUMNS = 12
 """Columns of the table in the list of items; the sample's own workbook has all."""
 STEPS = {
@@ -44,7 +49,6 @@ STEPS = {
 FIGURES = {
     "examined": "Rows examined",
     "exceptions": "Exceptions",
-    "population": "Rows that could be drawn",
     "least": "Fewest rows with an exception that are possible",
     "most": "Most rows with an exception that are possible",
     "errors": "Rows in error",
@@ -73,7 +77,7 @@ Rows = list[tuple[Cell, ...]]
 
 
 def working_paper(service: Service, job: Job, request: EvaluationRequest) -> list[Sheet]:
-    """The sheets of a sample's working paper: cover, design, items, replacements, evaluation.
+    """The sheets of a sample's working paper: cover, population, design, items, ….
 
     An evaluation that can't be made is a sheet with its reason.
     """
@@ -84,6 +88,11 @@ def working_paper(service: Service, job: Job, request: EvaluationRequest) -> lis
         evaluation = error
     return [
         _cover(service, job, state, evaluation),
+        Sheet(
+            "Population",
+            "Population and coverage",
+            [population_block(service, job), coverage_block(service, job, state)],
+        ),
         design_sheet(service, job),
         _items(service, job),
         _replacements(state),
@@ -94,24 +103,18 @@ def working_paper(service: Service, job: Job, request: EvaluationRequest) -> lis
 def _cover(
     service: Service, job: Job, state: AuditState, evaluation: Mapping[str, Any] | DomainError
 ) -> Sheet:
-    source = open_source(service, job)
-    with service.database.read() as tx:
-        commit = get_commit(tx, job.dataset_id, source.commit_id)
-    table = commit.manifest.table(source.key)
-    files = [each.sha256 for each in table.stored_files]
-    attached = [each.uri for each in table.attached_files]
+    review = state.review
     facts: Rows = [
         ("Purpose", job.purpose or "Not given"),
         ("Dataset", job.dataset_name),
-        ("Table", source.key),
-        ("Rows of the table", source.files.row_count),
-        ("Version id (SHA-256)", job.source_commit_id),
-        *(("Data file (SHA-256)", sha256) for sha256 in files[:20]),
-        *(("Attached file", uri) for uri in attached[:20]),
         ("Sample", job.output_name),
         ("Job id", job.id),
-        ("State of the review", STATE_TITLES[state.review.state]),
+        ("Drawn by", job.user_soeid, _moment(job.created_at)),
+        ("State of the review", STATE_TITLES[review.state]),
     ]
+    if review.state == "signed_off":
+        signed = review.entries[-1]
+        facts.append(("Signed off by", signed.user_soeid, _moment(signed.at)))
     authors: dict[str, list[str]] = {}
     for finding in state.findings.values():
         authors.setdefault(finding.user_soeid, []).append(finding.at)
@@ -121,15 +124,36 @@ def _cover(
     ]
     reviewed: Rows = [
         (STEPS[each.action], each.user_soeid, _moment(each.at), each.note or None)
-        for each in state.review.entries
-    ]
+        for each in review.entries
+    ] or [("Not submitted", None, None, None)]
     blocks = [
         Block("Sample", facts),
         Block("Conclusion", [("Conclusion", _conclusion(evaluation))]),
         Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
         Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
+        Block("Version of the table", _version(service, job)),
     ]
     return Sheet("Cover", f"Working paper: {job.output_name or job.id[:8]}", blocks)
+
+
+def _version(service: Service, job: Job) -> Rows:
+    """The version that was drawn from, and its files."""
+    source = open_source(service, job)
+    with service.database.read() as tx:
+        table = get_commit(tx, job.dataset_id, source.commit_id).manifest.table(source.key)
+        made = job_with_output(tx, job.dataset_id, source.commit_id)
+    rows: Rows = [("Table", source.key), ("Version id (SHA-256)", source.commit_id)]
+    if made is not None and made.run_type == "import":
+        name = made.run_parameters.get("file_name") or made.run_parameters.get("uri")
+        rows += [
+            ("Imported from", name),
+            ("Imported by", made.user_soeid, _moment(made.completed_at)),
+        ]
+    rows += [("Data file (SHA-256)", each.sha256) for each in table.stored_files[:MAX_FILES]]
+    for attached in table.attached_files[:MAX_FILES]:
+        version = attached.e_tag or f"modified at {attached.modified_ns} ns"
+        rows.append(("Attached file", attached.uri, version))
+    return rows
 
 
 def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> str:
@@ -146,21 +170,25 @@ def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> str:
 
 def _items(service: Service, job: Job) -> Sheet:
     page = items_page(service, job, 0, MAX_ITEMS)
+    drawn = drawn_facts(service, job)
     columns = open_source(service, job).files.columns[:MAX_ITEM_COLUMNS]
-    header = ["Row", *(column.name for column in columns)]
+    header = ["Row", "Selected", *(column.name for column in columns)]
     header += ["Finding", "Audit value", "Note", "By", "Time (UTC)", "Entries", "Replaces"]
-    rows = [_item(item, columns) for item in page["items"]]
+    rows = [_item(item, columns, drawn) for item in page["items"]]
     title = f"{page['total']:,} items"
     if page["total"] > len(rows):
         title += f", the first {len(rows):,}"
     return Sheet("Items", "Items and findings", [Block(title, rows, header)])
 
 
-def _item(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...]:
+def _item(
+    item: Mapping[str, Any], columns: Sequence[Column], drawn: Mapping[str, tuple[int, bool]]
+) -> tuple[Cell, ...]:
     finding = item["finding"] or {}
     audit_value = finding.get("audit_value")
     return (
         item[ROW_ID],
+        _selected(drawn.get(item[ROW_ID])),
         *(item_cell(item["data"][column.name], column) for column in columns),
         OUTCOME_TITLES.get(finding.get("outcome", "")),
         None if audit_value is None else Decimal(audit_value),
@@ -170,6 +198,16 @@ def _item(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...
         finding.get("entries"),
         item["replaces"],
     )
+
+
+def _selected(drawn: tuple[int, bool] | None) -> str:
+    """How an item came into the sample: with the units that lie in its amount, if several."""
+    if drawn is None:
+        return "Replacement"
+    units, is_take_all = drawn
+    if is_take_all:
+        return "Always"
+    return "By chance" if units == 1 else f"By chance, {units:,} units"
 
 
 def _replacements(state: AuditState) -> Sheet:
@@ -186,12 +224,16 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
     settings: Rows = [
         ("Evaluation", KINDS[request.kind].title),
         ("Confidence", Share(request.confidence)),
-        ("Tolerable", request.tolerable),
+        ("Tolerable", _tolerable(request)),
         ("Conclusion", _conclusion(found)),
     ]
     blocks = [Block("Settings", settings)]
     if not isinstance(found, DomainError):
+        population = found.get("population")
         facts: Rows = [
+            ("Population", f"{population} amounts" if isinstance(population, str) else population)
+        ]
+        facts += [
             (label, _figure(found[name]))
             for name, label in FIGURES.items()
             if found.get(name) is not None
@@ -205,6 +247,14 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
         sources += [("Note", note) for note in found.get("notes", ())]
         blocks.append(Block("Formula", sources))
     return Sheet("Evaluation", "Evaluation", blocks)
+
+
+def _tolerable(request: EvaluationRequest) -> Cell:
+    if request.tolerable is None:
+        return "Not given"
+    if request.kind in ("monetary_unit", "variables") or request.tolerable >= 1:
+        return request.tolerable.quantize(Decimal("0.01"))
+    return Share(float(request.tolerable))
 
 
 def _figure(value: Any) -> Cell:

@@ -18,11 +18,16 @@ STYLE = Markup(
     "section + section { border-top: 1px solid #999; margin-top: 1.5rem; }"
     "table { width: 100%; border-collapse: collapse; font-size: 8pt; }"
     "th, td { padding: .15rem .3rem; border-bottom: 1px solid #ccc; text-align: left;"
-    " vertical-align: top; overflow-wrap: anywhere; }"
-    ".number { text-align: right; font-variant-numeric: tabular-nums; }"
-    "thead { display: table-header-group; } tr { break-inside: avoid; }"
+    " vertical-align: top; overflow-wrap: break-word; }"
+    ".facts td { overflow-wrap: anywhere; }"
+    ".number, .time { white-space: nowrap; font-variant-numeric: tabular-nums; }"
+    ".number { text-align: right; }"
+    "thead { display: table-header-group; } tr, .facts { break-inside: avoid; }"
     "h1, h2 { break-after: avoid; } table.facts th { width: 35%; font-weight: 400; }"
-    "@media print { body { max-width: none; margin: 0; padding: 0; } }"
+    "@page wide { size: A4 landscape; margin: 12mm; } .items { page: wide; }"
+    ".items table { font-size: 6.5pt; } .items { overflow-x: auto; }"
+    "@media print { body { max-width: none; margin: 0; padding: 0; }"
+    " .items { overflow: visible; } section + section.items { border: 0; margin: 0; } }"
 )
 
 
@@ -38,12 +43,17 @@ def working_paper_page(sheets: Sequence[Sheet]) -> str:
 
 def _section(sheet: Sheet) -> Markup:
     blocks = Markup("").join(_block(block) for block in sheet.blocks)
-    return Markup("<section><h1>{}</h1>{}</section>").format(sheet.title, blocks)
+    return Markup('<section class="{}"><h1>{}</h1>{}</section>').format(
+        sheet.name.lower(), sheet.title, blocks
+    )
 
 
 def _block(block: Block) -> Markup:
     if block.header:
-        names = Markup("").join(Markup('<th scope="col">{}</th>').format(n) for n in block.header)
+        names = Markup("").join(
+            Markup('<th scope="col"{}>{}</th>').format(_kind(_kind_of_column(block, at)), name)
+            for at, name in enumerate(block.header)
+        )
         rows = [Markup("").join(map(_cell, row)) for row in block.rows]
         head, kind = Markup("<thead><tr>{}</tr></thead>").format(names), "list"
     else:
@@ -60,10 +70,27 @@ def _block(block: Block) -> Markup:
 
 
 def _cell(value: Cell) -> Markup:
-    is_number = isinstance(value, int | float | Decimal | Share)
-    return Markup("<td{}>{}</td>").format(
-        Markup(' class="number"') if is_number else "", text(value)
-    )
+    return Markup("<td{}>{}</td>").format(_kind(_kind_of(value)), text(value))
+
+
+def _kind(name: str) -> Markup:
+    return Markup(' class="{}"').format(name) if name else Markup("")
+
+
+def _kind_of(value: Cell) -> str:
+    match value:
+        case int() | float() | Decimal() | Share():
+            return "number"
+        case dt.date():
+            return "time"
+        case _:
+            return ""
+
+
+def _kind_of_column(block: Block, at: int) -> str:
+    """The kind of a column's values, if they have the same."""
+    kinds = {_kind_of(row[at]) for row in block.rows if row[at] is not None}
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def text(value: Cell) -> str:
@@ -79,6 +106,8 @@ def text(value: Cell) -> str:
             return f"{100 * value.value:.2f} %"
         case dt.datetime():
             return value.strftime("%Y-%m-%d %H:%M:%S")
+        case dt.date():
+            return value.isoformat()
         case float():
             return f"{value:,.8g}"
         case int() | Decimal():

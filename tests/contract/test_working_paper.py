@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -18,10 +19,10 @@ ROW = "_logical_row_id"
 
 @pytest.fixture(scope="module")
 def job(server: LiveServer) -> str:
-    """A sample of 20 rows by money with an exception, a replacement, and no sign-off."""
+    """A sample of 20 rows with an exception, a replacement, and no sign-off."""
     dataset = server.new_dataset()
-    lines = [f"{row:06d},{20260000 + row},{100 + row}.50,=1+{row}" for row in range(400)]
-    text = "\n".join(["invoice,order_id,amount,memo", *lines]) + "\n"
+    lines = [f"{row:06d},{20260000 + row},{100 + row}.50,=1+{row},2025-03-31" for row in range(400)]
+    text = "\n".join(["invoice,order_id,amount,memo,posted", *lines]) + "\n"
     server.import_text(dataset, text)
     draw = one("random", sample_size=20, seed=4)
     body = {"rounds": [draw], "output_name": "payables"}
@@ -66,21 +67,75 @@ def test_the_page_has_all_parts(server: LiveServer, job: str) -> None:
 def test_the_workbook_opens_well(server: LiveServer, job: str) -> None:
     answer = paper(server, job, format="xlsx", tolerable=0.3)
     book = load_workbook(io.BytesIO(answer.content))
-    assert book.sheetnames == ["Cover", "Design", "Items", "Replacements", "Evaluation"]
+    assert book.sheetnames == [
+        *("Cover", "Population", "Design", "Items", "Replacements", "Evaluation")
+    ]
     sheet = book["Items"]
     header = [cell.value for cell in sheet[4]]
-    assert header[:5] == ["Row", "invoice", "order_id", "amount", "memo"]
+    assert header[:7] == ["Row", "Selected", "invoice", "order_id", "amount", "memo", "posted"]
     first = dict(zip(header, sheet[5], strict=True))
     assert first["invoice"].data_type == first["order_id"].data_type == "s"
     assert len(first["invoice"].value) == 6
     assert first["memo"].data_type == "s"  # and not a formula
-    assert first["amount"].data_type == "n"
+    assert (first["amount"].data_type, first["amount"].number_format) == ("n", "#,##0.00")
+    assert str(first["posted"].value) == "2025-03-31 00:00:00"
+    assert first["posted"].number_format == "yyyy-mm-dd"
+    selected = [sheet.cell(line, 2).value for line in range(5, 26)]
+    assert selected == ["By chance"] * 20 + ["Replacement"]
     assert (first["Audit value"].value, first["Audit value"].number_format) == (50.25, "#,##0.00")
     assert first["Time (UTC)"].number_format == "yyyy-mm-dd hh:mm:ss"
     assert sheet.freeze_panes == "B5"
-    assert sheet.auto_filter.ref == "A4:L25"
+    assert sheet.auto_filter.ref == "A4:N25"
     assert all(each.width >= 8 for each in sheet.column_dimensions.values())
     assert sheet.max_row == 25
+    assert (sheet.page_setup.orientation, sheet.print_title_rows) == ("landscape", "$4:$4")
+
+
+def rows_of(sheet: Any) -> dict[str, list[Any]]:
+    """The cells of a sheet after the first one of each line, by the last line with that one."""
+    lines = ([cell for cell in line if cell is not None] for line in sheet.values)
+    return {str(line[0]): line[1:] for line in lines if line}
+
+
+def test_a_paper_by_money_states_population_and_coverage(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    amounts = [f"{row}.25" for row in range(100, 300)] + ["90000.00", "-40.00", "0.00", ""]
+    currencies = ["EUR"] * 203 + ["CHF"]
+    lines = [f"{amount},{each}" for amount, each in zip(amounts, currencies, strict=True)]
+    server.import_text(dataset, "\n".join(["amount,currency", *lines]) + "\n")
+    draw = one("monetary_unit", book_column="amount", sample_size=12, seed=None)
+    draw["filters"] = {"expression": "currency = 'EUR'"}
+    job = server.draw(dataset, {"rounds": [draw], "output_name": "by-money"})
+    path = f"/api/sampling/jobs/{job['id']}"
+    items = server.admin.get(f"{path}/findings").json()["items"]
+    entries = [{ROW: item[ROW], "outcome": "ok"} for item in items]
+    assert server.admin.post(f"{path}/findings", json={"findings": entries}).status_code == 200
+    assert server.admin.post(f"{path}/review", json={"action": "submitted"}).status_code == 200
+    reviewer, user = server.new_user()
+    grant = {"user_id": user["id"], "permission": "write"}
+    answer = server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
+    assert answer.status_code < 300, answer.text
+    assert reviewer.post(f"{path}/review", json={"action": "signed_off"}).status_code == 200
+    book = load_workbook(io.BytesIO(paper(server, job["id"], format="xlsx", tolerable=900).content))
+    found = rows_of(book["Population"])
+    gross = sum(float(amount) for amount in amounts[:201])
+    assert found["Table"] == [204]
+    assert found["Rows that pass currency = 'EUR'"] == [203, gross - 40]
+    assert found["Positive amounts"] == [201, gross]
+    assert found["Negative amounts"] == [1, -40]
+    assert found["Amounts of 0"] == [1, 0]
+    assert found["Without an amount"] == [0]
+    assert found["Always drawn"] == [1, 1 / 201, 90_000, pytest.approx(90_000 / gross)]
+    drawn = sum(float(item["data"]["amount"]) for item in items)
+    assert found["All items"] == [12, 12 / 201, drawn, pytest.approx(drawn / gross)]
+    assert book["Items"]["B5"].value == "Always"
+    cover = rows_of(book["Cover"])
+    assert cover["Signed off by"][0] == user["soeid"]
+    assert isinstance(cover["Signed off by"][1], datetime)
+    assert cover["Imported from"] == ["table.csv"]
+    origin = rows_of(book["Design"])["Origin of the seed"]
+    assert origin == ["Drawn by the server from the system's entropy"]
+    assert "positive amounts" in paper(server, job["id"], tolerable=900).text
 
 
 def test_a_sample_without_findings_has_a_paper(server: LiveServer) -> None:
@@ -89,6 +144,7 @@ def test_a_sample_without_findings_has_a_paper(server: LiveServer) -> None:
     job = server.draw(dataset, {"rounds": [one("random", sample_size=5)]})
     page = paper(server, job["id"]).text
     assert "Not evaluated: 5 rows have no finding" in page
+    assert "Not submitted" in page
 
 
 def test_a_wrong_format_is_refused(server: LiveServer, job: str) -> None:

@@ -14,12 +14,9 @@ from application.audit.evaluation.request import (
     conclusion_json,
     require_all,
 )
-from application.audit.findings import ROW_ID
-from application.audit.items import amounts_of
+from application.audit.items import amounts_of, drawn_facts
 from estimation_engine.audit import AuditedItem, MonetaryEvaluation, evaluate_monetary
 from estimation_engine.errors import InvalidFindings
-from job_runner.tables.open_tables import SAMPLE, open_table, output_of
-from parquet_tables.rows import page_statement
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
 
 
 def _audited_items(sample: ExaminedSample, units: MonetaryUnits) -> list[AuditedItem]:
-    drawn = drawn_facts(sample)
+    drawn = drawn_facts(sample.service, sample.job)
     amounts = amounts_of(sample.service, sample.job, sample.items, units.account["book_column"])
     found = []
     for item, each in zip(sample.items, amounts, strict=True):
@@ -99,16 +96,6 @@ def _audited_items(sample: ExaminedSample, units: MonetaryUnits) -> list[Audited
         audit = sign * units.of(each.audit)
         found.append(AuditedItem(sign * book, audit, hits, is_take_all, item.row_id))
     return found
-
-
-def drawn_facts(sample: ExaminedSample) -> dict[str, tuple[int, bool]]:
-    """The selected units of each drawn row, and whether it is a take-all row."""
-    job = sample.job
-    files = open_table(sample.service, job.dataset_id, output_of(job), SAMPLE).files
-    columns = [files.column(name) for name in (ROW_ID, "_hits", "_inclusion_probability")]
-    with sample.service.parquet.cursor(files) as cursor:
-        rows = cursor.execute(*page_statement(files, columns)).fetchall()
-    return {row_id: (max(hits or 0, 1), chance == 1.0) for row_id, hits, chance in rows}
 
 
 def _as_json(found: MonetaryEvaluation, units: MonetaryUnits) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from application.audit.evaluation.attributes import equal_chances
-from application.audit.evaluation.monetary_unit import MonetaryUnits, drawn_facts, monetary_units
+from application.audit.evaluation.monetary_unit import MonetaryUnits, monetary_units
 from application.audit.evaluation.request import (
     KIND_LOC,
     EvaluationRequest,
@@ -18,7 +18,7 @@ from application.audit.evaluation.request import (
     require_all,
     tolerable_share,
 )
-from application.audit.items import ExaminedItem, amounts_of
+from application.audit.items import ExaminedItem, amounts_of, drawn_facts
 from application.audit.kinds import default_kind
 from estimation_engine.audit import AmountTest, amount_test, evaluate_share, share_boundary
 from estimation_engine.errors import InvalidFindings
@@ -161,7 +161,7 @@ def _random_units(sample: ExaminedSample) -> MonetaryUnits:
 
 def _sequence(sample: ExaminedSample, units: MonetaryUnits) -> _Sequence:
     """The drawn rows with their own findings: rows that replaced others have another order."""
-    facts, findings = drawn_facts(sample), sample.state.findings
+    facts, findings = drawn_facts(sample.service, sample.job), sample.state.findings
     items = [
         ExaminedItem(item.drawn_id, item.drawn_id, findings.get(item.drawn_id))
         for item in sample.items
