@@ -576,6 +576,20 @@ BEGIN SELECT RAISE(ABORT, 'a ledger entry never changes'); END;
 CREATE TRIGGER ledger_entries_never_shrink BEFORE DELETE ON ledger_entries
 BEGIN SELECT RAISE(ABORT, 'a ledger entry is never removed'); END;
 
+-- Issued certificates of samples: the signed payloads. A signature is made for each download.
+CREATE TABLE certificates (
+    job_id         TEXT NOT NULL REFERENCES jobs (id),
+    issue          INTEGER NOT NULL CHECK (issue > 0),
+    issued_at      TEXT NOT NULL,
+    replacements   INTEGER NOT NULL CHECK (replacements >= 0),  -- the replaced rows that it states
+    payload        TEXT NOT NULL CHECK (json_valid(payload)),
+    payload_sha256 TEXT NOT NULL CHECK (length(payload_sha256) = 64),
+    PRIMARY KEY (job_id, issue)
+) STRICT;
+
+CREATE TRIGGER certificates_never_change BEFORE UPDATE ON certificates
+BEGIN SELECT RAISE(ABORT, 'a certificate never changes'); END;
+
 -- The data files that are needed; other files are orphans.
 CREATE VIEW needed_files AS
 SELECT sha256, dataset_id FROM commit_files

@@ -56,6 +56,7 @@ COMMANDS = {
     "access": "accounts.access",
     "token": "accounts.token",
     "audit": "accounts.audit_command",
+    "certificate": "certificates.certificate.certificate",
     "key": "certificates.keys.key",
     "ledger": "certificates.ledger.ledger",
     "row-root": "certificates.row_proofs.row_root",

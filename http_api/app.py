@@ -30,7 +30,7 @@ from http_api.routes import (
     versions,
 )
 from http_api.routes.attached import attaching, connections
-from http_api.routes.certificates import ledger, row_proofs
+from http_api.routes.certificates import certificates, ledger, row_proofs
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import access_log, headers, host_check, json, problems, uploads
 from http_api.server.json import OrjsonProvider
@@ -70,6 +70,7 @@ BLUEPRINTS = (
     administration.signing_keys_blueprint,
     ledger.blueprint,
     row_proofs.blueprint,
+    certificates.blueprint,
 )
 
 

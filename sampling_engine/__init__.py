@@ -1,5 +1,7 @@
 """The sampling engine: from a table's files and a list of rounds to the drawn rows."""
 
+from sampling_engine.certificates.redraw_data import columns_for_redraw, write_redraw_data
+from sampling_engine.certificates.rounds import CertifiedRound, certified_rounds
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.draw import draw_sample, drawn_rounds, row_chances
 from sampling_engine.errors import (
@@ -46,6 +48,7 @@ __all__ = [
     "METHODS",
     "METHOD_CLASSES",
     "ORDER_VERSION",
+    "CertifiedRound",
     "ClusterMethod",
     "DrawnRound",
     "DrawnSample",
@@ -71,7 +74,9 @@ __all__ = [
     "TooManyStrata",
     "WeightedMethod",
     "amount_of",
+    "certified_rounds",
     "check_rounds",
+    "columns_for_redraw",
     "draw_sample",
     "draw_warnings",
     "drawn_rounds",
@@ -83,4 +88,5 @@ __all__ = [
     "reference_of",
     "reserves",
     "row_chances",
+    "write_redraw_data",
 ]

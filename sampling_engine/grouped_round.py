@@ -6,6 +6,7 @@ A random round has one stratum. In a cluster round the clusters are the strata.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,32 @@ class GroupedRound:
         whole = self.prepared.eligible.astype(np.float64) * clusters
         with np.errstate(divide="ignore", invalid="ignore"):
             return (part / whole)[strata], (whole / part)[strata]
+
+    def facts(self, rows: RoundRows) -> dict[str, Any]:
+        """The last rank that was drawn, of each stratum or cluster if there are any."""
+        prepared, chosen = self.prepared, rows.chosen
+        if prepared.round_spec.method.group_kind is None:
+            return {"last_rank": str(chosen.ranks.max()) if len(chosen.ranks) else None}
+        sampled = np.bincount(chosen.strata, minlength=len(prepared.eligible))
+        last_ranks = np.full(len(prepared.eligible), -1, dtype=np.int64)
+        np.maximum.at(last_ranks, chosen.strata, chosen.ranks)
+        present = np.flatnonzero(prepared.eligible)
+        keys, labels = prepared.strata.keys(present), prepared.strata.labels(present)
+        groups = [
+            {
+                "key": key,
+                "label": label,
+                "rows": int(prepared.eligible[at]),
+                "allocated": int(prepared.allocated[at]),
+                "sampled": int(sampled[at]),
+                "last_rank": str(last_ranks[at]) if sampled[at] else None,
+            }
+            for at, key, label in zip(present, keys, labels, strict=True)
+        ]
+        if self.clusters is None:
+            return {"groups": groups}
+        drawn, clusters = self.clusters
+        return {"groups": groups, "clusters": clusters, "drawn": drawn}
 
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """The stratum, unless the round leaves it out, or the cluster."""

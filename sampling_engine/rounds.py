@@ -245,6 +245,12 @@ class RoundDraw(Protocol):
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
         """Inclusion probability and design weight of each drawn row."""
 
+    def facts(self, rows: RoundRows) -> dict[str, Any]:
+        """The facts of all rows that the draw depends on, as docs/CERTIFICATE.md lists them.
+
+        Groups are complete, whatever their number.
+        """
+
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """The stratum or cluster of each row; -1 for rows that the round has no chance to draw.
 

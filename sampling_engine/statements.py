@@ -73,7 +73,7 @@ def rows_among(
 
 def key_columns(columns: Sequence[Column]) -> str:
     """The columns of ``f`` that make a stratum, as ``k0…``."""
-    return ", ".join(f"{_key(column)} AS k{i}" for i, column in enumerate(columns))
+    return ", ".join(f"{key_value(column)} AS k{i}" for i, column in enumerate(columns))
 
 
 def same_keys(columns: Sequence[Column]) -> str:
@@ -104,7 +104,8 @@ def _readable(text: str) -> str:
     )
 
 
-def _key(column: Column) -> str:
+def key_value(column: Column) -> str:
+    """The SQL of a row ``f``'s value of a column as a part of a stratum's key."""
     if isinstance(column, BandColumn):
         return column.number()
     name = f"f.{quote_identifier(column.name)}"

@@ -7,7 +7,7 @@ theory and methods".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,6 +96,11 @@ class SystematicRound:
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """There are none: the rows off the grid have no order."""
         raise NoReserves(NO_RESERVES)
+
+    def facts(self, rows: RoundRows) -> dict[str, Any]:
+        """The grid."""
+        grid = self.grid
+        return {"first": str(grid.first), "step": str(grid.step), "parts": str(grid.parts)}
 
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """0 for the rows that pass the filter."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import frexp, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +167,18 @@ class WeightedRound:
         with np.errstate(divide="ignore"):
             keys: Floats = (lower / upper) * ((1.0 - p) / p)
         return keys
+
+    def facts(self, rows: RoundRows) -> dict[str, Any]:
+        """The weights' sum in units, what a unit is, and the number of take-all rows."""
+        units = self.weights.units
+        exponent = None if units.decimals is not None else frexp(units.factor)[1] - 1
+        return {
+            "rows": self.weights.positive,
+            "total": str(self.weights.total),
+            "decimals": units.decimals,
+            "exponent": exponent,
+            "take_all": len(self.take_all.ordinals),
+        }
 
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """0 for the rows that pass the filter and have a weight."""

@@ -660,6 +660,9 @@ DELETE FROM comparisons WHERE job_id IN (SELECT value FROM json_each(:jobs));
 -- delete_values_of_jobs: Delete the uploaded values of pruned samples; a prune deletes their files.
 DELETE FROM sample_values WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
+-- delete_certificates_of_jobs: Delete the certificates of pruned samples.
+DELETE FROM certificates WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_keys_of_jobs: Delete the idempotency keys of pruned jobs.
 DELETE FROM idempotency_keys WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -1036,3 +1039,14 @@ WHERE dataset_id = :dataset_id AND run_type = 'sampling' AND status = 'completed
         WHERE entry.dataset_id = jobs.dataset_id AND entry.body ->> '$.job_id' = jobs.id
             AND entry.kind = 'draw'
     );
+
+-- list_certificates: List the certificates of a sample, newest first, without their payloads.
+SELECT issue, issued_at, replacements, payload_sha256 FROM certificates
+WHERE job_id = :job_id ORDER BY issue DESC;
+
+-- certificate_payload: Return the payload of a certificate.
+SELECT payload FROM certificates WHERE job_id = :job_id AND issue = :issue;
+
+-- insert_certificate: Insert an issued certificate.
+INSERT INTO certificates (job_id, issue, issued_at, replacements, payload, payload_sha256)
+VALUES (:job_id, :issue, :issued_at, :replacements, :payload, :payload_sha256);

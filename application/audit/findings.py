@@ -330,7 +330,7 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
                     replacement=candidate,
                     reason=reason,
                 )
-                round_number, _ = _origin(drawn, state.replacing, row_id)
+                round_number, _ = origin_of(drawn, state.replacing, row_id)
                 body = {
                     "job_id": job.id,
                     "round_number": round_number,
@@ -345,7 +345,7 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
     raise Conflict("Others replace rows of this sample just now. Try again.")
 
 
-def _origin(
+def origin_of(
     drawn: Mapping[str, tuple[int, str | None]], replacing: Mapping[str, Replacement], row_id: str
 ) -> tuple[int, str | None]:
     """The round and stratum of the drawn row that a row is, or that it came in for."""
@@ -372,7 +372,7 @@ def _next_row(
             row_id=row_id,
             replacement=state.replaced[row_id].replacement_id,
         )
-    round_number, stratum = _origin(drawn, state.replacing, row_id)
+    round_number, stratum = origin_of(drawn, state.replacing, row_id)
     finding = state.findings.get(row_id)
     if finding is not None and finding.outcome == "not_examinable":
         raise Conflict(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from sampling_engine.rounds import EligibleRows, RoundDraw
 
 
+Reserves = Literal["next_in_order", "pareto"]
+"""How the rows after the drawn ones are found, if there are any."""
+
+
 class Method(ABC):
     """How a round chooses its rows.
 
@@ -44,6 +48,7 @@ class Method(ABC):
     has_margin_of_error: ClassVar[bool] = True
     counts_hits: ClassVar[bool] = False
     comparison_note: ClassVar[str | None] = None
+    reserves: ClassVar[Reserves] = "next_in_order"
 
     @property
     def name(self) -> str:

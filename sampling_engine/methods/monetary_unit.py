@@ -13,7 +13,7 @@ from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import TableFiles
 from sampling_engine import statements
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
-from sampling_engine.methods.method import NO_ROW, Method
+from sampling_engine.methods.method import NO_ROW, Method, Reserves
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
 from sampling_engine.monetary.account import (
     Cumulation,
@@ -110,6 +110,7 @@ class MonetaryUnitMethod(Method):
     )
     has_margin_of_error: ClassVar = False
     counts_hits: ClassVar = True
+    reserves: ClassVar[Reserves] = "pareto"
 
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse an interval that isn't a number of the column's minor units."""

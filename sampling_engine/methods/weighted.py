@@ -9,7 +9,7 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import draw_warning
-from sampling_engine.methods.method import NO_ROW, Method
+from sampling_engine.methods.method import NO_ROW, Method, Reserves
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclaration, Parameter
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.inclusion import read_size_groups
@@ -48,6 +48,7 @@ class WeightedMethod(Method):
         exactly_one_of=(("sample_size",),),
     )
     has_margin_of_error: ClassVar = False
+    reserves: ClassVar[Reserves] = "pareto"
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> WeightedRound:
         """Read the weights, and settle the take-all rows."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
 from sampling_engine import statements
-from sampling_engine.monetary.account import decimal_text
+from sampling_engine.monetary.account import RowsAndTotal, decimal_text
 from sampling_engine.monetary.cumulation import CumulatedRows
 from sampling_engine.monetary.ledger import Ledger
 from sampling_engine.monetary.selection import UnitSelection
@@ -80,6 +81,24 @@ class MonetaryRound:
         assert rows.weights is not None  # noqa: S101 - set by choose
         return rows.probabilities, rows.weights
 
+    def facts(self, rows: RoundRows) -> dict[str, Any]:
+        """The amounts in minor units, and the selection of units."""
+        ledger, selection = self.ledger, self.selection
+        account = self.prepared.monetary_unit
+        assert account is not None  # noqa: S101 - set by the method
+        return {
+            "positive": _rows_and_total(ledger.positive),
+            "negative": _rows_and_total(ledger.negative),
+            "zero_rows": ledger.zero_rows,
+            "missing_rows": ledger.missing_rows,
+            "decimals": account.decimals,
+            "take_all": _rows_and_total(account.take_all),
+            "units": str(selection.total),
+            "selected": account.units,
+            "step": str(selection.step),
+            "parts": str(selection.parts),
+        }
+
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """0 for the rows of the population."""
         groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
@@ -147,3 +166,7 @@ class MonetaryRound:
             f"None of the {len(self.selection.points()):,} selected monetary units lies in its "
             f"amount of {amount}, where {expected:.6g} were expected.",
         )
+
+
+def _rows_and_total(amounts: RowsAndTotal) -> dict[str, object]:
+    return {"rows": amounts.rows, "total": str(amounts.total)}

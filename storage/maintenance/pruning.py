@@ -308,6 +308,7 @@ class Sweep:
                     "delete_reviews_of_jobs",
                     "delete_comparisons_of_jobs",
                     "delete_values_of_jobs",
+                    "delete_certificates_of_jobs",
                     "delete_jobs",
                 ):
                     run(tx, name, jobs=jobs)

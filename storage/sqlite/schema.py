@@ -50,6 +50,7 @@ _NEW_IN_15 = _created(
     *("signing_keys", "signing_keys_never_change", "signing_keys_never_shrink"),
     *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
     *("row_roots", "row_roots_never_change"),
+    *("certificates", "certificates_never_change"),
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
 MIGRATIONS: Sequence[str] = (

@@ -1,7 +1,9 @@
-"""``jobsvc ledger``."""
+"""``jobsvc ledger`` and ``jobsvc certificate``."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -36,3 +38,19 @@ def test_a_changed_entry_is_found(run: Run, filled: Path) -> None:
         connection.execute(guard)
     found = run("ledger", "Sales", "--check", code=1).stdout
     assert found == "Entry 1 of the ledger of dataset 1 isn't what its digest says.\n"
+
+
+def test_a_certificate_is_written_with_its_files(run: Run, filled: Path, tmp_path: Path) -> None:
+    jobs = json.loads(run("jobs", "--json").stdout)["jobs"]
+    (sample,) = (each["id"] for each in jobs if each["run_type"] == "sampling")
+    folder = tmp_path / "files" / "q1"
+    written = run("certificate", sample[:8], "--output", str(folder), "--data").stdout
+    names = ["certificate.json", "data.csv", "ledger.json", "public-key.txt", "sample.csv"]
+    assert ", ".join(names) in written
+    assert sorted(path.name for path in folder.iterdir()) == names
+    payload = base64.b64decode(json.loads((folder / "certificate.json").read_bytes())["payload"])
+    subject = json.loads(payload)["subject"][-1]["digest"]["sha256"]
+    assert hashlib.sha256((folder / "sample.csv").read_bytes()).hexdigest() == subject
+    key = bytes.fromhex((folder / "public-key.txt").read_text())
+    assert hashlib.sha256(key).hexdigest() in written
+    run("certificate", sample, "--output", str(folder), "--number", "2", code=1)

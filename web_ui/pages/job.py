@@ -11,6 +11,8 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
+from application.certificates.issuing import issues_of
+from application.certificates.statement import SEED_SENTENCES, seed_origin
 from application.comparing import shown_comparison
 from application.identity.bin import binned_since
 from application.identity.lookup import key_column, look_up
@@ -31,6 +33,8 @@ from job_runner.tables.open_tables import (
     output_of,
     source_of,
 )
+from storage.certificates.keys import list_public_keys
+from storage.certificates.ledger import draw_entry
 from storage.errors import Pruned
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
@@ -143,6 +147,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
         tabs["evaluation"] = ("Evaluation", evaluation_tab)
         tabs["reserves"] = ("Replacements", _reserves)
         tabs["why"] = ("Look up a row", _why)
+        tabs["certificate"] = ("Certificate", _certificate)
     if found.run_type == "exploration" and found.output_commit_id is not None:
         tabs["result"] = ("Rows", _result)
     tabs["request"] = ("Request", _request)
@@ -266,6 +271,18 @@ def _why(found: Job) -> Values:
     except DomainError as error:
         values["problem"] = problem_text(error)
     return values
+
+
+def _certificate(found: Job) -> Values:
+    with service().database.read() as tx:
+        entry = draw_entry(tx, found.dataset_id, found.id)
+        key = list_public_keys(tx)[0]
+    return {
+        "entry": entry,
+        "key": key,
+        "issues": issues_of(service(), found),
+        "seed_sentence": SEED_SENTENCES[seed_origin(found.run_parameters)["kind"]],
+    }
 
 
 def _request(found: Job) -> Values:

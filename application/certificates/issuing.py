@@ -1,0 +1,52 @@
+"""Issue certificates of samples, on demand; each is signed when it is downloaded."""
+
+from __future__ import annotations
+
+from application.certificates.statement import statement_of
+from job_runner.service import Service
+from storage.certificates.canonical_json import canonical_json
+from storage.certificates.certificates import Issue, get_payload, insert_certificate, list_issues
+from storage.certificates.envelopes import sign_payload
+from storage.errors import Conflict
+from storage.jobs.findings import list_replacements
+from storage.jobs.jobs import Job
+from storage.sqlite.clock import timestamp
+
+MAX_ATTEMPTS = 5
+"""Attempts of an issue while others replace rows."""
+
+
+def certificate_of(service: Service, job: Job, issue: int | None) -> dict[str, object]:
+    """The signed envelope of a certificate: of an issued one, or of the current one.
+
+    Raises
+    ------
+    NotFound
+        The sample has no certificate of this number.
+    """
+    number = current_issue(service, job).issue if issue is None else issue
+    with service.database.read() as tx:
+        payload = get_payload(tx, job.id, number)
+    return sign_payload(service.signing_keys.current(), payload)
+
+
+def current_issue(service: Service, job: Job) -> Issue:
+    """The newest certificate of a sample; one is issued if rows were replaced since, or none is."""
+    for _ in range(MAX_ATTEMPTS):
+        with service.database.read() as tx:
+            issues, replaced = list_issues(tx, job.id), list_replacements(tx, job.id)
+        if issues and issues[0].replacements == len(replaced):
+            return issues[0]
+        number, issued_at = len(issues) + 1, timestamp(service.clock())
+        statement = statement_of(service, job, number, issued_at, replaced)
+        payload = canonical_json(statement)
+        with service.database.write() as tx:
+            if len(list_issues(tx, job.id)) == len(issues):
+                insert_certificate(tx, job.id, number, issued_at, len(replaced), payload)
+    raise Conflict("Others replace rows of this sample just now. Try again.")
+
+
+def issues_of(service: Service, job: Job) -> list[Issue]:
+    """The issued certificates of a sample, newest first."""
+    with service.database.read() as tx:
+        return list_issues(tx, job.id)

@@ -1,0 +1,136 @@
+"""Routes of a sample's certificate, and of the files that a verifier of it needs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from apiflask import Schema
+from flask import Response
+from marshmallow import validate
+
+from application.access import RowSource
+from application.certificates.issuing import certificate_of, issues_of
+from application.certificates.statement import write_data, write_sample_csv
+from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.submissions import completed
+from http_api.schemas import out
+from http_api.schemas.base import StrictQuery
+from http_api.schemas.fields import QueryInteger, StrictString
+from job_runner.tables.open_tables import SAMPLE, open_table, output_of, source_of
+from parquet_tables.exports import MEDIA_TYPES
+from storage.jobs.jobs import Job
+
+blueprint = SignedInBlueprint(
+    "certificates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Certificates"
+)
+
+
+class CertificateQuery(StrictQuery):
+    number = QueryInteger(
+        validate=validate.Range(min=1),
+        description="An issued certificate; by default the current one, which is issued if need "
+        "be.",
+    )
+
+
+class SignatureOut(Schema):
+    keyid = out.string("The SHA-256 of the public key's 32 bytes.")
+    sig = out.string("Ed25519, in Base64.")
+
+
+class EnvelopeOut(Schema):
+    payloadType = out.string()  # noqa: N815 - the name of DSSE
+    payload = out.string("The statement's bytes in Base64.")
+    signatures = out.list_of(SignatureOut)
+
+
+class IssueOut(Schema):
+    issue = out.integer()
+    issued_at = out.string()
+    replacements = out.integer("The replaced rows that it states.")
+    payload_sha256 = out.string()
+
+
+class IssuesOut(Schema):
+    certificates = out.list_of(IssueOut, "The newest first.")
+
+
+class SampleFileQuery(StrictQuery):
+    format = StrictString(load_default="csv", validate=validate.OneOf(("csv", "parquet")))
+
+
+def _drawn(job_id: str) -> Job:
+    return completed(caller().job(job_id), "sampling")
+
+
+def _name_of(job: Job) -> str:
+    return job.output_name or job.id[:8]
+
+
+@blueprint.get("/certificate", query=CertificateQuery, output=EnvelopeOut)
+def certificate(job_id: str, query: dict[str, Any]) -> Response:
+    """The signed certificate of a sample.
+
+    A DSSE envelope of an in-toto statement. It is issued at the first request, and again when rows
+    were replaced since.
+    """
+    job = _drawn(job_id)
+    with caller().reading():
+        envelope = certificate_of(service(), job, query.get("number"))
+    text = json.dumps(envelope, indent=2)
+    answer = Response(text, mimetype="application/json")
+    name = f"{_name_of(job)}-certificate.json"
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
+@blueprint.get("/certificates", output=IssuesOut)
+def certificates(job_id: str) -> dict[str, Any]:
+    """The certificates that were issued of a sample."""
+    return {"certificates": issues_of(service(), _drawn(job_id))}
+
+
+@blueprint.get("/certificate/data")
+@blueprint.doc(responses=file_response("text/csv"))
+def certificate_data(job_id: str) -> Response:
+    """The data from which a verifier draws the sample again, as CSV.
+
+    A line for each row of the table: its number, whether it passes the filters, and the values of
+    the columns that make groups, weights or amounts.
+    """
+    job = _drawn(job_id)
+    with access().work_limits.downloads.piece(caller().user.id), _folder() as folder:
+        path = Path(folder) / "data.csv"
+        write_data(service(), job, path)
+        source = RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
+        caller().audit_read("rows_downloaded", source, format="csv", columns="certificate data")
+        return file_answer(path, f"{_name_of(job)}-data.csv", MEDIA_TYPES["csv"])
+
+
+@blueprint.get("/certificate/sample", query=SampleFileQuery)
+@blueprint.doc(responses=file_response("text/csv"))
+def certificate_sample(job_id: str, query: dict[str, Any]) -> Response:
+    """The sample as a file whose hash the certificate states.
+
+    The stored Parquet file, or the sample as CSV.
+    """
+    job = _drawn(job_id)
+    kind = query["format"]
+    with access().work_limits.downloads.piece(caller().user.id), _folder() as folder:
+        sample = open_table(service(), job.dataset_id, output_of(job), SAMPLE)
+        path = Path(str(sample.files.files[0].path))
+        if kind == "csv":
+            path = Path(folder) / "sample.csv"
+            write_sample_csv(service(), sample, path)
+        source = RowSource(job.dataset_id, sample.commit_id, SAMPLE, job.id)
+        caller().audit_read("rows_downloaded", source, format=kind)
+        name = f"{job.run_parameters['output_ref']}.{kind}"
+        return file_answer(path, name, MEDIA_TYPES["csv" if kind == "csv" else "parquet"])
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(dir=service().directory.scratch_dir)

@@ -1,0 +1,83 @@
+"""The data from which a verifier draws a sample again: docs/CERTIFICATE.md, level L2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from parquet_tables.database import ParquetDatabase, registered
+from parquet_tables.exports import export_query
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.selection.bands import Bands
+from sampling_engine.spec import Round, RowFilter
+from sampling_engine.statements import NOT_TAKEN, Statement, key_value
+
+
+def columns_for_redraw(table: TableFiles, rounds: Sequence[Round]) -> tuple[Column, ...]:
+    """The columns whose values a redraw needs, in the table's order.
+
+    Columns that only filters read aren't among them: the data say which rows pass.
+    """
+    names: list[str] = []
+    for spec in rounds:
+        for parameter in spec.method.declaration.parameters:
+            value = None if parameter.column is None else getattr(spec.method, parameter.name)
+            given = value if isinstance(value, tuple) else () if value is None else (value,)
+            names += [each.column if isinstance(each, Bands) else each for each in given]
+    wanted = {table.column(name) for name in names}
+    return tuple(column for column in table.columns if column in wanted)
+
+
+def write_redraw_data(
+    database: ParquetDatabase, table: TableFiles, rounds: Sequence[Round], path: Path
+) -> None:
+    """Write a CSV file with the data that a redraw needs, a line for each row of the files.
+
+    The columns are the ordinal, whether the table has the row, whether the row passes the filter of
+    each round that has one, and :func:`columns_for_redraw` as texts.
+    """
+    columns = columns_for_redraw(table, rounds)
+    filters = [(each.round_number, each.filter) for each in rounds if each.filter is not None]
+    with (
+        database.cursor(table) as cursor,
+        registered(cursor, {"taken": {"ordinal": table.deletion_vector}}),
+    ):
+        export_query(cursor, *_rows_statement(table, columns, filters), path, "csv")
+
+
+def _rows_statement(
+    table: TableFiles, columns: Sequence[Column], filters: Sequence[tuple[int, RowFilter]]
+) -> Statement:
+    """Every row of the files by ordinal: presence, filters passed, and values as text.
+
+    A row is present unless the table ``taken`` has it. ``filters`` are by round number. The text of
+    a value is that of a stratum's key.
+    """
+    passes, params = [], []
+    for number, row_filter in filters:
+        condition, bound = row_filter.condition("f")
+        passes.append(f"coalesce(({condition}), false) AS p{number:d}")
+        params += bound
+    texts = [
+        f"CAST({key_value(column)} AS VARCHAR) AS c{place}" for place, column in enumerate(columns)
+    ]
+    selected = ", ".join(["f.file_row_number + ? AS ordinal", *passes, *texts])
+    branches: list[str] = []
+    all_params: list[object] = []
+    for file, start in table.with_starts():
+        branches.append(f"SELECT {selected} FROM read_parquet(?, file_row_number = true) AS f")
+        all_params += [start, *params, str(file.path)]
+    if not branches:
+        empty = [f"false AS p{number:d}" for number, _ in filters]
+        empty += [f"CAST(NULL AS VARCHAR) AS c{place}" for place in range(len(columns))]
+        branches = [f"SELECT {', '.join(['0 AS ordinal', *empty])} WHERE false"]
+    shown = ["t.ordinal", f"{NOT_TAKEN.format(rows='t')} AS present"]
+    shown += [f't.p{number:d} AS "pass_{number:d}"' for number, _ in filters]
+    shown += [
+        f"t.c{place} AS {quote_identifier(column.name)}" for place, column in enumerate(columns)
+    ]
+    return (
+        f"SELECT {', '.join(shown)} FROM ({' UNION ALL '.join(branches)}) AS t ORDER BY t.ordinal",
+        all_params,
+    )

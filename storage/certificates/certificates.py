@@ -1,0 +1,54 @@
+"""Issued certificates: their payloads, which never change.
+
+A sample gets a further certificate when rows were replaced after the last one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from storage.errors import NotFound
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, run
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An issued certificate; ``replacements`` counts the replaced rows that it states."""
+
+    issue: int
+    issued_at: str
+    replacements: int
+    payload_sha256: str
+
+
+def list_issues(tx: Transaction, job_id: str) -> list[Issue]:
+    """Return the certificates of a sample, newest first."""
+    return [Issue(**dict(row)) for row in all_rows(tx, "list_certificates", job_id=job_id)]
+
+
+def get_payload(tx: Transaction, job_id: str, issue: int) -> bytes:
+    """Return the payload of a certificate; raise NotFound if it wasn't issued."""
+    row = first(tx, "certificate_payload", job_id=job_id, issue=issue)
+    if row is None:
+        raise NotFound(
+            "The sample has no certificate {issue}.", loc=("query", "number"), issue=issue
+        )
+    return str(row["payload"]).encode()
+
+
+def insert_certificate(
+    tx: Transaction, job_id: str, issue: int, issued_at: str, replacements: int, payload: str
+) -> None:
+    """Insert an issued certificate."""
+    run(
+        tx,
+        "insert_certificate",
+        job_id=job_id,
+        issue=issue,
+        issued_at=issued_at,
+        replacements=replacements,
+        payload=payload,
+        payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
+    )

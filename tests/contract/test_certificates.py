@@ -1,0 +1,194 @@
+"""Certificates over HTTP: what they state is drawn again from their own data."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from tests.contract.draw_requests import one
+from tests.contract.plain_draw import Redraw
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer
+
+ROWS = 240
+CITIES = ("Oslo", "Lima", "Kyiv", "", "Oslo")
+BANDS = {"column": "size", "breaks": [50, 200], "labels": ["small", "middle", "large"]}
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer) -> int:
+    lines = ["id,city,size,amount,share"]
+    for row in range(ROWS):
+        size = "" if row % 17 == 0 else row * row % 311
+        amount = "" if row % 23 == 0 else f"{(row * 7919 % 5003 - 900) / 100:.2f}"
+        lines.append(f"{row},{CITIES[row % 5]},{size},{amount},{1 / (row + 3):e}")
+    lines.append(f"{ROWS},Lima,40000,9000.00,0")
+    found = server.new_dataset()
+    assert server.import_text(found, "\n".join(lines) + "\n")["status"] == "completed"
+    return found
+
+
+def certified(server: LiveServer, job_id: str, **query: Any) -> dict[str, Any]:
+    """The statement of a certificate, whose signature is verified."""
+    answer = server.admin.get(f"/api/sampling/jobs/{job_id}/certificate", params=query)
+    assert answer.status_code == 200, answer.text
+    envelope = answer.json()
+    (signature,) = envelope["signatures"]
+    payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
+    keys = server.admin.get("/api/signing-keys").json()["keys"]
+    (key,) = (each for each in keys if each["key_id"] == signature["keyid"])
+    Ed25519PublicKey.from_public_bytes(bytes.fromhex(key["public_key"])).verify(
+        base64.b64decode(signature["sig"]),
+        b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload),
+    )
+    return dict(json.loads(payload))
+
+
+def file_of(server: LiveServer, job_id: str, name: str, **query: Any) -> bytes:
+    answer = server.admin.get(f"/api/sampling/jobs/{job_id}/certificate/{name}", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+MONEY = {"book_column": "amount"}
+DRAWS: dict[str, list[dict[str, Any]]] = {
+    "random": [one("random", sample_size=9, seed="a text")],
+    "reservoir": [one("reservoir", sample_size=9)],
+    "nothing": [one("random", "id > 1000", sample_size=9)],
+    "fraction": [one("random", "city = 'Oslo'", sample_fraction=0.1)],
+    "stratified": [one("stratified", strata_columns=["city"], sample_size=20)],
+    "bands": [one("stratified", strata_columns=["city", BANDS], samples_per_stratum=2)],
+    "neyman": [
+        one(
+            "stratified",
+            strata_columns=["city"],
+            sample_size=20,
+            allocation="neyman",
+            allocation_column="size",
+        )
+    ],
+    "sizes": [one("stratified", strata_columns=["city"], sizes={"Lima": "all", "NULL": 2})],
+    "systematic": [one("systematic", sample_size=13)],
+    "interval": [one("systematic", "id >= 20", interval=20)],
+    "start": [one("systematic", interval=50, start=7)],
+    "cluster": [one("cluster", cluster_column="city", num_clusters=2)],
+    "two stages": [one("cluster", cluster_column="city", num_clusters=2, samples_per_cluster=3)],
+    "weighted": [one("weighted", weight_column="size", sample_size=30)],
+    "floats": [one("weighted", "id > 3", weight_column="share", sample_size=10)],
+    "money": [one("monetary_unit", **MONEY, sample_size=20)],
+    "cells": [one("monetary_unit", **MONEY, interval=60.5, selection="cell", order="file")],
+    "units": [one("monetary_unit", **MONEY, sample_size=9, selection="random")],
+    "absolute": [one("monetary_unit", **MONEY, sample_size=15, population="absolute")],
+    "rounds": [
+        one("random", "size > 100", sample_size=15),
+        one("stratified", "id < 200", strata_columns=["city"], sample_size=16),
+        one("systematic", "amount > 0", sample_size=11),
+        one("weighted", weight_column="size", sample_size=12),
+        one("monetary_unit", **MONEY, interval=100),
+        one("cluster", cluster_column="city", num_clusters=1, sample_percentage=12.5),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_stranger_draws_the_same_rows(server: LiveServer, dataset: int, name: str) -> None:
+    job = server.draw(dataset, {"rounds": DRAWS[name]})
+    assert job["status"] == "completed", job
+    statement = certified(server, job["id"])
+    predicate = statement["predicate"]
+    Redraw(predicate, file_of(server, job["id"], "data").decode()).check()
+    stored = {
+        (row["_sampling_round"], row["_selection_order"]): (
+            int(row["_logical_row_id"].removeprefix("primary:")),
+            row["_inclusion_probability"],
+            row["_design_weight"],
+        )
+        for row in server.rows(job["id"], limit=1000)
+    }
+    stated = {
+        (one["round_number"], place): row
+        for one in predicate["rounds"]
+        for place, row in enumerate(
+            zip(one["ordinals"], one["probabilities"], one["weights"], strict=True), start=1
+        )
+    }
+    assert stated == stored
+    assert predicate["sample"]["rows"] == len(stored)
+    hashes = {each["name"]: each["digest"]["sha256"] for each in statement["subject"]}
+    ref = job["output_summary"]["output_ref"]
+    for kind in ("csv", "parquet"):
+        content = file_of(server, job["id"], "sample", format=kind)
+        assert hashlib.sha256(content).hexdigest() == hashes[f"{ref}.{kind}"]
+    assert statement["subject"][-1]["name"] == f"{ref}.csv"
+
+
+def test_a_residual_is_drawn_again(server: LiveServer, dataset: int) -> None:
+    body = {"rounds": DRAWS["random"], "export_residual": True, "output_name": "first"}
+    server.draw(dataset, body)
+    rounds = [one("stratified", strata_columns=["city"], sample_size=8), *DRAWS["systematic"]]
+    body = {"rounds": rounds, "source_ref": "smpl-first", "table_key": "residual"}
+    job = server.draw(dataset, body)
+    predicate = certified(server, job["id"])["predicate"]
+    Redraw(predicate, file_of(server, job["id"], "data").decode()).check()
+    population = predicate["population"]
+    assert (population["file_rows"], population["rows"]) == (ROWS + 1, ROWS - 8)
+    assert predicate["rounds"][0]["effective_seed"] == f"5:from-{population['source_draw']}"
+
+
+def test_a_statement_says_what_was_drawn_from_what(server: LiveServer, dataset: int) -> None:
+    rounds = [one("random", "id < 50", sample_size=3), one("random", sample_size=2)]
+    del rounds[1]["parameters"]["seed"]
+    job = server.draw(dataset, {"rounds": rounds})
+    predicate = certified(server, job["id"])["predicate"]
+    manifest = predicate["population"]["manifest"]
+    assert hashlib.sha256(manifest.encode()).hexdigest() == job["source_commit_id"]
+    assert predicate["population"]["commit_id"] == job["source_commit_id"]
+    assert predicate["seed_origin"] == {"kind": "mixed"}
+    assert predicate["rounds"][0]["filter"] == {"expression": "id < 50"}
+    assert predicate["rounds"][0]["parameters"] == {"sample_size": 3}
+    assert predicate["data"] == {"passes": [1], "columns": []}
+    assert (predicate["plan"], predicate["replacements"], predicate["issue"]) == (None, [], 1)
+    entries = server.admin.get(f"/api/datasets/{dataset}/ledger").json()["entries"]
+    (entry,) = (each for each in entries if each["body"]["job_id"] == job["id"])
+    assert predicate["ledger"] == {
+        name: entry[name] for name in ("number", "previous_digest", "digest")
+    }
+
+
+def test_replacements_make_a_further_issue(server: LiveServer, dataset: int) -> None:
+    job = server.draw(dataset, {"rounds": DRAWS["stratified"]})
+    first = certified(server, job["id"])
+    assert certified(server, job["id"]) == first
+    rows = first["predicate"]["rounds"][0]["ordinals"]
+    path, reason = f"/api/sampling/jobs/{job['id']}/replacements", "no purchase"
+    out = [f"primary:{rows[0]}"]
+    for _ in range(2):  # the row that came in goes out, too
+        body = {"_logical_row_id": out[-1], "reason": reason}
+        out.append(server.admin.post(path, json=body).json()["replacement_id"])
+    second = certified(server, job["id"])["predicate"]
+    assert second["issue"] == 2
+    stated = [
+        (each["round_number"], each["ordinal_out"], each["ordinal_in"], each["place"])
+        for each in second["replacements"]
+    ]
+    ordinals = [int(row.removeprefix("primary:")) for row in out]
+    assert stated == [(1, *ordinals[:2], 1), (1, *ordinals[1:], 2)]
+    assert {each["reason"] for each in second["replacements"]} == {reason}
+    assert second["rounds"] == first["predicate"]["rounds"]
+    assert certified(server, job["id"], number=1) == first
+    issues = server.admin.get(f"/api/sampling/jobs/{job['id']}/certificates").json()
+    assert [each["issue"] for each in issues["certificates"]] == [2, 1]
+    answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/certificate?number=3")
+    assert_problem(answer, 404, "not_found")
+
+
+def test_a_rotated_key_signs_the_same_payload(server: LiveServer, dataset: int) -> None:
+    job = server.draw(dataset, {"rounds": DRAWS["random"]})
+    first = certified(server, job["id"])
+    server.admin.post("/api/signing-keys/rotate")
+    assert certified(server, job["id"]) == first
