@@ -32,7 +32,7 @@ def sandbox_of(service: Service) -> Sandbox:
         result_mb=settings.sql_result_max_mb,
         keep_free_mb=settings.min_free_mb,
     )
-    return Sandbox(limits, service.directory.scratch_dir)
+    return Sandbox(limits, service.directory.scratch_dir, service.attached)
 
 
 def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:

@@ -11,7 +11,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -39,7 +39,12 @@ class AnswerTooLarge(Exception):
 
 
 def ask_child(
-    module: str, request: bytes, errors_path: Path, watch: Watch, max_answer_bytes: int
+    module: str,
+    request: bytes,
+    errors_path: Path,
+    watch: Watch,
+    max_answer_bytes: int,
+    descriptors: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Start a child, send it one request and wait for its answer.
 
@@ -51,13 +56,15 @@ def ask_child(
         One line of JSON.
     errors_path : Path
         The file that takes the child's standard error.
+    descriptors : sequence of int
+        Open files that the child inherits.
 
     Raises
     ------
     ChildDied, AnswerTooLarge
         The child gave no answer.
     """
-    with errors_path.open("wb") as errors, child_process(module, errors) as process:
+    with errors_path.open("wb") as errors, child_process(module, errors, descriptors) as process:
         answer = _answer(process, request, watch, max_answer_bytes)
     if answer is None:
         text = errors_path.read_text(encoding="utf-8", errors="replace")
@@ -66,7 +73,9 @@ def ask_child(
 
 
 @contextmanager
-def child_process(module: str, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def child_process(
+    module: str, errors: IO[bytes], descriptors: Sequence[int] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a child process; kill it at the end of the block if it still runs.
 
     The child gets the server's module path but not its environment, which may hold secrets. It is a
@@ -81,6 +90,7 @@ def child_process(module: str, errors: IO[bytes]) -> Iterator[subprocess.Popen[b
         stderr=errors,
         env={"LC_ALL": "C.UTF-8", **loader},
         cwd="/",
+        pass_fds=descriptors,
         start_new_session=True,  # Ctrl-C must reach the server alone
     ) as process:
         stdin = process.stdin

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from parquet_tables.attached_pipe import register_pipe
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import Column, Stored, stored_as
 from parquet_tables.json_values import json_cell, json_value
@@ -204,6 +205,8 @@ def run(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
     with _user_errors(request, offset=0):
         statement = read_statement(connection, request.sql, keys)
     tables = [table for table in request.tables if table.key in statement.keys]
+    if request.attached_descriptor is not None:
+        register_pipe(connection, request.attached_descriptor, request.attached)
     with _user_errors(request, offset=len(DESCRIBE)):
         lock(connection, tables, request.result)
         make_views(connection, tables)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from parquet_tables.columns import Column, DataFile
+from parquet_tables.columns import AttachedPath, Column, DataFile
 from parquet_tables.transient_errors import spare_mb
 
 Work = Literal["check", "rows", "file"]
@@ -52,8 +52,8 @@ class SourceTable:
     deletion_vector: Path | None = None
 
     @property
-    def paths(self) -> tuple[Path, ...]:
-        own = tuple(file.written for file in self.files)
+    def paths(self) -> tuple[Path | AttachedPath, ...]:
+        own = tuple(file.path for file in self.files)
         return own if self.deletion_vector is None else (*own, self.deletion_vector)
 
 
@@ -61,6 +61,7 @@ class SourceTable:
 class Request:
     """One query, with the folder for its spilled data.
 
+    ``attached_descriptor`` is the socket through which the parent reads attached files.
     ``first_rows`` belongs to the work ``rows``, ``result`` to the work ``file``. After ``cpu_s`` of
     processor time the system ends the process, in case the server can't.
     """
@@ -70,15 +71,22 @@ class Request:
     tables: tuple[SourceTable, ...]
     limits: Limits
     folder: Path
+    attached_descriptor: int | None = None
     first_rows: int = 0
     result: Path | None = None
     cpu_s: int | None = None
 
     @property
-    def paths(self) -> tuple[Path, ...]:
+    def paths(self) -> tuple[Path | AttachedPath, ...]:
         """Every path in the request; messages to the user must hold none of them."""
         own = (self.folder,) if self.result is None else (self.folder, self.result)
         return (*(path for table in self.tables for path in table.paths), *own)
+
+    @property
+    def attached(self) -> tuple[AttachedPath, ...]:
+        """The attached files of the tables, each once."""
+        paths = (path for table in self.tables for path in table.paths)
+        return tuple(dict.fromkeys(path for path in paths if isinstance(path, AttachedPath)))
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self), default=str).encode() + b"\n"
@@ -93,10 +101,14 @@ class Request:
         return Request(**fields)
 
 
+def _data_file(path: str | dict[str, Any], rows: int) -> DataFile:
+    return DataFile(Path(path) if isinstance(path, str) else AttachedPath(**path), rows)
+
+
 def _table(fields: dict[str, Any]) -> SourceTable:
     return SourceTable(
         key=fields["key"],
         columns=tuple(Column(**column) for column in fields["columns"]),
-        files=tuple(DataFile(Path(file["path"]), file["rows"]) for file in fields["files"]),
+        files=tuple(_data_file(**file) for file in fields["files"]),
         deletion_vector=Path(fields["deletion_vector"]) if fields["deletion_vector"] else None,
     )

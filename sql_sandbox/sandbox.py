@@ -15,14 +15,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGABRT, SIGKILL, SIGXCPU
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from parquet_tables.attached_pipe import served
 from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.transient_errors import require_free
 from sql_sandbox.errors import SqlFailed, SqlTimeout, SqlTooLarge, error_of, out_of_memory
 from sql_sandbox.request import Limits, Request, SourceTable
+
+if TYPE_CHECKING:  # the process of a query needs no fsspec
+    from parquet_tables.attached import AttachedFiles
 
 logger = logging.getLogger("jobsvc.sql")
 
@@ -41,7 +45,14 @@ def answer_to(
     errors_path = request.folder / "errors"
     max_answer_bytes = MAX_ANSWER_MB * 1024**2
     try:
-        answer = ask_child(CHILD_MODULE, request.to_line(), errors_path, watch, max_answer_bytes)
+        answer = ask_child(
+            CHILD_MODULE,
+            request.to_line(),
+            errors_path,
+            watch,
+            max_answer_bytes,
+            () if request.attached_descriptor is None else (request.attached_descriptor,),
+        )
     except ChildDied as died:
         raise _child_error(request, died) from None
     except AnswerTooLarge:
@@ -142,11 +153,15 @@ class WrittenResult:
 
 
 class Sandbox:
-    """Runs users' SELECTs, each in its own process with a folder in ``scratch_dir``."""
+    """Runs users' SELECTs, each in its own process with a folder in ``scratch_dir``.
 
-    def __init__(self, limits: Limits, scratch_dir: Path) -> None:
+    The server reads ``attached`` files for the process.
+    """
+
+    def __init__(self, limits: Limits, scratch_dir: Path, attached: AttachedFiles) -> None:
         self._limits = limits
         self._scratch_dir = scratch_dir
+        self._attached = attached
 
     def check(self, sql: str, tables: tuple[SourceTable, ...]) -> ResultShape:
         """Parse and bind a query; reads no row."""
@@ -175,7 +190,10 @@ class Sandbox:
     def _request(self, sql: str, tables: tuple[SourceTable, ...]) -> Iterator[Request]:
         with tempfile.TemporaryDirectory(dir=self._scratch_dir, prefix="sql-") as folder:
             limits = self._limits.within_disk(Path(folder))
-            yield Request("check", sql, tables, limits, Path(folder))
+            request = Request("check", sql, tables, limits, Path(folder))
+            with served(self._attached, request.attached) as serving:
+                descriptor = None if serving is None else serving.descriptor
+                yield replace(request, attached_descriptor=descriptor)
 
 
 def _shape(answer: dict[str, Any]) -> ResultShape:

@@ -141,6 +141,23 @@ def test_profile_plan_estimates_and_comparisons_work(world: World, ledger: int) 
     assert compared["status"] == "completed", compared["error_message"]
 
 
+def test_sql_reads_attached_tables(world: World, ledger: int) -> None:
+    job = world.server.draw(ledger, {"rounds": [SEEDED[0]], "export_residual": True})
+    ref = job["output_summary"]["output_ref"]
+    path = f"/api/exploration/datasets/{ledger}/query"
+    for source, table, rows in (("main", "data", TOTAL), (ref, "residual", TOTAL - 40)):
+        body = {"sql": f"SELECT count(*) AS n, sum(id) AS s FROM {table}", "source_ref": source}
+        answer = world.server.admin.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["data"][0]["n"] == rows
+    saved = world.server.explore(
+        ledger, {"sql": "SELECT region, count(*) AS n FROM data GROUP BY 1"}
+    )
+    assert saved["status"] == "completed", saved["error_message"]
+    foreign = "SELECT * FROM read_parquet('attached://x.parquet')"
+    assert world.server.admin.post(path, json={"sql": foreign}).status_code == 422
+
+
 def test_preview_states_files_rows_columns_and_bytes(world: World) -> None:
     world.put_ledger("store", "shown")
     dataset = world.server.new_dataset()

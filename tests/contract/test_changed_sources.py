@@ -100,6 +100,11 @@ def test_each_read_refuses_a_changed_file(world: World, place: Place, change: Ch
     refused(server.admin.get(path, headers={"If-None-Match": etag}))
     refused(world.table(dataset, "analysis"))
     refused(world.get(f"/api/sampling/jobs/{before['id']}/residual"))
+    refused(
+        server.admin.post(
+            f"/api/exploration/datasets/{dataset}/query", json={"sql": "SELECT * FROM data"}
+        )
+    )
     refused(server.admin.post(f"/api/profiling/datasets/{dataset}/jobs", json={}))
     sampled = world.get(f"/api/sampling/jobs/{before['id']}/data")
     assert sampled.status_code == 200  # the sample is a file of the store

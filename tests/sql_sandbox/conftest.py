@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parquet_tables.attached import AttachedFiles
 from parquet_tables.child_side import BASE_MB, THREAD_MB
 from parquet_tables.columns import Column
 from parquet_tables.database import ParquetDatabase
@@ -90,7 +91,7 @@ def sandbox(data_dir: Path, tables: tuple[SourceTable, ...], tmp_path: Path) -> 
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     there_before = children()
-    yield Sandbox(LIMITS, scratch)
+    yield Sandbox(LIMITS, scratch, AttachedFiles())
     assert list(scratch.glob("sql-*")) == []
     assert {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()} == before
     assert children() <= there_before

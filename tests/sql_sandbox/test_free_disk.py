@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from parquet_tables.attached import AttachedFiles
 from parquet_tables.progress import ignore_progress
 from sql_sandbox import Sandbox, SourceTable, SqlOutOfMemory
 from sql_sandbox.request import Request
@@ -26,7 +27,7 @@ def more_than_free_mb(folder: Path) -> int:
 def short(sandbox: Sandbox, tmp_path: Path) -> Sandbox:
     """A sandbox on a disk with less free space than must stay."""
     limits = replace(LIMITS, memory_mb=64, spill_mb=4096, keep_free_mb=more_than_free_mb(tmp_path))
-    return Sandbox(limits, tmp_path / "scratch")
+    return Sandbox(limits, tmp_path / "scratch", AttachedFiles())
 
 
 def test_a_spill_below_the_limit_is_a_full_disk(
@@ -47,7 +48,7 @@ def test_the_settings_limit_is_no_full_disk(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     limits = replace(LIMITS, memory_mb=64, spill_mb=8)
     with pytest.raises(SqlOutOfMemory, match="8 MiB on disk"):
-        Sandbox(limits, tmp_path / "scratch").first_rows(
+        Sandbox(limits, tmp_path / "scratch", AttachedFiles()).first_rows(
             f"SELECT sum(h) FROM ({SPILLING} OFFSET 1)", (), 1, 60
         )
 

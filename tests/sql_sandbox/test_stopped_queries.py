@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from parquet_tables.attached import AttachedFiles
 from sql_sandbox import Sandbox, SourceTable
 from sql_sandbox.errors import SqlError
 from tests.forked_process import ForkedProcess
@@ -78,7 +79,7 @@ def test_what_takes_too_long_is_ended(
 def print_peak(tables: tuple[SourceTable, ...], scratch: Path) -> None:
     """Run a query that exceeds its memory, and print the peak in MiB."""
     with pytest.raises(SqlError) as caught:
-        Sandbox(LIMITS, scratch).first_rows(HUNGRY, tables, 1, 20)
+        Sandbox(LIMITS, scratch, AttachedFiles()).first_rows(HUNGRY, tables, 1, 20)
     print(caught.value.code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 
 
