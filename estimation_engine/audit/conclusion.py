@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from domain_errors import render
@@ -31,8 +31,8 @@ BEYOND = (
     "directions: the sample doesn't support that errors are tolerable. {next}"
 )
 NETTED = (
-    " In it, understatements of {under} are netted against overstatements of {over}: consider each "
-    "direction, too."
+    " The misstatement is net: understatements of {under} are taken from overstatements of {over}. "
+    "Consider each direction, too."
 )
 ONLY_OF_SCOPE = " It is a conclusion on the rows that pass {scope} alone."
 MAX_PLACES = 10
@@ -54,7 +54,13 @@ class Conclusion:
 
 
 def conclude(
-    limit: float, tolerable: float, found: float, confidence: float, *, scope: str | None = None
+    limit: float,
+    tolerable: float,
+    found: float,
+    confidence: float,
+    *,
+    amounts: Callable[[float], str] | None = None,
+    scope: str | None = None,
 ) -> Conclusion:
     """Compare an upper limit with what is tolerable; all are shares, from 0 to 1.
 
@@ -62,6 +68,8 @@ def conclude(
     ----------
     found : float
         The most likely share of errors.
+    amounts : callable, optional
+        The text of the amount that a share is of, which is shown before the share.
     scope : str, optional
         The filter of the sample's rows, to which the conclusion is limited.
 
@@ -75,10 +83,15 @@ def conclude(
         (n for n in range(2, MAX_PLACES) if _percent(limit, n) != _percent(tolerable, n)),
         2 if limit == tolerable else MAX_PLACES,
     )
+
+    def text(share: float) -> str:
+        percent = _percent(share, places)
+        return percent if amounts is None else f"{amounts(share)} ({percent})"
+
     parameters: dict[str, object] = {
-        "limit": _percent(limit, places),
-        "tolerable": _percent(tolerable, places),
-        "found": _percent(found, places),
+        "limit": text(limit),
+        "tolerable": text(tolerable),
+        "found": text(found),
         "confidence": f"{100 * confidence:g} %",
     }
     template = BELOW

@@ -122,6 +122,7 @@ def evaluate_monetary(
     confidence: float = 0.95,
     likelihood: Likelihood = "binomial",
     tolerable: int | None = None,
+    decimals: int = 0,
     scope: str | None = None,
 ) -> MonetaryEvaluation:
     """Bound the misstatement of a population from a monetary unit sample.
@@ -137,6 +138,8 @@ def evaluate_monetary(
     tolerable : int, optional
         The tolerable misstatement in minor units, for a conclusion on overstatements; ``scope`` is
         the filter that limits it.
+    decimals : int
+        Decimal places of a minor unit, for amounts in the conclusion.
 
     Raises
     ------
@@ -159,7 +162,14 @@ def evaluate_monetary(
     found = None
     if tolerable is not None and book_value:
         limit, most_likely = over.upper_limit / book_value, over.most_likely / book_value
-        found = conclude(limit, tolerable / book_value, most_likely, confidence, scope=scope)
+        found = conclude(
+            limit,
+            tolerable / book_value,
+            most_likely,
+            confidence,
+            amounts=lambda share: f"{share * book_value / 10**decimals:,.{decimals}f}",
+            scope=scope,
+        )
     return MonetaryEvaluation(
         units,
         book_value,

@@ -109,7 +109,7 @@ def test_directions_are_not_netted_silently() -> None:
     assert found.projected == pytest.approx(over.projected - under.projected)
     assert over.upper_limit > over.projected > found.projected > 0
     assert found.conclusion is not None
-    assert "are netted against overstatements" in found.conclusion.sentence
+    assert "are taken from overstatements" in found.conclusion.sentence
     assert any("is net: overstatements less understatements" in note for note in found.notes)
     tolerable = (found.upper_limit + over.upper_limit) / 2
     between = evaluate(AuditedAmounts(GIVEN.design, BOOK, audit, ROWS, TOTAL), tolerable=tolerable)

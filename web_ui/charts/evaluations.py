@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from web_ui.charts.pictures import picture
 
-WIDTH, LABEL, VALUE, STEP = 640, 150, 120, 28
+WIDTH, LABEL, VALUE, STEP = 640, 230, 150, 30
 BAR = 14
-HEIGHT, LEFT, BOTTOM, TOP = 240, 36, 34, 8
+HEIGHT, LEFT, BOTTOM, TOP = 240, 70, 30, 8
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,9 @@ def limit_bars(bars: Sequence[Bar], tolerable: Bar | None) -> Markup:
             Markup(
                 '<text x="0" y="{}">{}</text>'
                 '<rect class="{}" x="{}" y="{}" width="{:.1f}" height="{}"/>'
-                '<text x="{:.1f}" y="{}">{}</text>'
+                '<text x="{}" y="{}" text-anchor="end">{}</text>'
             ).format(
-                y + 11, each.label, each.style, LABEL, y, length, BAR, LABEL + length + 6, y + 11,
-                each.text,
+                y + 12, each.label, each.style, LABEL, y, length, BAR, WIDTH, y + 12, each.text,
             )
         )  # fmt: skip
     if tolerable is not None:
@@ -50,7 +49,13 @@ def limit_bars(bars: Sequence[Bar], tolerable: Bar | None) -> Markup:
             Markup('<line class="bound" x1="{}" x2="{}" y1="0" y2="{}"/>').format(x, x, height)
         )
     said = ", ".join(f"{each.label} {each.text}" for each in lines)
-    return picture(f"Errors and limits: {said}", height, parts, WIDTH)
+    return _wide(f"Errors and limits: {said}", height, parts)
+
+
+def _wide(label: str, height: float, parts: Sequence[Markup]) -> Markup:
+    """A picture whose texts are larger where it is shown small."""
+    grouped = Markup('<g class="wide">{}</g>').format(Markup("").join(parts))
+    return picture(label, height, [grouped], WIDTH)
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,17 @@ class Curve:
 
 
 def boundary_picture(
-    label: str, curves: Sequence[Curve], last: int, top: float, axis: tuple[str, str]
+    label: str,
+    curves: Sequence[Curve],
+    last: int,
+    axis: tuple[str, str],
+    ticks: Sequence[tuple[float, str]],
 ) -> Markup:
-    """Draw curves over the examined items, from 0 to ``last``; ``axis`` names y and x."""
+    """Draw curves over the examined items, from 0 to ``last``.
+
+    ``axis`` names y and x; ``ticks`` are values of y with their texts, the largest the top.
+    """
+    top = max(value for value, _ in ticks)
     across, up = (WIDTH - LEFT) / max(last, 1), (HEIGHT - BOTTOM - TOP) / (top or 1.0)
 
     def place(size: int, value: float) -> str:
@@ -79,15 +92,14 @@ def boundary_picture(
         drawn = " ".join(place(size, value) for size, value in curve.points if value is not None)
         if drawn:
             parts.append(Markup('<polyline class="{}" points="{}"/>').format(curve.style, drawn))
-    texts = (
-        (LEFT - 6, floor, "end", "0"),
-        (LEFT - 6, TOP + 8, "end", f"{top:g}"),
-        (LEFT + 6, TOP + 8, "start", axis[0]),
-        (LEFT, HEIGHT - 16, "middle", "0"),
-        (WIDTH, HEIGHT - 16, "end", f"{last:,}"),
-        ((WIDTH + LEFT) / 2, HEIGHT - 4, "middle", axis[1]),
-    )
-    parts += [
-        Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(*text) for text in texts
+    texts = [
+        *((LEFT - 6, max(floor - value * up + 4, TOP + 8), "end", text) for value, text in ticks),
+        (LEFT + 6, TOP + 12, "start", axis[0]),
+        (LEFT, HEIGHT - 8, "middle", "0"),
+        (WIDTH, HEIGHT - 8, "end", f"{last:,}"),
+        ((WIDTH + LEFT) / 2, HEIGHT - 8, "middle", axis[1]),
     ]
-    return picture(label, HEIGHT, parts, WIDTH)
+    parts += [
+        Markup('<text x="{}" y="{:.1f}" text-anchor="{}">{}</text>').format(*text) for text in texts
+    ]
+    return _wide(label, HEIGHT, parts)

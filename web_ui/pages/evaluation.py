@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from math import log10
+from math import ceil, log10
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,6 +27,8 @@ from web_ui.shell import caller, service
 Values = dict[str, Any]
 
 CONFIDENCES = (80, 90, 95, 99)
+MAX_POWER = 6
+"""The highest power of ten of M in the picture."""
 BREAKDOWN = {
     "basic_precision": "Basic precision",
     "projected": "Projected misstatement",
@@ -72,6 +74,7 @@ def _fields(found: Job, chosen: Values) -> list[Values]:
     """The parameters of the form, each with the kinds that it is for."""
     numbers = [each["name"] for each in estimated_columns(service(), found) if each["is_number"]]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
+    strata = any(each["method"] == "stratified" for each in found.run_parameters["rounds"])
     return [
         {
             "name": name,
@@ -84,6 +87,7 @@ def _fields(found: Job, chosen: Values) -> list[Values]:
             "kinds": " ".join(key for key, kind in KINDS.items() if name in kind.parameters),
         }
         for name, each in PARAMETERS.items()
+        if strata or name != "lonely_stratum"
     ]
 
 
@@ -209,9 +213,10 @@ def _martingale(answer: Values) -> Markup:
         Curve("accept", [(0, threshold), (last, threshold)]),
         Curve("found", [(0, 0.0), *found]),
     ]
-    top = max(threshold * 1.25, min(max(value for _, value in found), threshold * 2))
-    axis = ("M (powers of ten)", "Rows examined, in the order of the draw")
-    return boundary_picture(label, curves, last, round(top, 1), axis)
+    highest = min(max(value for _, value in found), MAX_POWER)
+    ticks = [(float(power), f"{10**power:,}") for power in range(ceil(max(highest, threshold)) + 1)]
+    axis = ("M", "Rows examined, in the order of the draw")
+    return boundary_picture(label, curves, last, axis, ticks)
 
 
 def _boundary(answer: Values) -> Markup:
@@ -236,6 +241,6 @@ def _boundary(answer: Values) -> Markup:
         label,
         curves,
         answer["drawn"],
-        top,
         ("Exceptions", "Rows examined, in the order of the draw"),
+        [(0, "0"), (top, f"{top:,}")],
     )

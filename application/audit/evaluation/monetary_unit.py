@@ -78,6 +78,7 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
         confidence=request.confidence,
         likelihood=request.likelihood or "binomial",
         tolerable=None if request.tolerable is None else units.of(request.tolerable),
+        decimals=units.decimals,
         scope=sample.scope,
     )
     return _as_json(found, units)
