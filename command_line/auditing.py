@@ -260,8 +260,10 @@ def _print_evaluation(found: dict[str, Any]) -> None:
             )
     for note in found.get("notes", ()):
         print_line(note)
-    if found.get("conclusion"):
+    if found["conclusion"]:
         print_line(found["conclusion"]["sentence"])
+    elif found["scope"]:
+        print_line(f"These figures are of the rows that pass {found['scope']} alone.")
 
 
 def _print_directions(found: dict[str, Any], names: Sequence[str]) -> None:

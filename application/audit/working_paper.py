@@ -22,7 +22,7 @@ from application.audit.findings import (
     items_page,
 )
 from application.audit.items import drawn_facts
-from application.audit.kinds import DECISIONS, KINDS
+from application.audit.kinds import KINDS
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
 from job_runner.service import Service
@@ -159,10 +159,6 @@ def _version(service: Service, job: Job) -> Rows:
 def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> str:
     if isinstance(evaluation, DomainError):
         return f"Not evaluated: {evaluation.message}"
-    if "decision" in evaluation:
-        text = DECISIONS[evaluation["decision"]]
-        scope = evaluation["scope"]
-        return f"{text} It is a conclusion on the rows that pass {scope} alone." if scope else text
     if evaluation["conclusion"] is None:
         return "No tolerable share or amount was given."
     return str(evaluation["conclusion"]["sentence"])

@@ -4,7 +4,7 @@ Pure functions; each result has the rows of its arithmetic, and names its formul
 """
 
 from estimation_engine.audit.attributes import AttributesEvaluation, evaluate_attributes
-from estimation_engine.audit.conclusion import Conclusion, conclude
+from estimation_engine.audit.conclusion import ONLY_OF_SCOPE, Conclusion, conclude
 from estimation_engine.audit.limits import Likelihood
 from estimation_engine.audit.monetary import (
     AuditedItem,
@@ -37,6 +37,7 @@ from estimation_engine.audit.variables import (
 )
 
 __all__ = [
+    "ONLY_OF_SCOPE",
     "AmountTest",
     "AttributesEvaluation",
     "AuditGoal",

@@ -13,6 +13,7 @@ from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
 ROW = "_logical_row_id"
+WRONG = {"outcome": "exception", "audit_value": "0.05"}
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +115,32 @@ def test_replaced_rows_count_as_their_replacements(server: LiveServer, dataset: 
     assert (found["examined"], found["exceptions"], found["replaced"]) == (20, 1, 1)
 
 
-def test_a_filter_narrows_the_conclusion(server: LiveServer, dataset: int) -> None:
+@pytest.mark.parametrize(
+    ("filters", "scope"),
+    [
+        ({"expression": "amount > 100"}, "amount > 100"),
+        (
+            {"conditions": [{"column": "amount", "operator": ">", "value": 100}]},
+            '"amount" > 100',
+        ),
+    ],
+)
+def test_a_filter_narrows_the_conclusion(
+    server: LiveServer, dataset: int, filters: dict[str, Any], scope: str
+) -> None:
     draw = one("random", sample_size=50)
-    job = drawn(server, dataset, draw, filters={"expression": "amount > 100"})
-    examined(server, job)
-    found = evaluated(server, job, "attributes", tolerable=0.2).json()
-    assert found["population"] == 800
-    assert "amount > 100" in found["scope"]
-    assert found["conclusion"]["sentence"].endswith("amount > 100 alone.")
-
-
-WRONG = {"outcome": "exception", "audit_value": "0.05"}
+    job = drawn(server, dataset, draw, filters=filters)
+    examined(server, job, WRONG)
+    amounts = {"book_column": "amount", "tolerable": 90_000}
+    for kind, more in (
+        ("attributes", {"tolerable": 0.2}),
+        ("sequential", {"tolerable": 0.2}),
+        ("variables", amounts),
+    ):
+        found = evaluated(server, job, kind, **more).json()
+        assert found["scope"] == scope
+        assert found["conclusion"]["sentence"].endswith(f"rows that pass {scope} alone.")
+    assert float(found["book_value"]) == sum(row + 1 for row in range(400, 1200)) / 4
 
 
 def test_audit_values_are_projected(server: LiveServer, dataset: int) -> None:

@@ -48,7 +48,6 @@ def evaluation_tab(found: Job) -> Values:
         "kinds": KINDS,
         "fields": _fields(found, chosen),
         "confidences": CONFIDENCES,
-        "decisions": DECISIONS,
         "breakdown": BREAKDOWN,
         "paper_query": _paper_query(chosen),
     }

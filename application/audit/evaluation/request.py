@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from application.audit.findings import AuditState
@@ -14,7 +15,9 @@ from domain_errors import choices_sentence
 from estimation_engine.audit import Conclusion, Estimator, Likelihood, Sides
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.variance import Lonely
+from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
+from job_runner.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 KIND_LOC = ("body", "kind")
@@ -76,12 +79,17 @@ class ExaminedSample:
         rounds: Sequence[Mapping[str, Any]] = self.job.run_parameters["rounds"]
         return rounds
 
-    @property
+    @cached_property
     def scope(self) -> str | None:
         """The filter that limits the conclusion; None if every row could be drawn."""
-        filters = (each.get("filters") or {} for each in self.rounds)
-        texts = dict.fromkeys(each.get("expression") for each in filters)
-        return None if None in texts else " or ".join(str(text) for text in texts)
+        source = open_source(self.service, self.job)
+        rounds = recorded_rounds(self.job.run_parameters, source.files)
+        texts: dict[str, None] = {}
+        for given, each in zip(self.rounds, rounds, strict=True):
+            if each.filter is None:
+                return None
+            texts[(given.get("filters") or {}).get("expression") or each.filter.text] = None
+        return " or ".join(texts)
 
 
 def require_all(items: Sequence[ExaminedItem]) -> None:

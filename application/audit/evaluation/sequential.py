@@ -19,8 +19,15 @@ from application.audit.evaluation.request import (
     tolerable_share,
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
-from application.audit.kinds import default_kind
-from estimation_engine.audit import AmountTest, amount_test, evaluate_share, share_boundary
+from application.audit.kinds import DECISIONS, default_kind
+from domain_errors import render
+from estimation_engine.audit import (
+    ONLY_OF_SCOPE,
+    AmountTest,
+    amount_test,
+    evaluate_share,
+    share_boundary,
+)
 from estimation_engine.errors import InvalidFindings
 
 MAX_BOUNDARY_POINTS = 200
@@ -39,8 +46,21 @@ def evaluate_sequence(sample: ExaminedSample, request: EvaluationRequest) -> dic
             loc=("body", "tolerable"),
         )
     if default_kind(sample.job.run_parameters) == "monetary_unit":
-        return _amounts(sample, request, request.tolerable)
-    return _shares(sample, request, tolerable_share(request.tolerable))
+        found = _amounts(sample, request, request.tolerable)
+    else:
+        found = _shares(sample, request, tolerable_share(request.tolerable))
+    return {**found, "conclusion": _conclusion(found["decision"], sample.scope)}
+
+
+def _conclusion(decision: str, scope: str | None) -> dict[str, Any]:
+    """The decision in words; a filter limits it."""
+    template = DECISIONS[decision] + (ONLY_OF_SCOPE if scope else "")
+    return {
+        "is_tolerable": {"accept": True, "reject": False}.get(decision),
+        "template": template,
+        "parameters": {"scope": scope} if scope else {},
+        "sentence": render(template, {"scope": scope}),
+    }
 
 
 def _shares(sample: ExaminedSample, request: EvaluationRequest, tolerable: float) -> dict[str, Any]:
