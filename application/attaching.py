@@ -5,19 +5,31 @@ Connections are changed here, too: the server's settings limit their prefixes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from application.administration.grantees import find_grantee
 from application.job_submission import Submission, require_ref_to_move, submit
-from domain_errors import InvalidRequest, counted
+from domain_errors import DomainError, InvalidRequest, counted
 from import_engine import attaching
-from import_engine.sources.connections import CREDENTIALS, VARIABLES, connection_prefix
+from import_engine.sources.connections import (
+    CREDENTIALS,
+    VARIABLES,
+    ObjectStores,
+    connection_prefix,
+)
 from import_engine.sources.uris import parse_uri
 from job_runner.lanes import LANE_OF_DOWNLOADS
 from job_runner.service import Service
-from job_runner.tables.attached_files import TableToAttach, attach, usable_connections
+from job_runner.settings import Settings
+from job_runner.tables.attached_files import (
+    TableToAttach,
+    attach,
+    open_connection,
+    usable_connections,
+    version_of,
+)
 from parquet_tables.progress import ignore_progress
 from storage.accounts.connections import ConnectionFields, list_connections
 from storage.accounts.datasets import Dataset
@@ -25,6 +37,7 @@ from storage.accounts.users import User
 from storage.jobs.jobs import Job
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
+from storage.versions.data_files import AttachedFile
 
 MAX_FILES = attaching.MAX_FILES
 MAX_FILES_SHOWN = 100
@@ -55,6 +68,21 @@ def connection_fields(
         )
     grantees = [find_grantee(tx, name, "usable_by", at) for at, name in enumerate(usable_by)]
     return ConnectionFields(str(uri), credentials, grantees)
+
+
+def problem_finder(settings: Settings) -> Callable[[AttachedFile, str, str], str | None]:
+    """Return what finds the problem of an attached file, for :func:`storage.maintenance.check`."""
+    stores = ObjectStores()
+
+    def find(file: AttachedFile, prefix: str, credentials: str) -> str | None:
+        try:
+            opened = open_connection(file.connection, prefix, credentials, settings, stores)
+            opened.require(opened.uri(file.uri), version_of(file))
+        except DomainError as error:
+            return error.message
+        return None
+
+    return find
 
 
 def submit_attach(

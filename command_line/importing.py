@@ -254,22 +254,37 @@ def import_file(
 ) -> dict[str, Any]:
     """Upload a file or name a URI, wait for its job, and return the completed job.
 
-    A new ref is created from ``main``; it is removed again if the import fails. A new dataset is
-    removed if the server refuses the file, and stays with a failed job, whose error it shows.
+    A dataset or ref may be new; see :func:`into_dataset`.
     """
     fields: dict[str, Any] = {"commit_message": message, "options": options or None}
     if batch:
         fields["priority"] = "batch"
     fields = {name: value for name, value in fields.items() if value is not None}
+    return into_dataset(
+        client,
+        dataset,
+        ref,
+        lambda dataset_id: _import_into(client, dataset_id, source, ref, fields),
+    )
+
+
+def into_dataset(
+    client: ApiClient, dataset: str, ref: str, run: Callable[[int], dict[str, Any]]
+) -> dict[str, Any]:
+    """Run a job that moves a ref of the dataset with an id, and return the completed job.
+
+    A new ref is created from ``main``; it is removed again if the job fails. A new dataset is
+    removed if the server refuses the request, and stays with a failed job, whose error it shows.
+    """
     found = client.get("/api/datasets", name=dataset)["datasets"]
     if found or dataset.isdecimal():
         dataset_id = client.dataset_id(dataset)
         ref_path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}"
         if ref == MAIN or client.has(ref_path):
-            return _import_into(client, dataset_id, source, ref, fields)
+            return run(dataset_id)
         client.post(f"/api/datasets/{dataset_id}/refs", {"name": ref, "from_ref": MAIN})
         with _removed_after_failure(client, ref_path, f'The new ref "{ref}"'):
-            return _import_into(client, dataset_id, source, ref, fields)
+            return run(dataset_id)
     if ref != MAIN:
         raise CommandFailed(
             'The dataset "{name}" is new: import its first file without --ref, into {main}.',
@@ -279,7 +294,7 @@ def import_file(
     created = client.post("/api/datasets", {"name": dataset})["id"]
     with _removed_after_failure(client, f"/api/datasets/{created}", "The new dataset"):
         try:
-            return _import_into(client, created, source, ref, fields)
+            return run(created)
         except JobFailed as failed:
             job = failed.job
     raise CommandFailed(

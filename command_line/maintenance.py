@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from application.administration.overview import size_text
+from application.attaching import problem_finder
 from application.settings_sources import load_settings
 from command_line.connection import ApiClient, Target, connected
 from command_line.options import AS_JSON, DATA_DIR, LIMIT, printed, with_target
@@ -221,13 +222,15 @@ def _name(kind: dict[str, Any]) -> str:
 def check_command(data_dir: Path | None, as_json: bool) -> None:
     """Recompute every hash, manifest and ledger, and report differences.
 
+    Of attached files, the version is compared.
     The exit code is 1 if there is a fault.
 
     \b
     jobsvc check --data-dir /srv/jobsvc
     """
+    settings = load_settings({"data_dir": data_dir})
     with progress_bar("Checking") as on_progress:
-        findings = check(_directory(data_dir), on_progress)
+        findings = check(DataDirectory(settings.data_dir), on_progress, problem_finder(settings))
     if as_json:
         print_json(asdict(findings))
     else:
@@ -236,6 +239,7 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
         print_line(
             f"{findings.commits:,} commits, {findings.files:,} files, "
             f"{findings.ledger_entries:,} ledger entries, "
+            f"{findings.attached_files:,} attached files, "
             f"{size_text(findings.size_bytes)} checked; "
             f"{len(findings.faults):,} fault{'s' * (len(findings.faults) != 1)}."
         )

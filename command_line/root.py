@@ -24,6 +24,8 @@ COMMANDS = {
     "rm": "deleting.rm",
     "bin": "deleting.bin_command",
     "import": "importing.import_command",
+    "attach": "attached.attaching.attach",
+    "connection": "attached.connections.connection",
     "plan": "sampling.plan",
     "sample": "sampling.sample",
     "estimate": "sampled_rows.estimate",

@@ -173,6 +173,9 @@ WHERE (:id IS NULL OR id = :id) AND (:name IS NULL OR name = :name)
                  WHERE user_id = :user_id))
 ORDER BY name COLLATE NOCASE;
 
+-- connection_places: List the connections for a check of attached files.
+SELECT name, prefix, credentials FROM connections;
+
 -- update_connection: Change the prefix and the credentials of a connection.
 UPDATE connections SET prefix = :prefix, credentials = :credentials WHERE id = :id;
 

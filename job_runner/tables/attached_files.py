@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 from import_engine.attaching import Footer, files_of, read_footer, require_equal_columns
 from import_engine.sources.connections import (
     FileVersion,
+    ObjectStores,
     OpenConnection,
     connection_prefix,
     credentials_from,
 )
 from import_engine.sources.uris import SourceUri
 from job_runner.service import Service
+from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from storage.accounts.connections import Connection, find_connection, usable_connection
@@ -36,7 +38,9 @@ FILES_OF_CURSOR = 10
 Item = TypeVar("Item")
 
 
-def open_connection(service: Service, connection: Connection) -> OpenConnection:
+def open_connection(
+    name: str, prefix: str, credentials: str, settings: Settings, stores: ObjectStores
+) -> OpenConnection:
     """Open a connection for reads.
 
     Raises
@@ -46,9 +50,19 @@ def open_connection(service: Service, connection: Connection) -> OpenConnection:
     CredentialsMissing
         The environment lacks its credentials.
     """
-    prefix = connection_prefix(connection.prefix, service.settings.allowed_connections)
-    config = credentials_from(os.environ, prefix.scheme, connection.credentials)
-    return OpenConnection(connection.name, prefix, config, service.object_stores)
+    folder = connection_prefix(prefix, settings.allowed_connections)
+    config = credentials_from(os.environ, folder.scheme, credentials)
+    return OpenConnection(name, folder, config, stores)
+
+
+def _opened(service: Service, connection: Connection) -> OpenConnection:
+    return open_connection(
+        connection.name,
+        connection.prefix,
+        connection.credentials,
+        service.settings,
+        service.object_stores,
+    )
 
 
 def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
@@ -68,11 +82,11 @@ def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
     names = {file.connection for file in files}
     with service.database.read() as tx:
         found = {name: find_connection(tx, name) for name in names}
-    connections = {name: open_connection(service, one) for name, one in found.items()}
+    connections = {name: _opened(service, one) for name, one in found.items()}
 
     def open_one(file: AttachedFile) -> None:
         connection = connections[file.connection]
-        uri, version = connection.uri(file.uri), _version_of(file)
+        uri, version = connection.uri(file.uri), version_of(file)
         connection.require(uri, version)
         service.attached.add(file.path, lambda: connection.open(uri, version))
 
@@ -84,7 +98,8 @@ def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
         list(threads.map(open_one, remote))
 
 
-def _version_of(file: AttachedFile) -> FileVersion:
+def version_of(file: AttachedFile) -> FileVersion:
+    """The version of a file that a manifest names."""
     return FileVersion(file.size_bytes, file.e_tag, file.modified_ns, file.inode)
 
 
@@ -119,7 +134,7 @@ def usable_connections(
     opened = []
     for at, table in enumerate(tables):
         loc = ("body", "tables", at)
-        connection = open_connection(
+        connection = _opened(
             service, usable_connection(tx, user, table.connection, (*loc, "connection"))
         )
         uris = [

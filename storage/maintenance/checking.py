@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from storage.errors import NotFound
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.queries import statement
 from storage.sqlite.schema import NEWEST_VERSION, differences
-from storage.versions.data_files import DataFiles, StoredFile
+from storage.versions.data_files import AttachedFile, DataFiles, StoredFile
 from storage.versions.manifests import parse_manifest
 
 ProgressCallback = Callable[[float, str], None]
@@ -39,8 +39,13 @@ class Findings:
     commits: int
     files: int
     ledger_entries: int
+    attached_files: int
     size_bytes: int
     faults: tuple[Fault, ...]
+
+
+FindProblem = Callable[[AttachedFile, str, str], str | None]
+"""Takes an attached file, and its connection's prefix and credentials; returns its problem."""
 
 
 def open_to_read(database: Path) -> sqlite3.Connection:
@@ -50,17 +55,24 @@ def open_to_read(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
 
 
-def check(directory: DataDirectory, on_progress: ProgressCallback) -> Findings:
-    """Check the database, every commit and every data file."""
+def check(
+    directory: DataDirectory,
+    on_progress: ProgressCallback,
+    find_problem: FindProblem | None = None,
+) -> Findings:
+    """Check the database, every commit and every data file; by ``find_problem`` attached files."""
     with (
         closing(open_to_read(directory.database_path)) as connection,
         directory.files_lock.reading(),
     ):
-        return _check(directory, connection, on_progress)
+        return _check(directory, connection, on_progress, find_problem)
 
 
 def _check(
-    directory: DataDirectory, connection: sqlite3.Connection, on_progress: ProgressCallback
+    directory: DataDirectory,
+    connection: sqlite3.Connection,
+    on_progress: ProgressCallback,
+    find_problem: FindProblem | None,
 ) -> Findings:
     faults: list[Fault] = []
     commits: list[tuple[int, str, str]] = []
@@ -75,12 +87,14 @@ def _check(
     except sqlite3.DatabaseError as error:
         faults.append(Fault("the database", f"it can't be read ({error})"))
     files: dict[str, StoredFile] = {}
+    attached: set[AttachedFile] = set()  # those that are checked
     for dataset_id, commit_id, text in commits:
         if hashlib.sha256(text.encode()).hexdigest() != commit_id:
             faults.append(Fault(f"commit {commit_id}", "its manifest is not what its id says"))
             continue
         manifest = parse_manifest(text)
         files |= {file.sha256: file for file in manifest.stored_files}
+        attached |= set() if find_problem is None else manifest.attached_files
         if manifest.dataset_id != dataset_id:
             faults.append(Fault(f"commit {commit_id}", "it belongs to another dataset"))
     files |= {row[0]: StoredFile(*row) for row in uploaded}
@@ -91,8 +105,35 @@ def _check(
         on_progress(done_bytes / max(total_bytes, 1), f"file {file.sha256[:12]}")
         faults += _file_faults(store, file)
         done_bytes += file.size_bytes
+    if find_problem is not None:
+        faults += _attached_faults(connection, attached, find_problem, on_progress)
     on_progress(1.0, "checked")
-    return Findings(len(commits), len(files), ledger_entries, total_bytes, tuple(faults))
+    return Findings(
+        commits=len(commits),
+        files=len(files),
+        ledger_entries=ledger_entries,
+        attached_files=len(attached),
+        size_bytes=total_bytes,
+        faults=tuple(faults),
+    )
+
+
+def _attached_faults(
+    connection: sqlite3.Connection,
+    files: Set[AttachedFile],
+    find_problem: FindProblem,
+    on_progress: ProgressCallback,
+) -> Iterator[Fault]:
+    rows = connection.execute(statement("connection_places")).fetchall() if files else []
+    places = {name: (prefix, credentials) for name, prefix, credentials in rows}
+    for file in sorted(files, key=lambda file: (file.connection, file.uri)):
+        on_progress(1.0, f"attached file {file.uri.rpartition('/')[2]}")
+        if file.connection in places:
+            problem = find_problem(file, *places[file.connection])
+        else:
+            problem = f'its connection "{file.connection}" doesn\'t exist'
+        if problem is not None:
+            yield Fault(f"attached file {file.uri}", problem)
 
 
 def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:

@@ -1,0 +1,107 @@
+"""``jobsvc attach``: attach a table whose files stay where they are."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from application.administration.overview import size_text
+from command_line.connection import ApiClient, Target, connected
+from command_line.importing import into_dataset
+from command_line.options import AS_JSON, BATCH, field_option, with_target
+from command_line.output import print_items, print_line, print_result
+from domain_errors import counted
+
+SHOWN_FILES = 10
+
+
+@click.command("attach")
+@click.argument("uris", metavar="URI...", nargs=-1, required=True)
+@click.option("--dataset", required=True, help="Name or id; a new name creates a dataset.")
+@click.option(
+    "--ref",
+    default="main",
+    show_default=True,
+    help="The ref to update; a new name creates a ref from main.",
+)
+@field_option("--table", "table_key", "table_key", help="Key of the table [default: primary].")
+@field_option(
+    "--connection", "connection", help="Default: yours with the longest prefix of the URI."
+)
+@click.option("--message", help="Commit message [default: Attach and the file's name].")
+@click.option("--preview", is_flag=True, help="Show files, rows and columns; attach nothing.")
+@BATCH
+@AS_JSON
+@with_target
+def attach(
+    target: Target,
+    uris: tuple[str, ...],
+    dataset: str,
+    ref: str,
+    table_key: str | None,
+    connection: str | None,
+    message: str | None,
+    preview: bool,
+    batch: bool,
+    as_json: bool,
+) -> None:
+    """Attach Parquet files as a table of a new version: they stay where they are.
+
+    A URI is a file, or a folder if it ends with a slash, under the prefix of a connection (see
+    jobsvc connection). A file that changes later is refused.
+
+    \b
+    jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger --preview
+    jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger
+    jobsvc attach file:///data/lake/a.parquet file:///data/lake/b.parquet --dataset ledger
+    """
+    table = {"uri": list(uris), "table_key": table_key, "connection": connection}
+    body: dict[str, Any] = {
+        "tables": [{field: value for field, value in table.items() if value is not None}]
+    }
+    with connected(target) as client:
+        if preview:
+            path = f"/api/datasets/{client.dataset_id(dataset)}/attach/preview"
+            return print_result(client.post(path, body), as_json, _print_preview)
+        if message is not None:
+            body["commit_message"] = message
+        if batch:
+            body["priority"] = "batch"
+        job = into_dataset(
+            client, dataset, ref, lambda dataset_id: _attach(client, dataset_id, ref, body)
+        )
+    return print_result(job, as_json, _print_attached)
+
+
+def _attach(client: ApiClient, dataset_id: int, ref: str, body: dict[str, Any]) -> dict[str, Any]:
+    path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/attach"
+    return client.run_job(path, body, "Attaching")
+
+
+def _print_attached(job: dict[str, Any]) -> None:
+    summary = job["output_summary"]
+    print_line(
+        f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
+        f"commit {summary['output_commit_id'][:12]}:"
+    )
+    columns = {"table": "key", "rows": "rows", "columns": "columns", "files": "files"}
+    print_items(summary["tables"], {**columns, "size": lambda one: size_text(one["size_bytes"])})
+
+
+def _print_preview(preview: dict[str, Any]) -> None:
+    for table in preview["tables"]:
+        print_line(
+            f"Table {table['table_key']} through {table['connection']}: "
+            f"{counted(table['row_count'], 'row')} in {counted(table['file_count'], 'file')}, "
+            f"{size_text(table['size_bytes'])}."
+        )
+        print_items(table["columns"], {"column": "name", "type": "type"})
+        print_line()
+        files = table["files"][:SHOWN_FILES]
+        print_items(
+            files, {"file": "uri", "rows": "rows", "size": lambda one: size_text(one["size_bytes"])}
+        )
+        if table["file_count"] > len(files):
+            print_line(f"and {table['file_count'] - len(files):,} more files")

@@ -1,0 +1,68 @@
+"""``jobsvc connection``, ``attach``, and ``check`` of attached files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.command_line.conftest import Run
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two files that connections may read."""
+    folder = tmp_path / "lake"
+    folder.mkdir()
+    with duckdb.connect() as connection:
+        for name, start in (("a", 0), ("b", 300)):
+            connection.execute(
+                f"COPY (SELECT range AS id FROM range({start}, {start + 300})) "
+                f"TO '{folder}/{name}.parquet' (FORMAT parquet)"
+            )
+    monkeypatch.setenv("JOBSVC_CONNECTION_PREFIXES", f"{folder.as_uri()}/")
+    return folder
+
+
+def test_table_is_attached_drawn_and_checked(run: Run, lake: Path, created: Path) -> None:
+    uri = f"{lake.as_uri()}/"
+    refused = run("attach", uri, "--dataset", "Lake", code=1)
+    assert "no connection that reads" in refused.output
+    added = run("connection", "add", "disk", uri, "--user", "everyone")
+    assert "everyone" in added.stdout
+    done = run("attach", uri, "--dataset", "Lake")
+    assert "600" in done.stdout
+    shown = run("attach", f"{uri}b.parquet", "--dataset", "Lake", "--preview").stdout
+    assert "300 rows in 1 file," in shown
+    assert "BIGINT" in shown
+    drawn = run("sample", "Lake", "--size", "20", "--seed", "3", "--name", "q1")
+    assert "20" in drawn.stdout
+    checked = run("check").stdout
+    assert "2 attached files" in checked
+    assert "0 faults" in checked
+
+    archive = created.parent / "backup.tar"
+    run("backup", str(archive))
+    shutil.copy(lake / "a.parquet", lake / "b.parquet")
+    assert "b.parquet" in run("check", code=1).output
+    failed = run("sample", "Lake", "--size", "20", "--seed", "4", code=1)
+    assert "when it was attached" in failed.output
+    restored = created.parent / "restored"
+    run("restore", str(archive), "--data-dir", str(restored))
+    rows = run("rows", "Lake", "--ref", "smpl-q1", "--data-dir", str(restored)).stdout
+    assert "_logical_row_id" in rows
+
+
+@pytest.mark.usefixtures("created")
+def test_connections_are_changed_and_deleted(run: Run, lake: Path) -> None:
+    run("connection", "add", "disk", f"{lake.as_uri()}/")
+    run("connection", "change", "disk", "--user", "everyone")
+    assert "everyone" in run("connection", "list").stdout
+    run("connection", "delete", "disk", "--yes")
+    assert "disk" not in run("connection", "list").stdout
+    wrong = run("connection", "add", "etc", "file:///etc/", code=1)
+    assert "connection_prefixes" in wrong.output
+    key = run("connection", "add", "keys", f"{lake.as_uri()}/", "--credentials", "a b", code=1)
+    assert "--credentials is how" in key.output
