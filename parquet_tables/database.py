@@ -301,6 +301,17 @@ def is_limited() -> bool:
     return _current.get() is not None
 
 
+def require_time() -> None:
+    """Raise TimeLimitExceeded or ClientDisconnected if the current thread's limit has ended."""
+    limit = _current.get()
+    if limit is None:
+        return
+    if limit.is_abandoned():
+        raise ClientDisconnected
+    if not limit.remaining_s():
+        raise TimeLimitExceeded(limit.limit_s)
+
+
 @contextmanager
 def _apply_time_limit(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Interrupt the cursor's statements when the current thread's limit is exceeded."""
@@ -308,10 +319,7 @@ def _apply_time_limit(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     if limit is None:
         yield
         return
-    if limit.is_abandoned():
-        raise ClientDisconnected
-    if not limit.remaining_s():
-        raise TimeLimitExceeded(limit.limit_s)
+    require_time()
     done = threading.Event()
 
     def watch() -> None:

@@ -21,6 +21,8 @@ from parquet_tables.progress import (
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import Amount, add_up, amount_json, source_amount
 from sampling_engine.checks import amount_of, check_rounds
+from sampling_engine.engines.duckdb_engine import DUCKDB
+from sampling_engine.engines.engine import Engine
 from sampling_engine.errors import RowsMissing, UnknownRow
 from sampling_engine.results import DrawnRound, DrawnSample, RoundResult, Strategy
 from sampling_engine.rounds import (
@@ -53,6 +55,7 @@ def draw_sample(
     counts_dir: Path | None = None,
     max_strata: int = MAX_STRATA,
     amount_column: str | None = None,
+    engine: Engine = DUCKDB,
 ) -> DrawnSample:
     """Draw the rounds from ``table`` and write the sample to one Parquet file.
 
@@ -70,6 +73,8 @@ def draw_sample(
         A directory below the database's root where counts are cached for later draws.
     amount_column : str, optional
         A column of numbers, whose sums the account of the draw states.
+    engine : Engine
+        Reads the rows; the sample is the same.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def draw_sample(
     until = drawing / (drawing + WRITING_PART)
     with database.cursor(table) as cursor:
         amount = amount_of(table, amount_column)
-        state = DrawState(cursor, table, strategy, counts_dir, max_strata, amount)
+        state = DrawState(cursor, table, strategy, counts_dir, max_strata, amount, engine)
         source = None if amount is None else source_amount(state, ignore_progress)
         results, prepared, ordinals = _choose(
             cursor, state, rounds, progress_part(on_progress, 0.0, until)

@@ -22,6 +22,8 @@ from parquet_tables.progress import (
 from parquet_tables.tables import TableFiles
 from sampling_engine.amounts import AmountAccount, expected_account
 from sampling_engine.checks import amount_of, check_rounds
+from sampling_engine.engines.duckdb_engine import DUCKDB
+from sampling_engine.engines.engine import Engine
 from sampling_engine.results import RoundPlan
 from sampling_engine.rounds import (
     DrawState,
@@ -80,6 +82,7 @@ def plan_draw(
     on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
     amount_column: str | None = None,
+    engine: Engine = DUCKDB,
 ) -> tuple[RoundPlan, ...]:
     """Compute what :func:`draw_sample` would draw; it raises the same errors."""
     check_rounds(table, rounds)
@@ -87,7 +90,7 @@ def plan_draw(
     *earlier, last = rounds
     with database.cursor(table) as cursor:
         amount = amount_of(table, amount_column)
-        state = DrawState(cursor, table, counts_dir=counts_dir, amount=amount)
+        state = DrawState(cursor, table, counts_dir=counts_dir, amount=amount, engine=engine)
         replayed = replay(state, earlier, progress_part(on_progress, 0.0, 0.5))
         plans = [_plan_of(finished.draw.prepared, finished.amounts) for finished in replayed]
         prepared = prepare_round(state, last, progress_part(on_progress, 0.5, 0.9)).prepared

@@ -44,7 +44,7 @@ class DrawState:
         engine: Engine = DUCKDB,
     ) -> None:
         self._cursor, self.table, self.amount = cursor, table, amount
-        self.engine = engine
+        self.engine = engine if table.file_rows else DUCKDB
         self.strategy, self.counts_dir, self.max_strata = strategy, counts_dir, max_strata
         self.taken: Int64s = table.deletion_vector
         self._registered: Int64s | None = None

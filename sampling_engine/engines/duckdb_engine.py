@@ -211,6 +211,16 @@ class DuckDbEngine:
         statement = statements.amounts_by_stratum(state.table, strata, column, rows)
         return _rows(state, statement, on_progress, "adding amounts up")
 
+    def check_units(
+        self,
+        state: DrawState,
+        units: Units,
+        row_filter: RowFilter | None,
+        ordinals: Int64s,
+        found: Int64s,
+    ) -> None:
+        """DuckDB found them itself."""
+
 
 DUCKDB = DuckDbEngine()
 

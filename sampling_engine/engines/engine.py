@@ -178,6 +178,16 @@ class Engine(Protocol):
     ) -> list[Row]:
         """As :func:`statements.sums_by_stratum`."""
 
+    def check_units(
+        self,
+        state: DrawState,
+        units: Units,
+        row_filter: RowFilter | None,
+        ordinals: Int64s,
+        found: Int64s,
+    ) -> None:
+        """Raise DomainError unless these rows pass the filter and have these units."""
+
     def amounts_by_stratum(
         self,
         state: DrawState,

@@ -183,16 +183,19 @@ Statement = tuple[str, list[object]]
 
 def build_condition(node: Node, alias: str) -> Statement:
     """Return a boolean expression over the columns of ``alias``, and its parameters in order."""
-    writer = _Writer(quote_identifier(alias) if not alias.isidentifier() else alias)
+    writer = ConditionWriter(quote_identifier(alias) if not alias.isidentifier() else alias)
     return writer.write(node), writer.params
 
 
-class _Writer:
+class ConditionWriter:
+    """Writes DuckDB's SQL of a tree and collects its parameters; a subclass writes another SQL."""
+
     def __init__(self, alias: str) -> None:
         self.alias = alias
         self.params: list[object] = []
 
     def write(self, node: Node) -> str:
+        """Return the condition, whose parameters follow those written before."""
         match node:
             case And():
                 return f"({' AND '.join(map(self.write, node.parts))})"
@@ -208,16 +211,14 @@ class _Writer:
             case In():
                 return self._in(node.column, node.values)
             case Like():
-                operator = "ILIKE" if node.ignore_case else "LIKE"
-                self.params.append(node.pattern.value)
-                return f"({self._text(node.column)} {operator} ?)"
+                return self._like(node)
             case IsNull():
                 return f"({self._name(node.column)} IS NULL)"
 
     def _comparison(self, column: Column, operator: str, other: Operand) -> str:
         if isinstance(other, Column):
             shared = common_type(column.type, other.type)
-            left, right = (self._cast(self._name(side), shared) for side in (column, other))
+            left, right = (self._as(side, shared) for side in (column, other))
         elif family_of(column.type) in FAMILIES_WITHOUT_STEP:
             left, right = self._text(column), self._bound(column.type, other.value)
         else:
@@ -239,6 +240,11 @@ class _Writer:
             return self._constant(column, False)
         bound = [self._bound_at(column.type, index) for index in exact]
         return f"({self._name(column)} IN ({', '.join(bound)}))"
+
+    def _like(self, node: Like) -> str:
+        operator = "ILIKE" if node.ignore_case else "LIKE"
+        self.params.append(node.pattern.value)
+        return f"({self._text(node.column)} {operator} ?)"
 
     def _constant(self, column: Column, outcome: bool) -> str:
         # The same outcome for every value of the column, and NULL for NULL.
@@ -267,9 +273,10 @@ class _Writer:
         return f"{self.alias}.{quote_identifier(column.name)}"
 
     def _text(self, column: Column) -> str:
-        return self._cast(self._name(column), "VARCHAR" if column.type.startswith("ENUM(") else "")
+        return self._as(column, "VARCHAR" if column.type.startswith("ENUM(") else "")
 
-    def _cast(self, name: str, type_name: str | None) -> str:
+    def _as(self, column: Column, type_name: str | None) -> str:
+        name = self._name(column)
         return f"CAST({name} AS {type_name})" if type_name else name
 
 

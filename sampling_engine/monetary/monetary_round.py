@@ -56,6 +56,10 @@ class MonetaryRound:
         ordinals = np.concatenate([take_all, found.ordinals[firsts]])
         chosen = Chosen(ordinals, np.zeros(len(ordinals), dtype=np.int64), order.rank(ordinals))
         units = found.units[firsts]
+        row_filter = self.prepared.round_spec.filter
+        state.engine.check_units(
+            state, self.ledger.units, row_filter, found.ordinals[firsts], units
+        )
         others = self.selection.probabilities(found.before[firsts], units)
         certain = np.ones(len(take_all))
         return RoundRows(

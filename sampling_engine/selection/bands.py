@@ -52,26 +52,33 @@ class Bands:
 class BandColumn(Column):
     """A column whose bands are strata, numbered from 0.
 
-    ``upper`` has for each band but the last an SQL text that the values below its end compare
-    with, or ``"true"`` or ``"false"`` where the break is beyond the type's range.
+    ``upper`` has for each band but the last the text of a value of the type ``compared_as`` that
+    the values below its end compare with, or a truth where the break is beyond the type's range.
     """
 
     breaks: tuple[str, ...]
-    upper: tuple[str, ...]
+    upper: tuple[str | bool, ...]
     labels: tuple[str, ...]
 
     def number(self) -> str:
         """The SQL of a row ``f``'s band; NULL for a missing value and NaN."""
-        name = f"f.{quote_identifier(self.name)}"
-        is_float = family_of(self.type) is Family.FLOAT
-        value = f"CAST({name} AS DOUBLE)" if is_float else name
-        missing = f"{name} IS NULL" + (f" OR isnan({name})" if is_float else "")
+        return self.number_of(f"f.{quote_identifier(self.name)}", self.compared_as)
+
+    def number_of(self, value: str, type_: str) -> str:
+        """The band of the SQL ``value`` for any engine; ``type_`` is its ``compared_as``."""
+        missing = f"{value} IS NULL"
+        if self.compared_as == "DOUBLE":
+            missing, value = f"{missing} OR isnan({value})", f"CAST({value} AS DOUBLE)"
         cases = " ".join(
-            f"WHEN {one if one in ('true', 'false') else f'{value} < {one}'} THEN {at}"
-            for at, one in enumerate(self.upper)
+            f"WHEN {_below(value, one, type_)} THEN {at}" for at, one in enumerate(self.upper)
         )
         last = len(self.upper)
         return f"CAST(CASE WHEN {missing} THEN NULL {cases} ELSE {last} END AS SMALLINT)"
+
+    @property
+    def compared_as(self) -> str:
+        """The type of the values in ``upper``: the column's own, or DOUBLE for FLOAT."""
+        return "DOUBLE" if family_of(self.type) is Family.FLOAT else self.type
 
     def text(self, number: str) -> str:
         """The SQL of the label of a band's number; NULL for NULL."""
@@ -80,6 +87,12 @@ class BandColumn(Column):
     def readable(self, number: str) -> str:
         """The SQL of the label as a part of a stratum's label."""
         return _case(number, [quote_text(readable(label)) for label in self.labels], "'NULL'")
+
+
+def _below(value: str, upper: str | bool, type_: str) -> str:
+    if isinstance(upper, bool):
+        return str(upper).lower()
+    return f"{value} < CAST({quote_text(upper)} AS {type_})"
 
 
 def _case(number: str, values: Sequence[str], other: str) -> str:
@@ -216,17 +229,17 @@ def _shown(value: Decimal | int, family: Family) -> str:
     return format_temporal(value, family).replace("+00:00", "").removesuffix(" 00:00:00")
 
 
-def _upper(value: Decimal | int, type_: str, family: Family) -> str:
+def _upper(value: Decimal | int, type_: str, family: Family) -> str | bool:
     """What the values below a break compare with, in the column's own type."""
     if not isinstance(value, Decimal):
-        return f"CAST({quote_text(format_temporal(value, family))} AS {type_})"
+        return format_temporal(value, family)
     if family is Family.FLOAT:
-        return f"CAST('{value:f}' AS DOUBLE)"
+        return f"{value:f}"
     digits, places = digits_of(type_) or (0, 0)
     # A value is below the break if it is below the next one that the type can hold.
     scaled = ceil(Fraction(value) * 10**places)
     low, high = (1 - 10**digits, 10**digits - 1) if digits else integer_range(type_)
     if not low <= scaled <= high:
-        return "true" if scaled > 0 else "false"
+        return bool(scaled > 0)
     held = Decimal((scaled < 0, tuple(map(int, str(abs(scaled)))), -places))
-    return f"CAST('{held:f}' AS {type_})"
+    return f"{held:f}"

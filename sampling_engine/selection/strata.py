@@ -73,6 +73,16 @@ MAX_COMPARED = 10_000
 """Strata whose labels are compared without regard to spaces and separators."""
 
 
+def too_many_strata(columns: Sequence[Column], count: int, maximum: int) -> TooManyStrata:
+    """The error of columns that make more strata than a draw takes."""
+    return TooManyStrata(
+        "{columns} would make {count} strata; up to {maximum} are taken.",
+        columns=", ".join(f'"{column.name}"' for column in columns),
+        count=count,
+        maximum=maximum,
+    )
+
+
 class WholeTable:
     """All rows as one stratum, number 0, without labels; no row has to be read."""
 
@@ -129,12 +139,7 @@ class ColumnStrata:
             count()
         strata_count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
         if strata_count > max_strata:
-            raise TooManyStrata(
-                "{columns} would make {count} strata; up to {maximum} are taken.",
-                columns=", ".join(f'"{column.name}"' for column in columns),
-                count=strata_count,
-                maximum=max_strata,
-            )
+            raise too_many_strata(columns, strata_count, max_strata)
         if row_filter is None and rows < table.file_rows:
             raise RowsMissing(table.file_rows - rows)
         sizes = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
