@@ -20,6 +20,7 @@ from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.rows import page_statement, read_page, read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.errors import NoReserves
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, Forbidden, InvalidValue, NotFound
 from storage.jobs.findings import (
@@ -64,6 +65,12 @@ MIN_RESERVES = 16
 """Reserves read for the first replacement; a cached result serves the next ones."""
 MAX_ATTEMPTS = 20
 """Attempts of a replacement while others take the same reserves."""
+
+
+class NoRowLeft(Conflict):
+    """All rows that could replace a row are in the sample."""
+
+    code = "no_row_left"
 
 
 @dataclass(frozen=True)
@@ -305,7 +312,9 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
     Raises
     ------
     NotFound, Conflict
-        The row isn't in the sample; it is replaced already; no row is left in its stratum.
+        The row isn't in the sample; it is replaced already.
+    NoRowLeft
+        No row is left in its stratum.
     SampleDeleted, FindingsLocked, DomainError
         The sample was deleted; the review isn't open; the round's method has no next rows.
     """
@@ -388,11 +397,21 @@ def _next_row(
     for row in next_rows(service, job, round_number, limit)["data"]:
         if row.get(STRATUM) == stratum and row[ROW_ID] not in used:
             return str(row[ROW_ID])
-    raise Conflict(
-        "No row is left that could replace row {row_id}: all rows of its group are in the sample.",
+    raise NoRowLeft(
+        "No row is left that could replace row {row_id}: all rows of its group are in the sample. "
+        "Enter that it isn't applicable: the evaluation leaves it out.",
         loc=("body", ROW_ID),
         row_id=row_id,
     )
+
+
+def is_replaceable(service: Service, job: Job, state: AuditState, row_id: str) -> bool:
+    """Whether a row is left that could replace this one."""
+    try:
+        _next_row(service, job, state, drawn_row_ids(service, job), row_id)
+    except (NoRowLeft, NoReserves):
+        return False
+    return True
 
 
 def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:

@@ -37,6 +37,11 @@ class ExaminedItem:
     def is_exception(self) -> bool:
         return self.finding is not None and self.finding.outcome in ("exception", "not_examinable")
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether the row doesn't belong to the population examined, and wasn't replaced."""
+        return self.finding is not None and self.finding.outcome == "not_applicable"
+
 
 @dataclass(frozen=True)
 class Amounts:

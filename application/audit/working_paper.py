@@ -49,6 +49,7 @@ STEPS = {
 FIGURES = {
     "examined": "Rows examined",
     "exceptions": "Exceptions",
+    "not_applicable": "Rows not applicable that nothing could replace",
     "least": "Fewest rows with an exception that are possible",
     "most": "Most rows with an exception that are possible",
     "errors": "Rows in error",

@@ -362,3 +362,72 @@ def test_the_replacement_of_a_take_all_row_is_a_selected_unit(server: LiveServer
     over = found["overstatement"]
     assert over["take_all"] == {"rows": 0, "errors": 0, "amount": "0"}
     assert over["projected_share"] == pytest.approx(1 / 21)
+
+
+OUTSIDE = {"outcome": "not_applicable", "note": "void"}
+
+
+def test_rows_that_nothing_can_replace_make_the_sample_smaller(
+    server: LiveServer, dataset: int
+) -> None:
+    job = drawn(server, dataset, one("systematic", interval=12))
+    examined(server, job, OUTSIDE, OUTSIDE, {"outcome": "exception"})
+    found = evaluated(server, job, "attributes", tolerable=0.05).json()
+    assert (found["examined"], found["exceptions"], found["population"]) == (98, 1, 1198)
+    assert found["not_applicable"] == 2
+    assert [line["formula"] for line in found["arithmetic"][:3]] == [
+        *("100 − 2", "1200 − 2", "1 / 98")
+    ]
+    assert found["conclusion"]["sentence"].endswith(
+        "2 drawn rows aren't applicable, and no row is left to replace them: the sample is smaller "
+        "by them."
+    )
+    assert "rather too high than too low" in found["notes"][0]
+    whole = drawn(server, dataset, one("systematic", interval=12))
+    examined(server, whole, {}, {}, {"outcome": "exception"})
+    full = evaluated(server, whole, "attributes").json()
+    assert found["upper_limit"] > full["upper_limit"]
+    assert full["not_applicable"] == 0
+    wrong = {ROW: examined(server, job, OUTSIDE, OUTSIDE)[2][ROW]}
+    wrong |= {"outcome": "exception", "audit_value": "0"}
+    server.admin.post(f"/api/sampling/jobs/{job}/findings", json=wrong)
+    amounts = evaluated(server, job, "variables", book_column="amount").json()
+    assert (amounts["examined"], amounts["errors"]) == (100, 1)
+    assert "2 rows. The misstatement of such rows is 0" in amounts["notes"][-1]
+
+
+def test_a_sample_is_evaluated_once_its_reserves_are_used(server: LiveServer) -> None:
+    small = server.new_dataset()
+    server.import_text(small, "id\n" + "\n".join(str(row) for row in range(9)) + "\n")
+    job = drawn(server, small, one("random", sample_size=8))
+    rows = [each[ROW] for each in examined(server, job, OUTSIDE, OUTSIDE)]
+    refused = evaluated(server, job, "attributes")
+    assert_problem(refused, 422, "invalid_findings", "Replace it")
+    path = f"/api/sampling/jobs/{job}"
+    made = server.admin.post(f"{path}/replacements", json={ROW: rows[0], "reason": "void"}).json()
+    new = {ROW: made["replacement_id"], "outcome": "ok"}
+    assert server.admin.post(f"{path}/findings", json=new).status_code == 200
+    last = server.admin.post(f"{path}/replacements", json={ROW: rows[1], "reason": "void"})
+    assert_problem(last, 409, "no_row_left", "the evaluation leaves it out")
+    found = evaluated(server, job, "attributes").json()
+    assert (found["examined"], found["population"], found["not_applicable"]) == (7, 8, 1)
+    sequence = evaluated(server, job, "sequential", tolerable=0.5).json()
+    assert (sequence["examined"], sequence["population"]) == (7, 8)
+
+
+def test_money_that_nothing_can_replace_makes_the_sample_smaller(server: LiveServer) -> None:
+    small = server.new_dataset()
+    lines = [f"{row},100.00" for row in range(10)]
+    server.import_text(small, "\n".join(["id,amount", *lines]) + "\n")
+    draw = one("monetary_unit", book_column="amount", sample_size=9, seed=1)
+    job = drawn(server, small, draw)
+    rows = [each[ROW] for each in examined(server, job, OUTSIDE, OUTSIDE)]
+    path = f"/api/sampling/jobs/{job}"
+    made = server.admin.post(f"{path}/replacements", json={ROW: rows[0], "reason": "void"}).json()
+    new = {ROW: made["replacement_id"], "outcome": "ok"}
+    assert server.admin.post(f"{path}/findings", json=new).status_code == 200
+    found = evaluated(server, job, "monetary_unit", tolerable=500).json()
+    assert (found["units"], found["not_applicable"], found["sampled_value"]) == (8, 1, "1000.00")
+    basic = 1000 * binomial_limit(0, 8, 0.95)
+    assert float(found["overstatement"]["basic_precision"]) == pytest.approx(basic, abs=0.01)
+    assert "the sample is smaller by it" in found["conclusion"]["sentence"]

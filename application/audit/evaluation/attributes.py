@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from application.audit.evaluation.request import (
@@ -15,25 +15,45 @@ from application.audit.evaluation.request import (
 )
 from application.estimation.sample_design import design_of
 from estimation_engine.audit import evaluate_attributes
+from estimation_engine.audit.attributes import ArithmeticRow
 from estimation_engine.design import Design
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import open_source
 
+NOTE = (
+    "Rows that aren't applicable are left out of the sample and of the population. Other rows of "
+    "the population that aren't applicable are unknown and still counted in it, so the limit is "
+    "rather too high than too low."
+)
+
 
 def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
     """Bound the share of rows with an exception, of a sample in which each has the same chance."""
-    require_all(sample.items)
+    items, outside = require_all(sample, sample.items)
     tolerable = None if request.tolerable is None else tolerable_share(request.tolerable)
+    drawable = equal_chances(sample).population
     found = evaluate_attributes(
-        len(sample.items),
-        sum(item.is_exception for item in sample.items),
-        equal_chances(sample).population,
+        len(items),
+        sum(item.is_exception for item in items),
+        # Rows found outside aren't in the population; others of their kind are still counted.
+        drawable - outside,
         confidence=request.confidence,
         likelihood=request.likelihood or "hypergeometric",
         tolerable=tolerable,
         scope=sample.scope,
     )
-    return {**asdict(found), "conclusion": conclusion_json(found.conclusion)}
+    if outside:
+        lines = (
+            ArithmeticRow("Rows examined", f"{len(sample.items)} − {outside}", len(items)),
+            ArithmeticRow("Population", f"{drawable} − {outside}", drawable - outside),
+        )
+        found = replace(found, arithmetic=(*lines, *found.arithmetic))
+    return {
+        **asdict(found),
+        "not_applicable": outside,
+        "notes": [NOTE] if outside else [],
+        "conclusion": conclusion_json(found.conclusion, outside),
+    }
 
 
 def equal_chances(sample: ExaminedSample) -> Design:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -14,9 +14,15 @@ from application.audit.evaluation.request import (
     conclusion_json,
     require_all,
 )
-from application.audit.items import amounts_of, drawn_facts
+from application.audit.items import ExaminedItem, amounts_of, drawn_facts
 from estimation_engine.audit import AuditedItem, MonetaryEvaluation, evaluate_monetary
 from estimation_engine.errors import InvalidFindings
+
+NOTE = (
+    "Rows that aren't applicable are left out of the sample, with their units. Unless they are "
+    "always drawn, their book value is still in the population, so the limit is rather too high "
+    "than too low."
+)
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,10 @@ def monetary_units(sample: ExaminedSample) -> MonetaryUnits:
 
 def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
     """Bound the misstatement; overstatements and understatements apart."""
-    require_all(sample.items)
+    items, outside = require_all(sample, sample.items)
     units = monetary_units(sample)
     found = evaluate_monetary(
-        _audited_items(sample, units),
+        _audited_items(sample, items, units),
         units.sampled,
         confidence=request.confidence,
         likelihood=request.likelihood or "binomial",
@@ -81,14 +87,21 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
         decimals=units.decimals,
         scope=sample.scope,
     )
-    return _as_json(found, units)
+    return {
+        **_as_json(found, units),
+        "notes": [*found.notes, *([NOTE] if outside else [])],
+        "not_applicable": outside,
+        "conclusion": conclusion_json(found.conclusion, outside),
+    }
 
 
-def _audited_items(sample: ExaminedSample, units: MonetaryUnits) -> list[AuditedItem]:
+def _audited_items(
+    sample: ExaminedSample, items: Sequence[ExaminedItem], units: MonetaryUnits
+) -> list[AuditedItem]:
     drawn = drawn_facts(sample.service, sample.job)
-    amounts = amounts_of(sample.service, sample.job, sample.items, units.account["book_column"])
+    amounts = amounts_of(sample.service, sample.job, items, units.account["book_column"])
     found = []
-    for item, each in zip(sample.items, amounts, strict=True):
+    for item, each in zip(items, amounts, strict=True):
         book = units.of(each.book)
         sign = units.sign(book)
         hits, is_take_all = drawn[item.drawn_id]
@@ -118,5 +131,4 @@ def _as_json(found: MonetaryEvaluation, units: MonetaryUnits) -> dict[str, Any]:
         **given,
         "book_column": units.account["book_column"],
         "population": units.account["population"],
-        "conclusion": conclusion_json(found.conclusion),
     }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from application.audit.findings import AuditState
+from application.audit.findings import AuditState, is_replaceable
 from application.audit.items import ExaminedItem
 from application.audit.kinds import KINDS, PARAMETERS, Kind
 from domain_errors import choices_sentence
@@ -21,6 +21,10 @@ from job_runner.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 KIND_LOC = ("body", "kind")
+OUTSIDE = (
+    "{outside} drawn {outside|row isn't|rows aren't} applicable, and no row is left to replace "
+    "{outside|it|them}: the sample is smaller by {outside|it|them}."
+)
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,17 @@ class ExaminedSample:
         return " or ".join(texts)
 
 
-def require_all(items: Sequence[ExaminedItem]) -> None:
-    """Refuse items without a finding, and those that should have been replaced."""
+def require_all(
+    sample: ExaminedSample, items: Sequence[ExaminedItem]
+) -> tuple[Sequence[ExaminedItem], int]:
+    """Refuse items without a finding, and those that should have been replaced.
+
+    Returns
+    -------
+    items, outside : sequence of ExaminedItem, int
+        Those that belong to the population, and the number of the others, which no row is left to
+        replace: the sample is smaller by them (ISA 530 ¶10).
+    """
     missing = [item.row_id for item in items if item.finding is None]
     if missing:
         raise InvalidFindings(
@@ -102,13 +115,19 @@ def require_all(items: Sequence[ExaminedItem]) -> None:
             count=len(missing),
             row_id=missing[0],
         )
-    removed = [item for item in items if item.finding and item.finding.outcome == "not_applicable"]
-    if removed:
+    outside = [item.row_id for item in items if item.is_outside]
+    for row_id in outside:
+        if is_replaceable(sample.service, sample.job, sample.state, row_id):
+            raise InvalidFindings(
+                "Row {row_id} is not applicable, but was not replaced. Replace it, or enter "
+                "another finding.",
+                row_id=row_id,
+            )
+    if len(outside) == len(items):
         raise InvalidFindings(
-            "Row {row_id} is not applicable, but was not replaced. Replace it, or enter another "
-            "finding.",
-            row_id=removed[0].row_id,
+            "No row of the sample is applicable, so there is nothing to evaluate."
         )
+    return [item for item in items if not item.is_outside], len(outside)
 
 
 def tolerable_share(tolerable: Decimal) -> float:
@@ -121,6 +140,11 @@ def tolerable_share(tolerable: Decimal) -> float:
     return float(tolerable)
 
 
-def conclusion_json(found: Conclusion | None) -> dict[str, Any] | None:
-    """A conclusion as data and in words."""
-    return None if found is None else {**asdict(found), "sentence": found.sentence}
+def conclusion_json(found: Conclusion | None, outside: int = 0) -> dict[str, Any] | None:
+    """A conclusion as data and in words, with the rows that were left out."""
+    if found is None:
+        return None
+    if outside:
+        parameters = {**found.parameters, "outside": outside}
+        found = replace(found, template=f"{found.template} {OUTSIDE}", parameters=parameters)
+    return {**asdict(found), "sentence": found.sentence}

@@ -71,11 +71,11 @@ def _shares(sample: ExaminedSample, request: EvaluationRequest, tolerable: float
             "sample. Evaluate it as `attributes` when all rows have a finding.",
             loc=KIND_LOC,
         )
-    first = _first_examined(items)
-    require_all(first)
+    first, outside = require_all(sample, _first_examined(items))
+    population = design.population - outside
     exceptions = np.cumsum([item.is_exception for item in first])
     found = evaluate_share(
-        design.population,
+        population,
         len(first),
         int(exceptions[-1]),
         tolerable,
@@ -83,7 +83,7 @@ def _shares(sample: ExaminedSample, request: EvaluationRequest, tolerable: float
     )
     step = max(1, -(-len(items) // MAX_BOUNDARY_POINTS))
     sizes = list(range(step, len(items) + 1, step))
-    boundary = share_boundary(design.population, tolerable, sizes, confidence=request.confidence)
+    boundary = share_boundary(population, tolerable, sizes, confidence=request.confidence)
     return {
         **asdict(found),
         "measure": "share",

@@ -17,6 +17,7 @@ from application.audit.findings import ordinal_of
 from application.audit.items import amounts_of, drawn_book_column
 from application.estimation.estimates import frame_condition
 from application.estimation.sample_design import SampleDesign, design_of
+from domain_errors import counted
 from estimation_engine import Design, Statistic, VarianceRules, true_values
 from estimation_engine.audit import AuditedAmounts, VariablesEvaluation, evaluate_variables
 from estimation_engine.errors import InvalidFindings
@@ -36,7 +37,7 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         raise InvalidFindings(
             "Name the column of book values with `book_column`.", loc=("body", "book_column")
         )
-    require_all(sample.items)
+    _, outside = require_all(sample, sample.items)
     given, without = _audited_amounts(sample, book_column)
     found = evaluate_variables(
         given,
@@ -47,7 +48,14 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         scope=sample.scope,
         rules=VarianceRules(request.lonely_stratum or "fail"),
     )
-    return {"book_column": book_column, **_as_json(found, given.places, without)}
+    answer = {"book_column": book_column, **_as_json(found, given.places, without)}
+    if outside:
+        answer["notes"].append(
+            f"Not applicable, and no row is left to replace {'it' if outside == 1 else 'them'}: "
+            f"{counted(outside, 'row')}. The misstatement of such rows is 0, as they are outside "
+            "the population examined."
+        )
+    return {**answer, "not_applicable": outside}
 
 
 def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedAmounts, int]:
