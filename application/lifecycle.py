@@ -188,7 +188,10 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
         )
 
 
-ADDED_PARAMETERS = ("request_digest", "output_ref", "source_draw", "seed_origins")
+ADDED_PARAMETERS = (
+    *("request_digest", "output_ref", "source_draw", "seed_origins"),
+    *("plan", "seed_origin"),
+)
 """Parameters that the service added to the request."""
 
 

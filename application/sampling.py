@@ -54,6 +54,15 @@ MAX_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
+class PlannedDraw:
+    """The registered plan that is drawn, and the origin of its public seed, if it has one."""
+
+    plan_id: str
+    digest: str
+    seed_origin: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
 class SamplingRequest:
     """The parameters of a draw. ``rounds`` is the API's JSON, validated by its schema.
 
@@ -68,6 +77,7 @@ class SamplingRequest:
     commit_message: str | None = None
     draw_version: int | None = None
     amount_column: str | None = None
+    plan: PlannedDraw | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,9 @@ class CheckedDraw:
         """The digest by which two requests for a sample are equal."""
         fixed = {"commit_id": self.source.commit_id, "table_key": self.source.key}
         parameters = {**vars(self.request), **fixed}
-        for name in ("draw_version", "amount_column"):
+        if self.request.plan is not None:
+            parameters["plan"] = asdict(self.request.plan)
+        for name in ("draw_version", "amount_column", "plan"):
             if parameters[name] is None:
                 del parameters[name]  # as in digests of jobs from before there was such a field
         return request_digest(parameters)
@@ -139,9 +151,20 @@ def submit_sampling(
     }
     if request.amount_column is not None:
         parameters["amount_column"] = request.amount_column
+    if request.plan is not None:
+        parameters |= _recorded_plan(request.plan, len(draw.settled))
     lane = lane_of_draw(draw.settled, draw.source.files.row_count)
     new = by.new_job(service, "sampling", dataset, draw.source.commit_id, parameters, lane)
     return submit(service, by, new, _settle_output)
+
+
+def _recorded_plan(plan: PlannedDraw, rounds: int) -> dict[str, Any]:
+    """What a job's parameters record of the plan that it draws."""
+    recorded: dict[str, Any] = {"plan": {"plan_id": plan.plan_id, "digest": plan.digest}}
+    if plan.seed_origin is None:
+        return recorded
+    origins = [plan.seed_origin["kind"]] * rounds
+    return {**recorded, "seed_origin": plan.seed_origin, "seed_origins": origins}
 
 
 def _settle_output(tx: Transaction, new: NewJob) -> NewJob | Job:

@@ -237,11 +237,13 @@ def _add_aliases(schemas: Object) -> None:
         "method": {"anyOf": [{"type": "string", "enum": methods}, {"type": "null"}]},
         "parameters": {"anyOf": [*parameters, {"type": "null"}]},
     }
-    for schema in (schemas["SamplingJobIn"], schemas["AtOnceIn"]):
-        schema["properties"] |= {
+    for body in ("SamplingJobIn", "DrawJobIn", "PlanIn", "AtOnceIn"):
+        schema = schemas[body]
+        of_a_round = {
             name: {**top[name], "description": "For a single round, instead of `rounds`."}
             for name in OF_A_ROUND
         }
+        schema["properties"] = of_a_round | schema["properties"]
         _not_required(schema, "rounds")
 
 

@@ -169,7 +169,7 @@ def ledger_facts(
         "population_commit_id": commit_id,
         "table_key": parameters["table_key"],
         "rows": rows,
-        "plan_digest": None,
+        "plan_digest": (parameters.get("plan") or {}).get("digest"),
         "draw_sha256": digest_of(_draw(parameters, source_rows)),
     }
 

@@ -1053,3 +1053,15 @@ SELECT payload FROM certificates WHERE job_id = :job_id AND issue = :issue;
 -- insert_certificate: Insert an issued certificate.
 INSERT INTO certificates (job_id, issue, issued_at, replacements, payload, payload_sha256)
 VALUES (:job_id, :issue, :issued_at, :replacements, :payload, :payload_sha256);
+
+-- ledger_entry_of_plan: Return the ledger entry of a plan.
+SELECT * FROM ledger_entries
+WHERE kind = 'plan' AND body ->> '$.plan_id' = :plan_id AND dataset_id = :dataset_id;
+
+-- list_plan_entries: List the ledger entries of a dataset's plans, newest first.
+SELECT * FROM ledger_entries
+WHERE dataset_id = :dataset_id AND kind = 'plan' ORDER BY number DESC;
+
+-- count_draws_of_plan: Count the draws of a plan.
+SELECT count(*) FROM ledger_entries
+WHERE dataset_id = :dataset_id AND kind = 'draw' AND body ->> '$.plan_digest' = :digest;

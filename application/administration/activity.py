@@ -47,6 +47,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "ref_restored": "{who} restored {ref} of {dataset}",
         "ref_purged": "{who} deleted {ref} of {dataset} for good",
         "import_asked": "{who} imported {file_name} into {dataset}",
+        "plan_registered": "{who} registered a plan of a sample of {dataset}",
         "draw_asked": "{who} drew {result} from {dataset}",
         "profile_asked": "{who} profiled {dataset}",
         "exploration_asked": "{who} made {result} of {dataset}",
@@ -117,7 +118,8 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
         "samples": (
             "Samples, queries, jobs",
             (
-                *("draw_asked", "profile_asked", "exploration_asked", "job_retried"),
+                *("plan_registered", "draw_asked", "profile_asked", "exploration_asked"),
+                "job_retried",
                 *("job_cancelled", "job_dismissed", "dismissal_undone"),
                 *("drawn_at_once", "queried_at_once", "values_uploaded"),
                 *("findings_entered", "row_replaced", "findings_reviewed"),

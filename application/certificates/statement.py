@@ -30,7 +30,7 @@ from sampling_engine import (
     write_redraw_data,
 )
 from storage.certificates.canonical_json import digest_of
-from storage.certificates.ledger import LedgerEntry, draw_entry
+from storage.certificates.ledger import LedgerEntry, draw_entry, plan_entry
 from storage.certificates.row_roots import row_root_of
 from storage.errors import DamagedData
 from storage.jobs.findings import Replacement
@@ -47,6 +47,9 @@ SEED_SENTENCES: Mapping[str, str] = MappingProxyType(
         "chosen": "Not checkable: a person gave the seed, and may have tried many.",
         "entropy": "Not checkable: the server drew the seed, so a reader has to trust the server.",
         "mixed": "Not checkable: a person gave some of the seeds.",
+        "beacon": "That nobody chose the seed: a public beacon’s first round after the plan was "
+        "registered gave it. Needs certificate.json, and the beacon’s publication of the round.",
+        "dice": "As much as the witnesses of the dice say: the plan was registered before.",
         "unknown": "Not checkable: the job didn’t record where its seed comes from.",
     }
 )
@@ -76,6 +79,8 @@ def statement_of(
         population = get_commit(tx, job.dataset_id, source.commit_id).manifest
         stored = get_commit(tx, job.dataset_id, sample.commit_id).manifest.table(SAMPLE)
         entry = draw_entry(tx, job.dataset_id, job.id)
+        planned = parameters.get("plan")
+        plan = planned and plan_entry(tx, job.dataset_id, planned["plan_id"])
         root = row_root_of(tx, job.dataset_id, source.commit_id, source.key)
     rule = DrawRule.recorded(parameters)
     rows = sum(len(each.ordinals) for each in found)
@@ -106,7 +111,7 @@ def statement_of(
             "source_draw": rule.source_draw,
             "row_root": None if root is None else root.root,
         },
-        "plan": None,
+        "plan": _plan(plan),
         "seed_origin": seed_origin(parameters),
         "rounds": [
             _round(given, seeded, one, lists_rows=rows <= MAX_ROWS_LISTED)
@@ -183,6 +188,8 @@ def _require_same_rows(
 
 def seed_origin(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """How the seeds of all rounds came about."""
+    if "seed_origin" in parameters:
+        return dict(parameters["seed_origin"])
     origins = set(parameters.get("seed_origins") or ["unknown"])
     return {"kind": origins.pop() if len(origins) == 1 else "mixed"}
 
@@ -257,6 +264,18 @@ def _data(source: OpenTable, rounds: Sequence[Round]) -> dict[str, Any]:
     return {
         "passes": [each.round_number for each in rounds if each.filter is not None],
         "columns": [column.name for column in columns_for_redraw(source.files, rounds)],
+    }
+
+
+def _plan(entry: LedgerEntry | None) -> dict[str, Any] | None:
+    """The pre-registration, by its ledger entry."""
+    if entry is None:
+        return None
+    return {
+        "text": entry.body["text"],
+        "digest": entry.body["digest"],
+        "committed_at": entry.recorded_at,
+        "ledger_number": entry.number,
     }
 
 

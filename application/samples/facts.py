@@ -22,6 +22,8 @@ LABELS = {
 SEED_ORIGINS = {
     "chosen": "Given in the request",
     "entropy": "Drawn by the server from the system's entropy",
+    "beacon": "A public beacon, after the plan was registered",
+    "dice": "Dice before witnesses, after the plan was registered",
     None: "Not recorded",
 }
 SHOWN_ELSEWHERE = ("seed", "sizes")

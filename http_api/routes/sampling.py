@@ -8,6 +8,7 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.certificates.plans import list_plans, planned_request, register_plan
 from application.estimation.band_suggestions import suggest_bands
 from application.estimation.materiality import BY_MONEY, size_for_audit
 from application.estimation.sizing import size_for_goals
@@ -23,9 +24,11 @@ from http_api.schemas.jobs import JobAcceptedOut, JobInListOut, accepted
 from http_api.schemas.sampling import (
     AtOnceIn,
     ColumnSamplesIn,
+    DrawJobIn,
     FilterIn,
     FilterOut,
     MethodsOut,
+    PlanIn,
     PlannedRoundOut,
     SamplingJobIn,
     SeededRoundOut,
@@ -53,6 +56,24 @@ blueprint = SignedInBlueprint(
 )
 
 
+class FirstRoundOut(Schema):
+    name = out.string("`quicknet` or `default`.")
+    chain = out.string()
+    round = out.integer("The first round after the registration.")
+    time = out.string()
+
+
+class RegisteredPlanOut(Schema):
+    plan_id = out.string()
+    text = out.string("The plan as canonical JSON.")
+    digest = out.string("The SHA-256 of the text.")
+    committed_at = out.string()
+    committed_by = out.string()
+    ledger_number = out.integer()
+    draws = out.integer("How often it was drawn.")
+    first_rounds = out.list_of(FirstRoundOut, "The rounds of known beacons that can draw it.")
+
+
 class PlanOut(Schema):
     dataset_id = out.integer()
     commit_id = out.string()
@@ -69,6 +90,7 @@ class PlanOut(Schema):
     output_ref = out.string("The ref of the request's output_name.", null=True)
     output_ref_taken = out.boolean("Whether another job has that ref: the job would get a 409.")
     earlier_job_id = out.string("The earlier job of the same request and name.", null=True)
+    registered = out.nested(RegisteredPlanOut, "With `commit`: the registered plan.", null=True)
 
 
 class AtOnceOut(Schema):
@@ -89,30 +111,52 @@ class ColumnSamplesOut(Schema):
     metadata = out.json_object()
 
 
-@blueprint.post("/jobs", body=SamplingJobIn, output=JobAcceptedOut)
+@blueprint.post("/jobs", body=DrawJobIn, output=JobAcceptedOut)
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Draw a sample.
 
     The request is checked before the response; a job draws the rows. The same request with the same
-    output_name returns the same job.
+    output_name returns the same job. With `plan_id` a registered plan is drawn.
     """
     dataset = caller().dataset(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
-    job = submit_sampling(service(), by, dataset, SamplingRequest(**given))
-    return accepted(job, f"Sampling job created with {len(given['rounds'])} rounds")
+    request = (
+        planned_request(service(), dataset_id, given)
+        if "plan_id" in given
+        else SamplingRequest(**given)
+    )
+    job = submit_sampling(service(), by, dataset, request)
+    return accepted(job, f"Sampling job created with {len(request.rounds)} rounds")
 
 
-@blueprint.post("/plan", body=SamplingJobIn, output=PlanOut, only_reads=True)
+@blueprint.post("/plan", body=PlanIn, output=PlanOut, only_reads=True)
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Plan a draw.
 
     The body of a job. Returns eligible rows, allocation, warnings, and whether its name is taken;
-    draws nothing.
+    draws nothing. With `commit` the plan is registered in the ledger: a job draws it later by its
+    `plan_id`, with a seed that didn't exist yet.
     """
     caller().dataset(dataset_id, "read")
     del given["priority"]  # accepted as in a job's body, but not used
+    commits = given.pop("commit")
+    request = SamplingRequest(**given)
     with caller().reading():
-        return plan(service(), dataset_id, SamplingRequest(**given))
+        planned = plan(service(), dataset_id, request)
+        registered = register_plan(caller(), dataset_id, request) if commits else None
+    return {**planned, "registered": registered}
+
+
+class PlansOut(PageOut):
+    plans = out.list_of(RegisteredPlanOut, "The newest first.")
+
+
+@blueprint.get("/plans", query=PageQuery, output=PlansOut)
+def plans(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
+    """The registered plans of a dataset."""
+    caller().dataset(dataset_id, "read")
+    found, total = list_plans(service(), dataset_id, query["offset"], query["limit"])
+    return {"plans": found, "total": total, **query}
 
 
 @blueprint.post("/sample", body=AtOnceIn, output=AtOnceOut, only_reads=True)
@@ -225,9 +269,10 @@ class HistoryQuery(PageQuery):
 
 class DrawnRoundOut(SeededRoundOut):
     seed_origin = out.string(
-        "`chosen`: given in the request; `entropy`: drawn by the server; null: not recorded.",
+        "`chosen`: given in the request; `entropy`: drawn by the server; `beacon`, `dice`: public, "
+        "for a registered plan; null: not recorded.",
         null=True,
-        validate=validate.OneOf(("chosen", "entropy", None)),
+        validate=validate.OneOf(("chosen", "entropy", "beacon", "dice", None)),
     )
 
 

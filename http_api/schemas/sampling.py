@@ -5,15 +5,23 @@ Rounds are in :mod:`http_api.schemas.rounds`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from http_api.routes.row_responses import RowsOut
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import BoundedList, Message, StrictBoolean, StrictInteger
+from http_api.schemas.fields import (
+    SEED_TYPES,
+    BoundedList,
+    Message,
+    SeedField,
+    StrictBoolean,
+    StrictInteger,
+)
 from http_api.schemas.filters import FiltersField
 from http_api.schemas.jobs import priority_field
 from http_api.schemas.rounds import BESIDE_METHOD, AnyRoundIn
@@ -61,7 +69,7 @@ class DrawIn(StrictSchema):
     @validates_schema(skip_on_field_errors=True)
     def numbered_in_order(self, data: dict[str, Any], **_: Any) -> None:
         """Round numbers run 1, 2, 3 …"""
-        for place, given in enumerate(data["rounds"], start=1):
+        for place, given in enumerate(data.get("rounds", ()), start=1):
             if given.get("round_number", place) != place:
                 message = Message("Must be {place}: rounds run 1, 2, 3 …", place=place)
                 raise ValidationError({"rounds": {place - 1: {"round_number": [message]}}})
@@ -77,6 +85,104 @@ class SamplingJobIn(DrawIn):
     output_name = text(1, 90, allow_none=True)
     commit_message = text(0, 10_000, allow_none=True)
     priority = priority_field()
+
+
+class PlanIn(SamplingJobIn):
+    """A draw to plan or, with ``commit``, to register."""
+
+    commit = StrictBoolean(
+        load_default=False,
+        description="Register the plan in the ledger before its seed exists. Its rounds have no "
+        "seed. Needs the level write.",
+    )
+
+
+class BeaconIn(StrictSchema):
+    """A round of a randomness beacon of drand."""
+
+    chain = text(required=True, description="The chain's hash.")
+    round = StrictInteger(required=True, validate=validate.Range(min=1))
+    signature = text(required=True, description="The round's signature, in hexadecimal.")
+
+    @validates_schema(skip_on_field_errors=True)
+    def hexadecimal(self, data: dict[str, Any], **_: Any) -> None:
+        """The chain has 64 digits, a signature 96 or 192."""
+        for name, lengths in (("chain", (64,)), ("signature", (96, 192))):
+            value = data[name]
+            if len(value) not in lengths or set(value) - set("0123456789abcdef"):
+                message = Message(
+                    "Must be {lengths} lower-case hexadecimal digits.",
+                    lengths=" or ".join(map(str, lengths)),
+                )
+                raise ValidationError(message, name)
+
+
+class DiceIn(StrictSchema):
+    """Digits that were thrown before witnesses."""
+
+    digits = text(20, 200, required=True, description="Digits 0 to 9, such as of ten-sided dice.")
+    witnesses = BoundedList(text(1, 200), required=True, least=1, most=20)
+
+    @validates_schema(skip_on_field_errors=True)
+    def decimal(self, data: dict[str, Any], **_: Any) -> None:
+        """Only digits."""
+        if set(data["digits"]) - set("0123456789"):
+            raise ValidationError(Message("Must be digits 0 to 9 without spaces."), "digits")
+
+
+class PublicSeedIn(StrictSchema):
+    """Where a public seed comes from."""
+
+    beacon = fields.Nested(BeaconIn)
+    dice = fields.Nested(DiceIn)
+
+    @validates_schema(skip_on_field_errors=True)
+    def exactly_one(self, data: dict[str, Any], **_: Any) -> None:
+        """One of them."""
+        if len(data) != 1:
+            raise ValidationError(Message("Give `beacon` or `dice`."))
+
+
+class PlannedSeedField(SeedField):
+    """A plain seed, or an object as :class:`PublicSeedIn` has it."""
+
+    def __init__(self, *, metadata: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(metadata=metadata, **options)
+        self.metadata = {**self.metadata, "anyOf": [*SEED_TYPES, {"type": "object"}]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict):
+            return PublicSeedIn().load(value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class DrawJobIn(SamplingJobIn):
+    """A sampling job, of rounds or of a registered plan."""
+
+    source_ref = text(1, 100, description="By default `main`, or the version of the plan.")
+    rounds = BoundedList(fields.Nested(AnyRoundIn), least=1, most=MAX_ROUNDS)
+    plan_id = text(1, 100, description="Draw this registered plan; `rounds` may be left out.")
+    seed = PlannedSeedField(
+        metadata={
+            "description": "With `plan_id`: the seed of all rounds, plain or `{beacon: {chain, "
+            "round, signature}}` or `{dice: {digits, witnesses}}`."
+        }
+    )
+
+    @validates_schema(skip_on_field_errors=True)
+    def of_a_plan_or_rounds(self, data: dict[str, Any], **_: Any) -> None:
+        """A job without a plan has rounds, and their seeds."""
+        if "plan_id" in data:
+            return
+        if "rounds" not in data:
+            raise ValidationError(fields.Field.default_error_messages["required"], "rounds")
+        if "seed" in data:
+            raise ValidationError(Message("Needs `plan_id`."), "seed")
+
+    @post_load
+    def of_main(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Without a plan the version is that of main."""
+        return data if "plan_id" in data else {"source_ref": "main", **data}
 
 
 class AtOnceIn(DrawIn):

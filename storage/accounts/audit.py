@@ -67,12 +67,15 @@ Action = Literal[
     "row_replaced",
     "findings_reviewed",
     "signing_key_rotated",
+    "plan_registered",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_SQL_LENGTH = 2000
 """Maximum length of an SQL statement in an entry."""
 
-ObjectType = Literal["user", "group", "connection", "token", "ref", "job", "table", "signing_key"]
+ObjectType = Literal[
+    "user", "group", "connection", "token", "ref", "job", "table", "signing_key", "plan"
+]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from storage.certificates.canonical_json import canonical_json, digest_of
+from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, page, run
@@ -78,6 +79,29 @@ def draw_entry(tx: Transaction, dataset_id: int, job_id: str) -> LedgerEntry | N
     """Return the entry of a job's draw; None if the draw is older than the ledger."""
     row = first(tx, "ledger_entry_of_draw", dataset_id=dataset_id, job_id=job_id)
     return None if row is None else _entry(row)
+
+
+def plan_entry(tx: Transaction, dataset_id: int, plan_id: str) -> LedgerEntry:
+    """Return the entry of a plan; raise NotFound if the dataset has none of this id."""
+    row = first(tx, "ledger_entry_of_plan", dataset_id=dataset_id, plan_id=plan_id)
+    if row is None:
+        raise NotFound(
+            'The dataset has no plan "{plan_id}".', loc=("body", "plan_id"), plan_id=plan_id
+        )
+    return _entry(row)
+
+
+def list_plan_entries(
+    tx: Transaction, dataset_id: int, offset: int, limit: int
+) -> tuple[list[LedgerEntry], int]:
+    """Return a page of the entries of a dataset's plans, newest first, and their number."""
+    rows, total = page(tx, "list_plan_entries", offset, limit, dataset_id=dataset_id)
+    return [_entry(row) for row in rows], total
+
+
+def count_draws_of_plan(tx: Transaction, dataset_id: int, digest: str) -> int:
+    """Return how often a plan was drawn."""
+    return number(tx, "count_draws_of_plan", dataset_id=dataset_id, digest=digest)
 
 
 def count_unrecorded_draws(tx: Transaction, dataset_id: int) -> int:

@@ -222,6 +222,7 @@ TABLE = (
         at("/api/sampling/datasets/{d}/column-samples", body={"columns": ["city"]}),
     ),
     Row(f"GET {S}/sampling-methods", SEE, at("/api/sampling/datasets/{d}/sampling-methods")),
+    Row(f"GET {S}/plans", SEE, at("/api/sampling/datasets/{d}/plans")),
     Row(f"GET {S}/history", SEE, at("/api/sampling/datasets/{d}/history")),
     Row(f"GET {SJ}/data", SEE, at("/api/sampling/jobs/{j}/data")),
     Row(f"GET {SJ}/certificate", SEE, at("/api/sampling/jobs/{j}/certificate")),

@@ -11,6 +11,7 @@ from flask import Response, request
 
 from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
+from application.lifecycle import ADDED_PARAMETERS
 from job_runner.sampling_parameters import DrawRule
 from sampling_engine import MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS
@@ -24,7 +25,7 @@ from web_ui.shell import blueprint, caller, service, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
-NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw", "seed_origins")
+NOT_COPIED = (*ADDED_PARAMETERS, "output_name")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/draw")

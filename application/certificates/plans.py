@@ -1,0 +1,306 @@
+"""Pre-registration: a plan is recorded before its seed exists, and drawn by a public seed later.
+
+docs/CERTIFICATE.md defines the text of a plan and the seeds. The time of a beacon's round is known
+for the chains of drand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from application.access import Caller
+from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
+from job_runner.service import Service
+from job_runner.tables.open_tables import open_table
+from storage.certificates.canonical_json import canonical_json
+from storage.certificates.ledger import (
+    LedgerEntry,
+    append_entry,
+    count_draws_of_plan,
+    list_plan_entries,
+    plan_entry,
+)
+from storage.errors import Forbidden, InvalidValue
+from storage.sqlite.clock import timestamp
+
+Loc = tuple[str | int, ...]
+SEED_LOC: Loc = ("body", "seed")
+BESIDE_PLAN = ("export_residual", "output_name", "commit_message", "amount_column")
+"""What a draw of a plan may have besides it: nothing of this changes the rows."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain of a randomness beacon, whose rounds have known times.
+
+    The time of round 1 is ``genesis``, in Unix seconds; a round follows every ``period_s`` seconds.
+    """
+
+    name: str
+    hash: str
+    genesis: int
+    period_s: int
+
+    def time_of(self, round_number: int) -> int:
+        """The time of a round in Unix seconds."""
+        return self.genesis + (round_number - 1) * self.period_s
+
+    def first_after(self, time: datetime) -> int:
+        """The first round whose time is after a time.
+
+        >>> chain = Chain("test", "", 1000, 30)
+        >>> [chain.first_after(datetime.fromtimestamp(at, UTC)) for at in (1000, 1029.9, 1030)]
+        [2, 2, 3]
+        """
+        passed = time - datetime.fromtimestamp(self.genesis, UTC)
+        return passed // timedelta(seconds=self.period_s) + 2
+
+
+CHAINS = (
+    Chain(
+        "quicknet",
+        "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
+        1_692_803_367,
+        3,
+    ),
+    Chain(
+        "default",
+        "8990e7a9aaed2ffed73dbd7092123d6f289930540d7651336225dc172e51b2ce",
+        1_595_431_050,
+        30,
+    ),
+)
+"""The chains of drand (https://drand.love)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A registered plan. ``text`` is its canonical JSON, and ``digest`` the SHA-256 of that."""
+
+    plan_id: str
+    text: str
+    digest: str
+    committed_at: str
+    committed_by: str
+    ledger_number: int
+    draws: int
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The members of the text."""
+        parsed: dict[str, Any] = json.loads(self.text)
+        return parsed
+
+    @property
+    def first_rounds(self) -> list[dict[str, Any]]:
+        """The round of each known chain that the plan is drawn with: the first after it."""
+        committed_at = datetime.fromisoformat(self.committed_at)
+        found = []
+        for chain in CHAINS:
+            number = chain.first_after(committed_at)
+            time = timestamp(datetime.fromtimestamp(chain.time_of(number), UTC))
+            found.append({"name": chain.name, "chain": chain.hash, "round": number, "time": time})
+        return found
+
+
+def register_plan(by: Caller, dataset_id: int, request: SamplingRequest) -> Plan:
+    """Check a draw and record its plan in the ledger, before anybody knows its seed.
+
+    Raises
+    ------
+    Forbidden
+        The token can only read.
+    InvalidValue
+        A round has a seed, or the request an old draw version.
+    DomainError
+        See :func:`application.sampling.check_draw`.
+    """
+    service = by.service
+    by.dataset(dataset_id, "write")
+    if by.holder.scope == "read":
+        raise Forbidden("This token can only read. Use a token with `scope` write.")
+    _require_open_seeds(request)
+    text = _plan_text(dataset_id, check_draw(service, dataset_id, request))
+    plan_id = service.new_id()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    body = {"plan_id": plan_id, "text": text, "digest": digest}
+    with by.writing() as tx:
+        entry = append_entry(tx, dataset_id, "plan", by.user.soeid, body, service.clock)
+        by.audit(
+            tx, "plan_registered", dataset_id=dataset_id, about=("plan", plan_id), digest=digest
+        )
+    return _plan(entry, 0)
+
+
+def get_plan(service: Service, dataset_id: int, plan_id: str) -> Plan:
+    """Return a registered plan; NotFound if the dataset has none of this id."""
+    with service.database.read() as tx:
+        entry = plan_entry(tx, dataset_id, plan_id)
+        return _plan(entry, count_draws_of_plan(tx, dataset_id, entry.body["digest"]))
+
+
+def list_plans(
+    service: Service, dataset_id: int, offset: int, limit: int
+) -> tuple[list[Plan], int]:
+    """Return a page of a dataset's registered plans, newest first, and their number."""
+    with service.database.read() as tx:
+        entries, total = list_plan_entries(tx, dataset_id, offset, limit)
+        counts = [count_draws_of_plan(tx, dataset_id, each.body["digest"]) for each in entries]
+    return [_plan(*each) for each in zip(entries, counts, strict=True)], total
+
+
+def planned_request(service: Service, dataset_id: int, given: Mapping[str, Any]) -> SamplingRequest:
+    """The request that draws a registered plan, from the body of a job with a ``plan_id``.
+
+    The body may repeat the plan's version, table and rounds. ``seed`` is one for all rounds: plain,
+    ``{"beacon": …}`` or ``{"dice": …}``; without one the server draws seeds.
+
+    Raises
+    ------
+    NotFound
+        There is no such plan.
+    InvalidValue
+        The body differs from the plan, or the beacon's round isn't the first one after it.
+    """
+    plan = get_plan(service, dataset_id, given["plan_id"])
+    content = plan.content
+    _require_same_source(service, dataset_id, given, content)
+    rounds = _rounds_of(given.get("rounds") or (), content["rounds"])
+    origin, seed = _seed(plan, given.get("seed"))
+    if seed is not None:
+        rounds = [{**each, "parameters": {**each["parameters"], "seed": seed}} for each in rounds]
+    planned = {
+        "source_ref": content["commit_id"],
+        "table_key": content["table_key"],
+        "rounds": rounds,
+        "plan": PlannedDraw(plan.plan_id, plan.digest, origin),
+    }
+    others = {name: given[name] for name in BESIDE_PLAN if name in given}
+    return SamplingRequest(**others, **planned)
+
+
+def _plan(entry: LedgerEntry, draws: int) -> Plan:
+    body = entry.body
+    return Plan(
+        body["plan_id"],
+        body["text"],
+        body["digest"],
+        entry.recorded_at,
+        entry.actor,
+        entry.number,
+        draws,
+    )
+
+
+def _plan_text(dataset_id: int, draw: CheckedDraw) -> str:
+    return canonical_json(
+        {
+            "dataset_id": dataset_id,
+            "commit_id": draw.source.commit_id,
+            "table_key": draw.source.key,
+            "rounds": [_planned_round(each) for each in draw.settled],
+        }
+    )
+
+
+def _planned_round(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A round as a plan has it: without its seed, its number and the columns that it shows."""
+    parameters = {name: value for name, value in given["parameters"].items() if name != "seed"}
+    return {
+        "filter": given.get("filters"),
+        "method": given["method"],
+        "parameters": parameters,
+    }
+
+
+def _require_open_seeds(request: SamplingRequest) -> None:
+    for place, given in enumerate(request.rounds):
+        if given["parameters"].get("seed") is not None:
+            raise InvalidValue(
+                "A plan is registered before its seed exists. Leave `seed` out.",
+                loc=("body", "rounds", place, "parameters", "seed"),
+            )
+    if request.draw_version is not None:
+        raise InvalidValue(
+            "A plan is drawn by the current draw version. Leave `draw_version` out.",
+            loc=("body", "draw_version"),
+        )
+
+
+def _require_same_source(
+    service: Service, dataset_id: int, given: Mapping[str, Any], content: Mapping[str, Any]
+) -> None:
+    """Refuse another version, table or rule than the plan's."""
+    if "source_ref" in given:
+        named = open_table(service, dataset_id, given["source_ref"], content["table_key"])
+        if named.commit_id != content["commit_id"]:
+            raise InvalidValue(
+                "The plan is of version {commit}. Leave `source_ref` out.",
+                loc=("body", "source_ref"),
+                commit=content["commit_id"][:12],
+            )
+    if given.get("table_key") not in (None, content["table_key"]):
+        raise InvalidValue(
+            'The plan is of table "{table}". Leave `table_key` out.',
+            loc=("body", "table_key"),
+            table=content["table_key"],
+        )
+    if given.get("draw_version") is not None:
+        raise InvalidValue(
+            "A plan is drawn by the current draw version. Leave `draw_version` out.",
+            loc=("body", "draw_version"),
+        )
+
+
+def _rounds_of(
+    given: Sequence[dict[str, Any]], planned: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The plan's rounds, with what the request says of their columns and names."""
+    if not given:
+        return [
+            {"method": each["method"], "parameters": each["parameters"], "filters": each["filter"]}
+            for each in planned
+        ]
+    for place, each in enumerate(given):
+        if each["parameters"].get("seed") is not None:
+            raise InvalidValue(
+                "Give the `seed` of a plan next to `plan_id`.",
+                loc=("body", "rounds", place, "parameters", "seed"),
+            )
+    if canonical_json([_planned_round(each) for each in given]) != canonical_json(planned):
+        raise InvalidValue(
+            "The rounds differ from those of the plan. Leave `rounds` out, or register a new plan.",
+            loc=("body", "rounds"),
+        )
+    return list(given)
+
+
+def _seed(
+    plan: Plan, seed: int | str | Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, int | str | None]:
+    """The origin of a public seed, and the seed itself."""
+    if seed is None or isinstance(seed, int | str):
+        return None, seed
+    if "dice" in seed:
+        dice = seed["dice"]
+        origin = {"kind": "dice", "digits": dice["digits"], "witnesses": list(dice["witnesses"])}
+        return origin, f"dice:{dice['digits']}:{plan.digest}"
+    beacon = seed["beacon"]
+    chain, number, signature = beacon["chain"], beacon["round"], beacon["signature"]
+    for known in plan.first_rounds:
+        if known["chain"] == chain and known["round"] != number:
+            raise InvalidValue(
+                "A plan is drawn with the first round after its registration, so that nobody can "
+                "choose among rounds: round {number} of this chain, of {time}.",
+                loc=(*SEED_LOC, "beacon", "round"),
+                number=str(known["round"]),
+                time=known["time"],
+            )
+    randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
+    origin = {"kind": "beacon", "chain": chain, "round": number, "signature": signature}
+    return origin, f"beacon:{chain}:{number}:{randomness}:{plan.digest}"
