@@ -124,3 +124,6 @@ def test_findings_are_estimated(run: Run, sample: str) -> None:
     shown = run("estimate", sample, *options).stdout
     assert "total of misstatement" in shown
     assert "199 of 200 drawn rows have no finding" in shown
+    options = ("--values", "findings", "--book", "amount", "--share", "is_exception=true", "--json")
+    (share,) = json.loads(run("estimate", sample, *options).stdout)["estimates"]
+    assert share["estimate"] == 1

@@ -111,4 +111,8 @@ def test_findings_are_estimated_on_the_page(reader: Reader, random_path: str) ->
     query = {"values": "findings", "book": "amount", "statistic": "mean"}
     page = unescape(reader.page(random_path, tab="estimates", **query))
     assert "Mean of audit_value" in page
+    share = {"statistic": "proportion", "column": "is_exception", "value": "true"}
+    assert "Share of is_exception true" in reader.page(
+        random_path, tab="estimates", **{**query, **share}
+    )
     assert '<option value="amount" selected>' in page
