@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from application.audit.kinds import PARAMETERS
 from application.request_code import words
 from application.request_code.words import WriteWords
 from sampling_engine import METHODS
@@ -265,7 +266,10 @@ FORMS = (
             Argument("tolerable", keyword("tolerable"), words.option("--tolerable")),
             Argument("kind", keyword("kind"), words.option("--kind")),
             Argument("confidence", keyword("confidence"), words.option("--confidence")),
-            Argument("likelihood", keyword("likelihood"), words.no_words),
+            *(
+                Argument(name, keyword(name), words.option(each.option))
+                for name, each in PARAMETERS.items()
+            ),
         ),
         subject="sample",
         defaults={"confidence": 0.95},

@@ -118,7 +118,11 @@ def _python(form: Form, given: Fields, subject: str | int) -> str | None:
         "sample": f"sample = connect().sample_of({literal(subject)})\n",
         "client": "client = connect()\n",
     }[form.subject]
-    return IMPORT + opening + form.python.format(arguments=_arguments(texts, len(form.python)))
+    return (
+        IMPORT
+        + opening
+        + form.python.format(arguments=_arguments(texts, len(form.python.splitlines()[0])))
+    )
 
 
 def _arguments(texts: list[str], around: int) -> str:
@@ -141,7 +145,8 @@ def literal(value: Any, indent: int = 0) -> str:
     '{"size": [1, 2.5, None], "all": True}'
     """
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        is_lines = "\n" in value and not re.search(r'\\|"$|"""|[^\n\x20-\x7e\xa1-\ud7ff]', value)
+        return f'"""{value}"""' if is_lines else json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list | tuple):
         return repr(value)
     inner = indent + 4
@@ -196,6 +201,14 @@ def _curl(request: ApiRequest, server: str) -> str:
     )
 
 
+def _form_file(name: str) -> str:
+    """A file's name as curl reads it in a form: in quotes if it has signs with a meaning."""
+    if not re.search('[";,\\\\]', name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _one_curl(request: ApiRequest, server: str) -> str:
     lines = [
         f"curl {shlex.quote(server + request.path)}",
@@ -205,8 +218,7 @@ def _one_curl(request: ApiRequest, server: str) -> str:
         body = json.dumps(request.body, ensure_ascii=False)
         lines += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(body)}"]
     else:
-        name = request.file.replace("\\", "\\\\").replace('"', '\\"')
-        lines.append("-F " + shlex.quote(f'file=@"{name}"'))
+        lines.append(f"-F {shlex.quote(f'file=@{_form_file(request.file)}')}")
         for name, value in request.body.items():
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             lines.append(f"--form-string {shlex.quote(f'{name}={text}')}")

@@ -261,8 +261,10 @@ class Sample(RowsJob):
         tolerable : float
             A share of rows, or an amount for evaluations of amounts.
         kind : str
-            ``attributes``, ``monetary_unit``, ``variables`` or ``sequential``; the sample's own by
-            default. Their parameters, such as ``book_column``, are given by name.
+            ``attributes``, ``monetary_unit``, ``variables`` or ``sequential``; by default the one
+            that fits how the sample was drawn.
+        **more
+            Parameters of the kind, such as ``book_column``; see docs/AUDIT.md.
         """
         self.wait()
         body = {"kind": kind or self._kind(), "confidence": confidence, **more}
@@ -302,6 +304,7 @@ class Sample(RowsJob):
         *,
         kind: str | None = None,
         confidence: float = 0.95,
+        **more: Any,
     ) -> Path:
         """Write the working paper to a file that ends with .html or .xlsx."""
         self.wait()
@@ -311,6 +314,7 @@ class Sample(RowsJob):
             "kind": kind,
             "confidence": confidence,
             "tolerable": tolerable,
+            **more,
         }
         target.write_bytes(self._transport.content(f"{self._path()}/working-paper", query))
         return target

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     import pandas
 
 GROUPS_SHOWN = 40
+SEQUENTIAL = {
+    "amount": ("statistic", "threshold", "upper_limit"),
+    "share": ("least", "most", "population"),
+}
+"""Figures of an evaluation that is valid after every row, by what it measures."""
 NAMES = {"proportion": "Share", "count": "Number of rows"}
 
 
@@ -225,12 +230,12 @@ class Evaluation:
         return None if found is None else found["is_tolerable"]
 
     def _figures(self) -> tuple[list[str], list[list[Any]]]:
-        match self.kind:
-            case "attributes":
+        match self.kind, self.data.get("measure"):
+            case ("attributes" | "variables", _):
                 lines = self.data["arithmetic"]
                 rows = [[each["name"], each["formula"], each["value"]] for each in lines]
                 return ["Line", "Formula", "Value"], rows
-            case "monetary_unit":
+            case ("monetary_unit", _):
                 names = ("basic_precision", "projected", "incremental_allowance", "upper_limit")
                 sides = (self.data["overstatement"], self.data["understatement"])
                 rows = [
@@ -238,8 +243,8 @@ class Evaluation:
                     for name in names
                 ]
                 return ["Figure", "Overstatement", "Understatement"], rows
-            case _:
-                shown = ("exceptions", "examined", "least", "most", "population", "decision")
+            case (_, measure):
+                shown = ("exceptions", "examined", *SEQUENTIAL[str(measure)], "decision")
                 return ["Figure", "Value"], [[title(name), self.data[name]] for name in shown]
 
     def __repr__(self) -> str:
@@ -249,5 +254,5 @@ class Evaluation:
         return f"{text}\n{self.conclusion}" if self.conclusion else text
 
     def _repr_html_(self) -> str:
-        conclusion = "" if self.conclusion is None else paragraph(self.conclusion)
-        return table(*self._figures()) + conclusion
+        texts = [*self.data.get("notes", ()), self.conclusion]
+        return table(*self._figures()) + "".join(paragraph(text) for text in texts if text)

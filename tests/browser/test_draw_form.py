@@ -51,7 +51,7 @@ def plan(page: Page) -> Locator:
 
 
 def sent_seed(page: Page) -> object:
-    body = json.loads(page.locator("#body").inner_text())
+    body = json.loads(page.locator("[data-code=json]").text_content() or "")
     return body["rounds"][0]["parameters"].get("seed")
 
 
@@ -72,7 +72,7 @@ SEEDS: dict[str, tuple[object, str]] = {
 
 
 def test_a_seed_is_sent_unchanged_and_interpreted(form: Page) -> None:
-    form.get_by_text("API request").click()
+    form.get_by_text("Show as code").click()
     seed = form.get_by_label("Seed")
     for text, (sent, note_text) in SEEDS.items():
         seed.fill(text)

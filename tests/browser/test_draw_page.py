@@ -148,8 +148,8 @@ def test_numbers_that_can_be_misread_are_refused(analyst: Analyst, server: LiveS
     first.fill("1.234,56")
     page.keyboard.press("Tab")
     expect(problem).to_have_count(0)
-    page.get_by_text("API request").click()
-    expect(page.locator("#body")).to_contain_text("1234.56")
+    page.get_by_text("Show as code").click()
+    expect(page.locator("[data-code=json]")).to_contain_text("1234.56")
 
 
 def test_steps_are_added_copied_moved_and_removed(analyst: Analyst, server: LiveServer) -> None:
@@ -169,9 +169,9 @@ def test_steps_are_added_copied_moved_and_removed(analyst: Analyst, server: Live
     page.get_by_role("button", name="Remove step 3").click()
     expect(page.get_by_text("200 of 200 rows will be drawn.")).to_be_visible()
     expect(page.locator("#plan")).to_contain_text("can't be added up over steps")
-    page.get_by_text("API request").click()
-    expect(page.locator("#body")).to_contain_text('"weight_column": "amount"')
-    expect(page.locator("#curl")).to_contain_text("curl 'http")
+    page.get_by_text("Show as code").click()
+    expect(page.locator("[data-code=json]")).to_contain_text('"weight_column": "amount"')
+    expect(page.locator("[data-code=curl]")).to_contain_text("curl http")
 
 
 def test_a_draw_starts_from_a_job_or_a_template(analyst: Analyst, server: LiveServer) -> None:

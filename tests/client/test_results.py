@@ -85,6 +85,8 @@ def test_amounts_are_evaluated_by_default_where_they_were_drawn(dataset: Dataset
     evaluation = drawn.evaluate()
     assert (evaluation.kind, evaluation.conclusion) == ("monetary_unit", None)
     assert "Overstatement" in evaluation._repr_html_()
+    estimated = drawn.evaluate(kind="variables", estimator="mean_per_unit")
+    assert "Upper limit" in repr(estimated) + estimated._repr_html_()
 
 
 def test_a_design_is_code(sample: Sample) -> None:

@@ -20,19 +20,19 @@ class Reader:
     def __init__(self, server: LiveServer, role: str = "analyst") -> None:
         self.api, user = server.new_user(role)
         self.soeid: str = user["soeid"]
-        self._browser = server.client(None)
+        self.browser = server.client(None)
         form = {"soeid": self.soeid, "password": PASSWORD}
-        assert self._browser.post("/sign-in", data=form).status_code == 303
-        self._browser.headers["Accept"] = "text/html"
+        assert self.browser.post("/sign-in", data=form).status_code == 303
+        self.browser.headers["Accept"] = "text/html"
 
     def get(self, path: str, **query: Any) -> httpx.Response:
         """The response of a page."""
-        return self._browser.get(path, params=query or None)
+        return self.browser.get(path, params=query or None)
 
     def post(self, path: str, **form: Any) -> httpx.Response:
         """The response of a form."""
-        token = csrf_token(self._browser.cookies[COOKIE])
-        return self._browser.post(path, data={CSRF_FIELD: token, **form})
+        token = csrf_token(self.browser.cookies[COOKIE])
+        return self.browser.post(path, data={CSRF_FIELD: token, **form})
 
     def page(self, path: str, **query: Any) -> str:
         """The HTML of a page."""

@@ -13,7 +13,7 @@ from tests.live_server import LiveServer, finished
 from tests.web_ui.reader import Reader, in_element
 
 JSON = 'aria-label="The request as JSON"><code>'
-COMMAND = 'aria-label="The request as a command"><code>'
+CURL = 'aria-label="The request as curl"><code>'
 BODIES: dict[str, dict[str, Any]] = {
     "sampling": {"method": "random", "parameters": {"sample_size": 5}, "export_residual": True},
     "exploration": {"sql": "SELECT count(*) AS n FROM data", "commit_message": "it's counted"},
@@ -64,11 +64,11 @@ def test_the_request_gives_the_same_result_after_an_import(
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_the_command_sends_the_request(server: LiveServer, reader: Reader, kind: str) -> None:
+def test_curl_sends_the_request(server: LiveServer, reader: Reader, kind: str) -> None:
     dataset = server.new_table(40, reader.api)
     job = completed(reader, kind, dataset, BODIES[kind])
     page = reader.page(f"/jobs/{job['id']}", tab="request")
-    command = shlex.split(in_element(page, COMMAND, "</code>").replace("\\\n", " "))
+    command = shlex.split(in_element(page, CURL, "</code>").replace("\\\n", " "))
     assert command[:2] == ["curl", f"{server.url}/api/{kind}/datasets/{dataset}/jobs"]
     body = json.loads(command[command.index("-d") + 1])
     assert body == json.loads(in_element(page, JSON, "</code>"))
@@ -102,7 +102,9 @@ def test_an_import_shows_its_parameters(server: LiveServer, reader: Reader) -> N
     job = server.import_text(server.new_dataset(reader.api), "a\n1\n", client=reader.api)
     page = reader.page(f"/jobs/{job['id']}", tab="request")
     assert json.loads(in_element(page, JSON, "</code>"))["ref"] == "main"
-    assert COMMAND not in page
+    assert "-F file=@table.csv" in in_element(page, CURL, "</code>")
+    command = in_element(page, 'aria-label="The request as a command"><code>', "</code>")
+    assert command.startswith("jobsvc import table.csv --dataset")
     assert not re.search("same (rows|figures)", page)
 
 
@@ -114,4 +116,4 @@ def test_a_pruned_source_is_reported(server: LiveServer, reader: Reader) -> None
     page = reader.page(f"/jobs/{job['id']}", tab="request")
     assert "was pruned" in page
     assert json.loads(in_element(page, JSON, "</code>"))["source_ref"] == "main"
-    assert COMMAND not in page
+    assert CURL not in page

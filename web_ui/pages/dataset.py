@@ -29,6 +29,7 @@ from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
 from web_ui.charts.pictures import column_picture
 from web_ui.grids import download_links, grid_of
+from web_ui.pages.request_code import code_at
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in
 
 Values = dict[str, Any]
@@ -183,10 +184,16 @@ def _profile(context: Values) -> Values:
         if found is None and is_short and (is_quick or "wait" in request.args):
             database = service().parquet
             found = profile_of(service(), table, database=database, budget_s=PROFILE_BUDGET_S)
+    body = {"source_ref": context["ref"], "table_key": key}
+    code = {
+        "code": code_at(f"/api/profiling/datasets/{dataset_id}/jobs", body),
+        "request_body": body,
+    }
     if found is None:
-        return {"profile": None, "is_short": is_short}
+        return {**code, "profile": None, "is_short": is_short}
     caller().audit_view(RowSource(dataset_id, table.commit_id, key), "profile")
     return {
+        **code,
         **_columns_of_page(found["profile"]),
         "hints": found["hints"],
         "picture": column_picture,

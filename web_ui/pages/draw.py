@@ -50,7 +50,6 @@ def draw(dataset_id: int) -> Response:
             "max_rounds": MAX_ROUNDS,
             "quick_cells": QUICK_CELLS,
             "body": _initial_body(copied),
-            "host": request.host_url.rstrip("/"),
         },
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from dataclasses import asdict
 from typing import Any
 
 from flask import Response, request
@@ -32,6 +33,7 @@ from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.charts.intervals import Interval, axis_of, interval_picture
 from web_ui.job_texts import problem_text
+from web_ui.pages.request_code import code_at
 from web_ui.shell import blueprint, caller, service, signed_in
 
 Values = dict[str, Any]
@@ -113,6 +115,7 @@ def _figures(found: Job) -> Values:
     known = [each for each in shown if each["inside"] is not None]
     return {
         **values,
+        **_code(found, chosen),
         "answer": answer,
         "shown": shown,
         "title": _title(chosen),
@@ -356,7 +359,8 @@ def _first_choice(columns: list[Values]) -> Values:
     return {"statistic": "mean", "column": best["name"]}
 
 
-def _request(found: Job, chosen: Values) -> EstimateRequest:
+def _body(found: Job, chosen: Values) -> Values:
+    """The choices as the body of a request to the API."""
     name = chosen["statistic"]
     given: Values = {"statistic": name}
     if name != "count":
@@ -368,21 +372,39 @@ def _request(found: Job, chosen: Values) -> EstimateRequest:
         given["denominator"] = chosen["denominator"]
     if name == "quantile":
         given["q"] = chosen["q"]
+    calibration = _calibration(chosen)
+    return {
+        "statistics": [given],
+        "by": chosen["by"],
+        "where": {"expression": chosen["where"]} if chosen["where"] else None,
+        "confidence": chosen["confidence"] / 100,
+        "variance": {"lonely_stratum": chosen["lonely"]},
+        "true_values": chosen["true_values"],
+        "calibrate": calibration and asdict(calibration),
+        "values": chosen["values"],
+        "book_column": chosen["book"],
+    }
+
+
+def _request(found: Job, chosen: Values) -> EstimateRequest:
+    body = _body(found, chosen)
     return EstimateRequest(
-        [given],
-        chosen["by"],
-        {"expression": chosen["where"]} if chosen["where"] else None,
-        settings_of(
-            {
-                "confidence": chosen["confidence"] / 100,
-                "variance": {"lonely_stratum": chosen["lonely"]},
-            }
-        ),
-        chosen["true_values"],
+        body["statistics"],
+        body["by"],
+        body["where"],
+        settings_of(body),
+        body["true_values"],
         _calibration(chosen),
-        chosen["values"],
-        chosen["book"],
+        body["values"],
+        body["book_column"],
     )
+
+
+def _code(found: Job, chosen: Values) -> Values:
+    """The request of the choices as code."""
+    body = {name: value for name, value in _body(found, chosen).items() if value is not None}
+    code = code_at(f"/api/sampling/jobs/{found.id}/estimates", body)
+    return {"code": code, "request_body": body}
 
 
 def _calibration(chosen: Values) -> CalibrationRequest | None:

@@ -22,6 +22,7 @@ from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
 from web_ui.job_texts import problem_text
 from web_ui.numbers import decimal_text
+from web_ui.pages.request_code import code_at
 from web_ui.shell import caller, service
 
 Values = dict[str, Any]
@@ -66,7 +67,22 @@ def evaluation_tab(found: Job) -> Values:
         )
     except DomainError as error:
         return {**values, "problem": problem_text(error)}
-    return {**values, "answer": answer, "pictures": _pictures(answer, chosen["share"])}
+    return {
+        **values,
+        **_code(found, chosen),
+        "answer": answer,
+        "pictures": _pictures(answer, chosen["share"]),
+    }
+
+
+def _code(found: Job, chosen: Values) -> Values:
+    """The request of the choices as code."""
+    body: Values = {"kind": chosen["kind"], "confidence": chosen["confidence"] / 100}
+    body |= chosen["parameters"]
+    if chosen["share"] is not None:
+        body["tolerable"] = float(chosen["share"])
+    code = code_at(f"/api/sampling/jobs/{found.id}/evaluation", body)
+    return {"code": code, "request_body": body}
 
 
 def _fields(found: Job, chosen: Values) -> list[Values]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import request
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,6 +17,7 @@ from application.comparing import shown_comparison
 from application.identity.bin import binned_since
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
+from application.request_code import ApiRequest
 from application.samples.facts import Facts, monetary_facts, step_facts, takes_all, warnings_of
 from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
@@ -48,6 +49,7 @@ from web_ui.pages.estimates import estimates_tab
 from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
 from web_ui.pages.jobs import own_job
+from web_ui.pages.request_code import code_of
 from web_ui.shell import (
     blueprint,
     caller,
@@ -286,21 +288,22 @@ def _certificate(found: Job) -> Values:
 
 
 def _request(found: Job) -> Values:
-    """The request as JSON and as a terminal command; the original one if its data was pruned."""
+    """The request as JSON and as code; only the original one as JSON if its data was pruned."""
     try:
         body = same_request(found)
     except Pruned as error:
         return {"parameters": _json(original_request(found)), "problem": problem_text(error)}
-    if found.run_type == "import":
-        return {"parameters": _json(body)}
-    quoted = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
-    path = f"/api/{found.run_type}/datasets/{found.dataset_id}/jobs"
-    command = (
-        f"curl '{request.host_url.rstrip('/')}{path}' \\\n"
-        '  -H "Authorization: Bearer $JOBSVC_TOKEN" \\\n'
-        f"  -H 'Content-Type: application/json' \\\n  -d '{quoted}'"
-    )
-    return {"parameters": _json(body), "curl": command}
+    described = None if "attach" in body else _api_request(found, body)
+    return {"parameters": _json(body), "code": described and code_of(described)}
+
+
+def _api_request(found: Job, body: Values) -> ApiRequest:
+    """The request of a job; that of an import is a form with a file, or the URI of one."""
+    if found.run_type != "import":
+        return ApiRequest(f"/api/{found.run_type}/datasets/{found.dataset_id}/jobs", body)
+    path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
+    sent = {name: body[name] for name in ("uri", "options", "commit_message") if body.get(name)}
+    return ApiRequest(path, sent, None if "uri" in sent else body["file_name"])
 
 
 def _json(body: Values) -> str:

@@ -10,6 +10,7 @@ import { showPlan } from "./draw_plan.js";
 import { clearMarks, mark, note, refusals } from "./draw_problems.js";
 import { isNumber } from "./draw_fields.js";
 import { roundForm } from "./draw_round.js";
+import { requestCode } from "./request_code.js";
 import { addLabels } from "./words.js";
 
 const data = embeddedJson("draw-data");
@@ -28,6 +29,7 @@ let key = newKey();
 
 const base = `/api/datasets/${data.dataset_id}`;
 const sampling = `/api/sampling/datasets/${data.dataset_id}`;
+const showCode = requestCode(one("#as-code"));
 
 /** What the fields of a step need: the table, the choices, and the callbacks. */
 const context = {
@@ -163,10 +165,7 @@ function changed() {
   else draft.save(design === untouched ? null : body);
   key = newKey();
   requests += 1;
-  const text = JSON.stringify(request(), null, 2);
-  one("#body").textContent = text;
-  one("#curl").textContent = `curl '${data.host}${sampling}/jobs' \\\n  -H "Authorization: Bearer $JOBSVC_TOKEN" \\\n`
-    + `  -H 'Content-Type: application/json' \\\n  -d '${JSON.stringify(request()).replaceAll("'", "'\\''")}'`;
+  showCode({ path: `${sampling}/jobs`, body: request() });
   one("#plan").setAttribute("aria-busy", "true");
   plan();
 }

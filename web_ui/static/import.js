@@ -9,6 +9,7 @@ import { importOptions } from "./import_options.js";
 import { previewOf, problemNotes, showPreview } from "./import_preview.js";
 import { watchJob } from "./live.js";
 import { announce, notify, reportProblem } from "./notices.js";
+import { requestCode } from "./request_code.js";
 import { LABELS } from "./words.js";
 
 const MAX_SAME_NAMES = 20;
@@ -29,6 +30,26 @@ let canSend = false;
 let proposed = "";
 let source = null; // the chosen file, or the text of a URL
 let savedName = ""; // the name of the dataset that this form created
+
+const showCode = isAuto ? () => {} : requestCode(one("#as-code"));
+showCode(null);
+form.addEventListener("input", () => showRequest());
+
+/** The request that imports the source, as code. */
+function showRequest() {
+  if (!source || !options) return showCode(null);
+  const [message, values] = [one("#commit_message").value.trim(), options.values()];
+  const isUri = typeof source === "string";
+  const given = {
+    ...(isUri ? { uri: source } : {}),
+    ...(message ? { commit_message: message } : {}),
+    ...(Object.keys(values).length ? { options: values } : {}),
+  };
+  showCode({
+    path: `/api/datasets/${dataset || "{dataset_id}"}/refs/${encodeURIComponent(versionName())}/import`,
+    body: given, file: isUri ? null : source.name, new_dataset: dataset ? null : name.value.trim() || nameOf(isUri ? source : source.name),
+  });
+}
 
 one("#options").open = matchMedia("(min-width: 40rem)").matches;
 
@@ -80,6 +101,8 @@ input.addEventListener("change", async () => {
 /** Choose a source, or none: remove the preview of another. */
 function reset(chosen) {
   source = chosen;
+  options = null;
+  showCode(null);
   preview?.abort();
   key = newKey();
   allow(false);
@@ -98,6 +121,7 @@ function readWithOptions(fileName) {
 /** Preview the source; returns whether it can be imported without a question or a warning. */
 async function read() {
   preview?.abort();
+  showRequest();
   preview = new AbortController();
   const box = one("#preview");
   box.setAttribute("aria-busy", "true");

@@ -4,6 +4,7 @@ import { all, one } from "./dom.js";
 import { localTime } from "./format.js";
 import "./forms.js";
 import { openHelp, openPalette } from "./palette.js";
+import "./request_code.js";
 import { setCookie } from "./zone.js";
 
 // Clear the tab's session, such as drafts, at sign-out and when the user changes.

@@ -5,6 +5,7 @@ import { all, embeddedJson, fill, h, one } from "./dom.js";
 import { cellText, isNumberType, number } from "./format.js";
 import { clearMarks, mark } from "./forms.js";
 import { announce, reportProblem } from "./notices.js";
+import { requestCode } from "./request_code.js";
 import { editorOf } from "./sql_editor.js";
 
 const { dataset, ref, nonce = "" } = one("#sql-page").dataset;
@@ -19,11 +20,14 @@ let isMarked = false;
 let running = null;
 let key = newKey();
 
+const showCode = requestCode(one("#as-code"));
+const showRequest = () => showCode({ path: `${base}/jobs`, body: { source_ref: ref, sql: editor.value } });
+
 const hashOf = (sql) => `#${new URLSearchParams({ sql })}`;
 const queryOfHash = () => new URLSearchParams(location.hash.slice(1)).get("sql");
 
 const editor = await editorOf(one("#sql"), {
-  names: embeddedJson("sql-names"), nonce, onRun: run, onChange: () => { key = newKey(); if (isMarked) clearProblem(); },
+  names: embeddedJson("sql-names"), nonce, onRun: run, onChange: () => { key = newKey(); if (isMarked) clearProblem(); showRequest(); },
 });
 
 /** Show an error below the editor, and mark its place. */
@@ -128,6 +132,7 @@ function runFromUrl() {
   const sql = queryOfHash();
   if (sql === null) return;
   editor.value = sql;
+  showRequest();
   run();
 }
 
@@ -160,3 +165,4 @@ one("#save-form")?.addEventListener("submit", async (event) => {
 
 showRecent();
 runFromUrl();
+showRequest();
