@@ -413,6 +413,8 @@ def test_a_sample_is_evaluated_once_its_reserves_are_used(server: LiveServer) ->
     assert (found["examined"], found["population"], found["not_applicable"]) == (7, 8, 1)
     sequence = evaluated(server, job, "sequential", tolerable=0.5).json()
     assert (sequence["examined"], sequence["population"]) == (7, 8)
+    assert sequence["not_applicable"] == 1
+    assert sequence["notes"][0].startswith("1 drawn row isn't applicable")
 
 
 def test_money_that_nothing_can_replace_makes_the_sample_smaller(server: LiveServer) -> None:

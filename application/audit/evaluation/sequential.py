@@ -13,6 +13,7 @@ from application.audit.evaluation.attributes import equal_chances
 from application.audit.evaluation.monetary_unit import MonetaryUnits, monetary_units
 from application.audit.evaluation.request import (
     KIND_LOC,
+    OUTSIDE,
     EvaluationRequest,
     ExaminedSample,
     require_all,
@@ -87,6 +88,8 @@ def _shares(sample: ExaminedSample, request: EvaluationRequest, tolerable: float
     return {
         **asdict(found),
         "measure": "share",
+        "not_applicable": outside,
+        "notes": [render(OUTSIDE, {"outside": outside})] if outside else [],
         "drawn": len(items),
         "exceptions_by_size": exceptions.tolist(),
         "boundary": {
