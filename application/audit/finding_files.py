@@ -18,7 +18,6 @@ from typing import Any, Literal, get_args
 from application.access import Caller
 from application.audit.entry_list import READS_TWO_WAYS, EntryNames, entry_names
 from application.audit.findings import (
-    MAX_DRAWN,
     MAX_NOTE,
     OUTCOME_TITLES,
     ROW_ID,
@@ -54,6 +53,8 @@ from storage.sqlite.database import Transaction
 
 MAX_LINES_SHOWN = 1000
 """Lines that a preview lists."""
+MAX_REASONS = 100
+"""Refused lines that an error lists; the preview lists more."""
 MAX_LINES_NAMED = 5
 """Other lines of the same key that a reason names."""
 Action = Literal["refused", "changed", "new", "unchanged", "empty"]
@@ -131,6 +132,9 @@ def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], dict[st
     """
     by.dataset(job.dataset_id, "write")
     read = _read(by.service, job, given)
+    with by.service.database.read() as tx:  # other writers don't wait for a file that is refused
+        require_entries(tx, job)
+        _require_no_refusal(_plan(tx, job, read.lines))
     with by.writing() as tx:
         require_entries(tx, job)
         planned = _plan(tx, job, read.lines)
@@ -165,12 +169,12 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         texts = (names.outcome, names.note)
         read = read_row_file(service, columns, given, Path(folder), texts)
-        if read.table.row_count > MAX_DRAWN:
+        if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
             raise InvalidRowFile(
-                "The file has {rows} rows; a file of findings has at most {most}. Leave out the "
-                "rows that weren't drawn.",
+                "The file has {rows} rows, and the sample has {items}. Leave out the rows that "
+                "weren't drawn.",
                 rows=read.table.row_count,
-                most=MAX_DRAWN,
+                items=len(row_ids),
             )
         lines = _lines(
             service, _items_relation(source, row_ids, read.key), read.table, read.key, names
@@ -426,7 +430,7 @@ def _require_no_refusal(planned: Sequence[PlannedLine]) -> None:
             reason=each.problem.message if each.problem else "",
             loc=("body", "file", each.line.number),
         )
-        for each in refused
+        for each in refused[:MAX_REASONS]
     ]
     raise error
 

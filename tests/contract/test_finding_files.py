@@ -344,9 +344,10 @@ def other_columns(sheet: Any) -> None:
         (f"{ROW}\nprimary:1\n".encode(), "x.csv", 'no column "outcome"'),
         (f"{ROW},outcome\n".encode(), "x.csv", "no row"),
         (b"\x00\xff\x00\xff", "x.csv", ""),
+        (f"{ROW},outcome\n".encode() + b"primary:1,ok\n" * 1100, "x.csv", "the sample has 12"),
         (f"{ROW},outcome\nprimary:1,ok\n".encode() * 2, "x.csv", "refused"),
     ],
-    ids=("sheet", "merged", "broken", "keyless", "empty", "binary", "two headers"),
+    ids=("sheet", "merged", "broken", "keyless", "empty", "binary", "long", "two headers"),
 )
 def test_a_file_that_is_no_list_is_refused(
     server: LiveServer, job: str, content: bytes, name: str, says: str
