@@ -67,6 +67,8 @@ FIGURES = {
     "ratio_at_tolerable": "Ratio at the fewest rows that aren't tolerable",
     "threshold": "Decided at",
 }
+SHARES = ("share", "upper_limit")
+"""Figures that are shares, unless they are amounts."""
 LIMITS = {
     "basic_precision": "Basic precision",
     "projected": "Projected misstatement",
@@ -231,7 +233,7 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
             ("Population", f"{population} amounts" if isinstance(population, str) else population)
         ]
         facts += [
-            (label, _figure(found[name]))
+            (label, _figure(name, found[name]))
             for name, label in FIGURES.items()
             if found.get(name) is not None
         ]
@@ -254,13 +256,13 @@ def _tolerable(request: EvaluationRequest) -> Cell:
     return Share(float(request.tolerable))
 
 
-def _figure(value: Any) -> Cell:
+def _figure(name: str, value: Any) -> Cell:
     if isinstance(value, str):
         try:
             return Decimal(value)
         except ArithmeticError:
             return value
-    return Share(value) if isinstance(value, float) and value <= 1 else value
+    return Share(value) if name in SHARES else value
 
 
 def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
@@ -268,7 +270,9 @@ def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
         rows: Rows = [
             (each["name"], each["formula"], each["value"]) for each in found["arithmetic"]
         ]
-        return [Block("Arithmetic", rows, ("Line", "Formula", "Value"))]
+        arithmetic = Block("Arithmetic", rows, ("Line", "Formula", "Value"))
+        apart = _each_direction(found) if found["kind"] == "variables" else []
+        return [*apart, arithmetic]
     if found["kind"] == "sequential":
         return [_sequence(found)] if found["measure"] == "amount" else []
     blocks = []
@@ -287,6 +291,17 @@ def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
         title = direction.capitalize()
         blocks += [Block(title, limits), Block(f"{title}: arithmetic", lines, header)]
     return blocks
+
+
+def _each_direction(found: Mapping[str, Any]) -> list[Block]:
+    """The misstatements of each direction, which the projected one nets."""
+    header = ("Direction", "Rows in error", "Projected", "Upper limit")
+    rows: Rows = []
+    for direction in ("overstatement", "understatement"):
+        each = found[direction]
+        amounts = (Decimal(each[name]) for name in ("projected", "upper_limit"))
+        rows.append((direction.capitalize(), each["errors"], *amounts))
+    return [Block("Each direction alone", rows, header)]
 
 
 def _sequence(found: Mapping[str, Any]) -> Block:

@@ -138,6 +138,12 @@ def test_a_paper_by_money_states_population_and_coverage(server: LiveServer) -> 
     assert "positive amounts" in paper(server, job["id"], tolerable=900).text
 
 
+def test_a_paper_has_the_evaluation_of_audit_values(server: LiveServer, job: str) -> None:
+    page = paper(server, job, kind="variables", book_column="amount", sides="two").text
+    for text in ("Misstatement by audit values", "Each direction alone", "Standard error SE"):
+        assert text in page
+
+
 def test_a_sample_without_findings_has_a_paper(server: LiveServer) -> None:
     dataset = server.new_dataset()
     server.import_text(dataset, "amount\n" + "\n".join(map(str, range(50))) + "\n")
