@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -318,6 +319,25 @@ class Sample(RowsJob):
         }
         target.write_bytes(self._transport.content(f"{self._path()}/working-paper", query))
         return target
+
+    def certificate(
+        self, path: str | Path | None = None, *, number: int | None = None
+    ) -> dict[str, Any]:
+        """Return the signed certificate of the sample, and write it to a file.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it, with the bytes that the server sent.
+        number : int, optional
+            An earlier certificate, of before a replacement.
+        """
+        self.wait()
+        content = self._transport.content(f"{self._path()}/certificate", {"number": number})
+        if path is not None:
+            Path(path).write_bytes(content)
+        envelope: dict[str, Any] = json.loads(content)
+        return envelope
 
     def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it
         """Return code for ``r``, ``stata``, ``sas`` or ``python`` that declares the design."""

@@ -31,4 +31,8 @@ def test_the_examples_of_the_page_run(
     assert "the sample supports that errors are tolerable" in printed
     assert re.search(r"unknown_column .*Did you mean \"region\"", printed)
     assert len(names["rows"]) == 60
-    assert {path.name for path in tmp_path.iterdir()} == {"july.html", "report.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "july.html",
+        "report.html",
+        "certificate.json",
+    }

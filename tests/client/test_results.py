@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -87,6 +88,15 @@ def test_amounts_are_evaluated_by_default_where_they_were_drawn(dataset: Dataset
     assert "Overstatement" in evaluation._repr_html_()
     estimated = drawn.evaluate(kind="variables", estimator="mean_per_unit")
     assert "Upper limit" in repr(estimated) + estimated._repr_html_()
+
+
+def test_a_certificate_is_of_the_sample(sample: Sample, tmp_path: Path) -> None:
+    envelope = sample.certificate(tmp_path / "certificate.json")
+    assert json.loads((tmp_path / "certificate.json").read_bytes()) == envelope
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    assert statement["predicate"]["job"]["id"] == sample.id
+    assert statement["predicate"]["sample"]["rows"] == sample.size
+    assert sample.certificate(number=1) == envelope
 
 
 def test_a_design_is_code(sample: Sample) -> None:
