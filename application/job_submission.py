@@ -19,6 +19,7 @@ from import_engine.options import ImportOptions
 from import_engine.sources import uris
 from job_runner.lanes import LANE_OF_DOWNLOADS, lane_of_import
 from job_runner.service import Service
+from operating_system import sync_file, sync_folder
 from storage.accounts.audit import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
@@ -26,7 +27,6 @@ from storage.accounts.users import User
 from storage.errors import Conflict
 from storage.jobs.jobs import Job, Lane, Priority, RunType, get_job, job_with_output_ref
 from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
-from storage.maintenance.durable import sync
 from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref, parse_ref_name, require_movable
 
@@ -225,7 +225,7 @@ def submit_import(
     """
     recorded = _recorded(options)
     size_bytes = upload.stat().st_size
-    sync(upload)
+    sync_file(upload)
     parameters = {
         "ref": ref_name,
         "file_name": file_name,
@@ -238,7 +238,7 @@ def submit_import(
     def move_upload() -> None:
         target = service.directory.upload_path(new.id)
         upload.replace(target)
-        sync(target.parent)
+        sync_folder(target.parent)
 
     return submit(service, by, new, partial(require_ref_to_move, ref_name), move_upload)
 

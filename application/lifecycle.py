@@ -15,6 +15,7 @@ from domain_errors import DomainError
 from job_runner.sampling_parameters import DrawRule
 from job_runner.service import Service
 from job_runner.tables.open_tables import source_of
+from operating_system import sync_folder
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.users import User
@@ -28,7 +29,6 @@ from storage.jobs.jobs import (
     set_dismissed,
 )
 from storage.jobs.submission import NewJob
-from storage.maintenance.durable import sync
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref
@@ -115,7 +115,7 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
         path = service.directory.upload_path(new.id)
         try:
             path.hardlink_to(service.directory.upload_path(job.id))
-            sync(path.parent)
+            sync_folder(path.parent)
         except FileNotFoundError:
             raise FileGone from None
 

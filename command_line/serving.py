@@ -20,12 +20,10 @@ from application.settings_sources import load_settings
 from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR
 from command_line.root import Composition, Listening
+from operating_system import stop_signals
 from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.tokens import open_sign_in_link
 from storage.accounts.users import anyone_can_sign_in, first_admin
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Signals that stop a server; SIGHUP comes from a closed terminal."""
 
 
 @click.command()
@@ -57,7 +55,7 @@ def serve(
     """
     settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
     configure_logging(settings)
-    for number in STOP_SIGNALS:
+    for number in stop_signals():
         signal.signal(number, partial(_stop, settings.stop_grace_s + composition.extra_stop_s))
     with composition.listening(settings, "jobsvc serve", True) as here:
         # Waitress spools request bodies to temporary files; put them on the data's disk.
@@ -108,7 +106,7 @@ def _stop(exit_after_s: float, _number: int, _frame: FrameType | None) -> NoRetu
     SystemExit lets waitress finish the running requests. Exiting at once is safe: the next start
     recovers as after a crash.
     """
-    for number in STOP_SIGNALS:
+    for number in stop_signals():
         signal.signal(number, lambda second, _: os._exit(128 + second))
     timer = threading.Timer(exit_after_s, _force_exit)
     timer.daemon = True

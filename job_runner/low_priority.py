@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-import os
-import sys
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from domain_errors import DomainError
+from operating_system import lower_thread_priority
 from parquet_tables.progress import ProgressCallback
 
 logger = logging.getLogger("jobsvc.background")
@@ -53,7 +52,9 @@ class LowPriorityExecutor:
     ) -> None:
         self._max_enqueued, self._max_requested = max_enqueued, max_requested
         self._waiting_threads = threading.Semaphore(max_waiting_threads)
-        self._executor = ThreadPoolExecutor(1, "low-priority", initializer=_lower_priority)
+        self._executor = ThreadPoolExecutor(
+            1, "low-priority", initializer=lower_thread_priority, initargs=(NICENESS,)
+        )
         self._lock = threading.Lock()
         self._futures: dict[Hashable, Future[Any]] = {}
         self._stopping = threading.Event()
@@ -109,9 +110,3 @@ class LowPriorityExecutor:
     def _end_when_stopping(self, fraction: float, message: str) -> None:
         if self._stopping.is_set():
             raise ExecutorStopped
-
-
-def _lower_priority() -> None:
-    if sys.platform == "linux":  # where each thread has its own niceness
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

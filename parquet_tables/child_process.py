@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from operating_system import child_options
 
 POLL_INTERVAL_S = 0.05
 EXIT_WAIT_S = 2.0
@@ -88,10 +91,7 @@ def child_process(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
-        env={"LC_ALL": "C.UTF-8", **loader},
-        cwd="/",
-        pass_fds=descriptors,
-        start_new_session=True,  # Ctrl-C must reach the server alone
+        **child_options({"LC_ALL": "C.UTF-8", **loader}, descriptors),
     ) as process:
         stdin = process.stdin
         assert stdin is not None  # noqa: S101 - it is a pipe
@@ -113,15 +113,15 @@ def _answer(
     with suppress(BrokenPipeError):  # the child has ended already
         process.stdin.write(request)
         process.stdin.flush()
-    poll = select.poll()
-    poll.register(process.stdout, select.POLLIN)
+    pieces = _pieces(process.stdout)
     received = bytearray()
     fraction, message = 0.0, ""
     while True:
         watch(fraction, message)
-        if not poll.poll(1000 * POLL_INTERVAL_S):
+        try:
+            piece = pieces.get(timeout=POLL_INTERVAL_S)
+        except queue.Empty:
             continue
-        piece = os.read(process.stdout.fileno(), 1 << 16)
         if not piece:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(EXIT_WAIT_S)  # its own exit code is more precise than SIGKILL
@@ -136,3 +136,20 @@ def _answer(
         received += rest
         if len(received) > max_answer_bytes:
             raise AnswerTooLarge
+
+
+def _pieces(stdout: IO[bytes]) -> queue.SimpleQueue[bytes]:
+    """Read a pipe in a thread; an empty piece is its end. Windows has no poll() for pipes."""
+    pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        piece = b"-"
+        while piece:
+            try:
+                piece = os.read(stdout.fileno(), 1 << 16)
+            except OSError:  # the pipe was closed
+                piece = b""
+            pieces.put(piece)
+
+    threading.Thread(target=read, name="child-output", daemon=True).start()
+    return pieces

@@ -9,20 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
+from operating_system import limit_this_process
 from parquet_tables.progress import ProgressCallback
 
 BASE_MB = 256
 """Memory of Python and DuckDB that DuckDB doesn't count; 105 MiB are used at the start."""
 THREAD_MB = 24
-KILL_DELAY_S = 5
-"""Time between SIGXCPU, by which the parent knows the cause, and SIGKILL."""
 NICENESS = 5
 """Gives the server's threads priority over the child."""
 
@@ -85,17 +83,4 @@ def _end_with_parent() -> None:
 
 def _apply(limits: ProcessLimits) -> None:
     data_mb = BASE_MB + THREAD_MB * limits.threads + limits.memory_mb
-    _lower(resource.RLIMIT_DATA, data_mb * 1024**2)
-    _lower(resource.RLIMIT_CORE, 0)
-    if limits.cpu_s is not None:
-        _lower(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + KILL_DELAY_S)
-    os.nice(NICENESS)
-
-
-def _lower(limit: int, soft: int, max_hard: int | None = None) -> None:
-    """Lower a limit of this process; never raise it."""
-    _, hard = resource.getrlimit(limit)
-    new_hard = soft if max_hard is None else max_hard
-    if hard != resource.RLIM_INFINITY:
-        new_hard = min(new_hard, hard)
-    resource.setrlimit(limit, (min(soft, new_hard), new_hard))
+    limit_this_process(data_mb * 1024**2, limits.cpu_s, NICENESS)

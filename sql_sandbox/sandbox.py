@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from signal import SIGABRT, SIGKILL, SIGXCPU
 from typing import TYPE_CHECKING, Any
 
+from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.attached_pipe import served
 from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child
 from parquet_tables.columns import Column, DataFile
@@ -107,9 +107,9 @@ class QueryWatch:
 
 def _child_error(request: Request, died: ChildDied) -> Exception:
     logger.warning("a query's process ended with %d: %s", died.returncode, died.errors)
-    if died.returncode == -SIGXCPU and request.cpu_s is not None:
+    if ended_by_cpu_limit(died.returncode) and request.cpu_s is not None:
         return _timeout(request.cpu_s)
-    if died.returncode in (-SIGKILL, -SIGABRT):  # by the system, which had no memory left
+    if ended_by_memory_limit(died.returncode):  # by the system, which had no memory left
         return out_of_memory(request.limits)
     return SqlFailed("The query crashed DuckDB. Rewrite it with fewer parts.")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LEAVES = {"domain_errors"}
+LEAVES = {"domain_errors", "operating_system"}
 MAY_IMPORT = {
     "parquet_tables": LEAVES,
     "storage": {"parquet_tables"} | LEAVES,

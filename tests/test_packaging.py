@@ -52,7 +52,7 @@ def commands(wheel: Path, client_wheel: Path, tmp_path_factory: pytest.TempPathF
 
 def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    modules = ("jobsvc.py", "composition_root.py", "domain_errors.py")
+    modules = ("jobsvc.py", "composition_root.py", "domain_errors.py", "operating_system.py")
     for needed in ("schema.sql", "storage/queries.sql", *modules):
         assert names.count(needed) == 1, needed
     assert "web_ui/templates/home.html" in names

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import resource
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ from domain_errors import DomainError
 from http_api.server.host_check import is_every_address
 from http_api.server.request_limits import Gate, limited_channel
 from job_runner.settings import Settings
+from operating_system import raise_open_files
 
 STOP_S = 10
 DRAIN_S = 5.0
@@ -224,19 +224,15 @@ def possible_connections(wanted: int) -> int:
     The process's own limit, often 1,024, is raised if needed.
     """
     needed = wanted + OTHER_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        needed = min(needed, hard)
-    if needed < OTHER_DESCRIPTORS + MIN_CONNECTIONS:
+    possible = raise_open_files(needed)
+    if possible < OTHER_DESCRIPTORS + MIN_CONNECTIONS:
         raise TooFewDescriptors(
             "The system lets jobsvc open {limit} files, and it needs {needed}. Raise the limit "
             "(ulimit -Hn, LimitNOFILE).",
-            limit=hard,
+            limit=possible,
             needed=OTHER_DESCRIPTORS + MIN_CONNECTIONS,
         )
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    return needed - OTHER_DESCRIPTORS
+    return possible - OTHER_DESCRIPTORS
 
 
 def _reachable(host: str) -> str:

@@ -24,9 +24,10 @@ from import_engine.sources.reading import (
     not_found,
     object_errors,
     object_store,
-    open_below,
+    open_file_below,
 )
 from import_engine.sources.uris import InvalidUri, SourceUri, UriNotAllowed, parse_uri
+from operating_system import read_at
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -164,7 +165,7 @@ class OpenConnection:
             There is no such file, or it can't be read.
         """
         if uri.scheme == "file":
-            descriptor = open_below(uri)
+            descriptor = open_file_below(uri)
             try:
                 return _local_version(uri, descriptor)
             finally:
@@ -252,7 +253,7 @@ class _LocalReader:
 
     def __init__(self, uri: SourceUri, version: FileVersion) -> None:
         self._uri, self._version = uri, version
-        self._descriptor = open_below(uri)
+        self._descriptor = open_file_below(uri)
         try:
             self._require_same()
         except BaseException:
@@ -263,7 +264,7 @@ class _LocalReader:
         _require_same(self._uri, self._version, _local_version(self._uri, self._descriptor))
 
     def read(self, start: int, size_bytes: int) -> bytes:
-        content = os.pread(self._descriptor, size_bytes, start)
+        content = read_at(self._descriptor, size_bytes, start)
         self._require_same()
         return content
 

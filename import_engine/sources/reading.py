@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import httpx
 
 from domain_errors import DomainError
 from import_engine.sources.uris import SourceUri, is_link_local
+from operating_system import entries_below, open_below, read_at
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -274,46 +275,43 @@ def _object_names(
 
 @contextmanager
 def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
-    descriptor = open_below(uri)
+    descriptor = open_file_below(uri)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise not_found(uri)
 
         def part(start: int, stop: int) -> bytes:
-            return os.pread(descriptor, stop - start, start)
+            return read_at(descriptor, stop - start, start)
 
         yield OpenSource(found.st_size, iter(lambda: file.read(PIECE_BYTES), b""), part)
 
 
 def _local_names(uri: SourceUri) -> Iterator[str]:
-    descriptor = open_below(uri)
-    try:
-        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise not_found(uri)
-        with os.scandir(descriptor) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    yield f"{entry.name}/"
-                elif entry.is_file(follow_symlinks=False):
-                    yield entry.name
-    finally:
-        os.close(descriptor)
+    with _local_errors(uri):
+        for entry in entries_below(*_place(uri)):
+            if entry.is_dir(follow_symlinks=False):
+                yield f"{entry.name}/"
+            elif entry.is_file(follow_symlinks=False):
+                yield entry.name
 
 
-def open_below(uri: SourceUri) -> int:
-    """Open a file or folder below its prefix, which may be a link; links below it are refused."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+def open_file_below(uri: SourceUri) -> int:
+    """Open a file below its prefix, which may be a link; links below it are refused."""
+    with _local_errors(uri):
+        return open_below(*_place(uri))
+
+
+def _place(uri: SourceUri) -> tuple[Path, Sequence[str]]:
+    """The folder of the prefix of a local file, and the names below it."""
+    return Path("/", *uri.segments[: uri.allowed]), uri.segments[uri.allowed :]
+
+
+@contextmanager
+def _local_errors(uri: SourceUri) -> Iterator[None]:
     try:
-        descriptor = os.open(Path("/", *uri.segments[: uri.allowed]), flags)
-        for name in uri.segments[uri.allowed :]:
-            folder = descriptor
-            try:
-                descriptor = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
-            finally:
-                os.close(folder)
+        yield
     except PermissionError:
         raise _denied(uri) from None
     except OSError:
         raise not_found(uri) from None
-    return descriptor

@@ -11,13 +11,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from signal import SIGABRT, SIGKILL, SIGXCPU
 from typing import Any
 
 from domain_errors import DomainError
 from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
 from import_engine.options import DETECT_ALL, ImportOptions, InvalidOption
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question
+from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.child_process import ChildDied, ask_child
 from parquet_tables.tables import Column, DataFile, TableFiles
 
@@ -131,13 +131,13 @@ def too_much_memory(limits: WorkbookLimits) -> WorkbookTooLarge:
 
 def _child_error(died: ChildDied, limits: WorkbookLimits) -> Exception:
     logger.warning("a workbook's process ended with %d: %s", died.returncode, died.errors)
-    if died.returncode == -SIGXCPU:
+    if ended_by_cpu_limit(died.returncode):
         return WorkbookTooLarge(
             "Reading the workbook takes more than {cpu_s} s of processor time. "
             "Save its sheets as CSV.",
             cpu_s=limits.cpu_s,
         )
-    if died.returncode in (-SIGKILL, -SIGABRT):  # an allocation failed
+    if ended_by_memory_limit(died.returncode):  # an allocation failed
         return too_much_memory(limits)
     return UnreadableFile("The workbook can't be read. Save it again as .xlsx, or save it as CSV.")
 

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from operating_system import sync_file, sync_folder
 from storage.certificates.envelopes import key_id, public_bytes
 from storage.errors import DamagedData
-from storage.maintenance.durable import sync
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import all_rows, run
@@ -97,9 +97,9 @@ class SigningKeys:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        sync(partial)
+        sync_file(partial)
         partial.replace(self._path)
-        sync(self._path.parent)
+        sync_folder(self._path.parent)
         return key
 
 

@@ -19,13 +19,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from operating_system import sync_file, sync_folder
 from storage.errors import CannotOpenDatabase, Conflict, InvalidValue
 from storage.maintenance.checking import Findings, ProgressCallback, check, open_to_read
 from storage.maintenance.data_directory import DATABASE, PARTS, DataDirectory, occupants
 from storage.maintenance.durable import (
     BUILDING,
     remove_leftovers,
-    sync,
     sync_tree,
     temporary_folder,
 )
@@ -64,9 +64,9 @@ def back_up(directory: DataDirectory, target: Path, on_progress: ProgressCallbac
     ):
         file = folder / "archive"
         done = write_archive(archive, file, on_progress)
-        sync(file)
+        sync_file(file)
         _name(file, target)
-        sync(target.parent)
+        sync_folder(target.parent)
     return done
 
 
@@ -332,7 +332,7 @@ def _put_there_at_once(root: Path) -> Iterator[Path]:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 raise _not_empty(root) from None
             raise
-        sync(root.parent)
+        sync_folder(root.parent)
 
 
 @contextmanager
@@ -373,13 +373,13 @@ def _move(parts: Path, root: Path) -> None:
     files, database = root / "files", root / DATABASE
     (parts / "files").rename(files)
     try:
-        sync(root)
+        sync_folder(root)
         (parts / DATABASE).rename(database)
     except BaseException:
         if not database.exists():
             files.rename(parts / "files")
         raise
-    sync(root)
+    sync_folder(root)
 
 
 def _not_empty(root: Path) -> Conflict:

@@ -6,7 +6,6 @@ operating system holds the locks, so that they end with their process.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from operating_system import LOCK_NAME, lock_file, lock_folder
 from storage.errors import (
     DamagedDatabase,
     DataDirectoryInUse,
@@ -39,7 +39,7 @@ class FilesLock:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Hold the shared lock; waits for a remover, which takes seconds."""
-        descriptor = self._take(fcntl.LOCK_SH)
+        descriptor = lock_file(self._path, shared=True, wait=True)
         try:
             yield
         finally:
@@ -49,7 +49,7 @@ class FilesLock:
     def removing(self) -> Iterator[None]:
         """Hold the exclusive lock; raise FilesInUse at once if it is held, perhaps for hours."""
         try:
-            descriptor = self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)
+            descriptor = lock_file(self._path)
         except BlockingIOError:
             raise FilesInUse(
                 "A backup, a check or another prune uses the data files. Try again when it has "
@@ -59,15 +59,6 @@ class FilesLock:
             yield
         finally:
             os.close(descriptor)
-
-    def _take(self, operation: int) -> int:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, operation)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
 
 
 LOST_AND_FOUND = "lost+found"
@@ -80,8 +71,10 @@ def is_lost_and_found(entry: Path | os.DirEntry[str]) -> bool:
 
 
 def entries(folder: Path) -> Iterator[Path]:
-    """Yield the entries of a folder, without ``lost+found``."""
-    return (path for path in folder.iterdir() if not is_lost_and_found(path))
+    """Yield the entries of a folder, without ``lost+found`` and the lock of Windows."""
+    return (
+        path for path in folder.iterdir() if not is_lost_and_found(path) and path.name != LOCK_NAME
+    )
 
 
 def occupants(folder: Path) -> Iterator[Path]:
@@ -255,13 +248,10 @@ class DataDirectory:
             self._unlock()
 
     def _take(self) -> None:
-        lock = os.open(self.root, os.O_RDONLY)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock_folder(self.root)
         except BlockingIOError:
-            os.close(lock)
             raise self._in_use() from None
-        self._lock = lock
 
     def _unlock(self) -> None:
         if self._lock is not None:

@@ -5,7 +5,6 @@ A file's content is durable once the file is synced, and a rename once its direc
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -13,24 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import operating_system
+from operating_system import sync_file, sync_folder
+
 BUILDING = ".jobsvc-building-"
-
-
-def sync(path: Path) -> None:
-    """Sync a file's content, or a directory's names, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sync_tree(root: Path) -> None:
     """Sync ``root`` and every file and directory in it."""
     for folder, _, names in os.walk(root):
         for name in names:
-            sync(Path(folder, name))
-        sync(Path(folder))
+            sync_file(Path(folder, name))
+        sync_folder(Path(folder))
 
 
 @contextmanager
@@ -45,8 +38,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        _remove(folder, lock)
 
 
 def remove_leftovers(parent: Path) -> None:
@@ -58,8 +50,18 @@ def remove_leftovers(parent: Path) -> None:
             continue
         if lock is None:
             continue
-        if os.fstat(lock).st_uid == os.geteuid():
-            shutil.rmtree(folder, ignore_errors=True)
+        if operating_system.is_own(lock):
+            _remove(folder, lock)
+        else:
+            os.close(lock)
+
+
+def _remove(folder: Path, lock: int) -> None:
+    if operating_system.IS_WINDOWS:  # which doesn't remove the locked file
+        os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
 
@@ -77,16 +79,23 @@ def _new_folder(parent: Path) -> tuple[Path, int]:
 
 def _lock(folder: Path) -> int | None:
     """Lock a folder; None if another process holds the lock or has removed the folder."""
-    # Without O_NONBLOCK, opening a pipe of that name would block.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(descriptor), folder.lstat()):
+        descriptor = operating_system.lock_folder(folder)
+    except BlockingIOError:
+        return None
+    try:
+        if operating_system.IS_WINDOWS or _is_same(descriptor, folder):
             return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
     except BaseException:
         os.close(descriptor)
         raise
     os.close(descriptor)
     return None
+
+
+def _is_same(descriptor: int, folder: Path) -> bool:
+    """Whether a folder's name still leads to the open folder, not to a new one or a link."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), folder.lstat())
+    except FileNotFoundError:
+        return False

@@ -10,7 +10,6 @@ import itertools
 import logging
 import os
 import sqlite3
-import sys
 import threading
 import time
 import weakref
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from domain_errors import DomainError, MachineFault
+from operating_system import sync_content
 from storage.errors import CannotOpenDatabase, DamagedDatabase
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
 from storage.sqlite.schema import migrate, require_known_schema
@@ -79,7 +79,7 @@ class WalSync:
             if self._descriptor is None:
                 self._descriptor = os.open(self._log, os.O_RDWR)
             last = next(self._tickets)
-            _sync_content(self._descriptor)
+            sync_content(self._descriptor)
             self._synced_up_to = last
 
     def close(self) -> None:
@@ -87,14 +87,6 @@ class WalSync:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def _sync_content(descriptor: int) -> None:
-    """Sync a file's data without its times, where the system supports this."""
-    if sys.platform == "darwin":
-        os.fsync(descriptor)
-    else:
-        os.fdatasync(descriptor)
 
 
 logger = logging.getLogger("jobsvc.storage")

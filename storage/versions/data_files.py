@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from operating_system import remove, replace_with_same, set_modified, sync_folder
 from parquet_tables.columns import AttachedPath
 from storage.errors import DamagedData
-from storage.maintenance.durable import sync
 
 ALWAYS_HASHED_BYTES = 16 * 1024**2
 """Files up to this size are always hashed on their first use in a process, in about 10 ms."""
@@ -72,13 +72,13 @@ class IntactFiles:
         except OSError as error:
             return f"can't be read ({error.strerror})"
         try:
-            return self._problem(descriptor, sha256, size_bytes)
+            return self._problem(descriptor, path, sha256, size_bytes)
         except OSError as error:
             return f"can't be read ({error.strerror})"
         finally:
             os.close(descriptor)
 
-    def _problem(self, descriptor: int, sha256: str, size_bytes: int) -> str | None:
+    def _problem(self, descriptor: int, path: Path, sha256: str, size_bytes: int) -> str | None:
         version = _version(descriptor)
         if version is None or version.size_bytes != size_bytes:
             return "is damaged: its size has changed"
@@ -88,10 +88,10 @@ class IntactFiles:
             self._store(sha256, _Result(version, True))
             return None
         with self._hash_locks[int(sha256[:8], 16) % HASH_LOCKS]:
-            is_intact = self._is_intact(descriptor, sha256)
+            is_intact = self._is_intact(descriptor, path, sha256)
         return None if is_intact else "is damaged: its content has changed"
 
-    def _is_intact(self, descriptor: int, sha256: str) -> bool:
+    def _is_intact(self, descriptor: int, path: Path, sha256: str) -> bool:
         """Hash a file, unless another thread has just done so."""
         version = _version(descriptor)
         if (cached := self._cached(sha256, version)) is not None:
@@ -100,7 +100,7 @@ class IntactFiles:
             is_intact = hashlib.file_digest(file, "sha256").hexdigest() == sha256
         if is_intact and version is not None and not _has_seal(version, sha256):
             with suppress(OSError):  # another user's file, or a read-only disk
-                seal(descriptor, sha256)
+                seal(descriptor, path, sha256)
         current = _version(descriptor)
         if current is not None:
             self._store(sha256, _Result(current, is_intact))
@@ -118,11 +118,11 @@ class IntactFiles:
                 del self._results[next(iter(self._results))]
 
 
-def seal(descriptor: int, sha256: str) -> None:
+def seal(descriptor: int, path: Path, sha256: str) -> None:
     """Set the seal of an open file that was just hashed."""
     status = os.fstat(descriptor)
     second_ns = status.st_mtime_ns - status.st_mtime_ns % 1_000_000_000
-    os.utime(descriptor, ns=(status.st_atime_ns, second_ns + 1_000 * _microseconds(sha256)))
+    set_modified(descriptor, path, status.st_atime_ns, second_ns + 1_000 * _microseconds(sha256))
 
 
 def _has_seal(version: _Version, sha256: str) -> bool:
@@ -226,10 +226,10 @@ class DataFiles:
                 self._held -= Counter(held)
 
     def _adopt(self, written: Path, rows: int, held: list[str]) -> StoredFile:
-        with written.open("rb") as file:
+        with written.open("r+b") as file:  # Windows syncs only what is open for writing
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             size_bytes = file.tell()
-            seal(file.fileno(), sha256)
+            seal(file.fileno(), written, sha256)
             os.fsync(file.fileno())
         with self._lock:
             self._held[sha256] += 1
@@ -237,10 +237,10 @@ class DataFiles:
         final = self.path(sha256)
         if not final.parent.exists():
             final.parent.mkdir(mode=0o700, exist_ok=True)
-            sync(self._root)
+            sync_folder(self._root)
         written.chmod(0o400)
-        written.replace(final)
-        sync(final.parent)
+        replace_with_same(written, final)
+        sync_folder(final.parent)
         return StoredFile(sha256, rows, size_bytes)
 
     def orphans(self, referenced: Set[str]) -> Iterator[Path]:
@@ -264,8 +264,7 @@ class DataFiles:
             # After the check of holds: a released file is referenced by now, or its job failed.
             referenced = find_referenced(free)
             for sha256 in free:
-                if sha256 not in referenced:
-                    self.path(sha256).unlink(missing_ok=True)
+                if sha256 not in referenced and remove(self.path(sha256)):
                     removed.append(sha256)
         return removed
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import composition_root
 from command_line import Composition, command
-from command_line.serving import STOP_SIGNALS
+from operating_system import stop_signals
 from storage.maintenance.data_directory import DATABASE
 from storage.sqlite.clock import Clock, system_clock
 from storage.sqlite.database import Database
@@ -35,7 +35,7 @@ def table(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def signal_handlers() -> Iterator[None]:
     """Restore the handlers that a command in this process may set: its stop ends the process."""
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    before = {number: signal.getsignal(number) for number in stop_signals()}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
     with path.open("rb") as file:
-        seal(file.fileno(), SHA256)
+        seal(file.fileno(), path, SHA256)
     return path
 
 
@@ -42,7 +42,7 @@ def change_and_hide(path: Path) -> None:
 def test_seal_keeps_the_second_of_the_time(path: Path) -> None:
     before = path.stat().st_mtime_ns
     with path.open("rb") as file:
-        seal(file.fileno(), "f" * 64)
+        seal(file.fileno(), path, "f" * 64)
     assert path.stat().st_mtime_ns // 1_000_000_000 == before // 1_000_000_000
     assert path.stat().st_mtime_ns != before
 

@@ -1,0 +1,71 @@
+"""The code fits macOS and Windows as far as a Linux machine can tell."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("fcntl", "resource", "pwd", "grp", "termios"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+packages = sys.argv[1].split(",")
+for name in ("operating_system", "domain_errors", "composition_root", "jobsvc"):
+    importlib.import_module(name)
+count = 0
+for package in packages:
+    module = importlib.import_module(package)
+    for found in pkgutil.walk_packages(module.__path__, f"{package}."):
+        importlib.import_module(found.name)
+        count += 1
+print(count)
+"""
+PACKAGES = (
+    *("parquet_tables", "import_engine", "sampling_engine", "estimation_engine"),
+    *("profiling_engine", "sql_sandbox", "storage", "job_runner", "application", "http_api"),
+    *("web_ui", "command_line"),
+)
+
+
+def test_every_module_loads_without_the_modules_of_posix() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, ",".join(PACKAGES)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 200
+
+
+@pytest.mark.timeout(300)
+def test_types_fit_windows() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--platform", "win32"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_types_fit_macos() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--platform", "darwin", "operating_system.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
