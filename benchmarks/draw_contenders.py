@@ -44,6 +44,9 @@ OURS: dict[str, Method] = {
     "strata: draw_sample, counts kept": BY_STRATA,
     "weighted: draw_sample": WeightedMethod(sample_size=ROWS, weight_column=WEIGHT),
     "monetary unit: draw_sample": MonetaryUnitMethod(sample_size=ROWS, book_column=WEIGHT),
+    "monetary unit: draw_sample, counts kept": MonetaryUnitMethod(
+        sample_size=ROWS, book_column=WEIGHT
+    ),
     "systematic: draw_sample": SystematicMethod(sample_size=ROWS),
     "cluster: draw_sample": ClusterMethod(
         cluster_column="l_suppkey", num_clusters=100, samples_per_cluster=10

@@ -15,7 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from parquet_tables.tables import TableFiles
+import numpy as np
+
+from parquet_tables.tables import Int64s, TableFiles
+
+INTEGERS_SUFFIX = ".int64"
+CHECKSUM_BYTES = 32
 
 
 def table_identity(table: TableFiles) -> list[Any]:
@@ -67,4 +72,25 @@ def write_cached(path: Path, result: dict[str, Any]) -> None:
     """Store a JSON result."""
     with temporary_file(path) as part:
         part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+        part.replace(path)
+
+
+def read_integers(path: Path) -> Int64s | None:
+    """Read an array of 64-bit integers; None if there is none, or its checksum doesn't match."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    checksum, stored = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
+    if hashlib.sha256(stored).digest() != checksum:
+        return None
+    mark_used(path)
+    return np.frombuffer(stored, dtype="<i8").astype(np.int64)
+
+
+def write_integers(path: Path, values: Int64s) -> None:
+    """Store an array of 64-bit integers behind its SHA-256."""
+    stored = values.astype("<i8").tobytes()
+    with temporary_file(path) as part:
+        part.write_bytes(hashlib.sha256(stored).digest() + stored)
         part.replace(path)

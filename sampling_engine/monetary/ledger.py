@@ -10,8 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parquet_tables.cached_files import (
+    INTEGERS_SUFFIX,
+    cache_path,
+    read_integers,
+    write_integers,
+)
 from parquet_tables.progress import ProgressCallback
-from parquet_tables.tables import Column
+from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidNumbers
 from sampling_engine.monetary.account import RowsAndTotal
 from sampling_engine.rounds import EligibleRows
@@ -20,6 +26,8 @@ from sampling_engine.statements import MAX_MONEY, MoneyUnits
 from sampling_engine.weights import Weights
 
 BLOCK_BITS = 18
+COUNTS = 6
+CACHE_VERSION = "money-1"
 
 
 @dataclass(frozen=True)
@@ -72,10 +80,32 @@ def shift_of(rows: int) -> int:
     return max(max(rows - 1, 0).bit_length() - BLOCK_BITS, 0)
 
 
+@dataclass(frozen=True)
+class BlockSums:
+    """What :func:`statements.money_by_block` found about some rows.
+
+    ``counts`` has shape (6,): the rows, those with an amount, above 0, equal to 0, refused and
+    rounded. ``net`` and ``gross`` have shape (blocks,): the sums of all amounts, and of those
+    above 0.
+    """
+
+    counts: Int64s
+    net: Int64s
+    gross: Int64s
+
+    def less(self, others: BlockSums) -> BlockSums:
+        """The sums without some of the rows."""
+        return BlockSums(
+            self.counts - others.counts, self.net - others.net, self.gross - others.gross
+        )
+
+
 def read_ledger(
     eligible: EligibleRows, column: Column, units: MoneyUnits, on_progress: ProgressCallback
 ) -> Ledger:
     """Add the amounts of the eligible rows up.
+
+    The sums of all rows that pass the filter are cached; those of taken rows are subtracted.
 
     Raises
     ------
@@ -83,25 +113,11 @@ def read_ledger(
         An amount is infinite, or all of them together are 2^62 minor units or more.
     """
     state = eligible.state
-    shift = shift_of(state.table.file_rows)
-    blocks = (max(state.table.file_rows - 1, 0) >> shift) + 1
-    counts = np.zeros((4, blocks), dtype=np.int64)
-    net, gross = np.zeros(blocks, dtype=np.int64), np.zeros(blocks, dtype=np.int64)
-    rounded = refused = 0
-    if state.table.file_rows:
-        for table_name, sign in state.signed_rows:
-            found = state.engine.money_by_block(
-                state, units, eligible.round_spec.filter, table_name, shift, on_progress
-            )
-            if any(np.ma.is_masked(array) for array in found[5:7]):
-                _refuse_large(eligible, column)
-            block, *figures = (np.asarray(array).astype(np.int64) for array in found)
-            for at in range(4):
-                counts[at, block] += sign * figures[at]
-            net[block] += sign * figures[4]
-            gross[block] += sign * figures[5]
-            refused += sign * int(figures[6].sum())
-            rounded += sign * int(figures[7].sum())
+    found = _cached_sums(eligible, column, units, on_progress)
+    if state.taken_rows:
+        taken = _block_sums(eligible, column, units, state.taken_rows, on_progress)
+        found = found.less(taken)
+    rows, present, above, zero, refused, rounded = found.counts.tolist()
     if refused:
         raise InvalidNumbers(
             'The column "{column}" has {refused} infinite or very large amounts in the eligible '
@@ -110,10 +126,10 @@ def read_ledger(
             refused=refused,
             loc=(*eligible.loc, "book_column"),
         )
+    net, gross = found.net, found.gross
     gross_total, net_total = sum(gross.tolist()), sum(net.tolist())
     if 2 * gross_total - net_total >= MAX_MONEY:
         _refuse_large(eligible, column)
-    rows, present, above, zero = counts.sum(axis=1).tolist()
     credit = gross - net
     sums = {"positive": gross, "negative": credit, "absolute": gross + credit}[units.population]
     return Ledger(
@@ -124,9 +140,53 @@ def read_ledger(
         RowsAndTotal(present - above - zero, net_total - gross_total),
         rows - present,
         rounded,
-        shift,
+        shift_of(state.table.file_rows),
         sums,
     )
+
+
+def _cached_sums(
+    eligible: EligibleRows, column: Column, units: MoneyUnits, on_progress: ProgressCallback
+) -> BlockSums:
+    """The sums of all rows that pass the filter, from the cache if they are there."""
+    state, row_filter = eligible.state, eligible.round_spec.filter
+    if state.counts_dir is None:
+        return _block_sums(eligible, column, units, None, on_progress)
+    read = TableFiles((column,), state.table.files)
+    filter_text = row_filter and row_filter.text
+    named = (CACHE_VERSION, units.signed(), filter_text)
+    path = cache_path(state.counts_dir, read, *named, suffix=INTEGERS_SUFFIX)
+    cached = read_integers(path)
+    if cached is not None:
+        return BlockSums(cached[:COUNTS], *cached[COUNTS:].reshape(2, -1))
+    found = _block_sums(eligible, column, units, None, on_progress)
+    write_integers(path, np.concatenate([found.counts, found.net, found.gross]))
+    return found
+
+
+def _block_sums(
+    eligible: EligibleRows,
+    column: Column,
+    units: MoneyUnits,
+    table_name: str | None,
+    on_progress: ProgressCallback,
+) -> BlockSums:
+    """The sums of the rows of a table of the cursor, or of all (None), that pass the filter."""
+    state = eligible.state
+    shift = shift_of(state.table.file_rows)
+    blocks = (max(state.table.file_rows - 1, 0) >> shift) + 1
+    net, gross = np.zeros(blocks, dtype=np.int64), np.zeros(blocks, dtype=np.int64)
+    if not state.table.file_rows:
+        return BlockSums(np.zeros(COUNTS, dtype=np.int64), net, gross)
+    found = state.engine.money_by_block(
+        state, units, eligible.round_spec.filter, table_name, shift, on_progress
+    )
+    if any(np.ma.is_masked(array) for array in found[5:7]):
+        _refuse_large(eligible, column)
+    block, *figures = (np.asarray(array).astype(np.int64) for array in found)
+    net[block], gross[block] = figures[4], figures[5]
+    counts = [int(figures[at].sum()) for at in (0, 1, 2, 3, 6, 7)]
+    return BlockSums(np.array(counts, dtype=np.int64), net, gross)
 
 
 def _refuse_large(eligible: EligibleRows, column: Column) -> None:

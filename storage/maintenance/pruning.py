@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
+from parquet_tables.cached_files import INTEGERS_SUFFIX
 from storage.maintenance.data_directory import INCOMING, DataDirectory, entries
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Database, Transaction
@@ -38,8 +39,8 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MAX_EXAMPLES = 5
-CACHE_SUFFIXES = (".parquet", ".json")
-"""Suffixes of finished cache files of a table: counts; profiles and reports."""
+CACHE_SUFFIXES = (".parquet", ".json", INTEGERS_SUFFIX)
+"""Suffixes of finished cache files of a table: counts; profiles and reports; block sums."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from parquet_tables.tables import TableFiles
-from sampling_engine import Round, StratifiedMethod, draw_sample
+from sampling_engine import MonetaryUnitMethod, RandomMethod, Round, StratifiedMethod, draw_sample
+from sampling_engine.filters import parse_expression
 from tests.sampling_engine.conftest import Workshop
 
 
@@ -98,3 +99,58 @@ def test_a_kept_file_that_is_damaged_is_counted_anew(
     assert again.rounds == expected.rounds
     assert workshop.rows(again.table) == workshop.rows(expected.table)
     assert "counting strata" not in messages(workshop, table, by("day"), counts_dir)
+
+
+@pytest.fixture(scope="module")
+def ledger(workshop: Workshop) -> TableFiles:
+    return workshop.table_of(
+        "SELECT nullif(CAST(i * 37 % 9001 - 900 AS DECIMAL(12, 2)), 0) AS a, i % 5 AS b "
+        "FROM range(5000) AS r(i)"
+    )
+
+
+def by_money(table: TableFiles, where: str | None = None, **parameters: object) -> Round:
+    method = MonetaryUnitMethod(book_column="a", sample_size=40, **parameters)  # type: ignore[arg-type]
+    row_filter = parse_expression(where, table) if where else None
+    return Round(round_number=1, method=method, seed=5, filter=row_filter)
+
+
+@pytest.mark.parametrize("where", [None, "b < 3"])
+def test_a_second_draw_by_money_adds_nothing_up(
+    workshop: Workshop, ledger: TableFiles, counts_dir: Path, where: str | None
+) -> None:
+    one = by_money(ledger, where)
+    without = workshop.draw(ledger, one)
+    assert "adding amounts up" in messages(workshop, ledger, one, counts_dir)
+    assert "adding amounts up" not in messages(workshop, ledger, one, counts_dir)
+    kept = workshop.draw(ledger, one, counts_dir=counts_dir)
+    assert kept.rounds == without.rounds
+    assert workshop.rows(kept.table) == workshop.rows(without.table)
+    others = by_money(ledger, where, population="negative")
+    assert "adding amounts up" not in messages(workshop, ledger, others, counts_dir)
+    assert "adding amounts up" in messages(workshop, ledger, by_money(ledger, "b > 1"), counts_dir)
+
+
+def test_cached_sums_serve_a_round_after_another(
+    workshop: Workshop, ledger: TableFiles, counts_dir: Path
+) -> None:
+    first = Round(round_number=1, method=RandomMethod(sample_size=1000), seed=1)
+    second = Round(round_number=2, method=by_money(ledger).method, seed=2)
+    without = workshop.draw(ledger, first, second)
+    for _ in range(2):
+        kept = workshop.draw(ledger, first, second, counts_dir=counts_dir)
+        assert kept.rounds == without.rounds
+        assert workshop.rows(kept.table) == workshop.rows(without.table)
+
+
+def test_damaged_sums_are_added_up_again(
+    workshop: Workshop, ledger: TableFiles, counts_dir: Path
+) -> None:
+    expected = workshop.draw(ledger, by_money(ledger), counts_dir=counts_dir)
+    (cached,) = (path for path in counts_dir.iterdir() if path.suffix == ".int64")
+    whole = cached.read_bytes()
+    for damaged in (b"", whole[:-8], whole[:40] + bytes([whole[40] ^ 1]) + whole[41:]):
+        cached.write_bytes(damaged)
+        again = workshop.draw(ledger, by_money(ledger), counts_dir=counts_dir)
+        assert again.rounds == expected.rounds
+        assert cached.read_bytes() == whole
