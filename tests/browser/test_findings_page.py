@@ -46,6 +46,7 @@ def test_a_filled_in_list_is_previewed_and_entered(analyst: Analyst, server: Liv
     choose(["OK", "OK", "OK", "Exception"])
     expect(preview).to_have_count(4)
     expect(preview.last).to_contain_text("Exception, <b>seen</b>")
+    expect(page.locator("#list-preview")).to_have_text(re.compile("^New4Line"))
     enter.click()
     expect(page.get_by_text("4 findings entered.")).to_be_visible()
     expect(page.locator("#done")).to_have_text("4")

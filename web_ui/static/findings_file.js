@@ -39,8 +39,9 @@ function shown(found) {
   const listed = found.new + found.changed + found.refused;
   return [
     h("dl", { class: "figures narrow" }, FIGURES.filter(([name]) => found[name] || name === "new").map(([name, title]) => figure(title, found[name]))),
-    found.missing && h("p", { class: "soft" }, `${counted(found.missing, "row")} to examine ${found.missing === 1 ? "isn’t" : "aren’t"} in the file.`),
-    found.lines.length && tableOf(found.lines),
+    found.missing > 0 && h("p", { class: "soft" }, `${counted(found.missing, "row")} to examine ${found.missing === 1 ? "isn’t" : "aren’t"} in the file.`),
+    listed === 0 && h("p", { class: "soft" }, "No line has a finding to enter."),
+    found.lines.length > 0 && tableOf(found.lines),
     listed > found.lines.length && h("p", { class: "soft" }, `The first ${number(found.lines.length)} of ${counted(listed, "line")}.`),
   ];
 }
