@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from application.request_code.words import BANDS, TWO_WAYS
+from command_line.certificates.planned_draws import planned_body, print_registered, with_plan
 from command_line.connection import ApiClient
 from command_line.exploring import print_hints
 from command_line.options import (
@@ -381,6 +382,7 @@ def _seed(text: str) -> int | str:
 @click.command()
 @click.argument("dataset")
 @with_draw
+@with_plan
 @field_option("--name", "output_name", help="Name the sample's ref smpl-NAME.")
 @field_option("--purpose", "commit_message", help="What the sample is for.")
 @OUTPUT
@@ -395,6 +397,10 @@ def sample(
     output: Path | None,
     batch: bool,
     as_json: bool,
+    plan_id: str | None,
+    beacon: dict[str, Any] | None,
+    dice: str | None,
+    witness: tuple[str, ...],
     **draw: Any,
 ) -> None:
     """Draw a sample of a dataset, given by name or id.
@@ -408,11 +414,14 @@ def sample(
     jobsvc sample ledger --method stratified --strata amount:0,1000,10000 --amount-column amount
         --size "≥ 10,000=all" --size "1,000 to < 10,000=5%" --size "0 to < 1,000=25"
     jobsvc sample sales --body rounds.json --name q1
+    jobsvc sample sales --plan-id 0b1c… --beacon quicknet:28711111:9a31…
+    jobsvc sample sales --plan-id 0b1c… --dice 31415926535897932384 --witness "A. Turing"
     """
+    planned = planned_body(plan_id, beacon, dice, witness, draw)
     with output_file(output) as file:
         dataset_id = client.dataset_id(dataset)
         named = job_body(name=name, batch=batch, commit_message=purpose)
-        body = {**sized_body(client, dataset_id, **draw), **named}
+        body = {**(planned or sized_body(client, dataset_id, **draw)), **named}
         job = draw_sample(client, dataset_id, body)
         if file is not None:
             client.download_rows(job["id"], rows_of_draw(job["id"]), file)
@@ -439,6 +448,8 @@ def _print_plan(planned: dict[str, Any]) -> None:
                 f"Margin of error: ±{round_['margin_of_error']:.2%} for a share of one half."
             )
     _print_warnings(planned)
+    if planned["registered"] is not None:
+        print_registered(planned["registered"])
     if planned["hints"] is not None:
         print_line("Suggestions from the table's profile:")
         print_hints(planned["hints"], 2)
@@ -447,15 +458,19 @@ def _print_plan(planned: dict[str, Any]) -> None:
 @click.command()
 @click.argument("dataset")
 @with_draw
+@field_option(
+    "--commit", "commit", is_flag=True, help="Register the plan in the ledger, before its seed."
+)
 @printed(_print_plan)
-def plan(client: ApiClient, dataset: str, **draw: Any) -> Any:
-    """Show the result sizes of a draw without drawing.
+def plan(client: ApiClient, dataset: str, commit: bool, **draw: Any) -> Any:
+    """Show the result sizes of a draw without drawing, or register it as a plan.
 
     \b
     jobsvc plan sales --method stratified --strata region --size 500
+    jobsvc plan sales --size 500 --commit
     """
     dataset_id = client.dataset_id(dataset)
-    body = sized_body(client, dataset_id, **draw)
+    body = {**sized_body(client, dataset_id, **draw), "commit": commit}
     return client.post(f"/api/sampling/datasets/{dataset_id}/plan", body)
 
 

@@ -1,7 +1,6 @@
 """Pre-registration: a plan is recorded before its seed exists, and drawn by a public seed later.
 
-docs/CERTIFICATE.md defines the text of a plan and the seeds. The time of a beacon's round is known
-for the chains of drand.
+docs/CERTIFICATE.md defines the text of a plan and the seeds.
 """
 
 from __future__ import annotations
@@ -10,13 +9,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from application.access import Caller
 from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_table
+from storage.certificates.beacons import CHAINS
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.ledger import (
     LedgerEntry,
@@ -32,50 +32,6 @@ Loc = tuple[str | int, ...]
 SEED_LOC: Loc = ("body", "seed")
 BESIDE_PLAN = ("export_residual", "output_name", "commit_message", "amount_column")
 """What a draw of a plan may have besides it: nothing of this changes the rows."""
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A chain of a randomness beacon, whose rounds have known times.
-
-    The time of round 1 is ``genesis``, in Unix seconds; a round follows every ``period_s`` seconds.
-    """
-
-    name: str
-    hash: str
-    genesis: int
-    period_s: int
-
-    def time_of(self, round_number: int) -> int:
-        """The time of a round in Unix seconds."""
-        return self.genesis + (round_number - 1) * self.period_s
-
-    def first_after(self, time: datetime) -> int:
-        """The first round whose time is after a time.
-
-        >>> chain = Chain("test", "", 1000, 30)
-        >>> [chain.first_after(datetime.fromtimestamp(at, UTC)) for at in (1000, 1029.9, 1030)]
-        [2, 2, 3]
-        """
-        passed = time - datetime.fromtimestamp(self.genesis, UTC)
-        return passed // timedelta(seconds=self.period_s) + 2
-
-
-CHAINS = (
-    Chain(
-        "quicknet",
-        "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
-        1_692_803_367,
-        3,
-    ),
-    Chain(
-        "default",
-        "8990e7a9aaed2ffed73dbd7092123d6f289930540d7651336225dc172e51b2ce",
-        1_595_431_050,
-        30,
-    ),
-)
-"""The chains of drand (https://drand.love)."""
 
 
 @dataclass(frozen=True)
