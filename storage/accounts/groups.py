@@ -81,9 +81,13 @@ def rename_group(tx: Transaction, group_id: int, name: str) -> Group:
 def remove_group(tx: Transaction, group_id: int) -> Group:
     """Delete a group with its levels in datasets, and return it; raise Conflict for everyone."""
     group = _changeable(tx, group_id)
-    for what in ("members", "permissions", "connections"):
-        run(tx, f"delete_{what}_of_group", id=group_id)
-    run(tx, "delete_group", id=group_id)
+    for name in (
+        "delete_members_of_group",
+        "delete_permissions_of_group",
+        "delete_connections_of_group",
+        "delete_group",
+    ):
+        run(tx, name, id=group_id)
     return group
 
 

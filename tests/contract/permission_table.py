@@ -350,6 +350,7 @@ TABLE = (
     ),
     Row("GET /account", MY_PAGE, at("/account"), "page"),
     Row("GET /admin/users", ADMINISTER_PAGE, at("/admin/users"), "page"),
+    Row("GET /admin/connections", ADMINISTER_PAGE, at("/admin/connections"), "page"),
     Row("GET /admin/storage", ADMINISTER_PAGE, at("/admin/storage"), "page"),
     Row("GET /admin/audit", ADMINISTER_PAGE, at("/admin/audit"), "page"),
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),

@@ -11,6 +11,7 @@ from application.administration.activity import SUBJECTS, parts_of
 from application.administration.overview import admin_overview
 from application.credentials import user_name_rule
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
+from storage.accounts.connections import list_connections
 from storage.accounts.groups import list_groups, members_of
 from storage.accounts.users import ROLES, list_users
 from storage.certificates.keys import list_public_keys
@@ -95,6 +96,20 @@ def _csv_link(filters: AuditFilters) -> str:
         if value is not None
     }
     return f"/api/admin/audit/csv?{urlencode(values, doseq=True)}"
+
+
+@blueprint.get("/admin/connections")
+@signed_in
+def connections() -> Response:
+    """List the connections to attached files, with a form for a new one."""
+    user = caller().require_role("admin")
+    with service().database.read() as tx:
+        found = list_connections(tx, user)
+    return show(
+        "admin_connections.html",
+        connections=found,
+        prefixes=[str(prefix) for prefix in service().settings.allowed_connections],
+    )
 
 
 @blueprint.get("/admin/storage")

@@ -14,6 +14,7 @@ from application.administration.overview import admin_overview
 from application.demo_data import submit_demo
 from application.import_preview import MAX_BYTES
 from import_engine.formats import ENDINGS
+from storage.accounts.connections import list_connections
 from storage.accounts.datasets import SORTS, DatasetFilters, list_datasets
 from storage.accounts.users import password_hash_of
 from storage.jobs.jobs import outcomes_of
@@ -104,9 +105,12 @@ def import_form(dataset_id: int) -> Response:
     dataset = caller().dataset(dataset_id, "write")
     with service().database.read() as tx:
         refs, _ = list_refs(tx, dataset_id)
+        connections = list_connections(tx, caller().user)
     return show(
         "dataset_import.html",
         dataset=dataset,
+        connections=connections,
+        attach="attach" in request.args,
         refs=[one for one in refs if is_movable(one.name)],
         ref=request.args.get("ref", MAIN),
     )

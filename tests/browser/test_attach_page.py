@@ -1,0 +1,85 @@
+"""The pages that create a connection and attach files of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+import composition_root
+from job_runner.settings import Settings
+from tests.browser.conftest import sign_in
+from tests.live_server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lake")
+    with duckdb.connect() as connection:
+        for name, start in (("a", 0), ("b", 300)):
+            connection.execute(
+                f"COPY (SELECT range AS id, 'x' AS word FROM range({start}, {start + 300})) "
+                f"TO '{folder}/{name}.parquet' (FORMAT parquet)"
+            )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lake_server(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        memory_mb=256,
+        connection_prefixes=f"{lake.as_uri()}/",
+    )
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
+        yield live
+
+
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_connection_is_created_and_files_are_attached(
+    page: Page, lake: Path, lake_server: LiveServer
+) -> None:
+    _, user = lake_server.new_user("admin")
+    sign_in(page, lake_server.url, user["soeid"], "/admin/connections")
+    expect(page.get_by_text("No connections.")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("lake")
+    page.get_by_label("Can be used by").fill("everyone")
+    page.get_by_role("button", name="Create connection").click()
+    row = page.get_by_role("region", name="Connections").get_by_role("row", name="lake")
+    expect(row.get_by_role("textbox")).to_have_value("everyone")
+    assert_accessible(page)
+
+    dataset = lake_server.new_dataset()
+    page.goto(f"{lake_server.url}/datasets/{dataset}/import")
+    page.get_by_text("Attach files that stay where they are").click()
+    uris = page.get_by_label("Files and folders")
+    expect(uris).to_have_value(f"{lake.as_uri()}/")
+    uris.fill("file:///etc/passwd")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("alert")).to_contain_text("isn't under the prefix")
+    attach = page.get_by_role("button", name="Attach files")
+    expect(attach).to_be_disabled()
+    uris.fill(f"{lake.as_uri()}/")
+    page.get_by_role("button", name="Preview").click()
+    files = page.get_by_role("region", name="Files")
+    expect(files.get_by_role("row")).to_have_count(3)
+    expect(page.locator("#attached")).to_contain_text("600")
+    assert_accessible(page)
+    attach.click()
+    expect(page.get_by_role("region", name="Import")).to_contain_text("600 rows and 2 columns")
+    expect(page.get_by_role("region", name="Import")).to_contain_text("attached from")
+
+    (lake / "b.parquet").unlink()
+    page.reload()
+    expect(page.get_by_role("main")).to_contain_text("b.parquet doesn't exist any more")
