@@ -140,40 +140,13 @@ def estimate(
     of = np.bincount(groups, minlength=count)
     missing = np.bincount(domains.groups[domains.included & ~values.present], minlength=count)
     units = _units(design, rows, groups, count)
-    found: list[_Found]
     if values.statistic == "quantile":
         _require_weights(calibration, values.statistic)
         found = _quantiles(design, values, cells, settings)
     else:
-        if isinstance(calibration, Difference):
-            _require_weights(calibration, values.statistic, but=("mean", "total"))
-            linear = _difference(design, values, domains, calibration)
-        else:
-            linear = _LINEARISED[values.statistic](cells, values)
-        measured = _measured(design, linear, cells, settings)
-        with np.errstate(invalid="ignore"):
-            is_noise = measured.variances <= (ROUNDING * linear.values) ** 2
-        measured = replace(measured, variances=np.where(is_noise, 0.0, measured.variances))
-        effects = _design_effects(design, linear, measured.variances, count)
-        is_plain = calibration is None
-        interval = partial(_interval, design, values, domains, settings, is_plain)
-        found = [
-            _Found(
-                float(value),
-                sqrt(v) if v >= 0 else np.nan,
-                *interval(
-                    Confidence(settings.confidence, int(degrees)),
-                    float(value),
-                    float(v),
-                    int(of[at]),
-                ),
-                float(effect),
-                int(degrees),
-            )
-            for at, (value, v, effect, degrees) in enumerate(
-                zip(linear.values, measured.variances, effects, measured.degrees, strict=True)
-            )
-        ]
+        linear = _linear(design, values, domains, cells, calibration)
+        interval = partial(_interval, design, values, domains, settings, calibration is None)
+        found = _of_linear(design, linear, cells, settings, of, interval)
     if values.statistic in AVERAGES:
         # Alone, a unit doesn't vary about its own mean; that says nothing about the other units.
         left = sums_by(groups, design.weights[rows] - 1.0, count) > ROUNDING
@@ -184,6 +157,50 @@ def estimate(
     return [
         _as_estimate(found[at], int(of[at]), int(missing[at]), int(units[at]))
         for at in range(count)
+    ]
+
+
+def _linear(
+    design: Design,
+    values: Values,
+    domains: Domains,
+    cells: _Cells,
+    calibration: Calibration | Difference | None,
+) -> Linearised:
+    """The statistic's values, linearised."""
+    if isinstance(calibration, Difference):
+        _require_weights(calibration, values.statistic, but=("mean", "total"))
+        return _difference(design, values, domains, calibration)
+    return _LINEARISED[values.statistic](cells, values)
+
+
+def _of_linear(
+    design: Design,
+    linear: Linearised,
+    cells: _Cells,
+    settings: Settings,
+    drawn: Ints,
+    interval: Callable[[Confidence, float, float, int], tuple[Interval | None, str]],
+) -> list[_Found]:
+    """The estimates with their errors; ``drawn`` are the rows with a value in each domain."""
+    measured = _measured(design, linear, cells, settings)
+    with np.errstate(invalid="ignore"):
+        is_noise = measured.variances <= (ROUNDING * linear.values) ** 2
+    measured = replace(measured, variances=np.where(is_noise, 0.0, measured.variances))
+    effects = _design_effects(design, linear, measured.variances, len(drawn))
+    return [
+        _Found(
+            float(value),
+            sqrt(v) if v >= 0 else np.nan,
+            *interval(
+                Confidence(settings.confidence, int(degrees)), float(value), float(v), int(rows)
+            ),
+            float(effect),
+            int(degrees),
+        )
+        for value, v, effect, degrees, rows in zip(
+            linear.values, measured.variances, effects, measured.degrees, drawn, strict=True
+        )
     ]
 
 
