@@ -252,7 +252,7 @@ def _tolerable(request: EvaluationRequest) -> Cell:
     if request.tolerable is None:
         return "Not given"
     if request.kind in ("monetary_unit", "variables") or request.tolerable >= 1:
-        return request.tolerable.quantize(Decimal("0.01"))
+        return Decimal(f"{request.tolerable:.2f}")
     return Share(float(request.tolerable))
 
 

@@ -155,3 +155,9 @@ def test_a_sample_without_findings_has_a_paper(server: LiveServer) -> None:
 
 def test_a_wrong_format_is_refused(server: LiveServer, job: str) -> None:
     assert_problem(paper(server, job, format="pdf"), 422, "invalid_request")
+
+
+def test_a_huge_tolerable_amount_is_shown(server: LiveServer, job: str) -> None:
+    for kind in ("html", "xlsx"):
+        answer = paper(server, job, kind="monetary_unit", tolerable="1e+308", format=kind)
+        assert answer.status_code == 200, answer.text
