@@ -38,7 +38,7 @@ def true_values(
         selected += expressions
         params += given
         figures.append(f"CAST({_figure(statistic, at, exponents)} AS DOUBLE)")
-    scan, scanned = _scan(table, selected, params)
+    scan, scanned = scan_statement(table, selected, params)
     keys = [f"t.b{at}" for at in range(len(by))]
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
     sql = (
@@ -52,22 +52,6 @@ def true_values(
     if len(rows) > MAX_TRUE_GROUPS:
         return None
     return {tuple(row[: len(by)]): row[len(by) :] for row in rows}
-
-
-def _scan(table: TableFiles, selected: list[str], params: list[object]) -> Statement:
-    """The scan of all files; each file's branch takes the parameters of the expressions."""
-    parts: list[str] = []
-    bound: list[object] = []
-    for file, start in table.with_starts():
-        deleted = table.deletion_vector
-        inside = deleted[(deleted >= start) & (deleted < start + file.rows)] - start
-        sql, (first, *others) = scan_statement(TableFiles(table.columns, (file,), inside), selected)
-        parts.append(sql)
-        bound += [first, *params, *others]
-    if not parts:
-        sql, _ = scan_statement(table, selected)
-        return sql, params
-    return " UNION ALL ".join(parts), bound
 
 
 def _expressions(statistic: Statistic, at: int) -> tuple[list[str], list[object]]:
@@ -140,7 +124,7 @@ def _exponents(
     selected = [
         f"CAST(f.{quote_identifier(name)} AS DOUBLE) AS y{at}" for at, name in enumerate(names)
     ]
-    scan, params = _scan(table, selected, [])
+    scan, params = scan_statement(table, selected)
     largest = (f"max(abs(t.y{at})) FILTER (isfinite(t.y{at}))" for at in range(len(names)))
     row = cursor.execute(f"SELECT {', '.join(largest)} FROM ({scan}) AS t", params).fetchone()
     return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -26,27 +27,123 @@ Statement = tuple[str, list[object]]
 """SQL and its parameters."""
 
 
+MAX_BRANCHES = 32
+"""Files of one statement that reads rows by ordinal. Each takes 0.25 MB, and 4 MB where hundreds of
+its rows are wanted; more of them in a statement are no faster."""
+MAX_LISTED_ROWS = 1_000
+"""Rows that a statement lists; more are joined."""
+
+
+@dataclass(frozen=True)
+class FileScan:
+    """One ``read_parquet`` over consecutive files: whole ones, or rows of one file.
+
+    ``rows`` are the first row of that file and the one after the last; None of whole files.
+    """
+
+    files: tuple[tuple[DataFile, int], ...]
+    rows: tuple[int, int] | None = None
+
+    @property
+    def source(self) -> str:
+        """The FROM item ``f``; its parameter is :attr:`paths`."""
+        return "read_parquet(?, file_row_number = true) AS f"
+
+    @property
+    def paths(self) -> list[str]:
+        return [str(file.path) for file, _ in self.files]
+
+    @property
+    def ordinal(self) -> str:
+        """The expression of a row's ordinal; its parameter is :attr:`starts`."""
+        if len(self.files) == 1:
+            return "f.file_row_number + ?"
+        return "f.file_row_number + list_extract(?::BIGINT[], CAST(f.file_index AS BIGINT) + 1)"
+
+    @property
+    def starts(self) -> int | list[int]:
+        starts = [start for _, start in self.files]
+        return starts[0] if len(starts) == 1 else starts
+
+    @property
+    def ordinals(self) -> tuple[int, int]:
+        """The ordinal of the first row and the one after the last."""
+        file, start = self.files[-1]
+        if self.rows is not None:
+            return start + self.rows[0], start + self.rows[1]
+        return self.files[0][1], start + file.rows
+
+    def conditions(self, deletion_vector: Int64s | None = None) -> tuple[list[str], list[object]]:
+        """The conditions for the rows of the scan that aren't deleted.
+
+        Bit strings mask the deleted rows, since a join would lose the rows' order.
+        """
+        conditions: list[str] = []
+        params: list[object] = []
+        if self.rows is not None:
+            conditions.append("f.file_row_number >= ? AND f.file_row_number < ?")
+            params += self.rows
+        if deletion_vector is None:
+            return conditions, params
+        first, last = self.ordinals
+        for begin in range(first, last, MAX_RUN_LENGTH):
+            end = min(begin + MAX_RUN_LENGTH, last)
+            lower, upper = np.searchsorted(deletion_vector, (begin, end))
+            if lower == upper:
+                continue
+            bits = np.zeros(end - begin, dtype=np.bool_)
+            bits[deletion_vector[lower:upper] - begin] = True
+            is_left = f"get_bit(?::BLOB::BIT, CAST({self.ordinal} - ? AS INTEGER)) = 0"
+            bound: list[object] = [np.packbits(bits).tobytes(), self.starts, begin]
+            if (begin, end) != (first, last):  # a run's bits cover its own rows alone
+                is_left = f"({self.ordinal} NOT BETWEEN ? AND ? OR {is_left})"
+                bound = [self.starts, begin, end - 1, *bound]
+            conditions.append(is_left)
+            params += bound
+        return conditions, params
+
+
+def file_scans(table: TableFiles, first: int = 0, stop: int | None = None) -> list[FileScan]:
+    """Cover the ordinals ``first`` to ``stop`` of a table in order, by as few scans as possible.
+
+    Whole files are one scan, however many they are: planning a scan costs the same for one file
+    and for thousands. A file of which rows are left out is a scan of its own.
+    """
+    stop = table.file_rows if stop is None else stop
+    parts: list[FileScan] = []
+    for file, start in table.with_starts(first, stop):
+        rows = max(first - start, 0), min(stop - start, file.rows)
+        parts.append(FileScan(((file, start),), None if rows == (0, file.rows) else rows))
+    if _hides_file_index(table):
+        return parts
+    scans: list[FileScan] = []
+    for is_whole, group in groupby(parts, key=lambda part: part.rows is None):
+        if is_whole:
+            scans.append(FileScan(tuple(part.files[0] for part in group)))
+        else:
+            scans += group
+    return scans
+
+
+def _hides_file_index(table: TableFiles) -> bool:
+    """Whether the table has a column of the name by which DuckDB numbers the files of a scan."""
+    return any(column.name.lower() == "file_index" for column in table.columns)
+
+
 def page_statement(
     table: TableFiles, columns: Sequence[Column], offset: int = 0, limit: int | None = None
 ) -> Statement:
-    """Build the statement that reads rows ``offset`` to ``offset + limit`` of some columns.
-
-    Each file has its own branch, since DuckDB 2.0 skips row groups by ``file_row_number`` only in
-    scans of one file.
-    """
+    """Build the statement that reads rows ``offset`` to ``offset + limit`` of some columns."""
     names = ", ".join(f"f.{quote_identifier(column.name)}" for column in columns)
     end = table.row_count if limit is None else min(offset + limit, table.row_count)
     if offset >= end:
         return empty_statement(columns), []
-    begin, stop = table.ordinal_at(offset), table.ordinal_at(end - 1) + 1
     branches: list[str] = []
     params: list[object] = []
-    for file, start in table.with_starts():
-        first, last = max(begin - start, 0), min(stop - start, file.rows)
-        if first < last:
-            where, bound = _where(*_remaining(table, file, start, first, last))
-            branches.append(f"SELECT {names} FROM read_parquet(?) AS f{where}")
-            params += [str(file.path), *bound]
+    for scan in file_scans(table, table.ordinal_at(offset), table.ordinal_at(end - 1) + 1):
+        where, bound = _where(*scan.conditions(table.deletion_vector))
+        branches.append(f"SELECT {names} FROM {scan.source}{where}")
+        params += [scan.paths, *bound]
     return "\nUNION ALL\n".join(branches), params
 
 
@@ -54,64 +151,104 @@ def _where(conditions: Sequence[str], params: list[object]) -> Statement:
     return f" WHERE {' AND '.join(conditions)}" if conditions else "", params
 
 
-def _remaining(
-    table: TableFiles, file: DataFile, start: int, first: int, last: int
-) -> tuple[list[str], list[object]]:
-    """Return the conditions for the rows of a file from ``first`` to ``last`` that aren't deleted.
+@dataclass(frozen=True)
+class RowSet:
+    """Rows of a table: a table of DuckDB with a column ``ordinal``, by its name or as a query.
 
-    ``start`` is the ordinal of the file's first row. Bit strings mask the deleted rows, since a
-    join would lose the rows' order.
+    ``ordinals`` are the same, sorted; None if they aren't known. A statement reads only files
+    that hold one of them.
     """
-    within = "f.file_row_number >= ? AND f.file_row_number < ?"
-    conditions: list[str] = []
-    params: list[object] = []
-    if (first, last) != (0, file.rows):
-        conditions.append(within)
-        params += [first, last]
-    for begin in range(first, last, MAX_RUN_LENGTH):
-        end = min(begin + MAX_RUN_LENGTH, last)
-        lower, upper = np.searchsorted(table.deletion_vector, (start + begin, start + end))
-        if lower == upper:
-            continue
-        bits = np.zeros(end - begin, dtype=np.bool_)
-        bits[table.deletion_vector[lower:upper] - start - begin] = True
-        is_left = "get_bit(?::BLOB::BIT, CAST(f.file_row_number - ? AS INTEGER)) = 0"
-        if (begin, end) != (first, last):  # a run's bits cover its own rows alone
-            is_left = f"(NOT ({within}) OR {is_left})"
-            params += [begin, end]
-        conditions.append(is_left)
-        params += [np.packbits(bits).tobytes(), begin]
-    return conditions, params
+
+    name: str
+    ordinals: Int64s | None = None
+
+    @classmethod
+    def of(cls, name: str, ordinals: Int64s) -> RowSet:
+        """Build the set of a table whose ordinals are given in any order."""
+        return cls(name, np.unique(ordinals))
+
+    def in_files(self, table: TableFiles) -> list[tuple[DataFile, int, Int64s | None]]:
+        """List the files that may hold such rows, with first ordinals and the known rows."""
+        if self.ordinals is None:
+            return [(file, start, None) for file, start in table.with_starts()]
+        _, begins = np.unique(table.files_of(self.ordinals), return_index=True)
+        return [
+            (*file, part)
+            for part in np.split(self.ordinals, begins[1:])
+            if len(part)
+            for file in table.with_starts(part[0], part[0] + 1)
+        ]
+
+    def by_files(self, table: TableFiles, max_files: int = MAX_BRANCHES) -> list[RowSet]:
+        """Divide known rows so that no part lies in more than ``max_files`` files."""
+        if self.ordinals is None:
+            return [self]
+        first_of_each = np.flatnonzero(np.diff(table.files_of(self.ordinals))) + 1
+        cuts = first_of_each[max_files - 1 :: max_files]
+        return [RowSet(self.name, part) for part in np.split(self.ordinals, cuts)]
 
 
 def rows_at(
-    table: TableFiles, selected: str, rows: str, where: str = "", params: Sequence[object] = ()
-) -> tuple[str, list[object]]:
-    """Build the statement that reads the rows whose ordinals a table ``rows`` holds, unordered.
+    table: TableFiles,
+    selected: str,
+    rows: RowSet,
+    carried: Sequence[str] = (),
+    where: str = "",
+    params: Sequence[object] = (),
+) -> Statement:
+    """Build the statement that reads some rows of a table, unordered.
 
-    Each file has its own branch: DuckDB 2.0 reads only the pages with selected rows in a scan of
-    one file, and every page in a scan of several.
+    Each file that holds such rows has its own branch: DuckDB 2.0 skips row groups by their row
+    numbers in a scan of one file, where its filter names rows of that file alone. More than
+    ``MAX_LISTED_ROWS`` rows in more than ``MAX_BRANCHES`` files are read by one scan of all these
+    files; :meth:`RowSet.by_files` prevents it.
 
     Parameters
     ----------
     selected : str
-        The SELECT list over the table ``f`` and over ``rows``, called ``p``.
+        The SELECT list over the table ``f``. With ``carried`` columns it may be empty, and its
+        names aren't ``ordinal`` nor theirs.
+    carried : sequence of str
+        Columns of ``rows`` that the result has after those; without them ``rows`` may repeat none.
     where, params : str, sequence
-        A WHERE clause for each branch, with a space before it, and its parameters.
+        A condition on ``f``, and its parameters.
     """
-    selects: list[str] = []
+    touched = rows.in_files(table)
+    more = f", {selected}" if selected else ""
+    numbered = f"SELECT {{ordinal}} AS ordinal{more}" if carried else f"SELECT {selected}"
+    branches: list[str] = []
     bound: list[object] = []
-    for file, start in table.with_starts():
-        selects.append(
-            f"SELECT {selected} FROM read_parquet(?, file_row_number = true) AS f "
-            f"JOIN (SELECT *, ordinal - ? AS file_ordinal FROM {rows} "
-            f"WHERE ordinal >= ? AND ordinal < ?) AS p ON p.file_ordinal = f.file_row_number{where}"
+    few = rows.ordinals is not None and len(rows.ordinals) <= MAX_LISTED_ROWS
+    if len(touched) > MAX_BRANCHES and not few and not _hides_file_index(table):
+        scan = FileScan(tuple((file, start) for file, start, _ in touched))
+        branches.append(
+            f"{numbered.format(ordinal=scan.ordinal)} FROM {scan.source} "
+            f"WHERE {scan.ordinal} IN (SELECT p.ordinal FROM {rows.name} AS p){where}"
         )
-        bound += [str(file.path), start, start, start + file.rows, *params]
-    if not selects:
-        no_row = _nulls(table.columns)
-        selects.append(f"SELECT {selected} FROM ({no_row}) AS f JOIN {rows} AS p ON false")
-    return " UNION ALL ".join(selects), bound
+        bound += [*([scan.starts] if carried else []), scan.paths, scan.starts, *params]
+        touched = []
+    for file, start, wanted in touched:
+        scan = FileScan(((file, start),))
+        if wanted is not None and len(wanted) <= MAX_LISTED_ROWS:
+            listed, values = ", ".join("?" * len(wanted)), (wanted - start).tolist()
+        else:
+            listed = f"SELECT p.ordinal - ? FROM {rows.name} AS p WHERE p.ordinal BETWEEN ? AND ?"
+            values = [start, start, start + file.rows - 1]
+        branches.append(
+            f"{numbered.format(ordinal=scan.ordinal)} FROM {scan.source} "
+            f"WHERE f.file_row_number IN ({listed}){where}"
+        )
+        bound += [*([start] if carried else []), scan.paths, *values, *params]
+    if not branches:
+        branches.append(
+            f"{numbered.format(ordinal='0::BIGINT')} FROM ({empty_statement(table.columns)}) AS f"
+        )
+    union = " UNION ALL ".join(branches)
+    if not carried:
+        return union, bound
+    listed = ", ".join(f"p.{name}" for name in carried)
+    joined = f"SELECT t.* EXCLUDE (ordinal), {listed} FROM ({union}) AS t"
+    return f"{joined} JOIN {rows.name} AS p ON p.ordinal = t.ordinal", bound
 
 
 def empty_statement(columns: Sequence[Column]) -> str:
@@ -168,26 +305,26 @@ def _view_rows(
     return f"SELECT {shown} FROM ({branches}) AS t{order}{bounds}", params
 
 
-def _branches(table: TableFiles, view: RowView, selected: str = "") -> Statement:
-    """Build one SELECT of ``ordinal`` and more columns for each file."""
+def _branches(
+    table: TableFiles, view: RowView, selected: str = "", params: Sequence[object] = ()
+) -> Statement:
+    """Build the SELECT of ``ordinal`` and more columns, which have ``params``."""
     selects: list[str] = []
-    params: list[object] = []
-    for file, start in table.with_starts():
-        conditions, bound = _remaining(table, file, start, 0, file.rows)
+    bound: list[object] = []
+    for scan in file_scans(table):
+        conditions, values = scan.conditions(table.deletion_vector)
         if view.condition is not None:
             conditions.append(f"({view.condition[0]})")
-            bound += view.condition[1]
-        where, bound = _where(conditions, bound)
-        selects.append(
-            f"SELECT f.file_row_number + ? AS ordinal{selected} "
-            f"FROM read_parquet(?, file_row_number = true) AS f{where}"
-        )
-        params += [start, str(file.path), *bound]
+            values += view.condition[1]
+        where, values = _where(conditions, values)
+        selects.append(f"SELECT {scan.ordinal} AS ordinal{selected} FROM {scan.source}{where}")
+        bound += [scan.starts, *params, scan.paths, *values]
     if not selects:
         selects.append(
             f"SELECT 0::BIGINT AS ordinal{selected} FROM ({empty_statement(table.columns)}) AS f"
         )
-    return " UNION ALL ".join(selects), params
+        bound += params
+    return " UNION ALL ".join(selects), bound
 
 
 UNIQUE_ROWS = 100_000
@@ -222,7 +359,8 @@ def unique_in_first_rows(
 def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64s) -> Statement:
     """Build the statement that reads rows by their ordinals, in the given order."""
     renamed, shown = _renamed(columns)
-    branches, params = rows_at(table, f"p.place, {renamed}", "wanted")
+    rows = RowSet.of("wanted", ordinals)
+    branches, params = rows_at(table, renamed, rows, ["place"])
     return (
         "WITH wanted AS (SELECT unnest(o) AS ordinal, unnest(range(len(o))) AS place "
         f"FROM (SELECT ?::BIGINT[] AS o)) SELECT {shown} FROM ({branches}) AS t ORDER BY t.place",
@@ -230,12 +368,14 @@ def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64
     )
 
 
-def scan_statement(table: TableFiles, selected: Sequence[str]) -> Statement:
+def scan_statement(
+    table: TableFiles, selected: Sequence[str], params: Sequence[object] = ()
+) -> Statement:
     """Build the statement that reads every row, unordered: ``ordinal``, then the expressions.
 
-    ``selected`` are expressions over the table ``f``, with their aliases.
+    ``selected`` are expressions over the table ``f``, with their aliases and ``params``.
     """
-    return _branches(table, RowView(), "".join(f", {each}" for each in selected))
+    return _branches(table, RowView(), "".join(f", {each}" for each in selected), params)
 
 
 def _renamed(columns: Sequence[Column]) -> tuple[str, str]:
@@ -342,13 +482,13 @@ def frequent_values(
     """
     every = max(table.file_rows * run_rows // max_rows, run_rows)
     is_sampled = table.file_rows > max_rows
-    where = " WHERE (f.file_row_number + ?) % ? < ?" if is_sampled else ""
     branches: list[str] = []
     params: list[object] = []
-    for file, start in table.with_starts():
+    for scan in file_scans(table):
         name = quote_identifier(column.name)
-        branches.append(f"SELECT f.{name} AS v FROM read_parquet(?) AS f{where}")
-        params += [str(file.path), *([start, every, run_rows] if is_sampled else [])]
+        where = f" WHERE ({scan.ordinal}) % ? < ?" if is_sampled else ""
+        branches.append(f"SELECT f.{name} AS v FROM {scan.source}{where}")
+        params += [scan.paths, *([scan.starts, every, run_rows] if is_sampled else [])]
     if not branches:
         return FrequentValues(values=(), complete=True, has_nulls=False)
     rows = cursor.execute(

@@ -72,13 +72,29 @@ class TableFiles:
         remaining_before = self.deletion_vector - np.arange(len(self.deletion_vector))
         return positions + np.searchsorted(remaining_before, positions, side="right")
 
-    def with_starts(self) -> Iterator[tuple[DataFile, int]]:
-        """Yield each non-empty file with the ordinal of its first row."""
-        start = 0
-        for file in self.files:
+    @cached_property
+    def _ends(self) -> Int64s:
+        """The ordinal after the last row of each file."""
+        return np.cumsum([file.rows for file in self.files], dtype=np.int64)
+
+    def with_starts(
+        self, first: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[DataFile, int]]:
+        """Yield each non-empty file with the ordinal of its first row.
+
+        Only files with a row of ordinal ``first`` to ``stop``, if given.
+        """
+        last = self.file_rows if stop is None else min(stop, self.file_rows)
+        begin = int(np.searchsorted(self._ends, first, side="right"))
+        end = int(np.searchsorted(self._ends, last)) + 1 if first < last else begin
+        for at in range(begin, min(end, len(self.files))):
+            file = self.files[at]
             if file.rows:
-                yield file, start
-            start += file.rows
+                yield file, int(self._ends[at]) - file.rows
+
+    def files_of(self, ordinals: Int64s) -> Int64s:
+        """Return the position among the files of each row; of rows beyond the last, their count."""
+        return np.searchsorted(self._ends, ordinals, side="right")
 
     def column(self, name: str) -> Column:
         """Find a column by its exact name, or else by its name in any case.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from parquet_tables.columns import digits_of
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column
 from sampling_engine import statements
 from sampling_engine.selection.strata import Strata, WholeTable
@@ -162,7 +163,9 @@ def drawn_account(
     total = eligible_amounts(state, prepared.strata, on_progress)
     drawn = [Amount()] * len(total)
     if len(chosen.ordinals):
-        statement = statements.amounts_of_picked(state.table, state.amount)
+        statement = statements.amounts_of_picked(
+            state.table, state.amount, RowSet.of("picked", chosen.ordinals)
+        )
         picked = {"ordinal": chosen.ordinals, "stratum": chosen.strata}
         with registered(state.cursor, {"picked": picked}):
             for number, *sums in state.cursor.execute(*statement).fetchall():

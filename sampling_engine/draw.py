@@ -102,7 +102,9 @@ def draw_sample(
             cursor, state, rounds, progress_part(on_progress, 0.0, until)
         )
         step = progress_part(on_progress, until, 1.0)
-        sample, renamed = write_sample(cursor, table, prepared, table_key, destination, step)
+        sample, renamed = write_sample(
+            cursor, table, prepared, ordinals, table_key, destination, step
+        )
     if sample.row_count != len(ordinals):
         raise RowsMissing(len(ordinals) - sample.row_count)
     account = None

@@ -14,6 +14,7 @@ from parquet_tables.progress import (
     ignore_progress,
     progress_part,
 )
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine.checks import check_rounds
@@ -95,7 +96,13 @@ def _write(
     places = _places(rows.strata)
     chosen = {"ordinal": rows.ordinals, "selection_order": places, "stratum": rows.strata}
     state.cursor.register("chosen", chosen)
-    statement = reserve_rows(state.table, table_key, strata.table_name, strata.columns)
+    statement = reserve_rows(
+        state.table,
+        table_key,
+        strata.table_name,
+        strata.columns,
+        RowSet.of("chosen", rows.ordinals),
+    )
     message = "writing the reserves"
     file = write_parquet(
         state.cursor, *statement, destination, on_progress=on_progress, message=message

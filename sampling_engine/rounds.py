@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback, progress_part
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import AmountAccount, drawn_account
 from sampling_engine.engines.duckdb_engine import DUCKDB
@@ -59,14 +60,15 @@ class DrawState:
         return self._cursor
 
     @property
-    def signed_rows(self) -> list[tuple[str | None, int]]:
+    def signed_rows(self) -> list[tuple[RowSet | None, int]]:
         """The rows that add up to the eligible ones: all (None), less the table ``taken``."""
-        return [(None, 1), ("taken", -1)] if len(self.taken) else [(None, 1)]
+        taken = self.taken_rows
+        return [(None, 1)] if taken is None else [(None, 1), (taken, -1)]
 
     @property
-    def taken_rows(self) -> str | None:
-        """The name of the table ``taken``, if it has rows."""
-        return "taken" if len(self.taken) else None
+    def taken_rows(self) -> RowSet | None:
+        """The table ``taken``, if it has rows."""
+        return RowSet("taken", self.taken) if len(self.taken) else None
 
     def take(self, ordinals: Int64s) -> None:
         """No later round draws these rows."""

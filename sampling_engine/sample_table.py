@@ -11,9 +11,10 @@ from pathlib import Path
 
 import duckdb
 
-from parquet_tables.progress import ProgressCallback
+from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.tables import Column, TableFiles
+from parquet_tables.rows import RowSet
+from parquet_tables.tables import Column, Int64s, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine.rounds import Prepared
 from sampling_engine.spec import Round
@@ -34,7 +35,7 @@ RENAMED_SUFFIX = "_source"
 
 # A table knows that it holds no NULL, as an array doesn't: its columns are stored as required.
 KEEP_DRAWN = "CREATE TEMP TABLE drawn AS SELECT * FROM chosen"
-DRAWN = "p.ordinal, p.round_number, p.selection_order, p.stratum, p.probability, p.weight"
+DRAWN = ("ordinal", "round_number", "selection_order", "stratum", "probability", "weight")
 NO_LABEL = "CAST(NULL AS VARCHAR)"
 ROW_ID = "CAST(? AS VARCHAR) || ':' || CAST(t.ordinal AS VARCHAR)"
 
@@ -76,11 +77,12 @@ def write_sample(
     cursor: duckdb.DuckDBPyConnection,
     table: TableFiles,
     rounds: Sequence[Prepared],
+    ordinals: Int64s,
     table_key: str,
     destination: Path,
     on_progress: ProgressCallback,
 ) -> tuple[TableFiles, dict[str, str]]:
-    """Write the rows of the cursor's table ``drawn``.
+    """Write the rows of the cursor's table ``drawn``, whose sorted ``ordinals`` are given.
 
     Returns
     -------
@@ -90,7 +92,10 @@ def write_sample(
         The table's own columns that got another name, old to new.
     """
     shown = shown_columns(table, [each.round_spec for each in rounds])
-    sql, params = drawn_rows(table, shown, table_key, rounds)
+    step = progress_part(on_progress, 0.0, 0.8)
+    source = gathered(cursor, fetched_rows(table, shown, rounds, ordinals), step)
+    sql, params = drawn_rows(table, shown, table_key, rounds, source)
+    on_progress = progress_part(on_progress, 0.8, 1.0)
     file = write_parquet(
         cursor, sql, params, destination, on_progress=on_progress, message="writing the sample"
     )
@@ -103,8 +108,11 @@ def write_sample(
 
 def columns_of_draw(rounds: Sequence[Round]) -> dict[str, str]:
     """Name and type of the columns that a sample has after the table's own."""
-    has_hits = any(each.method.counts_hits for each in rounds)
-    return {**SAMPLE_COLUMNS, **HITS_COLUMN} if has_hits else SAMPLE_COLUMNS
+    return {**SAMPLE_COLUMNS, **HITS_COLUMN} if _has_hits(rounds) else SAMPLE_COLUMNS
+
+
+def _has_hits(rounds: Sequence[Round]) -> bool:
+    return any(each.method.counts_hits for each in rounds)
 
 
 def shown_columns(table: TableFiles, rounds: Sequence[Round]) -> list[Shown]:
@@ -119,23 +127,67 @@ def shown_columns(table: TableFiles, rounds: Sequence[Round]) -> list[Shown]:
     return shown
 
 
-def drawn_rows(
-    table: TableFiles, shown: Sequence[Shown], table_key: str, rounds: Sequence[Prepared]
+def fetched_rows(
+    table: TableFiles, shown: Sequence[Shown], rounds: Sequence[Prepared], ordinals: Int64s
+) -> list[Statement]:
+    """The columns of the drawn rows as ``c0`` …, with those of ``drawn``; a statement a few files.
+
+    A table without files has one statement, without rows.
+    """
+    columns, _ = _fetched(table, shown, rounds)
+    own = ", ".join(
+        f"f.{quote_identifier(column.name)} AS c{i}" for i, column in enumerate(columns)
+    )
+    has_hits = _has_hits([each.round_spec for each in rounds])
+    carried = [*DRAWN, *(["hits"] if has_hits else [])]
+    parts = RowSet("drawn", ordinals).by_files(table)
+    return [joined_rows(table, own, part, carried) for part in parts]
+
+
+def gathered(
+    cursor: duckdb.DuckDBPyConnection, parts: Sequence[Statement], on_progress: ProgressCallback
 ) -> Statement:
-    """The sample: all of ``drawn``, in order of round, then as the round sorts them."""
+    """The rows of all statements: the only one, or those of a table made of several.
+
+    The rows of thousands of files are read part by part, because the plan of a statement takes
+    memory for each of its files.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    for at, (sql, params) in enumerate(parts):
+        into = "INSERT INTO fetched" if at else "CREATE OR REPLACE TEMP TABLE fetched AS"
+        step = progress_part(on_progress, at / len(parts), (at + 1) / len(parts))
+        with watched(cursor, step, "reading the drawn rows"):
+            cursor.execute(f"{into} {sql}", params)
+    return "SELECT * FROM fetched", []
+
+
+def _fetched(
+    table: TableFiles, shown: Sequence[Shown], rounds: Sequence[Prepared]
+) -> tuple[list[Column], dict[int, Column]]:
+    """The columns to read, and those by which rounds sort their rows."""
     sorted_by = {
         each.round_spec.round_number: table.column(each.round_spec.selection.order_by)
         for each in rounds
         if each.round_spec.selection.order_by is not None
     }
-    fetched = list(dict.fromkeys([*(each.column for each in shown), *sorted_by.values()]))
-    places = {column: f"t.c{i}" for i, column in enumerate(fetched)}
-    own = [f"f.{quote_identifier(c.name)} AS c{i}" for i, c in enumerate(fetched)]
+    return list(dict.fromkeys([*(each.column for each in shown), *sorted_by.values()])), sorted_by
+
+
+def drawn_rows(
+    table: TableFiles,
+    shown: Sequence[Shown],
+    table_key: str,
+    rounds: Sequence[Prepared],
+    fetched: Statement,
+) -> Statement:
+    """The sample: all fetched rows, in order of round, then as the round sorts them."""
+    columns, sorted_by = _fetched(table, shown, rounds)
+    places = {column: f"t.c{i}" for i, column in enumerate(columns)}
     *earlier, last = (each.round_spec for each in rounds)
     names = columns_of_draw([*earlier, last])
-    has_hits = len(names) > len(SAMPLE_COLUMNS)
-    fetched_too = [*own, DRAWN, *(["p.hits"] if has_hits else [])]
-    branches, params = joined_rows(table, ", ".join(fetched_too), "drawn")
+    has_hits = _has_hits([*earlier, last])
+    branches, params = fetched
     labels = " UNION ALL ".join(_labels(each) for each in rounds if each.strata.columns)
     values = [
         ROW_ID,
@@ -169,15 +221,18 @@ def drawn_rows(
 
 
 def reserve_rows(
-    table: TableFiles, table_key: str, strata: str | None, columns: Sequence[Column]
+    table: TableFiles,
+    table_key: str,
+    strata: str | None,
+    columns: Sequence[Column],
+    chosen: RowSet,
 ) -> Statement:
     """All of ``chosen`` with the labels of its strata, in order of stratum, then of the reserve."""
     own = [column.name for column in table.columns]
     names = names_in_sample(own, (*SAMPLE_COLUMNS, *RESERVE_COLUMNS))
     fetched = ", ".join(f"f.{quote_identifier(name)} AS c{i}" for i, name in enumerate(own))
-    branches, params = joined_rows(
-        table, f"{fetched}, p.ordinal, p.selection_order, p.stratum", "chosen"
-    )
+    carried = ("ordinal", "selection_order", "stratum")
+    branches, params = joined_rows(table, fetched, chosen, carried)
     label = label_expression(columns) if columns else NO_LABEL
     joined = f" JOIN {strata} AS s ON s.stratum = t.stratum" if columns else ""
     selected = [f"t.c{i} AS {quote_identifier(name)}" for i, name in enumerate(names)]

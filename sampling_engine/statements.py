@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from parquet_tables.columns import as_integer, decimals_of, digits_of
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import rows_at
+from parquet_tables.rows import RowSet, file_scans, rows_at
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.bands import BandColumn
 from sampling_engine.selection.order import SeededOrder, rank_steps
@@ -39,36 +39,48 @@ def all_rows(table: TableFiles, selected: str, row_filter: RowFilter | None) -> 
     return f"SELECT {selected} FROM read_parquet(?) AS f{where}", [paths, *params]
 
 
-def numbered_rows(table: TableFiles, selected: str, row_filter: RowFilter | None) -> Statement:
-    """Every row in the files that passes the filter, with its ``ordinal``; a branch a file."""
-    where, params = passing(row_filter)
+def numbered_rows(
+    table: TableFiles,
+    selected: str,
+    row_filter: RowFilter | None,
+    first: int = 0,
+    stop: int | None = None,
+) -> Statement:
+    """Every row, or those of a range of ordinals, that passes the filter, with its ``ordinal``."""
     more = f", {selected}" if selected else ""
     selects: list[str] = []
     bound: list[object] = []
-    for file, start in table.with_starts():
-        selects.append(
-            f"SELECT f.file_row_number + ? AS ordinal{more} "
-            f"FROM read_parquet(?, file_row_number = true) AS f{where}"
-        )
-        bound += [start, str(file.path), *params]
+    for scan in file_scans(table, first, stop):
+        conditions, params = scan.conditions()
+        if row_filter is not None:
+            condition, values = row_filter.condition("f")
+            conditions.append(f"({condition})")
+            params += values
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        selects.append(f"SELECT {scan.ordinal} AS ordinal{more} FROM {scan.source}{where}")
+        bound += [scan.starts, scan.paths, *params]
     return " UNION ALL ".join(selects), bound
 
 
 def joined_rows(
-    table: TableFiles, selected: str, rows: str, row_filter: RowFilter | None = None
+    table: TableFiles,
+    selected: str,
+    rows: RowSet,
+    carried: Sequence[str] = (),
+    row_filter: RowFilter | None = None,
 ) -> Statement:
-    """The rows that the table ``rows`` (``p`` to ``selected``) names, and that pass the filter."""
-    where, params = passing(row_filter)
-    return rows_at(table, selected, rows, where, params)
+    """The rows of a set that pass the filter; see :func:`rows_at`."""
+    where, params = passing(row_filter, "AND")
+    return rows_at(table, selected, rows, carried, where, params)
 
 
 def rows_among(
-    table: TableFiles, selected: str, row_filter: RowFilter | None, rows: str | None
+    table: TableFiles, selected: str, row_filter: RowFilter | None, rows: RowSet | None
 ) -> Statement:
-    """All rows, or those that the table ``rows`` names; both pass the filter."""
+    """All rows, or those of a set; both pass the filter."""
     if rows is None:
         return all_rows(table, selected, row_filter)
-    return joined_rows(table, selected, rows, row_filter)
+    return joined_rows(table, selected, rows, row_filter=row_filter)
 
 
 def key_columns(columns: Sequence[Column]) -> str:
@@ -204,14 +216,13 @@ def strata_of_picked(
     table: TableFiles,
     columns: Sequence[Column],
     strata: str,
+    picked: RowSet,
     row_filter: RowFilter | None = None,
 ) -> Statement:
     """Position and stratum of the rows in ``picked`` that pass the filter."""
+    branches, params = joined_rows(table, key_columns(columns), picked, ["position"], row_filter)
     if not columns:
-        selected = "p.position, CAST(0 AS BIGINT) AS stratum"
-        return joined_rows(table, selected, "picked", row_filter)
-    selected = f"{key_columns(columns)}, p.position"
-    branches, params = joined_rows(table, selected, "picked", row_filter)
+        return f"SELECT t.position, CAST(0 AS BIGINT) AS stratum FROM ({branches}) AS t", params
     return (
         f"SELECT t.position, s.stratum FROM ({branches}) AS t JOIN {strata} AS s "
         f"ON {same_keys(columns)}",
@@ -262,18 +273,6 @@ def count_before(
         f"SELECT l.position, count(*) AS rows FROM ({scanned}) AS r "
         "JOIN lines AS l ON l.stratum = r.stratum AND r.rank < l.rank GROUP BY l.position",
         params,
-    )
-
-
-def ordinals_between(
-    path: str, start: int, first: int, stop: int, row_filter: RowFilter
-) -> Statement:
-    """Ordinals of the rows ``first`` to ``stop`` of a file that begins at ordinal ``start``."""
-    condition, params = passing(row_filter, "AND")
-    return (
-        "SELECT f.file_row_number + ? AS ordinal FROM read_parquet(?, file_row_number = true) AS f "
-        f"WHERE f.file_row_number >= ? AND f.file_row_number < ?{condition}",
-        [start, path, first, stop, *params],
     )
 
 
@@ -386,7 +385,7 @@ class MoneyUnits(Units):
 
 
 def exact_totals(
-    table: TableFiles, column: Column, row_filter: RowFilter | None, rows: str | None
+    table: TableFiles, column: Column, row_filter: RowFilter | None, rows: RowSet | None
 ) -> Statement:
     """Of exact numbers: rows, those above 0, the smallest, the sum and the largest."""
     name = f"f.{quote_identifier(column.name)}"
@@ -399,7 +398,7 @@ def exact_totals(
 
 
 def range_of(
-    table: TableFiles, column: Column, row_filter: RowFilter | None, rows: str | None
+    table: TableFiles, column: Column, row_filter: RowFilter | None, rows: RowSet | None
 ) -> Statement:
     """Of any column of numbers: rows, finite values, and their smallest and largest as DOUBLE."""
     name = f"f.{quote_identifier(column.name)}"
@@ -421,7 +420,7 @@ def range_of(
 
 
 def refused_numbers(
-    table: TableFiles, column: Column, row_filter: RowFilter | None, rows: str | None
+    table: TableFiles, column: Column, row_filter: RowFilter | None, rows: RowSet | None
 ) -> Statement:
     """How many numbers are negative, how many infinite (minus infinity is both)."""
     value = f"CAST(f.{quote_identifier(column.name)} AS DOUBLE)"
@@ -433,7 +432,7 @@ def refused_numbers(
 
 
 def unit_totals(
-    table: TableFiles, units: Units, row_filter: RowFilter | None, rows: str | None
+    table: TableFiles, units: Units, row_filter: RowFilter | None, rows: RowSet | None
 ) -> Statement:
     """Of any numbers as :func:`exact_totals` of exact ones, in units."""
     source, params = rows_among(table, f"{units.sql()} AS v", row_filter, rows)
@@ -444,9 +443,12 @@ def unit_totals(
     )
 
 
-def units_of_picked(table: TableFiles, units: Units, row_filter: RowFilter | None) -> Statement:
+def units_of_picked(
+    table: TableFiles, units: Units, picked: RowSet, row_filter: RowFilter | None
+) -> Statement:
     """Position and units of the rows in ``picked`` that pass the filter and have more than 0."""
-    branches, params = joined_rows(table, f"p.position, {units.sql()} AS v", "picked", row_filter)
+    value = f"{units.sql()} AS v"
+    branches, params = joined_rows(table, value, picked, ["position"], row_filter)
     return f"SELECT t.position, t.v FROM ({branches}) AS t WHERE t.v > 0", params
 
 
@@ -466,7 +468,7 @@ SIZE_GROUPS_PER_OCTAVE = 128
 
 
 def unit_groups(
-    table: TableFiles, units: Units, row_filter: RowFilter | None, rows: str | None, below: int
+    table: TableFiles, units: Units, row_filter: RowFilter | None, rows: RowSet | None, below: int
 ) -> Statement:
     """Rows of fewer than ``below`` units, grouped by size: the group, its rows, their units.
 
@@ -509,7 +511,11 @@ def scan_units(
 
 
 def money_by_block(
-    table: TableFiles, units: MoneyUnits, row_filter: RowFilter | None, rows: str | None, shift: int
+    table: TableFiles,
+    units: MoneyUnits,
+    row_filter: RowFilter | None,
+    rows: RowSet | None,
+    shift: int,
 ) -> Statement:
     """By block of 2^shift ordinals: counts, sums and extremes of an amount in minor units.
 
@@ -524,7 +530,7 @@ def money_by_block(
     if rows is None:
         source, params = numbered_rows(table, value, row_filter)
     else:
-        source, params = joined_rows(table, f"p.ordinal, {value}", rows, row_filter)
+        source, params = joined_rows(table, value, rows, ["ordinal"], row_filter)
     faults = (
         "0 AS refused, 0 AS rounded"
         if is_exact
@@ -553,26 +559,18 @@ def money_of_blocks(
     ``blocks`` are the first of them and the one after the last. Rows that are taken are left out.
     """
     first, stop = (block << shift for block in blocks)
-    condition, filtering = passing(row_filter, "AND")
-    selects: list[str] = []
-    params: list[object] = []
-    for file, start in table.with_starts():
-        if first < start + file.rows and start < stop:
-            selects.append(
-                f"SELECT f.file_row_number + ? AS ordinal, {units.sql()} AS v "
-                "FROM read_parquet(?, file_row_number = true) AS f "
-                f"WHERE f.file_row_number >= ? AND f.file_row_number < ?{condition}"
-            )
-            params += [start, str(file.path), max(first - start, 0), stop - start, *filtering]
+    branches, params = numbered_rows(table, f"{units.sql()} AS v", row_filter, first, stop)
     return (
-        f"SELECT t.ordinal, t.v FROM ({' UNION ALL '.join(selects)}) AS t "
+        f"SELECT t.ordinal, t.v FROM ({branches}) AS t "
         f"SEMI JOIN hit AS h ON h.block = t.ordinal >> {shift:d} "
         f"WHERE t.v > 0 AND t.v < CAST(? AS HUGEINT) AND {NOT_TAKEN.format(rows='t')}",
         [*params, below],
     )
 
 
-def sums_by_stratum(table: TableFiles, strata: Strata, units: Units, rows: str | None) -> Statement:
+def sums_by_stratum(
+    table: TableFiles, strata: Strata, units: Units, rows: RowSet | None
+) -> Statement:
     """By stratum: its number, values that are numbers, the sums of units and of their squares."""
     counted = (
         "count(v) AS n, coalesce(sum(v), 0) AS s, coalesce(sum(CAST(v AS HUGEINT) * v), 0) AS q"
@@ -604,7 +602,7 @@ SUMS = "sum(v) AS net, sum(v) FILTER (WHERE v < 0) AS negative"
 
 
 def amounts_by_stratum(
-    table: TableFiles, strata: Strata, column: Column, rows: str | None
+    table: TableFiles, strata: Strata, column: Column, rows: RowSet | None
 ) -> Statement:
     """By stratum: its number, its exact sum of an amount over eligible rows, and of negatives."""
     value = f"{amount_value(column)} AS v"
@@ -621,7 +619,7 @@ def amounts_by_stratum(
     )
 
 
-def amounts_of_picked(table: TableFiles, column: Column) -> Statement:
+def amounts_of_picked(table: TableFiles, column: Column, picked: RowSet) -> Statement:
     """By stratum: its number, the exact sum of an amount over ``picked`` rows, and of negatives."""
-    source, params = joined_rows(table, f"p.stratum, {amount_value(column)} AS v", "picked")
+    source, params = joined_rows(table, f"{amount_value(column)} AS v", picked, ["stratum"])
     return f"SELECT stratum, {SUMS} FROM ({source}) GROUP BY stratum", params

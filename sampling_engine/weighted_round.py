@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.rows import RowSet
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import Strategy
@@ -334,7 +335,8 @@ class WeightedRound:
         """Places in ``ordinals`` and units of the rows that pass the filter and have a weight."""
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         row_filter = self.prepared.round_spec.filter
-        statement = statements.units_of_picked(state.table, self.weights.units, row_filter)
+        wanted = RowSet.of("picked", ordinals)
+        statement = statements.units_of_picked(state.table, self.weights.units, wanted, row_filter)
         with registered(state.cursor, {"picked": picked}):
             rows = state.cursor.execute(*statement).fetchnumpy()
         return rows["position"], rows["v"]

@@ -11,10 +11,12 @@ import pytest
 pytest.importorskip("huey", reason="the extra [bench] isn't installed")
 pytest.importorskip("psutil", reason="the extra [bench] isn't installed")
 
-from benchmarks import coverage, estimates, false_alarms, load_queues, soak
+from benchmarks import coverage, estimates, false_alarms, load_queues, many_files, soak
 from benchmarks.figures import percentile
 from benchmarks.load_polling import measure_clients, measure_wait
 from benchmarks.pages import View, print_views
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.writing import write_parquet
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,3 +95,17 @@ def test_estimates_are_measured() -> None:
     assert min(found.seconds, found.cpu_seconds, found.peak_mib) > 0
     assert 400 < found.mean < 600
     assert 0 < found.error < 30
+
+
+def test_a_table_in_files_is_drawn_from_and_counted(tmp_path: Path) -> None:
+    whole = tmp_path / "lineitem.parquet"
+    with ParquetDatabase(tmp_path, tmp_path / "spill") as database:
+        with database.cursor() as cursor:
+            query = "SELECT i % 50 AS l_quantity, i % 7 AS l_linenumber FROM range(9000) AS r(i)"
+            write_parquet(cursor, query, [], whole)
+        drawn: list[bytes] = []
+        for name in ("filter, 1 files", "filter, 10 files", "last page, 10 files"):
+            many_files.prepared(name, database, whole, tmp_path / "out.parquet")()
+            drawn.append((tmp_path / "out.parquet").read_bytes())
+    assert drawn[0] == drawn[1]
+    assert len(list((tmp_path / "lineitem-in-10").iterdir())) == 10

@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from application.access import Caller
 from application.audit.entry_list import READS_TWO_WAYS, EntryNames, entry_names
 from application.audit.findings import (
@@ -36,7 +38,7 @@ from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.exports import formula_safe
 from parquet_tables.quoting import quote_identifier, quote_text
-from parquet_tables.rows import Statement, rows_at
+from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column, TableFiles
 from storage.errors import InvalidValue
 from storage.jobs.findings import (
@@ -187,13 +189,16 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
 
 def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Statement:
     """SQL of the items: the id, and the columns of the key."""
-    row_id = f"{quote_text(f'{source.key}:')} || p.ordinal AS {quote_identifier(ROW_ID)}"
     names = [quote_identifier(own.name) for own, _ in key if own.name != ROW_ID]
-    selected = ", ".join((row_id, *(f"f.{name}" for name in names)))
-    rows, params = rows_at(source.files, selected, "wanted")
+    row_id = f"{quote_text(f'{source.key}:')} || t.ordinal AS {quote_identifier(ROW_ID)}"
+    shown = ", ".join((row_id, *(f"t.c{at} AS {name}" for at, name in enumerate(names))))
+    read = ", ".join(f"f.{name} AS c{at}" for at, name in enumerate(names))
     ordinals = [ordinal_of(each) for each in row_ids]
+    wanted = RowSet.of("wanted", np.array(ordinals, dtype=np.int64))
+    rows, params = rows_at(source.files, read, wanted, ["ordinal"])
     return (
-        f"(WITH wanted AS (SELECT unnest(?::BIGINT[]) AS ordinal) {rows})",
+        "(WITH wanted AS (SELECT unnest(?::BIGINT[]) AS ordinal) "
+        f"SELECT {shown} FROM ({rows}) AS t)",
         [ordinals, *params],
     )
 

@@ -26,7 +26,7 @@ from parquet_tables.progress import (
     ignore_progress,
     progress_part,
 )
-from parquet_tables.rows import Statement, page_statement
+from parquet_tables.rows import RowSet, Statement, page_statement
 from parquet_tables.tables import Column, Int64s, TableFiles
 from profiling_engine.columns.kinds import Axis, ColumnKind, Number
 from profiling_engine.columns.profile import CONFIDENCE, EXACT, Accuracy, Figure
@@ -111,6 +111,10 @@ class RowSample:
     ordinals: Int64s
     blocks: Int64s
     size: SampleSize
+
+    @property
+    def row_set(self) -> RowSet:
+        return RowSet("picked", self.ordinals)
 
     def register(self, cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.register("picked", {"ordinal": self.ordinals, "block": self.blocks})

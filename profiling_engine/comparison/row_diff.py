@@ -23,7 +23,7 @@ from parquet_tables.progress import (
     progress_part,
 )
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
-from parquet_tables.rows import Statement, rows_at, scan_statement
+from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import write_parquet
 from profiling_engine.comparison.shared_columns import MatchedColumns, SharedColumn, match_columns
@@ -261,7 +261,7 @@ class _Diff:
                 f"(SELECT r.number, r.{ordinal} AS ordinal FROM {source} AS r "
                 f"WHERE r.{ordinal} IS NOT NULL)"
             )
-            statement, bound = rows_at(table, f"p.number, {named}", rows)
+            statement, bound = rows_at(table, named, RowSet(rows), ["number"])
             joined.append(
                 f"LEFT JOIN ({statement}) AS {ordinal[0]} ON {ordinal[0]}.number = r.number"
             )

@@ -125,7 +125,7 @@ class ColumnReader:
 
     def _sampled(self) -> ColumnScan:
         sampled, params = rows_at(
-            self.run.table, f"p.block, {self.kind.value_sql()} AS v", "picked"
+            self.run.table, f"{self.kind.value_sql()} AS v", self.sample.row_set, ["block"]
         )
         self.run.fetch((f"CREATE OR REPLACE TEMP TABLE sampled AS {sampled}", params))
         return ColumnScan(self.run, self.kind, SAMPLED, self.sample.size)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import Statement, read_rows, rows_at, rows_statement
+from parquet_tables.rows import RowSet, Statement, read_rows, rows_at, rows_statement
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.columns.kinds import ColumnKind, kind_of
 from profiling_engine.columns.passes import (
@@ -188,7 +188,10 @@ def correlate(
 
 
 def read_statement(
-    table: TableFiles, ordered: Sequence[ColumnKind], grouped: Sequence[ColumnKind], *, whole: bool
+    table: TableFiles,
+    ordered: Sequence[ColumnKind],
+    grouped: Sequence[ColumnKind],
+    rows: RowSet | None,
 ) -> Statement:
     """Select ``x0``, ``x1`` … on their axes as DOUBLE, and the hashes ``h0``, ``h1`` …"""
     selected = [
@@ -201,9 +204,9 @@ def read_statement(
         for at, kind in enumerate(grouped)
     ]
     columns = list(dict.fromkeys(kind.column for kind in (*ordered, *grouped)))
-    if whole:
+    if rows is None:
         return rows_of(table, columns, ", ".join(selected))
-    return rows_at(table, ", ".join(selected), "picked")
+    return rows_at(table, ", ".join(selected), rows)
 
 
 def _read(
@@ -221,7 +224,7 @@ def _read(
     rows = table.row_count if whole else sample.size.rows
     if not ordered and not grouped:
         return np.empty((rows, 0)), [], rows
-    sql, params = read_statement(table, ordered, grouped, whole=whole)
+    sql, params = read_statement(table, ordered, grouped, None if whole else sample.row_set)
     with database.cursor(table) as cursor:
         sample.register(cursor)
         with watched(cursor, on_progress, "reading rows to relate columns"):

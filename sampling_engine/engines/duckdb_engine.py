@@ -9,6 +9,7 @@ import numpy as np
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column
 from sampling_engine import statements
 from sampling_engine.engines.engine import EngineName, Row
@@ -28,7 +29,7 @@ ADDING_UP = "adding numbers up"
 
 
 class DuckDbEngine:
-    """Runs every pass as one statement or, for places, as one for each piece of a file."""
+    """Runs every pass as one statement or, for places, as one for each piece of the table."""
 
     name: EngineName = "duckdb"
     strategy: Strategy | None = None
@@ -81,7 +82,7 @@ class DuckDbEngine:
         state: DrawState,
         column: Column,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         return _row(
@@ -102,7 +103,7 @@ class DuckDbEngine:
         state: DrawState,
         column: Column,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         statement = statements.refused_numbers(state.table, column, row_filter, rows)
@@ -113,7 +114,7 @@ class DuckDbEngine:
         state: DrawState,
         units: Units,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         return _row(
@@ -137,7 +138,7 @@ class DuckDbEngine:
         state: DrawState,
         units: Units,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         below: int,
         on_progress: ProgressCallback,
     ) -> list[Row]:
@@ -166,7 +167,7 @@ class DuckDbEngine:
         state: DrawState,
         units: MoneyUnits,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         shift: int,
         on_progress: ProgressCallback,
     ) -> list[Any]:
@@ -194,7 +195,7 @@ class DuckDbEngine:
         state: DrawState,
         strata: Strata,
         units: Units,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> list[Row]:
         statement = statements.sums_by_stratum(state.table, strata, units, rows)
@@ -205,7 +206,7 @@ class DuckDbEngine:
         state: DrawState,
         strata: Strata,
         column: Column,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> list[Row]:
         statement = statements.amounts_by_stratum(state.table, strata, column, rows)
@@ -229,16 +230,14 @@ def eligible_pieces(
     state: DrawState, row_filter: RowFilter, on_progress: ProgressCallback
 ) -> Iterator[Int64s]:
     """The ordinals of the rows that pass a filter and aren't taken, in order, piece by piece."""
-    for file, start in state.table.with_starts():
-        for first in range(0, file.rows, PIECE_ROWS):
-            stop = min(first + PIECE_ROWS, file.rows)
-            on_progress((start + first) / state.table.file_rows, "counting the grid's places")
-            sql, params = statements.ordinals_between(
-                str(file.path), start, first, stop, row_filter
-            )
-            rows = state.cursor.execute(sql, params).fetchnumpy()
-            ordinals = np.sort(rows["ordinal"])
-            yield ordinals[~in_sorted(ordinals, state.taken)]
+    rows = state.table.file_rows
+    for first in range(0, rows, PIECE_ROWS):
+        on_progress(first / rows, "counting the grid's places")
+        stop = min(first + PIECE_ROWS, rows)
+        sql, params = statements.numbered_rows(state.table, "", row_filter, first, stop)
+        found = state.cursor.execute(sql, params).fetchnumpy()
+        ordinals = np.sort(found["ordinal"])
+        yield ordinals[~in_sorted(ordinals, state.taken)]
 
 
 def _arrays(

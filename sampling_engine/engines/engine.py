@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from parquet_tables.progress import ProgressCallback
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column
 from sampling_engine.results import Strategy
 from sampling_engine.selection.order import Int64s, SeededOrder
@@ -28,8 +29,8 @@ Row = tuple[Any, ...]
 class Engine(Protocol):
     """The passes over all rows of a draw's table.
 
-    A pass reads the rows that pass its filter. Where it has ``rows``, a table of the draw's cursor
-    by name, it reads only the rows whose ordinals that table holds; None is all rows.
+    A pass reads the rows that pass its filter. Where it has ``rows``, a table of the draw's
+    cursor, it reads only the rows whose ordinals that table holds; None is all rows.
     """
 
     name: EngineName
@@ -77,7 +78,7 @@ class Engine(Protocol):
         state: DrawState,
         column: Column,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         """As :func:`statements.exact_totals`."""
@@ -96,7 +97,7 @@ class Engine(Protocol):
         state: DrawState,
         column: Column,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         """As :func:`statements.refused_numbers`."""
@@ -106,7 +107,7 @@ class Engine(Protocol):
         state: DrawState,
         units: Units,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         """As :func:`statements.unit_totals`."""
@@ -126,7 +127,7 @@ class Engine(Protocol):
         state: DrawState,
         units: Units,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         below: int,
         on_progress: ProgressCallback,
     ) -> list[Row]:
@@ -150,7 +151,7 @@ class Engine(Protocol):
         state: DrawState,
         units: MoneyUnits,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         shift: int,
         on_progress: ProgressCallback,
     ) -> list[Any]:
@@ -173,7 +174,7 @@ class Engine(Protocol):
         state: DrawState,
         strata: Strata,
         units: Units,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> list[Row]:
         """As :func:`statements.sums_by_stratum`."""
@@ -193,7 +194,7 @@ class Engine(Protocol):
         state: DrawState,
         strata: Strata,
         column: Column,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> list[Row]:
         """As :func:`statements.amounts_by_stratum`."""

@@ -17,6 +17,7 @@ from domain_errors import DomainError
 from parquet_tables.columns import decimals_of
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, DataFile, TableFiles
 from sampling_engine import statements
 from sampling_engine.amounts import FLOAT_PLACES
@@ -249,7 +250,7 @@ class SparkEngine:
         state: DrawState,
         column: Column,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         if rows is not None:
@@ -278,7 +279,7 @@ class SparkEngine:
         state: DrawState,
         column: Column,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         if rows is not None:
@@ -291,7 +292,7 @@ class SparkEngine:
         state: DrawState,
         units: Units,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> Row:
         if rows is not None:
@@ -318,7 +319,7 @@ class SparkEngine:
         state: DrawState,
         units: Units,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         below: int,
         on_progress: ProgressCallback,
     ) -> list[Row]:
@@ -361,7 +362,7 @@ class SparkEngine:
         state: DrawState,
         units: MoneyUnits,
         row_filter: RowFilter | None,
-        rows: str | None,
+        rows: RowSet | None,
         shift: int,
         on_progress: ProgressCallback,
     ) -> list[Any]:
@@ -398,7 +399,7 @@ class SparkEngine:
         state: DrawState,
         strata: Strata,
         units: Units,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> list[Row]:
         if rows is not None:
@@ -413,7 +414,7 @@ class SparkEngine:
         state: DrawState,
         strata: Strata,
         column: Column,
-        rows: str | None,
+        rows: RowSet | None,
         on_progress: ProgressCallback,
     ) -> list[Row]:
         if rows is not None:
@@ -438,7 +439,8 @@ class SparkEngine:
         found: Int64s,
     ) -> None:
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        statement = statements.units_of_picked(state.table, units, row_filter)
+        wanted = RowSet.of("picked", ordinals)
+        statement = statements.units_of_picked(state.table, units, wanted, row_filter)
         with registered(state.cursor, {"picked": picked}):
             rows = state.cursor.execute(*statement).fetchnumpy()
         own = np.zeros(len(ordinals), dtype=np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import read_rows
+from parquet_tables.rows import RowSet, read_rows
 from parquet_tables.tables import Column
 from sampling_engine import statements
 from sampling_engine.allocation import ColumnRange, range_and_units
@@ -183,7 +183,7 @@ class _Reading:
     def _keys(self) -> int:
         return len(self.columns) if self.weights is None else 1
 
-    def _source(self, rows: str | None, sign: int) -> Statement:
+    def _source(self, rows: RowSet | None, sign: int) -> Statement:
         """The signed rows with their keys and values."""
         table, row_filter = self.eligible.state.table, self.eligible.strata.row_filter
         selected: list[str] = []

@@ -10,6 +10,7 @@ import numpy as np
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
 from sampling_engine import statements
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
@@ -270,7 +271,8 @@ def _units_of(
         return ordinals
     state = eligible.state
     picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-    statement = statements.units_of_picked(state.table, units, eligible.round_spec.filter)
+    wanted, row_filter = RowSet.of("picked", ordinals), eligible.round_spec.filter
+    statement = statements.units_of_picked(state.table, units, wanted, row_filter)
     with (
         registered(state.cursor, {"picked": picked}),
         watched(state.cursor, on_progress, "reading take-all rows"),

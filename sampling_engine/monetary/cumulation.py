@@ -14,6 +14,7 @@ import numpy as np
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
+from parquet_tables.rows import RowSet
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.monetary.account import Cumulation
@@ -144,7 +145,8 @@ class CumulatedRows:
         ordinals = ordinals[~in_sorted(ordinals, state.taken)]
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         row_filter = self.round_spec.filter
-        statement = statements.units_of_picked(state.table, self.units, row_filter)
+        wanted = RowSet.of("picked", ordinals)
+        statement = statements.units_of_picked(state.table, self.units, wanted, row_filter)
         cursor = state.cursor
         with (
             registered(cursor, {"picked": picked}),

@@ -17,6 +17,7 @@ from parquet_tables.cached_files import (
     write_integers,
 )
 from parquet_tables.progress import ProgressCallback
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidNumbers
 from sampling_engine.monetary.account import RowsAndTotal
@@ -168,7 +169,7 @@ def _block_sums(
     eligible: EligibleRows,
     column: Column,
     units: MoneyUnits,
-    table_name: str | None,
+    taken: RowSet | None,
     on_progress: ProgressCallback,
 ) -> BlockSums:
     """The sums of the rows of a table of the cursor, or of all (None), that pass the filter."""
@@ -179,7 +180,7 @@ def _block_sums(
     if not state.table.file_rows:
         return BlockSums(np.zeros(COUNTS, dtype=np.int64), net, gross)
     found = state.engine.money_by_block(
-        state, units, eligible.round_spec.filter, table_name, shift, on_progress
+        state, units, eligible.round_spec.filter, taken, shift, on_progress
     )
     if any(np.ma.is_masked(array) for array in found[5:7]):
         _refuse_large(eligible, column)

@@ -10,6 +10,7 @@ import numpy as np
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
+from parquet_tables.rows import RowSet
 from sampling_engine import statements
 from sampling_engine.monetary.account import RowsAndTotal, decimal_text
 from sampling_engine.monetary.cumulation import CumulatedRows
@@ -129,9 +130,9 @@ class MonetaryRound:
     def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
         """Places in ``ordinals`` and minor units of the rows of the population."""
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        statement = statements.units_of_picked(
-            state.table, self.ledger.units, self.prepared.round_spec.filter
-        )
+        wanted = RowSet.of("picked", ordinals)
+        row_filter = self.prepared.round_spec.filter
+        statement = statements.units_of_picked(state.table, self.ledger.units, wanted, row_filter)
         with registered(state.cursor, {"picked": picked}):
             rows = state.cursor.execute(*statement).fetchnumpy()
         return rows["position"], rows["v"]

@@ -17,6 +17,7 @@ import numpy as np
 from parquet_tables.cached_files import cache_path, mark_used, temporary_file
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine import statements
@@ -154,7 +155,11 @@ class ColumnStrata:
             return found
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         sql, params = statements.strata_of_picked(
-            self._table, self.columns, self.table_name, self.row_filter
+            self._table,
+            self.columns,
+            self.table_name,
+            RowSet.of("picked", ordinals),
+            self.row_filter,
         )
         with (
             registered(self._cursor, {"picked": picked}),

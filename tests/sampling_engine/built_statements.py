@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
     RandomMethod,
@@ -51,6 +52,8 @@ class TwoStrata:
 
 
 FILTER = OneFilter()
+TAKEN = RowSet("taken", np.array([1]))
+PICKED = RowSet("picked", np.array([0, 1, 3, 5]))
 
 
 def rounds(*selections: Selection) -> list[Prepared]:
@@ -79,6 +82,14 @@ def shown(table: TableFiles, *rounds: tuple[int, ...] | None) -> list[Shown]:
     return [Shown(*one) for one in zip(table.columns, NAMES, rounds, strict=True)]
 
 
+def drawn_rows(
+    table: TableFiles, shown: list[Shown], table_key: str, rounds: list[Prepared]
+) -> Statement:
+    """The sample's statement over the rows of ``drawn``."""
+    (fetched,) = sample_table.fetched_rows(table, shown, rounds, np.arange(6))
+    return sample_table.drawn_rows(table, shown, table_key, rounds, fetched)
+
+
 Builder = Callable[[TableFiles], Statement]
 BUILDERS: dict[str, Builder] = {
     "count_strata_one_column": lambda table: statements.count_strata(table, ONE_KEY, "strata_1"),
@@ -96,54 +107,58 @@ BUILDERS: dict[str, Builder] = {
     "strata_of_labels": lambda table: statements.strata_of_labels(
         "strata_0", TWO_KEYS, ["a | 0.0"]
     ),
-    "strata_of_picked": lambda table: statements.strata_of_picked(table, TWO_KEYS, "strata_0"),
-    "strata_of_picked_with_a_filter": lambda table: statements.strata_of_picked(
-        table, ONE_KEY, "strata_2", FILTER
+    "strata_of_picked": lambda table: statements.strata_of_picked(
+        table, TWO_KEYS, "strata_0", PICKED
     ),
-    "filtered_of_picked": lambda table: statements.strata_of_picked(table, (), "strata_3", FILTER),
+    "strata_of_picked_with_a_filter": lambda table: statements.strata_of_picked(
+        table, ONE_KEY, "strata_2", PICKED, FILTER
+    ),
+    "filtered_of_picked": lambda table: statements.strata_of_picked(
+        table, (), "strata_3", PICKED, FILTER
+    ),
     "scan_of_strata": lambda table: statements.scan(table, TWO_KEYS, "strata_0", ORDER),
     "scan_of_strata_with_a_filter": lambda table: statements.scan(
         table, ONE_KEY, "strata_2", ORDER, FILTER
     ),
     "scan_of_whole_table": lambda table: statements.scan(table, (), None, ORDER),
-    "ordinals_between": lambda table: statements.ordinals_between(
-        str(table.files[1].path), 4, 0, 2, FILTER
-    ),
+    "numbered_rows_of_a_range": lambda table: statements.numbered_rows(table, "", FILTER, 4, 6),
     "exact_totals": lambda table: statements.exact_totals(table, PRICE, FILTER, None),
-    "exact_totals_of_taken": lambda table: statements.exact_totals(table, PRICE, FILTER, "taken"),
+    "exact_totals_of_taken": lambda table: statements.exact_totals(table, PRICE, FILTER, TAKEN),
     "range_of": lambda table: statements.range_of(table, TWO_KEYS[1], None, None),
     "range_of_exact": lambda table: statements.range_of(table, PRICE, FILTER, None),
     "refused_numbers": lambda table: statements.refused_numbers(table, TWO_KEYS[1], None, None),
     "unit_totals": lambda table: statements.unit_totals(table, ROUGH, None, None),
-    "units_of_picked": lambda table: statements.units_of_picked(table, EXACT, FILTER),
+    "units_of_picked": lambda table: statements.units_of_picked(table, EXACT, PICKED, FILTER),
     "rows_of_units": lambda table: statements.rows_of_units(table, EXACT, FILTER, 250),
     "unit_groups": lambda table: statements.unit_groups(table, EXACT, FILTER, None, 250),
-    "unit_groups_of_taken": lambda table: statements.unit_groups(table, ROUGH, None, "taken", 250),
+    "unit_groups_of_taken": lambda table: statements.unit_groups(table, ROUGH, None, TAKEN, 250),
     "scan_units": lambda table: statements.scan_units(table, EXACT, FILTER, ORDER, 0.001, 250, 1.5),
     "sums_by_stratum": lambda table: statements.sums_by_stratum(table, TwoStrata(), ROUGH, None),
     "sums_by_stratum_of_taken": lambda table: statements.sums_by_stratum(
-        table, TwoStrata(None), EXACT, "taken"
+        table, TwoStrata(None), EXACT, TAKEN
     ),
-    "drawn_rows": lambda table: sample_table.drawn_rows(
+    "drawn_rows": lambda table: drawn_rows(
         table, shown(table, None, None, None, None), "primary", ROUNDS
     ),
-    "drawn_rows_without_strata": lambda table: sample_table.drawn_rows(
+    "drawn_rows_without_strata": lambda table: drawn_rows(
         table, shown(table, None, None, None, None), "primary", ROUNDS[:1]
     ),
-    "drawn_rows_of_selections": lambda table: sample_table.drawn_rows(
+    "drawn_rows_of_selections": lambda table: drawn_rows(
         table,
         shown(table, (1, 2), None, (2,), None)[1:],
         "primary",
         rounds(Selection(order_by="a b", order_desc=True), Selection(order_by='x"y')),
     ),
-    "drawn_rows_of_empty_table": lambda table: sample_table.drawn_rows(
+    "drawn_rows_of_empty_table": lambda table: drawn_rows(
         TableFiles(table.columns, ()),
         shown(table, None, None, None, None),
         "primary",
         ROUNDS,
     ),
-    "reserve_rows": lambda table: sample_table.reserve_rows(table, "primary", "strata_0", TWO_KEYS),
+    "reserve_rows": lambda table: sample_table.reserve_rows(
+        table, "primary", "strata_0", TWO_KEYS, RowSet("chosen")
+    ),
     "reserve_rows_of_whole_table": lambda table: sample_table.reserve_rows(
-        table, "primary", None, ()
+        table, "primary", None, (), RowSet("chosen")
     ),
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from parquet_tables.database import ParquetDatabase
+from parquet_tables.rows import MAX_BRANCHES
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
     ClusterMethod,
@@ -107,7 +108,8 @@ LAYOUTS: list[tuple[int, list[int]]] = [
     (32_768, []),
     (2_048, []),
     (32_768, [1, 33_000, 33_000, 99_999]),
-    (2_048, [50_000]),
+    (2_048, [50_000, 70_000]),
+    (2_048, list(range(2_500, 100_000, 2_500))),
 ]
 
 
@@ -135,6 +137,33 @@ def test_layout_and_threads_have_no_part_in_the_draw(
         assert len(table.files) == len(splits) + 1
         sample = workshop.draw(table, *ROUNDS, strategy=strategy)
         assert workshop.rows(sample.table) == expected
+
+
+@pytest.mark.parametrize("strategy", ["walk", "scan"])
+def test_hundreds_of_files_give_the_rows_of_one(workshop: Workshop, strategy: Strategy) -> None:
+    few = workshop.table_of(QUERY.replace("range(100000)", "range(400)"))
+    many = TableFiles(few.columns, few.files * (MAX_BRANCHES + 20))
+    one = workshop.table_of(
+        "SELECT f.* FROM range(?) AS r(i), read_parquet(?) AS f ORDER BY r.i, f.id",
+        [len(many.files), str(few.files[0].path)],
+    )
+    sample = workshop.draw(many, *ROUNDS, strategy=strategy)
+    assert workshop.rows(sample.table) == workshop.rows(workshop.draw(one, *ROUNDS).table)
+
+
+@pytest.mark.parametrize("strategy", ["walk", "scan"])
+def test_a_column_of_duckdbs_name_for_files_changes_nothing(
+    workshop: Workshop, strategy: Strategy
+) -> None:
+    query = "SELECT i AS id, 7 AS file_index, i % 3 AS shop FROM range(9000) AS r(i)"
+    one, many = (workshop.table_of(query, splits=splits) for splits in ([], [10, 4_000]))
+    method = StratifiedMethod(strata_columns=("shop",), sample_size=50)
+    round_spec = Round(
+        round_number=1, method=method, seed=1, filter=parse_expression("file_index = 7", one)
+    )
+    drawn = workshop.draw(many, round_spec, strategy=strategy)
+    expected = workshop.draw(one, round_spec, strategy=strategy)
+    assert workshop.rows(drawn.table) == workshop.rows(expected.table)
 
 
 def test_a_draw_again_writes_the_same_bytes(workshop: Workshop) -> None:

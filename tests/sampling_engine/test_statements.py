@@ -125,7 +125,7 @@ def test_rows_are_looked_up_and_scanned(
     assert sorted(rows_of(cursor, "strata_of_picked", table)) == [(0, 2), (1, 3), (2, 0), (3, 1)]
     assert sorted(rows_of(cursor, "strata_of_picked_with_a_filter", table)) == [(2, 0), (3, 0)]
     assert sorted(rows_of(cursor, "filtered_of_picked", table)) == [(2, 0), (3, 0)]
-    assert rows_of(cursor, "ordinals_between", table) == [(4,)]
+    assert rows_of(cursor, "numbered_rows_of_a_range", table) == [(4,)]
     register(cursor, "wanted", stratum=[0, 2], threshold=[1 << 16, 1 << 16])
     found = sorted(row[:2] for row in rows_of(cursor, "scan_of_strata", table))
     assert found == [(0, 0), (2, 2), (4, 0), (5, 2)]

@@ -1,8 +1,6 @@
 WITH split AS NOT MATERIALIZED (SELECT ordinal, stratum, threshold, ordinal >> 8 AS l, ordinal & 255 AS r
 FROM (SELECT t.ordinal, w.stratum, w.threshold
-FROM (SELECT f.file_row_number + ? AS ordinal
-FROM read_parquet(?, file_row_number = true) AS f
-UNION ALL SELECT f.file_row_number + ? AS ordinal
+FROM (SELECT f.file_row_number + list_extract(?::BIGINT[], CAST(f.file_index AS BIGINT) + 1) AS ordinal
 FROM read_parquet(?, file_row_number = true) AS f) AS t
 CROSS
 JOIN wanted AS w)),
@@ -60,4 +58,4 @@ FROM ranked
 WHERE rank < threshold AND NOT EXISTS (SELECT 1
 FROM taken AS d
 WHERE d.ordinal = ranked.ordinal)
--- bound: [0, 'file 0', 4, 'file 1']
+-- bound: [[0, 4], ['file 0', 'file 1']]
