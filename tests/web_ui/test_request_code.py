@@ -62,6 +62,9 @@ def test_pages_of_known_requests_have_their_code(server: LiveServer, reader: Rea
     query = {"tab": "profile", "wait": "true"}
     profile = in_element(reader.page(f"/datasets/{dataset}", **query), PYTHON, "</code>")
     assert "dataset.profile().result()" in profile
+    server.import_text(dataset, "id,city,amount\n1,Oslo,2\n2,Lima,3\n", client=reader.api)
+    changes = in_element(reader.page(f"/datasets/{dataset}/changes"), PYTHON, "</code>")
+    assert "dataset.changed_rows(" in changes
     rows = reader.api.get(f"/api/sampling/jobs/{job['id']}/findings").json()["items"]
     entries = [{"_logical_row_id": row["_logical_row_id"], "outcome": "ok"} for row in rows]
     reader.api.post(f"/api/sampling/jobs/{job['id']}/findings", json={"findings": entries})

@@ -40,6 +40,7 @@ from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, list_refs
 from web_ui.charts.pictures import small_picture
 from web_ui.numbers import cell_text, holds_numbers
+from web_ui.pages.request_code import code_at
 from web_ui.shell import (
     MAX_OFFSET,
     blueprint,
@@ -82,6 +83,8 @@ def changes(dataset_id: int) -> Response:
         if values["base"] is not None:
             values |= _row_diff(found, values["base"], values["other"])
             values |= _compared(found, values["base"], values["other"])
+            keys = [column.name for column in values["keys"] or values["suggested"]]
+            values |= _code(found, values["base"], values["other"], keys)
     except DomainError as error:
         values["problem"] = error.message
     return show(
@@ -183,6 +186,20 @@ def _compared(found: Dataset, base: Side, other: Side) -> Values:
         return {"found": None, "not_compared": error, "suggested": _named(columns, key)}
     suggested = compared["suggested_keys"]
     return {"found": compared, "suggested": _named(columns, suggested[0] if suggested else ())}
+
+
+def _code(found: Dataset, base: Side, other: Side, keys: list[str]) -> Values:
+    """The request of a row diff as code; nothing without columns that identify rows."""
+    if not keys:
+        return {}
+    body = {
+        "source_ref": base.ref,
+        "table_key": base.table.key,
+        "compare_to": {"ref": other.ref, "table_key": other.table.key},
+        "keys": keys,
+    }
+    code = code_at(f"/api/exploration/datasets/{found.id}/jobs", body)
+    return {"code": code, "request_body": body}
 
 
 def _named(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
