@@ -16,6 +16,7 @@ from import_engine.parquet import MAX_DIGITS, parquet_error
 from import_engine.sources.connections import OpenConnection
 from import_engine.sources.downloading import column_difference
 from import_engine.sources.uris import SourceUri
+from parquet_tables.attached import AttachedFiles
 from parquet_tables.columns import AttachedPath, Column, stored_as
 from parquet_tables.names import settle_names
 
@@ -63,11 +64,15 @@ def files_of(
     return list(found)
 
 
-def read_footer(cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath) -> Footer:
-    """Read the footer of a file.
+def read_footer(
+    cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath, attached: AttachedFiles
+) -> Footer:
+    """Read the footer of a file, which is one of ``attached``.
 
     Raises
     ------
+    SourceChanged, SourceDenied, SourceUnavailable
+        The file changes meanwhile or can't be read.
     UnreadableFile
         It isn't a Parquet file, or it is damaged or encrypted.
     UnservableFile
@@ -75,7 +80,7 @@ def read_footer(cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: Attache
     """
     name = [str(path)]
     try:
-        with duckdb_errors_as(parquet_error):
+        with duckdb_errors_as(parquet_error), attached.errors():
             described = cursor.execute("DESCRIBE SELECT * FROM read_parquet(?)", name).fetchall()
             columns = tuple(Column(row[0], row[1]) for row in described)
             fields = cursor.execute(

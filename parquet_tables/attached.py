@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,6 +147,7 @@ class _OpenFile:
     def __init__(self, files: AttachedFiles, reader: VersionReader, size_bytes: int) -> None:
         self._files, self._reader, self._size_bytes = files, reader, size_bytes
         self._of_thread = threading.local()
+        self._release = weakref.finalize(self, reader.close)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         start = {0: 0, 1: self.tell(), 2: self._size_bytes}[whence]
@@ -165,7 +167,5 @@ class _OpenFile:
         return content
 
     def close(self) -> None:
-        self._reader.close()
-
-    def __del__(self) -> None:
-        self.close()  # DuckDB 2.0.1 releases file objects without closing them
+        """Close the reader once; DuckDB 2.0.1 releases file objects without closing them."""
+        self._release()

@@ -191,7 +191,7 @@ def _attach_one(
     def read_footers(pairs: Sequence[tuple[SourceUri, AttachedFile]]) -> list[Footer]:
         with parquet.cursor() as cursor:
             cursor.execute("SET SESSION parquet_metadata_cache = true")
-            return [read_footer(cursor, uri, file.path) for uri, file in pairs]
+            return [read_footer(cursor, uri, file.path, service.attached) for uri, file in pairs]
 
     files: list[AttachedFile] = []
     footers: list[Footer] = []

@@ -83,6 +83,7 @@ def test_each_read_refuses_a_changed_file(world: World, place: Place, change: Ch
     server.finished(profiled["job_id"])
     answers = {"data": world.table(dataset, "data"), "analysis": world.table(dataset, "analysis")}
     assert [answer.status_code for answer in answers.values()] == [200, 200]
+    assert world.get(f"/api/sampling/jobs/{before['id']}/reserves", limit=3).status_code == 200
     etag = answers["data"].headers.get("ETag", "")
 
     change(world, place, f"{folder}/{NAME}")
@@ -99,7 +100,9 @@ def test_each_read_refuses_a_changed_file(world: World, place: Place, change: Ch
     path = f"/api/datasets/{dataset}/refs/main/tables/primary/data"
     refused(server.admin.get(path, headers={"If-None-Match": etag}))
     refused(world.table(dataset, "analysis"))
-    refused(world.get(f"/api/sampling/jobs/{before['id']}/residual"))
+    drawn = f"/api/sampling/jobs/{before['id']}"
+    refused(world.get(f"{drawn}/residual"))
+    refused(world.get(f"{drawn}/reserves", limit=3))
     refused(
         server.admin.post(
             f"/api/exploration/datasets/{dataset}/query", json={"sql": "SELECT * FROM data"}

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from domain_errors import DomainError
-from parquet_tables.attached import AttachedFiles
+from parquet_tables.attached import AttachedFiles, _FileSystem
 from parquet_tables.columns import AttachedPath, DataFile
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import page_statement
@@ -148,6 +148,16 @@ def test_only_added_versions_are_read(stage: Stage, statement: str) -> None:
 def test_path_of_an_attached_file_is_refused(stage: Stage) -> None:
     with pytest.raises(duckdb.PermissionException):
         stage.one(COUNT, [str(stage.source)])
+
+
+def test_file_is_released_once(stage: Stage) -> None:
+    opened = _FileSystem(stage.files).open(str(stage.path))
+    opened.close()
+    taken = os.open(stage.source, os.O_RDONLY)  # the descriptor that is free now
+    opened.close()
+    del opened
+    assert os.read(taken, 4) == b"PAR1"
+    os.close(taken)
 
 
 def test_interrupted_and_unfinished_reads_release_files(stage: Stage) -> None:
