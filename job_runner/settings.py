@@ -114,6 +114,9 @@ class ServiceLimits:
         }.get(run_type, 0)
 
 
+BEACON_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceLimits):
     """Every setting with its default, and the limits."""
@@ -159,6 +162,12 @@ class Settings(ServiceLimits):
         "URIs, with commas",
         "Prefixes of the URIs that connections to attached files may read (s3, gs, az, file); "
         "empty is none.",
+    )
+    beacon_url: str = _setting(
+        "",
+        "URL",
+        "A drand HTTP API, such as https://api.drand.sh, from which browsers may fetch the seed of "
+        "a plan; empty is none.",
     )
     waiting_jobs_max: int = _setting(500, "jobs", "Maximum number of waiting jobs of one user.", 1)
     stop_grace_s: int = _setting(
@@ -209,6 +218,8 @@ class Settings(ServiceLimits):
                 raise InvalidSetting(
                     "trusted_proxy isn't an address: {problem}.", problem=str(error)
                 ) from None
+        if self.beacon_url and not BEACON_URL.fullmatch(self.beacon_url):
+            raise InvalidSetting("beacon_url isn't an https URL, such as https://api.drand.sh.")
         for name in ("import_prefixes", "connection_prefixes"):
             try:
                 parse_prefixes(getattr(self, name))

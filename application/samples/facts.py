@@ -68,11 +68,7 @@ def warnings_of(account: Mapping[str, Any]) -> list[str]:
 def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> Facts:
     """The facts of a round in a job's ``run_parameters``; ``seeded`` has its seeds."""
     parameters = given["parameters"]
-    facts = [
-        (LABELS.get(name, name.replace("_", " ").capitalize()), _value_text(name, value))
-        for name, value in parameters.items()
-        if value is not None and name not in SHOWN_ELSEWHERE
-    ]
+    facts = _parameter_facts(parameters)
     if goal := given.get("goal"):
         name = "Materiality" if "materiality" in goal else "Margin of error wanted"
         facts.append((name, goal_text(goal)))
@@ -89,6 +85,26 @@ def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> Facts:
         descending = ", descending" if selection.get("order_desc") else ""
         facts.append(("Ordered by", f"{selection['order_by']}{descending}"))
     return facts
+
+
+def planned_facts(planned: Mapping[str, Any]) -> Facts:
+    """The facts of a round of a registered plan, which has no seed yet."""
+    facts = [("Method", method_title(planned["method"]))]
+    facts += _parameter_facts(planned["parameters"])
+    if sizes := planned["parameters"].get("sizes"):
+        texts = (f"{label}: {size}" for label, size in sizes.items())
+        facts.append((LABELS["sizes"], ", ".join(texts)))
+    if planned["filter"]:
+        facts.append(("Filter", filter_text(planned["filter"])))
+    return facts
+
+
+def _parameter_facts(parameters: Mapping[str, Any]) -> Facts:
+    return [
+        (LABELS.get(name, name.replace("_", " ").capitalize()), _value_text(name, value))
+        for name, value in parameters.items()
+        if value is not None and name not in SHOWN_ELSEWHERE
+    ]
 
 
 def monetary_facts(result: Mapping[str, Any]) -> Facts:

@@ -340,6 +340,13 @@ TABLE = (
     Row("GET /datasets/<int:dataset_id>", SEE_PAGE, at("/datasets/{d}"), "page"),
     Row("GET /datasets/<int:dataset_id>/sql", SEE_PAGE, at("/datasets/{d}/sql"), "page"),
     Row("GET /datasets/<int:dataset_id>/import", WRITE_PAGE, at("/datasets/{d}/import"), "page"),
+    Row("GET /datasets/<int:dataset_id>/plans", SEE_PAGE, at("/datasets/{d}/plans"), "page"),
+    Row(
+        "GET /datasets/<int:dataset_id>/plans/<plan_id>",
+        statuses(404, read_token=303),
+        at("/datasets/{d}/plans/none"),
+        "page",
+    ),
     Row("GET /datasets/<int:dataset_id>/draw", WRITE_PAGE, at("/datasets/{d}/draw"), "page"),
     Row("GET /datasets/<int:dataset_id>/changes", SEE_PAGE, at("/datasets/{d}/changes"), "page"),
     Row(

@@ -31,3 +31,9 @@ def test_the_certificate_tab_says_what_the_seed_proves(server: LiveServer) -> No
     answer = reader.api.get(f"/api/sampling/jobs/{job['id']}/certificate")
     assert answer.status_code == 200, answer.text
     assert "Issued certificates No. 1 ," in reader.text(f"/jobs/{job['id']}", tab="certificate")
+    assert "not built yet" in reader.text(f"/jobs/{job['id']}", tab="certificate")
+    body = {"source_ref": job["source_commit_id"], "table_key": "primary"}
+    built = reader.api.post(f"/api/datasets/{dataset}/row-roots", json=body).json()
+    server.finished(built["job_id"])
+    page = reader.page(f"/jobs/{job['id']}", tab="certificate")
+    assert f"/api/sampling/jobs/{job['id']}/row-proofs" in page

@@ -12,6 +12,7 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     draw,
     job,
     jobs,
+    plans,
     request_code,
 )
 from web_ui.pages.problem import problem_page

@@ -36,6 +36,7 @@ from job_runner.tables.open_tables import (
 )
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
+from storage.certificates.row_roots import row_root_of
 from storage.errors import Pruned
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
@@ -279,8 +280,12 @@ def _certificate(found: Job) -> Values:
     with service().database.read() as tx:
         entry = draw_entry(tx, found.dataset_id, found.id)
         key = list_public_keys(tx)[0]
+        table = (found.source_commit_id or "", found.run_parameters["table_key"])
+        has_row_root = row_root_of(tx, found.dataset_id, *table) is not None
     return {
         "entry": entry,
+        "has_row_root": has_row_root,
+        "summary_rows": (found.output_summary or {})["total_sampled"],
         "key": key,
         "issues": issues_of(service(), found),
         "seed_sentence": SEED_SENTENCES[seed_origin(found.run_parameters)["kind"]],

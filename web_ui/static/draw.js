@@ -1,6 +1,6 @@
 // The form of a new sample. Its state is the body of the API request.
 
-import { callApi, newKey } from "./api.js";
+import { callApi, newKey, urlWith } from "./api.js";
 import { debounce, embeddedJson, fill, h, one } from "./dom.js";
 import { number } from "./format.js";
 import { confirmed } from "./forms.js";
@@ -289,6 +289,20 @@ one("#draw").addEventListener("submit", async (event) => {
     if (problem.status === 409) plan(); // the plan shows a taken name next to its field
     else if (problem.status === 422) { showProblem(problem); one("#draw [aria-invalid]")?.focus(); }
     if (problem.status !== 422) reportProblem(problem);
+  }
+});
+one("#register").addEventListener("click", async ({ target }) => {
+  target.disabled = true;
+  await settled();
+  try {
+    const { output_name: name = "", commit_message: purpose = "", draw_version: _, ...design } = request();
+    const { registered } = await callApi(`${sampling}/plan`, { json: { ...design, commit: true } });
+    location.assign(urlWith(`/datasets/${data.dataset_id}/plans/${registered.plan_id}`, { name: proposals ? "" : name, purpose }));
+  } catch (problem) {
+    if (problem.status === 422) { showProblem(problem); one("#draw [aria-invalid]")?.focus(); }
+    else reportProblem(problem);
+  } finally {
+    target.disabled = false;
   }
 });
 /** Wait until the sizes and the plan are those of the present fields. */
