@@ -1,9 +1,9 @@
 """Draws from the same rows in 1, 10 and 1,000 files, and from ten times the files.
 
 TPC-H's ``lineitem`` (see ``benchmarks.draw``) is cut into files of equal size. Ten times the table
-is each file listed ten times: 10,000 files. Every contender has a process of its own, so that its
-peak memory is its own; they take turns, and a first run isn't counted. Where others share the
-machine, the ratios of CPU time are the measure.
+is each file listed ten times: 100 and 10,000 files. Every contender has a process of its own, so
+that its peak memory is its own; they take turns, and a first run isn't counted. Where others share
+the machine, the ratios of CPU time are the measure.
 
     python -m benchmarks.many_files [--scale 1] [--rounds 5] [--data DIR] [--only TEXT]
 """
@@ -36,6 +36,7 @@ from sampling_engine.filters import parse_expression
 
 FILES = (1, 10, 1_000)
 TIMES_LARGER = 10
+LARGER = tuple(count * TIMES_LARGER for count in FILES[1:])
 SOURCE = "read_parquet(?)"
 DRAWS: dict[str, tuple[Method, str | None]] = {
     "random": (RANDOM, None),
@@ -50,13 +51,15 @@ COUNT, RESERVOIR, PAGE, PLAN = "bare count", "reservoir", "last page", "plan"
 CONTENDERS = tuple(
     f"{what}, {count:,} files" for what in (*DRAWS, COUNT, PAGE, PLAN) for count in FILES
 ) + tuple(
-    f"{what}, {FILES[-1] * TIMES_LARGER:,} files"
+    f"{what}, {count:,} files"
     for what in ("random", "filter", COUNT, RESERVOIR, PAGE, PLAN)
+    for count in LARGER
 )
 # Ours, the other, and how many times its time ours may take.
 GOALS = (
     ("random, 10 files", "random, 1 files", 1.3),
     ("random, 1,000 files", "random, 1 files", 3.0),
+    ("random, 100 files", "random, 10 files", 1.5),
     ("random, 10,000 files", "random, 1,000 files", 1.5),
     ("filter, 1 files", "bare count, 1 files", 1.5),
     ("filter, 1,000 files", "bare count, 1,000 files", 1.5),
@@ -119,7 +122,8 @@ def prepared(name: str, database: ParquetDatabase, whole: Path, out: Path) -> Ca
     """One run of a contender, ready to be called."""
     what, _, count = name.removesuffix(" files").rpartition(", ")
     number = int(count.replace(",", ""))
-    files = cut_table(whole, min(number, FILES[-1])) * (TIMES_LARGER if number > FILES[-1] else 1)
+    files = cut_table(whole, number if number in FILES else number // TIMES_LARGER)
+    files *= 1 if number in FILES else TIMES_LARGER
     with database.cursor() as cursor:
         table = TableFiles(read_columns(cursor, files[0].written), tuple(files))
     if what in DRAWS:
@@ -189,10 +193,11 @@ def print_figures(contenders: dict[str, Contender]) -> None:
     for ours, other, wanted in GOALS:
         for unit, ratio in ratios(contenders, ours, other):
             print_goal(f"{ours} beside {other}", ratio, f"x its {unit}", most=wanted)
-    larger = f"{FILES[-1] * TIMES_LARGER:,} files"
-    for unit, ratio in ratios(contenders, f"{RESERVOIR}, {larger}", f"random, {larger}"):
-        what = f"random beside {RESERVOIR}, {larger}"
-        print_goal(what, ratio, f"x less {unit}", least=FASTER_THAN_RESERVOIR)
+    for count in LARGER:
+        files = f"{count:,} files"
+        for unit, ratio in ratios(contenders, f"{RESERVOIR}, {files}", f"random, {files}"):
+            what = f"random beside {RESERVOIR}, {files}"
+            print_goal(what, ratio, f"x less {unit}", least=FASTER_THAN_RESERVOIR)
 
 
 def ratios(contenders: dict[str, Contender], one: str, other: str) -> list[tuple[str, float]]:
