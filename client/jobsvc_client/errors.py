@@ -59,6 +59,15 @@ class JobsvcError(Exception):
         return " ".join(filter(None, (self.message, self.hint, f"[{self.code}{request}]")))
 
 
+def _sentence(error: dict[str, Any]) -> str:
+    """Return the message of an error; one that names no field gets its place."""
+    place = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"][1:]
+    )
+    is_general = error["type"] == "value_error" and place
+    return f"{place.removeprefix('.')}: {error['msg']}" if is_general else str(error["msg"])
+
+
 def error_of(response: httpx.Response) -> JobsvcError:
     """Return the exception of an answer that isn't a success."""
     request_id = response.headers.get("X-Request-ID")
@@ -75,7 +84,7 @@ def error_of(response: httpx.Response) -> JobsvcError:
             status=response.status_code,
         )
     errors = document.get("errors", [])
-    sentences = [str(error["msg"]) for error in errors[:MAX_SENTENCES]]
+    sentences = list(map(_sentence, errors[:MAX_SENTENCES]))
     return JobsvcError(
         "; ".join(sentences) or str(document["detail"]),
         str(document.get("code", "error")),

@@ -81,6 +81,12 @@ def test_a_refused_request_says_what_is_wrong(server: LiveServer, dataset: Datas
     assert error.request_id in str(error)
 
 
+def test_a_missing_field_is_named(dataset: Dataset) -> None:
+    with pytest.raises(JobsvcError, match=r"parameters\.book_column: Missing") as refused:
+        dataset.sample("monetary_unit", size=5)
+    assert refused.value.code == "invalid_request"
+
+
 def test_a_failed_job_has_the_servers_code(client: Client, server: LiveServer) -> None:
     dataset = client.dataset(server.new_dataset())
     with pytest.raises(JobsvcError) as failed:
