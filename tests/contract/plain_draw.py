@@ -181,12 +181,14 @@ class Redraw:
         units = {ordinal: unit for ordinal, unit in units.items() if unit}
         size = min(stated["parameters"]["sample_size"], len(units))
         take_all, size, total = take_all_rows(units, size)
-        order = Order(self.rows, stated["effective_seed"], 62)
+        is_first = self.predicate["engine"]["draw_version"] == 1
+        order = Order(self.rows, stated["effective_seed"], None if is_first else 62)
+        last_rank = (1 << order.bits) - 1
         target = float(Fraction(size, total)) if total else 0.0
 
         def sort_key(ordinal: int) -> tuple[float, int]:
             rank = order.rank(ordinal)
-            lower, upper = float(rank) + 0.5, float((1 << 62) - 1 - rank) + 0.5
+            lower, upper = float(rank) + 0.5, float(last_rank - rank) + 0.5
             p = min(float(units[ordinal]) * target, 1.0)
             return (lower / upper) * ((1.0 - p) / p), rank
 

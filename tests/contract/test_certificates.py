@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.contract.draw_requests import one
-from tests.contract.plain_draw import Redraw
+from tests.contract.plain_draw import Order, Redraw
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
@@ -192,3 +193,43 @@ def test_a_rotated_key_signs_the_same_payload(server: LiveServer, dataset: int) 
     first = certified(server, job["id"])
     server.admin.post("/api/signing-keys/rotate")
     assert certified(server, job["id"]) == first
+
+
+def test_simultaneous_requests_issue_one_certificate(server: LiveServer, dataset: int) -> None:
+    job = server.draw(dataset, {"rounds": DRAWS["random"]})
+    with ThreadPoolExecutor(4) as executor:
+        found = list(executor.map(lambda _: certified(server, job["id"]), range(4)))
+    assert all(one == found[0] for one in found)
+    issues = server.admin.get(f"/api/sampling/jobs/{job['id']}/certificates").json()
+    assert len(issues["certificates"]) == 1
+
+
+def test_many_rows_and_groups_are_stated_by_their_hashes(server: LiveServer) -> None:
+    dataset = server.new_table(10_001)
+    job = server.draw(
+        dataset, {"rounds": [one("stratified", strata_columns=["id"], samples_per_stratum=1)]}
+    )
+    predicate = certified(server, job["id"])["predicate"]
+    (stated,) = predicate["rounds"]
+    assert [stated[name] for name in ("ordinals", "probabilities", "weights")] == [None] * 3
+    order = Order(10_001, "5")
+    ordinals = sorted(range(10_001), key=order.rank)
+    text = ",".join(map(str, ordinals))
+    assert hashlib.sha256(text.encode()).hexdigest() == stated["ordinals_sha256"]
+    groups = [
+        {
+            "key": {"id": str(row)},
+            "label": str(row),
+            "rows": 1,
+            "allocated": 1,
+            "sampled": 1,
+            "last_rank": str(order.rank(row)),
+        }
+        for row in range(10_001)
+    ]
+    text = json.dumps(groups, sort_keys=True, separators=(",", ":"))
+    assert stated["facts"] == {
+        "groups": None,
+        "groups_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "groups_count": 10_001,
+    }

@@ -6,6 +6,8 @@ method.
 
 from __future__ import annotations
 
+import base64
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from storage.jobs.jobs import get_job
 from storage.maintenance.checking import check
 from storage.sqlite.database import Transaction
 from storage.sqlite.schema import NEWEST_VERSION, differences
+from tests.contract.plain_draw import Redraw
 from tests.live_server import LiveServer
 
 DIRECTORY = Path(__file__).with_name("data_directory_14.zip")
@@ -63,6 +66,19 @@ def test_old_draws_replay_to_the_same_commits(old: LiveServer) -> None:
             job = get_job(tx, job_id)
         assert (job.status, job.output_commit_id) == ("completed", commit_id), job
     assert check(old.service.directory, lambda done, what: None).faults == ()
+
+
+def test_old_draws_get_certificates(old: LiveServer) -> None:
+    jobs = old.admin.get("/api/jobs", params={"run_type": "sampling"}).json()["jobs"]
+    for job in jobs:
+        path = f"/api/sampling/jobs/{job['id']}/certificate"
+        payload = base64.b64decode(old.admin.get(path).json()["payload"])
+        predicate = json.loads(payload)["predicate"]
+        assert (predicate["ledger"], predicate["engine"]["draw_version"]) == (None, 1)
+        assert predicate["seed_origin"] == {"kind": "unknown"}
+        Redraw(predicate, old.admin.get(f"{path}/data").text).check()
+    found = old.admin.get(f"/api/datasets/{jobs[0]['dataset_id']}/ledger").json()
+    assert (found["unrecorded_draws"], found["records_since"]) == (len(DRAWS), None)
 
 
 def forget_result(tx: Transaction, job_id: str, commit_id: str) -> list[str]:
