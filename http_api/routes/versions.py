@@ -65,6 +65,7 @@ class CommitTableOut(Schema):
     row_count = out.integer()
     column_count = out.integer()
     size_bytes = out.integer()
+    attached_files = out.integer("The number of files that are read where they are.")
 
 
 class CommitOut(Schema):
@@ -94,6 +95,7 @@ def commit_tables(commit: Commit) -> list[dict[str, Any]]:
             "row_count": table.row_count,
             "column_count": len(table.columns),
             "size_bytes": table.size_bytes,
+            "attached_files": len(table.attached_files),
         }
         for table in commit.manifest.tables
     ]

@@ -80,6 +80,11 @@ def test_connection_is_created_and_files_are_attached(
     expect(page.get_by_role("region", name="Import")).to_contain_text("600 rows and 2 columns")
     expect(page.get_by_role("region", name="Import")).to_contain_text("attached from")
 
+    page.goto(f"{lake_server.url}/datasets/{dataset}?tab=overview")
+    listed = page.get_by_role("region", name="Attached files")
+    expect(listed.get_by_role("row")).to_have_count(3)
+    page.go_back()
+
     (lake / "b.parquet").unlink()
     page.reload()
     expect(page.get_by_role("main")).to_contain_text("b.parquet doesn't exist any more")

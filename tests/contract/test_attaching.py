@@ -39,6 +39,8 @@ def imported(world: World) -> int:
 def test_commit_names_files_where_they_are(world: World, ledger: int) -> None:
     (table,) = world.get(f"/api/datasets/{ledger}/refs/main/tables").json()["tables"]
     assert (table["table_key"], table["row_count"]) == ("primary", TOTAL)
+    commit = world.get(f"/api/datasets/{ledger}/commits/main").json()
+    assert commit["tables"][0]["attached_files"] == len(ROWS)
     with world.server.service.database.read() as tx:
         rows = tx.execute("SELECT manifest FROM commits WHERE dataset_id = ?", [ledger]).fetchall()
         (files,) = tx.execute(
