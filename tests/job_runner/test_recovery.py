@@ -66,7 +66,7 @@ def test_the_file_of_a_failed_import_is_retained_for_a_retry(
     retried: bool,
     retained: bool,
 ) -> None:
-    job_id = submit(service, dataset, user, ref="main")
+    job_id = submit(service, dataset, user, ref="main", size_bytes=5)
     upload = service.directory.upload_path(job_id)
     upload.write_text("id\n1\n")
     with service.database.write() as tx:
