@@ -34,6 +34,7 @@ from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
+from sampling_engine.engines.spark_connection import SparkServer
 from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
@@ -127,6 +128,9 @@ def _build_service(
         wake_runner=runner.wake,
         interrupt_job=runner.interrupt,
         stopping=threading.Event(),
+        spark=SparkServer(settings.spark_remote, settings.spark_token)
+        if settings.spark_remote
+        else None,
     )
     return service
 

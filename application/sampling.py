@@ -20,6 +20,7 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
+from job_runner.draw_engines import EngineChoice, choose_engine, opened_engine
 from job_runner.lanes import lane_of_draw
 from job_runner.sampling_parameters import (
     DrawRule,
@@ -78,13 +79,15 @@ class SamplingRequest:
     draw_version: int | None = None
     amount_column: str | None = None
     plan: PlannedDraw | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True)
 class CheckedDraw:
     """A request whose commit, seeds and rule are fixed, and whose rounds fit the table.
 
-    ``settled`` has the rounds as JSON, ``rounds`` as the engine's own type.
+    ``settled`` has the rounds as JSON, ``rounds`` as the engine's own type. ``engine`` is the one
+    that would read its rows now.
     """
 
     request: SamplingRequest
@@ -92,6 +95,7 @@ class CheckedDraw:
     rule: DrawRule
     settled: list[dict[str, Any]]
     rounds: tuple[Round, ...]
+    engine: EngineChoice
 
     @property
     def output_ref(self) -> str | None:
@@ -103,6 +107,7 @@ class CheckedDraw:
         """The digest by which two requests for a sample are equal."""
         fixed = {"commit_id": self.source.commit_id, "table_key": self.source.key}
         parameters = {**vars(self.request), **fixed}
+        del parameters["engine"]  # every engine gives the same sample
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
         for name in ("draw_version", "amount_column", "plan"):
@@ -126,7 +131,10 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     rounds = engine_rounds(settled, source.files, rule)
     check_rounds(source.files, rounds)
     amount_of(source.files, request.amount_column)
-    return CheckedDraw(request, source, rule, settled, rounds)
+    engine = choose_engine(
+        service, service.parquet, source.files, rounds, request.engine, request.amount_column
+    )
+    return CheckedDraw(request, source, rule, settled, rounds, engine)
 
 
 def submit_sampling(
@@ -153,6 +161,8 @@ def submit_sampling(
         parameters["amount_column"] = request.amount_column
     if request.plan is not None:
         parameters |= _recorded_plan(request.plan, len(draw.settled))
+    if request.engine is not None:
+        parameters["engine"] = request.engine
     lane = lane_of_draw(draw.settled, draw.source.files.row_count)
     new = by.new_job(service, "sampling", dataset, draw.source.commit_id, parameters, lane)
     return submit(service, by, new, _settle_output)
@@ -183,13 +193,15 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
     files = draw.source.files
     output = _planned_output(service, dataset_id, draw)
     counts_dir = service.directory.counts_dir
-    planned = plan_draw(
-        service.parquet,
-        files,
-        draw.rounds,
-        counts_dir=counts_dir,
-        amount_column=request.amount_column,
-    )
+    with opened_engine(service, dataset_id, draw.source, draw.engine) as engine:
+        planned = plan_draw(
+            service.parquet,
+            files,
+            draw.rounds,
+            counts_dir=counts_dir,
+            amount_column=request.amount_column,
+            engine=engine,
+        )
     warnings = draw_warnings(draw.rounds)
     return {
         "dataset_id": dataset_id,
@@ -199,6 +211,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "total_rows": sum(planned_round.rows_planned for planned_round in planned),
         "rounds": [planned_round.as_json() for planned_round in planned],
         "amount_column": request.amount_column,
+        "engine": draw.engine.as_json(),
         "warnings": [warning.message for warning in warnings],
         "warning_templates": [asdict(warning) for warning in warnings],
         # Never computed for a plan: a profile reads the whole table.
@@ -228,27 +241,31 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
     began = time.perf_counter()
     draw = check_draw(service, dataset_id, request)
     source, counts_dir = draw.source, service.directory.counts_dir
-    (planned,) = plan_draw(service.parquet, source.files, draw.rounds, counts_dir=counts_dir)
-    if planned.rows_planned > MAX_AT_ONCE:
-        raise InvalidValue(
-            "This draws {rows} rows; without a job at most {maximum}. Submit a job.",
-            loc=("rounds", 0, "parameters"),
-            rows=planned.rows_planned,
-            maximum=MAX_AT_ONCE,
+    with opened_engine(service, dataset_id, source, draw.engine) as engine:
+        (planned,) = plan_draw(
+            service.parquet, source.files, draw.rounds, counts_dir=counts_dir, engine=engine
         )
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        sample = draw_sample(
-            service.parquet,
-            source.files,
-            draw.rounds,
-            table_key=source.key,
-            destination=Path(folder) / "sample.parquet",
-            on_progress=ignore_progress,
-            counts_dir=counts_dir,
-            amount_column=request.amount_column,
-        )
-        with service.parquet.cursor() as cursor:
-            rows = read_page(cursor, sample.table, sample.table.columns, 0, MAX_AT_ONCE)
+        if planned.rows_planned > MAX_AT_ONCE:
+            raise InvalidValue(
+                "This draws {rows} rows; without a job at most {maximum}. Submit a job.",
+                loc=("rounds", 0, "parameters"),
+                rows=planned.rows_planned,
+                maximum=MAX_AT_ONCE,
+            )
+        with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+            sample = draw_sample(
+                service.parquet,
+                source.files,
+                draw.rounds,
+                table_key=source.key,
+                destination=Path(folder) / "sample.parquet",
+                on_progress=ignore_progress,
+                counts_dir=counts_dir,
+                amount_column=request.amount_column,
+                engine=engine,
+            )
+            with service.parquet.cursor() as cursor:
+                rows = read_page(cursor, sample.table, sample.table.columns, 0, MAX_AT_ONCE)
     (result,) = sample.rounds
     metadata = result.as_json()
     return {

@@ -37,6 +37,7 @@ from command_line.options import (
 from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
 from domain_errors import render
 from sampling_engine import METHODS, MethodDeclaration, Parameter
+from sampling_engine.engines.engine import ENGINES
 
 GROUPS_SHOWN = 40
 
@@ -200,6 +201,12 @@ DRAW_OPTIONS = (
         help="Keep the rows not drawn as a table; no copy.",
     ),
     field_option(
+        "--engine",
+        "engine",
+        type=click.Choice(ENGINES),
+        help="What reads the rows; the sample is the same [default: auto].",
+    ),
+    field_option(
         "--draw-version",
         "draw_version",
         type=int,
@@ -234,6 +241,7 @@ def draw_body(
     body: Path | None,
     amount_column: str | None,
     draw_version: int | None,
+    engine: str | None,
     **chosen: Any,
 ) -> dict[str, Any]:
     """The options as the API's body, without what wasn't given."""
@@ -253,6 +261,7 @@ def draw_body(
         export_residual=residual,
         amount_column=amount_column,
         draw_version=draw_version,
+        engine=engine,
     )
 
 

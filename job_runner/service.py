@@ -18,6 +18,7 @@ from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Int64s
 from sampling_engine import RowExplanation
+from sampling_engine.engines.spark_connection import SparkServer
 from storage.certificates.keys import SigningKeys
 from storage.jobs.jobs import Lane
 from storage.maintenance.data_directory import DataDirectory
@@ -99,6 +100,8 @@ class Service:
         Interrupts a running job, by its id.
     stopping : threading.Event
         Set when the service stops: no job is claimed, and event streams end.
+    spark : SparkServer, optional
+        The Spark Connect server that may read the rows of large draws.
     background : LowPriorityExecutor
         Runs background tasks, such as comparisons.
     prune_limits : PruneLimits
@@ -118,6 +121,7 @@ class Service:
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
     stopping: threading.Event
+    spark: SparkServer | None = None
     background: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)
     object_stores: ObjectStores = field(default_factory=ObjectStores)
     results: RecentResults = field(default_factory=RecentResults)

@@ -101,6 +101,8 @@ class ServiceLimits:
     """Retention of the file of an import that may be retried; 0 is until the next start."""
     keep_counts_days: int = 90
     """Retention of cached counts and profiles that aren't used; 0 is forever."""
+    spark_from_mb: int = 4096
+    """Compressed size of the columns that a draw reads from which on Spark reads them."""
     min_free_mb: int = 100
     """Free disk space below which imports and spills are refused."""
 
@@ -169,6 +171,17 @@ class Settings(ServiceLimits):
         "A drand HTTP API, such as https://api.drand.sh, from which browsers may fetch the seed of "
         "a plan; empty is none.",
     )
+    spark_remote: str = _setting(
+        "",
+        "URL",
+        "Spark Connect server, sc://host:port, that reads the rows of large draws; empty is none.",
+    )
+    spark_token: str = _setting("", "token", "Token of the Spark Connect server; empty is none.")
+    spark_data_root: str = _setting(
+        "",
+        "path or URI",
+        "The data directory as Spark's workers read it; empty is the same path.",
+    )
     waiting_jobs_max: int = _setting(500, "jobs", "Maximum number of waiting jobs of one user.", 1)
     stop_grace_s: int = _setting(
         20, "seconds", "Time that running jobs get to finish when the server stops.", 0
@@ -220,6 +233,8 @@ class Settings(ServiceLimits):
                 ) from None
         if self.beacon_url and not BEACON_URL.fullmatch(self.beacon_url):
             raise InvalidSetting("beacon_url isn't an https URL, such as https://api.drand.sh.")
+        if self.spark_remote and not self.spark_remote.startswith("sc://"):
+            raise InvalidSetting("spark_remote must begin with sc://, as in sc://host:15002.")
         for name in ("import_prefixes", "connection_prefixes"):
             try:
                 parse_prefixes(getattr(self, name))

@@ -168,6 +168,7 @@ DRAW = (
     PURPOSE,
     BATCH,
     Argument("draw_version", keyword("draw_version"), words.option("--draw-version")),
+    Argument("engine", keyword("engine"), words.option("--engine")),
 )
 ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal")
 PLAIN_GOAL = {"margin", "confidence"}

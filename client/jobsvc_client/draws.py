@@ -31,6 +31,7 @@ class DrawOptions(TypedDict, total=False):
     purpose: str
     priority: str
     draw_version: int
+    engine: str
 
 
 def draw_body(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,6 +45,7 @@ def draw_body(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         "export_residual": options.get("residual"),
         "priority": options.get("priority"),
         "draw_version": options.get("draw_version"),
+        "engine": options.get("engine"),
         "rounds": options.get("rounds") or [_round(method, options)],
     }
     return {name: value for name, value in body.items() if value is not None}

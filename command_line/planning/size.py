@@ -161,6 +161,7 @@ def _design(chosen: dict[str, Any]) -> dict[str, Any]:
         "residual": False,
         "body": None,
         "draw_version": None,
+        "engine": None,
     }
     body = draw_body(**nothing, **chosen)
     design: dict[str, Any] = body["rounds"][0]

@@ -25,6 +25,7 @@ from http_api.schemas.sampling import (
     AtOnceIn,
     ColumnSamplesIn,
     DrawJobIn,
+    EngineOut,
     FilterIn,
     FilterOut,
     MethodsOut,
@@ -82,6 +83,7 @@ class PlanOut(Schema):
     total_rows = out.integer("Rows that all rounds would draw.")
     rounds = out.list_of(PlannedRoundOut)
     amount_column = out.string(null=True)
+    engine = out.nested(EngineOut)
     warnings = out.list_of(fields.String(), "On the whole draw, one sentence each.")
     warning_templates = out.list_of(WarningOut)
     hints = out.json_object(

@@ -26,6 +26,7 @@ from http_api.schemas.filters import FiltersField
 from http_api.schemas.jobs import priority_field
 from http_api.schemas.rounds import BESIDE_METHOD, AnyRoundIn
 from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, MAX_ROUNDS
+from sampling_engine.engines.engine import ENGINES
 
 OF_A_ROUND = ("method", "parameters", "filters", "selection", "goal", *BESIDE_METHOD)
 
@@ -84,6 +85,14 @@ class SamplingJobIn(DrawIn):
     )
     output_name = text(1, 90, allow_none=True)
     commit_message = text(0, 10_000, allow_none=True)
+    engine = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(ENGINES),
+        metadata={
+            "description": "What reads the rows: duckdb, spark, or auto (the default), which takes "
+            "spark for large draws if the server has one. The sample is the same."
+        },
+    )
     priority = priority_field()
 
 
@@ -219,6 +228,21 @@ class WarningOut(Schema):
     code = out.string()
     template = out.string()
     parameters = out.json_object()
+
+
+class EngineOut(Schema):
+    """The engine that reads a draw's rows."""
+
+    name = out.string("duckdb or spark.")
+    reason = out.string(
+        "requested, no_server, reads_no_rows, unsupported_type, few_bytes or many_bytes."
+    )
+    files = out.integer("Data files of the table.")
+    read_bytes = out.integer(
+        "Compressed bytes of the columns that one scan reads; null without a Spark server.",
+        null=True,
+    )
+    scans = out.integer("Passes over all rows; a draw may need a few more.")
 
 
 class AmountOut(Schema):

@@ -109,7 +109,7 @@ _CODES_OF_STATUS = {
     403: "forbidden origin_not_allowed",
     404: "not_found pruned unknown_round unknown_row",
     408: "client_disconnected",
-    409: "conflict source_changed connection_missing "
+    409: "conflict spark_not_configured spark_not_installed source_changed connection_missing "
     "findings_locked finding_changed row_replaced no_row_left sample_deleted "
     "name_taken ref_moved ref_immutable stale_job files_in_use "
     "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password",
@@ -117,6 +117,7 @@ _CODES_OF_STATUS = {
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "
     "invalid_numbers invalid_option invalid_parameter invalid_selection invalid_key "
+    "spark_unsupported_type "
     "unknown_stratum no_reserves too_large_for_sheet invalid_size invalid_rounds invalid_seed "
     "invalid_strata_columns minimum_exceeds_sample too_many_strata unreadable_file "
     "type_misfit workbook_too_large "
@@ -130,7 +131,8 @@ _CODES_OF_STATUS = {
     "too_many_previews too_many_reads too_many_downloads too_many_uploads "
     "too_many_sign_ins too_many_backups",
     500: "invalid_setting timed_out",
-    503: "source_unavailable credentials_missing "
+    503: "spark_unavailable spark_refused spark_file_missing spark_failed ordinals_unsure "
+    "engines_disagree source_unavailable credentials_missing "
     "storage_not_writable disk_full data_directory_in_use newer_schema older_schema "
     "unknown_schema foreign_directory no_data_directory damaged_database "
     "cannot_open_database address_in_use too_few_descriptors rows_missing damaged_data",

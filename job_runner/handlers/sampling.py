@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from job_runner.attempt import JobContext
+from job_runner.draw_engines import choose_engine, opened_engine
 from job_runner.sampling_parameters import ledger_facts, recorded_rounds
 from job_runner.tables.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_source
-from parquet_tables.progress import progress_part
+from parquet_tables.progress import progress_part, without_progress
 from parquet_tables.tables import write_ordinals
 from sampling_engine import DrawnSample, draw_sample, draw_warnings
 from sampling_engine.errors import DrawWarning
@@ -33,22 +34,30 @@ def run_sampling(context: JobContext) -> Outcome:
     began = time.perf_counter()
     source = open_source(service, job)
     rounds = recorded_rounds(parameters, source.files)
-    sample = draw_sample(
-        context.parquet,
-        source.files,
-        rounds,
-        table_key=source.key,
-        destination=context.scratch.file("sample.parquet"),
-        on_progress=progress_part(context.on_progress, 0.0, DRAW_SHARE),
-        counts_dir=service.directory.counts_dir,
-        amount_column=parameters.get("amount_column"),
-    )
+    requested, amount = parameters.get("engine"), parameters.get("amount_column")
+    choice = choose_engine(service, context.parquet, source.files, rounds, requested, amount)
+    on_progress = progress_part(context.on_progress, 0.0, DRAW_SHARE)
+    opening = without_progress(on_progress)
+    with opened_engine(service, job.dataset_id, source, choice, opening) as engine:
+        sample = draw_sample(
+            context.parquet,
+            source.files,
+            rounds,
+            table_key=source.key,
+            destination=context.scratch.file("sample.parquet"),
+            on_progress=on_progress,
+            counts_dir=service.directory.counts_dir,
+            amount_column=amount,
+            engine=engine,
+        )
     context.on_progress(DRAW_SHARE, "storing the sample")
     files = tuple(context.adopt(file.written, file.rows) for file in sample.table.files)
     tables = [StoredTable(SAMPLE, sample.table.columns, files)]
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
     summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
+    if service.spark is not None or requested is not None:
+        summary["engine"] = choice.as_json()
     summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(
         summary=summary,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sampling_engine.selection.strata import Strata
 
 EngineName = Literal["duckdb", "spark"]
+ENGINES = ("auto", "duckdb", "spark")
+"""What a request may name."""
+
 Row = tuple[Any, ...]
 
 

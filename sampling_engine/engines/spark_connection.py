@@ -7,6 +7,7 @@ imported at the first connection, since it is an optional dependency.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ Result = TypeVar("Result")
 FileKey = Literal["file_size", "file_path"]
 """What identifies a row's file; a number where it can, since a path is costly in every row."""
 
+PATTERN_MARKS = re.compile(r"[{}\[\]*?\\]")
+"""What makes a pattern of a path in Spark, and a backslash makes plain."""
 POLL_S = 0.1
 STOP_S = 1.5
 """How long a stopped query may take to end; after that its thread is left to itself."""
@@ -169,7 +172,8 @@ class SparkConnection:
         schema = StructType()
         for column in columns:
             schema.add(column.name, _data_type(column.type))
-        frame = self.session.read.schema(schema).parquet(*paths)
+        plain = [PATTERN_MARKS.sub(r"\\\g<0>", path) for path in paths]
+        frame = self.session.read.schema(schema).parquet(*plain)
         metadata = frame.metadataColumn("_metadata")
         selected = [
             functions.col("`" + column.name.replace("`", "``") + "`").alias(new)

@@ -48,7 +48,7 @@ BLOCK_BITS = 18
 """At most 2^18 blocks of rows are counted to find the rows at some places."""
 
 Locate = Callable[[DataFile], str]
-"""The URI by which the workers read a file."""
+"""The URI by which the workers read a file, without encoding."""
 
 
 class OrdinalsUnsure(DomainError):

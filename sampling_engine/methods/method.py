@@ -98,6 +98,21 @@ class Method(ABC):
             ``rows_missing``.
         """
 
+    def scans(self, *, is_filtered: bool) -> int:
+        """The passes over all rows that a round needs: counts, two sums a number, then the rows."""
+        reads = is_filtered or self.reads_rows
+        return 2 + 2 * len(self.number_columns) if reads else 0
+
+    @property
+    def number_columns(self) -> tuple[str, ...]:
+        """The columns of numbers that the round adds up."""
+        given = (
+            getattr(self, parameter.name)
+            for parameter in self.declaration.parameters
+            if parameter.column == "number"
+        )
+        return tuple(name for name in given if name is not None)
+
     def allocations(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Allocations:
         """How a sample's size would be divided; by default there is one stratum."""
         return lambda size: np.array([min(size, eligible.total)], dtype=np.int64)

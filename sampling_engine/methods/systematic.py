@@ -77,6 +77,10 @@ class SystematicMethod(Method):
         """There are none."""
         raise NoReserves(NO_RESERVES)
 
+    def scans(self, *, is_filtered: bool) -> int:
+        """Of a filter's rows: all are counted, then by block, and those of some blocks read."""
+        return 3 if is_filtered else 0
+
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> SystematicRound:
         """Lay the grid over the eligible rows."""
         rows = eligible.total

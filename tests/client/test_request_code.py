@@ -202,6 +202,7 @@ def test_a_draw_is_sent_by_all_code(proxy: FaultyProxy, dataset: Dataset, name: 
         "export_residual": name == "plain",
         "priority": "batch",
         "draw_version": 2,
+        "engine": "duckdb",
     }
     path = f"/api/sampling/datasets/{dataset.id}/jobs"
     code = check(proxy, ApiRequest(path, body), dataset.name)

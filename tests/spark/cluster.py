@@ -67,8 +67,8 @@ def free_port() -> int:
 class SparkCluster:
     """Starts the processes; each is the leader of a process group, which is killed at the end."""
 
-    def __init__(self, home: Path, folder: Path) -> None:
-        self._home, self._folder = home, folder
+    def __init__(self, home: Path, folder: Path, settings: Mapping[str, str] = UNLIKE_OURS) -> None:
+        self._home, self._folder, self._settings = home, folder, settings
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._master_port, self.port = free_port(), free_port()
         self.remote = f"sc://localhost:{self.port}"
@@ -102,7 +102,7 @@ class SparkCluster:
             "spark.connect.authenticate.token": TOKEN,
             "spark.connect.progress.reportInterval": "200ms",
             "spark.task.maxFailures": "8",
-            **UNLIKE_OURS,
+            **self._settings,
         }
         given = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
         command = [str(self._home / "bin" / "spark-submit"), "--master",

@@ -5,33 +5,57 @@ One module, so that one cluster serves all tests of a run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import composition_root
+from job_runner.settings import Settings
 from parquet_tables.columns import DataFile
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from parquet_tables.tables import TableFiles
+from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
     DrawnSample,
+    RandomMethod,
     Round,
+    WeightedMethod,
     draw_sample,
+    plan_draw,
 )
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import Engine
-from sampling_engine.engines.spark_connection import SparkServer
-from sampling_engine.engines.spark_engine import SparkEngine, spark_engine
+from sampling_engine.engines.spark_connection import (
+    SparkFileMissing,
+    SparkRefused,
+    SparkServer,
+    SparkUnavailable,
+)
+from sampling_engine.engines.spark_engine import (
+    EnginesDisagree,
+    OrdinalsUnsure,
+    SparkEngine,
+    spark_engine,
+)
+from sampling_engine.engines.spark_types import NotInSpark
 from sampling_engine.filters import parse_expression
+from tests.live_server import LiveServer, finished
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
 from tests.sampling_engine.test_layouts import QUERY, ROUNDS
-from tests.spark.cluster import TOKEN, SparkCluster, spark_home
+from tests.spark.cluster import TOKEN, SparkCluster, free_port, spark_home
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore:.*RETRIES_EXCEEDED"),  # the client's, beside its error
+]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +77,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 
 def uri_of(file: DataFile) -> str:
-    return file.written.as_uri()
+    return f"file://{file.written}"
 
 
 @contextmanager
@@ -198,3 +222,271 @@ def test_strata_of_every_type(
     with spark(server, every_value) as engine:
         first = draw(workshop, every_value, rounds)
         assert_same(first, draw(workshop, every_value, rounds, engine))
+
+
+def test_plans_and_sums_of_amounts(
+    workshop: Workshop, server: SparkServer, every_value: TableFiles
+) -> None:
+    """Two to 2,310 rows whose sums have many digits, of a type that Spark and DuckDB add apart."""
+    rounds = [one_round(by("flag", sample_size=100))]
+    for amount in ("large", "money"):
+        table = every_value
+        if amount == "money":
+            query = (
+                "SELECT i % 3 = 0 AS flag, (i - 999) * 1e12 / 7 AS money FROM range(2000) AS r(i)"
+            )
+            table = workshop.table_of(query)
+        with spark(server, table) as engine:
+            pairs = [
+                draw(workshop, table, rounds, one, amount_column=amount) for one in (DUCKDB, engine)
+            ]
+            assert_same(*pairs)
+            plans = [
+                plan_draw(workshop.database, table, rounds, amount_column=amount, engine=one)
+                for one in (DUCKDB, engine)
+            ]
+            assert plans[0] == plans[1]
+
+
+def test_equal_sizes_and_odd_names_of_files(workshop: Workshop, server: SparkServer) -> None:
+    """Files of one size are told apart by their paths, which Spark encodes."""
+    folder = workshop.root / "a b%20ü+#[x]{y}*"
+    folder.mkdir()
+    files = []
+    for number in range(3):
+        table = workshop.table_of(
+            f"SELECT {number} * 1000 + i + 2000 AS id FROM range(100) AS r(i)"
+        )
+        path = folder / f"part {number}.parquet"
+        table.files[0].written.rename(path)
+        files.append(DataFile(path, 100))
+    assert len({file.size_bytes for file in files}) == 1
+    table = TableFiles(table.columns, tuple(files))
+    small = parse_expression("id < 4050 AND id > 2020", table)
+    rounds = [one_round(RandomMethod(sample_size=20), filter=small)]
+    with spark(server, table) as engine:
+        assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
+
+
+def test_a_file_with_other_rows_than_the_manifest_is_refused(
+    workshop: Workshop, server: SparkServer
+) -> None:
+    (file,) = workshop.table_of("SELECT i AS id FROM range(100) AS r(i)").files
+    table = TableFiles((Column("id", "BIGINT"),), (DataFile(file.path, 99),))
+    with pytest.raises(OrdinalsUnsure), spark(server, table):
+        pass
+
+
+def test_rows_that_the_engines_read_differently_are_refused(
+    workshop: Workshop, server: SparkServer
+) -> None:
+    """Spark is shown another file with as many rows."""
+    here, there = (
+        workshop.table_of(f"SELECT i + {shift} AS id FROM range(100) AS r(i)") for shift in (50, 0)
+    )
+    small = parse_expression("id < 80", here)
+    rounds = [one_round(RandomMethod(sample_size=20), filter=small)]
+    with (
+        spark_engine(server, here, lambda _: uri_of(there.files[0])) as engine,
+        pytest.raises(EnginesDisagree),
+    ):
+        draw(workshop, here, rounds, engine)
+
+
+def test_types_that_spark_lacks_are_refused_by_name(
+    workshop: Workshop, server: SparkServer
+) -> None:
+    table = workshop.table_of(
+        "SELECT i AS id, TIME '08:30:00' AS opens, make_timestamp_ns(i) AS exact, "
+        "CAST(i AS DECIMAL(38,2)) AS wide, CAST(i AS UBIGINT) AS big FROM range(100) AS r(i)"
+    )
+    with spark(server, table) as engine:
+        for method in (
+            by("opens", samples_per_stratum=1),
+            by("exact", samples_per_stratum=1),
+            WeightedMethod(sample_size=3, weight_column="wide"),
+            WeightedMethod(sample_size=3, weight_column="big"),
+        ):
+            with pytest.raises(NotInSpark, match=r"opens|exact|wide|big"):
+                draw(workshop, table, [one_round(method)], engine)
+        # Other columns don't matter.
+        rounds = [one_round(WeightedMethod(sample_size=3, weight_column="id"))]
+        assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
+
+
+def test_doubles_without_the_vectorized_reader(workshop: Workshop, server: SparkServer) -> None:
+    """The reader of servers before 4.3, which read the encoding of DOUBLE by it alone."""
+    table = workshop.table_of("SELECT i, i / 7 AS x FROM range(3000) AS r(i)", splits=[1_000])
+    rounds = [one_round(WeightedMethod(sample_size=50, weight_column="x"))]
+    off = {"spark__sql__parquet__enableVectorizedReader": "false"}
+    with spark(server, table, **off) as engine:
+        assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
+
+
+def test_a_file_that_workers_cannot_find(workshop: Workshop, server: SparkServer) -> None:
+    table = workshop.table_of("SELECT i AS id FROM range(100) AS r(i)")
+    with (
+        pytest.raises(SparkFileMissing),
+        spark_engine(server, table, lambda _: "file:///nowhere/x.parquet"),
+    ):
+        pass
+
+
+def test_a_server_that_refuses_the_token(workshop: Workshop, cluster: SparkCluster) -> None:
+    table = workshop.table_of("SELECT i AS id FROM range(100) AS r(i)")
+    with pytest.raises(SparkRefused), spark(SparkServer(cluster.remote, "another"), table):
+        pass
+
+
+def test_a_server_that_is_away(workshop: Workshop) -> None:
+    table = workshop.table_of("SELECT i AS id FROM range(100) AS r(i)")
+    with (
+        pytest.raises(SparkUnavailable),
+        spark(SparkServer(f"sc://localhost:{free_port()}", TOKEN), table),
+    ):
+        pass
+
+
+class Stop(Exception):
+    pass
+
+
+def test_a_stopped_query_ends_within_two_seconds(workshop: Workshop, server: SparkServer) -> None:
+    table = workshop.table_of("SELECT i AS id FROM range(100) AS r(i)")
+    endless = "SELECT sum(a.id % 7 * b.id) AS s FROM range(100000000) AS a, range(1000000) AS b"
+    began: list[float] = []
+
+    def stop_once_it_runs(fraction: float, message: str) -> None:
+        if began and time.monotonic() > began[0] + 3:
+            began.append(time.monotonic())
+            raise Stop
+        began.append(time.monotonic())
+
+    with spark(server, table) as engine:
+        with pytest.raises(Stop):
+            engine.connection.fetch((endless, []), stop_once_it_runs, "counting")
+        assert time.monotonic() - began[-1] < 2
+        # The workers are free again.
+        found = engine.connection.fetch(("SELECT count(*) AS n FROM t", []), ignore_progress, "")
+        assert found.to_pylist() == [{"n": 100}]
+
+
+def test_a_worker_that_is_killed_during_a_scan(
+    workshop: Workshop, server: SparkServer, cluster: SparkCluster
+) -> None:
+    query = QUERY.replace("100000", "60000")
+    table = workshop.table_of(query, row_group_rows=2_048, splits=[20_000, 40_000])
+    rounds = [one_round(by("city", "year", sample_size=500))]
+    killed: list[float] = []
+
+    def kill_once(fraction: float, message: str) -> None:
+        if not killed and message == "counting strata" and fraction > 0:
+            killed.append(fraction)
+            cluster.kill("worker-2")
+
+    with spark(server, table) as engine:
+        expected = draw(workshop, table, rounds)
+        assert_same(expected, draw(workshop, table, rounds, engine, kill_once))
+    assert killed
+    cluster.start_worker("worker-2")
+
+
+NOON = datetime(2025, 7, 7, 12, tzinfo=UTC)
+
+
+@contextmanager
+def standing_still(folder: Path, **settings: str) -> Iterator[LiveServer]:
+    """A server whose clock stands still: equal jobs make equal commits."""
+    given = Settings(data_dir=folder, memory_mb=512, **settings)  # type: ignore[arg-type]
+    with (
+        composition_root.serving_in_background(given, "tests", clock=lambda: NOON) as here,
+        LiveServer(here) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def live(cluster: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("beside_spark")
+    with standing_still(folder, spark_remote=cluster.remote, spark_token=TOKEN) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server without Spark, with the same datasets."""
+    with standing_still(tmp_path_factory.mktemp("plain")) as running:
+        yield running
+
+
+DRAW: dict[str, Any] = {
+    "rounds": [
+        {
+            "method": "stratified",
+            "parameters": {"strata_columns": ["city"], "sample_size": 60, "seed": 7},
+            "filters": {"expression": "amount > 20"},
+        },
+        {
+            "method": "weighted",
+            "parameters": {"weight_column": "amount", "sample_size": 9, "seed": 8},
+        },
+    ],
+    "export_residual": True,
+    "commit_message": "the same",
+}
+
+
+def job_by(live: LiveServer, dataset_id: int, engine: str) -> str:
+    body = {**DRAW, "engine": engine}
+    answer = live.admin.post(f"/api/sampling/datasets/{dataset_id}/jobs", json=body)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["job_id"])
+
+
+def commit_of(job: dict[str, Any]) -> str:
+    assert job["status"] == "completed", job
+    return str(job["output_summary"]["output_commit_id"])
+
+
+def test_a_job_makes_the_same_commit_by_both_engines(live: LiveServer, plain: LiveServer) -> None:
+    dataset_id = live.new_table(2_000)
+    plan = live.admin.post(
+        f"/api/sampling/datasets/{dataset_id}/plan", json={**DRAW, "engine": "spark"}
+    ).json()
+    assert plan["engine"].pop("read_bytes") > 0
+    assert plan["engine"] == {"name": "spark", "reason": "requested", "files": 1, "scans": 6}
+    job = finished(live.admin, job_by(live, dataset_id, "spark"), within_s=300)
+    own = plain.draw(plain.new_table(2_000), DRAW)
+    assert commit_of(job) == commit_of(own)
+    assert job["output_summary"]["engine"]["name"] == "spark"
+    assert "engine" not in own["output_summary"]
+    small = live.draw(dataset_id, {**DRAW, "rounds": DRAW["rounds"][1:]})
+    assert small["output_summary"]["engine"]["reason"] == "few_bytes"
+
+
+def test_a_request_for_spark_without_a_server_is_refused(plain: LiveServer) -> None:
+    dataset_id = plain.new_table(10)
+    answer = plain.admin.post(
+        f"/api/sampling/datasets/{dataset_id}/jobs", json={**DRAW, "engine": "spark"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "spark_not_configured")
+
+
+def test_a_lost_connect_server_fails_the_job_and_a_retry_completes_it(
+    live: LiveServer, cluster: SparkCluster
+) -> None:
+    """The last test, since it stops the sessions of others."""
+    dataset_id = live.new_table(2_000)
+    refs = live.admin.get(f"/api/datasets/{dataset_id}/refs").json()
+    job_id = job_by(live, dataset_id, "spark")
+    while live.admin.get(f"/api/jobs/{job_id}").json()["progress_message"] is None:
+        time.sleep(0.01)
+    cluster.kill("connect")
+    failed = finished(live.admin, job_id)
+    assert failed["error_code"] == "spark_unavailable", failed
+    assert live.admin.get(f"/api/datasets/{dataset_id}/refs").json() == refs
+    cluster.start_connect()
+    answer = live.admin.post(f"/api/jobs/{job_id}/retry")
+    assert answer.status_code == 200, answer.text
+    again = finished(live.admin, answer.json()["job_id"], within_s=300)
+    assert again["status"] == "completed", again
