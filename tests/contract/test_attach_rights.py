@@ -179,6 +179,26 @@ def test_connection_keeps_its_name(world: World) -> None:
     assert_problem(answer, 422, "invalid_request", "name")
 
 
+def test_store_that_does_not_answer_is_unavailable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("import_engine.sources.reading.MAX_RETRIES", 0)
+    monkeypatch.setenv("AWAY_AWS_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWAY_AWS_ACCESS_KEY_ID", "a-key")
+    monkeypatch.setenv("AWAY_AWS_SECRET_ACCESS_KEY", "a-secret")
+    connection = made(world, "away", prefix=f"s3://{BUCKET}/lake/", credentials="AWAY")
+    path = f"/api/connections/{connection['id']}"
+    table = {"uri": world.uri("store", "a.parquet"), "connection": "away"}
+    _, job = world.attached(table)
+    assert job["error_code"] == "source_unavailable"
+    assert "a-secret" not in job["error_message"]
+    world.server.admin.patch(path, json={"credentials": "LAKE"})
+    dataset, job = world.attached(table)
+    assert job["status"] == "completed", job["error_message"]
+    world.server.admin.patch(path, json={"credentials": "AWAY"})
+    assert_problem(world.table(dataset, "data"), 503, "source_unavailable", "a.parquet")
+
+
 def test_credentials_are_variables_of_the_server(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
