@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 COMMANDS = {
-    "serve": "serving.serve",
+    "serve": "server.serving.serve",
     "datasets": "datasets.datasets",
     "rows": "datasets.rows",
     "history": "datasets.history",
@@ -63,6 +63,7 @@ COMMANDS = {
     "ledger": "certificates.ledger.ledger",
     "row-root": "certificates.row_proofs.row_root",
     "row-proofs": "certificates.row_proofs.row_proofs",
+    "service": "server.user_service.service",
     "storage": "maintenance.storage",
     "prune": "maintenance.prune",
     "check": "maintenance.check_command",
