@@ -1047,6 +1047,9 @@ WHERE dataset_id = :dataset_id AND run_type = 'sampling' AND status = 'completed
 SELECT issue, issued_at, replacements, payload_sha256 FROM certificates
 WHERE job_id = :job_id ORDER BY issue DESC;
 
+-- all_certificates: Return all certificates, for a check.
+SELECT job_id, issue, payload, payload_sha256 FROM certificates;
+
 -- certificate_payload: Return the payload of a certificate.
 SELECT payload FROM certificates WHERE job_id = :job_id AND issue = :issue;
 
@@ -1062,6 +1065,8 @@ WHERE kind = 'plan' AND body ->> '$.plan_id' = :plan_id AND dataset_id = :datase
 SELECT * FROM ledger_entries
 WHERE dataset_id = :dataset_id AND kind = 'plan' ORDER BY number DESC;
 
--- count_draws_of_plan: Count the draws of a plan.
-SELECT count(*) FROM ledger_entries
-WHERE dataset_id = :dataset_id AND kind = 'draw' AND body ->> '$.plan_digest' = :digest;
+-- count_draws_of_plans: Count the draws of some plans by their digests.
+SELECT body ->> '$.plan_digest' AS digest, count(*) AS draws FROM ledger_entries
+WHERE dataset_id = :dataset_id AND kind = 'draw'
+    AND body ->> '$.plan_digest' IN (SELECT value FROM json_each(:digests))
+GROUP BY digest;

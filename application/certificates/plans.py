@@ -21,12 +21,13 @@ from storage.certificates.canonical_json import canonical_json
 from storage.certificates.ledger import (
     LedgerEntry,
     append_entry,
-    count_draws_of_plan,
+    count_draws_of_plans,
     list_plan_entries,
     plan_entry,
 )
 from storage.errors import Forbidden, InvalidValue
 from storage.sqlite.clock import timestamp
+from storage.sqlite.database import Transaction
 
 Loc = tuple[str | int, ...]
 SEED_LOC: Loc = ("body", "seed")
@@ -97,7 +98,7 @@ def get_plan(service: Service, dataset_id: int, plan_id: str) -> Plan:
     """Return a registered plan; NotFound if the dataset has none of this id."""
     with service.database.read() as tx:
         entry = plan_entry(tx, dataset_id, plan_id)
-        return _plan(entry, count_draws_of_plan(tx, dataset_id, entry.body["digest"]))
+        return _plans(tx, dataset_id, [entry])[0]
 
 
 def list_plans(
@@ -106,8 +107,7 @@ def list_plans(
     """Return a page of a dataset's registered plans, newest first, and their number."""
     with service.database.read() as tx:
         entries, total = list_plan_entries(tx, dataset_id, offset, limit)
-        counts = [count_draws_of_plan(tx, dataset_id, each.body["digest"]) for each in entries]
-    return [_plan(*each) for each in zip(entries, counts, strict=True)], total
+        return _plans(tx, dataset_id, entries), total
 
 
 def planned_request(service: Service, dataset_id: int, given: Mapping[str, Any]) -> SamplingRequest:
@@ -138,6 +138,13 @@ def planned_request(service: Service, dataset_id: int, given: Mapping[str, Any])
     }
     others = {name: given[name] for name in BESIDE_PLAN if name in given}
     return SamplingRequest(**others, **planned)
+
+
+def _plans(tx: Transaction, dataset_id: int, entries: Sequence[LedgerEntry]) -> list[Plan]:
+    """The plans of some ledger entries, with the numbers of their draws."""
+    digests = [each.body["digest"] for each in entries]
+    counts = count_draws_of_plans(tx, dataset_id, digests)
+    return [_plan(each, counts.get(each.body["digest"], 0)) for each in entries]
 
 
 def _plan(entry: LedgerEntry, draws: int) -> Plan:

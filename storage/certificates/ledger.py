@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -40,7 +40,7 @@ class LedgerEntry:
     @property
     def computed_digest(self) -> str:
         """The SHA-256 of the canonical JSON of the entry without its digest."""
-        return digest_of({name: value for name, value in asdict(self).items() if name != "digest"})
+        return digest_of({name: value for name, value in vars(self).items() if name != "digest"})
 
 
 def append_entry(
@@ -99,9 +99,12 @@ def list_plan_entries(
     return [_entry(row) for row in rows], total
 
 
-def count_draws_of_plan(tx: Transaction, dataset_id: int, digest: str) -> int:
-    """Return how often a plan was drawn."""
-    return number(tx, "count_draws_of_plan", dataset_id=dataset_id, digest=digest)
+def count_draws_of_plans(
+    tx: Transaction, dataset_id: int, digests: Sequence[str]
+) -> dict[str, int]:
+    """Return how often some plans were drawn, by their digests, without those never drawn."""
+    given = {"dataset_id": dataset_id, "digests": json.dumps(digests)}
+    return {row["digest"]: row["draws"] for row in all_rows(tx, "count_draws_of_plans", **given)}
 
 
 def count_unrecorded_draws(tx: Transaction, dataset_id: int) -> int:

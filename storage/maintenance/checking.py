@@ -84,6 +84,7 @@ def _check(
         uploaded = connection.execute(statement("uploaded_files")).fetchall()
         ledger_entries, broken = all_ledger_faults(connection, statement("all_ledgers"))
         faults += [Fault("the ledger", problem) for problem in broken]
+        faults += _certificate_faults(connection)
     except sqlite3.DatabaseError as error:
         faults.append(Fault("the database", f"it can't be read ({error})"))
     files: dict[str, StoredFile] = {}
@@ -146,6 +147,12 @@ def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
             yield Fault("the database's schema", difference)
     for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
         yield Fault("the database", f"row {row} of {table} refers to a missing row of {other}")
+
+
+def _certificate_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for job_id, issue, payload, sha256 in connection.execute(statement("all_certificates")):
+        if hashlib.sha256(payload.encode()).hexdigest() != sha256:
+            yield Fault(f"certificate {issue} of job {job_id}", "its payload has changed")
 
 
 def _file_faults(store: DataFiles, file: StoredFile) -> Iterator[Fault]:
