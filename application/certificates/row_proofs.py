@@ -14,6 +14,7 @@ from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
 from storage.accounts.datasets import Dataset
 from storage.certificates.row_roots import row_root_of
+from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 
 FORMAT = "jobsvc-row-proofs-1"
@@ -48,12 +49,19 @@ def submit_row_root(
 
 
 def sampled_ordinals(service: Service, job: Job, offset: int, limit: int) -> list[int]:
-    """The ordinals, in the source, of rows of a sample, in the sample's order."""
+    """The ordinals, in the source, of a page of a sample's rows.
+
+    The rows stand in the sample's order; those that replaced a row follow.
+    """
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     statement, bound = page_statement(sample, (sample.column(ROW_ID),), offset, limit)
     with service.parquet.cursor(sample) as cursor:
-        rows = cursor.execute(statement, bound).fetchall()
-    return [int(row_id.rpartition(":")[2]) for (row_id,) in rows]
+        ids = [row_id for (row_id,) in cursor.execute(statement, bound).fetchall()]
+    with service.database.read() as tx:
+        came_in = [each.replacement_id for each in list_replacements(tx, job.id)]
+    first = max(offset - sample.row_count, 0)
+    ids += came_in[first : first + limit - len(ids)]
+    return [int(row_id.rpartition(":")[2]) for row_id in ids]
 
 
 def row_proofs(service: Service, job: Job, ordinals: Sequence[int]) -> dict[str, Any]:

@@ -78,6 +78,23 @@ def test_rows_are_proved_by_the_root_in_the_ledger(
     }
 
 
+def test_rows_that_replaced_others_are_proved(server: LiveServer, dataset: int) -> None:
+    build(server, dataset)
+    job = server.draw(dataset, {"rounds": [one("random", sample_size=3, seed=9)]})
+    row = server.rows(job["id"])[0]["_logical_row_id"]
+    path = f"/api/sampling/jobs/{job['id']}"
+    made = server.admin.post(
+        f"{path}/replacements", json={"_logical_row_id": row, "reason": "no purchase"}
+    ).json()
+    pages = [
+        server.admin.get(f"{path}/row-proofs", params={"offset": offset, "limit": 2}).json()
+        for offset in (0, 2, 4)
+    ]
+    ordinals = [[proof["ordinal"] for proof in page["proofs"]] for page in pages]
+    assert [len(each) for each in ordinals] == [2, 2, 0]
+    assert int(made["replacement_id"].removeprefix("primary:")) in ordinals[1]
+
+
 def test_a_table_keeps_its_root(server: LiveServer, dataset: int) -> None:
     first, second = (build(server, dataset)["output_summary"] for _ in range(2))
     assert first["row_root"] == second["row_root"]

@@ -67,7 +67,8 @@ def build(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 def of_sample(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """The proofs that rows of a sample belong to the table that it was drawn from.
 
-    In the sample's order. A 409 `no_row_root` means: build the table's row root first.
+    In the sample's order; rows that replaced others follow. A 409 `no_row_root` means: build the
+    table's row root first.
     """
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():
