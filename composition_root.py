@@ -19,6 +19,7 @@ from application.access import Access
 from application.comparing import job_changed
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
+from application.webhooks.sending import WebhookSender
 from application.work_limits import work_limits
 from command_line.root import Listening
 from http_api.app import create_app
@@ -91,12 +92,16 @@ def running_service(
             closing.enter_context(_parquet_database(settings, directory, attached))
             for _ in range(2)
         ]
-        service = _build_service(settings, directory, attached, databases, runner, clock, on_change)
-        closing.callback(_stop, service, runner)
+        sender = WebhookSender()
+        service = _build_service(
+            settings, directory, attached, databases, runner, sender, clock, on_change
+        )
+        closing.callback(_stop, service, runner, sender)
         recover(service)
         _make_admin(service)
         service.signing_keys.current()
         runner.start(service)
+        sender.start(service)
         yield service
 
 
@@ -106,12 +111,15 @@ def _build_service(
     attached: AttachedFiles,
     databases: Sequence[ParquetDatabase],
     runner: Runner,
+    sender: WebhookSender,
     clock: Clock,
     on_change: ChangeListener,
 ) -> Service:
     def notify(change: JobChange) -> None:
         on_change(change)
         job_changed(service, change)
+        if change.step in ("completed", "failed"):
+            sender.wake()
 
     database = Database(directory.database_path, notify)
     service = Service(
@@ -127,6 +135,7 @@ def _build_service(
         new_id=lambda: str(uuid.uuid4()),
         wake_runner=runner.wake,
         interrupt_job=runner.interrupt,
+        wake_webhooks=sender.wake,
         stopping=threading.Event(),
         spark=SparkServer(settings.spark_remote, settings.spark_token)
         if settings.spark_remote
@@ -135,10 +144,11 @@ def _build_service(
     return service
 
 
-def _stop(service: Service, runner: Runner) -> None:
+def _stop(service: Service, runner: Runner, sender: WebhookSender) -> None:
     service.stopping.set()
     service.background.stop()
     runner.stop(service.settings.stop_grace_s)
+    sender.stop()
     service.database.close()
 
 

@@ -590,6 +590,81 @@ CREATE TABLE certificates (
 CREATE TRIGGER certificates_never_change BEFORE UPDATE ON certificates
 BEGIN SELECT RAISE(ABORT, 'a certificate never changes'); END;
 
+-- Receivers of events over HTTP. The secret is stored as it is, since it signs each message.
+CREATE TABLE webhooks (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id     INTEGER NOT NULL REFERENCES users (id),
+    dataset_id  INTEGER,                       -- all jobs of it; NULL: the user's own jobs
+    url         TEXT NOT NULL CHECK (url <> ''),
+    events      TEXT NOT NULL CHECK (json_valid(events) AND json_type(events) = 'array'),
+    secret      TEXT NOT NULL CHECK (secret LIKE 'whsec_%'),
+    created_at  TEXT NOT NULL,
+    disabled_at TEXT                           -- the receiver answered 410
+) STRICT;
+
+CREATE INDEX webhooks_of_user ON webhooks (user_id);
+
+-- The outbox and the log of deliveries. A trigger inserts a row in the transaction of its event.
+CREATE TABLE webhook_deliveries (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id      TEXT NOT NULL UNIQUE,      -- the same in each attempt
+    webhook_id      INTEGER NOT NULL REFERENCES webhooks (id),
+    event           TEXT NOT NULL,
+    payload         TEXT NOT NULL CHECK (json_valid(payload)),
+    created_at      TEXT NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    attempted_at    TEXT,                      -- the latest attempt, its answer and its problem
+    response_status INTEGER,
+    problem         TEXT,
+    next_attempt_at TEXT,                      -- NULL: delivered or given up
+    delivered_at    TEXT,
+    CHECK (delivered_at IS NULL OR next_attempt_at IS NULL)
+) STRICT;
+
+CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at)
+WHERE next_attempt_at IS NOT NULL;
+
+CREATE TRIGGER jobs_notify_webhooks AFTER UPDATE OF status ON jobs
+WHEN NEW.status IN ('completed', 'failed') AND NEW.status <> OLD.status
+BEGIN
+    INSERT INTO webhook_deliveries (message_id, webhook_id, event, payload, created_at,
+                                    next_attempt_at)
+    SELECT 'msg_' || lower(hex(randomblob(16))), webhooks.id, 'job.' || NEW.status,
+           json_object('type', 'job.' || NEW.status, 'timestamp', NEW.completed_at,
+                       'data', json_object('job_id', NEW.id,
+                                           'run_type', NEW.run_type,
+                                           'dataset_id', NEW.dataset_id,
+                                           'status', NEW.status,
+                                           'output_ref', NEW.run_parameters ->> '$.output_ref',
+                                           'output_commit_id', NEW.output_commit_id,
+                                           'error_code', NEW.error_code)),
+           NEW.completed_at, NEW.completed_at
+    FROM webhooks
+    WHERE disabled_at IS NULL
+      AND (webhooks.dataset_id = NEW.dataset_id
+           OR (webhooks.dataset_id IS NULL AND webhooks.user_id = NEW.user_id))
+      AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = 'job.' || NEW.status);
+END;
+
+CREATE TRIGGER reviews_notify_webhooks AFTER INSERT ON reviews
+WHEN NEW.action IN ('returned', 'signed_off')
+BEGIN
+    INSERT INTO webhook_deliveries (message_id, webhook_id, event, payload, created_at,
+                                    next_attempt_at)
+    SELECT 'msg_' || lower(hex(randomblob(16))), webhooks.id, 'sample.reviewed',
+           json_object('type', 'sample.reviewed', 'timestamp', NEW.at,
+                       'data', json_object('job_id', NEW.job_id,
+                                           'dataset_id', jobs.dataset_id,
+                                           'action', NEW.action)),
+           NEW.at, NEW.at
+    FROM jobs JOIN webhooks
+         ON webhooks.dataset_id = jobs.dataset_id
+            OR (webhooks.dataset_id IS NULL AND webhooks.user_id = jobs.user_id)
+    WHERE jobs.id = NEW.job_id AND disabled_at IS NULL
+      AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = 'sample.reviewed');
+END;
+
 -- The data files that are needed; other files are orphans.
 CREATE VIEW needed_files AS
 SELECT sha256, dataset_id FROM commit_files

@@ -138,6 +138,7 @@ def opened(root: Path) -> Iterator[Contender]:
             new_id=lambda: str(uuid.uuid4()),
             wake_runner=lambda: None,
             interrupt_job=lambda job_id: None,
+            wake_webhooks=lambda: None,
             stopping=threading.Event(),
         )
         try:

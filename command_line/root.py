@@ -26,6 +26,7 @@ COMMANDS = {
     "import": "importing.import_command",
     "attach": "attached.attaching.attach",
     "connection": "attached.connections.connection",
+    "webhook": "automation.webhooks.webhook",
     "plan": "sampling.plan",
     "sample": "sampling.sample",
     "estimate": "sampled_rows.estimate",

@@ -30,6 +30,7 @@ from http_api.routes import (
     versions,
 )
 from http_api.routes.attached import attaching, connections
+from http_api.routes.automation import webhooks
 from http_api.routes.certificates import certificates, ledger, row_proofs
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import access_log, headers, host_check, json, problems, uploads
@@ -54,6 +55,7 @@ BLUEPRINTS = (
     imports.blueprint,
     connections.blueprint,
     attaching.blueprint,
+    webhooks.blueprint,
     jobs.blueprint,
     sampling.blueprint,
     sample_rows.blueprint,

@@ -98,6 +98,8 @@ class Service:
         Signals to the runner that a job waits.
     interrupt_job : callable
         Interrupts a running job, by its id.
+    wake_webhooks : callable
+        Signals to the sender of webhooks that a delivery is due.
     stopping : threading.Event
         Set when the service stops: no job is claimed, and event streams end.
     spark : SparkServer, optional
@@ -120,6 +122,7 @@ class Service:
     new_id: Callable[[], str]
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
+    wake_webhooks: Callable[[], None]
     stopping: threading.Event
     spark: SparkServer | None = None
     background: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)

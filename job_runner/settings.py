@@ -106,6 +106,21 @@ class ServiceLimits:
     min_free_mb: int = 100
     """Free disk space below which imports and spills are refused."""
 
+    webhook_limit_s: float = 10
+    """Time limit of the connection to the receiver of a webhook, and of its answer."""
+    webhook_delays_s: tuple[float, ...] = (
+        5,
+        300,
+        1800,
+        7200,
+        18_000,
+        36_000,
+        50_400,
+        72_000,
+        86_400,
+    )
+    """Times between the attempts of a delivery; the last failure ends it, after about 75 hours."""
+
     def limit_min(self, run_type: str) -> float:
         """The time limit of a run type in minutes; 0 for none."""
         return {
@@ -164,6 +179,11 @@ class Settings(ServiceLimits):
         "URIs, with commas",
         "Prefixes of the URIs that connections to attached files may read (s3, gs, az, file); "
         "empty is none.",
+    )
+    webhook_prefixes: str = _setting(
+        "",
+        "URIs, with commas",
+        "Prefixes of the URIs to which webhooks may be sent (https, http); empty is none.",
     )
     beacon_url: str = _setting(
         "",
@@ -235,13 +255,17 @@ class Settings(ServiceLimits):
             raise InvalidSetting("beacon_url isn't an https URL, such as https://api.drand.sh.")
         if self.spark_remote and not self.spark_remote.startswith("sc://"):
             raise InvalidSetting("spark_remote must begin with sc://, as in sc://host:15002.")
-        for name in ("import_prefixes", "connection_prefixes"):
+        for name in ("import_prefixes", "connection_prefixes", "webhook_prefixes"):
             try:
                 parse_prefixes(getattr(self, name))
             except InvalidUri as error:
                 raise InvalidSetting(
                     "{name}: {problem}", name=name, problem=error.message
                 ) from None
+        if any(prefix.scheme not in ("https", "http") for prefix in self.allowed_webhooks):
+            raise InvalidSetting(
+                "webhook_prefixes: webhooks are sent to https:// and http:// URIs."
+            )
         try:
             re.compile(self.soeid_pattern)
         except re.error as error:
@@ -258,6 +282,11 @@ class Settings(ServiceLimits):
     def allowed_connections(self) -> tuple[SourceUri, ...]:
         """The prefixes of ``connection_prefixes``."""
         return parse_prefixes(self.connection_prefixes)
+
+    @cached_property
+    def allowed_webhooks(self) -> tuple[SourceUri, ...]:
+        """The prefixes of ``webhook_prefixes``."""
+        return parse_prefixes(self.webhook_prefixes)
 
 
 def setting_fields() -> list[Field[Any]]:

@@ -195,6 +195,80 @@ DELETE FROM connection_users WHERE connection_id = :id;
 -- delete_connection_groups: Let no group use a connection.
 DELETE FROM connection_groups WHERE connection_id = :id;
 
+-- insert_webhook: Insert a webhook.
+INSERT INTO webhooks (user_id, dataset_id, url, events, secret, created_at)
+VALUES (:user_id, :dataset_id, :url, :events, :secret, :now) RETURNING id;
+
+-- list_webhooks: List the webhooks of a user, or all, or one by id, oldest first.
+SELECT webhooks.id, user_id, soeid AS user_soeid, dataset_id, url, events, webhooks.created_at,
+       disabled_at
+FROM webhooks JOIN users ON users.id = user_id
+WHERE (:id IS NULL OR webhooks.id = :id) AND (:user_id IS NULL OR user_id = :user_id)
+ORDER BY webhooks.id;
+
+-- count_webhooks: Count the webhooks of a user.
+SELECT count(*) FROM webhooks WHERE user_id = :user_id;
+
+-- delete_webhook: Delete a webhook without deliveries.
+DELETE FROM webhooks WHERE id = :id;
+
+-- delete_deliveries: Delete the deliveries of a webhook.
+DELETE FROM webhook_deliveries WHERE webhook_id = :id;
+
+-- delete_webhooks_of_user: Delete the webhooks of a user, which have no deliveries.
+DELETE FROM webhooks WHERE user_id = :user_id;
+
+-- delete_deliveries_of_user: Delete the deliveries of a user's webhooks.
+DELETE FROM webhook_deliveries
+WHERE webhook_id IN (SELECT id FROM webhooks WHERE user_id = :user_id);
+
+-- disable_webhook: Disable a webhook whose receiver is gone.
+UPDATE webhooks SET disabled_at = :now WHERE id = :id AND disabled_at IS NULL RETURNING id;
+
+-- insert_delivery: Insert a delivery that is due at once.
+INSERT INTO webhook_deliveries (message_id, webhook_id, event, payload, created_at, next_attempt_at)
+VALUES (:message_id, :webhook_id, :event, :payload, :now, :now) RETURNING id;
+
+-- list_deliveries: List the deliveries of a webhook, newest first.
+SELECT * FROM webhook_deliveries WHERE webhook_id = :webhook_id ORDER BY id DESC;
+
+-- delivery_by_id: Select a delivery of a webhook.
+SELECT * FROM webhook_deliveries WHERE webhook_id = :webhook_id AND id = :id;
+
+-- due_deliveries: List a due delivery of each idle webhook; one beyond :latest is of a wrong clock.
+SELECT webhook_deliveries.id, message_id, webhook_id, event, payload, attempts, url, secret, user_id,
+       payload ->> '$.data.dataset_id' AS dataset_id, min(next_attempt_at)
+FROM webhook_deliveries JOIN webhooks ON webhooks.id = webhook_id
+WHERE next_attempt_at IS NOT NULL
+  AND (attempts = 0 OR next_attempt_at <= :now OR next_attempt_at > :latest)
+  AND webhook_id NOT IN (SELECT value FROM json_each(:busy))
+GROUP BY webhook_id ORDER BY min(next_attempt_at) LIMIT :limit;
+
+-- next_delivery: Select when the next attempt of an idle webhook is due.
+SELECT min(next_attempt_at) AS at FROM webhook_deliveries
+WHERE next_attempt_at IS NOT NULL
+  AND webhook_id NOT IN (SELECT value FROM json_each(:busy));
+
+-- end_attempt: Store the outcome of an attempt.
+UPDATE webhook_deliveries
+SET attempts = attempts + 1, attempted_at = :now, response_status = :response_status,
+    problem = :problem, next_attempt_at = :next_attempt_at, delivered_at = :delivered_at
+WHERE id = :id;
+
+-- give_up_deliveries: Attempt no waiting delivery of a webhook again.
+UPDATE webhook_deliveries SET next_attempt_at = NULL
+WHERE webhook_id = :webhook_id AND next_attempt_at IS NOT NULL;
+
+-- send_again: Start the attempts of a delivery again.
+UPDATE webhook_deliveries SET attempts = 0, delivered_at = NULL, next_attempt_at = :now
+WHERE id = :id AND webhook_id = :webhook_id;
+
+-- forget_deliveries: Delete ended deliveries of a webhook, but not the newest.
+DELETE FROM webhook_deliveries
+WHERE webhook_id = :webhook_id AND next_attempt_at IS NULL
+  AND id <= (SELECT id FROM webhook_deliveries WHERE webhook_id = :webhook_id
+             ORDER BY id DESC LIMIT 1 OFFSET :kept);
+
 -- delete_connections_of_user: Let a user use no connection.
 DELETE FROM connection_users WHERE user_id = :user_id;
 

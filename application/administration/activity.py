@@ -66,6 +66,11 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "connection_made": "{who} created the connection {name} to {prefix}",
         "connection_changed": "{who} changed the connection {name}",
         "connection_deleted": "{who} deleted the connection {name}",
+        "webhook_made": "{who} created a webhook to {url}",
+        "webhook_deleted": "{who} deleted the webhook to {url}",
+        "webhook_tested": "{who} sent a test to the webhook to {url}",
+        "webhook_resent": "{who} sent a message again to the webhook to {url}",
+        "webhook_disabled": "{who} disabled the webhook to {url}, whose receiver answered 410",
         "group_made": "{who} created the group {name}",
         "group_renamed": "{who} renamed the group {name_before} to {name}",
         "group_deleted": "{who} deleted the group {name}",
@@ -127,8 +132,10 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
         ),
         "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),
         "storage": (
-            "Clean-ups, backups, signing keys, connections",
+            "Clean-ups, backups, signing keys, connections, webhooks",
             (
+                *("webhook_made", "webhook_deleted", "webhook_tested", "webhook_resent"),
+                "webhook_disabled",
                 *("pruned", "backup_asked", "backup_made", "signing_key_rotated"),
                 *("connection_made", "connection_changed", "connection_deleted"),
             ),

@@ -450,7 +450,9 @@ def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
             step=_STEP_WORDS[action],
             note=note or None,
         )
-        return review_of(tx, job.id)
+        reviewed = review_of(tx, job.id)
+    by.service.wake_webhooks()
+    return reviewed
 
 
 _STATE_BEFORE: Mapping[ReviewAction, str] = {

@@ -58,6 +58,11 @@ Action = Literal[
     "connection_made",
     "connection_changed",
     "connection_deleted",
+    "webhook_made",
+    "webhook_deleted",
+    "webhook_tested",
+    "webhook_resent",
+    "webhook_disabled",
     "group_made",
     "group_renamed",
     "group_deleted",
@@ -74,7 +79,7 @@ MAX_SQL_LENGTH = 2000
 """Maximum length of an SQL statement in an entry."""
 
 ObjectType = Literal[
-    "user", "group", "connection", "token", "ref", "job", "table", "signing_key", "plan"
+    "user", "group", "connection", "token", "ref", "job", "table", "signing_key", "plan", "webhook"
 ]
 
 

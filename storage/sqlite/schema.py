@@ -51,6 +51,9 @@ _NEW_IN_15 = _created(
     *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
     *("row_roots", "row_roots_never_change"),
     *("certificates", "certificates_never_change"),
+    *("webhooks", "webhooks_of_user"),
+    *("webhook_deliveries", "webhook_deliveries_of_webhook", "webhook_deliveries_due"),
+    *("jobs_notify_webhooks", "reviews_notify_webhooks"),
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
 MIGRATIONS: Sequence[str] = (

@@ -115,6 +115,22 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"name": "audited", "prefix": w.connection()["prefix"]}},
         ),
     ),
+    "POST /api/webhooks": (
+        "webhook_made",
+        lambda w: ("/api/webhooks", {"json": {"url": "http://127.0.0.1:9/"}}),
+    ),
+    "DELETE /api/webhooks/<int:webhook_id>": (
+        "webhook_deleted",
+        lambda w: (f"/api/webhooks/{w.webhook()}", {}),
+    ),
+    "POST /api/webhooks/<int:webhook_id>/test": (
+        "webhook_tested",
+        lambda w: (f"/api/webhooks/{w.webhook()}/test", {}),
+    ),
+    "POST /api/webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/send-again": (
+        "webhook_resent",
+        lambda w: (f"{w.delivery()}/send-again", {}),
+    ),
     "PATCH /api/connections/<int:connection_id>": (
         "connection_changed",
         lambda w: (f"/api/connections/{w.connection()['id']}", {"json": {"usable_by": []}}),

@@ -42,6 +42,17 @@ class World:
         made: dict[str, Any] = self.server.admin.post("/api/connections", json=body).json()
         return made
 
+    def webhook(self) -> int:
+        """A new webhook of the user, to a port where nobody listens."""
+        body = {"url": str(self.server.service.settings.allowed_webhooks[0])}
+        return int(self.client.post("/api/webhooks", json=body).json()["id"])
+
+    def delivery(self) -> str:
+        """The path of a delivery of a new webhook."""
+        webhook = self.webhook()
+        sent = self.client.post(f"/api/webhooks/{webhook}/test").json()
+        return f"/api/webhooks/{webhook}/deliveries/{sent['id']}"
+
     def table_to_attach(self) -> dict[str, Any]:
         connection = self.connection()
         return {"uri": f"{connection['prefix']}a.parquet", "connection": connection["name"]}

@@ -167,5 +167,19 @@ def own_token(scene: Scene, asker: User) -> Ask:
     return Ask(f"/api/tokens/{scene.token_of(asker)[1]}")
 
 
+def own_webhook(path: str = "") -> Made:
+    """Ask about a new webhook of the asker, ``{m}`` its delivery."""
+
+    def made(scene: Scene, asker: User) -> Ask:
+        webhook, delivery = scene.webhook_of(asker)
+        return Ask(f"/api/webhooks/{webhook}{path.format(m=delivery)}")
+
+    return made
+
+
+def own_webhook_page(scene: Scene, asker: User) -> Ask:
+    return Ask(f"/account/webhooks/{scene.webhook_of(asker)[0]}")
+
+
 def jobs_form(scene: Scene, _: User) -> Ask:
     return Ask("/jobs", form={"action": "cancel", "job": scene.job("running")})

@@ -6,6 +6,7 @@ import itertools
 import uuid
 from typing import Any
 
+from application.webhooks.signing import new_secret
 from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE, add_group, add_members, get_group
@@ -13,6 +14,7 @@ from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
+from storage.jobs.webhooks import EVENTS, NewWebhook, add_webhook, enqueue_test
 from storage.versions.bin import bin_ref
 from storage.versions.refs import create_ref, resolve
 from tests.live_server import LiveServer
@@ -63,6 +65,14 @@ class Scene:
             everyone = get_group(tx, EVERYONE)
             given = ConnectionFields(prefix, "", [everyone])
             return add_connection(tx, f"pt {next(numbers)}", given, self.service.clock)
+
+    def webhook_of(self, user: User) -> tuple[int, int]:
+        """A new webhook of a user, and its delivery."""
+        url = str(self.service.settings.allowed_webhooks[0])
+        new = NewWebhook(url, EVENTS, None, new_secret())
+        with self.service.database.write() as tx:
+            made = add_webhook(tx, user, new, self.service.clock)
+            return made.id, enqueue_test(tx, made, self.service.clock).id
 
     def share(self, dataset: int) -> None:
         """Give the askers their levels; the writer has it by a group."""

@@ -43,6 +43,8 @@ from tests.contract.permission_rows import (
     of_sampled_row,
     of_user,
     own_token,
+    own_webhook,
+    own_webhook_page,
     statuses,
 )
 from tests.contract.permission_scene import RANDOM, numbers
@@ -50,6 +52,8 @@ from tests.contract.permission_scene import RANDOM, numbers
 API, D, S = "/api", "/api/datasets/<int:dataset_id>", "/api/sampling/datasets/<int:dataset_id>"
 J, SJ, U = "/api/jobs/<job_id>", "/api/sampling/jobs/<job_id>", "/api/users/<int:user_id>"
 G = "/api/groups/<int:group_id>"
+W = "/api/webhooks/<int:webhook_id>"
+RECEIVER = "http://127.0.0.1:9/"
 E = "/api/exploration/datasets/<int:dataset_id>"
 SELECT = {"sql": "SELECT 1 AS x"}
 FILE = {"file": ("t.csv", b"a,b\n1,2\n")}
@@ -95,6 +99,16 @@ TABLE = (
     Row("POST /api/connections", ADMINISTER, new_connection),
     Row("PATCH /api/connections/<int:connection_id>", ADMINISTER, of_connection({})),
     Row("DELETE /api/connections/<int:connection_id>", ADMINISTER, of_connection()),
+    Row("GET /api/webhooks", MYSELF, at("/api/webhooks")),
+    Row("POST /api/webhooks", CHANGE_MYSELF, at("/api/webhooks", body={"url": RECEIVER})),
+    Row(f"DELETE {W}", CHANGE_MYSELF, own_webhook()),
+    Row(f"GET {W}/deliveries", MYSELF, own_webhook("/deliveries")),
+    Row(f"POST {W}/test", CHANGE_MYSELF, own_webhook("/test")),
+    Row(
+        f"POST {W}/deliveries/<int:delivery_id>/send-again",
+        CHANGE_MYSELF,
+        own_webhook("/deliveries/{m}/send-again"),
+    ),
     Row("POST /api/tokens", CHANGE_MYSELF, at("/api/tokens", body={"name": "mine"})),
     Row("GET /api/tokens", MYSELF, at("/api/tokens")),
     Row("DELETE /api/tokens/<int:token_id>", CHANGE_MYSELF, own_token),
@@ -356,6 +370,7 @@ TABLE = (
         "page",
     ),
     Row("GET /account", MY_PAGE, at("/account"), "page"),
+    Row("GET /account/webhooks/<int:webhook_id>", MY_PAGE, own_webhook_page, "page"),
     Row("GET /admin/users", ADMINISTER_PAGE, at("/admin/users"), "page"),
     Row("GET /admin/connections", ADMINISTER_PAGE, at("/admin/connections"), "page"),
     Row("GET /admin/storage", ADMINISTER_PAGE, at("/admin/storage"), "page"),

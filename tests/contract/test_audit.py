@@ -24,7 +24,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server of its own: other tests count the admins of the shared one."""
     lake = small_lake(tmp_path_factory.mktemp("lake"))
     settings = Settings(
-        data_dir=tmp_path_factory.mktemp("audited"), memory_mb=256, connection_prefixes=lake
+        data_dir=tmp_path_factory.mktemp("audited"),
+        memory_mb=256,
+        connection_prefixes=lake,
+        webhook_prefixes="http://127.0.0.1:9/",
     )
     with (
         composition_root.serving_in_background(settings, "tests") as here,

@@ -29,7 +29,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A server of its own: it gets several admins."""
     lake = small_lake(tmp_path_factory.mktemp("lake"))
     settings = Settings(
-        data_dir=tmp_path_factory.mktemp("asked"), memory_mb=256, connection_prefixes=lake
+        data_dir=tmp_path_factory.mktemp("asked"),
+        memory_mb=256,
+        connection_prefixes=lake,
+        webhook_prefixes="http://127.0.0.1:9/",
     )
     with (
         composition_root.serving_in_background(settings, "tests") as here,

@@ -22,10 +22,13 @@ from application.sign_in import (
 )
 from application.throttle import TooManyAttempts
 from application.work_limits import TooMuchWork
+from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.accounts.tokens import list_tokens, sign_in_link_user
 from storage.accounts.users import anyone_can_sign_in, password_hash_of
 from storage.errors import NotFound
+from storage.jobs.webhooks import get_webhook, list_deliveries, list_webhooks
 from web_ui.shell import (
+    ListQuery,
     access,
     blueprint,
     caller,
@@ -143,6 +146,13 @@ def _with_session(response: AnyResponse, found: SignedIn) -> AnyResponse:
 
 
 TOKENS_SHOWN = 500
+DATASETS_OFFERED = 500
+EVENT_TITLES = {
+    "job.completed,job.failed": "ended jobs",
+    "job.completed": "completed jobs",
+    "job.failed": "failed jobs",
+    "sample.reviewed": "reviewed samples",
+}
 
 
 @blueprint.get("/account")
@@ -152,6 +162,10 @@ def account() -> Response:
     me = caller().user
     with service().database.read() as tx:
         tokens, total = list_tokens(tx, me.id, 0, TOKENS_SHOWN)
+        webhooks = list_webhooks(tx, me)
+        datasets, _ = list_datasets(
+            tx, me, DatasetFilters(), sort="name", offset=0, limit=DATASETS_OFFERED
+        )
         asks_password = must_confirm_password(me) and password_hash_of(tx, me.soeid) is not None
     return show(
         "account.html",
@@ -160,4 +174,25 @@ def account() -> Response:
         token_count=total,
         asks_password=asks_password,
         shortest=MIN_LENGTH,
+        webhooks=webhooks,
+        datasets=datasets,
+        dataset_names={dataset.id: dataset.name for dataset in datasets},
+        events=EVENT_TITLES,
+        prefixes=[str(prefix) for prefix in service().settings.allowed_webhooks],
+    )
+
+
+@blueprint.get("/account/webhooks/<int:webhook_id>")
+@signed_in
+def webhook(webhook_id: int) -> Response:
+    """Show the messages of a webhook, newest first."""
+    query = ListQuery()
+    with service().database.read() as tx:
+        found = get_webhook(tx, webhook_id, caller().user)
+        deliveries, total = list_deliveries(tx, found, query.offset, query.limit)
+    return show(
+        "webhook.html",
+        webhook=found,
+        deliveries=deliveries,
+        page=query.page(total),
     )

@@ -1,0 +1,1 @@
+"""Commands for what the server does without a request: webhooks."""

@@ -1,0 +1,124 @@
+"""Routes of webhooks and of the log of their deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import fields, validate
+
+from application.job_submission import MAX_URI_LENGTH
+from application.webhooks import registering
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.schemas import out
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.fields import BoundedList, StrictInteger, StrictString
+from storage.jobs.webhooks import EVENTS, get_webhook, list_deliveries, list_webhooks
+
+blueprint = SignedInBlueprint("webhooks", __name__, url_prefix="/api/webhooks", tag="Webhooks")
+
+
+class WebhookOut(Schema):
+    id = out.integer()
+    user_id = out.integer()
+    user_soeid = out.string()
+    dataset_id = out.integer("Null: it hears of your own jobs in all datasets.", null=True)
+    url = out.string()
+    events = out.list_of(fields.String())
+    created_at = out.string()
+    disabled_at = out.string("When the receiver answered 410; nothing is sent since.", null=True)
+
+
+class NewWebhookOut(WebhookOut):
+    secret = out.string("Signs each message; shown only here.")
+
+
+class WebhooksOut(Schema):
+    webhooks = out.list_of(WebhookOut)
+    total = out.integer()
+
+
+class DeliveryOut(Schema):
+    id = out.integer()
+    message_id = out.string("The header `webhook-id`; the same in each attempt.")
+    event = out.string()
+    payload = out.string("The body, which is JSON.")
+    state = out.string("`waiting`, `delivered` or `failed`.")
+    created_at = out.string()
+    attempts = out.integer()
+    attempted_at = out.string(null=True)
+    response_status = out.integer("Of the latest attempt; null without an answer.", null=True)
+    problem = out.string("Of the latest attempt.", null=True)
+    next_attempt_at = out.string(null=True)
+    delivered_at = out.string(null=True)
+
+
+class DeliveriesOut(PageOut):
+    deliveries = out.list_of(DeliveryOut)
+
+
+class WebhookIn(StrictSchema):
+    url = text(
+        1,
+        MAX_URI_LENGTH,
+        required=True,
+        description="The receiver: a URI under the setting `webhook_prefixes`.",
+    )
+    events = BoundedList(
+        StrictString(validate=validate.OneOf(EVENTS)),
+        least=1,
+        most=len(EVENTS),
+        load_default=list(EVENTS),
+        description="Events of which it hears.",
+    )
+    dataset_id = StrictInteger(
+        description="Hear of all jobs of this dataset, instead of your own in all datasets."
+    )
+
+
+@blueprint.get("", output=WebhooksOut)
+def webhooks() -> dict[str, Any]:
+    """My webhooks, oldest first; all for admins."""
+    with service().database.read() as tx:
+        found = list_webhooks(tx, caller().user)
+    return {"webhooks": found, "total": len(found)}
+
+
+@blueprint.post("", body=WebhookIn, output=NewWebhookOut)
+def create_webhook(given: dict[str, Any]) -> dict[str, Any]:
+    """Create a webhook.
+
+    The secret that signs its messages is in this response alone: save it in the receiver.
+    """
+    made, secret = registering.create(
+        caller(), given["url"], given["events"], given.get("dataset_id")
+    )
+    return {**vars(made), "secret": secret}
+
+
+@blueprint.delete("/<int:webhook_id>", output=MessageOut)
+def delete_webhook(webhook_id: int) -> dict[str, str]:
+    """Delete a webhook with its deliveries."""
+    registering.delete(caller(), webhook_id)
+    return {"message": "Webhook deleted"}
+
+
+@blueprint.get("/<int:webhook_id>/deliveries", query=PageQuery, output=DeliveriesOut)
+def deliveries(webhook_id: int, query: dict[str, int]) -> dict[str, Any]:
+    """The messages of a webhook, newest first, with the latest attempt of each."""
+    with service().database.read() as tx:
+        webhook = get_webhook(tx, webhook_id, caller().user)
+        found, total = list_deliveries(tx, webhook, query["offset"], query["limit"])
+    return {"deliveries": found, "total": total, **query}
+
+
+@blueprint.post("/<int:webhook_id>/test", output=DeliveryOut)
+def send_test(webhook_id: int) -> Any:
+    """Send a test message; the log of deliveries shows what became of it."""
+    return registering.send_test(caller(), webhook_id)
+
+
+@blueprint.post("/<int:webhook_id>/deliveries/<int:delivery_id>/send-again", output=DeliveryOut)
+def send_again(webhook_id: int, delivery_id: int) -> Any:
+    """Send a message again, with the same id."""
+    return registering.resend(caller(), webhook_id, delivery_id)
