@@ -5,6 +5,7 @@ Spark comes with the package pyspark, which is installed once for each version i
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import re
@@ -24,6 +25,7 @@ import platformdirs
 VERSIONS = {"4": "4.3.0", "3.5": "3.5.9"}
 TOKEN = "a token of the tests"
 STARTED_WITHIN_S = 240
+PR_SET_PDEATHSIG = 1
 HEAP = "640m"
 UNLIKE_OURS = {
     "spark.sql.session.timeZone": "America/New_York",
@@ -56,6 +58,11 @@ def spark_home(version: str) -> Path:
 def _pip() -> list[str]:
     found = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True)
     return [sys.executable, "-m", "pip"] if found.returncode == 0 else ["uv", "pip"]
+
+
+def _end_with_parent() -> None:
+    """Let the kernel kill the process if this one is killed before it can."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port() -> int:
@@ -133,6 +140,7 @@ class SparkCluster:
                 stderr=subprocess.STDOUT,
                 env=self._variables(HEAP if name == "connect" else "256m"),
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
 
     def _variables(self, heap: str) -> Mapping[str, str]:
