@@ -6,7 +6,7 @@ configured and the draw reads much.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from domain_errors import DomainError
 from job_runner.service import Service
+from job_runner.tables.attached_files import open_attached
 from job_runner.tables.open_tables import OpenTable, open_commit
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -160,13 +161,20 @@ def opened_engine(
     choice: EngineChoice,
     on_progress: ProgressCallback = ignore_progress,
 ) -> Iterator[Engine]:
-    """Open the chosen engine for a draw from ``source``; Spark's errors are domain errors."""
+    """Open the chosen engine for a draw from ``source``; Spark's errors are domain errors.
+
+    Raises
+    ------
+    SourceChanged
+        An attached file has changed when the block ends.
+    """
     if choice.name == "duckdb" or not source.files.file_rows:
         yield DUCKDB
         return
     if service.spark is None:
         raise NoSparkServer
-    uris = _attached_uris(service, dataset_id, source)
+    attached = _attached_files(service, dataset_id, source)
+    uris = {str(file.path): _spark_uri(file) for file in attached}
     root = service.settings.spark_data_root
     data_dir = service.directory.root
 
@@ -177,6 +185,7 @@ def opened_engine(
 
     with spark_engine(service.spark, source.files, locate, on_progress) as engine:
         yield engine
+    open_attached(service, attached)  # Spark reads a file by its URI, whatever its version
 
 
 def spark_uri(path: Path, data_dir: Path, root: str) -> str:
@@ -193,13 +202,14 @@ def spark_uri(path: Path, data_dir: Path, root: str) -> str:
     return f"{base.rstrip('/')}/{path.relative_to(data_dir).as_posix()}"
 
 
-def _attached_uris(service: Service, dataset_id: int, source: OpenTable) -> Mapping[str, str]:
-    """The URI of each attached file of the table, by its name for DuckDB."""
+def _attached_files(
+    service: Service, dataset_id: int, source: OpenTable
+) -> tuple[AttachedFile, ...]:
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source.commit_id)
-    files = commit.manifest.table(source.key).files
-    return {
-        str(file.path): unquote(file.uri) if file.uri.startswith("file:") else file.uri
-        for file in files
-        if isinstance(file, AttachedFile)
-    }
+    return commit.manifest.table(source.key).attached_files
+
+
+def _spark_uri(file: AttachedFile) -> str:
+    """The URI of an attached file as Spark takes it: a path isn't encoded."""
+    return unquote(file.uri) if file.uri.startswith("file:") else file.uri

@@ -13,11 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
 import composition_root
+from import_engine.sources.connections import SourceChanged
+from job_runner.draw_engines import EngineChoice, opened_engine
 from job_runner.settings import Settings
+from job_runner.tables.open_tables import open_table
 from parquet_tables.columns import DataFile
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -395,27 +399,45 @@ NOON = datetime(2025, 7, 7, 12, tzinfo=UTC)
 
 
 @contextmanager
-def standing_still(folder: Path, **settings: str) -> Iterator[LiveServer]:
+def standing_still(folder: Path, lake: Path, **settings: str) -> Iterator[LiveServer]:
     """A server whose clock stands still: equal jobs make equal commits."""
-    given = Settings(data_dir=folder, memory_mb=512, **settings)  # type: ignore[arg-type]
+    prefix = f"{lake.as_uri()}/"
+    given = Settings(data_dir=folder, memory_mb=512, connection_prefixes=prefix, **settings)  # type: ignore[arg-type]
     with (
         composition_root.serving_in_background(given, "tests", clock=lambda: NOON) as here,
         LiveServer(here) as running,
     ):
+        running.admin.post("/api/connections", json={"name": "lake", "prefix": prefix})
         yield running
 
 
 @pytest.fixture(scope="module")
-def live(cluster: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of files that the servers may attach; Spark encodes the space of its name."""
+    folder = tmp_path_factory.mktemp("a lake")
+    with duckdb.connect() as connection:
+        for name, start in (("a", 0), ("b", 900)):
+            connection.execute(
+                "COPY (SELECT range AS id, ['Oslo', 'Lima', NULL][range % 3 + 1] AS city, "
+                f"range / 4 AS amount FROM range({start}, {start + 1_100})) "
+                f"TO '{folder}/{name} 1.parquet' (FORMAT parquet)"
+            )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def live(
+    cluster: SparkCluster, lake: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("beside_spark")
-    with standing_still(folder, spark_remote=cluster.remote, spark_token=TOKEN) as running:
+    with standing_still(folder, lake, spark_remote=cluster.remote, spark_token=TOKEN) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def plain(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server without Spark, with the same datasets."""
-    with standing_still(tmp_path_factory.mktemp("plain")) as running:
+    with standing_still(tmp_path_factory.mktemp("plain"), lake) as running:
         yield running
 
 
@@ -462,6 +484,40 @@ def test_a_job_makes_the_same_commit_by_both_engines(live: LiveServer, plain: Li
     assert "engine" not in own["output_summary"]
     small = live.draw(dataset_id, {**DRAW, "rounds": DRAW["rounds"][1:]})
     assert small["output_summary"]["engine"]["reason"] == "few_bytes"
+
+
+def attached(running: LiveServer, lake: Path) -> int:
+    """The id of a new dataset whose table is the files of the lake."""
+    dataset_id = running.new_dataset()
+    answer = running.admin.post(
+        f"/api/datasets/{dataset_id}/refs/main/attach",
+        json={"tables": [{"uri": f"{lake.as_uri()}/"}]},
+    )
+    job = running.finished(answer.json()["job_id"])
+    assert job["status"] == "completed", job
+    return dataset_id
+
+
+def test_attached_tables_make_the_same_commit_by_both_engines(
+    live: LiveServer, plain: LiveServer, lake: Path
+) -> None:
+    job = finished(live.admin, job_by(live, attached(live, lake), "spark"), within_s=300)
+    own = plain.draw(attached(plain, lake), DRAW)
+    assert commit_of(job) == commit_of(own)
+
+
+def test_file_that_changes_during_a_draw_on_spark_is_refused(live: LiveServer, lake: Path) -> None:
+    dataset_id = attached(live, lake)
+    source = open_table(live.service, dataset_id, "main", None)
+    choice = EngineChoice("spark", "requested", files=2, read_bytes=1, scans=1)
+    path = lake / "b 1.parquet"
+
+    def change_within_a_draw() -> None:
+        with opened_engine(live.service, dataset_id, source, choice):
+            path.write_bytes(path.read_bytes())
+
+    with pytest.raises(SourceChanged, match="has changed"):
+        change_within_a_draw()
 
 
 def test_a_request_for_spark_without_a_server_is_refused(plain: LiveServer) -> None:
