@@ -17,6 +17,7 @@ from apiflask import APIFlask
 
 from application.access import Access
 from application.comparing import job_changed
+from application.providers.openid import OpenidProvider
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
 from application.webhooks.sending import WebhookSender
@@ -156,11 +157,12 @@ def build_app(
     service: Service, metrics: Metrics | None = None, throttle: SignInThrottle | None = None
 ) -> APIFlask:
     """The WSGI app: the API and the pages."""
-    metrics = metrics or Metrics()
+    metrics, settings = metrics or Metrics(), service.settings
     access = Access(
         service,
-        work_limits(service.settings),
+        work_limits(settings),
         on_refusal=metrics.sign_in_refused,
+        provider=OpenidProvider(settings, service.clock) if settings.oidc_issuer else None,
         throttle=throttle or SignInThrottle(),
     )
     app = create_app(access, metrics, render_report, pages.problem_page)

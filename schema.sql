@@ -38,6 +38,15 @@ CREATE TABLE sign_in_links (
     expires_at TEXT NOT NULL
 ) STRICT;
 
+-- Users who sign in by an identity provider. A removed user's row stays, so that the user isn't
+-- admitted again.
+CREATE TABLE identities (
+    user_id INTEGER PRIMARY KEY REFERENCES users (id),
+    issuer  TEXT NOT NULL CHECK (issuer <> ''),    -- of OpenID Connect; 'proxy' for a header
+    subject TEXT NOT NULL CHECK (subject <> ''),   -- the provider's id of the user
+    UNIQUE (issuer, subject)
+) STRICT;
+
 CREATE TABLE datasets (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     name        TEXT NOT NULL CHECK (name <> ''),

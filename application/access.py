@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from application.job_submission import Submission
 from application.throttle import SignInThrottle
@@ -28,6 +28,9 @@ from storage.errors import NotFound, TokenEnded
 from storage.jobs.jobs import Job, Priority, get_job, job_ids_by_prefix
 from storage.jobs.submission import IdempotencyKey
 from storage.sqlite.database import Transaction
+
+if TYPE_CHECKING:
+    from application.providers.openid import OpenidProvider
 
 SHORT_ID = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")
 """The first digits of a job id; pages show eight."""
@@ -62,6 +65,8 @@ class Access:
         Recently audited views of rows; after a restart each view is recorded again.
     token_holders : LruCache
         Tokens, by database version: a commit may change or end a token.
+    provider : OpenidProvider or None
+        The provider of the setting ``oidc_issuer``.
     monotonic : callable
         The clock of the recorded views, in seconds.
     """
@@ -69,6 +74,7 @@ class Access:
     service: Service
     work_limits: WorkLimits
     on_refusal: Callable[[DomainError], None] = ignore_refusal
+    provider: OpenidProvider | None = None
     throttle: SignInThrottle = field(default_factory=SignInThrottle)
     monotonic: Callable[[], float] = time.monotonic
     recorded_views: LruCache[Hashable, None] = field(default_factory=lambda: LruCache(4_000))

@@ -34,6 +34,12 @@ class BadCredentials(DomainError):
         super().__init__("The user name or the password is wrong.")
 
 
+class SignInRefused(DomainError):
+    """A proxy or a provider named a user who can't sign in, or its message is invalid."""
+
+    code = "sign_in_refused"
+
+
 class WrongPassword(DomainError):
     """The user who changes a password gave a wrong current one."""
 

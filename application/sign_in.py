@@ -6,18 +6,25 @@ entry for both, and no session for a password that has changed since its check.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 
 from application.access import Access, Caller
-from application.credentials import BadCredentials, WrongPassword, check_password, hash_password
+from application.credentials import (
+    BadCredentials,
+    SignInRefused,
+    WrongPassword,
+    check_password,
+    hash_password,
+)
 from application.throttle import TooManyAttempts
 from domain_errors import DomainError, InvalidRequest
 from job_runner.service import Service
 from storage.accounts.audit import Origin, record
+from storage.accounts.identities import identity_of
 from storage.accounts.tokens import (
     issue_token,
     revoke_token,
@@ -49,6 +56,11 @@ class SignedIn:
     user: User
     secret: str
     lifetime: timedelta
+    token_id: int
+
+
+PASSWORD_SESSION = "sign-in"  # noqa: S105 - a name
+"""The name of a session's token after a password or a link."""
 
 
 def sign_in(access: Access, soeid: str, password: str, origin: Origin) -> SignedIn:
@@ -62,11 +74,11 @@ def sign_in(access: Access, soeid: str, password: str, origin: Origin) -> Signed
     address = origin.client_address
     with (
         access.work_limits.passwords.piece(address),
-        _password_attempt(access, soeid, origin),
+        counted_attempt(access, soeid, origin),
     ):
         known_hash = _matching_hash(access, soeid, password)
         with access.service.database.write() as tx:
-            return _begin_session(access, tx, _user_with(tx, soeid, known_hash), origin)
+            return begin_session(access, tx, _user_with(tx, soeid, known_hash), origin)
 
 
 def sign_in_by_link(access: Access, code: str, password: str, origin: Origin) -> SignedIn:
@@ -91,7 +103,7 @@ def sign_in_by_link(access: Access, code: str, password: str, origin: Origin) ->
             origin=origin,
             about=("user", user_id),
         )
-        return _begin_session(access, tx, get_user(tx, user_id), origin)
+        return begin_session(access, tx, get_user(tx, user_id), origin)
 
 
 def sign_in_without_password(access: Access, code: str, origin: Origin) -> SignedIn:
@@ -114,7 +126,7 @@ def sign_in_without_password(access: Access, code: str, origin: Origin) -> Signe
         ):
             raise NotFound("This link can't sign in without a password.")
         use_sign_in_link(tx, code, service.clock)
-        return _begin_session(access, tx, user, origin)
+        return begin_session(access, tx, user, origin)
 
 
 def is_loopback(address: str) -> bool:
@@ -167,11 +179,17 @@ def confirm_password(caller: Caller, password: str | None) -> None:
     Raises
     ------
     InvalidRequest, WrongPassword, TooManyAttempts
-        It is missing or wrong; or it is too soon for another try.
+        It is missing or wrong, or the account isn't a local one; or it is too soon for another try.
     """
     access, soeid = caller.access, caller.user.soeid
     with access.service.database.read() as tx:
         known_hash = password_hash_of(tx, soeid)
+        identity = identity_of(tx, caller.user.id)
+    if identity is not None:
+        raise InvalidRequest(
+            "You sign in by the identity provider. Change your password there.",
+            loc=("body", "password"),
+        )
     if known_hash is None:
         return
     if password is None:
@@ -179,43 +197,58 @@ def confirm_password(caller: Caller, password: str | None) -> None:
     try:
         with (
             access.work_limits.passwords.piece(caller.user.id),
-            _password_attempt(access, soeid, caller.origin),
+            counted_attempt(access, soeid, caller.origin),
         ):
             check_password(known_hash, password)
     except BadCredentials:
         raise WrongPassword from None
 
 
-def _begin_session(access: Access, tx: Transaction, user: User, origin: Origin) -> SignedIn:
-    """Issue a session token to a user whose password or sign-in link was checked."""
+def begin_session(
+    access: Access, tx: Transaction, user: User, origin: Origin, by: str = PASSWORD_SESSION
+) -> SignedIn:
+    """Issue a session token, named ``by``, to a user who has been authenticated."""
     service = access.service
     lifetime = timedelta(hours=service.settings.token_hours)
     secret, token = issue_token(
         tx,
         user.id,
         kind="session",
-        name="sign-in",
+        name=by,
         scope="write",
         lifetime=lifetime,
         clock=service.clock,
     )
     record(
-        tx, service.clock, "signed_in", user_id=user.id, origin=origin, about=("token", token.id)
+        tx,
+        service.clock,
+        "signed_in",
+        user_id=user.id,
+        origin=origin,
+        about=("token", token.id),
+        details={} if by == PASSWORD_SESSION else {"by": by},
     )
-    return SignedIn(user, secret, lifetime)
+    return SignedIn(user, secret, lifetime, token.id)
 
 
 @contextmanager
-def _password_attempt(access: Access, soeid: str, origin: Origin) -> Iterator[None]:
+def counted_attempt(
+    access: Access, soeid: str, origin: Origin, by: str | None = None
+) -> Iterator[None]:
     """Throttle one try; count it if it is refused, and audit it if it fails."""
     try:
         with access.throttle.attempt(soeid, origin.client_address or ""):
             try:
                 yield
-            except BadCredentials:
-                _audit_failure(access, soeid, origin)
+            except (BadCredentials, SignInRefused) as refusal:
+                with access.service.database.write() as tx:
+                    known = find_user(tx, soeid)
+                    # People type passwords into the field of the name.
+                    known_soeid = "" if known is None else known.soeid
+                    reason = {} if by is None else {"by": by, "reason": refusal.message}
+                    record_failure(access, tx, known_soeid, origin, reason)
                 raise
-    except (BadCredentials, TooManyAttempts) as refusal:
+    except (BadCredentials, SignInRefused, TooManyAttempts) as refusal:
         access.on_refusal(refusal)
         raise
 
@@ -236,15 +269,16 @@ def _user_with(tx: Transaction, soeid: str, known_hash: str | None) -> User:
     return found
 
 
-def _audit_failure(access: Access, soeid: str, origin: Origin) -> None:
-    service = access.service
-    with service.database.write() as tx:
-        known = find_user(tx, soeid)
-        record(
-            tx,
-            service.clock,
-            "sign_in_failed",
-            user_id=None,
-            user_soeid="" if known is None else known.soeid,  # people type passwords there
-            origin=origin,
-        )
+def record_failure(
+    access: Access, tx: Transaction, soeid: str, origin: Origin, details: Mapping[str, str]
+) -> None:
+    """Record a failed sign-in."""
+    record(
+        tx,
+        access.service.clock,
+        "sign_in_failed",
+        user_id=None,
+        user_soeid=soeid,
+        origin=origin,
+        details=details,
+    )

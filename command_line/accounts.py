@@ -108,6 +108,8 @@ def _print_users(users: list[dict[str, Any]]) -> None:
 def _state_of(user: dict[str, Any]) -> str:
     if user["has_password"]:
         return "active"
+    if user["by_provider"]:
+        return "by provider"
     return "invited" if user["link_expires_at"] else "no password"
 
 

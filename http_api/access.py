@@ -16,6 +16,7 @@ from marshmallow import RAISE
 from werkzeug.datastructures import Authorization
 
 from application.access import Access, Caller, disconnection_of
+from application.providers.proxy_header import header_still_counts
 from application.sessions import COOKIE, require_own_page
 from http_api.server.problems import of_http_error
 from http_api.state import state
@@ -115,6 +116,8 @@ def _holder(token: str) -> TokenHolder | None:
     if not token:
         return None
     holder = access().holder_of(token)
+    if holder is not None and not header_still_counts(service().settings, holder, request):
+        return None
     if holder is not None and holder.scope == "read" and not _only_reads():
         raise Forbidden("This token can only read. Use a token with `scope` write.")
     if holder is not None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 
 from domain_errors import DomainError
 from import_engine.sources.uris import InvalidUri, SourceUri, parse_prefixes
+from storage.accounts.users import ROLES
 
 
 class InvalidSetting(DomainError):
@@ -38,6 +41,10 @@ def _metadata(
     unit: str, text: str, least: int | None = None, choices: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     return {"unit": unit, "help": text, "least": least, "choices": choices}
+
+
+def _secret(text: str) -> Any:
+    return field(default="", repr=False, metadata=_metadata("text", text))
 
 
 def default_data_dir() -> Path:
@@ -131,6 +138,8 @@ class ServiceLimits:
         }.get(run_type, 0)
 
 
+MIN_PROXY_SECRET = 16
+"""The shortest secret of a proxy, in characters."""
 BEACON_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 
 
@@ -153,6 +162,47 @@ class Settings(ServiceLimits):
         "",
         "names, with commas",
         "Host names that the server accepts, besides its address and this machine's.",
+    )
+    proxy_user_header: str = _setting(
+        "",
+        "header",
+        "Header in which trusted_proxy names the signed-in user; empty is none.",
+    )
+    proxy_groups_header: str = _setting(
+        "", "header", "Header in which trusted_proxy lists the user's groups, with commas."
+    )
+    proxy_secret: str = _secret("Secret that trusted_proxy sends in X-Jobsvc-Proxy-Secret.")
+    proxy_secret_file: str = _setting("", "path", "File with proxy_secret.")
+    oidc_issuer: str = _setting(
+        "", "URL", "Issuer of an OpenID Connect provider by which users sign in; empty is none."
+    )
+    oidc_client_id: str = _setting("", "text", "Client id of this server at the provider.")
+    oidc_client_secret: str = _secret("Client secret; empty for a public client.")
+    oidc_client_secret_file: str = _setting("", "path", "File with oidc_client_secret.")
+    oidc_name: str = _setting(
+        "", "text", "Name of the provider on the sign-in page; empty is its host."
+    )
+    oidc_scopes: str = _setting(
+        "openid profile email", "names, with spaces", "Scopes that are asked of the provider."
+    )
+    oidc_user_claim: str = _setting("preferred_username", "claim", "Claim with the user's name.")
+    oidc_groups_claim: str = _setting("groups", "claim", "Claim with the user's groups.")
+    group_roles: str = _setting(
+        "",
+        "group=role, with commas",
+        "Role of each group of the proxy or provider; a user gets the highest one.",
+    )
+    role_without_group: str = _setting(
+        "none",
+        "none or viewer",
+        "Role of users without a group in group_roles; none refuses their sign-in.",
+        choices=("none", "viewer"),
+    )
+    link_local_accounts: bool = _setting(
+        False,
+        "yes or no",
+        "Whether users of the proxy or provider take the local accounts of their names, except "
+        "those of admins.",
     )
     workers: int = _setting(2, "threads", "Short jobs that run at the same time.", 1)
     long_workers: int = _setting(
@@ -253,6 +303,7 @@ class Settings(ServiceLimits):
                 ) from None
         if self.beacon_url and not BEACON_URL.fullmatch(self.beacon_url):
             raise InvalidSetting("beacon_url isn't an https URL, such as https://api.drand.sh.")
+        self._check_sign_in()
         if self.spark_remote and not self.spark_remote.startswith("sc://"):
             raise InvalidSetting("spark_remote must begin with sc://, as in sc://host:15002.")
         for name in ("import_prefixes", "connection_prefixes", "webhook_prefixes"):
@@ -273,6 +324,64 @@ class Settings(ServiceLimits):
                 "soeid_pattern isn't a regular expression: {problem}.", problem=str(error)
             ) from None
 
+    def _check_sign_in(self) -> None:
+        """Check the settings of sign-in by a proxy or a provider; this reads their secrets."""
+        roles, proxy_secret = self.roles_of_groups, self.proxy_shared_secret
+        self.provider_secret  # noqa: B018 - raises if its file can't be read
+        if self.proxy_user_header and self.oidc_issuer:
+            raise InvalidSetting("Set proxy_user_header or oidc_issuer, not both.")
+        if self.proxy_user_header and not (self.trusted_proxy and proxy_secret):
+            raise InvalidSetting(
+                "proxy_user_header requires trusted_proxy, and proxy_secret or proxy_secret_file."
+            )
+        if self.proxy_user_header and len(proxy_secret) < MIN_PROXY_SECRET:
+            raise InvalidSetting(
+                "proxy_secret must have {least} characters or more.", least=MIN_PROXY_SECRET
+            )
+        if self.oidc_issuer and not _is_safe_issuer(self.oidc_issuer):
+            raise InvalidSetting("oidc_issuer isn't an https URL without a query.")
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise InvalidSetting("oidc_issuer requires oidc_client_id.")
+        if self.oidc_issuer and "openid" not in self.oidc_scopes.split():
+            raise InvalidSetting("oidc_scopes must contain openid.")
+        if self.signs_in_elsewhere and not roles and self.role_without_group == "none":
+            raise InvalidSetting(
+                "Nobody could sign in: group_roles is empty, and role_without_group is none."
+            )
+
+    @property
+    def signs_in_elsewhere(self) -> bool:
+        """Whether users may sign in by a proxy or a provider."""
+        return bool(self.proxy_user_header or self.oidc_issuer)
+
+    @cached_property
+    def proxy_shared_secret(self) -> str:
+        """The secret of ``proxy_secret`` or its file; empty if there is none."""
+        return _secret_of("proxy_secret", self.proxy_secret, self.proxy_secret_file)
+
+    @cached_property
+    def provider_secret(self) -> str:
+        """The secret of ``oidc_client_secret`` or its file; empty if there is none."""
+        return _secret_of(
+            "oidc_client_secret", self.oidc_client_secret, self.oidc_client_secret_file
+        )
+
+    @cached_property
+    def roles_of_groups(self) -> Mapping[str, str]:
+        """The role of each group of ``group_roles``."""
+        found = {}
+        for part in filter(None, (part.strip() for part in self.group_roles.split(","))):
+            group, _, role = (piece.strip() for piece in part.rpartition("="))
+            if not group or role not in ROLES:
+                raise InvalidSetting(
+                    'group_roles: "{part}" isn\'t a group and a role, such as auditors=analyst. '
+                    "The roles are {roles}.",
+                    part=part,
+                    roles=", ".join(ROLES),
+                )
+            found[group] = role
+        return found
+
     @cached_property
     def allowed_prefixes(self) -> tuple[SourceUri, ...]:
         """The prefixes of ``import_prefixes``."""
@@ -287,6 +396,36 @@ class Settings(ServiceLimits):
     def allowed_webhooks(self) -> tuple[SourceUri, ...]:
         """The prefixes of ``webhook_prefixes``."""
         return parse_prefixes(self.webhook_prefixes)
+
+
+def _is_safe_issuer(issuer: str) -> bool:
+    """Whether an issuer is an https URL, or an http URL of this computer."""
+    try:
+        parts = urlsplit(issuer)
+    except ValueError:
+        return False
+    is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return (
+        bool(parts.hostname)
+        and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
+        and not (parts.query or parts.fragment or parts.username)
+    )
+
+
+def _secret_of(name: str, value: str, file: str) -> str:
+    if value and file:
+        raise InvalidSetting("Set {name} or {name}_file, not both.", name=name)
+    if not file:
+        return value
+    try:
+        secret = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSetting(
+            "{name}_file can't be read: {problem}.", name=name, problem=str(error)
+        ) from None
+    if not secret:
+        raise InvalidSetting("{name}_file is empty.", name=name)
+    return secret
 
 
 def setting_fields() -> list[Field[Any]]:

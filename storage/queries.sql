@@ -13,6 +13,7 @@ SELECT * FROM users WHERE soeid = :soeid COLLATE NOCASE AND removed_at IS NULL;
 
 -- list_users: List active users by SOEID; q is a substring in any case, or NULL.
 SELECT id, soeid, role_name, created_at, password_hash IS NOT NULL AS has_password,
+       EXISTS (SELECT 1 FROM identities WHERE user_id = users.id) AS by_provider,
        (SELECT expires_at FROM sign_in_links
         WHERE user_id = users.id AND expires_at > :now) AS link_expires_at,
        (SELECT json_group_array(name) FROM
@@ -103,6 +104,23 @@ DELETE FROM tokens WHERE expires_at <= :now RETURNING expires_at AS at;
 
 -- delete_expired_links: Delete the expired sign-in links.
 DELETE FROM sign_in_links WHERE expires_at <= :now RETURNING expires_at AS at;
+
+-- user_of_identity: Select the user, removed or not, of a provider's subject.
+SELECT users.* FROM identities JOIN users ON users.id = user_id
+WHERE issuer = :issuer AND subject = :subject;
+
+-- identity_of_user: Select the identity of a user.
+SELECT issuer, subject FROM identities WHERE user_id = :user_id;
+
+-- delete_identity_of_user: Make a user's account a local one.
+DELETE FROM identities WHERE user_id = :user_id;
+
+-- put_identity: Insert an identity; it moves from the user who had it.
+INSERT INTO identities (user_id, issuer, subject) VALUES (:user_id, :issuer, :subject)
+ON CONFLICT (issuer, subject) DO UPDATE SET user_id = :user_id;
+
+-- delete_password_of_user: Delete a user's password.
+UPDATE users SET password_hash = NULL WHERE id = :user_id;
 
 -- insert_group: Insert a group.
 INSERT INTO groups (name, created_at) VALUES (:name, :now) RETURNING id;

@@ -36,6 +36,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.access import Access, Caller, disconnection_of, origin_of
 from application.administration.overview import size_text
 from application.job_submission import Submission, idempotency_key
+from application.providers.proxy_header import header_still_counts
 from application.samples.facts import method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
 from domain_errors import counted
@@ -114,7 +115,11 @@ def visitor() -> Caller | None:
     if "visitor" not in g:
         holder = access().holder_of(_secret())
         g.visitor = None
-        if holder is not None and holder.kind == "session":
+        if (
+            holder is not None
+            and holder.kind == "session"
+            and header_still_counts(service().settings, holder, request)
+        ):
             g.visitor = Caller(
                 access(),
                 holder,

@@ -35,6 +35,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "user_added": "{who} invited {soeid} as {role_name}",
         "user_changed": "{who} changed the role of {soeid} from {role_before} to {role_name}",
         "user_removed": "{who} removed the user {soeid}",
+        "account_linked": "{who} linked the account {soeid} to the identity provider",
         "permission_given": "{who} gave {grantee} {level} to {dataset}",
         "permission_taken": "{who} removed the access of {grantee} to {dataset}",
         "dataset_made": "{who} created {dataset}",
@@ -106,7 +107,8 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
         "team": (
             "Users, groups, access",
             (
-                *("user_added", "user_changed", "user_removed", "sign_in_link_made"),
+                *("user_added", "user_changed", "user_removed", "account_linked"),
+                "sign_in_link_made",
                 *("group_made", "group_renamed", "group_deleted"),
                 *("group_member_added", "group_member_removed"),
                 *("permission_given", "permission_taken", "token_made", "token_ended"),

@@ -41,6 +41,7 @@ class UserOut(Schema):
 
 class ListedUserOut(UserOut):
     has_password = out.boolean("False until an invited user has set one.")
+    by_provider = out.boolean("Whether the user signs in by the identity provider.")
     link_expires_at = out.string("Of an unused one-time link.", null=True)
     groups = out.list_of(fields.String(), "Names of the user's groups, without everyone.")
 

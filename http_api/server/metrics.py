@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from application.credentials import BadCredentials
+from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
 from http_api.server.problems import STATUS_OF_CODE
@@ -84,7 +84,7 @@ class Metrics:
 
     def sign_in_refused(self, refusal: DomainError) -> None:
         """Count a refused sign-in."""
-        reason = "credentials" if isinstance(refusal, BadCredentials) else "throttled"
+        reason = "throttled" if isinstance(refusal, TooManyAttempts) else "credentials"
         self.sign_in_failures.labels(reason).inc()
 
     def _jobs(self) -> None:

@@ -105,8 +105,8 @@ def _leaves(nested: Any) -> Iterator[tuple[tuple[str | int, ...], Message]]:
 logger = logging.getLogger("jobsvc.http")
 
 _CODES_OF_STATUS = {
-    401: "unauthorized bad_credentials",
-    403: "forbidden origin_not_allowed",
+    401: "unauthorized bad_credentials untrusted_header",
+    403: "forbidden origin_not_allowed sign_in_refused",
     404: "not_found pruned unknown_round unknown_row",
     408: "client_disconnected",
     409: "conflict spark_not_configured spark_not_installed source_changed connection_missing "
@@ -132,7 +132,7 @@ _CODES_OF_STATUS = {
     "too_many_sign_ins too_many_backups",
     500: "invalid_setting timed_out",
     503: "spark_unavailable spark_refused spark_file_missing spark_failed ordinals_unsure "
-    "engines_disagree source_unavailable credentials_missing "
+    "engines_disagree provider_unavailable source_unavailable credentials_missing "
     "storage_not_writable disk_full data_directory_in_use newer_schema older_schema "
     "unknown_schema foreign_directory no_data_directory damaged_database "
     "cannot_open_database address_in_use too_few_descriptors rows_missing damaged_data",

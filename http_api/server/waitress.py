@@ -11,19 +11,24 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 from waitress.wasyncore import close_all, dispatcher, loop
 
+from application.providers.proxy_header import PEER
 from domain_errors import DomainError
 from http_api.server.host_check import is_every_address
 from http_api.server.request_limits import Gate, limited_channel
 from job_runner.settings import Settings
 from operating_system import raise_open_files
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 STOP_S = 10
 DRAIN_S = 5.0
@@ -132,6 +137,7 @@ class HttpServer:
             raise _address_error(settings, error) from None
         for listener in self._listeners():
             listener.channel_class = limited_channel(gate, on_refusal, settings)
+            listener.application = partial(_with_peer, listener.application)
         self.port = int(self._listeners()[0].effective_port)
         self.url = f"http://{_reachable(settings.host)}:{self.port}"
 
@@ -205,6 +211,14 @@ def _address_error(settings: Settings, error: OSError | ValueError) -> AddressIn
         template += " Choose another with --host or --port."
     port = str(settings.port)  # without a thousands separator
     return AddressInUse(template, host=settings.host, port=port, error=str(error))
+
+
+def _with_peer(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """Keep the connection's address, which ``X-Forwarded-For`` replaces."""
+    environ[PEER] = environ["REMOTE_ADDR"]
+    return app(environ, start_response)
 
 
 def _proxy(address: str) -> dict[str, Any]:

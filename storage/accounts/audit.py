@@ -28,6 +28,7 @@ Action = Literal[
     "user_added",
     "user_changed",
     "user_removed",
+    "account_linked",
     "permission_given",
     "permission_taken",
     "dataset_made",

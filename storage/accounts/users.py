@@ -32,9 +32,13 @@ class User:
 
 @dataclass(frozen=True)
 class ListedUser(User):
-    """A user in a list: invited if there is no password; with the names of their groups."""
+    """A user in a list, with the names of their groups.
+
+    They are invited if they have no password and sign in by no provider.
+    """
 
     has_password: bool
+    by_provider: bool
     link_expires_at: str | None
     groups: tuple[str, ...]
 
@@ -95,6 +99,7 @@ def _listed(row: sqlite3.Row) -> ListedUser:
     return ListedUser(
         **vars(user_of_row(row)),
         has_password=bool(row["has_password"]),
+        by_provider=bool(row["by_provider"]),
         link_expires_at=row["link_expires_at"],
         groups=tuple(json.loads(row["groups"])),
     )
@@ -121,6 +126,7 @@ def change_user(
 ) -> User:
     """Change a role, a password, or both; a new password deletes the user's tokens and links.
 
+    A new password also makes the account a local one; see :mod:`storage.accounts.identities`.
     Raise Conflict for the last admin.
     """
     user = get_user(tx, user_id)
@@ -129,6 +135,7 @@ def change_user(
     if password_hash is not None:
         run(tx, "delete_own_tokens_of_user", user_id=user_id)
         run(tx, "delete_sign_in_links_of_user", user_id=user_id)
+        run(tx, "delete_identity_of_user", user_id=user_id)
     row = only(tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash)
     return user_of_row(row)
 

@@ -38,6 +38,7 @@ def _created(*names: str) -> str:
 _NEW_IN_15 = _created(
     *("jobs_listed", "jobs_listed_of_dataset", "jobs_listed_of_user", "jobs_listed_of_status"),
     *("jobs_unresolved", "refs_changed", "bin", "bin_of_commit", "bin_deleted_at"),
+    "identities",
     *("groups", "groups_name", "group_members", "group_members_of_user"),
     *("group_permissions", "group_permissions_of_group", "dataset_access"),
     *("groups_everyone_stays", "groups_everyone_has_its_name"),

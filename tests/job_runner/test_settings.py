@@ -12,6 +12,8 @@ from application.settings_sources import load_settings, variable_name
 from job_runner.settings import InvalidSetting, Settings, default_text, setting_fields
 from storage.errors import InvalidValue
 
+ROLES = {"JOBSVC_GROUP_ROLES": "auditors=analyst"}
+CLIENT = {"JOBSVC_OIDC_CLIENT_ID": "jobsvc"}
 DOCS = Path(__file__).parents[2] / "docs" / "SETTINGS.md"
 
 
@@ -33,12 +35,40 @@ def test_an_option_overrides_a_variable_and_that_a_default() -> None:
         ({"JOBSVC_LOG_FORMAT": "xml"}, "log_format must be one of text, json."),
         ({"JOBSVC_ACCESS_LOG": "maybe"}, 'JOBSVC_ACCESS_LOG must be yes or no, not "maybe".'),
         ({"JOBSVC_TRUSTED_PROXY": "*"}, "trusted_proxy isn't an address"),
+        ({"JOBSVC_PROXY_USER_HEADER": "X-User", **ROLES}, "requires trusted_proxy"),
+        (
+            {
+                "JOBSVC_PROXY_USER_HEADER": "X-User",
+                "JOBSVC_TRUSTED_PROXY": "10.0.0.1",
+                "JOBSVC_PROXY_SECRET": "short",
+                **ROLES,
+            },
+            "proxy_secret must have 16 characters or more.",
+        ),
+        ({"JOBSVC_PROXY_SECRET_FILE": "/no/such/file"}, "proxy_secret_file can't be read"),
+        ({"JOBSVC_OIDC_ISSUER": "http://login.example", **CLIENT}, "isn't an https URL"),
+        ({"JOBSVC_OIDC_ISSUER": "https://login.example", **ROLES}, "requires oidc_client_id"),
+        ({"JOBSVC_OIDC_ISSUER": "https://login.example", **CLIENT}, "Nobody could sign in"),
+        ({"JOBSVC_GROUP_ROLES": "auditors=boss"}, '"auditors=boss" isn\'t a group and a role'),
         ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern isn't a regular expression"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(environment: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidSetting, match=re.escape(message)):
         load_settings({}, environment)
+
+
+def test_a_secret_is_read_from_a_variable_or_a_file_and_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("of the file\n", encoding="utf-8")
+    settings = load_settings({}, {"JOBSVC_OIDC_CLIENT_SECRET_FILE": str(file)})
+    assert settings.provider_secret == "of the file"
+    settings = load_settings({}, {"JOBSVC_OIDC_CLIENT_SECRET": "of the variable"})
+    assert settings.provider_secret == "of the variable"
+    assert "of the variable" not in repr(settings)
+    both = {"JOBSVC_PROXY_SECRET": "a", "JOBSVC_PROXY_SECRET_FILE": str(file)}
+    with pytest.raises(InvalidSetting, match="proxy_secret or proxy_secret_file, not both"):
+        load_settings({}, both)
 
 
 @pytest.mark.parametrize(("text", "meaning"), [("no", False), ("0", False), ("True", True)])

@@ -13,6 +13,7 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     job,
     jobs,
     plans,
+    provider_sign_in,
     request_code,
 )
 from web_ui.pages.problem import problem_page

@@ -1,4 +1,4 @@
-"""Sign-in, sign-out, the page of a one-time link, and the account page.
+"""Sign-in, the page of a one-time link, and the account page.
 
 A link sets one password and signs its user in. It can't be used again.
 """
@@ -10,19 +10,20 @@ from urllib.parse import urlencode
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials
-from application.sessions import drop_cookie, put_cookie
+from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials, SignInRefused
+from application.providers.proxy_header import UntrustedHeader, sign_in_by_header
+from application.sessions import put_cookie
 from application.sign_in import (
     SignedIn,
     must_confirm_password,
     sign_in,
     sign_in_by_link,
     sign_in_without_password,
-    sign_out,
 )
 from application.throttle import TooManyAttempts
 from application.work_limits import TooMuchWork
 from storage.accounts.datasets import DatasetFilters, list_datasets
+from storage.accounts.identities import identity_of
 from storage.accounts.tokens import list_tokens, sign_in_link_user
 from storage.accounts.users import anyone_can_sign_in, password_hash_of
 from storage.errors import NotFound
@@ -48,9 +49,18 @@ def sign_in_form() -> AnyResponse:
     if "code" in request.args:
         code = request.args["code"]
         return _sign_in_first(code) if "later" in request.args else _choose_password(code)
+    target = local_page(request.args.get("next", "/"))
     if visitor() is not None:
-        return to(local_page(request.args.get("next", "/")))
-    return _form(200)
+        return to(target)
+    if "local" in request.args:
+        return sign_in_page(200)
+    try:
+        found = sign_in_by_header(access(), request, origin())
+    except SignInRefused as error:
+        return sign_in_page(401 if isinstance(error, UntrustedHeader) else 403, error.message)
+    except TooManyAttempts as error:
+        return sign_in_page(429, error.message)
+    return sign_in_page(200) if found is None else _with_session(to(target), found)
 
 
 @blueprint.post("/sign-in")
@@ -62,23 +72,14 @@ def submit_sign_in() -> AnyResponse:
         soeid, password = request.form.get("soeid", "").strip(), request.form.get("password", "")
         found = sign_in(access(), soeid, password, origin())
     except BadCredentials as error:
-        return _form(401, error.message)
+        return sign_in_page(401, error.message)
     except (TooManyAttempts, TooMuchWork) as error:
-        return _form(429, error.message)
+        return sign_in_page(429, error.message)
     return _with_session(to(local_page(request.form.get("next", "/"))), found)
 
 
-@blueprint.post("/sign-out")
-@signed_in
-def submit_sign_out() -> AnyResponse:
-    """End the session."""
-    sign_out(caller())
-    response = to("/sign-in")
-    drop_cookie(response)
-    return response
-
-
-def _form(status: int, problem: str | None = None) -> Response:
+def sign_in_page(status: int, problem: str | None = None) -> Response:
+    """The sign-in form, with the ways that the server's settings allow."""
     with service().database.read() as tx:
         no_password_set = not anyone_can_sign_in(tx)
     return show(
@@ -88,6 +89,8 @@ def _form(status: int, problem: str | None = None) -> Response:
         no_password_set=no_password_set,
         soeid=request.form.get("soeid", ""),
         next=request.values.get("next", "/"),
+        provider=access().provider,
+        by_header="local" in request.args and bool(service().settings.proxy_user_header),
     )
 
 
@@ -166,6 +169,7 @@ def account() -> Response:
         datasets, _ = list_datasets(
             tx, me, DatasetFilters(), sort="name", offset=0, limit=DATASETS_OFFERED
         )
+        is_local = identity_of(tx, me.id) is None
         asks_password = must_confirm_password(me) and password_hash_of(tx, me.soeid) is not None
     return show(
         "account.html",
@@ -173,6 +177,7 @@ def account() -> Response:
         tokens=tokens,
         token_count=total,
         asks_password=asks_password,
+        is_local=is_local,
         shortest=MIN_LENGTH,
         webhooks=webhooks,
         datasets=datasets,

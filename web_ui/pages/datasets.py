@@ -16,6 +16,7 @@ from application.import_preview import MAX_BYTES
 from import_engine.formats import ENDINGS
 from storage.accounts.connections import list_connections
 from storage.accounts.datasets import SORTS, DatasetFilters, list_datasets
+from storage.accounts.identities import identity_of
 from storage.accounts.users import password_hash_of
 from storage.jobs.jobs import outcomes_of
 from storage.jobs.lists import JobFilters, list_jobs
@@ -39,7 +40,7 @@ def home() -> Response:
         datasets, dataset_count = list_datasets(
             tx, me, DatasetFilters(None, None, None), sort="-updated_at", offset=0, limit=SHOWN
         )
-        has_password = password_hash_of(tx, me.soeid) is not None
+        needs_password = password_hash_of(tx, me.soeid) is None and identity_of(tx, me.id) is None
     return show(
         "home.html",
         samples=found,
@@ -49,7 +50,7 @@ def home() -> Response:
         datasets=datasets,
         dataset_count=dataset_count,
         can_create=me.role_name != "viewer",
-        has_password=has_password,
+        needs_password=needs_password,
         admin=admin_overview(service()) if me.role_name == "admin" else None,
     )
 

@@ -1,0 +1,1 @@
+"""Sign-in by an identity provider: the header of a proxy, or OpenID Connect."""

@@ -1,0 +1,403 @@
+"""Sign-in by OpenID Connect: the authorization code flow with PKCE (RFC 7636).
+
+Guarantees that a user comes only from an ID token that the provider signed for this server and for
+this browser's attempt, and that hasn't expired. Authlib checks the claims. The pages use it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import httpx
+
+from application.access import Access
+from application.credentials import SignInRefused
+from application.providers.admission import ProvedUser, admit, record_refusal
+from application.sign_in import SignedIn
+from domain_errors import DomainError
+from job_runner.service import LruCache
+from job_runner.settings import InvalidSetting, Settings
+from storage.accounts.audit import Origin
+from storage.accounts.identities import Identity
+from storage.sqlite.clock import Clock
+
+try:
+    from authlib.oauth2.rfc7636 import create_s256_code_challenge
+    from authlib.oidc.core import CodeIDToken
+    from joserfc import jwt
+    from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
+    from joserfc.jwk import KeySet
+except ImportError:  # the extra jobsvc[oidc] isn't installed
+    HAS_AUTHLIB = False
+else:
+    HAS_AUTHLIB = True
+
+SESSION = "provider"
+TIMEOUT_S = 10
+METADATA_FOR_S = 3600
+"""Time for which the provider's addresses and keys are used before they are read again."""
+LEEWAY_S = 60
+"""Difference of the clocks of this server and the provider that is accepted."""
+ATTEMPT_S = 600
+"""Time in which a user must sign in at the provider."""
+MAX_TARGET = 1500
+"""Longest address of a page that a sign-in returns to; a cookie stores it."""
+ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "ES256", "ES384")
+"""Signatures by public keys: never ``none``, and never the client secret."""
+_ERROR = re.compile("[a-z_]{1,40}")
+
+logger = logging.getLogger("jobsvc.sign_in")
+
+
+class ProviderUnavailable(DomainError):
+    """The provider doesn't respond, or responds with something else than OpenID Connect."""
+
+    code = "provider_unavailable"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a browser keeps in a cookie while its user signs in at the provider.
+
+    Parameters
+    ----------
+    target : str
+        The page to return to.
+    """
+
+    state: str
+    nonce: str
+    verifier: str
+    target: str
+
+    @classmethod
+    def to_page(cls, target: str) -> Self:
+        """A new attempt, with random values of 256 bits."""
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        return cls(state, nonce, verifier, target if len(target) <= MAX_TARGET else "/")
+
+    def text(self) -> str:
+        """The value of the cookie."""
+        return urlencode(vars(self))
+
+    @classmethod
+    def of_text(cls, text: str) -> Self | None:
+        """The attempt of a cookie; None if it is missing or invalid."""
+        values = dict(parse_qsl(text[:4096]))
+        names = {item.name for item in fields(cls)}
+        return cls(**values) if set(values) == names else None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The provider's addresses (OpenID Connect Discovery 1.0) and its public keys."""
+
+    addresses: Mapping[str, Any]
+    keys: Any
+    read_at: float
+
+
+class OpenidProvider:
+    """The provider of the settings. Nothing is asked of it before the first sign-in.
+
+    Parameters
+    ----------
+    monotonic : callable
+        The clock of the metadata's age, in seconds.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        if not HAS_AUTHLIB:
+            raise InvalidSetting("oidc_issuer requires Authlib: pip install 'jobsvc[oidc]'.")
+        self._settings, self._clock, self._monotonic = settings, clock, monotonic
+        self._metadata: Metadata | None = None
+        self._id_tokens: LruCache[int, str] = LruCache(5_000, fits=bool)
+
+    @property
+    def name(self) -> str:
+        """The provider's name for users."""
+        return self._settings.oidc_name or str(urlsplit(self._settings.oidc_issuer).hostname)
+
+    def authorization_url(self, attempt: Attempt, return_url: str) -> str:
+        """The provider's page on which a user signs in.
+
+        Raises
+        ------
+        ProviderUnavailable
+            Its metadata can't be read.
+        """
+        query = {
+            "response_type": "code",
+            "client_id": self._settings.oidc_client_id,
+            "redirect_uri": return_url,
+            "scope": self._settings.oidc_scopes,
+            "state": attempt.state,
+            "nonce": attempt.nonce,
+            "code_challenge": create_s256_code_challenge(attempt.verifier),
+            "code_challenge_method": "S256",
+        }
+        return _with_query(self._address("authorization_endpoint"), query)
+
+    def end_session_url(self, token_id: int, return_url: str) -> str | None:
+        """The provider's page that signs a user out; None if it has none or doesn't respond."""
+        try:
+            address = self._metadata_now().addresses.get("end_session_endpoint")
+        except ProviderUnavailable:
+            return None
+        if not address:
+            return None
+        query = {
+            "client_id": self._settings.oidc_client_id,
+            "post_logout_redirect_uri": return_url,
+        }
+        id_token = self._id_tokens.get(token_id, str)
+        if id_token:
+            query["id_token_hint"] = id_token
+        return _with_query(str(address), query)
+
+    def remember(self, token_id: int, id_token: str) -> None:
+        """Keep a session's ID token in memory for its sign-out."""
+        self._id_tokens.get(token_id, lambda: id_token)
+
+    def exchange(
+        self, attempt: Attempt | None, answer: Mapping[str, str], return_url: str
+    ) -> Mapping[str, Any]:
+        """Return the tokens for the provider's answer.
+
+        Parameters
+        ----------
+        attempt : Attempt or None
+            That of the browser's cookie.
+        answer : mapping
+            The query with which the provider redirected the browser.
+
+        Raises
+        ------
+        SignInRefused, ProviderUnavailable
+            The answer isn't one to this attempt, or the provider refuses it.
+        """
+        if attempt is None or not hmac.compare_digest(
+            answer.get("state", "").encode(), attempt.state.encode()
+        ):
+            raise SignInRefused(
+                "The sign-in took too long, or began in another browser. Sign in again."
+            )
+        if "error" in answer:
+            error = answer["error"] if _ERROR.fullmatch(answer["error"]) else "unknown error"
+            raise SignInRefused(
+                "The identity provider refused the sign-in ({error}). Sign in again, or ask an "
+                "administrator.",
+                error=error,
+            )
+        return self._tokens(answer.get("code", ""), attempt, return_url)
+
+    def proved_user(self, tokens: Mapping[str, Any], nonce: str) -> ProvedUser:
+        """Return the user of an ID token.
+
+        Raises
+        ------
+        SignInRefused, ProviderUnavailable
+            The token is invalid, or isn't for this server or this attempt.
+        """
+        access_token = tokens.get("access_token")
+        claims = self._checked_claims(str(tokens.get("id_token", "")), nonce, access_token)
+        return self._user_of(self._with_user_info(claims, access_token))
+
+    def _tokens(self, code: str, attempt: Attempt, return_url: str) -> Mapping[str, Any]:
+        """Exchange a code for tokens (RFC 6749, section 4.1.3)."""
+        settings = self._settings
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": return_url,
+            "code_verifier": attempt.verifier,
+            "client_id": settings.oidc_client_id,
+        }
+        methods = self._metadata_now().addresses.get(
+            "token_endpoint_auth_methods_supported", ["client_secret_basic"]
+        )
+        client: tuple[str, str] | None = None
+        if settings.provider_secret and "client_secret_basic" in methods:
+            client = (quote(settings.oidc_client_id, safe=""), quote(settings.provider_secret, ""))
+        elif settings.provider_secret:
+            form["client_secret"] = settings.provider_secret
+        response = _request("POST", self._address("token_endpoint"), data=form, auth=client)
+        if response.status_code >= 500:
+            raise _unavailable(f"status {response.status_code}")
+        if response.status_code != 200:
+            logger.warning("the provider refused a code: %s", response.text[:500])
+            raise SignInRefused(
+                "The identity provider didn't confirm the sign-in. Sign in again; if it fails "
+                "again, ask an administrator to compare oidc_client_id and oidc_client_secret."
+            )
+        return _json_object(response)
+
+    def _checked_claims(self, id_token: str, nonce: str, access_token: object) -> Mapping[str, Any]:
+        """Check an ID token (OpenID Connect Core 1.0, section 3.1.3.7) and return its claims."""
+        settings = self._settings
+        options: dict[str, Any] = {
+            "iss": {"essential": True, "value": settings.oidc_issuer},
+            "aud": {"essential": True, "value": settings.oidc_client_id},
+        }
+        params = {
+            "nonce": nonce,
+            "client_id": settings.oidc_client_id,
+            "access_token": access_token,
+        }
+        try:
+            signed = self._verified(id_token)
+            claims = CodeIDToken(signed.claims, signed.header, options, params)
+            claims.validate(int(self._clock().timestamp()), LEEWAY_S)
+        except ExpiredTokenError:
+            raise SignInRefused(
+                "The identity provider's token has expired. Sign in again; if it fails again, "
+                "compare the clocks of this server and of the provider."
+            ) from None
+        except InvalidClaimError as error:
+            raise SignInRefused(
+                "The identity provider's token isn't for this sign-in (the claim {claim} is "
+                "wrong). Ask an administrator to compare oidc_issuer and oidc_client_id.",
+                claim=error.claim,
+            ) from None
+        except (JoseError, ValueError, TypeError) as error:
+            logger.warning("the provider's token is invalid: %s", error)
+            raise SignInRefused(
+                "The identity provider's token is invalid. Ask an administrator."
+            ) from None
+        return dict(claims)
+
+    def _verified(self, id_token: str) -> Any:
+        """Check a signature; read the keys again if none of them matches, since keys rotate."""
+        try:
+            return jwt.decode(id_token, self._metadata_now().keys, algorithms=list(ALGORITHMS))
+        except (JoseError, ValueError):
+            self._metadata = None
+            return jwt.decode(id_token, self._metadata_now().keys, algorithms=list(ALGORITHMS))
+
+    def _with_user_info(self, claims: Mapping[str, Any], access_token: object) -> Mapping[str, Any]:
+        """Add claims of the provider's user information that the ID token lacks."""
+        wanted = {self._settings.oidc_user_claim, self._settings.oidc_groups_claim}
+        address = self._metadata_now().addresses.get("userinfo_endpoint")
+        if wanted <= claims.keys() or not address or not access_token:
+            return claims
+        headers = {"Authorization": f"Bearer {access_token}"}
+        response = _request("GET", str(address), headers=headers)
+        more = _json_object(response) if response.status_code == 200 else {}
+        return {**more, **claims} if more.get("sub") == claims["sub"] else claims
+
+    def _user_of(self, claims: Mapping[str, Any]) -> ProvedUser:
+        settings = self._settings
+        name = claims.get(settings.oidc_user_claim)
+        if not isinstance(name, str) or not name.strip():
+            raise SignInRefused(
+                "The identity provider sent no user name (claim {claim}). Ask an administrator.",
+                claim=settings.oidc_user_claim,
+            )
+        if settings.oidc_user_claim == "email" and claims.get("email_verified") is not True:
+            raise SignInRefused("The identity provider hasn't verified your e-mail address.")
+        groups = claims.get(settings.oidc_groups_claim, [])
+        listed = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
+        return ProvedUser(
+            Identity(settings.oidc_issuer, str(claims["sub"])),
+            name.strip(),
+            tuple(group for group in listed if isinstance(group, str)),
+        )
+
+    def _address(self, name: str) -> str:
+        address = self._metadata_now().addresses.get(name)
+        if not isinstance(address, str):
+            raise _unavailable(f"it has no {name}")
+        return address
+
+    def _metadata_now(self) -> Metadata:
+        """The provider's metadata, read again after ``METADATA_FOR_S``."""
+        known = self._metadata
+        if known is None or self._monotonic() - known.read_at > METADATA_FOR_S:
+            known = self._metadata = self._read_metadata()
+        return known
+
+    def _read_metadata(self) -> Metadata:
+        issuer = self._settings.oidc_issuer
+        addresses = _json_object(
+            _request("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        )
+        if addresses.get("issuer") != issuer:
+            raise _unavailable(f"its issuer is {str(addresses.get('issuer'))[:200]}")
+        keys = _json_object(_request("GET", str(addresses.get("jwks_uri"))))
+        try:
+            return Metadata(addresses, KeySet.import_key_set(dict(keys)), self._monotonic())  # type: ignore[arg-type]
+        except (JoseError, ValueError, KeyError, TypeError) as error:
+            raise _unavailable(f"its keys are invalid: {error}") from None
+
+
+def sign_in_by_provider(
+    access: Access,
+    provider: OpenidProvider,
+    attempt: Attempt | None,
+    answer: Mapping[str, str],
+    return_url: str,
+    origin: Origin,
+) -> SignedIn:
+    """Begin a session of the user whom the provider has authenticated.
+
+    Raises
+    ------
+    SignInRefused, ProviderUnavailable, TooMuchWork
+        The answer is invalid, or the user has no role; the provider doesn't respond; or too many
+        sign-ins run at once.
+    """
+    with access.work_limits.passwords.piece(origin.client_address):
+        try:
+            tokens = provider.exchange(attempt, answer, return_url)
+        except SignInRefused as refusal:  # anybody can cause these, so the audit trail has none
+            logger.warning("%s", refusal.message)
+            access.on_refusal(refusal)
+            raise
+        try:
+            proved = provider.proved_user(tokens, attempt.nonce if attempt else "")
+        except SignInRefused as refusal:
+            record_refusal(access, "", "provider", origin, refusal)
+            raise
+    found = admit(access, proved, "provider", origin)
+    provider.remember(found.token_id, str(tokens["id_token"]))
+    return found
+
+
+def _with_query(address: str, query: Mapping[str, str]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
+
+
+def _unavailable(problem: str) -> ProviderUnavailable:
+    logger.error("the identity provider can't be used: %s", problem)
+    return ProviderUnavailable(
+        "The identity provider can't be used ({problem}). Try again later, or sign in with a "
+        "password.",
+        problem=problem,
+    )
+
+
+def _request(method: str, address: str, **options: Any) -> httpx.Response:
+    try:
+        return httpx.request(method, address, timeout=TIMEOUT_S, **options)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _unavailable(f"{type(error).__name__}") from None
+
+
+def _json_object(response: httpx.Response) -> Mapping[str, Any]:
+    try:
+        found = response.json()
+    except ValueError:
+        found = None
+    if response.status_code != 200 or not isinstance(found, dict):
+        raise _unavailable(f"status {response.status_code}")
+    return found

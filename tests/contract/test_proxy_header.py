@@ -1,0 +1,131 @@
+"""Sign-in by the header of a trusted proxy, and headers that others send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import composition_root
+from application.sessions import COOKIE
+from job_runner.settings import Settings
+from tests.live_server import PASSWORD, LiveServer
+
+SECRET = "a secret of the proxy"
+PROXY = {"X-Jobsvc-Proxy-Secret": SECRET, "X-Forwarded-For": "198.51.100.7"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    secret_file: Path = tmp_path_factory.mktemp("secrets") / "proxy"
+    secret_file.write_text(f"{SECRET}\n", encoding="utf-8")
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("proxied"),
+        memory_mb=128,
+        trusted_proxy="127.0.0.1",
+        proxy_user_header="X-Forwarded-User",
+        proxy_groups_header="X-Forwarded-Groups",
+        proxy_secret_file=str(secret_file),
+        group_roles="auditors=analyst,it=admin",
+        role_without_group="viewer",
+        link_local_accounts=True,
+    )
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
+        yield live
+
+
+def of(user: str, groups: str = "auditors") -> dict[str, str]:
+    return {**PROXY, "X-Forwarded-User": user, "X-Forwarded-Groups": groups}
+
+
+def role_of(browser: httpx.Client, headers: dict[str, str]) -> str:
+    answer = browser.get("/api/users/me", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["role_name"])
+
+
+def test_the_proxy_signs_its_user_in(server: LiveServer) -> None:
+    browser = server.client(None)
+    asked = browser.get("/jobs", headers=of("pr10001", "sales, auditors"))
+    answer = browser.get(asked.headers["Location"], headers=of("pr10001", "sales, auditors"))
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs")
+    assert role_of(browser, of("pr10001")) == "analyst"
+    assert browser.get("/jobs", headers=of("PR10001")).status_code == 200
+    (begun, *_) = server.admin.get("/api/admin/audit").json()["entries"]
+    assert (begun["action"], begun["user_soeid"]) == ("signed_in", "pr10001")
+    assert (begun["client_address"], begun["details"]) == ("198.51.100.7", {"by": "proxy"})
+
+
+def test_groups_change_the_role_at_the_next_sign_in(server: LiveServer) -> None:
+    browser = server.client(None)
+    for groups, role in (("auditors", "analyst"), ("it,auditors", "admin"), ("", "viewer")):
+        browser.cookies.clear()
+        browser.get("/sign-in", headers=of("pr10002", groups))
+        assert role_of(browser, of("pr10002", groups)) == role
+
+
+@pytest.mark.parametrize(
+    "secret", [{}, {"X-Jobsvc-Proxy-Secret": "another secret"}, {"X-Jobsvc-Proxy-Secret": ""}]
+)
+def test_a_header_without_the_secret_is_refused(server: LiveServer, secret: dict[str, str]) -> None:
+    headers = {"X-Forwarded-User": "pr10003", "X-Forwarded-For": f"198.51.100.{len(secret)}"}
+    answer = server.client(None).get("/sign-in", headers={**headers, **secret})
+    assert answer.status_code == 401
+    assert COOKIE not in answer.cookies
+    (failed, *_) = server.admin.get("/api/admin/audit").json()["entries"]
+    assert (failed["action"], failed["user_soeid"]) == ("sign_in_failed", "")
+    users = server.admin.get("/api/users", params={"q": "pr10003"}).json()
+    assert users["total"] == 0
+
+
+def test_a_header_from_another_address_is_refused(server: LiveServer) -> None:
+    transport = httpx.HTTPTransport(local_address="127.0.0.2")
+    with httpx.Client(base_url=server.url, transport=transport) as spoofer:
+        headers = {**of("pr10004", "it"), "X-Forwarded-For": "127.0.0.1"}
+        answer = spoofer.get("/sign-in", headers=headers)
+        assert answer.status_code == 401
+        assert "isn&#39;t from the trusted proxy" in answer.text
+        assert COOKIE not in answer.cookies
+        assert spoofer.get("/api/users/me", headers=headers).status_code == 401
+    (failed, *_) = server.admin.get("/api/admin/audit").json()["entries"]
+    assert (failed["action"], failed["client_address"]) == ("sign_in_failed", "127.0.0.2")
+
+
+def test_a_session_ends_with_the_header_of_its_user(server: LiveServer) -> None:
+    browser = server.client(None)
+    browser.get("/sign-in", headers=of("pr10005"))
+    assert role_of(browser, of("pr10005")) == "analyst"
+    for headers in (PROXY, of("pr10006"), {"X-Forwarded-User": "pr10005"}):
+        assert browser.get("/api/users/me", headers=headers).status_code == 401
+        assert browser.get("/jobs", headers=headers).status_code == 303
+
+
+def test_local_accounts_sign_in_behind_the_proxy(server: LiveServer) -> None:
+    _, user = server.new_user()
+    browser = server.client(None)
+    assert browser.get("/sign-in?local=1", headers=of("pr10007")).status_code == 200
+    form = {"soeid": user["soeid"], "password": PASSWORD}
+    assert browser.post("/sign-in", data=form, headers=of("pr10007")).status_code == 303
+    assert browser.get("/api/users/me", headers=of("pr10007")).json()["id"] == user["id"]
+
+
+def test_a_local_account_is_linked_where_the_setting_allows_it(server: LiveServer) -> None:
+    old_session, user = server.new_user()
+    browser = server.client(None)
+    browser.get("/sign-in", headers=of(user["soeid"], ""))
+    mine = browser.get("/api/users/me", headers=of(user["soeid"])).json()
+    assert (mine["id"], mine["role_name"]) == (user["id"], "viewer")
+    assert old_session.get("/api/users/me").status_code == 401
+    form = {"soeid": user["soeid"], "password": PASSWORD}
+    assert server.client(None).post("/sign-in", data=form).status_code == 401
+    refused = server.client(None).get("/sign-in", headers=of("admin00", "it"))
+    assert refused.status_code == 403
+    assert COOKIE not in refused.cookies
+    # A password makes the account a local one again.
+    server.admin.patch(f"/api/users/{user['id']}", json={"password": PASSWORD})
+    assert server.client(None).post("/sign-in", data=form).status_code == 303

@@ -1,0 +1,89 @@
+"""An OpenID Connect provider on this machine, and a browser that signs in there."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import flask
+import httpx
+import pytest
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from werkzeug.serving import make_server
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it imports a deprecated module of Authlib
+    import oidc_provider_mock
+    from authlib.jose import RSAKey
+
+FORWARDS = (301, 302, 303)
+
+
+class Provider:
+    """A provider that signs ID tokens, requires PKCE, and can rotate its keys."""
+
+    def __init__(self) -> None:
+        self.app = oidc_provider_mock.app()
+        self.app.before_request(self._before_request)
+        self.changes_key_at: tuple[str, ...] = ()
+        self.challenges: set[str] = set()
+        self.server = make_server("localhost", 0, self.app, threaded=True)
+        self.issuer = f"http://localhost:{self.server.server_port}"
+
+    def set_user(self, sub: str, **claims: Any) -> None:
+        """Set the claims of a user, which ID tokens have; they replace those of the protocol."""
+        given = {"preferred_username": sub, **claims}
+        assert httpx.put(f"{self.issuer}/users/{sub}", json=given).status_code == 204
+
+    def _before_request(self) -> None:
+        request = flask.request
+        if request.path == "/oauth2/authorize" and request.method == "GET":
+            assert request.args["code_challenge_method"] == "S256"
+            self.challenges.add(request.args["code_challenge"])
+        if request.path == "/oauth2/token":
+            challenge = create_s256_code_challenge(request.form["code_verifier"])
+            if challenge not in self.challenges:
+                flask.abort(400)
+        if request.path in self.changes_key_at:
+            flask.g.oidc_provider_mock_storage.jwk = RSAKey.generate_key(is_private=True)
+
+
+@contextmanager
+def running_provider() -> Iterator[Provider]:
+    """A provider that answers in a thread."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")  # for its http address on this machine
+        provider = Provider()
+        thread = threading.Thread(target=provider.server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield provider
+        finally:
+            provider.server.shutdown()
+            thread.join()
+            provider.server.server_close()
+
+
+def at_provider(browser: httpx.Client, page: str = "/") -> httpx.Response:
+    """The provider's sign-in page, reached from the button of the sign-in page."""
+    begun = browser.get("/sign-in/provider", params={"next": page})
+    assert begun.status_code == 303, begun.text
+    shown = browser.get(begun.headers["Location"])
+    assert shown.status_code == 200, shown.text
+    return shown
+
+
+def confirmed(browser: httpx.Client, sub: str, page: str = "/") -> str:
+    """The address to which the provider returns after a user has signed in there."""
+    shown = at_provider(browser, page)
+    answer = browser.post(str(shown.url), data={"sub": sub})
+    assert answer.status_code in FORWARDS, answer.text
+    return answer.headers["Location"]
+
+
+def sign_in(browser: httpx.Client, sub: str, page: str = "/") -> httpx.Response:
+    """The answer of the server to a sign-in by the provider."""
+    return browser.get(confirmed(browser, sub, page))

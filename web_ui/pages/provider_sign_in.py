@@ -1,0 +1,112 @@
+"""Sign-in by an OpenID Connect provider: to its page, back from it, and sign-out there.
+
+The cookie of an attempt is the browser's proof that it began the sign-in. No address of another
+host comes from a request: the provider's are in its metadata.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from flask import abort, g, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from application.credentials import SignInRefused
+from application.providers.openid import (
+    ATTEMPT_S,
+    SESSION,
+    Attempt,
+    OpenidProvider,
+    ProviderUnavailable,
+    sign_in_by_provider,
+)
+from application.providers.proxy_header import SESSION as PROXY_SESSION
+from application.sessions import drop_cookie, put_cookie
+from application.sign_in import sign_out
+from application.work_limits import TooMuchWork
+from web_ui.pages.account import sign_in_page
+from web_ui.shell import access, blueprint, caller, local_page, origin, show, signed_in, to
+
+ATTEMPT_COOKIE = "jobsvc_sign_in"
+PATH = "/sign-in/provider"
+
+
+@blueprint.get(PATH)
+def begin_at_provider() -> AnyResponse:
+    """Send the browser to the provider's sign-in page."""
+    attempt = Attempt.to_page(local_page(request.args.get("next", "/")))
+    try:
+        response = to(_provider().authorization_url(attempt, _own_url(f"{PATH}/return")))
+    except ProviderUnavailable as error:
+        return sign_in_page(503, error.message)
+    response.set_cookie(
+        ATTEMPT_COOKIE,
+        attempt.text(),
+        max_age=timedelta(seconds=ATTEMPT_S),
+        path=PATH,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
+    return response
+
+
+@blueprint.get(f"{PATH}/return")
+def return_from_provider() -> AnyResponse:
+    """Begin the session of the user whom the provider has authenticated."""
+    attempt = Attempt.of_text(request.cookies.get(ATTEMPT_COOKIE, ""))
+    try:
+        found = sign_in_by_provider(
+            access(),
+            _provider(),
+            attempt,
+            request.args,
+            _own_url(f"{PATH}/return"),
+            origin(),
+        )
+    except SignInRefused as error:
+        response: AnyResponse = sign_in_page(403, error.message)
+    except ProviderUnavailable as error:
+        response = sign_in_page(503, error.message)
+    except TooMuchWork as error:
+        response = sign_in_page(429, error.message)
+    else:
+        response = to(local_page(attempt.target if attempt else "/"))
+        put_cookie(response, found.secret, found.lifetime, secure=request.is_secure)
+    response.delete_cookie(ATTEMPT_COOKIE, path=PATH, httponly=True, samesite="Lax")
+    return response
+
+
+@blueprint.post("/sign-out")
+@signed_in
+def submit_sign_out() -> AnyResponse:
+    """End the session, and show the way to end the provider's."""
+    holder, provider = caller().holder, access().provider
+    sign_out(caller())
+    there = None
+    if provider is not None and holder.token_name == SESSION:
+        there = provider.end_session_url(holder.token_id, _own_url("/sign-in"))
+    if there is not None:
+        g.pop("visitor")
+        response: AnyResponse = show("signed_out.html", there=there, name=_provider().name)
+        # Not a redirect: the pages' policy forbids that a form leads to another host.
+        response.headers["Refresh"] = f"0; url={there}"
+    else:
+        # Otherwise the proxy's header would sign the user in again.
+        query = {"local": "1"} if holder.token_name == PROXY_SESSION else {}
+        response = to(f"/sign-in?{urlencode(query)}".rstrip("?"))
+    drop_cookie(response)
+    return response
+
+
+def _provider() -> OpenidProvider:
+    provider = access().provider
+    if provider is None:
+        abort(404)
+    return provider
+
+
+def _own_url(path: str) -> str:
+    """An address of this server as the browser knows it; the host check has accepted its name."""
+    return f"{request.host_url.rstrip('/')}{path}"
