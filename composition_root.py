@@ -18,6 +18,7 @@ from apiflask import APIFlask
 from application.access import Access
 from application.comparing import job_changed
 from application.providers.openid import OpenidProvider
+from application.schedules.running import Scheduler
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
 from application.webhooks.sending import WebhookSender
@@ -93,16 +94,17 @@ def running_service(
             closing.enter_context(_parquet_database(settings, directory, attached))
             for _ in range(2)
         ]
-        sender = WebhookSender()
+        sender, scheduler = WebhookSender(), Scheduler()
         service = _build_service(
-            settings, directory, attached, databases, runner, sender, clock, on_change
+            settings, directory, attached, databases, (runner, sender, scheduler), clock, on_change
         )
-        closing.callback(_stop, service, runner, sender)
+        closing.callback(_stop, service, runner, sender, scheduler)
         recover(service)
         _make_admin(service)
         service.signing_keys.current()
         runner.start(service)
         sender.start(service)
+        scheduler.start(service)
         yield service
 
 
@@ -111,11 +113,12 @@ def _build_service(
     directory: DataDirectory,
     attached: AttachedFiles,
     databases: Sequence[ParquetDatabase],
-    runner: Runner,
-    sender: WebhookSender,
+    threads: tuple[Runner, WebhookSender, Scheduler],
     clock: Clock,
     on_change: ChangeListener,
 ) -> Service:
+    runner, sender, scheduler = threads
+
     def notify(change: JobChange) -> None:
         on_change(change)
         job_changed(service, change)
@@ -137,6 +140,7 @@ def _build_service(
         wake_runner=runner.wake,
         interrupt_job=runner.interrupt,
         wake_webhooks=sender.wake,
+        wake_scheduler=scheduler.wake,
         stopping=threading.Event(),
         spark=SparkServer(settings.spark_remote, settings.spark_token)
         if settings.spark_remote
@@ -145,8 +149,9 @@ def _build_service(
     return service
 
 
-def _stop(service: Service, runner: Runner, sender: WebhookSender) -> None:
+def _stop(service: Service, runner: Runner, sender: WebhookSender, scheduler: Scheduler) -> None:
     service.stopping.set()
+    scheduler.stop()
     service.background.stop()
     runner.stop(service.settings.stop_grace_s)
     sender.stop()

@@ -674,6 +674,29 @@ BEGIN
       AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = 'sample.reviewed');
 END;
 
+-- Requests that the server submits at the times of a cron expression in a time zone.
+CREATE TABLE schedules (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    dataset_id   INTEGER NOT NULL REFERENCES datasets (id),
+    user_id      INTEGER NOT NULL REFERENCES users (id),
+    name         TEXT NOT NULL CHECK (name <> ''),
+    run_type     TEXT NOT NULL CHECK (run_type IN ('sampling', 'profiling')),
+    request      TEXT NOT NULL CHECK (json_valid(request)),
+    cron         TEXT NOT NULL,
+    zone         TEXT NOT NULL,
+    misfire      TEXT NOT NULL CHECK (misfire IN ('run', 'skip')),
+    created_at   TEXT NOT NULL,
+    counted_from TEXT NOT NULL,                 -- next_run_at is the first time after it
+    next_run_at  TEXT NOT NULL,
+    paused_at    TEXT,
+    last_run_at  TEXT,
+    last_job_id  TEXT,                          -- the job may have been pruned
+    problem      TEXT                           -- why the latest run wasn't submitted
+) STRICT;
+
+CREATE UNIQUE INDEX schedules_name ON schedules (dataset_id, name COLLATE NOCASE);
+CREATE INDEX schedules_of_user ON schedules (user_id);
+
 -- The data files that are needed; other files are orphans.
 CREATE VIEW needed_files AS
 SELECT sha256, dataset_id FROM commit_files

@@ -46,6 +46,8 @@ class Submission:
         The client's key for this request; a repeated key returns the same job.
     authority : Authority or None
         The permission that the user must still have at the transaction; None for the service.
+    record : callable
+        Writes more in the transaction of the job, of which it gets the id.
     """
 
     user: User
@@ -53,6 +55,7 @@ class Submission:
     key: IdempotencyKey | None = None
     origin: Origin = THIS_PROCESS
     authority: Authority | None = None
+    record: Callable[[Transaction, str], None] = lambda tx, job_id: None
 
     def new_job(
         self,
@@ -145,6 +148,7 @@ def submit(
         if isinstance(settled, NewJob):
             insert_job(tx, settled, service.clock, service.settings.waiting_jobs_max)
         store_key(tx, by.user.id, by.key, settled.id, service.clock)
+        by.record(tx, settled.id)
         if isinstance(settled, Job):
             return settled
         put_files()

@@ -139,6 +139,7 @@ def opened(root: Path) -> Iterator[Contender]:
             wake_runner=lambda: None,
             interrupt_job=lambda job_id: None,
             wake_webhooks=lambda: None,
+            wake_scheduler=lambda: None,
             stopping=threading.Event(),
         )
         try:

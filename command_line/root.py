@@ -27,6 +27,7 @@ COMMANDS = {
     "attach": "attached.attaching.attach",
     "connection": "attached.connections.connection",
     "webhook": "automation.webhooks.webhook",
+    "schedule": "automation.schedules.schedule",
     "plan": "sampling.plan",
     "sample": "sampling.sample",
     "estimate": "sampled_rows.estimate",

@@ -30,7 +30,7 @@ from http_api.routes import (
     versions,
 )
 from http_api.routes.attached import attaching, connections
-from http_api.routes.automation import webhooks
+from http_api.routes.automation import schedules, webhooks
 from http_api.routes.certificates import certificates, ledger, row_proofs
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import access_log, headers, host_check, json, problems, uploads
@@ -56,6 +56,7 @@ BLUEPRINTS = (
     connections.blueprint,
     attaching.blueprint,
     webhooks.blueprint,
+    schedules.blueprint,
     jobs.blueprint,
     sampling.blueprint,
     sample_rows.blueprint,

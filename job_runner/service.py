@@ -100,6 +100,8 @@ class Service:
         Interrupts a running job, by its id.
     wake_webhooks : callable
         Signals to the sender of webhooks that a delivery is due.
+    wake_scheduler : callable
+        Signals to the scheduler that a schedule was created or changed.
     stopping : threading.Event
         Set when the service stops: no job is claimed, and event streams end.
     spark : SparkServer, optional
@@ -123,6 +125,7 @@ class Service:
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
     wake_webhooks: Callable[[], None]
+    wake_scheduler: Callable[[], None]
     stopping: threading.Event
     spark: SparkServer | None = None
     background: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)

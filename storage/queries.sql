@@ -287,6 +287,54 @@ WHERE webhook_id = :webhook_id AND next_attempt_at IS NULL
   AND id <= (SELECT id FROM webhook_deliveries WHERE webhook_id = :webhook_id
              ORDER BY id DESC LIMIT 1 OFFSET :kept);
 
+-- insert_schedule: Insert a schedule.
+INSERT INTO schedules (dataset_id, user_id, name, run_type, request, cron, zone, misfire,
+                       created_at, counted_from, next_run_at)
+VALUES (:dataset_id, :user_id, :name, :run_type, :request, :cron, :zone, :misfire,
+        :now, :now, :next_run_at)
+RETURNING id;
+
+-- schedule_by_name: Select a dataset's schedule by its name.
+SELECT id FROM schedules WHERE dataset_id = :dataset_id AND name = :name COLLATE NOCASE;
+
+-- count_schedules: Count the schedules of a dataset.
+SELECT count(*) FROM schedules WHERE dataset_id = :dataset_id;
+
+-- list_schedules: List the schedules of a dataset, or one by id, or those that run.
+SELECT schedules.*, soeid AS user_soeid
+FROM schedules JOIN users ON users.id = user_id
+WHERE (:id IS NULL OR schedules.id = :id)
+  AND (:dataset_id IS NULL OR dataset_id = :dataset_id)
+  AND (NOT :active OR paused_at IS NULL)
+ORDER BY schedules.id;
+
+-- update_schedule: Change the times and the misfire rule of a schedule, or pause it.
+UPDATE schedules
+SET cron = :cron, zone = :zone, misfire = :misfire, paused_at = :paused_at,
+    counted_from = :now, next_run_at = :next_run_at, problem = NULL
+WHERE id = :id;
+
+-- advance_schedule: Set a schedule's next run, unless it was changed; with or without a job.
+UPDATE schedules
+SET counted_from = :now, next_run_at = :next_run_at, problem = :problem,
+    last_run_at = CASE WHEN :job_id IS NULL THEN last_run_at ELSE :now END,
+    last_job_id = coalesce(:job_id, last_job_id)
+WHERE id = :id AND next_run_at = :due AND paused_at IS NULL
+RETURNING id;
+
+-- note_run: Note a job that a schedule submitted out of turn.
+UPDATE schedules SET last_run_at = :now, last_job_id = :job_id, problem = NULL WHERE id = :id
+RETURNING id;
+
+-- delete_schedule: Delete a schedule.
+DELETE FROM schedules WHERE id = :id;
+
+-- delete_schedules_of_dataset: Delete the schedules of a dataset.
+DELETE FROM schedules WHERE dataset_id = :dataset_id;
+
+-- pause_schedules_of_user: Pause the schedules of a removed user.
+UPDATE schedules SET paused_at = :now WHERE user_id = :user_id AND paused_at IS NULL;
+
 -- delete_connections_of_user: Let a user use no connection.
 DELETE FROM connection_users WHERE user_id = :user_id;
 

@@ -1,1 +1,1 @@
-"""Commands for what the server does without a request: webhooks."""
+"""Commands for what the server does without a request: webhooks and schedules."""

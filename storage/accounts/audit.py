@@ -64,6 +64,10 @@ Action = Literal[
     "webhook_tested",
     "webhook_resent",
     "webhook_disabled",
+    "schedule_made",
+    "schedule_changed",
+    "schedule_deleted",
+    "schedule_run",
     "group_made",
     "group_renamed",
     "group_deleted",
@@ -80,7 +84,17 @@ MAX_SQL_LENGTH = 2000
 """Maximum length of an SQL statement in an entry."""
 
 ObjectType = Literal[
-    "user", "group", "connection", "token", "ref", "job", "table", "signing_key", "plan", "webhook"
+    "user",
+    "group",
+    "connection",
+    "token",
+    "ref",
+    "job",
+    "table",
+    "signing_key",
+    "plan",
+    "webhook",
+    "schedule",
 ]
 
 

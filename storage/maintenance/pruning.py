@@ -337,6 +337,7 @@ class Sweep:
                 run(tx, "delete_permissions", dataset_id=dataset_id)
                 run(tx, "delete_bin_of_dataset", dataset_id=dataset_id)
                 run(tx, "delete_group_permissions", dataset_id=dataset_id)
+                run(tx, "delete_schedules_of_dataset", dataset_id=dataset_id)
                 removed = all_rows(tx, "delete_dataset", dataset_id=dataset_id)
             self.report.add_rows("datasets", removed)
             yield

@@ -55,6 +55,7 @@ _NEW_IN_15 = _created(
     *("webhooks", "webhooks_of_user"),
     *("webhook_deliveries", "webhook_deliveries_of_webhook", "webhook_deliveries_due"),
     *("jobs_notify_webhooks", "reviews_notify_webhooks"),
+    *("schedules", "schedules_name", "schedules_of_user"),
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
 MIGRATIONS: Sequence[str] = (

@@ -131,6 +131,19 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "webhook_resent",
         lambda w: (f"{w.delivery()}/send-again", {}),
     ),
+    "POST /api/schedules": (
+        "schedule_made",
+        lambda w: ("/api/schedules", {"json": w.schedule_body()}),
+    ),
+    "PATCH /api/schedules/<int:schedule_id>": (
+        "schedule_changed",
+        lambda w: (w.schedule(), {"json": {"paused": True}}),
+    ),
+    "POST /api/schedules/<int:schedule_id>/run": (
+        "schedule_run",
+        lambda w: (f"{w.schedule()}/run", {}),
+    ),
+    "DELETE /api/schedules/<int:schedule_id>": ("schedule_deleted", lambda w: (w.schedule(), {})),
     "PATCH /api/connections/<int:connection_id>": (
         "connection_changed",
         lambda w: (f"/api/connections/{w.connection()['id']}", {"json": {"usable_by": []}}),

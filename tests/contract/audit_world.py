@@ -53,6 +53,14 @@ class World:
         sent = self.client.post(f"/api/webhooks/{webhook}/test").json()
         return f"/api/webhooks/{webhook}/deliveries/{sent['id']}"
 
+    def schedule_body(self) -> dict[str, Any]:
+        return {"job_id": self.draw, "name": f"schedule {next(_names)}", "cron": "0 0 1 1 *"}
+
+    def schedule(self) -> str:
+        """The path of a new schedule."""
+        made = self.client.post("/api/schedules", json=self.schedule_body()).json()
+        return f"/api/schedules/{made['id']}"
+
     def table_to_attach(self) -> dict[str, Any]:
         connection = self.connection()
         return {"uri": f"{connection['prefix']}a.parquet", "connection": connection["name"]}

@@ -177,6 +177,16 @@ def own_webhook(path: str = "") -> Made:
     return made
 
 
+def new_schedule(scene: Scene, _: User) -> Ask:
+    body = {"job_id": scene.draw, "name": f"pt {next(numbers)}", "cron": "0 0 1 1 *"}
+    return Ask("/api/schedules", body)
+
+
+def of_schedule(path: str = "", body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new schedule of another user."""
+    return lambda scene, _: Ask(f"/api/schedules/{scene.schedule()}{path}", body)
+
+
 def own_webhook_page(scene: Scene, asker: User) -> Ask:
     return Ask(f"/account/webhooks/{scene.webhook_of(asker)[0]}")
 

@@ -74,6 +74,11 @@ class Scene:
             made = add_webhook(tx, user, new, self.service.clock)
             return made.id, enqueue_test(tx, made, self.service.clock).id
 
+    def schedule(self) -> int:
+        """A new schedule of the admin, which never runs in a test."""
+        body = {"job_id": self.draw, "name": f"pt {next(numbers)}", "cron": "0 0 1 1 *"}
+        return int(self.server.admin.post("/api/schedules", json=body).json()["id"])
+
     def share(self, dataset: int) -> None:
         """Give the askers their levels; the writer has it by a group."""
         levels: dict[str, Any] = {"viewer": "read", "reader": "read", "owner": "admin"}

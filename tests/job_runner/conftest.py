@@ -53,6 +53,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             wake_runner=lambda: None,
             interrupt_job=lambda job_id: None,
             wake_webhooks=lambda: None,
+            wake_scheduler=lambda: None,
             stopping=threading.Event(),
         )
         database.close()

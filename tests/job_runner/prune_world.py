@@ -150,6 +150,7 @@ def new_world(parquet: ParquetDatabase, **keeps: int) -> Iterator[World]:
             wake_runner=lambda: None,
             interrupt_job=lambda job_id: None,
             wake_webhooks=lambda: None,
+            wake_scheduler=lambda: None,
             stopping=threading.Event(),
         )
         world = World(service)

@@ -1,1 +1,1 @@
-"""Routes of what the server does without a request: webhooks."""
+"""Routes of what the server does without a request: webhooks and schedules."""

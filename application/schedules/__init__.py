@@ -1,0 +1,1 @@
+"""Schedules: requests that the server submits at times of a cron expression."""

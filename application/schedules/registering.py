@@ -1,0 +1,174 @@
+"""Create, change and delete schedules.
+
+A schedule repeats the request of a job, so that it has passed the checks of a request once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from application.access import Caller
+from application.schedules.running import run_now
+from application.schedules.times import next_time
+from storage.accounts.audit import Action
+from storage.errors import Conflict, NotFound
+from storage.jobs.jobs import Job
+from storage.jobs.schedules import (
+    NewSchedule,
+    Schedule,
+    Times,
+    add_schedule,
+    change_schedule,
+    get_schedule,
+    remove_schedule,
+)
+from storage.sqlite.database import Transaction
+from storage.versions.refs import SAMPLE_PREFIX, parse_ref_name
+
+SAMPLING_FIELDS = (
+    *("source_ref", "table_key", "export_residual", "commit_message", "amount_column", "engine"),
+)
+PROFILING_FIELDS = ("source_ref", "table_key", "columns")
+
+
+def repeated_request(job: Job) -> dict[str, Any]:
+    """The request of a job, to be repeated with new seeds, on the data of each run's time.
+
+    Raises
+    ------
+    Conflict
+        The job is no draw and no profile.
+    """
+    given = job.run_parameters
+    if job.run_type == "profiling" and "columns" in given:
+        return {name: given[name] for name in PROFILING_FIELDS}
+    if job.run_type != "sampling":
+        raise Conflict("Only draws and profiles can be scheduled.", loc=("body", "job_id"))
+    rounds = [
+        {
+            **{name: value for name, value in one.items() if name != "round_number"},
+            "parameters": {k: v for k, v in one["parameters"].items() if k != "seed"},
+        }
+        for one in given["rounds"]
+    ]
+    return {
+        "rounds": rounds,
+        **{name: given[name] for name in SAMPLING_FIELDS if name in given},
+    }
+
+
+def create(by: Caller, job: Job, name: str, *, cron: str, zone: str, misfire: str) -> Schedule:
+    """Create a schedule that repeats the request of a job.
+
+    Raises
+    ------
+    Conflict
+        The name is in use, or the job can't be scheduled.
+    InvalidValue
+        The expression, the zone or the name isn't valid.
+    Forbidden
+        The user can't write to the dataset.
+    """
+    by.dataset(job.dataset_id, "write")
+    parse_ref_name(f"{SAMPLE_PREFIX}{'-'.join(name.split())}", loc=("body", "name"))
+    clock = by.service.clock
+    new = NewSchedule(
+        dataset_id=job.dataset_id,
+        user_id=by.user.id,
+        name=name,
+        run_type=job.run_type,
+        request=repeated_request(job),
+        cron=cron,
+        zone=zone,
+        misfire=misfire,
+        next_run_at=next_time(cron, zone, clock()),
+    )
+    with by.writing() as tx:
+        made = add_schedule(tx, new, clock)
+        _audit(by, tx, "schedule_made", made)
+    by.service.wake_scheduler()
+    return made
+
+
+def readable_schedule(by: Caller, schedule_id: int) -> Schedule:
+    """Return a schedule of a dataset that the user can read, else NotFound."""
+    with by.service.database.read() as tx:
+        found = get_schedule(tx, schedule_id)
+    try:
+        by.dataset(found.dataset_id, "read")
+    except NotFound:
+        raise NotFound("Schedule {schedule} not found.", schedule=str(schedule_id)) from None
+    return found
+
+
+def own_schedule(by: Caller, schedule_id: int) -> Schedule:
+    """Return a schedule that the user may change: the user's own, or as the dataset's owner.
+
+    Raises
+    ------
+    NotFound, Forbidden
+        It doesn't exist, or is of another user.
+    """
+    found = readable_schedule(by, schedule_id)
+    by.dataset(found.dataset_id, "write" if found.user_id == by.user.id else "admin")
+    return found
+
+
+def change(by: Caller, schedule_id: int, given: dict[str, Any]) -> Schedule:
+    """Change the times, pause or resume; the next run is the first time from now on."""
+    own_schedule(by, schedule_id)
+    with by.writing() as tx:
+        before = get_schedule(tx, schedule_id)
+        now = by.service.clock()
+        cron, zone = given.get("cron", before.cron), given.get("zone", before.zone)
+        times = Times(
+            cron,
+            zone,
+            given.get("misfire", before.misfire),
+            now,
+            next_time(cron, zone, now),
+            given.get("paused", before.paused_at is not None),
+        )
+        changed = change_schedule(tx, before, times)
+        _audit(by, tx, "schedule_changed", changed)
+    by.service.wake_scheduler()
+    return changed
+
+
+def delete(by: Caller, schedule_id: int) -> None:
+    """Delete a schedule; its jobs and samples stay."""
+    own_schedule(by, schedule_id)
+    with by.writing() as tx:
+        found = get_schedule(tx, schedule_id)
+        remove_schedule(tx, found)
+        _audit(by, tx, "schedule_deleted", found)
+
+
+def run_at_once(by: Caller, schedule_id: int) -> Job:
+    """Submit a job of a schedule now, as its user."""
+    schedule = own_schedule(by, schedule_id)
+
+    def record(tx: Transaction, job_id: str) -> None:
+        by.audit(
+            tx,
+            "schedule_run",
+            dataset_id=schedule.dataset_id,
+            about=("schedule", schedule.id),
+            name=schedule.name,
+            job_id=job_id,
+        )
+
+    return run_now(by.service, schedule, by.authority(), record)
+
+
+def _audit(by: Caller, tx: Transaction, action: Action, schedule: Schedule) -> None:
+    by.audit(
+        tx,
+        action,
+        dataset_id=schedule.dataset_id,
+        about=("schedule", schedule.id),
+        name=schedule.name,
+        cron=schedule.cron,
+        zone=schedule.zone,
+        paused=schedule.paused_at is not None,
+    )

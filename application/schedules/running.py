@@ -1,0 +1,171 @@
+"""Submit the jobs of schedules when they are due.
+
+A run uses the user, the rights and the data of its time. The job and the schedule's next time are
+written in one transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from application.job_submission import Submission
+from application.profiling import submit_profiling
+from application.sampling import SamplingRequest, submit_sampling
+from application.schedules.times import next_time
+from domain_errors import DomainError
+from job_runner.service import Service
+from storage.accounts.authority import Authority, require_level
+from storage.accounts.users import get_user
+from storage.jobs.jobs import Job
+from storage.jobs.schedules import (
+    Schedule,
+    ScheduleChanged,
+    active_schedules,
+    advance_schedule,
+    note_run,
+)
+from storage.sqlite.database import Transaction
+
+logger = logging.getLogger("jobsvc.schedules")
+
+LATE = timedelta(minutes=2)
+"""A run that is later than this was missed, and the misfire rule applies."""
+SET_BACK = timedelta(hours=1)
+"""When the clock was set back by more than this, the next time is computed anew; by less, no run is
+repeated."""
+MIN_PAUSE_S, MAX_PAUSE_S = 0.01, 60.0
+"""Bounds of the wait for the next run: a change of the clock is found in a minute."""
+FAULT_PAUSE_S = 5.0
+
+
+class Scheduler:
+    """The thread that submits what is due."""
+
+    def __init__(self) -> None:
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, service: Service) -> None:
+        """Start with what became due while no server ran."""
+        self._thread = threading.Thread(
+            target=self._run, args=(service,), name="scheduler", daemon=True
+        )
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Signal that a schedule was created or changed."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Join the thread; ``service.stopping`` must be set before."""
+        self.wake()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, service: Service) -> None:
+        while not service.stopping.is_set():
+            try:
+                pause_s = run_due(service)
+            except Exception:
+                logger.exception("running schedules failed")
+                pause_s = FAULT_PAUSE_S
+            self._wake.wait(pause_s)
+            self._wake.clear()
+
+
+def run_due(service: Service) -> float:
+    """Submit the jobs of all schedules that are due; return the seconds until the next one."""
+    now = service.clock()
+    with service.database.read() as tx:
+        found = active_schedules(tx)
+    times = []
+    for schedule in found:
+        due = datetime.fromisoformat(schedule.next_run_at)
+        if datetime.fromisoformat(schedule.counted_from) > now + SET_BACK:
+            due = _advance(service, schedule, now, "The clock of the server was set back.")
+        elif due <= now:
+            due = _run(service, schedule, due, now)
+        times.append(due)
+    if not times:
+        return MAX_PAUSE_S
+    return min(max((min(times) - service.clock()).total_seconds(), MIN_PAUSE_S), MAX_PAUSE_S)
+
+
+def run_now(
+    service: Service,
+    schedule: Schedule,
+    authority: Authority,
+    record_more: Callable[[Transaction, str], None],
+) -> Job:
+    """Submit a job out of turn, as the schedule's user; its next time stays.
+
+    ``authority`` and ``record_more`` are of the user who submits it.
+
+    Raises
+    ------
+    DomainError
+        As for a request of the user.
+    """
+
+    def record(tx: Transaction, job_id: str) -> None:
+        note_run(tx, schedule, job_id, service.clock)
+        record_more(tx, job_id)
+
+    return _submit(service, schedule, service.clock(), record, authority)
+
+
+def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> datetime:
+    """Submit the job of a due schedule, or note why not; return its next time."""
+    if now - due > LATE and schedule.misfire == "skip":
+        return _advance(service, schedule, now, "The server didn't run at the time of the run.")
+    following = next_time(schedule.cron, schedule.zone, now)
+
+    def record(tx: Transaction, job_id: str) -> None:
+        advance_schedule(tx, schedule, now, following, job_id=job_id)
+
+    try:
+        _submit(service, schedule, due, record)
+    except ScheduleChanged:
+        return now  # read it again
+    except DomainError as error:
+        return _advance(service, schedule, now, error.message)
+    return following
+
+
+def _advance(service: Service, schedule: Schedule, now: datetime, problem: str) -> datetime:
+    """Set the next time without a job."""
+    following = next_time(schedule.cron, schedule.zone, now)
+    logger.info("schedule %d: %s", schedule.id, problem)
+    try:
+        with service.database.write() as tx:
+            advance_schedule(tx, schedule, now, following, problem=problem)
+    except ScheduleChanged:
+        return now
+    return following
+
+
+def _submit(
+    service: Service,
+    schedule: Schedule,
+    due: datetime,
+    record: Callable[[Transaction, str], None],
+    authority: Authority | None = None,
+) -> Job:
+    with service.database.read() as tx:
+        user = get_user(tx, schedule.user_id)
+        dataset = require_level(tx, user, schedule.dataset_id, "write")
+
+    def check_and_record(tx: Transaction, job_id: str) -> None:
+        require_level(tx, get_user(tx, user.id), dataset.id, "write")
+        record(tx, job_id)
+
+    by = Submission(user, "batch", authority=authority, record=check_and_record)
+    given: dict[str, Any] = schedule.request
+    if schedule.run_type == "profiling":
+        return submit_profiling(service, by, dataset, **given)
+    name = f"{schedule.name}-{due.astimezone(UTC):%Y%m%dT%H%MZ}"
+    return submit_sampling(service, by, dataset, SamplingRequest(**given, output_name=name))

@@ -1,0 +1,124 @@
+"""``jobsvc schedule``: draws and profiles that the server repeats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from command_line.connection import ApiClient
+from command_line.options import JOB, YES, printed, with_client
+from command_line.output import confirm, print_items, print_line, utc_text
+from storage.jobs.schedules import MISFIRES
+
+SCHEDULE = click.argument("schedule_id", metavar="ID", type=click.IntRange(1))
+ZONE = click.option("--zone", default="UTC", show_default=True, help="IANA time zone.")
+MINUTES = 16
+"""Characters of a time up to its minutes."""
+
+
+@click.group()
+def schedule() -> None:
+    """Repeat draws and profiles at times of a cron expression."""
+
+
+def _print_schedules(found: list[dict[str, Any]]) -> None:
+    print_items(
+        found,
+        {
+            "id": lambda one: str(one["id"]),
+            "name": "name",
+            "times": lambda one: f"{one['explanation']} ({one['zone']})",
+            "next run": lambda one: (
+                utc_text(one["next_runs"][0], MINUTES) if one["next_runs"] else "paused"
+            ),
+            "last job": lambda one: (one["last_job_id"] or "")[:8],
+            "user": "user_soeid",
+            "problem": lambda one: one["problem"] or "",
+        },
+    )
+
+
+@schedule.command("list")
+@click.argument("dataset")
+@printed(_print_schedules)
+def list_schedules(client: ApiClient, dataset: str) -> Any:
+    """List the schedules of a dataset."""
+    return client.get("/api/schedules", dataset_id=client.dataset_id(dataset))["schedules"]
+
+
+@schedule.command("add")
+@JOB
+@click.argument("name")
+@click.argument("cron")
+@ZONE
+@click.option(
+    "--misfire",
+    type=click.Choice(MISFIRES),
+    default="run",
+    show_default=True,
+    help="At a time at which the server didn't run: run once late, or skip it.",
+)
+@with_client
+def add_schedule(client: ApiClient, **body: str) -> None:
+    """Repeat the request of a draw or a profile, with new seeds on the newest data.
+
+    CRON has five fields: minute, hour, day of the month, month, day of the week.
+
+    \b
+    jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --zone Europe/Berlin
+    """
+    _print_schedules([client.post("/api/schedules", body)])
+
+
+@schedule.command("preview")
+@click.argument("cron")
+@ZONE
+@with_client
+def preview(client: ApiClient, cron: str, zone: str) -> None:
+    """Show the next times of a cron expression.
+
+    \b
+    jobsvc schedule preview "30 2 * * *" --zone Europe/Berlin
+    """
+    found = client.get("/api/schedules/preview", cron=cron, zone=zone)
+    print_line(found["explanation"])
+    for at in found["next_runs"]:
+        print_line(utc_text(at, MINUTES))
+
+
+@schedule.command("pause")
+@SCHEDULE
+@with_client
+def pause(client: ApiClient, schedule_id: int) -> None:
+    """Pause a schedule."""
+    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"paused": True})])
+
+
+@schedule.command("resume")
+@SCHEDULE
+@with_client
+def resume(client: ApiClient, schedule_id: int) -> None:
+    """Resume a schedule; what the pause has missed isn't run."""
+    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"paused": False})])
+
+
+@schedule.command("run")
+@SCHEDULE
+@with_client
+def run_now(client: ApiClient, schedule_id: int) -> None:
+    """Submit a job of a schedule now; its next times stay."""
+    job_id = client.post(f"/api/schedules/{schedule_id}/run")["job_id"]
+    print_line(f"Job {job_id} was submitted. See jobsvc watch {job_id[:8]}.")
+
+
+@schedule.command("remove")
+@SCHEDULE
+@YES
+@with_client
+def remove_schedule(client: ApiClient, schedule_id: int, yes: bool) -> None:
+    """Remove a schedule; its jobs and samples stay."""
+    if not yes:
+        confirm(f"Remove the schedule {schedule_id}?")
+    client.delete(f"/api/schedules/{schedule_id}")
+    print_line(f"Schedule {schedule_id} was removed.")

@@ -1,0 +1,184 @@
+"""Schedules: requests that the server submits again and again.
+
+The job of a run and the schedule's next time are written in one transaction, so that a crash
+neither loses nor repeats a run.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from storage.errors import Conflict, NotFound
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, only, run
+
+Misfire = Literal["run", "skip"]
+MISFIRES: tuple[Misfire, ...] = ("run", "skip")
+MAX_SCHEDULES = 100
+"""Schedules of a dataset."""
+
+
+class ScheduleChanged(Conflict):
+    """The schedule was changed, paused or deleted since it was read."""
+
+    def __init__(self) -> None:
+        super().__init__("The schedule was changed meanwhile.")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule.
+
+    Parameters
+    ----------
+    request : dict
+        The parameters of each job, without seeds and without the name of the sample.
+    misfire : {"run", "skip"}
+        What happens at a time at which the server didn't run: one run late, or none.
+    counted_from : str
+        ``next_run_at`` is the first time of the schedule after this one.
+    problem : str or None
+        Why the latest run wasn't submitted.
+    """
+
+    id: int
+    dataset_id: int
+    user_id: int
+    name: str
+    run_type: Literal["sampling", "profiling"]
+    request: dict[str, Any]
+    cron: str
+    zone: str
+    misfire: Misfire
+    created_at: str
+    counted_from: str
+    next_run_at: str
+    paused_at: str | None
+    last_run_at: str | None
+    last_job_id: str | None
+    problem: str | None
+    user_soeid: str
+
+
+@dataclass(frozen=True)
+class NewSchedule:
+    """A schedule to add."""
+
+    dataset_id: int
+    user_id: int
+    name: str
+    run_type: str
+    request: dict[str, Any]
+    cron: str
+    zone: str
+    misfire: str
+    next_run_at: datetime
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a schedule runs, and from when on ``next_run_at`` was computed."""
+
+    cron: str
+    zone: str
+    misfire: str
+    now: datetime
+    next_run_at: datetime
+    is_paused: bool
+
+
+def add_schedule(tx: Transaction, new: NewSchedule, clock: Clock) -> Schedule:
+    """Add a schedule; raise Conflict if the name is in use or the dataset has too many."""
+    if first(tx, "schedule_by_name", dataset_id=new.dataset_id, name=new.name) is not None:
+        raise Conflict('There is a schedule "{name}" already.', loc=("name",), name=new.name)
+    if number(tx, "count_schedules", dataset_id=new.dataset_id) >= MAX_SCHEDULES:
+        raise Conflict("The dataset has {most} schedules, the limit.", most=MAX_SCHEDULES)
+    values = {
+        **vars(new),
+        "request": json.dumps(new.request, ensure_ascii=False),
+        "next_run_at": timestamp(new.next_run_at),
+    }
+    row = only(tx, "insert_schedule", **values, now=timestamp(clock()))
+    return get_schedule(tx, row["id"])
+
+
+def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
+    """Return a schedule, without a check of permissions."""
+    rows = all_rows(tx, "list_schedules", id=schedule_id, dataset_id=None, active=False)
+    if not rows:
+        raise NotFound("Schedule {schedule} not found.", schedule=str(schedule_id))
+    return _schedule(rows[0])
+
+
+def list_schedules(tx: Transaction, dataset_id: int) -> list[Schedule]:
+    """Return the schedules of a dataset, oldest first."""
+    rows = all_rows(tx, "list_schedules", id=None, dataset_id=dataset_id, active=False)
+    return [_schedule(row) for row in rows]
+
+
+def active_schedules(tx: Transaction) -> list[Schedule]:
+    """Return all schedules that aren't paused."""
+    rows = all_rows(tx, "list_schedules", id=None, dataset_id=None, active=True)
+    return [_schedule(row) for row in rows]
+
+
+def change_schedule(tx: Transaction, schedule: Schedule, times: Times) -> Schedule:
+    """Change when a schedule runs."""
+    paused_at = (schedule.paused_at or timestamp(times.now)) if times.is_paused else None
+    run(
+        tx,
+        "update_schedule",
+        id=schedule.id,
+        cron=times.cron,
+        zone=times.zone,
+        misfire=times.misfire,
+        paused_at=paused_at,
+        now=timestamp(times.now),
+        next_run_at=timestamp(times.next_run_at),
+    )
+    return get_schedule(tx, schedule.id)
+
+
+def advance_schedule(
+    tx: Transaction,
+    schedule: Schedule,
+    now: datetime,
+    next_run_at: datetime,
+    *,
+    job_id: str | None = None,
+    problem: str | None = None,
+) -> None:
+    """Set the next run, in the transaction of the job or with the problem; or ScheduleChanged."""
+    done = first(
+        tx,
+        "advance_schedule",
+        id=schedule.id,
+        due=schedule.next_run_at,
+        now=timestamp(now),
+        next_run_at=timestamp(next_run_at),
+        job_id=job_id,
+        problem=problem,
+    )
+    if done is None:
+        raise ScheduleChanged
+
+
+def note_run(tx: Transaction, schedule: Schedule, job_id: str, clock: Clock) -> None:
+    """Note a job that was submitted out of turn; the next time stays."""
+    if first(tx, "note_run", id=schedule.id, job_id=job_id, now=timestamp(clock())) is None:
+        raise ScheduleChanged
+
+
+def remove_schedule(tx: Transaction, schedule: Schedule) -> None:
+    """Delete a schedule; its jobs stay."""
+    run(tx, "delete_schedule", id=schedule.id)
+
+
+def _schedule(row: sqlite3.Row) -> Schedule:
+    fields = dict(row)
+    return Schedule(**{**fields, "request": json.loads(fields["request"])})

@@ -1,0 +1,30 @@
+"""``jobsvc schedule``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run
+from tests.live_server import write_csv
+
+
+@pytest.mark.usefixtures("created")
+def test_schedule_is_created_paused_run_and_removed(run: Run, tmp_path: Path) -> None:
+    run("import", str(write_csv(tmp_path / "t.csv", 30)), "--dataset", "Ledger")
+    run("sample", "Ledger", "--method", "random", "--size", "3")
+    jobs = json.loads(run("jobs", "--json").stdout)["jobs"]
+    job = next(one["id"] for one in jobs if one["run_type"] == "sampling")
+    added = run("schedule", "add", job[:8], "weekly", "0 6 * * MON", "--zone", "Europe/Berlin")
+    assert "At 06:00 on Monday (Europe/Berlin)" in added.stdout
+    shown = run("schedule", "preview", "0 0 29 2 *").stdout.splitlines()
+    assert shown[1].startswith("2028-02-29T00:00")
+    assert "paused" in run("schedule", "pause", "1").stdout
+    assert "paused" not in run("schedule", "resume", "1").stdout
+    submitted = run("schedule", "run", "1").stdout.split()[1]
+    assert submitted[:8] in run("schedule", "list", "Ledger").stdout
+    assert "five fields" in run("schedule", "add", job[:8], "x", "daily", code=1).output
+    run("schedule", "remove", "1", "--yes")
+    assert "weekly" not in run("schedule", "list", "Ledger").stdout
