@@ -23,6 +23,15 @@ from command_line.output import (
 from command_line.sampled_rows import KEY, upload_rows
 from command_line.sampling import number
 
+
+def tolerable_number(text: str) -> float:
+    """A tolerable amount, or a share, such as 3%."""
+    value = number(text)
+    if text.rstrip().endswith("%") and value >= 1:
+        raise click.BadParameter("A tolerable share is below 100%.")
+    return value
+
+
 OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
 ITEMS: Columns = {
     "row": "_logical_row_id",
@@ -48,9 +57,13 @@ OPTIONS = (
         type=click.Choice(list(KINDS)),
         help="[default: monetary_unit for samples by monetary units, else attributes].",
     ),
-    field_option("--tolerable", "tolerable", type=number, help=TOLERABLE),
+    field_option("--tolerable", "tolerable", type=tolerable_number, help=TOLERABLE),
     field_option(
-        "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
+        "--confidence",
+        "confidence",
+        type=number,
+        default="0.95",
+        help="Below 1, or a percentage [default: 95%].",
     ),
     *(
         field_option(

@@ -125,7 +125,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     )
 }
 TOLERABLE = (
-    "What is tolerable: a share of rows, such as 0.05, or an amount for evaluations of amounts."
+    "What is tolerable: below 1 a share, such as 0.05, of the rows or of the book value evaluated; "
+    "from 1 an amount, for evaluations of amounts."
 )
 KIND_HELP = " ".join(f"`{name}`: {kind.result}." for name, kind in KINDS.items())
 

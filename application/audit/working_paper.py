@@ -223,7 +223,7 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
     settings: Rows = [
         ("Evaluation", KINDS[request.kind].title),
         ("Confidence", Share(request.confidence)),
-        ("Tolerable", _tolerable(request)),
+        ("Tolerable", _tolerable(request, found)),
         ("Conclusion", _conclusion(found)),
     ]
     blocks = [Block("Settings", settings)]
@@ -248,10 +248,13 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
     return Sheet("Evaluation", "Evaluation", blocks)
 
 
-def _tolerable(request: EvaluationRequest) -> Cell:
+def _tolerable(request: EvaluationRequest, found: Mapping[str, Any] | DomainError) -> Cell:
+    """What is tolerable; a share of a book value as the amount that was evaluated."""
     if request.tolerable is None:
         return "Not given"
-    if request.kind in ("monetary_unit", "variables") or request.tolerable >= 1:
+    if not isinstance(found, DomainError) and isinstance(found.get("tolerable"), str):
+        return Decimal(found["tolerable"])
+    if request.tolerable >= 1:
         return Decimal(f"{request.tolerable:.2f}")
     return Share(float(request.tolerable))
 

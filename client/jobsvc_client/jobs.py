@@ -260,7 +260,7 @@ class Sample(RowsJob):
         Parameters
         ----------
         tolerable : float
-            A share of rows, or an amount for evaluations of amounts.
+            Below 1 a share of the rows or of the book value evaluated; from 1 an amount.
         kind : str
             ``attributes``, ``monetary_unit``, ``variables`` or ``sequential``; by default the one
             that fits how the sample was drawn.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
     shown = run("evaluate", sample, *of_amounts, "--tolerable", "1").stdout
     assert "Standard deviation s" in shown
     assert "understatement" in shown
+    shown = run("evaluate", sample, *of_amounts, "--tolerable", "3%", "--confidence", "90%").stdout
+    assert re.search(r"Tolerable: 3\.00 % of [0-9,.]+ = [0-9,.]+\.", shown)
+    assert "below 100%" in run("evaluate", sample, "--tolerable", "100%", code=2).stderr
     for ending, start in (("html", b"<!doctype html>"), ("xlsx", b"PK")):
         path = tmp_path / f"paper.{ending}"
         run("working-paper", sample, "--output", str(path), "--tolerable", "0.1")

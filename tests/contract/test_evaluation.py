@@ -208,6 +208,10 @@ def test_amounts_are_tested_after_any_row(server: LiveServer) -> None:
     found = evaluated(server, job, "sequential", tolerable=20_000).json()
     assert (found["measure"], found["decision"]) == ("amount", "accept")
     assert found["take_all"] == {"rows": 1, "errors": 1, "amount": "1000.00"}
+    share = evaluated(server, job, "sequential", tolerable=0.05).json()
+    of = f"{float(found['book_value']):,.2f}"
+    assert share["notes"][0].startswith(f"Tolerable: 5.00 % of {of} = ")
+    assert float(share["tolerable"]) == pytest.approx(0.05 * float(found["book_value"]), abs=0.01)
     left = len([row for row in order if row["_inclusion_probability"] < 1])
     assert (found["drawn"], found["examined"], found["exceptions"]) == (left, left, 1)
     product, before, seen = 1.0, 0.0, 0

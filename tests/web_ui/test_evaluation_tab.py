@@ -67,7 +67,11 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
             ["Projected misstatement", "1 examined row is in error", "Standard error SE"],
         ),
         ({"kind": "variables"}, ["Name the column of book values"]),
-        ({"kind": "variables", "tolerable": "5 %"}, ["is an amount, such as 50,000"]),
+        (
+            {"kind": "variables", "book_column": "amount", "tolerable": "5 %"},
+            ["Tolerable: 5.00 % of 120,000.00 = 6,000.00.", "tolerable 6,000.00"],
+        ),
+        ({"tolerable": "100 %"}, ["100 % isn’t a tolerable amount or share"]),
         ({"tolerable": "1,2"}, ["1,2 isn’t a tolerable amount or share"]),
         ({"tolerable": "3"}, ["above 0 and below 1"]),
     ],
@@ -86,7 +90,11 @@ def test_a_monetary_unit_sample_is_evaluated_by_stringer(reader: Reader, money_p
     for text in ("Stringer 1963", "Basic precision", "is below the tolerable", 'class="bound"'):
         assert text in page
     percent = reader.page(money_path, tab="evaluation", tolerable="5 %")
-    assert "is an amount, such as 50,000" in percent
+    assert "Tolerable: 5.00 % of 120,000.00 = 6,000.00." in percent
+    assert "is not below the tolerable 6,000.00 (5.00 %)" in percent
+    query = {"kind": "monetary_unit", "tolerable": "0.05"}
+    paper = reader.api.get(f"/api/sampling{money_path}/working-paper", params=query).text
+    assert "Tolerable: 5.00 % of 120,000.00 = 6,000.00." in paper
 
 
 def test_a_sequence_of_amounts_has_a_boundary(

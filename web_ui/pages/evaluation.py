@@ -71,7 +71,7 @@ def evaluation_tab(found: Job) -> Values:
         **values,
         **_code(found, chosen),
         "answer": answer,
-        "pictures": _pictures(answer, chosen["share"]),
+        "pictures": _pictures(answer, _bound(answer, chosen["share"])),
     }
 
 
@@ -128,14 +128,11 @@ def _chosen(found: Job) -> Values:
         "problem": None,
     }
     chosen["parameters"] = _parameters(chosen["kind"])
-    is_amount = chosen["kind"] in ("monetary_unit", "variables")
     if typed:
         try:
             chosen["share"] = tolerable_of(typed)
         except ValueError:
             chosen["problem"] = f"{typed} isn’t a tolerable amount or share, such as 50,000 or 5 %."
-        if is_amount and typed.endswith("%"):
-            chosen["problem"] = "The tolerable misstatement is an amount, such as 50,000."
     return chosen
 
 
@@ -157,7 +154,11 @@ def tolerable_of(typed: str) -> Decimal:
     if not _PLAIN.fullmatch(plain) or not Decimal(plain.replace(",", "")):
         raise ValueError(typed)
     value = Decimal(plain.replace(",", ""))
-    return value / 100 if typed.endswith("%") else value
+    if not typed.endswith("%"):
+        return value
+    if value >= 100:
+        raise ValueError(typed)
+    return value / 100
 
 
 def percent(share: float) -> str:
@@ -165,7 +166,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def _pictures(answer: Values, tolerable: Decimal | None) -> dict[str, Markup]:
+def _bound(answer: Values, share: Decimal | None) -> Bar | None:
+    """What is tolerable: an amount where amounts are evaluated, else a share."""
+    if share is None:
+        return None
+    amount = answer.get("tolerable")
+    if isinstance(amount, str):
+        return Bar("Tolerable", float(amount), decimal_text(amount), "population")
+    return Bar("Tolerable", float(share), percent(float(share)), "population")
+
+
+def _pictures(answer: Values, tolerable: Bar | None) -> dict[str, Markup]:
     match answer["kind"]:
         case "monetary_unit":
             return {
@@ -174,9 +185,7 @@ def _pictures(answer: Values, tolerable: Decimal | None) -> dict[str, Markup]:
                         Bar(title, float(answer[each][name]), decimal_text(answer[each][name]))
                         for name, title in BREAKDOWN.items()
                     ],
-                    None
-                    if tolerable is None
-                    else Bar("Tolerable", float(tolerable), f"{tolerable:,f}", "population"),
+                    tolerable,
                 )
                 for each in ("overstatement", "understatement")
             }
@@ -190,12 +199,10 @@ def _pictures(answer: Values, tolerable: Decimal | None) -> dict[str, Markup]:
                 Bar("Most likely share", answer["share"], percent(answer["share"])),
                 Bar("Upper limit", answer["upper_limit"], percent(answer["upper_limit"])),
             ]
-            share = None if tolerable is None else float(tolerable)
-            bound = None if share is None else Bar("Tolerable", share, percent(share), "population")
-            return {"limits": limit_bars(bars, bound)}
+            return {"limits": limit_bars(bars, tolerable)}
 
 
-def _misstatement_bars(answer: Values, tolerable: Decimal | None) -> Markup:
+def _misstatement_bars(answer: Values, tolerable: Bar | None) -> Markup:
     """The figures of net misstatement, and of each direction."""
     figures = {
         "Overstatements": answer["overstatement"]["projected"],
@@ -206,10 +213,7 @@ def _misstatement_bars(answer: Values, tolerable: Decimal | None) -> Markup:
     if answer["sides"] == "two":
         figures["Lower limit"] = answer["lower_limit"]
     bars = [Bar(title, abs(float(text)), decimal_text(text)) for title, text in figures.items()]
-    bound = None
-    if tolerable is not None:
-        bound = Bar("Tolerable", float(tolerable), f"{tolerable:,f}", "population")
-    return limit_bars(bars, bound)
+    return limit_bars(bars, tolerable)
 
 
 def _martingale(answer: Values) -> Markup:

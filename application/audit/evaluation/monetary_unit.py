@@ -13,6 +13,7 @@ from application.audit.evaluation.request import (
     ExaminedSample,
     conclusion_json,
     require_all,
+    tolerable_amount,
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
 from estimation_engine.audit import AuditedItem, MonetaryEvaluation, evaluate_monetary
@@ -78,18 +79,30 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
     """Bound the misstatement; overstatements and understatements apart."""
     items, outside = require_all(sample, sample.items)
     units = monetary_units(sample)
+    audited = _audited_items(sample, items, units)
+    # The book value that the conclusion is about: a take-all row that doesn't apply isn't in it.
+    whole = units.sampled + sum(abs(item.book) for item in audited if item.is_take_all)
+    tolerable = None
+    if request.tolerable is not None:
+        total = Decimal(units.text(whole))
+        tolerable = tolerable_amount(request.tolerable, total, units.decimals)
     found = evaluate_monetary(
-        _audited_items(sample, items, units),
+        audited,
         units.sampled,
         confidence=request.confidence,
         likelihood=request.likelihood or "binomial",
-        tolerable=None if request.tolerable is None else units.of(request.tolerable),
+        tolerable=None if tolerable is None else units.of(tolerable.amount),
         decimals=units.decimals,
         scope=sample.scope,
     )
     return {
         **_as_json(found, units),
-        "notes": [*found.notes, *([NOTE] if outside else [])],
+        "tolerable": None if tolerable is None else f"{tolerable.amount:f}",
+        "notes": [
+            *(tolerable.notes if tolerable else []),
+            *found.notes,
+            *([NOTE] if outside else []),
+        ],
         "not_applicable": outside,
         "conclusion": conclusion_json(found.conclusion, outside),
     }

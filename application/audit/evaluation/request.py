@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,8 @@ from job_runner.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 KIND_LOC = ("body", "kind")
+MOST_DIGITS = 400
+"""Digits of an amount; a double has up to 309 before the point."""
 OUTSIDE = (
     "{outside} drawn {outside|row isn't|rows aren't} applicable, and no row is left to replace "
     "{outside|it|them}: the sample is smaller by {outside|it|them}."
@@ -34,7 +36,8 @@ class EvaluationRequest:
     Parameters
     ----------
     tolerable : Decimal, optional
-        A share of rows, above 0 and below 1; an amount for evaluations of amounts.
+        Below 1 a share of the rows, or of the book value evaluated. From 1 an amount, for
+        evaluations of amounts.
     """
 
     kind: Kind
@@ -138,6 +141,44 @@ def tolerable_share(tolerable: Decimal) -> float:
             loc=("body", "tolerable"),
         )
     return float(tolerable)
+
+
+@dataclass(frozen=True)
+class TolerableAmount:
+    """A tolerable misstatement, and how it was computed if a share of the book value was given."""
+
+    amount: Decimal
+    note: str | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """The computation as a list of notes."""
+        return [] if self.note is None else [self.note]
+
+
+def tolerable_amount(tolerable: Decimal, book_value: Decimal, places: int) -> TolerableAmount:
+    """A tolerable misstatement as an amount; below 1 it is a share of the book value.
+
+    Examples
+    --------
+    >>> tolerable_amount(Decimal("0.03"), Decimal("33789684.19"), 2).note
+    'Tolerable: 3.00 % of 33,789,684.19 = 1,013,690.53.'
+    """
+    if tolerable >= 1:
+        return TolerableAmount(tolerable)
+    if book_value <= 0:
+        raise InvalidFindings(
+            "A tolerable share needs a book value above 0, and this one is {total}: enter an "
+            "amount.",
+            total=f"{book_value:,f}",
+            loc=("body", "tolerable"),
+        )
+    with localcontext(prec=MOST_DIGITS):
+        amount = (tolerable * book_value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        percent = 100 * tolerable
+        share = f"{percent:.2f}" if percent == round(percent, 2) else f"{percent.normalize():f}"
+        note = f"Tolerable: {share} % of {book_value:,.{places}f} = {amount:,f}."
+    return TolerableAmount(amount, note)
 
 
 def conclusion_json(found: Conclusion | None, outside: int = 0) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from application.audit.evaluation.request import (
     EvaluationRequest,
     ExaminedSample,
     require_all,
+    tolerable_amount,
     tolerable_share,
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
@@ -143,7 +144,9 @@ class _Sequence:
 def _amounts(sample: ExaminedSample, request: EvaluationRequest, amount: Decimal) -> dict[str, Any]:
     """Test the misstatement by the first selected units; all rows always drawn are examined."""
     units = _random_units(sample)
-    tolerable = units.of(amount)
+    whole = Decimal(units.text(units.total))
+    wanted = tolerable_amount(amount, whole, units.decimals)
+    tolerable = units.of(wanted.amount)
     if tolerable >= units.total:
         raise InvalidFindings(
             "The tolerable misstatement must be below {total}, the book value.",
@@ -161,7 +164,9 @@ def _amounts(sample: ExaminedSample, request: EvaluationRequest, amount: Decimal
     )
     if left <= 0:
         found = replace(found, decision="reject", accepted_at=None)
-    return {"tolerable": units.text(tolerable), **_amounts_json(given, found)}
+    answer = _amounts_json(given, found)
+    notes = [*wanted.notes, *answer["notes"]]
+    return {**answer, "tolerable": units.text(tolerable), "notes": notes}
 
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:

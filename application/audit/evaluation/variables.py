@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from application.audit.evaluation.request import (
     ExaminedSample,
     conclusion_json,
     require_all,
+    tolerable_amount,
 )
 from application.audit.findings import ordinal_of
 from application.audit.items import amounts_of, drawn_book_column
@@ -39,16 +41,29 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         )
     _, outside = require_all(sample, sample.items)
     given, without = _audited_amounts(sample, book_column)
+    tolerable = None
+    if request.tolerable is not None:
+        total = Decimal(repr(given.total))
+        tolerable = tolerable_amount(request.tolerable, total, given.places)
     found = evaluate_variables(
         given,
         estimator=request.estimator or "difference",
         sides=request.sides or "one",
         confidence=request.confidence,
-        tolerable=None if request.tolerable is None else float(request.tolerable),
+        tolerable=None if tolerable is None else float(tolerable.amount),
         scope=sample.scope,
         rules=VarianceRules(request.lonely_stratum or "fail"),
     )
-    answer = {"book_column": book_column, **_as_json(found, given.places, without)}
+    answer = {
+        "book_column": book_column,
+        "tolerable": None,
+        **_as_json(found, given.places, without),
+    }
+    if tolerable is not None:
+        answer |= {
+            "tolerable": f"{tolerable.amount:f}",
+            "notes": [*tolerable.notes, *answer["notes"]],
+        }
     if outside:
         answer["notes"].append(
             f"Not applicable, and no row is left to replace {'it' if outside == 1 else 'them'}: "
