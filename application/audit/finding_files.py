@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from application.access import Caller
+from application.audit.entering import Books, books_of, ok_problem
 from application.audit.entry_list import READS_TWO_WAYS, EntryNames, entry_names
 from application.audit.findings import (
     MAX_NOTE,
@@ -99,20 +100,22 @@ class PlannedLine:
 class ReadFile:
     """The lines of a file, the columns of its key, and what was noted in reading it.
 
-    ``row_ids`` are those of the sample's items that weren't replaced.
+    ``row_ids`` are those of the sample's items that weren't replaced; ``books`` are their book
+    values in a sample by monetary units.
     """
 
     lines: Sequence[Line]
     key: Sequence[str]
     notes: Sequence[str]
     row_ids: Set[str]
+    books: Books | None
 
 
 def preview_file(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
     """Read a file and say what each line would enter, as JSON; nothing is entered."""
     read = _read(service, job, given)
     with service.database.read() as tx:
-        planned = _plan(tx, job, read.lines)
+        planned = _plan(tx, job, read)
         try:
             require_entries(tx, job)
             _require_no_refusal(planned)
@@ -130,16 +133,16 @@ def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], dict[st
     InvalidRowFile
         A line is refused; its causes are the reasons of all lines.
     SampleDeleted, FindingsLocked
-        See :func:`application.audit.findings.enter`.
+        See :func:`application.audit.entering.enter`.
     """
     by.dataset(job.dataset_id, "write")
     read = _read(by.service, job, given)
     with by.service.database.read() as tx:  # other writers don't wait for a file that is refused
         require_entries(tx, job)
-        _require_no_refusal(_plan(tx, job, read.lines))
+        _require_no_refusal(_plan(tx, job, read))
     with by.writing() as tx:
         require_entries(tx, job)
-        planned = _plan(tx, job, read.lines)
+        planned = _plan(tx, job, read)
         _require_no_refusal(planned)
         new = [
             each.line.finding
@@ -184,7 +187,8 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
     if not lines:
         raise InvalidRowFile("The file has no row.")
     open_ids = set(row_ids) - state.replaced.keys()
-    return ReadFile(lines, [own.name for own, _ in read.key], read.notes, open_ids)
+    books = books_of(service, job, row_ids)
+    return ReadFile(lines, [own.name for own, _ in read.key], read.notes, open_ids, books)
 
 
 def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Statement:
@@ -348,17 +352,17 @@ def _amount_text(value: Any) -> str:
     return text
 
 
-def _plan(tx: Transaction, job: Job, lines: Sequence[Line]) -> list[PlannedLine]:
+def _plan(tx: Transaction, job: Job, read: ReadFile) -> list[PlannedLine]:
     """What each line does, by the entries that there are now."""
     newest = newest_findings(tx, job.id)
     replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
     stale = {
         line.seen_id
-        for line in lines
+        for line in read.lines
         if line.seen_id and line.row_id and line.seen_id != _id_of(newest.get(line.row_id))
     }
     seen = findings_of_ids(tx, job.id, sorted(stale))
-    return [_planned(line, newest, replaced, seen) for line in lines]
+    return [_planned(line, newest, replaced, seen, read.books) for line in read.lines]
 
 
 def _planned(
@@ -366,6 +370,7 @@ def _planned(
     newest: Mapping[str, Finding],
     replaced: Mapping[str, str],
     seen: Mapping[int, Finding],
+    books: Books | None,
 ) -> PlannedLine:
     before = newest.get(line.row_id or "")
     if line.problem is not None or line.row_id is None:
@@ -382,6 +387,8 @@ def _planned(
     if line.row_id in replaced:
         problem = row_replaced(line.row_id, replaced[line.row_id])
         return PlannedLine(line, "refused", before, problem)
+    if not_ok := ok_problem(line.finding, books):
+        return PlannedLine(line, "refused", before, not_ok)
     return PlannedLine(line, "new" if before is None else "changed", before)
 
 

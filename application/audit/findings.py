@@ -214,59 +214,6 @@ def drawn_row_ids(service: Service, job: Job) -> dict[str, tuple[int, str | None
     return service.results.drawn.get(job.id, read)
 
 
-def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
-    """Enter findings about rows of a sample, all or none, and return their ids.
-
-    Raises
-    ------
-    NotFound
-        A row isn't an item of the sample.
-    InvalidValue
-        An audit value isn't a decimal number; two findings are about the same row.
-    RowReplaced
-        A row was replaced.
-    SampleDeleted, FindingsLocked, FindingChanged
-        See :func:`storage.jobs.findings.enter_findings`.
-    """
-    by.dataset(job.dataset_id, "write")
-    checked = [
-        checked_finding(finding, ("body", "findings", place, "audit_value"))
-        for place, finding in enumerate(new)
-    ]
-    drawn = drawn_row_ids(by.service, job)
-    with by.writing() as tx:
-        _require_not_deleted(tx, job)
-        replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
-        _require_items(checked, drawn.keys(), replaced)
-        ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock)
-        by.audit(
-            tx,
-            "findings_entered",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
-            findings=len(ids),
-        )
-        return ids
-
-
-def _require_items(new: Sequence[NewFinding], drawn: Set[str], replaced: Mapping[str, str]) -> None:
-    """Refuse findings about rows that aren't items, were replaced, or have another finding."""
-    known, seen = drawn | set(replaced.values()), set[str]()
-    for place, finding in enumerate(new):
-        loc = ("body", "findings", place, ROW_ID)
-        if finding.row_id not in known:
-            raise not_in_sample(finding.row_id, known, loc)
-        if finding.row_id in replaced:
-            raise row_replaced(finding.row_id, replaced[finding.row_id], loc)
-        if finding.row_id in seen:
-            raise InvalidValue(
-                "Two findings are about row {row_id}. Send one for each row.",
-                loc=loc,
-                row_id=finding.row_id,
-            )
-        seen.add(finding.row_id)
-
-
 def not_in_sample(row_id: str, known: Set[str], loc: tuple[str | int, ...]) -> NotFound:
     """The error of a row that isn't an item; with the row id that a bare number means."""
     prefix = next(iter(known), "").rpartition(":")[0]

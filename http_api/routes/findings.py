@@ -13,6 +13,7 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.audit.entering import enter
 from application.audit.entry_list import ListFormat, write_entry_list
 from application.audit.evaluation import evaluate, request_of
 from application.audit.finding_files import enter_file, preview_file
@@ -21,7 +22,6 @@ from application.audit.findings import (
     ROW_ID,
     audit_counts,
     audit_state,
-    enter,
     items_page,
     replace_row,
     review,

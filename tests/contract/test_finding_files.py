@@ -216,6 +216,7 @@ def test_every_refused_line_has_its_reason_and_nothing_is_entered(
         (rows[6], "ok", "", ""),
         (rows[6], "exception", "", ""),
         (rows[9], "ok", "", ""),
+        (rows[8], "ok", "12.5", ""),
     ]
     names = (ROW, "outcome", "audit_value", "_note")
     text = text_of([dict(zip(names, line, strict=True)) for line in given])
@@ -230,16 +231,17 @@ def test_every_refused_line_has_its_reason_and_nothing_is_entered(
         9: f'The {ROW} "{rows[6]}" is in 1 other line, too: 10.',
         10: f'The {ROW} "{rows[6]}" is in 1 other line, too: 9.',
         11: f"Row {rows[9]} was replaced by {made['replacement_id']}.",
+        12: "The audit value of a row that is OK is its book value. Choose exception",
     }
     preview = send(server, job, text, preview=True).json()
-    assert counts(preview) == {"refused": 10, "new": 1, "missing": 5}
-    assert preview["problem"].startswith("10 lines are refused, so nothing is entered. Line 2: ")
+    assert counts(preview) == {"refused": 11, "new": 1, "missing": 4}
+    assert preview["problem"].startswith("11 lines are refused, so nothing is entered. Line 2: ")
     refused = [line for line in preview["lines"] if line["action"] == "refused"]
     assert [line["line"] for line in refused] == list(reasons)
     for line in refused:
         assert line["problem"].startswith(reasons[line["line"]]), line
     answer = send(server, job, text)
-    assert_problem(answer, 422, "invalid_row_file", "10 lines are refused")
+    assert_problem(answer, 422, "invalid_row_file", "11 lines are refused")
     errors = answer.json()["errors"]
     assert [error["loc"] for error in errors] == [["body", "file", line] for line in reasons]
     assert [error["msg"] for error in errors] == [
@@ -250,7 +252,7 @@ def test_every_refused_line_has_its_reason_and_nothing_is_entered(
 
 def test_rows_are_named_by_columns_of_the_table(server: LiveServer, job: str) -> None:
     found = items(server, job)
-    lines = [f"{item['data']['invoice']};OK;{at},50" for at, item in enumerate(found)]
+    lines = [f"{item['data']['invoice']};Exception;{at},50" for at, item in enumerate(found)]
     text = "\n".join(["Invoice;Outcome;Audit_Value", *lines]) + "\n"
     answer = send(server, job, b"\xef\xbb\xbf" + text.encode(), "invoice").json()
     assert counts(answer["file"]) == {"new": DRAWN}
@@ -364,21 +366,47 @@ def test_the_results_of_formulas_are_read(server: LiveServer, job: str) -> None:
     def fill(sheet: Any) -> None:
         sheet.write_row(0, 0, [ROW, "outcome", "_note", "audit_value"])
         sheet.write_formula(1, 0, f'="{row}"', value=row)
-        sheet.write_formula(1, 1, '=IF(TRUE,"ok")', value="ok")
+        sheet.write_formula(1, 1, '=IF(TRUE,"exception")', value="exception")
         sheet.write_string(1, 2, "=1+1")
         sheet.write_formula(1, 3, "=1/3", value=1 / 3)
 
     answer = send(server, job, workbook(fill), name="x.xlsx")
     assert answer.status_code == 200, answer.text
     finding = items(server, job)[0]["finding"]
-    assert (finding["outcome"], finding["note"]) == ("ok", "=1+1")
+    assert (finding["outcome"], finding["note"]) == ("exception", "=1+1")
     assert finding["audit_value"] == "0.333333333333333"
 
 
 def test_long_amounts_lose_no_digit(server: LiveServer, job: str) -> None:
     found = items(server, job)
     amounts = ("12345678901234567.89", "2.5")
-    lines = [f"{item[ROW]},ok,{amount}" for item, amount in zip(found, amounts, strict=False)]
+    lines = [
+        f"{item[ROW]},exception,{amount}" for item, amount in zip(found, amounts, strict=False)
+    ]
     text = "\n".join([f"{ROW},outcome,audit_value", *lines])
     assert send(server, job, text).status_code == 200
     assert items(server, job)[0]["finding"]["audit_value"] == "12345678901234567.89"
+
+
+@pytest.fixture(scope="module")
+def by_amount(server: LiveServer, dataset: int) -> str:
+    """A sample by monetary units."""
+    draw = one("monetary_unit", book_column="amount", sample_size=DRAWN)
+    return str(server.draw(dataset, {"rounds": [draw]})["id"])
+
+
+def test_a_row_that_is_ok_has_its_book_value(server: LiveServer, by_amount: str) -> None:
+    first, second = items(server, by_amount)[:2]
+    book = first["data"]["amount"]
+    header = f"{ROW},outcome,audit_value\n"
+    wrong = f"{header}{first[ROW]},ok,{book + 1}\n"
+    (line,) = send(server, by_amount, wrong, preview=True).json()["lines"]
+    says = f"The audit value {book + 1} isn't the book value {book}, so the row isn't OK. Choose"
+    assert line["problem"].startswith(says)
+    body = {ROW: first[ROW], "outcome": "ok", "audit_value": str(book + 1)}
+    answer = server.admin.post(path(by_amount), json=body)
+    assert_problem(answer, 422, "invalid_value", says)
+    assert answer.json()["errors"][0]["loc"] == ["body", "findings", 0, "audit_value"]
+    entered(server, by_amount, first[ROW], "ok", audit_value=f"{book}0")
+    right = f"{header}{second[ROW]},ok,{second['data']['amount']}\n"
+    assert len(send(server, by_amount, right).json()["ids"]) == 1

@@ -1,0 +1,120 @@
+"""Entry of findings, and what an audit value may be.
+
+A row that is OK has its book value as audit value: an OK with another one would count as a
+misstatement, but not as an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
+
+from application.access import Caller
+from application.audit.findings import (
+    ROW_ID,
+    checked_finding,
+    drawn_row_ids,
+    not_in_sample,
+    require_entries,
+    row_replaced,
+)
+from application.audit.items import book_values, drawn_book_column
+from job_runner.service import Service
+from storage.errors import InvalidValue
+from storage.jobs.findings import NewFinding, enter_findings, list_replacements
+from storage.jobs.jobs import Job
+
+Books = Mapping[str, Decimal | None]
+
+
+def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
+    """Enter findings about rows of a sample, all or none, and return their ids.
+
+    Raises
+    ------
+    NotFound
+        A row isn't an item of the sample.
+    InvalidValue
+        An audit value isn't a decimal number, or a row that is OK has another than its book value;
+        two findings are about the same row.
+    RowReplaced
+        A row was replaced.
+    SampleDeleted, FindingsLocked, FindingChanged
+        See :func:`storage.jobs.findings.enter_findings`.
+    """
+    by.dataset(job.dataset_id, "write")
+    checked = [checked_finding(finding, _loc(place)) for place, finding in enumerate(new)]
+    drawn = drawn_row_ids(by.service, job)
+    with by.service.database.read() as tx:
+        replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
+    known = drawn.keys() | set(replaced.values())
+    books = books_of(by.service, job, [each.row_id for each in checked if each.row_id in known])
+    for place, finding in enumerate(checked):
+        if problem := ok_problem(finding, books, _loc(place)):
+            raise problem
+    with by.writing() as tx:
+        require_entries(tx, job)
+        replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
+        _require_items(checked, drawn.keys(), replaced)
+        ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock)
+        by.audit(
+            tx,
+            "findings_entered",
+            dataset_id=job.dataset_id,
+            about=("job", job.id),
+            findings=len(ids),
+        )
+        return ids
+
+
+def _loc(place: int) -> tuple[str | int, ...]:
+    return ("body", "findings", place, "audit_value")
+
+
+def _require_items(new: Sequence[NewFinding], drawn: Set[str], replaced: Mapping[str, str]) -> None:
+    """Refuse findings about rows that aren't items, were replaced, or have another finding."""
+    known, seen = drawn | set(replaced.values()), set[str]()
+    for place, finding in enumerate(new):
+        loc = ("body", "findings", place, ROW_ID)
+        if finding.row_id not in known:
+            raise not_in_sample(finding.row_id, known, loc)
+        if finding.row_id in replaced:
+            raise row_replaced(finding.row_id, replaced[finding.row_id], loc)
+        if finding.row_id in seen:
+            raise InvalidValue(
+                "Two findings are about row {row_id}. Send one for each row.",
+                loc=loc,
+                row_id=finding.row_id,
+            )
+        seen.add(finding.row_id)
+
+
+def books_of(service: Service, job: Job, row_ids: Sequence[str]) -> Books | None:
+    """The book values of rows of a sample by monetary units; None for other samples."""
+    column = drawn_book_column(job)
+    return None if column is None else book_values(service, job, row_ids, column)
+
+
+def ok_problem(
+    finding: NewFinding, books: Books | None, loc: tuple[str | int, ...] = ()
+) -> InvalidValue | None:
+    """Why a row can't be OK with its audit value; None if it can."""
+    if finding.outcome != "ok" or finding.audit_value is None:
+        return None
+    if books is None:
+        return InvalidValue(
+            "The audit value of a row that is OK is its book value. Choose exception, or leave the "
+            "audit value {value} out.",
+            loc=loc,
+            value=finding.audit_value,
+        )
+    book = books.get(finding.row_id)
+    if book is None or book == Decimal(finding.audit_value):
+        return None  # a row that isn't in the sample has no book value
+    return InvalidValue(
+        "The audit value {value} isn't the book value {book}, so the row isn't OK. Choose "
+        "exception, or leave the audit value out.",
+        loc=loc,
+        value=finding.audit_value,
+        book=f"{book:f}",
+    )
