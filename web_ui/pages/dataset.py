@@ -13,6 +13,7 @@ from flask import Response, request
 
 from application.access import RowSource
 from application.certificates.ledger import ledger_page, sentence_of
+from application.schedules.times import explained, upcoming
 from domain_errors import DomainError
 from job_runner.lanes import lane_of_profile
 from job_runner.sql_queries import DATA, FUNCTIONS
@@ -25,6 +26,8 @@ from storage.accounts.groups import list_groups
 from storage.errors import NotFound
 from storage.jobs.jobs import Job, outcomes_of
 from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.schedules import Schedule, list_schedules
+from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
 from web_ui.charts.pictures import column_picture
@@ -56,6 +59,9 @@ def dataset(dataset_id: int) -> Response:
 def sql_tab(dataset_id: int) -> Response:
     """Show the SQL tab. The query is in the URL's fragment, which no browser sends."""
     return _page(dataset_id, "sql")
+
+
+RUNS_SHOWN = 3
 
 
 def _page(dataset_id: int, tab: str) -> Response:
@@ -105,6 +111,7 @@ def _tabs(found: Dataset, commit: Commit | None) -> dict[str, tuple[str, View]]:
         tabs["sql"] = ("SQL", _sql)
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
+    tabs["schedules"] = ("Schedules", _schedules)
     tabs["ledger"] = ("Ledger", _ledger)
     tabs["overview"] = ("Tables and versions", _overview)
     tabs["access"] = ("Access", _access)
@@ -260,6 +267,30 @@ def _draws(context: Values) -> Values:
         jobs, total = list_jobs(tx, caller().user, filters, offset=query.offset, limit=query.limit)
         outcomes = outcomes_of(tx, [job.id for job in jobs])
     return {"jobs": jobs, "outcomes": outcomes, "page": query.page(total)}
+
+
+def _schedules(context: Values) -> Values:
+    me, found = caller().user, context["dataset"]
+    with service().database.read() as tx:
+        schedules = list_schedules(tx, found.id)
+    now = service().clock()
+
+    def next_runs(one: Schedule) -> list[str]:
+        return [timestamp(at) for at in upcoming(one.cron, one.zone, now, RUNS_SHOWN)]
+
+    return {
+        "schedules": [
+            {
+                "schedule": one,
+                "explanation": explained(one.cron, one.zone),
+                "next_runs": [
+                    timestamp(at) for at in upcoming(one.cron, one.zone, now, RUNS_SHOWN)
+                ],
+                "may_change": caller().may(found, "write" if one.user_id == me.id else "admin"),
+            }
+            for one in schedules
+        ]
+    }
 
 
 def _ledger(context: Values) -> Values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -21,6 +22,7 @@ from application.request_code import ApiRequest
 from application.samples.facts import Facts, monetary_facts, step_facts, takes_all, warnings_of
 from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
+from application.schedules.registering import repeated_request
 from application.table_views import view_page
 from domain_errors import DomainError
 from job_runner.sampling_parameters import seeded_rounds
@@ -61,6 +63,7 @@ from web_ui.shell import (
     signed_in,
     submission,
     to,
+    zone,
 )
 
 MAX_LOG_ENTRIES = 1000
@@ -294,12 +297,22 @@ def _certificate(found: Job) -> Values:
 
 def _request(found: Job) -> Values:
     """The request as JSON and as code; only the original one as JSON if its data was pruned."""
+    values = {"zone_name": zone().key if _can_repeat(found) else None}
     try:
         body = same_request(found)
     except Pruned as error:
-        return {"parameters": _json(original_request(found)), "problem": problem_text(error)}
+        original = _json(original_request(found))
+        return {**values, "parameters": original, "problem": problem_text(error)}
     described = None if "attach" in body else _api_request(found, body)
-    return {"parameters": _json(body), "code": described and code_of(described)}
+    return {**values, "parameters": _json(body), "code": described and code_of(described)}
+
+
+def _can_repeat(found: Job) -> bool:
+    """Whether the user can schedule the request of a job."""
+    with suppress(DomainError):
+        repeated_request(found)
+        return caller().may(caller().dataset(found.dataset_id, "read"), "write")
+    return False
 
 
 def _api_request(found: Job, body: Values) -> ApiRequest:

@@ -1,0 +1,94 @@
+"""The pages that create webhooks and schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+import composition_root
+from job_runner.settings import Settings
+from tests.browser.conftest import sign_in
+from tests.live_server import LiveServer
+from tests.webhook_receiver import Receiver, receiver
+
+
+@pytest.fixture(scope="module")
+def hooks() -> Iterator[Receiver]:
+    with receiver() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def automated(hooks: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        memory_mb=256,
+        webhook_prefixes=f"{hooks.url}/",
+        compare_samples=False,
+    )
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
+        yield live
+
+
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_webhook_is_created_and_tested(page: Page, automated: LiveServer, hooks: Receiver) -> None:
+    _, user = automated.new_user()
+    sign_in(page, automated.url, user["soeid"], "/account")
+    page.get_by_label("Receiver (URL)").fill(f"{hooks.url}/page")
+    page.get_by_label("Events").select_option(label="ended jobs")
+    page.get_by_role("button", name="Create webhook").click()
+    secret = page.get_by_text("whsec_").text_content()
+    expect(page.get_by_role("region", name="List of webhooks")).to_contain_text("completed, failed")
+    assert_accessible(page)
+    page.get_by_role("link", name=f"Messages to {hooks.url}/page").click()
+    page.get_by_role("button", name="Send test").click()
+    (message,) = hooks.wait("/page")
+    assert message.verified(str(secret))["type"] == "webhook.test"
+    row = (
+        page.get_by_role("region", name="Messages")
+        .get_by_role("row")
+        .filter(has_text="webhook.test")
+    )
+    expect(row).to_be_visible()
+    page.get_by_role("link", name="Refresh list").click()
+    expect(row).to_contain_text("Delivered")
+    page.get_by_role("button", name="Send message").click()
+    assert len({each.id for each in hooks.wait("/page", 2)}) == 1
+    assert_accessible(page)
+
+
+def test_schedule_is_previewed_created_run_and_paused(page: Page, automated: LiveServer) -> None:
+    _, user = automated.new_user("admin")
+    job = automated.draw(automated.new_table(20), {"method": "random", "sample_size": 2})
+    sign_in(page, automated.url, user["soeid"], f"/jobs/{job['id']}?tab=request")
+    form = page.get_by_role("form", name="New schedule")
+    times = page.get_by_role("status").filter(has_text="Next runs")
+    expect(times).to_contain_text("At 06:00 on Monday")
+    form.get_by_label("Times (cron)").fill("30 6 1 * *")
+    expect(times).to_contain_text("first day of every month")
+    form.get_by_label("Name").fill("monthly")
+    form.get_by_label("Time zone").fill("Berlin")
+    form.get_by_role("button", name="Create schedule").click()
+    expect(page.get_by_role("alert")).to_contain_text("IANA time zone")
+    form.get_by_label("Time zone").fill("Europe/Berlin")
+    assert_accessible(page)
+    form.get_by_role("button", name="Create schedule").click()
+    row = page.get_by_role("region", name="Schedules").get_by_role("row", name="monthly")
+    expect(row).to_contain_text("Europe/Berlin")
+    assert_accessible(page)
+    page.get_by_role("button", name="Pause monthly").click()
+    expect(row).to_contain_text("Paused")
+    page.get_by_role("button", name="Resume monthly").click()
+    expect(page.get_by_role("button", name="Pause monthly")).to_be_visible()
+    page.get_by_role("button", name="Run monthly now").click()
+    expect(page.get_by_role("heading", name="monthly-")).to_be_visible()
