@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
-from application.audit.kinds import KINDS, PARAMETERS, TOLERABLE, default_kind
+from application.audit.kinds import (
+    BREAKDOWN,
+    KINDS,
+    LIKELY,
+    PARAMETERS,
+    TOLERABLE,
+    amount_of,
+    default_kind,
+)
 from command_line.connection import ApiClient, Target, connected
 from command_line.importing import READING_OPTIONS
 from command_line.options import AS_JSON, JOB, Command, field_option, printed, with_target
@@ -250,20 +259,21 @@ def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
 def _print_evaluation(found: dict[str, Any]) -> None:
     match found["kind"], found.get("measure"):
         case ("attributes" | "variables", _):
-            rows = [[each["name"], each["formula"], each["value"]] for each in found["arithmetic"]]
+            rows = [
+                [each["name"], each["formula"], f"{each['value']:,.10g}"]
+                for each in found["arithmetic"]
+            ]
             print_table(["line", "formula", "value"], rows)
             if found["kind"] == "variables":
-                _print_directions(found, ("errors", "projected", "upper_limit"))
+                _print_each_direction(found)
         case ("monetary_unit", _):
-            _print_directions(
-                found, ("basic_precision", "projected", "incremental_allowance", "upper_limit")
-            )
+            _print_directions(found, {**BREAKDOWN, **LIKELY})
         case (_, "amount"):
             print_line(
                 f"{found['exceptions']:,} misstatements in {found['examined']:,} rows: M is "
                 f"{found['statistic']:,.6g}, and errors are tolerable from "
-                f"{found['threshold']:,.6g} on. Upper limit: {found['upper_limit']}. Decision: "
-                f"{found['decision']}."
+                f"{found['threshold']:,.6g} on. Upper limit: "
+                f"{Decimal(found['upper_limit']):,f}. Decision: {found['decision']}."
             )
         case _:
             print_line(
@@ -279,11 +289,25 @@ def _print_evaluation(found: dict[str, Any]) -> None:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
 
 
-def _print_directions(found: dict[str, Any], names: Sequence[str]) -> None:
-    """A line for each figure, overstatements beside understatements."""
+def _print_each_direction(found: dict[str, Any]) -> None:
+    """The net figures of a projection, and those of each direction alone."""
+    net = f"{Decimal(found['found']):,f} in {found['errors']:,}"
+    print_line(f"Errors found in the sample, net: {net} of {found['examined']:,} rows.")
+    estimator = PARAMETERS["estimator"].choices[found["direction_estimator"]].lower()
+    titles = {
+        "found": "Errors found in the sample",
+        "projected": f"Projected by {estimator}",
+        "upper_limit": "Upper limit",
+    }
+    _print_directions(found, titles)
+
+
+def _print_directions(found: dict[str, Any], titles: Mapping[str, str]) -> None:
+    """A line for each amount, overstatements beside understatements."""
+    sides = (found["overstatement"], found["understatement"])
     rows = [
-        [name.replace("_", " "), found["overstatement"][name], found["understatement"][name]]
-        for name in names
+        [title.lower(), *(f"{Decimal(amount_of(side, name)):,f}" for side in sides)]
+        for name, title in titles.items()
     ]
     print_table(["figure", "overstatement", "understatement"], rows)
 

@@ -137,6 +137,27 @@ def default_kind(run_parameters: Mapping[str, Any]) -> Kind:
     return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
 
 
+BREAKDOWN: Mapping[str, str] = {
+    "basic_precision": "Basic precision",
+    "projected": "Projected misstatement",
+    "incremental_allowance": "Incremental allowance",
+    "take_all": "Errors of rows always drawn",
+    "upper_limit": "Upper limit",
+}
+"""A misstatement by monetary units: the upper limit is the sum of the others."""
+LIKELY: Mapping[str, str] = {
+    "most_likely": "Most likely misstatement",
+    "found": "Errors found in the sample",
+}
+"""The most likely misstatement: the projected one and the errors of rows always drawn."""
+
+
+def amount_of(direction: Mapping[str, Any], name: str) -> str:
+    """An amount of one direction, as decimal text; errors of rows are an object with theirs."""
+    given = direction[name]
+    return str(given["amount"] if isinstance(given, Mapping) else given)
+
+
 DECISIONS: Mapping[str, str] = {
     "accept": "Errors are tolerable: you can stop.",
     "reject": "Errors are above what is tolerable: you can stop.",

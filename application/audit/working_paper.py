@@ -22,7 +22,7 @@ from application.audit.findings import (
     items_page,
 )
 from application.audit.items import drawn_facts
-from application.audit.kinds import KINDS
+from application.audit.kinds import BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
 from job_runner.service import Service
@@ -53,6 +53,7 @@ FIGURES = {
     "least": "Fewest rows with an exception that are possible",
     "most": "Most rows with an exception that are possible",
     "errors": "Rows in error",
+    "found": "Errors found in the sample, net",
     "units": "Units",
     "book_value": "Book value",
     "sampled_value": "Book value without rows always drawn",
@@ -69,13 +70,6 @@ FIGURES = {
 }
 SHARES = ("share", "upper_limit")
 """Figures that are shares, unless they are amounts."""
-LIMITS = {
-    "basic_precision": "Basic precision",
-    "projected": "Projected misstatement",
-    "incremental_allowance": "Incremental allowance",
-    "most_likely": "Most likely misstatement",
-    "upper_limit": "Upper limit",
-}
 Rows = list[tuple[Cell, ...]]
 
 
@@ -282,8 +276,10 @@ def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
     header = ("i", "Row", "Taint t", "Factor p", "Increment", "Increment × t", "Amount")
     for direction in ("overstatement", "understatement"):
         each = found[direction]
-        limits: Rows = [(label, Decimal(each[name])) for name, label in LIMITS.items()]
-        limits.append(("Errors of rows always drawn", Decimal(each["take_all"]["amount"])))
+        limits: Rows = [
+            (label, Decimal(amount_of(each, name)))
+            for name, label in {**BREAKDOWN, **LIKELY}.items()
+        ]
         lines: Rows = [
             (
                 *(line["number"], line["row_id"] or "Basic precision", line["taint"]),
@@ -297,14 +293,15 @@ def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
 
 
 def _each_direction(found: Mapping[str, Any]) -> list[Block]:
-    """The misstatements of each direction, which the projected one nets."""
-    header = ("Direction", "Rows in error", "Projected", "Upper limit")
+    """The misstatements of each direction alone, with the estimator that projects them."""
+    header = ("Direction", "Rows in error", "Errors found", "Projected", "Upper limit")
     rows: Rows = []
     for direction in ("overstatement", "understatement"):
         each = found[direction]
-        amounts = (Decimal(each[name]) for name in ("projected", "upper_limit"))
+        amounts = (Decimal(each[name]) for name in ("found", "projected", "upper_limit"))
         rows.append((direction.capitalize(), each["errors"], *amounts))
-    return [Block("Each direction alone", rows, header)]
+    estimator = PARAMETERS["estimator"].choices[found["direction_estimator"]]
+    return [Block(f"Each direction alone, by {estimator.lower()}", rows, header)]
 
 
 def _sequence(found: Mapping[str, Any]) -> Block:

@@ -26,6 +26,16 @@ SEQUENTIAL = {
     "share": ("least", "most", "population"),
 }
 """Figures of an evaluation that is valid after every row, by what it measures."""
+MISSTATEMENT = {
+    "basic_precision": "Basic precision",
+    "projected": "Projected misstatement",
+    "incremental_allowance": "Incremental allowance",
+    "take_all": "Errors of rows always drawn",
+    "upper_limit": "Upper limit",
+    "most_likely": "Most likely misstatement",
+    "found": "Errors found in the sample",
+}
+"""Amounts of an evaluation by monetary units; the first four add up to the upper limit."""
 NAMES = {"proportion": "Share", "count": "Number of rows"}
 
 
@@ -236,11 +246,10 @@ class Evaluation:
                 rows = [[each["name"], each["formula"], each["value"]] for each in lines]
                 return ["Line", "Formula", "Value"], rows
             case ("monetary_unit", _):
-                names = ("basic_precision", "projected", "incremental_allowance", "upper_limit")
                 sides = (self.data["overstatement"], self.data["understatement"])
                 rows = [
-                    [title(name), *(f"{Decimal(side[name]):,f}" for side in sides)]
-                    for name in names
+                    [name, *(f"{Decimal(_amount(side[key])):,f}" for side in sides)]
+                    for key, name in MISSTATEMENT.items()
                 ]
                 return ["Figure", "Overstatement", "Understatement"], rows
             case (_, measure):
@@ -256,3 +265,8 @@ class Evaluation:
     def _repr_html_(self) -> str:
         texts = [*self.data.get("notes", ()), self.conclusion]
         return table(*self._figures()) + "".join(paragraph(text) for text in texts if text)
+
+
+def _amount(given: Any) -> str:
+    """An amount, or that of an object of errors."""
+    return str(given["amount"] if isinstance(given, dict) else given)

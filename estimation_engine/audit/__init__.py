@@ -11,7 +11,6 @@ from estimation_engine.audit.monetary import (
     Direction,
     MonetaryEvaluation,
     StringerRow,
-    TakeAllErrors,
     evaluate_monetary,
 )
 from estimation_engine.audit.planning import (
@@ -52,7 +51,6 @@ __all__ = [
     "SequentialShare",
     "Sides",
     "StringerRow",
-    "TakeAllErrors",
     "TwoStagePlan",
     "VariablesEvaluation",
     "amount_test",

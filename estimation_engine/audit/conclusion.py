@@ -19,8 +19,8 @@ NOT_SUPPORTED = (
     "Find the causes of the errors, have the population corrected, or do other audit procedures."
 )
 MAYBE_SUPPORTED = (
-    "The errors found, {found}, are below it: a planned further stage, or a new and larger sample, "
-    "may support it. Find the causes of the errors, too."
+    "The most likely {measure}, {found}, is below it: a new and larger sample may support it. Find "
+    "the causes of the errors, too."
 )
 BETWEEN = (
     "The misstatement, between {low} and {limit}, is within the tolerable {tolerable} in both "
@@ -34,6 +34,7 @@ NETTED = (
     " The misstatement is net: understatements of {under} are taken from overstatements of {over}. "
     "Consider each direction, too."
 )
+FOUND = " The errors found in the sample are {sample_errors} in {error_rows} {error_rows|row|rows}."
 ONLY_OF_SCOPE = " It is a conclusion on the rows that pass {scope} alone."
 MAX_PLACES = 10
 """Decimal places of percentages that would else look equal."""
@@ -89,6 +90,7 @@ def conclude(
         return percent if amounts is None else f"{amounts(share)} ({percent})"
 
     parameters: dict[str, object] = {
+        "measure": "share" if amounts is None else "misstatement",
         "limit": text(limit),
         "tolerable": text(tolerable),
         "found": text(found),
@@ -107,6 +109,7 @@ def conclude_misstatement(
     found: float,
     confidence: float,
     *,
+    errors: tuple[float, int],
     netted: tuple[float, float] | None = None,
     places: int = 2,
     scope: str | None = None,
@@ -117,6 +120,10 @@ def conclude_misstatement(
     ----------
     low : float, optional
         The lower limit, if the conclusion is about both directions.
+    found : float
+        The most likely misstatement.
+    errors : tuple of float and int
+        The net errors of the examined rows, which aren't projected, and the rows that have one.
     netted : tuple of float, optional
         The projected overstatements and understatements, if there are both.
     places : int
@@ -129,6 +136,7 @@ def conclude_misstatement(
     is_tolerable = limit < tolerable and (low is None or low > -tolerable)
     advice = MAYBE_SUPPORTED if abs(found) < tolerable else NOT_SUPPORTED
     parameters: dict[str, object] = {
+        "measure": "misstatement",
         "limit": amount(limit),
         "tolerable": amount(tolerable),
         "found": amount(found),
@@ -139,6 +147,8 @@ def conclude_misstatement(
         template = BETWEEN if is_tolerable else BEYOND.replace("{next}", advice)
     else:
         template = BELOW if is_tolerable else ABOVE.replace("{next}", advice)
+    template += FOUND
+    parameters |= {"sample_errors": amount(errors[0]), "error_rows": errors[1]}
     if netted is not None:
         template += NETTED
         parameters |= {"over": amount(netted[0]), "under": amount(netted[1])}

@@ -62,8 +62,8 @@ class StringerRow:
 
 
 @dataclass(frozen=True)
-class TakeAllErrors:
-    """Errors of take-all rows, in minor units: known, and not projected."""
+class KnownErrors:
+    """Errors of examined rows, in minor units: known, and not projected."""
 
     rows: int
     errors: int
@@ -78,20 +78,23 @@ class DirectionEvaluation:
     ----------
     projected_share, upper_share : float
         Of the book value without take-all rows.
+    found : KnownErrors
+        The errors of all examined rows, book less audit amounts.
     basic_precision, projected, incremental_allowance : float
-        They add up to the upper limit of the sampled part.
-    upper_limit : float
-        With the take-all errors at face value.
+        They and the amount of ``take_all`` add up to ``upper_limit``.
+    most_likely : float
+        ``projected`` and the amount of ``take_all``.
     """
 
     direction: Direction
+    found: KnownErrors
     arithmetic: tuple[StringerRow, ...]
     projected_share: float
     upper_share: float
     basic_precision: float
     projected: float
     incremental_allowance: float
-    take_all: TakeAllErrors
+    take_all: KnownErrors
     most_likely: float
     upper_limit: float
 
@@ -229,14 +232,10 @@ def _evaluate_direction(
     projected = sum(row.projected for row in rows)
     upper = sum(row.product for row in rows)
     basic = rows[0].amount if rows else 0.0
-    errors = [item for item in items if item.is_take_all and sign * item.taint > 0]
-    known = TakeAllErrors(
-        sum(item.is_take_all for item in items),
-        len(errors),
-        sum(abs(item.book - item.audit) for item in errors),
-    )
+    known = _known_errors([item for item in items if item.is_take_all], sign)
     return DirectionEvaluation(
         direction,
+        _known_errors(items, sign),
         rows,
         projected,
         upper,
@@ -247,6 +246,11 @@ def _evaluate_direction(
         projected * sampled_value + known.amount,
         upper * sampled_value + known.amount,
     )
+
+
+def _known_errors(items: Sequence[AuditedItem], sign: int) -> KnownErrors:
+    errors = [item for item in items if sign * item.taint > 0]
+    return KnownErrors(len(items), len(errors), sum(abs(item.book - item.audit) for item in errors))
 
 
 def _arithmetic(

@@ -75,9 +75,10 @@ class AuditedAmounts:
 
 @dataclass(frozen=True)
 class ProjectedErrors:
-    """The misstatements of one direction alone: how many rows, their projection and its limit."""
+    """The misstatements of one direction alone: rows, their amount, its projection and limit."""
 
     errors: int
+    found: float
     projected: float
     upper_limit: float
 
@@ -88,6 +89,11 @@ class VariablesEvaluation:
 
     Parameters
     ----------
+    found : float
+        The net misstatement of the examined rows, which isn't projected.
+    direction_estimator : str
+        That of ``overstatement`` and ``understatement``: the estimator itself, so that they net to
+        ``projected``, or the difference for ``mean_per_unit``, which projects no misstatements.
     projected : float
         Overstatements less understatements; book value less the estimated audit value.
     lower_limit, upper_limit : float
@@ -100,6 +106,7 @@ class VariablesEvaluation:
     sides: Sides
     examined: int
     errors: int
+    found: float
     population: int
     book_value: float
     audit_value: float
@@ -110,6 +117,7 @@ class VariablesEvaluation:
     margin: float
     lower_limit: float
     upper_limit: float
+    direction_estimator: Estimator
     overstatement: ProjectedErrors
     understatement: ProjectedErrors
     arithmetic: tuple[ArithmeticRow, ...]
@@ -150,7 +158,9 @@ def evaluate_variables(
     settings = Settings(level, rules=rules or VarianceRules())
     found, residuals = _projected(given, estimator, settings)
     limits = _limits(given, found, (1.0 + level) / 2.0)
-    over, under = (_direction(given, sign, settings) for sign in (1.0, -1.0))
+    alone: Estimator = "difference" if estimator == "mean_per_unit" else estimator
+    over, under = (_direction(given, sign, alone, settings) for sign in (1.0, -1.0))
+    net, is_netted = float(given.misstatements.sum()), bool(over.errors and under.errors)
     conclusion = None
     if tolerable is not None:
         conclusion = conclude_misstatement(
@@ -159,7 +169,8 @@ def evaluate_variables(
             tolerable,
             limits.projected,
             confidence,
-            netted=(over.projected, under.projected) if over.errors and under.errors else None,
+            errors=(net, errors),
+            netted=(over.projected, under.projected) if is_netted and alone == estimator else None,
             places=given.places,
             scope=scope,
         )
@@ -168,6 +179,7 @@ def evaluate_variables(
         sides,
         given.design.rows,
         errors,
+        net,
         given.rows,
         given.total,
         given.total - limits.projected,
@@ -178,6 +190,7 @@ def evaluate_variables(
         limits.margin,
         limits.lower,
         limits.upper,
+        alone,
         over,
         under,
         (
@@ -186,7 +199,7 @@ def evaluate_variables(
             *limits.lines(given.design),
         ),
         (
-            *_direction_notes(given, over, under, tolerable),
+            *_direction_notes(given, estimator, over, under, tolerable),
             *_size_notes(given, estimator, errors, residuals),
         ),
         conclusion,
@@ -293,12 +306,19 @@ _CALIBRATIONS: dict[Estimator, Callable[[AuditedAmounts], Calibration | Differen
 }
 
 
-def _direction(given: AuditedAmounts, sign: float, settings: Settings) -> ProjectedErrors:
-    """The misstatements above 0 of one sign, by their weighted sum."""
+def _direction(
+    given: AuditedAmounts, sign: float, estimator: Estimator, settings: Settings
+) -> ProjectedErrors:
+    """The misstatements above 0 of one sign, by the weights of the estimator.
+
+    A calibrated estimator gives the book value exactly, so the weighted misstatements of both signs
+    net to its projection.
+    """
     amounts = np.maximum(sign * given.misstatements, 0.0)
-    found = _total(given, amounts, settings)
+    calibration = None if estimator == "difference" else _CALIBRATIONS[estimator](given)
+    found = _total(given, amounts, settings, calibration)
     errors = int(np.count_nonzero(amounts))
-    return ProjectedErrors(errors, found.value or 0.0, found.high or 0.0)
+    return ProjectedErrors(errors, float(amounts.sum()), found.value or 0.0, found.high or 0.0)
 
 
 def _estimator_lines(
@@ -372,12 +392,18 @@ def _error_formula(design: Design) -> str:
 
 def _direction_notes(
     given: AuditedAmounts,
+    estimator: Estimator,
     over: ProjectedErrors,
     under: ProjectedErrors,
     tolerable: float | None,
 ) -> list[str]:
     notes = []
-    if over.errors and under.errors:
+    if estimator == "mean_per_unit" and (over.errors or under.errors):
+        notes.append(
+            "Overstatements and understatements alone are projected by difference. They don't net "
+            "to a projection by mean per unit."
+        )
+    elif over.errors and under.errors:
         notes.append(
             "The projected misstatement is net: overstatements less understatements. Each "
             "direction is shown alone, too."

@@ -40,6 +40,9 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
     of_amounts = ("--kind", "variables", "--book", "amount", "--estimator", "mean_per_unit")
     shown = run("evaluate", sample, *of_amounts, "--tolerable", "1").stdout
     assert "Standard deviation s" in shown
+    assert "Errors found in the sample, net: " in shown
+    assert "projected by difference" in shown
+    assert not re.search(r"\d\.\d{11}", shown)
     assert "understatement" in shown
     shown = run("evaluate", sample, *of_amounts, "--tolerable", "3%", "--confidence", "90%").stdout
     assert re.search(r"Tolerable: 3\.00 % of [0-9,.]+ = [0-9,.]+\.", shown)

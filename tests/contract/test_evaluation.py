@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -87,8 +88,34 @@ def test_money_has_stringers_bound(server: LiveServer, dataset: int) -> None:
         (basic + (first - basic) * taint) * total, abs=0.01
     )
     assert [row["row_id"] for row in over["arithmetic"]] == [None, items[0][ROW]]
+    assert over["found"] == {"rows": 50, "errors": 1, "amount": f"{book - float(half):.2f}"}
     assert found["conclusion"]["is_tolerable"] is True
     assert len(found["understatement"]["arithmetic"]) == 1
+    above = evaluated(server, job, "monetary_unit", tolerable=10_000).json()
+    likely = f"The most likely misstatement, {float(over['projected']):,.2f} ("
+    assert likely in above["conclusion"]["sentence"]
+    assert "planned" not in above["conclusion"]["sentence"]
+
+
+def test_the_upper_limit_is_the_sum_of_its_parts(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    rows = ["90000.00", *(f"{100 + row % 50}.37" for row in range(900))]
+    server.import_text(dataset, "\n".join(["amount", *rows]) + "\n")
+    draw = one("monetary_unit", book_column="amount", sample_size=30, seed=5)
+    job = drawn(server, dataset, draw)
+    wrong = {"outcome": "exception", "audit_value": "89000"}
+    items = examined(server, job, wrong, {"outcome": "exception", "audit_value": "70"})
+    assert items[0]["data"]["amount"] == 90000
+    for likelihood in ("binomial", "poisson"):
+        found = evaluated(server, job, "monetary_unit", likelihood=likelihood).json()
+        over = found["overstatement"]
+        assert over["take_all"]["amount"] == "1000.00"
+        names = ("basic_precision", "projected", "incremental_allowance")
+        parts = sum(Decimal(over[name]) for name in names)
+        assert parts + Decimal(over["take_all"]["amount"]) == Decimal(over["upper_limit"])
+        likely = Decimal(over["projected"]) + Decimal(over["take_all"]["amount"])
+        assert Decimal(over["most_likely"]) == likely
+        assert over["found"]["errors"] == 2
 
 
 def test_a_look_is_valid_after_any_row(server: LiveServer, dataset: int) -> None:
@@ -164,6 +191,11 @@ def test_audit_values_are_projected(server: LiveServer, dataset: int) -> None:
     (estimate,) = server.admin.post(path, json=body).json()["estimates"]
     assert float(found["lower_limit"]) == pytest.approx(estimate["ci_low"], abs=0.01)
     assert "within the tolerable 60,000.00" in found["conclusion"]["sentence"]
+    assert float(found["found"]) == pytest.approx(wrong, abs=0.01)
+    assert (
+        f"errors found in the sample are {wrong:,.2f} in 31 rows"
+        in (found["conclusion"]["sentence"])
+    )
     ratio = evaluated(server, job, "variables", estimator="ratio", **more).json()
     assert float(ratio["projected"]) == pytest.approx(
         float(found["book_value"]) * wrong / sum(books), rel=1e-6

@@ -111,6 +111,17 @@ def test_directions_are_not_netted_silently() -> None:
     assert found.conclusion is not None
     assert "are taken from overstatements" in found.conclusion.sentence
     assert any("is net: overstatements less understatements" in note for note in found.notes)
+    amounts = AuditedAmounts(GIVEN.design, BOOK, audit, ROWS, TOTAL)
+    for estimator in ("ratio", "regression"):
+        other = evaluate(amounts, estimator=estimator, tolerable=TOTAL)  # type: ignore[arg-type]
+        alone = other.overstatement.projected - other.understatement.projected
+        assert (other.direction_estimator, alone) == (estimator, pytest.approx(other.projected))
+    mean = evaluate(amounts, estimator="mean_per_unit", tolerable=TOTAL)
+    assert mean.direction_estimator == "difference"
+    assert mean.overstatement == over
+    assert mean.conclusion is not None
+    assert "are taken from" not in mean.conclusion.sentence
+    assert any("don't net to a projection by mean per unit" in note for note in mean.notes)
     tolerable = (found.upper_limit + over.upper_limit) / 2
     between = evaluate(AuditedAmounts(GIVEN.design, BOOK, audit, ROWS, TOTAL), tolerable=tolerable)
     assert between.conclusion is not None

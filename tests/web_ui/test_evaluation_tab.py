@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 
 import pytest
 
 from tests.live_server import LiveServer
 from tests.web_ui.reader import Reader
+from web_ui.charts.evaluations import Bar, limit_bars
 
 ROW = "_logical_row_id"
 
@@ -66,6 +68,10 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
             {"kind": "variables", "book_column": "amount", "tolerable": "50,000"},
             ["Projected misstatement", "1 examined row is in error", "Standard error SE"],
         ),
+        (
+            {"kind": "variables", "book_column": "amount", "estimator": "mean_per_unit"},
+            ["Each direction alone, by difference", "They don't net to a projection by mean"],
+        ),
         ({"kind": "variables"}, ["Name the column of book values"]),
         (
             {"kind": "variables", "book_column": "amount", "tolerable": "5 %"},
@@ -87,7 +93,10 @@ def test_a_random_sample_is_evaluated_by_exceptions(
 def test_a_monetary_unit_sample_is_evaluated_by_stringer(reader: Reader, money_path: str) -> None:
     page = unescape(reader.page(money_path, tab="evaluation", tolerable="60,000"))
     assert '<option value="monetary_unit" selected>' in page
-    for text in ("Stringer 1963", "Basic precision", "is below the tolerable", 'class="bound"'):
+    for text in (
+        *("Stringer 1963", "Basic precision", "is below the tolerable", 'class="bound"'),
+        *("Errors of rows always drawn", "Errors found in the sample, not projected"),
+    ):
         assert text in page
     percent = reader.page(money_path, tab="evaluation", tolerable="5 %")
     assert "Tolerable: 5.00 % of 120,000.00 = 6,000.00." in percent
@@ -110,6 +119,16 @@ def test_a_sequence_of_amounts_has_a_boundary(
         f"/api/sampling{path}/working-paper", params={"kind": "sequential", "tolerable": 12000}
     )
     assert "Errors are tolerable: you can stop." in paper.text
+
+
+def test_a_negative_limit_is_a_bar_to_the_left_of_zero() -> None:
+    picture = limit_bars([Bar("Upper", 30.0, "30"), Bar("Lower", -10.0, "-10")], None)
+    (upper, upper_width), (lower, lower_width) = (
+        (float(x), float(width))
+        for x, width in re.findall(r'<rect class="sample" x="(.+?)" .*?width="(.+?)"', picture)
+    )
+    assert lower + lower_width == pytest.approx(upper)
+    assert upper_width == pytest.approx(3 * lower_width)
 
 
 def test_findings_are_estimated_on_the_page(reader: Reader, random_path: str) -> None:

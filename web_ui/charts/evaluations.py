@@ -25,26 +25,28 @@ class Bar:
 
 
 def limit_bars(bars: Sequence[Bar], tolerable: Bar | None) -> Markup:
-    """Draw bars, and what is tolerable as a line through them."""
+    """Draw bars, negative ones to the left of 0, and what is tolerable as a line through them."""
     lines = [*bars, *([] if tolerable is None else [tolerable])]
-    largest = max((each.value for each in lines), default=0.0) or 1.0
-    scale = (WIDTH - LABEL - VALUE) / largest
+    least = min((each.value for each in lines if each.value < 0), default=0.0)
+    largest = max((each.value for each in lines if each.value > 0), default=0.0)
+    scale = (WIDTH - LABEL - VALUE) / ((largest - least) or 1.0)
+    zero = LABEL - least * scale
     height = STEP * len(lines)
     parts = []
     for at, each in enumerate(lines):
         y = at * STEP + (STEP - BAR) / 2
-        length = max(each.value * scale, 0.0)
         parts.append(
             Markup(
                 '<text x="0" y="{}">{}</text>'
-                '<rect class="{}" x="{}" y="{}" width="{:.1f}" height="{}"/>'
+                '<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>'
                 '<text x="{}" y="{}" text-anchor="end">{}</text>'
             ).format(
-                y + 12, each.label, each.style, LABEL, y, length, BAR, WIDTH, y + 12, each.text,
+                *(y + 12, each.label, each.style, zero + min(each.value, 0.0) * scale),
+                *(y, abs(each.value) * scale, BAR, WIDTH, y + 12, each.text),
             )
-        )  # fmt: skip
+        )
     if tolerable is not None:
-        x = f"{LABEL + tolerable.value * scale:.1f}"
+        x = f"{zero + tolerable.value * scale:.1f}"
         parts.append(
             Markup('<line class="bound" x1="{}" x2="{}" y1="0" y2="{}"/>').format(x, x, height)
         )

@@ -14,7 +14,14 @@ from markupsafe import Markup
 from application.access import RowSource
 from application.audit.evaluation import evaluate, request_of
 from application.audit.items import drawn_book_column
-from application.audit.kinds import DECISIONS, KINDS, PARAMETERS, default_kind
+from application.audit.kinds import (
+    BREAKDOWN,
+    DECISIONS,
+    KINDS,
+    PARAMETERS,
+    amount_of,
+    default_kind,
+)
 from application.estimation.sample_columns import estimated_columns
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
@@ -30,13 +37,6 @@ Values = dict[str, Any]
 CONFIDENCES = (80, 90, 95, 99)
 MAX_POWER = 6
 """The highest power of ten of M in the picture."""
-BREAKDOWN = {
-    "basic_precision": "Basic precision",
-    "projected": "Projected misstatement",
-    "incremental_allowance": "Incremental allowance",
-    "upper_limit": "Upper limit",
-}
-
 
 _PLAIN = re.compile(r"(\d{1,30}|\d{1,3}(,\d{3}){1,9})(\.\d{1,20})?")
 
@@ -49,7 +49,7 @@ def evaluation_tab(found: Job) -> Values:
         "kinds": KINDS,
         "fields": _fields(found, chosen),
         "confidences": CONFIDENCES,
-        "breakdown": BREAKDOWN,
+        "estimators": PARAMETERS["estimator"].choices,
         "paper_query": _paper_query(chosen),
     }
     if chosen["problem"]:
@@ -182,8 +182,8 @@ def _pictures(answer: Values, tolerable: Bar | None) -> dict[str, Markup]:
             return {
                 each: limit_bars(
                     [
-                        Bar(title, float(answer[each][name]), decimal_text(answer[each][name]))
-                        for name, title in BREAKDOWN.items()
+                        Bar(title, float(amount), decimal_text(amount))
+                        for title, amount in _summands(answer[each])
                     ],
                     tolerable,
                 )
@@ -202,17 +202,27 @@ def _pictures(answer: Values, tolerable: Bar | None) -> dict[str, Markup]:
             return {"limits": limit_bars(bars, tolerable)}
 
 
+def _summands(direction: Values) -> list[tuple[str, str]]:
+    """The summands of the upper limit, and the limit."""
+    return [(title, amount_of(direction, name)) for name, title in BREAKDOWN.items()]
+
+
 def _misstatement_bars(answer: Values, tolerable: Bar | None) -> Markup:
-    """The figures of net misstatement, and of each direction."""
+    """The figures of net misstatement, and of each direction if they net to it."""
     figures = {
-        "Overstatements": answer["overstatement"]["projected"],
-        "Understatements": answer["understatement"]["projected"],
-        "Net misstatement": answer["projected"],
+        "Projected misstatement": answer["projected"],
         "Upper limit": answer["upper_limit"],
     }
+    if answer["direction_estimator"] == answer["estimator"]:
+        alone = {
+            "Overstatements": answer["overstatement"]["projected"],
+            "Understatements": answer["understatement"]["projected"],
+        }
+        figures = {**alone, "Net misstatement": answer["projected"], **figures}
+        del figures["Projected misstatement"]
     if answer["sides"] == "two":
         figures["Lower limit"] = answer["lower_limit"]
-    bars = [Bar(title, abs(float(text)), decimal_text(text)) for title, text in figures.items()]
+    bars = [Bar(title, float(text), decimal_text(text)) for title, text in figures.items()]
     return limit_bars(bars, tolerable)
 
 

@@ -132,12 +132,17 @@ def _as_json(found: MonetaryEvaluation, units: MonetaryUnits) -> dict[str, Any]:
         given[name] = units.text(given[name])
     for direction in ("overstatement", "understatement"):
         each = given[direction]
-        for name in (
-            *("basic_precision", "projected", "incremental_allowance"),
-            *("most_likely", "upper_limit"),
-        ):
-            each[name] = units.text(each[name])
-        each["take_all"]["amount"] = units.text(each["take_all"]["amount"])
+        known = each["take_all"]["amount"]
+        amounts = {
+            name: round(each[name])
+            for name in ("basic_precision", "projected", "most_likely", "upper_limit")
+        }
+        # The rounded amounts add up, too.
+        other = amounts["basic_precision"] + amounts["projected"] + known
+        amounts["incremental_allowance"] = amounts["upper_limit"] - other
+        each |= {name: units.text(amount) for name, amount in amounts.items()}
+        for errors in (each["take_all"], each["found"]):
+            errors["amount"] = units.text(errors["amount"])
         for row in each["arithmetic"]:
             row["amount"] = units.text(row["amount"])
     return {

@@ -27,7 +27,7 @@ from job_runner.tables.open_tables import OpenTable, open_source
 from sampling_engine.statements import MoneyUnits
 
 AMOUNTS = (
-    *("book_value", "audit_value", "projected", "standard_error", "margin"),
+    *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),
     *("lower_limit", "upper_limit"),
 )
 
@@ -134,7 +134,7 @@ def _as_json(found: VariablesEvaluation, places: int, without: int) -> dict[str,
     for name in AMOUNTS:
         given[name] = text(given[name])
     for direction in ("overstatement", "understatement"):
-        for name in ("projected", "upper_limit"):
+        for name in ("found", "projected", "upper_limit"):
             given[direction][name] = text(given[direction][name])
     notes = list(found.notes)
     if without:
