@@ -76,12 +76,12 @@ def measure(
         for name, work in contenders.items():
             began = time.perf_counter()
             work()
+            seconds = time.perf_counter() - began
+            print(f"run {run}, {name}: {seconds:.2f} s", flush=True)
             if run:
-                times[name].append(time.perf_counter() - began)
+                times[name].append(seconds)
     medians = {name: statistics.median(each) for name, each in times.items()}
-    print(f"{table.row_count:,} rows; medians of {runs} runs")
-    for name, seconds in medians.items():
-        print(f"{name}: {seconds:.2f} s")
+    print(f"{table.row_count:,} rows; medians of {runs} runs, without run 0")
     for name in DRAWS:
         ratio = medians[name] / medians[_bare(name)]
         print_goal(f"{name}, by its bare scans", ratio, "times", most=GOAL)
