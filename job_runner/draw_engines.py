@@ -28,6 +28,8 @@ from sampling_engine.engines.spark_types import NotInSpark, require_number, requ
 from storage.versions.data_files import AttachedFile
 
 MIB = 1 << 20
+MAX_FOOTERS = 100
+"""Footers that a choice reads: each may be far away."""
 
 Reason = Literal[
     "requested", "no_server", "reads_no_rows", "unsupported_type", "few_bytes", "many_bytes"
@@ -142,7 +144,10 @@ def _refusal(
 
 
 def _bytes_of(database: ParquetDatabase, table: TableFiles, columns: Sequence[Column]) -> int:
-    paths = [str(file.path) for file, _ in table.with_starts()]
+    """From the footers of up to MAX_FOOTERS files, by which others are estimated."""
+    files = [file for file, _ in table.with_starts()]
+    read = files[:: -(-len(files) // MAX_FOOTERS) or 1]
+    paths = [str(file.path) for file in read]
     names = [column.name for column in columns]
     with database.cursor() as cursor:
         ((found,),) = cursor.execute(
@@ -150,7 +155,7 @@ def _bytes_of(database: ParquetDatabase, table: TableFiles, columns: Sequence[Co
             "WHERE path_in_schema IN (SELECT unnest(?::VARCHAR[]))",
             [paths, names],
         ).fetchall()
-    return int(found)
+    return int(found) * table.file_rows // max(sum(file.rows for file in read), 1)
 
 
 @contextmanager
