@@ -28,6 +28,7 @@ class Provider:
     def __init__(self) -> None:
         self.app = oidc_provider_mock.app()
         self.app.before_request(self._before_request)
+        self.app.after_request(_with_an_unknown_key)
         self.changes_key_at: tuple[str, ...] = ()
         self.challenges: set[str] = set()
         self.server = make_server("localhost", 0, self.app, threaded=True)
@@ -49,6 +50,14 @@ class Provider:
                 flask.abort(400)
         if request.path in self.changes_key_at:
             flask.g.oidc_provider_mock_storage.jwk = RSAKey.generate_key(is_private=True)
+
+
+def _with_an_unknown_key(response: flask.Response) -> flask.Response:
+    """List a key of a kind that no library knows, as providers may some day."""
+    if flask.request.path == "/jwks":
+        unknown = {"kty": "OKP", "crv": "unknown", "x": "AA", "kid": "unknown"}
+        response.set_data(flask.json.dumps({"keys": [unknown, *response.get_json()["keys"]]}))
+    return response
 
 
 @contextmanager

@@ -7,6 +7,7 @@ account of another user, and takes a local account only if a setting allows it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,7 +64,7 @@ def role_of(settings: Settings, groups: tuple[str, ...]) -> Role | None:
 def admit(access: Access, proved: ProvedUser, way: Way, origin: Origin) -> SignedIn:
     """Begin a session of a provider's user, whose account is created if it is missing.
 
-    A user without a role also loses their sessions and tokens.
+    A user without a role also loses their sessions and tokens, and becomes a viewer.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def admit(access: Access, proved: ProvedUser, way: Way, origin: Origin) -> Signe
     role = role_of(service.settings, proved.groups)
     try:
         if role is None:
-            _end_access(access, proved)
+            _end_access(access, proved, origin)
             raise SignInRefused(
                 'None of the groups of "{name}" has a role here. Ask an administrator.',
                 name=proved.name,
@@ -98,11 +99,14 @@ def record_refusal(
     access.on_refusal(refusal)
 
 
-def _end_access(access: Access, proved: ProvedUser) -> None:
+def _end_access(access: Access, proved: ProvedUser, origin: Origin) -> None:
+    """End the tokens of a user, and leave the lowest role, so that schedules draw no more."""
     with access.service.database.write() as tx:
         known = find_known_user(tx, proved.identity)
-        if known is not None:
+        if known is not None and not known.removed:
             end_own_tokens(tx, known.user)
+            with suppress(Conflict):  # the last admin stays one
+                _with_role(access, tx, known.user, "viewer", origin)
 
 
 def _account(

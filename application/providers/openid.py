@@ -11,7 +11,8 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -34,7 +35,7 @@ try:
     from authlib.oidc.core import CodeIDToken
     from joserfc import jwt
     from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
-    from joserfc.jwk import KeySet
+    from joserfc.jwk import KeySet, import_key
 except ImportError:  # the extra jobsvc[oidc] isn't installed
     HAS_AUTHLIB = False
 else:
@@ -49,7 +50,7 @@ LEEWAY_S = 60
 ATTEMPT_S = 600
 """Time in which a user must sign in at the provider."""
 MAX_TARGET = 1500
-"""Longest address of a page that a sign-in returns to; a cookie stores it."""
+"""Longest address of a page that a sign-in returns to, as a cookie stores it."""
 ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "ES256", "ES384")
 """Signatures by public keys: never ``none``, and never the client secret."""
 _ERROR = re.compile("[a-z_]{1,40}")
@@ -82,7 +83,8 @@ class Attempt:
     def to_page(cls, target: str) -> Self:
         """A new attempt, with random values of 256 bits."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        return cls(state, nonce, verifier, target if len(target) <= MAX_TARGET else "/")
+        fits = len(quote(target, safe="")) <= MAX_TARGET
+        return cls(state, nonce, verifier, target if fits else "/")
 
     def text(self) -> str:
         """The value of the cookie."""
@@ -333,11 +335,17 @@ class OpenidProvider:
         )
         if addresses.get("issuer") != issuer:
             raise _unavailable(f"its issuer is {str(addresses.get('issuer'))[:200]}")
-        keys = _json_object(_request("GET", str(addresses.get("jwks_uri"))))
-        try:
-            return Metadata(addresses, KeySet.import_key_set(dict(keys)), self._monotonic())  # type: ignore[arg-type]
-        except (JoseError, ValueError, KeyError, TypeError) as error:
-            raise _unavailable(f"its keys are invalid: {error}") from None
+        listed = _json_object(_request("GET", str(addresses.get("jwks_uri")))).get("keys")
+        keys = [key for each in listed for key in _usable(each)] if isinstance(listed, list) else []
+        if not keys:
+            raise _unavailable("it has no public keys")
+        return Metadata(addresses, KeySet(keys), self._monotonic())
+
+
+def _usable(listed: Any) -> Iterator[Any]:
+    """Yield a listed key, unless its kind is unknown: providers list keys for other uses, too."""
+    with suppress(JoseError, ValueError, KeyError, TypeError):
+        yield import_key(listed)
 
 
 def sign_in_by_provider(

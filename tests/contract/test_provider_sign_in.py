@@ -121,9 +121,10 @@ def test_a_user_who_lost_all_groups_loses_tokens_too(
     assert "has a role here" in refusal(sign_in(server.client(None), "an10003"))
     assert script.get("/api/users/me").status_code == 401
     assert browser.get("/api/users/me").status_code == 401
-    (failed,) = newest(server)
+    failed, changed = newest(server, 2)
     assert (failed["action"], failed["user_soeid"]) == ("sign_in_failed", "an10003")
     assert failed["details"]["by"] == "provider"
+    assert changed["details"]["role_name"] == "viewer"
 
 
 @pytest.mark.parametrize(
@@ -241,6 +242,16 @@ def test_a_sign_in_returns_to_no_other_host(
 ) -> None:
     provider.set_user("an10012", groups=["auditors"])
     assert sign_in(server.client(None), "an10012", page).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize(("length", "returns"), [(200, True), (2000, False)])
+def test_a_long_address_fits_into_the_cookie(
+    provider: Provider, server: LiveServer, length: int, returns: bool
+) -> None:
+    provider.set_user("an10013", groups=["auditors"])
+    answer = sign_in(server.client(None), "an10013", f"/jobs?q={'é' * length}")
+    assert answer.status_code == 303
+    assert (answer.headers["Location"] != "/") is returns
 
 
 def test_a_refusal_by_the_provider_is_shown(
