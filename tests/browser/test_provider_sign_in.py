@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import composition_root
 from job_runner.settings import Settings
+from tests.browser.test_accessibility import assert_accessible
 from tests.live_server import LiveServer
 from tests.openid_provider import Provider, running_provider
 
@@ -53,6 +54,7 @@ def test_a_user_goes_to_the_provider_and_back(
 ) -> None:
     provider.set_user("an10001", groups=["auditors"])
     page.goto(f"{server.url}/jobs?limit=5")
+    assert_accessible(page)
     page.get_by_role("link", name="Sign in with Example Bank").click()
     page.locator("input[name=sub]").fill("an10001")
     page.get_by_role("button", name="Authorize").click()
