@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from application.estimation.sizing import SizeRequest
-from domain_errors import DomainError
+from domain_errors import DomainError, render
 from estimation_engine import InvalidGoal
 from estimation_engine.audit import AuditGoal, AuditSize, size_for_materiality, two_stage_plan
 from job_runner.sampling_parameters import DrawRule, engine_rounds
@@ -26,6 +26,11 @@ from sampling_engine.results import RoundPlan
 
 BY_MONEY = "monetary_unit"
 BY_ROWS = ("random", "systematic")
+TWO_STAGES = (
+    "Examine {first} rows, and accept if none has an error. If one has, draw {both} rows with the "
+    "same seed, and accept if the {second} new ones have none. Otherwise don't accept. Apply this "
+    "rule yourself: `evaluate` takes all rows as one sample, and may accept where the rule doesn't."
+)
 
 
 def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> dict[str, Any]:
@@ -41,6 +46,7 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
     plan = _population(service, table, design, given)
     goal, total = _goal(given, plan)
     found = size_for_materiality(goal)
+    _require_fewer_than_all(found, plan)
     parameters = {**design["parameters"]}
     parameters.pop("interval", None)
     sized = {**parameters, "sample_size": found.size}
@@ -51,7 +57,10 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
         "eligible_rows": plan.eligible_rows,
         "parameters": sized,
         "round": {**design, "parameters": sized, "goal": dict(given)},
-        "materiality": _arithmetic(goal, found, plan, total),
+        "materiality": {
+            **_arithmetic(goal, found, plan, total),
+            "two_stages": _two_stages(goal) if design["method"] == "random" else None,
+        },
         "goals": [],
         "curve": [],
         "notes": _notes(goal, found, plan),
@@ -133,12 +142,6 @@ def _arithmetic(
     money, interval = plan.monetary_unit, None
     if money is not None:
         interval = decimal_text(money.audited.total // found.size, money.decimals)
-    stages = None
-    if not goal.expected:
-        try:
-            stages = asdict(two_stage_plan(goal))
-        except InvalidGoal:  # too few rows for two stages
-            stages = None
     return {
         "materiality": goal.materiality,
         "expected": goal.expected,
@@ -151,16 +154,44 @@ def _arithmetic(
         "limit_of_one_less": found.limit_of_one_less,
         "formula": found.formula,
         "source": found.source,
-        "two_stages": stages,
     }
+
+
+def _require_fewer_than_all(found: AuditSize, plan: RoundPlan) -> None:
+    money = plan.monetary_unit
+    if money is not None and found.size > money.audited.rows:
+        raise InvalidGoal(
+            "{size} units would be needed of {rows} rows, because the expected errors are so near "
+            "the materiality: examine all rows, or expect fewer errors.",
+            size=found.size,
+            rows=money.audited.rows,
+            loc=("goal", "expected"),
+        )
+
+
+def _two_stages(goal: AuditGoal) -> dict[str, Any] | None:
+    """A stop-or-go plan of random rows, the larger draw of which begins with the first stage."""
+    if goal.expected:
+        return None
+    try:
+        stages = two_stage_plan(goal)
+    except InvalidGoal:  # too few rows for two stages
+        return None
+    parameters = {"first": stages.first, "both": stages.first + stages.second}
+    return {**asdict(stages), "rule": render(TWO_STAGES, {**parameters, "second": stages.second})}
 
 
 def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:
     notes = []
-    kind = "taints add up to" if plan.monetary_unit is not None else "exceptions number"
+    condition = f"the sample's exceptions number {found.tolerated_errors:g} at most"
+    if plan.monetary_unit is not None:
+        condition = (
+            f"the taints of the rows that aren't always drawn add up to {found.tolerated_errors:g} "
+            "at most, and those always drawn have no error"
+        )
     notes.append(
-        f"If the sample's {kind} {found.tolerated_errors:g} at most, errors are below the "
-        f"materiality at {100 * goal.confidence:g} % confidence."
+        f"If {condition}, errors are below the materiality at {100 * goal.confidence:g} % "
+        "confidence."
     )
     if not goal.expected:
         notes.append(

@@ -103,6 +103,8 @@ def _print_materiality(found: dict[str, Any]) -> None:
     if stages := found["two_stages"]:
         rows.append(("or two stages", f"{stages['first']:,} and {stages['second']:,}"))
     print_table(("", found["likelihood"]), rows)
+    if stages:
+        print_line(f"Two stages: {stages['rule']}")
 
 
 def _figure(goal: dict[str, Any]) -> str:

@@ -171,6 +171,7 @@ class TwoStagesOut(Schema):
     none_in_second = out.number("P₀ of the second stage.")
     formula = out.string()
     source = out.string()
+    rule = out.string("When to accept, in words; the evaluation of findings doesn't apply it.")
 
 
 class MaterialitySizeOut(Schema):
@@ -191,7 +192,7 @@ class MaterialitySizeOut(Schema):
         TwoStagesOut,
         required=True,
         allow_none=True,
-        metadata={"description": "The alternative if no errors are expected."},
+        metadata={"description": "Of random rows: the alternative if no errors are expected."},
     )
 
 

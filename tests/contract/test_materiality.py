@@ -47,6 +47,9 @@ def test_attributes_have_the_published_sizes(
     arithmetic = found["materiality"]
     assert arithmetic["upper_limit"] < goal["materiality"] <= arithmetic["limit_of_one_less"]
     assert (arithmetic["two_stages"] is None) == ("expected" in goal)
+    if stages := arithmetic["two_stages"]:
+        start = f"Examine {stages['first']} rows, and accept if none has an error. If one has, draw"
+        assert stages["rule"].startswith(start)
     assert (found["margin_of_error"], found["goals"]) == (None, [])
 
 
@@ -68,7 +71,11 @@ def test_the_round_of_an_answer_is_drawn_and_records_its_goal(
     server: LiveServer, ledger: int
 ) -> None:
     found = size(server, ledger, {"materiality": 0.05}, MONEY).json()
-    assert found["materiality"]["two_stages"]["first"] == 63
+    assert found["materiality"]["two_stages"] is None  # a larger draw has other first units
+    assert found["notes"][0].startswith(
+        "If the taints of the rows that aren't always drawn add up to 0 at most, and those always "
+        "drawn have no error, errors are below"
+    )
     job = server.draw(ledger, {"rounds": [found["round"]]})
     assert job["output_summary"]["total_sampled"] == found["sample_size"] == 60
     goal = job["run_parameters"]["rounds"][0]["goal"]
@@ -86,6 +93,7 @@ def test_the_round_of_an_answer_is_drawn_and_records_its_goal(
         ({"materiality": 0.03, "book_column": "amount"}, ROWS, ["goal", "book_column"]),
         ({"materiality": 0.03, "likelihood": "hypergeometric"}, MONEY, ["goal", "likelihood"]),
         ({"materiality": 1e9}, MONEY, ["goal", "materiality"]),
+        ({"materiality": 0.03, "expected": 0.029}, MONEY, ["goal", "expected"]),
         (
             {"materiality": 0.03},
             {"method": "weighted", "parameters": {"weight_column": "amount"}},

@@ -89,5 +89,5 @@ function showAnswer(element, { sample_size: size, materiality: found, eligible_r
     h("small", { class: "soft" }, `${number(size)} ${found.book_total === null ? "rows" : "units"} of ${of}: upper limit ${exact(found.upper_limit)}, below ${exact(found.materiality)}`
       + (found.interval === null ? "" : `; interval ${amount(found.interval)}`)),
     notes.map((note) => h("small", { class: "soft" }, note)),
-    stages ? h("small", { class: "soft" }, `Or two stages: ${number(stages.first)}, and if one has an error ${number(stages.second)} more.`) : null);
+    stages ? h("small", { class: "soft" }, `Or two stages: ${stages.rule.replaceAll("`", "")}`) : null);
 }
