@@ -81,6 +81,8 @@ def test_a_user_of_the_provider_signs_in(
     cookie = next(line for line in answer.headers.get_list("Set-Cookie") if COOKIE in line)
     assert {"HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
     assert (who(browser)["soeid"], who(browser)["role_name"]) == ("an10001", "analyst")
+    (listed,) = server.admin.get("/api/users", params={"q": "an10001"}).json()["users"]
+    assert (listed["by_provider"], listed["has_password"]) == (True, False)
     begun, added = newest(server, 2)
     assert (begun["action"], begun["user_soeid"]) == ("signed_in", "an10001")
     assert begun["details"] == {"by": "provider"}

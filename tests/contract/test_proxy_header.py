@@ -61,6 +61,11 @@ def test_the_proxy_signs_its_user_in(server: LiveServer) -> None:
     assert (begun["client_address"], begun["details"]) == ("198.51.100.7", {"by": "proxy"})
 
 
+def test_there_is_no_provider_without_the_setting(server: LiveServer) -> None:
+    for path in ("/sign-in/provider", "/sign-in/provider/return?code=a&state=b"):
+        assert server.client(None).get(path).status_code == 404
+
+
 def test_groups_change_the_role_at_the_next_sign_in(server: LiveServer) -> None:
     browser = server.client(None)
     for groups, role in (("auditors", "analyst"), ("it,auditors", "admin"), ("", "viewer")):
