@@ -347,5 +347,6 @@ UNTOLD = {
     "DELETE /api/sampling/templates/<int:template_id>": "the same",
     "POST /api/datasets/<int:dataset_id>/preview": "a preview stores nothing",
     "POST /api/datasets/preview": "the same",
+    "POST /request-code": "writes a request as code, and stores nothing",
     "POST /api/datasets/<int:dataset_id>/attach/preview": "the same",
 }
