@@ -64,6 +64,7 @@ def test_webhook_is_created_and_tested(page: Page, automated: LiveServer, hooks:
     expect(row).to_contain_text("Delivered")
     page.get_by_role("button", name="Send message").click()
     assert len({each.id for each in hooks.wait("/page", 2)}) == 1
+    expect(page.get_by_text("Sent again.")).to_be_visible()
     assert_accessible(page)
 
 

@@ -377,6 +377,7 @@ TABLE = (
         at("/datasets/{d}/changes", form={"from": "main", "to": "main", "keys": "id"}),
         "page",
     ),
+    Row("POST /request-code", statuses(422, read_token=303), at("/request-code", form={}), "page"),
     Row("GET /account", MY_PAGE, at("/account"), "page"),
     Row("GET /account/webhooks/<int:webhook_id>", MY_PAGE, own_webhook_page, "page"),
     Row("GET /admin/users", ADMINISTER_PAGE, at("/admin/users"), "page"),
