@@ -18,6 +18,7 @@ from typing import Any
 
 import click
 
+from application.audit.kinds import PARAMETERS
 from application.request_code.words import BANDS, TWO_WAYS
 from command_line.certificates.planned_draws import planned_body, print_registered, with_plan
 from command_line.connection import ApiClient
@@ -176,6 +177,25 @@ DRAW_OPTIONS = (
         help="Draw as many rows as a margin of error of ±MARGIN needs, such as 3% or 0.03.",
     ),
     field_option(
+        "--materiality",
+        "materiality",
+        type=number,
+        help="Of an audit: record the tolerable errors, such as 3% or, of book amounts, 50,000. "
+        "Without a size, draw as many rows as they need.",
+    ),
+    field_option(
+        "--expected", "expected", type=number, help="With --materiality: the expected errors."
+    ),
+    field_option(
+        "--likelihood",
+        "likelihood",
+        type=click.Choice(list(PARAMETERS["likelihood"].choices)),
+        help="With --materiality [default: poisson].",
+    ),
+    field_option(
+        "--confidence", "confidence", type=number, help="With --materiality [default: 95%]."
+    ),
+    field_option(
         "--amount-column",
         "amount_column",
         metavar="COLUMN",
@@ -242,12 +262,22 @@ def draw_body(
     amount_column: str | None,
     draw_version: int | None,
     engine: str | None,
+    materiality: float | None = None,
+    expected: float | None = None,
+    likelihood: str | None = None,
+    confidence: float | None = None,
     **chosen: Any,
 ) -> dict[str, Any]:
     """The options as the API's body, without what wasn't given."""
     if body is not None:
         return _body_of(body)
     round_: dict[str, Any] = {"method": method, "parameters": _parameters(chosen)}
+    of_audit = {"expected": expected, "likelihood": likelihood, "confidence": confidence}
+    goal = {name: value for name, value in of_audit.items() if value is not None}
+    if materiality is not None:
+        round_["goal"] = {"materiality": materiality, **goal}
+    elif goal:
+        raise click.UsageError(f"--{next(iter(goal))} needs --materiality.")
     if expression is not None:
         round_["filters"] = {"expression": expression}
     selection = {"columns": list(columns) or None, "order_by": order_by}
@@ -268,20 +298,22 @@ def draw_body(
 def sized_body(
     client: ApiClient, dataset_id: int, *, margin: float | None, **draw: Any
 ) -> dict[str, Any]:
-    """The body of a draw; with a margin of error, the server finds its size."""
+    """The body of a draw; for a margin of error or a materiality, the server finds its size."""
     body = draw_body(**draw)
-    if margin is None:
+    is_sized = draw["body"] is not None or bool(draw["size"])
+    if margin is None and (is_sized or draw["materiality"] is None):
         return body
-    if draw["body"] is not None or draw["size"]:
-        raise click.UsageError("--margin can't be combined with --size or --body.")
+    if margin is not None and (is_sized or draw["materiality"] is not None):
+        raise click.UsageError("--margin can't be combined with --size, --materiality or --body.")
     source: dict[str, Any] = {
         name: body[name] for name in ("source_ref", "table_key") if name in body
     }
     (design,) = body["rounds"]
-    request = {**source, "goal": {"margin": margin}, "design": design}
+    goal = design.pop("goal", {"margin": margin})
+    request = {**source, "goal": goal, "design": design}
     found = client.post(f"/api/sampling/datasets/{dataset_id}/size", request)
     design["parameters"] = found["parameters"]
-    design["goal"] = {"margin": margin, "confidence": found["confidence"]}
+    design["goal"] = {**goal, "confidence": found["confidence"]}
     return body
 
 
@@ -420,6 +452,7 @@ def sample(
     jobsvc sample sales --method stratified --strata region --strata product --size 500
     jobsvc sample sales --method weighted --weight amount --size 60 --filter "amount > 0"
     jobsvc sample ledger --method monetary_unit --book amount --size 100
+    jobsvc sample ledger --method monetary_unit --book amount --materiality 50,000
     jobsvc sample ledger --method stratified --strata amount:0,1000,10000 --amount-column amount
         --size "≥ 10,000=all" --size "1,000 to < 10,000=5%" --size "0 to < 1,000=25"
     jobsvc sample sales --body rounds.json --name q1

@@ -155,6 +155,10 @@ DRAW = (
     Argument("method", positional, words.option("--method")),
     *_parameter_arguments(),
     Argument("margin", keyword("margin"), words.option("--margin")),
+    *(
+        Argument(f"goal.{name}", entry("goal", name), words.option(f"--{name}", words.number))
+        for name in ("materiality", "expected", "likelihood", "confidence")
+    ),
     Argument("filters", keyword("filter", _filter), words.option("--filter", words.expression)),
     Argument("selection.columns", keyword("columns"), words.option("--column")),
     Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
@@ -189,7 +193,9 @@ def _step_fields(step: Body) -> Fields | None:
     parameters = dict(step.get("parameters") or {})
     goal = step.get("goal")
     fields: Fields = {"method": step.get("method", "random")}
-    if goal is not None:
+    if goal is not None and "materiality" in goal:
+        fields |= {f"goal.{name}": value for name, value in goal.items()}
+    elif goal is not None:
         if goal.keys() != PLAIN_GOAL or goal["confidence"] != 0.95 or "sizes" in parameters:
             return None
         fields["margin"] = goal["margin"]
@@ -231,7 +237,12 @@ FORMS = (
         ("jobsvc", "sample", "{subject}"),
         DRAW,
         fields=_draw_fields,
-        defaults={**SOURCE, "export_residual": False, "selection.order_desc": False},
+        defaults={
+            **SOURCE,
+            "export_residual": False,
+            "selection.order_desc": False,
+            "goal.confidence": 0.95,
+        },
         body_option=True,
     ),
     Form(

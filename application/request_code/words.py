@@ -76,6 +76,12 @@ def strata(given: Any) -> str | None:
     return text if is_same and not any(map(TWO_WAYS.fullmatch, breaks)) else None
 
 
+def number(given: float | str) -> str:
+    """Write a number without a fraction as a whole one; a text stays as it is."""
+    is_whole = isinstance(given, float) and given.is_integer()
+    return str(int(given) if is_whole else given)
+
+
 def sizes(given: dict[str, Any]) -> Words:
     """Write the size of each stratum."""
     if any(not label or label != label.strip() for label in given):

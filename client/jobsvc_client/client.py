@@ -275,6 +275,9 @@ class Dataset:
             ``{"north": 10, "south": "all"}``.
         margin : float
             Instead of a size: the margin of error of a share, such as ``0.03``.
+        goal : mapping
+            The materiality for which the size was planned, which is recorded:
+            ``{"materiality": 50_000, "expected": 10_000}``.
         seed : int or str
             The seed; the same seed draws the same rows again.
         filter : str or mapping

@@ -18,6 +18,7 @@ class DrawOptions(TypedDict, total=False):
     seed: int | str
     filter: Filter
     margin: float
+    goal: Mapping[str, Any]
     rounds: Sequence[Mapping[str, Any]]
     parameters: Mapping[str, Any]
     columns: Sequence[str]
@@ -65,6 +66,8 @@ def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     if (seed := options.get("seed")) is not None:
         parameters["seed"] = seed
     drawn: dict[str, Any] = {"method": method, "parameters": parameters}
+    if (goal := options.get("goal")) is not None:
+        drawn["goal"] = dict(goal)
     if (rows := options.get("filter")) is not None:
         drawn["filters"] = filter_body(rows)
     selection = {

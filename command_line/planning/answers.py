@@ -122,6 +122,8 @@ def number_text(value: float | None) -> str:
 
 def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, str | None]) -> str:
     """The command that draws a round."""
-    step = {name: value for name, value in round_.items() if name != "goal"}
+    goal = round_.get("goal") or {}
+    is_audit = "materiality" in goal  # an evaluation is compared with it
+    step = {name: value for name, value in round_.items() if name != "goal" or is_audit}
     body = {"rounds": [step], "source_ref": source["ref"], "table_key": source["table"]}
     return command_of("/api/sampling/datasets/0/jobs", body, dataset) or ""

@@ -61,7 +61,20 @@ def test_the_printed_command_draws_an_audit_sample(
     output = run("size", sales, *options).stdout
     assert "upper limit" in output
     assert ("interval" in output) == ("--book" in options)
-    assert drawn_rows(run, output) == size_of(output)
+    words = shlex.split(output.strip().splitlines()[-1])
+    job = json.loads(run(*words[1:], "--json").stdout)
+    assert job["output_summary"]["total_sampled"] == size_of(output)
+    goal = job["run_parameters"]["rounds"][0]["goal"]
+    wanted = 9000 if "9,000" in options else 0.05
+    expected = {"expected": 0.01} if "--expected" in options else {}
+    assert goal == {"materiality": wanted, **expected, "confidence": 0.95}
+    without = [
+        word for at, word in enumerate(words) if "--size" not in words[max(at - 1, 0) : at + 1]
+    ]
+    again = json.loads(run(*without[1:], "--json").stdout)
+    assert again["run_parameters"]["rounds"][0]["goal"] == goal
+    assert again["output_summary"]["total_sampled"] == size_of(output)
+    assert "needs --materiality" in run("sample", sales, "--expected", "1%", code=2).stderr
 
 
 def test_bands_are_suggested_with_a_command(run: Run, sales: str) -> None:
