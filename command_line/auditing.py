@@ -51,8 +51,8 @@ ITEMS: Columns = {
     "replaced by": lambda each: each["replaced_by"] or "",
 }
 LINES: Columns = {
-    "line": "line",
-    "row": lambda each: each["_logical_row_id"] or each["key"],
+    "row": "line",
+    "key": lambda each: each["_logical_row_id"] or each["key"],
     "": "action",
     "before": lambda each: (each["before"] or {}).get("outcome") or "-",
     "finding": lambda each: (each["after"] or {}).get("outcome") or "-",

@@ -46,7 +46,7 @@ from import_engine.values import (
     open_subjects,
     text_candidates,
 )
-from import_engine.work import ImportedTable, ImportWork
+from import_engine.work import ImportedTable, ImportWork, TablePlace
 from parquet_tables.names import settle_names
 from parquet_tables.quoting import quote_text
 from parquet_tables.transient_errors import is_machine_error
@@ -285,7 +285,8 @@ def _import_in_dialect(
         "header_row": dialect.skip + 1 if dialect.has_header else 0,
         "skip_above": dialect.skip,
     }
-    return replace(table, detected={**detected, **table.detected})
+    place = TablePlace(1 + dialect.skip + dialect.has_header)
+    return replace(table, detected={**detected, **table.detected}, place=place)
 
 
 def find_layout(

@@ -56,6 +56,23 @@ class Question:
 
 
 @dataclass(frozen=True)
+class TablePlace:
+    """Where a table stands in its file, as a spreadsheet program shows it.
+
+    Parameters
+    ----------
+    first_row : int
+        The row of the table's first row, from 1: 2 below a header in row 1.
+    empty_formulas : tuple
+        The cells whose formula has no stored result, so that they were read as empty: the number
+        of the table's row and of its column, from 0, and the cell's name, such as ``G10``.
+    """
+
+    first_row: int = 1
+    empty_formulas: tuple[tuple[int, int, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class ImportedTable:
     """One table of the imported file.
 
@@ -73,6 +90,8 @@ class ImportedTable:
         The import options that were used, given or detected.
     readings : tuple of ColumnReading
         One for each column.
+    place : TablePlace
+        Where the rows stand in delimited text and in workbooks.
     """
 
     key: str
@@ -82,6 +101,7 @@ class ImportedTable:
     detected: Mapping[str, Any] = field(default_factory=dict)
     readings: tuple[ColumnReading, ...] = ()
     questions: tuple[Question, ...] = ()
+    place: TablePlace = TablePlace()
 
 
 @dataclass(frozen=True)

@@ -31,16 +31,18 @@ from application.audit.findings import (
     require_entries,
     row_replaced,
 )
-from application.samples.row_files import InvalidRowFile, RowFile, read_row_file
+from application.samples.row_files import InvalidRowFile, ReadRowFile, RowFile, read_row_file
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.reading import relation_of
 from estimation_engine.row_keys import Key, lines_statement, similar_keys
+from import_engine.numbers import written_forms
+from import_engine.options import ImportOptions
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.exports import formula_safe
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
-from parquet_tables.tables import Column, TableFiles
+from parquet_tables.tables import Column
 from storage.errors import InvalidValue
 from storage.jobs.findings import (
     OUTCOMES,
@@ -66,7 +68,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a file, numbered from 1 without the header.
+    """A row of a file, numbered as a spreadsheet program shows it: 2 is below a header in row 1.
 
     Parameters
     ----------
@@ -172,6 +174,7 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        options = ImportOptions.from_json(given.options or {})
         texts = (names.outcome, names.note)
         read = read_row_file(service, columns, given, Path(folder), texts)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
@@ -181,9 +184,8 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
                 rows=read.table.row_count,
                 items=len(row_ids),
             )
-        lines = _lines(
-            service, _items_relation(source, row_ids, read.key), read.table, read.key, names
-        )
+        items = _items_relation(source, row_ids, read.key)
+        lines = _lines(service, items, read, names, options)
     if not lines:
         raise InvalidRowFile("The file has no row.")
     open_ids = set(row_ids) - state.replaced.keys()
@@ -208,9 +210,14 @@ def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Stat
 
 
 def _lines(
-    service: Service, items: Statement, table: TableFiles, key: Key, names: EntryNames
+    service: Service,
+    items: Statement,
+    read: ReadRowFile,
+    names: EntryNames,
+    options: ImportOptions,
 ) -> list[Line]:
     """The lines of a file, each with what it enters or why it can't."""
+    table, key = read.table, read.key
     by_name = {column.name.lower(): column for column in table.columns}
     if names.outcome not in by_name:
         raise InvalidRowFile(
@@ -221,7 +228,8 @@ def _lines(
     cells = {field: by_name[name] for field, name in vars(names).items() if name in by_name}
     statement = lines_statement(items, relation_of(table), key, tuple(cells.values()))
     with service.parquet.cursor() as cursor:
-        rows = cursor.execute(*statement).fetchall()
+        above = read.place.first_row - 1
+        rows = [(above + line, *rest) for line, *rest in cursor.execute(*statement).fetchall()]
         unknown = [text for _, text, matches, *_ in rows if text is not None and not matches]
         similar = similar_keys(cursor, items, key, list(dict.fromkeys(unknown)))
     numbers = defaultdict[str, list[int]](list)
@@ -229,12 +237,53 @@ def _lines(
         if row_id is not None:
             numbers[row_id].append(number)
     key_names = ", ".join(own.name for own, _ in key)
+    places = [4 + at for at, field in enumerate(cells) if field == "audit_value"]
+    amounts = _amounts(service, {row[at] for row in rows for at in places}, options)
+    formulas = _formulas(read, {column.name for column in cells.values()})
     lines = []
     for number, text, matches, row_id, *values in rows:
         given = dict(zip(cells, values, strict=True))
-        problem = _key_problem(key_names, text, matches, similar, numbers.get(row_id, []), number)
+        if (amount := given.get("audit_value")) in amounts:
+            given["audit_value"] = amounts[amount]
+        problem = formulas.get(number) or _key_problem(
+            key_names, text, matches, similar, numbers.get(row_id, []), number
+        )
         lines.append(_line(number, text or "", row_id, given, problem))
     return lines
+
+
+def _amounts(service: Service, cells: Set[Any], options: ImportOptions) -> dict[str, str]:
+    """The written amounts of cells as plain digits, as the import of a column of them reads them.
+
+    An amount that reads in two ways isn't among them. A column with other texts stays text.
+    """
+    found = {}
+    for cell in cells:
+        if not isinstance(cell, str) or _PLAIN_AMOUNT.fullmatch(cell.strip()):
+            continue
+        forms = written_forms([cell], options) if any(map(str.isdigit, cell)) else ()
+        if len(forms) == 1 and not forms[0].is_percent and not READS_TWO_WAYS.fullmatch(cell):
+            found[cell] = forms[0].normalized(quote_text(cell))
+    if not found:
+        return {}
+    with service.parquet.cursor() as cursor:
+        (row,) = cursor.execute(f"SELECT {', '.join(found.values())}").fetchall()
+    return dict(zip(found, map(str, row), strict=True))
+
+
+def _formulas(read: ReadRowFile, fields: Set[str]) -> dict[int, DomainError]:
+    """The problem of each row of which a cell of the key or the finding has no stored result."""
+    columns = read.table.columns
+    needed = fields | {other.name for _, other in read.key}
+    return {
+        read.place.first_row + row: InvalidValue(
+            "The formula in cell {cell} has no stored result. Open the workbook in a spreadsheet "
+            "program, save it, and upload it again, or write the value.",
+            cell=name,
+        )
+        for row, column, name in reversed(read.place.empty_formulas)
+        if 0 <= column < len(columns) and columns[column].name in needed
+    }
 
 
 def _key_problem(
@@ -247,7 +296,7 @@ def _key_problem(
 ) -> DomainError | None:
     """Why a line's key isn't that of one row to examine."""
     if text is None:
-        return InvalidValue("The line has no value in the key ({key}).", key=key)
+        return InvalidValue("The row has no value in the key ({key}).", key=key)
     if matches == 0:
         hint = f' Did you mean "{similar[text]}"?' if text in similar else ""
         return InvalidValue(
@@ -264,7 +313,7 @@ def _key_problem(
     others = [str(each) for each in numbers if each != number]
     if others:
         return InvalidValue(
-            'The {key} "{text}" is in {count} other {count|line|lines}, too: {lines}.',
+            'The {key} "{text}" is in {count} other {count|row|rows}, too: {lines}.',
             key=key,
             text=text,
             count=len(others),
@@ -309,7 +358,7 @@ def _finding(row_id: str, given: Mapping[str, Any]) -> NewFinding | None:
         if not amount and not note:
             return None
         raise InvalidValue(
-            "The line has an audit value or a note, but no outcome. Choose one: {choices}.",
+            "The row has an audit value or a note, but no outcome. Choose one: {choices}.",
             choices=_OUTCOME_CHOICES,
         )
     wanted = next((each for each, texts in _OUTCOMES.items() if _plain(outcome) in texts), None)
@@ -337,6 +386,10 @@ _OUTCOMES = {name: (_plain(name), _plain(OUTCOME_TITLES[name])) for name in OUTC
 _OUTCOME_CHOICES = ", ".join(OUTCOME_TITLES.values())
 
 
+_DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_PLAIN_AMOUNT = re.compile(r"[+-]?\d+(?:\.\d+)?")
+
+
 def _amount_text(value: Any) -> str:
     """A cell as decimal digits: those that Excel shows, without the noise of binary fractions."""
     if value is None:
@@ -348,6 +401,12 @@ def _amount_text(value: Any) -> str:
             value=text,
             one=re.sub("[.,]", "", text),
             other=f"{text.replace(',', '.')}0",
+        )
+    if text and not _DECIMAL.fullmatch(text):
+        raise InvalidValue(
+            '"{value}" isn\'t an amount. Write digits with a decimal point or comma, such as '
+            "1234.56 or 1.234,56.",
+            value=text[:100],
         )
     return text
 
@@ -430,14 +489,14 @@ def _require_no_refusal(planned: Sequence[PlannedLine]) -> None:
         return
     first = refused[0]
     error = InvalidRowFile(
-        "{count} {count|line is|lines are} refused, so nothing is entered. Line {line}: {reason}",
+        "{count} {count|row is|rows are} refused, so nothing is entered. Row {line}: {reason}",
         count=len(refused),
         line=str(first.line.number),
         reason=first.problem.message if first.problem else "",
     )
     error.causes = [
         InvalidRowFile(
-            "Line {line}: {reason}",
+            "Row {line}: {reason}",
             line=str(each.line.number),
             reason=each.problem.message if each.problem else "",
             loc=("body", "file", each.line.number),

@@ -17,7 +17,7 @@ from estimation_engine.reading import ROW_ID
 from estimation_engine.row_keys import Key, in_both
 from import_engine.importer import import_file
 from import_engine.options import ImportOptions
-from import_engine.work import ImportedTable
+from import_engine.work import ImportedTable, TablePlace
 from job_runner.service import Service
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.sample_table import SAMPLE_COLUMNS
@@ -49,6 +49,7 @@ class ReadRowFile:
     table: TableFiles
     key: Key
     notes: Sequence[str]
+    place: TablePlace
 
 
 def read_row_file(
@@ -86,7 +87,7 @@ def read_row_file(
         options = replace(options, types={**as_texts, **options.types})
         found, _ = _chosen(_imported(service, given, folder / "1", options), names)
     notes = [*sheets_note, *found.notes, *(question.text for question in found.questions)]
-    return ReadRowFile(found.table, _key(columns, found.table, given.key), notes)
+    return ReadRowFile(found.table, _key(columns, found.table, given.key), notes, found.place)
 
 
 def _is_text(columns: Sequence[Column], name: str) -> bool:

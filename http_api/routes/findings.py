@@ -150,7 +150,7 @@ class ContentOut(Schema):
 
 
 class FileLineOut(Schema):
-    line = out.integer("The number of the line, from 1 without the header.")
+    line = out.integer("The row, as a spreadsheet program shows it: 2 is below a header in row 1.")
     key = out.string("As the file has it.")
     row_id = out.string(null=True, data_key=ROW_ID, attribute=ROW_ID)
     action = out.string("`refused`, `changed` or `new`.")

@@ -16,7 +16,7 @@ from typing import Any
 from domain_errors import DomainError
 from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
 from import_engine.options import DETECT_ALL, ImportOptions, InvalidOption
-from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question
+from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question, TablePlace
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.child_process import ChildDied, ask_child
 from parquet_tables.tables import Column, DataFile, TableFiles
@@ -157,5 +157,9 @@ def _table(fields: dict[str, Any]) -> ImportedTable:
         questions=tuple(
             Question(code, column, text, tuple((label, chosen) for label, chosen in choices))
             for code, column, text, choices in fields["questions"]
+        ),
+        place=TablePlace(
+            fields["place"][0],
+            tuple((row, column, name) for row, column, name in fields["place"][1]),
         ),
     )

@@ -18,13 +18,26 @@ from typing import Any
 import duckdb
 import fastexcel
 
-from domain_errors import DomainError, choices_sentence
+from domain_errors import DomainError, choices_sentence, counted
 from import_engine.errors import TypeMisfit, UnreadableFile
 from import_engine.options import ImportOptions, InvalidOption
 from import_engine.text_tables import TextColumn, renamed, tidied_sql, type_notes
 from import_engine.values import WHOLE_LIMIT
-from import_engine.work import PRIMARY, ColumnReading, ImportedTable, ImportWork, Question
-from import_engine.workbooks.archive import check_size, open_archive, without_stray_cells
+from import_engine.work import (
+    PRIMARY,
+    ColumnReading,
+    ImportedTable,
+    ImportWork,
+    Question,
+    TablePlace,
+)
+from import_engine.workbooks.archive import (
+    SheetCells,
+    cells_of_sheets,
+    check_size,
+    open_archive,
+    without_stray_cells,
+)
 from import_engine.workbooks.importing import Request, too_much_memory
 from import_engine.workbooks.sheet_range import (
     SheetRange,
@@ -95,6 +108,7 @@ def _table_json(table: ImportedTable) -> dict[str, Any]:
         "detected": table.detected,
         "readings": [astuple(each) for each in table.readings],
         "questions": [astuple(each) for each in table.questions],
+        "place": astuple(table.place),
     }
 
 
@@ -121,6 +135,7 @@ def _read_workbook(
     with open_archive(path) as archive:
         check_size(archive, unpacked_bytes)
     work.on_progress(0.0, "searching for stray cells")
+    cells = cells_of_sheets(path)
     path, compacted = without_stray_cells(path, work.scratch("compact"))
     with _panics_as(UnreadableFile("The workbook is damaged. Save it again as .xlsx.")):
         reader = fastexcel.read_excel(path)
@@ -146,7 +161,7 @@ def _read_workbook(
             ]
         table = _import_sheet(part, reader, number, name, notes, options)
         if table:
-            tables.append(table)
+            tables.append(_placed(table, cells.get(name, SheetCells())))
         else:
             skipped.append(f'The sheet "{name}" {_why_empty(options)}; it was left out.')
     if not tables:
@@ -158,6 +173,27 @@ def _read_workbook(
         return (replace(first, notes=notes_of_first), *others)
     named = () if len(sheets) == 1 else (f'The table is the sheet "{first.key}".',)
     return (replace(first, key=PRIMARY, notes=(*named, *notes_of_first)),)
+
+
+def _placed(table: ImportedTable, cells: SheetCells) -> ImportedTable:
+    """Say where the table stands, and which of its formulas have no result."""
+    above = table.detected["header_row"] or table.detected["skip_above"]
+    if table.detected["header_row"] == 1:  # the first row that isn't empty
+        above = cells.first_row
+    empty = tuple(
+        (row - above - 1, column - cells.first_column, name)
+        for row, column, name in cells.empty_formulas
+        if row > above
+    )
+    table = replace(table, place=TablePlace(above + 1, empty))
+    if not empty:
+        return table
+    note = (
+        f"{counted(len(empty), 'formula has', 'formulas have')} no stored result, such as "
+        f"{empty[0][2]}, and were read as empty. Open the workbook in a spreadsheet program, save "
+        "it and try again."
+    )
+    return replace(table, notes=(*table.notes, note))
 
 
 def _why_empty(options: ImportOptions) -> str:
@@ -221,8 +257,9 @@ def _load(
         cells = within.load(reader, number)
     mixed = [i for i, c in enumerate(cells.selected_columns) if c.dtype == "string"]
     numbers = cells
-    if mixed:
-        numbers = within.load(reader, number, dtypes="float", use_columns=mixed)
+    if mixed:  # fastexcel counts these columns from A
+        places = [cells.selected_columns[i].absolute_index for i in mixed]
+        numbers = within.load(reader, number, dtypes="float", use_columns=places)
     header = within.names or _header(cursor, reader, cells, number, within)
     return _Sheet(cells, numbers, mixed, within, header)
 

@@ -80,9 +80,9 @@ def test_an_entry_list_is_filled_in_and_sent_back(run: Run, sample: str, tmp_pat
     file.write_text("\n".join([header, *filled[:2], lines[2] + "x"]))
     shown = run("findings", sample, "--file", str(file), "--preview").stdout
     assert "3 lines by _logical_row_id: 2 new, 1 refused." in shown
-    assert "Problem: 1 line is refused" in shown
+    assert "Problem: 1 row is refused" in shown
     refused = run("findings", sample, "--file", str(file), code=1)
-    assert "Line 3" in refused.stderr
+    assert "Row 4" in refused.stderr
     file.write_text("\n".join([header, *filled]))
     entered = run("findings", sample, "--file", str(file)).stdout
     assert "5 lines by _logical_row_id: 5 new." in entered

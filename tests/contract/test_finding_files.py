@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import xlsxwriter
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from tests.contract.draw_requests import one
@@ -162,7 +162,7 @@ def test_a_filled_in_list_is_previewed_and_entered(server: LiveServer, job: str)
     assert preview["problem"] is None
     assert preview["key"] == [ROW]
     changed = preview["lines"][0]
-    assert (changed["line"], changed["action"], changed[ROW]) == (2, "changed", rows[1])
+    assert (changed["line"], changed["action"], changed[ROW]) == (3, "changed", rows[1])
     assert changed["before"] == {"outcome": "ok", "audit_value": None, "note": ""}
     assert changed["after"] == {"outcome": "exception", "audit_value": "99.9", "note": ""}
     assert entries(server, job) == 2
@@ -221,31 +221,31 @@ def test_every_refused_line_has_its_reason_and_nothing_is_entered(
     names = (ROW, "outcome", "audit_value", "_note")
     text = text_of([dict(zip(names, line, strict=True)) for line in given])
     reasons = {
-        2: '"fine" isn\'t an outcome. Choose one: OK, Exception',
-        3: f'No row to examine has the {ROW} "{number}". Did you mean "{rows[2]}"?',
-        4: f"The line has no value in the key ({ROW}).",
-        5: "The line has an audit value or a note, but no outcome.",
-        6: '"12 apples" isn\'t a decimal number',
-        7: "The note has 2,001 characters; it may have 2,000.",
-        8: '"1.234" can be read in two ways. Write 1234 or 1.2340.',
-        9: f'The {ROW} "{rows[6]}" is in 1 other line, too: 10.',
-        10: f'The {ROW} "{rows[6]}" is in 1 other line, too: 9.',
-        11: f"Row {rows[9]} was replaced by {made['replacement_id']}.",
-        12: "The audit value of a row that is OK is its book value. Choose exception",
+        3: '"fine" isn\'t an outcome. Choose one: OK, Exception',
+        4: f'No row to examine has the {ROW} "{number}". Did you mean "{rows[2]}"?',
+        5: f"The row has no value in the key ({ROW}).",
+        6: "The row has an audit value or a note, but no outcome.",
+        7: '"12 apples" isn\'t an amount',
+        8: "The note has 2,001 characters; it may have 2,000.",
+        9: '"1.234" can be read in two ways. Write 1234 or 1.2340.',
+        10: f'The {ROW} "{rows[6]}" is in 1 other row, too: 11.',
+        11: f'The {ROW} "{rows[6]}" is in 1 other row, too: 10.',
+        12: f"Row {rows[9]} was replaced by {made['replacement_id']}.",
+        13: "The audit value of a row that is OK is its book value. Choose exception",
     }
     preview = send(server, job, text, preview=True).json()
     assert counts(preview) == {"refused": 11, "new": 1, "missing": 4}
-    assert preview["problem"].startswith("11 lines are refused, so nothing is entered. Line 2: ")
+    assert preview["problem"].startswith("11 rows are refused, so nothing is entered. Row 3: ")
     refused = [line for line in preview["lines"] if line["action"] == "refused"]
     assert [line["line"] for line in refused] == list(reasons)
     for line in refused:
         assert line["problem"].startswith(reasons[line["line"]]), line
     answer = send(server, job, text)
-    assert_problem(answer, 422, "invalid_row_file", "11 lines are refused")
+    assert_problem(answer, 422, "invalid_row_file", "11 rows are refused")
     errors = answer.json()["errors"]
     assert [error["loc"] for error in errors] == [["body", "file", line] for line in reasons]
     assert [error["msg"] for error in errors] == [
-        f"Line {line['line']}: {line['problem']}" for line in refused
+        f"Row {line['line']}: {line['problem']}" for line in refused
     ]
     assert entries(server, job) == 1
 
@@ -410,3 +410,47 @@ def test_a_row_that_is_ok_has_its_book_value(server: LiveServer, by_amount: str)
     entered(server, by_amount, first[ROW], "ok", audit_value=f"{book}0")
     right = f"{header}{second[ROW]},ok,{second['data']['amount']}\n"
     assert len(send(server, by_amount, right).json()["ids"]) == 1
+
+
+def test_a_formula_without_a_result_is_refused(server: LiveServer, job: str) -> None:
+    rows = [item[ROW] for item in items(server, job)]
+    book = Workbook()
+    sheet = book.active
+    names = [ROW, "outcome", "audit_value", "_note", "difference"]
+    for column, name in enumerate(names, 2):
+        sheet.cell(2, column, name)
+    sheet.append([None, rows[0], "exception", "=1+1", "", "=1-1"])
+    sheet.append([None, rows[1], "exception", 2.5, "wrong price", "=1-1"])
+    sheet.append([None, rows[2], "ok", None, '="seen"'])
+    content = io.BytesIO()
+    book.save(content)
+    answer = send(server, job, content.getvalue(), preview=True, name="list.xlsx")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert counts(found) == {"refused": 2, "new": 1, "missing": DRAWN - 3}
+    first, last, new = found["lines"]
+    assert (first["line"], last["line"], new["line"]) == (3, 5, 4)
+    assert first["problem"].startswith("The formula in cell D3 has no stored result. Open")
+    assert "cell E5" in last["problem"]
+    assert new["after"]["audit_value"] == "2.5"
+
+
+def test_written_amounts_are_read_in_text_cells(server: LiveServer, job: str) -> None:
+    rows = [item[ROW] for item in items(server, job)]
+    amounts = {
+        "12.500,00": "12500.00",
+        "1.234,50": "1234.50",
+        "12.345,67 €": "12345.67",
+        "(1,234.50)": "-1234.50",
+        "1.234.567": "1234567",
+    }
+
+    def fill(sheet: Any) -> None:
+        sheet.write_row(0, 0, [ROW, "outcome", "audit_value"])
+        for at, amount in enumerate([*amounts, 12.5]):
+            sheet.write_row(1 + at, 0, [rows[at], "exception", amount])
+
+    answer = send(server, job, workbook(fill), name="x.xlsx")
+    assert answer.status_code == 200, answer.text
+    found = [item["finding"]["audit_value"] for item in items(server, job)[:6]]
+    assert found == [*amounts.values(), "12.5"]

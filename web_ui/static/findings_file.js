@@ -26,7 +26,7 @@ function text(finding) {
 }
 
 function tableOf(lines) {
-  const head = ["Line", "Row", "", "Newest finding", "Finding of the line"].map((title, at) => h("th", { scope: "col", class: at ? null : "number" }, title || h("span", { class: "visually-hidden" }, "Action")));
+  const head = ["Row", "Key", "", "Newest finding", "Finding of the line"].map((title, at) => h("th", { scope: "col", class: at ? null : "number" }, title || h("span", { class: "visually-hidden" }, "Action")));
   const rows = lines.map((line) => h("tr", {},
     h("td", { class: "number" }, number(line.line)), h("td", {}, line.key || "–"),
     h("td", {}, h("span", { class: CHIPS[line.action] }, ACTIONS[line.action])),
