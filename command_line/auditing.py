@@ -57,7 +57,9 @@ LINES: Columns = {
     "before": lambda each: (each["before"] or {}).get("outcome") or "-",
     "finding": lambda each: (each["after"] or {}).get("outcome") or "-",
     "audit value": lambda each: (each["after"] or {}).get("audit_value") or "",
-    "note or reason": lambda each: each["problem"] or each["after"]["note"],
+    "note or reason": lambda each: (
+        each["problem"] or " ".join([each["after"]["note"], *each["doubts"]]).strip()
+    ),
 }
 OPTIONS = (
     field_option(
@@ -201,6 +203,8 @@ def _print_file(found: dict[str, Any]) -> None:
     parts = ("new", "changed", "unchanged", "empty", "refused")
     counts = ", ".join(f"{found[part]:,} {part}" for part in parts if found[part])
     print_line(f"{found['rows']:,} lines by {', '.join(found['key'])}: {counts}.")
+    if found["doubtful"]:
+        print_line(f"{found['doubtful']:,} to check: the preview says why.")
 
 
 def _print_items(found: dict[str, Any]) -> None:

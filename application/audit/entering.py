@@ -24,6 +24,8 @@ from storage.errors import InvalidValue
 from storage.jobs.findings import NewFinding, enter_findings, list_replacements
 from storage.jobs.jobs import Job
 
+MAX_RATIO = 10
+"""Audit values of more than so many book values are doubted."""
 Books = Mapping[str, Decimal | None]
 
 
@@ -93,6 +95,27 @@ def books_of(service: Service, job: Job, row_ids: Sequence[str]) -> Books | None
     """The book values of rows of a sample by monetary units; None for other samples."""
     column = drawn_book_column(job)
     return None if column is None else book_values(service, job, row_ids, column)
+
+
+def doubts_of(finding: NewFinding, books: Books | None) -> list[str]:
+    """What may be a slip of the pen: sentences that refuse nothing."""
+    if finding.audit_value is None:
+        lacks = books is not None and finding.outcome == "exception"
+        return ["The exception has no audit value, which the evaluation needs."] if lacks else []
+    doubts = []
+    if finding.outcome == "not_examinable":
+        doubts.append("The row can't be examined, but has an audit value.")
+    audit = Decimal(finding.audit_value)
+    book = (books or {}).get(finding.row_id)
+    if book is None:
+        return doubts
+    if audit * book < 0:
+        doubts.append(f"The audit value has another sign than the book value {book:,f}.")
+    if abs(audit) > MAX_RATIO * abs(book):
+        doubts.append(f"The audit value is more than {MAX_RATIO} times the book value {book:,f}.")
+    if finding.outcome == "exception" and audit == book:
+        doubts.append("The audit value of the exception is the book value.")
+    return doubts
 
 
 def ok_problem(

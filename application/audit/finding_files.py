@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from application.access import Caller
-from application.audit.entering import Books, books_of, ok_problem
+from application.audit.entering import Books, books_of, doubts_of, ok_problem
 from application.audit.entry_list import READS_TWO_WAYS, EntryNames, entry_names
 from application.audit.findings import (
     MAX_NOTE,
@@ -96,6 +96,7 @@ class PlannedLine:
     action: Action
     before: Finding | None
     problem: DomainError | None = None
+    doubts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -448,7 +449,8 @@ def _planned(
         return PlannedLine(line, "refused", before, problem)
     if not_ok := ok_problem(line.finding, books):
         return PlannedLine(line, "refused", before, not_ok)
-    return PlannedLine(line, "new" if before is None else "changed", before)
+    doubts = doubts_of(line.finding, books)
+    return PlannedLine(line, "new" if before is None else "changed", before, doubts=doubts)
 
 
 def _id_of(finding: Finding | None) -> int:
@@ -509,12 +511,13 @@ def _require_no_refusal(planned: Sequence[PlannedLine]) -> None:
 def _as_json(read: ReadFile, planned: Sequence[PlannedLine], problem: str | None) -> dict[str, Any]:
     counts = Counter(each.action for each in planned)
     shown = [each for each in planned if each.action in ("refused", "changed", "new")]
-    shown.sort(key=lambda each: (ACTIONS.index(each.action), each.line.number))
+    shown.sort(key=lambda each: (ACTIONS.index(each.action), not each.doubts, each.line.number))
     named = {each.line.row_id for each in planned}
     return {
         "key": list(read.key),
         "rows": len(planned),
         **{action: counts[action] for action in ACTIONS},
+        "doubtful": sum(bool(each.doubts) for each in planned),
         "missing": len(read.row_ids - named),
         "lines": [_line_json(each) for each in shown[:MAX_LINES_SHOWN]],
         "notes": list(read.notes),
@@ -532,6 +535,7 @@ def _line_json(planned: PlannedLine) -> dict[str, Any]:
         "before": _content(planned.before),
         "after": _content(line.finding),
         "problem": planned.problem.message if planned.problem else None,
+        "doubts": list(planned.doubts),
     }
 
 

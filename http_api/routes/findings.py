@@ -157,6 +157,7 @@ class FileLineOut(Schema):
     before = out.nested(ContentOut, "The newest entry about the row.", null=True)
     after = out.nested(ContentOut, "The entry of the line.", null=True)
     problem = out.string("Why the line is refused.", null=True)
+    doubts = out.list_of(fields.String(), "What may be a slip; it refuses nothing.")
 
 
 class FindingsFileOut(Schema):
@@ -169,8 +170,9 @@ class FindingsFileOut(Schema):
     new = out.integer("Lines about rows without an entry.")
     unchanged = out.integer("Lines that say what the newest entry says.")
     empty = out.integer("Lines without a finding.")
+    doubtful = out.integer("New and changed lines that may have a slip.")
     missing = out.integer("Rows to examine that the file doesn't name.")
-    lines = out.list_of(FileLineOut, "The first 1,000: refused, changed, then new ones.")
+    lines = out.list_of(FileLineOut, "The first 1,000: refused, changed, new; doubtful ones first.")
     notes = out.list_of(fields.String())
     problem = out.string("Why the file can't be entered; null if it can.", null=True)
 

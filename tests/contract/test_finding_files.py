@@ -454,3 +454,27 @@ def test_written_amounts_are_read_in_text_cells(server: LiveServer, job: str) ->
     assert answer.status_code == 200, answer.text
     found = [item["finding"]["audit_value"] for item in items(server, job)[:6]]
     assert found == [*amounts.values(), "12.5"]
+
+
+def test_the_preview_doubts_audit_values(server: LiveServer, by_amount: str) -> None:
+    found = items(server, by_amount)[2:9]
+    books = [item["data"]["amount"] for item in found]
+    given = [
+        ("exception", -books[0], ["another sign"]),
+        ("exception", 11 * books[1], ["more than 10 times"]),
+        ("exception", books[2], ["is the book value"]),
+        ("exception", "", ["has no audit value"]),
+        ("not_examinable", books[4], ["can't be examined"]),
+        ("not_examinable", "", []),
+        ("exception", books[6] - 1, []),
+    ]
+    lines = [
+        f"{item[ROW]},{outcome},{amount}"
+        for item, (outcome, amount, _) in zip(found, given, strict=True)
+    ]
+    text = "\n".join([f"{ROW},outcome,audit_value", *lines])
+    preview = send(server, by_amount, text, preview=True).json()
+    assert (preview["problem"], preview["doubtful"]) == (None, 5)
+    for line, (_, _, says) in zip(preview["lines"], given, strict=True):
+        assert len(line["doubts"]) == len(says)
+        assert all(word in doubt for word, doubt in zip(says, line["doubts"], strict=True))

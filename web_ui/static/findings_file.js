@@ -12,6 +12,7 @@ const FIGURES = [
   ["unchanged", "Unchanged"],
   ["empty", "Without a finding"],
   ["refused", "Refused"],
+  ["doubtful", "Please check"],
 ];
 const ACTIONS = { refused: "Refused", changed: "Changed", new: "New" };
 const CHIPS = { refused: "chip bad", changed: "chip accent", new: "chip good" };
@@ -30,7 +31,7 @@ function tableOf(lines) {
   const rows = lines.map((line) => h("tr", {},
     h("td", { class: "number" }, number(line.line)), h("td", {}, line.key || "–"),
     h("td", {}, h("span", { class: CHIPS[line.action] }, ACTIONS[line.action])),
-    h("td", {}, text(line.before)), h("td", {}, line.problem ?? text(line.after))));
+    h("td", {}, text(line.before)), h("td", {}, line.problem ?? text(line.after), line.doubts.map((doubt) => h("small", {}, doubt)))));
   return h("div", { class: "scroll preview-lines", tabindex: "0", role: "region", "aria-label": "Lines of the file" },
     h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)));
 }
