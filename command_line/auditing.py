@@ -287,6 +287,8 @@ def _print_evaluation(found: dict[str, Any]) -> None:
             )
     for note in found.get("notes", ()):
         print_line(note)
+    if found["departure"]:
+        print_line(f"Departs from the plan. {found['departure']}")
     if found["conclusion"]:
         print_line(found["conclusion"]["sentence"])
     elif found["scope"]:

@@ -78,8 +78,8 @@ PARAMETERS: Mapping[str, Parameter] = {
             "likelihood",
             "--likelihood",
             "Likelihood",
-            "By default `hypergeometric` for attributes and `binomial` for monetary units, which "
-            "take `poisson`, too.",
+            "By default that of the recorded plan, else `hypergeometric` for attributes and "
+            "`binomial` for monetary units, which take `poisson`, too.",
             {
                 "hypergeometric": "Hypergeometric",
                 "binomial": "Binomial",

@@ -125,7 +125,7 @@ def _cover(
     ] or [("Not submitted", None, None, None)]
     blocks = [
         Block("Sample", facts),
-        Block("Conclusion", [("Conclusion", _conclusion(evaluation))]),
+        Block("Conclusion", [("Conclusion", _conclusion(evaluation)), *_departure(evaluation)]),
         Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
         Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
         Block("Version of the table", _version(service, job)),
@@ -159,6 +159,13 @@ def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> str:
     if evaluation["conclusion"] is None:
         return "No tolerable share or amount was given."
     return str(evaluation["conclusion"]["sentence"])
+
+
+def _departure(evaluation: Mapping[str, Any] | DomainError) -> Rows:
+    """A line that says where the evaluation departs from the recorded plan."""
+    if isinstance(evaluation, DomainError) or evaluation["departure"] is None:
+        return []
+    return [("Departs from the plan", evaluation["departure"])]
 
 
 def _items(service: Service, job: Job) -> Sheet:
@@ -219,6 +226,7 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
         ("Confidence", Share(request.confidence)),
         ("Tolerable", _tolerable(request, found)),
         ("Conclusion", _conclusion(found)),
+        *_departure(found),
     ]
     blocks = [Block("Settings", settings)]
     if not isinstance(found, DomainError):

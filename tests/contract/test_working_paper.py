@@ -105,6 +105,7 @@ def test_a_paper_by_money_states_population_and_coverage(server: LiveServer) -> 
     server.import_text(dataset, "\n".join(["amount,currency", *lines]) + "\n")
     draw = one("monetary_unit", book_column="amount", sample_size=12, seed=None)
     draw["filters"] = {"expression": "currency = 'EUR'"}
+    draw["goal"] = {"materiality": 900, "confidence": 0.95, "likelihood": "poisson"}
     job = server.draw(dataset, {"rounds": [draw], "output_name": "by-money"})
     path = f"/api/sampling/jobs/{job['id']}"
     items = server.admin.get(f"{path}/findings").json()["items"]
@@ -130,6 +131,18 @@ def test_a_paper_by_money_states_population_and_coverage(server: LiveServer) -> 
     assert found["All items"] == [12, 12 / 201, drawn, pytest.approx(drawn / gross)]
     assert book["Items"]["B5"].value == "Always"
     cover = rows_of(book["Cover"])
+    assert "Departs from the plan" not in cover
+    other = paper(server, job["id"], format="xlsx", tolerable=0.5, confidence=0.8)
+    departs = rows_of(load_workbook(io.BytesIO(other.content))["Cover"])["Departs from the plan"]
+    assert departs == [
+        "Planned: tolerable 900, confidence 95 %; evaluated with: tolerable 50 %, confidence 80 %."
+    ]
+    same = 900 / gross
+    body = {"kind": "monetary_unit", "tolerable": same, "likelihood": "binomial"}
+    evaluation = server.admin.post(f"{path}/evaluation", json=body).json()
+    assert evaluation["departure"] == (
+        "Planned: likelihood poisson; evaluated with: likelihood binomial."
+    )
     assert cover["Signed off by"][0] == user["soeid"]
     assert isinstance(cover["Signed off by"][1], datetime)
     assert cover["Imported from"] == ["table.csv"]

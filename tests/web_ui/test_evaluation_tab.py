@@ -121,6 +121,23 @@ def test_a_sequence_of_amounts_has_a_boundary(
     assert "Errors are tolerable: you can stop." in paper.text
 
 
+def test_the_form_begins_with_the_recorded_plan(
+    server: LiveServer, reader: Reader, dataset: int
+) -> None:
+    goal = {"materiality": 0.3, "confidence": 0.9}
+    draw = {"method": "random", "parameters": {"sample_size": 5, "seed": 3}, "goal": goal}
+    job = server.draw(dataset, {"rounds": [draw]})["id"]
+    items = reader.api.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
+    entries = [{ROW: item[ROW], "outcome": "ok"} for item in items]
+    reader.api.post(f"/api/sampling/jobs/{job}/findings", json={"findings": entries})
+    page = unescape(reader.page(f"/jobs/{job}", tab="evaluation"))
+    assert 'value="30 %"' in page
+    assert '<option value="90" selected>' in page
+    assert "Departs from the plan" not in page
+    other = unescape(reader.page(f"/jobs/{job}", tab="evaluation", tolerable="40 %"))
+    assert "Planned: tolerable 30 %; evaluated with: tolerable 40 %." in other
+
+
 def test_a_negative_limit_is_a_bar_to_the_left_of_zero() -> None:
     picture = limit_bars([Bar("Upper", 30.0, "30"), Bar("Lower", -10.0, "-10")], None)
     (upper, upper_width), (lower, lower_width) = (

@@ -22,6 +22,7 @@ from application.audit.kinds import (
     amount_of,
     default_kind,
 )
+from application.audit.planned import errors_text, planned_goal
 from application.estimation.sample_columns import estimated_columns
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
@@ -118,8 +119,9 @@ def _parameters(kind: str) -> Values:
 
 def _chosen(found: Job) -> Values:
     kind = request.args.get("kind", "")
-    confidence = request.args.get("confidence", "")
-    typed = request.args.get("tolerable", "").strip()[:60]
+    planned = _planned(found, kind)
+    confidence = request.args.get("confidence", planned["confidence"])
+    typed = request.args.get("tolerable", planned["tolerable"]).strip()[:60]
     chosen: Values = {
         "kind": kind if kind in KINDS else default_kind(found.run_parameters),
         "confidence": int(confidence) if confidence in map(str, CONFIDENCES) else 95,
@@ -134,6 +136,17 @@ def _chosen(found: Job) -> Values:
         except ValueError:
             chosen["problem"] = f"{typed} isn’t a tolerable amount or share, such as 50,000 or 5 %."
     return chosen
+
+
+def _planned(found: Job, kind: str) -> dict[str, str]:
+    """What the form begins with: the recorded plan, if it is for this kind of evaluation."""
+    goal, fitting = planned_goal(found.run_parameters), default_kind(found.run_parameters)
+    if goal is None or kind not in ("", fitting):
+        return {"tolerable": "", "confidence": ""}
+    materiality = Decimal(repr(goal["materiality"]))
+    is_rows = fitting == "attributes" and materiality >= 1
+    confidence = f"{100 * goal.get('confidence', 0.95):g}"
+    return {"tolerable": "" if is_rows else errors_text(materiality), "confidence": confidence}
 
 
 def _paper_query(chosen: Values) -> str:

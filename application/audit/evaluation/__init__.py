@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from application.audit.evaluation.attributes import evaluate_exceptions
@@ -11,6 +12,8 @@ from application.audit.evaluation.sequential import evaluate_sequence
 from application.audit.evaluation.variables import evaluate_audit_values
 from application.audit.findings import audit_state
 from application.audit.items import examined_items
+from application.audit.kinds import KINDS
+from application.audit.planned import departure, planned_goal
 from job_runner.service import Service
 from storage.jobs.jobs import Job
 
@@ -34,10 +37,13 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         the kind.
     """
     request.require_fitting_parameters()
+    goal = planned_goal(job.run_parameters) or {}
+    if request.likelihood is None and "likelihood" in KINDS[request.kind].parameters:
+        request = replace(request, likelihood=goal.get("likelihood"))
     state = audit_state(service, job)
     sample = ExaminedSample(service, job, state, examined_items(service, job, state))
     found = _EVALUATE[request.kind](sample, request)
-    return {
+    answer = {
         "job_id": job.id,
         "kind": request.kind,
         "confidence": request.confidence,
@@ -46,3 +52,4 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         "scope": sample.scope,
         **found,
     }
+    return {**answer, "departure": departure(job.run_parameters, request.tolerable, answer)}

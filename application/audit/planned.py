@@ -1,0 +1,93 @@
+"""The materiality that a sample was planned for, and where an evaluation departs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from application.audit.kinds import default_kind
+
+CENT = Decimal("0.01")
+"""Amounts that are closer are the same."""
+
+
+def planned_goal(run_parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The goal of a sample of one round, if it is a materiality."""
+    rounds = run_parameters["rounds"]
+    goal = rounds[0].get("goal") if len(rounds) == 1 else None
+    return goal if goal and "materiality" in goal else None
+
+
+def errors_text(value: Decimal) -> str:
+    """A share below 1 as a percentage; an amount or a number of rows from 1 on.
+
+    >>> errors_text(Decimal("0.03")), errors_text(Decimal("3500000.0"))
+    ('3 %', '3,500,000')
+    """
+    given = 100 * value if value < 1 else value
+    text = f"{given:,f}"
+    plain = text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{plain} %" if value < 1 else plain
+
+
+def departure(
+    run_parameters: Mapping[str, Any], tolerable: Decimal | None, found: Mapping[str, Any]
+) -> str | None:
+    """Say where an evaluation departs from the plan that was recorded with the sample.
+
+    Parameters
+    ----------
+    tolerable : Decimal, optional
+        As it was requested.
+    found : mapping
+        The evaluation as JSON.
+
+    Returns
+    -------
+    str or None
+        A sentence with the planned and the evaluated values that differ; None without a recorded
+        materiality, and where nothing differs.
+    """
+    goal = planned_goal(run_parameters)
+    if goal is None:
+        return None
+    planned, evaluated = [], []
+    materiality = Decimal(repr(goal["materiality"]))
+    if tolerable is None or not _is_same(run_parameters, materiality, tolerable, found):
+        planned.append(f"tolerable {errors_text(materiality)}")
+        evaluated.append(
+            f"tolerable {'not given' if tolerable is None else errors_text(tolerable)}"
+        )
+    confidence = goal.get("confidence", 0.95)
+    if abs(confidence - found["confidence"]) > 1e-9:
+        planned.append(f"confidence {100 * confidence:g} %")
+        evaluated.append(f"confidence {100 * found['confidence']:g} %")
+    likelihood = goal.get("likelihood")
+    if likelihood and found.get("likelihood", likelihood) != likelihood:
+        planned.append(f"likelihood {likelihood}")
+        evaluated.append(f"likelihood {found['likelihood']}")
+    if not planned:
+        return None
+    return f"Planned: {', '.join(planned)}; evaluated with: {', '.join(evaluated)}."
+
+
+def _is_same(
+    run_parameters: Mapping[str, Any],
+    materiality: Decimal,
+    tolerable: Decimal,
+    found: Mapping[str, Any],
+) -> bool:
+    """Whether both are the same share, or come to the same amount or share of rows."""
+    is_money = default_kind(run_parameters) == "monetary_unit"
+    if is_money != ("book_value" in found):
+        return False
+    if is_money:
+        whole = Decimal(found["book_value"])
+        amount = materiality * whole if materiality < 1 else materiality
+        is_same = abs(amount - Decimal(found["tolerable"])) < CENT
+    else:
+        rows = Decimal(found["population"])
+        share = materiality if materiality < 1 else materiality / rows
+        is_same = abs(share - tolerable) * rows < CENT
+    return is_same or materiality == tolerable
