@@ -17,6 +17,7 @@ import composition_root
 from job_runner.settings import Settings
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
+from tests.contract.attached_world import small_lake
 from tests.live_server import LiveServer
 
 # The same examples in every run; `--hypothesis-profile explore` looks for new ones.
@@ -53,7 +54,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A real server on a free port, shared by the tests that don't stop it."""
     settings = Settings(
-        data_dir=tmp_path_factory.mktemp("server"), workers=2, memory_mb=512, body_max_kb=64
+        data_dir=tmp_path_factory.mktemp("server"),
+        workers=2,
+        memory_mb=512,
+        body_max_kb=64,
+        connection_prefixes=small_lake(tmp_path_factory.mktemp("lake")),
+        webhook_prefixes="http://127.0.0.1:9/",
     )
     with (
         composition_root.serving_in_background(settings, "tests") as here,
