@@ -310,7 +310,7 @@ BOOK = {"book_column": "amount"}
             AMOUNT,
             "is above its book value",
         ),
-        (one("random", sample_size=5), None, "attributes", {}, "5 rows have no finding"),
+        (one("random", sample_size=5), None, "attributes", {}, "or evaluate it as sequential"),
         (one("random", sample_size=5), {}, "monetary_unit", {}, "drawn by monetary units"),
         (one("random", sample_size=5), {}, "attributes", {"tolerable": 2}, "above 0 and below 1"),
         (one("random", sample_size=5), {}, "sequential", {}, "needs a tolerable share"),
@@ -374,8 +374,20 @@ def test_a_sequence_follows_the_draw_and_not_the_sorted_file(
     assert (found["examined"], found["exceptions"]) == (1, 1)
 
 
+def test_several_rounds_of_units_have_no_sequence(server: LiveServer, dataset: int) -> None:
+    draw = one("monetary_unit", book_column="amount", sample_size=5, selection="random")
+    job = server.draw(dataset, {"rounds": [draw, {**draw, "round_number": 2}]})["id"]
+    refused = evaluated(server, job, "sequential", tolerable=5000)
+    detail = assert_problem(refused, 422, "invalid_findings")["detail"]
+    assert detail.startswith("A sequential evaluation of amounts needs a sample of one round")
+    missing = evaluated(server, job, "monetary_unit")
+    assert "sequential" not in assert_problem(missing, 422, "invalid_findings")["detail"]
+
+
 def test_a_systematic_sample_has_no_sequence(server: LiveServer, dataset: int) -> None:
     job = drawn(server, dataset, one("systematic", interval=100))
+    missing = evaluated(server, job, "attributes")
+    assert "sequential" not in assert_problem(missing, 422, "invalid_findings")["detail"]
     examined(server, job)
     assert evaluated(server, job, "attributes").status_code == 200
     refused = evaluated(server, job, "sequential", tolerable=0.1)

@@ -62,14 +62,15 @@ class MonetaryUnits:
         return -1 if book < 0 and self.account["population"] != "positive" else 1
 
 
-def monetary_units(sample: ExaminedSample) -> MonetaryUnits:
+def monetary_units(sample: ExaminedSample, evaluation: str = "Stringer's bound") -> MonetaryUnits:
     """The account of a sample of one round by monetary units; others are refused."""
     rounds = (sample.job.output_summary or {})["rounds"]
     accounts = [each["monetary_unit"] for each in rounds if each.get("monetary_unit")]
     if len(accounts) != 1 or len(sample.rounds) != 1:
         raise InvalidFindings(
-            "Stringer's bound needs a sample of one round drawn by monetary units. Evaluate the "
-            "audit values of this one as `variables`.",
+            "{evaluation} needs a sample of one round drawn by monetary units. Evaluate the audit "
+            "values of this one as `variables`.",
+            evaluation=evaluation,
             loc=KIND_LOC,
         )
     return MonetaryUnits(accounts[0])

@@ -23,6 +23,11 @@ from storage.jobs.jobs import Job
 KIND_LOC = ("body", "kind")
 MOST_DIGITS = 400
 """Digits of an amount; a double has up to 309 before the point."""
+MISSING = (
+    "{count} {count|row has|rows have} no finding, the first is {row_id}. Enter findings for all "
+    "rows before you evaluate the sample"
+)
+OR_SEQUENTIAL = ", or evaluate it as `sequential`."
 OUTSIDE = (
     "{outside} drawn {outside|row isn't|rows aren't} applicable, and no row is left to replace "
     "{outside|it|them}: the sample is smaller by {outside|it|them}."
@@ -86,6 +91,16 @@ class ExaminedSample:
         rounds: Sequence[Mapping[str, Any]] = self.job.run_parameters["rounds"]
         return rounds
 
+    @property
+    def has_sequence(self) -> bool:
+        """Whether the order of the draw is random, so that a sequential evaluation fits."""
+        if len(self.rounds) != 1:
+            return False
+        (given,) = self.rounds
+        if given["method"] == "monetary_unit":
+            return bool(given["parameters"].get("selection") == "random")
+        return bool(given["method"] == "random")
+
     @cached_property
     def scope(self) -> str | None:
         """The filter that limits the conclusion; None if every row could be drawn."""
@@ -112,9 +127,9 @@ def require_all(
     """
     missing = [item.row_id for item in items if item.finding is None]
     if missing:
+        message = MISSING + (OR_SEQUENTIAL if sample.has_sequence else ".")
         raise InvalidFindings(
-            "{count} {count|row has|rows have} no finding, the first is {row_id}. Enter findings "
-            "for all rows before you evaluate the sample, or evaluate it as `sequential`.",
+            message,
             count=len(missing),
             row_id=missing[0],
         )

@@ -170,7 +170,7 @@ def _amounts(sample: ExaminedSample, request: EvaluationRequest, amount: Decimal
 
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:
-    units = monetary_units(sample)
+    units = monetary_units(sample, "A sequential evaluation of amounts")
     if units.account["selection"] != "random":
         raise InvalidFindings(
             "Only units that were selected at random are in a random order: draw with `selection` "
