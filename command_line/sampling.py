@@ -20,6 +20,7 @@ import click
 
 from application.audit.kinds import PARAMETERS
 from application.request_code.words import BANDS, TWO_WAYS
+from application.samples.facts import favoured_rows
 from command_line.certificates.planned_draws import planned_body, print_registered, with_plan
 from command_line.connection import ApiClient
 from command_line.exploring import print_hints
@@ -550,7 +551,10 @@ def print_sample(job: dict[str, Any]) -> None:
         _print_groups(round_, ("rows", "requested", "sampled"))
         _print_monetary_unit(round_)
     _print_warnings(summary)
-    if "comparison" in summary:
+    favoured = favoured_rows(job["run_parameters"])
+    if favoured is not None:
+        print_line(f"Drawn by {favoured}, so its rows aren't meant to look like all rows.")
+    elif "comparison" in summary:
         print_line(summary["comparison"]["verdict"])
 
 

@@ -37,7 +37,7 @@ from application.access import Access, Caller, disconnection_of, origin_of
 from application.administration.overview import size_text
 from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
-from application.samples.facts import method_title, screen_text
+from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
 from domain_errors import counted
 from job_runner.service import Service
@@ -397,6 +397,7 @@ for _function in (
     decimal_text,
     duration_text,
     exact_time,
+    favoured_rows,
     has_vendor,
     holds_numbers,
     icon,

@@ -57,6 +57,16 @@ def screen_text(template: str, parameters: Mapping[str, object] | None = None) -
     return render(words, values, lambda name: f"“{LABELS[name]}”" if name in LABELS else name)
 
 
+def favoured_rows(run_parameters: Mapping[str, Any]) -> str | None:
+    """By what the chances of rows differ, so that the drawn rows aren't meant to look like all.
+
+    >>> favoured_rows({"rounds": [{"method": "monetary_unit"}]})
+    'amount'
+    """
+    methods = {given["method"] for given in run_parameters["rounds"]}
+    return "amount" if "monetary_unit" in methods else "weight" if "weighted" in methods else None
+
+
 def warnings_of(account: Mapping[str, Any]) -> list[str]:
     """The warnings of a result or of one of its rounds, in the words of screens."""
     templates = account.get("warning_templates")

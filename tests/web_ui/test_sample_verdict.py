@@ -44,6 +44,26 @@ def test_a_small_sample_is_never_green(server: LiveServer, reader: Reader) -> No
     assert strength.startswith("smallest detectable difference")
 
 
+@pytest.mark.parametrize(
+    ("method", "column", "favoured"),
+    [("monetary_unit", "book_column", "amount"), ("weighted", "weight_column", "weight")],
+)
+def test_a_sample_that_favours_rows_has_no_verdict_on_top(
+    server: LiveServer, reader: Reader, method: str, column: str, favoured: str
+) -> None:
+    dataset = server.new_table(300, reader.api)
+    draw = {"method": method, "parameters": {column: "amount", "sample_size": 20, "seed": 1}}
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    job = server.finished(reader.api.post(path, json={"rounds": [draw]}).json()["job_id"])["id"]
+    assert reader.api.get(f"/api/sampling/jobs/{job}/comparison").status_code == 200
+    page = html.unescape(reader.page(f"/jobs/{job}"))
+    assert f"Drawn by {favoured}, so its rows aren’t meant to look like all rows." in page
+    assert '<dd class="chips">' not in page
+    assert f'<span class="soft">Drawn by {favoured}</span>' in reader.page(
+        f"/datasets/{dataset}", tab="draws"
+    )
+
+
 def test_a_sample_that_differs_warns(server: LiveServer, reader: Reader) -> None:
     design = {"method": "systematic", "parameters": {"interval": 4, "start": 2}}
     assert verdict(server, reader, design)[:2] == ("warn", "Differs")
