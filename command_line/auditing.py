@@ -17,6 +17,7 @@ from application.audit.kinds import (
     TOLERABLE,
     amount_of,
     default_kind,
+    progress_sentence,
 )
 from command_line.connection import ApiClient, Target, connected
 from command_line.importing import READING_OPTIONS
@@ -213,10 +214,7 @@ def _print_items(found: dict[str, Any]) -> None:
 
 
 def _print_counts(counts: dict[str, int]) -> None:
-    print_line(
-        f"{counts['items'] - counts['open']:,} of {counts['items']:,} rows have a finding; "
-        f"exceptions: {counts['exception']:,}."
-    )
+    print_line(progress_sentence(counts))
 
 
 @click.command()

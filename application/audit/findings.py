@@ -458,9 +458,18 @@ def _require_findings(
         )
 
 
+def is_preparer(by: Caller, job: Job) -> bool:
+    """Whether the caller entered or submitted findings, so that another person reviews them."""
+    with by.service.database.read() as tx:
+        return by.user.id in _preparers(tx, job, review_of(tx, job.id))
+
+
+def _preparers(tx: Transaction, job: Job, now: Review) -> set[int]:
+    return authors_of(tx, job.id) | {each.user_id for each in now.entries[-1:]}
+
+
 def _require_another_person(tx: Transaction, job: Job, by: Caller, now: Review) -> None:
-    submitter = now.entries[-1].user_id
-    if by.user.id in authors_of(tx, job.id) | {submitter}:
+    if by.user.id in _preparers(tx, job, now):
         raise Forbidden(
             "Another person must review the findings: you entered or submitted some of them."
         )

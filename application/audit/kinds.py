@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from domain_errors import counted
+
 Kind = Literal["attributes", "monetary_unit", "variables", "sequential"]
 
 
@@ -163,3 +165,24 @@ DECISIONS: Mapping[str, str] = {
     "reject": "Errors are above what is tolerable: you can stop.",
     "continue": "Not yet decided: examine the next rows in the order of the draw.",
 }
+
+
+def progress_sentence(counts: Mapping[str, int]) -> str:
+    """How many rows have a finding, replaced rows left out, and what was found.
+
+    >>> counts = {"items": 9, "replaced": 1, "open": 2, "exception": 2, "not_examinable": 1}
+    >>> progress_sentence(counts)
+    '6 of 8 rows have a finding; 2 exceptions, 1 not examinable.'
+    """
+    rows = counts["items"] - counts["replaced"]
+    return (
+        f"{rows - counts['open']:,} of {counted(rows, 'row')} have a finding; "
+        f"{exceptions_text(counts)}."
+    )
+
+
+def exceptions_text(counts: Mapping[str, int]) -> str:
+    """The exceptions, and the rows that count as such because nothing could be examined."""
+    text = counted(counts["exception"], "exception")
+    lost = counts["not_examinable"]
+    return f"{text}, {lost:,} not examinable" if lost else text

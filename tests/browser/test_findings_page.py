@@ -50,7 +50,7 @@ def test_a_filled_in_list_is_previewed_and_entered(analyst: Analyst, server: Liv
     enter.click()
     expect(page.get_by_text("4 findings entered.")).to_be_visible()
     expect(page.locator("#done")).to_have_text("4")
-    expect(page.locator("#exceptions")).to_have_text("1")
+    expect(page.locator("#exceptions")).to_have_text("1 exception")
 
 
 def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
@@ -83,7 +83,7 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
             page.keyboard.type("invoice missing")
         page.keyboard.press("Enter")
     expect(page.locator("#done")).to_have_text(str(DRAWN))
-    expect(page.locator("#exceptions")).to_have_text("1")
+    expect(page.locator("#exceptions")).to_have_text("1 exception")
     found = client.get(f"/api/sampling/jobs/{job}/findings").json()["items"][3]["finding"]
     assert (found["outcome"], found["audit_value"]) == ("exception", "-1234.50")
     assert found["note"] == "invoice missing"
@@ -101,6 +101,8 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     page.get_by_role("button", name="Submit for review").click()
     expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
     expect(page.locator("#findings select")).to_have_count(0)
+    expect(page.get_by_text("Another person signs off")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign off")).to_have_count(0)
 
     colleague, user = server.new_user()
     granted = {"user_id": user["id"], "permission": "write"}
@@ -108,6 +110,14 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     reviewer = open_page()
     sign_in(reviewer, server.url, user["soeid"])
     reviewer.goto(f"{server.url}/jobs/{job}?tab=findings")
+    reviewer.get_by_placeholder("Reason").fill("look at row 4 again")
+    reviewer.get_by_role("button", name="Return").click()
+    expect(reviewer.get_by_role("button", name="Submit for review")).to_be_visible()
+    page.reload()
+    expect(page.locator(".note.warn")).to_contain_text("the findings: look at row 4 again")
+    page.get_by_role("button", name="Submit for review").click()
+    expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
+    reviewer.reload()
     reviewer.get_by_role("button", name="Sign off").click()
     expect(reviewer.get_by_text("Signed off", exact=True)).to_be_visible()
     reviewer.get_by_text("Review history").click()

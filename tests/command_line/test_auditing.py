@@ -28,7 +28,7 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
     replaced = run("replace", sample, rows[4], "--reason", "not a sale").stdout
     new = replaced.rstrip(".\n").rpartition(" ")[2]
     entered = run("findings", sample, new, "ok").stdout
-    assert "6 of 6 rows have a finding; exceptions: 1." in entered
+    assert "5 of 5 rows have a finding; 1 exception." in entered
     assert "not a sale" in run("findings", sample).stdout
     shown = run("evaluate", sample, "--tolerable", "0.1").stdout
     assert "1 / 5" in shown
@@ -62,7 +62,7 @@ def test_findings_are_entered_from_a_file(run: Run, sample: str, tmp_path: Path)
     header = f"{key};outcome;audit_value;note"
     file.write_text("\n".join([header, *lines, f"{values[4]};;;"]), encoding="utf-8-sig")
     assert (
-        "4 of 5 rows have a finding; exceptions: 1."
+        "4 of 5 rows have a finding; 1 exception."
         in run("findings", sample, "--file", str(file), "--key", key).stdout
     )
     file.write_text(f"_logical_row_id,outcome,{key}\n{items[4]['_logical_row_id']},ok,\n")
@@ -86,7 +86,7 @@ def test_an_entry_list_is_filled_in_and_sent_back(run: Run, sample: str, tmp_pat
     file.write_text("\n".join([header, *filled]))
     entered = run("findings", sample, "--file", str(file)).stdout
     assert "5 lines by _logical_row_id: 5 new." in entered
-    assert "5 of 5 rows have a finding; exceptions: 0." in entered
+    assert "5 of 5 rows have a finding; 0 exceptions." in entered
     output = tmp_path / "list.xlsx"
     run("findings", sample, "--output", str(output))
     assert output.read_bytes().startswith(b"PK")

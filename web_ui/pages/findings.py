@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from flask import request
 
 from application.access import RowSource
-from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
+from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, is_preparer, items_page
+from application.audit.kinds import exceptions_text
 from application.identity.lookup import is_like_a_key, key_column
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, open_source, output_of
@@ -15,12 +18,14 @@ from parquet_tables.tables import Column
 from storage.jobs.findings import list_findings
 from storage.jobs.jobs import Job
 from web_ui.job_texts import problem_text
+from web_ui.numbers import cell_text, decimal_text
 from web_ui.shell import MAX_OFFSET, caller, number_between, service
 
 ITEMS_PER_PAGE = 100
-MAX_COLUMNS = 6
+MAX_COLUMNS = 4
 """Columns of an entry line; the page of rows shows all."""
 MAX_HISTORY = 1000
+MIN_PLACES = 2
 STEPS = {
     "submitted": "submitted the findings",
     "withdrawn": "withdrew the findings",
@@ -58,6 +63,9 @@ def findings_tab(found: Job) -> dict[str, Any]:
             [column for column in source.files.columns if column != key or not is_like_a_key(key)],
             found.run_parameters.get("amount_column"),
         ),
+        "value_text": partial(_value_text, _places(page["items"], source.files.columns)),
+        "exceptions": exceptions_text(page["counts"]),
+        "is_preparer": is_preparer(caller(), found),
         "is_owner": caller().may(caller().dataset(found.dataset_id, "read"), "admin"),
         **_history(found),
     }
@@ -71,6 +79,28 @@ def _history(found: Job) -> dict[str, Any]:
     with service().database.read() as tx:
         entries, _ = list_findings(tx, found.id, row_id, 0, MAX_HISTORY)
     return {"history_of": row_id, "history": entries}
+
+
+def _places(items: list[dict[str, Any]], columns: Sequence[Column]) -> dict[str, int]:
+    """The decimal places of each column of floating-point numbers; amounts have two."""
+    found = {}
+    for column in columns:
+        if column.type == "DOUBLE":
+            values = [item["data"][column.name] for item in items]
+            texts = [
+                cell_text(each, column.name, column.type) for each in values if each is not None
+            ]
+            places = max((len(text.partition(".")[2]) for text in texts), default=0)
+            found[column.name] = max(places, MIN_PLACES) if places else 0
+    return found
+
+
+def _value_text(places: dict[str, int], value: Any, column: Column) -> str:
+    """A value with as many places as the others of its column."""
+    text = cell_text(value, column.name, column.type)
+    if not places.get(column.name) or value is None:
+        return text
+    return decimal_text(text.replace(",", ""), places[column.name])
 
 
 def _shown(columns: list[Column], amount: str | None) -> list[Column]:

@@ -94,7 +94,9 @@ function show(counts) {
   const rows = counts.items - counts.replaced;
   const done = rows - counts.open;
   one("#done").textContent = number(done);
-  one("#exceptions").textContent = number(counts.exception);
+  const { exception, not_examinable: lost } = counts;
+  one("#exceptions").textContent = `${number(exception)} ${exception === 1 ? "exception" : "exceptions"}${lost ? `, ${number(lost)} not examinable` : ""}`;
+  one("#exceptions").classList.toggle("warn", exception + lost > 0);
   one("#review progress").value = done;
   announce(`${done} of ${rows} rows have a finding`);
 }
