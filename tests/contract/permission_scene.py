@@ -6,7 +6,10 @@ import itertools
 import uuid
 from typing import Any
 
+import pytest
+
 from application.webhooks.signing import new_secret
+from job_runner.settings import Settings
 from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE, add_group, add_members, get_group
@@ -17,6 +20,7 @@ from storage.jobs.submission import NewJob, insert_job
 from storage.jobs.webhooks import EVENTS, NewWebhook, add_webhook, enqueue_test
 from storage.versions.bin import bin_ref
 from storage.versions.refs import create_ref, resolve
+from tests.contract.attached_world import small_lake
 from tests.live_server import LiveServer
 
 ASKERS = ("viewer", "nobody", "reader", "writer", "owner", "admin", "read_token")
@@ -25,6 +29,16 @@ and the owner with a token of the scope read."""
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 2, "seed": 1}}
 numbers = itertools.count(1)
+
+
+def scene_settings(tmp_path_factory: pytest.TempPathFactory, name: str) -> Settings:
+    """The settings of a server that every route of the table can be asked of."""
+    return Settings(
+        data_dir=tmp_path_factory.mktemp(name),
+        memory_mb=256,
+        connection_prefixes=small_lake(tmp_path_factory.mktemp("lake")),
+        webhook_prefixes="http://127.0.0.1:9/",
+    )
 
 
 class Scene:

@@ -407,7 +407,5 @@ TABLE = (
     Row("POST /sign-in", statuses(404), at("/sign-in", form={"code": "none"}), "public"),
     Row("GET /sign-in/provider", statuses(404), at("/sign-in/provider"), "public"),
     Row("GET /sign-in/provider/return", statuses(404), at("/sign-in/provider/return"), "public"),
-    # The page sends its form token in a header, which this request lacks.
-    Row("POST /request-code", statuses(403, read_token=303), at("/request-code", body={}), "page"),
     Row("POST /sign-out", TO_PAGES, at("/sign-out", form={}), "page"),
 )

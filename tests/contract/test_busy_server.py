@@ -15,11 +15,10 @@ import httpx
 import pytest
 
 import composition_root
-from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase, is_limited
 from parquet_tables.tables import TableFiles
 from tests.contract.permission_rows import Row
-from tests.contract.permission_scene import Scene
+from tests.contract.permission_scene import Scene, scene_settings
 from tests.contract.permission_table import TABLE
 from tests.contract.test_exploration_limits import ENDLESS
 from tests.contract.test_permissions import kind_of_token, sent
@@ -129,7 +128,7 @@ def test_heavy_requests_of_one_user_leave_others_their_answers(tmp_path: Path) -
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("busy"), memory_mb=256)
+    settings = scene_settings(tmp_path_factory, "busy")
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as live,

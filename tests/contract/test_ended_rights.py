@@ -14,14 +14,13 @@ import pytest
 
 import composition_root
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token
-from job_runner.settings import Settings
 from storage.accounts.datasets import delete_permission, put_group_permission, put_permission
 from storage.accounts.groups import remove_member
 from storage.accounts.tokens import revoke_token
 from storage.accounts.users import User, change_user, remove_user
 from storage.sqlite.database import Database, Transaction
 from tests.contract.permission_rows import Ask, Row
-from tests.contract.permission_scene import Scene
+from tests.contract.permission_scene import Scene, scene_settings
 from tests.contract.permission_table import TABLE
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -73,7 +72,7 @@ class HeldWrite:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("ended"), memory_mb=256)
+    settings = scene_settings(tmp_path_factory, "ended")
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as live,

@@ -12,12 +12,10 @@ import pytest
 
 import composition_root
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token
-from job_runner.settings import Settings
 from storage.accounts.users import remove_user
 from storage.jobs.jobs import get_job
-from tests.contract.attached_world import small_lake
 from tests.contract.permission_rows import Ask, Row
-from tests.contract.permission_scene import ASKERS, Scene
+from tests.contract.permission_scene import ASKERS, Scene, scene_settings
 from tests.contract.permission_table import TABLE
 from tests.live_server import LiveServer
 
@@ -27,13 +25,7 @@ WITHOUT_RIGHTS = ("stranger", "removed", "expired")
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A server of its own: it gets several admins."""
-    lake = small_lake(tmp_path_factory.mktemp("lake"))
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("asked"),
-        memory_mb=256,
-        connection_prefixes=lake,
-        webhook_prefixes="http://127.0.0.1:9/",
-    )
+    settings = scene_settings(tmp_path_factory, "asked")
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as live,
