@@ -10,7 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from application.audit.coverage import coverage_block, population_block
+import numpy as np
+
+from application.audit.coverage import amount_column, coverage_block, population_block
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import EvaluationRequest, evaluate
 from application.audit.findings import (
@@ -20,15 +22,20 @@ from application.audit.findings import (
     AuditState,
     audit_state,
     items_page,
+    ordinal_of,
 )
-from application.audit.items import drawn_facts
+from application.audit.items import book_values, drawn_facts, examined_items
 from application.audit.kinds import BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
+from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
+from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import Block, Cell, Share, Sheet
+from storage.certificates.ledger import plan_entry
+from storage.jobs.findings import list_findings
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import get_commit
@@ -92,8 +99,9 @@ def working_paper(service: Service, job: Job, request: EvaluationRequest) -> lis
         ),
         design_sheet(service, job),
         _items(service, job),
+        _exceptions(service, job, state),
         _replacements(state),
-        _evaluation(request, evaluation),
+        _evaluation(service, job, request, evaluation),
     ]
 
 
@@ -144,7 +152,19 @@ def _version(service: Service, job: Job) -> Rows:
         name = made.run_parameters.get("file_name") or made.run_parameters.get("uri")
         rows += [
             ("Imported from", name),
+            (
+                "Imported file (SHA-256)",
+                (made.output_summary or {}).get("source_sha256", "Not recorded"),
+            ),
             ("Imported by", made.user_soeid, _moment(made.completed_at)),
+        ]
+    planned = job.run_parameters.get("plan")
+    if planned:
+        with service.database.read() as tx:
+            plan = plan_entry(tx, job.dataset_id, planned["plan_id"])
+        rows += [
+            ("Registered plan", planned["plan_id"], _moment(plan.recorded_at)),
+            ("Plan (SHA-256)", plan.body["digest"]),
         ]
     rows += [("Data file (SHA-256)", each.sha256) for each in table.stored_files[:MAX_FILES]]
     for attached in table.attached_files[:MAX_FILES]:
@@ -210,6 +230,61 @@ def _selected(drawn: tuple[int, bool] | None) -> str:
     return "By chance" if units == 1 else f"By chance, {units:,} units"
 
 
+def _exceptions(service: Service, job: Job, state: AuditState) -> Sheet:
+    """The exceptions with their amounts, and the entries that later ones corrected."""
+    found = [item for item in examined_items(service, job, state) if item.is_exception]
+    keys = _keys(service, job, [item.row_id for item in found])
+    column = amount_column(job)
+    books = book_values(service, job, list(keys), column) if column and keys else {}
+    rows: Rows = []
+    for item in found:
+        finding, book = item.finding, books.get(item.row_id)
+        if finding is None:
+            continue
+        audit = None if finding.audit_value is None else Decimal(finding.audit_value)
+        if audit is None and finding.outcome == "not_examinable" and column:
+            audit = Decimal(0)
+        difference = None if audit is None or book is None else book - audit
+        title = OUTCOME_TITLES[finding.outcome]
+        rows.append(
+            (item.row_id, keys[item.row_id], title, book, audit, difference, finding.note or None)
+        )
+    header = ("Row", "Key", "Finding", "Book value", "Audit value", "Difference", "Note")
+    blocks = [Block(f"Exceptions: {len(rows):,}", rows, header)]
+    with service.database.read() as tx:
+        entries, total = list_findings(tx, job.id, None, 0, MAX_ITEMS)
+    newest = {finding.id for finding in state.findings.values()}
+    old: Rows = [
+        (
+            *(each.row_id, OUTCOME_TITLES[each.outcome]),
+            None if each.audit_value is None else Decimal(each.audit_value),
+            *(each.note or None, each.user_soeid, _moment(each.at)),
+        )
+        for each in reversed(entries)
+        if each.id not in newest
+    ]
+    title = f"Entries that later ones correct: {len(old):,}"
+    if total > len(entries):
+        title += f", of the newest {len(entries):,} entries"
+    header_old = ("Row", "Finding", "Audit value", "Note", "By", "Time (UTC)")
+    return Sheet("Exceptions", "Exceptions", [*blocks, Block(title, old, header_old)])
+
+
+def _keys(service: Service, job: Job, row_ids: Sequence[str]) -> dict[str, Cell]:
+    """The value by which people know each row, such as the number of an invoice."""
+    if not row_ids:
+        return {}
+    source = open_source(service, job)
+    column = source.files.column(key_column(service, source))
+    ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
+    with service.parquet.cursor(source.files) as cursor:
+        cells = read_rows(cursor, rows_statement(source.files, (column,), ordinals), (column,))
+    by_ordinal = dict(zip(ordinals.tolist(), cells, strict=True))
+    return {
+        row_id: item_cell(by_ordinal[ordinal_of(row_id)][column.name], column) for row_id in row_ids
+    }
+
+
 def _replacements(state: AuditState) -> Sheet:
     header = ("Row", "Replaced by", "Reason", "User", "Time (UTC)")
     rows: Rows = [
@@ -220,7 +295,12 @@ def _replacements(state: AuditState) -> Sheet:
     return Sheet("Replacements", "Replacements", [Block(title, rows, header)])
 
 
-def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainError) -> Sheet:
+def _evaluation(
+    service: Service,
+    job: Job,
+    request: EvaluationRequest,
+    found: Mapping[str, Any] | DomainError,
+) -> Sheet:
     settings: Rows = [
         ("Evaluation", KINDS[request.kind].title),
         ("Confidence", Share(request.confidence)),
@@ -240,7 +320,13 @@ def _evaluation(request: EvaluationRequest, found: Mapping[str, Any] | DomainErr
             if found.get(name) is not None
         ]
         blocks.append(Block("Figures", facts))
-        blocks += _arithmetic(found)
+        lines = [
+            *found.get("arithmetic", ()),
+            *found.get("overstatement", {}).get("arithmetic", ()),
+            *found.get("understatement", {}).get("arithmetic", ()),
+        ]
+        ids = [line["row_id"] for line in lines if line.get("row_id")]
+        blocks += _arithmetic(found, _keys(service, job, ids))
         sources: Rows = [("Formula", found["formula"])]
         if found.get("factors"):
             sources.append(("Factors", found["factors"]))
@@ -270,7 +356,7 @@ def _figure(name: str, value: Any) -> Cell:
     return Share(value) if name in SHARES else value
 
 
-def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
+def _arithmetic(found: Mapping[str, Any], keys: Mapping[str, Cell]) -> list[Block]:
     if found["kind"] in ("attributes", "variables"):
         rows: Rows = [
             (each["name"], each["formula"], each["value"]) for each in found["arithmetic"]
@@ -279,9 +365,9 @@ def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
         apart = _each_direction(found) if found["kind"] == "variables" else []
         return [*apart, arithmetic]
     if found["kind"] == "sequential":
-        return [_sequence(found)] if found["measure"] == "amount" else []
+        return [_sequence(found, keys)] if found["measure"] == "amount" else []
     blocks = []
-    header = ("i", "Row", "Taint t", "Factor p", "Increment", "Increment × t", "Amount")
+    header = ("i", "Row", "Key", "Taint t", "Factor p", "Increment", "Increment × t", "Amount")
     for direction in ("overstatement", "understatement"):
         each = found[direction]
         limits: Rows = [
@@ -290,7 +376,8 @@ def _arithmetic(found: Mapping[str, Any]) -> list[Block]:
         ]
         lines: Rows = [
             (
-                *(line["number"], line["row_id"] or "Basic precision", line["taint"]),
+                *(line["number"], line["row_id"] or "Basic precision"),
+                *(keys.get(line["row_id"] or ""), line["taint"]),
                 *(line["factor"], line["increment"], line["product"], Decimal(line["amount"])),
             )
             for line in each["arithmetic"]
@@ -312,10 +399,16 @@ def _each_direction(found: Mapping[str, Any]) -> list[Block]:
     return [Block(f"Each direction alone, by {estimator.lower()}", rows, header)]
 
 
-def _sequence(found: Mapping[str, Any]) -> Block:
-    header = ("i", "Row", "Units u", "Taint", "x", "m", "λ", "M")
-    names = ("number", "row_id", "units", "taint", "value", "null_mean", "bet", "statistic")
-    lines: Rows = [tuple(line[name] for name in names) for line in found["arithmetic"]]
+def _sequence(found: Mapping[str, Any], keys: Mapping[str, Cell]) -> Block:
+    header = ("i", "Row", "Key", "Units u", "Taint", "x", "m", "λ", "M")
+    names = ("units", "taint", "value", "null_mean", "bet", "statistic")
+    lines: Rows = [
+        (
+            *(line["number"], line["row_id"], keys.get(line["row_id"])),
+            *(line[name] for name in names),
+        )
+        for line in found["arithmetic"]
+    ]
     return Block("Arithmetic", lines, header)
 
 

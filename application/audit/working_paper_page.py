@@ -11,7 +11,8 @@ from markupsafe import Markup
 from parquet_tables.workbooks import Block, Cell, Share, Sheet
 
 STYLE = Markup(
-    "@page { size: A4; margin: 15mm; }"
+    "@page { size: A4; margin: 15mm; @bottom-right { font: 8pt system-ui, sans-serif;"
+    " content: counter(page) ' / ' counter(pages); } }"
     "body { max-width: 180mm; margin: 1rem auto; padding: 0 1rem; color: #111; background: #fff;"
     " font: 10pt/1.4 system-ui, sans-serif; }"
     "h1 { font-size: 16pt; } h2 { font-size: 12pt; margin: 1.2em 0 .3em; }"

@@ -8,6 +8,7 @@ The ref moves only to a commit with every row of the file; an unreadable file le
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -37,13 +38,17 @@ def run_import(context: JobContext) -> Outcome:
     if "attach" in job.run_parameters:
         return _attached(context)
     reading = progress_part(context.on_progress, 0.0, READ_SHARE)
+    source: dict[str, str] = {}
     if "uri" in job.run_parameters:
         tables, size_bytes = _imported_uri(context, job.run_parameters["uri"], reading)
     else:
         size_bytes = job.run_parameters["size_bytes"]
+        upload = _whole_upload(context)
+        with upload.open("rb") as content:
+            source = {"source_sha256": hashlib.file_digest(content, "sha256").hexdigest()}
         tables = import_file(
             context.parquet,
-            _whole_upload(context),
+            upload,
             job.run_parameters["file_name"],
             context.scratch.folder,
             on_progress=reading,
@@ -63,6 +68,7 @@ def run_import(context: JobContext) -> Outcome:
         summary={
             "file_name": job.run_parameters["file_name"],
             "size_bytes": size_bytes,
+            **source,
             "tables": list(map(_table_summary, tables, stored, totals)),
         },
         commit=NewCommit(

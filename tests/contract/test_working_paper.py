@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,9 @@ def job(server: LiveServer) -> str:
     dataset = server.new_dataset()
     lines = [f"{row:06d},{20260000 + row},{100 + row}.50,=1+{row},2025-03-31" for row in range(400)]
     text = "\n".join(["invoice,order_id,amount,memo,posted", *lines]) + "\n"
-    server.import_text(dataset, text)
+    imported = server.import_text(dataset, text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert imported["output_summary"]["source_sha256"] == digest
     draw = one("random", sample_size=20, seed=4)
     body = {"rounds": [draw], "output_name": "payables"}
     found = server.draw(dataset, body)
@@ -57,7 +60,8 @@ def test_the_page_has_all_parts(server: LiveServer, job: str) -> None:
         *("Working paper: payables", source, "Data file (SHA-256)", "Seed", "Control totals"),
         *("Prepared by", "Review", "In progress", "not a purchase", "Replaced rows: 1"),
         *("&lt;b&gt;wrong&lt;/b&gt; price", "50.25", "is below the tolerable 30.00 %"),
-        *("Touw and Hoogduin", "Hypergeometric(1; 400"),
+        *("Touw and Hoogduin", "Hypergeometric(1; 400", "Imported file (SHA-256)"),
+        *("Exceptions: 1", "Entries that later ones correct: 2"),
     ):
         assert text in page, text
     assert "<script" not in page
@@ -68,7 +72,7 @@ def test_the_workbook_opens_well(server: LiveServer, job: str) -> None:
     answer = paper(server, job, format="xlsx", tolerable=0.3)
     book = load_workbook(io.BytesIO(answer.content))
     assert book.sheetnames == [
-        *("Cover", "Population", "Design", "Items", "Replacements", "Evaluation")
+        *("Cover", "Population", "Design", "Items", "Exceptions", "Replacements", "Evaluation")
     ]
     sheet = book["Items"]
     header = [cell.value for cell in sheet[4]]
@@ -80,6 +84,8 @@ def test_the_workbook_opens_well(server: LiveServer, job: str) -> None:
     assert (first["amount"].data_type, first["amount"].number_format) == ("n", "#,##0.00")
     assert str(first["posted"].value) == "2025-03-31 00:00:00"
     assert first["posted"].number_format == "yyyy-mm-dd"
+    exceptions = [line[1:5] for line in book["Exceptions"].values]
+    assert (first["invoice"].value, "Exception", None, 50.25) in exceptions
     selected = [sheet.cell(line, 2).value for line in range(5, 26)]
     assert selected == ["By chance"] * 20 + ["Replacement"]
     assert (first["Audit value"].value, first["Audit value"].number_format) == (50.25, "#,##0.00")
