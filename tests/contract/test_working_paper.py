@@ -85,7 +85,7 @@ def test_the_workbook_opens_well(server: LiveServer, job: str) -> None:
     assert str(first["posted"].value) == "2025-03-31 00:00:00"
     assert first["posted"].number_format == "yyyy-mm-dd"
     exceptions = [line[1:5] for line in book["Exceptions"].values]
-    assert (first["invoice"].value, "Exception", None, 50.25) in exceptions
+    assert (first["order_id"].value, "Exception", None, 50.25) in exceptions
     selected = [sheet.cell(line, 2).value for line in range(5, 26)]
     assert selected == ["By chance"] * 20 + ["Replacement"]
     assert (first["Audit value"].value, first["Audit value"].number_format) == (50.25, "#,##0.00")

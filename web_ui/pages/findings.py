@@ -22,7 +22,7 @@ from web_ui.numbers import cell_text, decimal_text
 from web_ui.shell import MAX_OFFSET, caller, number_between, service
 
 ITEMS_PER_PAGE = 100
-MAX_COLUMNS = 4
+MAX_COLUMNS = 3
 """Columns of an entry line; the page of rows shows all."""
 MAX_HISTORY = 1000
 MIN_PLACES = 2

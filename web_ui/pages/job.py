@@ -12,6 +12,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
+from application.audit.findings import STRATUM, audit_state
 from application.certificates.issuing import issues_of
 from application.certificates.statement import SEED_SENTENCES, seed_origin
 from application.comparing import shown_comparison
@@ -245,7 +246,13 @@ def _reserves(found: Job) -> Values:
     try:
         with caller().reading():
             values["types"] = _types(open_source(service(), found))
-            values["reserves"] = next_rows(service(), found, number, limit)
+            reserves = next_rows(service(), found, number, limit)
+            values["reserves"] = reserves
+            has_groups = any(row[STRATUM] is not None for row in reserves["data"])
+            values["shown"] = [
+                name for name in reserves["columns"] if has_groups or name != STRATUM
+            ]
+            values["used"] = audit_state(service(), found).replacing
         caller().audit_view(source, "reserves")
     except DomainError as error:
         values["problem"] = problem_text(error)
