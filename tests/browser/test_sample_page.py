@@ -78,7 +78,7 @@ def test_a_materiality_sizes_a_sample_of_money(analyst: Analyst, server: LiveSer
     page.get_by_label("Materiality").fill("3%")
     page.get_by_label("Expected errors").fill("1%")
     expect(page.get_by_text("220 of 2,000 rows will be drawn.")).to_be_visible()
-    expect(page.get_by_text("Always drawn")).to_be_visible()
+    expect(page.get_by_text("Always drawn", exact=True)).to_be_visible()
     page.get_by_role("button", name="Draw sample").click()
     expect(page.get_by_text("220 of 2,000 rows drawn")).to_be_visible(timeout=15_000)
     page.get_by_text("How it was drawn").click()
