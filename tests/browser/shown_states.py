@@ -90,7 +90,7 @@ def draw_for_a_materiality(page: Page, world: World, goto: Goto) -> None:
     page.get_by_label("Book amounts").select_option("amount")
     page.get_by_label("Size").select_option("For a materiality of")
     expect(page.get_by_text("upper limit")).to_be_visible()
-    expect(page.get_by_text("Always drawn")).to_be_visible()
+    expect(page.get_by_text("Always drawn", exact=True)).to_be_visible()
 
 
 def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
