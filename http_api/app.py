@@ -31,7 +31,7 @@ from http_api.routes import (
 )
 from http_api.routes.attached import attaching, connections
 from http_api.routes.automation import schedules, webhooks
-from http_api.routes.certificates import certificates, ledger, row_proofs
+from http_api.routes.certificates import certificates, ledger, row_proofs, verifiers
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import access_log, headers, host_check, json, problems, uploads
 from http_api.server.json import OrjsonProvider
@@ -73,6 +73,7 @@ BLUEPRINTS = (
     administration.signing_keys_blueprint,
     ledger.blueprint,
     row_proofs.blueprint,
+    verifiers.blueprint,
     certificates.blueprint,
 )
 

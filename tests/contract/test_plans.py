@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.contract.draw_requests import one
-from tests.contract.plain_draw import Redraw
 from tests.contract.problems import assert_problem
-from tests.contract.test_certificates import certified, file_of
+from tests.contract.test_certificates import certified, require_accepted
 from tests.live_server import LiveServer
 
 SIGNATURE = "0f" * 48
@@ -105,7 +104,7 @@ def test_a_beacon_draws_exactly_the_plan(
         for each in predicate["rounds"]
     ]
     assert stated == json.loads(plan["text"])["rounds"]
-    Redraw(predicate, file_of(server, job["id"], "data").decode()).check()
+    require_accepted(server, job["id"], dataset, "L4")
     entry = server.admin.get(f"/api/datasets/{dataset}/ledger").json()["entries"][0]
     assert entry["body"]["plan_digest"] == plan["digest"]
     again = server.admin.get(url(dataset, "plans")).json()["plans"][0]

@@ -1,0 +1,26 @@
+"""The route of the verifiers: two files that check a certificate without this server."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from flask import Response, abort
+
+from http_api.access import SignedInBlueprint
+
+blueprint = SignedInBlueprint("verifiers", __name__, url_prefix="/api", tag="Certificates")
+
+TYPES = {"verify_sample.py": "text/x-python", "verify.html": "text/html"}
+
+
+@blueprint.get("/verifier/<name>")
+def verifier(name: str) -> Response:
+    """A verifier of certificates: `verify_sample.py`, or the page `verify.html`.
+
+    Both check a certificate without a server. Take them from a source that you trust.
+    """
+    if name not in TYPES:
+        abort(404)
+    answer = Response(files("verifiers").joinpath(name).read_bytes(), mimetype=TYPES[name])
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

@@ -1,0 +1,1 @@
+"""Tests of the verifiers: certificates of every method, and tamperings of them."""

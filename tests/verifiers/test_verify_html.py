@@ -1,0 +1,408 @@
+"""``verify.html`` in Chromium accepts certificates and refuses tamperings and hostile files."""
+
+# ruff: noqa: E501 - lines of JavaScript
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.verifiers import tamperings
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PAGE = ROOT / "verifiers" / "verify.html"
+CERTIFICATES = HERE / "certificates"
+FIXTURES = tamperings.FIXTURES
+Files = dict[str, bytes]
+
+VERIFY = """async ([files, options]) => {
+  const bytes = {};
+  for (const [name, text] of Object.entries(files)) bytes[name] = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  return await window.verify(bytes, options);
+}"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """Open the page from a file, as a reader would."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=shutil.which("chromium-headless-shell"), args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        problems: list[str] = []
+        requests: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(PAGE.as_uri())
+        yield page
+        browser.close()
+        assert not problems
+        assert [url for url in requests if not url.startswith(("file:///", "data:,"))] == []
+
+
+def read(folder: Path) -> Files:
+    """Read the files of a certificate."""
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and path.name != "expected.json"
+    }
+
+
+def verify(page: Page, files: Files, **options: Any) -> dict[str, Any]:
+    """Verify files in the browser."""
+    texts = {name: base64.b64encode(data).decode() for name, data in files.items()}
+    return page.evaluate(VERIFY, [texts, options])
+
+
+def folders() -> list[Path]:
+    """List the folders of certificates: as the product wrote them, and signed by a known key."""
+    return sorted(path.parent for path in HERE.glob("*/*/certificate.json"))
+
+
+def predicate(files: Files) -> dict[str, Any]:
+    """Return the predicate of a certificate."""
+    return json.loads(base64.b64decode(json.loads(files["certificate.json"])["payload"]))[
+        "predicate"
+    ]
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda path: path.name)
+def test_corpus_is_accepted_at_the_highest_level(page: Page, folder: Path) -> None:
+    files = read(folder)
+    report = verify(page, files, allowKnownKey=folder.parent == FIXTURES)
+    assert report["accepted"], report["reason"]
+    stated = predicate(files)
+    unlisted = any(
+        r["ordinals"] is None or r["facts"].get("groups", []) is None for r in stated["rounds"]
+    )
+    if not unlisted:
+        assert report["levels"]["L0"] == report["levels"]["L1"] == "checked"
+    assert (report["levels"]["L2"] == "checked") == ("data.csv" in files)
+    assert (report["levels"]["L3"] == "checked") == ("proofs.json" in files)
+    known = stated["seed_origin"].get("chain", "")[:8] in ("8990e7a9", "52db9ba7")
+    assert (report["levels"]["L4"] == "checked") == (
+        stated["seed_origin"]["kind"] == "dice" or known
+    )
+
+
+def test_the_example_is_accepted_and_its_key_is_not_trusted_otherwise(page: Page) -> None:
+    files = read(ROOT / "docs" / "certificate-example")
+    report = verify(page, files)
+    assert report["accepted"]
+    assert report["levels"]["L0"] == report["levels"]["L1"] == "checked"
+    assert report["levels"]["L2"] == "not checkable here"
+    assert verify(page, read(FIXTURES / "filter"))["code"] == "key_known"
+
+
+def test_less_files_are_accepted_at_lower_levels(page: Page) -> None:
+    files = read(CERTIFICATES / "strat_prop")
+    without = {name: files[name] for name in ("certificate.json", "public-key.txt")}
+    report = verify(page, without)
+    assert report["accepted"]
+    assert report["levels"]["L0"] == "not checkable here"
+    assert report["levels"]["L1"] == "checked"
+    assert (
+        verify(page, {"certificate.json": files["certificate.json"]})["code"]
+        == "public_key_missing"
+    )
+    assert verify(page, {})["code"] == "certificate_missing"
+    assert verify(
+        page,
+        files,
+        keyid=hashlib.sha256(bytes.fromhex(files["public-key.txt"].decode().strip())).hexdigest(),
+    )["accepted"]
+    assert verify(page, files, keyid="00" * 32)["code"] == "key_not_trusted"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "code"),
+    [
+        ("sample.csv", b"north", b"south", "sample_hash"),
+        ("data.csv", b"\n7,true", b"\n7,false", "population_rows"),
+        ("data.csv", b",north\n", b",south\n", "groups"),
+        ("data.csv", b"\n5,true", b"\n6,true", "data_format"),
+        ("ledger.json", b"admin00", b"admin01", "ledger_digest"),
+        ("certificate.json", b"application/vnd.in-toto+json", b"application/json", "payload_type"),
+        ("public-key.txt", b"a3f4", b"a3f5", "wrong_key"),
+    ],
+)
+def test_changed_files_are_refused(
+    page: Page, name: str, old: bytes, new: bytes, code: str
+) -> None:
+    files = read(CERTIFICATES / "strat_prop")
+    assert old in files[name]
+    files[name] = files[name].replace(old, new, 1)
+    report = verify(page, files)
+    assert not report["accepted"]
+    assert report["code"] == code or (name == "public-key.txt" and report["code"] == "bad_key")
+
+
+SAME = {
+    # One refusal, two names: the page finds another of the contradictions first.
+    "large_integer",
+    "rounds_renumbered",
+    "eligible_rows_less",
+    "group_row_moved",
+    "data_amount_is_text",
+    "plan_digest_other",
+    "plan_text_changed",
+    "weighted_take_all",
+    "probability_other",
+    "proof_format",
+    "dice_called_entropy",
+    "beacon_before_plan",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "code"),
+    tamperings.TAMPERINGS,
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_tamperings_are_refused(page: Page, name: str, function: Any, code: str) -> None:
+    report = verify(page, tamperings.tampered(function), allowKnownKey=True)
+    assert not report["accepted"]
+    assert report["code"]
+    assert report["reason"]
+    if name not in SAME:
+        assert report["code"] == code, report["reason"]
+
+
+def test_random_damage_is_refused_without_a_hang(page: Page) -> None:
+    draw = random.Random(5)
+    base = read(FIXTURES / "proofs")
+    for _ in range(150):
+        files = dict(base)
+        name = draw.choice(sorted(set(files) - {"public-key.txt"}))
+        data = bytearray(files[name])
+        for _ in range(draw.choice([1, 1, 5])):
+            at = draw.randrange(len(data))
+            what = draw.randrange(3)
+            if what == 0:
+                data[at] = (data[at] + draw.randrange(1, 256)) % 256
+            elif what == 1:
+                del data[at : at + draw.randrange(1, 30)]
+            else:
+                data[at:at] = draw.randbytes(3)
+        files[name] = bytes(data)
+        report = verify(page, files)
+        assert report["ms"] < 5000
+        if report["accepted"]:  # only white space of JSON that isn't signed can change
+            assert name.endswith(".json")
+            assert json.loads(files[name]) == json.loads(base[name])
+        else:
+            assert report["code"] != "check_failed", (name, report["reason"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'"x"',
+        b"1e999",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"__proto__":{},"__proto__":{}}',
+        b"\xff\xfe",
+        b"\x00" * 1000,
+        b'{"payload":"","payloadType":"application/vnd.in-toto+json","signatures":[]}',
+        b"9" * 1_000_000,
+        b'"' + b"\\u0000" * 100_000,
+    ],
+    ids=lambda value: repr(value[:12]),
+)
+@pytest.mark.parametrize(
+    "name",
+    ["certificate.json", "ledger.json", "proofs.json", "public-key.txt", "sample.csv", "data.csv"],
+)
+def test_hostile_files_are_refused(page: Page, name: str, text: bytes) -> None:
+    files = read(FIXTURES / "proofs") | {name: text}
+    report = verify(page, files)
+    assert not report["accepted"]
+    assert report["ms"] < 5000
+    assert report["code"] != "check_failed", report["reason"]
+
+
+def test_hashes_and_signatures_are_right(page: Page) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    draw = random.Random(1)
+    for length in (0, 1, 55, 56, 63, 64, 65, 111, 112, 127, 128, 1000):
+        data = draw.randbytes(length)
+        for name in ("sha256", "sha512"):
+            found = page.evaluate(
+                f"(x) => verifierParts.hex(verifierParts.{name}(verifierParts.unhex(x)))",
+                data.hex(),
+            )
+            assert found == hashlib.new(name, data).hexdigest()
+    check = "([k, s, m]) => verifierParts.ed25519(...[k, s, m].map(verifierParts.unhex))"
+    order = 2**252 + 27742317777372353535851937790883648493
+    for i in range(12):
+        secret, message = (
+            Ed25519PrivateKey.from_private_bytes(draw.randbytes(32)),
+            draw.randbytes(i * 7),
+        )
+        key, signature = secret.public_key().public_bytes_raw(), secret.sign(message)
+        assert page.evaluate(check, [key.hex(), signature.hex(), message.hex()])
+        assert not page.evaluate(check, [key.hex(), signature.hex(), message.hex() + "00"])
+        plus = signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(
+            32, "little"
+        )
+        assert not page.evaluate(check, [key.hex(), plus.hex(), message.hex()])
+        turned = bytearray(signature)
+        turned[draw.randrange(64)] ^= 1 << draw.randrange(8)
+        assert not page.evaluate(check, [key.hex(), turned.hex(), message.hex()])
+
+
+def test_the_order_is_that_of_the_vectors(page: Page) -> None:
+    vectors = json.loads((HERE.parent / "sampling_engine" / "order-vectors.json").read_text())
+    for case in vectors["first"]:
+        found = page.evaluate(
+            """([rows, seed, n]) => { const o = verifierParts.order(rows, seed);
+            return [o.bits, verifierParts.first(o, n).map(Number), Number(o.rank(rows - 1)), Number(o.ordinal(o.rank(rows - 1)))]; }""",
+            [case["rows"], str(case["seed"]), len(case["ordinals"])],
+        )
+        assert found == [case["bits"], case["ordinals"], case["rank_of_last_row"], case["rows"] - 1]
+    ranks = page.evaluate(
+        "[0, 1, 2, 17, 336775].map((x) => String(verifierParts.order(20, '42', 62).rank(x)))"
+    )
+    assert ranks == [
+        "1603393778942573867",
+        "3227275163367357909",
+        "3025013327142687244",
+        "767741588850359571",
+        "3337272768645913212",
+    ]
+
+
+def test_works_without_web_crypto(page: Page) -> None:
+    context = page.context.browser.new_context()
+    other = context.new_page()
+    other.add_init_script("Object.defineProperty(crypto, 'subtle', { value: undefined })")
+    other.goto(PAGE.as_uri())
+    assert other.evaluate("crypto.subtle === undefined")
+    assert verify(other, read(CERTIFICATES / "strat_prop"))["levels"]["L2"] == "checked"
+    files = read(CERTIFICATES / "strat_prop")
+    envelope = json.loads(files["certificate.json"])
+    envelope["signatures"][0]["sig"] = "A" + envelope["signatures"][0]["sig"][1:]
+    if (
+        envelope["signatures"][0]["sig"]
+        != json.loads(files["certificate.json"])["signatures"][0]["sig"]
+    ):
+        assert (
+            verify(other, files | {"certificate.json": json.dumps(envelope).encode()})["code"]
+            == "bad_signature"
+        )
+    context.close()
+
+
+def test_a_thousand_rows_take_less_than_a_second(page: Page) -> None:
+    files = read(CERTIFICATES / "random_t2")
+    files.pop("data.csv")
+    assert min(verify(page, files)["ms"] for _ in range(3)) < 1000
+
+
+@pytest.fixture
+def fresh(page: Page) -> Iterator[Page]:
+    """Open the page with an empty list of files."""
+    page.goto(PAGE.as_uri())
+    return page
+
+
+def test_files_are_chosen_and_removed(fresh: Page) -> None:
+    fresh.set_input_files("#files", [str(path) for path in (CERTIFICATES / "plan_dice").iterdir()])
+    fresh.wait_for_selector("#report:not([hidden])")
+    assert fresh.inner_text("#headline") == "ACCEPTED: L0, L1, L2 and L4 checked"
+    assert fresh.evaluate("document.activeElement.id") == "headline"
+    assert fresh.locator("#present li").count() == 5
+    fresh.fill("#keyid", "00" * 32)
+    fresh.press("#keyid", "Enter")
+    expect(fresh.locator("#headline")).to_have_text("REFUSED")
+    assert "key_not_trusted" in fresh.inner_text("#meaning")
+    fresh.click("#clear")
+    assert fresh.locator("#report").is_hidden()
+    assert fresh.locator("#present li").count() == 0
+    fresh.set_input_files("#files", [str(CERTIFICATES / "plan_dice" / "data.csv")])
+    assert "no certificate.json" in fresh.inner_text("#message")
+
+
+def test_a_folder_is_chosen(fresh: Page) -> None:
+    fresh.set_input_files("#folder", str(CERTIFICATES / "random_size"))
+    fresh.wait_for_selector("#report:not([hidden])")
+    assert fresh.inner_text("#headline").startswith("ACCEPTED: L0, L1 and L2")
+
+
+def test_files_are_dropped(fresh: Page) -> None:
+    texts = {
+        path.name: base64.b64encode(path.read_bytes()).decode()
+        for path in (CERTIFICATES / "random_size").iterdir()
+    }
+    fresh.evaluate(
+        """(files) => { const data = new DataTransfer();
+        for (const [name, text] of Object.entries(files)) data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
+        document.querySelector('#drop').dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })); }""",
+        texts,
+    )
+    fresh.wait_for_selector("#report:not([hidden])")
+    assert fresh.inner_text("#headline").startswith("ACCEPTED: L0, L1 and L2")
+
+
+def test_texts_of_a_certificate_are_only_texts(fresh: Page, tmp_path: Path) -> None:
+    files = read(FIXTURES / "filter")
+    for name in ("ledger.json", "data.csv"):
+        files.pop(name, None)
+    statement = json.loads(tamperings.payload_of(files))
+    evil = "<img src=x onerror=alert(1)>\u202e\u0000" + "x" * 5000
+    statement["predicate"]["warnings"] = [evil] * 3000
+    statement["predicate"]["job"]["requested_by"] = evil
+    files = tamperings.sealed(
+        files,
+        json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(),
+    )
+    report = verify(fresh, files, allowKnownKey=True)
+    assert report["accepted"], report["reason"]
+    folder = tmp_path
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    fresh.set_input_files("#files", [str(path) for path in folder.iterdir()])
+    fresh.wait_for_selector("#report:not([hidden])")
+    assert fresh.locator("#report img").count() == 0
+    assert fresh.inner_text("#headline") == "REFUSED"  # the known key
+    assert fresh.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_360_pixels_and_colours_have_contrast(page: Page, scheme: str) -> None:
+    context = page.context.browser.new_context(
+        color_scheme=scheme, viewport={"width": 360, "height": 740}
+    )
+    other = context.new_page()
+    other.goto(PAGE.as_uri())
+    other.set_input_files("#files", [str(path) for path in (CERTIFICATES / "strat_prop").iterdir()])
+    other.wait_for_selector("#report:not([hidden])")
+    assert other.evaluate("document.documentElement.scrollWidth") == 360
+    ratios = other.evaluate(
+        """() => { const lum = (c) => { const [r, g, b] = c.match(/[\\d.]+/g).map((x) => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4; });
+        return .2126 * r + .7152 * g + .0722 * b; };
+        const back = lum(getComputedStyle(document.body).backgroundColor);
+        return [...document.querySelectorAll('#report *')].filter((e) => e.textContent && !e.children.length).map((e) => { const l = lum(getComputedStyle(e).color);
+        return (Math.max(l, back) + .05) / (Math.min(l, back) + .05); }); }"""
+    )
+    assert min(ratios) >= 4.5
+    context.close()

@@ -1,0 +1,3266 @@
+"""Verify a sample certificate of jobsvc with the Python standard library alone.
+
+Usage: python verify_sample.py FOLDER [--key FILE_OR_HEX] [--data FILE] [--ledger FILE]
+       [--proofs FILE] [--json]
+
+FOLDER has certificate.json, public-key.txt and sample.csv, and maybe sample.parquet, data.csv,
+ledger.json and proofs.json. --certificate, --sample and --parquet give the other files singly. The
+program follows the page "Certificates: the format" (version 1). The exit code is 0 for accepted,
+1 for refused, 2 for wrong usage or a file that can't be read.
+
+Codes of refusals:
+
+| code | what is wrong |
+|---|---|
+| bad_json | a JSON text: syntax, UTF-8, NaN, a large number, or too deep |
+| duplicate_member, not_canonical | a member occurs twice; JSON isn't in canonical form |
+| unknown_member, missing_member, wrong_type | a member's presence; its type or range |
+| malformed | contents that no other code describes |
+| payload_type, bad_base64 | the envelope's type; a text that isn't Base64 |
+| bad_key, wrong_key, bad_signature | the public key; the key id; the signature |
+| manifest_hash, manifest | the manifest's SHA-256; its table, files, rows or left-out rows |
+| subject, round_numbers | names of the files; numbers of the rounds |
+| rows_total, list_lengths | rows over all rounds; lengths of lists |
+| ordinals_hash, ordinal_range, ordinal_twice | the SHA-256 of ordinals; no such row; a row twice |
+| groups_hash, groups_count, group_order | groups: SHA-256, number, order |
+| group_label, groups | a label of a group; rows by group |
+| sum_of_groups, sum_allocated | Σ rows of groups; Σ allocated |
+| sum_of_weights, sum_of_amounts | Σ weights; sums of amounts |
+| probability, weights | a probability; a weight |
+| effective_seed, entropy_seed | a seed that doesn't follow; one that isn't from entropy |
+| eligible_rows | the number of eligible rows |
+| sample_hash, parquet_hash | the SHA-256 of the sample's files |
+| sample_header, sample_row | the columns of sample.csv; one of its lines |
+| order_violated, last_rank | L1: the order; the last rank |
+| sample_size, allocation, clusters_drawn | L1: rows to draw; rows by group; clusters |
+| facts | other facts, and members that contradict each other |
+| data_format, data_columns | L2: the form of data.csv; the list of its columns |
+| population_rows, ordinals, sample_cell | L2: rows present; the redraw; a cell of the sample |
+| replacement_row, replacement_time | a replacement: its rows; its time |
+| replacement_place, replacement_order | a replacement: its place; it isn't the next row |
+| ledger_gap, ledger_link, ledger_digest | the ledger: numbers, previous digests, digests |
+| ledger_head, ledger_entry | the ledger: its head; an entry that the certificate needs |
+| source_draw | the draw that made the table, by the ledger |
+| plan_text, plan_digest | the plan: its contents; its SHA-256 |
+| plan_missing, plan_ledger | the plan: its absence; its entry in the ledger |
+| seed_text, beacon_too_early, beacon_round | the seed's text; the round of the beacon |
+| proof_format, proof_table, proof_root | row proofs: format, table, root |
+| proof_leaf, proof_path, proof_row | row proofs: a leaf, a path, a row |
+| proof_ordinal, proof_missing | row proofs: an ordinal; a row of the sample without a proof |
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import contextlib
+import hashlib
+import json
+import math
+import re
+import struct
+import sys
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import Any
+
+STATEMENT_TYPE = "application/vnd.in-toto+json"
+LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
+SAFE = 2**53
+LIMITS = {  # bytes of each file
+    "certificate": 32 << 20,
+    "key": 4096,
+    "sample": 256 << 20,
+    "parquet": 2 << 30,
+    "data": 1 << 30,
+    "ledger": 128 << 20,
+    "proofs": 256 << 20,
+}
+MAX_STEPS = 2_000_000  # places of an order that one run looks at, per round
+DRAND = {
+    "8990e7a9aaed2ffed73dbd7092123d6f289930540d7651336225dc172e51b2ce": (1595431050, 30),
+    "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971": (1692803367, 3),
+}
+
+
+class Refusal(Exception):
+    """A check that failed, with its code and a sentence."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class NotCheckable(Exception):
+    """A check that can't be made here, with the reason."""
+
+
+class Usage(Exception):
+    """A file that can't be read, or an argument that is wrong."""
+
+
+def require(condition: object, code: str, text: str) -> None:
+    """Refuse with `code` unless the condition holds."""
+    if not condition:
+        raise Refusal(code, text)
+
+
+# --- the report ---
+
+
+@dataclass
+class Line:
+    """One line of the report."""
+
+    level: str
+    status: str
+    text: str
+    code: str | None = None
+
+
+@dataclass
+class Report:
+    """The lines of all checks, and the reasons of a refusal."""
+
+    lines: list[Line] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)  # why a level wasn't reached
+    condition: str | None = None  # what L4 depends on
+
+    def checked(self, level: str, text: str) -> None:
+        self.lines.append(Line(level, "checked", text))
+
+    def claimed(self, level: str, text: str) -> None:
+        self.lines.append(Line(level, "claimed", text))
+
+    def skipped(self, level: str, text: str) -> None:
+        self.lines.append(Line(level, "not checkable here", text))
+
+    @property
+    def refusals(self) -> list[Line]:
+        return [line for line in self.lines if line.status == "refused"]
+
+    @contextlib.contextmanager
+    def check(self, level: str, text: str, *, say: bool = True) -> Iterator[None]:
+        """Report the block as checked, or as refused for the reason that it raises."""
+        try:
+            yield
+        except Refusal as refusal:
+            self.lines.append(Line(level, "refused", f"{text}: {refusal.text}", refusal.code))
+        except NotCheckable as reason:
+            self.skipped(level, f"{text}: {reason}")
+        except Exception as error:  # hostile contents must refuse, never end the program
+            detail = f"{type(error).__name__} in the contents"
+            self.lines.append(Line(level, "refused", f"{text}: {detail}", "malformed"))
+        else:
+            if say:
+                self.checked(level, text)
+
+    def levels(self) -> list[str]:
+        """Return the levels that were reached."""
+        failed = {line.level for line in self.refusals}
+        return [
+            level
+            for level in ("L0", "L1", "L2", "L3", "L4")
+            if level not in self.missing and level not in failed
+        ]
+
+
+# --- JSON ---
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise Refusal(
+            "duplicate_member", f"The member {names.most_common(1)[0][0][:60]!r} occurs twice."
+        )
+    return members
+
+
+def _integer(text: str) -> int:
+    require(len(text) <= 17 and abs(int(text)) < SAFE, "bad_json", "An integer is 2^53 or more.")
+    return int(text)
+
+
+def _double(text: str) -> float:
+    require(len(text) <= 40, "bad_json", "A number has more than 40 characters.")
+    value = float(text)
+    require(math.isfinite(value), "bad_json", "A number is infinite.")
+    return value
+
+
+def _constant(text: str) -> float:
+    raise Refusal("bad_json", f"{text} isn't JSON.")
+
+
+def parse_json(data: bytes | str, what: str) -> Any:
+    """Parse strict JSON: no member twice, no NaN, no large integers."""
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        return json.loads(
+            text,
+            object_pairs_hook=_pairs,
+            parse_int=_integer,
+            parse_float=_double,
+            parse_constant=_constant,
+        )
+    except Refusal as refusal:
+        raise Refusal(refusal.code, f"{what}: {refusal.text}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Refusal("bad_json", f"{what} isn't valid JSON in UTF-8: {str(error)[:80]}.") from None
+
+
+def _number_text(value: float) -> str:
+    """Write a double as ECMAScript does (RFC 8785)."""
+    if value == 0:
+        return "0"
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    text = "".join(map(str, digits)).rstrip("0")
+    point = len(digits) + int(exponent)
+    minus = "-" if sign else ""
+    if 0 < point <= 21:
+        whole = text[:point].ljust(point, "0")
+        return minus + whole + ("." + text[point:] if len(text) > point else "")
+    if -6 < point <= 0:
+        return f"{minus}0.{'0' * -point}{text}"
+    rest = "." + text[1:] if len(text) > 1 else ""
+    return f"{minus}{text[0]}{rest}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+
+
+def canonical(value: Any) -> str:
+    """Write a value as canonical JSON."""
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ",".join(f"{canonical(name)}:{canonical(value[name])}" for name in sorted(value))
+            + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if isinstance(value, float):
+        return _number_text(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def canonical_hash(value: Any) -> str:
+    return sha256(canonical(value).encode("utf-8"))
+
+
+def parse_canonical(data: bytes | str, what: str) -> Any:
+    """Parse JSON that must be in canonical form."""
+    value = parse_json(data, what)
+    try:
+        again = canonical(value).encode("utf-8")
+        same = again == (data if isinstance(data, bytes) else data.encode("utf-8"))
+    except (UnicodeEncodeError, RecursionError):
+        same = False
+    require(same, "not_canonical", f"{what} isn't canonical JSON.")
+    return value
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# --- schemas ---
+
+Schema = Callable[[Any, str], None]
+
+
+def _type(condition: object, where: str, what: str) -> None:
+    require(condition, "wrong_type", f"{where} isn't {what}.")
+
+
+def text(limit: int = 1 << 16, pattern: str | None = None, what: str = "a text") -> Schema:
+    compiled = re.compile(pattern) if pattern else None
+
+    def check(value: Any, where: str) -> None:
+        _type(isinstance(value, str) and len(value) <= limit, where, what)
+        _type(compiled is None or compiled.fullmatch(value), where, what)
+
+    return check
+
+
+def integer(least: int = 0, most: int = SAFE) -> Schema:
+    def check(value: Any, where: str) -> None:
+        good = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        _type(good, where, f"an integer of {least} or more")
+
+    return check
+
+
+def number(value: Any, where: str) -> None:
+    _type(isinstance(value, int | float) and not isinstance(value, bool), where, "a number")
+
+
+def anything(value: Any, where: str) -> None:
+    del value, where
+
+
+def null(value: Any, where: str) -> None:
+    _type(value is None, where, "null")
+
+
+def nullable(schema: Schema) -> Schema:
+    return lambda value, where: None if value is None else schema(value, where)
+
+
+def one_of(*values: Any) -> Schema:
+    names = ", ".join(map(repr, values))
+    return lambda value, where: _type(
+        any(value == v and type(value) is type(v) for v in values), where, f"one of {names}"
+    )
+
+
+def either(*schemas: Schema) -> Schema:
+    def check(value: Any, where: str) -> None:
+        for schema in schemas[:-1]:
+            try:
+                return schema(value, where)
+            except Refusal:
+                continue
+        return schemas[-1](value, where)
+
+    return check
+
+
+def items(schema: Schema, least: int = 0, most: int = 2_000_000) -> Schema:
+    def check(value: Any, where: str) -> None:
+        _type(
+            isinstance(value, list) and least <= len(value) <= most,
+            where,
+            f"a list of {least} to {most} items",
+        )
+        for i, item in enumerate(value):
+            schema(item, f"{where}[{i}]")
+
+    return check
+
+
+def mapping(schema: Schema, most: int = 100_000) -> Schema:
+    def check(value: Any, where: str) -> None:
+        _type(
+            isinstance(value, dict) and len(value) <= most,
+            where,
+            f"an object of up to {most} members",
+        )
+        for name, item in value.items():
+            schema(item, f"{where}.{name[:40]}")
+
+    return check
+
+
+def members(
+    optional: dict[str, Schema] | None = None, /, *, more: Any = False, **required: Schema
+) -> Schema:
+    """Make the schema of an object with these members, and no other ones unless `more`."""
+    every = {**required, **(optional or {})}
+
+    def check(value: Any, where: str) -> None:
+        _type(isinstance(value, dict), where, "an object")
+        for name in required:
+            require(name in value, "missing_member", f"{where} has no member {name!r}.")
+        for name, item in value.items():
+            if name in every:
+                every[name](item, f"{where}.{name}")
+            else:
+                require(more, "unknown_member", f"{where} has the unknown member {name[:60]!r}.")
+
+    return check
+
+
+HASH = text(64, "[0-9a-f]{64}", "64 lower-case hexadecimal digits")
+BIG = text(40, "0|[1-9][0-9]{0,38}", "an integer as decimal text")
+SIGNED = text(41, "0|-?[1-9][0-9]{0,38}", "an integer as decimal text")
+SIZE = either(integer(0), text(40, "[1-9][0-9]{0,38}"))
+TIME_PATTERN = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"
+_TIME_TEXT = text(32, TIME_PATTERN, "a time with microseconds in UTC")
+
+
+def time(value: Any, where: str) -> None:
+    _TIME_TEXT(value, where)
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        _type(False, where, "a time")
+
+
+COLUMN = text(10_000)
+BANDS = members(
+    {"labels": items(text(), 0, 101)},
+    column=COLUMN,
+    breaks=items(either(number, text(500)), 1, 100),
+)
+FILTER = members(
+    {
+        "expression": text(10_000),
+        "conditions": items(
+            members({"value": anything}, column=COLUMN, operator=text(20)), 0, 1000
+        ),
+        "logic": one_of("AND", "OR", "and", "or"),
+    }
+)
+SAMPLE_SIZES = {"sample_size": SIZE, "sample_fraction": number}
+PARAMETERS = {
+    "random": members(SAMPLE_SIZES),
+    "reservoir": members(SAMPLE_SIZES),
+    "stratified": members(
+        {
+            **SAMPLE_SIZES,
+            "samples_per_stratum": SIZE,
+            "allocation_column": COLUMN,
+            "cost_column": COLUMN,
+            "sizes": mapping(either(SIZE, text(60, r"all|[0-9.,]+ ?%"))),
+            "min_per_stratum": SIZE,
+            "allocation": one_of("proportional", "equal", "neyman", "optimal"),
+        },
+        strata_columns=items(either(COLUMN, BANDS), 1, 50),
+    ),
+    "systematic": members({"interval": SIZE, "sample_size": SIZE, "start": SIZE}),
+    "cluster": members(
+        {"samples_per_cluster": SIZE, "sample_percentage": number},
+        cluster_column=COLUMN,
+        num_clusters=SIZE,
+    ),
+    "weighted": members(sample_size=SIZE, weight_column=COLUMN),
+    "monetary_unit": members(
+        {
+            "sample_size": SIZE,
+            "interval": either(number, text(40, r"[0-9]+(\.[0-9]+)?")),
+            "selection": one_of("fixed_interval", "cell", "random"),
+            "order": one_of("seeded", "file"),
+            "population": one_of("positive", "absolute", "negative"),
+        },
+        book_column=COLUMN,
+    ),
+}
+GROUP = members(
+    key=mapping(nullable(text(1 << 20)), 50),
+    label=nullable(text(1 << 20)),
+    rows=integer(),
+    allocated=integer(),
+    sampled=integer(),
+    last_rank=nullable(BIG),
+)
+GROUPS: dict[str, Schema] = {
+    "groups": nullable(items(GROUP, 0, 10_000)),
+    "groups_sha256": HASH,
+    "groups_count": integer(),
+}
+AMOUNT = members(rows=integer(), total=BIG)
+DEBT = members(rows=integer(), total=SIGNED)
+FACTS = {
+    "random": members(last_rank=nullable(BIG)),
+    "reservoir": members(last_rank=nullable(BIG)),
+    "stratified": members(**GROUPS),
+    "systematic": members(first=BIG, step=BIG, parts=BIG),
+    "cluster": members(clusters=integer(), drawn=integer(), **GROUPS),
+    "weighted": members(
+        rows=integer(),
+        total=BIG,
+        decimals=nullable(integer(0, 40)),
+        exponent=nullable(integer(-2000, 2000)),
+        take_all=integer(),
+    ),
+    "monetary_unit": members(
+        positive=AMOUNT,
+        negative=DEBT,
+        zero_rows=integer(),
+        missing_rows=integer(),
+        decimals=integer(0, 40),
+        take_all=AMOUNT,
+        units=BIG,
+        selected=integer(),
+        step=BIG,
+        parts=BIG,
+    ),
+}
+ROUND_HEAD = members(
+    round_number=integer(1, 20),
+    method=one_of(*PARAMETERS),
+    parameters=anything,
+    seed=text(2000),
+    effective_seed=text(3000),
+    filter=nullable(FILTER),
+    eligible_rows=integer(),
+    facts=anything,
+    rows=integer(),
+    ordinals=nullable(items(integer(), 0, 10_000)),
+    probabilities=nullable(items(number, 0, 10_000)),
+    weights=nullable(items(number, 0, 10_000)),
+    ordinals_sha256=HASH,
+    reserves=one_of("next_in_order", "pareto", "none"),
+    warnings=items(text(1 << 20)),
+)
+
+
+def round_schema(value: Any, where: str) -> None:
+    ROUND_HEAD(value, where)
+    PARAMETERS[value["method"]](value["parameters"], f"{where}.parameters")
+    FACTS[value["method"]](value["facts"], f"{where}.facts")
+
+
+SEED_ORIGINS = {
+    **{kind: members(kind=text()) for kind in ("chosen", "entropy", "mixed", "unknown")},
+    "beacon": members(
+        kind=text(), chain=HASH, round=integer(1), signature=text(1000, "([0-9a-f]{2})+")
+    ),
+    "dice": members(kind=text(), digits=text(200, "[0-9]{20,200}"), witnesses=items(text(), 1, 20)),
+}
+
+
+def seed_origin(value: Any, where: str) -> None:
+    _type(
+        isinstance(value, dict) and isinstance(value.get("kind"), str),
+        where,
+        "an object with a kind",
+    )
+    one_of(*SEED_ORIGINS)(value["kind"], f"{where}.kind")
+    SEED_ORIGINS[value["kind"]](value, where)
+
+
+STATEMENT = members(
+    _type=one_of("https://in-toto.io/Statement/v1"),
+    subject=items(members(name=text(), digest=members(sha256=HASH)), 1, 10_000),
+    predicateType=one_of("urn:jobsvc:sample-certificate:1"),
+    predicate=members(
+        issued_at=time,
+        engine=members(
+            name=one_of("jobsvc"),
+            version=text(),
+            order_version=one_of("jobsvc-order-1"),
+            draw_version=one_of(1, 2),
+        ),
+        job=members(
+            id=text(),
+            dataset_name=text(),
+            requested_by=text(),
+            dataset_id=integer(),
+            created_at=time,
+            completed_at=time,
+        ),
+        issue=integer(1),
+        sample=members(commit_id=HASH, rows=integer()),
+        population=members(
+            commit_id=HASH,
+            manifest=text(64 << 20),
+            table_key=text(),
+            file_rows=integer(),
+            rows=integer(),
+            source_draw=nullable(text(16, "[0-9a-f]{16}")),
+            row_root=nullable(HASH),
+        ),
+        plan=nullable(
+            members(text=text(64 << 20), digest=HASH, committed_at=time, ledger_number=integer(1))
+        ),
+        seed_origin=seed_origin,
+        rounds=items(round_schema, 1, 20),
+        replacements=items(
+            members(
+                round_number=integer(1, 20),
+                ordinal_out=integer(),
+                ordinal_in=integer(),
+                place=integer(1),
+                reason=text(),
+                recorded_by=text(),
+                recorded_at=time,
+            )
+        ),
+        data=members(passes=items(integer(1, 20), 0, 20), columns=items(COLUMN)),
+        warnings=items(text(1 << 20)),
+        ledger=nullable(members(number=integer(1), previous_digest=nullable(HASH), digest=HASH)),
+    ),
+)
+MANIFEST = members(
+    tables=items(
+        members(
+            key=text(),
+            columns=items(members(name=text(), type=text(1 << 20), more=True)),
+            files=items(members(rows=integer(), more=True)),
+            left_out=anything,
+            more=True,
+        )
+    ),
+    more=True,
+)
+PLAN = members(
+    commit_id=HASH,
+    dataset_id=integer(),
+    table_key=text(),
+    rounds=items(members(filter=nullable(FILTER), method=text(), parameters=anything), 1, 20),
+)
+ENVELOPE = members(
+    payloadType=text(),
+    payload=text(128 << 20),
+    signatures=items(members(keyid=HASH, sig=text(200)), 1, 1),
+)
+LEDGER_HEAD = members(dataset_id=integer(), digest=HASH, number=integer(1), signed_at=time)
+_SAMPLE_GONE = members(job_id=text(), sample_commit_id=HASH)
+LEDGER_BODIES = {
+    "plan": members(plan_id=text(), text=text(64 << 20), digest=HASH),
+    "draw": members(
+        job_id=text(),
+        sample_commit_id=HASH,
+        population_commit_id=HASH,
+        table_key=text(),
+        rows=integer(),
+        plan_digest=nullable(HASH),
+        draw_sha256=HASH,
+    ),
+    "replacement": members(
+        job_id=text(),
+        round_number=integer(1, 20),
+        ordinal_out=integer(),
+        ordinal_in=integer(),
+        reason=text(),
+    ),
+    "deletion": _SAMPLE_GONE,
+    "restoration": _SAMPLE_GONE,
+    "row_root": members(commit_id=HASH, table_key=text(), rows=integer(), root=HASH),
+}
+ENTRY = members(
+    dataset_id=integer(),
+    number=integer(1),
+    kind=one_of(*LEDGER_BODIES),
+    recorded_at=time,
+    actor=text(),
+    body=anything,
+    previous_digest=nullable(HASH),
+    digest=HASH,
+)
+LEDGER = members(entries=items(ENTRY), head=ENVELOPE)
+PROOF = members(
+    ordinal=integer(),
+    salt=text(32, "[0-9a-f]{32}"),
+    row=text(16 << 20),
+    leaf=items(HASH, 1, 16),
+    path=items(HASH, 0, 64),
+)
+PROOFS = members(
+    format=one_of("jobsvc-row-proofs-1"),
+    commit_id=HASH,
+    table_key=text(),
+    rows=integer(),
+    root=HASH,
+    proofs=items(PROOF),
+)
+
+
+# --- Ed25519 (RFC 8032) ---
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+Point = tuple[int, int, int, int]
+
+
+def _add(a: Point, b: Point) -> Point:
+    t = (a[1] - a[0]) * (b[1] - b[0]) % P
+    u = (a[1] + a[0]) * (b[1] + b[0]) % P
+    v = 2 * a[3] * b[3] * D % P
+    w = 2 * a[2] * b[2] % P
+    e, f, g, h = u - t, w - v, w + v, u + t
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _multiply(scalar: int, point: Point) -> Point:
+    result: Point = (0, 1, 1, 0)
+    while scalar:
+        if scalar & 1:
+            result = _add(result, point)
+        point = _add(point, point)
+        scalar >>= 1
+    return result
+
+
+def _decompress(data: bytes) -> Point | None:
+    """Decode a point; None unless the encoding is canonical and on the curve."""
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (2**255 - 1)
+    if len(data) != 32 or y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return x, y, 1, x * y % P
+
+
+def _compress(point: Point) -> bytes:
+    inverse = pow(point[2], P - 2, P)
+    x, y = point[0] * inverse % P, point[1] * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def _base_point() -> Point:
+    point = _decompress((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+    assert point is not None
+    return point
+
+
+BASE = _base_point()
+
+
+def ed25519_valid(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Verify S·B = R + k·A, with canonical encodings and a key that isn't of small order."""
+    if len(key) != 32 or len(signature) != 64:
+        return False
+    a, r = _decompress(key), _decompress(signature[:32])
+    s = int.from_bytes(signature[32:], "little")
+    if a is None or r is None or s >= L or _compress(_multiply(8, a)) == _compress((0, 1, 1, 0)):
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % L
+    minus_a: Point = (P - a[0], a[1], 1, P - a[3])
+    return _compress(_add(_multiply(s, BASE), _multiply(k, minus_a))) == signature[:32]
+
+
+def decode_base64(value: str, what: str) -> bytes:
+    try:
+        data = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal("bad_base64", f"{what} isn't Base64.") from None
+    require(
+        base64.b64encode(data).decode() == value, "bad_base64", f"{what} isn't canonical Base64."
+    )
+    return data
+
+
+def open_envelope(envelope: Any, where: str, payload_type: str, key: bytes) -> bytes:
+    """Verify an envelope and return the payload's bytes."""
+    ENVELOPE(envelope, where)
+    require(
+        envelope["payloadType"] == payload_type,
+        "payload_type",
+        f"{where}.payloadType isn't {payload_type}.",
+    )
+    payload = decode_base64(envelope["payload"], f"{where}.payload")
+    signature = envelope["signatures"][0]
+    require(
+        signature["keyid"] == sha256(key),
+        "wrong_key",
+        f"{where} names another key than {sha256(key)}.",
+    )
+    kind = payload_type.encode()
+    message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    good = ed25519_valid(
+        key, message, decode_base64(signature["sig"], f"{where}.signatures[0].sig")
+    )
+    require(good, "bad_signature", f"{where} isn't signed by the key {sha256(key)}.")
+    return payload
+
+
+# --- CSV ---
+
+_FIELD = re.compile(r'"([^"]*(?:""[^"]*)*)"(?=[,\n]|\Z)|([^",\n]*)(?=[,\n]|\Z)')
+Row = list[str | None]
+
+
+def read_csv(data: bytes, code: str, what: str) -> Iterator[Row]:
+    """Give the rows of an RFC 4180 text; an empty field is None, and `""` an empty text."""
+    try:
+        source = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refusal(code, f"{what} isn't UTF-8.") from None
+    require(source.endswith("\n"), code, f"{what} doesn't end with a line feed.")
+    position, end, line = 0, len(source), 0
+    while position < end:
+        line += 1
+        stop = source.index("\n", position)
+        plain = source[position:stop]
+        if '"' not in plain:
+            yield [part or None for part in plain.split(",")]
+            position = stop + 1
+            continue
+        row: Row = []
+        while True:
+            match = _FIELD.match(source, position)
+            require(match, code, f"Line {line} of {what} isn't RFC 4180.")
+            assert match is not None
+            row.append(match[1].replace('""', '"') if match[1] is not None else match[2] or None)
+            position = match.end() + 1
+            if source[match.end() : position] != ",":
+                break
+        yield row
+
+
+# --- the order ---
+
+
+class Order:
+    """The seeded order `jobsvc-order-1` of `rows` rows."""
+
+    def __init__(self, rows: int, seed: str, bits: int | None = None) -> None:
+        self.rows = rows
+        self.bits = bits or max(16, (max(rows - 1, 0).bit_length() + 1) // 2 * 2)
+        start = b"jobsvc-order-1:" + seed.encode("utf-8") + b":"
+        digests = (hashlib.sha256(start + bytes([i])).digest() for i in range(8))
+        self.keys = [int.from_bytes(digest[:4], "big") & 0x7FFFFFFF for digest in digests]
+
+    def ranks(self, ordinals: Iterable[int]) -> list[int]:
+        h, keys = self.bits // 2, self.keys
+        m, low = (1 << h) - 1, 0x7FFFFFFF
+        result = []
+        for ordinal in ordinals:
+            left, right = ordinal >> h, ordinal & m
+            for key in keys:
+                x = ((right ^ key) * 0x2C1B3C6D) & low
+                x = ((x ^ (x >> 15)) * 0x297A2D39) & low
+                left, right = right, left ^ ((x ^ (x >> 13)) & m)
+            result.append(left << h | right)
+        return result
+
+    def rank(self, ordinal: int) -> int:
+        return self.ranks((ordinal,))[0]
+
+    def ordinal(self, rank: int) -> int:
+        h, low = self.bits // 2, 0x7FFFFFFF
+        m = (1 << h) - 1
+        left, right = rank >> h, rank & m
+        for key in reversed(self.keys):
+            x = ((left ^ key) * 0x2C1B3C6D) & low
+            x = ((x ^ (x >> 15)) * 0x297A2D39) & low
+            left, right = right ^ ((x ^ (x >> 13)) & m), left
+        return left << h | right
+
+    def walk(self) -> Iterator[int]:
+        """Give the ordinals in their order."""
+        for rank in range(1 << self.bits):
+            if rank >= MAX_STEPS:
+                raise NotCheckable(f"it needs more than {MAX_STEPS:,} places of the order")
+            ordinal = self.ordinal(rank)
+            if ordinal < self.rows:
+                yield ordinal
+
+    def take(self, count: int) -> list[int]:
+        walk = self.walk()
+        return [next(walk) for _ in range(min(count, self.rows))]
+
+    def first(self) -> int:
+        return next(self.walk())
+
+
+# --- the certificate's contents ---
+
+
+@dataclass
+class Round:
+    """A round of the certificate, with what the sample's CSV adds to it."""
+
+    number: int
+    method: str
+    parameters: dict[str, Any]
+    seed: str
+    eligible: int
+    facts: dict[str, Any]
+    rows: int
+    filter: dict[str, Any] | None
+    reserves: str
+    ordinals: list[int] | None
+    probabilities: list[float] | None
+    weights: list[float] | None
+    labels: list[str | None] | None = None
+    hits: list[int] | None = None
+    sample_rows: list[Row] | None = None
+
+    @property
+    def groups(self) -> list[dict[str, Any]] | None:
+        return self.facts.get("groups")
+
+    @property
+    def has_groups(self) -> bool:
+        return "groups" in self.facts
+
+    def drawn(self) -> list[int]:
+        """Return the ordinals, or say that nobody gave them."""
+        if self.ordinals is None:
+            raise NotCheckable(
+                "the certificate lists no rows of more than 10,000, and sample.csv wasn't given"
+            )
+        return self.ordinals
+
+
+@dataclass
+class Case:
+    """What is verified: the statement's parts and the files."""
+
+    files: dict[str, bytes]
+    key: bytes
+    report: Report
+    statement: dict[str, Any] = field(default_factory=dict)
+    rounds: list[Round] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=dict)  # of the table's columns
+    table: dict[str, Any] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)  # the table's columns in sample.csv
+    ledger: dict[str, Any] | None = None
+
+    @property
+    def predicate(self) -> dict[str, Any]:
+        value: dict[str, Any] = self.statement["predicate"]
+        return value
+
+    @property
+    def population(self) -> dict[str, Any]:
+        value: dict[str, Any] = self.predicate["population"]
+        return value
+
+    @property
+    def file_rows(self) -> int:
+        return int(self.population["file_rows"])
+
+    @property
+    def version(self) -> int:
+        return int(self.predicate["engine"]["draw_version"])
+
+    def before(self, rnd: Round) -> set[int]:
+        """Return the rows that earlier rounds drew."""
+        return {i for other in self.rounds if other.number < rnd.number for i in other.drawn()}
+
+    def others(self, rnd: Round) -> set[int]:
+        """Return the rows that the other rounds drew."""
+        return {i for other in self.rounds if other.number != rnd.number for i in other.drawn()}
+
+    def is_whole(self, rnd: Round) -> bool:
+        """Tell whether the round draws from all rows of the files but those of earlier rounds."""
+        return rnd.filter is None and self.table["left_out"] is None
+
+
+def close(a: float, b: float | Fraction, tolerance: float = 1e-12) -> bool:
+    return abs(a - float(b)) <= tolerance * max(abs(a), abs(float(b)))
+
+
+def whole(value: int | str) -> int:
+    return int(value)
+
+
+def round_half_up(value: Fraction) -> int:
+    return math.floor(value + Fraction(1, 2))
+
+
+_NUMBER = re.compile(r"[+-]?(\d{1,500}(\.\d{0,500})?|\.\d{1,500})([eE][+-]?\d{1,3})?")
+
+
+def exact_number(value: float | str) -> Fraction:
+    """Return a number of JSON or a CSV as the decimal number that it is written as."""
+    source = value if isinstance(value, str) else repr(value)
+    require(_NUMBER.fullmatch(source), "facts", f"{source[:40]!r} isn't a number of usual size.")
+    return Fraction(source)
+
+
+def ordinals_hash(ordinals: list[int]) -> str:
+    return sha256(",".join(map(str, ordinals)).encode())
+
+
+# --- L0 ---
+
+
+def read_certificate(case: Case) -> None:
+    """Verify the envelope, then read the statement from the bytes that were verified."""
+    envelope = parse_json(case.files["certificate"], "certificate.json")
+    payload = open_envelope(envelope, "certificate", STATEMENT_TYPE, case.key)
+    case.report.checked("L0", f"the signature is of the key {sha256(case.key)}")
+    statement = parse_canonical(payload, "the statement")
+    STATEMENT(statement, "statement")
+    case.statement = statement
+    case.report.checked(
+        "L0", "the statement is canonical JSON with the members of version 1 and no other ones"
+    )
+
+
+def read_rounds(case: Case) -> None:
+    rounds = case.predicate["rounds"]
+    numbers = [r["round_number"] for r in rounds]
+    require(
+        numbers == list(range(1, len(rounds) + 1)),
+        "round_numbers",
+        f"The rounds are numbered {numbers}.",
+    )
+    for r in rounds:
+        case.rounds.append(
+            Round(
+                r["round_number"],
+                r["method"],
+                r["parameters"],
+                r["effective_seed"],
+                r["eligible_rows"],
+                r["facts"],
+                r["rows"],
+                r["filter"],
+                r["reserves"],
+                r["ordinals"],
+                r["probabilities"],
+                r["weights"],
+            )
+        )
+    total = sum(r["rows"] for r in rounds)
+    for r in rounds:
+        lists = [r["ordinals"], r["probabilities"], r["weights"]]
+        good = all(
+            x is None if total > 10_000 else x is not None and len(x) == r["rows"] for x in lists
+        )
+        require(
+            good,
+            "list_lengths",
+            f"The lists of round {r['round_number']} haven't {r['rows']} numbers.",
+        )
+    require(
+        total == case.predicate["sample"]["rows"],
+        "rows_total",
+        f"The rounds have {total} rows together.",
+    )
+
+
+def check_manifest(case: Case) -> None:
+    population = case.population
+    found = sha256(population["manifest"].encode("utf-8"))
+    require(
+        found == population["commit_id"], "manifest_hash", f"The manifest's SHA-256 is {found}."
+    )
+    manifest = parse_canonical(population["manifest"], "the manifest")
+    MANIFEST(manifest, "manifest")
+    tables = [t for t in manifest["tables"] if t["key"] == population["table_key"]]
+    require(
+        len(tables) == 1, "manifest", f"It has {len(tables)} tables {population['table_key']!r}."
+    )
+    case.table = tables[0]
+    case.types = {column["name"]: column["type"].upper() for column in case.table["columns"]}
+    rows = sum(file["rows"] for file in case.table["files"])
+    require(
+        rows == population["file_rows"],
+        "manifest",
+        f"Its files have {rows} rows, not {population['file_rows']}.",
+    )
+    left_out = case.table["left_out"]
+    if isinstance(left_out, dict) and isinstance(left_out.get("rows"), int):
+        rows -= left_out["rows"]
+        require(
+            rows == population["rows"],
+            "manifest",
+            f"Less left-out rows it has {rows}, not {population['rows']}.",
+        )
+    elif left_out is None:
+        require(
+            rows == population["rows"],
+            "manifest",
+            "No rows are left out, but `rows` isn't `file_rows`.",
+        )
+    else:
+        require(population["rows"] <= rows, "manifest", "`rows` is above `file_rows`.")
+
+
+def check_subject(case: Case) -> None:
+    names = [subject["name"] for subject in case.statement["subject"]]
+    ref = names[-1][:-4]
+    good = names[-1].endswith(".csv") and all(
+        n.startswith(ref) and n.endswith(".parquet") for n in names[:-1]
+    )
+    good = (
+        good and (len(names) != 2 or names[0] == f"{ref}.parquet") and len(set(names)) == len(names)
+    )
+    require(good, "subject", f"Its names are {names[:4]}.")
+
+
+SAMPLE_COLUMNS = (
+    "_logical_row_id",
+    "_sampling_round",
+    "_sampling_method",
+    "_selection_order",
+    "_stratum",
+    "_inclusion_probability",
+)
+
+
+def _table_columns(case: Case, header: Row, tail: list[str]) -> list[str]:
+    """Return the table's columns that the sample shows, in the table's order."""
+    require(
+        header[-len(tail) :] == tail, "sample_header", f"Its last columns aren't {', '.join(tail)}."
+    )
+    known, result = iter(case.types), []
+    for name in header[: -len(tail)]:
+        found = next(
+            (
+                k
+                for k in known
+                if name in (k, f"{k}_source")
+                or re.fullmatch(re.escape(k) + r"_source_\d+", name or "")
+            ),
+            None,
+        )
+        require(
+            found is not None,
+            "sample_header",
+            f"The column {name!r} isn't one of the table, in its order.",
+        )
+        result.append(str(found))
+    return result
+
+
+def read_sample(case: Case) -> None:
+    """Compare the lines of the CSV with the rounds, and take labels and hits from them."""
+    with_hits = any(r.method == "monetary_unit" for r in case.rounds)
+    tail = [*SAMPLE_COLUMNS, "_design_weight", *(["_hits"] if with_hits else [])]
+    rows = read_csv(case.files["sample"], "sample_row", "sample.csv")
+    header = next(rows, [])
+    columns = _table_columns(case, header, tail)
+    by_round: dict[int, dict[int, Row]] = {r.number: {} for r in case.rounds}
+    latest = 0
+    for line, row in enumerate(rows, 1):
+        require(len(row) == len(header), "sample_row", f"Row {line} has {len(row)} fields.")
+        number, place = (_count(row[-len(tail) + i], line) for i in (1, 3))
+        require(
+            latest <= number <= len(case.rounds),
+            "sample_row",
+            f"Row {line} isn't in the order of rounds.",
+        )
+        latest = number
+        require(
+            1 <= place <= case.rounds[number - 1].rows and place not in by_round[number],
+            "sample_row",
+            f"Row {line} has a place that another row has.",
+        )
+        by_round[number][place] = row
+    prefix = case.population["table_key"] + ":"
+    for r in case.rounds:
+        places = by_round[r.number]
+        require(
+            len(places) == r.rows,
+            "sample_row",
+            f"Round {r.number} has {len(places)} rows, not {r.rows}.",
+        )
+        require(
+            all(k in places for k in range(1, r.rows + 1)),
+            "sample_row",
+            f"Places of round {r.number} aren't 1 … n.",
+        )
+        r.sample_rows = [places[k] for k in range(1, r.rows + 1)]
+        ends = [row[-len(tail) :] for row in r.sample_rows]
+        ordinals = []
+        for place, end in enumerate(ends, 1):
+            where = f"Row {place} of round {r.number}"
+            name = end[0] or ""
+            require(name.startswith(prefix), "sample_row", f"{where} has the id {name[:60]!r}.")
+            ordinals.append(_count(name[len(prefix) :], place))
+            require(end[2] == r.method, "sample_row", f"{where} names another method.")
+            require(
+                (end[4] is not None) == r.has_groups,
+                "sample_row",
+                f"{where} has a wrong `_stratum`.",
+            )
+        r.labels = [end[4] for end in ends]
+        probabilities = [_double_field(end[5], r.number) for end in ends]
+        weights = [_double_field(end[6], r.number) for end in ends]
+        r.hits = [_count(end[7], r.number) for end in ends] if with_hits else None
+        for name, mine, theirs in (
+            ("ordinal", r.ordinals, ordinals),
+            ("probability", r.probabilities, probabilities),
+            ("weight", r.weights, weights),
+        ):
+            if mine is not None and mine != theirs:
+                place = next(
+                    i for i, (a, b) in enumerate(zip(mine, theirs, strict=True), 1) if a != b
+                )
+                raise Refusal(
+                    "sample_row",
+                    f"Row {place} of round {r.number} has another {name} than the certificate.",
+                )
+        r.ordinals, r.probabilities, r.weights = ordinals, probabilities, weights
+    case.shown = columns
+
+
+def _count(value: str | None, line: int) -> int:
+    good = value is not None and re.fullmatch("0|[1-9][0-9]{0,18}", value)
+    require(good, "sample_row", f"Row {line} has {str(value)[:30]!r} in place of a number.")
+    return int(value or 0)
+
+
+def _double_field(value: str | None, number: int) -> float:
+    try:
+        result = float(value or "")
+    except ValueError:
+        result = math.nan
+    require(
+        math.isfinite(result),
+        "sample_row",
+        f"Round {number} has {str(value)[:30]!r} in place of a number.",
+    )
+    return result
+
+
+def check_ordinals(case: Case) -> None:
+    seen: set[int] = set()
+    unknown = []
+    for r in case.rounds:
+        if r.ordinals is None:
+            unknown.append(str(r.number))
+            continue
+        require(
+            ordinals_hash(r.ordinals) == r_hash(case, r),
+            "ordinals_hash",
+            f"Another one in round {r.number}.",
+        )
+        high = max(r.ordinals, default=0)
+        require(
+            high < case.file_rows or not r.ordinals,
+            "ordinal_range",
+            f"Round {r.number} has the ordinal {high}.",
+        )
+        twice = len(set(r.ordinals)) < r.rows or not seen.isdisjoint(r.ordinals)
+        require(not twice, "ordinal_twice", f"A row of round {r.number} was drawn twice.")
+        seen.update(r.ordinals)
+    if unknown:
+        raise NotCheckable(
+            f"nobody gave the ordinals of round {', '.join(unknown)}: sample.csv has them"
+        )
+
+
+def r_hash(case: Case, rnd: Round) -> str:
+    return str(case.predicate["rounds"][rnd.number - 1]["ordinals_sha256"])
+
+
+def quoted_label(values: Iterable[str | None]) -> str:
+    """Join the values of a group to the label of `_stratum`."""
+    parts = []
+    for value in values:
+        if value is None:
+            parts.append("NULL")
+        elif value in ("", "NULL") or '"' in value or "|" in value or value != value.strip():
+            parts.append('"' + value.replace('"', '""') + '"')
+        else:
+            parts.append(value)
+    return " | ".join(parts)
+
+
+def group_columns(rnd: Round) -> list[tuple[str, dict[str, Any] | None]]:
+    """Return the columns of strata or clusters, each with its bands or None."""
+    if rnd.method == "cluster":
+        return [(rnd.parameters["cluster_column"], None)]
+    return [
+        (c, None) if isinstance(c, str) else (c["column"], c)
+        for c in rnd.parameters["strata_columns"]
+    ]
+
+
+def column_name(case: Case, name: str) -> str:
+    """Return a table's column by a name that may differ in case."""
+    if name in case.types:
+        return name
+    found = [known for known in case.types if known.lower() == name.lower()]
+    require(len(found) == 1, "facts", f"The table has no column {name[:60]!r}.")
+    return found[0]
+
+
+def check_groups(case: Case, rnd: Round) -> None:
+    facts, groups = rnd.facts, rnd.groups
+    where = f"Round {rnd.number}"
+    if groups is None:
+        require(facts["groups_count"] > 10_000, "groups_count", f"{where} has no groups.")
+        raise NotCheckable(
+            f"{where} has {facts['groups_count']:,} groups, which the certificate doesn't list"
+        )
+    require(
+        canonical_hash(groups) == facts["groups_sha256"], "groups_hash", f"{where} has another one."
+    )
+    require(
+        len(groups) == facts["groups_count"], "groups_count", f"{where} has {len(groups)} groups."
+    )
+    columns = group_columns(rnd)
+    keys = set()
+    for g in groups:
+        names = {column_name(case, name) for name in g["key"]}
+        require(
+            names == {column_name(case, c) for c, _ in columns},
+            "groups",
+            f"{where} has a group of other columns.",
+        )
+        label = quoted_label([value_of(g["key"], column) for column, _ in columns])
+        require(
+            label == g["label"],
+            "group_label",
+            f"{where}: a group has the label {str(g['label'])[:60]!r}.",
+        )
+        good = g["sampled"] == g["allocated"] <= g["rows"] > 0 and (g["last_rank"] is None) == (
+            g["sampled"] == 0
+        )
+        require(
+            good,
+            "groups",
+            f"{where}: the numbers of the group {label[:60]!r} contradict each other.",
+        )
+        keys.add(label)
+    require(len(keys) == len(groups), "groups", f"{where} has a group twice.")
+    require(
+        sum(g["rows"] for g in groups) == rnd.eligible,
+        "sum_of_groups",
+        f"{where}: Σ rows isn't {rnd.eligible}.",
+    )
+    require(
+        sum(g["allocated"] for g in groups) == rnd.rows,
+        "sum_allocated",
+        f"{where}: Σ allocated isn't {rnd.rows}.",
+    )
+    if not any(case.types[column_name(case, c)].startswith("ENUM") for c, _ in columns):
+        order = list(map(group_order(case, rnd), (g["key"] for g in groups)))
+        good = all(a < b for a, b in pairwise(order))
+        require(good, "group_order", f"{where}: the order is another.")
+    if rnd.labels is not None:
+        found = Counter(rnd.labels)
+        good = all(found[g["label"]] == g["sampled"] for g in groups) and set(found) <= keys
+        require(good, "groups", f"{where}: the sample's rows by group aren't `sampled`.")
+
+
+def value_order(value: str | None, kind: str) -> tuple[int, Any]:
+    """Return what sorts a value of a type, NULL last."""
+    if value is None:
+        return (2, 0)
+    if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|INTEGER|UINTEGER|DECIMAL", kind):
+        return (0, exact_number(value))
+    if kind in ("DOUBLE", "FLOAT", "REAL"):
+        double = float(value)
+        return (1, 0) if math.isnan(double) else (0, double)
+    return (0, value)
+
+
+GroupKey = Callable[[dict[str, str | None]], tuple[Any, ...]]
+
+
+def group_order(case: Case, rnd: Round) -> GroupKey:
+    """Return what sorts the groups of a round by their keys."""
+    columns = []
+    for column, bands in group_columns(rnd):
+        kind = case.types[column_name(case, column)]
+        places = None if bands is None else {x: i for i, x in enumerate(band_labels(bands, kind))}
+        columns.append((column, kind, places))
+
+    def order(key: dict[str, str | None]) -> tuple[Any, ...]:
+        result: list[tuple[int, Any]] = []
+        for column, kind, places in columns:
+            value = value_of(key, column)
+            if value is None:
+                result.append((2, 0))
+            elif places is None:
+                result.append(value_order(value, kind))
+            else:
+                require(value in places, "group_label", f"There is no band {value[:60]!r}.")
+                result.append((0, places[value]))
+        return tuple(result)
+
+    return order
+
+
+def value_of(key: dict[str, str | None], column: str) -> str | None:
+    """Return a value of a key, whose names may differ in case from the parameters'."""
+    if column in key:
+        return key[column]
+    return key[next(name for name in key if name.lower() == column.lower())]
+
+
+def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
+    if "labels" in bands:
+        require(
+            len(bands["labels"]) == len(bands["breaks"]) + 1,
+            "facts",
+            "Bands and labels differ in number.",
+        )
+        return list(bands["labels"])
+    texts = []
+    for value in bands["breaks"]:
+        if re.match("DATE|TIME", kind):
+            moment = datetime.fromisoformat(str(value))
+            clock = f"{moment:%H:%M:%S}" + (
+                f".{moment.microsecond:06}".rstrip("0") if moment.microsecond else ""
+            )
+            texts.append(f"{moment.date()}" + ("" if clock == "00:00:00" else f" {clock}"))
+        else:
+            exact_number(value)  # bounds its size
+            plain = f"{Decimal(str(value)):f}"
+            head, _, tail = plain.partition(".")
+            tail = tail.rstrip("0")
+            texts.append(
+                f"{int(head):,}".join(["-" if head == "-0" else "", "." + tail if tail else ""])
+            )
+    middle = [f"{a} to < {b}" for a, b in pairwise(texts)]
+    return [f"< {texts[0]}", *middle, f"≥ {texts[-1]}"]
+
+
+def cluster_chance(rnd: Round) -> Fraction:
+    """Return the probability of a cluster; 1 for other methods."""
+    facts = rnd.facts
+    if rnd.method != "cluster" or not facts["clusters"]:
+        return Fraction(1)
+    return Fraction(facts["drawn"], facts["clusters"])
+
+
+def fact_probabilities(rnd: Round) -> list[Fraction | None]:
+    """Return the probabilities that follow from the facts; None where one doesn't."""
+    facts, n = rnd.facts, rnd.rows
+    if rnd.method in ("random", "reservoir"):
+        return [Fraction(n, rnd.eligible)] * n if n else []
+    if rnd.method == "systematic":
+        require(int(facts["step"]) > 0 or not n, "facts", "The step is 0.")
+        return [Fraction(int(facts["parts"]), int(facts["step"]))] * n if n else []
+    if rnd.has_groups:
+        if rnd.groups is None or rnd.labels is None:
+            return [None] * n
+        first = cluster_chance(rnd)
+        by_label = {g["label"]: first * Fraction(g["allocated"], g["rows"]) for g in rnd.groups}
+        return [by_label[label] for label in rnd.labels]
+    certain = facts["take_all"] if rnd.method == "weighted" else facts["take_all"]["rows"]
+    require(certain <= n, "facts", f"Round {rnd.number} has more take-all rows than rows.")
+    return [Fraction(1)] * certain + [None] * (n - certain)
+
+
+def check_probabilities(case: Case, rnd: Round) -> None:
+    """Check probabilities and weights as far as they follow from the facts."""
+    where = f"round {rnd.number}"
+    probabilities, weights = rnd.probabilities, rnd.weights
+    if probabilities is None or weights is None:
+        raise NotCheckable("nobody gave them: sample.csv has them")
+    units = rnd.method == "monetary_unit"
+    fixed = rnd.parameters.get("selection", "fixed_interval") == "fixed_interval"
+    parts, step = (int(rnd.facts[name]) for name in ("parts", "step")) if units else (0, 0)
+    unknown = False
+    for i, exact in enumerate(fact_probabilities(rnd)):
+        p, w = probabilities[i], weights[i]
+        require(0 < p <= 1, "probability", f"Row {i + 1} of {where} has the probability {p}.")
+        require(
+            exact is None or close(p, exact),
+            "probability",
+            f"Row {i + 1} of {where} has {p}, not {exact}.",
+        )
+        unknown = unknown or exact is None
+        if not units or fixed or exact is not None:
+            require(close(w, 1 / p), "weights", f"Row {i + 1} of {where} has {w}, not {1 / p}.")
+        elif rnd.hits is not None:
+            amount = rnd.hits[i] * step / (w * parts)
+            good = amount > 0.5 and close(amount, round(amount), 1e-9)
+            require(good, "weights", f"Row {i + 1} of {where}: the weight isn't that of an amount.")
+        if units and fixed and exact is None:
+            amount = p * step / parts
+            require(
+                close(amount, round(amount), 1e-9),
+                "probability",
+                f"Row {i + 1} of {where}: no amount has {p}.",
+            )
+    if rnd.has_groups and rnd.groups is not None and rnd.labels is None:
+        first = cluster_chance(rnd)
+        total = sum(g["sampled"] for g in rnd.groups)
+        require(total == rnd.rows, "sum_allocated", f"Σ sampled of {where} isn't {rnd.rows}.")
+        wanted: list[float] = []
+        for g in rnd.groups:
+            wanted += [float(first * Fraction(g["allocated"], g["rows"]))] * g["sampled"]
+        pairs = zip(sorted(wanted), sorted(probabilities), strict=True)
+        require(
+            all(close(a, b) for a, b in pairs),
+            "probability",
+            f"Those of {where} aren't those of its groups.",
+        )
+    sizes = rnd.method in ("random", "reservoir") or (
+        rnd.method == "systematic" and "sample_size" in rnd.parameters
+    )
+    if rnd.method == "stratified" and rnd.groups is not None:
+        sizes = all(g["allocated"] for g in rnd.groups)
+    if sizes and rnd.rows:
+        good = close(math.fsum(weights), rnd.eligible, 1e-9)
+        require(
+            good,
+            "sum_of_weights",
+            f"Those of {where} add up to {math.fsum(weights)}, not {rnd.eligible}.",
+        )
+    if unknown and (rnd.method == "weighted" or units) and not case.files.get("data"):
+        case.report.claimed(
+            "L0", f"the probabilities of {where}, which don't follow from the facts alone"
+        )
+
+
+def check_amounts(rnd: Round) -> None:
+    """Check the sums of a monetary unit or weighted round."""
+    facts, where = rnd.facts, f"Round {rnd.number}"
+    if rnd.method == "weighted":
+        require(
+            (facts["decimals"] is None) != (facts["exponent"] is None),
+            "facts",
+            f"{where} has two units or none.",
+        )
+        require(
+            facts["take_all"] <= rnd.rows <= facts["rows"] <= rnd.eligible,
+            "facts",
+            f"{where}: rows contradict.",
+        )
+        return
+    rows = (
+        facts["positive"]["rows"]
+        + facts["negative"]["rows"]
+        + facts["zero_rows"]
+        + facts["missing_rows"]
+    )
+    require(
+        rows == rnd.eligible,
+        "eligible_rows",
+        f"{where}: the populations have {rows} rows, not {rnd.eligible}.",
+    )
+    audited = rnd.parameters.get("population", "positive")
+    used = [facts[name] for name in ("positive", "negative") if audited in (name, "absolute")]
+    total = sum(abs(int(amount["total"])) for amount in used)
+    units, certain = int(facts["units"]), facts["take_all"]
+    good = total == units + abs(int(certain["total"])) and certain["rows"] <= sum(
+        amount["rows"] for amount in used
+    )
+    require(
+        good,
+        "sum_of_amounts",
+        f"{where}: the units and take-all amounts aren't the population's total.",
+    )
+    if rnd.hits is not None:
+        require(
+            all(h == 1 for h in rnd.hits[: certain["rows"]]),
+            "sample_row",
+            f"{where}: a take-all row has more hits.",
+        )
+        hits = sum(rnd.hits[certain["rows"] :])
+        require(
+            hits == facts["selected"], "facts", f"{where}: the rows have {hits} selected units."
+        )
+
+
+def check_seeds(case: Case) -> None:
+    """Check that the effective seeds follow from the seeds."""
+    source = case.population["source_draw"]
+    for given, rnd in zip(case.predicate["rounds"], case.rounds, strict=True):
+        expected = given["seed"]
+        if case.version == 2:
+            expected += f":from-{source}" if source is not None else ""
+            expected += f":round-{rnd.number}" if rnd.number > 1 else ""
+        require(
+            rnd.seed == expected,
+            "effective_seed",
+            f"Round {rnd.number} has {rnd.seed[:80]!r}, not {expected[:80]!r}.",
+        )
+        if case.predicate["seed_origin"]["kind"] == "entropy":
+            good = re.fullmatch("0|[1-9][0-9]{0,15}", given["seed"]) and int(given["seed"]) < SAFE
+            require(good, "entropy_seed", f"Round {rnd.number} has no number below 2^53.")
+
+
+def check_eligible(case: Case) -> None:
+    """Check the eligible rows of rounds without a filter, and bounds for the others."""
+    before = 0
+    for rnd in case.rounds:
+        most = case.population["rows"] - before
+        good = rnd.eligible == most if rnd.filter is None else rnd.eligible <= most
+        require(
+            good and rnd.rows <= rnd.eligible,
+            "eligible_rows",
+            f"Round {rnd.number} has {rnd.eligible} of {most}.",
+        )
+        before += rnd.rows
+        reserves = "pareto" if rnd.method in ("weighted", "monetary_unit") else "next_in_order"
+        whole_clusters = rnd.method == "cluster" and not {
+            "samples_per_cluster",
+            "sample_percentage",
+        } & set(rnd.parameters)
+        if rnd.method == "systematic" or whole_clusters:
+            reserves = "none"
+        require(
+            rnd.reserves == reserves,
+            "facts",
+            f"Round {rnd.number} has the reserves {rnd.reserves!r}.",
+        )
+
+
+def check_data_member(case: Case) -> None:
+    passes = [rnd.number for rnd in case.rounds if rnd.filter is not None]
+    require(case.predicate["data"]["passes"] == passes, "data_columns", f"`passes` isn't {passes}.")
+    columns = case.predicate["data"]["columns"]
+    require(len(set(columns)) == len(columns), "data_columns", "A column stands twice.")
+    needed = {column_name(case, name) for rnd in case.rounds for name in round_columns(rnd)}
+    require(
+        needed <= set(columns) <= set(case.types),
+        "data_columns",
+        "`columns` lacks one that a round needs.",
+    )
+
+
+def round_columns(rnd: Round) -> list[str]:
+    """Return the columns that a round's draw reads."""
+    names = [column for column, _ in group_columns(rnd)] if rnd.has_groups else []
+    optional = ("weight_column", "book_column", "allocation_column", "cost_column")
+    return names + [rnd.parameters[name] for name in optional if name in rnd.parameters]
+
+
+def check_replacements(case: Case) -> None:
+    """Check rows and times of the replacements; L1 and L2 check their order."""
+    drawn: dict[int, set[int]] = {r.number: set(r.drawn()) for r in case.rounds}
+    every = set().union(*drawn.values())
+    gone: set[int] = set()
+    came: set[int] = set()
+    latest = ""
+    for i, item in enumerate(case.predicate["replacements"], 1):
+        number, out, new = item["round_number"], item["ordinal_out"], item["ordinal_in"]
+        require(number in drawn, "replacement_row", f"Replacement {i} is of round {number}.")
+        require(
+            out in drawn[number] and out not in gone,
+            "replacement_row",
+            f"Replacement {i}: {out} isn't in the round.",
+        )
+        good = new < case.file_rows and new not in every and new not in came
+        require(good, "replacement_row", f"Replacement {i}: {new} was drawn before, or is no row.")
+        require(
+            latest <= item["recorded_at"],
+            "replacement_time",
+            f"Replacement {i} is earlier than the one before.",
+        )
+        require(
+            case.rounds[number - 1].reserves != "none",
+            "replacement_row",
+            f"Round {number} has no reserves.",
+        )
+        latest = item["recorded_at"]
+        gone.add(out)
+        came.add(new)
+        drawn[number].add(new)
+    issue = case.predicate["issue"]
+    good = issue <= 1 + len(case.predicate["replacements"])
+    require(good, "facts", f"Issue {issue} needs as many replacements, less one.")
+
+
+# --- sizes and allocations ---
+
+
+def wanted_size(parameters: dict[str, Any], eligible: int) -> int:
+    """Return the rows that a size or a fraction asks for."""
+    if "sample_fraction" in parameters:
+        return min(eligible, round_half_up(exact_number(parameters["sample_fraction"]) * eligible))
+    require("sample_size" in parameters, "facts", "A round has no size.")
+    return min(eligible, whole(parameters["sample_size"]))
+
+
+def share_out(size: int, rows: list[int], weights: list[Fraction], least: int) -> list[int]:
+    """Share a size out by weights, at least `least` and at most all rows of each group."""
+    if not any(weights):
+        weights = [Fraction(r) for r in rows]
+    low = [min(least, r) for r in rows]
+    require(
+        sum(low) <= size, "allocation", "The least rows of all groups are more than the sample."
+    )
+    free = [i for i, w in enumerate(weights) if w > 0]
+    rest = size - sum(low)
+    if rest > sum(
+        rows[i] - low[i] for i in free
+    ):  # groups of weight 0 give what the others don't have
+        none = [i for i, w in enumerate(weights) if w == 0]
+        left = size - sum(rows[i] for i in free)
+        more = share_out(left, [rows[i] for i in none], [Fraction(rows[i]) for i in none], least)
+        extra = dict(zip(none, more, strict=True))
+        return [extra.get(i, r) for i, r in enumerate(rows)]
+    target = size - sum(low[i] for i in range(len(rows)) if weights[i] == 0)
+    scale = _scale(target, [(weights[i], low[i], rows[i]) for i in free])
+    result, remainders = list(low), []
+    for i in free:
+        share = min(max(scale * weights[i], Fraction(low[i])), Fraction(rows[i]))
+        result[i] = math.floor(share)
+        remainders.append((-(share - result[i]), -share, i))
+    for _, _, i in sorted(remainders)[: size - sum(result)]:
+        result[i] += 1
+    return result
+
+
+def _scale(target: int, groups: list[tuple[Fraction, int, int]]) -> Fraction:
+    """Find the factor of the weights at which the bounded shares add up to the target."""
+    scale = Fraction(target) / sum(w for w, _, _ in groups) if groups else Fraction(0)
+    if all(low <= scale * w <= high for w, low, high in groups):
+        return scale  # no bound matters
+    events = sorted(
+        [(Fraction(low) / w, w) for w, low, _ in groups]
+        + [(Fraction(high) / w, -w) for w, _, high in groups]
+    )
+    total, slope, at = Fraction(sum(low for _, low, _ in groups)), Fraction(0), Fraction(0)
+    for place, change in events:
+        if slope and total + slope * (place - at) >= target:
+            return at + (target - total) / slope
+        total, at, slope = total + slope * (place - at), place, slope + change
+    return at
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"(?<=\d),(?=\d{3})", "", re.sub(r"\s", "", label)).replace(">=", "≥")
+
+
+def named_sizes(sizes: dict[str, Any], labels: list[str], rows: list[int]) -> list[int]:
+    """Return the rows of each group by its label."""
+    result = [0] * len(labels)
+    exact: dict[str, list[int]] = defaultdict(list)
+    loose: dict[str, list[int]] = defaultdict(list)
+    for i, label in enumerate(labels):
+        exact[label].append(i)
+        loose[_plain(label)].append(i)
+    for name, size in sizes.items():
+        found = exact.get(name) or loose.get(_plain(name))
+        if not found:
+            continue  # a band without rows
+        require(len(found) == 1, "allocation", f"The size of {name[:60]!r} fits several groups.")
+        have = rows[found[0]]
+        if size == "all":
+            result[found[0]] = have
+        elif isinstance(size, str) and "%" in size:
+            share = exact_number(size.rstrip("% ").replace(",", ".")) / 100
+            result[found[0]] = min(have, round_half_up(share * have))
+        else:
+            result[found[0]] = min(have, whole(size))
+    return result
+
+
+def strata_sizes(
+    rnd: Round, rows: list[int], labels: list[str], spread: list[Fraction] | None
+) -> list[int] | None:
+    """Return the rows to draw of each stratum; None if they need the data."""
+    given = rnd.parameters
+    if "sizes" in given:
+        return named_sizes(given["sizes"], labels, rows)
+    if "samples_per_stratum" in given:
+        return [min(whole(given["samples_per_stratum"]), r) for r in rows]
+    allocation = given.get("allocation", "proportional")
+    weights = {"proportional": [Fraction(r) for r in rows], "equal": [Fraction(1)] * len(rows)}.get(
+        allocation, spread
+    )
+    if weights is None:
+        return None
+    return share_out(
+        wanted_size(given, rnd.eligible), rows, weights, whole(given.get("min_per_stratum", 0))
+    )
+
+
+def cluster_sizes(rnd: Round, rows: list[int]) -> list[int]:
+    """Return the rows to draw of each cluster, 0 for those that aren't drawn."""
+    given, count = rnd.parameters, len(rows)
+    result = [0] * count
+    for i in Order(count, rnd.seed + ":clusters").take(min(whole(given["num_clusters"]), count)):
+        if "samples_per_cluster" in given:
+            result[i] = min(rows[i], whole(given["samples_per_cluster"]))
+        elif "sample_percentage" in given:
+            result[i] = max(
+                1, round_half_up(exact_number(given["sample_percentage"]) * rows[i] / 100)
+            )
+        else:
+            result[i] = rows[i]
+    return result
+
+
+# --- L1 ---
+
+
+def ascending(ranks: list[int], where: str) -> None:
+    good = all(a < b for a, b in pairwise(ranks))
+    require(good, "order_violated", f"The ranks of {where} don't ascend.")
+
+
+def check_order(case: Case, rnd: Round) -> None:
+    """Check a round's order and sizes as far as facts allow."""
+    ordinals, where = rnd.drawn(), f"round {rnd.number}"
+    for name, most in (("sample_fraction", 1), ("sample_percentage", 100), ("interval", None)):
+        if name in rnd.parameters:
+            value = exact_number(str(rnd.parameters[name]))
+            good = value > 0 and (most is None or value <= most)
+            require(good, "facts", f"{where}: `{name}` is out of range.")
+    order = Order(case.file_rows, rnd.seed)
+    if rnd.method in ("random", "reservoir"):
+        ranks = order.ranks(ordinals)
+        size = wanted_size(rnd.parameters, rnd.eligible)
+        require(
+            rnd.rows == size,
+            "sample_size",
+            f"{size} rows are to be drawn in {where}, not {rnd.rows}.",
+        )
+        last = None if not ranks else str(max(ranks))
+        ascending(ranks, where)
+        if case.is_whole(rnd):
+            before = case.before(rnd)
+            for place, (mine, due) in enumerate(
+                zip(ordinals, (i for i in order.walk() if i not in before), strict=False), 1
+            ):
+                require(
+                    mine == due,
+                    "order_violated",
+                    f"Row {place} of {where} is {mine}; the order has {due}.",
+                )
+        require(rnd.facts["last_rank"] == last, "last_rank", f"That of {where} is {last}.")
+    elif rnd.has_groups:
+        ranks = order.ranks(ordinals)
+        ascending(ranks, where)
+        _check_group_sizes(rnd, where)
+        _check_last_ranks(rnd, ranks, where)
+    elif rnd.method == "systematic":
+        _check_grid(case, rnd, ordinals, where)
+    elif rnd.method == "weighted":
+        size = min(whole(rnd.parameters["sample_size"]), rnd.facts["rows"])
+        require(
+            rnd.rows == size,
+            "sample_size",
+            f"{size} rows are to be drawn in {where}, not {rnd.rows}.",
+        )
+        wide = Order(case.file_rows, rnd.seed, 62 if case.version == 2 else None)
+        ascending(wide.ranks(ordinals[: rnd.facts["take_all"]]), f"take-all rows of {where}")
+    else:
+        ascending(
+            order.ranks(ordinals[: rnd.facts["take_all"]["rows"]]), f"take-all rows of {where}"
+        )
+        _check_units(rnd, where)
+
+
+def _check_group_sizes(rnd: Round, where: str) -> None:
+    groups = rnd.groups
+    if rnd.method == "cluster":
+        count = rnd.facts["groups_count"]
+        drawn = min(whole(rnd.parameters["num_clusters"]), count)
+        good = rnd.facts["clusters"] == count and rnd.facts["drawn"] == drawn
+        require(good, "clusters_drawn", f"{where}: {drawn} of {count} clusters are to be drawn.")
+    if groups is None:
+        raise NotCheckable(f"the groups of {where} aren't listed")
+    rows, labels = [g["rows"] for g in groups], [g["label"] for g in groups]
+    sizes = (
+        cluster_sizes(rnd, rows)
+        if rnd.method == "cluster"
+        else strata_sizes(rnd, rows, labels, None)
+    )
+    for g, size in zip(groups, sizes or [], strict=False):
+        if g["allocated"] != size:
+            code = (
+                "clusters_drawn"
+                if rnd.method == "cluster" and not (g["allocated"] and size)
+                else "allocation"
+            )
+            raise Refusal(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
+    if sizes is None:
+        require(
+            rnd.rows == wanted_size(rnd.parameters, rnd.eligible),
+            "sample_size",
+            f"{where} has another size.",
+        )
+
+
+def _check_last_ranks(rnd: Round, ranks: list[int], where: str) -> None:
+    given = {g["label"]: g["last_rank"] for g in rnd.groups or []}
+    if rnd.labels is not None:
+        found = {label: str(rank) for rank, label in zip(ranks, rnd.labels, strict=True)}
+        for label, last in given.items():
+            require(
+                found.get(label) == last,
+                "last_rank",
+                f"{where}: that of {label[:60]!r} is {found.get(label)}.",
+            )
+    else:
+        known = {str(rank) for rank in ranks}
+        lasts = [last for last in given.values() if last is not None]
+        good = (
+            set(lasts) <= known
+            and len(set(lasts)) == len(lasts)
+            and (not ranks or str(ranks[-1]) in lasts)
+        )
+        require(good, "last_rank", f"{where}: one isn't the rank of a drawn row.")
+
+
+def _check_grid(case: Case, rnd: Round, ordinals: list[int], where: str) -> None:
+    given, eligible = rnd.parameters, rnd.eligible
+    first, step, parts = (int(rnd.facts[name]) for name in ("first", "step", "parts"))
+    if "interval" in given:
+        due_step, due_parts = whole(given["interval"]), 1
+        start = (
+            whole(given["start"]) - 1
+            if "start" in given
+            else Order(due_step, rnd.seed + ":start").first()
+        )
+    else:
+        due_step, due_parts = eligible, wanted_size(given, eligible)
+        start = Order(eligible, rnd.seed + ":start").first() if eligible else 0
+    good = (first, step, parts) == (start, due_step, due_parts) or (not eligible and not rnd.rows)
+    require(
+        good, "facts", f"{where}: first, step and parts are {start}, {due_step} and {due_parts}."
+    )
+    count = max(0, -((first - eligible * parts) // step)) if step else 0
+    require(
+        rnd.rows == count,
+        "sample_size",
+        f"{count} rows are to be drawn in {where}, not {rnd.rows}.",
+    )
+    require(
+        all(a < b for a, b in pairwise(ordinals)), "order_violated", f"{where} isn't ascending."
+    )
+    shift = [d - i for i, d in enumerate(sorted(case.before(rnd)))]  # earlier rows make places move
+    for k, mine in enumerate(ordinals):
+        place = (first + k * step) // parts
+        if case.is_whole(rnd):
+            due = place + bisect_right(shift, place)
+            require(
+                mine == due,
+                "order_violated",
+                f"Row {k + 1} of {where} is {mine}; the grid has {due}.",
+            )
+        else:
+            good = place <= mine < case.file_rows - (eligible - 1 - place)
+            require(good, "order_violated", f"Row {k + 1} of {where} can't stand at place {place}.")
+
+
+def selected_units(rnd: Round, units: int, step: int, parts: int, count: int | None) -> list[int]:
+    """Return the selected units in the order of selection."""
+    selection = rnd.parameters.get("selection", "fixed_interval")
+    if not units or not parts:
+        return []
+    many = count if count is not None else -(-units // step)
+    if many > MAX_STEPS:
+        raise NotCheckable(f"more than {MAX_STEPS:,} units are selected")
+    if selection == "random":
+        return Order(units, rnd.seed + ":units").take(many)
+    if selection == "cell":
+        ranks = Order(step, rnd.seed + ":cells", 62).ranks(range(many))
+        found = ((k * step + step * rank // 2**62) // parts for k, rank in enumerate(ranks))
+    else:
+        start = Order(step, rnd.seed + ":start").first()
+        found = ((k * step + start) // parts for k in range(many))
+    return [unit for unit in found if unit < units]
+
+
+def money_interval(rnd: Round, decimals: int) -> Fraction | None:
+    given = rnd.parameters
+    return exact_number(given["interval"]) * 10**decimals if "interval" in given else None
+
+
+def _check_units(rnd: Round, where: str) -> None:
+    facts = rnd.facts
+    units, step, parts, selected = (
+        int(facts["units"]),
+        int(facts["step"]),
+        int(facts["parts"]),
+        facts["selected"],
+    )
+    interval = money_interval(rnd, facts["decimals"])
+    if interval is None:
+        wanted = max(0, whole(rnd.parameters["sample_size"]) - facts["take_all"]["rows"])
+        good = (step, parts) == (units, wanted) or not units
+        require(good, "facts", f"{where}: step and parts aren't {units} and {wanted}.")
+        require(
+            selected == (wanted if units else 0),
+            "facts",
+            f"{where}: {wanted} units are to be selected.",
+        )
+        return
+    require(
+        step == interval and parts == 1, "facts", f"{where}: the step isn't {interval}, or parts 1."
+    )
+    count = len(selected_units(rnd, units, step, parts, None))
+    require(
+        selected == count, "facts", f"{where}: {count} units are to be selected, not {selected}."
+    )
+
+
+Reserves = Callable[[Round, str | None], Iterator[int] | None]
+
+
+def follow_replacements(case: Case, reserves: Reserves) -> int:
+    """Check each replacement against its line of reserves; return how many have no line."""
+    lines: dict[tuple[int, str | None], Iterator[int] | None] = {}
+    places: dict[tuple[int, str | None], int] = defaultdict(int)
+    latest: dict[tuple[int, str | None], int] = {}
+    labels = {
+        (r.number, o): label
+        for r in case.rounds
+        for o, label in zip(r.drawn(), r.labels or (), strict=False)
+    }
+    came: set[int] = set()
+    unknown = 0
+    for i, item in enumerate(case.predicate["replacements"], 1):
+        rnd, new, place = case.rounds[item["round_number"] - 1], item["ordinal_in"], item["place"]
+        label = labels.get((rnd.number, item["ordinal_out"])) if rnd.has_groups else None
+        labels[rnd.number, new] = label
+        line = (rnd.number, label)
+        if line not in lines:
+            lines[line] = reserves(rnd, label)
+        source = lines[line]
+        if source is not None:
+            due = None
+            for due in source:
+                places[line] += 1
+                if due not in came:
+                    break
+            require(
+                due == new, "replacement_order", f"Replacement {i} is {new}; the next row is {due}."
+            )
+            require(
+                place == places[line],
+                "replacement_place",
+                f"Replacement {i} has the place {places[line]}.",
+            )
+        else:
+            unknown += 1
+            elsewhere = sum(
+                c["round_number"] != rnd.number for c in case.predicate["replacements"][: i - 1]
+            )
+            good = not rnd.has_groups or label is not None
+            good = not good or places[line] < place <= places[line] + 1 + elsewhere
+            require(good, "replacement_place", f"Replacement {i} can't have the place {place}.")
+            places[line] = place
+            if rnd.reserves == "next_in_order" and (label is not None or not rnd.has_groups):
+                order = Order(case.file_rows, rnd.seed)
+                mine = [o for o in rnd.drawn() if labels.get((rnd.number, o)) == label]
+                low = latest.get(line, max(order.ranks(mine), default=-1))
+                latest[line] = order.rank(new)
+                require(
+                    latest[line] > low,
+                    "replacement_order",
+                    f"Replacement {i} stands before an earlier row.",
+                )
+        came.add(new)
+    return unknown
+
+
+def simple_reserves(case: Case) -> Reserves:
+    """Return the reserves of random rounds from all rows; none for other rounds."""
+
+    def reserves(rnd: Round, label: str | None) -> Iterator[int] | None:
+        if rnd.method not in ("random", "reservoir") or not case.is_whole(rnd):
+            return None
+        taken = {i for other in case.rounds for i in other.drawn()}
+        return (i for i in Order(case.file_rows, rnd.seed).walk() if i not in taken)
+
+    return reserves
+
+
+# --- L2 ---
+
+
+@dataclass
+class Table:
+    """The data of L2."""
+
+    present: list[bool]
+    passes: dict[int, list[bool]]
+    columns: dict[str, Row]
+
+
+def read_data(case: Case) -> Table:
+    """Read data.csv, whose lines stand in the order of ordinals."""
+    rows = read_csv(case.files["data"], "data_format", "data.csv")
+    passes, names = case.predicate["data"]["passes"], case.predicate["data"]["columns"]
+    header = next(rows, [])
+    width = 2 + len(passes) + len(names)
+    good = (
+        len(header) == width
+        and header[:2] == ["ordinal", "present"]
+        and header[2 + len(passes) :] == names
+    )
+    require(
+        good,
+        "data_format",
+        f"The header isn't ordinal, present, {len(passes)} filters and {names}.",
+    )
+    fields: list[Row] = [[] for _ in range(width)]
+    count = 0
+    for count, row in enumerate(rows, 1):
+        require(
+            len(row) == width and row[0] == str(count - 1) and count <= case.file_rows,
+            "data_format",
+            f"Line {count + 1} isn't row {count - 1}.",
+        )
+        for values, value in zip(fields[1:], row[1:], strict=True):
+            values.append(value)
+    require(count == case.file_rows, "data_format", f"It has {count} rows, not {case.file_rows}.")
+    flags = []
+    for values in fields[1 : 2 + len(passes)]:
+        require(set(values) <= {"true", "false"}, "data_format", "A flag isn't `true` or `false`.")
+        flags.append([value == "true" for value in values])
+    found = sum(flags[0])
+    require(found == case.population["rows"], "population_rows", f"{found} rows are present.")
+    return Table(
+        flags[0],
+        dict(zip(passes, flags[1:], strict=True)),
+        dict(zip(names, fields[2 + len(passes) :], strict=True)),
+    )
+
+
+def shown_cells(case: Case) -> Iterator[tuple[Round, int, str, str | None]]:
+    """Give round, ordinal, column and value of each cell of the sample.
+
+    One round of several can show fewer columns: its other cells are all empty.
+    """
+    for rnd in case.rounds:
+        for k, name in enumerate(case.shown):
+            values = [row[k] for row in rnd.sample_rows or ()]
+            if len(case.rounds) > 1 and not any(value is not None for value in values):
+                continue
+            for ordinal, value in zip(rnd.drawn(), values, strict=True):
+                yield rnd, ordinal, name, value
+
+
+def check_cells(case: Case, table: Table) -> None:
+    if not case.shown:
+        raise NotCheckable("sample.csv wasn't given")
+    for rnd, ordinal, name, value in shown_cells(case):
+        if name in table.columns:
+            found = table.columns[name][ordinal]
+            require(
+                found == value,
+                "sample_cell",
+                f"Row {ordinal} of round {rnd.number}: {name!r} differs from the data.",
+            )
+
+
+class Redraw:
+    """Draws the rounds again from the data."""
+
+    def __init__(self, case: Case, table: Table) -> None:
+        self.case = case
+        self.table = table
+        self.lines: dict[tuple[int, str | None], list[int]] = {}
+
+    def run(self) -> None:
+        taken: set[int] = set()
+        for rnd in self.case.rounds:
+            with self.case.report.check(
+                "L2", f"round {rnd.number} ({rnd.method}) was drawn again from the data"
+            ):
+                passes = self.table.passes.get(rnd.number, self.table.present)
+                both = zip(self.table.present, passes, strict=True)
+                eligible = [
+                    i for i, (here, fits) in enumerate(both) if here and fits and i not in taken
+                ]
+                good = len(eligible) == rnd.eligible
+                require(
+                    good, "eligible_rows", f"{len(eligible)} rows are eligible, not {rnd.eligible}."
+                )
+                if rnd.has_groups:
+                    self.groups(rnd, eligible)
+                elif rnd.method == "weighted":
+                    self.weighted(rnd, eligible)
+                elif rnd.method == "monetary_unit":
+                    self.monetary(rnd, eligible)
+                elif rnd.method == "systematic":
+                    first, step, parts = (
+                        int(rnd.facts[name]) for name in ("first", "step", "parts")
+                    )
+                    self.compare(
+                        rnd, [eligible[(first + k * step) // parts] for k in range(rnd.rows)]
+                    )
+                else:
+                    ranks = Order(self.case.file_rows, rnd.seed).ranks(eligible)
+                    line = [i for _, i in sorted(zip(ranks, eligible, strict=True))]
+                    self.compare(rnd, line[: rnd.rows])
+                    self.lines[rnd.number, None] = line[rnd.rows :]
+            taken.update(rnd.drawn())
+
+    def compare(self, rnd: Round, due: list[int]) -> None:
+        for place, (mine, other) in enumerate(zip(rnd.drawn(), due, strict=False), 1):
+            require(
+                mine == other,
+                "ordinals",
+                f"Row {place} of round {rnd.number} is {mine}; the redraw has {other}.",
+            )
+        require(
+            len(due) == rnd.rows,
+            "ordinals",
+            f"The redraw of round {rnd.number} has {len(due)} rows.",
+        )
+
+    def reserves(self, rnd: Round, label: str | None) -> Iterator[int]:
+        others = self.case.others(rnd)
+        return (i for i in self.lines.get((rnd.number, label), ()) if i not in others)
+
+    def column(self, name: str) -> tuple[Row, str]:
+        name = column_name(self.case, name)
+        return self.table.columns[name], self.case.types[name]
+
+    def groups(self, rnd: Round, eligible: list[int]) -> None:
+        columns: list[tuple[str, list[str | None]]] = []
+        for name, bands in group_columns(rnd):
+            values, kind = self.column(name)
+            columns.append(
+                (
+                    name,
+                    [values[i] for i in eligible]
+                    if bands is None
+                    else band_values(bands, kind, values, eligible),
+                )
+            )
+        members_of: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
+        for i, key in zip(
+            eligible, zip(*(values for _, values in columns), strict=True), strict=True
+        ):
+            members_of[key].append(i)
+        names = [name for name, _ in columns]
+        keys = [dict(zip(names, key, strict=True)) for key in members_of]
+        order_of = group_order(self.case, rnd)
+        found = sorted(
+            (
+                (order_of(key), key, rows)
+                for key, rows in zip(keys, members_of.values(), strict=True)
+            ),
+            key=lambda group: group[0],
+        )
+        counts = [len(rows) for _, _, rows in found]
+        labels = [quoted_label(key.values()) for _, key, _ in found]
+        if rnd.method == "cluster":
+            sizes: list[int] | None = cluster_sizes(rnd, counts)
+        else:
+            sizes = strata_sizes(
+                rnd, counts, labels, self.spread(rnd, [rows for _, _, rows in found])
+            )
+        assert sizes is not None
+        order = Order(self.case.file_rows, rnd.seed)
+        drawn: list[tuple[int, int]] = []
+        facts: list[dict[str, Any]] = []
+        for (_, values_of, rows), label, size in zip(found, labels, sizes, strict=True):
+            line = sorted(zip(order.ranks(rows), rows, strict=True))
+            last = str(line[size - 1][0]) if size else None
+            facts.append(
+                {
+                    "key": values_of,
+                    "label": label,
+                    "rows": len(rows),
+                    "allocated": size,
+                    "sampled": size,
+                    "last_rank": last,
+                }
+            )
+            drawn += line[:size]
+            self.lines[rnd.number, label] = [i for _, i in line[size:]]
+        for mine, due in zip(rnd.groups or [], facts, strict=False):
+            for name in ("label", "rows", "allocated", "last_rank"):
+                code = {"rows": "groups", "label": "groups", "allocated": "allocation"}.get(
+                    name, name
+                )
+                require(
+                    mine[name] == due[name],
+                    code,
+                    f"The group {due['label'][:60]!r} has `{name}` {due[name]}.",
+                )
+        good = len(facts) == rnd.facts["groups_count"] and (
+            rnd.groups is not None or _hash_of_groups(rnd, facts)
+        )
+        require(good, "groups", f"The data have {len(facts)} other groups.")
+        self.compare(rnd, [i for _, i in sorted(drawn)])
+        by_row = {i: fact for fact, (_, _, rows) in zip(facts, found, strict=True) for i in rows}
+        first = cluster_chance(rnd)
+        for place, (i, p) in enumerate(zip(rnd.drawn(), rnd.probabilities or (), strict=True), 1):
+            exact = first * Fraction(by_row[i]["allocated"], by_row[i]["rows"])
+            require(
+                close(p, exact),
+                "probability",
+                f"Row {place} of round {rnd.number} has {p}, not {exact}.",
+            )
+            if rnd.labels is not None:
+                require(
+                    rnd.labels[place - 1] == by_row[i]["label"],
+                    "sample_row",
+                    f"Row {place} has another stratum.",
+                )
+
+    def spread(self, rnd: Round, groups: list[list[int]]) -> list[Fraction] | None:
+        """Return rows times standard deviation, over the root of the mean cost for `optimal`."""
+        if rnd.parameters.get("allocation") not in ("neyman", "optimal"):
+            return None
+        values, kind = self.column(rnd.parameters["allocation_column"])
+        cost: dict[int, float] = {}
+        if rnd.parameters["allocation"] == "optimal":
+            costs, cost_kind = self.column(rnd.parameters["cost_column"])
+            cost = {
+                i: x
+                for rows in groups
+                for i in rows
+                if (x := real(costs[i], cost_kind)) is not None
+            }
+        mean_cost = math.fsum(cost.values()) / len(cost) if cost else 1.0
+        result = []
+        for rows in groups:
+            numbers = [
+                x for i in rows if (x := real(values[i], kind)) is not None and math.isfinite(x)
+            ]
+            mean = math.fsum(numbers) / len(numbers) if numbers else 0.0
+            squares = math.fsum((x - mean) ** 2 for x in numbers)
+            deviation = math.sqrt(squares / (len(numbers) - 1)) if len(numbers) > 1 else 0.0
+            mine = [cost[i] for i in rows if i in cost]
+            each = math.fsum(mine) / len(mine) if mine else mean_cost
+            result.append(Fraction(len(rows) * deviation / math.sqrt(each)))
+        return result
+
+    def pareto(
+        self, rnd: Round, sizes: dict[int, int], step: int, parts: int, order: Order
+    ) -> dict[int, float]:
+        """Return the Pareto keys of rows with the targets p = size·parts/step."""
+        top = 1 << order.bits
+        rows = list(sizes)
+        keys = {}
+        for i, rank in zip(rows, order.ranks(rows), strict=True):
+            odds, size = (2 * rank + 1) / (2 * top - 2 * rank - 1), sizes[i] * parts
+            keys[i] = odds * ((step - size) / size)
+        return keys
+
+    def weighted(self, rnd: Round, eligible: list[int]) -> None:
+        facts, where = rnd.facts, f"Round {rnd.number}"
+        values, kind = self.column(rnd.parameters["weight_column"])
+        passing = self.table.passes.get(rnd.number, self.table.present)
+        units = weight_units(
+            facts, kind, values, eligible, [i for i, fits in enumerate(passing) if fits]
+        )
+        require(
+            len(units) == facts["rows"], "facts", f"{where} has {len(units)} rows with a weight."
+        )
+        require(
+            sum(units.values()) == int(facts["total"]),
+            "facts",
+            f"{where} has the total {sum(units.values())}.",
+        )
+        certain, rest, count = take_all(
+            units, min(whole(rnd.parameters["sample_size"]), len(units)), None
+        )
+        require(
+            len(certain) == facts["take_all"], "facts", f"{where} has {len(certain)} take-all rows."
+        )
+        order = Order(self.case.file_rows, rnd.seed, 62 if self.case.version == 2 else None)
+        total = sum(rest.values())
+        keys = self.pareto(rnd, rest, total, count, order)
+        line = sorted(rest, key=lambda i: keys[i])
+        head = [i for _, i in sorted(zip(order.ranks(certain), certain, strict=True))]
+        self.compare(rnd, head + self.near(rnd, len(head), line[:count], keys))
+        self.lines[rnd.number, None] = line[count:]
+        targets = {i: size * count / total for i, size in rest.items()}
+        variance = math.fsum(p * (1 - p) for p in targets.values())
+        stated = (
+            self.case.version == 1
+            or variance >= 25
+            or variance >= 50 * max(targets.values(), default=0)
+        )
+        loose = 0
+        for place, (i, p) in enumerate(zip(rnd.drawn(), rnd.probabilities or (), strict=True), 1):
+            due = targets.get(i, 1.0)
+            good = close(p, due, 1e-9) or (
+                self.case.version == 2 and (not stated or close(p, due, 1e-3))
+            )
+            require(good, "probability", f"Row {place} of round {rnd.number} has {p}, not {due}.")
+            loose += not close(p, due, 1e-9)
+        if loose:
+            self.case.report.claimed(
+                "L2", f"{loose} probabilities of round {rnd.number}, from numerical integration"
+            )
+
+    def near(self, rnd: Round, start: int, due: list[int], keys: dict[int, float]) -> list[int]:
+        """Take the certificate's order of rows whose keys differ by rounding alone."""
+        mine = rnd.drawn()[start : start + len(due)]
+        same = all(
+            i in keys and close(keys[i], keys[j], 1e-9) for i, j in zip(mine, due, strict=False)
+        )
+        return mine if same and len(mine) == len(due) else due
+
+    def monetary(self, rnd: Round, eligible: list[int]) -> None:
+        facts, where, given = rnd.facts, f"Round {rnd.number}", rnd.parameters
+        values, kind = self.column(given["book_column"])
+        decimals = money_decimals(kind)
+        amounts = {i: minor_units(values[i], kind, decimals) for i in eligible}
+        known = {i: v for i, v in amounts.items() if v is not None}
+        for name, sign in (("positive", 1), ("negative", -1)):
+            some = [v for v in known.values() if v * sign > 0]
+            good = facts[name]["rows"] == len(some) and abs(int(facts[name]["total"])) == abs(
+                sum(some)
+            )
+            require(good, "facts", f"{where} has {len(some)} {name} amounts of {sum(some)} in all.")
+        missing, zeros = len(amounts) - len(known), sum(v == 0 for v in known.values())
+        good = (facts["missing_rows"], facts["zero_rows"], facts["decimals"]) == (
+            missing,
+            zeros,
+            decimals,
+        )
+        require(
+            good,
+            "facts",
+            f"{where} has {zeros} amounts of 0, {missing} missing ones and {decimals} decimals.",
+        )
+        audited = given.get("population", "positive")
+        sizes = {
+            i: abs(v)
+            for i, v in known.items()
+            if v and (audited == "absolute" or (v > 0) == (audited == "positive"))
+        }
+        interval = money_interval(rnd, decimals)
+        certain, rest, count = take_all(sizes, whole(given.get("sample_size", 0)), interval)
+        units = sum(rest.values())
+        step, parts = (units, count) if interval is None else (math.floor(interval), 1)
+        taken = sum(sizes[i] for i in certain)
+        good = (
+            facts["take_all"]["rows"] == len(certain)
+            and abs(int(facts["take_all"]["total"])) == taken
+        )
+        require(good, "facts", f"{where} has {len(certain)} take-all rows of {taken}.")
+        require(int(facts["units"]) == units, "facts", f"{where} has {units} other units.")
+        order = Order(self.case.file_rows, rnd.seed)
+        ranks = dict(zip(rest, order.ranks(rest), strict=True))
+        line = sorted(rest) if given.get("order") == "file" else self.cumulation(rnd, ranks)
+        chosen = selected_units(rnd, units, step, parts, count if interval is None else None)
+        starts: dict[int, int] = {}
+        end = 0
+        for i in line:
+            starts[i] = end
+            end += rest[i]
+        ends = [starts[i] for i in line]
+        hits = Counter(line[bisect_right(ends, unit) - 1] for unit in chosen)
+        head = [i for _, i in sorted(zip(order.ranks(certain), certain, strict=True))]
+        self.compare(rnd, head + list(hits))
+        selection = given.get("selection", "fixed_interval")
+        for k, i in enumerate(rnd.drawn()):
+            if i in hits:
+                due = unit_chance(selection, rest[i], starts[i], units, step, parts)
+                weight = hits[i] * step / (rest[i] * parts)
+            else:
+                due, weight = 1.0, 1.0
+            p, w = (rnd.probabilities or [])[k], (rnd.weights or [])[k]
+            require(
+                due is None or close(p, due, 1e-9),
+                "probability",
+                f"Row {k + 1} of {where} has {p}, not {due}.",
+            )
+            require(close(w, weight), "weights", f"Row {k + 1} of {where} has {w}, not {weight}.")
+            if rnd.hits is not None:
+                require(
+                    rnd.hits[k] == hits.get(i, 1),
+                    "sample_row",
+                    f"Row {k + 1} of {where} has {hits.get(i, 1)} hits.",
+                )
+        wide = Order(self.case.file_rows, rnd.seed + ":reserves", 62)
+        if any(item["round_number"] == rnd.number for item in self.case.predicate["replacements"]):
+            keys = self.pareto(
+                rnd, {i: v for i, v in rest.items() if i not in hits}, step, parts, wide
+            )
+            self.lines[rnd.number, None] = sorted(keys, key=lambda i: keys[i])
+
+    def cumulation(self, rnd: Round, ranks: dict[int, int]) -> list[int]:
+        """Return the rows by seeded blocks, and by rank inside a block."""
+        shift = 0
+        while -(-self.case.file_rows >> shift) > 262_144:
+            shift += 1
+        blocks = Order(-(-self.case.file_rows >> shift), rnd.seed + ":blocks")
+        places = {block: blocks.rank(block) for block in {i >> shift for i in ranks}}
+        return sorted(ranks, key=lambda i: (places[i >> shift], ranks[i]))
+
+
+def _hash_of_groups(rnd: Round, facts: list[dict[str, Any]]) -> bool:
+    return canonical_hash(facts) == str(rnd.facts["groups_sha256"])
+
+
+def band_values(bands: dict[str, Any], kind: str, values: Row, rows: list[int]) -> list[str | None]:
+    """Return the label of each row's band, None for missing values."""
+    labels = band_labels(bands, kind)
+    cache: dict[str | None, str | None] = {None: None}
+    dates = re.match("DATE|TIMESTAMP", kind)
+
+    def key(value: Any) -> Any:
+        if dates:
+            moment = datetime.fromisoformat(str(value))
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if kind in ("DOUBLE", "FLOAT", "REAL"):
+            return real(str(value), kind)
+        return exact_number(str(value))
+
+    breaks = [key(value) for value in bands["breaks"]]
+    for value in {values[i] for i in rows} - {None}:
+        found = key(value)
+        cache[value] = None if found is None else labels[bisect_right(breaks, found)]
+    return [cache[values[i]] for i in rows]
+
+
+def real(value: str | None, kind: str) -> float | None:
+    """Return a number as a double; None for NULL and NaN."""
+    if value is None:
+        return None
+    result = float(value)
+    if kind in ("FLOAT", "REAL") and math.isfinite(result):
+        result = struct.unpack("<f", struct.pack("<f", result))[0]
+    return None if math.isnan(result) else result
+
+
+def take_all(
+    sizes: dict[int, int], count: int, interval: Fraction | None
+) -> tuple[list[int], dict[int, int], int]:
+    """Split the rows: those drawn with certainty, the others, and how many of these to draw."""
+    rest = dict(sizes)
+    certain: list[int] = []
+    while True:
+        total = sum(rest.values())
+        if interval is not None:
+            found = [i for i, v in rest.items() if v >= interval]
+        else:
+            found = [i for i, v in rest.items() if v * count >= total] if count > 0 else []
+        if not found:
+            return certain, rest, count
+        certain += found
+        count -= len(found)
+        for i in found:
+            del rest[i]
+
+
+def weight_units(
+    facts: dict[str, Any], kind: str, values: Row, eligible: list[int], passing: list[int]
+) -> dict[int, int]:
+    """Return the eligible rows that have a weight, in units."""
+    scale = re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind)
+    if facts["decimals"] is not None:
+        decimals = int(scale[2]) if scale else 0
+        require(facts["decimals"] == decimals, "facts", f"A unit is 10^-{decimals}.")
+        numbers = {
+            i: int(exact_number(v) * 10**decimals) for i in eligible if (v := values[i]) is not None
+        }
+    else:
+        most = max((x for i in passing if (x := real(values[i], kind)) is not None), default=0.0)
+        exponent = 62 - math.frexp(most)[1] if any(values[i] for i in eligible) else 0
+        require(facts["exponent"] == exponent, "facts", f"A unit is 2^-{exponent}.")
+        factor = Fraction(2) ** exponent
+        numbers = {
+            i: round(Fraction(x) * factor)
+            for i in eligible
+            if (x := real(values[i], kind)) is not None
+        }
+    require(all(x >= 0 for x in numbers.values()), "facts", "A weight is negative.")
+    return {i: x for i, x in numbers.items() if x}
+
+
+def money_decimals(kind: str) -> int:
+    scale = re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind)
+    if scale:
+        return int(scale[2]) if int(scale[1]) <= 18 else min(2, int(scale[2]))
+    return 2 if kind in ("DOUBLE", "FLOAT", "REAL") else 0
+
+
+def minor_units(value: str | None, kind: str, decimals: int) -> int | None:
+    """Return an amount in minor units, the nearest one; None if it is missing."""
+    if value is None:
+        return None
+    if kind in ("DOUBLE", "FLOAT", "REAL"):
+        number = real(value, kind)
+        return None if number is None else round(number * 10**decimals)
+    exact = exact_number(value) * 10**decimals
+    return round_half_up(exact) if exact >= 0 else -round_half_up(-exact)
+
+
+def unit_chance(
+    selection: str, size: int, start: int, units: int, step: int, parts: int
+) -> float | None:
+    """Return the probability that a row with `size` units from `start` is drawn."""
+    if selection == "fixed_interval":
+        return size * parts / step
+    if selection == "cell":
+        low, high = start * parts, (start + size) * parts
+        border = (low // step + 1) * step
+        a, b = Fraction(min(high, border) - low, step), Fraction(max(0, high - border), step)
+        return float(1 - (1 - a) * (1 - b))
+    if size + parts > units:
+        return 1.0
+    few, many = min(size, parts), max(size, parts)
+    if few > 100_000:
+        return None
+    return -math.expm1(math.fsum(math.log1p(-many / (units - j)) for j in range(few)))
+
+
+# --- ledger, proofs, seeds ---
+
+
+def draw_hash(case: Case) -> str:
+    """Return the ledger's hash of a draw."""
+    rounds = [
+        {
+            "effective_seed": r.seed,
+            "filters": r.filter,
+            "method": r.method,
+            "parameters": r.parameters,
+        }
+        for r in case.rounds
+    ]
+    return canonical_hash({"rounds": rounds, "source_rows": case.population["rows"]})
+
+
+def check_chain(case: Case) -> None:
+    """Check the ledger's form, its chain of digests and its signed head."""
+    ledger = parse_json(case.files["ledger"], "ledger.json")
+    LEDGER(ledger, "ledger")
+    entries = ledger["entries"]
+    previous = None
+    for number, entry in enumerate(entries, 1):
+        LEDGER_BODIES[entry["kind"]](entry["body"], f"ledger.entries[{number - 1}].body")
+        require(
+            entry["number"] == number,
+            "ledger_gap",
+            f"Entry {number} has the number {entry['number']}.",
+        )
+        require(
+            entry["previous_digest"] == previous,
+            "ledger_link",
+            f"Entry {number} doesn't follow from the one before.",
+        )
+        found = canonical_hash({name: value for name, value in entry.items() if name != "digest"})
+        require(
+            found == entry["digest"], "ledger_digest", f"Entry {number} has the digest {found}."
+        )
+        good = entry["dataset_id"] == case.predicate["job"]["dataset_id"]
+        require(good, "ledger_entry", f"Entry {number} is of another dataset.")
+        previous = found
+    head = parse_canonical(
+        open_envelope(ledger["head"], "ledger.head", LEDGER_TYPE, case.key), "the ledger's head"
+    )
+    LEDGER_HEAD(head, "ledger.head")
+    last = {
+        "dataset_id": case.predicate["job"]["dataset_id"],
+        "digest": previous,
+        "number": len(entries),
+    }
+    good = all(head[name] == value for name, value in last.items())
+    require(
+        good,
+        "ledger_head",
+        f"The head is of entry {head['number']}; the list ends with {len(entries)}.",
+    )
+    case.ledger = ledger
+
+
+def check_ledger_entries(case: Case) -> None:
+    """Compare draw, plan and replacements with the ledger; report other draws and deletions."""
+    assert case.ledger is not None
+    entries, predicate, population = case.ledger["entries"], case.predicate, case.population
+    job, plan, own = predicate["job"]["id"], predicate["plan"], predicate["ledger"]
+    draws = [e for e in entries if e["kind"] == "draw"]
+    if own is None:
+        require(
+            all(e["body"]["job_id"] != job for e in draws),
+            "ledger_entry",
+            "The ledger has the draw; `ledger` is null.",
+        )
+        case.report.claimed("L0", "the draw is older than the ledger, which has no entry of it")
+    else:
+        entry = entries[own["number"] - 1] if own["number"] <= len(entries) else None
+        good = (
+            entry is not None
+            and entry["kind"] == "draw"
+            and all(entry[k] == own[k] for k in ("digest", "previous_digest"))
+        )
+        require(good, "ledger_entry", f"Entry {own['number']} isn't the draw's.")
+        assert entry is not None
+        due = {
+            "job_id": job,
+            "sample_commit_id": predicate["sample"]["commit_id"],
+            "rows": predicate["sample"]["rows"],
+            "population_commit_id": population["commit_id"],
+            "table_key": population["table_key"],
+            "plan_digest": plan and plan["digest"],
+            "draw_sha256": draw_hash(case),
+        }
+        for name, value in due.items():
+            require(
+                entry["body"][name] == value,
+                "ledger_entry",
+                f"The draw's entry has another `{name}`.",
+            )
+        require(
+            sum(e["body"]["job_id"] == job for e in draws) == 1,
+            "ledger_entry",
+            "The job has several draws.",
+        )
+    if plan is not None:
+        number = plan["ledger_number"]
+        entry = entries[number - 1] if number <= len(entries) else None
+        good = (
+            entry is not None
+            and entry["kind"] == "plan"
+            and entry["recorded_at"] == plan["committed_at"]
+        )
+        texts = {} if entry is None else entry["body"]
+        good = good and all(texts[k] == plan[k] for k in ("text", "digest"))
+        require(good, "plan_ledger", f"Entry {number} isn't the plan's.")
+        require(
+            own is None or number < own["number"],
+            "plan_ledger",
+            "The plan's entry isn't earlier than the draw's.",
+        )
+    roots, root = ledger_roots(case), population["row_root"]
+    good = root is None or not roots or root in roots
+    require(good, "proof_root", "The ledger has another root of the table's rows.")
+    if root is not None and not roots:
+        case.report.claimed("L0", "the root of the table's rows: the ledger has no entry of it")
+    recorded = [e for e in entries if e["kind"] == "replacement" and e["body"]["job_id"] == job]
+    listed = predicate["replacements"]
+    names = ("round_number", "ordinal_out", "ordinal_in", "reason")
+    mine = [([e["body"][k] for k in names], e["actor"]) for e in recorded]
+    theirs = [([r[k] for k in names], r["recorded_by"]) for r in listed]
+    require(
+        mine[: len(theirs)] == theirs,
+        "ledger_entry",
+        "The replacements aren't those of the ledger.",
+    )
+    early = [e for e in recorded[len(listed) :] if e["recorded_at"] < predicate["issued_at"]]
+    require(
+        not early,
+        "ledger_entry",
+        "The ledger has a replacement from before `issued_at` that the certificate lacks.",
+    )
+    _report_others(case, job)
+
+
+def _report_others(case: Case, job: str) -> None:
+    assert case.ledger is not None
+    entries, population, plan = case.ledger["entries"], case.population, case.predicate["plan"]
+    bodies = [e["body"] for e in entries if e["kind"] == "draw" and e["body"]["job_id"] != job]
+    table = ("commit_id", "table_key")
+    same = [
+        b
+        for b in bodies
+        if [b["population_commit_id"], b["table_key"]] == [population[k] for k in table]
+    ]
+    gone: dict[str, bool] = {}
+    for e in entries:
+        if e["kind"] in ("deletion", "restoration"):
+            gone[e["body"]["job_id"]] = e["kind"] == "deletion"
+    deleted = [name for name, away in gone.items() if away]
+    text_ = f"the ledger has {len(same)} other draws from the same table"
+    if plan is not None:
+        again = sum(b["plan_digest"] == plan["digest"] for b in bodies)
+        text_ += f", {again} other draws by the same plan"
+    text_ += f", and {len(deleted)} deleted samples"
+    if deleted:
+        text_ += f" (jobs {', '.join(deleted[:10])}{' …' if len(deleted) > 10 else ''})"
+    case.report.checked("L0", text_ + (", this one among them" if job in deleted else ""))
+
+
+def merkle_root(leaf: bytes, index: int, count: int, path: list[bytes]) -> bytes:
+    """Return the root that an audit path leads to (RFC 9162)."""
+    node, last = hashlib.sha256(b"\0" + leaf).digest(), count - 1
+    rest = list(path)
+    while last > 0:
+        if index & 1 or index < last:
+            require(rest, "proof_path", "It is too short.")
+            other = rest.pop(0)
+            pair = other + node if index & 1 else node + other
+            node = hashlib.sha256(b"\1" + pair).digest()
+        index, last = index >> 1, last >> 1
+    require(not rest, "proof_path", "It is too long.")
+    return node
+
+
+def _is_plain(kind: str) -> bool:
+    """Tell whether the texts of a type have no comma."""
+    names = r"U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|DECIMAL\(.*\)|DOUBLE|FLOAT|REAL|BOOLEAN"
+    names += r"|DATE|TIME.*|UUID"
+    return re.fullmatch(names, kind) is not None and not kind.endswith("]")
+
+
+def row_values(row: str, kinds: list[str]) -> Row:
+    """Split a row's text into the values of its columns."""
+    source, position = row.encode("utf-8"), 0
+    values: Row = []
+    for k, kind in enumerate(kinds):
+        if k:
+            require(
+                source[position : position + 1] == b",",
+                "proof_row",
+                "A comma is missing in the row's text.",
+            )
+            position += 1
+        if source[position : position + 1] == b"#":
+            require(
+                not _is_plain(kind), "proof_row", f"A value of the type {kind[:40]} has a length."
+            )
+            match = re.compile(rb"#(0|[1-9][0-9]{0,9}):").match(source, position)
+            require(match, "proof_row", "A length is wrong in the row's text.")
+            assert match is not None
+            end = match.end() + int(match[1])
+            require(end <= len(source), "proof_row", "A length goes beyond the row's text.")
+            values.append(source[match.end() : end].decode("utf-8"))
+        else:
+            known = (
+                _is_plain(kind)
+                or kind.startswith("ENUM")
+                or source[position : position + 1] in (b"", b",")
+            )
+            require(known, "proof_row", f"A value of the type {kind[:40]} has no length.")
+            end = source.find(b",", position)
+            end = len(source) if end < 0 else end
+            values.append(source[position:end].decode("utf-8") or None)
+        position = end
+    require(position == len(source), "proof_row", "The row's text goes on after the last column.")
+    return values
+
+
+def check_source(case: Case) -> None:
+    """Check `source_draw` against the ledger's entry of the draw that made the table."""
+    population = case.population
+    source = population["source_draw"]
+    bodies = (
+        [e["body"] for e in case.ledger["entries"] if e["kind"] == "draw"] if case.ledger else []
+    )
+    made = [b for b in bodies if b["sample_commit_id"] == population["commit_id"]]
+    if made and case.version == 2:
+        due = {b["draw_sha256"][:16] for b in made}
+        require(source in due, "source_draw", f"The table was made by the draw {sorted(due)[0]}.")
+    elif source is not None and not any(b["draw_sha256"][:16] == source for b in bodies):
+        case.report.claimed("L0", f"the draw {source} that made the table: it isn't in the ledger")
+
+
+def ledger_roots(case: Case) -> set[str]:
+    """Return the roots of the table that the ledger has."""
+    population = case.population
+    due = [population["commit_id"], population["table_key"], population["file_rows"]]
+    entries = case.ledger["entries"] if case.ledger else []
+    bodies = [e["body"] for e in entries if e["kind"] == "row_root"]
+    return {b["root"] for b in bodies if [b["commit_id"], b["table_key"], b["rows"]] == due}
+
+
+def check_proofs(case: Case) -> None:
+    """Check the row proofs, and that they cover the sample."""
+    proofs = parse_json(case.files["proofs"], "proofs.json")
+    require(
+        isinstance(proofs, dict) and proofs.get("format") == "jobsvc-row-proofs-1",
+        "proof_format",
+        "It is another.",
+    )
+    PROOFS(proofs, "proofs")
+    population, count = case.population, proofs["rows"]
+    due = (population["commit_id"], population["table_key"], population["file_rows"])
+    require(
+        (proofs["commit_id"], proofs["table_key"], count) == due,
+        "proof_table",
+        "The proofs are of another table.",
+    )
+    roots = ledger_roots(case) | ({population["row_root"]} - {None})
+    if roots:
+        require(
+            roots == {proofs["root"]},
+            "proof_root",
+            "The proofs' root isn't that of the certificate or the ledger.",
+        )
+    root = bytes.fromhex(proofs["root"])
+    kinds = list(case.types.values())
+    rows: dict[int, Row] = {}
+    for proof in proofs["proofs"]:
+        ordinal, leaf = proof["ordinal"], proof["leaf"]
+        require(ordinal < count, "proof_ordinal", f"There is no row {ordinal}.")
+        length = min(16, count - ordinal // 16 * 16)
+        require(
+            len(leaf) == length,
+            "proof_leaf",
+            f"The leaf of row {ordinal} has {len(leaf)} rows, not {length}.",
+        )
+        found = sha256(bytes.fromhex(proof["salt"]) + proof["row"].encode("utf-8"))
+        require(
+            found == leaf[ordinal % 16],
+            "proof_row",
+            f"The hash of row {ordinal} isn't in its leaf.",
+        )
+        node = merkle_root(
+            b"".join(map(bytes.fromhex, leaf)),
+            ordinal // 16,
+            -(-count // 16),
+            [bytes.fromhex(h) for h in proof["path"]],
+        )
+        require(node == root, "proof_path", f"The path of row {ordinal} leads to another root.")
+        require(ordinal not in rows, "proof_ordinal", f"Row {ordinal} has two proofs.")
+        rows[ordinal] = row_values(proof["row"], kinds)
+    drawn = {i for r in case.rounds for i in r.drawn()} | {
+        r["ordinal_in"] for r in case.predicate["replacements"]
+    }
+    places = {name: k for k, name in enumerate(case.types)}
+    if case.shown:
+        for rnd, ordinal, name, value in shown_cells(case):
+            if ordinal in rows:
+                good = rows[ordinal][places[name]] == value
+                require(
+                    good,
+                    "proof_row",
+                    f"Row {ordinal} of round {rnd.number}: {name!r} differs from the sample.",
+                )
+    replaced = drawn - {i for r in case.rounds for i in r.drawn()}
+    lacking = sorted((drawn - replaced) - set(rows))
+    require(
+        not lacking,
+        "proof_missing",
+        f"{len(lacking)} rows of the sample have no proof, such as {lacking[:3]}.",
+    )
+    if not roots:
+        raise NotCheckable(
+            "the proofs hold for a root that neither the certificate nor the ledger states"
+        )
+    if replaced - set(rows):
+        case.report.skipped("L3", f"{len(replaced - set(rows))} rows that came in have no proof")
+    case.report.checked(
+        "L3", f"{len(rows)} rows belong to the table with the root {proofs['root']}"
+    )
+
+
+def check_plan(case: Case) -> None:
+    """Check that the plan's text, digest and rounds are those of the certificate."""
+    plan, population = case.predicate["plan"], case.population
+    require(
+        sha256(plan["text"].encode("utf-8")) == plan["digest"],
+        "plan_digest",
+        "It isn't the SHA-256 of the text.",
+    )
+    content = parse_canonical(plan["text"], "the plan's text")
+    PLAN(content, "plan")
+    good = (
+        content["commit_id"] == population["commit_id"]
+        and content["table_key"] == population["table_key"]
+    )
+    require(
+        good and content["dataset_id"] == case.predicate["job"]["dataset_id"],
+        "plan_text",
+        "It is of another table.",
+    )
+    rounds = [
+        {"filter": r.filter, "method": r.method, "parameters": r.parameters} for r in case.rounds
+    ]
+    require(content["rounds"] == rounds, "plan_text", "Its rounds aren't those of the certificate.")
+
+
+def seconds(moment: str) -> Fraction:
+    """Return a time in Unix seconds."""
+    whole_part = int(datetime.fromisoformat(moment[:19] + "+00:00").timestamp())
+    return whole_part + Fraction(int(moment[20:26]), 1_000_000)
+
+
+def check_origin(case: Case) -> str | None:
+    """Check the text of the seed; return why the seed may have been chosen, if it may."""
+    origin, plan = case.predicate["seed_origin"], case.predicate["plan"]
+    kind = origin["kind"]
+    if kind not in ("beacon", "dice"):
+        return f"the seed's kind is {kind}, so nothing excludes that somebody chose it"
+    require(plan is not None, "plan_missing", f"A seed of the kind {kind} needs a plan.")
+    if kind == "dice":
+        due = f"dice:{origin['digits']}:{plan['digest']}"
+    else:
+        randomness = sha256(bytes.fromhex(origin["signature"]))
+        due = f"beacon:{origin['chain']}:{origin['round']}:{randomness}:{plan['digest']}"
+    good = all(r["seed"] == due for r in case.predicate["rounds"])
+    require(good, "seed_text", f"A round's seed isn't {due[:100]}…")
+    case.report.checked("L4", f"the seed is the text of {kind} and plan")
+    if kind == "dice":
+        case.report.claimed(
+            "L4", f"the digits, by the witnesses {', '.join(origin['witnesses'])[:200]}"
+        )
+        case.report.condition = (
+            "L4 holds if the witnesses saw these digits after the plan was registered."
+        )
+        return None
+    case.report.skipped(
+        "L4", f"the beacon's BLS signature: compare {randomness} with the beacon's publication"
+    )
+    if origin["chain"] not in DRAND:
+        return "the beacon's chain isn't known here, so its round's time isn't either"
+    first, period = DRAND[origin["chain"]]
+    committed = seconds(plan["committed_at"])
+    moment = first + (origin["round"] - 1) * period
+    require(
+        moment > committed,
+        "beacon_too_early",
+        "The beacon's round isn't later than `committed_at`.",
+    )
+    require(
+        moment - period <= committed,
+        "beacon_round",
+        "It isn't the first round after `committed_at`.",
+    )
+    case.report.checked("L4", "the beacon's round is the first one after `committed_at`")
+    case.report.condition = (
+        f"L4 holds if the beacon published the randomness {randomness} "
+        f"for round {origin['round']}, and the plan was registered at its time."
+    )
+    return None
+
+
+# --- the program ---
+
+
+def verify(files: dict[str, bytes], key: bytes) -> Report:
+    """Verify a certificate, given the contents of its files and the public key."""
+    report = Report()
+    case = Case(files, key, report)
+    done = len(report.lines)
+    with report.check("L0", "the certificate", say=False):
+        read_certificate(case)
+        with report.check("L0", "numbers and lists of the rounds"):
+            read_rounds(case)
+    if report.refusals or len(report.lines) == done:
+        for level in ("L1", "L2", "L3", "L4"):
+            report.missing[level] = "the certificate isn't valid"
+        return report
+    with report.check("L0", "the manifest's hash, table and rows"):
+        check_manifest(case)
+    with report.check("L0", "the names of the files"):
+        check_subject(case)
+    if not report.refusals:
+        _verify_levels(case)
+    for level in ("L1", "L2", "L3", "L4"):
+        if report.refusals:
+            report.missing.setdefault(level, "the certificate is refused")
+    return report
+
+
+def _verify_levels(case: Case) -> None:
+    report, files, predicate = case.report, case.files, case.predicate
+    hashes = {subject["name"]: subject["digest"]["sha256"] for subject in case.statement["subject"]}
+    last = case.statement["subject"][-1]["name"]
+    if "sample" in files:
+        with report.check("L0", "the hash of sample.csv"):
+            require(
+                sha256(files["sample"]) == hashes[last], "sample_hash", f"It isn't {hashes[last]}."
+            )
+        with report.check("L0", "rows, order, probabilities and weights of sample.csv"):
+            read_sample(case)
+    else:
+        report.missing["L0"] = "sample.csv wasn't given"
+        report.skipped("L0", "the sample: sample.csv wasn't given")
+    if "parquet" in files:
+        with report.check("L0", "the hash of sample.parquet"):
+            good = (
+                len(hashes) == 2
+                and sha256(files["parquet"]) == case.statement["subject"][0]["digest"]["sha256"]
+            )
+            require(good, "parquet_hash", "It is another file than the certificate's.")
+    with report.check("L0", "the ordinals: their hash, below `file_rows`, none twice"):
+        check_ordinals(case)
+    with report.check("L0", "effective seeds"):
+        check_seeds(case)
+    with report.check("L0", "eligible rows of rounds without a filter"):
+        check_eligible(case)
+    with report.check("L0", "the list of the data for L2"):
+        check_data_member(case)
+    for rnd in case.rounds:
+        if rnd.has_groups:
+            with report.check("L0", f"groups of round {rnd.number}: hash, order, labels, sums"):
+                check_groups(case, rnd)
+        elif rnd.method in ("weighted", "monetary_unit"):
+            with report.check("L0", f"amounts of round {rnd.number}"):
+                check_amounts(rnd)
+        with report.check("L0", f"probabilities and weights of round {rnd.number}"):
+            check_probabilities(case, rnd)
+    if predicate["replacements"] or predicate["issue"] > 1:
+        with report.check("L0", "rows and times of the replacements"):
+            check_replacements(case)
+    if "ledger" in files:
+        with report.check("L0", "the ledger: numbers, digests, signed head"):
+            check_chain(case)
+        if case.ledger is not None:
+            with report.check("L0", "the ledger's entries of the draw"):
+                check_ledger_entries(case)
+        with report.check("L0", "the draw that made the table, if one did", say=False):
+            check_source(case)
+    else:
+        report.skipped("L0", "deleted and repeated draws: ledger.json wasn't given")
+    _verify_order(case)
+    _verify_data(case)
+    if "proofs" in files:
+        with report.check("L3", "row proofs", say=False):
+            check_proofs(case)
+    else:
+        report.missing["L3"] = "proofs.json wasn't given"
+    if predicate["plan"] is not None:
+        with report.check("L4", "the plan's text and digest"):
+            check_plan(case)
+    with report.check("L4", "the seed", say=False):
+        reason = check_origin(case)
+        if reason is not None:
+            report.missing["L4"] = reason
+            report.claimed("L4", reason)
+    for line in report.lines:
+        if line.status == "not checkable here" and line.level in ("L1", "L2", "L3"):
+            report.missing.setdefault(line.level, line.text)
+
+
+def _verify_order(case: Case) -> None:
+    for rnd in case.rounds:
+        whole_order = rnd.method in ("random", "reservoir", "systematic") and case.is_whole(rnd)
+        done = (
+            "the ordinals follow from seed and facts"
+            if whole_order
+            else "order, sizes and last ranks, given the facts"
+        )
+        with case.report.check("L1", f"round {rnd.number} ({rnd.method}): {done}"):
+            check_order(case, rnd)
+    if case.predicate["replacements"]:
+        with case.report.check("L1", "places and order of the replacements"):
+            unknown = follow_replacements(case, simple_reserves(case))
+            if unknown and "data" not in case.files:
+                case.report.claimed(
+                    "L1", f"{unknown} replacements are the next rows: that needs the data"
+                )
+
+
+def _verify_data(case: Case) -> None:
+    report = case.report
+    if "data" not in case.files:
+        report.missing["L2"] = "data.csv wasn't given"
+        return
+    tables: list[Table] = []
+    with report.check("L2", "the form of data.csv"):
+        tables.append(read_data(case))
+    if not tables:
+        return
+    (table,) = tables
+    with report.check("L2", "the sample's cells are those of the data"):
+        check_cells(case, table)
+    if "proofs" not in case.files:
+        report.claimed("L2", "that the data are the population's: row proofs would show it")
+    redraw = Redraw(case, table)
+    redraw.run()
+    if case.predicate["data"]["passes"]:
+        report.claimed("L2", "which rows pass the filters: the data say it")
+    if case.predicate["replacements"]:
+        with report.check("L2", "the replacements are the next rows of the redraw"):
+            follow_replacements(case, redraw.reserves)
+
+
+FILES = {
+    "certificate": "certificate.json",
+    "key": "public-key.txt",
+    "sample": "sample.csv",
+    "parquet": "sample.parquet",
+    "data": "data.csv",
+    "ledger": "ledger.json",
+    "proofs": "proofs.json",
+}
+
+
+def read_file(path: Path, name: str) -> bytes:
+    try:
+        if not path.is_file():
+            raise Usage(f"{path} isn't a file.")
+        if path.stat().st_size > LIMITS[name]:
+            raise Usage(f"{path} is larger than {LIMITS[name]:,} bytes.")
+        return path.read_bytes()
+    except OSError as error:
+        raise Usage(f"{path} can't be read: {error.strerror}.") from None
+
+
+def parse_key(value: bytes) -> bytes:
+    """Read a public key of 64 hexadecimal digits."""
+    word = value.decode("ascii", "replace").strip()
+    require(
+        re.fullmatch("[0-9a-fA-F]{64}", word),
+        "bad_key",
+        "The public key isn't 64 hexadecimal digits.",
+    )
+    key = bytes.fromhex(word)
+    require(_decompress(key) is not None, "bad_key", "The public key is no point of the curve.")
+    return key
+
+
+def load(arguments: argparse.Namespace) -> tuple[dict[str, bytes], bool]:
+    """Read the files of the folder, and those given singly; tell whether the key was given."""
+    files: dict[str, bytes] = {}
+    folder = Path(arguments.folder) if arguments.folder else None
+    if folder is not None and not folder.is_dir():
+        raise Usage(f"{folder} isn't a folder.")
+    for name, file_name in FILES.items():
+        given = getattr(arguments, name)
+        if name == "key" and given and re.fullmatch("[0-9a-fA-F]{64}", given):
+            files[name] = given.encode()
+        elif given:
+            files[name] = read_file(Path(given), name)
+        elif folder is not None and (folder / file_name).exists():
+            files[name] = read_file(folder / file_name, name)
+    for name in ("certificate", "key"):
+        if name not in files:
+            raise Usage(f"There is no {FILES[name]}.")
+    return files, bool(arguments.key)
+
+
+def verify_files(files: dict[str, bytes]) -> Report:
+    """Verify the contents of files, the public key among them, by their names in `FILES`."""
+    report = Report()
+    key = b""
+    with report.check("L0", "the public key", say=False):
+        key = parse_key(files["key"])
+    return report if report.refusals else verify(files, key)
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    levels = report.levels()
+    return {
+        "accepted": not report.refusals,
+        "levels": levels if not report.refusals else [],
+        "highest_level": levels[-1] if levels and not report.refusals else None,
+        "condition": report.condition if "L4" in levels and not report.refusals else None,
+        "not_reached": dict(sorted(report.missing.items())),
+        "reasons": [{"code": line.code, "text": line.text} for line in report.refusals],
+        "checks": [
+            {"level": x.level, "status": x.status, "text": x.text, "code": x.code}
+            for x in report.lines
+        ],
+    }
+
+
+def printable(value: str) -> str:
+    """Escape control characters, so that a certificate can't steer the terminal."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)
+
+
+def print_report(report: Report) -> None:
+    data = as_data(report)
+    for line in report.lines:
+        print(printable(f"{line.level}  {line.status:<18}  {line.text}"))
+    for level, reason in data["not_reached"].items():
+        print(printable(f"{level}  not reached: {reason}"))
+    if data["accepted"]:
+        print(
+            f"Levels: {', '.join(data['levels']) or 'none'}; "
+            f"the highest is {data['highest_level']}."
+        )
+        if data["condition"]:
+            print(data["condition"])
+        print("ACCEPTED")
+    else:
+        print("REFUSED")
+        for reason in data["reasons"]:
+            print(printable(f"  {reason['code']}: {reason['text']}"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Verify a sample certificate of jobsvc.")
+    parser.add_argument("folder", nargs="?", help="the folder with the certificate's files")
+    for name, file_name in FILES.items():
+        what = (
+            "the public key: a file or 64 digits"
+            if name == "key"
+            else f"the file, in place of {file_name}"
+        )
+        parser.add_argument(f"--{name}", help=what)
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    arguments = parser.parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        files, trusted = load(arguments)
+    except Usage as error:
+        print(f"verify_sample: {error}", file=sys.stderr)
+        return 2
+    report = verify_files(files)
+    if not trusted and not report.refusals:
+        report.lines.insert(
+            0, Line("L0", "claimed", "whose key it is: it came with the certificate; give --key")
+        )
+    if arguments.json:
+        print(json.dumps(as_data(report), ensure_ascii=False, indent=1))
+    else:
+        print_report(report)
+    return 1 if report.refusals else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
