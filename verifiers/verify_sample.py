@@ -1237,13 +1237,21 @@ def r_hash(case: Case, rnd: Round) -> str:
     return str(case.predicate["rounds"][rnd.number - 1]["ordinals_sha256"])
 
 
+WHITE_SPACE = " \t\n\f\r"
+
+
 def quoted_label(values: Iterable[str | None]) -> str:
     """Join the values of a group to the label of `_stratum`."""
     parts = []
     for value in values:
         if value is None:
             parts.append("NULL")
-        elif value in ("", "NULL") or '"' in value or "|" in value or value != value.strip():
+        elif (
+            value in ("", "NULL")
+            or '"' in value
+            or "|" in value
+            or value != value.strip(WHITE_SPACE)
+        ):
             parts.append('"' + value.replace('"', '""') + '"')
         else:
             parts.append(value)
@@ -1386,6 +1394,8 @@ def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
     for value in bands["breaks"]:
         if re.match("DATE|TIME", kind):
             moment = datetime.fromisoformat(str(value))
+            if moment.tzinfo:
+                moment = moment.astimezone(UTC)
             clock = f"{moment:%H:%M:%S}" + (
                 f".{moment.microsecond:06}".rstrip("0") if moment.microsecond else ""
             )
@@ -2115,7 +2125,7 @@ def check_cells(case: Case, table: Table) -> None:
         if name in table.columns:
             found = table.columns[name][ordinal]
             require(
-                found == value,
+                found == value or {found, value} == {"0.0", "-0.0"},
                 "sample_cell",
                 f"Row {ordinal} of round {rnd.number}: {name!r} differs from the data.",
             )
@@ -2544,13 +2554,16 @@ def money_decimals(kind: str) -> int:
 
 
 def minor_units(value: str | None, kind: str, decimals: int) -> int | None:
-    """Return an amount in minor units, the nearest one; None if it is missing."""
+    """Return an amount in minor units, a half away from zero; None if it is missing."""
     if value is None:
         return None
     if kind in ("DOUBLE", "FLOAT", "REAL"):
         number = real(value, kind)
-        return None if number is None else round(number * 10**decimals)
-    exact = exact_number(value) * 10**decimals
+        if number is None:
+            return None
+        exact = Fraction(number * 10**decimals)  # the product is a double, too
+    else:
+        exact = exact_number(value) * 10**decimals
     return round_half_up(exact) if exact >= 0 else -round_half_up(-exact)
 
 

@@ -30,6 +30,19 @@ def test_fixture_is_accepted(base: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "folder", sorted((Path(__file__).parent / "certificates").iterdir()), ids=lambda path: path.name
+)
+def test_certificates_of_servers_are_accepted(folder: Path) -> None:
+    """Among them amounts that lie halfway between two minor units."""
+    found = verify_sample.verify_files(
+        {NAMES[path.name]: path.read_bytes() for path in folder.iterdir()}
+    )
+    result = verify_sample.as_data(found)
+    assert result["accepted"], result["reasons"]
+    assert result["highest_level"] == ("L4" if folder.name == "plan_dice" else "L2")
+
+
+@pytest.mark.parametrize(
     ("function", "code"), [pytest.param(f, c, id=n) for n, f, c in tamperings.TAMPERINGS]
 )
 def test_tampering_is_refused(function: tamperings.Function, code: str) -> None:
