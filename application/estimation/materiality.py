@@ -161,8 +161,8 @@ def _require_fewer_than_all(found: AuditSize, plan: RoundPlan) -> None:
     money = plan.monetary_unit
     if money is not None and found.size > money.audited.rows:
         raise InvalidGoal(
-            "{size} units would be needed of {rows} rows, because the expected errors are so near "
-            "the materiality: examine all rows, or expect fewer errors.",
+            "{size} units would be needed of {rows} rows. Examine all rows, expect fewer errors, "
+            "or choose a larger materiality.",
             size=found.size,
             rows=money.audited.rows,
             loc=("goal", "expected"),
