@@ -68,7 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
-WAITING = ("tests/faults/", "tests/browser/", "tests/test_")
+WAITING = ("tests/spark/", "tests/faults/", "tests/browser/", "tests/client/", "tests/test_")
 """Where tests wait for processes, disks and pages, so that their modules take longest."""
 
 

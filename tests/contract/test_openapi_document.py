@@ -194,7 +194,7 @@ def test_a_generated_client_draws_and_reads_typed_rows(
     (tmp_path / "settings.yml").write_text("post_hooks: []\n", encoding="utf-8")
     command = "generate --meta none --path openapi.json --config settings.yml --output-path"
     made = subprocess.run(
-        [sys.executable, "-m", "openapi_python_client", *command.split(), "jobsvc_client"],
+        [sys.executable, "-m", "openapi_python_client", *command.split(), "generated_client"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -203,11 +203,13 @@ def test_a_generated_client_draws_and_reads_typed_rows(
     assert "WARNING" not in made.stdout.upper(), made.stdout
     monkeypatch.syspath_prepend(str(tmp_path))
     module = importlib.import_module
-    models = module("jobsvc_client.models")
-    signed_in = module("jobsvc_client").AuthenticatedClient(base_url=server.url, token=server.token)
+    models = module("generated_client.models")
+    signed_in = module("generated_client").AuthenticatedClient(
+        base_url=server.url, token=server.token
+    )
     with signed_in as client:
         jobs, sampling, profiling = (
-            f"jobsvc_client.api.{tag}" for tag in ("jobs", "sampling", "profiling")
+            f"generated_client.api.{tag}" for tag in ("jobs", "sampling", "profiling")
         )
         size = models.RandomParametersIn(sample_size=5, seed=42)
         one = models.RandomRoundIn(method=models.RandomRoundInMethod.RANDOM, parameters=size)

@@ -22,7 +22,7 @@ ROWS = 100_000
 
 
 class Changed(DomainError):
-    code = "changed"
+    code = "source_changed"
 
 
 class Reader:

@@ -5,6 +5,7 @@ One module, so that one cluster serves all tests of a run.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,6 +56,9 @@ from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
 from tests.sampling_engine.test_layouts import QUERY, ROUNDS
 from tests.spark.cluster import TOKEN, SparkCluster, free_port, spark_home
+
+# In a worker of xdist the main module has no file, which pyspark takes for a doctest.
+vars(sys.modules["__main__"]).setdefault("__file__", __file__)
 
 pytestmark = [
     pytest.mark.timeout(900),

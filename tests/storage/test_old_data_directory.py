@@ -20,8 +20,8 @@ from storage.jobs.jobs import get_job
 from storage.maintenance.checking import check
 from storage.sqlite.database import Transaction
 from storage.sqlite.schema import NEWEST_VERSION, differences
-from tests.contract.plain_draw import Redraw
 from tests.live_server import LiveServer
+from verifiers import verify_sample
 
 DIRECTORY = Path(__file__).with_name("data_directory_14.zip")
 DRAWS = (
@@ -70,13 +70,22 @@ def test_old_draws_replay_to_the_same_commits(old: LiveServer) -> None:
 
 def test_old_draws_get_certificates(old: LiveServer) -> None:
     jobs = old.admin.get("/api/jobs", params={"run_type": "sampling"}).json()["jobs"]
+    keys = old.admin.get("/api/signing-keys").json()["keys"]
     for job in jobs:
         path = f"/api/sampling/jobs/{job['id']}/certificate"
         payload = base64.b64decode(old.admin.get(path).json()["payload"])
         predicate = json.loads(payload)["predicate"]
         assert (predicate["ledger"], predicate["engine"]["draw_version"]) == (None, 1)
         assert predicate["seed_origin"] == {"kind": "unknown"}
-        Redraw(predicate, old.admin.get(f"{path}/data").text).check()
+        files = {
+            "certificate": old.admin.get(path).content,
+            "key": keys[0]["public_key"].encode(),
+            "sample": old.admin.get(f"{path}/sample").content,
+            "data": old.admin.get(f"{path}/data").content,
+        }
+        report = verify_sample.as_data(verify_sample.verify_files(files))
+        assert report["accepted"], report["reasons"]
+        assert report["highest_level"] == "L2", report["not_reached"]
     found = old.admin.get(f"/api/datasets/{jobs[0]['dataset_id']}/ledger").json()
     assert (found["unrecorded_draws"], found["records_since"]) == (len(DRAWS), None)
 

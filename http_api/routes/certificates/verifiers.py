@@ -7,6 +7,7 @@ from importlib.resources import files
 from flask import Response, abort
 
 from http_api.access import SignedInBlueprint
+from http_api.routes.row_responses import file_response
 
 blueprint = SignedInBlueprint("verifiers", __name__, url_prefix="/api", tag="Certificates")
 
@@ -14,6 +15,7 @@ TYPES = {"verify_sample.py": "text/x-python", "verify.html": "text/html"}
 
 
 @blueprint.get("/verifier/<name>")
+@blueprint.doc(responses=file_response("text/html"))
 def verifier(name: str) -> Response:
     """A verifier of certificates: `verify_sample.py`, or the page `verify.html`.
 

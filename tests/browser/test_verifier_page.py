@@ -8,17 +8,16 @@ import base64
 import hashlib
 import json
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.verifiers import tamperings
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "verifiers"
 ROOT = HERE.parents[1]
 PAGE = ROOT / "verifiers" / "verify.html"
 CERTIFICATES = HERE / "certificates"
@@ -33,23 +32,26 @@ VERIFY = """async ([files, options]) => {
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """Open the page from a file, as a reader would."""
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=shutil.which("chromium-headless-shell"), args=["--no-sandbox"]
-        )
-        page = browser.new_page()
-        problems: list[str] = []
-        requests: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(PAGE.as_uri())
-        yield page
-        browser.close()
-        assert not problems
-        assert [url for url in requests if not url.startswith(("file:///", "data:,"))] == []
+    context = browser.new_context()
+    page = context.new_page()
+    problems: list[str] = []
+    requests: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(PAGE.as_uri())
+    yield page
+    context.close()
+    assert not problems
+    assert [url for url in requests if not url.startswith(("file:///", "data:,"))] == []
+
+
+def browser_of(page: Page) -> Browser:
+    browser = page.context.browser
+    assert browser is not None
+    return browser
 
 
 def read(folder: Path) -> Files:
@@ -292,7 +294,7 @@ def test_the_order_is_that_of_the_vectors(page: Page) -> None:
 
 
 def test_works_without_web_crypto(page: Page) -> None:
-    context = page.context.browser.new_context()
+    context = browser_of(page).new_context()
     other = context.new_page()
     other.add_init_script("Object.defineProperty(crypto, 'subtle', { value: undefined })")
     other.goto(PAGE.as_uri())
@@ -389,7 +391,7 @@ def test_texts_of_a_certificate_are_only_texts(fresh: Page, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_360_pixels_and_colours_have_contrast(page: Page, scheme: str) -> None:
-    context = page.context.browser.new_context(
+    context = browser_of(page).new_context(
         color_scheme=scheme, viewport={"width": 360, "height": 740}
     )
     other = context.new_page()
