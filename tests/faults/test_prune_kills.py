@@ -122,7 +122,7 @@ def test_a_prune(tmp_path: Path, littered: State) -> None:
     points = kill_at_every_point(tmp_path, prune, require, known=start)
     for function in ("_expired", "_refs", "_commits", "_jobs", "_log_entries", "_datasets"):
         assert any(f"pruning._remove{function}" in point for point in points), function
-    assert_among(points, "_record", "operating_system.remove")
+    assert_among(points, "_record", "remove")
     assert len(whole[0]["commits"]) == 3
     assert len(whole[0]["jobs"]) == 3
 
