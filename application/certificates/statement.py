@@ -29,6 +29,7 @@ from sampling_engine import (
     draw_warnings,
     write_redraw_data,
 )
+from storage.certificates.beacons import CHAINS
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import LedgerEntry, draw_entry, plan_entry
 from storage.certificates.row_roots import row_root_of
@@ -54,6 +55,10 @@ SEED_SENTENCES: Mapping[str, str] = MappingProxyType(
     }
 )
 """What the seed of a draw proves, by the kind of its origin."""
+OF_UNKNOWN_CHAIN = (
+    "Not checkable: the time of the beacon’s round isn’t known, since its chain is none of drand’s "
+    "two. A reader has to find out whether the round came after the plan."
+)
 ROW_ID = "_logical_row_id"
 
 
@@ -184,6 +189,14 @@ def _require_same_rows(
             "The stored sample {commit} isn't what its draw gives, so it gets no certificate.",
             commit=sample.commit_id,
         )
+
+
+def seed_sentence(parameters: Mapping[str, Any]) -> str:
+    """What the seeds of a draw prove."""
+    origin = seed_origin(parameters)
+    if origin["kind"] == "beacon" and origin["chain"] not in {chain.hash for chain in CHAINS}:
+        return OF_UNKNOWN_CHAIN
+    return SEED_SENTENCES[origin["kind"]]
 
 
 def seed_origin(parameters: Mapping[str, Any]) -> dict[str, Any]:
