@@ -17,11 +17,11 @@ from apiflask import APIFlask
 
 from application.access import Access
 from application.comparing import job_changed
+from application.notifications.sending import AttemptListener, MessageSender, ignore_attempt
 from application.providers.openid import OpenidProvider
 from application.schedules.running import Scheduler
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
-from application.webhooks.sending import WebhookSender
 from application.work_limits import work_limits
 from command_line.root import Listening
 from http_api.app import create_app
@@ -66,6 +66,7 @@ def running_service(
     create: bool = True,
     clock: Clock = system_clock,
     handlers: Mapping[RunType, Handler] = HANDLERS,
+    on_attempt: AttemptListener = ignore_attempt,
 ) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
 
@@ -75,6 +76,8 @@ def running_service(
         Receives each change of a job, including those of the recovery.
     create : bool
         Whether to create the data directory in a missing or empty directory.
+    on_attempt : callable
+        Receives the end of each attempt to send a message.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def running_service(
             closing.enter_context(_parquet_database(settings, directory, attached))
             for _ in range(2)
         ]
-        sender, scheduler = WebhookSender(), Scheduler()
+        sender, scheduler = MessageSender(on_attempt), Scheduler()
         service = _build_service(
             settings, directory, attached, databases, (runner, sender, scheduler), clock, on_change
         )
@@ -113,7 +116,7 @@ def _build_service(
     directory: DataDirectory,
     attached: AttachedFiles,
     databases: Sequence[ParquetDatabase],
-    threads: tuple[Runner, WebhookSender, Scheduler],
+    threads: tuple[Runner, MessageSender, Scheduler],
     clock: Clock,
     on_change: ChangeListener,
 ) -> Service:
@@ -139,7 +142,7 @@ def _build_service(
         new_id=lambda: str(uuid.uuid4()),
         wake_runner=runner.wake,
         interrupt_job=runner.interrupt,
-        wake_webhooks=sender.wake,
+        wake_sender=sender.wake,
         wake_scheduler=scheduler.wake,
         stopping=threading.Event(),
         spark=SparkServer(settings.spark_remote, settings.spark_token)
@@ -149,7 +152,7 @@ def _build_service(
     return service
 
 
-def _stop(service: Service, runner: Runner, sender: WebhookSender, scheduler: Scheduler) -> None:
+def _stop(service: Service, runner: Runner, sender: MessageSender, scheduler: Scheduler) -> None:
     service.stopping.set()
     scheduler.stop()
     service.background.stop()
@@ -187,7 +190,13 @@ def listening(
     possible_connections(settings.http_connections)  # before any file is opened
     metrics = Metrics()
     with running_service(
-        settings, purpose, metrics.job_changed, create=create, clock=clock, handlers=handlers
+        settings,
+        purpose,
+        metrics.job_changed,
+        create=create,
+        clock=clock,
+        handlers=handlers,
+        on_attempt=metrics.attempted,
     ) as service:
         require_password(service)
         app = build_app(service, metrics)

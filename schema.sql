@@ -259,6 +259,7 @@ CREATE TABLE jobs (
                      CHECK (crashes >= 0),
     dismissed_at     TEXT                                 -- a failure that needs no attention
                      CHECK (dismissed_at IS NULL OR status = 'failed'),
+    schedule_id      INTEGER,                             -- whose run it is; may have been deleted
     FOREIGN KEY (dataset_id, source_commit_id) REFERENCES commits (dataset_id, id),
     FOREIGN KEY (dataset_id, output_commit_id) REFERENCES commits (dataset_id, id),
     -- Each status requires its timestamps and outcome, and forbids those of others.
@@ -599,25 +600,30 @@ CREATE TABLE certificates (
 CREATE TRIGGER certificates_never_change BEFORE UPDATE ON certificates
 BEGIN SELECT RAISE(ABORT, 'a certificate never changes'); END;
 
--- Receivers of events over HTTP. The secret is stored as it is, since it signs each message.
-CREATE TABLE webhooks (
+-- Receivers of messages about events: URLs of webhooks, and at most one e-mail address of each user.
+-- The secret of a webhook is stored as it is, since it signs each message.
+CREATE TABLE receivers (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id     INTEGER NOT NULL REFERENCES users (id),
+    kind        TEXT NOT NULL CHECK (kind IN ('webhook', 'email')),
     dataset_id  INTEGER,                       -- all jobs of it; NULL: the user's own jobs
-    url         TEXT NOT NULL CHECK (url <> ''),
+    address     TEXT NOT NULL CHECK (address <> ''),
     events      TEXT NOT NULL CHECK (json_valid(events) AND json_type(events) = 'array'),
-    secret      TEXT NOT NULL CHECK (secret LIKE 'whsec_%'),
+    secret      TEXT CHECK (secret LIKE 'whsec_%'),
     created_at  TEXT NOT NULL,
-    disabled_at TEXT                           -- the receiver answered 410
+    disabled_at TEXT,                          -- the receiver of a webhook answered 410
+    CHECK ((kind = 'webhook') = (secret IS NOT NULL)),
+    CHECK (kind = 'webhook' OR (dataset_id IS NULL AND disabled_at IS NULL))
 ) STRICT;
 
-CREATE INDEX webhooks_of_user ON webhooks (user_id);
+CREATE INDEX receivers_of_user ON receivers (user_id);
+CREATE UNIQUE INDEX receivers_email ON receivers (user_id) WHERE kind = 'email';
 
 -- The outbox and the log of deliveries. A trigger inserts a row in the transaction of its event.
-CREATE TABLE webhook_deliveries (
+CREATE TABLE deliveries (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id      TEXT NOT NULL UNIQUE,      -- the same in each attempt
-    webhook_id      INTEGER NOT NULL REFERENCES webhooks (id),
+    receiver_id     INTEGER NOT NULL REFERENCES receivers (id),
     event           TEXT NOT NULL,
     payload         TEXT NOT NULL CHECK (json_valid(payload)),
     created_at      TEXT NOT NULL,
@@ -630,48 +636,65 @@ CREATE TABLE webhook_deliveries (
     CHECK (delivered_at IS NULL OR next_attempt_at IS NULL)
 ) STRICT;
 
-CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, id);
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at)
-WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_of_receiver ON deliveries (receiver_id, id);
+CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
-CREATE TRIGGER jobs_notify_webhooks AFTER UPDATE OF status ON jobs
+-- Of a failed run of a schedule, a receiver gets one message: 'job.failed' if it hears of that.
+CREATE TRIGGER jobs_notify_receivers AFTER UPDATE OF status ON jobs
 WHEN NEW.status IN ('completed', 'failed') AND NEW.status <> OLD.status
 BEGIN
-    INSERT INTO webhook_deliveries (message_id, webhook_id, event, payload, created_at,
-                                    next_attempt_at)
-    SELECT 'msg_' || lower(hex(randomblob(16))), webhooks.id, 'job.' || NEW.status,
-           json_object('type', 'job.' || NEW.status, 'timestamp', NEW.completed_at,
+    INSERT INTO deliveries (message_id, receiver_id, event, payload, created_at, next_attempt_at)
+    SELECT 'msg_' || lower(hex(randomblob(16))), receivers.id, heard.value,
+           json_object('type', heard.value, 'timestamp', NEW.completed_at,
                        'data', json_object('job_id', NEW.id,
                                            'run_type', NEW.run_type,
                                            'dataset_id', NEW.dataset_id,
+                                           'schedule_id', NEW.schedule_id,
                                            'status', NEW.status,
                                            'output_ref', NEW.run_parameters ->> '$.output_ref',
                                            'output_commit_id', NEW.output_commit_id,
                                            'error_code', NEW.error_code)),
            NEW.completed_at, NEW.completed_at
-    FROM webhooks
+    FROM receivers JOIN json_each(receivers.events) AS heard
     WHERE disabled_at IS NULL
-      AND (webhooks.dataset_id = NEW.dataset_id
-           OR (webhooks.dataset_id IS NULL AND webhooks.user_id = NEW.user_id))
-      AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = 'job.' || NEW.status);
+      AND (receivers.dataset_id = NEW.dataset_id
+           OR (receivers.dataset_id IS NULL AND receivers.user_id = NEW.user_id))
+      -- Whoever cancels a job knows of it.
+      AND (kind = 'webhook' OR NEW.error_code IS NOT 'cancelled')
+      AND (heard.value = 'job.' || NEW.status
+           OR (heard.value = 'schedule.failed'
+               AND NEW.status = 'failed' AND NEW.schedule_id IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM json_each(receivers.events)
+                               WHERE value = 'job.failed')));
 END;
 
-CREATE TRIGGER reviews_notify_webhooks AFTER INSERT ON reviews
-WHEN NEW.action IN ('returned', 'signed_off')
+-- A review is requested of all who can write, but not of those who prepared the findings.
+CREATE TRIGGER reviews_notify_receivers AFTER INSERT ON reviews
+WHEN NEW.action IN ('submitted', 'returned', 'signed_off')
 BEGIN
-    INSERT INTO webhook_deliveries (message_id, webhook_id, event, payload, created_at,
-                                    next_attempt_at)
-    SELECT 'msg_' || lower(hex(randomblob(16))), webhooks.id, 'sample.reviewed',
-           json_object('type', 'sample.reviewed', 'timestamp', NEW.at,
+    INSERT INTO deliveries (message_id, receiver_id, event, payload, created_at, next_attempt_at)
+    SELECT 'msg_' || lower(hex(randomblob(16))), receivers.id, heard.value,
+           json_object('type', heard.value, 'timestamp', NEW.at,
                        'data', json_object('job_id', NEW.job_id,
                                            'dataset_id', jobs.dataset_id,
                                            'action', NEW.action)),
            NEW.at, NEW.at
-    FROM jobs JOIN webhooks
-         ON webhooks.dataset_id = jobs.dataset_id
-            OR (webhooks.dataset_id IS NULL AND webhooks.user_id = jobs.user_id)
+    FROM jobs JOIN receivers JOIN users ON users.id = receivers.user_id
+         JOIN json_each(receivers.events) AS heard
     WHERE jobs.id = NEW.job_id AND disabled_at IS NULL
-      AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = 'sample.reviewed');
+      AND heard.value = iif(NEW.action = 'submitted', 'review.requested', 'sample.reviewed')
+      AND (receivers.dataset_id = jobs.dataset_id
+           OR (receivers.dataset_id IS NULL AND NEW.action <> 'submitted'
+               AND users.id = jobs.user_id)
+           OR (receivers.dataset_id IS NULL AND NEW.action = 'submitted'
+               AND users.role_name <> 'viewer' AND users.id <> NEW.user_id
+               AND EXISTS (SELECT 1 FROM dataset_access
+                           WHERE dataset_id = jobs.dataset_id AND user_id = users.id
+                             AND level <> 'read')
+               AND NOT EXISTS (SELECT 1 FROM findings
+                               WHERE job_id = NEW.job_id AND user_id = users.id)
+               AND NOT EXISTS (SELECT 1 FROM replacements
+                               WHERE job_id = NEW.job_id AND user_id = users.id)));
 END;
 
 -- Requests that the server submits at the times of a cron expression in a time zone.
@@ -696,6 +719,25 @@ CREATE TABLE schedules (
 
 CREATE UNIQUE INDEX schedules_name ON schedules (dataset_id, name COLLATE NOCASE);
 CREATE INDEX schedules_of_user ON schedules (user_id);
+
+-- A run that wasn't submitted.
+CREATE TRIGGER schedules_notify_receivers AFTER UPDATE OF problem ON schedules
+WHEN NEW.problem IS NOT NULL
+BEGIN
+    INSERT INTO deliveries (message_id, receiver_id, event, payload, created_at, next_attempt_at)
+    SELECT 'msg_' || lower(hex(randomblob(16))), receivers.id, 'schedule.failed',
+           json_object('type', 'schedule.failed', 'timestamp', NEW.counted_from,
+                       'data', json_object('job_id', NULL,
+                                           'run_type', NEW.run_type,
+                                           'dataset_id', NEW.dataset_id,
+                                           'schedule_id', NEW.id)),
+           NEW.counted_from, NEW.counted_from
+    FROM receivers
+    WHERE disabled_at IS NULL
+      AND (receivers.dataset_id = NEW.dataset_id
+           OR (receivers.dataset_id IS NULL AND receivers.user_id = NEW.user_id))
+      AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = 'schedule.failed');
+END;
 
 -- The data files that are needed; other files are orphans.
 CREATE VIEW needed_files AS

@@ -138,7 +138,7 @@ def opened(root: Path) -> Iterator[Contender]:
             new_id=lambda: str(uuid.uuid4()),
             wake_runner=lambda: None,
             interrupt_job=lambda job_id: None,
-            wake_webhooks=lambda: None,
+            wake_sender=lambda: None,
             wake_scheduler=lambda: None,
             stopping=threading.Event(),
         )

@@ -98,8 +98,8 @@ class Service:
         Signals to the runner that a job waits.
     interrupt_job : callable
         Interrupts a running job, by its id.
-    wake_webhooks : callable
-        Signals to the sender of webhooks that a delivery is due.
+    wake_sender : callable
+        Signals to the sender of messages that a delivery is due.
     wake_scheduler : callable
         Signals to the scheduler that a schedule was created or changed.
     stopping : threading.Event
@@ -124,7 +124,7 @@ class Service:
     new_id: Callable[[], str]
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
-    wake_webhooks: Callable[[], None]
+    wake_sender: Callable[[], None]
     wake_scheduler: Callable[[], None]
     stopping: threading.Event
     spark: SparkServer | None = None

@@ -113,9 +113,9 @@ class ServiceLimits:
     min_free_mb: int = 100
     """Free disk space below which imports and spills are refused."""
 
-    webhook_limit_s: float = 10
+    delivery_limit_s: float = 10
     """Time limit of the connection to the receiver of a webhook, and of its answer."""
-    webhook_delays_s: tuple[float, ...] = (
+    delivery_delays_s: tuple[float, ...] = (
         5,
         300,
         1800,

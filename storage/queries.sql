@@ -213,79 +213,93 @@ DELETE FROM connection_users WHERE connection_id = :id;
 -- delete_connection_groups: Let no group use a connection.
 DELETE FROM connection_groups WHERE connection_id = :id;
 
--- insert_webhook: Insert a webhook.
-INSERT INTO webhooks (user_id, dataset_id, url, events, secret, created_at)
-VALUES (:user_id, :dataset_id, :url, :events, :secret, :now) RETURNING id;
+-- insert_receiver: Insert a receiver.
+INSERT INTO receivers (user_id, kind, dataset_id, address, events, secret, created_at)
+VALUES (:user_id, :kind, :dataset_id, :address, :events, :secret, :now) RETURNING id;
 
--- list_webhooks: List the webhooks of a user, or all, or one by id, oldest first.
-SELECT webhooks.id, user_id, soeid AS user_soeid, dataset_id, url, events, webhooks.created_at,
-       disabled_at
-FROM webhooks JOIN users ON users.id = user_id
-WHERE (:id IS NULL OR webhooks.id = :id) AND (:user_id IS NULL OR user_id = :user_id)
-ORDER BY webhooks.id;
+-- list_receivers: List the receivers of a kind, of a user or of all, or one by id, oldest first.
+SELECT receivers.id, user_id, soeid AS user_soeid, kind, dataset_id, address, events,
+       receivers.created_at, disabled_at
+FROM receivers JOIN users ON users.id = user_id
+WHERE kind = :kind AND (:id IS NULL OR receivers.id = :id)
+  AND (:user_id IS NULL OR user_id = :user_id)
+ORDER BY receivers.id;
 
 -- count_webhooks: Count the webhooks of a user.
-SELECT count(*) FROM webhooks WHERE user_id = :user_id;
+SELECT count(*) FROM receivers WHERE user_id = :user_id AND kind = 'webhook';
 
--- delete_webhook: Delete a webhook without deliveries.
-DELETE FROM webhooks WHERE id = :id;
+-- update_receiver: Change where a receiver is, and of which events it hears.
+UPDATE receivers SET address = :address, events = :events WHERE id = :id;
 
--- delete_deliveries: Delete the deliveries of a webhook.
-DELETE FROM webhook_deliveries WHERE webhook_id = :id;
+-- delete_receiver: Delete a receiver without deliveries.
+DELETE FROM receivers WHERE id = :id;
 
--- delete_webhooks_of_user: Delete the webhooks of a user, which have no deliveries.
-DELETE FROM webhooks WHERE user_id = :user_id;
+-- delete_deliveries: Delete the deliveries to a receiver.
+DELETE FROM deliveries WHERE receiver_id = :id;
 
--- delete_deliveries_of_user: Delete the deliveries of a user's webhooks.
-DELETE FROM webhook_deliveries
-WHERE webhook_id IN (SELECT id FROM webhooks WHERE user_id = :user_id);
+-- delete_receivers_of_user: Delete the receivers of a user, which have no deliveries.
+DELETE FROM receivers WHERE user_id = :user_id;
 
--- disable_webhook: Disable a webhook whose receiver is gone.
-UPDATE webhooks SET disabled_at = :now WHERE id = :id AND disabled_at IS NULL RETURNING id;
+-- delete_deliveries_of_user: Delete the deliveries to a user's receivers.
+DELETE FROM deliveries
+WHERE receiver_id IN (SELECT id FROM receivers WHERE user_id = :user_id);
+
+-- disable_receiver: Disable a receiver that is gone.
+UPDATE receivers SET disabled_at = :now WHERE id = :id AND disabled_at IS NULL RETURNING id;
+
+-- enable_receiver: Enable a receiver again.
+UPDATE receivers SET disabled_at = NULL WHERE id = :id;
 
 -- insert_delivery: Insert a delivery that is due at once.
-INSERT INTO webhook_deliveries (message_id, webhook_id, event, payload, created_at, next_attempt_at)
-VALUES (:message_id, :webhook_id, :event, :payload, :now, :now) RETURNING id;
+INSERT INTO deliveries (message_id, receiver_id, event, payload, created_at, next_attempt_at)
+VALUES (:message_id, :receiver_id, :event, :payload, :now, :now) RETURNING id;
 
--- list_deliveries: List the deliveries of a webhook, newest first.
-SELECT * FROM webhook_deliveries WHERE webhook_id = :webhook_id ORDER BY id DESC;
+-- list_deliveries: List the deliveries to a receiver, newest first.
+SELECT * FROM deliveries WHERE receiver_id = :receiver_id ORDER BY id DESC;
 
--- delivery_by_id: Select a delivery of a webhook.
-SELECT * FROM webhook_deliveries WHERE webhook_id = :webhook_id AND id = :id;
+-- delivery_by_id: Select a delivery to a receiver.
+SELECT * FROM deliveries WHERE receiver_id = :receiver_id AND id = :id;
 
--- due_deliveries: List a due delivery of each idle webhook; one beyond :latest is of a wrong clock.
-SELECT webhook_deliveries.id, message_id, webhook_id, event, payload, attempts, url, secret, user_id,
+-- due_deliveries: List a due delivery of each idle line; one beyond :latest is of a wrong clock.
+-- A webhook is a line, and all e-mails are line 0, since one server takes them.
+SELECT deliveries.id, message_id, receiver_id, iif(kind = 'email', 0, receiver_id) AS line, kind,
+       event, payload, attempts, address, secret, user_id,
        payload ->> '$.data.dataset_id' AS dataset_id, min(next_attempt_at)
-FROM webhook_deliveries JOIN webhooks ON webhooks.id = webhook_id
+FROM deliveries JOIN receivers ON receivers.id = receiver_id
 WHERE next_attempt_at IS NOT NULL
   AND (attempts = 0 OR next_attempt_at <= :now OR next_attempt_at > :latest)
-  AND webhook_id NOT IN (SELECT value FROM json_each(:busy))
-GROUP BY webhook_id ORDER BY min(next_attempt_at) LIMIT :limit;
+  AND line NOT IN (SELECT value FROM json_each(:busy))
+GROUP BY line ORDER BY min(next_attempt_at) LIMIT :limit;
 
--- next_delivery: Select when the next attempt of an idle webhook is due.
-SELECT min(next_attempt_at) AS at FROM webhook_deliveries
+-- next_delivery: Select when the next attempt of an idle line is due.
+SELECT min(next_attempt_at) AS at FROM deliveries JOIN receivers ON receivers.id = receiver_id
 WHERE next_attempt_at IS NOT NULL
-  AND webhook_id NOT IN (SELECT value FROM json_each(:busy));
+  AND iif(kind = 'email', 0, receiver_id) NOT IN (SELECT value FROM json_each(:busy));
 
 -- end_attempt: Store the outcome of an attempt.
-UPDATE webhook_deliveries
+UPDATE deliveries
 SET attempts = attempts + 1, attempted_at = :now, response_status = :response_status,
     problem = :problem, next_attempt_at = :next_attempt_at, delivered_at = :delivered_at
 WHERE id = :id;
 
--- give_up_deliveries: Attempt no waiting delivery of a webhook again.
-UPDATE webhook_deliveries SET next_attempt_at = NULL
-WHERE webhook_id = :webhook_id AND next_attempt_at IS NOT NULL;
+-- give_up_deliveries: Attempt no waiting delivery to a receiver again.
+UPDATE deliveries SET next_attempt_at = NULL
+WHERE receiver_id = :receiver_id AND next_attempt_at IS NOT NULL;
 
 -- send_again: Start the attempts of a delivery again.
-UPDATE webhook_deliveries SET attempts = 0, delivered_at = NULL, next_attempt_at = :now
-WHERE id = :id AND webhook_id = :webhook_id;
+UPDATE deliveries SET attempts = 0, delivered_at = NULL, next_attempt_at = :now
+WHERE id = :id AND receiver_id = :receiver_id;
 
--- forget_deliveries: Delete ended deliveries of a webhook, but not the newest.
-DELETE FROM webhook_deliveries
-WHERE webhook_id = :webhook_id AND next_attempt_at IS NULL
-  AND id <= (SELECT id FROM webhook_deliveries WHERE webhook_id = :webhook_id
+-- forget_deliveries: Delete ended deliveries to a receiver, but not the newest.
+DELETE FROM deliveries
+WHERE receiver_id = :receiver_id AND next_attempt_at IS NULL
+  AND id <= (SELECT id FROM deliveries WHERE receiver_id = :receiver_id
              ORDER BY id DESC LIMIT 1 OFFSET :kept);
+
+-- count_waiting_deliveries: Count the deliveries of each kind that wait, with the oldest one.
+SELECT kind, count(*) AS waiting, min(deliveries.created_at) AS oldest
+FROM deliveries JOIN receivers ON receivers.id = receiver_id
+WHERE next_attempt_at IS NOT NULL GROUP BY kind;
 
 -- insert_schedule: Insert a schedule.
 INSERT INTO schedules (dataset_id, user_id, name, run_type, request, cron, zone, misfire,
@@ -325,6 +339,9 @@ RETURNING id;
 -- note_run: Note a job that a schedule submitted out of turn.
 UPDATE schedules SET last_run_at = :now, last_job_id = :job_id, problem = NULL WHERE id = :id
 RETURNING id;
+
+-- note_schedule_of_job: Note the schedule that a job is a run of.
+UPDATE jobs SET schedule_id = :schedule_id WHERE id = :job_id;
 
 -- delete_schedule: Delete a schedule.
 DELETE FROM schedules WHERE id = :id;

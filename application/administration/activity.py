@@ -72,6 +72,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "webhook_tested": "{who} sent a test to the webhook to {url}",
         "webhook_resent": "{who} sent a message again to the webhook to {url}",
         "webhook_disabled": "{who} disabled the webhook to {url}, whose receiver answered 410",
+        "webhook_enabled": "{who} enabled the webhook to {url}",
         "schedule_made": "{who} created the schedule {name} of {dataset}",
         "schedule_changed": "{who} changed the schedule {name} of {dataset}",
         "schedule_deleted": "{who} deleted the schedule {name} of {dataset}",
@@ -143,7 +144,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
             "Clean-ups, backups, signing keys, connections, webhooks",
             (
                 *("webhook_made", "webhook_deleted", "webhook_tested", "webhook_resent"),
-                "webhook_disabled",
+                *("webhook_disabled", "webhook_enabled"),
                 *("pruned", "backup_asked", "backup_made", "signing_key_rotated"),
                 *("connection_made", "connection_changed", "connection_deleted"),
             ),

@@ -398,7 +398,7 @@ def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
             note=note or None,
         )
         reviewed = review_of(tx, job.id)
-    by.service.wake_webhooks()
+    by.service.wake_sender()
     return reviewed
 
 

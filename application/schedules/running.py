@@ -145,6 +145,7 @@ def _advance(service: Service, schedule: Schedule, now: datetime, problem: str) 
             advance_schedule(tx, schedule, now, following, problem=problem)
     except ScheduleChanged:
         return now
+    service.wake_sender()
     return following
 
 

@@ -10,7 +10,7 @@ import click
 from command_line.connection import ApiClient
 from command_line.options import LIMIT, OFFSET, YES, field_option, printed, with_client
 from command_line.output import CommandFailed, confirm, print_items, print_line, utc_text
-from storage.jobs.webhooks import EVENTS
+from storage.jobs.receivers import EVENTS
 
 ATTEMPT_S = 30.0
 """How long ``test`` waits for the attempt."""
@@ -86,6 +86,15 @@ def remove_webhook(client: ApiClient, webhook_id: int, yes: bool) -> None:
         confirm(f"Remove the webhook {webhook_id}? Messages that wait aren't sent.")
     client.delete(f"/api/webhooks/{webhook_id}")
     print_line(f"Webhook {webhook_id} was removed.")
+
+
+@webhook.command("enable")
+@WEBHOOK
+@with_client
+def enable_webhook(client: ApiClient, webhook_id: int) -> None:
+    """Enable a webhook that was disabled since its receiver answered 410."""
+    client.post(f"/api/webhooks/{webhook_id}/enable", {})
+    print_line(f"Webhook {webhook_id} is enabled. It hears of new events.")
 
 
 @webhook.command("test")

@@ -22,6 +22,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from application.notifications.sending import RESULTS, Result
 from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
@@ -30,6 +31,7 @@ from job_runner.service import Service
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import LANES, RUN_TYPES
 from storage.jobs.queue import count_open_jobs
+from storage.jobs.receivers import KINDS, Kind, count_waiting_deliveries
 from storage.maintenance.disk_use import DiskUseMeter
 from storage.sqlite.clock import seconds_between, timestamp
 
@@ -54,6 +56,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._jobs()
         self._http()
+        self.delivery_attempts = self._counter(
+            "delivery_attempts",
+            "Attempts to send a message, by kind of receiver (webhook, email) and result.",
+            *("kind", "result"),
+        )
+        for kind, result in product(KINDS, RESULTS):
+            self.delivery_attempts.labels(kind, result)
 
     def job_changed(self, change: JobChange) -> None:
         """Count one step of a job."""
@@ -77,6 +86,10 @@ class Metrics:
         self.request_seconds.labels(*labels).observe(seconds)
         self.request_bytes.labels(route).inc(received)
         return self.response_bytes.labels(route).inc
+
+    def attempted(self, kind: Kind, result: Result) -> None:
+        """Count an attempt to send a message."""
+        self.delivery_attempts.labels(kind, result).inc()
 
     def refused(self, code: str) -> None:
         """Count a request that was refused before it reached the app."""
@@ -195,6 +208,7 @@ class _State(Collector):
             },
         )
         yield from self._jobs()
+        yield from self._deliveries()
         yield from self._disk_use()
         yield from self._memory()
         settings = self._service.settings
@@ -234,6 +248,23 @@ class _State(Collector):
             "job_oldest_waiting_seconds",
             "Waiting time of the oldest waiting job; 0 if none waits.",
             waiting,
+        )
+
+    def _deliveries(self) -> Iterator[Metric]:
+        with self._service.database.read() as tx:
+            counted = {each.kind: each for each in count_waiting_deliveries(tx)}
+        now = timestamp(self._service.clock())
+        waiting: dict[str, float] = dict.fromkeys(KINDS, 0)
+        oldest_s: dict[str, float] = dict.fromkeys(KINDS, 0)
+        for kind, each in counted.items():
+            waiting[kind] = each.waiting
+            oldest_s[kind] = max(0, seconds_between(each.oldest, now))
+        yield _gauge("deliveries_waiting", "Messages that wait for an attempt.", waiting, "kind")
+        yield _gauge(
+            "delivery_oldest_waiting_seconds",
+            "Age of the oldest message that waits for an attempt; 0 if none waits.",
+            oldest_s,
+            "kind",
         )
 
     def _disk_use(self) -> Iterator[Metric]:

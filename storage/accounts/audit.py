@@ -64,6 +64,7 @@ Action = Literal[
     "webhook_tested",
     "webhook_resent",
     "webhook_disabled",
+    "webhook_enabled",
     "schedule_made",
     "schedule_changed",
     "schedule_deleted",

@@ -141,7 +141,7 @@ def change_user(
 
 
 def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
-    """Remove a user, their tokens, memberships and webhooks, and pause their schedules.
+    """Remove a user, their tokens, memberships and receivers, and pause their schedules.
 
     Raise Conflict for the last admin.
     """
@@ -150,7 +150,7 @@ def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
     run(tx, "delete_memberships_of_user", user_id=user_id)
     run(tx, "delete_connections_of_user", user_id=user_id)
     run(tx, "delete_deliveries_of_user", user_id=user_id)
-    run(tx, "delete_webhooks_of_user", user_id=user_id)
+    run(tx, "delete_receivers_of_user", user_id=user_id)
     run(tx, "pause_schedules_of_user", user_id=user_id, now=timestamp(clock()))
     run(tx, "remove_user", id=user_id, removed_at=timestamp(clock()))
 

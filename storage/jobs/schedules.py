@@ -166,12 +166,14 @@ def advance_schedule(
     )
     if done is None:
         raise ScheduleChanged
+    run(tx, "note_schedule_of_job", schedule_id=schedule.id, job_id=job_id)
 
 
 def note_run(tx: Transaction, schedule: Schedule, job_id: str, clock: Clock) -> None:
     """Note a job that was submitted out of turn; the next time stays."""
     if first(tx, "note_run", id=schedule.id, job_id=job_id, now=timestamp(clock())) is None:
         raise ScheduleChanged
+    run(tx, "note_schedule_of_job", schedule_id=schedule.id, job_id=job_id)
 
 
 def remove_schedule(tx: Transaction, schedule: Schedule) -> None:

@@ -52,9 +52,9 @@ _NEW_IN_15 = _created(
     *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
     *("row_roots", "row_roots_never_change"),
     *("certificates", "certificates_never_change"),
-    *("webhooks", "webhooks_of_user"),
-    *("webhook_deliveries", "webhook_deliveries_of_webhook", "webhook_deliveries_due"),
-    *("jobs_notify_webhooks", "reviews_notify_webhooks"),
+    *("receivers", "receivers_of_user", "receivers_email"),
+    *("deliveries", "deliveries_of_receiver", "deliveries_due"),
+    *("jobs_notify_receivers", "reviews_notify_receivers", "schedules_notify_receivers"),
     *("schedules", "schedules_name", "schedules_of_user"),
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
@@ -74,6 +74,7 @@ MIGRATIONS: Sequence[str] = (
     DROP INDEX jobs_ended_from_ref;
     ALTER TABLE jobs ADD COLUMN dismissed_at TEXT
         CHECK (dismissed_at IS NULL OR status = 'failed');
+    ALTER TABLE jobs ADD COLUMN schedule_id INTEGER;
     {_NEW_IN_15};
     INSERT INTO groups (id, name, created_at)
     VALUES (1, 'everyone', strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00');

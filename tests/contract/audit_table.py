@@ -123,6 +123,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "webhook_deleted",
         lambda w: (f"/api/webhooks/{w.webhook()}", {}),
     ),
+    "POST /api/webhooks/<int:webhook_id>/enable": (
+        "webhook_enabled",
+        lambda w: (f"/api/webhooks/{w.disabled_webhook()}/enable", {}),
+    ),
     "POST /api/webhooks/<int:webhook_id>/test": (
         "webhook_tested",
         lambda w: (f"/api/webhooks/{w.webhook()}/test", {}),

@@ -12,6 +12,7 @@ import httpx
 
 from storage.accounts.tokens import open_sign_in_link
 from storage.jobs.jobs import cancel_job, get_job
+from storage.jobs.receivers import disable_receiver
 from storage.jobs.submission import NewJob, insert_job
 from tests.live_server import LiveServer
 
@@ -46,6 +47,12 @@ class World:
         """A new webhook of the user, to a port where nobody listens."""
         body = {"url": str(self.server.service.settings.allowed_webhooks[0])}
         return int(self.client.post("/api/webhooks", json=body).json()["id"])
+
+    def disabled_webhook(self) -> int:
+        webhook = self.webhook()
+        with self.server.service.database.write() as tx:
+            assert disable_receiver(tx, webhook, self.server.service.clock)
+        return webhook
 
     def delivery(self) -> str:
         """The path of a delivery of a new webhook."""

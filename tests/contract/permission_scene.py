@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application.webhooks.signing import new_secret
+from application.notifications.signing import new_secret
 from job_runner.settings import Settings
 from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
@@ -16,8 +16,16 @@ from storage.accounts.groups import EVERYONE, add_group, add_members, get_group
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
+from storage.jobs.receivers import (
+    EVENTS,
+    NewWebhook,
+    add_webhook,
+    disable_receiver,
+    enqueue_test,
+    list_webhooks,
+    remove_receiver,
+)
 from storage.jobs.submission import NewJob, insert_job
-from storage.jobs.webhooks import EVENTS, NewWebhook, add_webhook, enqueue_test
 from storage.versions.bin import bin_ref
 from storage.versions.refs import create_ref, resolve
 from tests.contract.attached_world import small_lake
@@ -80,13 +88,19 @@ class Scene:
             given = ConnectionFields(prefix, "", [everyone])
             return add_connection(tx, f"pt {next(numbers)}", given, self.service.clock)
 
-    def webhook_of(self, user: User) -> tuple[int, int]:
+    def webhook_of(self, user: User, *, is_disabled: bool = False) -> tuple[int, int]:
         """A new webhook of a user, and its delivery."""
         url = str(self.service.settings.allowed_webhooks[0])
         new = NewWebhook(url, EVENTS, None, new_secret())
         with self.service.database.write() as tx:
+            for earlier in list_webhooks(tx, user):
+                if earlier.user_id == user.id:
+                    remove_receiver(tx, earlier)
             made = add_webhook(tx, user, new, self.service.clock)
-            return made.id, enqueue_test(tx, made, self.service.clock).id
+            delivery = enqueue_test(tx, made, self.service.clock)
+            if is_disabled:
+                disable_receiver(tx, made.id, self.service.clock)
+            return made.id, delivery.id
 
     def schedule(self) -> int:
         """A new schedule of the admin, which never runs in a test."""

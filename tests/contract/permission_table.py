@@ -104,6 +104,7 @@ TABLE = (
     Row("GET /api/webhooks", MYSELF, at("/api/webhooks")),
     Row("POST /api/webhooks", CHANGE_MYSELF, at("/api/webhooks", body={"url": RECEIVER})),
     Row(f"DELETE {W}", CHANGE_MYSELF, own_webhook()),
+    Row(f"POST {W}/enable", CHANGE_MYSELF, own_webhook("/enable", is_disabled=True)),
     Row(f"GET {W}/deliveries", MYSELF, own_webhook("/deliveries")),
     Row(f"POST {W}/test", CHANGE_MYSELF, own_webhook("/test")),
     Row(

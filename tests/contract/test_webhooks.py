@@ -11,11 +11,12 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 import composition_root
-from application.webhooks import sending
+from application.notifications import posting
 from job_runner.settings import InvalidSetting, Settings
 from storage.accounts.datasets import put_permission
-from storage.jobs.webhooks import MAX_WEBHOOKS
+from storage.jobs.receivers import MAX_WEBHOOKS
 from tests.contract.problems import assert_problem
+from tests.contract.scraping import changes, scraped, scraped_until, series
 from tests.live_server import LiveServer
 from tests.webhook_receiver import Receiver, receiver
 
@@ -35,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, hooks: Receiver) -> Iterato
         data_dir=tmp_path_factory.mktemp("webhooks"),
         memory_mb=256,
         webhook_prefixes=f"{hooks.url}/, http://127.0.0.1:9/",
-        webhook_delays_s=(0.01,) * (ATTEMPTS - 1),
+        delivery_delays_s=(0.01,) * (ATTEMPTS - 1),
     )
     with (
         composition_root.serving_in_background(settings, "tests") as here,
@@ -81,6 +82,7 @@ def test_an_ended_job_is_told_with_a_valid_signature(
         "job_id": job["id"],
         "run_type": "sampling",
         "dataset_id": dataset_id,
+        "schedule_id": None,
         "status": "completed",
         "output_ref": "smpl-told",
         "output_commit_id": listed["commit_id"],
@@ -111,9 +113,18 @@ def test_failed_jobs_and_reviews_are_told(
     reviewer, user = server.new_user()
     with server.service.database.write() as tx:
         put_permission(tx, dataset_id, user["id"], "write")
+    added(reviewer, f"{hooks.url}/asked", events=["review.requested"])
+    added(server.admin, f"{hooks.url}/prepared", events=["review.requested"])
     for client, step in ((server.admin, "submitted"), (reviewer, "signed_off")):
         answer = client.post(f"{path}/review", json={"action": step})
         assert answer.status_code == 200, answer.text
+    (asked,) = hooks.wait("/asked")
+    assert asked.data == {
+        "job_id": job["id"],
+        "dataset_id": dataset_id,
+        "action": "submitted",
+    }
+    assert hooks.at("/prepared") == []
     (reviewed,) = hooks.wait("/reviewed")
     assert reviewed.data["action"] == "signed_off"
     assert reviewed.data["job_id"] == job["id"]
@@ -146,7 +157,7 @@ def test_a_message_is_sent_again_with_its_id(server: LiveServer, hooks: Receiver
     assert_problem(missing, 404, "not_found")
 
 
-def test_status_410_disables_the_webhook(server: LiveServer, hooks: Receiver) -> None:
+def test_status_410_disables_until_enabled(server: LiveServer, hooks: Receiver) -> None:
     webhook = added(server.admin, f"{hooks.url}/gone")
     path = f"/api/webhooks/{webhook['id']}"
     server.admin.post(f"{path}/test")
@@ -157,6 +168,32 @@ def test_status_410_disables_the_webhook(server: LiveServer, hooks: Receiver) ->
     entries = server.admin.get("/api/admin/audit", params={"action": "webhook_disabled"}).json()
     assert entries["entries"][0]["object_id"] == str(webhook["id"])
     assert len(hooks.at("/gone")) == 1
+    hooks.answers["/gone"] = 200
+    assert server.admin.post(f"{path}/enable").json()["disabled_at"] is None
+    assert_problem(server.admin.post(f"{path}/enable"), 409, "conflict", "isn't disabled")
+    server.admin.post(f"{path}/test")
+    assert ended(server.admin, webhook)["state"] == "delivered"
+
+
+def test_attempts_and_waiting_messages_are_counted(server: LiveServer, hooks: Receiver) -> None:
+    before = scraped(server.admin)
+    for path in ("counted", "broken"):
+        webhook = added(server.admin, f"{hooks.url}/{path}")
+        server.admin.post(f"/api/webhooks/{webhook['id']}/test")
+        ended(server.admin, webhook)
+    attempts = {
+        result: series("jobsvc_delivery_attempts_total", kind="webhook", result=result)
+        for result in ("delivered", "postponed", "failed")
+    }
+    after = scraped_until(server.admin, attempts["failed"], before[attempts["failed"]] + 1)
+    assert changes(before, after, "jobsvc_delivery_attempts") == {
+        attempts["delivered"]: 1,
+        attempts["postponed"]: ATTEMPTS - 1,
+        attempts["failed"]: 1,
+    }
+    waiting = series("jobsvc_deliveries_waiting", kind="webhook")
+    oldest = series("jobsvc_delivery_oldest_waiting_seconds", kind="webhook")
+    assert (after[waiting], after[oldest]) == (0, 0)
 
 
 def test_a_redirect_is_not_followed(server: LiveServer, hooks: Receiver) -> None:
@@ -197,7 +234,7 @@ def test_settings_allow_no_link_local_or_stored_receiver(prefix: str) -> None:
 def test_nothing_is_sent_to_a_link_local_address(
     server: LiveServer, hooks: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "is_link_local", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(posting, "is_link_local", lambda address: address == "127.0.0.1")
     webhook = added(server.admin, f"{hooks.url}/link-local")
     server.admin.post(f"/api/webhooks/{webhook['id']}/test")
     assert "link-local" in ended(server.admin, webhook)["problem"]
@@ -255,6 +292,9 @@ def test_a_slow_receiver_delays_no_other(server: LiveServer, hooks: Receiver) ->
     for _ in range(3):
         server.admin.post(f"/api/webhooks/{slow['id']}/test")
     hooks.wait("/hang")
+    scrape = scraped(server.admin)
+    assert scrape[series("jobsvc_deliveries_waiting", kind="webhook")] == 3
+    assert scrape[series("jobsvc_delivery_oldest_waiting_seconds", kind="webhook")] > 0
     quick = added(server.admin, f"{hooks.url}/quick")
     server.admin.post(f"/api/webhooks/{quick['id']}/test")
     hooks.wait("/quick")

@@ -149,7 +149,7 @@ def new_world(parquet: ParquetDatabase, **keeps: int) -> Iterator[World]:
             new_id=lambda: f"job-{next(ids)}",
             wake_runner=lambda: None,
             interrupt_job=lambda job_id: None,
-            wake_webhooks=lambda: None,
+            wake_sender=lambda: None,
             wake_scheduler=lambda: None,
             stopping=threading.Event(),
         )

@@ -27,7 +27,7 @@ from storage.accounts.identities import identity_of
 from storage.accounts.tokens import list_tokens, sign_in_link_user
 from storage.accounts.users import anyone_can_sign_in, password_hash_of
 from storage.errors import NotFound
-from storage.jobs.webhooks import get_webhook, list_deliveries, list_webhooks
+from storage.jobs.receivers import EVENTS, get_webhook, list_deliveries, list_webhooks
 from web_ui.shell import (
     ListQuery,
     access,
@@ -154,6 +154,8 @@ EVENT_TITLES = {
     "job.completed,job.failed": "ended jobs",
     "job.completed": "completed jobs",
     "job.failed": "failed jobs",
+    "schedule.failed": "failed runs of schedules",
+    "review.requested": "requested reviews",
     "sample.reviewed": "reviewed samples",
 }
 
@@ -183,6 +185,7 @@ def account() -> Response:
         datasets=datasets,
         dataset_names={dataset.id: dataset.name for dataset in datasets},
         events=EVENT_TITLES,
+        all_events=EVENTS,
         prefixes=[str(prefix) for prefix in service().settings.allowed_webhooks],
     )
 

@@ -8,12 +8,12 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.job_submission import MAX_URI_LENGTH
-from application.webhooks import registering
+from application.notifications import registering
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
 from http_api.schemas.fields import BoundedList, StrictInteger, StrictString
-from storage.jobs.webhooks import EVENTS, get_webhook, list_deliveries, list_webhooks
+from storage.jobs.receivers import EVENTS, get_webhook, list_deliveries, list_webhooks
 
 blueprint = SignedInBlueprint("webhooks", __name__, url_prefix="/api/webhooks", tag="Webhooks")
 
@@ -23,10 +23,12 @@ class WebhookOut(Schema):
     user_id = out.integer()
     user_soeid = out.string()
     dataset_id = out.integer("Null: it hears of your own jobs in all datasets.", null=True)
-    url = out.string()
+    url = out.string(attribute="address")
     events = out.list_of(fields.String())
     created_at = out.string()
-    disabled_at = out.string("When the receiver answered 410; nothing is sent since.", null=True)
+    disabled_at = out.string(
+        "When the receiver answered 410; nothing is sent until it is enabled.", null=True
+    )
 
 
 class NewWebhookOut(WebhookOut):
@@ -101,6 +103,12 @@ def delete_webhook(webhook_id: int) -> dict[str, str]:
     """Delete a webhook with its deliveries."""
     registering.delete(caller(), webhook_id)
     return {"message": "Webhook deleted"}
+
+
+@blueprint.post("/<int:webhook_id>/enable", output=WebhookOut)
+def enable_webhook(webhook_id: int) -> Any:
+    """Enable a disabled webhook; messages that were given up can be sent again."""
+    return registering.enable(caller(), webhook_id)
 
 
 @blueprint.get("/<int:webhook_id>/deliveries", query=PageQuery, output=DeliveriesOut)

@@ -1,38 +1,39 @@
 """Send the deliveries of the outbox: at least once, with the same message id in each attempt.
 
-One thread finds due deliveries, a few threads send them, one at a time to each webhook, so that a
-slow receiver delays its own messages only. A failed attempt is repeated with growing delays.
+One thread finds due deliveries, a few threads send them, one at a time to each webhook and one
+e-mail at a time, so that a slow receiver delays its own messages only. A failed attempt is repeated
+with growing delays.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Literal, get_args
 
 import httpx
 
-from application.webhooks.registering import webhook_uri
-from application.webhooks.signing import signature
+from application.notifications.outcomes import Outcome
+from application.notifications.posting import post
 from domain_errors import DomainError
-from import_engine.sources.uris import SourceUri, UriNotAllowed, is_link_local
 from job_runner.service import Service
 from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import get_user
 from storage.errors import NotFound
-from storage.jobs.webhooks import (
+from storage.jobs.receivers import (
     DueDelivery,
-    disable_webhook,
+    Kind,
+    disable_receiver,
     due_deliveries,
     end_attempt,
     next_delivery,
 )
 
-logger = logging.getLogger("jobsvc.webhooks")
+logger = logging.getLogger("jobsvc.notifications")
 
 THREADS = 4
 MIN_PAUSE_S, MAX_PAUSE_S = 0.01, 60.0
@@ -41,33 +42,43 @@ FAULT_PAUSE_S = 5.0
 """Pause after the database couldn't be read or written."""
 
 
+Result = Literal["delivered", "postponed", "failed"]
+"""How an attempt ends: ``failed`` is for good."""
+RESULTS: tuple[Result, ...] = get_args(Result)
+
+
+AttemptListener = Callable[[Kind, Result], None]
+
+
 class NoRight(Exception):
-    """The webhook's user can't read the dataset of the event."""
+    """The receiver's user can't read the dataset of the event."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The end of an attempt: delivered if there is no problem."""
-
-    status: int | None
-    problem: str | None
-    may_retry: bool = True
+def ignore_attempt(kind: Kind, result: Result) -> None:
+    """Ignore an attempt."""
 
 
-class WebhookSender:
-    """The threads that send deliveries."""
+class MessageSender:
+    """The threads that send deliveries.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    on_attempt : callable
+        Receives the end of each attempt.
+    """
+
+    def __init__(self, on_attempt: AttemptListener = ignore_attempt) -> None:
+        self._on_attempt = on_attempt
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._busy: set[int] = set()
         self._dispatcher: threading.Thread | None = None
-        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook")
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="message")
 
     def start(self, service: Service) -> None:
         """Start sending, first what waits since an earlier run."""
         self._dispatcher = threading.Thread(
-            target=self._dispatch, args=(service,), name="webhook-dispatcher", daemon=True
+            target=self._dispatch, args=(service,), name="message-dispatcher", daemon=True
         )
         self._dispatcher.start()
 
@@ -83,13 +94,13 @@ class WebhookSender:
         self._executor.shutdown(wait=True)
 
     def _dispatch(self, service: Service) -> None:
-        limit_s = service.settings.webhook_limit_s
+        limit_s = service.settings.delivery_limit_s
         with httpx.Client(timeout=limit_s, follow_redirects=False) as client:
             while not service.stopping.is_set():
                 try:
                     pause_s = self._submit_due(service, client)
                 except Exception:
-                    logger.exception("reading the outbox of webhooks failed")
+                    logger.exception("reading the outbox failed")
                     pause_s = FAULT_PAUSE_S
                 self._wake.wait(pause_s)
                 self._wake.clear()
@@ -98,7 +109,7 @@ class WebhookSender:
     def _submit_due(self, service: Service, client: httpx.Client) -> float:
         """Give due deliveries to idle threads; return the seconds until the next is due."""
         now = service.clock()
-        latest = now + timedelta(seconds=max(service.settings.webhook_delays_s))
+        latest = now + timedelta(seconds=max(service.settings.delivery_delays_s))
         with self._lock:
             busy = set(self._busy)
         idle = THREADS - len(busy)
@@ -106,11 +117,11 @@ class WebhookSender:
             return MAX_PAUSE_S  # a thread that ends wakes the dispatcher
         with service.database.read() as tx:
             found = due_deliveries(tx, now, latest, busy, idle)
-            busy |= {due.webhook_id for due in found}
+            busy |= {due.line for due in found}
             following = next_delivery(tx, busy)
         for due in found:
             with self._lock:
-                self._busy.add(due.webhook_id)
+                self._busy.add(due.line)
             self._executor.submit(self._run, service, client, due)
         if following is None:
             return MAX_PAUSE_S
@@ -119,40 +130,31 @@ class WebhookSender:
     def _run(self, service: Service, client: httpx.Client, due: DueDelivery) -> None:
         try:
             if not service.stopping.is_set():
-                _store(service, due, attempt(service, client, due))
+                result = _store(service, due, attempt(service, client, due))
+                self._on_attempt(due.kind, result)
         except Exception:
             logger.exception("the delivery %s could not be attempted or stored", due.message_id)
             service.stopping.wait(FAULT_PAUSE_S)
         finally:
             with self._lock:
-                self._busy.discard(due.webhook_id)
+                self._busy.discard(due.line)
             self.wake()
 
 
 def attempt(service: Service, client: httpx.Client, due: DueDelivery) -> Outcome:
     """Send a delivery once."""
     try:
-        uri = webhook_uri(due.url, service.settings.allowed_webhooks)
         _require_right(service, due)
-        status = _post(client, uri, due, service.clock())
+        return post(service.settings, client, due, service.clock())
     except NoRight:
         problem = "The user of the webhook can't read the dataset any more."
         return Outcome(None, problem, may_retry=False)
     except DomainError as error:
         return Outcome(None, error.message)
-    except httpx.TimeoutException:
-        return Outcome(None, "The receiver didn't answer in time.")
-    except httpx.HTTPError as error:
-        return Outcome(None, f"The connection failed ({type(error).__name__}).")
-    if httpx.codes.is_success(status):
-        return Outcome(status, None)
-    if httpx.codes.is_redirect(status):
-        return Outcome(status, "The receiver redirects to another address, which isn't followed.")
-    return Outcome(status, f"The receiver answered with status {status}.")
 
 
 def _require_right(service: Service, due: DueDelivery) -> None:
-    """Require that the webhook's user may still see the event's dataset."""
+    """Require that the receiver's user may still see the event's dataset."""
     if due.dataset_id is None:
         return
     try:
@@ -162,48 +164,24 @@ def _require_right(service: Service, due: DueDelivery) -> None:
         raise NoRight from None
 
 
-def _post(client: httpx.Client, uri: SourceUri, due: DueDelivery, now: datetime) -> int:
-    """Send the message and return the answer's status; the answer's body isn't read."""
-
-    def check_peer(event: str, info: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.complete":  # before anything is sent
-            connection = info["return_value"]
-            if is_link_local(connection.get_extra_info("server_addr")[0]):
-                connection.close()
-                raise UriNotAllowed("The receiver's host has a link-local address.")
-
-    body, timestamp_s = due.payload.encode(), int(now.timestamp())
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "jobsvc",
-        "webhook-id": due.message_id,
-        "webhook-timestamp": str(timestamp_s),
-        "webhook-signature": signature(due.secret, due.message_id, timestamp_s, body),
-    }
-    with client.stream(
-        "POST", str(uri), content=body, headers=headers, extensions={"trace": check_peer}
-    ) as response:
-        return response.status_code
-
-
-def _store(service: Service, due: DueDelivery, outcome: Outcome) -> None:
-    now, delays = service.clock(), service.settings.webhook_delays_s
+def _store(service: Service, due: DueDelivery, outcome: Outcome) -> Result:
+    now, delays = service.clock(), service.settings.delivery_delays_s
     next_at = None
     if outcome.problem is not None and outcome.may_retry and due.attempts < len(delays):
         next_at = now + timedelta(seconds=delays[due.attempts])
     with service.database.write() as tx:
         end_attempt(tx, due, now, status=outcome.status, problem=outcome.problem, next_at=next_at)
-        if outcome.status == httpx.codes.GONE and disable_webhook(
-            tx, due.webhook_id, service.clock
-        ):
+        if outcome.is_gone and disable_receiver(tx, due.receiver_id, service.clock):
             record(
                 tx,
                 service.clock,
                 "webhook_disabled",
                 user_id=None,
                 origin=THIS_PROCESS,
-                about=("webhook", due.webhook_id),
-                details={"url": due.url},
+                about=("webhook", due.receiver_id),
+                details={"url": due.address},
             )
-    if outcome.problem is not None:
-        logger.info("webhook %d: %s", due.webhook_id, outcome.problem)
+    if outcome.problem is None:
+        return "delivered"
+    logger.info("%s %d: %s", due.kind, due.receiver_id, outcome.problem)
+    return "failed" if next_at is None or outcome.is_gone else "postponed"

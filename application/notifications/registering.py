@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from application.access import Caller
-from application.webhooks.signing import new_secret
+from application.notifications.signing import new_secret
 from import_engine.sources.uris import SourceUri, UriNotAllowed, parse_uri
-from storage.jobs.webhooks import (
+from storage.jobs.receivers import (
     Delivery,
     NewWebhook,
-    Webhook,
+    Receiver,
     add_webhook,
+    enable_receiver,
     enqueue_test,
     get_webhook,
-    remove_webhook,
+    remove_receiver,
     send_again,
 )
 
@@ -48,7 +49,7 @@ def webhook_uri(
 
 def create(
     by: Caller, url: str, events: Sequence[str], dataset_id: int | None
-) -> tuple[Webhook, str]:
+) -> tuple[Receiver, str]:
     """Create a webhook; return it and its secret, which isn't shown again.
 
     Raises
@@ -71,7 +72,7 @@ def create(
             "webhook_made",
             dataset_id=dataset_id,
             about=("webhook", made.id),
-            url=made.url,
+            url=made.address,
             events=list(made.events),
         )
     return made, new.secret
@@ -81,14 +82,23 @@ def delete(by: Caller, webhook_id: int) -> None:
     """Delete one of the user's webhooks, or any as an admin, with its deliveries."""
     with by.writing() as tx:
         webhook = get_webhook(tx, webhook_id, by.user_in(tx))
-        remove_webhook(tx, webhook)
+        remove_receiver(tx, webhook)
         by.audit(
             tx,
             "webhook_deleted",
             dataset_id=webhook.dataset_id,
             about=("webhook", webhook.id),
-            url=webhook.url,
+            url=webhook.address,
         )
+
+
+def enable(by: Caller, webhook_id: int) -> Receiver:
+    """Enable a disabled webhook; raise Conflict if it isn't disabled."""
+    with by.writing() as tx:
+        webhook = get_webhook(tx, webhook_id, by.user_in(tx))
+        enable_receiver(tx, webhook)
+        by.audit(tx, "webhook_enabled", about=("webhook", webhook.id), url=webhook.address)
+        return get_webhook(tx, webhook_id, by.user)
 
 
 def send_test(by: Caller, webhook_id: int) -> Delivery:
@@ -96,8 +106,8 @@ def send_test(by: Caller, webhook_id: int) -> Delivery:
     with by.writing() as tx:
         webhook = get_webhook(tx, webhook_id, by.user_in(tx))
         delivery = enqueue_test(tx, webhook, by.service.clock)
-        by.audit(tx, "webhook_tested", about=("webhook", webhook.id), url=webhook.url)
-    by.service.wake_webhooks()
+        by.audit(tx, "webhook_tested", about=("webhook", webhook.id), url=webhook.address)
+    by.service.wake_sender()
     return delivery
 
 
@@ -110,8 +120,8 @@ def resend(by: Caller, webhook_id: int, delivery_id: int) -> Delivery:
             tx,
             "webhook_resent",
             about=("webhook", webhook.id),
-            url=webhook.url,
+            url=webhook.address,
             message_id=delivery.message_id,
         )
-    by.service.wake_webhooks()
+    by.service.wake_sender()
     return delivery

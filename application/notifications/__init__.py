@@ -1,0 +1,1 @@
+"""Notifications: who hears of which events, and the delivery of messages by HTTP and e-mail."""

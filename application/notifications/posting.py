@@ -1,0 +1,62 @@
+"""Send a message to a webhook once: a signed POST."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from application.notifications.outcomes import Outcome
+from application.notifications.registering import webhook_uri
+from application.notifications.signing import signature
+from import_engine.sources.uris import SourceUri, UriNotAllowed, is_link_local
+from job_runner.settings import Settings
+from storage.jobs.receivers import DueDelivery
+
+
+def post(settings: Settings, client: httpx.Client, due: DueDelivery, now: datetime) -> Outcome:
+    """Send a delivery once.
+
+    Raises
+    ------
+    InvalidUri, UriNotAllowed
+        The server sends nothing to this URI.
+    """
+    uri = webhook_uri(due.address, settings.allowed_webhooks)
+    try:
+        status = _status_of(client, uri, due, now)
+    except httpx.TimeoutException:
+        return Outcome(None, "The receiver didn't answer in time.")
+    except httpx.HTTPError as error:
+        return Outcome(None, f"The connection failed ({type(error).__name__}).")
+    if httpx.codes.is_success(status):
+        return Outcome(status, None)
+    if httpx.codes.is_redirect(status):
+        return Outcome(status, "The receiver redirects to another address, which isn't followed.")
+    problem = f"The receiver answered with status {status}."
+    return Outcome(status, problem, is_gone=status == httpx.codes.GONE)
+
+
+def _status_of(client: httpx.Client, uri: SourceUri, due: DueDelivery, now: datetime) -> int:
+    """Send the message and return the answer's status; the answer's body isn't read."""
+
+    def check_peer(event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":  # before anything is sent
+            connection = info["return_value"]
+            if is_link_local(connection.get_extra_info("server_addr")[0]):
+                connection.close()
+                raise UriNotAllowed("The receiver's host has a link-local address.")
+
+    body, timestamp_s = due.payload.encode(), int(now.timestamp())
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "jobsvc",
+        "webhook-id": due.message_id,
+        "webhook-timestamp": str(timestamp_s),
+        "webhook-signature": signature(due.secret or "", due.message_id, timestamp_s, body),
+    }
+    with client.stream(
+        "POST", str(uri), content=body, headers=headers, extensions={"trace": check_peer}
+    ) as response:
+        return response.status_code

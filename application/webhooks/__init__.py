@@ -1,1 +1,0 @@
-"""Webhooks: who listens to which events, and the delivery of signed messages."""

@@ -1,0 +1,344 @@
+"""Receivers of messages (webhooks and e-mail addresses), the outbox, and the log of the attempts.
+
+Triggers of ``schema.sql`` put a delivery into the outbox in the transaction of its event, so that
+neither exists without the other. An attempt's outcome is stored after the attempt: a crash between
+the two repeats the attempt with the same message id.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from storage.accounts.users import User
+from storage.errors import Conflict, NotFound
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, only, page, run
+
+Kind = Literal["webhook", "email"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+EVENTS = ("job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed")
+MAX_WEBHOOKS = 20
+"""Webhooks of a user."""
+KEPT_DELIVERIES = 1000
+"""Deliveries to a receiver in its log, besides those that wait."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """A webhook, without its secret, or the e-mail address of a user.
+
+    Parameters
+    ----------
+    dataset_id : int or None
+        It hears of all jobs of this dataset; None: of the user's own jobs.
+    address : str
+        The URL of a webhook, or the e-mail address.
+    disabled_at : str or None
+        When the receiver of a webhook answered 410; nothing is sent since.
+    """
+
+    id: int
+    user_id: int
+    user_soeid: str
+    kind: Kind
+    dataset_id: int | None
+    address: str
+    events: tuple[str, ...]
+    created_at: str
+    disabled_at: str | None
+
+
+@dataclass(frozen=True)
+class NewWebhook:
+    """What a user says about a webhook, and its secret."""
+
+    url: str
+    events: tuple[str, ...]
+    dataset_id: int | None
+    secret: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery in the log of a receiver, with its latest attempt.
+
+    ``next_attempt_at`` is None once it was delivered or given up.
+    """
+
+    id: int
+    message_id: str
+    receiver_id: int
+    event: str
+    payload: str
+    created_at: str
+    attempts: int
+    attempted_at: str | None
+    response_status: int | None
+    problem: str | None
+    next_attempt_at: str | None
+    delivered_at: str | None
+
+    @property
+    def state(self) -> str:
+        """``delivered``, ``waiting`` for an attempt, or ``failed`` for good."""
+        if self.delivered_at is not None:
+            return "delivered"
+        return "failed" if self.next_attempt_at is None else "waiting"
+
+
+@dataclass(frozen=True)
+class DueDelivery:
+    """A delivery to attempt, with what signs it; ``attempts`` counts those before.
+
+    Parameters
+    ----------
+    line : int
+        The deliveries of a line are sent one at a time.
+    secret : str or None
+        Signs the messages of a webhook.
+    """
+
+    id: int
+    message_id: str
+    receiver_id: int
+    line: int
+    kind: Kind
+    event: str
+    payload: str
+    attempts: int
+    address: str
+    secret: str | None
+    user_id: int
+    dataset_id: int | None
+
+
+@dataclass(frozen=True)
+class WaitingDeliveries:
+    """The deliveries of a kind that wait for an attempt, and when the oldest was created."""
+
+    kind: Kind
+    waiting: int
+    oldest: str
+
+
+def add_webhook(tx: Transaction, user: User, new: NewWebhook, clock: Clock) -> Receiver:
+    """Add a webhook of a user; raise Conflict if the user has ``MAX_WEBHOOKS``."""
+    if number(tx, "count_webhooks", user_id=user.id) >= MAX_WEBHOOKS:
+        raise Conflict("You have {most} webhooks, the limit. Delete one first.", most=MAX_WEBHOOKS)
+    row = only(
+        tx,
+        "insert_receiver",
+        user_id=user.id,
+        kind="webhook",
+        dataset_id=new.dataset_id,
+        address=new.url,
+        events=json.dumps(new.events),
+        secret=new.secret,
+        now=timestamp(clock()),
+    )
+    return get_webhook(tx, row["id"], user)
+
+
+def get_webhook(tx: Transaction, webhook_id: int, user: User) -> Receiver:
+    """Return a webhook of a user, or any for an admin."""
+    found = _receivers(tx, "webhook", webhook_id, _owner(user))
+    if not found:
+        raise NotFound("Webhook {webhook} not found.", webhook=str(webhook_id))
+    return found[0]
+
+
+def list_webhooks(tx: Transaction, user: User) -> list[Receiver]:
+    """Return the webhooks of a user, or all for an admin, oldest first."""
+    return _receivers(tx, "webhook", None, _owner(user))
+
+
+def put_email(
+    tx: Transaction, user: User, address: str, events: Sequence[str], clock: Clock
+) -> Receiver:
+    """Set the e-mail address of a user, and of which events it hears."""
+    known, values = find_email(tx, user), {"address": address, "events": json.dumps(events)}
+    if known is not None:
+        run(tx, "update_receiver", id=known.id, **values)
+    else:
+        run(
+            tx,
+            "insert_receiver",
+            user_id=user.id,
+            kind="email",
+            dataset_id=None,
+            secret=None,
+            now=timestamp(clock()),
+            **values,
+        )
+    return get_email(tx, user)
+
+
+def find_email(tx: Transaction, user: User) -> Receiver | None:
+    """Return the e-mail address of a user; None if they have set none."""
+    return next(iter(_receivers(tx, "email", None, user.id)), None)
+
+
+def get_email(tx: Transaction, user: User) -> Receiver:
+    """Return the e-mail address of a user, or raise NotFound."""
+    found = find_email(tx, user)
+    if found is None:
+        raise NotFound("You have set no e-mail address.")
+    return found
+
+
+def remove_receiver(tx: Transaction, receiver: Receiver) -> None:
+    """Delete a receiver with its deliveries."""
+    run(tx, "delete_deliveries", id=receiver.id)
+    run(tx, "delete_receiver", id=receiver.id)
+
+
+def disable_receiver(tx: Transaction, receiver_id: int, clock: Clock) -> bool:
+    """Send nothing to a receiver any more; return whether it was enabled."""
+    run(tx, "give_up_deliveries", receiver_id=receiver_id)
+    return first(tx, "disable_receiver", id=receiver_id, now=timestamp(clock())) is not None
+
+
+def enable_receiver(tx: Transaction, receiver: Receiver) -> None:
+    """Send to a receiver again; raise Conflict if it isn't disabled."""
+    if receiver.disabled_at is None:
+        raise Conflict("The webhook isn't disabled.")
+    run(tx, "enable_receiver", id=receiver.id)
+
+
+def enqueue_test(tx: Transaction, receiver: Receiver, clock: Clock) -> Delivery:
+    """Put a test message into the outbox; raise Conflict if the receiver is disabled."""
+    _require_enabled(receiver)
+    now, event = timestamp(clock()), f"{receiver.kind}.test"
+    data = {f"{receiver.kind}_id": receiver.id}
+    row = only(
+        tx,
+        "insert_delivery",
+        message_id=f"msg_{secrets.token_hex(16)}",
+        receiver_id=receiver.id,
+        event=event,
+        payload=json.dumps({"type": event, "timestamp": now, "data": data}),
+        now=now,
+    )
+    return get_delivery(tx, receiver, row["id"])
+
+
+def send_again(tx: Transaction, receiver: Receiver, delivery_id: int, clock: Clock) -> Delivery:
+    """Start the attempts of a delivery again, with its message id.
+
+    Raises
+    ------
+    NotFound, Conflict
+        The receiver has no such delivery, or is disabled.
+    """
+    get_delivery(tx, receiver, delivery_id)
+    _require_enabled(receiver)
+    run(tx, "send_again", id=delivery_id, receiver_id=receiver.id, now=timestamp(clock()))
+    return get_delivery(tx, receiver, delivery_id)
+
+
+def get_delivery(tx: Transaction, receiver: Receiver, delivery_id: int) -> Delivery:
+    """Return a delivery to a receiver."""
+    row = first(tx, "delivery_by_id", receiver_id=receiver.id, id=delivery_id)
+    if row is None:
+        raise NotFound("Delivery {delivery} not found.", delivery=str(delivery_id))
+    return Delivery(**dict(row))
+
+
+def list_deliveries(
+    tx: Transaction, receiver: Receiver, offset: int, limit: int
+) -> tuple[list[Delivery], int]:
+    """Return a page of a receiver's deliveries, newest first, and their number."""
+    rows, total = page(tx, "list_deliveries", offset, limit, receiver_id=receiver.id)
+    return [Delivery(**dict(row)) for row in rows], total
+
+
+def count_waiting_deliveries(tx: Transaction) -> list[WaitingDeliveries]:
+    """Count the deliveries of each kind that wait; a kind without any is left out."""
+    return [WaitingDeliveries(**dict(row)) for row in all_rows(tx, "count_waiting_deliveries")]
+
+
+def due_deliveries(
+    tx: Transaction, now: datetime, latest: datetime, busy: Collection[int], limit: int
+) -> list[DueDelivery]:
+    """Return the oldest due delivery of each line that isn't busy.
+
+    Parameters
+    ----------
+    latest : datetime
+        The latest time that an attempt can be postponed to: one beyond it is due, too, since the
+        clock was set back.
+    busy : collection of int
+        The lines of which a thread sends a delivery.
+    """
+    rows = all_rows(
+        tx,
+        "due_deliveries",
+        now=timestamp(now),
+        latest=timestamp(latest),
+        busy=json.dumps(list(busy)),
+        limit=limit,
+    )
+    names = DueDelivery.__dataclass_fields__
+    return [DueDelivery(**{name: row[name] for name in names}) for row in rows]
+
+
+def next_delivery(tx: Transaction, busy: Collection[int]) -> datetime | None:
+    """Return when the next attempt of a line that isn't busy is due."""
+    at = only(tx, "next_delivery", busy=json.dumps(list(busy)))["at"]
+    return None if at is None else datetime.fromisoformat(at)
+
+
+def end_attempt(
+    tx: Transaction,
+    due: DueDelivery,
+    now: datetime,
+    *,
+    status: int | None,
+    problem: str | None,
+    next_at: datetime | None,
+) -> None:
+    """Store the outcome of an attempt, which succeeded if there is no problem.
+
+    Parameters
+    ----------
+    status : int or None
+        The status of the answer, of HTTP or SMTP; None without an answer.
+    next_at : datetime or None
+        When to try again; None is never.
+    """
+    run(
+        tx,
+        "end_attempt",
+        id=due.id,
+        now=timestamp(now),
+        response_status=status,
+        problem=problem,
+        next_attempt_at=None if next_at is None else timestamp(next_at),
+        delivered_at=timestamp(now) if problem is None else None,
+    )
+    run(tx, "forget_deliveries", receiver_id=due.receiver_id, kept=KEPT_DELIVERIES)
+
+
+def _require_enabled(receiver: Receiver) -> None:
+    if receiver.disabled_at is not None:
+        raise Conflict("The receiver answered 410, so the webhook is disabled. Enable it first.")
+
+
+def _owner(user: User) -> int | None:
+    return None if user.role_name == "admin" else user.id
+
+
+def _receivers(
+    tx: Transaction, kind: Kind, receiver_id: int | None, user_id: int | None
+) -> list[Receiver]:
+    rows: list[sqlite3.Row] = all_rows(
+        tx, "list_receivers", kind=kind, id=receiver_id, user_id=user_id
+    )
+    return [Receiver(**{**dict(row), "events": tuple(json.loads(row["events"]))}) for row in rows]

@@ -1,0 +1,164 @@
+"""Which receivers hear of which events: the triggers that fill the outbox."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from storage.accounts.datasets import Dataset, put_group_permission, put_permission
+from storage.accounts.groups import EVERYONE
+from storage.accounts.users import Role, User, add_user
+from storage.jobs.findings import NewFinding, enter_findings, enter_review
+from storage.jobs.jobs import cancel_job, complete_job, fail_job
+from storage.jobs.receivers import (
+    NewWebhook,
+    Receiver,
+    add_webhook,
+    count_waiting_deliveries,
+    due_deliveries,
+    find_email,
+    list_deliveries,
+    put_email,
+    remove_receiver,
+)
+from storage.jobs.schedules import NewSchedule, Schedule, add_schedule, advance_schedule, note_run
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
+from tests.storage.conftest import claim, submit
+
+ADDRESS = "bg54677@bank.example"
+
+
+def events_of(database: Database, receiver: Receiver) -> list[str]:
+    """The events in the log of a receiver, oldest first."""
+    with database.read() as tx:
+        found, _ = list_deliveries(tx, receiver, 0, 100)
+    return [one.event for one in reversed(found)]
+
+
+def email(database: Database, clock: Clock, user: User, *events: str) -> Receiver:
+    with database.write() as tx:
+        return put_email(tx, user, ADDRESS, events, clock)
+
+
+def webhook(
+    database: Database, clock: Clock, user: User, *events: str, dataset_id: int | None = None
+) -> Receiver:
+    with database.write() as tx:
+        new = NewWebhook("https://hooks.example/", events, dataset_id, "whsec_AAAA")
+        return add_webhook(tx, user, new, clock)
+
+
+@pytest.fixture
+def schedule(database: Database, clock: Clock, user: User, dataset: Dataset) -> Schedule:
+    now = clock()
+    with database.write() as tx:
+        new = NewSchedule(
+            *(dataset.id, user.id, "weekly", "sampling", {}, "0 6 * * 1", "UTC", "run"),
+            next_run_at=now + timedelta(days=1),
+        )
+        return add_schedule(tx, new, clock)
+
+
+def failed(
+    database: Database, user: User, dataset: Dataset, clock: Clock, schedule: Schedule | None = None
+) -> None:
+    """Let a job fail; with a schedule it is a run of it."""
+    job = submit(database, user, dataset, clock, f"job of {schedule and schedule.name}")
+    with database.write() as tx:
+        if schedule is not None:
+            note_run(tx, schedule, job.id, clock)
+    running = claim(database, clock)
+    with database.write() as tx:
+        fail_job(tx, running, "damaged_data", "It is damaged.", clock)
+
+
+def test_a_failed_run_of_a_schedule_is_one_message(
+    database: Database, clock: Clock, user: User, dataset: Dataset, schedule: Schedule
+) -> None:
+    both = webhook(database, clock, user, "job.failed", "schedule.failed")
+    runs = email(database, clock, user, "schedule.failed", "job.completed")
+    failed(database, user, dataset, clock)
+    failed(database, user, dataset, clock, schedule)
+    assert events_of(database, both) == ["job.failed", "job.failed"]
+    assert events_of(database, runs) == ["schedule.failed"]
+
+
+def test_a_run_that_was_not_submitted_is_a_message(
+    database: Database, clock: Clock, user: User, dataset: Dataset, schedule: Schedule
+) -> None:
+    runs = email(database, clock, user, "schedule.failed")
+    of_others = webhook(database, clock, user_with(database, clock, "analyst"), "schedule.failed")
+    now = clock()
+    with database.write() as tx:
+        advance_schedule(tx, schedule, now, now + timedelta(days=7), problem="It was refused.")
+    assert events_of(database, runs) == ["schedule.failed"]
+    assert events_of(database, of_others) == []
+
+
+def test_a_cancelled_job_is_no_mail(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    address = email(database, clock, user, "job.failed")
+    hook = webhook(database, clock, user, "job.failed")
+    submit(database, user, dataset, clock)
+    with database.write() as tx:
+        cancel_job(tx, "job-1", user.soeid, clock)
+    assert events_of(database, address) == []
+    assert events_of(database, hook) == ["job.failed"]
+
+
+def user_with(database: Database, clock: Clock, role: Role) -> User:
+    with database.write() as tx:
+        return add_user(tx, f"new {role} {clock():%H%M%S}", role, None, clock)
+
+
+def test_a_review_is_requested_of_those_who_can_do_it(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    writer, author, reader, stranger = (user_with(database, clock, "analyst") for _ in range(4))
+    viewer = user_with(database, clock, "viewer")
+    job = submit(database, user, dataset, clock)
+    with database.write() as tx:
+        for one in (writer, author, viewer):
+            put_permission(tx, dataset.id, one.id, "write")
+        put_group_permission(tx, dataset.id, EVERYONE, "read")
+        finding = NewFinding("none:0", "ok")
+        enter_findings(tx, job.id, author.id, [finding], clock)
+    people = {
+        one.soeid: email(database, clock, one, "review.requested", "sample.reviewed")
+        for one in (user, writer, author, reader, stranger, viewer)
+    }
+    of_dataset = webhook(
+        database, clock, stranger, "review.requested", "sample.reviewed", dataset_id=dataset.id
+    )
+    with database.write() as tx:
+        enter_review(tx, job.id, user.id, "submitted", "", clock)
+    heard = {soeid: events_of(database, one) for soeid, one in people.items()}
+    assert {soeid for soeid, events in heard.items() if events} == {writer.soeid}
+    with database.write() as tx:
+        enter_review(tx, job.id, writer.id, "signed_off", "", clock)
+    assert events_of(database, people[user.soeid]) == ["sample.reviewed"]
+    assert events_of(database, people[writer.soeid]) == ["review.requested"]
+    assert events_of(database, of_dataset) == ["review.requested", "sample.reviewed"]
+
+
+def test_an_address_can_be_replaced_and_its_waiting_mails_follow(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    first = email(database, clock, user, "job.completed")
+    submit(database, user, dataset, clock)
+    running = claim(database, clock)
+    with database.write() as tx:
+        complete_job(tx, running, {}, None, clock)
+        second = put_email(tx, user, "new@bank.example", ["job.failed"], clock)
+    assert (second.id, second.address) == (first.id, "new@bank.example")
+    with database.read() as tx:
+        (due,) = due_deliveries(tx, clock(), clock(), (), 5)
+        (waiting,) = count_waiting_deliveries(tx)
+    assert (due.address, due.line, due.user_id) == ("new@bank.example", 0, user.id)
+    assert (waiting.kind, waiting.waiting) == ("email", 1)
+    with database.write() as tx:
+        remove_receiver(tx, second)
+        assert find_email(tx, user) is None
