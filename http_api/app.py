@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.metadata import version
+from typing import Any
 
 from apiflask import APIFlask
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, Rule
 
 from application.access import Access
 from http_api import openapi
@@ -85,6 +87,23 @@ class StorableInteger(IntegerConverter):
         super().__init__(*args, **{"max": MAX_INTEGER, **options})  # type: ignore[arg-type]
 
 
+class LazyRule(Rule):
+    """A route that compiles the functions that build its URL at their first use.
+
+    Werkzeug compiles two for each route, which takes 0.1 s at the start of the app.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        @cache
+        def compiled() -> Callable[..., tuple[str, str]]:
+            return super(LazyRule, self)._compile_builder(append_unknown)
+
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+            return compiled()(rule, **values)
+
+        return build
+
+
 def create_app(
     access: Access, metrics: Metrics, render_report: ReportRenderer, problem_page: ProblemPage
 ) -> APIFlask:
@@ -98,6 +117,7 @@ def create_app(
         docs_path="/api/docs",
         docs_oauth2_redirect_path=None,
     )
+    app.url_rule_class = LazyRule
     app.url_map.strict_slashes = False
     app.url_map.converters["int"] = StorableInteger
     app.json = OrjsonProvider(app)
