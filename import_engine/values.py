@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from import_engine.numbers import (
     NumberForm,
@@ -492,6 +493,7 @@ def outside_years(type_: str, value: str) -> str:
     return f"{value} < {type_} '{first}' OR {value} > {type_} '{last}'"
 
 
+@cache
 def format_pattern(format_: str) -> str:
     """Return the regular expression of the texts that a ``strptime`` format describes."""
     parts = re.split(r"(%[A-Za-z])", format_)
