@@ -98,10 +98,15 @@ class Direct:
         return self._web.open(path, method=method, data=form, **given)
 
 
-def statements(scene: Scene, row: Row, ask: Ask, secret: str) -> list[str]:
-    """What SQLite is asked while the app answers."""
+@pytest.fixture(scope="module")
+def direct(scene: Scene) -> Direct:
+    return Direct(scene)
+
+
+def statements(scene: Scene, direct: Any, row: Row, ask: Ask) -> list[str]:
+    """What SQLite is asked while the app answers a token that it hasn't seen before."""
     ran: list[str] = []
-    direct: Any = Direct(scene)
+    secret, _ = scene.token_of(scene.people["nobody"], **kind_of_token("nobody", row))
     connection = scene.service.database.single()
     connection.set_trace_callback(ran.append)
     try:
@@ -114,14 +119,12 @@ def statements(scene: Scene, row: Row, ask: Ask, secret: str) -> list[str]:
 
 @pytest.mark.parametrize("row", HIDDEN, ids=lambda row: row.route)
 def test_a_hidden_dataset_takes_the_same_work_as_one_that_is_not_there(
-    scene: Scene, row: Row
+    scene: Scene, direct: Direct, row: Row
 ) -> None:
     """The same statements and nothing else, so that the time reveals nothing either."""
-    nobody = scene.people["nobody"]
-    secret, _ = scene.token_of(nobody, **kind_of_token("nobody", row))
-    ask = row.ask(scene, nobody)
-    there = statements(scene, row, ask, secret)
-    missing = statements(scene, row, absent(ask), secret)
+    ask = row.ask(scene, scene.people["nobody"])
+    there = statements(scene, direct, row, ask)
+    missing = statements(scene, direct, row, absent(ask))
     assert there == missing
     assert any("dataset_access" in one for one in there)
     assert not any("commits" in one for one in there), "no table is looked for"
