@@ -16,7 +16,6 @@ from application.audit.kinds import (
     PARAMETERS,
     TOLERABLE,
     amount_of,
-    default_kind,
     progress_sentence,
 )
 from command_line.connection import ApiClient, Target, connected
@@ -67,15 +66,14 @@ OPTIONS = (
         "--kind",
         "kind",
         type=click.Choice(list(KINDS)),
-        help="[default: monetary_unit for samples by monetary units, else attributes].",
+        help="[default: that which fits the sample's plan and method].",
     ),
     field_option("--tolerable", "tolerable", type=tolerable_number, help=TOLERABLE),
     field_option(
         "--confidence",
         "confidence",
         type=number,
-        default="0.95",
-        help="Below 1, or a percentage [default: 95%].",
+        help="Below 1, or a percentage [default: that of the plan, else 95%].",
     ),
     *(
         field_option(
@@ -252,15 +250,13 @@ def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
     """
     body = {name: value for name, value in given.items() if value is not None}
     with connected(target) as client:
-        if "kind" not in body:
-            body["kind"] = default_kind(client.get(f"/api/jobs/{job_id}")["run_parameters"])
         found = client.post(f"/api/sampling/jobs/{job_id}/evaluation", body)
     print_result(found, as_json, _print_evaluation)
 
 
 def _print_evaluation(found: dict[str, Any]) -> None:
     match found["kind"], found.get("measure"):
-        case ("attributes" | "variables", _):
+        case ("attributes" | "two_stage" | "variables", _):
             rows = [
                 [each["name"], each["formula"], f"{each['value']:,.10g}"]
                 for each in found["arithmetic"]

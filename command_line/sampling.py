@@ -87,6 +87,15 @@ def number(text: str) -> float:
     return int(value) if value.is_integer() else value
 
 
+def accepted_numbers(text: str) -> list[int]:
+    """The exceptions with which stage 1, and both stages, accept."""
+    try:
+        alone, both = (int(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter("Write two numbers of exceptions, such as 0,1.") from None
+    return [alone, both]
+
+
 def margin_number(text: str) -> float:
     """A margin, with or without the sign ± before it."""
     return number(text.strip().removeprefix("±"))
@@ -162,6 +171,14 @@ def option_of(parameter: Parameter) -> Callable[[Command], Command]:
     )
 
 
+ACCEPT = field_option(
+    "--accept",
+    "accept",
+    type=accepted_numbers,
+    metavar="C1,C2",
+    help="With --materiality, of random rows: draw two stages, and accept with C1 exceptions in "
+    "stage 1, or C2 in both, such as 0,1.",
+)
 DRAW_OPTIONS = (
     field_option(
         "--method",
@@ -195,6 +212,10 @@ DRAW_OPTIONS = (
     ),
     field_option(
         "--confidence", "confidence", type=number, help="With --materiality [default: 95%]."
+    ),
+    ACCEPT,
+    field_option(
+        "--first-stage", "first_stage", type=int, help="With --accept and --size: rows of stage 1."
     ),
     field_option(
         "--amount-column",
@@ -267,18 +288,22 @@ def draw_body(
     expected: float | None = None,
     likelihood: str | None = None,
     confidence: float | None = None,
+    accept: list[int] | None = None,
+    first_stage: int | None = None,
     **chosen: Any,
 ) -> dict[str, Any]:
     """The options as the API's body, without what wasn't given."""
     if body is not None:
         return _body_of(body)
     round_: dict[str, Any] = {"method": method, "parameters": _parameters(chosen)}
-    of_audit = {"expected": expected, "likelihood": likelihood, "confidence": confidence}
+    of_audit: dict[str, Any] = {"expected": expected, "likelihood": likelihood}
+    of_audit |= {"confidence": confidence, "accept": accept, "first_stage": first_stage}
     goal = {name: value for name, value in of_audit.items() if value is not None}
     if materiality is not None:
         round_["goal"] = {"materiality": materiality, **goal}
     elif goal:
-        raise click.UsageError(f"--{next(iter(goal))} needs --materiality.")
+        name = next(iter(goal)).replace("_", "-")
+        raise click.UsageError(f"--{name} needs --materiality.")
     if expression is not None:
         round_["filters"] = {"expression": expression}
     selection = {"columns": list(columns) or None, "order_by": order_by}
@@ -314,7 +339,7 @@ def sized_body(
     request = {**source, "goal": goal, "design": design}
     found = client.post(f"/api/sampling/datasets/{dataset_id}/size", request)
     design["parameters"] = found["parameters"]
-    design["goal"] = {**goal, "confidence": found["confidence"]}
+    design["goal"] = {**goal, **found["round"].get("goal", {}), "confidence": found["confidence"]}
     return body
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from application.audit.findings import AuditState
 from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
+from application.audit.state import AuditState
 from application.samples.facts import filter_text
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source

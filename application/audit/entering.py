@@ -10,15 +10,10 @@ from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
 from application.access import Caller
-from application.audit.findings import (
-    ROW_ID,
-    checked_finding,
-    drawn_row_ids,
-    not_in_sample,
-    require_entries,
-    row_replaced,
-)
+from application.audit.findings import checked_finding, require_entries, row_replaced
 from application.audit.items import book_values, drawn_book_column
+from application.audit.stages import require_reached
+from application.audit.state import ROW_ID, drawn_row_ids, not_in_sample, state_of
 from job_runner.service import Service
 from storage.errors import InvalidValue
 from storage.jobs.findings import NewFinding, enter_findings, list_replacements
@@ -58,6 +53,8 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
         require_entries(tx, job)
         replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
         _require_items(checked, drawn.keys(), replaced)
+        rows = [finding.row_id for finding in checked]
+        require_reached(job, list(drawn), state_of(tx, job), rows)
         ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock)
         by.audit(
             tx,

@@ -15,13 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from application.audit.findings import (
-    OUTCOME_TITLES,
-    ROW_ID,
-    audit_counts,
-    audit_state,
-    read_items,
-)
+from application.audit.findings import OUTCOME_TITLES, audit_counts, read_items
+from application.audit.state import ROW_ID, audit_state
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
 from parquet_tables.columns import INTEGERS, digits_of

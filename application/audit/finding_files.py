@@ -23,14 +23,12 @@ from application.audit.entry_list import READS_TWO_WAYS, EntryNames, entry_names
 from application.audit.findings import (
     MAX_NOTE,
     OUTCOME_TITLES,
-    ROW_ID,
-    audit_state,
     checked_finding,
-    drawn_row_ids,
-    ordinal_of,
     require_entries,
     row_replaced,
 )
+from application.audit.stages import rows_to_examine
+from application.audit.state import ROW_ID, audit_state, drawn_row_ids, ordinal_of
 from application.samples.row_files import InvalidRowFile, ReadRowFile, RowFile, read_row_file
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.reading import relation_of
@@ -171,7 +169,7 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
     names = entry_names(source.files.columns)
     state = audit_state(service, job)
     row_ids = [
-        *drawn_row_ids(service, job),
+        *rows_to_examine(job, list(drawn_row_ids(service, job)), state),
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from application.audit.findings import ROW_ID, audit_state
 from application.audit.items import (
     BOOK_LOC,
     Amounts,
@@ -18,6 +17,7 @@ from application.audit.items import (
     drawn_book_column,
     examined_items,
 )
+from application.audit.state import ROW_ID, audit_state
 from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
 from job_runner.service import Service

@@ -12,7 +12,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from application.audit.findings import ROW_ID, AuditState, drawn_row_ids, ordinal_of
+from application.audit.stages import rows_to_examine
+from application.audit.state import ROW_ID, AuditState, drawn_row_ids, ordinal_of
 from estimation_engine import is_number
 from estimation_engine.errors import InvalidFindings
 from job_runner.service import Service
@@ -57,14 +58,13 @@ class Amounts:
 
 
 def examined_items(service: Service, job: Job, state: AuditState) -> list[ExaminedItem]:
-    """Return the items of a sample, in the order of the draw."""
-    items = []
-    for drawn_id in drawn_row_ids(service, job):
-        row_id = drawn_id
-        while row_id in state.replaced:
-            row_id = state.replaced[row_id].replacement_id
-        items.append(ExaminedItem(drawn_id, row_id, state.findings.get(row_id)))
-    return items
+    """Return the items of a sample that are to be examined, in the order of the draw."""
+    drawn = rows_to_examine(job, list(drawn_row_ids(service, job)), state)
+    examined = [state.examined_id(drawn_id) for drawn_id in drawn]
+    return [
+        ExaminedItem(drawn_id, row_id, state.findings.get(row_id))
+        for drawn_id, row_id in zip(drawn, examined, strict=True)
+    ]
 
 
 def amounts_of(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from domain_errors import counted
 
-Kind = Literal["attributes", "monetary_unit", "variables", "sequential"]
+Kind = Literal["attributes", "two_stage", "monetary_unit", "variables", "sequential"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,12 @@ KINDS: Mapping[Kind, EvaluationKind] = {
         "the upper limit of the share of rows with an exception",
         ("likelihood",),
     ),
+    "two_stage": EvaluationKind(
+        "Two stages",
+        "random, planned in two stages",
+        "whether the planned rule accepts, or asks for stage 2; its risk and the upper limit",
+        ("likelihood",),
+    ),
     "monetary_unit": EvaluationKind(
         "Misstatement by monetary units",
         "monetary units, one step",
@@ -80,8 +86,8 @@ PARAMETERS: Mapping[str, Parameter] = {
             "likelihood",
             "--likelihood",
             "Likelihood",
-            "By default that of the recorded plan, else `hypergeometric` for attributes and "
-            "`binomial` for monetary units, which take `poisson`, too.",
+            "By default that of the recorded plan, else `hypergeometric` for rows and `binomial` "
+            "for monetary units, which take `poisson`, too.",
             {
                 "hypergeometric": "Hypergeometric",
                 "binomial": "Binomial",
@@ -128,14 +134,17 @@ PARAMETERS: Mapping[str, Parameter] = {
 }
 TOLERABLE = (
     "What is tolerable: below 1 a share, such as 0.05, of the rows or of the book value evaluated; "
-    "from 1 an amount, for evaluations of amounts."
+    "from 1 an amount, for evaluations of amounts. By default the materiality of the recorded plan."
 )
 KIND_HELP = " ".join(f"`{name}`: {kind.result}." for name, kind in KINDS.items())
 
 
 def default_kind(run_parameters: Mapping[str, Any]) -> Kind:
     """The kind of evaluation that fits how a sample was drawn."""
-    methods = {each["method"] for each in run_parameters["rounds"]}
+    rounds = run_parameters["rounds"]
+    methods = {each["method"] for each in rounds}
+    if len(rounds) == 1 and "accept" in (rounds[0].get("goal") or {}):
+        return "two_stage"
     return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from application.audit.kinds import default_kind
+from application.audit.kinds import KINDS, default_kind
+from storage.jobs.jobs import Job
 
 CENT = Decimal("0.01")
 """Amounts that are closer are the same."""
@@ -17,6 +18,18 @@ def planned_goal(run_parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
     rounds = run_parameters["rounds"]
     goal = rounds[0].get("goal") if len(rounds) == 1 else None
     return goal if goal and "materiality" in goal else None
+
+
+def planned_tolerable(job: Job) -> Decimal | None:
+    """The recorded materiality; a number of rows as their share."""
+    goal = planned_goal(job.run_parameters)
+    if goal is None:
+        return None
+    materiality = Decimal(repr(goal["materiality"]))
+    if materiality < 1 or default_kind(job.run_parameters) == "monetary_unit":
+        return materiality
+    (result,) = (job.output_summary or {})["rounds"]
+    return materiality / Decimal(result["eligible_rows"])
 
 
 def errors_text(value: Decimal) -> str:
@@ -67,6 +80,9 @@ def departure(
     if likelihood and found.get("likelihood", likelihood) != likelihood:
         planned.append(f"likelihood {likelihood}")
         evaluated.append(f"likelihood {found['likelihood']}")
+    if "accept" in goal and found["kind"] != "two_stage":
+        planned.append("two stages")
+        evaluated.append(KINDS[found["kind"]].title.lower())
     if not planned:
         return None
     return f"Planned: {', '.join(planned)}; evaluated with: {', '.join(evaluated)}."

@@ -15,17 +15,10 @@ import numpy as np
 from application.audit.coverage import amount_column, coverage_block, population_block
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import EvaluationRequest, evaluate
-from application.audit.findings import (
-    OUTCOME_TITLES,
-    ROW_ID,
-    STATE_TITLES,
-    AuditState,
-    audit_state,
-    items_page,
-    ordinal_of,
-)
+from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.items import book_values, drawn_facts, examined_items
 from application.audit.kinds import BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
+from application.audit.state import ROW_ID, AuditState, audit_state, ordinal_of
 from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
@@ -69,13 +62,15 @@ FIGURES = {
     "audit_value": "Estimated audit value",
     "projected": "Projected misstatement",
     "lower_limit": "Lower limit",
+    "decision": "Decision of the rule",
     "share": "Most likely share",
+    "risk": "Risk to accept the tolerable share",
     "upper_limit": "Upper limit",
     "statistic": "M after the last row",
     "ratio_at_tolerable": "Ratio at the fewest rows that aren't tolerable",
     "threshold": "Decided at",
 }
-SHARES = ("share", "upper_limit")
+SHARES = ("share", "upper_limit", "risk")
 """Figures that are shares, unless they are amounts."""
 Rows = list[tuple[Cell, ...]]
 
@@ -314,6 +309,7 @@ def _evaluation(
         facts: Rows = [
             ("Population", f"{population} amounts" if isinstance(population, str) else population)
         ]
+        facts += _stages(found)
         facts += [
             (label, _figure(name, found[name]))
             for name, label in FIGURES.items()
@@ -334,6 +330,24 @@ def _evaluation(
         sources += [("Note", note) for note in found.get("notes", ())]
         blocks.append(Block("Formula", sources))
     return Sheet("Evaluation", "Evaluation", blocks)
+
+
+def _stages(found: Mapping[str, Any]) -> Rows:
+    """The plan of two stages and what each found."""
+    rule = found.get("rule")
+    if rule is None:
+        return []
+    plan = (
+        f"{rule['first']:,} rows, then {rule['second']:,}; accept with {rule['accept_first']} in "
+        f"stage 1, or {rule['accept_both']} in both"
+    )
+    stages = {"Stage 1": found["first"], "Stage 2": found["second"]}
+    results: Rows = [
+        (title, f"{each['exceptions']:,} exceptions in {each['examined']:,} rows")
+        for title, each in stages.items()
+        if each is not None
+    ]
+    return [("Rule", plan), *results]
 
 
 def _tolerable(request: EvaluationRequest, found: Mapping[str, Any] | DomainError) -> Cell:
@@ -357,7 +371,7 @@ def _figure(name: str, value: Any) -> Cell:
 
 
 def _arithmetic(found: Mapping[str, Any], keys: Mapping[str, Cell]) -> list[Block]:
-    if found["kind"] in ("attributes", "variables"):
+    if found["kind"] in ("attributes", "two_stage", "variables"):
         rows: Rows = [
             (each["name"], each["formula"], each["value"]) for each in found["arithmetic"]
         ]

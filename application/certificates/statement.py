@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from application.audit.findings import drawn_row_ids, ordinal_of, origin_of
+from application.audit.state import drawn_row_ids, ordinal_of, origin_of
 from application.samples.replacements import next_rows
 from job_runner.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from job_runner.service import Service

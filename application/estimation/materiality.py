@@ -6,16 +6,24 @@ a monetary unit round can select from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from application.estimation.sizing import SizeRequest
-from domain_errors import DomainError, render
+from domain_errors import DomainError, counted, render
 from estimation_engine import InvalidGoal
-from estimation_engine.audit import AuditGoal, AuditSize, size_for_materiality, two_stage_plan
+from estimation_engine.audit import (
+    AuditGoal,
+    AuditSize,
+    TwoStagePlan,
+    TwoStageRule,
+    size_for_materiality,
+    two_stage_limit,
+    two_stage_plan,
+)
 from job_runner.sampling_parameters import DrawRule, engine_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
@@ -27,9 +35,9 @@ from sampling_engine.results import RoundPlan
 BY_MONEY = "monetary_unit"
 BY_ROWS = ("random", "systematic")
 TWO_STAGES = (
-    "Examine {first} rows, and accept if none has an error. If one has, draw {both} rows with the "
-    "same seed, and accept if the {second} new ones have none. Otherwise don't accept. Apply this "
-    "rule yourself: `evaluate` takes all rows as one sample, and may accept where the rule doesn't."
+    "Examine {first} rows: with {accepted} accept, with more than {allowed} don't. Otherwise "
+    "examine {second} more, and accept with at most {allowed} {allowed|exception|exceptions} in "
+    "both."
 )
 
 
@@ -45,8 +53,13 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
     design = {name: value for name, value in request.design.items() if name != "goal"}
     plan = _population(service, table, design, given)
     goal, total = _goal(given, plan)
-    found = size_for_materiality(goal)
+    accept = given.get("accept")
+    stages = _two_stages(goal, accept) if design["method"] == "random" else None
+    found = size_for_materiality(goal) if accept is None else _size_of_both(goal, stages)
     _require_fewer_than_all(found, plan)
+    recorded = dict(given)
+    if accept is not None and stages is not None:
+        recorded["first_stage"] = stages.first
     parameters = {**design["parameters"]}
     parameters.pop("interval", None)
     sized = {**parameters, "sample_size": found.size}
@@ -56,14 +69,14 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
         "confidence": goal.confidence,
         "eligible_rows": plan.eligible_rows,
         "parameters": sized,
-        "round": {**design, "parameters": sized, "goal": dict(given)},
+        "round": {**design, "parameters": sized, "goal": recorded},
         "materiality": {
             **_arithmetic(goal, found, plan, total),
-            "two_stages": _two_stages(goal) if design["method"] == "random" else None,
+            "two_stages": None if stages is None else _stages_json(stages),
         },
         "goals": [],
         "curve": [],
-        "notes": _notes(goal, found, plan),
+        "notes": _notes(goal, found, plan) if accept is None else [],
         **dict.fromkeys(("clusters", "strata", "strata_count", "cost", "homogeneity")),
     }
 
@@ -169,16 +182,42 @@ def _require_fewer_than_all(found: AuditSize, plan: RoundPlan) -> None:
         )
 
 
-def _two_stages(goal: AuditGoal) -> dict[str, Any] | None:
-    """A stop-or-go plan of random rows, the larger draw of which begins with the first stage."""
-    if goal.expected:
-        return None
+def _two_stages(goal: AuditGoal, accept: Sequence[int] | None) -> TwoStagePlan | None:
+    """Two stages of random rows: those that are wanted, or a stop-or-go plan if there is one."""
+    if accept is not None:
+        return two_stage_plan(goal, *accept)
     try:
-        stages = two_stage_plan(goal)
+        return None if goal.expected else two_stage_plan(goal)
     except InvalidGoal:  # too few rows for two stages
         return None
-    parameters = {"first": stages.first, "both": stages.first + stages.second}
-    return {**asdict(stages), "rule": render(TWO_STAGES, {**parameters, "second": stages.second})}
+
+
+def _size_of_both(goal: AuditGoal, stages: TwoStagePlan | None) -> AuditSize:
+    """The size of both stages, with the limit after as many exceptions as both accept with."""
+    if stages is None:
+        raise InvalidGoal("Two stages need a random design.", loc=("goal", "accept"))
+    accepted, size = stages.accept_both, stages.first + stages.second
+
+    def limit(rule: TwoStageRule) -> float:
+        rest = (goal.confidence, goal.likelihood, goal.population or size)
+        return two_stage_limit(rule, 2, accepted, *rest)
+
+    less = replace(stages, first=stages.first - 1, second=stages.second - 1)
+    return AuditSize(
+        *(size, float(accepted), limit(stages), limit(less) if stages.first > 1 else None),
+        *(1.0 / size, stages.formula, stages.source),
+    )
+
+
+def _stages_json(stages: TwoStagePlan) -> dict[str, Any]:
+    accepted = stages.accept_first
+    parameters = {
+        "first": stages.first,
+        "second": stages.second,
+        "accepted": "at most " + counted(accepted, "exception") if accepted else "no exception",
+        "allowed": stages.accept_both,
+    }
+    return {**asdict(stages), "rule": render(TWO_STAGES, parameters)}
 
 
 def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:

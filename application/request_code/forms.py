@@ -159,6 +159,8 @@ DRAW = (
         Argument(f"goal.{name}", entry("goal", name), words.option(f"--{name}", words.number))
         for name in ("materiality", "expected", "likelihood", "confidence")
     ),
+    Argument("goal.accept", entry("goal", "accept"), words.option("--accept", words.listed)),
+    Argument("goal.first_stage", entry("goal", "first_stage"), words.option("--first-stage")),
     Argument("filters", keyword("filter", _filter), words.option("--filter", words.expression)),
     Argument("selection.columns", keyword("columns"), words.option("--column")),
     Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
@@ -284,7 +286,6 @@ FORMS = (
             ),
         ),
         subject="sample",
-        defaults={"confidence": 0.95},
     ),
     Form(
         r"/api/profiling/datasets/(?P<dataset>\d+)/jobs",

@@ -82,6 +82,11 @@ def number(given: float | str) -> str:
     return str(int(given) if is_whole else given)
 
 
+def listed(given: list[int]) -> str:
+    """Write whole numbers with commas between them."""
+    return ",".join(map(str, given))
+
+
 def sizes(given: dict[str, Any]) -> Words:
     """Write the size of each stratum."""
     if any(not label or label != label.strip() for label in given):

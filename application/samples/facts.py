@@ -151,8 +151,15 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         tolerable, expected = (
             _of_errors(goal.get(name, 0)) for name in ("materiality", "expected")
         )
+        plan = f"with {expected} expected"
+        if "accept" in goal:
+            alone, both = goal["accept"]
+            plan = (
+                f"in two stages, {goal['first_stage']:,} rows first (accept with {alone}, in both "
+                f"with {both})"
+            )
         end = f"at {100 * goal['confidence']:g} % confidence"
-        return f"{tolerable}, with {expected} expected, {end} ({goal.get('likelihood', 'poisson')})"
+        return f"{tolerable}, {plan}, {end} ({goal.get('likelihood', 'poisson')})"
     name, column = goal.get("statistic", "proportion"), goal.get("column")
     figure = "a share of 50 %"
     if column is not None:

@@ -252,7 +252,7 @@ class Sample(RowsJob):
         tolerable: float | None = None,
         *,
         kind: str | None = None,
-        confidence: float = 0.95,
+        confidence: float | None = None,
         **more: Any,
     ) -> Evaluation:
         """Evaluate the sample by its findings.
@@ -260,17 +260,19 @@ class Sample(RowsJob):
         Parameters
         ----------
         tolerable : float
-            Below 1 a share of the rows or of the book value evaluated; from 1 an amount.
+            Below 1 a share of the rows or of the book value evaluated; from 1 an amount. By
+            default the materiality of the recorded plan.
         kind : str
-            ``attributes``, ``monetary_unit``, ``variables`` or ``sequential``; by default the one
-            that fits how the sample was drawn.
+            ``attributes``, ``two_stage``, ``monetary_unit``, ``variables`` or ``sequential``; by
+            default the one that fits how the sample was planned and drawn.
+        confidence : float
+            By default that of the recorded plan, else 0.95.
         **more
             Parameters of the kind, such as ``book_column``; see docs/AUDIT.md.
         """
         self.wait()
-        body = {"kind": kind or self._kind(), "confidence": confidence, **more}
-        if tolerable is not None:
-            body["tolerable"] = tolerable
+        given = {"tolerable": tolerable, "kind": kind, "confidence": confidence, **more}
+        body = {name: value for name, value in given.items() if value is not None}
         return Evaluation(self._computed("evaluation", body))
 
     def findings(self) -> list[dict[str, Any]]:

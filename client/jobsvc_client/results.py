@@ -241,7 +241,7 @@ class Evaluation:
 
     def _figures(self) -> tuple[list[str], list[list[Any]]]:
         match self.kind, self.data.get("measure"):
-            case ("attributes" | "variables", _):
+            case ("attributes" | "two_stage" | "variables", _):
                 lines = self.data["arithmetic"]
                 rows = [[each["name"], each["formula"], each["value"]] for each in lines]
                 return ["Line", "Formula", "Value"], rows

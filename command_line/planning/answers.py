@@ -92,19 +92,26 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
 
 def _print_materiality(found: dict[str, Any]) -> None:
     """Print the arithmetic of a size for a materiality."""
+    stages = found["two_stages"]
+    is_staged = stages is not None and stages["formula"] == found["formula"]
+    errors = "accepted" if is_staged else "expected"
+    formula = "" if is_staged else f", {found['formula']}"
     rows = [
         ("materiality", f"{found['materiality']:.4%}"),
-        ("expected", f"{found['tolerated_errors']:,.6g} in the sample"),
-        ("upper limit", f"{found['upper_limit']:.4%}, {found['formula']}"),
+        (errors, f"{found['tolerated_errors']:,.6g} in the sample"),
+        ("upper limit", f"{found['upper_limit']:.4%}{formula}"),
     ]
     if found["interval"] is not None:
         total, interval = (f"{Decimal(found[name]):,f}" for name in ("book_total", "interval"))
         rows += [("book total", total), ("interval", interval)]
-    if stages := found["two_stages"]:
-        rows.append(("or two stages", f"{stages['first']:,} and {stages['second']:,}"))
+    if stages:
+        title = "two stages" if is_staged else "or two stages"
+        rows.append((title, f"{stages['first']:,} and {stages['second']:,}"))
+        rows.append((f"{title}: risk", f"{stages['risk']:.4%}"))
     print_table(("", found["likelihood"]), rows)
     if stages:
-        print_line(f"Two stages: {stages['rule']}")
+        hint = "" if is_staged else " Plan them with --accept 0,1."
+        print_line(f"Two stages: {stages['rule']}{hint}")
 
 
 def _figure(goal: dict[str, Any]) -> str:

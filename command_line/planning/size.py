@@ -15,7 +15,7 @@ from command_line.options import AS_JSON, REF, TABLE, field_option, job_body, wi
 from command_line.output import print_result
 from command_line.planning.answers import GOAL_OPTIONS, print_size, with_options
 from command_line.sampled_rows import share_goal
-from command_line.sampling import DRAW_PARAMETERS, draw_body, number, option_of
+from command_line.sampling import ACCEPT, DRAW_PARAMETERS, draw_body, number, option_of
 from sampling_engine import METHODS
 
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
@@ -61,6 +61,7 @@ OF_SIZE = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
     type=click.Choice(get_args(Likelihood)),
     help="Of an audit [default: poisson].",
 )
+@ACCEPT
 @field_option("--by", "by", multiple=True, metavar="COLUMN", help="Each group reaches the goal.")
 @click.option("--wilson", is_flag=True, help="Shares have Wilson's interval.")
 @click.option(
@@ -93,6 +94,7 @@ def size(
     materiality: float | None,
     expected: float | None,
     likelihood: str | None,
+    accept: list[int] | None,
     by: tuple[str, ...],
     wilson: bool,
     optimal: bool,
@@ -112,6 +114,7 @@ def size(
     jobsvc size sales --mean amount --relative-margin 2% --by region
     jobsvc size sales --total amount --cv 1% --method stratified --strata region --optimal
     jobsvc size sales --mean amount --margin 5 --method cluster --cluster shop
+    jobsvc size ledger --materiality 3% --accept 0,1
     jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """
     precision = {
@@ -121,6 +124,7 @@ def size(
         "materiality": materiality,
         "expected": expected,
         "likelihood": likelihood,
+        "accept": accept,
     }
     common: dict[str, Any] = {key: value for key, value in precision.items() if value is not None}
     common |= {"confidence": confidence}

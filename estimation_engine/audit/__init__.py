@@ -16,9 +16,7 @@ from estimation_engine.audit.monetary import (
 from estimation_engine.audit.planning import (
     AuditGoal,
     AuditSize,
-    TwoStagePlan,
     size_for_materiality,
-    two_stage_plan,
 )
 from estimation_engine.audit.sequential import (
     AmountTest,
@@ -26,6 +24,17 @@ from estimation_engine.audit.sequential import (
     amount_test,
     evaluate_share,
     share_boundary,
+)
+from estimation_engine.audit.two_stage import (
+    Stage,
+    TwoStageEvaluation,
+    TwoStagePlan,
+    TwoStageRule,
+    evaluate_two_stages,
+    stage_one_decision,
+    two_stage_limit,
+    two_stage_plan,
+    two_stage_risk,
 )
 from estimation_engine.audit.variables import (
     AuditedAmounts,
@@ -50,16 +59,23 @@ __all__ = [
     "MonetaryEvaluation",
     "SequentialShare",
     "Sides",
+    "Stage",
     "StringerRow",
+    "TwoStageEvaluation",
     "TwoStagePlan",
+    "TwoStageRule",
     "VariablesEvaluation",
     "amount_test",
     "conclude",
     "evaluate_attributes",
     "evaluate_monetary",
     "evaluate_share",
+    "evaluate_two_stages",
     "evaluate_variables",
     "share_boundary",
     "size_for_materiality",
+    "stage_one_decision",
+    "two_stage_limit",
     "two_stage_plan",
+    "two_stage_risk",
 ]

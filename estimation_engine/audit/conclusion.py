@@ -81,12 +81,12 @@ def conclude(
     """
     is_tolerable = limit < tolerable
     places = next(
-        (n for n in range(2, MAX_PLACES) if _percent(limit, n) != _percent(tolerable, n)),
+        (n for n in range(2, MAX_PLACES) if percent_text(limit, n) != percent_text(tolerable, n)),
         2 if limit == tolerable else MAX_PLACES,
     )
 
     def text(share: float) -> str:
-        percent = _percent(share, places)
+        percent = percent_text(share, places)
         return percent if amounts is None else f"{amounts(share)} ({percent})"
 
     parameters: dict[str, object] = {
@@ -99,7 +99,7 @@ def conclude(
     template = BELOW
     if not is_tolerable:
         template = ABOVE.replace("{next}", MAYBE_SUPPORTED if found < tolerable else NOT_SUPPORTED)
-    return Conclusion(is_tolerable, *_scoped(template, parameters, scope))
+    return Conclusion(is_tolerable, *scoped(template, parameters, scope))
 
 
 def conclude_misstatement(
@@ -152,10 +152,10 @@ def conclude_misstatement(
     if netted is not None:
         template += NETTED
         parameters |= {"over": amount(netted[0]), "under": amount(netted[1])}
-    return Conclusion(is_tolerable, *_scoped(template, parameters, scope))
+    return Conclusion(is_tolerable, *scoped(template, parameters, scope))
 
 
-def _scoped(
+def scoped(
     template: str, parameters: dict[str, object], scope: str | None
 ) -> tuple[str, dict[str, object]]:
     """The sentence with the filter that limits the conclusion."""
@@ -164,5 +164,6 @@ def _scoped(
     return template + ONLY_OF_SCOPE, {**parameters, "scope": scope}
 
 
-def _percent(share: float, places: int) -> str:
+def percent_text(share: float, places: int) -> str:
+    """A share as a percentage."""
     return f"{100 * share:.{places}f} %"

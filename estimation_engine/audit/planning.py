@@ -27,7 +27,6 @@ from estimation_engine.errors import InvalidGoal
 
 MAX_SIZE = 200_000
 PART = 4_096
-STOP_OR_GO = "P₀(n) + P₁(n)·P₀(n) ≤ 1 − confidence, at an error rate of the materiality"
 
 
 @dataclass(frozen=True)
@@ -80,25 +79,6 @@ class AuditSize:
     source: str
 
 
-@dataclass(frozen=True)
-class TwoStagePlan:
-    """A stop-or-go sample whose second stage is planned beforehand.
-
-    Without an error in the first stage the auditor stops and accepts. With one error the second
-    stage is drawn, and accepted without a further error. ``risk`` is the probability to accept a
-    population whose error rate is the materiality.
-    """
-
-    first: int
-    second: int
-    risk: float
-    none_in_first: float
-    one_in_first: float
-    none_in_second: float
-    formula: str = STOP_OR_GO
-    source: str = "Touw and Hoogduin, Statistiek voor Audit en Controlling"
-
-
 def size_for_materiality(goal: AuditGoal) -> AuditSize:
     """The smallest sample whose upper limit, at the expected errors, is below the materiality.
 
@@ -112,7 +92,7 @@ def size_for_materiality(goal: AuditGoal) -> AuditSize:
     >>> size_for_materiality(AuditGoal(0.03, 0.01)).size
     220
     """
-    _check(goal)
+    check_goal(goal)
     is_enough = _IS_ENOUGH[goal.likelihood]
     most = min(goal.population or MAX_SIZE, MAX_SIZE)
     for first in range(1, most + 1, PART):
@@ -157,44 +137,8 @@ def _limit(goal: AuditGoal, size: int) -> tuple[float, float]:
     return errors, wrong / population
 
 
-def two_stage_plan(goal: AuditGoal) -> TwoStagePlan:
-    """Two stages of equal size, the smallest whose risk is at most 1 - confidence.
-
-    Raises
-    ------
-    InvalidGoal
-        A value is out of range, or the population has too few rows.
-
-    Examples
-    --------
-    >>> two_stage_plan(AuditGoal(0.03)).first
-    105
-    """
-    _check(goal)
-    most = min((goal.population or 2 * MAX_SIZE) // 2, MAX_SIZE)
-    sizes = np.arange(1, most + 1, dtype=np.int64)
-    none, one, then_none = _STAGES[goal.likelihood](goal, sizes)
-    risks = none + one * then_none
-    enough = np.flatnonzero(risks <= 1.0 - goal.confidence)
-    if not len(enough):
-        raise InvalidGoal(
-            "Two stages of up to {maximum} rows don't reach the confidence: examine all rows.",
-            maximum=most,
-            loc=("goal", "confidence"),
-        )
-    at = int(enough[0])
-    size = int(sizes[at])
-    return TwoStagePlan(
-        first=size,
-        second=size,
-        risk=float(risks[at]),
-        none_in_first=float(none[at]),
-        one_in_first=float(one[at]),
-        none_in_second=float(then_none[at]),
-    )
-
-
-def _check(goal: AuditGoal) -> None:
+def check_goal(goal: AuditGoal) -> None:
+    """Refuse values that are out of range."""
     if not 0.0 < goal.materiality < 1.0:
         raise InvalidGoal(
             "The materiality is a share above 0 and below 1.", loc=("goal", "materiality")
@@ -258,12 +202,12 @@ def _hypergeometric_is_enough(
     from scipy.stats import hypergeom
 
     population = goal.population or 0
-    chance = hypergeom.cdf(errors, population, _wrong_rows(goal), sizes)
+    chance = hypergeom.cdf(errors, population, wrong_rows(goal), sizes)
     enough: Booleans = chance < 1.0 - goal.confidence
     return enough
 
 
-def _wrong_rows(goal: AuditGoal) -> int:
+def wrong_rows(goal: AuditGoal) -> int:
     """K: the fewest rows in error that reach the materiality."""
     return ceil(Fraction(repr(goal.materiality)) * (goal.population or 0))
 
@@ -272,35 +216,4 @@ _IS_ENOUGH: dict[Likelihood, Callable[[AuditGoal, NDArray[np.int64], Floats], Bo
     "poisson": _poisson_is_enough,
     "binomial": _binomial_is_enough,
     "hypergeometric": _hypergeometric_is_enough,
-}
-
-Stages = tuple[Floats, Floats, Floats]
-"""P of no error in the first stage, of one, and then of none in the second; shape (sizes,)."""
-
-
-def _poisson_stages(goal: AuditGoal, sizes: NDArray[np.int64]) -> Stages:
-    expected = sizes.astype(np.float64) * goal.materiality
-    none: Floats = np.exp(-expected)
-    return none, expected * none, none
-
-
-def _binomial_stages(goal: AuditGoal, sizes: NDArray[np.int64]) -> Stages:
-    right, count = 1.0 - goal.materiality, sizes.astype(np.float64)
-    none: Floats = np.power(right, count)
-    return none, count * goal.materiality * np.power(right, count - 1.0), none
-
-
-def _hypergeometric_stages(goal: AuditGoal, sizes: NDArray[np.int64]) -> Stages:
-    from scipy.stats import hypergeom
-
-    population, wrong = goal.population or 0, _wrong_rows(goal)
-    none, one = (hypergeom.pmf(errors, population, wrong, sizes) for errors in (0, 1))
-    then_none = hypergeom.pmf(0, population - sizes, max(wrong - 1, 0), sizes)
-    return none, one, then_none
-
-
-_STAGES: dict[Likelihood, Callable[[AuditGoal, NDArray[np.int64]], Stages]] = {
-    "poisson": _poisson_stages,
-    "binomial": _binomial_stages,
-    "hypergeometric": _hypergeometric_stages,
 }

@@ -17,17 +17,10 @@ from application.audit.entering import enter
 from application.audit.entry_list import ListFormat, write_entry_list
 from application.audit.evaluation import evaluate, request_of
 from application.audit.finding_files import enter_file, preview_file
-from application.audit.findings import (
-    MAX_NOTE,
-    ROW_ID,
-    audit_counts,
-    audit_state,
-    items_page,
-    replace_row,
-    review,
-    review_json,
-)
-from application.audit.kinds import KIND_HELP, KINDS, PARAMETERS, TOLERABLE, default_kind
+from application.audit.findings import MAX_NOTE, audit_counts, items_page, replace_row
+from application.audit.kinds import KIND_HELP, KINDS, PARAMETERS, TOLERABLE
+from application.audit.review import review
+from application.audit.state import ROW_ID, audit_state, review_json
 from application.audit.working_paper import working_paper
 from application.audit.working_paper_page import working_paper_page
 from http_api.access import SignedInBlueprint, access, caller, service
@@ -126,16 +119,35 @@ class ItemOut(Schema):
     row_id = out.string(data_key=ROW_ID, attribute=ROW_ID)
     replaces = out.string("The row that this one replaced.", null=True)
     replaced_by = out.string("The row that replaced this one.", null=True)
+    stage = out.integer("Of a sample in two stages: 1 or 2.", null=True)
     data = out.json_object("The row of the source by column.")
     finding = out.nested(NewestFindingOut, "The newest entry about the row.", null=True)
+
+
+class StagesOut(Schema):
+    first = out.integer("Rows of stage 1, the first ones.")
+    second = out.integer()
+    accept_first = out.integer("The most exceptions with which stage 1 accepts.")
+    accept_both = out.integer("With more, stage 1 or both stages don't accept.")
+    decision = out.string(
+        "Of stage 1: `accept`, `reject`, or `continue` for stage 2; null before each of its rows "
+        "has a finding.",
+        null=True,
+    )
+    reached = out.integer("The stage whose rows are among the items, 1 or 2.")
 
 
 class ItemsOut(PageOut):
     job_id = out.string()
     table_key = out.string()
     columns = out.list_of(fields.String())
-    items = out.list_of(ItemOut, "Drawn rows in their order, then replacements.")
+    items = out.list_of(
+        ItemOut,
+        "Drawn rows in their order, then replacements. Of two stages, those of the second appear "
+        "once the rule asks for them.",
+    )
     counts = out.nested(CountsOut)
+    stages = out.nested(StagesOut, "Of a sample that was planned in two stages.", null=True)
     review = out.nested(ReviewOut)
 
 
@@ -315,9 +327,13 @@ CONFIDENCE = validate.Range(0.5, 1, min_inclusive=False, max_inclusive=False)
 ABOVE_ZERO = validate.Range(0, min_inclusive=False)
 
 
+FITTING = "By default that which fits the sample's plan and method."
+OF_PLAN = "By default that of the recorded plan, else 0.95."
+
+
 class _EvaluationIn(StrictSchema):
-    kind = StrictString(required=True, validate=validate.OneOf(list(KINDS)), description=KIND_HELP)
-    confidence = StrictNumber(load_default=0.95, validate=CONFIDENCE)
+    kind = StrictString(validate=validate.OneOf(list(KINDS)), description=f"{KIND_HELP} {FITTING}")
+    confidence = StrictNumber(validate=CONFIDENCE, description=OF_PLAN)
     tolerable = StrictNumber(validate=ABOVE_ZERO, description=TOLERABLE)
 
 
@@ -341,7 +357,7 @@ def evaluation(job_id: str, given: dict[str, Any]) -> Response:
     lines by which a reviewer can check it with a calculator.
     """
     job = _sample(job_id)
-    request = request_of(given["kind"], given["confidence"], _tolerable(given), given)
+    request = request_of(job, {**given, "tolerable": _tolerable(given)})
     with caller().reading():
         found = evaluate(service(), job, request)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
@@ -355,11 +371,8 @@ def _tolerable(given: dict[str, Any]) -> Decimal | None:
 
 class _WorkingPaperQuery(StrictQuery):
     format = StrictString(load_default="html", validate=validate.OneOf(("html", "xlsx")))
-    kind = StrictString(
-        validate=validate.OneOf(list(KINDS)),
-        description="By default that which fits the sample's method.",
-    )
-    confidence = QueryNumber(load_default=0.95, validate=CONFIDENCE)
+    kind = StrictString(validate=validate.OneOf(list(KINDS)), description=FITTING)
+    confidence = QueryNumber(validate=CONFIDENCE, description=OF_PLAN)
     tolerable = QueryNumber(validate=ABOVE_ZERO, description=TOLERABLE)
 
 
@@ -374,8 +387,7 @@ def paper(job_id: str, query: dict[str, Any]) -> Response:
     As one HTML file that prints, or as a workbook. An evaluation that isn't possible yet is a note.
     """
     job = _sample(job_id)
-    kind = query.get("kind") or default_kind(job.run_parameters)
-    request = request_of(kind, query["confidence"], _tolerable(query), query)
+    request = request_of(job, {**query, "tolerable": _tolerable(query)})
     with caller().reading():
         sheets = working_paper(service(), job, request)
     ending = query["format"]
@@ -387,7 +399,7 @@ def paper(job_id: str, query: dict[str, Any]) -> Response:
             path.write_text(working_paper_page(sheets), encoding="utf-8")
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=ending)
-        name = f"working-paper-{job.output_name or job.id[:8]}.{kind}"
+        name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
         return file_answer(path, name, PAPER_TYPES[ending])
 
 

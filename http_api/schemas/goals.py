@@ -7,10 +7,11 @@ from typing import Any, get_args
 from marshmallow import ValidationError, validate, validates_schema
 
 from estimation_engine.audit import Likelihood
+from estimation_engine.audit.two_stage import MAX_ACCEPTED
 from estimation_engine.planning.frame import PlannedStatistic
 from estimation_engine.planning.goals import GoalInterval
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import BoundedList, Message, StrictNumber, StrictString
+from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictNumber, StrictString
 from http_api.schemas.filters import AnyValue
 
 MAX_GROUP_COLUMNS = 4
@@ -18,7 +19,7 @@ ABOVE_ZERO = validate.Range(0, min_inclusive=False)
 
 
 WITH_ANY = ("materiality", "confidence")
-OF_AUDIT = ("expected", "likelihood", "book_column")
+OF_AUDIT = ("expected", "likelihood", "book_column", "accept", "first_stage")
 
 
 class GoalIn(StrictSchema):
@@ -79,6 +80,20 @@ class GoalIn(StrictSchema):
     book_column = text(
         1, 1000, description="With `materiality`: the book amounts of a monetary unit design."
     )
+    accept = BoundedList(
+        StrictInteger(validate=validate.Range(min=0, max=MAX_ACCEPTED)),
+        least=2,
+        most=2,
+        metadata={
+            "description": "With `materiality`, of random rows: draw two stages. The most "
+            "exceptions with which stage 1, and both stages together, accept, such as [0, 1]."
+        },
+    )
+    first_stage = StrictInteger(
+        validate=validate.Range(min=1),
+        description="With `accept`: the rows of stage 1, the first ones of the draw. A size finds "
+        "it.",
+    )
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """A null ``value`` has a meaning."""
@@ -92,6 +107,7 @@ class GoalIn(StrictSchema):
             other = next((name for name in data if name not in OF_AUDIT + WITH_ANY), None)
             if other is not None:
                 raise ValidationError(Message("Can't be combined with `materiality`."), other)
+            _check_stages(data)
             return
         if other := next((name for name in OF_AUDIT if name in data), None):
             raise ValidationError(Message("Needs a `materiality`."), other)
@@ -105,6 +121,20 @@ class GoalIn(StrictSchema):
         if "by" in data or "relative_margin" in data or "cv" in data:
             name = next(name for name in ("by", "relative_margin", "cv") if name in data)
             raise ValidationError(Message("Needs a `statistic` and a `column`."), name)
+
+
+def _check_stages(goal: dict[str, Any]) -> None:
+    """Two stages have increasing numbers, and expect no errors."""
+    accept = goal.get("accept")
+    if accept is None:
+        if "first_stage" in goal:
+            raise ValidationError(Message("Needs `accept`, such as [0, 1]."), "first_stage")
+        return
+    if accept[0] >= accept[1]:
+        message = Message("Both stages accept with more exceptions than stage 1, such as [0, 1].")
+        raise ValidationError(message, "accept")
+    if goal.get("expected"):
+        raise ValidationError(Message("Two stages expect no errors: leave it out."), "expected")
 
 
 class FigureGoalIn(GoalIn):

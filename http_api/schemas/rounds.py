@@ -241,6 +241,27 @@ class RoundIn(StrictSchema):
     filters = FiltersField(allow_none=True)
     selection = fields.Nested(SelectionIn, allow_none=True)
 
+    @validates_schema(skip_on_field_errors=True)
+    def fits_its_stages(self, data: dict[str, Any], **_: Any) -> None:
+        """Stages are the first and the other rows of a random round."""
+        goal = data.get("goal") or {}
+        if "accept" not in goal:
+            return
+        size = data["parameters"].get("sample_size")
+        problem = None
+        if data["method"] != "random":
+            problem = Message("Two stages are drawn at random: leave it out.")
+        elif goal.get("first_stage", 1) >= (size or 0):
+            problem = Message("Stage 1 must have fewer rows than `sample_size`.")
+        if problem is not None:
+            name = "accept" if "first_stage" not in goal else "first_stage"
+            raise ValidationError({"goal": {name: [problem]}})
+        if "first_stage" not in goal:
+            raise ValidationError({"goal": {"first_stage": [Message("Missing.")]}})
+        if (data.get("selection") or {}).get("order_by"):
+            message = Message("Two stages are listed in the order of the draw: leave it out.")
+            raise ValidationError({"selection": {"order_by": [message]}})
+
 
 def _round_schema(method: type[Method]) -> type[RoundIn]:
     """The schema of a method's rounds, ``StratifiedRoundIn`` for ``stratified``."""

@@ -161,17 +161,16 @@ class CurvePointOut(Schema):
 
 
 class TwoStagesOut(Schema):
-    """A stop-or-go sample: its second stage is drawn if the first has one error."""
+    """A sample of two stages: the second is examined if the first has a number in between."""
 
-    first = out.integer("Rows or units of the first stage.")
+    first = out.integer("Rows of stage 1.")
     second = out.integer()
-    risk = out.number("P₀ + P₁·P₀: to accept errors of the materiality.")
-    none_in_first = out.number("P₀ of the first stage.")
-    one_in_first = out.number("P₁ of the first stage.")
-    none_in_second = out.number("P₀ of the second stage.")
-    formula = out.string()
+    accept_first = out.integer("c₁: the most exceptions with which stage 1 accepts.")
+    accept_both = out.integer("c₂: with more, stage 1 or both stages don't accept.")
+    risk = out.number("The probability to accept errors of the materiality.")
+    formula = out.string("Of the risk.")
     source = out.string()
-    rule = out.string("When to accept, in words; the evaluation of findings doesn't apply it.")
+    rule = out.string("When to accept, in words.")
 
 
 class MaterialitySizeOut(Schema):
@@ -192,7 +191,10 @@ class MaterialitySizeOut(Schema):
         TwoStagesOut,
         required=True,
         allow_none=True,
-        metadata={"description": "Of random rows: the alternative if no errors are expected."},
+        metadata={
+            "description": "Of random rows: the stages that `accept` asks for, or the "
+            "alternative if no errors are expected."
+        },
     )
 
 

@@ -48,7 +48,7 @@ def test_attributes_have_the_published_sizes(
     assert arithmetic["upper_limit"] < goal["materiality"] <= arithmetic["limit_of_one_less"]
     assert (arithmetic["two_stages"] is None) == ("expected" in goal)
     if stages := arithmetic["two_stages"]:
-        start = f"Examine {stages['first']} rows, and accept if none has an error. If one has, draw"
+        start = f"Examine {stages['first']} rows: with no exception accept, with more than 1 don't."
         assert stages["rule"].startswith(start)
     assert (found["margin_of_error"], found["goals"]) == (None, [])
 

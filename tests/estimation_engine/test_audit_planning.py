@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import beta, gamma, hypergeom
 
 from domain_errors import DomainError
-from estimation_engine.audit import AuditGoal, Likelihood, size_for_materiality, two_stage_plan
+from estimation_engine.audit import AuditGoal, Likelihood, size_for_materiality
 from estimation_engine.audit.limits import poisson_factor
 
 
@@ -113,27 +113,6 @@ def test_ez_quant_discovery_sizes(given: tuple[int, float], published: list[int]
         for tolerable in (0.08, 0.06, 0.04, 0.02)
     ]
     assert found == published
-
-
-@pytest.mark.parametrize(
-    ("materiality", "likelihood", "published"), [(0.03, "poisson", 105), (0.05, "binomial", 61)]
-)
-def test_published_two_stage_sizes(
-    materiality: float, likelihood: Likelihood, published: int
-) -> None:
-    plan = two_stage_plan(AuditGoal(materiality, likelihood=likelihood))
-    assert (plan.first, plan.second) == (published, published)
-    assert plan.risk == plan.none_in_first + plan.one_in_first * plan.none_in_second <= 0.05
-
-
-def test_two_stages_of_a_small_population() -> None:
-    plan = two_stage_plan(AuditGoal(0.05, likelihood="hypergeometric", population=200))
-    assert plan.first < 61
-    by_hand = hypergeom.pmf(0, 200, 10, plan.first)
-    by_hand += hypergeom.pmf(1, 200, 10, plan.first) * hypergeom.pmf(
-        0, 200 - plan.first, 9, plan.first
-    )
-    assert plan.risk == pytest.approx(by_hand)
 
 
 @pytest.mark.parametrize("likelihood", ["poisson", "binomial"])

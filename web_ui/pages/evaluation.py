@@ -22,7 +22,7 @@ from application.audit.kinds import (
     amount_of,
     default_kind,
 )
-from application.audit.planned import errors_text, planned_goal
+from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.estimation.sample_columns import estimated_columns
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
@@ -59,9 +59,7 @@ def evaluation_tab(found: Job) -> Values:
         return values
     try:
         with caller().reading():
-            wanted = request_of(
-                chosen["kind"], chosen["confidence"] / 100, chosen["share"], chosen["parameters"]
-            )
+            wanted = request_of(found, _request(chosen))
             answer = evaluate(service(), found, wanted)
         caller().audit_view(
             RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "evaluation"
@@ -76,10 +74,19 @@ def evaluation_tab(found: Job) -> Values:
     }
 
 
+def _request(chosen: Values) -> Values:
+    """The choices as the fields of a request."""
+    return {
+        "kind": chosen["kind"],
+        "confidence": chosen["confidence"] / 100,
+        "tolerable": chosen["share"],
+        **chosen["parameters"],
+    }
+
+
 def _code(found: Job, chosen: Values) -> Values:
     """The request of the choices as code."""
-    body: Values = {"kind": chosen["kind"], "confidence": chosen["confidence"] / 100}
-    body |= chosen["parameters"]
+    body = {name: value for name, value in _request(chosen).items() if value is not None}
     if chosen["share"] is not None:
         body["tolerable"] = float(chosen["share"])
     code = code_at(f"/api/sampling/jobs/{found.id}/evaluation", body)
@@ -143,15 +150,13 @@ def _planned(found: Job, kind: str) -> dict[str, str]:
     goal, fitting = planned_goal(found.run_parameters), default_kind(found.run_parameters)
     if goal is None or kind not in ("", fitting):
         return {"tolerable": "", "confidence": ""}
-    materiality = Decimal(repr(goal["materiality"]))
-    is_rows = fitting == "attributes" and materiality >= 1
     confidence = f"{100 * goal.get('confidence', 0.95):g}"
-    return {"tolerable": "" if is_rows else errors_text(materiality), "confidence": confidence}
+    tolerable = planned_tolerable(found) or Decimal(0)
+    return {"tolerable": errors_text(round(tolerable, 8)), "confidence": confidence}
 
 
 def _paper_query(chosen: Values) -> str:
-    query = {"kind": chosen["kind"], "confidence": chosen["confidence"] / 100}
-    query |= chosen["parameters"]
+    query = {name: value for name, value in _request(chosen).items() if value is not None}
     if chosen["share"] is not None:
         query["tolerable"] = f"{chosen['share']:f}"
     return urlencode(query)
@@ -208,9 +213,11 @@ def _pictures(answer: Values, tolerable: Bar | None) -> dict[str, Markup]:
         case "variables":
             return {"limits": _misstatement_bars(answer, tolerable)}
         case _:
+            figures = {"Most likely share": answer["share"], "Upper limit": answer["upper_limit"]}
             bars = [
-                Bar("Most likely share", answer["share"], percent(answer["share"])),
-                Bar("Upper limit", answer["upper_limit"], percent(answer["upper_limit"])),
+                Bar(title, share, percent(share))
+                for title, share in figures.items()
+                if share is not None
             ]
             return {"limits": limit_bars(bars, tolerable)}
 

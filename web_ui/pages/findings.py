@@ -9,8 +9,9 @@ from typing import Any
 from flask import request
 
 from application.access import RowSource
-from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, is_preparer, items_page
+from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.kinds import exceptions_text
+from application.audit.review import is_preparer
 from application.identity.lookup import is_like_a_key, key_column
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, open_source, output_of

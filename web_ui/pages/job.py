@@ -12,7 +12,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
-from application.audit.findings import STRATUM, audit_state
+from application.audit.state import STRATUM, audit_state
 from application.certificates.issuing import issues_of
 from application.certificates.statement import seed_sentence
 from application.comparing import shown_comparison

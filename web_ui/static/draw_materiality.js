@@ -10,6 +10,8 @@ import { withPlace } from "./words.js";
 /** The likelihoods; one of rows alone is not for money. */
 const LIKELIHOODS = { poisson: "Poisson", binomial: "binomial", hypergeometric: "hypergeometric" };
 const CONFIDENCES = [0.8, 0.9, 0.95, 0.99];
+/** The exceptions with which stage 1, and both stages, accept. */
+const STOP_OR_GO = [0, 1];
 const WRONG = "Write a share such as 3%, or an amount or number such as 50,000.";
 
 /** The methods that a materiality sizes. */
@@ -31,8 +33,9 @@ const forms = new WeakMap();
 
 /** The fields of a materiality, and the size that the server finds for it. */
 export function materialityForm(context, round, { id, method, loc }) {
-  const { materiality, expected = 0, confidence, likelihood = "poisson" } = round.goal;
-  const form = forms.get(round.goal) ?? { tolerable: textOf(materiality), expected: textOf(expected), confidence, likelihood };
+  const { materiality, expected = 0, confidence, likelihood = "poisson", accept } = round.goal;
+  const form = forms.get(round.goal) ?? { tolerable: textOf(materiality), expected: textOf(expected), confidence, likelihood, accept };
+  const staged = () => method === "random" && Boolean(form.accept);
   const found = h("div", { class: "stack", role: "status" });
   const tolerable = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": "Materiality", placeholder: "3% or 50,000", value: form.tolerable });
   const few = h("input", { id: `${loc}.expected`, autocomplete: "off", inputmode: "decimal", "aria-label": "Expected errors", placeholder: "0", value: form.expected });
@@ -41,6 +44,7 @@ export function materialityForm(context, round, { id, method, loc }) {
     if (!tolerable.isConnected) return;
     const current = (turn += 1);
     const wanted = { materiality: errorsOf(form.tolerable), expected: errorsOf(form.expected || "0"), confidence: form.confidence, likelihood: form.likelihood };
+    if (staged()) Object.assign(wanted, { expected: 0, accept: form.accept });
     refuse(tolerable, wanted.materiality > 0 ? null : WRONG);
     refuse(few, wanted.expected === undefined ? WRONG : null);
     fill(found);
@@ -48,8 +52,8 @@ export function materialityForm(context, round, { id, method, loc }) {
       try {
         const answer = await callApi(`${context.sampling}/size`, { json: { ...context.source(), goal: wanted, design: designOf(round) } });
         if (current !== turn || !tolerable.isConnected) return;
-        round.goal = wanted;
-        forms.set(wanted, form);
+        round.goal = answer.round.goal;
+        forms.set(round.goal, form);
         Object.assign(round.parameters, answer.parameters);
         showAnswer(found, answer);
       } catch (problem) {
@@ -69,6 +73,12 @@ export function materialityForm(context, round, { id, method, loc }) {
   };
   tolerable.addEventListener("input", () => { form.tolerable = tolerable.value; find(); });
   few.addEventListener("input", () => { form.expected = few.value; find(); });
+  few.disabled = staged();
+  const chooseStages = (event) => {
+    form.accept = event.target.checked ? STOP_OR_GO : undefined;
+    few.disabled = staged();
+    find();
+  };
   const likelihoods = Object.entries(LIKELIHOODS).filter(([name]) => method !== "monetary_unit" || name !== "hypergeometric");
   context.onRegroup(find);
   find();
@@ -77,17 +87,23 @@ export function materialityForm(context, round, { id, method, loc }) {
     h("select", { "aria-label": "Confidence", onchange: (event) => { form.confidence = Number(event.target.value); find(); } },
       [...new Set([...CONFIDENCES, form.confidence])].map((one) => h("option", { value: one, selected: one === form.confidence }, `${Number((one * 100).toPrecision(6))} % confidence`))),
     h("select", { "aria-label": "Likelihood", onchange: (event) => { form.likelihood = event.target.value; find(); } },
-      likelihoods.map(([name, title]) => h("option", { value: name, selected: name === form.likelihood }, title)))), found];
+      likelihoods.map(([name, title]) => h("option", { value: name, selected: name === form.likelihood }, title))),
+    method === "random" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: staged(), onchange: chooseStages }), "In two stages") : null), found];
 }
 
 const exact = (share) => `${Number((100 * share).toPrecision(4))} %`;
 
-function showAnswer(element, { sample_size: size, materiality: found, eligible_rows: rows, notes }) {
+function showAnswer(element, { sample_size: size, materiality: found, eligible_rows: rows, notes, round }) {
   const of = found.book_total === null ? `${number(rows)} rows` : `${amount(found.book_total)} in ${found.book_column}`;
   const stages = found.two_stages;
+  if (round.goal.accept) {
+    fill(element, h("small", { class: "soft" }, `${number(stages.first)} rows of ${number(rows)}, and ${number(stages.second)} more if needed: the risk to accept ${exact(found.materiality)} is ${exact(stages.risk)}.`),
+      h("small", { class: "soft" }, stages.rule));
+    return;
+  }
   fill(element,
     h("small", { class: "soft" }, `${number(size)} ${found.book_total === null ? "rows" : "units"} of ${of}: upper limit ${exact(found.upper_limit)}, below ${exact(found.materiality)}`
       + (found.interval === null ? "" : `; interval ${amount(found.interval)}`)),
     notes.map((note) => h("small", { class: "soft" }, note)),
-    stages ? h("small", { class: "soft" }, `Or two stages: ${stages.rule.replaceAll("`", "")}`) : null);
+    stages ? h("small", { class: "soft" }, `Or in two stages: ${stages.rule}`) : null);
 }

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from application.audit.evaluation.attributes import evaluate_exceptions
 from application.audit.evaluation.monetary_unit import evaluate_money
-from application.audit.evaluation.request import EvaluationRequest, ExaminedSample, request_of
+from application.audit.evaluation.request import (
+    KIND_LOC,
+    EvaluationRequest,
+    ExaminedSample,
+    request_of,
+)
 from application.audit.evaluation.sequential import evaluate_sequence
+from application.audit.evaluation.two_stage import evaluate_stages
 from application.audit.evaluation.variables import evaluate_audit_values
-from application.audit.findings import audit_state
 from application.audit.items import examined_items
-from application.audit.kinds import KINDS
-from application.audit.planned import departure, planned_goal
+from application.audit.planned import departure
+from application.audit.state import audit_state
+from estimation_engine.errors import InvalidFindings
 from job_runner.service import Service
 from storage.jobs.jobs import Job
 
@@ -21,6 +26,7 @@ __all__ = ["EvaluationRequest", "evaluate", "request_of"]
 
 _EVALUATE = {
     "attributes": evaluate_exceptions,
+    "two_stage": evaluate_stages,
     "monetary_unit": evaluate_money,
     "variables": evaluate_audit_values,
     "sequential": evaluate_sequence,
@@ -36,12 +42,15 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         Rows have no finding, or lack an audit value; the sample's method or a parameter doesn't fit
         the kind.
     """
-    request.require_fitting_parameters()
-    goal = planned_goal(job.run_parameters) or {}
-    if request.likelihood is None and "likelihood" in KINDS[request.kind].parameters:
-        request = replace(request, likelihood=goal.get("likelihood"))
     state = audit_state(service, job)
     sample = ExaminedSample(service, job, state, examined_items(service, job, state))
+    if sample.rule is not None and request.kind not in ("two_stage", "sequential"):
+        raise InvalidFindings(
+            "The sample was planned in two stages, which an evaluation by {kind} would take as one "
+            "sample. Evaluate it as `two_stage`, or as `sequential`, which is valid at any time.",
+            kind=request.kind,
+            loc=KIND_LOC,
+        )
     found = _EVALUATE[request.kind](sample, request)
     answer = {
         "job_id": job.id,

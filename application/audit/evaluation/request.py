@@ -8,11 +8,14 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cached_property
 from typing import Any
 
-from application.audit.findings import AuditState, is_replaceable
+from application.audit.findings import is_replaceable
 from application.audit.items import ExaminedItem
-from application.audit.kinds import KINDS, PARAMETERS, Kind
+from application.audit.kinds import KINDS, PARAMETERS, Kind, default_kind
+from application.audit.planned import planned_goal, planned_tolerable
+from application.audit.stages import stage_rule
+from application.audit.state import AuditState, drawn_row_ids
 from domain_errors import choices_sentence
-from estimation_engine.audit import Conclusion, Estimator, Likelihood, Sides
+from estimation_engine.audit import Conclusion, Estimator, Likelihood, Sides, TwoStageRule
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.variance import Lonely
 from job_runner.sampling_parameters import recorded_rounds
@@ -46,7 +49,7 @@ class EvaluationRequest:
     """
 
     kind: Kind
-    confidence: float = 0.95
+    confidence: float
     tolerable: Decimal | None = None
     likelihood: Likelihood | None = None
     book_column: str | None = None
@@ -68,12 +71,27 @@ class EvaluationRequest:
                 )
 
 
-def request_of(
-    kind: Kind, confidence: float, tolerable: Decimal | None, given: Mapping[str, Any]
-) -> EvaluationRequest:
-    """A request with those parameters that are given."""
-    parameters = {name: given.get(name) for name in PARAMETERS}
-    return EvaluationRequest(kind, confidence, tolerable, **parameters)
+def request_of(job: Job, given: Mapping[str, Any]) -> EvaluationRequest:
+    """A request with the parameters that are given, and for others those of the recorded plan.
+
+    The plan is of the kind that fits the sample; other kinds take its likelihood alone.
+    """
+    goal = planned_goal(job.run_parameters) or {}
+    fitting = default_kind(job.run_parameters)
+    kind: Kind = given.get("kind") or fitting
+    planned: dict[str, Any] = {}
+    if kind == fitting and goal:
+        planned = {"confidence": goal.get("confidence"), "tolerable": planned_tolerable(job)}
+    if "likelihood" in KINDS[kind].parameters:
+        planned["likelihood"] = goal.get("likelihood")
+    chosen: dict[str, Any] = {
+        name: planned.get(name) if given.get(name) is None else given[name]
+        for name in ("confidence", "tolerable", *PARAMETERS)
+    }
+    confidence = chosen.pop("confidence") or 0.95
+    request = EvaluationRequest(kind, confidence, **chosen)
+    request.require_fitting_parameters()
+    return request
 
 
 @dataclass(frozen=True)
@@ -90,6 +108,11 @@ class ExaminedSample:
         """The rounds as they were requested."""
         rounds: Sequence[Mapping[str, Any]] = self.job.run_parameters["rounds"]
         return rounds
+
+    @cached_property
+    def rule(self) -> TwoStageRule | None:
+        """The rule of a sample that was planned in two stages."""
+        return stage_rule(self.job, len(drawn_row_ids(self.service, self.job)))
 
     @property
     def has_sequence(self) -> bool:

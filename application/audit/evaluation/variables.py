@@ -15,8 +15,8 @@ from application.audit.evaluation.request import (
     require_all,
     tolerable_amount,
 )
-from application.audit.findings import ordinal_of
 from application.audit.items import amounts_of, drawn_book_column
+from application.audit.state import ordinal_of
 from application.estimation.estimates import frame_condition
 from application.estimation.sample_design import SampleDesign, design_of
 from domain_errors import counted

@@ -1,0 +1,122 @@
+"""The review of a sample's findings: submitted, returned or signed off by another person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from application.access import Caller
+from application.audit.findings import require_not_deleted
+from application.audit.stages import rows_to_examine
+from application.audit.state import drawn_row_ids, state_of
+from storage.errors import Conflict, Forbidden, InvalidValue
+from storage.jobs.findings import (
+    Review,
+    ReviewAction,
+    authors_of,
+    enter_review,
+    review_of,
+)
+from storage.jobs.jobs import Job
+from storage.sqlite.database import Transaction
+
+
+def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
+    """Take a step of a sample's review.
+
+    The preparer submits or withdraws; another person, who entered nothing, returns or signs off;
+    an owner of the dataset reopens.
+
+    Raises
+    ------
+    Conflict
+        The sample was deleted; the step doesn't follow the review's state, or rows have no finding.
+    Forbidden
+        The reviewer prepared the findings; or the level is too low.
+    InvalidValue
+        The step needs a note.
+    """
+    by.dataset(job.dataset_id, "admin" if action == "reopened" else "write")
+    drawn = drawn_row_ids(by.service, job)
+    with by.writing() as tx:
+        require_not_deleted(tx, job)
+        now = review_of(tx, job.id)
+        _require_step(now, action)
+        if action in ("returned", "reopened") and not note:
+            raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
+        if action == "submitted":
+            _require_findings(tx, job, drawn)
+        if action in ("returned", "signed_off"):
+            _require_another_person(tx, job, by, now)
+        enter_review(tx, job.id, by.user.id, action, note, by.service.clock)
+        by.audit(
+            tx,
+            "findings_reviewed",
+            dataset_id=job.dataset_id,
+            about=("job", job.id),
+            step=_STEP_WORDS[action],
+            note=note or None,
+        )
+        reviewed = review_of(tx, job.id)
+    by.service.wake_sender()
+    return reviewed
+
+
+_STATE_BEFORE: Mapping[ReviewAction, str] = {
+    "submitted": "open",
+    "withdrawn": "submitted",
+    "returned": "submitted",
+    "signed_off": "submitted",
+    "reopened": "signed_off",
+}
+_STATE_WORDS = {"open": "open", "submitted": "submitted for review", "signed_off": "signed off"}
+_STEP_WORDS: Mapping[ReviewAction, str] = {
+    "submitted": "submitted",
+    "withdrawn": "withdrawn",
+    "returned": "returned",
+    "signed_off": "signed off",
+    "reopened": "reopened",
+}
+
+
+def _require_step(now: Review, action: ReviewAction) -> None:
+    if _STATE_BEFORE[action] != now.state:
+        raise Conflict(
+            "The findings are {state}. Only findings that are {needed} can be {step}.",
+            state=_STATE_WORDS[now.state],
+            needed=_STATE_WORDS[_STATE_BEFORE[action]],
+            step=_STEP_WORDS[action],
+        )
+
+
+def _require_findings(
+    tx: Transaction, job: Job, drawn: Mapping[str, tuple[int, str | None]]
+) -> None:
+    state = state_of(tx, job)
+    examined = rows_to_examine(job, list(drawn), state)
+    replacements = [each.replacement_id for each in state.replacements]
+    missing = [row_id for row_id in (*examined, *replacements) if row_id not in state.findings]
+    if missing:
+        raise Conflict(
+            "{count} {count|row has|rows have} no finding, the first is {row_id}. Enter findings "
+            "for all rows, "
+            "then submit.",
+            count=len(missing),
+            row_id=missing[0],
+        )
+
+
+def is_preparer(by: Caller, job: Job) -> bool:
+    """Whether the caller entered or submitted findings, so that another person reviews them."""
+    with by.service.database.read() as tx:
+        return by.user.id in _preparers(tx, job, review_of(tx, job.id))
+
+
+def _preparers(tx: Transaction, job: Job, now: Review) -> set[int]:
+    return authors_of(tx, job.id) | {each.user_id for each in now.entries[-1:]}
+
+
+def _require_another_person(tx: Transaction, job: Job, by: Caller, now: Review) -> None:
+    if by.user.id in _preparers(tx, job, now):
+        raise Forbidden(
+            "Another person must review the findings: you entered or submitted some of them."
+        )

@@ -1,0 +1,132 @@
+"""What was entered about a sample, and its drawn rows in the order of the draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from job_runner.service import Service
+from job_runner.tables.open_tables import SAMPLE, open_table, output_of
+from parquet_tables.rows import page_statement
+from storage.errors import Conflict, NotFound
+from storage.jobs.findings import (
+    Finding,
+    Replacement,
+    Review,
+    list_replacements,
+    newest_findings,
+    review_of,
+)
+from storage.jobs.jobs import Job
+from storage.sqlite.database import Transaction
+
+ROW_ID, STRATUM, ROUND = "_logical_row_id", "_stratum", "_sampling_round"
+SELECTION_ORDER = "_selection_order"
+MAX_DRAWN = 100_000
+
+
+@dataclass(frozen=True)
+class AuditState:
+    """What was entered about a sample."""
+
+    findings: Mapping[str, Finding]
+    replacements: tuple[Replacement, ...]
+    review: Review
+
+    @cached_property
+    def replaced(self) -> dict[str, Replacement]:
+        """The replacement of each replaced row."""
+        return {each.row_id: each for each in self.replacements}
+
+    @cached_property
+    def replacing(self) -> dict[str, Replacement]:
+        """The replacement that each replacing row entered by."""
+        return {each.replacement_id: each for each in self.replacements}
+
+    def examined_id(self, row_id: str) -> str:
+        """The row that is examined in the place of a drawn row."""
+        replaced = self.replaced
+        while row_id in replaced:
+            row_id = replaced[row_id].replacement_id
+        return row_id
+
+    def drawn_id(self, row_id: str) -> str:
+        """The drawn row that a row is, or that it came in for."""
+        return drawn_id_of(self.replacing, row_id)
+
+
+def audit_state(service: Service, job: Job) -> AuditState:
+    """Read the newest findings, the replacements and the review of a sample."""
+    with service.database.read() as tx:
+        return state_of(tx, job)
+
+
+def state_of(tx: Transaction, job: Job) -> AuditState:
+    """Read the same in a transaction."""
+    return AuditState(
+        newest_findings(tx, job.id), tuple(list_replacements(tx, job.id)), review_of(tx, job.id)
+    )
+
+
+def drawn_row_ids(service: Service, job: Job) -> dict[str, tuple[int, str | None]]:
+    """The round and stratum of each drawn row, by row id, in the order of the draw.
+
+    Raises
+    ------
+    Conflict
+        The sample has more than ``MAX_DRAWN`` rows.
+    """
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    if sample.row_count > MAX_DRAWN:
+        raise Conflict(
+            "Findings can be entered for samples of at most {maximum} rows; this one has {rows}.",
+            maximum=MAX_DRAWN,
+            rows=sample.row_count,
+        )
+
+    def read() -> dict[str, tuple[int, str | None]]:
+        columns = [sample.column(name) for name in (ROUND, SELECTION_ORDER, ROW_ID, STRATUM)]
+        with service.parquet.cursor(sample) as cursor:
+            rows = cursor.execute(*page_statement(sample, columns)).fetchall()
+        # A round's rows may be stored by another order than that of the draw.
+        rows.sort(key=lambda row: row[:2])
+        return {row_id: (round_number, stratum) for round_number, _, row_id, stratum in rows}
+
+    return service.results.drawn.get(job.id, read)
+
+
+def drawn_id_of(replacing: Mapping[str, Replacement], row_id: str) -> str:
+    """The drawn row that a row is, or that it came in for."""
+    while row_id in replacing:
+        row_id = replacing[row_id].row_id
+    return row_id
+
+
+def origin_of(
+    drawn: Mapping[str, tuple[int, str | None]], replacing: Mapping[str, Replacement], row_id: str
+) -> tuple[int, str | None]:
+    """The round and stratum of the drawn row that a row is, or that it came in for."""
+    drawn_id = drawn_id_of(replacing, row_id)
+    if drawn_id not in drawn:
+        raise not_in_sample(row_id, drawn.keys(), ("body", ROW_ID))
+    return drawn[drawn_id]
+
+
+def not_in_sample(row_id: str, known: Set[str], loc: tuple[str | int, ...]) -> NotFound:
+    """The error of a row that isn't an item; with the row id that a bare number means."""
+    prefix = next(iter(known), "").rpartition(":")[0]
+    meant = f"{prefix}:{row_id.strip()}"
+    hint = f'Did you mean "{meant}"?' if meant in known else f'A row id looks like "{prefix}:17".'
+    return NotFound("Row {row_id} isn't in the sample. {hint}", loc=loc, row_id=row_id, hint=hint)
+
+
+def ordinal_of(row_id: str) -> int:
+    """The row's number in the source."""
+    return int(row_id.rpartition(":")[2])
+
+
+def review_json(review: Review) -> dict[str, Any]:
+    """Return a review as JSON."""
+    return {"state": review.state, "entries": [asdict(entry) for entry in review.entries]}

@@ -1,0 +1,393 @@
+"""Attribute samples of two stages: their rule, its risk, and the upper limit after it.
+
+Stage 1 accepts with at most c₁ exceptions, and doesn't accept with more than c₂. With a number
+between them stage 2 is examined, too, and both accept with at most c₂ exceptions together.
+Acceptance sampling calls it a double sampling plan; with c₁ = 0 and c₂ = 1 auditors call it
+stop-or-go sampling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain_errors import counted
+from estimation_engine.audit.attributes import ArithmeticRow, check_counts
+from estimation_engine.audit.conclusion import NOT_SUPPORTED, Conclusion, percent_text, scoped
+from estimation_engine.audit.limits import Likelihood
+from estimation_engine.audit.planning import MAX_SIZE, PART, AuditGoal, check_goal, wrong_rows
+from estimation_engine.design import Floats
+from estimation_engine.errors import InvalidGoal
+
+MAX_ACCEPTED = 100
+FORMULA = "P(X₁ ≤ c₁) + Σ P(X₁ = j)·P(X₂ ≤ c₂ − j), j from c₁ + 1 to c₂"
+SOURCE = (
+    "Schilling and Neubauer, Acceptance Sampling in Quality Control, double sampling plans; Touw "
+    "and Hoogduin, Statistiek voor Audit en Controlling (c₁ = 0, c₂ = 1)"
+)
+LIMIT_SOURCE = (
+    "Upper limit: Jennison and Turnbull 1983, Technometrics 25, 49–58: the largest share at which "
+    "a result that is as good or better has a probability above 1 − confidence"
+)
+ACCEPTS = (
+    "The rule accepts after stage {stage}: {errors} {errors|exception|exceptions} in {examined} "
+    "rows. The upper limit, {limit}, is below the tolerable {tolerable}: at {confidence} "
+    "confidence the sample supports that errors are tolerable."
+)
+ACCEPTS_ABOVE = (
+    "The rule accepts after stage {stage}: {errors} {errors|exception|exceptions} in {examined} "
+    "rows. But the upper limit, {limit}, is not below the tolerable {tolerable} at {confidence} "
+    "confidence, for which these stages are too small: the sample doesn't support that errors are "
+    "tolerable."
+)
+DOES_NOT_ACCEPT = (
+    "The rule doesn't accept after stage {stage}: {errors} {errors|exception|exceptions} in "
+    "{examined} rows are more than {allowed}. The sample doesn't support that errors are "
+    "tolerable. {next}"
+)
+CONTINUES = (
+    "Stage 1 has {errors} {errors|exception|exceptions} in {examined} rows, so the rule asks for "
+    "stage 2: examine its {second} rows."
+)
+Decision = Literal["accept", "reject", "continue"]
+Sizes = int | NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TwoStageRule:
+    """The rows of each stage, and the exceptions with which it accepts.
+
+    Parameters
+    ----------
+    accept_first, accept_both : int
+        c₁ and c₂: the most exceptions with which stage 1, and both stages together, accept.
+    """
+
+    first: int
+    second: int
+    accept_first: int = 0
+    accept_both: int = 1
+
+
+@dataclass(frozen=True)
+class TwoStagePlan(TwoStageRule):
+    """A rule with its risk: the probability to accept an error rate of the materiality."""
+
+    risk: float = 0.0
+    formula: str = FORMULA
+    source: str = SOURCE
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The examined rows of a stage, and those of them that have an exception."""
+
+    examined: int
+    exceptions: int
+
+
+@dataclass(frozen=True)
+class TwoStageEvaluation:
+    """The decision of a rule; shares are from 0 to 1.
+
+    Parameters
+    ----------
+    first, second : Stage
+        ``second`` is None if stage 2 was not needed, or isn't examined yet.
+    risk : float
+        The probability that the rule accepts a population with the tolerable share of exceptions.
+    upper_limit, upper_rows : float, int, optional
+        The upper limit of the share, and of the rows in the population; None while stage 2 is to be
+        examined.
+    """
+
+    decision: Decision
+    first: Stage
+    second: Stage | None
+    rule: TwoStageRule
+    population: int
+    confidence: float
+    likelihood: Likelihood
+    examined: int
+    exceptions: int
+    share: float
+    risk: float
+    upper_limit: float | None
+    upper_rows: int | None
+    arithmetic: tuple[ArithmeticRow, ...]
+    formula: str
+    source: str
+    conclusion: Conclusion
+
+
+def two_stage_plan(goal: AuditGoal, accept_first: int = 0, accept_both: int = 1) -> TwoStagePlan:
+    """Two stages of equal size, the smallest whose risk is at most 1 - confidence.
+
+    Raises
+    ------
+    InvalidGoal
+        A value is out of range, or the population has too few rows.
+
+    Examples
+    --------
+    >>> two_stage_plan(AuditGoal(0.03)).first
+    105
+    """
+    check_goal(goal)
+    _check_accepted(accept_first, accept_both)
+    most = min((goal.population or 2 * MAX_SIZE) // 2, MAX_SIZE)
+    rates = _Rates(goal.likelihood, goal.population or 0)
+    level = wrong_rows(goal) if goal.likelihood == "hypergeometric" else goal.materiality
+    for first in range(1, most + 1, PART):
+        sizes = np.arange(first, min(first + PART, most + 1), dtype=np.int64)
+        risks = rates.as_good(level, (sizes, sizes), (accept_first, accept_both), 2, accept_both)
+        enough = np.flatnonzero(risks <= 1.0 - goal.confidence)
+        if len(enough):
+            at = enough[0]
+            size = int(sizes[at])
+            return TwoStagePlan(size, size, accept_first, accept_both, float(risks[at]))
+    raise InvalidGoal(
+        "Two stages of up to {maximum} rows don't reach the confidence: examine all rows.",
+        maximum=most,
+        loc=("goal", "confidence"),
+    )
+
+
+def two_stage_limit(
+    rule: TwoStageRule,
+    stage: int,
+    errors: int,
+    confidence: float,
+    likelihood: Likelihood,
+    population: int,
+) -> float:
+    """The upper limit of the share after a decision at a stage with so many exceptions in all.
+
+    Results are ordered as the rule values them: acceptance at stage 1 before both results of stage
+    2, these before a stage 1 with too many exceptions, and fewer exceptions before more (Jennison
+    and Turnbull 1983).
+
+    Examples
+    --------
+    >>> round(two_stage_limit(TwoStageRule(105, 105), 1, 0, 0.95, "poisson", 10_000), 6)
+    0.028531
+    """
+    rates = _Rates(likelihood, population)
+    sizes, accepted = (rule.first, rule.second), (rule.accept_first, rule.accept_both)
+    examined = rule.first + (rule.second if stage == 2 else 0)
+
+    def is_possible(level: float) -> bool:
+        return bool(rates.as_good(level, sizes, accepted, stage, errors)[0] > 1.0 - confidence)
+
+    if errors >= examined:
+        return 1.0
+    if likelihood == "hypergeometric":
+        low, high = errors, population - (examined - errors)
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if is_possible(middle) else (low, middle - 1)
+        return low / population
+    below, above = 0.0, 1.0
+    if is_possible(above):
+        return 1.0
+    while above - below > 1e-12:
+        half = (below + above) / 2
+        below, above = (half, above) if is_possible(half) else (below, half)
+    return above
+
+
+def two_stage_risk(
+    rule: TwoStageRule, share: float, likelihood: Likelihood, population: int
+) -> float:
+    """The probability that a rule accepts a population with this share of exceptions.
+
+    Schilling and Neubauer, double sampling plans: :data:`FORMULA`.
+    """
+    goal = AuditGoal(share, likelihood=likelihood, population=population)
+    level = wrong_rows(goal) if likelihood == "hypergeometric" else share
+    sizes, accepted = (rule.first, rule.second), (rule.accept_first, rule.accept_both)
+    found = _Rates(likelihood, population).as_good(level, sizes, accepted, 2, rule.accept_both)
+    return float(found[0])
+
+
+def evaluate_two_stages(
+    rule: TwoStageRule,
+    first: Stage,
+    second: Stage | None,
+    population: int,
+    *,
+    tolerable: float,
+    confidence: float = 0.95,
+    likelihood: Likelihood = "hypergeometric",
+    scope: str | None = None,
+) -> TwoStageEvaluation:
+    """Apply the rule of a sample of two stages.
+
+    Parameters
+    ----------
+    rule : TwoStageRule
+        Its sizes are the examined rows.
+    second : Stage, optional
+        None while stage 2 isn't examined; it isn't used if stage 1 decides.
+    tolerable : float
+        The tolerable share; ``scope`` is the filter that limits the conclusion.
+
+    Raises
+    ------
+    InvalidFindings
+        The numbers contradict each other.
+    """
+    check_counts(first.examined, first.exceptions, population)
+    decision: Decision = stage_one_decision(rule, first.exceptions)
+    if decision != "continue":
+        second = None
+    elif second is not None:
+        check_counts(second.examined, second.exceptions, population - first.examined)
+        total = first.exceptions + second.exceptions
+        decision = "accept" if total <= rule.accept_both else "reject"
+    stage = 1 if second is None else 2
+    examined = first.examined + (second.examined if second else 0)
+    errors = first.exceptions + (second.exceptions if second else 0)
+    risk = two_stage_risk(rule, tolerable, likelihood, population)
+    lines = [
+        ArithmeticRow("Most likely share", f"{errors} / {examined}", errors / examined),
+        ArithmeticRow(
+            "Risk to accept the tolerable share",
+            f"P(X₁ ≤ {rule.accept_first}; {rule.first}) + Σ P(X₁ = j; {rule.first})·"
+            f"P(X₂ ≤ {rule.accept_both} − j; {rule.second}) at {percent_text(tolerable, 2)}",
+            risk,
+        ),
+    ]
+    limit = None
+    if decision != "continue":
+        limit = two_stage_limit(rule, stage, errors, confidence, likelihood, population)
+        result = f"{counted(errors, 'exception')} after stage {stage}"
+        formula = f"P(as good or better than {result}) = {1 - confidence:.4g}"
+        lines.append(ArithmeticRow("Upper limit", formula, limit))
+    return TwoStageEvaluation(
+        *(decision, first, second, rule, population, confidence, likelihood),
+        *(examined, errors, errors / examined, risk, limit),
+        None if limit is None else int(limit * population + 1e-9),
+        tuple(lines),
+        FORMULA,
+        f"{SOURCE}. {LIMIT_SOURCE}",
+        _conclusion(decision, stage, errors, examined, rule, limit, tolerable, confidence, scope),
+    )
+
+
+def stage_one_decision(rule: TwoStageRule, exceptions: int) -> Decision:
+    """What stage 1 decides.
+
+    >>> [stage_one_decision(TwoStageRule(61, 61), found) for found in (0, 1, 2)]
+    ['accept', 'continue', 'reject']
+    """
+    if exceptions <= rule.accept_first:
+        return "accept"
+    return "continue" if exceptions <= rule.accept_both else "reject"
+
+
+def _conclusion(
+    decision: Decision,
+    stage: int,
+    errors: int,
+    examined: int,
+    rule: TwoStageRule,
+    limit: float | None,
+    tolerable: float,
+    confidence: float,
+    scope: str | None,
+) -> Conclusion:
+    is_tolerable = decision == "accept" and limit is not None and limit < tolerable
+    template = {
+        "accept": ACCEPTS if is_tolerable else ACCEPTS_ABOVE,
+        "reject": DOES_NOT_ACCEPT.replace("{next}", NOT_SUPPORTED),
+        "continue": CONTINUES,
+    }[decision]
+    parameters: dict[str, object] = {
+        "stage": stage,
+        "errors": errors,
+        "examined": examined,
+        "second": rule.second,
+        "allowed": rule.accept_both,
+        "limit": "" if limit is None else percent_text(limit, 2),
+        "tolerable": percent_text(tolerable, 2),
+        "confidence": f"{100 * confidence:g} %",
+    }
+    return Conclusion(is_tolerable, *scoped(template, parameters, scope))
+
+
+def _check_accepted(accept_first: int, accept_both: int) -> None:
+    if not 0 <= accept_first < accept_both <= MAX_ACCEPTED:
+        raise InvalidGoal(
+            "`accept` is the most exceptions with which stage 1 accepts, and a larger number with "
+            "which both stages do, up to {maximum}, such as 0 and 1.",
+            maximum=MAX_ACCEPTED,
+            loc=("goal", "accept"),
+        )
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """Probabilities of numbers of exceptions in stages.
+
+    ``level`` is the share of exceptions, or of the hypergeometric likelihood their number in the
+    population. Results have the shape of the sizes, or (1,).
+    """
+
+    likelihood: Likelihood
+    population: int
+
+    def exactly(
+        self, errors: int, level: float, size: Sizes, before: tuple[Sizes, int] = (0, 0)
+    ) -> Floats:
+        """P(X = errors) in ``size`` rows, after a stage of so many rows and exceptions."""
+        chances: Floats = self._chances(np.array([errors]), level, size, before)[0]
+        return chances
+
+    def at_most(
+        self, errors: int, level: float, size: Sizes, before: tuple[Sizes, int] = (0, 0)
+    ) -> Floats:
+        """P(X ≤ errors)."""
+        chances: Floats = self._chances(np.arange(errors + 1), level, size, before).sum(axis=0)
+        return chances
+
+    def as_good(
+        self,
+        level: float,
+        sizes: tuple[Sizes, Sizes],
+        accepted: tuple[int, int],
+        stage: int,
+        errors: int,
+    ) -> Floats:
+        """P of a result that the rule values as much as this one, or more."""
+        first, second = sizes
+        if stage == 1:
+            return self.at_most(errors, level, first)
+        chance = self.at_most(accepted[0], level, first)
+        for found in range(accepted[0] + 1, min(accepted[1], errors) + 1):
+            then = self.at_most(errors - found, level, second, (first, found))
+            chance = chance + self.exactly(found, level, first) * then
+        return chance
+
+    def _chances(
+        self, errors: NDArray[np.int64], level: float, size: Sizes, before: tuple[Sizes, int]
+    ) -> Floats:
+        """Shape (errors, sizes)."""
+        from scipy.stats import binom, hypergeom, poisson
+
+        counts, rows = errors[:, np.newaxis], np.atleast_1d(size)[np.newaxis, :]
+        found: Floats
+        match self.likelihood:
+            case "poisson":
+                found = poisson.pmf(counts, rows * level)
+            case "binomial":
+                found = binom.pmf(counts, rows, level)
+            case "hypergeometric":
+                rest = self.population - np.atleast_1d(before[0])[np.newaxis, :]
+                # A stage that can't have had so many exceptions has no probability anyway.
+                wrong = np.clip(int(level) - before[1], 0, rest)
+                found = hypergeom.pmf(counts, rest, wrong, rows)
+        return found
