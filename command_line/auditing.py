@@ -136,7 +136,9 @@ def findings(
     offset: int,
     as_json: bool,
 ) -> None:
-    """List the rows of a sample with their findings, or enter the OUTCOME of a ROW or of a file.
+    """List or enter the findings about the rows of a sample.
+
+    With an OUTCOME, the finding about a ROW is entered; with --file, those of a file.
 
     \b
     jobsvc findings 917f045a
@@ -225,7 +227,7 @@ def _print_counts(counts: dict[str, int]) -> None:
     )
 )
 def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
-    """Replace a ROW of a sample by the next row of the order, with a reason.
+    """Replace a row of a sample by the next row of the order.
 
     \b
     jobsvc replace 917f045a primary:17 --reason "not a purchase"
@@ -240,7 +242,9 @@ def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
 @AS_JSON
 @with_target
 def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
-    """Evaluate a sample by its findings: limits, arithmetic and conclusion.
+    """Evaluate a sample by its findings.
+
+    Shows limits, arithmetic and conclusion.
 
     \b
     jobsvc evaluate 917f045a --tolerable 5%
@@ -323,7 +327,9 @@ def _print_directions(found: dict[str, Any], titles: Mapping[str, str]) -> None:
 @evaluation_options
 @with_target
 def working_paper(target: Target, job_id: str, output: Path, **given: Any) -> None:
-    """Write the working paper of a sample: design, items, findings, evaluation, review.
+    """Write the working paper of a sample.
+
+    It has design, items, findings, evaluation and review.
 
     \b
     jobsvc working-paper 917f045a --output paper.html --tolerable 5%

@@ -78,7 +78,9 @@ def compare(
     batch: bool,
     as_json: bool,
 ) -> None:
-    """Show what changed from REF1 to REF2 of a dataset, given by name or id.
+    """Show what changed between two versions of a dataset.
+
+    The dataset is given by name or id.
 
     REF1 and REF2 are refs or commits. With --key the rows that were added, removed or changed are
     listed, too.

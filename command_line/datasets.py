@@ -55,7 +55,9 @@ def _print_datasets(page: dict[str, Any]) -> None:
 @OFFSET
 @printed(_print_datasets)
 def datasets(client: ApiClient, **query: Any) -> Any:
-    """List the datasets that you can access, the latest changed first.
+    """List the datasets that you can access.
+
+    The latest changed is first.
 
     \b
     jobsvc datasets
@@ -86,7 +88,9 @@ def rows(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Show rows of a dataset, given by name or id; --output writes all that match.
+    """Show rows of a dataset, or write them to a file.
+
+    The dataset is given by name or id.
 
     \b
     jobsvc rows flights --where "dep_delay > 60" --sort dep_delay --descending
@@ -148,7 +152,9 @@ def _tables_of(commit: dict[str, Any]) -> str:
 @OFFSET
 @printed(_print_versions)
 def history(client: ApiClient, dataset: str, ref: str, **page: Any) -> Any:
-    """List the versions of a dataset, given by name or id, the newest first.
+    """List the versions of a dataset.
+
+    The newest is first; the dataset is given by name or id.
 
     \b
     jobsvc history flights

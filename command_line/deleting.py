@@ -46,7 +46,9 @@ def _print_deleted(answer: dict[str, Any]) -> None:
 @YES
 @printed(_print_deleted)
 def rm(client: ApiClient, dataset: str, name: str | None, yes: bool) -> Any:
-    """Put a sample, a saved query or a version into the bin, or without NAME a whole dataset.
+    """Put a sample, a version or a whole dataset into the bin.
+
+    Without NAME it is the dataset.
 
     NAME is that of the sample or of the saved query, or a ref. What is in the bin can be restored
     for 30 days: jobsvc bin list

@@ -49,7 +49,9 @@ BODY = {
 )
 @with_target
 def demo(target: Target, output: Path | None, open_browser: bool) -> None:
-    """Import a made-up ledger of 80,000 accounts payable and draw 400 of them.
+    """Import an example ledger and draw a first sample.
+
+    The ledger is made up: 80,000 documents of accounts payable.
 
     The rows are stratified by company and document type. With --open, the sample opens in a
     browser, and the command serves it until Ctrl-C.

@@ -92,7 +92,9 @@ def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
 @BATCH
 @printed(_print_profile)
 def profile(client: ApiClient, dataset: str, columns: tuple[str, ...], **chosen: Any) -> Any:
-    """Show statistics of the columns of a dataset, given by name or id.
+    """Show statistics of the columns of a dataset.
+
+    It is given by name or id.
 
     \b
     jobsvc profile payables
@@ -131,7 +133,7 @@ def explore(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Create a report of a table of a dataset, given by name or id.
+    """Create a report of a table, as a page of its own.
 
     \b
     jobsvc explore payables --html payables.html
@@ -202,7 +204,9 @@ def sql_command(
     batch: bool,
     as_json: bool,
 ) -> None:
-    """Run one SELECT on the tables of a dataset, given by name or id.
+    """Run one SELECT on the tables of a dataset.
+
+    It is given by name or id.
 
     A table's name is its key; the only table of a file is "primary", or data for short. With the
     STATEMENT "-" it is read from standard input. With --output or --name the query runs as a job.

@@ -200,7 +200,9 @@ def import_command(
     batch: bool,
     as_json: bool,
 ) -> None:
-    """Import a CSV, TSV, JSON, NDJSON, Parquet or XLSX file as a new commit.
+    """Import a file as a new version of a dataset.
+
+    CSV, TSV, JSON, NDJSON, Parquet or XLSX.
 
     FILE may be a URI (https, s3, gs, az, file) under a prefix that the server's setting
     import_prefixes allows. A URI that ends with a slash is a folder, whose files make one table.

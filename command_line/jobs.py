@@ -156,7 +156,9 @@ def cancel(client: ApiClient, job_id: str) -> Any:
 @click.option("--undo", is_flag=True, help="List it as unresolved again.")
 @with_client
 def dismiss(client: ApiClient, job_id: str, undo: bool) -> None:
-    """Dismiss a failed job, so that it isn't listed as unresolved.
+    """Mark a failed job as done with.
+
+    It isn't listed as unresolved any more.
 
     \b
     jobsvc dismiss 917f045a
@@ -205,7 +207,9 @@ def log(client: ApiClient, job_id: str) -> Any:
 )
 @with_target
 def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> None:
-    """Write the rows of a completed draw, query or row diff to a file.
+    """Write the rows of a completed job to a file.
+
+    The job is a draw, a query or a row diff.
 
     \b
     jobsvc fetch 917f045a --output sample.csv

@@ -89,7 +89,9 @@ def storage(client: ApiClient, limit: int) -> Any:
 @AS_JSON
 @with_target
 def prune(target: Target, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove data that nothing refers to, after a preview and a confirmation.
+    """Remove data that nothing refers to.
+
+    Shows a preview and asks first.
 
     The server's settings keep_…_days apply. Data that a ref reaches always stays, and so does every
     job of a stored sample.
@@ -220,7 +222,9 @@ def _name(kind: dict[str, Any]) -> str:
 @DATA_DIR
 @AS_JSON
 def check_command(data_dir: Path | None, as_json: bool) -> None:
-    """Recompute every hash, manifest and ledger, and report differences.
+    """Recompute all hashes, manifests and ledgers.
+
+    Reports the differences.
 
     Of attached files, the version is compared.
     The exit code is 1 if there is a fault.
@@ -252,7 +256,9 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
 @DATA_DIR
 @AS_JSON
 def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
-    """Write the database and every data file to one archive, also while a server runs.
+    """Write the database and all data files to one archive.
+
+    The server may run meanwhile.
 
     \b
     jobsvc backup /backups/jobsvc-monday.tar

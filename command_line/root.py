@@ -15,64 +15,83 @@ if TYPE_CHECKING:
     from job_runner.settings import Settings
 
 
-COMMANDS = {
-    "serve": "server.serving.serve",
-    "datasets": "datasets.datasets",
-    "rows": "datasets.rows",
-    "history": "datasets.history",
-    "search": "datasets.search",
-    "rm": "deleting.rm",
-    "bin": "deleting.bin_command",
-    "import": "importing.import_command",
-    "attach": "attached.attaching.attach",
-    "connection": "attached.connections.connection",
-    "webhook": "automation.webhooks.webhook",
-    "schedule": "automation.schedules.schedule",
-    "plan": "sampling.plan",
-    "sample": "sampling.sample",
-    "estimate": "sampled_rows.estimate",
-    "design": "sampled_rows.design",
-    "values": "sampled_rows.values",
-    "backtest": "sampled_rows.backtest",
-    "findings": "auditing.findings",
-    "replace": "auditing.replace",
-    "evaluate": "auditing.evaluate",
-    "working-paper": "auditing.working_paper",
-    "size": "planning.size.size",
-    "bands": "planning.bands.bands",
-    "more-rows": "planning.more_rows.more_rows",
-    "profile": "exploring.profile",
-    "explore": "exploring.explore",
-    "compare": "comparing.compare",
-    "sql": "exploring.sql_command",
-    "jobs": "jobs.jobs",
-    "reserves": "sampled_rows.reserves",
-    "why": "sampled_rows.why",
-    "watch": "jobs.watch",
-    "cancel": "jobs.cancel",
-    "retry": "jobs.retry",
-    "dismiss": "jobs.dismiss",
-    "log": "jobs.log",
-    "fetch": "jobs.fetch",
-    "demo": "demo.demo",
-    "user": "accounts.user",
-    "group": "accounts.group",
-    "access": "accounts.access",
-    "token": "accounts.token",
-    "audit": "accounts.audit_command",
-    "certificate": "certificates.certificate.certificate",
-    "key": "certificates.keys.key",
-    "ledger": "certificates.ledger.ledger",
-    "row-root": "certificates.row_proofs.row_root",
-    "row-proofs": "certificates.row_proofs.row_proofs",
-    "service": "server.user_service.service",
-    "storage": "maintenance.storage",
-    "prune": "maintenance.prune",
-    "check": "maintenance.check_command",
-    "backup": "maintenance.backup_command",
-    "restore": "maintenance.restore_command",
+SECTIONS = {
+    "Data": {
+        "demo": "demo.demo",
+        "import": "importing.import_command",
+        "attach": "attached.attaching.attach",
+        "connection": "attached.connections.connection",
+        "datasets": "datasets.datasets",
+        "history": "datasets.history",
+        "rows": "datasets.rows",
+        "search": "datasets.search",
+        "compare": "comparing.compare",
+        "rm": "deleting.rm",
+        "bin": "deleting.bin_command",
+    },
+    "Profiles and queries": {
+        "profile": "exploring.profile",
+        "explore": "exploring.explore",
+        "sql": "exploring.sql_command",
+    },
+    "Samples": {
+        "size": "planning.size.size",
+        "bands": "planning.bands.bands",
+        "plan": "sampling.plan",
+        "sample": "sampling.sample",
+        "more-rows": "planning.more_rows.more_rows",
+        "design": "sampled_rows.design",
+        "reserves": "sampled_rows.reserves",
+        "why": "sampled_rows.why",
+    },
+    "Estimates": {
+        "estimate": "sampled_rows.estimate",
+        "values": "sampled_rows.values",
+        "backtest": "sampled_rows.backtest",
+    },
+    "Audits": {
+        "findings": "auditing.findings",
+        "replace": "auditing.replace",
+        "evaluate": "auditing.evaluate",
+        "working-paper": "auditing.working_paper",
+    },
+    "Proofs": {
+        "certificate": "certificates.certificate.certificate",
+        "ledger": "certificates.ledger.ledger",
+        "row-root": "certificates.row_proofs.row_root",
+        "row-proofs": "certificates.row_proofs.row_proofs",
+        "key": "certificates.keys.key",
+    },
+    "Jobs": {
+        "jobs": "jobs.jobs",
+        "watch": "jobs.watch",
+        "fetch": "jobs.fetch",
+        "log": "jobs.log",
+        "cancel": "jobs.cancel",
+        "retry": "jobs.retry",
+        "dismiss": "jobs.dismiss",
+        "schedule": "automation.schedules.schedule",
+        "webhook": "automation.webhooks.webhook",
+    },
+    "Users and rights": {
+        "user": "accounts.user",
+        "group": "accounts.group",
+        "access": "accounts.access",
+        "token": "accounts.token",
+        "audit": "accounts.audit_command",
+    },
+    "Server": {
+        "serve": "server.serving.serve",
+        "service": "server.user_service.service",
+        "storage": "maintenance.storage",
+        "check": "maintenance.check_command",
+        "prune": "maintenance.prune",
+        "backup": "maintenance.backup_command",
+        "restore": "maintenance.restore_command",
+    },
 }
-"""Module and function of each subcommand."""
+"""Module and function of each subcommand, by the headings of the help."""
+COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
 
 
 @dataclass(frozen=True)
@@ -106,8 +125,17 @@ class Subcommands(click.Group):
     """A group that imports a subcommand when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all names in alphabetical order."""
-        return sorted(COMMANDS)
+        """Return all names in the order of the help."""
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands under the heading of each section."""
+        names = max(map(len, COMMANDS))
+        for heading, section in SECTIONS.items():
+            found = ((name.ljust(names), self.get_command(ctx, name)) for name in section)
+            with formatter.section(heading):
+                width = formatter.width - names - 4
+                formatter.write_dl([(n, c.get_short_help_str(width)) for n, c in found if c])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a subcommand, or None if it doesn't exist."""

@@ -67,7 +67,9 @@ LONELY_STRATUM = field_option(
 )
 @printed(_print_reserves)
 def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
-    """Show the next rows in line of a sample: replacements for rows that the test doesn't apply to.
+    """Show the next rows in line of a sample.
+
+    They replace rows that the test doesn't apply to.
 
     \b
     jobsvc reserves 917f045a --limit 3
@@ -132,7 +134,9 @@ def values(
     options: dict[str, Any],
     as_json: bool,
 ) -> None:
-    """Upload a FILE of values of a sample's rows; without one, list the uploads.
+    """Upload values of a sample's rows, or list the uploads.
+
+    Without a FILE, the uploads are listed.
 
     \b
     jobsvc values 917f045a results.xlsx --key invoice --preview
@@ -198,7 +202,9 @@ def _print_match(found: dict[str, Any]) -> None:
 @click.option("--limit", type=click.IntRange(1, 50), default=10, show_default=True)
 @printed(_print_verdicts)
 def why(client: ApiClient, job_id: str, **query: Any) -> Any:
-    """Look up rows of a sample's source, by id or by a column's VALUE: drawn, or nth in line.
+    """Show whether and why a row was drawn.
+
+    Rows of the sample's source are given by id or by a column's VALUE.
 
     \b
     jobsvc why 917f045a primary:17
@@ -320,7 +326,7 @@ def estimate(
     as_json: bool,
     **figures: Any,
 ) -> None:
-    """Estimate figures of the population that a sample was drawn from.
+    """Estimate figures of the population from a sample.
 
     \b
     jobsvc estimate 917f045a --mean amount --total amount --by region
@@ -407,7 +413,7 @@ def design(
     replicate_seed: int | None,
     output: Path | None,
 ) -> None:
-    """Show how a sample was drawn: facts as JSON, weights of its rows, or code.
+    """Show how a sample was drawn, as facts, weights or code.
 
     \b
     jobsvc design 917f045a
@@ -478,7 +484,9 @@ def _print_backtest(found: dict[str, Any]) -> None:
 @LONELY_STRATUM
 @printed(_print_backtest)
 def backtest(client: ApiClient, job_id: str, **query: Any) -> Any:
-    """Estimate all figures that are known, and count the intervals that hold the true value.
+    """Estimate figures that are known, and compare.
+
+    Counts the intervals that hold the true value.
 
     \b
     jobsvc backtest 917f045a --confidence 0.9

@@ -531,7 +531,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
 )
 @printed(_print_plan)
 def plan(client: ApiClient, dataset: str, commit: bool, **draw: Any) -> Any:
-    """Show the result sizes of a draw without drawing, or register it as a plan.
+    """Show the sizes of a draw without drawing, or register it.
 
     \b
     jobsvc plan sales --method stratified --strata region --size 500

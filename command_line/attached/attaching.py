@@ -47,7 +47,9 @@ def attach(
     batch: bool,
     as_json: bool,
 ) -> None:
-    """Attach Parquet files as a table of a new version: they stay where they are.
+    """Attach Parquet files as a table, without a copy.
+
+    The files stay where they are, and the dataset gets a new version.
 
     A URI is a file, or a folder if it ends with a slash, under the prefix of a connection (see
     jobsvc connection). A file that changes later is refused.

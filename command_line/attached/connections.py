@@ -20,7 +20,7 @@ USABLE_BY = "A user or a group that may attach its files; may be repeated."
 
 @click.group()
 def connection() -> None:
-    """Create, list and delete connections to attached files (admins only)."""
+    """Manage connections to attached files (admins only)."""
 
 
 def _print(found: list[dict[str, Any]]) -> None:

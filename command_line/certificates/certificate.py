@@ -26,7 +26,9 @@ from command_line.output import CommandFailed, output_file, print_line
 def certificate(
     target: Target, job_id: str, output: Path, with_data: bool, number: int | None
 ) -> None:
-    """Write the signed certificate of a sample, and the files that a verifier needs.
+    """Write the signed certificate of a sample.
+
+    A verifier needs the files beside it, too.
 
     The folder gets certificate.json, public-key.txt, sample.csv, ledger.json and, with --data,
     data.csv.

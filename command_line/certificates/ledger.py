@@ -44,7 +44,9 @@ def ledger(
     offset: int,
     as_json: bool,
 ) -> None:
-    """List the ledger of a dataset: its plans, draws, replacements and deletions, newest first.
+    """List the ledger of a dataset.
+
+    It has plans, draws, replacements and deletions, newest first.
 
     \b
     jobsvc ledger sales

@@ -27,7 +27,7 @@ def _print_root(job: dict[str, Any]) -> None:
 @BATCH
 @printed(_print_root)
 def row_root(client: ApiClient, dataset: str, **chosen: Any) -> Any:
-    """Hash all rows of a table of a dataset to one root, so that its rows can be proved.
+    """Hash all rows of a table, so that its rows can be proved.
 
     The root is recorded in the dataset's ledger. See docs/CERTIFICATE.md.
 
@@ -48,7 +48,7 @@ def row_root(client: ApiClient, dataset: str, **chosen: Any) -> Any:
 )
 @with_target
 def row_proofs(target: Target, job_id: str, output: Path) -> None:
-    """Write the proofs that the rows of a sample belong to the table that it was drawn from.
+    """Write proofs that a sample's rows belong to their table.
 
     \b
     jobsvc row-proofs 917f045a --output proofs.json

@@ -47,7 +47,9 @@ def bands(
     table: str | None,
     as_json: bool,
 ) -> None:
-    """Suggest bands of a number, with the rows to draw of each and the command that draws them.
+    """Suggest size bands of a number as strata.
+
+    Prints the rows to draw of each band, and the command that draws them.
 
     \b
     jobsvc bands ledger amount --bands 5 --size 300

@@ -45,7 +45,7 @@ def more_rows(
     true_variance: bool,
     as_json: bool,
 ) -> None:
-    """Show how many more rows a finished sample needs for a precision.
+    """Show how many more rows a sample needs for a precision.
 
     \b
     jobsvc more-rows 917f045a --mean amount --relative-margin 2%

@@ -105,7 +105,9 @@ def size(
     as_json: bool,
     **design: Any,
 ) -> None:
-    """Show how many rows a precision needs, with the command that draws them.
+    """Show how many rows a precision or a materiality needs.
+
+    Prints the command that draws them.
 
     Without a figure the margin is that of a share of one half.
 

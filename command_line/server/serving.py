@@ -41,7 +41,9 @@ def serve(
     workers: int | None,
     open_browser: bool,
 ) -> None:
-    """Serve the API and the pages until Ctrl-C, SIGTERM or a closed terminal.
+    """Serve the API and the pages.
+
+    The server stops at Ctrl-C, SIGTERM or a closed terminal.
 
     Running jobs then get some time to end (setting stop_grace_s); the others run again at the next
     start. A second Ctrl-C stops at once.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line.connection import ApiClient
+from command_line.root import SECTIONS
 from tests.command_line.conftest import Run
 from tests.forked_process import jobsvc
 from tests.live_server import LiveServer, write_csv
@@ -113,6 +114,16 @@ def test_ctrl_c_after_a_submission_names_the_job(
     output = capsys.readouterr().err
     assert f"jobsvc watch {job['id']} --data-dir /srv/x\n" in output
     assert f"jobsvc cancel {job['id']} --data-dir /srv/x\n" in output
+
+
+def test_the_help_groups_all_commands_and_cuts_no_summary(run: Run) -> None:
+    shown = run("--help").stdout
+    page = re.findall(r"^## (.+)\n\n\| command", PAGE, re.MULTILINE)
+    assert page[: len(SECTIONS)] == list(SECTIONS)
+    for heading, section in SECTIONS.items():
+        listed = shown.split(f"\n{heading}:\n")[1].split("\n\n")[0]
+        assert re.findall(r"^  (\S+)", listed, re.MULTILINE) == list(section)
+        assert "..." not in listed
 
 
 def test_the_page_says_each_exit_code(run: Run, created: Path) -> None:
