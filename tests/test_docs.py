@@ -19,7 +19,10 @@ from storage.jobs.changes import JobChange
 from tests.command_line.conftest import paths_of
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "client/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 MONITORING = (ROOT / "docs" / "MONITORING.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
 
@@ -136,8 +139,33 @@ def test_the_alerts_are_about_metrics_that_there_are() -> None:
     assert used <= known
 
 
+def headings_of(page: Path) -> set[str]:
+    """The names of a page's headings in links."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+    for link, heading in re.findall(
+        r"\]\(([^)#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8")
+    ):
         if not link.startswith("http"):
-            assert (page.parent / link).exists(), link
+            target = page.parent / link if link else page
+            assert target.exists(), link
+            assert not heading or heading in headings_of(target), f"{link}#{heading}"
+
+
+def links_of(page: Path) -> set[Path]:
+    """The files of this repository to which a page links; of a folder, its pages."""
+    found = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    targets = {(page.parent / link).resolve() for link in found if not link.startswith("http")}
+    return {
+        inner for each in targets for inner in (each.glob("*.md") if each.is_dir() else (each,))
+    }
+
+
+def test_every_page_is_two_links_from_the_readme() -> None:
+    near = links_of(ROOT / "README.md")
+    reached = near.union(*(links_of(page) for page in near if page.suffix == ".md"))
+    assert set(PAGES) - {ROOT / "README.md"} - reached == set()

@@ -22,6 +22,12 @@ def test_example_matches_the_engine(studio: Studio) -> None:
     assert json.loads(json.dumps(profile.as_json())) == shown
 
 
+def test_the_code_of_the_page_runs(studio: Studio) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names = {"database": studio.database, "table": studio.table_of(EXAMPLE)}
+    exec(compile(code, "PROFILING.md", "exec"), {**names, "on_progress": lambda *_: None})
+
+
 def test_page_lists_exactly_the_alerts() -> None:
     source = Path(advice.__file__).read_text(encoding="utf-8")
     raised = re.findall(r'(?:Alert|_text_rows|_reads_as)\(\s*"([a-z_]+)"', source)
