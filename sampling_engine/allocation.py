@@ -18,7 +18,8 @@ from parquet_tables.tables import Column
 from sampling_engine.errors import DrawWarning, InvalidNumbers, draw_warning
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.statements import Units
+from sampling_engine.sql.passes import RangeOf, SumsByStratum
+from sampling_engine.sql.units import Units
 from sampling_engine.weights import refuse_numbers
 
 MAX_INT64 = (1 << 63) - 1
@@ -170,8 +171,8 @@ def range_and_units(
     """The range of a column in the rows that pass the filter; None without a finite value."""
     state = eligible.state
     row_filter = eligible.strata.row_filter
-    _, finite, low, high = state.engine.range_of(state, column, row_filter, on_progress)
-    if not finite:
+    _, _, low, high = state.run(RangeOf(column, row_filter), on_progress)
+    if low is None or high is None:
         return None
     # Halves first, so that the largest numbers don't overflow.
     bits = min(SUM_BITS - frexp(high / 2 - low / 2)[1], MAX_FACTOR_BITS)
@@ -190,11 +191,11 @@ def read_sums(eligible: EligibleRows, column: Column, on_progress: ProgressCallb
     if found is None:
         return Sums(Units(column), counts, totals, squares)
     units = found.units
-    for table_name, sign in state.signed_rows:
+    for part, sign in state.signed_rows:
         step = progress_part(on_progress, 0.3, 1.0)
-        rows = state.engine.sums_by_stratum(state, strata, units, table_name, step)
+        rows = state.run(SumsByStratum(strata, units, part), step)
         if rows:
-            numbers, *added = (list(part) for part in zip(*rows, strict=True))
+            numbers, *added = (list(each) for each in zip(*rows, strict=True))
             counts[numbers] += sign * np.array(added[0], dtype=np.int64)
             totals[numbers] += sign * np.array(added[1], dtype=object)
             squares[numbers] += sign * np.array(added[2], dtype=object)

@@ -17,9 +17,10 @@ from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column
-from sampling_engine import statements
 from sampling_engine.selection.strata import Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import Chosen
+from sampling_engine.sql import statements
+from sampling_engine.sql.passes import AmountsByStratum
 
 if TYPE_CHECKING:
     from sampling_engine.rounds import DrawState, Prepared
@@ -138,10 +139,9 @@ def eligible_amounts(state: DrawState, strata: Strata, on_progress: ProgressCall
     amounts = [Amount()] * len(strata.rows)
     if not state.table.file_rows:
         return tuple(amounts)
-    for table_name, sign in state.signed_rows:
-        for number, *sums in state.engine.amounts_by_stratum(
-            state, strata, state.amount, table_name, on_progress
-        ):
+    for part, sign in state.signed_rows:
+        wanted = AmountsByStratum(strata, state.amount, part)
+        for number, *sums in state.run(wanted, on_progress):
             found = _amount(sums)
             if sign < 0:
                 found = Amount(*(one.copy_negate() for one in found))

@@ -12,7 +12,6 @@ import numpy as np
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
-from sampling_engine import statements
 from sampling_engine.engines.duckdb_engine import eligible_pieces
 from sampling_engine.rounds import (
     DrawState,
@@ -32,6 +31,7 @@ from sampling_engine.selection.walk_and_scan import (
     scan,
     walk,
 )
+from sampling_engine.sql import statements
 
 
 @dataclass(frozen=True)
@@ -189,9 +189,7 @@ class GroupedRound:
             "threshold": np.array([ranks[strata == stratum].max() for stratum in wanted]),
         }
         lines = {"position": np.arange(len(strata)), "stratum": strata, "rank": ranks}
-        sql, params = statements.count_before(
-            state.table, of.columns, of.table_name, self._order(state), of.row_filter
-        )
+        sql, params = statements.count_before(state.table, of, self._order(state))
         with registered(state.cursor, {"wanted": limits, "lines": lines}):
             found = state.cursor.execute(sql, params).fetchnumpy()
         counts[found["position"]] = found["rows"]

@@ -27,6 +27,7 @@ from sampling_engine.selection.order import Int64s, Seed
 from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Round, RowFilter
+from sampling_engine.sql.passes import CountRows, CountStrata, Pass, Result
 
 StrataKey = tuple[tuple[Column, ...], str | None]
 
@@ -70,6 +71,10 @@ class DrawState:
         """The table ``taken``, if it has rows."""
         return RowSet("taken", self.taken) if len(self.taken) else None
 
+    def run(self, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
+        """Make a pass over all rows by the draw's engine."""
+        return self.engine.run(self, wanted, on_progress)
+
     def take(self, ordinals: Int64s) -> None:
         """No later round draws these rows."""
         self.taken = np.sort(np.concatenate([self.taken, ordinals]))
@@ -83,15 +88,17 @@ class DrawState:
         key = (tuple(columns), row_filter.text if row_filter else None)
         if key not in self._strata:
             name = f"strata_{len(self._strata)}"
+            counting: CountStrata | CountRows = (
+                CountRows(row_filter, name)
+                if row_filter is not None and not columns
+                else CountStrata(tuple(columns), row_filter, name, self.max_strata)
+            )
             self._strata[key] = ColumnStrata(
                 self.cursor,
                 self.table,
-                tuple(columns),
-                row_filter,
-                name,
+                counting,
                 self.counts_dir,
-                lambda: self.engine.count_strata(self, columns, row_filter, name, on_progress),
-                self.max_strata,
+                lambda: self.run(counting, on_progress),
             )
         return self._strata[key]
 

@@ -13,12 +13,12 @@ import duckdb
 
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import RowSet
+from parquet_tables.rows import RowSet, Statement
 from parquet_tables.tables import Column, Int64s, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine.rounds import Prepared
 from sampling_engine.spec import Round
-from sampling_engine.statements import Statement, joined_rows, label_expression
+from sampling_engine.sql.statements import joined_rows, label_expression
 
 SAMPLE_COLUMNS = {
     "_logical_row_id": "VARCHAR",

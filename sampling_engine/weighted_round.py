@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.rows import RowSet
-from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import Strategy
 from sampling_engine.rounds import (
@@ -40,6 +39,8 @@ from sampling_engine.selection.walk_and_scan import (
     weighted_walk_is_cheaper,
 )
 from sampling_engine.spec import FIRST_DRAW_VERSION, Round
+from sampling_engine.sql import statements
+from sampling_engine.sql.passes import ScanUnits
 from sampling_engine.weights import TakeAll, Weights, effective_rows
 
 # Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
@@ -345,16 +346,15 @@ class WeightedRound:
         """Read all rows whose key may be small enough."""
         key = likely_key(count)
         while True:
-            ordinals, units, ranks = state.engine.scan_units(
-                state,
+            wanted = ScanUnits(
                 self.weights.units,
                 self.prepared.round_spec.filter,
                 self.order,
                 self.take_all.target_per_unit,
                 self.take_all.least,
                 key * MARGIN,
-                on_progress,
             )
+            ordinals, units, ranks = state.run(wanted, on_progress)
             keys = self.keys(ranks, units)
             found = KeyedRows(ordinals, ranks, units, keys)
             below = found.where(keys <= key)

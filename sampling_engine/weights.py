@@ -20,7 +20,17 @@ from sampling_engine.errors import InvalidNumbers
 from sampling_engine.rounds import DrawState, EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
-from sampling_engine.statements import Units
+from sampling_engine.sql.passes import (
+    ExactTotals,
+    RangeOf,
+    RefusedNumbers,
+    RowsOfUnits,
+    SizeGroup,
+    UnitGroups,
+    UnitRows,
+    UnitTotals,
+)
+from sampling_engine.sql.units import Units
 
 UNIT_BITS = 62
 MAX_FACTOR_BITS = 1_000
@@ -73,38 +83,36 @@ def read_weights(eligible: EligibleRows, column: Column, on_progress: ProgressCa
     if decimals is not None:
         return _exact_weights(eligible, column, decimals, on_progress)
     state, row_filter = eligible.state, eligible.round_spec.filter
-    engine = state.engine
-    rows, finite, smallest, largest = engine.range_of(
-        state, column, row_filter, progress_part(on_progress, 0.0, 0.5)
+    rows, finite, smallest, largest = state.run(
+        RangeOf(column, row_filter), progress_part(on_progress, 0.0, 0.5)
     )
     step = progress_part(on_progress, 0.5, 1.0)
     if finite < rows or (smallest or 0) < 0:
         refuse_numbers(eligible, column, "weight_column", step)
     bits = min(UNIT_BITS - frexp(max(largest or 0.0, 0.0))[1], MAX_FACTOR_BITS)
     units = Units(column, factor=ldexp(1.0, bits))
-    _, positive, _, total, most = engine.unit_totals(state, units, row_filter, None, step)
+    every = state.run(UnitTotals(units, row_filter), step)
+    positive, total = every.positive, int(every.total)
     if state.taken_rows:
-        taken = engine.unit_totals(state, units, row_filter, state.taken_rows, step)
-        rows, positive, total = rows - taken[0], positive - taken[1], total - taken[3]
-    return Weights(units, rows, positive, int(total), int(most))
+        taken = state.run(UnitTotals(units, row_filter, state.taken_rows), step)
+        rows, positive = rows - taken.rows, positive - taken.positive
+        total -= int(taken.total)
+    return Weights(units, rows, positive, total, int(every.largest or 0))
 
 
 def _exact_weights(
     eligible: EligibleRows, column: Column, decimals: int, on_progress: ProgressCallback
 ) -> Weights:
     state, row_filter = eligible.state, eligible.round_spec.filter
-    engine = state.engine
     step = progress_part(on_progress, 0.0, 0.6)
-    rows, positive, smallest, total, largest = engine.exact_totals(
-        state, column, row_filter, None, step
-    )
+    rows, positive, smallest, total, largest = state.run(ExactTotals(column, row_filter), step)
     if (smallest or 0) < 0:
         refuse_numbers(eligible, column, "weight_column", progress_part(on_progress, 0.6, 0.8))
     if state.taken_rows:
         step = progress_part(on_progress, 0.8, 1.0)
-        taken = engine.exact_totals(state, column, row_filter, state.taken_rows, step)
-        rows, positive = rows - taken[0], positive - taken[1]
-        total = Decimal(total) - Decimal(taken[3])
+        taken = state.run(ExactTotals(column, row_filter, state.taken_rows), step)
+        rows, positive = rows - taken.rows, positive - taken.positive
+        total = Decimal(total) - Decimal(taken.total)
     units = Units(column, decimals=decimals)
     total, most = (int(Decimal(n or 0).scaleb(decimals)) for n in (total, largest))
     return Weights(units, rows, positive, total, most)
@@ -116,9 +124,9 @@ def refuse_numbers(
     """Refuse numbers of eligible rows that are negative or infinite."""
     state, row_filter = eligible.state, eligible.round_spec.filter
     negative, infinite = 0, 0
-    for table_name, sign in state.signed_rows:
-        found = state.engine.refused_numbers(state, column, row_filter, table_name, on_progress)
-        negative, infinite = negative + sign * found[0], infinite + sign * found[1]
+    for part, sign in state.signed_rows:
+        found = state.run(RefusedNumbers(column, row_filter, part), on_progress)
+        negative, infinite = negative + sign * found.negative, infinite + sign * found.infinite
     if negative or infinite:
         raise InvalidNumbers(
             'The column "{column}" has {negative} negative and {infinite} infinite values in the '
@@ -169,9 +177,9 @@ def effective_rows(
     """
     rows = len(of.ordinals)
     inverse = float(rows)
-    groups = []
+    groups: list[SizeGroup] = []
     if of.size:
-        groups = state.engine.unit_groups(state, units, row_filter, None, of.least, ignore_progress)
+        groups = state.run(UnitGroups(units, row_filter, of.least), ignore_progress)
     for _, count, total in groups:
         rows += count
         inverse += count**2 / (float(total) * of.target_per_unit)
@@ -180,6 +188,6 @@ def effective_rows(
 
 def _rows_of_units(
     eligible: EligibleRows, weights: Weights, least: int, on_progress: ProgressCallback
-) -> tuple[Int64s, Int64s]:
-    state, row_filter = eligible.state, eligible.round_spec.filter
-    return state.engine.rows_of_units(state, weights.units, row_filter, least, on_progress)
+) -> UnitRows:
+    wanted = RowsOfUnits(weights.units, eligible.round_spec.filter, least)
+    return eligible.state.run(wanted, on_progress)

@@ -46,7 +46,7 @@ from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
-from sampling_engine.statements import MoneyUnits
+from sampling_engine.sql.units import MoneyUnits
 from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 

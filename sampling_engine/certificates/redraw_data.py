@@ -8,10 +8,11 @@ from pathlib import Path
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.exports import export_query
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.bands import Bands
 from sampling_engine.spec import Round, RowFilter
-from sampling_engine.statements import NOT_TAKEN, Statement, key_value
+from sampling_engine.sql.statements import NOT_TAKEN, key_value
 
 
 def columns_for_redraw(table: TableFiles, rounds: Sequence[Round]) -> tuple[Column, ...]:

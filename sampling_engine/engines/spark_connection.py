@@ -19,9 +19,9 @@ from typing import Any, Literal, TypeVar
 from domain_errors import DomainError
 from parquet_tables.database import require_time
 from parquet_tables.progress import ProgressCallback
+from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from sampling_engine.engines.spark_types import SPARK_TYPES, is_read_by_spark
-from sampling_engine.statements import Statement
 
 logger = logging.getLogger("jobsvc.spark")
 

@@ -1,4 +1,4 @@
-"""The statements of a draw in Spark SQL, built by pure functions that return ``(sql, params)``.
+"""The statements of a draw's passes in Spark SQL, built by pure functions of a pass and a table.
 
 The view ``t`` has the needed columns of all files, row number ``r`` in the file and the file's key
 ``f``; ``files`` has the first ordinal of each file by its key. Names are the engine's own, and no
@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
 
 from parquet_tables.columns import decimals_of, digits_of
+from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from sampling_engine.amounts import FLOAT_PLACES
 from sampling_engine.engines.spark_types import (
+    NotInSpark,
     as_double,
     as_integer,
     double,
@@ -32,21 +36,37 @@ from sampling_engine.selection.order import (
     SeededOrder,
 )
 from sampling_engine.spec import RowFilter
-from sampling_engine.statements import (
-    FLOATS,
-    MAX_FLOAT_AMOUNT,
-    MAX_MONEY,
+from sampling_engine.sql.passes import (
     SIZE_GROUPS_PER_OCTAVE,
-    MoneyUnits,
-    Statement,
-    Units,
+    AmountsByStratum,
+    CountRows,
+    CountStrata,
+    ExactTotals,
+    MoneyByBlock,
+    MoneyOfBlocks,
+    Pass,
+    RangeOf,
+    RankedBelow,
+    RefusedNumbers,
+    RowsOfUnits,
+    ScanUnits,
+    SumsByStratum,
+    UnitGroups,
+    UnitTotals,
 )
+from sampling_engine.sql.statements import NOT_TAKEN, same_keys
+from sampling_engine.sql.units import FLOATS, MAX_FLOAT_AMOUNT, MAX_MONEY, MoneyUnits, Units
+
+if TYPE_CHECKING:
+    from sampling_engine.selection.strata import Strata
 
 WIDE = "DECIMAL(38,0)"
 MAX_BIGINT = (1 << 63) - 1
 NEAR_AN_EDGE = 1e-7
 """Distance from a size group's edge within which logarithms of two engines may round apart."""
 HALF_BITS = 50
+ALL_FOUND = "SELECT f.* FROM found AS f"
+NOT_TAKEN_FOUND = f"{ALL_FOUND} WHERE {NOT_TAKEN.format(rows='f')}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +77,11 @@ class SparkTable:
     is_one_file: bool
 
     def name(self, column: Column) -> str:
-        return f"t.{self.names[Column(column.name, column.type)]}"
+        """The column of ``t``; raises NotInSpark if Spark doesn't read it."""
+        own = Column(column.name, column.type)
+        if own not in self.names:
+            raise NotInSpark(own)
+        return f"t.{self.names[own]}"
 
     def key(self, column: Column) -> str:
         """The value that makes a stratum; 0.0 and -0.0 are one."""
@@ -114,6 +138,25 @@ def ranked(order: SeededOrder, source: str, carried: Sequence[str]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Query:
+    """A statement of Spark, and the one of DuckDB that makes the pass's rows of those ``found``."""
+
+    sql: str
+    params: list[object]
+    finish: str = ALL_FOUND
+
+    @property
+    def statement(self) -> Statement:
+        return self.sql, self.params
+
+
+@singledispatch
+def query_of(wanted: Pass[Any], table: SparkTable) -> Query:
+    """The query of a pass over all rows."""
+    raise NotImplementedError(type(wanted).__name__)
+
+
 def files_of() -> Statement:
     """By file: its key, its rows, and smallest, largest and sum of the row numbers."""
     return (
@@ -123,52 +166,58 @@ def files_of() -> Statement:
     )
 
 
-def count_strata(
-    table: SparkTable, columns: Sequence[Column], row_filter: RowFilter | None, limit: int
-) -> Statement:
-    """Keys and rows of the strata, ``limit`` of them at the most."""
-    keys = ", ".join(f"k{i}" for i in range(len(columns)))
-    source, params = table.rows(table.keys(columns), row_filter)
-    return f"SELECT {keys}, count(*) AS rows FROM ({source}) GROUP BY {keys} LIMIT {limit}", params
-
-
-def count_of_strata(
-    table: SparkTable, columns: Sequence[Column], row_filter: RowFilter | None
-) -> Statement:
-    """How many strata there are."""
-    keys = ", ".join(f"k{i}" for i in range(len(columns)))
-    source, params = table.rows(table.keys(columns), row_filter)
-    return f"SELECT count(*) AS n FROM (SELECT DISTINCT {keys} FROM ({source}))", params
-
-
-def count_rows(table: SparkTable, row_filter: RowFilter | None) -> Statement:
-    """The rows that pass the filter."""
-    source, params = table.rows("", row_filter)
-    return f"SELECT count(*) AS rows FROM ({source})", params
-
-
-def ranked_below(
-    table: SparkTable,
-    columns: Sequence[Column],
-    order: SeededOrder,
-    row_filter: RowFilter | None,
-    largest: int,
-) -> Statement:
-    """Ordinal, stratum and rank of the rows below the thresholds of the view ``wanted``.
-
-    ``largest`` is the largest of them, which is applied before strata are looked up.
-    """
-    source, params = table.numbered(table.keys(columns), row_filter)
-    keys = [f"k{i}" for i in range(len(columns))]
-    below = f"SELECT * FROM ({ranked(order, source, keys)}) WHERE rank < {largest}L AND pid >= 0"
-    if not columns:
-        return f"SELECT ordinal, CAST(0 AS BIGINT) AS stratum, rank FROM ({below})", params
-    same = " AND ".join(f"q.{key} <=> w.{key}" for key in keys)
-    return (
-        f"SELECT /*+ BROADCAST(w) */ q.ordinal, w.stratum, q.rank FROM ({below}) AS q "
-        f"JOIN wanted AS w ON {same} WHERE q.rank < w.threshold",
+@query_of.register
+def count_strata(wanted: CountStrata, table: SparkTable) -> Query:
+    """Keys and rows of the strata, one more of them than are taken at the most."""
+    keys = ", ".join(f"k{i}" for i in range(len(wanted.columns)))
+    source, params = table.rows(table.keys(wanted.columns), wanted.row_filter)
+    order = ", ".join(f"q.k{i} NULLS LAST" for i in range(len(wanted.columns)))
+    return Query(
+        f"SELECT {keys}, count(*) AS rows FROM ({source}) GROUP BY {keys} LIMIT {wanted.most + 1}",
         params,
+        f"CREATE TEMP TABLE {wanted.table_name} AS SELECT row_number() OVER (ORDER BY {order}) - 1 "
+        f"AS stratum, q.* FROM (SELECT {_found_keys(wanted.columns)}, f.rows FROM found AS f) AS q",
     )
+
+
+def count_of_strata(wanted: CountStrata, table: SparkTable) -> Query:
+    """How many strata there are."""
+    keys = ", ".join(f"k{i}" for i in range(len(wanted.columns)))
+    source, params = table.rows(table.keys(wanted.columns), wanted.row_filter)
+    return Query(f"SELECT count(*) AS n FROM (SELECT DISTINCT {keys} FROM ({source}))", params)
+
+
+@query_of.register
+def count_rows(wanted: CountRows, table: SparkTable) -> Query:
+    source, params = table.rows("", wanted.row_filter)
+    return Query(
+        f"SELECT count(*) AS rows FROM ({source})",
+        params,
+        f"CREATE TEMP TABLE {wanted.table_name} AS "
+        "SELECT CAST(0 AS BIGINT) AS stratum, f.rows FROM found AS f",
+    )
+
+
+@query_of.register
+def ranked_below(wanted: RankedBelow, table: SparkTable) -> Query:
+    """Rows below the thresholds of the view ``wanted``, which is there if the strata have columns.
+
+    The largest of the thresholds is applied before strata are looked up.
+    """
+    columns, largest = wanted.strata.columns, int(wanted.thresholds.max(initial=0))
+    source, params = table.numbered(table.keys(columns), wanted.strata.row_filter)
+    keys = [f"k{i}" for i in range(len(columns))]
+    rows = ranked(wanted.order, source, keys)
+    below = f"SELECT * FROM ({rows}) WHERE rank < {largest}L AND pid >= 0"
+    if not columns:
+        sql = f"SELECT ordinal, CAST(0 AS BIGINT) AS stratum, rank FROM ({below})"
+        return Query(sql, params, NOT_TAKEN_FOUND)
+    same = " AND ".join(f"q.{key} <=> w.{key}" for key in keys)
+    sql = (
+        f"SELECT /*+ BROADCAST(w) */ q.ordinal, w.stratum, q.rank FROM ({below}) AS q "
+        f"JOIN wanted AS w ON {same} WHERE q.rank < w.threshold"
+    )
+    return Query(sql, params, NOT_TAKEN_FOUND)
 
 
 def rows_by_block(table: SparkTable, row_filter: RowFilter | None, shift: int) -> Statement:
@@ -191,11 +240,12 @@ def ordinals_of_blocks(table: SparkTable, row_filter: RowFilter | None, shift: i
     )
 
 
-def exact_totals(table: SparkTable, column: Column, row_filter: RowFilter | None) -> Statement:
-    digits = digits_of(column.type)
+@query_of.register
+def exact_totals(wanted: ExactTotals, table: SparkTable) -> Query:
+    digits = digits_of(wanted.column.type)
     wide = f"DECIMAL(38,{digits[1]})" if digits else WIDE
-    source, params = table.rows(f", {table.name(column)} AS v", row_filter)
-    return (
+    source, params = table.rows(f", {table.name(wanted.column)} AS v", wanted.row_filter)
+    return Query(
         "SELECT count(*) AS n, count_if(v > 0) AS above, min(v) AS low, "
         f"coalesce(sum(CAST(v AS {wide})), CAST(0 AS {wide})) AS total, max(v) AS high "
         f"FROM ({source})",
@@ -203,181 +253,223 @@ def exact_totals(table: SparkTable, column: Column, row_filter: RowFilter | None
     )
 
 
-def range_of(table: SparkTable, column: Column, row_filter: RowFilter | None) -> Statement:
-    """As DuckDB's, but the extremes of exact numbers are of the column's own type."""
-    name = table.name(column)
+@query_of.register
+def range_of(wanted: RangeOf, table: SparkTable) -> Query:
+    """The extremes of exact numbers are of the column's own type; DuckDB makes them DOUBLE."""
+    column, name = wanted.column, table.name(wanted.column)
     if decimals_of(column.type) is not None:
-        source, params = table.rows(f", {name} AS v", row_filter)
-        return (
+        source, params = table.rows(f", {name} AS v", wanted.row_filter)
+        low, high = (
+            f"CAST(CAST(f.{one} AS {column.type}) AS DOUBLE) AS {one}" for one in ("low", "high")
+        )
+        return Query(
             f"SELECT count(*) AS n, count(v) AS finite, min(v) AS low, max(v) AS high "
             f"FROM ({source})",
             params,
+            f"SELECT f.n, f.finite, {low}, {high} FROM found AS f",
         )
     require_number(column)
-    source, params = table.rows(f", CAST({name} AS DOUBLE) AS v", row_filter)
+    source, params = table.rows(f", CAST({name} AS DOUBLE) AS v", wanted.row_filter)
     finite = f"FILTER (WHERE {is_finite('v')})"
-    return (
+    return Query(
         f"SELECT count(*) AS n, count(*) {finite} AS finite, min(v) {finite} AS low, "
         f"max(v) {finite} AS high FROM ({source})",
         params,
     )
 
 
-def refused_numbers(table: SparkTable, column: Column, row_filter: RowFilter | None) -> Statement:
-    value = as_double(table.name(column), column)
-    source, params = table.rows(f", {value} AS v", row_filter)
-    return (
+@query_of.register
+def refused_numbers(wanted: RefusedNumbers, table: SparkTable) -> Query:
+    value = as_double(table.name(wanted.column), wanted.column)
+    source, params = table.rows(f", {value} AS v", wanted.row_filter)
+    return Query(
         "SELECT count(*) FILTER (WHERE v < 0D) AS negative, count(*) FILTER (WHERE abs(v) = "
         f"CAST('Infinity' AS DOUBLE)) AS infinite FROM ({source})",
         params,
     )
 
 
-def unit_totals(table: SparkTable, units: Units, row_filter: RowFilter | None) -> Statement:
-    source, params = table.rows(f", {units_of(table, units)} AS v", row_filter)
-    return (
+@query_of.register
+def unit_totals(wanted: UnitTotals, table: SparkTable) -> Query:
+    source, params = table.rows(f", {units_of(table, wanted.units)} AS v", wanted.row_filter)
+    return Query(
         "SELECT count(*) AS n, count_if(v > 0) AS above, min(v) AS low, coalesce(sum(CAST(v AS "
         f"{WIDE})), CAST(0 AS {WIDE})) AS total, coalesce(max(v), 0L) AS high FROM ({source})",
         params,
     )
 
 
-def rows_of_units(
-    table: SparkTable, units: Units, row_filter: RowFilter | None, least: int
-) -> Statement:
-    source, params = table.numbered(f", {units_of(table, units)} AS v", row_filter)
-    return f"SELECT ordinal, v FROM ({source}) WHERE v >= {_bigint(least)}", params
+@query_of.register
+def rows_of_units(wanted: RowsOfUnits, table: SparkTable) -> Query:
+    source, params = table.numbered(f", {units_of(table, wanted.units)} AS v", wanted.row_filter)
+    sql = f"SELECT ordinal, v FROM ({source}) WHERE v >= {_bigint(wanted.least)}"
+    return Query(sql, params, NOT_TAKEN_FOUND)
 
 
-def unit_groups(
-    table: SparkTable, units: Units, row_filter: RowFilter | None, below: int
-) -> Statement:
-    """As DuckDB's; rows near a group's edge have their units in ``near``, and are left to it."""
-    source, params = table.rows(f", {units_of(table, units)} AS v", row_filter)
+@query_of.register
+def unit_groups(wanted: UnitGroups, table: SparkTable) -> Query:
+    """Rows near a group's edge have their units in ``near``: DuckDB groups them."""
+    source, params = table.rows(f", {units_of(table, wanted.units)} AS v", wanted.row_filter)
     place = f"log2(CAST(v AS DOUBLE)) * {SIZE_GROUPS_PER_OCTAVE}D"
-    return (
+    group = f"floor(log2(f.near) * {SIZE_GROUPS_PER_OCTAVE})"
+    return Query(
         "SELECT size_group, near, count(*) AS n, sum(CAST(v AS DECIMAL(38,0))) AS total FROM ("
         f"SELECT v, CAST(floor(x) AS INT) AS size_group, CASE WHEN abs(x - rint(x)) < "
         f"{double(NEAR_AN_EDGE)} THEN v END AS near FROM (SELECT v, {place} AS x FROM ({source}) "
-        f"WHERE v > 0 AND v < {_bigint(below)})) GROUP BY size_group, near",
+        f"WHERE v > 0 AND v < {_bigint(wanted.below)})) GROUP BY size_group, near",
         params,
+        f"SELECT CAST(coalesce({group}, f.size_group) AS INTEGER) AS g, CAST(sum(f.n) AS BIGINT), "
+        "CAST(sum(f.total) AS HUGEINT) FROM found AS f GROUP BY g",
     )
 
 
-def scan_units(
-    table: SparkTable,
-    units: Units,
-    row_filter: RowFilter | None,
-    order: SeededOrder,
-    target_per_unit: float,
-    below: int,
-    largest_key: float,
-) -> Statement:
-    source, params = table.numbered(f", {units_of(table, units)} AS v", row_filter)
-    source = f"SELECT ordinal, v FROM ({source}) WHERE v > 0 AND v < {_bigint(below)}"
-    key = "Infinity" if largest_key == float("inf") else repr(largest_key)
-    return (
+@query_of.register
+def scan_units(wanted: ScanUnits, table: SparkTable) -> Query:
+    order, value = wanted.order, f", {units_of(table, wanted.units)} AS v"
+    source, params = table.numbered(value, wanted.row_filter)
+    source = f"SELECT ordinal, v FROM ({source}) WHERE v > 0 AND v < {_bigint(wanted.below)}"
+    key = "Infinity" if wanted.largest_key == float("inf") else repr(wanted.largest_key)
+    return Query(
         "SELECT ordinal, v, rank FROM (SELECT ordinal, v, rank, pid, CAST(rank AS DOUBLE) + 0.5D "
         f"AS lower, CAST({order.size - 1}L - rank AS DOUBLE) + 0.5D AS upper, "
-        f"least(CAST(v AS DOUBLE) * {double(target_per_unit)}, 1D) AS p "
+        f"least(CAST(v AS DOUBLE) * {double(wanted.target_per_unit)}, 1D) AS p "
         f"FROM ({ranked(order, source, ['v'])})) WHERE pid >= 0 "
         f"AND lower * (1D - p) <= CAST('{key}' AS DOUBLE) * p * upper",
         params,
+        NOT_TAKEN_FOUND,
     )
 
 
-def money_by_block(
-    table: SparkTable, units: MoneyUnits, row_filter: RowFilter | None, shift: int
-) -> Statement:
-    money = Money(table, units)
+@query_of.register
+def money_by_block(wanted: MoneyByBlock, table: SparkTable) -> Query:
+    money = Money(table, wanted.units)
     selected = f", {money.signed()} AS v"
     faults = "0L AS refused, 0L AS rounded"
     if not money.is_exact:
         selected += f", {money.refused()} AS refused, {money.rounded()} AS rounded"
         faults = "count_if(refused) AS refused, count_if(rounded) AS rounded"
-    source, params = table.numbered(selected, row_filter)
+    source, params = table.numbered(selected, wanted.row_filter)
     net, gross = _narrow_sum("v"), _narrow_sum("greatest(v, 0L)")
-    return (
-        f"SELECT shiftright(ordinal, {shift:d}) AS block, count(*) AS rows, count(v) AS present, "
-        f"count_if(v > 0) AS above, count_if(v = 0) AS zero, {net} AS net, {gross} AS gross, "
-        f"{faults} FROM ({source}) GROUP BY block",
+    return Query(
+        f"SELECT shiftright(ordinal, {wanted.shift:d}) AS block, count(*) AS rows, "
+        "count(v) AS present, count_if(v > 0) AS above, count_if(v = 0) AS zero, "
+        f"{net} AS net, {gross} AS gross, {faults} FROM ({source}) GROUP BY block",
         params,
     )
 
 
-def money_of_blocks(
-    table: SparkTable, units: MoneyUnits, row_filter: RowFilter | None, shift: int, below: int
-) -> Statement:
-    source, params = table.numbered(f", {units_of(table, units)} AS v", row_filter)
-    return (
+@query_of.register
+def money_of_blocks(wanted: MoneyOfBlocks, table: SparkTable) -> Query:
+    source, params = table.numbered(f", {units_of(table, wanted.units)} AS v", wanted.row_filter)
+    return Query(
         f"SELECT /*+ BROADCAST(h) */ q.ordinal, q.v FROM ({source}) AS q LEFT SEMI JOIN hit AS h "
-        f"ON h.block = shiftright(q.ordinal, {shift:d}) WHERE q.v > 0 AND q.v < {_bigint(below)}",
+        f"ON h.block = shiftright(q.ordinal, {wanted.shift:d}) "
+        f"WHERE q.v > 0 AND q.v < {_bigint(wanted.below)}",
         params,
+        NOT_TAKEN_FOUND,
     )
 
 
-def sums_by_stratum(
-    table: SparkTable, columns: Sequence[Column], units: Units, row_filter: RowFilter | None
-) -> Statement:
-    """By keys: values that are numbers, the sums of units and of their squares."""
-    value = f"{table.keys(columns)}, CAST({units_of(table, units)} AS {WIDE}) AS v"
-    source, params = table.rows(value, row_filter)
+@query_of.register
+def sums_by_stratum(wanted: SumsByStratum, table: SparkTable) -> Query:
+    columns, value = wanted.strata.columns, f"CAST({units_of(table, wanted.units)} AS {WIDE}) AS v"
+    source, params = table.rows(f"{table.keys(columns)}, {value}", wanted.strata.row_filter)
     zero = f"CAST(0 AS {WIDE})"
     square = f"CAST(CAST(v AS DECIMAL(19,0)) * CAST(v AS DECIMAL(19,0)) AS {WIDE})"
-    return _by_keys(
-        columns,
-        f"count(v) AS n, coalesce(sum(v), {zero}) AS s, coalesce(sum({square}), {zero}) AS q",
-        source,
+    return Query(
+        _by_keys(
+            columns,
+            f"count(v) AS n, coalesce(sum(v), {zero}) AS s, coalesce(sum({square}), {zero}) AS q",
+            source,
+        ),
         params,
+        _by_stratum(
+            wanted.strata, "f.n, CAST(f.s AS HUGEINT) AS s, CAST(f.q AS HUGEINT) AS q", "n, s, q"
+        ),
     )
 
 
-def amounts_by_stratum(
-    table: SparkTable, columns: Sequence[Column], column: Column, row_filter: RowFilter | None
-) -> Statement:
-    """By keys: the sums of an amount, and of negative ones, as ``net`` and ``negative``.
+@query_of.register
+def amounts_by_stratum(wanted: AmountsByStratum, table: SparkTable) -> Query:
+    """Floating-point numbers count in millionths: DuckDB makes decimals of six places.
 
-    Those of floating-point numbers count in millionths: DuckDB makes decimals of six places. They
-    are added up in halves of 50 bits, as ``high`` and ``low``, since Spark makes a decimal of a
-    number's text.
+    They are added up in halves of 50 bits, as ``high`` and ``low``, since Spark makes a decimal of
+    a number's text.
     """
-    name = table.name(column)
-    if column.type not in FLOATS:
-        digits = digits_of(column.type)
+    strata, name = wanted.strata, table.name(wanted.column)
+    if wanted.column.type not in FLOATS:
+        digits = digits_of(wanted.column.type)
         wide = f"DECIMAL(38,{digits[1]})" if digits else WIDE
-        source, params = table.rows(
-            f"{table.keys(columns)}, CAST({name} AS {wide}) AS v", row_filter
+        value = f"{table.keys(strata.columns)}, CAST({name} AS {wide}) AS v"
+        source, params = table.rows(value, strata.row_filter)
+        return Query(
+            _by_keys(
+                strata.columns,
+                "sum(v) AS net, sum(v) FILTER (WHERE v < 0) AS negative",
+                source,
+            ),
+            params,
+            _by_stratum(strata, "f.net, f.negative", "net, negative"),
         )
-        return _by_keys(
-            columns, "sum(v) AS net, sum(v) FILTER (WHERE v < 0) AS negative", source, params
-        )
-    value = f"CAST({name} AS DOUBLE)"
-    millionths = f"rint({value} * {10**FLOAT_PLACES}D)"
-    selected = f"CASE WHEN {is_finite(value)} AND abs({millionths}) < 1e38D THEN {millionths} END"
-    source, params = table.rows(f"{table.keys(columns)}, {selected} AS x", row_filter)
-    keys = "".join(f", k{i}" for i in range(len(columns)))
+    number = f"CAST({name} AS DOUBLE)"
+    millionths = f"rint({number} * {10**FLOAT_PLACES}D)"
+    selected = f"CASE WHEN {is_finite(number)} AND abs({millionths}) < 1e38D THEN {millionths} END"
+    source, params = table.rows(f"{table.keys(strata.columns)}, {selected} AS x", strata.row_filter)
+    keys = "".join(f", k{i}" for i in range(len(strata.columns)))
     step = f"{1 << HALF_BITS}D"
     halves = f"SELECT x{keys}, floor(x / {step}) AS high FROM ({source})"
     parts = (
         f"SELECT x{keys}, CAST(high AS {WIDE}) AS high, "
         f"CAST(CAST(x - CAST(high AS DOUBLE) * {step} AS BIGINT) AS {WIDE}) AS low FROM ({halves})"
     )
-    return _by_keys(
-        columns,
-        "sum(high) AS high, sum(low) AS low, sum(high) FILTER (WHERE x < 0D) AS negative_high, "
-        "sum(low) FILTER (WHERE x < 0D) AS negative_low",
-        parts,
+    return Query(
+        _by_keys(
+            strata.columns,
+            "sum(high) AS high, sum(low) AS low, sum(high) FILTER (WHERE x < 0D) AS negative_high, "
+            "sum(low) FILTER (WHERE x < 0D) AS negative_low",
+            parts,
+        ),
         params,
+        _by_stratum(
+            strata,
+            f"{_of_halves('f.high', 'f.low')} AS net, "
+            f"{_of_halves('f.negative_high', 'f.negative_low')} AS negative",
+            "net, negative",
+        ),
     )
 
 
-def _by_keys(
-    columns: Sequence[Column], figures: str, source: str, params: list[object]
-) -> Statement:
+def _by_keys(columns: Sequence[Column], figures: str, source: str) -> str:
     keys = ", ".join(f"k{i}" for i in range(len(columns)))
     if not columns:
-        return f"SELECT {figures} FROM ({source})", params
-    return f"SELECT {keys}, {figures} FROM ({source}) GROUP BY {keys}", params
+        return f"SELECT {figures} FROM ({source})"
+    return f"SELECT {keys}, {figures} FROM ({source}) GROUP BY {keys}"
+
+
+def _by_stratum(strata: Strata, figures: str, names: str) -> str:
+    """In DuckDB: the figures of the rows ``f`` that were found, with the strata's numbers."""
+    if not strata.columns:
+        return f"SELECT 0 AS stratum, {figures} FROM found AS f"
+    return (
+        f"SELECT s.stratum, {names} FROM (SELECT {_found_keys(strata.columns)}, {figures} "
+        f"FROM found AS f) AS t JOIN {strata.table_name} AS s ON {same_keys(strata.columns)} "
+        "ORDER BY s.stratum"
+    )
+
+
+def _found_keys(columns: Sequence[Column]) -> str:
+    """The keys of the rows ``f`` that were found, in DuckDB's types."""
+    return ", ".join(
+        f"CAST(f.k{i} AS {'SMALLINT' if isinstance(column, BandColumn) else column.type}) AS k{i}"
+        for i, column in enumerate(columns)
+    )
+
+
+def _of_halves(high: str, low: str) -> str:
+    """In DuckDB: a sum of halves in millionths as the decimal number."""
+    units = f"CAST({high} AS HUGEINT) * {1 << HALF_BITS} + CAST({low} AS HUGEINT)"
+    unit = f"CAST(1e-{FLOAT_PLACES} AS DECIMAL({FLOAT_PLACES + 1}, {FLOAT_PLACES}))"
+    return f"CAST({units} AS {WIDE}) * {unit}"
 
 
 def units_of(table: SparkTable, units: Units) -> str:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
-from sampling_engine import statements
 from sampling_engine.allocation import range_and_units
 from sampling_engine.rounds import EligibleRows
+from sampling_engine.sql import statements
 
 BINS_PER_OCTAVE = 256
 OCTAVES = 24

@@ -15,14 +15,15 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import RowSet, read_rows
+from parquet_tables.rows import RowSet, Statement, read_rows
 from parquet_tables.tables import Column
-from sampling_engine import statements
 from sampling_engine.allocation import ColumnRange, range_and_units
 from sampling_engine.errors import TooManyStrata
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.statements import SIZE_GROUPS_PER_OCTAVE, Statement, Units
+from sampling_engine.sql import statements
+from sampling_engine.sql.passes import SIZE_GROUPS_PER_OCTAVE
+from sampling_engine.sql.units import Units
 
 MAX_CELLS = 200_000
 CELLS = "frame_cells"

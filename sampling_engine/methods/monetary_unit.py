@@ -12,7 +12,6 @@ from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
-from sampling_engine import statements
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, Reserves
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
@@ -29,7 +28,9 @@ from sampling_engine.monetary.monetary_round import MonetaryRound
 from sampling_engine.monetary.selection import UnitSelection
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.statements import MAX_MONEY, MoneyUnits, Population
+from sampling_engine.sql import statements
+from sampling_engine.sql.passes import RowsOfUnits
+from sampling_engine.sql.units import MAX_MONEY, MoneyUnits, Population
 from sampling_engine.weights import TakeAll, take_all_rows
 
 
@@ -182,10 +183,8 @@ class MonetaryUnitMethod(Method):
         interval = self._interval_units(eligible.state.table, (*eligible.loc, "interval"))
         ordinals: Int64s = np.empty(0, dtype=np.int64)
         if weights.largest >= interval:
-            state, row_filter = eligible.state, eligible.round_spec.filter
-            ordinals, _ = state.engine.rows_of_units(
-                state, ledger.units, row_filter, interval, on_progress
-            )
+            wanted = RowsOfUnits(ledger.units, eligible.round_spec.filter, interval)
+            ordinals = eligible.state.run(wanted, on_progress).ordinals
         return TakeAll(ordinals, 1, interval, interval, interval, np.empty(0, dtype=np.int64))
 
     def _account(

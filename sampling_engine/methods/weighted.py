@@ -14,7 +14,7 @@ from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclarat
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.inclusion import read_size_groups
 from sampling_engine.spec import FIRST_DRAW_VERSION
-from sampling_engine.statements import Units
+from sampling_engine.sql.units import Units
 from sampling_engine.weighted_round import WeightedRound, uniform_order
 from sampling_engine.weights import Weights, read_weights, take_all_rows
 

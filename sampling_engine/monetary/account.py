@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from sampling_engine.statements import Population
+from sampling_engine.sql.units import Population
 
 Selection = Literal["fixed_interval", "cell", "random"]
 Cumulation = Literal["seeded", "file"]

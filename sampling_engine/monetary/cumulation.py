@@ -15,14 +15,15 @@ import numpy as np
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from parquet_tables.rows import RowSet
-from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.monetary.account import Cumulation
 from sampling_engine.rounds import DrawState, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
-from sampling_engine.statements import MoneyUnits
+from sampling_engine.sql import statements
+from sampling_engine.sql.passes import MoneyOfBlocks
+from sampling_engine.sql.units import MoneyUnits
 
 BATCH_ROWS = 1 << 20
 """Rows that are read at once."""
@@ -160,6 +161,5 @@ class CumulatedRows:
         self, state: DrawState, blocks: Int64s, on_progress: ProgressCallback
     ) -> tuple[Int64s, Int64s]:
         """Ordinals and units of the cumulated rows of most blocks of a range."""
-        return state.engine.money_of_blocks(
-            state, self.units, self.round_spec.filter, self.shift, blocks, self.below, on_progress
-        )
+        wanted = MoneyOfBlocks(self.units, self.round_spec.filter, self.shift, blocks, self.below)
+        return state.run(wanted, on_progress)

@@ -23,7 +23,8 @@ from sampling_engine.errors import InvalidNumbers
 from sampling_engine.monetary.account import RowsAndTotal
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.statements import MAX_MONEY, MoneyUnits
+from sampling_engine.sql.passes import MoneyByBlock
+from sampling_engine.sql.units import MAX_MONEY, MoneyUnits
 from sampling_engine.weights import Weights
 
 BLOCK_BITS = 18
@@ -83,7 +84,7 @@ def shift_of(rows: int) -> int:
 
 @dataclass(frozen=True)
 class BlockSums:
-    """What :func:`statements.money_by_block` found about some rows.
+    """What :class:`MoneyByBlock` found about some rows.
 
     ``counts`` has shape (6,): the rows, those with an amount, above 0, equal to 0, refused and
     rounded. ``net`` and ``gross`` have shape (blocks,): the sums of all amounts, and of those
@@ -179,15 +180,13 @@ def _block_sums(
     net, gross = np.zeros(blocks, dtype=np.int64), np.zeros(blocks, dtype=np.int64)
     if not state.table.file_rows:
         return BlockSums(np.zeros(COUNTS, dtype=np.int64), net, gross)
-    found = state.engine.money_by_block(
-        state, units, eligible.round_spec.filter, taken, shift, on_progress
-    )
-    if any(np.ma.is_masked(array) for array in found[5:7]):
+    found = state.run(MoneyByBlock(units, eligible.round_spec.filter, shift, taken), on_progress)
+    if np.ma.is_masked(found.net) or np.ma.is_masked(found.gross):
         _refuse_large(eligible, column)
-    block, *figures = (np.asarray(array).astype(np.int64) for array in found)
-    net[block], gross[block] = figures[4], figures[5]
-    counts = [int(figures[at].sum()) for at in (0, 1, 2, 3, 6, 7)]
-    return BlockSums(np.array(counts, dtype=np.int64), net, gross)
+    net[found.block], gross[found.block] = found.net, found.gross
+    counted = (found.rows, found.present, found.above, found.zero, found.refused, found.rounded)
+    counts = np.array([int(np.ma.filled(each, 0).sum()) for each in counted], dtype=np.int64)
+    return BlockSums(counts, net, gross)
 
 
 def _refuse_large(eligible: EligibleRows, column: Column) -> None:

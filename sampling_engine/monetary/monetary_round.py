@@ -11,7 +11,6 @@ import numpy as np
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import RowSet
-from sampling_engine import statements
 from sampling_engine.monetary.account import RowsAndTotal, decimal_text
 from sampling_engine.monetary.cumulation import CumulatedRows
 from sampling_engine.monetary.ledger import Ledger
@@ -28,6 +27,8 @@ from sampling_engine.rounds import (
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import Chosen
+from sampling_engine.sql import statements
+from sampling_engine.sql.passes import UnitRows
 from sampling_engine.weighted_round import UNIFORM_BITS, WeightedRound
 from sampling_engine.weights import TakeAll, effective_rows
 
@@ -58,9 +59,8 @@ class MonetaryRound:
         chosen = Chosen(ordinals, np.zeros(len(ordinals), dtype=np.int64), order.rank(ordinals))
         units = found.units[firsts]
         row_filter = self.prepared.round_spec.filter
-        state.engine.check_units(
-            state, self.ledger.units, row_filter, found.ordinals[firsts], units
-        )
+        rows = UnitRows(found.ordinals[firsts], units)
+        state.engine.check_units(state, self.ledger.units, row_filter, rows)
         others = self.selection.probabilities(found.before[firsts], units)
         certain = np.ones(len(take_all))
         return RoundRows(

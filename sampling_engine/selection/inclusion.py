@@ -13,11 +13,9 @@ from math import ceil, floor, gcd, log, pi, sqrt
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
-from sampling_engine import statements
 from sampling_engine.rounds import EligibleRows, Floats
+from sampling_engine.sql.passes import SIZE_GROUPS_PER_OCTAVE, UnitGroups
 from sampling_engine.weights import TakeAll, Weights
-
-GROUPS_PER_OCTAVE = statements.SIZE_GROUPS_PER_OCTAVE
 
 
 def read_size_groups(
@@ -33,13 +31,12 @@ def read_size_groups(
     listed: dict[int, tuple[int, int]] = {}
     for units in take_all.listed.tolist():
         octaves = log_odds_of(units, 1, take_all) / log(2.0)
-        _add(listed, floor(octaves * GROUPS_PER_OCTAVE), 1, units)
+        _add(listed, floor(octaves * SIZE_GROUPS_PER_OCTAVE), 1, units)
     others: dict[int, tuple[int, int]] = {}
     state, row_filter = eligible.state, eligible.round_spec.filter
-    for table_name, sign in state.signed_rows:
-        for group, rows, units in state.engine.unit_groups(
-            state, weights.units, row_filter, table_name, take_all.listed_from, on_progress
-        ):
+    for part, sign in state.signed_rows:
+        wanted = UnitGroups(weights.units, row_filter, take_all.listed_from, part)
+        for group, rows, units in state.run(wanted, on_progress):
             _add(others, group, sign * rows, sign * units)
     groups = sorted(
         (log_odds_of(units, rows, take_all), rows)

@@ -20,11 +20,12 @@ from parquet_tables.progress import ProgressCallback, watched
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
-from sampling_engine import statements
 from sampling_engine.errors import RowsMissing, TooManyStrata
 from sampling_engine.selection.bands import BandColumn, comparable
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
+from sampling_engine.sql import statements
+from sampling_engine.sql.passes import CountRows, CountStrata
 
 VERSION = "strata-3"
 
@@ -110,13 +111,13 @@ class WholeTable:
 class ColumnStrata:
     """The combinations of values of some columns, in the rows that pass a filter.
 
-    Without columns, the rows that pass the filter are one stratum. ``count`` makes the cursor's
-    table ``table_name`` unless a cached file holds it.
+    Without columns, the rows that pass the filter are one stratum. ``count`` makes the pass
+    ``counting`` unless a cached file holds its table.
 
     Raises
     ------
     TooManyStrata
-        There are more than ``max_strata``.
+        There are more than the pass counts.
     RowsMissing
         The files hold fewer rows than the manifest says.
     """
@@ -125,23 +126,21 @@ class ColumnStrata:
         self,
         cursor: duckdb.DuckDBPyConnection,
         table: TableFiles,
-        columns: Sequence[Column],
-        row_filter: RowFilter | None,
-        table_name: str,
+        counting: CountStrata | CountRows,
         counts_dir: Path | None,
         count: Callable[[], None],
-        max_strata: int = MAX_STRATA,
     ) -> None:
-        self.columns, self.row_filter, self.table_name = columns, row_filter, table_name
+        self.columns, self.row_filter = counting.columns, counting.row_filter
+        self.table_name = table_name = counting.table_name
         self._cursor, self._table = cursor, table
-        cached = counts_dir and cache_file(counts_dir, table, columns, row_filter)
+        cached = counts_dir and cache_file(counts_dir, table, self.columns, self.row_filter)
         loaded = cached is not None and load_counts(cursor, cached, table_name)
         if not loaded:
             count()
         strata_count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
-        if strata_count > max_strata:
-            raise too_many_strata(columns, strata_count, max_strata)
-        if row_filter is None and rows < table.file_rows:
+        if strata_count > counting.most:
+            raise too_many_strata(self.columns, strata_count, counting.most)
+        if self.row_filter is None and rows < table.file_rows:
             raise RowsMissing(table.file_rows - rows)
         sizes = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
         self.rows: Int64s = sizes["rows"]
@@ -154,13 +153,8 @@ class ColumnStrata:
         if not len(ordinals):
             return found
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        sql, params = statements.strata_of_picked(
-            self._table,
-            self.columns,
-            self.table_name,
-            RowSet.of("picked", ordinals),
-            self.row_filter,
-        )
+        wanted = RowSet.of("picked", ordinals)
+        sql, params = statements.strata_of_picked(self._table, self, wanted)
         with (
             registered(self._cursor, {"picked": picked}),
             watched(

@@ -16,6 +16,7 @@ from sampling_engine.errors import RowsMissing
 from sampling_engine.results import RunBy, Strategy
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import NO_STRATUM, Strata
+from sampling_engine.sql.passes import RankedBelow
 
 if TYPE_CHECKING:
     from sampling_engine.rounds import DrawState
@@ -224,5 +225,5 @@ def _scanned_below(
     """The rows of the strata that miss some, below their thresholds, in order of rank."""
     wanted = np.flatnonzero(missing)
     limits = thresholds[wanted]
-    found = Chosen(*state.engine.ranked_below(state, order, strata, wanted, limits, on_progress))
+    found = Chosen(*state.run(RankedBelow(order, strata, wanted, limits), on_progress))
     return found.where(np.argsort(found.ranks))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parquet_tables.rows import RowSet
+from parquet_tables.rows import RowSet, Statement
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
     RandomMethod,
@@ -16,11 +16,23 @@ from sampling_engine import (
     Selection,
     StratifiedMethod,
     sample_table,
-    statements,
 )
 from sampling_engine.rounds import Prepared
 from sampling_engine.sample_table import Shown
-from sampling_engine.statements import Statement, Units
+from sampling_engine.sql import statements
+from sampling_engine.sql.passes import (
+    CountRows,
+    CountStrata,
+    ExactTotals,
+    RangeOf,
+    RefusedNumbers,
+    RowsOfUnits,
+    ScanUnits,
+    SumsByStratum,
+    UnitGroups,
+    UnitTotals,
+)
+from sampling_engine.sql.units import Units
 
 ORDER = SeededOrder(6, 42)
 ONE_KEY = (Column("a b", "VARCHAR"),)
@@ -43,7 +55,7 @@ class OneFilter:
 
 
 @dataclass(frozen=True)
-class TwoStrata:
+class SomeStrata:
     """Strata that a statement speaks of."""
 
     row_filter: OneFilter | None = OneFilter()
@@ -52,6 +64,8 @@ class TwoStrata:
 
 
 FILTER = OneFilter()
+FILTERED = SomeStrata(FILTER, ONE_KEY, "strata_2")
+WHOLE = SomeStrata(None, (), None)
 TAKEN = RowSet("taken", np.array([1]))
 PICKED = RowSet("picked", np.array([0, 1, 3, 5]))
 
@@ -60,8 +74,8 @@ def rounds(*selections: Selection) -> list[Prepared]:
     """A random round without strata, and a stratified one; as many as there are selections."""
     nothing = np.empty(0, dtype=np.int64)
     methods = (
-        (RandomMethod(sample_size=1), TwoStrata(None, (), None)),
-        (StratifiedMethod(strata_columns=("a b", 'x"y'), sample_size=1), TwoStrata()),
+        (RandomMethod(sample_size=1), WHOLE),
+        (StratifiedMethod(strata_columns=("a b", 'x"y'), sample_size=1), SomeStrata()),
     )
     return [
         Prepared(
@@ -92,12 +106,10 @@ def drawn_rows(
 
 Builder = Callable[[TableFiles], Statement]
 BUILDERS: dict[str, Builder] = {
-    "count_strata_one_column": lambda table: statements.count_strata(table, ONE_KEY, "strata_1"),
-    "count_strata_two_columns": lambda table: statements.count_strata(table, TWO_KEYS, "strata_0"),
-    "count_strata_of_a_filter": lambda table: statements.count_strata(
-        table, ONE_KEY, "strata_2", FILTER
-    ),
-    "count_rows": lambda table: statements.count_rows(table, "strata_3", FILTER),
+    "count_strata_one_column": CountStrata(ONE_KEY, None, "strata_1", 9).statement,
+    "count_strata_two_columns": CountStrata(TWO_KEYS, None, "strata_0", 9).statement,
+    "count_strata_of_a_filter": CountStrata(ONE_KEY, FILTER, "strata_2", 9).statement,
+    "count_rows": CountRows(FILTER, "strata_3").statement,
     "load_strata": lambda table: statements.load_strata("strata_0", "kept.parquet"),
     "all_strata": lambda table: statements.all_strata("strata_0"),
     "totals_of_strata": lambda table: statements.totals_of_strata("strata_0"),
@@ -107,36 +119,30 @@ BUILDERS: dict[str, Builder] = {
     "strata_of_labels": lambda table: statements.strata_of_labels(
         "strata_0", TWO_KEYS, ["a | 0.0"]
     ),
-    "strata_of_picked": lambda table: statements.strata_of_picked(
-        table, TWO_KEYS, "strata_0", PICKED
-    ),
+    "strata_of_picked": lambda table: statements.strata_of_picked(table, SomeStrata(None), PICKED),
     "strata_of_picked_with_a_filter": lambda table: statements.strata_of_picked(
-        table, ONE_KEY, "strata_2", PICKED, FILTER
+        table, FILTERED, PICKED
     ),
     "filtered_of_picked": lambda table: statements.strata_of_picked(
-        table, (), "strata_3", PICKED, FILTER
+        table, SomeStrata(FILTER, (), "strata_3"), PICKED
     ),
-    "scan_of_strata": lambda table: statements.scan(table, TWO_KEYS, "strata_0", ORDER),
-    "scan_of_strata_with_a_filter": lambda table: statements.scan(
-        table, ONE_KEY, "strata_2", ORDER, FILTER
-    ),
-    "scan_of_whole_table": lambda table: statements.scan(table, (), None, ORDER),
+    "scan_of_strata": lambda table: statements.scan(table, SomeStrata(None), ORDER),
+    "scan_of_strata_with_a_filter": lambda table: statements.scan(table, FILTERED, ORDER),
+    "scan_of_whole_table": lambda table: statements.scan(table, WHOLE, ORDER),
     "numbered_rows_of_a_range": lambda table: statements.numbered_rows(table, "", FILTER, 4, 6),
-    "exact_totals": lambda table: statements.exact_totals(table, PRICE, FILTER, None),
-    "exact_totals_of_taken": lambda table: statements.exact_totals(table, PRICE, FILTER, TAKEN),
-    "range_of": lambda table: statements.range_of(table, TWO_KEYS[1], None, None),
-    "range_of_exact": lambda table: statements.range_of(table, PRICE, FILTER, None),
-    "refused_numbers": lambda table: statements.refused_numbers(table, TWO_KEYS[1], None, None),
-    "unit_totals": lambda table: statements.unit_totals(table, ROUGH, None, None),
+    "exact_totals": ExactTotals(PRICE, FILTER).statement,
+    "exact_totals_of_taken": ExactTotals(PRICE, FILTER, TAKEN).statement,
+    "range_of": RangeOf(TWO_KEYS[1], None).statement,
+    "range_of_exact": RangeOf(PRICE, FILTER).statement,
+    "refused_numbers": RefusedNumbers(TWO_KEYS[1], None).statement,
+    "unit_totals": UnitTotals(ROUGH, None).statement,
     "units_of_picked": lambda table: statements.units_of_picked(table, EXACT, PICKED, FILTER),
-    "rows_of_units": lambda table: statements.rows_of_units(table, EXACT, FILTER, 250),
-    "unit_groups": lambda table: statements.unit_groups(table, EXACT, FILTER, None, 250),
-    "unit_groups_of_taken": lambda table: statements.unit_groups(table, ROUGH, None, TAKEN, 250),
-    "scan_units": lambda table: statements.scan_units(table, EXACT, FILTER, ORDER, 0.001, 250, 1.5),
-    "sums_by_stratum": lambda table: statements.sums_by_stratum(table, TwoStrata(), ROUGH, None),
-    "sums_by_stratum_of_taken": lambda table: statements.sums_by_stratum(
-        table, TwoStrata(None), EXACT, TAKEN
-    ),
+    "rows_of_units": RowsOfUnits(EXACT, FILTER, 250).statement,
+    "unit_groups": UnitGroups(EXACT, FILTER, 250).statement,
+    "unit_groups_of_taken": UnitGroups(ROUGH, None, 250, TAKEN).statement,
+    "scan_units": ScanUnits(EXACT, FILTER, ORDER, 0.001, 250, 1.5).statement,
+    "sums_by_stratum": SumsByStratum(SomeStrata(), ROUGH).statement,
+    "sums_by_stratum_of_taken": SumsByStratum(SomeStrata(None), EXACT, TAKEN).statement,
     "drawn_rows": lambda table: drawn_rows(
         table, shown(table, None, None, None, None), "primary", ROUNDS
     ),

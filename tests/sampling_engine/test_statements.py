@@ -17,8 +17,8 @@ import duckdb
 import numpy as np
 import pytest
 
+from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
-from sampling_engine.statements import Statement
 from tests.sampling_engine.built_statements import BUILDERS, ORDER
 from tests.sampling_engine.conftest import Workshop
 

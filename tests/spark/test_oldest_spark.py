@@ -18,16 +18,17 @@ import pytest
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
+from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
 from sampling_engine.engines import spark_sql
-from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.spark_connection import NEEDED_SETTINGS, SETTINGS
 from sampling_engine.engines.spark_sql import SparkTable
 from sampling_engine.engines.spark_types import spark_type
 from sampling_engine.filters import parse_expression
 from sampling_engine.rounds import DrawState
 from sampling_engine.selection.order import SeededOrder
-from sampling_engine.statements import MoneyUnits, Statement, Units
+from sampling_engine.sql.passes import MoneyByBlock, RankedBelow, ScanUnits
+from sampling_engine.sql.units import MoneyUnits, Units
 from tests.sampling_engine.conftest import Workshop
 from tests.spark.cluster import spark_home
 
@@ -101,32 +102,23 @@ def test_statements_find_the_same_rows_on_spark_3_5(workshop: Workshop, tmp_path
         Units(table.column("price"), decimals=2),
         MoneyUnits.of(table.column("x"), "positive"),
     )
-    column = table.column("k")
-    found = ran(
-        tmp_path,
-        table,
-        names,
-        {
-            "whole": spark_sql.ranked_below(names, (), order, some, 40_000),
-            "strata": spark_sql.ranked_below(names, [column], order, None, 9_000),
-            "units": spark_sql.scan_units(names, exact, some, order, 0.001, 3_000, 1.5),
-            "money": spark_sql.money_by_block(names, money, some, 4),
-        },
-    )
     with workshop.database.cursor() as cursor:
         state = DrawState(cursor, table)
-        whole = state.strata_of((), some, ignore_progress)
-        own = DUCKDB.ranked_below(
-            state, order, whole, np.array([0]), np.array([40_000]), ignore_progress
-        )
-        assert rows_of(own[0], own[2]) == sorted((r["ordinal"], r["rank"]) for r in found["whole"])
-        strata = state.strata_of([column], None, ignore_progress)
-        own = DUCKDB.ranked_below(
-            state, order, strata, np.array([1, 5]), np.array([9_000, 3_000]), ignore_progress
-        )
-        assert rows_of(*own) == sorted(tuple(row.values()) for row in found["strata"])
-        own = DUCKDB.scan_units(state, exact, some, order, 0.001, 3_000, 1.5, ignore_progress)
-        assert rows_of(*own) == sorted(tuple(row.values()) for row in found["units"])
-        sums = DUCKDB.money_by_block(state, money, some, None, 4, ignore_progress)
-        assert rows_of(*sums) == sorted(tuple(row.values()) for row in found["money"])
-        assert all(found.values())
+        strata = state.strata_of([table.column("k")], None, ignore_progress)
+        passes = {
+            "whole": RankedBelow(
+                order,
+                state.strata_of((), some, ignore_progress),
+                np.array([0]),
+                np.array([40_000]),
+            ),
+            "strata": RankedBelow(order, strata, np.array([1, 5]), np.array([9_000, 3_000])),
+            "units": ScanUnits(exact, some, order, 0.001, 3_000, 1.5),
+            "money": MoneyByBlock(money, some, 4),
+        }
+        own = {name: rows_of(*state.run(one, ignore_progress)) for name, one in passes.items()}
+    given = {name: spark_sql.query_of(one, names).statement for name, one in passes.items()}
+    found = ran(tmp_path, table, names, given)
+    for name, rows in own.items():
+        assert rows, name
+        assert rows == sorted(tuple(row.values()) for row in found[name]), name

@@ -24,7 +24,7 @@ from estimation_engine import Design, Statistic, VarianceRules, true_values
 from estimation_engine.audit import AuditedAmounts, VariablesEvaluation, evaluate_variables
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import OpenTable, open_source
-from sampling_engine.statements import MoneyUnits
+from sampling_engine.sql.units import MoneyUnits
 
 AMOUNTS = (
     *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),
