@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from import_engine.options import ImportOptions
 from parquet_tables.quoting import quote_text
@@ -70,32 +71,7 @@ class NumberForm:
 
     def pattern(self, *, whole: bool) -> str:
         """Return the regular expression of the cells, for RE2 and Python."""
-        space = f"[{_SPACES}]*"
-        whole_part = r"\d+" if self.zeros else r"(?:0|[1-9]\d*)"
-        groups = "".join(_GROUPS.get(each, each) for each in self.thousands)
-        if groups:
-            whole_part = rf"(?:{whole_part}|[1-9]\d{{0,2}}(?:[{re.escape(groups)}]\d{{3}})+)"
-        number = whole_part
-        if self.decimal and not whole:
-            mark = re.escape(self.decimal)
-            fraction = rf"{mark}(?:\d+|{_DASHES})" if self.dashes else rf"{mark}\d+"
-            number = rf"(?:{whole_part}(?:{fraction})?|{mark}\d+)"
-        if self.is_percent:
-            number += f"{space}%"
-        before = after = ""
-        if self.currencies:
-            either = "|".join(re.escape(each) for each in self.currencies)
-            before, after = f"(?:(?:{either}){space})?", f"(?:{space}(?:{either}))?"
-        minus = f"[{_MINUS}]"
-        amount = f"{before}{number}{after}"
-        signed = f"{before}{minus}?{space}{amount}"
-        trailing = f"{amount}{space}{minus}{after}"
-        enclosed = rf"{before}\({space}{minus}?{amount}{space}\){after}"
-        shapes = [signed, trailing, enclosed]
-        if self.decimal and not whole:  # a plus before digits alone may be a telephone number
-            fraction = re.escape(self.decimal) + r"\d+"
-            shapes.append(rf"{before}\+{space}{before}{whole_part}{fraction}{after}")
-        return f"{space}(?:{'|'.join(shapes)}){space}"
+        return _pattern(self, whole)
 
     def normalized(self, cell: str) -> str:
         """Return the SQL of a cell of this form as a number with a point and a leading minus."""
@@ -109,6 +85,36 @@ class NumberForm:
             digits = f"regexp_replace({digits}, '^0+([0-9])', '\\1')"
         sign = f"CASE WHEN regexp_matches({cell}, '[(\u2212-]') THEN '-' ELSE '' END"
         return f"{sign} || {digits}" + (" || 'e-2'" if self.is_percent else "")
+
+
+@lru_cache(maxsize=256)
+def _pattern(form: NumberForm, whole: bool) -> str:
+    space = f"[{_SPACES}]*"
+    whole_part = r"\d+" if form.zeros else r"(?:0|[1-9]\d*)"
+    groups = "".join(_GROUPS.get(each, each) for each in form.thousands)
+    if groups:
+        whole_part = rf"(?:{whole_part}|[1-9]\d{{0,2}}(?:[{re.escape(groups)}]\d{{3}})+)"
+    number = whole_part
+    if form.decimal and not whole:
+        mark = re.escape(form.decimal)
+        fraction = rf"{mark}(?:\d+|{_DASHES})" if form.dashes else rf"{mark}\d+"
+        number = rf"(?:{whole_part}(?:{fraction})?|{mark}\d+)"
+    if form.is_percent:
+        number += f"{space}%"
+    before = after = ""
+    if form.currencies:
+        either = "|".join(re.escape(each) for each in form.currencies)
+        before, after = f"(?:(?:{either}){space})?", f"(?:{space}(?:{either}))?"
+    minus = f"[{_MINUS}]"
+    amount = f"{before}{number}{after}"
+    signed = f"{before}{minus}?{space}{amount}"
+    trailing = f"{amount}{space}{minus}{after}"
+    enclosed = rf"{before}\({space}{minus}?{amount}{space}\){after}"
+    shapes = [signed, trailing, enclosed]
+    if form.decimal and not whole:  # a plus before digits alone may be a telephone number
+        fraction = re.escape(form.decimal) + r"\d+"
+        shapes.append(rf"{before}\+{space}{before}{whole_part}{fraction}{after}")
+    return f"{space}(?:{'|'.join(shapes)}){space}"
 
 
 def number_forms(
@@ -151,11 +157,11 @@ def written_forms(
             bool(percents),
             zeros,
             any(map(no_decimals.search, cells)),
-            tuple(_changes(cells, decimal, thousands, tokens)),
         )
         pattern = re.compile(form.pattern(whole=False))
         if all(pattern.fullmatch(shortened_blanks(cell)) for cell in cells):
-            forms.append(form)
+            changes = tuple(_changes(cells, decimal, thousands, tokens))
+            forms.append(replace(form, changes=changes))
     if len(forms) == 2 and not any("." in cell or "," in cell for cell in cells):
         if not zeros and are_grouped_ids(cells):
             return ()
