@@ -16,7 +16,9 @@ from werkzeug.security import generate_password_hash
 from command_line import Listening
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import Role, add_user
+from storage.jobs.jobs import get_job
 
+ENDED = ("completed", "failed")
 PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
 
@@ -125,7 +127,13 @@ class LiveServer:
         return list(answer.json()["data"])
 
     def finished(self, job_id: str) -> dict[str, Any]:
-        """A job once it has ended."""
+        """A job once it has ended; the end is seen in the database, which takes no request."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with self.service.database.read() as tx:
+                if get_job(tx, job_id, with_position=False).status in ENDED:
+                    break
+            time.sleep(0.004)
         return finished(self.admin, job_id)
 
 
@@ -140,7 +148,7 @@ def finished(client: httpx.Client, job_id: str, within_s: float = 60) -> dict[st
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         job: dict[str, Any] = client.get(f"/api/jobs/{job_id}").json()
-        if job["status"] in ("completed", "failed"):
+        if job["status"] in ENDED:
             return job
         time.sleep(0.02)
     raise AssertionError(f"job {job_id} has not ended within {within_s} s")
