@@ -438,7 +438,10 @@ CREATE TABLE reviews (
             CHECK (action IN ('submitted', 'withdrawn', 'returned', 'signed_off', 'reopened')),
     note    TEXT NOT NULL DEFAULT '',
     user_id INTEGER NOT NULL REFERENCES users (id),
-    at      TEXT NOT NULL
+    at      TEXT NOT NULL,
+    -- Of a sign-off: the parameters and conclusion of the evaluation that was reviewed; {}: none.
+    evaluation TEXT NOT NULL DEFAULT '{}'
+               CHECK (json_valid(evaluation) AND (evaluation = '{}' OR action = 'signed_off'))
 ) STRICT;
 
 CREATE INDEX reviews_of_job ON reviews (job_id, id);

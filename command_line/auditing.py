@@ -41,6 +41,7 @@ def tolerable_number(text: str) -> float:
     return value
 
 
+REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")
 OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
 ITEMS: Columns = {
     "row": "_logical_row_id",
@@ -285,6 +286,8 @@ def _print_evaluation(found: dict[str, Any]) -> None:
             )
     for note in found.get("notes", ()):
         print_line(note)
+    if found["signed"] and found["signed"]["difference"]:
+        print_line(f"Not the signed evaluation. {found['signed']['difference']}")
     if found["departure"]:
         print_line(f"Departs from the plan. {found['departure']}")
     if found["conclusion"]:
@@ -314,6 +317,46 @@ def _print_directions(found: dict[str, Any], titles: Mapping[str, str]) -> None:
         for name, title in titles.items()
     ]
     print_table(["figure", "overstatement", "understatement"], rows)
+
+
+@click.command()
+@JOB
+@click.argument("action", type=click.Choice(tuple(REVIEW_ACTIONS)))
+@field_option("--note", "note", help="Needed by returned and reopened.")
+@evaluation_options
+@AS_JSON
+@with_target
+def review(
+    target: Target, job_id: str, action: str, note: str | None, as_json: bool, **given: Any
+) -> None:
+    """Take a step of the review: submit findings, return them, or sign them off.
+
+    The options of an evaluation are for signed_off, which keeps its parameters and conclusion; by
+    default those of the plan.
+
+    \b
+    jobsvc review 917f045a submitted
+    jobsvc review 917f045a returned --note "row 17: which invoice?"
+    jobsvc review 917f045a signed_off --tolerable 50,000
+    """
+    evaluation = {name: value for name, value in given.items() if value is not None}
+    body = {"action": action, "note": note, "evaluation": evaluation or None}
+    with connected(target) as client:
+        found = client.post(
+            f"/api/sampling/jobs/{job_id}/review",
+            {name: value for name, value in body.items() if value is not None},
+        )
+    print_result(found, as_json, _print_review)
+
+
+def _print_review(found: dict[str, Any]) -> None:
+    print_line(f"Review: {found['state'].replace('_', ' ')}.")
+    kept = found["entries"][-1]["evaluation"]
+    if kept:
+        tolerable = f", tolerable {kept['tolerable']}" if kept["tolerable"] else ""
+        print_line(f"Kept: {kept['kind']}, confidence {kept['confidence']:.4g}{tolerable}.")
+        if kept["conclusion"]:
+            print_line(kept["conclusion"])
 
 
 @click.command(name="working-paper")

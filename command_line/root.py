@@ -53,6 +53,7 @@ SECTIONS = {
         "findings": "auditing.findings",
         "replace": "auditing.replace",
         "evaluate": "auditing.evaluate",
+        "review": "auditing.review",
         "working-paper": "auditing.working_paper",
     },
     "Proofs": {

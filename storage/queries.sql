@@ -1121,8 +1121,8 @@ WHERE job_id = :job_id
 ORDER BY replacements.id;
 
 -- insert_review: Insert an entry of a sample's review.
-INSERT INTO reviews (job_id, action, note, user_id, at)
-VALUES (:job_id, :action, :note, :user_id, :at)
+INSERT INTO reviews (job_id, action, note, user_id, at, evaluation)
+VALUES (:job_id, :action, :note, :user_id, :at, :evaluation)
 RETURNING id;
 
 -- list_reviews: List the entries of a sample's review, oldest first.

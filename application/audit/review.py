@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from application.access import Caller
+from application.audit.evaluation import evaluate, request_of
+from application.audit.evaluation.parameters import kept_evaluation
 from application.audit.findings import require_not_deleted
 from application.audit.stages import rows_to_examine
 from application.audit.state import drawn_row_ids, state_of
+from domain_errors import DomainError
 from storage.errors import Conflict, Forbidden, InvalidValue
 from storage.jobs.findings import (
     Review,
@@ -20,11 +24,24 @@ from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 
 
-def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
+def review(
+    by: Caller,
+    job: Job,
+    action: ReviewAction,
+    note: str,
+    evaluation: Mapping[str, Any] | None = None,
+) -> Review:
     """Take a step of a sample's review.
 
     The preparer submits or withdraws; another person, who entered nothing, returns or signs off;
-    an owner of the dataset reopens.
+    an owner of the dataset reopens. A sign-off keeps the evaluation that was reviewed, by default
+    that of the plan if it is possible.
+
+    Parameters
+    ----------
+    evaluation : mapping, optional
+        Of a sign-off: the parameters of the evaluation; others are as in
+        :func:`application.audit.evaluation.request_of`.
 
     Raises
     ------
@@ -33,10 +50,17 @@ def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
     Forbidden
         The reviewer prepared the findings; or the level is too low.
     InvalidValue
-        The step needs a note.
+        The step needs a note, or keeps no evaluation.
+    InvalidFindings
+        The evaluation to keep isn't possible.
     """
     by.dataset(job.dataset_id, "admin" if action == "reopened" else "write")
     drawn = drawn_row_ids(by.service, job)
+    kept = None
+    if action == "signed_off":
+        kept = _evaluation_to_keep(by, job, evaluation)
+    elif evaluation is not None:
+        raise InvalidValue("Only a sign-off keeps an evaluation.", loc=("body", "evaluation"))
     with by.writing() as tx:
         require_not_deleted(tx, job)
         now = review_of(tx, job.id)
@@ -47,7 +71,7 @@ def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
             _require_findings(tx, job, drawn)
         if action in ("returned", "signed_off"):
             _require_another_person(tx, job, by, now)
-        enter_review(tx, job.id, by.user.id, action, note, by.service.clock)
+        enter_review(tx, job.id, by.user.id, action, note, by.service.clock, kept)
         by.audit(
             tx,
             "findings_reviewed",
@@ -59,6 +83,27 @@ def review(by: Caller, job: Job, action: ReviewAction, note: str) -> Review:
         reviewed = review_of(tx, job.id)
     by.service.wake_sender()
     return reviewed
+
+
+def _evaluation_to_keep(
+    by: Caller, job: Job, given: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    """What a sign-off keeps; None if no evaluation was given, and that of the plan isn't possible.
+
+    Nothing is entered while findings are submitted, so what is evaluated is what is signed off.
+    """
+    with by.service.database.read() as tx:
+        now = review_of(tx, job.id)
+    _require_step(now, "signed_off")
+    request = request_of(job, now, given or {})
+    try:
+        with by.reading():
+            return kept_evaluation(request, evaluate(by.service, job, request))
+    except DomainError as error:
+        if given is None:
+            return None
+        error.loc = ("body", "evaluation", *error.loc[1:])
+        raise
 
 
 _STATE_BEFORE: Mapping[ReviewAction, str] = {

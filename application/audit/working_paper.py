@@ -15,6 +15,7 @@ import numpy as np
 from application.audit.coverage import amount_column, coverage_block, population_block
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import EvaluationRequest, evaluate
+from application.audit.evaluation.parameters import parameters_text
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.items import book_values, drawn_facts, examined_items
 from application.audit.kinds import BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
@@ -115,6 +116,8 @@ def _cover(
     if review.state == "signed_off":
         signed = review.entries[-1]
         facts.append(("Signed off by", signed.user_soeid, _moment(signed.at)))
+        kept = signed.evaluation
+        facts.append(("Signed evaluation", parameters_text(kept) if kept else "None"))
     authors: dict[str, list[str]] = {}
     for finding in state.findings.values():
         authors.setdefault(finding.user_soeid, []).append(finding.at)
@@ -133,7 +136,8 @@ def _cover(
         Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
         Block("Version of the table", _version(service, job)),
     ]
-    return Sheet("Cover", f"Working paper: {job.output_name or job.id[:8]}", blocks)
+    title = "Working paper, not as signed off" if _difference(evaluation) else "Working paper"
+    return Sheet("Cover", f"{title}: {job.output_name or job.id[:8]}", blocks)
 
 
 def _version(service: Service, job: Job) -> Rows:
@@ -177,10 +181,21 @@ def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> str:
 
 
 def _departure(evaluation: Mapping[str, Any] | DomainError) -> Rows:
-    """A line that says where the evaluation departs from the recorded plan."""
-    if isinstance(evaluation, DomainError) or evaluation["departure"] is None:
-        return []
-    return [("Departs from the plan", evaluation["departure"])]
+    """Lines that say where the evaluation differs from the plan and from the signed one."""
+    lines: Rows = []
+    if difference := _difference(evaluation):
+        lines.append(("Not the signed evaluation", difference))
+    if not isinstance(evaluation, DomainError) and evaluation["departure"] is not None:
+        lines.append(("Departs from the plan", evaluation["departure"]))
+    return lines
+
+
+def _difference(evaluation: Mapping[str, Any] | DomainError) -> str | None:
+    """Where the evaluation differs from the one that was signed off."""
+    if isinstance(evaluation, DomainError) or evaluation["signed"] is None:
+        return None
+    difference: str | None = evaluation["signed"]["difference"]
+    return difference
 
 
 def _items(service: Service, job: Job) -> Sheet:

@@ -15,7 +15,7 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.audit.entering import enter
 from application.audit.entry_list import ListFormat, write_entry_list
-from application.audit.evaluation import evaluate, request_of
+from application.audit.evaluation import EvaluationRequest, evaluate, request_of
 from application.audit.finding_files import enter_file, preview_file
 from application.audit.findings import MAX_NOTE, audit_counts, items_page, replace_row
 from application.audit.kinds import KIND_HELP, KINDS, PARAMETERS, TOLERABLE
@@ -34,7 +34,7 @@ from http_api.schemas.fields import QueryNumber, StrictInteger, StrictNumber, St
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
-from storage.jobs.findings import OUTCOMES, REVIEW_ACTIONS, NewFinding, list_findings
+from storage.jobs.findings import OUTCOMES, REVIEW_ACTIONS, NewFinding, list_findings, review_of
 from storage.jobs.jobs import Job
 
 MAX_FINDINGS = 1000
@@ -98,6 +98,9 @@ class ReviewEntryOut(Schema):
     note = out.string()
     user_soeid = out.string()
     at = out.string()
+    evaluation = out.json_object(
+        "Of a sign-off: parameters and conclusion of the evaluation that was reviewed; else {}."
+    )
 
 
 class ReviewOut(Schema):
@@ -224,11 +227,6 @@ class ReplacementsOut(Schema):
     replacements = out.list_of(ReplacementOut, "Oldest first.")
 
 
-class ReviewIn(StrictSchema):
-    action = StrictString(required=True, validate=validate.OneOf(REVIEW_ACTIONS))
-    note = text(0, MAX_NOTE, load_default="")
-
-
 class FindingsQuery(PageQuery):
     format = StrictString(
         load_default="json",
@@ -340,6 +338,18 @@ class _EvaluationIn(StrictSchema):
 EvaluationIn: Any = type("EvaluationIn", (_EvaluationIn,), _parameters())
 
 
+class ReviewIn(StrictSchema):
+    action = StrictString(required=True, validate=validate.OneOf(REVIEW_ACTIONS))
+    note = text(0, MAX_NOTE, load_default="")
+    evaluation = fields.Nested(
+        EvaluationIn,
+        metadata={
+            "description": "Of `signed_off`: the evaluation that was reviewed. Its parameters and "
+            "conclusion are kept. By default that of the plan, if it is possible."
+        },
+    )
+
+
 EVALUATION: Any = {
     200: {
         "description": "The evaluation; docs/AUDIT.md has the fields of each kind",
@@ -357,16 +367,22 @@ def evaluation(job_id: str, given: dict[str, Any]) -> Response:
     lines by which a reviewer can check it with a calculator.
     """
     job = _sample(job_id)
-    request = request_of(job, {**given, "tolerable": _tolerable(given)})
+    request = _request(job, given)
     with caller().reading():
         found = evaluate(service(), job, request)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
     return jsonify(found)
 
 
-def _tolerable(given: dict[str, Any]) -> Decimal | None:
+def _request(job: Job, given: dict[str, Any]) -> EvaluationRequest:
+    with service().database.read() as tx:
+        return request_of(job, review_of(tx, job.id), _exact(given))
+
+
+def _exact(given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with a decimal `tolerable`."""
     tolerable = given.get("tolerable")
-    return None if tolerable is None else Decimal(repr(tolerable))
+    return {**given, "tolerable": None if tolerable is None else Decimal(repr(tolerable))}
 
 
 class _WorkingPaperQuery(StrictQuery):
@@ -387,7 +403,7 @@ def paper(job_id: str, query: dict[str, Any]) -> Response:
     As one HTML file that prints, or as a workbook. An evaluation that isn't possible yet is a note.
     """
     job = _sample(job_id)
-    request = request_of(job, {**query, "tolerable": _tolerable(query)})
+    request = _request(job, query)
     with caller().reading():
         sheets = working_paper(service(), job, request)
     ending = query["format"]
@@ -435,7 +451,9 @@ def review_step(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     While findings are submitted or signed off, none can be entered. Another person than those who
     entered them signs off or returns them; an owner of the dataset reopens them.
     """
-    return review_json(review(caller(), _sample(job_id), given["action"], given["note"]))
+    evaluation = _exact(given["evaluation"]) if "evaluation" in given else None
+    job = _sample(job_id)
+    return review_json(review(caller(), job, given["action"], given["note"], evaluation))
 
 
 def _sample(job_id: str) -> Job:

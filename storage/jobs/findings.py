@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from storage.errors import Conflict
 from storage.sqlite.clock import Clock, timestamp
@@ -101,7 +101,7 @@ class Replacement:
 
 @dataclass(frozen=True)
 class ReviewEntry:
-    """A step of a review."""
+    """A step of a review; of a sign-off with what it kept of the evaluation, else empty."""
 
     id: int
     job_id: str
@@ -109,6 +109,7 @@ class ReviewEntry:
     note: str
     user_id: int
     at: str
+    evaluation: Mapping[str, Any]
     user_soeid: str
 
 
@@ -238,11 +239,22 @@ def require_open(tx: Transaction, job_id: str) -> None:
 def review_of(tx: Transaction, job_id: str) -> Review:
     """Return the review of a sample."""
     rows = all_rows(tx, "list_reviews", job_id=job_id)
-    return Review(tuple(ReviewEntry(**dict(row)) for row in rows))
+    return Review(
+        tuple(
+            ReviewEntry(**{**dict(row), "evaluation": json.loads(row["evaluation"])})
+            for row in rows
+        )
+    )
 
 
 def enter_review(
-    tx: Transaction, job_id: str, user_id: int, action: ReviewAction, note: str, clock: Clock
+    tx: Transaction,
+    job_id: str,
+    user_id: int,
+    action: ReviewAction,
+    note: str,
+    clock: Clock,
+    evaluation: Mapping[str, Any] | None = None,
 ) -> None:
     """Enter a step of a review; the caller has checked that it may follow."""
     run(
@@ -253,6 +265,7 @@ def enter_review(
         note=note,
         user_id=user_id,
         at=timestamp(clock()),
+        evaluation=json.dumps(evaluation or {}),
     ).fetchall()
 
 

@@ -126,7 +126,13 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     page.get_by_role("button", name="Submit for review").click()
     expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
     reviewer.reload()
+    reviewer.get_by_role("link", name="Evaluate and sign off").click()
+    reviewer.get_by_label("Tolerable").fill("10 %")
+    reviewer.get_by_role("button", name="Evaluate").click()
+    expect(reviewer.get_by_text("is below the tolerable 10.00 %")).to_be_visible()
     reviewer.get_by_role("button", name="Sign off").click()
+    expect(reviewer.get_by_text("signed this evaluation off")).to_be_visible()
+    reviewer.goto(f"{server.url}/jobs/{job}?tab=findings")
     expect(reviewer.get_by_text("Signed off", exact=True)).to_be_visible()
     reviewer.get_by_text("Review history").click()
     expect(reviewer.locator("#review li").first).to_have_text(
@@ -134,8 +140,11 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     )
     colleague.close()
 
-    page.goto(f"{server.url}/jobs/{job}?tab=evaluation&tolerable=10 %")
-    expect(page.get_by_text("is below the tolerable 10.00 %")).to_be_visible()
+    page.goto(f"{server.url}/jobs/{job}?tab=evaluation&tolerable=20 %&kind=attributes")
+    expect(page.get_by_text("tolerable 10 %; evaluated with: tolerable 20 %")).to_be_visible()
+    expect(page.get_by_role("link", name="HTML")).to_have_count(2)
+    page.goto(f"{server.url}/jobs/{job}?tab=evaluation")
+    expect(page.get_by_text("is below the tolerable 10.00 %").last).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="HTML").click()
     paper = open_page()

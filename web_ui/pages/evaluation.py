@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from math import ceil, log10
 from typing import Any
@@ -13,6 +14,7 @@ from markupsafe import Markup
 
 from application.access import RowSource
 from application.audit.evaluation import evaluate, request_of
+from application.audit.evaluation.parameters import parameters_text, signed_off
 from application.audit.items import drawn_book_column
 from application.audit.kinds import (
     BREAKDOWN,
@@ -23,9 +25,11 @@ from application.audit.kinds import (
     default_kind,
 )
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
+from application.audit.review import is_preparer
 from application.estimation.sample_columns import estimated_columns
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
+from storage.jobs.findings import Review, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
 from web_ui.job_texts import problem_text
@@ -44,8 +48,17 @@ _PLAIN = re.compile(r"(\d{1,30}|\d{1,3}(,\d{3}){1,9})(\.\d{1,20})?")
 
 def evaluation_tab(found: Job) -> Values:
     """Evaluate what the URL asks for."""
-    chosen = _chosen(found)
+    with service().database.read() as tx:
+        review = review_of(tx, found.id)
+    chosen = _chosen(found, review)
+    signed = signed_off(review)
     values: Values = {
+        "review": review,
+        "signed": signed,
+        "signed_text": parameters_text(signed.evaluation) if signed else None,
+        "may_sign_off": review.state == "submitted" and not is_preparer(caller(), found),
+        "is_first": not request.args.get("kind"),
+        "sign_off": {f"evaluation.{name}": value for name, value in _body(chosen).items()},
         "chosen": chosen,
         "kinds": KINDS,
         "fields": _fields(found, chosen),
@@ -59,7 +72,7 @@ def evaluation_tab(found: Job) -> Values:
         return values
     try:
         with caller().reading():
-            wanted = request_of(found, _request(chosen))
+            wanted = request_of(found, review, _request(chosen))
             answer = evaluate(service(), found, wanted)
         caller().audit_view(
             RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "evaluation"
@@ -84,11 +97,17 @@ def _request(chosen: Values) -> Values:
     }
 
 
-def _code(found: Job, chosen: Values) -> Values:
-    """The request of the choices as code."""
+def _body(chosen: Values) -> Values:
+    """The choices as the body of a request."""
     body = {name: value for name, value in _request(chosen).items() if value is not None}
     if chosen["share"] is not None:
         body["tolerable"] = float(chosen["share"])
+    return body
+
+
+def _code(found: Job, chosen: Values) -> Values:
+    """The request of the choices as code."""
+    body = _body(chosen)
     code = code_at(f"/api/sampling/jobs/{found.id}/evaluation", body)
     return {"code": code, "request_body": body}
 
@@ -114,9 +133,10 @@ def _fields(found: Job, chosen: Values) -> list[Values]:
     ]
 
 
-def _parameters(kind: str) -> Values:
-    """The parameters of the URL that the kind takes."""
-    given = {name: request.args.get(name) for name in KINDS[kind].parameters}  # type: ignore[index]
+def _parameters(kind: str, signed: Mapping[str, Any]) -> Values:
+    """The parameters that the kind takes: of the URL, or signed off."""
+    names = KINDS[kind].parameters  # type: ignore[index]
+    given = {name: request.args.get(name, signed.get(name)) for name in names}
     return {
         name: value
         for name, value in given.items()
@@ -124,9 +144,12 @@ def _parameters(kind: str) -> Values:
     }
 
 
-def _chosen(found: Job) -> Values:
-    kind = request.args.get("kind", "")
-    planned = _planned(found, kind)
+def _chosen(found: Job, review: Review) -> Values:
+    kept = signed_off(review)
+    signed = kept.evaluation if kept else {}
+    kind = request.args.get("kind", signed.get("kind", ""))
+    is_signed = bool(signed) and kind == signed["kind"]
+    planned = _signed(signed) if is_signed else _planned(found, kind)
     confidence = request.args.get("confidence", planned["confidence"])
     typed = request.args.get("tolerable", planned["tolerable"]).strip()[:60]
     chosen: Values = {
@@ -136,13 +159,19 @@ def _chosen(found: Job) -> Values:
         "share": None,
         "problem": None,
     }
-    chosen["parameters"] = _parameters(chosen["kind"])
+    chosen["parameters"] = _parameters(chosen["kind"], signed if is_signed else {})
     if typed:
         try:
             chosen["share"] = tolerable_of(typed)
         except ValueError:
             chosen["problem"] = f"{typed} isn’t a tolerable amount or share, such as 50,000 or 5 %."
     return chosen
+
+
+def _signed(kept: Mapping[str, Any]) -> dict[str, str]:
+    """What the form of a signed evaluation begins with."""
+    tolerable = "" if kept["tolerable"] is None else errors_text(Decimal(kept["tolerable"]))
+    return {"tolerable": tolerable, "confidence": f"{100 * kept['confidence']:g}"}
 
 
 def _planned(found: Job, kind: str) -> dict[str, str]:

@@ -6,11 +6,11 @@ from typing import Any
 
 from application.audit.evaluation.attributes import evaluate_exceptions
 from application.audit.evaluation.monetary_unit import evaluate_money
+from application.audit.evaluation.parameters import request_of, signed_json
 from application.audit.evaluation.request import (
     KIND_LOC,
     EvaluationRequest,
     ExaminedSample,
-    request_of,
 )
 from application.audit.evaluation.sequential import evaluate_sequence
 from application.audit.evaluation.two_stage import evaluate_stages
@@ -59,6 +59,7 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         "review_state": state.review.state,
         "replaced": len(state.replacements),
         "scope": sample.scope,
+        "signed": signed_json(state.review, request),
         **found,
     }
     return {**answer, "departure": departure(job.run_parameters, request.tolerable, answer)}

@@ -10,8 +10,7 @@ from typing import Any
 
 from application.audit.findings import is_replaceable
 from application.audit.items import ExaminedItem
-from application.audit.kinds import KINDS, PARAMETERS, Kind, default_kind
-from application.audit.planned import planned_goal, planned_tolerable
+from application.audit.kinds import KINDS, PARAMETERS, Kind
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
 from domain_errors import choices_sentence
@@ -69,29 +68,6 @@ class EvaluationRequest:
                     choices=choices_sentence("", taken),
                     loc=("body", name),
                 )
-
-
-def request_of(job: Job, given: Mapping[str, Any]) -> EvaluationRequest:
-    """A request with the parameters that are given, and for others those of the recorded plan.
-
-    The plan is of the kind that fits the sample; other kinds take its likelihood alone.
-    """
-    goal = planned_goal(job.run_parameters) or {}
-    fitting = default_kind(job.run_parameters)
-    kind: Kind = given.get("kind") or fitting
-    planned: dict[str, Any] = {}
-    if kind == fitting and goal:
-        planned = {"confidence": goal.get("confidence"), "tolerable": planned_tolerable(job)}
-    if "likelihood" in KINDS[kind].parameters:
-        planned["likelihood"] = goal.get("likelihood")
-    chosen: dict[str, Any] = {
-        name: planned.get(name) if given.get(name) is None else given[name]
-        for name in ("confidence", "tolerable", *PARAMETERS)
-    }
-    confidence = chosen.pop("confidence") or 0.95
-    request = EvaluationRequest(kind, confidence, **chosen)
-    request.require_fitting_parameters()
-    return request
 
 
 @dataclass(frozen=True)

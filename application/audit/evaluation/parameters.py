@@ -1,0 +1,133 @@
+"""The parameters of an evaluation: those given, signed off, or planned.
+
+A sign-off keeps the parameters of the evaluation that was reviewed. They are the defaults of later
+evaluations, and others are said to differ from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from application.audit.evaluation.request import EvaluationRequest
+from application.audit.kinds import KINDS, PARAMETERS, Kind, default_kind
+from application.audit.planned import errors_text, planned_goal, planned_tolerable
+from storage.jobs.findings import Review, ReviewEntry
+from storage.jobs.jobs import Job
+
+NAMES = ("confidence", "tolerable", *PARAMETERS)
+
+
+def request_of(job: Job, review: Review, given: Mapping[str, Any]) -> EvaluationRequest:
+    """A request with the given parameters, and for others those signed off, or else planned.
+
+    Signed parameters are taken by the same kind alone. The plan is of the kind that fits the
+    sample; other kinds take its likelihood.
+    """
+    signed = signed_off(review)
+    kept = signed.evaluation if signed else {}
+    defaults = _planned(job, given.get("kind"))
+    if kept and given.get("kind") in (None, kept["kind"]):
+        defaults = {**kept, "tolerable": _decimal(kept["tolerable"])}
+    chosen: dict[str, Any] = {
+        name: defaults.get(name) if given.get(name) is None else given[name] for name in NAMES
+    }
+    confidence = chosen.pop("confidence") or 0.95
+    request = EvaluationRequest(given.get("kind") or defaults["kind"], confidence, **chosen)
+    request.require_fitting_parameters()
+    return request
+
+
+def _planned(job: Job, kind: Kind | None) -> dict[str, Any]:
+    goal = planned_goal(job.run_parameters) or {}
+    fitting = default_kind(job.run_parameters)
+    kind = kind or fitting
+    planned: dict[str, Any] = {"kind": kind}
+    if kind == fitting and goal:
+        planned |= {"confidence": goal.get("confidence"), "tolerable": planned_tolerable(job)}
+    if "likelihood" in KINDS[kind].parameters:
+        planned["likelihood"] = goal.get("likelihood")
+    return planned
+
+
+def signed_off(review: Review) -> ReviewEntry | None:
+    """The sign-off in force, if it kept an evaluation."""
+    if review.state != "signed_off" or not review.entries[-1].evaluation:
+        return None
+    return review.entries[-1]
+
+
+def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sign-off keeps of an evaluation, as JSON: its parameters and its conclusion."""
+    tolerable = request.tolerable
+    conclusion = found["conclusion"] or {}
+    return {
+        "kind": request.kind,
+        "confidence": request.confidence,
+        "tolerable": None if tolerable is None else f"{tolerable:f}",
+        **{name: getattr(request, name) for name in PARAMETERS},
+        "is_tolerable": conclusion.get("is_tolerable"),
+        "conclusion": conclusion.get("sentence"),
+    }
+
+
+def signed_json(review: Review, request: EvaluationRequest) -> dict[str, Any] | None:
+    """The sign-off in force, and where a request differs from what it kept."""
+    signed = signed_off(review)
+    if signed is None:
+        return None
+    return {
+        "user_soeid": signed.user_soeid,
+        "at": signed.at,
+        "evaluation": signed.evaluation,
+        "difference": _difference(signed.evaluation, request),
+    }
+
+
+def _difference(kept: Mapping[str, Any], request: EvaluationRequest) -> str | None:
+    """A sentence with the parameters that differ; None if all are those that were signed off."""
+    signed, evaluated = [], []
+    for name in ("kind", *NAMES):
+        before, now = kept.get(name), getattr(request, name)
+        if name == "tolerable":
+            before = _decimal(before)
+        if before != now:
+            signed.append(_text(name, before))
+            evaluated.append(_text(name, now))
+    if not signed:
+        return None
+    return f"Signed off: {', '.join(signed)}; evaluated with: {', '.join(evaluated)}."
+
+
+def parameters_text(kept: Mapping[str, Any]) -> str:
+    """The parameters that a sign-off kept, in words.
+
+    >>> parameters_text({"kind": "attributes", "confidence": 0.95, "tolerable": "0.05"})
+    'share of exceptions, confidence 95 %, tolerable 5 %'
+    """
+    given = {**kept, "tolerable": _decimal(kept["tolerable"])}
+    return ", ".join(
+        _text(name, given[name]) for name in ("kind", *NAMES) if given.get(name) is not None
+    )
+
+
+def _text(name: str, value: Any) -> str:
+    if name == "kind":
+        kind: Kind = value
+        return KINDS[kind].title.lower()
+    if value is None:
+        return f"{_title(name)} not given"
+    if name == "confidence":
+        return f"confidence {100 * value:g} %"
+    if name == "tolerable":
+        return f"tolerable {errors_text(value)}"
+    return f"{_title(name)} {PARAMETERS[name].choices.get(value, value).lower()}"
+
+
+def _title(name: str) -> str:
+    return PARAMETERS[name].title.lower() if name in PARAMETERS else name
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
