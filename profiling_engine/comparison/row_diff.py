@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from domain_errors import DomainError, counted
+from domain_errors import DomainError
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.names import settle_names
 from parquet_tables.progress import (
@@ -23,13 +23,12 @@ from parquet_tables.progress import (
     progress_part,
 )
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
-from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
+from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import write_parquet
+from profiling_engine.comparison.keyed_rows import InvalidKey, KeyedRows, cell
 from profiling_engine.comparison.shared_columns import MatchedColumns, SharedColumn, match_columns
 
-NAMED_EXAMPLES = 3
-MAX_VALUE_LENGTH = 60
 CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
 NAME_PATTERN = '"(?:[^"]|"")*"'
 """A column's name in ``_changed_columns``."""
@@ -40,12 +39,6 @@ MAX_COLUMNS, CHUNK_COLUMNS = 1_000, 500
 """Compared columns of a result, since DuckDB holds 2,048 values of each; and those of one count."""
 CHECKED, MATCHED, COUNTED = 0.3, 0.6, 0.7
 """Shares of the progress."""
-
-
-class InvalidKey(DomainError):
-    """Rows can't be matched by the key."""
-
-    code = "invalid_key"
 
 
 @dataclass(frozen=True)
@@ -176,7 +169,10 @@ class _Diff:
     """The statements of one diff. A key is ``k0…`` and a compared column ``v0…`` in each table."""
 
     def __init__(self, base: TableFiles, other: TableFiles, keys: tuple[SharedColumn, ...]) -> None:
-        self.sides = ((base, "the earlier version"), (other, "the later version"))
+        self.sides = (
+            _keyed(base, "the earlier version", keys, [key.base for key in keys]),
+            _keyed(other, "the later version", keys, [key.other for key in keys]),
+        )
         self.keys = keys
         matched = match_columns(base.columns, other.columns)
         compared = tuple(column for column in matched.shared if column not in keys)
@@ -203,7 +199,8 @@ class _Diff:
         shared = tuple(one for one in every.shared if one in chosen)
         only_base = every.only_in_base[: most - len(shared)]
         only_other = every.only_in_other[: most - len(shared) - len(only_base)]
-        found = _Diff(self.sides[0][0], self.sides[1][0], self.keys)
+        earlier, later = self.sides
+        found = _Diff(earlier.table, later.table, self.keys)
         found.columns = MatchedColumns(shared, only_base, only_other)
         found.result = _ResultColumns.of(self.keys, found.columns)
         found.left_out = (
@@ -253,90 +250,27 @@ class _Diff:
         """Joins of the pairs ``r`` with the cells ``v0…`` of both tables, ``b`` and ``o``."""
         joined: list[str] = []
         params: list[object] = []
-        for (table, _), cells, ordinal in zip(
+        for side, cells, ordinal in zip(
             self.sides, own, ("base_ordinal", "other_ordinal"), strict=True
         ):
-            named = ", ".join(f"{_cell(column)} AS v{at}" for at, column in enumerate(cells))
+            named = ", ".join(f"{cell(column)} AS v{at}" for at, column in enumerate(cells))
             rows = (
                 f"(SELECT r.number, r.{ordinal} AS ordinal FROM {source} AS r "
                 f"WHERE r.{ordinal} IS NOT NULL)"
             )
-            statement, bound = rows_at(table, named, RowSet(rows), ["number"])
+            statement, bound = rows_at(side.table, named, RowSet(rows), ["number"])
             joined.append(
                 f"LEFT JOIN ({statement}) AS {ordinal[0]} ON {ordinal[0]}.number = r.number"
             )
             params += bound
         return " ".join(joined), params
 
-    def _side(self, at: int, values: Sequence[str] = ()) -> Statement:
-        """The keys ``k0…`` of a table with its ``ordinal`` and other expressions over ``f``."""
-        keys = [
-            f"{key.key(_cell((key.base, key.other)[at]))} AS k{place}"
-            for place, key in enumerate(self.keys)
-        ]
-        return scan_statement(self.sides[at][0], [*keys, *values])
-
     def check_keys(self, cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback) -> None:
         """Refuse a key that is missing or repeated in a table."""
-        for at in range(2):
-            self._require_key(cursor, at)
+        for at, side in enumerate(self.sides):
+            side.require_complete(cursor)
             part = progress_part(on_progress, at / 2, (at + 1) / 2)
-            self._require_unique(cursor, at, part)
-
-    def _require_key(self, cursor: duckdb.DuckDBPyConnection, at: int) -> None:
-        rows, params = self._side(at)
-        missing = " AND ".join(f"k{place} IS NULL" for place in range(len(self.keys)))
-        found = cursor.execute(
-            f"SELECT ordinal, count(*) OVER () FROM ({rows}) WHERE {missing} "
-            f"ORDER BY ordinal LIMIT {NAMED_EXAMPLES}",
-            params,
-        ).fetchall()
-        if found:
-            raise InvalidKey(
-                "The key is missing in {rows} of {table}, such as {examples}, counted from 0. "
-                "Choose `keys` with a value in every row.",
-                loc=("keys",),
-                rows=counted(found[0][1], "row"),
-                table=self.sides[at][1],
-                examples=_rows_text([ordinal for ordinal, _ in found]),
-            )
-
-    def _require_unique(
-        self, cursor: duckdb.DuckDBPyConnection, at: int, on_progress: ProgressCallback
-    ) -> None:
-        rows, params = self._side(at)
-        keys = [f"k{place}" for place in range(len(self.keys))]
-        names = ", ".join(keys)
-        shown = ", ".join(f"left(CAST({key} AS VARCHAR), {MAX_VALUE_LENGTH})" for key in keys)
-        found = execute_watched(
-            cursor,
-            f"SELECT first, last, sum(rows) OVER (), [{shown}] FROM (SELECT {names}, "
-            "count(*) AS rows, min(ordinal) AS first, max(ordinal) AS last "
-            f"FROM ({rows}) GROUP BY {names} HAVING count(*) > 1) "
-            f"ORDER BY first LIMIT {NAMED_EXAMPLES}",
-            params,
-            on_progress,
-            "checking the key",
-        )
-        if found:
-            self._refuse_repeated(self.sides[at][1], found)
-
-    def _refuse_repeated(self, label: str, found: Sequence[tuple[Any, ...]]) -> None:
-        names = [key.name for key in self.keys]
-        examples = [
-            f"{', '.join(f'{name} = {value}' for name, value in zip(names, values, strict=True))} "
-            f"in {_rows_text([first, last])}"
-            for first, last, _, values in found
-        ]
-        raise InvalidKey(
-            "The key {keys} isn't unique in {table}: {rows} share their key with another row, such "
-            "as {examples}, counted from 0. Add a column to `keys`.",
-            loc=("keys",),
-            keys=", ".join(names),
-            table=label,
-            rows=counted(int(found[0][2]), "row"),
-            examples="; ".join(examples),
-        )
+            side.require_unique(cursor, part)
 
     def pairs(self) -> Statement:
         """The rows of both tables that differ or have no partner, in the order of the result."""
@@ -344,11 +278,11 @@ class _Diff:
         retyped = [column for column in self.columns.shared if column.is_retyped]
         sides, params = [], []
         for at in range(2):
-            cells = [_cell((column.base, column.other)[at]) for column in hashed]
-            own = [_cell((column.base, column.other)[at]) for column in retyped]
-            values = [f"{cell} AS v{place}" for place, cell in enumerate(own)]
+            cells = [cell((column.base, column.other)[at]) for column in hashed]
+            own = [cell((column.base, column.other)[at]) for column in retyped]
+            values = [f"{value} AS v{place}" for place, value in enumerate(own)]
             digest = f"hash({', '.join(cells)})" if cells else "0"
-            rows, bound = self._side(at, [f"{digest} AS digest", *values])
+            rows, bound = self.sides[at].statement([f"{digest} AS digest", *values])
             sides.append(rows)
             params += bound
         on = " AND ".join(
@@ -439,8 +373,8 @@ class _Diff:
 
     def estimated_bytes(self, pairs: int) -> int:
         """The size of the result, by the share of the tables' rows that are in it."""
-        size_bytes = sum(file.size_bytes for table, _ in self.sides for file in table.files)
-        rows = sum(table.file_rows for table, _ in self.sides)
+        size_bytes = sum(file.size_bytes for side in self.sides for file in side.table.files)
+        rows = sum(side.table.file_rows for side in self.sides)
         return size_bytes * 2 * pairs // max(rows, 1)
 
     def counted(self, cursor: duckdb.DuckDBPyConnection, files: tuple[DataFile, ...]) -> RowDiff:
@@ -470,7 +404,7 @@ class _Diff:
             added,
             removed,
             changed,
-            self.sides[0][0].row_count - removed - changed,
+            self.sides[0].table.row_count - removed - changed,
         )
 
 
@@ -530,8 +464,11 @@ class _ResultColumns:
         return (*both, *removed, *added)
 
 
-def _cell(column: Column) -> str:
-    return f"f.{quote_identifier(column.name)}"
+def _keyed(
+    table: TableFiles, label: str, keys: Sequence[SharedColumn], columns: Sequence[Column]
+) -> KeyedRows:
+    values = [key.key(cell(column)) for key, column in zip(keys, columns, strict=True)]
+    return KeyedRows(table, label, tuple(key.name for key in keys), tuple(values), "keys")
 
 
 def _key_value(key: SharedColumn, at: int) -> str:
@@ -540,10 +477,3 @@ def _key_value(key: SharedColumn, at: int) -> str:
     if key.is_retyped:
         values = [f"CAST({value} AS VARCHAR)" for value in values]
     return f"CASE WHEN r.other_ordinal IS NULL THEN {values[1]} ELSE {values[0]} END"
-
-
-def _rows_text(ordinals: Sequence[int]) -> str:
-    listed = [f"{ordinal:,}" for ordinal in ordinals]
-    if len(listed) == 1:
-        return f"row {listed[0]}"
-    return f"rows {', '.join(listed[:-1])} and {listed[-1]}"
