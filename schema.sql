@@ -382,6 +382,7 @@ CREATE INDEX jobs_of_source ON jobs (dataset_id, source_commit_id)
 CREATE INDEX jobs_of_output ON jobs (dataset_id, output_commit_id)
     WHERE output_commit_id IS NOT NULL;
 CREATE INDEX jobs_of_retried ON jobs (retry_of) WHERE retry_of IS NOT NULL;
+CREATE INDEX jobs_of_schedule ON jobs (schedule_id) WHERE schedule_id IS NOT NULL;
 CREATE INDEX idempotency_keys_of_job ON idempotency_keys (job_id);
 
 -- Representativeness checks of samples, computed after the job and recomputed when needed. The brief
@@ -717,7 +718,11 @@ CREATE TABLE schedules (
     paused_at    TEXT,
     last_run_at  TEXT,
     last_job_id  TEXT,                          -- the job may have been pruned
-    problem      TEXT                           -- why the latest run wasn't submitted
+    problem      TEXT,                          -- why the latest run wasn't submitted
+    job_id       TEXT NOT NULL,                 -- has the request; may have been pruned
+    exclude_drawn_by TEXT NOT NULL              -- key by which runs exclude drawn rows
+                 CHECK (json_valid(exclude_drawn_by)),
+    CHECK (run_type = 'sampling' OR exclude_drawn_by = '[]')
 ) STRICT;
 
 CREATE UNIQUE INDEX schedules_name ON schedules (dataset_id, name COLLATE NOCASE);

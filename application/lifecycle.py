@@ -165,8 +165,8 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
     Raises
     ------
     Conflict, NotFound
-        The job hasn't failed; its file, ref or source is gone; its file belongs to a retry; or the
-        ref of its result is in use.
+        The job hasn't failed; its file, ref or source is gone; its file belongs to a retry; the
+        ref of its result is in use; or it is a run that excludes rows.
     """
     if job.status != "failed":
         raise Conflict("The job is {status}; only a failed job can be retried.", status=job.status)
@@ -178,6 +178,11 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
             raise FileGone
         return
     source_of(job)
+    if "excluded" in job.run_parameters:
+        raise Conflict(
+            "Later runs of the schedule may have drawn rows that this run would draw. Run the "
+            "schedule now instead."
+        )
     name = job.run_parameters.get("output_ref")
     if name is None:
         return
@@ -190,7 +195,7 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
 
 ADDED_PARAMETERS = (
     *("request_digest", "output_ref", "source_draw", "seed_origins"),
-    *("plan", "seed_origin"),
+    *("plan", "seed_origin", "excluded"),
 )
 """Parameters that the service added to the request."""
 

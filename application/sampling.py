@@ -64,6 +64,35 @@ class PlannedDraw:
 
 
 @dataclass(frozen=True)
+class ExcludedRows:
+    """The rows of earlier samples that a draw excludes.
+
+    Parameters
+    ----------
+    remaining_id : str
+        The commit of the other rows, from which the draw is made.
+    commit_id : str
+        The version of which the rows were excluded.
+    key : tuple of str
+        The columns by which the rows were found.
+    job_ids : tuple of str
+        The draws of the samples.
+    rows : int
+        The number of excluded rows.
+    """
+
+    remaining_id: str
+    commit_id: str
+    key: tuple[str, ...]
+    job_ids: tuple[str, ...]
+    rows: int
+
+    def as_json(self) -> dict[str, Any]:
+        """What a job's parameters record; ``remaining_id`` is the job's source."""
+        return {name: value for name, value in asdict(self).items() if name != "remaining_id"}
+
+
+@dataclass(frozen=True)
 class SamplingRequest:
     """The parameters of a draw. ``rounds`` is the API's JSON, validated by its schema.
 
@@ -80,6 +109,12 @@ class SamplingRequest:
     amount_column: str | None = None
     plan: PlannedDraw | None = None
     engine: str | None = None
+    excluded: ExcludedRows | None = None
+
+    @property
+    def source(self) -> str:
+        """The ref or the commit that is drawn from."""
+        return self.source_ref if self.excluded is None else self.excluded.remaining_id
 
 
 @dataclass(frozen=True)
@@ -105,9 +140,12 @@ class CheckedDraw:
     @property
     def digest(self) -> str:
         """The digest by which two requests for a sample are equal."""
-        fixed = {"commit_id": self.source.commit_id, "table_key": self.source.key}
+        excluded = self.request.excluded
+        commit_id = self.source.commit_id if excluded is None else excluded.commit_id
+        fixed = {"commit_id": commit_id, "table_key": self.source.key}
         parameters = {**vars(self.request), **fixed}
         del parameters["engine"]  # every engine gives the same sample
+        del parameters["excluded"]  # a schedule has one run of a time
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
         for name in ("draw_version", "amount_column", "plan"):
@@ -124,7 +162,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     DomainError
         The ref or the table doesn't exist, or a filter, column or size is wrong.
     """
-    source = open_table(service, dataset_id, request.source_ref, request.table_key)
+    source = open_table(service, dataset_id, request.source, request.table_key)
     settled = settle_rounds(request.rounds)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
     rule = DrawRule(version, source_draw(service, dataset_id, source.commit_id))
@@ -163,6 +201,8 @@ def submit_sampling(
         parameters |= _recorded_plan(request.plan, len(draw.settled))
     if request.engine is not None:
         parameters["engine"] = request.engine
+    if request.excluded is not None:
+        parameters["excluded"] = request.excluded.as_json()
     lane = lane_of_draw(draw.settled, draw.source.files.row_count)
     new = by.new_job(service, "sampling", dataset, draw.source.commit_id, parameters, lane)
     return submit(service, by, new, _settle_output)

@@ -13,7 +13,7 @@ from typing import Any
 
 from job_runner.service import Service
 from job_runner.tables.open_tables import source_of
-from parquet_tables.tables import TableFiles
+from parquet_tables.tables import TableFiles, read_ordinals
 from sampling_engine import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,
@@ -26,6 +26,7 @@ from sampling_engine import (
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
 from storage.certificates.canonical_json import digest_of
 from storage.jobs.publishing import job_with_output
+from storage.versions.manifests import Commit, get_commit
 
 DIGEST_DIGITS = 16
 
@@ -138,16 +139,32 @@ def seeded_rounds(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
 def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None:
     """The digest of the draw that made a commit's tables; None if no draw made them.
 
-    A query's result has the digest of the commit that it read. A prune removes a job only with its
+    A commit of the rows that earlier samples don't have has the digest of the rows that it lacks. A
+    query's result has the digest of the commit that it read. A prune removes a job only with its
     commit.
     """
     with service.database.read() as tx:
         job = job_with_output(tx, dataset_id, commit_id)
         while job is not None and job.run_type == "exploration":
-            job = job_with_output(tx, dataset_id, source_of(job))
-    if job is None or job.run_type != "sampling":
+            commit_id = source_of(job)
+            job = job_with_output(tx, dataset_id, commit_id)
+        commit = get_commit(tx, dataset_id, commit_id)
+    if job is None:
+        return _digest_of_excluded(service, commit)
+    if job.run_type != "sampling":
         return None
     return draw_digest(job.run_parameters, (job.output_summary or {})["source_rows"])
+
+
+def _digest_of_excluded(service: Service, commit: Commit) -> str | None:
+    """The digest of the ordinals that a commit's only table lacks; None if it lacks none."""
+    vector = commit.manifest.tables[0].deletion_vector if commit.manifest.tables else None
+    if vector is None:
+        return None
+    with service.parquet.cursor() as cursor:
+        ordinals = read_ordinals(cursor, service.data_files.path(vector.sha256))
+    text = ",".join(map(str, ordinals.tolist()))
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
 
 
 def draw_digest(parameters: Mapping[str, Any], source_rows: int) -> str:

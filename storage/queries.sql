@@ -303,10 +303,19 @@ WHERE next_attempt_at IS NOT NULL GROUP BY kind;
 
 -- insert_schedule: Insert a schedule.
 INSERT INTO schedules (dataset_id, user_id, name, run_type, request, cron, zone, misfire,
-                       created_at, counted_from, next_run_at)
+                       created_at, counted_from, next_run_at, job_id, exclude_drawn_by)
 VALUES (:dataset_id, :user_id, :name, :run_type, :request, :cron, :zone, :misfire,
-        :now, :now, :next_run_at)
+        :now, :now, :next_run_at, :job_id, :exclude_drawn_by)
 RETURNING id;
+
+
+-- draws_of_schedule: Select a schedule's draws that haven't ended or whose sample a ref names.
+SELECT jobs.id FROM jobs
+WHERE (schedule_id = :schedule_id OR jobs.id = :job_id) AND run_type = 'sampling'
+  AND (status IN ('pending', 'running')
+       OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+                                       AND refs.commit_id = output_commit_id))
+ORDER BY jobs.seq;
 
 -- schedule_by_name: Select a dataset's schedule by its name.
 SELECT id FROM schedules WHERE dataset_id = :dataset_id AND name = :name COLLATE NOCASE;
@@ -322,10 +331,11 @@ WHERE (:id IS NULL OR schedules.id = :id)
   AND (NOT :active OR paused_at IS NULL)
 ORDER BY schedules.id;
 
--- update_schedule: Change the times and the misfire rule of a schedule, or pause it.
+-- update_schedule: Change the times, the misfire rule or the key of a schedule, or pause it.
 UPDATE schedules
 SET cron = :cron, zone = :zone, misfire = :misfire, paused_at = :paused_at,
-    counted_from = :now, next_run_at = :next_run_at, problem = NULL
+    counted_from = :now, next_run_at = :next_run_at, problem = NULL,
+    exclude_drawn_by = :exclude_drawn_by
 WHERE id = :id;
 
 -- advance_schedule: Set a schedule's next run, unless it was changed; with or without a job.
@@ -842,11 +852,12 @@ SELECT jobs.seq AS place, jobs.completed_at, jobs.run_parameters ->> '$.file_nam
        datasets.name AS dataset_name
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id WHERE jobs.id = :id;
 
--- insert_job: Insert a pending job.
+-- insert_job: Insert a pending job; the retry of a schedule's run is a run, too.
 INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at,
-                  retry_of, lane, priority, request_id)
+                  retry_of, lane, priority, request_id, schedule_id)
 VALUES (:id, :run_type, :dataset_id, :user_id, :source_commit_id, :run_parameters, :created_at,
-        :retry_of, :lane, :priority, :request_id);
+        :retry_of, :lane, :priority, :request_id,
+        (SELECT schedule_id FROM jobs AS retried WHERE retried.id = :retry_of));
 
 -- claim_job: pending -> running for the next job of a lane; no row means that none can start.
 -- Interactive before batch, then the user with the lowest turn, then the user's oldest job. A

@@ -2824,7 +2824,7 @@ def check_source(case: Case) -> None:
         due = {b["draw_sha256"][:16] for b in made}
         require(source in due, "source_draw", f"The table was made by the draw {sorted(due)[0]}.")
     elif source is not None and not any(b["draw_sha256"][:16] == source for b in bodies):
-        case.report.claimed("L0", f"the draw {source} that made the table: it isn't in the ledger")
+        case.report.claimed("L0", f"the source_draw {source}: no draw of the ledger has it")
 
 
 def ledger_roots(case: Case) -> set[str]:
@@ -3126,6 +3126,9 @@ def _verify_data(case: Case) -> None:
     if not tables:
         return
     (table,) = tables
+    absent = ",".join(str(ordinal) for ordinal, here in enumerate(table.present) if not here)
+    if absent and sha256(absent.encode())[:16] == case.population["source_draw"]:
+        report.checked("L2", "the source_draw is that of the left-out rows")
     with report.check("L2", "the sample's cells are those of the data"):
         check_cells(case, table)
     if "proofs" not in case.files:

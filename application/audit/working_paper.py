@@ -22,9 +22,10 @@ from application.audit.kinds import BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount
 from application.audit.state import ROW_ID, AuditState, audit_state, ordinal_of
 from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
+from application.samples.facts import excluded_text
 from domain_errors import DomainError
 from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
+from job_runner.tables.open_tables import open_source, version_of
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import Block, Cell, Share, Sheet
@@ -145,8 +146,10 @@ def _version(service: Service, job: Job) -> Rows:
     source = open_source(service, job)
     with service.database.read() as tx:
         table = get_commit(tx, job.dataset_id, source.commit_id).manifest.table(source.key)
-        made = job_with_output(tx, job.dataset_id, source.commit_id)
-    rows: Rows = [("Table", source.key), ("Version id (SHA-256)", source.commit_id)]
+        made = job_with_output(tx, job.dataset_id, version_of(job))
+    rows: Rows = [("Table", source.key), ("Version id (SHA-256)", version_of(job))]
+    if (excluded := excluded_text(job.run_parameters)) is not None:
+        rows.append(("Excluded rows", excluded))
     if made is not None and made.run_type == "import":
         name = made.run_parameters.get("file_name") or made.run_parameters.get("uri")
         rows += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from job_runner.service import Service
-from job_runner.tables.open_tables import source_of
+from job_runner.tables.open_tables import version_of
 from storage.jobs.jobs import Job
 from storage.versions.manifests import get_commit, is_ancestor
 from storage.versions.refs import MAIN, find_ref
@@ -33,7 +33,7 @@ def newer_version(service: Service, job: Job) -> NewerVersion | None:
     Pruned
         The job's source was pruned.
     """
-    commit_id, key = source_of(job), job.run_parameters["table_key"]
+    commit_id, key = version_of(job), job.run_parameters["table_key"]
     with service.database.read() as tx:
         ref = find_ref(tx, job.dataset_id, job.run_parameters["source_ref"])
         ref = ref or find_ref(tx, job.dataset_id, MAIN)

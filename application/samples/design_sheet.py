@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from application.samples.facts import (
+    excluded_text,
     method_title,
     monetary_facts,
     step_facts,
@@ -17,6 +18,7 @@ from application.samples.facts import (
 from application.samples.overview import sample_overview
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.service import Service
+from job_runner.tables.open_tables import version_of
 from parquet_tables.workbooks import Block, Cell, Share, Sheet
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
@@ -48,7 +50,8 @@ def _identity(job: Job) -> Rows:
         ("Purpose", job.purpose),
         ("Dataset", job.dataset_name),
         ("Version", parameters["source_ref"]),
-        ("Version id", job.source_commit_id),
+        ("Version id", job.source_commit_id and version_of(job)),
+        ("Excluded rows", excluded_text(parameters)),
         ("Table", parameters["table_key"]),
         ("Requested by", job.user_soeid),
         ("Created (UTC)", _moment(job.created_at)),
@@ -155,8 +158,10 @@ def _decimal(text: str | None) -> Decimal | None:
 
 def _control_totals(service: Service, job: Job) -> Block | None:
     """The sums of the table's number columns, as its import recorded them."""
+    if job.source_commit_id is None:
+        return None
     with service.database.read() as tx:
-        source = job_with_output(tx, job.dataset_id, job.source_commit_id or "")
+        source = job_with_output(tx, job.dataset_id, version_of(job))
     if source is None or source.run_type != "import":
         return None
     for table in (source.output_summary or {})["tables"]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from domain_errors import render
+from domain_errors import counted, render
 from sampling_engine import METHODS
 from sampling_engine.methods import method_class
 from sampling_engine.selection.bands import comparable
@@ -73,6 +73,20 @@ def warnings_of(account: Mapping[str, Any]) -> list[str]:
     if templates is None:  # a result from before there were templates
         return [screen_text(message) for message in account.get("warnings") or []]
     return [screen_text(each["template"], each["parameters"]) for each in templates]
+
+
+def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
+    """The rows that a draw excluded; None if it excluded none by a key.
+
+    >>> excluded_text({"excluded": {"key": ["no"], "job_ids": ["0a", "1b"], "rows": 34}})
+    '34 rows that 2 earlier samples have, by no'
+    """
+    excluded = run_parameters.get("excluded")
+    if excluded is None:
+        return None
+    rows, samples = counted(excluded["rows"], "row"), len(excluded["job_ids"])
+    have = "sample has" if samples == 1 else "samples have"
+    return f"{rows} that {samples:,} earlier {have}, by {', '.join(excluded['key'])}"
 
 
 def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> Facts:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from application.identity.newer_versions import NewerVersion, newer_version
+from application.samples.facts import excluded_text
 from job_runner.service import Service
 from sampling_engine.methods import method_class
 from sampling_engine.plan import margin_of_error
@@ -43,6 +44,8 @@ class SampleOverview:
     estimated_amount : str or None
         The amount column, if its total has a margin of error: rows that were drawn in proportion to
         an amount always give its own total.
+    excluded : str or None
+        The rows of earlier samples that the draw excluded.
     """
 
     name: str
@@ -54,6 +57,7 @@ class SampleOverview:
     groups: tuple[Group, ...]
     newer: NewerVersion | None
     estimated_amount: str | None
+    excluded: str | None
 
     @property
     def largest_share(self) -> float:
@@ -82,6 +86,7 @@ def sample_overview(service: Service, job: Job) -> SampleOverview:
         groups=groups,
         newer=_newer(service, job),
         estimated_amount=_estimated_amount(job),
+        excluded=excluded_text(job.run_parameters),
     )
 
 

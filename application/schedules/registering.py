@@ -5,14 +5,17 @@ A schedule repeats the request of a job, so that it has passed the checks of a r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from application.access import Caller
+from application.schedules.excluding import FIELD, DrawnRows, drawn_rows, find_drawn
 from application.schedules.running import run_now
 from application.schedules.times import next_time
+from profiling_engine.comparison.keyed_rows import InvalidKey
 from storage.accounts.audit import Action
 from storage.errors import Conflict, NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import Job, RunType
 from storage.jobs.schedules import (
     NewSchedule,
     Schedule,
@@ -57,8 +60,23 @@ def repeated_request(job: Job) -> dict[str, Any]:
     }
 
 
-def create(by: Caller, job: Job, name: str, *, cron: str, zone: str, misfire: str) -> Schedule:
+def create(
+    by: Caller,
+    job: Job,
+    name: str,
+    *,
+    cron: str,
+    zone: str,
+    misfire: str,
+    exclude_drawn_by: Sequence[str],
+) -> Schedule:
     """Create a schedule that repeats the request of a job.
+
+    Parameters
+    ----------
+    exclude_drawn_by : sequence of str
+        The key by which a run excludes the rows of earlier runs, and of the job if it is a draw;
+        empty to exclude none.
 
     Raises
     ------
@@ -66,28 +84,63 @@ def create(by: Caller, job: Job, name: str, *, cron: str, zone: str, misfire: st
         The name is in use, or the job can't be scheduled.
     InvalidValue
         The expression, the zone or the name isn't valid.
+    InvalidKey, UnknownColumn
+        The table has no such key.
     Forbidden
         The user can't write to the dataset.
     """
     by.dataset(job.dataset_id, "write")
     parse_ref_name(f"{SAMPLE_PREFIX}{'-'.join(name.split())}", loc=("body", "name"))
     clock = by.service.clock
+    request = repeated_request(job)
+    if exclude_drawn_by:
+        _require_key(by, job.dataset_id, job.run_type, request, exclude_drawn_by)
     new = NewSchedule(
+        job_id=job.id,
         dataset_id=job.dataset_id,
         user_id=by.user.id,
         name=name,
         run_type=job.run_type,
-        request=repeated_request(job),
+        request=request,
         cron=cron,
         zone=zone,
         misfire=misfire,
         next_run_at=next_time(cron, zone, clock()),
+        exclude_drawn_by=exclude_drawn_by,
     )
     with by.writing() as tx:
         made = add_schedule(tx, new, clock)
         _audit(by, tx, "schedule_made", made)
     by.service.wake_scheduler()
     return made
+
+
+def _require_key(
+    by: Caller, dataset_id: int, run_type: RunType, request: dict[str, Any], key: Sequence[str]
+) -> None:
+    """Require that a key names each row of the newest version and that all samples will have it."""
+    if run_type != "sampling":
+        raise Conflict("Only draws can exclude drawn rows.", loc=("body", FIELD))
+    with by.reading():
+        found = find_drawn(by.service, dataset_id, request, key, ())
+    for number, one in enumerate(request["rounds"], start=1):
+        selected = (one.get("selection") or {}).get("columns")
+        missing = [] if not selected else [name for name in found.key if name not in selected]
+        if missing:
+            raise InvalidKey(
+                "Round {number} doesn't select the column {column}, so that later runs couldn't "
+                "exclude its rows. Schedule a draw that selects it.",
+                loc=("body", FIELD),
+                number=number,
+                column=missing[0],
+            )
+
+
+def excluded_next(by: Caller, schedule_id: int) -> DrawnRows:
+    """The rows that a run of a schedule would exclude now; see :func:`drawn_rows`."""
+    found = readable_schedule(by, schedule_id)
+    with by.reading():
+        return drawn_rows(by.service, found)
 
 
 def readable_schedule(by: Caller, schedule_id: int) -> Schedule:
@@ -115,8 +168,11 @@ def own_schedule(by: Caller, schedule_id: int) -> Schedule:
 
 
 def change(by: Caller, schedule_id: int, given: dict[str, Any]) -> Schedule:
-    """Change the times, pause or resume; the next run is the first time from now on."""
-    own_schedule(by, schedule_id)
+    """Change the times or the key, pause or resume; the next run is the first time from now on."""
+    found = own_schedule(by, schedule_id)
+    key = given.get("exclude_drawn_by", found.exclude_drawn_by)
+    if key and key != found.exclude_drawn_by:
+        _require_key(by, found.dataset_id, found.run_type, found.request, key)
     with by.writing() as tx:
         before = get_schedule(tx, schedule_id)
         now = by.service.clock()
@@ -129,7 +185,7 @@ def change(by: Caller, schedule_id: int, given: dict[str, Any]) -> Schedule:
             next_time(cron, zone, now),
             given.get("paused", before.paused_at is not None),
         )
-        changed = change_schedule(tx, before, times)
+        changed = change_schedule(tx, before, times, key)
         _audit(by, tx, "schedule_changed", changed)
     by.service.wake_scheduler()
     return changed
@@ -171,4 +227,5 @@ def _audit(by: Caller, tx: Transaction, action: Action, schedule: Schedule) -> N
         cron=schedule.cron,
         zone=schedule.zone,
         paused=schedule.paused_at is not None,
+        exclude_drawn_by=schedule.exclude_drawn_by or None,
     )

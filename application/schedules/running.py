@@ -9,14 +9,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from application.job_submission import Submission
 from application.profiling import submit_profiling
 from application.sampling import SamplingRequest, submit_sampling
+from application.schedules.excluding import (
+    DrawnRows,
+    EarlierRunUnfinished,
+    drawn_rows,
+    exclude,
+)
 from application.schedules.times import next_time
 from domain_errors import DomainError
+from job_runner.attempt import ServiceStopping
 from job_runner.service import Service
 from storage.accounts.authority import Authority, require_level
 from storage.accounts.users import get_user
@@ -26,6 +35,7 @@ from storage.jobs.schedules import (
     ScheduleChanged,
     active_schedules,
     advance_schedule,
+    draws_of,
     note_run,
 )
 from storage.sqlite.database import Transaction
@@ -40,6 +50,8 @@ repeated."""
 MIN_PAUSE_S, MAX_PAUSE_S = 0.01, 60.0
 """Bounds of the wait for the next run: a change of the clock is found in a minute."""
 FAULT_PAUSE_S = 5.0
+UNFINISHED_PAUSE = timedelta(seconds=2)
+"""How long a run waits before it looks again whether the run before has ended."""
 
 
 class Scheduler:
@@ -70,6 +82,8 @@ class Scheduler:
         while not service.stopping.is_set():
             try:
                 pause_s = run_due(service)
+            except ServiceStopping:
+                return
             except Exception:
                 logger.exception("running schedules failed")
                 pause_s = FAULT_PAUSE_S
@@ -121,7 +135,7 @@ def run_now(
 def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> datetime:
     """Submit the job of a due schedule, or note why not; return its next time."""
     if now - due > LATE and schedule.misfire == "skip":
-        return _advance(service, schedule, now, "The server didn't run at the time of the run.")
+        return _advance(service, schedule, now, "The run was skipped: its time was missed.")
     following = next_time(schedule.cron, schedule.zone, now)
 
     def record(tx: Transaction, job_id: str) -> None:
@@ -131,6 +145,8 @@ def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> 
         _submit(service, schedule, due, record)
     except ScheduleChanged:
         return now  # read it again
+    except EarlierRunUnfinished:
+        return now + UNFINISHED_PAUSE
     except DomainError as error:
         return _advance(service, schedule, now, error.message)
     return following
@@ -160,8 +176,12 @@ def _submit(
         user = get_user(tx, schedule.user_id)
         dataset = require_level(tx, user, schedule.dataset_id, "write")
 
+    drawn: DrawnRows | None = None
+
     def check_and_record(tx: Transaction, job_id: str) -> None:
         require_level(tx, get_user(tx, user.id), dataset.id, "write")
+        if drawn is not None and draws_of(tx, schedule) != drawn.draws:
+            raise ScheduleChanged
         record(tx, job_id)
 
     by = Submission(user, "batch", authority=authority, record=check_and_record)
@@ -169,4 +189,14 @@ def _submit(
     if schedule.run_type == "profiling":
         return submit_profiling(service, by, dataset, **given)
     name = f"{schedule.name}-{due.astimezone(UTC):%Y%m%dT%H%MZ}"
-    return submit_sampling(service, by, dataset, SamplingRequest(**given, output_name=name))
+    request = SamplingRequest(**given, output_name=name)
+    if schedule.exclude_drawn_by:
+        drawn = drawn_rows(service, schedule, partial(_stop_with, service))
+        request = replace(request, excluded=exclude(service, user, schedule, drawn))
+    return submit_sampling(service, by, dataset, request)
+
+
+def _stop_with(service: Service, _: float, __: str) -> None:
+    """End a long scan when the service stops."""
+    if service.stopping.is_set():
+        raise ServiceStopping

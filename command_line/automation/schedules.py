@@ -9,6 +9,7 @@ import click
 from command_line.connection import ApiClient
 from command_line.options import JOB, YES, printed, with_client
 from command_line.output import confirm, print_items, print_line, utc_text
+from domain_errors import counted
 from storage.jobs.schedules import MISFIRES
 
 SCHEDULE = click.argument("schedule_id", metavar="ID", type=click.IntRange(1))
@@ -34,6 +35,7 @@ def _print_schedules(found: list[dict[str, Any]]) -> None:
             ),
             "last job": lambda one: (one["last_job_id"] or "")[:8],
             "user": "user_soeid",
+            "excludes rows by": lambda one: ", ".join(one["exclude_drawn_by"]),
             "problem": lambda one: one["problem"] or "",
         },
     )
@@ -59,14 +61,22 @@ def list_schedules(client: ApiClient, dataset: str) -> Any:
     show_default=True,
     help="At a time at which the server didn't run: run once late, or skip it.",
 )
+@click.option(
+    "--exclude-drawn-by",
+    metavar="COLUMN",
+    multiple=True,
+    help="A column of a key, by which a run excludes the rows that earlier runs drew; repeat it "
+    "for a key of several columns.",
+)
 @with_client
-def add_schedule(client: ApiClient, **body: str) -> None:
+def add_schedule(client: ApiClient, **body: Any) -> None:
     """Repeat the request of a draw or a profile, with new seeds on the newest data.
 
     CRON has five fields: minute, hour, day of the month, month, day of the week.
 
     \b
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --zone Europe/Berlin
+    jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --exclude-drawn-by document_no
     """
     _print_schedules([client.post("/api/schedules", body)])
 
@@ -85,6 +95,22 @@ def preview(client: ApiClient, cron: str, zone: str) -> None:
     print_line(found["explanation"])
     for at in found["next_runs"]:
         print_line(utc_text(at, MINUTES))
+
+
+def _print_exclusion(found: dict[str, Any]) -> None:
+    print_line(
+        f"{found['excluded_rows']:,} of {counted(found['source_rows'], 'row')} are excluded by "
+        f"{', '.join(found['key'])}; {found['remaining_rows']:,} remain."
+    )
+    print_items(found["samples"], {"sample": "name", "job": "job_id", "rows": "rows"})
+
+
+@schedule.command("exclusion")
+@SCHEDULE
+@printed(_print_exclusion)
+def exclusion(client: ApiClient, schedule_id: int) -> Any:
+    """Show the rows of earlier runs that the next run excludes."""
+    return client.get(f"/api/schedules/{schedule_id}/exclusion")
 
 
 @schedule.command("pause")

@@ -42,6 +42,15 @@ def source_of(job: Job) -> str:
     return job.source_commit_id
 
 
+def version_of(job: Job) -> str:
+    """The version that a job's request named.
+
+    It is the job's source, or the parent of the source if the draw excluded rows.
+    """
+    excluded = job.run_parameters.get("excluded")
+    return source_of(job) if excluded is None else str(excluded["commit_id"])
+
+
 def output_of(job: Job) -> str:
     """The commit that a completed job made; Pruned if a prune removed it."""
     if job.output_commit_id is None:

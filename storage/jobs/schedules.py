@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from storage.errors import Conflict, NotFound
+from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, only, run
@@ -44,6 +46,10 @@ class Schedule:
         ``next_run_at`` is the first time of the schedule after this one.
     problem : str or None
         Why the latest run wasn't submitted.
+    job_id : str
+        The job whose request is repeated; it may have been pruned.
+    exclude_drawn_by : list of str
+        The key columns by which a run excludes the rows of earlier runs; empty to exclude none.
     """
 
     id: int
@@ -62,13 +68,16 @@ class Schedule:
     last_run_at: str | None
     last_job_id: str | None
     problem: str | None
+    job_id: str
+    exclude_drawn_by: list[str]
     user_soeid: str
 
 
 @dataclass(frozen=True)
 class NewSchedule:
-    """A schedule to add."""
+    """A schedule to add, which repeats the request of the job ``job_id``."""
 
+    job_id: str
     dataset_id: int
     user_id: int
     name: str
@@ -78,6 +87,7 @@ class NewSchedule:
     zone: str
     misfire: str
     next_run_at: datetime
+    exclude_drawn_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,7 @@ def add_schedule(tx: Transaction, new: NewSchedule, clock: Clock) -> Schedule:
         **vars(new),
         "request": json.dumps(new.request, ensure_ascii=False),
         "next_run_at": timestamp(new.next_run_at),
+        "exclude_drawn_by": json.dumps(new.exclude_drawn_by, ensure_ascii=False),
     }
     row = only(tx, "insert_schedule", **values, now=timestamp(clock()))
     return get_schedule(tx, row["id"])
@@ -127,8 +138,19 @@ def active_schedules(tx: Transaction) -> list[Schedule]:
     return [_schedule(row) for row in rows]
 
 
-def change_schedule(tx: Transaction, schedule: Schedule, times: Times) -> Schedule:
-    """Change when a schedule runs."""
+def draws_of(tx: Transaction, schedule: Schedule) -> tuple[Job, ...]:
+    """Return the draws of a schedule that haven't ended or whose sample a ref names, oldest first.
+
+    The first may be the draw whose request the schedule repeats.
+    """
+    rows = all_rows(tx, "draws_of_schedule", schedule_id=schedule.id, job_id=schedule.job_id)
+    return tuple(get_job(tx, row["id"], with_position=False) for row in rows)
+
+
+def change_schedule(
+    tx: Transaction, schedule: Schedule, times: Times, exclude_drawn_by: Sequence[str]
+) -> Schedule:
+    """Change when a schedule runs, and the key by which it excludes rows."""
     paused_at = (schedule.paused_at or timestamp(times.now)) if times.is_paused else None
     run(
         tx,
@@ -140,6 +162,7 @@ def change_schedule(tx: Transaction, schedule: Schedule, times: Times) -> Schedu
         paused_at=paused_at,
         now=timestamp(times.now),
         next_run_at=timestamp(times.next_run_at),
+        exclude_drawn_by=json.dumps(exclude_drawn_by, ensure_ascii=False),
     )
     return get_schedule(tx, schedule.id)
 
@@ -183,4 +206,5 @@ def remove_schedule(tx: Transaction, schedule: Schedule) -> None:
 
 def _schedule(row: sqlite3.Row) -> Schedule:
     fields = dict(row)
-    return Schedule(**{**fields, "request": json.loads(fields["request"])})
+    parsed = {name: json.loads(fields[name]) for name in ("request", "exclude_drawn_by")}
+    return Schedule(**{**fields, **parsed})

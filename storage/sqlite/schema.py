@@ -56,6 +56,7 @@ _NEW_IN_15 = _created(
     *("deliveries", "deliveries_of_receiver", "deliveries_due"),
     *("jobs_notify_receivers", "reviews_notify_receivers", "schedules_notify_receivers"),
     *("schedules", "schedules_name", "schedules_of_user"),
+    "jobs_of_schedule",
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
 MIGRATIONS: Sequence[str] = (

@@ -17,10 +17,15 @@ def test_schedule_is_created_paused_run_and_removed(run: Run, tmp_path: Path) ->
     run("sample", "Ledger", "--method", "random", "--size", "3")
     jobs = json.loads(run("jobs", "--json").stdout)["jobs"]
     job = next(one["id"] for one in jobs if one["run_type"] == "sampling")
-    added = run("schedule", "add", job[:8], "weekly", "0 6 * * MON", "--zone", "Europe/Berlin")
+    options = ("--zone", "Europe/Berlin", "--exclude-drawn-by", "id", "--exclude-drawn-by", "kind")
+    added = run("schedule", "add", job[:8], "weekly", "0 6 * * MON", *options)
     assert "At 06:00 on Monday (Europe/Berlin)" in added.stdout
     shown = run("schedule", "preview", "0 0 29 2 *").stdout.splitlines()
     assert shown[1].startswith("2028-02-29T00:00")
+    assert "id, kind" in added.stdout
+    excluded = run("schedule", "exclusion", "1").stdout
+    assert "3 of 30 rows are excluded by id, kind; 27 remain." in excluded
+    assert job in excluded
     assert "paused" in run("schedule", "pause", "1").stdout
     assert "paused" not in run("schedule", "resume", "1").stdout
     submitted = run("schedule", "run", "1").stdout.split()[1]

@@ -118,6 +118,7 @@ TABLE = (
     Row("PATCH /api/schedules/<int:schedule_id>", OWN, of_schedule("", {"paused": True})),
     Row("DELETE /api/schedules/<int:schedule_id>", OWN, of_schedule()),
     Row("POST /api/schedules/<int:schedule_id>/run", OWN, of_schedule("/run")),
+    Row("GET /api/schedules/<int:schedule_id>/exclusion", SEE, of_schedule("/exclusion")),
     Row("POST /api/tokens", CHANGE_MYSELF, at("/api/tokens", body={"name": "mine"})),
     Row("GET /api/tokens", MYSELF, at("/api/tokens")),
     Row("DELETE /api/tokens/<int:token_id>", CHANGE_MYSELF, own_token),

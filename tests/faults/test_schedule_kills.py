@@ -1,4 +1,4 @@
-"""SIGKILL around the commit of a run: a schedule loses no run and repeats none."""
+"""SIGKILL around a run: a schedule loses no run and repeats none, and draws no row twice."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from tests.faults import dying
 from tests.faults.dying_processes import run
 from tests.faults.named_kills import State
+from tests.forked_process import run_jobsvc
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 
@@ -42,6 +43,48 @@ def test_a_run_that_is_killed_comes_once(tmp_path: Path, table: State, when: str
         profiles = client.get("/api/jobs", params={"run_type": "profiling"}).json()
         assert profiles["total"] == 2
         assert server.terminate() == 0
+
+
+def test_runs_that_are_killed_draw_no_row_twice(tmp_path: Path, table: State) -> None:
+    data_dir, dataset = table.copy(tmp_path), table.books.dataset_id
+    with ServerProcess(data_dir, forked=True) as server:
+        client = server.client()
+        body: dict[str, object] = {"method": "random", "sample_size": 200}
+        path = f"/api/sampling/datasets/{dataset}/jobs"
+        first = client.post(path, json=body).json()["job_id"]
+        assert finished(client, first)["status"] == "completed"
+        body = {"job_id": first, "name": "yearly", "cron": "0 0 1 1 *", "exclude_drawn_by": ["id"]}
+        assert client.post("/api/schedules", json=body).status_code == 200
+        assert server.terminate() == 0
+    drawn = [first]
+    points = (
+        "after commit in excluding.exclude > excluding._stored_rest, 1",
+        "before commit in attempt.run > publishing.publish, 1",
+    )
+    for day, point in enumerate(points, start=1):
+        due = f"2026-01-0{day}T00:00:00.000000+00:00"
+        with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
+            database.execute("UPDATE schedules SET next_run_at = ?", [due])
+            database.commit()
+        assert run(_serve_until_killed, data_dir, point).code != 0
+        with ServerProcess(data_dir, forked=True) as server:
+            client = server.client()
+            while (job_id := _last_job(client, {"dataset_id": dataset})) in (None, drawn[-1]):
+                time.sleep(0.02)
+            drawn.append(str(job_id))
+            assert finished(client, drawn[-1])["status"] == "completed"
+            rows = [
+                row["id"]
+                for each in drawn
+                for row in client.get(f"/api/sampling/jobs/{each}/data?limit=200").json()["data"]
+            ]
+            assert server.terminate() == 0
+    assert len(rows) == len(set(rows)) == 600
+
+
+def _serve_until_killed(data_dir: Path, point: str) -> None:
+    dying.KillPoints(point).install()
+    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)], dying.NO_COMPARISON)
 
 
 def _last_job(client: httpx.Client, query: dict[str, int]) -> str | None:

@@ -13,6 +13,7 @@ from flask import Response, request
 
 from application.access import RowSource
 from application.certificates.ledger import ledger_page, sentence_of
+from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from domain_errors import DomainError
 from job_runner.lanes import lane_of_profile
@@ -32,6 +33,7 @@ from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
 from web_ui.charts.pictures import column_picture
 from web_ui.grids import download_links, grid_of
+from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in
 
@@ -279,18 +281,28 @@ def _schedules(context: Values) -> Values:
         return [timestamp(at) for at in upcoming(one.cron, one.zone, now, RUNS_SHOWN)]
 
     return {
+        **_exclusion(schedules),
         "schedules": [
             {
                 "schedule": one,
                 "explanation": explained(one.cron, one.zone),
-                "next_runs": [
-                    timestamp(at) for at in upcoming(one.cron, one.zone, now, RUNS_SHOWN)
-                ],
+                "next_runs": next_runs(one),
                 "may_change": caller().may(found, "write" if one.user_id == me.id else "admin"),
             }
             for one in schedules
-        ]
+        ],
     }
+
+
+def _exclusion(schedules: list[Schedule]) -> Values:
+    """What the next run of the requested schedule would exclude."""
+    chosen = next((one for one in schedules if str(one.id) == request.args.get("exclusion")), None)
+    if chosen is None:
+        return {}
+    try:
+        return {"exclusion": {"name": chosen.name, **excluded_next(caller(), chosen.id).as_json()}}
+    except DomainError as error:
+        return {"exclusion_problem": problem_text(error)}
 
 
 def _ledger(context: Values) -> Values:

@@ -304,7 +304,11 @@ def _certificate(found: Job) -> Values:
 
 def _request(found: Job) -> Values:
     """The request as JSON and as code; only the original one as JSON if its data was pruned."""
-    values = {"zone_name": zone().key if _can_repeat(found) else None}
+    values: Values = {"zone_name": None, "key_column": None}
+    if _can_repeat(found):
+        values["zone_name"] = zone().key
+        if found.run_type == "sampling":
+            values["key_column"] = _key_column(found)
     try:
         body = same_request(found)
     except Pruned as error:
@@ -312,6 +316,13 @@ def _request(found: Job) -> Values:
         return {**values, "parameters": original, "problem": problem_text(error)}
     described = None if "attach" in body else _api_request(found, body)
     return {**values, "parameters": _json(body), "code": described and code_of(described)}
+
+
+def _key_column(found: Job) -> str | None:
+    """A column that identifies a row of the sampled table; None if the table can't be read."""
+    with suppress(DomainError), caller().reading():
+        return key_column(service(), open_source(service(), found))
+    return None
 
 
 def _can_repeat(found: Job) -> bool:

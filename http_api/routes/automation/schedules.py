@@ -12,13 +12,18 @@ from application.schedules.times import explained, upcoming
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, StrictQuery, StrictSchema, name_text, text
-from http_api.schemas.fields import QueryInteger, StrictBoolean, StrictString
+from http_api.schemas.fields import BoundedList, QueryInteger, StrictBoolean, StrictString
 from storage.jobs.schedules import MISFIRES, Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 
 blueprint = SignedInBlueprint("schedules", __name__, url_prefix="/api/schedules", tag="Schedules")
 CRON = "Minute, hour, day of the month, month, day of the week: `0 6 * * 1` is Monday at 6."
 ZONE = "An IANA time zone, such as Europe/Berlin."
+EXCLUDE = (
+    "The columns of a key, by which a run excludes the rows that earlier runs drew. Without a "
+    "column it excludes none."
+)
+MAX_KEY_COLUMNS = 20
 MISFIRE = "At a time at which the server didn't run: `run` once late, or `skip` it."
 
 
@@ -28,11 +33,13 @@ class ScheduleOut(Schema):
     dataset_id = out.integer()
     user_soeid = out.string("Its jobs are this user's.")
     run_type = out.string()
+    job_id = out.string("The job whose request it repeats.")
     request = out.json_object("The parameters of each job.")
     cron = out.string()
     zone = out.string()
     explanation = out.string("`cron` in words.")
     misfire = out.string()
+    exclude_drawn_by = out.list_of(fields.String(), EXCLUDE)
     paused_at = out.string(null=True)
     next_runs = out.list_of(fields.String(), "The next times in UTC; empty while paused.")
     last_run_at = out.string(null=True)
@@ -50,6 +57,13 @@ class SchedulesQuery(StrictQuery):
     dataset_id = QueryInteger(required=True)
 
 
+def key_columns(**options: Any) -> BoundedList:
+    """The key of a schedule."""
+    return BoundedList(
+        text(1, 1000), most=MAX_KEY_COLUMNS, metadata={"description": EXCLUDE}, **options
+    )
+
+
 class ScheduleIn(StrictSchema):
     job_id = text(
         1, 64, required=True, description="A draw or a profile, whose request is repeated."
@@ -60,6 +74,7 @@ class ScheduleIn(StrictSchema):
     misfire = StrictString(
         load_default="run", validate=validate.OneOf(MISFIRES), description=MISFIRE
     )
+    exclude_drawn_by = key_columns(load_default=list)
 
 
 class ScheduleChangeIn(StrictSchema):
@@ -67,6 +82,7 @@ class ScheduleChangeIn(StrictSchema):
     zone = text(1, 64, description=ZONE)
     misfire = StrictString(validate=validate.OneOf(MISFIRES), description=MISFIRE)
     paused = StrictBoolean(description="Whether it pauses.")
+    exclude_drawn_by = key_columns()
 
 
 class PreviewQuery(StrictQuery):
@@ -81,6 +97,22 @@ class PreviewOut(Schema):
 
 class RunOut(Schema):
     job_id = out.string()
+
+
+class ExcludedSampleOut(Schema):
+    job_id = out.string()
+    name = out.string()
+    rows = out.integer("Drawn rows.")
+
+
+class ExclusionOut(Schema):
+    key = out.list_of(fields.String())
+    commit_id = out.string("The version that a run would read now.")
+    table_key = out.string()
+    source_rows = out.integer("Rows of the table.")
+    excluded_rows = out.integer("Rows that the samples have; rows that left the table don't count.")
+    remaining_rows = out.integer("Rows that a run would draw from.")
+    samples = out.list_of(ExcludedSampleOut, "Oldest first.")
 
 
 @blueprint.get("", query=SchedulesQuery, output=SchedulesOut)
@@ -128,6 +160,15 @@ def delete_schedule(schedule_id: int) -> dict[str, str]:
 def run_now(schedule_id: int) -> dict[str, str]:
     """Submit a job of the schedule now; its next times stay."""
     return {"job_id": registering.run_at_once(caller(), schedule_id).id}
+
+
+@blueprint.get("/<int:schedule_id>/exclusion", output=ExclusionOut)
+def exclusion(schedule_id: int) -> dict[str, Any]:
+    """The rows of earlier samples that a run would exclude now.
+
+    It reads the key's columns of the whole table.
+    """
+    return registering.excluded_next(caller(), schedule_id).as_json()
 
 
 def _times(cron: str, zone: str) -> list[str]:
