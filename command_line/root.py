@@ -72,6 +72,7 @@ SECTIONS = {
         "retry": "jobs.retry",
         "dismiss": "jobs.dismiss",
         "schedule": "automation.schedules.schedule",
+        "email": "automation.emails.email",
         "webhook": "automation.webhooks.webhook",
     },
     "Users and rights": {

@@ -115,6 +115,8 @@ class ServiceLimits:
 
     delivery_limit_s: float = 10
     """Time limit of the connection to the receiver of a webhook, and of its answer."""
+    smtp_limit_s: float = 20
+    """Time limit of the connection to the mail server, and of each of its answers."""
     delivery_delays_s: tuple[float, ...] = (
         5,
         300,
@@ -140,6 +142,14 @@ class ServiceLimits:
 
 MIN_PROXY_SECRET = 16
 """The shortest secret of a proxy, in characters."""
+EMAIL_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?P<domain>[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*)"
+)
+"""An address as mail servers accept it without extensions (RFC 5321, dot-string and domain)."""
+MAX_EMAIL_LENGTH = 254
+SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+"""The default port of a mail server, by ``smtp_security``."""
 BEACON_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 
 
@@ -235,6 +245,33 @@ class Settings(ServiceLimits):
         "URIs, with commas",
         "Prefixes of the URIs to which webhooks may be sent (https, http); empty is none.",
     )
+    smtp_server: str = _setting(
+        "",
+        "host or host:port",
+        "Mail server (SMTP) by which e-mails are sent; empty sends none.",
+    )
+    smtp_security: str = _setting(
+        "starttls",
+        "starttls, tls or none",
+        "How the connection to smtp_server is encrypted: starttls (port 587), tls (port 465), or "
+        "none (port 25).",
+        choices=tuple(SMTP_PORTS),
+    )
+    smtp_user: str = _setting("", "text", "User at smtp_server; empty is no sign-in.")
+    smtp_password: str = _secret("Password of smtp_user.")
+    smtp_password_file: str = _setting("", "path", "File with smtp_password.")
+    smtp_sender: str = _setting("", "address", "Address that e-mails are from.")
+    email_domains: str = _setting(
+        "",
+        "names, with commas",
+        "Domains of the addresses to which e-mails may be sent, such as bank.example.",
+    )
+    public_url: str = _setting(
+        "",
+        "URL",
+        "URL of this server for browsers, such as https://jobs.example.org, for the links in "
+        "e-mails; empty writes no links.",
+    )
     beacon_url: str = _setting(
         "",
         "URL",
@@ -304,6 +341,7 @@ class Settings(ServiceLimits):
         if self.beacon_url and not BEACON_URL.fullmatch(self.beacon_url):
             raise InvalidSetting("beacon_url isn't an https URL, such as https://api.drand.sh.")
         self._check_sign_in()
+        self._check_email()
         if self.spark_remote and not self.spark_remote.startswith("sc://"):
             raise InvalidSetting("spark_remote must begin with sc://, as in sc://host:15002.")
         for name in ("import_prefixes", "connection_prefixes", "webhook_prefixes"):
@@ -349,6 +387,32 @@ class Settings(ServiceLimits):
                 "Nobody could sign in: group_roles is empty, and role_without_group is none."
             )
 
+    def _check_email(self) -> None:
+        """Check the settings of e-mail; this reads the password."""
+        password = self.mail_password
+        if bool(self.smtp_user) != bool(password):
+            raise InvalidSetting(
+                "smtp_user requires smtp_password or smtp_password_file, and they require it."
+            )
+        if password and self.smtp_security == "none":
+            raise InvalidSetting("smtp_user requires smtp_security starttls or tls.")
+        if self.public_url and not _is_origin(self.public_url):
+            raise InvalidSetting(
+                "public_url must be a scheme and a host, such as https://jobs.example.org."
+            )
+        if not self.smtp_server:
+            return
+        self.mail_server  # noqa: B018 - raises if it isn't a host and a port
+        if not EMAIL_ADDRESS.fullmatch(self.smtp_sender):
+            raise InvalidSetting(
+                "smtp_server requires smtp_sender, an address such as jobsvc@bank.example."
+            )
+        if not self.allowed_email_domains:
+            raise InvalidSetting(
+                "smtp_server requires email_domains, such as bank.example: e-mails are sent to "
+                "their addresses only."
+            )
+
     @property
     def signs_in_elsewhere(self) -> bool:
         """Whether users may sign in by a proxy or a provider."""
@@ -365,6 +429,29 @@ class Settings(ServiceLimits):
         return _secret_of(
             "oidc_client_secret", self.oidc_client_secret, self.oidc_client_secret_file
         )
+
+    @cached_property
+    def mail_password(self) -> str:
+        """The password of ``smtp_password`` or its file; empty if there is none."""
+        return _secret_of("smtp_password", self.smtp_password, self.smtp_password_file)
+
+    @cached_property
+    def mail_server(self) -> tuple[str, int]:
+        """Host and port of ``smtp_server``."""
+        try:
+            parts = urlsplit(f"//{self.smtp_server}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or port == 0 or parts.netloc != self.smtp_server or parts.username is not None:
+            raise InvalidSetting("smtp_server must be a host, or a host and a port: mail:587.")
+        return host, port or SMTP_PORTS[self.smtp_security]
+
+    @cached_property
+    def allowed_email_domains(self) -> tuple[str, ...]:
+        """The domains of ``email_domains``, in lower case."""
+        parts = (part.strip().lower() for part in self.email_domains.split(","))
+        return tuple(filter(None, parts))
 
     @cached_property
     def roles_of_groups(self) -> Mapping[str, str]:
@@ -409,6 +496,22 @@ def _is_safe_issuer(issuer: str) -> bool:
         bool(parts.hostname)
         and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
         and not (parts.query or parts.fragment or parts.username)
+    )
+
+
+def _is_origin(url: str) -> bool:
+    """Whether a URL is an http or https scheme, a host and perhaps a port."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("https", "http")
+        and bool(parts.hostname)
+        and port != 0
+        and parts.username is None
+        and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
     )
 
 

@@ -67,6 +67,10 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "connection_made": "{who} created the connection {name} to {prefix}",
         "connection_changed": "{who} changed the connection {name}",
         "connection_deleted": "{who} deleted the connection {name}",
+        "email_set": "{who} set the e-mail address {address}",
+        "email_removed": "{who} removed the e-mail address {address}",
+        "email_tested": "{who} sent a test to the e-mail address {address}",
+        "email_resent": "{who} sent a message again to the e-mail address {address}",
         "webhook_made": "{who} created a webhook to {url}",
         "webhook_deleted": "{who} deleted the webhook to {url}",
         "webhook_tested": "{who} sent a test to the webhook to {url}",
@@ -141,8 +145,9 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
         ),
         "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),
         "storage": (
-            "Clean-ups, backups, signing keys, connections, webhooks",
+            "Clean-ups, backups, signing keys, connections, webhooks, e-mail",
             (
+                *("email_set", "email_removed", "email_tested", "email_resent"),
                 *("webhook_made", "webhook_deleted", "webhook_tested", "webhook_resent"),
                 *("webhook_disabled", "webhook_enabled"),
                 *("pruned", "backup_asked", "backup_made", "signing_key_rotated"),

@@ -1,23 +1,34 @@
-"""Create and delete webhooks, and send tests and deliveries again."""
+"""Create and delete webhooks, set e-mail addresses, and send tests and deliveries again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from application.access import Caller
 from application.notifications.signing import new_secret
 from import_engine.sources.uris import SourceUri, UriNotAllowed, parse_uri
+from job_runner.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
+from storage.accounts.audit import Action, ObjectType
+from storage.accounts.users import User
+from storage.errors import InvalidValue
 from storage.jobs.receivers import (
+    EVENTS,
     Delivery,
     NewWebhook,
     Receiver,
     add_webhook,
     enable_receiver,
     enqueue_test,
+    get_email,
     get_webhook,
+    put_email,
     remove_receiver,
     send_again,
 )
+from storage.sqlite.database import Transaction
+
+USUAL_EMAIL_EVENTS = tuple(event for event in EVENTS if event != "job.completed")
+"""Events of which an e-mail address hears unless its user chooses others."""
 
 
 def webhook_uri(
@@ -47,6 +58,38 @@ def webhook_uri(
     return uri
 
 
+def email_address(settings: Settings, text: str, loc: Sequence[str | int] = ()) -> str:
+    """Check an e-mail address of a receiver, and return it.
+
+    Raises
+    ------
+    InvalidValue
+        It isn't an address, or the settings don't allow it.
+    """
+    if not settings.smtp_server:
+        raise InvalidValue(
+            "This server sends no e-mails. An administrator names a mail server in the setting "
+            "smtp_server.",
+            loc=loc,
+        )
+    found = EMAIL_ADDRESS.fullmatch(text)
+    if found is None or len(text) > MAX_EMAIL_LENGTH:
+        raise InvalidValue(
+            '"{address}" isn\'t an e-mail address, such as name@{domain}.',
+            loc=loc,
+            address=text,
+            domain=settings.allowed_email_domains[0],
+        )
+    if found["domain"].lower() not in settings.allowed_email_domains:
+        raise InvalidValue(
+            "E-mails are sent to addresses of {domains} only. An administrator adds domains in the "
+            "setting email_domains.",
+            loc=loc,
+            domains=", ".join(settings.allowed_email_domains),
+        )
+    return text
+
+
 def create(
     by: Caller, url: str, events: Sequence[str], dataset_id: int | None
 ) -> tuple[Receiver, str]:
@@ -67,14 +110,7 @@ def create(
     new = NewWebhook(str(uri), tuple(dict.fromkeys(events)), dataset_id, new_secret())
     with by.writing() as tx:
         made = add_webhook(tx, by.user, new, by.service.clock)
-        by.audit(
-            tx,
-            "webhook_made",
-            dataset_id=dataset_id,
-            about=("webhook", made.id),
-            url=made.address,
-            events=list(made.events),
-        )
+        _record(by, tx, "webhook_made", made, events=list(made.events))
     return made, new.secret
 
 
@@ -83,13 +119,7 @@ def delete(by: Caller, webhook_id: int) -> None:
     with by.writing() as tx:
         webhook = get_webhook(tx, webhook_id, by.user_in(tx))
         remove_receiver(tx, webhook)
-        by.audit(
-            tx,
-            "webhook_deleted",
-            dataset_id=webhook.dataset_id,
-            about=("webhook", webhook.id),
-            url=webhook.address,
-        )
+        _record(by, tx, "webhook_deleted", webhook)
 
 
 def enable(by: Caller, webhook_id: int) -> Receiver:
@@ -97,31 +127,72 @@ def enable(by: Caller, webhook_id: int) -> Receiver:
     with by.writing() as tx:
         webhook = get_webhook(tx, webhook_id, by.user_in(tx))
         enable_receiver(tx, webhook)
-        by.audit(tx, "webhook_enabled", about=("webhook", webhook.id), url=webhook.address)
+        _record(by, tx, "webhook_enabled", webhook)
         return get_webhook(tx, webhook_id, by.user)
 
 
-def send_test(by: Caller, webhook_id: int) -> Delivery:
-    """Send a message of the type ``webhook.test``; raise Conflict if the webhook is disabled."""
+def set_email(by: Caller, address: str, events: Sequence[str]) -> Receiver:
+    """Set the user's e-mail address, and of which events it hears.
+
+    Raises
+    ------
+    InvalidValue
+        The server sends nothing to this address.
+    """
+    email_address(by.service.settings, address, ("body", "address"))
     with by.writing() as tx:
-        webhook = get_webhook(tx, webhook_id, by.user_in(tx))
-        delivery = enqueue_test(tx, webhook, by.service.clock)
-        by.audit(tx, "webhook_tested", about=("webhook", webhook.id), url=webhook.address)
+        email = put_email(tx, by.user, address, tuple(dict.fromkeys(events)), by.service.clock)
+        _record(by, tx, "email_set", email, events=list(email.events))
+    by.service.wake_sender()
+    return email
+
+
+def remove_email(by: Caller) -> None:
+    """Delete the user's e-mail address, with its deliveries."""
+    with by.writing() as tx:
+        email = get_email(tx, by.user)
+        remove_receiver(tx, email)
+        _record(by, tx, "email_removed", email)
+
+
+Finder = Callable[[Transaction, User], Receiver]
+"""Finds a receiver that a user may use."""
+
+
+def webhook_by_id(webhook_id: int) -> Finder:
+    """Find a webhook of the user, or any for an admin."""
+    return lambda tx, user: get_webhook(tx, webhook_id, user)
+
+
+def send_test(by: Caller, find: Finder) -> Delivery:
+    """Send a test message; raise Conflict if the receiver is disabled."""
+    with by.writing() as tx:
+        receiver = find(tx, by.user_in(tx))
+        delivery = enqueue_test(tx, receiver, by.service.clock)
+        action: Action = "webhook_tested" if receiver.kind == "webhook" else "email_tested"
+        _record(by, tx, action, receiver)
     by.service.wake_sender()
     return delivery
 
 
-def resend(by: Caller, webhook_id: int, delivery_id: int) -> Delivery:
-    """Send a message of the log again, with its id; raise Conflict if the webhook is disabled."""
+def resend(by: Caller, find: Finder, delivery_id: int) -> Delivery:
+    """Send a message of the log again, with its id; raise Conflict if its receiver is disabled."""
     with by.writing() as tx:
-        webhook = get_webhook(tx, webhook_id, by.user_in(tx))
-        delivery = send_again(tx, webhook, delivery_id, by.service.clock)
-        by.audit(
-            tx,
-            "webhook_resent",
-            about=("webhook", webhook.id),
-            url=webhook.address,
-            message_id=delivery.message_id,
-        )
+        receiver = find(tx, by.user_in(tx))
+        delivery = send_again(tx, receiver, delivery_id, by.service.clock)
+        action: Action = "webhook_resent" if receiver.kind == "webhook" else "email_resent"
+        _record(by, tx, action, receiver, message_id=delivery.message_id)
     by.service.wake_sender()
     return delivery
+
+
+def _record(
+    by: Caller, tx: Transaction, action: Action, receiver: Receiver, **details: object
+) -> None:
+    """Record an action on a webhook, or on the e-mail address of the user."""
+    if receiver.kind == "webhook":
+        about: tuple[ObjectType, int] = ("webhook", receiver.id)
+        details = {"url": receiver.address, **details}
+    else:
+        about, details = ("user", receiver.user_id), {"address": receiver.address, **details}
+    by.audit(tx, action, dataset_id=receiver.dataset_id, about=about, **details)

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 import httpx
 
+from application.notifications.mailing import mail
 from application.notifications.outcomes import Outcome
 from application.notifications.posting import post
 from domain_errors import DomainError
@@ -145,9 +146,11 @@ def attempt(service: Service, client: httpx.Client, due: DueDelivery) -> Outcome
     """Send a delivery once."""
     try:
         _require_right(service, due)
+        if due.kind == "email":
+            return mail(service, due)
         return post(service.settings, client, due, service.clock())
     except NoRight:
-        problem = "The user of the webhook can't read the dataset any more."
+        problem = "The user can't read the dataset any more."
         return Outcome(None, problem, may_retry=False)
     except DomainError as error:
         return Outcome(None, error.message)

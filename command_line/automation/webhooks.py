@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 
+from command_line.automation.deliveries import print_deliveries, send_test
 from command_line.connection import ApiClient
 from command_line.options import LIMIT, OFFSET, YES, field_option, printed, with_client
-from command_line.output import CommandFailed, confirm, print_items, print_line, utc_text
+from command_line.output import confirm, print_items, print_line
 from storage.jobs.receivers import EVENTS
 
-ATTEMPT_S = 30.0
-"""How long ``test`` waits for the attempt."""
 WEBHOOK = click.argument("webhook_id", metavar="ID", type=click.IntRange(1))
 
 
@@ -102,41 +100,14 @@ def enable_webhook(client: ApiClient, webhook_id: int) -> None:
 @with_client
 def test_webhook(client: ApiClient, webhook_id: int) -> None:
     """Send a test message, and wait for the attempt."""
-    sent = client.post(f"/api/webhooks/{webhook_id}/test", {})
-    end = time.monotonic() + ATTEMPT_S
-    while time.monotonic() < end:
-        found = client.get(f"/api/webhooks/{webhook_id}/deliveries", limit=20)["deliveries"]
-        now = next((one for one in found if one["id"] == sent["id"]), sent)
-        if now["problem"] is not None:
-            raise CommandFailed("{problem}", problem=now["problem"])
-        if now["state"] == "delivered":
-            print_line(f"Delivered: status {now['response_status']}.")
-            return
-        time.sleep(0.1)
-    raise CommandFailed("The server has not sent the message yet. See jobsvc webhook deliveries.")
-
-
-def _print_deliveries(found: list[dict[str, Any]]) -> None:
-    print_items(
-        found,
-        {
-            "id": lambda one: str(one["id"]),
-            "event": "event",
-            "created": lambda one: utc_text(one["created_at"]),
-            "state": "state",
-            "attempts": lambda one: str(one["attempts"]),
-            "status": lambda one: str(one["response_status"] or ""),
-            "problem": lambda one: one["problem"] or "",
-            "next attempt": lambda one: utc_text(one["next_attempt_at"]),
-        },
-    )
+    send_test(client, f"/api/webhooks/{webhook_id}")
 
 
 @webhook.command("deliveries")
 @WEBHOOK
 @LIMIT
 @OFFSET
-@printed(_print_deliveries)
+@printed(print_deliveries)
 def list_deliveries(client: ApiClient, webhook_id: int, **page: int) -> Any:
     """List the messages of a webhook, newest first."""
     return client.get(f"/api/webhooks/{webhook_id}/deliveries", **page)["deliveries"]

@@ -1,4 +1,4 @@
-"""The pages that create webhooks and schedules."""
+"""The pages that set e-mail addresses, and create webhooks and schedules."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import composition_root
 from job_runner.settings import Settings
 from tests.browser.conftest import sign_in
 from tests.live_server import LiveServer
+from tests.mail_server import DOMAIN, MailServer, mail_server
 from tests.webhook_receiver import Receiver, receiver
 
 
@@ -22,12 +23,21 @@ def hooks() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def automated(hooks: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def mails(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+    with mail_server(tmp_path_factory.mktemp("authority")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def automated(
+    hooks: Receiver, mails: MailServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("data"),
         memory_mb=256,
         webhook_prefixes=f"{hooks.url}/",
         compare_samples=False,
+        **mails.settings(),
     )
     with (
         composition_root.serving_in_background(settings, "tests") as here,
@@ -39,6 +49,39 @@ def automated(hooks: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def assert_accessible(page: Page) -> None:
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_email_address_is_set_tested_and_removed(
+    page: Page, automated: LiveServer, mails: MailServer
+) -> None:
+    _, user = automated.new_user()
+    sign_in(page, automated.url, user["soeid"], "/account")
+    field = page.get_by_label("E-mail address")
+    field.fill("an12345@other.example")
+    page.get_by_role("button", name="Save address").click()
+    expect(page.get_by_role("alert")).to_contain_text(f"addresses of {DOMAIN} only")
+    assert_accessible(page)
+    address = f"{user['soeid']}@{DOMAIN}"
+    field.fill(address)
+    completed = page.get_by_label("My jobs that were completed")
+    expect(completed).not_to_be_checked()
+    completed.check()
+    page.get_by_label("My jobs that failed").uncheck()
+    page.get_by_role("button", name="Save address").click()
+    expect(page.get_by_text("E-mail address saved.")).to_be_visible()
+    expect(field).to_have_value(address)
+    expect(completed).to_be_checked()
+    expect(page.get_by_label("My jobs that failed")).not_to_be_checked()
+    assert_accessible(page)
+    page.get_by_role("button", name="Send test").click()
+    expect(page).to_have_url(f"{automated.url}/account/email")
+    mails.wait(address)
+    assert_accessible(page)
+    page.get_by_role("link", name="My account").click()
+    page.get_by_role("button", name="Remove address").click()
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("E-mail address removed.")).to_be_visible()
+    expect(field).to_have_value("")
 
 
 def test_webhook_is_created_and_tested(page: Page, automated: LiveServer, hooks: Receiver) -> None:
@@ -69,12 +112,13 @@ def test_webhook_is_created_and_tested(page: Page, automated: LiveServer, hooks:
     expect(page.get_by_text("Sent again.")).to_be_visible()
     hooks.answers["/page"] = 410
     page.get_by_role("button", name="Send test").click()
+    expect(page.get_by_text("Test sent.")).to_be_visible()
     hooks.wait("/page", 3)
-    link = page.get_by_role("link", name="Refresh list")
-    while link.is_visible():  # the attempt's end is stored after the answer
-        link.click()
+    enable = page.get_by_role("button", name="Enable webhook")
+    while not enable.is_visible():  # the attempt's end is stored after the answer
+        page.reload()
     assert_accessible(page)
-    page.get_by_role("button", name="Enable webhook").click()
+    enable.click()
     expect(page.get_by_role("button", name="Send test")).to_be_visible()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from application.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
-from tests.contract.audit_world import World
+from tests.contract.audit_world import EMAIL, World
 from tests.live_server import PASSWORD
 
 Given = tuple[str, dict[str, Any]]
@@ -114,6 +114,22 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             "/api/connections",
             {"json": {"name": "audited", "prefix": w.connection()["prefix"]}},
         ),
+    ),
+    "PUT /api/users/me/email": (
+        "email_set",
+        lambda _: (EMAIL, {"json": {"address": "bg54677@bank.example"}}),
+    ),
+    "POST /api/users/me/email/test": (
+        "email_tested",
+        lambda w: (f"{w.email().partition('/deliveries')[0]}/test", {}),
+    ),
+    "POST /api/users/me/email/deliveries/<int:delivery_id>/send-again": (
+        "email_resent",
+        lambda w: (f"{w.email()}/send-again", {}),
+    ),
+    "DELETE /api/users/me/email": (
+        "email_removed",
+        lambda w: (w.email().partition("/deliveries")[0], {}),
     ),
     "POST /api/webhooks": (
         "webhook_made",

@@ -17,6 +17,7 @@ from storage.jobs.submission import NewJob, insert_job
 from tests.live_server import LiveServer
 
 _names = itertools.count(1)
+EMAIL = "/api/users/me/email"
 
 
 @dataclass
@@ -47,6 +48,12 @@ class World:
         """A new webhook of the user, to a port where nobody listens."""
         body = {"url": str(self.server.service.settings.allowed_webhooks[0])}
         return int(self.client.post("/api/webhooks", json=body).json()["id"])
+
+    def email(self) -> str:
+        """The path of a message to the user's e-mail address."""
+        self.client.put(EMAIL, json={"address": "bg54677@bank.example"})
+        sent = self.client.post(f"{EMAIL}/test").json()
+        return f"{EMAIL}/deliveries/{sent['id']}"
 
     def disabled_webhook(self) -> int:
         webhook = self.webhook()

@@ -177,6 +177,11 @@ def own_webhook(path: str = "", *, is_disabled: bool = False) -> Made:
     return made
 
 
+def own_email(path: str = "/api/users/me/email") -> Made:
+    """Ask about the e-mail address of the asker, ``{m}`` a message to it."""
+    return lambda scene, asker: Ask(path.format(m=scene.email_of(asker)))
+
+
 def new_schedule(scene: Scene, _: User) -> Ask:
     body = {"job_id": scene.draw, "name": f"pt {next(numbers)}", "cron": "0 0 1 1 *"}
     return Ask("/api/schedules", body)

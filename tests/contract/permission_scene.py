@@ -23,6 +23,7 @@ from storage.jobs.receivers import (
     disable_receiver,
     enqueue_test,
     list_webhooks,
+    put_email,
     remove_receiver,
 )
 from storage.jobs.submission import NewJob, insert_job
@@ -46,6 +47,9 @@ def scene_settings(tmp_path_factory: pytest.TempPathFactory, name: str) -> Setti
         memory_mb=256,
         connection_prefixes=small_lake(tmp_path_factory.mktemp("lake")),
         webhook_prefixes="http://127.0.0.1:9/",
+        smtp_server="127.0.0.1:9",
+        smtp_sender="jobsvc@bank.example",
+        email_domains="bank.example",
     )
 
 
@@ -101,6 +105,12 @@ class Scene:
             if is_disabled:
                 disable_receiver(tx, made.id, self.service.clock)
             return made.id, delivery.id
+
+    def email_of(self, user: User) -> int:
+        """A message to the e-mail address of a user."""
+        with self.service.database.write() as tx:
+            email = put_email(tx, user, f"{user.soeid}@bank.example", EVENTS, self.service.clock)
+            return enqueue_test(tx, email, self.service.clock).id
 
     def schedule(self) -> int:
         """A new schedule of the admin, which never runs in a test."""

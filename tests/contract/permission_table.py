@@ -44,6 +44,7 @@ from tests.contract.permission_rows import (
     of_sampled_row,
     of_schedule,
     of_user,
+    own_email,
     own_token,
     own_webhook,
     own_webhook_page,
@@ -55,6 +56,7 @@ API, D, S = "/api", "/api/datasets/<int:dataset_id>", "/api/sampling/datasets/<i
 J, SJ, U = "/api/jobs/<job_id>", "/api/sampling/jobs/<job_id>", "/api/users/<int:user_id>"
 G = "/api/groups/<int:group_id>"
 W = "/api/webhooks/<int:webhook_id>"
+M = "/api/users/me/email"
 RECEIVER = "http://127.0.0.1:9/"
 E = "/api/exploration/datasets/<int:dataset_id>"
 SELECT = {"sql": "SELECT 1 AS x"}
@@ -74,6 +76,17 @@ TABLE = (
     Row("POST /api/users/token", statuses(422), at("/api/users/token", body=NO_PASSWORD), "public"),
     Row("POST /api/users/logout", CHANGE_MYSELF, at("/api/users/logout")),
     Row("GET /api/users/me", MYSELF, at("/api/users/me")),
+    Row(f"GET {M}", MYSELF, own_email()),
+    Row(f"PUT {M}", CHANGE_MYSELF, at(M, body={"address": "pt@bank.example"})),
+    Row(f"DELETE {M}", CHANGE_MYSELF, own_email()),
+    Row(f"GET {M}/deliveries", MYSELF, own_email(f"{M}/deliveries")),
+    Row(f"POST {M}/test", CHANGE_MYSELF, own_email(f"{M}/test")),
+    Row(
+        f"POST {M}/deliveries/<int:delivery_id>/send-again",
+        CHANGE_MYSELF,
+        own_email(f"{M}/deliveries/{{m}}/send-again"),
+    ),
+    Row("GET /account/email", MY_PAGE, own_email("/account/email"), "page"),
     Row("GET /api/users", ADMINISTER, at("/api/users")),
     Row("POST /api/users", ADMINISTER, new_user),
     Row(f"GET {U}", ADMINISTER, of_user("/api/users/{u}")),

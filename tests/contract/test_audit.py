@@ -28,6 +28,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         memory_mb=256,
         connection_prefixes=lake,
         webhook_prefixes="http://127.0.0.1:9/",
+        smtp_server="127.0.0.1:9",
+        smtp_sender="jobsvc@bank.example",
+        email_domains="bank.example",
     )
     with (
         composition_root.serving_in_background(settings, "tests") as here,

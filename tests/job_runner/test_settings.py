@@ -50,6 +50,22 @@ def test_an_option_overrides_a_variable_and_that_a_default() -> None:
         ({"JOBSVC_OIDC_ISSUER": "https://login.example", **ROLES}, "requires oidc_client_id"),
         ({"JOBSVC_OIDC_ISSUER": "https://login.example", **CLIENT}, "Nobody could sign in"),
         ({"JOBSVC_GROUP_ROLES": "auditors=boss"}, '"auditors=boss" isn\'t a group and a role'),
+        ({"JOBSVC_SMTP_SERVER": "mail"}, "smtp_server requires smtp_sender"),
+        ({"JOBSVC_SMTP_SERVER": "mail", "JOBSVC_SMTP_SENDER": "a b@c"}, "requires smtp_sender"),
+        ({"JOBSVC_SMTP_SERVER": "mail", "JOBSVC_SMTP_SENDER": "a@b"}, "requires email_domains"),
+        ({"JOBSVC_SMTP_SERVER": "mail:smtp"}, "smtp_server must be a host"),
+        ({"JOBSVC_SMTP_SERVER": "smtps://mail"}, "smtp_server must be a host"),
+        ({"JOBSVC_SMTP_USER": "jobsvc"}, "smtp_user requires smtp_password"),
+        (
+            {
+                "JOBSVC_SMTP_USER": "jobsvc",
+                "JOBSVC_SMTP_PASSWORD": "x",
+                "JOBSVC_SMTP_SECURITY": "none",
+            },
+            "smtp_user requires smtp_security starttls or tls.",
+        ),
+        ({"JOBSVC_PUBLIC_URL": "jobs.bank.example"}, "public_url must be a scheme and a host"),
+        ({"JOBSVC_PUBLIC_URL": "https://jobs.example/path"}, "public_url must be a scheme"),
         ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern isn't a regular expression"),
     ],
 )

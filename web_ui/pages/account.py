@@ -11,6 +11,7 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials, SignInRefused
+from application.notifications.registering import USUAL_EMAIL_EVENTS, Finder, webhook_by_id
 from application.providers.proxy_header import UntrustedHeader, sign_in_by_header
 from application.sessions import put_cookie
 from application.sign_in import (
@@ -27,7 +28,7 @@ from storage.accounts.identities import identity_of
 from storage.accounts.tokens import list_tokens, sign_in_link_user
 from storage.accounts.users import anyone_can_sign_in, password_hash_of
 from storage.errors import NotFound
-from storage.jobs.receivers import EVENTS, get_webhook, list_deliveries, list_webhooks
+from storage.jobs.receivers import EVENTS, find_email, get_email, list_deliveries, list_webhooks
 from web_ui.shell import (
     ListQuery,
     access,
@@ -160,6 +161,15 @@ EVENT_TITLES = {
 }
 
 
+EMAIL_EVENTS = {
+    "job.failed": "My jobs that failed",
+    "job.completed": "My jobs that were completed",
+    "schedule.failed": "Runs of my schedules that failed or were not submitted",
+    "review.requested": "Reviews that I may do",
+    "sample.reviewed": "Reviews of my samples",
+}
+
+
 @blueprint.get("/account")
 @signed_in
 def account() -> Response:
@@ -168,6 +178,7 @@ def account() -> Response:
     with service().database.read() as tx:
         tokens, total = list_tokens(tx, me.id, 0, TOKENS_SHOWN)
         webhooks = list_webhooks(tx, me)
+        address = find_email(tx, me)
         datasets, _ = list_datasets(
             tx, me, DatasetFilters(), sort="name", offset=0, limit=DATASETS_OFFERED
         )
@@ -186,6 +197,11 @@ def account() -> Response:
         dataset_names={dataset.id: dataset.name for dataset in datasets},
         events=EVENT_TITLES,
         all_events=EVENTS,
+        email=address,
+        email_events=EMAIL_EVENTS,
+        heard=USUAL_EMAIL_EVENTS if address is None else address.events,
+        email_domains=service().settings.allowed_email_domains,
+        sends_email=bool(service().settings.smtp_server),
         prefixes=[str(prefix) for prefix in service().settings.allowed_webhooks],
     )
 
@@ -193,14 +209,29 @@ def account() -> Response:
 @blueprint.get("/account/webhooks/<int:webhook_id>")
 @signed_in
 def webhook(webhook_id: int) -> Response:
-    """Show the messages of a webhook, newest first."""
+    """Show the messages to a webhook, newest first."""
+    find = webhook_by_id(webhook_id)
+    return _messages("Webhook", f"/api/webhooks/{webhook_id}", find)
+
+
+@blueprint.get("/account/email")
+@signed_in
+def email() -> Response:
+    """Show the messages to the user's e-mail address, newest first."""
+    return _messages("E-mail", "/api/users/me/email", get_email)
+
+
+def _messages(title: str, api: str, find: Finder) -> Response:
+    """The messages to a receiver, whose path in the API is given."""
     query = ListQuery()
     with service().database.read() as tx:
-        found = get_webhook(tx, webhook_id, caller().user)
-        deliveries, total = list_deliveries(tx, found, query.offset, query.limit)
+        receiver = find(tx, caller().user)
+        deliveries, total = list_deliveries(tx, receiver, query.offset, query.limit)
     return show(
-        "webhook.html",
-        webhook=found,
+        "messages.html",
+        title=title,
+        api=api,
+        receiver=receiver,
         deliveries=deliveries,
         page=query.page(total),
     )

@@ -1,6 +1,7 @@
 // Forms that call the API: <form data-api="POST /api/…" data-then="/path/{id}">.
 //
-// The body is JSON by field name. data-as="number" or "list" converts a text; a name "a.b" is nested. Empty
+// The body is JSON by field name. data-as="number" or "list" converts a text; data-as="item" lists the values of
+// the checked boxes of a name; a name "a.b" is nested. Empty
 // fields are omitted, except with data-empty. data-confirm shows a confirmation; data-confirm-text must be
 // typed. data-then is the next page, with {name} from the response; the default is a reload.
 // data-show="#template" shows the response instead, in data-show-in="#id" or after the form, and
@@ -28,6 +29,11 @@ export function body(form) {
   };
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.type === "radio" && !field.checked)) continue;
+    if (field.dataset.as === "item") {
+      values[field.name] ??= [];
+      if (field.checked) values[field.name].push(field.value);
+      continue;
+    }
     const text = field.type === "checkbox" ? field.checked
       : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
     if (text === "" && field.dataset.empty === undefined) continue;

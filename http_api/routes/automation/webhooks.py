@@ -11,7 +11,8 @@ from application.job_submission import MAX_URI_LENGTH
 from application.notifications import registering
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
+from http_api.schemas.deliveries import DeliveriesOut, DeliveryOut
 from http_api.schemas.fields import BoundedList, StrictInteger, StrictString
 from storage.jobs.receivers import EVENTS, get_webhook, list_deliveries, list_webhooks
 
@@ -38,25 +39,6 @@ class NewWebhookOut(WebhookOut):
 class WebhooksOut(Schema):
     webhooks = out.list_of(WebhookOut)
     total = out.integer()
-
-
-class DeliveryOut(Schema):
-    id = out.integer()
-    message_id = out.string("The header `webhook-id`; the same in each attempt.")
-    event = out.string()
-    payload = out.string("The body, which is JSON.")
-    state = out.string("`waiting`, `delivered` or `failed`.")
-    created_at = out.string()
-    attempts = out.integer()
-    attempted_at = out.string(null=True)
-    response_status = out.integer("Of the latest attempt; null without an answer.", null=True)
-    problem = out.string("Of the latest attempt.", null=True)
-    next_attempt_at = out.string(null=True)
-    delivered_at = out.string(null=True)
-
-
-class DeliveriesOut(PageOut):
-    deliveries = out.list_of(DeliveryOut)
 
 
 class WebhookIn(StrictSchema):
@@ -123,10 +105,10 @@ def deliveries(webhook_id: int, query: dict[str, int]) -> dict[str, Any]:
 @blueprint.post("/<int:webhook_id>/test", output=DeliveryOut)
 def send_test(webhook_id: int) -> Any:
     """Send a test message; the log of deliveries shows what became of it."""
-    return registering.send_test(caller(), webhook_id)
+    return registering.send_test(caller(), registering.webhook_by_id(webhook_id))
 
 
 @blueprint.post("/<int:webhook_id>/deliveries/<int:delivery_id>/send-again", output=DeliveryOut)
 def send_again(webhook_id: int, delivery_id: int) -> Any:
     """Send a message again, with the same id."""
-    return registering.resend(caller(), webhook_id, delivery_id)
+    return registering.resend(caller(), registering.webhook_by_id(webhook_id), delivery_id)

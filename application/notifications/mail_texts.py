@@ -1,0 +1,148 @@
+"""The texts of e-mails: what happened to which job, and where to see it.
+
+A text has names, a status and an error code, but no rows and no error message, which may quote
+values. Names are people's: each is on one line and has no invisible characters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from domain_errors import counted
+from storage.accounts.datasets import get_dataset
+from storage.accounts.users import User
+from storage.errors import NotFound
+from storage.jobs.findings import review_of
+from storage.jobs.jobs import Job, get_job
+from storage.jobs.receivers import DueDelivery
+from storage.jobs.schedules import get_schedule
+from storage.sqlite.database import Transaction
+
+MAX_NAME = 100
+NOUNS = {"sampling": "Sample", "exploration": "Query", "profiling": "Profile", "import": "Import"}
+"""What a job of a run type makes."""
+REVIEW_STEPS = {
+    "submitted": "review requested",
+    "returned": "findings returned",
+    "signed_off": "findings signed off",
+}
+
+
+@dataclass(frozen=True)
+class MailText:
+    """The subject and the lines of an e-mail."""
+
+    subject: str
+    lines: tuple[str, ...]
+
+
+def one_line(text: str) -> str:
+    """A name on one line, without invisible characters, and cut.
+
+    >>> one_line("a\\r\\nBcc: b\\u202e c")
+    'a Bcc: b c'
+    """
+    visible = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(visible.split())
+    return line if len(line) <= MAX_NAME else f"{line[: MAX_NAME - 1]}…"
+
+
+def mail_text(tx: Transaction, due: DueDelivery, user: User, public_url: str) -> MailText:
+    """Write the text of a delivery.
+
+    Parameters
+    ----------
+    user : User
+        The receiver's user.
+    public_url : str
+        The server's URL for browsers; without it a text has no links.
+
+    Raises
+    ------
+    NotFound
+        The user can't read the dataset.
+    """
+    if due.dataset_id is None:
+        subject, page = "Test message", "/account"
+        rows = {"Result": "E-mails of jobsvc reach this address."}
+    else:
+        dataset = one_line(get_dataset(tx, due.dataset_id, user).name)
+        event = _event(tx, due)
+        subject, page = f"{event.what} of {dataset}: {event.result}", event.page
+        rows = {"Dataset": dataset, "Result": f"{event.result}{event.more}", **event.facts}
+    if public_url:
+        rows["Open"] = f"{public_url.rstrip('/')}{page}"
+    width = max(map(len, rows)) + 2
+    return MailText(
+        f"[jobsvc] {subject}",
+        (
+            *(f"{f'{label}:':<{width}}{value}" for label, value in rows.items()),
+            "",
+            f"Sent to {user.soeid}, who has set this address in jobsvc, under My account.",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Event:
+    """What happened to what; ``more`` follows the result, ``page`` shows it."""
+
+    what: str
+    result: str
+    more: str
+    page: str
+    facts: Mapping[str, str]
+
+
+def _event(tx: Transaction, due: DueDelivery) -> _Event:
+    data = json.loads(due.payload)["data"]
+    schedule, job_id = _schedule_name(tx, data.get("schedule_id")), data["job_id"]
+    facts = {} if schedule is None else {"Schedule": schedule}
+    if job_id is None:
+        what = "A schedule" if schedule is None else f"Schedule {schedule}"
+        page = f"/datasets/{due.dataset_id}?tab=schedules"
+        return _Event(what, "a run was not submitted", "", page, facts)
+    job = _job(tx, job_id)
+    what, page, facts = _title(job), f"/jobs/{job_id}", {**facts, "Job": job_id}
+    if "action" in data:
+        result = REVIEW_STEPS[data["action"]]
+        return _Event(what, result, _reviewer(tx, due, job_id), f"{page}?tab=findings", facts)
+    if data["status"] == "failed":
+        return _Event(what, "failed", f" ({data['error_code']})", page, facts)
+    rows = None if job is None else (job.output_summary or {}).get("total_sampled")
+    return _Event(
+        what, "completed", "" if rows is None else f", {counted(rows, 'row')}", page, facts
+    )
+
+
+def _reviewer(tx: Transaction, due: DueDelivery, job_id: str) -> str:
+    at = json.loads(due.payload)["timestamp"]
+    by = [each.user_soeid for each in review_of(tx, job_id).entries if each.at == at]
+    return f" by {one_line(by[0])}" if by else ""
+
+
+def _title(job: Job | None) -> str:
+    """What a job made, with its name."""
+    if job is None:
+        return "A job"
+    noun = NOUNS[job.run_type]
+    name = job.output_name or job.run_parameters.get("file_name")
+    return f"{noun} {one_line(str(name))}" if name else noun
+
+
+def _job(tx: Transaction, job_id: str) -> Job | None:
+    """The job of an event; None if it was pruned."""
+    with suppress(NotFound):
+        return get_job(tx, job_id, with_position=False)
+    return None
+
+
+def _schedule_name(tx: Transaction, schedule_id: int | None) -> str | None:
+    """The name of a schedule; None if it was deleted."""
+    if schedule_id is not None:
+        with suppress(NotFound):
+            return one_line(get_schedule(tx, schedule_id).name)
+    return None

@@ -1,0 +1,140 @@
+"""Send an e-mail once, by the mail server of the settings (SMTP, RFC 5321).
+
+Guarantees that the server's certificate is checked, that nothing but text of :mod:`mail_texts` and
+the addresses gets into a message, and that each attempt has the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from application.notifications.mail_texts import MailText, mail_text, one_line
+from application.notifications.outcomes import Outcome
+from application.notifications.registering import email_address
+from job_runner.service import Service
+from job_runner.settings import Settings
+from storage.accounts.users import get_user
+from storage.jobs.receivers import DueDelivery
+
+SEVEN_BIT = SMTP.clone(cte_type="7bit")
+"""Other characters are encoded, so that every mail server takes the message."""
+GIVE_UP_FROM = 500
+"""Answers from this status on are for good (RFC 5321, section 4.2.1)."""
+
+
+def mail(service: Service, due: DueDelivery) -> Outcome:
+    """Send a delivery once.
+
+    Raises
+    ------
+    InvalidValue
+        The server sends nothing to this address.
+    NotFound
+        The user can't read the dataset.
+    """
+    settings = service.settings
+    address = email_address(settings, due.address)
+    with service.database.read() as tx:
+        text = mail_text(tx, due, get_user(tx, due.user_id), settings.public_url)
+    message = message_of(settings.smtp_sender, address, due.message_id, text, service.clock())
+    try:
+        with _connection(settings) as connection:
+            connection.sendmail(settings.smtp_sender, [address], message.as_bytes())
+    except smtplib.SMTPRecipientsRefused as error:
+        return _refused(*error.recipients[address])
+    except smtplib.SMTPDataError as error:
+        return _refused(error.smtp_code, error.smtp_error)
+    except (smtplib.SMTPException, OSError) as error:
+        return _unsent(error)
+    return Outcome(250, None)
+
+
+def message_of(
+    sender: str, address: str, message_id: str, text: MailText, now: datetime
+) -> EmailMessage:
+    """Build a plain text message.
+
+    >>> text = MailText("[jobsvc] Grüße", ("Result: ready",))
+    >>> now = datetime.fromisoformat("2026-11-26T12:00:00+00:00")
+    >>> built = message_of("jobsvc@bank.example", "an@bank.example", "msg_1", text, now)
+    >>> print(built.as_string().replace("\\r", ""))
+    From: jobsvc <jobsvc@bank.example>
+    To: an@bank.example
+    Subject: [jobsvc] =?utf-8?q?Gr=C3=BC=C3=9Fe?=
+    Date: Thu, 26 Nov 2026 12:00:00 +0000
+    Message-ID: <msg_1@bank.example>
+    Auto-Submitted: auto-generated
+    Content-Type: text/plain; charset="utf-8"
+    Content-Transfer-Encoding: 7bit
+    MIME-Version: 1.0
+    <BLANKLINE>
+    Result: ready
+    <BLANKLINE>
+    """
+    message = EmailMessage(SEVEN_BIT)
+    message["From"] = Address("jobsvc", addr_spec=sender)
+    message["To"] = Address(addr_spec=address)
+    message["Subject"] = text.subject
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # no answer of an absent user (RFC 3834)
+    message.set_content("\n".join(text.lines))
+    return message
+
+
+@contextmanager
+def _connection(settings: Settings) -> Iterator[smtplib.SMTP]:
+    """Connect, encrypt and sign in, as the settings say."""
+    (host, port), limit_s = settings.mail_server, settings.smtp_limit_s
+    context = ssl.create_default_context()
+    connection = (
+        smtplib.SMTP_SSL(host, port, timeout=limit_s, context=context)
+        if settings.smtp_security == "tls"
+        else smtplib.SMTP(host, port, timeout=limit_s)
+    )
+    try:
+        if settings.smtp_security == "starttls":
+            connection.starttls(context=context)
+        if settings.smtp_user:
+            connection.login(settings.smtp_user, settings.mail_password)
+        yield connection
+        with suppress(smtplib.SMTPException, OSError):  # the message has been taken
+            connection.quit()
+    finally:
+        connection.close()
+
+
+def _refused(status: int, answer: bytes | str) -> Outcome:
+    """The outcome of a refusal of the address or the message, which is for good from 500 on."""
+    problem = f"The mail server answered {status} {_text(answer)}"
+    return Outcome(status, problem, may_retry=status < GIVE_UP_FROM)
+
+
+def _unsent(error: Exception) -> Outcome:
+    """The outcome of a fault of the connection or the settings, which may be repaired."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        problem = (
+            f"The mail server refused the sign-in ({error.smtp_code} {_text(error.smtp_error)}). "
+            "Ask an administrator to check smtp_user and its password."
+        )
+        return Outcome(error.smtp_code, problem)
+    if isinstance(error, smtplib.SMTPResponseException):
+        problem = f"The mail server answered {error.smtp_code} {_text(error.smtp_error)}"
+        return Outcome(error.smtp_code, problem)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return Outcome(None, f"The mail server lacks a command: {_text(str(error))}")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Outcome(None, f"The mail server's certificate is invalid: {error.verify_message}.")
+    return Outcome(None, f"The connection to the mail server failed ({type(error).__name__}).")
+
+
+def _text(answer: bytes | str) -> str:
+    return one_line(answer if isinstance(answer, str) else answer.decode("utf-8", "replace"))

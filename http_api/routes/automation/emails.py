@@ -1,0 +1,86 @@
+"""Routes of the user's e-mail address and of the log of its messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import fields, validate
+
+from application.notifications import registering
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.schemas import out
+from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
+from http_api.schemas.deliveries import DeliveriesOut, DeliveryOut
+from http_api.schemas.fields import BoundedList, StrictString
+from job_runner.settings import MAX_EMAIL_LENGTH
+from storage.jobs.receivers import EVENTS, get_email, list_deliveries
+
+blueprint = SignedInBlueprint("emails", __name__, url_prefix="/api/users/me/email", tag="E-mail")
+
+
+class EmailOut(Schema):
+    address = out.string()
+    events = out.list_of(fields.String())
+    created_at = out.string()
+
+
+class EmailIn(StrictSchema):
+    address = text(
+        1,
+        MAX_EMAIL_LENGTH,
+        required=True,
+        description="Of a domain of the setting `email_domains`.",
+    )
+    events = BoundedList(
+        StrictString(validate=validate.OneOf(EVENTS)),
+        least=1,
+        most=len(EVENTS),
+        load_default=list(registering.USUAL_EMAIL_EVENTS),
+        description="Events of which it hears.",
+    )
+
+
+@blueprint.get("", output=EmailOut)
+def email() -> Any:
+    """My e-mail address, and of which events it hears; 404 if I have set none."""
+    with service().database.read() as tx:
+        return get_email(tx, caller().user)
+
+
+@blueprint.put("", body=EmailIn, output=EmailOut)
+def put_email(given: dict[str, Any]) -> Any:
+    """Set my e-mail address, and of which events it hears.
+
+    They are about my own jobs and schedules, and reviews that I may do.
+    """
+    return registering.set_email(caller(), given["address"], given["events"])
+
+
+@blueprint.delete("", output=MessageOut)
+def delete_email() -> dict[str, str]:
+    """Delete my e-mail address with its messages."""
+    registering.remove_email(caller())
+    return {"message": "E-mail address deleted"}
+
+
+@blueprint.get("/deliveries", query=PageQuery, output=DeliveriesOut)
+def deliveries(query: dict[str, int]) -> dict[str, Any]:
+    """The messages to my e-mail address, newest first, with the latest attempt of each."""
+    with service().database.read() as tx:
+        found, total = list_deliveries(
+            tx, get_email(tx, caller().user), query["offset"], query["limit"]
+        )
+    return {"deliveries": found, "total": total, **query}
+
+
+@blueprint.post("/test", output=DeliveryOut)
+def send_test() -> Any:
+    """Send a test message; the log shows what became of it."""
+    return registering.send_test(caller(), get_email)
+
+
+@blueprint.post("/deliveries/<int:delivery_id>/send-again", output=DeliveryOut)
+def send_again(delivery_id: int) -> Any:
+    """Send a message again, with the same id."""
+    return registering.resend(caller(), get_email, delivery_id)
