@@ -11,11 +11,11 @@ import { render } from "./words.js";
 
 /** The hint on each method's card, in the order of the cards. */
 const HINTS = {
-  random: "Each row has the same chance.",
-  stratified: "Rows from each group, or each band of an amount.",
-  weighted: "Large amounts are drawn more often.",
-  monetary_unit: "Proportional to amount, unit by unit, for audits.",
-  systematic: "At equal distances in the table’s order.",
+  random: "Random: each row has the same chance.",
+  stratified: "Stratified: rows from each group, or each band of an amount.",
+  weighted: "Weighted: large amounts are drawn more often.",
+  monetary_unit: "For audits: each unit of money has the same chance.",
+  systematic: "Systematic: at equal distances in the table’s order.",
   cluster: "All rows of some groups.",
 };
 /** The parameters of "How?"; the others are of "How many?" or options. */
