@@ -55,7 +55,7 @@ def schedule(database: Database, clock: Clock, user: User, dataset: Dataset) -> 
     now = clock()
     with database.write() as tx:
         new = NewSchedule(
-            *(dataset.id, user.id, "weekly", "sampling", {}, "0 6 * * 1", "UTC", "run"),
+            *("job-0", dataset.id, user.id, "weekly", "sampling", {}, "0 6 * * 1", "UTC", "run"),
             next_run_at=now + timedelta(days=1),
         )
         return add_schedule(tx, new, clock)
