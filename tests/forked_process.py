@@ -16,7 +16,16 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-PRELOADED = ["jobsvc", "composition_root", "pytest", "tests.server_process"]
+PRELOADED = [
+    "pytest",
+    "httpcore",
+    "flask_swagger_ui.flask_swagger_ui",
+    "composition_root",
+    "command_line.server.serving",
+    "tests.server_process",
+    "tests.frozen_objects",
+]
+"""What a server loads at its start; the last of them freezes what is there by then."""
 
 
 class ForkedProcess:
