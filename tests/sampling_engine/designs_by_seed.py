@@ -7,7 +7,7 @@ seeds in one array. A test holds the result against draws that DuckDB makes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -21,7 +21,6 @@ from sampling_engine import (
     Method,
     RandomMethod,
     Round,
-    SeededOrder,
     StratifiedMethod,
     SystematicMethod,
     WeightedMethod,
@@ -29,6 +28,7 @@ from sampling_engine import (
 from sampling_engine.rounds import seed_for
 from sampling_engine.selection.order import Int64s
 from sampling_engine.systematic_round import Grid, ordinals_at
+from tests.sampling_engine.orders_by_seed import ranks_by_seed
 
 ROWS = 48
 IDS = np.arange(ROWS)
@@ -156,8 +156,7 @@ def select(
 @lru_cache(maxsize=8)
 def ranks_of(seeds: tuple[str, ...], rows: int, width: int | None = None) -> Int64s:
     """Every row's rank, shape (seeds, rows)."""
-    ordinals = np.arange(rows)
-    return np.array([SeededOrder(rows, seed, width).rank(ordinals) for seed in seeds])
+    return ranks_by_seed(rows, seeds, width)
 
 
 def _first(keys: Int64s | Floats, eligible: Bools, size: int) -> Bools:
@@ -182,12 +181,25 @@ def _of_groups(ranks: Int64s, eligible: Bools, groups: Int64s, size: int) -> tup
 
 def _systematic(method: SystematicMethod, seeds: tuple[str, ...], eligible: Bools) -> Selected:
     counts = eligible.sum(axis=1)
+    assert (counts == counts[0]).all()
     drawn = np.zeros(eligible.shape, dtype=bool)
-    for at, seed in enumerate(seeds):
-        grid = Grid.of(method, seed, int(counts[at]))
+    for at, grid in enumerate(_grids(method, seeds, int(counts[0]))):
         drawn[at, ordinals_at(grid.places(), np.flatnonzero(~eligible[at]))] = True
     share = (method.sample_size or counts[:, None] / (method.interval or 1)) / counts[:, None]
     return Selected(eligible, drawn, np.where(eligible, share, 0.0), is_random=False)
+
+
+def _grids(method: SystematicMethod, seeds: tuple[str, ...], rows: int) -> list[Grid]:
+    """The grid of each seed; it starts at the place with the lowest rank."""
+    of_starts = tuple(seed_for(seed, "start") for seed in seeds)
+    firsts = ranks_by_seed(method.interval or rows, of_starts).argmin(axis=1).tolist()
+    if method.interval:
+        grids = [Grid.of(replace(method, start=first + 1), 0, rows) for first in firsts]
+    else:
+        grid = Grid.of(method, seeds[0], rows)
+        grids = [replace(grid, first=first) for first in firsts]
+    assert grids[:3] == [Grid.of(method, seed, rows) for seed in seeds[:3]]
+    return grids
 
 
 def _weighted(

@@ -21,14 +21,10 @@ from sampling_engine.rounds import seed_for
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.walk_and_scan import first_of_each, walk
 from sampling_engine.systematic_round import Grid
+from tests.sampling_engine.orders_by_seed import orders_by_seed
 
 LEVEL = 0.001
 SEEDS = 12_000
-
-
-def by_rank(rows: int, seed: int) -> Int64s:
-    """The whole order of a small table."""
-    return np.argsort(SeededOrder(rows, seed).rank(np.arange(rows)))
 
 
 def inclusion_p_value(counts: Int64s, draws: int, rate: float) -> float:
@@ -44,33 +40,31 @@ def inclusion_p_value(counts: Int64s, draws: int, rate: float) -> float:
 
 @pytest.mark.parametrize(("rows", "size"), [(20, 3), (50, 10), (200, 20)])
 def test_every_row_is_drawn_equally_often(rows: int, size: int) -> None:
-    counts = np.zeros(rows, dtype=np.int64)
-    for seed in range(SEEDS // 2):
-        counts[by_rank(rows, seed)[:size]] += 1
+    drawn = orders_by_seed(rows, range(SEEDS // 2))[:, :size]
+    counts = np.bincount(drawn.ravel(), minlength=rows)
     assert inclusion_p_value(counts, SEEDS // 2, size / rows) > LEVEL
 
 
 def test_every_pair_is_drawn_equally_often() -> None:
     rows = 12
     counts = np.zeros((rows, rows), dtype=np.int64)
-    for seed in range(SEEDS):
-        first, second = np.sort(by_rank(rows, seed)[:2])
-        counts[first, second] += 1
+    drawn = np.sort(orders_by_seed(rows, range(SEEDS))[:, :2])
+    np.add.at(counts, (drawn[:, 0], drawn[:, 1]), 1)
     assert chisquare(counts[np.triu_indices(rows, 1)]).pvalue > LEVEL
 
 
 @pytest.mark.parametrize(("rows", "size"), [(6, 3), (7, 2), (8, 4)])
 def test_every_subset_of_a_small_table_is_drawn_equally_often(rows: int, size: int) -> None:
     counts = dict.fromkeys(combinations(range(rows), size), 0)
-    for seed in range(SEEDS):
-        counts[tuple(sorted(by_rank(rows, seed)[:size].tolist()))] += 1
+    for drawn in np.sort(orders_by_seed(rows, range(SEEDS))[:, :size]).tolist():
+        counts[tuple(drawn)] += 1
     assert chisquare(list(counts.values())).pvalue > LEVEL
 
 
 def test_every_order_of_the_drawn_rows_is_equally_likely() -> None:
     counts = dict.fromkeys([(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)], 0)
-    for seed in range(SEEDS):
-        counts[tuple(np.argsort(by_rank(9, seed)[:3]).tolist())] += 1
+    for order in np.argsort(orders_by_seed(9, range(SEEDS))[:, :3]).tolist():
+        counts[tuple(order)] += 1
     assert chisquare(list(counts.values())).pvalue > LEVEL
 
 
@@ -79,8 +73,7 @@ def test_in_each_stratum_every_subset_is_drawn_equally_often_and_strata_are_inde
     targets = np.array([2, 2])
     subsets = [list(combinations(np.flatnonzero(strata == at).tolist(), 2)) for at in (0, 1)]
     counts = np.zeros((len(subsets[0]), len(subsets[1])), dtype=np.int64)
-    for seed in range(SEEDS):
-        ordered = by_rank(len(strata), seed)
+    for ordered in orders_by_seed(len(strata), range(SEEDS)):
         chosen = np.sort(ordered[first_of_each(strata[ordered], targets)])
         pair = [tuple(chosen[strata[chosen] == at].tolist()) for at in (0, 1)]
         counts[subsets[0].index(pair[0]), subsets[1].index(pair[1])] += 1
@@ -125,16 +118,17 @@ def test_the_walk_itself_draws_every_row_of_a_stratum_equally_often() -> None:
 def test_a_later_round_is_a_random_sample_of_what_is_left() -> None:
     rows, size = 10, 2
     counts = dict.fromkeys(combinations(range(rows), size), 0)
-    for seed in range(SEEDS):
-        taken = by_rank(rows, seed)[:3]
-        order = [at for at in by_rank(rows, seed + SEEDS).tolist() if at not in set(taken.tolist())]
-        counts[tuple(sorted(order[:size]))] += 1
+    earlier = orders_by_seed(rows, range(SEEDS))[:, :3].tolist()
+    orders = orders_by_seed(rows, range(SEEDS, 2 * SEEDS)).tolist()
+    for taken, order in zip(earlier, orders, strict=True):
+        left = [at for at in order if at not in taken]
+        counts[tuple(sorted(left[:size]))] += 1
     assert chisquare(list(counts.values())).pvalue > LEVEL
 
 
 def test_two_seeds_agree_in_as_many_rows_as_chance_has_it() -> None:
     rows, size, draws = 1_000, 100, 400
-    first = [set(by_rank(rows, seed)[:size].tolist()) for seed in range(draws + 1)]
+    first = [set(drawn) for drawn in orders_by_seed(rows, range(draws + 1))[:, :size].tolist()]
     shared = [len(one & two) for one, two in pairwise(first)]
     # Hypergeometric: mean 10, variance 100 * 0.1 * 0.9 * 900 / 999.
     spread = np.sqrt(100 * 0.1 * 0.9 * 900 / 999 / draws)
@@ -170,10 +164,8 @@ def test_each_place_is_on_exactly_n_of_the_grids_of_a_systematic_size(rows: int,
 def test_every_set_of_clusters_with_every_row_inside_is_drawn_equally_often() -> None:
     """Four clusters of three rows, two drawn, of each one row: 6 * 9 outcomes."""
     counts = dict.fromkeys(combinations(range(12), 2), 0)
-    for seed in range(SEEDS):
-        clusters = SeededOrder(4, seed_for(seed, "clusters"))
-        drawn = np.argsort(clusters.rank(np.arange(4)))[:2]
-        ordered = by_rank(12, seed)
+    clusters = orders_by_seed(4, [seed_for(seed, "clusters") for seed in range(SEEDS)])[:, :2]
+    for drawn, ordered in zip(clusters, orders_by_seed(12, range(SEEDS)), strict=True):
         first = [int(ordered[ordered // 3 == cluster][0]) for cluster in drawn]
         counts[tuple(sorted(first))] += 1
     possible = [count for (a, b), count in counts.items() if a // 3 != b // 3]

@@ -17,6 +17,7 @@ from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, Round, SeededOrder
 from sampling_engine.selection.inclusion import SizeGroups, ratios_to_targets
 from sampling_engine.selection.order import Int64s
 from tests.sampling_engine.conftest import Workshop
+from tests.sampling_engine.orders_by_seed import ranks_by_seed
 
 SEEDS = 20_000
 LEVEL = 0.001
@@ -40,8 +41,8 @@ UNLIKE_THEIR_TARGETS = list(POPULATIONS)[:2]
 @lru_cache(maxsize=2)
 def uniforms(seeds: int, rows: int, width: int) -> Floats:
     """(rank + 1/2) / 2^width of every row, shape (seeds, rows)."""
-    ordinals = np.arange(rows)
-    ranks = np.array([SeededOrder(rows, seed, width).rank(ordinals) for seed in range(seeds)])
+    parts = (range(first, min(first + 2_000, seeds)) for first in range(0, seeds, 2_000))
+    ranks = np.concatenate([ranks_by_seed(rows, part, width) for part in parts])
     return (ranks + 0.5) / 2.0**width
 
 
