@@ -22,7 +22,7 @@ from profiling_engine.comparison.comparison import (
 from profiling_engine.comparison.table_changes import ChangedValues, TableChanges
 
 ROWS = 20_000
-DRAWS = 200
+DRAWS = 60
 POPULATION = f"""
 SELECT range AS id,
        (hash(range) % 100000) / 100 AS uniform,
