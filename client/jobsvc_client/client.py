@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeAlias, TypeVar, Unpack
 from urllib.parse import quote
 
 from jobsvc_client.display import facts, heading
@@ -26,6 +26,7 @@ TIMEOUT_S = 600.0
 DIGITS = 12
 
 AnyJob = TypeVar("AnyJob", bound=Job)
+Uris: TypeAlias = "str | Sequence[str]"
 
 
 def connect(
@@ -150,6 +151,34 @@ class Client:
         target = self._named_or_new(dataset or Path(path).name.split(".")[0])
         return target.import_file(path, ref=ref, purpose=purpose, **options)
 
+    def attach(
+        self,
+        uri: Uris | Mapping[str, Uris],
+        dataset: str,
+        *,
+        connection: str | None = None,
+        ref: str = "main",
+        purpose: str | None = None,
+    ) -> Dataset:
+        """Attach Parquet files as a new version of a dataset; the files stay where they are.
+
+        Parameters
+        ----------
+        uri : str, sequence of str, or mapping
+            A file, a folder (it ends with a slash) or several files; of several tables a mapping of
+            their keys: ``{"ledger": "s3://lake/ledger/", "vendors": "s3://lake/vendors.parquet"}``.
+        dataset : str
+            The dataset's name; it is created if there is none.
+        connection : str, optional
+            By default yours with the longest prefix of the URI.
+        ref : str
+            The ref that moves to the new version.
+        purpose : str
+            What the files are.
+        """
+        target = self._named_or_new(dataset)
+        return target.attach(uri, connection=connection, ref=ref, purpose=purpose)
+
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
         """Upload a frame of pandas, Polars or Arrow as a new version of a dataset."""
         target = self._named_or_new(dataset)
@@ -231,8 +260,7 @@ class Dataset:
     ) -> Dataset:
         """Import a file as a new version, as :meth:`Client.import_file` does."""
         if "://" in str(path):
-            body = {"uri": str(path), "commit_message": purpose, "options": options or None}
-            given = {name: value for name, value in body.items() if value is not None}
+            given = _given(uri=str(path), commit_message=purpose, options=options or None)
             route = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
             self._job(Job, self._transport.json("POST", route, given, creates_job=True)).wait()
             return self
@@ -254,6 +282,25 @@ class Dataset:
             fields["options"] = json.dumps(options)
         path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
         self._job(Job, self._transport.upload(path, file_name, content, fields)).wait()
+        return self
+
+    def attach(
+        self,
+        uri: Uris | Mapping[str, Uris],
+        *,
+        connection: str | None = None,
+        ref: str = "main",
+        purpose: str | None = None,
+    ) -> Dataset:
+        """Attach Parquet files as a new version, as :meth:`Client.attach` does."""
+        named = uri if isinstance(uri, Mapping) else {None: uri}
+        listed = {key: one if isinstance(one, str) else list(one) for key, one in named.items()}
+        tables = [
+            _given(table_key=key, uri=one, connection=connection) for key, one in listed.items()
+        ]
+        path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/attach"
+        body = _given(tables=tables, commit_message=purpose)
+        self._job(Job, self._transport.json("POST", path, body, creates_job=True)).wait()
         return self
 
     def sample(
@@ -305,6 +352,45 @@ class Dataset:
     def plan(self, method: str = "random", **options: Unpack[DrawOptions]) -> Plan:
         """Return what a draw would give, without drawing; takes what :meth:`sample` takes."""
         return Plan(self._computed("plan", self._draw_body(method, options)))
+
+    def register_plan(self, method: str = "random", **options: Unpack[DrawOptions]) -> Plan:
+        """Register a plan in the ledger before its seed exists; takes what :meth:`plan` takes.
+
+        :meth:`draw_plan` draws it by its :attr:`Plan.id`.
+        """
+        path = f"/api/sampling/datasets/{self.id}/plan"
+        body = {**self._draw_body(method, options), "commit": True}
+        return Plan(self._transport.json("POST", path, body))
+
+    def draw_plan(
+        self,
+        plan_id: str,
+        *,
+        seed: int | str | Mapping[str, Any] | None = None,
+        name: str | None = None,
+        purpose: str | None = None,
+    ) -> Sample:
+        """Draw a sample by a registered plan.
+
+        Parameters
+        ----------
+        plan_id : str
+            :attr:`Plan.id`.
+        seed : int, str or mapping
+            A seed, or a public one: ``{"beacon": {"chain": …, "round": …, "signature": …}}`` or
+            ``{"dice": {"digits": …, "witnesses": […]}}``.
+        name, purpose : str
+            The sample's name, and what it is for.
+        """
+        body = _given(plan_id=plan_id, seed=seed, output_name=name, commit_message=purpose)
+        path = f"/api/sampling/datasets/{self.id}/jobs"
+        return self._job(Sample, self._transport.json("POST", path, body, creates_job=True)).wait()
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Return the schedules of the dataset, with their ``next_runs`` and ``last_job_id``."""
+        found = self._transport.json("GET", "/api/schedules", query={"dataset_id": self.id})
+        schedules: list[dict[str, Any]] = found["schedules"]
+        return schedules
 
     def sql(
         self,
@@ -404,7 +490,7 @@ class Dataset:
 
     def _submitted(self, kind: type[AnyJob], run_type: str, body: Mapping[str, Any]) -> AnyJob:
         """Submit a job without the fields that are None, and wait for its end."""
-        given = {name: value for name, value in body.items() if value is not None}
+        given = _given(**body)
         path = f"/api/{run_type}/datasets/{self.id}/jobs"
         answer = self._transport.json("POST", path, given, creates_job=True)
         return self._job(kind, answer).wait()
@@ -412,6 +498,11 @@ class Dataset:
     def _job(self, kind: type[AnyJob], answer: dict[str, Any]) -> AnyJob:
         """Return the job of the answer to a submission."""
         return kind(self._transport, {"id": answer["job_id"], "status": "pending"}).refresh()
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that aren't None."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _compared(other: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:

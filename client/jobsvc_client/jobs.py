@@ -13,7 +13,7 @@ from tqdm import tqdm
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.frames import Library, from_parquet
+from jobsvc_client.frames import Frame, Library, from_parquet, to_parquet
 from jobsvc_client.results import Estimates, Evaluation, groups_table
 from jobsvc_client.transport import Transport
 
@@ -96,6 +96,39 @@ class Job:
         """Cancel the job if it hasn't ended."""
         self._transport.json("POST", f"/api/jobs/{self.id}/cancel")
         return self.refresh()
+
+    def schedule(
+        self,
+        name: str,
+        cron: str,
+        *,
+        zone: str = "UTC",
+        exclude_drawn_by: Sequence[str] = (),
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Let the server repeat this draw or profile, with new seeds on the newest data.
+
+        Parameters
+        ----------
+        name : str
+            Samples are named by it and their time.
+        cron : str
+            Minute, hour, day of the month, month, day of the week: ``"0 6 * * MON"``.
+        zone : str
+            An IANA time zone.
+        exclude_drawn_by : sequence of str
+            The columns that identify a row, to draw no row that this or an earlier run drew.
+        **more
+            Other fields of the API: ``misfire``.
+
+        Returns
+        -------
+        dict
+            The schedule, with its ``id`` and ``next_runs``.
+        """
+        body = {"job_id": self.id, "name": name, "cron": cron, "zone": zone, **more}
+        body["exclude_drawn_by"] = list(exclude_drawn_by)
+        return self._transport.json("POST", "/api/schedules", body)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.id} ({self.status})"
@@ -246,6 +279,31 @@ class Sample(RowsJob):
         }
         body |= {name: each for name, each in optional.items() if each is not None}
         return Estimates(self._computed("estimates", body))
+
+    def upload_values(self, values: Frame | str | Path, key: str | Sequence[str] = ()) -> int:
+        """Upload values of the sampled rows from elsewhere, such as the results of a test.
+
+        Parameters
+        ----------
+        values : frame, str or Path
+            A frame of pandas, Polars or Arrow, or a file.
+        key : str or sequence of str
+            The columns that identify a row, in the sample and in the values; by default
+            ``_logical_row_id``.
+
+        Returns
+        -------
+        int
+            The number of the upload: ``sample.estimate("total", "audited", values=number)``.
+        """
+        self.wait()
+        is_file = isinstance(values, str | Path)
+        content = Path(values) if is_file else to_parquet(values)
+        name = content.name if isinstance(content, Path) else "values.parquet"
+        names = [key] if isinstance(key, str) else list(key)
+        fields = {"key": json.dumps(names)} if names else {}
+        answer = self._transport.upload(f"{self._path()}/values", name, content, fields)
+        return int(answer["number"])
 
     def evaluate(
         self,

@@ -171,6 +171,12 @@ class Plan:
         self.rounds: list[dict[str, Any]] = data["rounds"]
 
     @property
+    def id(self) -> str | None:
+        """The id of a registered plan, else None."""
+        registered = self.data["registered"]
+        return None if registered is None else str(registered["plan_id"])
+
+    @property
     def margin(self) -> float | None:
         """The margin of error of a share of one half, of the first step."""
         margin: float | None = self.rounds[0]["margin_of_error"]
