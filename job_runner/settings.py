@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -179,7 +180,12 @@ class Settings(ServiceLimits):
         "Header in which trusted_proxy names the signed-in user; empty is none.",
     )
     proxy_groups_header: str = _setting(
-        "", "header", "Header in which trusted_proxy lists the user's groups, with commas."
+        "", "header", "Header in which trusted_proxy lists the user's groups."
+    )
+    proxy_groups_separator: str = _setting(
+        ",",
+        "character or json",
+        "Character between the groups in proxy_groups_header, or json for a JSON list.",
     )
     proxy_secret: str = _secret("Secret that trusted_proxy sends in X-Jobsvc-Proxy-Secret.")
     proxy_secret_file: str = _setting("", "path", "File with proxy_secret.")
@@ -200,7 +206,7 @@ class Settings(ServiceLimits):
     group_roles: str = _setting(
         "",
         "group=role, with commas",
-        "Role of each group of the proxy or provider; a user gets the highest one.",
+        "Role of each group of the proxy or provider, or a JSON object; a user gets the highest.",
     )
     role_without_group: str = _setting(
         "none",
@@ -372,6 +378,8 @@ class Settings(ServiceLimits):
             raise InvalidSetting(
                 "proxy_user_header requires trusted_proxy, and proxy_secret or proxy_secret_file."
             )
+        if self.proxy_groups_separator != "json" and len(self.proxy_groups_separator) != 1:
+            raise InvalidSetting("proxy_groups_separator must be one character, or json.")
         if self.proxy_user_header and len(proxy_secret) < MIN_PROXY_SECRET:
             raise InvalidSetting(
                 "proxy_secret must have {least} characters or more.", least=MIN_PROXY_SECRET
@@ -457,8 +465,7 @@ class Settings(ServiceLimits):
     def roles_of_groups(self) -> Mapping[str, str]:
         """The role of each group of ``group_roles``."""
         found = {}
-        for part in filter(None, (part.strip() for part in self.group_roles.split(","))):
-            group, _, role = (piece.strip() for piece in part.rpartition("="))
+        for part, group, role in _groups_and_roles(self.group_roles):
             if not group or role not in ROLES:
                 raise InvalidSetting(
                     'group_roles: "{part}" isn\'t a group and a role, such as auditors=analyst. '
@@ -483,6 +490,22 @@ class Settings(ServiceLimits):
     def allowed_webhooks(self) -> tuple[SourceUri, ...]:
         """The prefixes of ``webhook_prefixes``."""
         return parse_prefixes(self.webhook_prefixes)
+
+
+def _groups_and_roles(text: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield each part of ``group_roles``, with its group and its role; neither is checked."""
+    if text.lstrip().startswith("{"):
+        try:
+            listed = json.loads(text)
+        except ValueError as error:
+            raise InvalidSetting(
+                "group_roles isn't a JSON object: {problem}.", problem=str(error)
+            ) from None
+        yield from ((f"{group}: {role}", group, role) for group, role in listed.items())
+        return
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        group, _, role = (piece.strip() for piece in part.rpartition("="))
+        yield part, group, role
 
 
 def _is_safe_issuer(issuer: str) -> bool:

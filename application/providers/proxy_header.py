@@ -7,14 +7,16 @@ secret. A session that began by a header ends with it: each request needs the sa
 from __future__ import annotations
 
 import hmac
+import json
 import logging
+from contextlib import suppress
 
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request
 
 from application.access import Access
 from application.credentials import SignInRefused
-from application.providers.admission import ProvedUser, admit
+from application.providers.admission import ProvedUser, admit, record_refusal
 from application.sign_in import SignedIn, counted_attempt
 from job_runner.settings import Settings
 from storage.accounts.audit import Origin
@@ -54,9 +56,12 @@ def sign_in_by_header(access: Access, request: Request, origin: Origin) -> Signe
                 "The request names a user, but isn't from the trusted proxy. Use the proxy's "
                 "address, or ask an administrator to compare proxy_secret and trusted_proxy."
             )
-    groups = request.headers.get(settings.proxy_groups_header, "")
-    parts = tuple(part.strip() for part in groups.split(",") if part.strip())
-    proved = ProvedUser(Identity(SESSION, name.casefold()), name, parts)
+    try:
+        groups = _groups(settings, request.headers)
+    except SignInRefused as refusal:
+        record_refusal(access, name[:100], "proxy", origin, refusal)
+        raise
+    proved = ProvedUser(Identity(SESSION, name.casefold()), name, groups)
     return admit(access, proved, "proxy", origin)
 
 
@@ -75,6 +80,26 @@ def header_still_counts(settings: Settings, holder: TokenHolder, request: Reques
 def _named_user(settings: Settings, headers: Headers) -> str | None:
     header = settings.proxy_user_header
     return (headers.get(header) or None) if header else None
+
+
+def _groups(settings: Settings, headers: Headers) -> tuple[str, ...]:
+    """Return the groups of the header, which is in UTF-8; raise SignInRefused if it isn't valid."""
+    text = headers.get(settings.proxy_groups_header, "")
+    with suppress(UnicodeError):  # WSGI reads headers as Latin-1
+        text = text.encode("latin-1").decode("utf-8")
+    separator = settings.proxy_groups_separator
+    if separator != "json":
+        return tuple(part.strip() for part in text.split(separator) if part.strip())
+    try:
+        listed = json.loads(text or "[]")
+    except ValueError:
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(group, str) for group in listed):
+        raise SignInRefused(
+            "The proxy's header of groups isn't a JSON list of names. Ask an administrator to "
+            "compare proxy_groups_separator."
+        )
+    return tuple(listed)
 
 
 def _is_from_proxy(settings: Settings, request: Request) -> bool:

@@ -75,6 +75,41 @@ def test_groups_change_the_role_at_the_next_sign_in(server: LiveServer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("separator", "header", "role"),
+    [
+        (",", "Audit, internal", "viewer"),
+        (";", "sales; Audit, internal ;", "analyst"),
+        ("|", "Prüfung|sales", "admin"),
+        ("json", '["Audit, internal", "sales"]', "analyst"),
+        ("json", "", "viewer"),
+        ("json", "Audit, internal", None),
+        ("json", '["sales", 7]', None),
+    ],
+)
+def test_names_of_groups_may_have_commas(
+    server: LiveServer,
+    monkeypatch: pytest.MonkeyPatch,
+    separator: str,
+    header: str,
+    role: str | None,
+) -> None:
+    settings = vars(server.service.settings)
+    roles = Settings(group_roles='{"Audit, internal": "analyst", "Prüfung": "admin"}')
+    monkeypatch.setitem(settings, "roles_of_groups", roles.roles_of_groups)
+    monkeypatch.setitem(settings, "proxy_groups_separator", separator)
+    browser = server.client(None)
+    headers = {name: value.encode() for name, value in of("pr10008", header).items()}
+    answer = browser.get("/sign-in", headers=headers)
+    if role is None:
+        assert answer.status_code == 403
+        assert "isn&#39;t a JSON list" in answer.text
+        (failed, *_) = server.admin.get("/api/admin/audit").json()["entries"]
+        assert (failed["action"], failed["user_soeid"]) == ("sign_in_failed", "pr10008")
+    else:
+        assert role_of(browser, of("pr10008")) == role
+
+
+@pytest.mark.parametrize(
     "secret", [{}, {"X-Jobsvc-Proxy-Secret": "another secret"}, {"X-Jobsvc-Proxy-Secret": ""}]
 )
 def test_a_header_without_the_secret_is_refused(server: LiveServer, secret: dict[str, str]) -> None:

@@ -66,6 +66,9 @@ def test_an_option_overrides_a_variable_and_that_a_default() -> None:
         ),
         ({"JOBSVC_PUBLIC_URL": "jobs.bank.example"}, "public_url must be a scheme and a host"),
         ({"JOBSVC_PUBLIC_URL": "https://jobs.example/path"}, "public_url must be a scheme"),
+        ({"JOBSVC_GROUP_ROLES": '{"Audit, internal": "boss"}'}, '"Audit, internal: boss" isn'),
+        ({"JOBSVC_GROUP_ROLES": '{"Audit'}, "group_roles isn't a JSON object"),
+        ({"JOBSVC_PROXY_GROUPS_SEPARATOR": "||"}, "proxy_groups_separator must be one character"),
         ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern isn't a regular expression"),
     ],
 )
