@@ -372,8 +372,6 @@ class Settings(ServiceLimits):
         """Check the settings of sign-in by a proxy or a provider; this reads their secrets."""
         roles, proxy_secret = self.roles_of_groups, self.proxy_shared_secret
         self.provider_secret  # noqa: B018 - raises if its file can't be read
-        if self.proxy_user_header and self.oidc_issuer:
-            raise InvalidSetting("Set proxy_user_header or oidc_issuer, not both.")
         if self.proxy_user_header and not (self.trusted_proxy and proxy_secret):
             raise InvalidSetting(
                 "proxy_user_header requires trusted_proxy, and proxy_secret or proxy_secret_file."

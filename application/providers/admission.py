@@ -27,6 +27,8 @@ from storage.accounts.users import ROLES, Role, User, add_user, change_user, fin
 from storage.errors import Conflict, InvalidValue
 from storage.sqlite.database import Transaction
 
+PROXY_ISSUER = "proxy"
+"""The issuer of the users whom the header of a proxy names."""
 Way = Literal["proxy", "provider"]
 """By which way a user signed in: the name of the session's token."""
 
@@ -141,12 +143,23 @@ def _require_linkable(settings: Settings, tx: Transaction, found: User, proved: 
             'The name "{name}" belongs to another user of the provider. Ask an administrator.',
             name=proved.name,
         )
+    if identity is not None and identity.issuer in _issuers(settings):
+        raise SignInRefused(
+            'The name "{name}" belongs to an account that signs in by another provider. Sign in '
+            "there, or ask an administrator.",
+            name=proved.name,
+        )
     if not settings.link_local_accounts or found.role_name == "admin":
         raise SignInRefused(
             'The name "{name}" belongs to an account that doesn\'t sign in by the provider. Sign '
             "in with its password, or ask an administrator.",
             name=proved.name,
         )
+
+
+def _issuers(settings: Settings) -> set[str]:
+    """The issuers of the identities that can sign in: accounts of others can be linked."""
+    return {PROXY_ISSUER if settings.proxy_user_header else "", settings.oidc_issuer} - {""}
 
 
 def _with_role(access: Access, tx: Transaction, user: User, role: Role, origin: Origin) -> User:

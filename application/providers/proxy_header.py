@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request
 
 from application.access import Access
 from application.credentials import SignInRefused
-from application.providers.admission import ProvedUser, admit, record_refusal
+from application.providers.admission import PROXY_ISSUER, ProvedUser, admit, record_refusal
 from application.sign_in import SignedIn, counted_attempt
 from job_runner.settings import Settings
 from storage.accounts.audit import Origin
@@ -61,7 +61,7 @@ def sign_in_by_header(access: Access, request: Request, origin: Origin) -> Signe
     except SignInRefused as refusal:
         record_refusal(access, name[:100], "proxy", origin, refusal)
         raise
-    proved = ProvedUser(Identity(SESSION, name.casefold()), name, groups)
+    proved = ProvedUser(Identity(PROXY_ISSUER, name.casefold()), name, groups)
     return admit(access, proved, "proxy", origin)
 
 

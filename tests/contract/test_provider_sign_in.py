@@ -269,6 +269,46 @@ def test_a_refusal_by_the_provider_is_shown(
     assert "refused the sign-in (access_denied)" in refusal(answer)
 
 
+def test_a_server_may_have_a_provider_and_a_proxy(
+    provider: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("both"),
+        memory_mb=128,
+        oidc_issuer=provider.issuer,
+        oidc_client_id=CLIENT_ID,
+        oidc_client_secret="a secret",
+        trusted_proxy="127.0.0.1",
+        proxy_user_header="X-User",
+        proxy_secret="a secret of the proxy",
+        role_without_group="viewer",
+        link_local_accounts=True,
+    )
+    proxied = {"X-Jobsvc-Proxy-Secret": "a secret of the proxy"}
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
+        provider.set_user("an10020")
+        outside = live.client(None)
+        assert sign_in(outside, "an10020").status_code == 303
+        assert who(outside)["soeid"] == "an10020"
+        inside = live.client(None)
+        headers = {**proxied, "X-User": "pr10020"}
+        assert inside.get("/sign-in", headers=headers).status_code == 303
+        assert inside.get("/api/users/me", headers=headers).json()["soeid"] == "pr10020"
+        shown = live.client(None).get("/sign-in?local=1", headers=headers).text
+        assert "/sign-in/provider?" in shown
+        assert "Sign in as the proxy" in shown
+        headers = {**proxied, "X-User": "an10020"}
+        refused = live.client(None).get("/sign-in", headers=headers)
+        assert "signs in by another provider" in refusal(refused)
+        provider.set_user("stranger", preferred_username="pr10020")
+        refused = sign_in(live.client(None), "stranger")
+        assert "signs in by another provider" in refusal(refused)
+        assert who(outside)["soeid"] == "an10020"
+
+
 def test_local_accounts_work_while_the_provider_is_down(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
