@@ -90,6 +90,9 @@ DELETE FROM tokens WHERE id = :id AND user_id = :user_id AND kind = 'named' RETU
 -- delete_own_tokens_of_user: Delete a user's tokens, except the server's operator token.
 DELETE FROM tokens WHERE user_id = :user_id AND kind <> 'operator';
 
+-- delete_sessions_of_user: Delete a user's sessions that began in one way.
+DELETE FROM tokens WHERE user_id = :user_id AND kind = 'session' AND name = :name RETURNING id;
+
 -- delete_sign_in_links_of_user: Delete a user's sign-in links.
 DELETE FROM sign_in_links WHERE user_id = :user_id;
 

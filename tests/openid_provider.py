@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from werkzeug.serving import make_server
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports a deprecated module of Authlib
     import oidc_provider_mock
-    from authlib.jose import RSAKey
+    from authlib.jose import RSAKey, jwt
 
 FORWARDS = (301, 302, 303)
 
@@ -28,6 +29,7 @@ class Provider:
     def __init__(self) -> None:
         self.app = oidc_provider_mock.app()
         self.app.before_request(self._before_request)
+        self.app.post("/test/logout-token")(self._logout_token)
         self.app.after_request(_with_an_unknown_key)
         self.changes_key_at: tuple[str, ...] = ()
         self.challenges: set[str] = set()
@@ -38,6 +40,31 @@ class Provider:
         """Set the claims of a user, which ID tokens have; they replace those of the protocol."""
         given = {"preferred_username": sub, **claims}
         assert httpx.put(f"{self.issuer}/users/{sub}", json=given).status_code == 204
+
+    def sign_out(self, sub: str, address: str, **claims: Any) -> httpx.Response:
+        """Send a logout token about a user to a client's address, and return the answer."""
+        return httpx.post(address, data={"logout_token": self.logout_token(sub=sub, **claims)})
+
+    def logout_token(self, **claims: Any) -> str:
+        """A signed logout token; a claim of None is left out."""
+        given = {"iss": self.issuer, **claims}
+        return httpx.post(f"{self.issuer}/test/logout-token", json=given).text
+
+    def _logout_token(self) -> str:
+        """Sign a logout token with the claims of the request; a claim of null is left out."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "aud": "jobsvc",
+            "iat": now,
+            "exp": now + 120,
+            "jti": "1",
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            **flask.request.get_json(),
+        }
+        key = flask.g.oidc_provider_mock_storage.jwk
+        header = {"alg": "RS256", "kid": key.thumbprint(), "typ": "logout+jwt"}
+        present = {name: value for name, value in claims.items() if value is not None}
+        return str(jwt.encode(header, present, key).decode())
 
     def _before_request(self) -> None:
         request = flask.request

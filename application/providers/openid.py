@@ -53,6 +53,9 @@ MAX_TARGET = 1500
 """Longest address of a page that a sign-in returns to, as a cookie stores it."""
 ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "ES256", "ES384")
 """Signatures by public keys: never ``none``, and never the client secret."""
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+LOGOUT_CLAIMS = ("iss", "aud", "iat", "exp", "jti", "sub", "events")
+"""Claims of a logout token that are required; the specification lets ``sid`` replace ``sub``."""
 _ERROR = re.compile("[a-z_]{1,40}")
 
 logger = logging.getLogger("jobsvc.sign_in")
@@ -214,6 +217,29 @@ class OpenidProvider:
         access_token = tokens.get("access_token")
         claims = self._checked_claims(str(tokens.get("id_token", "")), nonce, access_token)
         return self._user_of(self._with_user_info(claims, access_token))
+
+    def signed_out_identity(self, logout_token: str) -> Identity:
+        """Return the user of a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6).
+
+        Raises
+        ------
+        SignInRefused, ProviderUnavailable
+            The token is invalid, isn't for this server, or names a session alone.
+        """
+        required: dict[str, Any] = {name: {"essential": True} for name in LOGOUT_CLAIMS}
+        required["iss"]["value"] = self._settings.oidc_issuer
+        required["aud"]["value"] = self._settings.oidc_client_id
+        try:
+            claims = self._verified(logout_token).claims
+            registry = jwt.JWTClaimsRegistry(int(self._clock().timestamp()), LEEWAY_S, **required)
+            registry.validate(claims)
+            if not isinstance(claims["events"].get(LOGOUT_EVENT), dict) or "nonce" in claims:
+                raise ValueError("it isn't a logout token")
+        except (JoseError, ValueError, TypeError, AttributeError) as error:
+            raise SignInRefused(
+                "The logout token is invalid: {problem}.", problem=str(error)[:200].rstrip(".")
+            ) from None
+        return Identity(self._settings.oidc_issuer, str(claims["sub"]))
 
     def _tokens(self, code: str, attempt: Attempt, return_url: str) -> Mapping[str, Any]:
         """Exchange a code for tokens (RFC 6749, section 4.1.3)."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from storage.accounts.users import User, user_of_row
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, run
+from storage.sqlite.queries import all_rows, first, run
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ def link_identity(tx: Transaction, user: User, identity: Identity) -> None:
     ):
         run(tx, name, user_id=user.id)
     run(tx, "put_identity", user_id=user.id, **vars(identity))
+
+
+def end_sessions(tx: Transaction, user: User, name: str) -> bool:
+    """Delete a user's sessions of this name; return whether there were any."""
+    return bool(all_rows(tx, "delete_sessions_of_user", user_id=user.id, name=name))
 
 
 def end_own_tokens(tx: Transaction, user: User) -> None:

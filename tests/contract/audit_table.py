@@ -359,6 +359,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
 OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/token")
 
 UNTOLD = {
+    "POST /sign-in/provider/sign-out": "only with a provider; test_provider_sign_in checks it",
     "POST /demo": "recorded twice, as a new dataset and an import; the pages' tests check it",
     "POST /api/admin/prune": "recorded when something was removed; test_storage checks it",
     "POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing",

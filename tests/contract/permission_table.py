@@ -423,5 +423,11 @@ TABLE = (
     Row("POST /sign-in", statuses(404), at("/sign-in", form={"code": "none"}), "public"),
     Row("GET /sign-in/provider", statuses(404), at("/sign-in/provider"), "public"),
     Row("GET /sign-in/provider/return", statuses(404), at("/sign-in/provider/return"), "public"),
+    Row(
+        "POST /sign-in/provider/sign-out",
+        statuses(404),
+        at("/sign-in/provider/sign-out", form={}),
+        "public",
+    ),
     Row("POST /sign-out", TO_PAGES, at("/sign-out", form={}), "page"),
 )

@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 import composition_root
+from application.credentials import SignInRefused
+from application.providers.openid import OpenidProvider
 from application.sessions import COOKIE, csrf_token
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
@@ -194,6 +196,73 @@ def test_a_user_signs_out_at_the_provider_too(
     assert len(query["id_token_hint"][0]) > 100
     assert browser.get(address).status_code == 200
     assert server.client(secret).get("/api/users/me").status_code == 401
+
+
+SIGN_OUT = "/sign-in/provider/sign-out"
+
+
+def test_a_sign_out_at_the_provider_ends_the_sessions(
+    server: LiveServer, provider: Provider, browser: httpx.Client
+) -> None:
+    provider.set_user("an10015", groups=["auditors"])
+    provider.set_user("an10016", groups=["auditors"])
+    sign_in(browser, "an10015")
+    second, of_another = server.client(None), server.client(None)
+    sign_in(second, "an10015")
+    sign_in(of_another, "an10016")
+    headers = {"X-CSRF-Token": csrf_token(browser.cookies[COOKIE])}
+    script = browser.post("/api/tokens", json={"name": "script"}, headers=headers).json()["token"]
+    answer = provider.sign_out("an10015", f"{server.url}{SIGN_OUT}", sid="of one session")
+    assert (answer.status_code, answer.text) == (200, "")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert browser.get("/api/users/me").status_code == 401
+    assert second.get("/api/users/me").status_code == 401
+    assert who(of_another)["soeid"] == "an10016"
+    assert server.client(script).get("/api/users/me").status_code == 200
+    (ended,) = newest(server)
+    assert (ended["action"], ended["user_soeid"]) == ("signed_out", "an10015")
+    assert ended["details"] == {"by": "provider"}
+    assert provider.sign_out("an10015", f"{server.url}{SIGN_OUT}").status_code == 200
+    assert provider.sign_out("unknown", f"{server.url}{SIGN_OUT}").status_code == 200
+    assert newest(server) == [ended]  # nothing else has ended
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "another"},
+        {"iss": "https://evil.example"},
+        {"exp": int(time.time()) - 120},
+        {"exp": None},
+        {"iat": None},
+        {"jti": None},
+        {"sub": None, "sid": "of a session"},
+        {"events": {}},
+        {"events": "http://schemas.openid.net/event/backchannel-logout"},
+        {"nonce": "as in an ID token"},
+    ],
+)
+def test_a_wrong_logout_token_is_refused(
+    server: LiveServer, provider: Provider, claims: dict[str, Any]
+) -> None:
+    here = OpenidProvider(server.service.settings, server.service.clock)
+    with pytest.raises(SignInRefused, match="The logout token is invalid"):
+        here.signed_out_identity(provider.logout_token(**{"sub": "an10017", **claims}))
+
+
+def test_a_refused_logout_token_ends_nothing(
+    server: LiveServer, provider: Provider, browser: httpx.Client
+) -> None:
+    provider.set_user("an10017", groups=["auditors"])
+    sign_in(browser, "an10017")
+    address = f"{server.url}{SIGN_OUT}"
+    answer = provider.sign_out("an10017", address, aud="another")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    signed = provider.logout_token(sub="an10017")
+    for token in ("", "a.b.c", f"{signed[:-8]}AAAAAAAA", *3 * [f"{signed}A"]):
+        answer = httpx.post(address, data={"logout_token": token})
+    assert answer.status_code == 429  # failures are throttled by address
+    assert who(browser)["soeid"] == "an10017"
 
 
 def test_a_name_of_another_account_is_not_taken(

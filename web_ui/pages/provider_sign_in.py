@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from flask import abort, g, request
+from flask import Response, abort, g, jsonify, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.credentials import SignInRefused
+from application.providers.back_channel import sign_out_by_provider
 from application.providers.openid import (
     ATTEMPT_S,
     SESSION,
@@ -24,6 +25,7 @@ from application.providers.openid import (
 from application.providers.proxy_header import SESSION as PROXY_SESSION
 from application.sessions import drop_cookie, put_cookie
 from application.sign_in import sign_out
+from application.throttle import TooManyAttempts
 from application.work_limits import TooMuchWork
 from web_ui.pages.account import sign_in_page
 from web_ui.shell import access, blueprint, caller, local_page, origin, show, signed_in, to
@@ -75,6 +77,28 @@ def return_from_provider() -> AnyResponse:
         response = to(local_page(attempt.target if attempt else "/"))
         put_cookie(response, found.secret, found.lifetime, secure=request.is_secure)
     response.delete_cookie(ATTEMPT_COOKIE, path=PATH, httponly=True, samesite="Lax")
+    return response
+
+
+@blueprint.post(f"{PATH}/sign-out")
+def sign_out_from_provider() -> AnyResponse:
+    """End the sessions of a user who has signed out at the provider, which sends this request."""
+    provider = _provider()
+    try:
+        sign_out_by_provider(access(), provider, request.form.get("logout_token", ""), origin())
+    except SignInRefused as error:
+        return _logout_error(400, error.message)
+    except ProviderUnavailable as error:
+        return _logout_error(503, error.message)
+    except (TooManyAttempts, TooMuchWork) as error:
+        return _logout_error(429, error.message)
+    return Response("", 200)
+
+
+def _logout_error(status: int, description: str) -> Response:
+    """The error of a sign-out by the provider, as its specification wants it."""
+    response = jsonify(error="invalid_request", error_description=description)
+    response.status_code = status
     return response
 
 

@@ -1,0 +1,55 @@
+"""Sign-out by the provider (OpenID Connect Back-Channel Logout 1.0).
+
+Guarantees that sessions end only by a token that the provider signed for this server as a logout
+token. Anybody can send one, so failures are throttled by address.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from application.access import Access
+from application.credentials import SignInRefused
+from application.providers.openid import SESSION, OpenidProvider
+from storage.accounts.audit import Origin, record
+from storage.accounts.identities import end_sessions, find_known_user
+
+logger = logging.getLogger("jobsvc.sign_in")
+
+THROTTLE_KEY = "the provider's logout tokens"
+
+
+def sign_out_by_provider(
+    access: Access, provider: OpenidProvider, logout_token: str, origin: Origin
+) -> None:
+    """End the sessions that a user began by the provider; their named tokens stay.
+
+    Raises
+    ------
+    SignInRefused, ProviderUnavailable, TooManyAttempts, TooMuchWork
+        The token is invalid; the provider doesn't respond; or there were too many failures, or too
+        many sign-ins run at once.
+    """
+    address = origin.client_address
+    with (
+        access.work_limits.passwords.piece(address),
+        access.throttle.attempt(THROTTLE_KEY, address or ""),
+    ):
+        try:
+            identity = provider.signed_out_identity(logout_token)
+        except SignInRefused as refusal:
+            logger.warning("%s", refusal.message)
+            access.on_refusal(refusal)
+            raise
+    with access.service.database.write() as tx:
+        known = find_known_user(tx, identity)
+        if known is not None and end_sessions(tx, known.user, SESSION):
+            record(
+                tx,
+                access.service.clock,
+                "signed_out",
+                user_id=known.user.id,
+                origin=origin,
+                about=("user", known.user.id),
+                details={"by": SESSION},
+            )
