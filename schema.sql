@@ -405,6 +405,11 @@ CREATE TABLE findings (
                 CHECK (outcome IN ('ok', 'exception', 'not_applicable', 'not_examinable')),
     audit_value TEXT,                                         -- a decimal number; NULL: none
     note        TEXT NOT NULL DEFAULT '',
+    -- Of an exception: the tested attributes from which the row deviates, a JSON array of names.
+    deviations  TEXT NOT NULL DEFAULT '[]'
+                CHECK (json_valid(deviations) AND (deviations = '[]' OR outcome = 'exception')),
+    cause       TEXT CHECK (cause IS NULL OR outcome IN ('exception', 'not_examinable')),
+    cause_text  TEXT NOT NULL DEFAULT '',
     user_id     INTEGER NOT NULL REFERENCES users (id),
     at          TEXT NOT NULL
 ) STRICT;
@@ -429,6 +434,28 @@ CREATE TABLE replacements (
 
 CREATE TRIGGER replacements_never_change BEFORE UPDATE ON replacements
 BEGIN SELECT RAISE(ABORT, 'a replacement never changes'); END;
+
+-- The attributes that each row of a sample is tested for, chosen before its first finding.
+CREATE TABLE tested_attributes (
+    job_id   TEXT NOT NULL REFERENCES jobs (id),
+    position INTEGER NOT NULL CHECK (position >= 0),
+    name     TEXT NOT NULL CHECK (name <> ''),
+    PRIMARY KEY (job_id, position)
+) STRICT, WITHOUT ROWID;
+
+-- The auditor's conclusion on a sample, in own words; the newest one counts.
+CREATE TABLE audit_conclusions (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id  TEXT NOT NULL REFERENCES jobs (id),
+    text    TEXT NOT NULL,
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    at      TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX audit_conclusions_of_job ON audit_conclusions (job_id, id);
+
+CREATE TRIGGER audit_conclusions_never_change BEFORE UPDATE ON audit_conclusions
+BEGIN SELECT RAISE(ABORT, 'a conclusion never changes'); END;
 
 -- The review of a sample's findings. The newest entry is its state: after 'submitted' and
 -- 'signed_off' no finding can be entered.

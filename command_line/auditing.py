@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from application.audit.attributes import CAUSES
 from application.audit.kinds import (
     BREAKDOWN,
     KINDS,
@@ -103,6 +104,16 @@ def evaluation_options(command: Command) -> Command:
 @click.argument("outcome", required=False, type=click.Choice(OUTCOMES))
 @field_option("--audit-value", "audit_value", metavar="AMOUNT", help="The value found right.")
 @field_option("--note", "note", help="What was found.")
+@field_option(
+    "--deviation",
+    "deviations",
+    "deviations",
+    multiple=True,
+    metavar="ATTRIBUTE",
+    help="Of an exception: a tested attribute from which the row deviates; repeatable.",
+)
+@field_option("--cause", "cause", type=click.Choice(list(CAUSES)), help="Why, of an exception.")
+@field_option("--cause-text", "cause_text", help="The cause in words.")
 @click.option(
     "--file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
@@ -128,6 +139,9 @@ def findings(
     outcome: str | None,
     audit_value: str | None,
     note: str | None,
+    deviations: tuple[str, ...],
+    cause: str | None,
+    cause_text: str | None,
     file: Path | None,
     key: tuple[str, ...],
     preview: bool,
@@ -144,7 +158,7 @@ def findings(
     \b
     jobsvc findings 917f045a
     jobsvc findings 917f045a primary:17 ok
-    jobsvc findings 917f045a primary:42 exception --audit-value 120.50 --note "wrong price"
+    jobsvc findings 917f045a primary:42 exception --audit-value 120.50 --cause clerical
     jobsvc findings 917f045a --output list.xlsx
     jobsvc findings 917f045a --file list.xlsx --preview
     jobsvc findings 917f045a --file findings.csv --key invoice
@@ -152,8 +166,15 @@ def findings(
     path = f"/api/sampling/jobs/{job_id}/findings"
     if (row is None) != (outcome is None):
         raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
-    if row is None and (audit_value or note):
-        raise click.UsageError("--audit-value and --note need a ROW and its OUTCOME.")
+    given = {
+        "audit_value": audit_value,
+        "note": note,
+        "deviations": list(deviations) or None,
+        "cause": cause,
+        "cause_text": cause_text,
+    }
+    if row is None and any(given.values()):
+        raise click.UsageError("What was found about a row needs a ROW and its OUTCOME.")
     if sum(each is not None for each in (row, file, output)) > 1:
         raise click.UsageError("Give a ROW and its OUTCOME, or --file, or --output.")
     if file is None and (key or preview or options):
@@ -169,7 +190,6 @@ def findings(
             found = client.get(path, limit=limit, offset=offset)
             print_result(found, as_json, _print_items)
         else:
-            given = {"audit_value": audit_value, "note": note}
             body = {name: value for name, value in given.items() if value is not None}
             found = client.post(path, {"_logical_row_id": row, "outcome": outcome, **body})
             print_result(found, as_json, lambda found: _print_counts(found["counts"]))
@@ -216,6 +236,47 @@ def _print_items(found: dict[str, Any]) -> None:
 
 def _print_counts(counts: dict[str, int]) -> None:
     print_line(progress_sentence(counts))
+
+
+@click.command()
+@JOB
+@click.argument("names", nargs=-1)
+@AS_JSON
+@with_target
+def attributes(target: Target, job_id: str, names: tuple[str, ...], as_json: bool) -> None:
+    """Choose or list the tested attributes of a sample.
+
+    Each row is tested for all of them, and each is evaluated by itself. Choose them before the
+    first finding.
+
+    \b
+    jobsvc attributes 917f045a approved "amount agrees" "posted in its period"
+    jobsvc findings 917f045a primary:17 exception --deviation approved
+    """
+    path = f"/api/sampling/jobs/{job_id}/attributes"
+    with connected(target) as client:
+        found = client.put(path, {"attributes": list(names)}) if names else client.get(path)
+    print_result(
+        found, as_json, lambda found: print_line("\n".join(found["attributes"]) or "No attributes.")
+    )
+
+
+@click.command()
+@JOB
+@click.argument("text")
+@AS_JSON
+@with_target
+def conclude(target: Target, job_id: str, text: str, as_json: bool) -> None:
+    """Write the auditor's conclusion on a sample.
+
+    The working paper shows it. "" is none.
+
+    \b
+    jobsvc conclude 917f045a "Overstatements are tolerable; the price file was corrected."
+    """
+    with connected(target) as client:
+        found = client.put(f"/api/sampling/jobs/{job_id}/conclusion", {"text": text})
+    print_result(found, as_json, lambda found: print_line(f"Conclusion: {found['text'] or 'none'}"))
 
 
 @click.command()
@@ -267,6 +328,8 @@ def _print_evaluation(found: dict[str, Any]) -> None:
                 for each in found["arithmetic"]
             ]
             print_table(["line", "formula", "value"], rows)
+            if found.get("attributes"):
+                _print_attributes(found["attributes"])
             if found["kind"] == "variables":
                 _print_each_direction(found)
         case ("monetary_unit", _):
@@ -284,6 +347,11 @@ def _print_evaluation(found: dict[str, Any]) -> None:
                 f"{found['least']:,} to {found['most']:,} of {found['population']:,} rows can have "
                 f"one. Decision: {found['decision']}."
             )
+    _print_remarks(found)
+
+
+def _print_remarks(found: dict[str, Any]) -> None:
+    """Notes, departures and the conclusion."""
     for note in found.get("notes", ()):
         print_line(note)
     if found["signed"] and found["signed"]["difference"]:
@@ -294,6 +362,22 @@ def _print_evaluation(found: dict[str, Any]) -> None:
         print_line(found["conclusion"]["sentence"])
     elif found["scope"]:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
+
+
+def _print_attributes(found: list[dict[str, Any]]) -> None:
+    """A line for each tested attribute, evaluated by itself."""
+    verdicts = {True: "tolerable", False: "not tolerable", None: ""}
+    rows = [
+        [
+            each["name"],
+            f"{each['deviations']:,}",
+            f"{each['share']:.2%}",
+            f"{each['upper_limit']:.2%}",
+            verdicts[each["is_tolerable"]],
+        ]
+        for each in found
+    ]
+    print_table(["attribute", "deviations", "share", "upper limit", ""], rows)
 
 
 def _print_each_direction(found: dict[str, Any]) -> None:
@@ -329,10 +413,11 @@ def _print_directions(found: dict[str, Any], titles: Mapping[str, str]) -> None:
 def review(
     target: Target, job_id: str, action: str, note: str | None, as_json: bool, **given: Any
 ) -> None:
-    """Take a step of the review: submit findings, return them, or sign them off.
+    """Submit findings for review, or sign them off.
 
-    The options of an evaluation are for signed_off, which keeps its parameters and conclusion; by
-    default those of the plan.
+    The steps are submitted, withdrawn, returned, signed_off and reopened. The options of an
+    evaluation are for signed_off, which keeps its parameters and conclusion; by default those of
+    the plan.
 
     \b
     jobsvc review 917f045a submitted

@@ -51,7 +51,9 @@ SECTIONS = {
     },
     "Audits": {
         "findings": "auditing.findings",
+        "attributes": "auditing.attributes",
         "replace": "auditing.replace",
+        "conclude": "auditing.conclude",
         "evaluate": "auditing.evaluate",
         "review": "auditing.review",
         "working-paper": "auditing.working_paper",

@@ -824,6 +824,12 @@ DELETE FROM findings WHERE job_id IN (SELECT value FROM json_each(:jobs));
 -- delete_replacements_of_jobs: Delete the replacements of pruned jobs.
 DELETE FROM replacements WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
+-- delete_attributes_of_jobs: Delete the tested attributes of pruned jobs.
+DELETE FROM tested_attributes WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_conclusions_of_jobs: Delete the auditors' conclusions on pruned jobs.
+DELETE FROM audit_conclusions WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_reviews_of_jobs: Delete the reviews of pruned jobs.
 DELETE FROM reviews WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -1096,9 +1102,31 @@ WHERE job_id IN (SELECT value FROM json_each(:jobs)) AND brief ->> '$.outcome' I
 SELECT made_at, whole FROM comparisons WHERE job_id = :job_id;
 
 -- insert_finding: Insert a finding about a row of a sample.
-INSERT INTO findings (job_id, row_id, outcome, audit_value, note, user_id, at)
-VALUES (:job_id, :row_id, :outcome, :audit_value, :note, :user_id, :at)
+INSERT INTO findings (job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text,
+                      user_id, at)
+VALUES (:job_id, :row_id, :outcome, :audit_value, :note, :deviations, :cause, :cause_text,
+        :user_id, :at)
 RETURNING id;
+
+-- tested_attributes: Select the attributes that the rows of a sample are tested for.
+SELECT name FROM tested_attributes WHERE job_id = :job_id ORDER BY position;
+
+-- delete_tested_attributes: Delete the attributes of a sample.
+DELETE FROM tested_attributes WHERE job_id = :job_id;
+
+-- insert_tested_attributes: Insert the attributes of a sample in their order.
+INSERT INTO tested_attributes (job_id, position, name)
+SELECT :job_id, key, value FROM json_each(:names);
+
+-- insert_conclusion: Insert the auditor's conclusion on a sample.
+INSERT INTO audit_conclusions (job_id, text, user_id, at)
+VALUES (:job_id, :text, :user_id, :at);
+
+-- newest_conclusion: Select the auditor's conclusion that counts.
+SELECT audit_conclusions.*, users.soeid AS user_soeid
+FROM audit_conclusions JOIN users ON users.id = audit_conclusions.user_id
+WHERE job_id = :job_id
+ORDER BY audit_conclusions.id DESC LIMIT 1;
 
 -- newest_findings: Select the newest finding of each row of a sample.
 SELECT findings.*, users.soeid AS user_soeid, counted.entries
@@ -1145,10 +1173,12 @@ FROM reviews JOIN users ON users.id = reviews.user_id
 WHERE job_id = :job_id
 ORDER BY reviews.id;
 
--- users_with_findings: Select the users who entered findings or replacements of a sample.
+-- users_with_findings: Select the users who entered findings, replacements or conclusions.
 SELECT user_id FROM findings WHERE job_id = :job_id
 UNION
-SELECT user_id FROM replacements WHERE job_id = :job_id;
+SELECT user_id FROM replacements WHERE job_id = :job_id
+UNION
+SELECT user_id FROM audit_conclusions WHERE job_id = :job_id;
 
 -- insert_sample_values: Insert uploaded values with the sample's next number.
 INSERT INTO sample_values (job_id, number, dataset_id, user_id, created_at, file_name,

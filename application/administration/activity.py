@@ -89,6 +89,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "findings_entered": "{who} entered {findings} {findings|finding|findings} about {result}",
         "row_replaced": "{who} replaced row {row} of {result} by {replacement}: {reason}",
         "findings_reviewed": "{who} {step} the findings about {result}",
+        "attributes_chosen": "{who} chose the tested attributes of {result}: {attributes}",
+        "conclusion_entered": "{who} wrote the conclusion on {result}",
         "signing_key_rotated": "{who} replaced the key that signs certificates",
     }
 )
@@ -139,6 +141,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
                 *("job_cancelled", "job_dismissed", "dismissal_undone"),
                 *("drawn_at_once", "queried_at_once", "values_uploaded"),
                 *("findings_entered", "row_replaced", "findings_reviewed"),
+                *("attributes_chosen", "conclusion_entered"),
                 *("schedule_made", "schedule_changed", "schedule_deleted"),
                 "schedule_run",
             ),

@@ -7,9 +7,11 @@ misstatement, but not as an exception.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from decimal import Decimal
 
 from application.access import Caller
+from application.audit.attributes import require_details
 from application.audit.findings import checked_finding, require_entries, row_replaced
 from application.audit.items import book_values, drawn_book_column
 from application.audit.stages import require_reached
@@ -53,8 +55,11 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
         require_entries(tx, job)
         replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
         _require_items(checked, drawn.keys(), replaced)
-        rows = [finding.row_id for finding in checked]
-        require_reached(job, list(drawn), state_of(tx, job), rows)
+        state = state_of(tx, job)
+        require_reached(job, list(drawn), state, [finding.row_id for finding in checked])
+        for place, finding in enumerate(checked):
+            require_details(finding, state.attributes, ("body", "findings", place))
+        checked = [_in_order(finding, state.attributes) for finding in checked]
         ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock)
         by.audit(
             tx,
@@ -64,6 +69,12 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
             findings=len(ids),
         )
         return ids
+
+
+def _in_order(finding: NewFinding, attributes: Sequence[str]) -> NewFinding:
+    """The finding with its deviations in the order of the sample's attributes, of each one."""
+    deviations = tuple(name for name in attributes if name in finding.deviations)
+    return replace(finding, deviations=deviations)
 
 
 def _loc(place: int) -> tuple[str | int, ...]:

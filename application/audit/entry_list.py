@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+from application.audit.attributes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
 from job_runner.service import Service
@@ -31,11 +32,14 @@ from parquet_tables.workbooks import (
     check_fits,
     write_form,
 )
+from storage.jobs.findings import attributes_of
 from storage.jobs.jobs import Job
 
 ITEMS_AT_ONCE = 1000
 READS_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 """An amount whose point or comma may be a decimal mark or separate thousands."""
+OK, DEVIATION = "OK", "Deviation"
+"""What the column of an attribute holds."""
 ListFormat = Literal["xlsx", "csv"]
 
 
@@ -46,24 +50,57 @@ class EntryNames:
     outcome: str
     audit_value: str
     note: str
+    attributes: tuple[str, ...]
+    """A column for each tested attribute, in which a deviation is entered."""
+    cause: str
+    cause_text: str
     finding_id: str
     """The newest entry when the list was written; it shows which lines have a newer one."""
 
+    def by_field(self) -> dict[str, str]:
+        """The columns by field, in the order of the list; attributes are numbered from 0."""
+        return {
+            "outcome": self.outcome,
+            "audit_value": self.audit_value,
+            "note": self.note,
+            **{attribute_field(at): name for at, name in enumerate(self.attributes)},
+            "cause": self.cause,
+            "cause_text": self.cause_text,
+            "finding_id": self.finding_id,
+        }
 
-def entry_names(columns: Sequence[Column]) -> EntryNames:
+
+def attribute_field(at: int) -> str:
+    """The field of an attribute's column."""
+    return f"attribute {at}"
+
+
+def entry_names(columns: Sequence[Column], attributes: Sequence[str] = ()) -> EntryNames:
     """The names, with underscores before those that a column of the table has.
 
     >>> entry_names([Column("Note", "VARCHAR")]).note
     '_note'
     """
+    own = ("outcome", "audit_value", "note", "cause", "cause_text", "_finding_id", ROW_ID)
     used = {column.name.lower() for column in columns}
+    taken = used | set(own)
+
+    def untaken(name: str) -> str:
+        while name.lower() in taken:
+            name = f"_{name}"
+        taken.add(name.lower())
+        return name
 
     def free(name: str) -> str:
         while name in used:
             name = f"_{name}"
         return name
 
-    return EntryNames(free("outcome"), free("audit_value"), free("note"), free("_finding_id"))
+    return EntryNames(
+        *(free("outcome"), free("audit_value"), free("note")),
+        tuple(map(untaken, attributes)),
+        *(free("cause"), free("cause_text"), free("_finding_id")),
+    )
 
 
 def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFormat) -> None:
@@ -79,12 +116,14 @@ def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFo
         for column in open_source(service, job).files.columns
         if column.name.lower() != ROW_ID
     ]
-    names = entry_names(columns)
+    with service.database.read() as tx:
+        attributes = attributes_of(tx, job.id)
+    names = entry_names(columns, attributes)
     lines = _lines(service, job, columns)
     if list_format == "csv":
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
-            header = (ROW_ID, *(column.name for column in columns), *vars(names).values())
+            header = (ROW_ID, *(column.name for column in columns), *names.by_field().values())
             writer.writerow(map(formula_safe, header))
             writer.writerows([_csv_text(cell) for cell in line] for line in lines)
         return
@@ -96,6 +135,12 @@ def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFo
         ),
         FormColumn(names.audit_value, is_entry=True, min_width=16),
         FormColumn(names.note, is_entry=True, min_width=50),
+        *(
+            FormColumn(name, is_entry=True, choices=(OK, DEVIATION), min_width=14)
+            for name in names.attributes
+        ),
+        FormColumn(names.cause, is_entry=True, choices=tuple(CAUSES.values()), min_width=32),
+        FormColumn(names.cause_text, is_entry=True, min_width=40),
         FormColumn(names.finding_id, is_hidden=True),
     ]
     check_fits(0, len(form))
@@ -108,10 +153,12 @@ def _lines(service: Service, job: Job, columns: Sequence[Column]) -> Iterator[tu
     for offset in range(0, total, ITEMS_AT_ONCE):
         for item in read_items(service, job, state, offset, ITEMS_AT_ONCE):
             if item["replaced_by"] is None:
-                yield _line(item, columns)
+                yield _line(item, columns, state.attributes)
 
 
-def _line(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...]:
+def _line(
+    item: Mapping[str, Any], columns: Sequence[Column], attributes: Sequence[str]
+) -> tuple[Cell, ...]:
     finding = item["finding"] or {}
     audit_value = finding.get("audit_value")
     return (
@@ -120,8 +167,20 @@ def _line(item: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Cell, ...
         OUTCOME_TITLES.get(finding.get("outcome", "")),
         None if audit_value is None else Decimal(audit_value),
         finding.get("note") or None,
+        *(_tested(finding, name) for name in attributes),
+        CAUSES.get(finding.get("cause") or ""),
+        finding.get("cause_text") or None,
         finding.get("id"),
     )
+
+
+def _tested(finding: Mapping[str, Any], attribute: str) -> str | None:
+    """What an entry says of an attribute; None if it says nothing."""
+    if finding.get("outcome") == "ok":
+        return OK
+    if finding.get("outcome") != "exception":
+        return None
+    return DEVIATION if attribute in finding["deviations"] else OK
 
 
 def _csv_text(cell: Cell) -> str:

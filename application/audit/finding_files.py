@@ -18,8 +18,16 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from application.access import Caller
+from application.audit.attributes import CAUSES, require_details
 from application.audit.entering import Books, books_of, doubts_of, ok_problem
-from application.audit.entry_list import READS_TWO_WAYS, EntryNames, entry_names
+from application.audit.entry_list import (
+    DEVIATION,
+    OK,
+    READS_TWO_WAYS,
+    EntryNames,
+    attribute_field,
+    entry_names,
+)
 from application.audit.findings import (
     MAX_NOTE,
     OUTCOME_TITLES,
@@ -110,6 +118,7 @@ class ReadFile:
     notes: Sequence[str]
     row_ids: Set[str]
     books: Books | None
+    attributes: Sequence[str]
 
 
 def preview_file(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
@@ -166,15 +175,15 @@ def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], dict[st
 def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
     source = open_source(service, job)
     columns = (Column(ROW_ID, "VARCHAR"), *source.files.columns)
-    names = entry_names(source.files.columns)
     state = audit_state(service, job)
+    names = entry_names(source.files.columns, state.attributes)
     row_ids = [
         *rows_to_examine(job, list(drawn_row_ids(service, job)), state),
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         options = ImportOptions.from_json(given.options or {})
-        texts = (names.outcome, names.note)
+        texts = (names.outcome, names.note, names.cause, names.cause_text, *names.attributes)
         read = read_row_file(service, columns, given, Path(folder), texts)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
             raise InvalidRowFile(
@@ -184,12 +193,13 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
                 items=len(row_ids),
             )
         items = _items_relation(source, row_ids, read.key)
-        lines = _lines(service, items, read, names, options)
+        lines = _lines(service, items, read, names, options, state.attributes)
     if not lines:
         raise InvalidRowFile("The file has no row.")
     open_ids = set(row_ids) - state.replaced.keys()
     books = books_of(service, job, row_ids)
-    return ReadFile(lines, [own.name for own, _ in read.key], read.notes, open_ids, books)
+    key = [own.name for own, _ in read.key]
+    return ReadFile(lines, key, read.notes, open_ids, books, state.attributes)
 
 
 def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Statement:
@@ -214,6 +224,7 @@ def _lines(
     read: ReadRowFile,
     names: EntryNames,
     options: ImportOptions,
+    attributes: Sequence[str],
 ) -> list[Line]:
     """The lines of a file, each with what it enters or why it can't."""
     table, key = read.table, read.key
@@ -224,7 +235,8 @@ def _lines(
             column=names.outcome,
             choices=choices_sentence(names.outcome, [column.name for column in table.columns]),
         )
-    cells = {field: by_name[name] for field, name in vars(names).items() if name in by_name}
+    wanted = names.by_field().items()
+    cells = {field: by_name[name.lower()] for field, name in wanted if name.lower() in by_name}
     statement = lines_statement(items, relation_of(table), key, tuple(cells.values()))
     with service.parquet.cursor() as cursor:
         above = read.place.first_row - 1
@@ -247,7 +259,7 @@ def _lines(
         problem = formulas.get(number) or _key_problem(
             key_names, text, matches, similar, numbers.get(row_id, []), number
         )
-        lines.append(_line(number, text or "", row_id, given, problem))
+        lines.append(_line(number, text or "", row_id, given, problem, attributes))
     return lines
 
 
@@ -327,13 +339,14 @@ def _line(
     row_id: str | None,
     given: Mapping[str, Any],
     problem: DomainError | None,
+    attributes: Sequence[str],
 ) -> Line:
     line = Line(number, key, row_id)
     try:
         if "finding_id" in given:
             line = replace(line, seen_id=_entry_id(given["finding_id"]))
         if problem is None and row_id is not None:
-            line = replace(line, finding=_finding(row_id, given))
+            line = replace(line, finding=_finding(row_id, given, attributes))
     except DomainError as error:
         problem = error
     return replace(line, problem=problem)
@@ -349,17 +362,23 @@ def _entry_id(value: Any) -> int:
         ) from None
 
 
-def _finding(row_id: str, given: Mapping[str, Any]) -> NewFinding | None:
+def _finding(row_id: str, given: Mapping[str, Any], attributes: Sequence[str]) -> NewFinding | None:
     """The finding of a line; None if its cells are empty."""
-    outcome, note = (str(given.get(each) or "").strip() for each in ("outcome", "note"))
+    outcome, note = _text_of(given, "outcome"), _text_of(given, "note")
     amount = _amount_text(given.get("audit_value"))
+    tested = _tested(given, attributes)
+    deviations = tuple(name for name in attributes if tested.get(name))
+    if not outcome and len(tested) == len(attributes) > 0:
+        outcome = "exception" if deviations else "ok"
     if not outcome:
-        if not amount and not note:
+        if not amount and not note and not tested:
             return None
-        raise InvalidValue(
-            "The row has an audit value or a note, but no outcome. Choose one: {choices}.",
-            choices=_OUTCOME_CHOICES,
+        message = (
+            "Not all attributes are filled in, and the row has no outcome. Choose one: {choices}."
+            if tested
+            else "The row has an audit value or a note, but no outcome. Choose one: {choices}."
         )
+        raise InvalidValue(message, choices=_OUTCOME_CHOICES)
     wanted = next((each for each, texts in _OUTCOMES.items() if _plain(outcome) in texts), None)
     if wanted is None:
         raise InvalidValue(
@@ -367,13 +386,65 @@ def _finding(row_id: str, given: Mapping[str, Any]) -> NewFinding | None:
             outcome=outcome[:100],
             choices=_OUTCOME_CHOICES,
         )
-    if len(note) > MAX_NOTE:
+    cause_text = _text_of(given, "cause_text")
+    _require_text("note", note)
+    _require_text("cause in words", cause_text)
+    new = NewFinding(
+        *(row_id, wanted, amount or None, note),
+        deviations=deviations,
+        cause=_cause(_text_of(given, "cause")),
+        cause_text=cause_text,
+    )
+    return checked_finding(new)
+
+
+def _text_of(given: Mapping[str, Any], field: str) -> str:
+    return str(given.get(field) or "").strip()
+
+
+def _require_text(name: str, text: str) -> None:
+    if len(text) > MAX_NOTE:
         raise InvalidValue(
-            "The note has {count} characters; it may have {most}.", count=len(note), most=MAX_NOTE
+            "The {name} has {count} characters; it may have {most}.",
+            name=name,
+            count=len(text),
+            most=MAX_NOTE,
         )
-    if "\x00" in note:
-        raise InvalidValue("The note holds the character U+0000.")
-    return checked_finding(NewFinding(row_id, wanted, amount or None, note))
+    if "\x00" in text:
+        raise InvalidValue("The {name} holds the character U+0000.", name=name)
+
+
+def _tested(given: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, bool]:
+    """Whether the row deviates from each attribute whose cell isn't empty."""
+    found = {}
+    for at, name in enumerate(attributes):
+        text = _text_of(given, attribute_field(at))
+        if not text:
+            continue
+        if _plain(text) not in (_plain(OK), _plain(DEVIATION)):
+            raise InvalidValue(
+                '"{text}" says nothing of "{name}". Write OK or Deviation.',
+                text=text[:100],
+                name=name,
+            )
+        found[name] = _plain(text) == _plain(DEVIATION)
+    return found
+
+
+def _cause(text: str) -> str | None:
+    if not text:
+        return None
+    wanted = next(
+        (each for each, title in CAUSES.items() if _plain(text) in (_plain(each), _plain(title))),
+        None,
+    )
+    if wanted is None:
+        raise InvalidValue(
+            '"{cause}" isn\'t a cause. Choose one: {choices}.',
+            cause=text[:100],
+            choices=", ".join(CAUSES.values()),
+        )
+    return wanted
 
 
 def _plain(text: str) -> str:
@@ -420,7 +491,7 @@ def _plan(tx: Transaction, job: Job, read: ReadFile) -> list[PlannedLine]:
         if line.seen_id and line.row_id and line.seen_id != _id_of(newest.get(line.row_id))
     }
     seen = findings_of_ids(tx, job.id, sorted(stale))
-    return [_planned(line, newest, replaced, seen, read.books) for line in read.lines]
+    return [_planned(line, newest, replaced, seen, read) for line in read.lines]
 
 
 def _planned(
@@ -428,7 +499,7 @@ def _planned(
     newest: Mapping[str, Finding],
     replaced: Mapping[str, str],
     seen: Mapping[int, Finding],
-    books: Books | None,
+    read: ReadFile,
 ) -> PlannedLine:
     before = newest.get(line.row_id or "")
     if line.problem is not None or line.row_id is None:
@@ -445,9 +516,13 @@ def _planned(
     if line.row_id in replaced:
         problem = row_replaced(line.row_id, replaced[line.row_id])
         return PlannedLine(line, "refused", before, problem)
-    if not_ok := ok_problem(line.finding, books):
+    if not_ok := ok_problem(line.finding, read.books):
         return PlannedLine(line, "refused", before, not_ok)
-    doubts = doubts_of(line.finding, books)
+    try:
+        require_details(line.finding, read.attributes)
+    except InvalidValue as problem:
+        return PlannedLine(line, "refused", before, problem)
+    doubts = doubts_of(line.finding, read.books)
     return PlannedLine(line, "new" if before is None else "changed", before, doubts=doubts)
 
 
@@ -479,8 +554,12 @@ def _says_the_same(new: NewFinding, old: Finding | None) -> bool:
     amounts = [
         None if text is None else Decimal(text) for text in (new.audit_value, old.audit_value)
     ]
-    note = old.note.strip()
-    return amounts[0] == amounts[1] and new.note in (note, formula_safe(note))
+    texts = ((new.note, old.note.strip()), (new.cause_text, old.cause_text.strip()))
+    return (
+        amounts[0] == amounts[1]
+        and (new.cause, new.deviations) == (old.cause, old.deviations)
+        and all(now in (then, formula_safe(then)) for now, then in texts)
+    )
 
 
 def _require_no_refusal(planned: Sequence[PlannedLine]) -> None:
@@ -544,4 +623,7 @@ def _content(finding: Finding | NewFinding | None) -> dict[str, Any] | None:
         "outcome": finding.outcome,
         "audit_value": finding.audit_value,
         "note": finding.note,
+        "deviations": list(finding.deviations),
+        "cause": finding.cause,
+        "cause_text": finding.cause_text,
     }

@@ -101,6 +101,7 @@ def items_page(service: Service, job: Job, offset: int, limit: int) -> dict[str,
         "offset": offset,
         "limit": limit,
         "counts": counts,
+        "attributes": list(state.attributes),
         "stages": stages_json(job, list(drawn_row_ids(service, job)), state),
         "review": review_json(state.review),
     }

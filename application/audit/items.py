@@ -38,6 +38,12 @@ class ExaminedItem:
     def is_exception(self) -> bool:
         return self.finding is not None and self.finding.outcome in ("exception", "not_examinable")
 
+    def deviates_from(self, attribute: str) -> bool:
+        """Whether the row has a deviation; one that can't be examined counts as such."""
+        if self.finding is None:
+            return False
+        return self.finding.outcome == "not_examinable" or attribute in self.finding.deviations
+
     @property
     def is_outside(self) -> bool:
         """Whether the row doesn't belong to the population examined, and wasn't replaced."""

@@ -15,6 +15,7 @@ from storage.jobs.findings import (
     Finding,
     Replacement,
     Review,
+    attributes_of,
     list_replacements,
     newest_findings,
     review_of,
@@ -34,6 +35,7 @@ class AuditState:
     findings: Mapping[str, Finding]
     replacements: tuple[Replacement, ...]
     review: Review
+    attributes: tuple[str, ...] = ()
 
     @cached_property
     def replaced(self) -> dict[str, Replacement]:
@@ -66,7 +68,10 @@ def audit_state(service: Service, job: Job) -> AuditState:
 def state_of(tx: Transaction, job: Job) -> AuditState:
     """Read the same in a transaction."""
     return AuditState(
-        newest_findings(tx, job.id), tuple(list_replacements(tx, job.id)), review_of(tx, job.id)
+        newest_findings(tx, job.id),
+        tuple(list_replacements(tx, job.id)),
+        review_of(tx, job.id),
+        attributes_of(tx, job.id),
     )
 
 

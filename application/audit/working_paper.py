@@ -6,31 +6,28 @@ Sheets of facts and tables, the same as a workbook and as a page that prints.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-
-from application.audit.coverage import amount_column, coverage_block, population_block
+from application.audit.coverage import coverage_block, population_block
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import EvaluationRequest, evaluate
 from application.audit.evaluation.parameters import parameters_text
+from application.audit.exceptions_sheet import exceptions_sheet
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
-from application.audit.items import book_values, drawn_facts, examined_items
+from application.audit.items import drawn_facts
 from application.audit.kinds import BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
-from application.audit.state import ROW_ID, AuditState, audit_state, ordinal_of
-from application.identity.lookup import key_column
+from application.audit.paper_cells import keys_of, moment_of
+from application.audit.state import ROW_ID, AuditState, audit_state
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text
 from domain_errors import DomainError
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source, version_of
-from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import Block, Cell, Share, Sheet
 from storage.certificates.ledger import plan_entry
-from storage.jobs.findings import list_findings
+from storage.jobs.findings import conclusion_of
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import get_commit
@@ -96,7 +93,7 @@ def working_paper(service: Service, job: Job, request: EvaluationRequest) -> lis
         ),
         design_sheet(service, job),
         _items(service, job),
-        _exceptions(service, job, state),
+        exceptions_sheet(service, job, state),
         _replacements(state),
         _evaluation(service, job, request, evaluation),
     ]
@@ -111,28 +108,35 @@ def _cover(
         ("Dataset", job.dataset_name),
         ("Sample", job.output_name),
         ("Job id", job.id),
-        ("Drawn by", job.user_soeid, _moment(job.created_at)),
+        ("Drawn by", job.user_soeid, moment_of(job.created_at)),
         ("State of the review", STATE_TITLES[review.state]),
     ]
     if review.state == "signed_off":
         signed = review.entries[-1]
-        facts.append(("Signed off by", signed.user_soeid, _moment(signed.at)))
+        facts.append(("Signed off by", signed.user_soeid, moment_of(signed.at)))
         kept = signed.evaluation
         facts.append(("Signed evaluation", parameters_text(kept) if kept else "None"))
+    with service.database.read() as tx:
+        written = conclusion_of(tx, job.id)
+    own: Rows = []
+    if written is not None:
+        own = [("Auditor's conclusion", written.text, written.user_soeid, moment_of(written.at))]
     authors: dict[str, list[str]] = {}
     for finding in state.findings.values():
         authors.setdefault(finding.user_soeid, []).append(finding.at)
     prepared: Rows = [
-        (name, len(times), _moment(min(times)), _moment(max(times)))
+        (name, len(times), moment_of(min(times)), moment_of(max(times)))
         for name, times in sorted(authors.items())
     ]
     reviewed: Rows = [
-        (STEPS[each.action], each.user_soeid, _moment(each.at), each.note or None)
+        (STEPS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
         for each in review.entries
     ] or [("Not submitted", None, None, None)]
     blocks = [
         Block("Sample", facts),
-        Block("Conclusion", [("Conclusion", _conclusion(evaluation)), *_departure(evaluation)]),
+        Block(
+            "Conclusion", [*own, ("Conclusion", _conclusion(evaluation)), *_departure(evaluation)]
+        ),
         Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
         Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
         Block("Version of the table", _version(service, job)),
@@ -158,14 +162,14 @@ def _version(service: Service, job: Job) -> Rows:
                 "Imported file (SHA-256)",
                 (made.output_summary or {}).get("source_sha256", "Not recorded"),
             ),
-            ("Imported by", made.user_soeid, _moment(made.completed_at)),
+            ("Imported by", made.user_soeid, moment_of(made.completed_at)),
         ]
     planned = job.run_parameters.get("plan")
     if planned:
         with service.database.read() as tx:
             plan = plan_entry(tx, job.dataset_id, planned["plan_id"])
         rows += [
-            ("Registered plan", planned["plan_id"], _moment(plan.recorded_at)),
+            ("Registered plan", planned["plan_id"], moment_of(plan.recorded_at)),
             ("Plan (SHA-256)", plan.body["digest"]),
         ]
     rows += [("Data file (SHA-256)", each.sha256) for each in table.stored_files[:MAX_FILES]]
@@ -206,8 +210,10 @@ def _items(service: Service, job: Job) -> Sheet:
     drawn = drawn_facts(service, job)
     columns = open_source(service, job).files.columns[:MAX_ITEM_COLUMNS]
     header = ["Row", "Selected", *(column.name for column in columns)]
-    header += ["Finding", "Audit value", "Note", "By", "Time (UTC)", "Entries", "Replaces"]
-    rows = [_item(item, columns, drawn) for item in page["items"]]
+    attributes = page["attributes"]
+    header += ["Finding", *(["Deviations"] if attributes else []), "Audit value", "Note"]
+    header += ["By", "Time (UTC)", "Entries", "Replaces"]
+    rows = [_item(item, columns, drawn, bool(attributes)) for item in page["items"]]
     title = f"{page['total']:,} items"
     if page["total"] > len(rows):
         title += f", the first {len(rows):,}"
@@ -215,7 +221,10 @@ def _items(service: Service, job: Job) -> Sheet:
 
 
 def _item(
-    item: Mapping[str, Any], columns: Sequence[Column], drawn: Mapping[str, tuple[int, bool]]
+    item: Mapping[str, Any],
+    columns: Sequence[Column],
+    drawn: Mapping[str, tuple[int, bool]],
+    has_attributes: bool,
 ) -> tuple[Cell, ...]:
     finding = item["finding"] or {}
     audit_value = finding.get("audit_value")
@@ -224,10 +233,11 @@ def _item(
         _selected(drawn.get(item[ROW_ID])),
         *(item_cell(item["data"][column.name], column) for column in columns),
         OUTCOME_TITLES.get(finding.get("outcome", "")),
+        *(["; ".join(finding.get("deviations", ())) or None] if has_attributes else []),
         None if audit_value is None else Decimal(audit_value),
         finding.get("note") or None,
         finding.get("user_soeid"),
-        _moment(finding.get("at")),
+        moment_of(finding.get("at")),
         finding.get("entries"),
         item["replaces"],
     )
@@ -243,65 +253,10 @@ def _selected(drawn: tuple[int, bool] | None) -> str:
     return "By chance" if units == 1 else f"By chance, {units:,} units"
 
 
-def _exceptions(service: Service, job: Job, state: AuditState) -> Sheet:
-    """The exceptions with their amounts, and the entries that later ones corrected."""
-    found = [item for item in examined_items(service, job, state) if item.is_exception]
-    keys = _keys(service, job, [item.row_id for item in found])
-    column = amount_column(job)
-    books = book_values(service, job, list(keys), column) if column and keys else {}
-    rows: Rows = []
-    for item in found:
-        finding, book = item.finding, books.get(item.row_id)
-        if finding is None:
-            continue
-        audit = None if finding.audit_value is None else Decimal(finding.audit_value)
-        if audit is None and finding.outcome == "not_examinable" and column:
-            audit = Decimal(0)
-        difference = None if audit is None or book is None else book - audit
-        title = OUTCOME_TITLES[finding.outcome]
-        rows.append(
-            (item.row_id, keys[item.row_id], title, book, audit, difference, finding.note or None)
-        )
-    header = ("Row", "Key", "Finding", "Book value", "Audit value", "Difference", "Note")
-    blocks = [Block(f"Exceptions: {len(rows):,}", rows, header)]
-    with service.database.read() as tx:
-        entries, total = list_findings(tx, job.id, None, 0, MAX_ITEMS)
-    newest = {finding.id for finding in state.findings.values()}
-    old: Rows = [
-        (
-            *(each.row_id, OUTCOME_TITLES[each.outcome]),
-            None if each.audit_value is None else Decimal(each.audit_value),
-            *(each.note or None, each.user_soeid, _moment(each.at)),
-        )
-        for each in reversed(entries)
-        if each.id not in newest
-    ]
-    title = f"Entries that later ones correct: {len(old):,}"
-    if total > len(entries):
-        title += f", of the newest {len(entries):,} entries"
-    header_old = ("Row", "Finding", "Audit value", "Note", "By", "Time (UTC)")
-    return Sheet("Exceptions", "Exceptions", [*blocks, Block(title, old, header_old)])
-
-
-def _keys(service: Service, job: Job, row_ids: Sequence[str]) -> dict[str, Cell]:
-    """The value by which people know each row, such as the number of an invoice."""
-    if not row_ids:
-        return {}
-    source = open_source(service, job)
-    column = source.files.column(key_column(service, source))
-    ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
-    with service.parquet.cursor(source.files) as cursor:
-        cells = read_rows(cursor, rows_statement(source.files, (column,), ordinals), (column,))
-    by_ordinal = dict(zip(ordinals.tolist(), cells, strict=True))
-    return {
-        row_id: item_cell(by_ordinal[ordinal_of(row_id)][column.name], column) for row_id in row_ids
-    }
-
-
 def _replacements(state: AuditState) -> Sheet:
     header = ("Row", "Replaced by", "Reason", "User", "Time (UTC)")
     rows: Rows = [
-        (each.row_id, each.replacement_id, each.reason, each.user_soeid, _moment(each.at))
+        (each.row_id, each.replacement_id, each.reason, each.user_soeid, moment_of(each.at))
         for each in state.replacements
     ]
     title = f"Replaced rows: {len(rows):,}"
@@ -334,13 +289,15 @@ def _evaluation(
             if found.get(name) is not None
         ]
         blocks.append(Block("Figures", facts))
+        if found.get("attributes"):
+            blocks.append(_attributes(found["attributes"]))
         lines = [
             *found.get("arithmetic", ()),
             *found.get("overstatement", {}).get("arithmetic", ()),
             *found.get("understatement", {}).get("arithmetic", ()),
         ]
         ids = [line["row_id"] for line in lines if line.get("row_id")]
-        blocks += _arithmetic(found, _keys(service, job, ids))
+        blocks += _arithmetic(found, keys_of(service, job, ids))
         sources: Rows = [("Formula", found["formula"])]
         if found.get("factors"):
             sources.append(("Factors", found["factors"]))
@@ -348,6 +305,20 @@ def _evaluation(
         sources += [("Note", note) for note in found.get("notes", ())]
         blocks.append(Block("Formula", sources))
     return Sheet("Evaluation", "Evaluation", blocks)
+
+
+def _attributes(found: Sequence[Mapping[str, Any]]) -> Block:
+    """Each tested attribute by itself."""
+    verdicts = {True: "Yes", False: "No", None: None}
+    rows: Rows = [
+        (
+            *(each["name"], each["deviations"], Share(each["share"]), Share(each["upper_limit"])),
+            verdicts[each["is_tolerable"]],
+        )
+        for each in found
+    ]
+    header = ("Attribute", "Deviations", "Most likely share", "Upper limit", "Tolerable")
+    return Block("Each attribute by itself", rows, header)
 
 
 def _stages(found: Mapping[str, Any]) -> Rows:
@@ -442,7 +413,3 @@ def _sequence(found: Mapping[str, Any], keys: Mapping[str, Cell]) -> Block:
         for line in found["arithmetic"]
     ]
     return Block("Arithmetic", lines, header)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).replace(microsecond=0)

@@ -159,7 +159,7 @@ DRAW = (
         Argument(f"goal.{name}", entry("goal", name), words.option(f"--{name}", words.number))
         for name in ("materiality", "expected", "likelihood", "confidence")
     ),
-    Argument("goal.accept", entry("goal", "accept"), words.option("--accept", words.listed)),
+    Argument("goal.accept", entry("goal", "accept"), words.accepted),
     Argument("goal.first_stage", entry("goal", "first_stage"), words.option("--first-stage")),
     Argument("filters", keyword("filter", _filter), words.option("--filter", words.expression)),
     Argument("selection.columns", keyword("columns"), words.option("--column")),

@@ -82,9 +82,9 @@ def number(given: float | str) -> str:
     return str(int(given) if is_whole else given)
 
 
-def listed(given: list[int]) -> str:
-    """Write whole numbers with commas between them."""
-    return ",".join(map(str, given))
+def accepted(given: list[int]) -> Words:
+    """Write the exceptions with which stages accept, with a comma between them."""
+    return ["--accept", ",".join(map(str, given))]
 
 
 def sizes(given: dict[str, Any]) -> Words:

@@ -13,12 +13,14 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.audit.attributes import CAUSES, MAX_ATTRIBUTES, MAX_NAME, choose_attributes
 from application.audit.entering import enter
 from application.audit.entry_list import ListFormat, write_entry_list
 from application.audit.evaluation import EvaluationRequest, evaluate, request_of
 from application.audit.finding_files import enter_file, preview_file
 from application.audit.findings import MAX_NOTE, audit_counts, items_page, replace_row
 from application.audit.kinds import KIND_HELP, KINDS, PARAMETERS, TOLERABLE
+from application.audit.own_words import MAX_CONCLUSION, conclude
 from application.audit.review import review
 from application.audit.state import ROW_ID, audit_state, review_json
 from application.audit.working_paper import working_paper
@@ -34,7 +36,16 @@ from http_api.schemas.fields import QueryNumber, StrictInteger, StrictNumber, St
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
-from storage.jobs.findings import OUTCOMES, REVIEW_ACTIONS, NewFinding, list_findings, review_of
+from storage.jobs.findings import (
+    OUTCOMES,
+    REVIEW_ACTIONS,
+    AuditConclusion,
+    NewFinding,
+    attributes_of,
+    conclusion_of,
+    list_findings,
+    review_of,
+)
 from storage.jobs.jobs import Job
 
 MAX_FINDINGS = 1000
@@ -57,6 +68,20 @@ class FindingIn(StrictSchema):
         1, 60, description="The value found right, as decimal digits, such as `1234.56`."
     )
     note = text(0, MAX_NOTE, load_default="")
+    deviations = fields.List(
+        StrictString(),
+        load_default=list,
+        validate=validate.Length(max=MAX_ATTRIBUTES),
+        metadata={
+            "description": "Of an exception: the tested attributes from which the row deviates. "
+            "Needed if the sample has attributes."
+        },
+    )
+    cause = StrictString(
+        validate=validate.OneOf(list(CAUSES)),
+        description="Of an exception, or a row that can't be examined: why.",
+    )
+    cause_text = text(0, MAX_NOTE, load_default="", description="The cause in words.")
     previous_id = StrictInteger(
         validate=validate.Range(min=0),
         description="The newest entry about the row that you have seen, 0 if none: if there is a "
@@ -85,6 +110,9 @@ class FindingOut(Schema):
     outcome = out.string()
     audit_value = out.string(null=True)
     note = out.string()
+    deviations = out.list_of(fields.String(), "Tested attributes from which the row deviates.")
+    cause = out.string(null=True)
+    cause_text = out.string()
     user_soeid = out.string()
     at = out.string()
 
@@ -150,6 +178,7 @@ class ItemsOut(PageOut):
         "once the rule asks for them.",
     )
     counts = out.nested(CountsOut)
+    attributes = out.list_of(fields.String(), "What each row is tested for.")
     stages = out.nested(StagesOut, "Of a sample that was planned in two stages.", null=True)
     review = out.nested(ReviewOut)
 
@@ -162,6 +191,9 @@ class ContentOut(Schema):
     outcome = out.string()
     audit_value = out.string(null=True)
     note = out.string()
+    deviations = out.list_of(fields.String())
+    cause = out.string(null=True)
+    cause_text = out.string()
 
 
 class FileLineOut(Schema):
@@ -288,9 +320,82 @@ def enter_all(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
         with access().work_limits.previews.piece(caller().user.id):
             ids, file = enter_file(caller(), job, row_file(given))
     else:
-        ids = enter(caller(), job, [NewFinding(**finding) for finding in given["findings"]])
+        ids = enter(caller(), job, [_finding(finding) for finding in given["findings"]])
     counts = audit_counts(service(), job, audit_state(service(), job))
     return {"job_id": job.id, "ids": ids, "counts": counts, "file": file}
+
+
+def _finding(given: dict[str, Any]) -> NewFinding:
+    return NewFinding(**{**given, "deviations": tuple(given["deviations"])})
+
+
+class AttributesIn(StrictSchema):
+    attributes = fields.List(
+        text(1, MAX_NAME),
+        required=True,
+        validate=validate.Length(max=MAX_ATTRIBUTES),
+        metadata={"description": "What each row is tested for, such as `approved`; [] for none."},
+    )
+
+
+class AttributesOut(Schema):
+    job_id = out.string()
+    attributes = out.list_of(fields.String())
+
+
+@blueprint.get("/attributes", output=AttributesOut)
+def attributes(job_id: str) -> dict[str, Any]:
+    """The attributes that each row is tested for."""
+    job = _sample(job_id)
+    with service().database.read() as tx:
+        return {"job_id": job.id, "attributes": attributes_of(tx, job.id)}
+
+
+@blueprint.put("/attributes", body=AttributesIn, output=AttributesOut)
+def choose(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Choose the attributes that each row is tested for, before the first finding."""
+    job = _sample(job_id)
+    return {
+        "job_id": job.id,
+        "attributes": choose_attributes(caller(), job, given["attributes"]),
+    }
+
+
+class ConclusionIn(StrictSchema):
+    text = text(0, MAX_CONCLUSION, required=True, description="Empty: no conclusion.")
+
+
+class ConclusionOut(Schema):
+    job_id = out.string()
+    text = out.string()
+    user_soeid = out.string(null=True)
+    at = out.string(null=True)
+
+
+@blueprint.get("/conclusion", output=ConclusionOut)
+def conclusion(job_id: str) -> dict[str, Any]:
+    """The auditor's conclusion in own words, which the working paper shows."""
+    job = _sample(job_id)
+    with service().database.read() as tx:
+        return _conclusion(job, conclusion_of(tx, job.id))
+
+
+@blueprint.put("/conclusion", body=ConclusionIn, output=ConclusionOut)
+def write_conclusion(job_id: str, given: dict[str, str]) -> dict[str, Any]:
+    """Write the auditor's conclusion, until the findings are submitted."""
+    job = _sample(job_id)
+    return _conclusion(job, conclude(caller(), job, given["text"]))
+
+
+def _conclusion(job: Job, found: AuditConclusion | None) -> dict[str, Any]:
+    if found is None:
+        return {"job_id": job.id, "text": "", "user_soeid": None, "at": None}
+    return {
+        "job_id": job.id,
+        "text": found.text,
+        "user_soeid": found.user_soeid,
+        "at": found.at,
+    }
 
 
 @blueprint.post("/findings/preview", form=RowFileIn, output=FindingsFileOut, guard=large_uploads)

@@ -81,6 +81,8 @@ Action = Literal[
     "findings_entered",
     "row_replaced",
     "findings_reviewed",
+    "attributes_chosen",
+    "conclusion_entered",
     "signing_key_rotated",
     "plan_registered",
 ]

@@ -60,6 +60,10 @@ class NewFinding:
     previous_id : int, optional
         The newest entry about the row that the author has seen; 0 if there was none. Without it,
         the entry is made whatever others have entered.
+    deviations : tuple of str
+        Of an exception: the tested attributes from which the row deviates.
+    cause, cause_text : str
+        Why there is an exception, by a choice and in words.
     """
 
     row_id: str
@@ -67,6 +71,9 @@ class NewFinding:
     audit_value: str | None = None
     note: str = ""
     previous_id: int | None = None
+    deviations: tuple[str, ...] = ()
+    cause: str | None = None
+    cause_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,9 @@ class Finding:
     outcome: Outcome
     audit_value: str | None
     note: str
+    deviations: tuple[str, ...]
+    cause: str | None
+    cause_text: str
     user_id: int
     at: str
     user_soeid: str
@@ -158,6 +168,9 @@ def _enter(tx: Transaction, job_id: str, user_id: int, new: NewFinding, at: str)
         outcome=new.outcome,
         audit_value=new.audit_value,
         note=new.note,
+        deviations=json.dumps(new.deviations),
+        cause=new.cause,
+        cause_text=new.cause_text,
         user_id=user_id,
         at=at,
     )
@@ -185,7 +198,7 @@ def list_findings(
 
 
 def _finding(row: sqlite3.Row) -> Finding:
-    return Finding(**dict(row))
+    return Finding(**{**dict(row), "deviations": tuple(json.loads(row["deviations"]))})
 
 
 def enter_replacement(
@@ -269,6 +282,47 @@ def enter_review(
     ).fetchall()
 
 
+def attributes_of(tx: Transaction, job_id: str) -> tuple[str, ...]:
+    """Return the attributes that the rows of a sample are tested for."""
+    return tuple(row["name"] for row in all_rows(tx, "tested_attributes", job_id=job_id))
+
+
+def set_attributes(tx: Transaction, job_id: str, names: Sequence[str]) -> None:
+    """Choose the attributes of a sample; the caller has checked that it has no finding."""
+    run(tx, "delete_tested_attributes", job_id=job_id)
+    run(tx, "insert_tested_attributes", job_id=job_id, names=json.dumps(list(names)))
+
+
+@dataclass(frozen=True)
+class AuditConclusion:
+    """An auditor's conclusion in own words."""
+
+    id: int
+    job_id: str
+    text: str
+    user_id: int
+    at: str
+    user_soeid: str
+
+
+def enter_conclusion(tx: Transaction, job_id: str, user_id: int, text: str, clock: Clock) -> None:
+    """Enter the auditor's conclusion on a sample.
+
+    Raises
+    ------
+    FindingsLocked
+        The review is submitted or signed off.
+    """
+    require_open(tx, job_id)
+    run(tx, "insert_conclusion", job_id=job_id, text=text, user_id=user_id, at=timestamp(clock()))
+
+
+def conclusion_of(tx: Transaction, job_id: str) -> AuditConclusion | None:
+    """Return the conclusion that counts; None if there is none, or its text is empty."""
+    row = first(tx, "newest_conclusion", job_id=job_id)
+    return None if row is None or not row["text"] else AuditConclusion(**dict(row))
+
+
 def authors_of(tx: Transaction, job_id: str) -> set[int]:
-    """Return the ids of the users who entered findings or replacements."""
+    """Return the ids of the users who entered findings, replacements or conclusions."""
     return {row["user_id"] for row in all_rows(tx, "users_with_findings", job_id=job_id)}

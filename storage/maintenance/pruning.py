@@ -307,6 +307,8 @@ class Sweep:
                     "delete_findings_of_jobs",
                     "delete_replacements_of_jobs",
                     "delete_reviews_of_jobs",
+                    "delete_attributes_of_jobs",
+                    "delete_conclusions_of_jobs",
                     "delete_comparisons_of_jobs",
                     "delete_values_of_jobs",
                     "delete_certificates_of_jobs",

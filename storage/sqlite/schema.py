@@ -45,6 +45,8 @@ _NEW_IN_15 = _created(
     *("findings", "findings_of_row", "findings_never_change"),
     *("replacements", "replacements_never_change"),
     *("reviews", "reviews_of_job", "reviews_never_change"),
+    "tested_attributes",
+    *("audit_conclusions", "audit_conclusions_of_job", "audit_conclusions_never_change"),
     *("sample_values", "sample_values_file", "sample_values_never_change", "needed_files"),
     *("connections", "connections_name", "connections_keep_their_names"),
     *("connection_users", "connection_groups", "connection_groups_of_group"),

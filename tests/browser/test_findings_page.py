@@ -30,7 +30,7 @@ def test_a_filled_in_list_is_previewed_and_entered(analyst: Analyst, server: Liv
 
     def choose(outcomes: list[str]) -> None:
         filled = [
-            line[:-4] + f",{one},,<b>seen</b>," for line, one in zip(lines, outcomes, strict=True)
+            line[:-6] + f",{one},,<b>seen</b>,,," for line, one in zip(lines, outcomes, strict=True)
         ]
         content = "\n".join([header, *filled]).encode()
         page.get_by_label("Filled-in list").set_input_files(

@@ -75,8 +75,8 @@ def test_an_entry_list_is_filled_in_and_sent_back(run: Run, sample: str, tmp_pat
     file = tmp_path / "list.csv"
     assert "written to" in run("findings", sample, "--output", str(file)).stdout
     header, *lines = file.read_text(encoding="utf-8-sig").splitlines()
-    assert header.endswith(",outcome,audit_value,note,_finding_id")
-    filled = [line.removesuffix(",,,,") + ",OK,,," for line in lines]
+    assert header.endswith(",outcome,audit_value,note,cause,cause_text,_finding_id")
+    filled = [line.removesuffix(",,,,,,") + ",OK,,,,," for line in lines]
     file.write_text("\n".join([header, *filled[:2], lines[2] + "x"]))
     shown = run("findings", sample, "--file", str(file), "--preview").stdout
     assert "3 lines by _logical_row_id: 2 new, 1 refused." in shown
@@ -93,9 +93,52 @@ def test_an_entry_list_is_filled_in_and_sent_back(run: Run, sample: str, tmp_pat
     assert "5 unchanged" in run("findings", sample, "--file", str(output)).stdout
 
 
+def test_attributes_causes_and_the_conclusion(run: Run, sample: str) -> None:
+    assert run("attributes", sample).stdout == "No attributes.\n"
+    assert run("attributes", sample, "approved", "amount agrees").stdout.startswith("approved\n")
+    rows = [
+        item["_logical_row_id"]
+        for item in json.loads(run("findings", sample, "--json").stdout)["items"]
+    ]
+    why = ("--deviation", "approved", "--cause", "other", "--cause-text", "moved house")
+    run("findings", sample, rows[0], "exception", *why)
+    for row in rows[1:]:
+        run("findings", sample, row, "ok")
+    shown = run("evaluate", sample, "--tolerable", "60%").stdout
+    assert re.search(r"approved +1 +20.00% +[0-9.]+% +not tolerable", shown)
+    assert re.search(r"amount agrees +0 +0.00% +[0-9.]+% +tolerable", shown)
+    assert "Conclusion: fine" in run("conclude", sample, "fine").stdout
+    assert "Review: submitted." in run("review", sample, "submitted").stdout
+    assert "you entered or submitted" in run("review", sample, "signed_off", code=1).stderr
+    assert "Review: open." in run("review", sample, "withdrawn").stdout
+
+
+def test_a_sample_in_two_stages(run: Run, table: Path, tmp_path: Path) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    size = run("size", "Sales", "--materiality", "10%", "--accept", "0,1").stdout
+    command = re.search(r"jobsvc (sample .*)", size)
+    assert command is not None
+    assert "--accept 0,1" in command[1]
+    assert "Two stages: Examine 32 rows: with no exception accept" in size
+    plan = ("--materiality", "10%", "--accept", "0,1")
+    job = json.loads(run("sample", "Sales", *plan, "--json").stdout)["id"]
+    items = json.loads(run("findings", job, "--json").stdout)["items"]
+    assert len(items) == 32
+    lines = [
+        f"{item['_logical_row_id']},{'ok' if at else 'exception'}" for at, item in enumerate(items)
+    ]
+    file = tmp_path / "stage.csv"
+    file.write_text("\n".join(["_logical_row_id,outcome", *lines]))
+    run("findings", job, "--file", str(file))
+    shown = run("evaluate", job).stdout
+    assert "the rule asks for stage 2: examine its 32 rows" in shown
+    assert "32 of 64 rows have a finding" in run("findings", job).stdout
+    assert "0,1" in run("size", "Sales", "--margin", "3%", "--accept", "1", code=2).stderr
+
+
 def test_wrong_options_are_refused(run: Run, sample: str, tmp_path: Path) -> None:
     assert "neither to list" in run("findings", sample, "primary:1", code=2).stderr
-    assert "need a ROW" in run("findings", sample, "--note", "x", code=2).stderr
+    assert "needs a ROW" in run("findings", sample, "--note", "x", code=2).stderr
     assert "need --file" in run("findings", sample, "--preview", code=2).stderr
     assert ".csv" in run("findings", sample, "--output", "list.pdf", code=2).stderr
     path = str(tmp_path / "paper.pdf")

@@ -276,6 +276,17 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"_logical_row_id": w.sampled_row(), "reason": "no document"}},
         ),
     ),
+    "PUT /api/sampling/jobs/<job_id>/attributes": (
+        "attributes_chosen",
+        lambda w: (
+            f"/api/sampling/jobs/{w.unexamined()}/attributes",
+            {"json": {"attributes": ["approved"]}},
+        ),
+    ),
+    "PUT /api/sampling/jobs/<job_id>/conclusion": (
+        "conclusion_entered",
+        lambda w: (f"/api/sampling/jobs/{w.unexamined()}/conclusion", {"json": {"text": "fine"}}),
+    ),
     "POST /api/sampling/jobs/<job_id>/evaluation": (
         "rows_viewed",
         lambda w: (f"/api/sampling/jobs/{w.draw}/evaluation", w.evaluated()),

@@ -313,6 +313,18 @@ TABLE = (
         at("/api/sampling/jobs/{j}/evaluation", body={"kind": "sequential"}),
     ),
     Row(f"GET {SJ}/working-paper", SEE, at("/api/sampling/jobs/{j}/working-paper")),
+    Row(f"GET {SJ}/attributes", SEE, at("/api/sampling/jobs/{j}/attributes")),
+    Row(
+        f"PUT {SJ}/attributes",
+        WRITE,
+        at("/api/sampling/jobs/{j}/attributes", body={"attributes": []}),
+    ),
+    Row(f"GET {SJ}/conclusion", SEE, at("/api/sampling/jobs/{j}/conclusion")),
+    Row(
+        f"PUT {SJ}/conclusion",
+        WRITE,
+        at("/api/sampling/jobs/{j}/conclusion", body={"text": "tolerable"}),
+    ),
     Row(f"GET {SJ}/review", SEE, at("/api/sampling/jobs/{j}/review")),
     Row(
         f"POST {SJ}/review",

@@ -28,6 +28,8 @@ HEADER = [
     "outcome",
     "audit_value",
     "_note",
+    "cause",
+    "cause_text",
     "_finding_id",
 ]
 """The table has a column "note" of its own."""
@@ -91,18 +93,20 @@ def test_the_workbook_is_ready_to_be_filled_in(server: LiveServer, job: str) -> 
     assert second not in expected
     assert expected[-1] == new
     assert rows[1][5:8] == ("Exception", 12.5, '=HYPERLINK("x")')
-    assert rows[2][5:] == (None, None, None, None)
+    assert rows[2][5:] == (None,) * 6
     for name in ("B2", "E2", "H2"):
         assert sheet[name].data_type == "s", name
     assert sheet["B2"].value == items(server, job)[0]["data"]["invoice"]
     assert (sheet["C2"].value, sheet["D2"].data_type) == ("2024", "n")
     assert sheet.freeze_panes == "B2"
-    assert sheet.auto_filter.ref == f"A1:I{DRAWN + 1}"
-    (choices,) = sheet.data_validations.dataValidation
+    assert sheet.auto_filter.ref == f"A1:K{DRAWN + 1}"
+    choices, causes = sheet.data_validations.dataValidation
+    assert str(causes.sqref) == f"I2:I{DRAWN + 1}"
+    assert causes.formula1.startswith('"Clerical error,Instruction not known')
     assert str(choices.sqref) == f"F2:F{DRAWN + 1}"
     assert choices.formula1 == '"OK,Exception,Can’t be examined,Not applicable"'
     assert sheet.column_dimensions["H"].width >= 50
-    assert sheet.column_dimensions["I"].hidden
+    assert sheet.column_dimensions["K"].hidden
 
 
 def test_the_csv_runs_no_formula(server: LiveServer, job: str) -> None:
@@ -163,8 +167,9 @@ def test_a_filled_in_list_is_previewed_and_entered(server: LiveServer, job: str)
     assert preview["key"] == [ROW]
     changed = preview["lines"][0]
     assert (changed["line"], changed["action"], changed[ROW]) == (3, "changed", rows[1])
-    assert changed["before"] == {"outcome": "ok", "audit_value": None, "note": ""}
-    assert changed["after"] == {"outcome": "exception", "audit_value": "99.9", "note": ""}
+    details = {"note": "", "deviations": [], "cause": None, "cause_text": ""}
+    assert changed["before"] == {"outcome": "ok", "audit_value": None, **details}
+    assert changed["after"] == {"outcome": "exception", "audit_value": "99.9", **details}
     assert entries(server, job) == 2
     answer = send(server, job, text_of(lines)).json()
     assert len(answer["ids"]) == 3

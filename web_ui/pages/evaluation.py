@@ -29,7 +29,7 @@ from application.audit.review import is_preparer
 from application.estimation.sample_columns import estimated_columns
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
-from storage.jobs.findings import Review, review_of
+from storage.jobs.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
 from web_ui.job_texts import problem_text
@@ -52,7 +52,10 @@ def evaluation_tab(found: Job) -> Values:
         review = review_of(tx, found.id)
     chosen = _chosen(found, review)
     signed = signed_off(review)
+    with service().database.read() as tx:
+        written = conclusion_of(tx, found.id)
     values: Values = {
+        "written": written,
         "review": review,
         "signed": signed,
         "signed_text": parameters_text(signed.evaluation) if signed else None,

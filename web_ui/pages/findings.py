@@ -9,6 +9,7 @@ from typing import Any
 from flask import request
 
 from application.access import RowSource
+from application.audit.attributes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.kinds import exceptions_text
 from application.audit.review import is_preparer
@@ -40,6 +41,7 @@ def findings_tab(found: Job) -> dict[str, Any]:
     """Show a page of the sample's items."""
     texts = {
         "outcomes": OUTCOME_TITLES,
+        "causes": CAUSES,
         "states": STATE_TITLES,
         "steps": STEPS,
         "per_page": ITEMS_PER_PAGE,

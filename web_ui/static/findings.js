@@ -10,7 +10,8 @@ import { messageOf } from "./words.js";
 const table = one("#findings");
 const path = `/api/sampling/jobs/${table?.dataset.job}`;
 const KEYS = { o: "ok", e: "exception", n: "not_applicable", c: "not_examinable" };
-const FIELDS = ["outcome", "audit_value", "note"];
+const FIELDS = ["outcome", "audit_value", "note", "cause", "cause_text"];
+const WITH_CAUSE = ["exception", "not_examinable"];
 const CHANGES = {
   finding_changed: "Another person entered a finding about this row meanwhile. The page shows it now.",
   row_replaced: "Another person replaced this row meanwhile. The page shows it now.",
@@ -20,7 +21,8 @@ const saving = new Map();
 let newest = 0;
 
 const field = (line, name) => one(`[name="${name}"]`, line);
-const textOf = (line) => FIELDS.map((name) => field(line, name).value.trim()).join("\n");
+const deviations = (line) => all('[name="deviation"]:checked', line).map((box) => box.value);
+const textOf = (line) => [...FIELDS.map((name) => field(line, name).value.trim()), ...deviations(line)].join("\n");
 
 /** A typed amount in plain digits, or what is wrong with it: also (12.50), 12,50 € and 12.50-. */
 function readAmount(typed) {
@@ -35,11 +37,12 @@ function readAmount(typed) {
 
 /** The finding of a line, or what is wrong with it. */
 function findingOf(line) {
-  const [outcome, typed, note] = FIELDS.map((name) => field(line, name).value.trim());
+  const [outcome, typed, note, cause, causeText] = FIELDS.map((name) => field(line, name).value.trim());
+  const why = WITH_CAUSE.includes(outcome) ? { ...(cause ? { cause } : {}), cause_text: causeText } : {};
   const { plain, problem } = typed ? readAmount(typed) : { plain: null };
   if (problem) return { problem };
   if (!outcome && (typed || note)) return { problem: NO_FINDING };
-  return { finding: { _logical_row_id: line.dataset.row, outcome, audit_value: plain, note, previous_id: Number(line.dataset.previous) } };
+  return { finding: { _logical_row_id: line.dataset.row, outcome, audit_value: plain, note, deviations: deviations(line), ...why, previous_id: Number(line.dataset.previous) } };
 }
 
 /** Show or clear what is wrong with a line. */
@@ -113,6 +116,19 @@ function next(line) {
   else one('nav[aria-label="Pages"] a[rel="next"]')?.focus();
 }
 
+/** Show what an outcome has: an exception has deviations, and a cause as has what can’t be examined. */
+function fit(line) {
+  const outcome = field(line, "outcome").value;
+  one(".causes", line).hidden = !WITH_CAUSE.includes(outcome);
+  if (outcome !== "exception") all('[name="deviation"]', line).forEach((box) => { box.checked = false; });
+}
+
+/** A deviation makes an exception. */
+function deviate(line, box) {
+  if (box.checked) field(line, "outcome").value = "exception";
+  fit(line);
+}
+
 async function replace(line) {
   const row = line.dataset.row;
   const reason = await askReason(`Replace row ${row} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`);
@@ -149,7 +165,20 @@ table?.addEventListener("keydown", (event) => {
   } else if (event.target.name === "outcome" && KEYS[event.key.toLowerCase()]) {
     event.preventDefault();
     event.target.value = KEYS[event.key.toLowerCase()];
+    fit(line);
+  } else if (event.target.name === "outcome" && /^[1-9]$/.test(event.key)) {
+    const box = all('[name="deviation"]', line)[Number(event.key) - 1];
+    if (!box) return;
+    event.preventDefault();
+    box.checked = !box.checked;
+    deviate(line, box);
   }
+});
+
+table?.addEventListener("change", (event) => {
+  const line = event.target.closest("tr[data-row]");
+  if (event.target.name === "outcome") fit(line);
+  if (event.target.name === "deviation") deviate(line, event.target);
 });
 
 table?.addEventListener("focusout", (event) => {

@@ -23,7 +23,7 @@ const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "
 function text(finding) {
   if (!finding) return "–";
   const titles = JSON.parse(form.dataset.outcomes);
-  return [titles[finding.outcome], finding.audit_value !== null && `audit value ${amount(finding.audit_value)}`, finding.note].filter(Boolean).join(", ");
+  return [titles[finding.outcome], finding.audit_value !== null && `audit value ${amount(finding.audit_value)}`, finding.deviations.length > 0 && `deviates from ${finding.deviations.join(", ")}`, finding.note, finding.cause_text].filter(Boolean).join(", ");
 }
 
 function tableOf(lines) {

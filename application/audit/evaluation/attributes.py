@@ -15,7 +15,7 @@ from application.audit.evaluation.request import (
 )
 from application.estimation.sample_design import design_of
 from estimation_engine.audit import evaluate_attributes
-from estimation_engine.audit.attributes import ArithmeticRow
+from estimation_engine.audit.attributes import ArithmeticRow, AttributesEvaluation
 from estimation_engine.design import Design
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import open_source
@@ -50,9 +50,35 @@ def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> d
         found = replace(found, arithmetic=(*lines, *found.arithmetic))
     return {
         **asdict(found),
+        "attributes": [
+            _attribute(name, sum(item.deviates_from(name) for item in items), found, request)
+            for name in sample.state.attributes
+        ],
         "not_applicable": outside,
         "notes": [NOTE] if outside else [],
         "conclusion": conclusion_json(found.conclusion, outside),
+    }
+
+
+def _attribute(
+    name: str, deviations: int, whole: AttributesEvaluation, request: EvaluationRequest
+) -> dict[str, Any]:
+    """The limit of one attribute by itself, as if the rows were tested for it alone."""
+    found = evaluate_attributes(
+        whole.examined,
+        deviations,
+        whole.population,
+        confidence=request.confidence,
+        likelihood=whole.likelihood,
+        tolerable=None if request.tolerable is None else float(request.tolerable),
+    )
+    return {
+        "name": name,
+        "deviations": deviations,
+        "share": found.share,
+        "upper_limit": found.upper_limit,
+        "upper_rows": found.upper_rows,
+        "is_tolerable": None if found.conclusion is None else found.conclusion.is_tolerable,
     }
 
 

@@ -1,0 +1,110 @@
+"""The attributes that each row of a sample is tested for, and the causes of exceptions.
+
+Attributes are chosen before the first finding: a row that was found OK before would count as OK for
+an attribute that nobody looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from application.access import Caller
+from application.audit.findings import require_entries
+from domain_errors import choices_sentence
+from storage.errors import Conflict, InvalidValue
+from storage.jobs.findings import NewFinding, attributes_of, newest_findings, set_attributes
+from storage.jobs.jobs import Job
+
+MAX_ATTRIBUTES = 20
+MAX_NAME = 100
+CAUSES: Mapping[str, str] = {
+    "clerical": "Clerical error",
+    "instruction": "Instruction not known or misunderstood",
+    "control": "Control not performed",
+    "system": "Error of a system or interface",
+    "cut_off": "Wrong period",
+    "judgement": "Judgement or estimate",
+    "document": "Document missing or incomplete",
+    "intentional": "Intentional or possible fraud",
+    "other": "Other",
+}
+"""Causes of exceptions (ISA 530 ¶12 asks for nature and cause), by their titles."""
+WITH_CAUSE = ("exception", "not_examinable")
+
+
+def choose_attributes(by: Caller, job: Job, names: Sequence[str]) -> tuple[str, ...]:
+    """Choose the attributes of a sample, in their order; none for exceptions alone.
+
+    Raises
+    ------
+    InvalidValue
+        Two have the same name.
+    Conflict
+        The sample has findings.
+    SampleDeleted, FindingsLocked
+        Nothing can be entered.
+    """
+    by.dataset(job.dataset_id, "write")
+    seen = set[str]()
+    for place, name in enumerate(names):
+        if name.casefold() in seen:
+            raise InvalidValue(
+                'Two attributes are named "{name}".', loc=("body", "attributes", place), name=name
+            )
+        seen.add(name.casefold())
+    with by.writing() as tx:
+        require_entries(tx, job)
+        if tuple(names) == attributes_of(tx, job.id):
+            return tuple(names)
+        if newest_findings(tx, job.id):
+            raise Conflict(
+                "The sample has findings, which weren't made for other attributes. Choose "
+                "attributes before the first finding.",
+                loc=("body", "attributes"),
+            )
+        set_attributes(tx, job.id, names)
+        by.audit(
+            tx,
+            "attributes_chosen",
+            dataset_id=job.dataset_id,
+            about=("job", job.id),
+            attributes=", ".join(names),
+        )
+    return tuple(names)
+
+
+def require_details(
+    finding: NewFinding, attributes: Sequence[str], loc: tuple[str | int, ...] = ()
+) -> None:
+    """Refuse deviations and causes that don't fit the outcome or the sample.
+
+    Raises
+    ------
+    InvalidValue
+        ``loc`` ends with the field.
+    """
+    is_exception = finding.outcome == "exception"
+    if finding.deviations and not is_exception:
+        raise InvalidValue(
+            "A row that deviates from an attribute is an exception.", loc=(*loc, "outcome")
+        )
+    for name in finding.deviations:
+        if name not in attributes:
+            raise InvalidValue(
+                'The rows of this sample aren\'t tested for "{name}". {choices}',
+                loc=(*loc, "deviations"),
+                name=name,
+                choices=choices_sentence(name, attributes),
+            )
+    if attributes and is_exception and not finding.deviations:
+        raise InvalidValue(
+            "Name the attributes from which the row deviates: {choices}.",
+            loc=(*loc, "deviations"),
+            choices=", ".join(attributes),
+        )
+    if (finding.cause or finding.cause_text) and finding.outcome not in WITH_CAUSE:
+        raise InvalidValue(
+            "Only an exception, or a row that can't be examined, has a cause.", loc=(*loc, "cause")
+        )
+    if finding.cause == "other" and not finding.cause_text:
+        raise InvalidValue("Describe the other cause in words.", loc=(*loc, "cause_text"))
