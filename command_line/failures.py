@@ -14,7 +14,6 @@ import httpx
 
 from command_line.output import CommandFailed
 from domain_errors import DomainError
-from job_runner.errors import transient_error
 from job_runner.settings import InvalidSetting
 
 UNREACHABLE_CODES = {
@@ -47,6 +46,8 @@ def one_line_errors() -> Iterator[None]:
     """Turn the errors of a command into one line and an exit code."""
     try:
         yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
     except InvalidSetting as error:
         raise InvalidSettingValue("{error}", error=error.message) from None
     except DomainError as error:
@@ -62,6 +63,8 @@ def one_line_errors() -> Iterator[None]:
         kind = Unreachable if isinstance(error, PermissionError) else CommandFailed
         raise kind("{error}", error=_error_text(error)) from None
     except Exception as error:
+        from job_runner.errors import transient_error  # loads DuckDB
+
         fault = transient_error(error)
         if fault is None:
             raise

@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 import click
 
-from application.import_preview import BEGINNING_BYTES, MAX_BYTES, is_by_lines
 from command_line.connection import ApiClient, JobFailed, Target, connected
 from command_line.failures import Unreachable
 from command_line.options import AS_JSON, BATCH, field_option, with_target
@@ -29,7 +28,6 @@ from command_line.output import (
     progress_bar,
     total_name,
 )
-from job_runner.errors import RETRYABLE_CODES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -102,6 +100,8 @@ def form_fields(fields: dict[str, Any]) -> dict[str, str]:
 
 def preview_file(client: ApiClient, source: Path | str, options: dict[str, Any]) -> dict[str, Any]:
     """Return what the server would read; of a large file of lines, its beginning is sent."""
+    from application.import_preview import BEGINNING_BYTES, MAX_BYTES, is_by_lines  # loads engines
+
     if isinstance(source, str):
         return client.post("/api/datasets/preview", {"uri": source, "options": options})
     fields = form_fields({"options": options} if options else {})
@@ -110,15 +110,15 @@ def preview_file(client: ApiClient, source: Path | str, options: dict[str, Any])
             if not is_by_lines(source.name):
                 raise CommandFailed("The file is too large for a preview. Import it.")
             fields["whole"] = "false"
-            source = _beginning(source, Path(folder))
+            source = _beginning(source, Path(folder), BEGINNING_BYTES)
         with progress_bar(f"Sending {source.name}") as on_progress:
             return client.upload("/api/datasets/preview", source, fields, on_progress)
 
 
-def _beginning(source: Path, folder: Path) -> Path:
+def _beginning(source: Path, folder: Path, size: int) -> Path:
     part = folder / source.name
     with source.open("rb") as file:
-        part.write_bytes(file.read(BEGINNING_BYTES))
+        part.write_bytes(file.read(size))
     return part
 
 
@@ -316,6 +316,8 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
     except Unreachable:
         raise  # the job continues
     except CommandFailed as error:
+        from job_runner.errors import RETRYABLE_CODES  # loads DuckDB
+
         if isinstance(error, JobFailed) and error.job["error_code"] in RETRYABLE_CODES:
             raise
         client.delete(path)

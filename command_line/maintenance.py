@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from application.administration.overview import size_text
-from application.attaching import problem_finder
 from application.settings_sources import load_settings
 from command_line.connection import ApiClient, Target, connected
 from command_line.options import AS_JSON, DATA_DIR, LIMIT, printed, with_target
@@ -27,8 +26,6 @@ from command_line.output import (
     progress_bar,
     utc_text,
 )
-from storage.maintenance.backup import back_up, restore
-from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.clock import system_clock, timestamp
 
@@ -232,6 +229,9 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
     \b
     jobsvc check --data-dir /srv/jobsvc
     """
+    from application.attaching import problem_finder  # loads engines
+    from storage.maintenance.checking import check
+
     settings = load_settings({"data_dir": data_dir})
     with progress_bar("Checking") as on_progress:
         findings = check(DataDirectory(settings.data_dir), on_progress, problem_finder(settings))
@@ -263,6 +263,8 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     \b
     jobsvc backup /backups/jobsvc-monday.tar
     """
+    from storage.maintenance.backup import back_up
+
     directory, began = _directory(data_dir), timestamp(system_clock())
     with progress_bar("Backing up") as on_progress:
         done = back_up(directory, file, on_progress)
@@ -283,6 +285,8 @@ def restore_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     \b
     jobsvc restore /backups/jobsvc-monday.tar --data-dir /srv/jobsvc-again
     """
+    from storage.maintenance.backup import restore
+
     directory = _directory(data_dir)
     with progress_bar("Checking") as on_progress:
         findings = restore(file, directory, on_progress)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from job_runner.service import Service
 from storage.accounts.audit import last_time_of
 from storage.jobs.lists import count_unresolved
 from storage.maintenance.disk_use import disk_of
+
+if TYPE_CHECKING:  # commands that show sizes need no engine
+    from job_runner.service import Service
 
 
 @dataclass(frozen=True)

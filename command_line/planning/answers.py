@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from application.request_code import command_of
 from command_line.options import Command, field_option
 from command_line.output import print_line, print_table
 from command_line.sampling import margin_number, number
@@ -129,6 +128,8 @@ def number_text(value: float | None) -> str:
 
 def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, str | None]) -> str:
     """The command that draws a round."""
+    from application.request_code import command_of  # loads the sampling engine
+
     goal = round_.get("goal") or {}
     is_audit = "materiality" in goal  # an evaluation is compared with it
     step = {name: value for name, value in round_.items() if name != "goal" or is_audit}
