@@ -39,6 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, mails: MailServer) -> Itera
         data_dir=tmp_path_factory.mktemp("emails"),
         memory_mb=256,
         public_url=PUBLIC_URL,
+        webhook_prefixes="http://127.0.0.1:9/",
         delivery_delays_s=(0.01,) * (ATTEMPTS - 1),
         compare_samples=False,
         **mails.settings(),
@@ -282,3 +283,22 @@ def test_without_a_public_url_a_mail_has_no_link(
     client.post(f"{PATH}/test")
     (mail,) = mails.wait(address)
     assert "://" not in mail.text
+
+
+def test_a_slow_mail_server_delays_no_webhook(server: LiveServer, mails: MailServer) -> None:
+    slow, _, first = with_address(server)
+    other, _, second = with_address(server)
+    mails.held.add(first)
+    slow.post(f"{PATH}/test")
+    mails.wait(first)
+    other.post(f"{PATH}/test")
+    webhook = other.post("/api/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["id"]
+    other.post(f"/api/webhooks/{webhook}/test")
+    end, log = time.monotonic() + 30, [{"attempts": 0}]
+    while log[0]["attempts"] < ATTEMPTS and time.monotonic() < end:
+        time.sleep(0.01)
+        log = other.get(f"/api/webhooks/{webhook}/deliveries").json()["deliveries"]
+    assert log[0]["attempts"] == ATTEMPTS
+    assert mails.to(second) == []  # one e-mail at a time
+    mails.release.set()
+    mails.wait(second)
