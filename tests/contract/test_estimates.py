@@ -29,7 +29,8 @@ def dataset(server: LiveServer) -> int:
 
 
 def drawn(server: LiveServer, dataset: int, *rounds: dict[str, Any]) -> str:
-    job = server.draw(dataset, {"rounds": list(rounds)})
+    """The id of a draw that tests share."""
+    job = server.draw_once(dataset, {"rounds": list(rounds)})
     assert job["status"] == "completed", job
     return str(job["id"])
 
