@@ -58,9 +58,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         workers=2,
         memory_mb=512,
         body_max_kb=64,
+        compare_samples=False,  # those that are requested are compared
         connection_prefixes=small_lake(tmp_path_factory.mktemp("lake")),
         webhook_prefixes="http://127.0.0.1:9/",
     )
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
+        yield live
+
+
+@pytest.fixture
+def comparing_server(tmp_path: Path) -> Iterator[LiveServer]:
+    """A server that compares each sample by itself, which is the default."""
+    settings = Settings(data_dir=tmp_path / "comparing", memory_mb=256)
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as live,

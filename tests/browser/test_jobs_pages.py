@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import sign_in
 from tests.browser.watching import watched_context
 from tests.live_server import PASSWORD, LiveServer, finished
 
@@ -195,8 +196,10 @@ def test_the_comparison_reports_strata_and_filter_effects(
     expect(page.get_by_text("differ from the whole table in id, amount").last).to_be_visible()
 
 
-def test_the_verdict_appears_when_it_is_computed(analyst: Analyst, server: LiveServer) -> None:
-    page, client = analyst
+def test_the_verdict_appears_when_it_is_computed(comparing_server: LiveServer, page: Page) -> None:
+    server = comparing_server
+    client, user = server.new_user()
+    sign_in(page, server.url, user["soeid"])
     dataset = server.new_table(2000, client)
     may_end = threading.Event()
     server.service.background.result("hold", lambda _: may_end.wait(60), 0)

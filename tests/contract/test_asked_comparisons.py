@@ -30,14 +30,14 @@ def asked_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]
 
 
 def test_with_the_setting_off_samples_are_compared_when_somebody_asks(
-    asked_only: LiveServer,
+    server: LiveServer,
 ) -> None:
-    job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
-    asked_only.service.background.result("the end of the queue", lambda report: None, 30)
+    job = server.draw(server.new_table(200), one("random", sample_size=50))
+    server.service.background.result("the end of the queue", lambda report: None, 30)
     path = f"/api/jobs/{job['id']}"
-    assert "comparison" not in asked_only.admin.get(path).json()["output_summary"]
-    found = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
-    summary = asked_only.admin.get(path).json()["output_summary"]["comparison"]
+    assert "comparison" not in server.admin.get(path).json()["output_summary"]
+    found = server.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
+    summary = server.admin.get(path).json()["output_summary"]["comparison"]
     assert summary["verdict"] == found["verdict"]
 
 
@@ -70,15 +70,15 @@ def test_with_many_waiting_one_is_asked_to_come_again_and_then_served(
     assert asked_only.admin.get(path).status_code == 200
 
 
-def test_a_comparison_of_an_earlier_release_is_made_anew(asked_only: LiveServer) -> None:
+def test_a_comparison_of_an_earlier_release_is_made_anew(server: LiveServer) -> None:
     """Such a comparison has no outcome, and its verdict followed other rules."""
-    job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
+    job = server.draw(server.new_table(200), one("random", sample_size=50))
     path = f"/api/jobs/{job['id']}"
     older = {"verdict": "The sample is like its population.", "alike": True}
-    with asked_only.service.database.write() as tx:
-        store_comparison(tx, job["id"], older, older, asked_only.service.clock)
-    assert "comparison" not in asked_only.admin.get(path).json()["output_summary"]
-    found = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
+    with server.service.database.write() as tx:
+        store_comparison(tx, job["id"], older, older, server.service.clock)
+    assert "comparison" not in server.admin.get(path).json()["output_summary"]
+    found = server.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
     assert found["outcome"] == "inconclusive"
-    shown = asked_only.admin.get(path).json()["output_summary"]["comparison"]
+    shown = server.admin.get(path).json()["output_summary"]["comparison"]
     assert shown["outcome"] == "inconclusive"

@@ -127,7 +127,7 @@ def test_heavy_requests_of_one_user_leave_others_their_answers(tmp_path: Path) -
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Iterator[Scene]:
     settings = scene_settings(tmp_path_factory, "busy")
     with (
         composition_root.serving_in_background(settings, "tests") as here,

@@ -191,7 +191,8 @@ def test_a_sample_of_a_sample_is_compared_by_its_own_columns(
     assert (found["only_in_other"], found["only_in_base"]) == ([], [])
 
 
-def test_the_summary_has_the_verdict_without_being_asked(server: LiveServer, dataset: int) -> None:
+def test_the_summary_has_the_verdict_without_being_asked(comparing_server: LiveServer) -> None:
+    server, dataset = comparing_server, comparing_server.new_table(ROWS)
     job = server.draw(dataset, one("random", sample_size=30))
     end = time.monotonic() + 30
     while "comparison" not in job["output_summary"] and time.monotonic() < end:

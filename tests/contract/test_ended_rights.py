@@ -71,7 +71,7 @@ class HeldWrite:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Iterator[Scene]:
     settings = scene_settings(tmp_path_factory, "ended")
     with (
         composition_root.serving_in_background(settings, "tests") as here,

@@ -31,7 +31,7 @@ OWN_EACH_TIME = {"x-request-id", "date", "content-length"}
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Iterator[Scene]:
     lake = small_lake(tmp_path_factory.mktemp("lake"))
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("hidden"), memory_mb=256, connection_prefixes=lake

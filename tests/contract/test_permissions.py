@@ -21,7 +21,7 @@ from tests.live_server import LiveServer
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Iterator[Scene]:
     """A server of its own: it gets several admins."""
     settings = scene_settings(tmp_path_factory, "asked")
     with (
