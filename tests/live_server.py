@@ -21,7 +21,6 @@ from storage.jobs.jobs import get_job
 
 ENDED = ("completed", "failed")
 PASSWORD = "correct horse battery"
-ENDED = ("completed", "failed")
 _numbers = itertools.count(1)
 
 
