@@ -151,10 +151,16 @@ class SparkConnection:
         An error of ``on_progress`` stops the query and passes through.
         """
         self.scans += 1
+        from pyspark.sql.connect.functions import builtin as functions
+        from pyspark.sql.connect.plan import SQL
+
         sql, params = statement
 
         def work() -> Any:
-            return self.session.sql(sql, args=list(params)).toArrow()
+            # One call: ``session.sql(…).toArrow()`` has the server analyze a statement three times.
+            plan = SQL(sql, [functions.lit(value) for value in params])
+            client = self.session.client
+            return client.to_table(plan.to_proto(client), {})[0]
 
         return self.run(work, on_progress, message)
 
