@@ -351,7 +351,7 @@ class WeightedRound:
                 self.prepared.round_spec.filter,
                 self.order,
                 self.take_all.target_per_unit,
-                self.take_all.least,
+                self._most_units + 1,
                 key * MARGIN,
             )
             ordinals, units, ranks = state.run(wanted, on_progress)

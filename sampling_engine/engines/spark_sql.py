@@ -65,6 +65,9 @@ MAX_BIGINT = (1 << 63) - 1
 NEAR_AN_EDGE = 1e-7
 """Distance from a size group's edge within which logarithms of two engines may round apart."""
 HALF_BITS = 50
+PART_BITS = 25
+PART = 1 << PART_BITS
+"""Sums of so many bits of up to 2^38 numbers are below 2^63."""
 ALL_FOUND = "SELECT f.* FROM found AS f"
 NOT_TAKEN_FOUND = f"{ALL_FOUND} WHERE {NOT_TAKEN.format(rows='f')}"
 
@@ -102,12 +105,16 @@ class SparkTable:
         """``ordinal`` and ``selected``, which begins with a comma or is empty."""
         where, params = self._passing(row_filter)
         if self.is_one_file:
-            return f"SELECT t.r AS ordinal{selected} FROM t{where}", params
+            return f"SELECT {_not_null('t.r')} AS ordinal{selected} FROM t{where}", params
         return (
-            f"SELECT /*+ BROADCAST(s) */ s.start + t.r AS ordinal{selected} FROM t "
+            f"SELECT /*+ BROADCAST(s) */ {_not_null('s.start + t.r')} AS ordinal{selected} FROM t "
             f"JOIN files AS s ON s.f = t.f{where}",
             params,
         )
+
+    def units(self, units: Units) -> str:
+        """A number of ``t`` as an integer."""
+        return units_of(units, self.name(units.column))
 
     def _passing(self, row_filter: RowFilter | None) -> Statement:
         if row_filter is None:
@@ -117,21 +124,27 @@ class SparkTable:
         return f" WHERE {condition}", params
 
 
+def _not_null(number: str) -> str:
+    """A row number, which is never NULL: so Spark leaves the code for NULL out of each round."""
+    return f"coalesce({number}, 0L)"
+
+
 def ranked(order: SeededOrder, source: str, carried: Sequence[str]) -> str:
-    """``source``'s ordinal and the ``carried`` columns with ``rank``, and ``pid``."""
+    """``source``'s ordinal and the ``carried`` columns with ``rank``, and ``pid``.
+
+    A SELECT for each round of the order. Spark evaluates a round's common subexpressions once, and
+    the time it takes to plan grows with the number of SELECTs.
+    """
     half = order.bits // 2
     mask = (1 << half) - 1
     columns = ", ".join(["ordinal", *carried])
     halves = f"shiftright(ordinal, {half}) AS l, ordinal & {mask}L AS r"
     sql = f"SELECT {columns}, {halves} FROM ({source})"
     for key in order.keys:
-        once = f"((r ^ {key}L) * {FIRST_FACTOR}L) & {LOW_31_BITS}L"
-        sql = f"SELECT {columns}, l, r, {once} AS x FROM ({sql})"
-        sql = (
-            f"SELECT {columns}, l, r, ((x ^ shiftright(x, 15)) * {SECOND_FACTOR}L) & "
-            f"{LOW_31_BITS}L AS x FROM ({sql})"
-        )
-        sql = f"SELECT {columns}, r AS l, l ^ ((x ^ shiftright(x, 13)) & {mask}L) AS r FROM ({sql})"
+        once = f"(((r ^ {key}L) * {FIRST_FACTOR}L) & {LOW_31_BITS}L)"
+        twice = f"((({once} ^ shiftright({once}, 15)) * {SECOND_FACTOR}L) & {LOW_31_BITS}L)"
+        mixed = f"(({twice} ^ shiftright({twice}, 13)) & {mask}L)"
+        sql = f"SELECT {columns}, r AS l, l ^ {mixed} AS r FROM ({sql})"
     return (
         f"SELECT {columns}, shiftleft(l, {half}) | r AS rank, spark_partition_id() AS pid "
         f"FROM ({sql})"
@@ -291,7 +304,7 @@ def refused_numbers(wanted: RefusedNumbers, table: SparkTable) -> Query:
 
 @query_of.register
 def unit_totals(wanted: UnitTotals, table: SparkTable) -> Query:
-    source, params = table.rows(f", {units_of(table, wanted.units)} AS v", wanted.row_filter)
+    source, params = table.rows(f", {table.units(wanted.units)} AS v", wanted.row_filter)
     return Query(
         "SELECT count(*) AS n, count_if(v > 0) AS above, min(v) AS low, coalesce(sum(CAST(v AS "
         f"{WIDE})), CAST(0 AS {WIDE})) AS total, coalesce(max(v), 0L) AS high FROM ({source})",
@@ -301,40 +314,43 @@ def unit_totals(wanted: UnitTotals, table: SparkTable) -> Query:
 
 @query_of.register
 def rows_of_units(wanted: RowsOfUnits, table: SparkTable) -> Query:
-    source, params = table.numbered(f", {units_of(table, wanted.units)} AS v", wanted.row_filter)
+    source, params = table.numbered(f", {table.units(wanted.units)} AS v", wanted.row_filter)
     sql = f"SELECT ordinal, v FROM ({source}) WHERE v >= {_bigint(wanted.least)}"
     return Query(sql, params, NOT_TAKEN_FOUND)
 
 
 @query_of.register
 def unit_groups(wanted: UnitGroups, table: SparkTable) -> Query:
-    """Rows near a group's edge have their units in ``near``: DuckDB groups them."""
-    source, params = table.rows(f", {units_of(table, wanted.units)} AS v", wanted.row_filter)
+    """Rows near a group's edge are grouped by their units, as a negative number, and by DuckDB."""
+    source, params = table.rows(f", {table.units(wanted.units)} AS v", wanted.row_filter)
     place = f"log2(CAST(v AS DOUBLE)) * {SIZE_GROUPS_PER_OCTAVE}D"
-    group = f"floor(log2(f.near) * {SIZE_GROUPS_PER_OCTAVE})"
+    near = f"floor(log2(-f.size_group) * {SIZE_GROUPS_PER_OCTAVE})"
     return Query(
-        "SELECT size_group, near, count(*) AS n, sum(CAST(v AS DECIMAL(38,0))) AS total FROM ("
-        f"SELECT v, CAST(floor(x) AS INT) AS size_group, CASE WHEN abs(x - rint(x)) < "
-        f"{double(NEAR_AN_EDGE)} THEN v END AS near FROM (SELECT v, {place} AS x FROM ({source}) "
-        f"WHERE v > 0 AND v < {_bigint(wanted.below)})) GROUP BY size_group, near",
+        f"SELECT size_group, count(*) AS n, {exact_sum('v', wanted.below)} AS total FROM ("
+        f"SELECT v, CASE WHEN abs(x - rint(x)) < {double(NEAR_AN_EDGE)} THEN -v "
+        f"ELSE CAST(floor(x) AS BIGINT) END AS size_group FROM (SELECT v, {place} AS x "
+        f"FROM ({source}) WHERE v > 0 AND v < {_bigint(wanted.below)})) GROUP BY size_group",
         params,
-        f"SELECT CAST(coalesce({group}, f.size_group) AS INTEGER) AS g, CAST(sum(f.n) AS BIGINT), "
-        "CAST(sum(f.total) AS HUGEINT) FROM found AS f GROUP BY g",
+        f"SELECT CAST(CASE WHEN f.size_group < 0 THEN {near} ELSE f.size_group END AS INTEGER) "
+        "AS g, CAST(sum(f.n) AS BIGINT), CAST(sum(f.total) AS HUGEINT) FROM found AS f GROUP BY g",
     )
 
 
 @query_of.register
 def scan_units(wanted: ScanUnits, table: SparkTable) -> Query:
-    order, value = wanted.order, f", {units_of(table, wanted.units)} AS v"
-    source, params = table.numbered(value, wanted.row_filter)
-    source = f"SELECT ordinal, v FROM ({source}) WHERE v > 0 AND v < {_bigint(wanted.below)}"
-    key = "Infinity" if wanted.largest_key == float("inf") else repr(wanted.largest_key)
+    """Ranks that are too high for the largest units go first, before other units are computed."""
+    order, largest = wanted.order, wanted.largest_key
+    column = f", {table.name(wanted.units.column)} AS w"
+    source, params = table.numbered(column, wanted.row_filter)
+    key = f"CAST('{'Infinity' if largest == float('inf') else repr(largest)}' AS DOUBLE)"
+    p = f"least(CAST(v AS DOUBLE) * {double(wanted.target_per_unit)}, 1D)"
+    upper = f"(CAST({order.size - 1}L - rank AS DOUBLE) + 0.5D)"
     return Query(
-        "SELECT ordinal, v, rank FROM (SELECT ordinal, v, rank, pid, CAST(rank AS DOUBLE) + 0.5D "
-        f"AS lower, CAST({order.size - 1}L - rank AS DOUBLE) + 0.5D AS upper, "
-        f"least(CAST(v AS DOUBLE) * {double(wanted.target_per_unit)}, 1D) AS p "
-        f"FROM ({ranked(order, source, ['v'])})) WHERE pid >= 0 "
-        f"AND lower * (1D - p) <= CAST('{key}' AS DOUBLE) * p * upper",
+        "SELECT ordinal, v, rank FROM (SELECT ordinal, rank, pid, "
+        f"{units_of(wanted.units, 'w')} AS v FROM ({ranked(order, source, ['w'])})) "
+        f"WHERE rank < {wanted.rank_limit}L AND pid >= 0 AND v > 0 AND "
+        f"v < {_bigint(wanted.below)} AND (CAST(rank AS DOUBLE) + 0.5D) * (1D - {p}) <= "
+        f"{key} * {p} * {upper}",
         params,
         NOT_TAKEN_FOUND,
     )
@@ -342,7 +358,7 @@ def scan_units(wanted: ScanUnits, table: SparkTable) -> Query:
 
 @query_of.register
 def money_by_block(wanted: MoneyByBlock, table: SparkTable) -> Query:
-    money = Money(table, wanted.units)
+    money = Money(wanted.units, table.name(wanted.units.column))
     selected = f", {money.signed()} AS v"
     faults = "0L AS refused, 0L AS rounded"
     if not money.is_exact:
@@ -360,7 +376,7 @@ def money_by_block(wanted: MoneyByBlock, table: SparkTable) -> Query:
 
 @query_of.register
 def money_of_blocks(wanted: MoneyOfBlocks, table: SparkTable) -> Query:
-    source, params = table.numbered(f", {units_of(table, wanted.units)} AS v", wanted.row_filter)
+    source, params = table.numbered(f", {table.units(wanted.units)} AS v", wanted.row_filter)
     return Query(
         f"SELECT /*+ BROADCAST(h) */ q.ordinal, q.v FROM ({source}) AS q LEFT SEMI JOIN hit AS h "
         f"ON h.block = shiftright(q.ordinal, {wanted.shift:d}) "
@@ -372,14 +388,15 @@ def money_of_blocks(wanted: MoneyOfBlocks, table: SparkTable) -> Query:
 
 @query_of.register
 def sums_by_stratum(wanted: SumsByStratum, table: SparkTable) -> Query:
-    columns, value = wanted.strata.columns, f"CAST({units_of(table, wanted.units)} AS {WIDE}) AS v"
+    columns, value = wanted.strata.columns, f"{table.units(wanted.units)} AS v"
     source, params = table.rows(f"{table.keys(columns)}, {value}", wanted.strata.row_filter)
     zero = f"CAST(0 AS {WIDE})"
     square = f"CAST(CAST(v AS DECIMAL(19,0)) * CAST(v AS DECIMAL(19,0)) AS {WIDE})"
     return Query(
         _by_keys(
             columns,
-            f"count(v) AS n, coalesce(sum(v), {zero}) AS s, coalesce(sum({square}), {zero}) AS q",
+            f"count(v) AS n, coalesce({exact_sum('v')}, {zero}) AS s, "
+            f"coalesce(sum({square}), {zero}) AS q",
             source,
         ),
         params,
@@ -472,11 +489,10 @@ def _of_halves(high: str, low: str) -> str:
     return f"CAST({units} AS {WIDE}) * {unit}"
 
 
-def units_of(table: SparkTable, units: Units) -> str:
-    """A number as an integer, as :meth:`Units.sql`."""
+def units_of(units: Units, name: str) -> str:
+    """The number ``name`` as an integer, as :meth:`Units.sql`."""
     if isinstance(units, MoneyUnits):
-        return Money(table, units).sql()
-    name = table.name(units.column)
+        return Money(units, name).sql()
     if units.decimals is not None:
         return as_integer(name, units.column.type)
     value = as_double(name, units.column)
@@ -491,12 +507,8 @@ def units_of(table: SparkTable, units: Units) -> str:
 class Money:
     """An amount as minor units, as :class:`MoneyUnits`."""
 
-    table: SparkTable
     units: MoneyUnits
-
-    @property
-    def _name(self) -> str:
-        return self.table.name(self.units.column)
+    name: str
 
     @property
     def is_exact(self) -> bool:
@@ -513,14 +525,14 @@ class Money:
 
     def signed(self) -> str:
         if self.is_exact:
-            return as_integer(self._name, self.units.column.type)
+            return as_integer(self.name, self.units.column.type)
         if self._is_float:
-            value = f"CAST({self._name} AS DOUBLE)"
+            value = f"CAST({self.name} AS DOUBLE)"
             return (
                 f"CASE WHEN abs({value}) < {double(MAX_FLOAT_AMOUNT)} "
                 f"THEN CAST({_rounded(f'({value} * 100D)')} AS BIGINT) END"
             )
-        return as_integer(f"TRY_CAST({self._name} AS {self._narrow})", self._narrow)
+        return as_integer(f"TRY_CAST({self.name} AS {self._narrow})", self._narrow)
 
     def sql(self) -> str:
         value = self.signed()
@@ -530,16 +542,16 @@ class Money:
         return f"CASE WHEN {value} > -{MAX_MONEY}L THEN {opposite}({value}) END"
 
     def refused(self) -> str:
-        present = f"NOT isnan({self._name})" if self._is_float else "true"
-        return f"({self._name} IS NOT NULL AND {present} AND ({self.signed()}) IS NULL)"
+        present = f"NOT isnan({self.name})" if self._is_float else "true"
+        return f"({self.name} IS NOT NULL AND {present} AND ({self.signed()}) IS NULL)"
 
     def rounded(self) -> str:
         if not self._is_float:
-            return f"({self._name} <> TRY_CAST({self._name} AS {self._narrow}))"
-        cents = f"(CAST({self._name} AS DOUBLE) * 100D)"
+            return f"({self.name} <> TRY_CAST({self.name} AS {self._narrow}))"
+        cents = f"(CAST({self.name} AS DOUBLE) * 100D)"
         precision = 1e-7 if self.units.column.type == "FLOAT" else 1e-15
         return (
-            f"({is_finite(f'CAST({self._name} AS DOUBLE)')} AND "
+            f"({is_finite(f'CAST({self.name} AS DOUBLE)')} AND "
             f"abs({cents} - {_rounded(cents)}) > "
             f"0.001D + abs({cents}) * {double(precision)})"
         )
@@ -553,9 +565,23 @@ def _rounded(value: str) -> str:
     return f"(CASE WHEN abs({value}) < {1 << 52}D THEN {rounded} ELSE {value} END)"
 
 
+def exact_sum(value: str, below: int = MAX_BIGINT + 1) -> str:
+    """The sum of BIGINT values from -``below`` to ``below`` - 1, as ``WIDE``.
+
+    It is made of the sums of a value's parts, since Spark is slow at adding decimals up by group.
+    """
+    shifts = range(0, max((below - 1).bit_length(), 1), PART_BITS)
+    parts = [f"(shiftright({value}, {shift}) & {PART - 1}L)" for shift in shifts[:-1]]
+    parts.append(f"shiftright({value}, {shifts[-1]})")
+    return " + ".join(
+        f"CAST(sum({part}) AS {WIDE}) * CAST({1 << shift} AS {WIDE})"
+        for shift, part in zip(shifts, parts, strict=True)
+    )
+
+
 def _narrow_sum(value: str) -> str:
     """A sum as BIGINT; NULL where it needs more than 64 bits."""
-    return f"TRY_CAST(coalesce(sum(CAST({value} AS {WIDE})), CAST(0 AS {WIDE})) AS BIGINT)"
+    return f"TRY_CAST(coalesce({exact_sum(value)}, CAST(0 AS {WIDE})) AS BIGINT)"
 
 
 def _bigint(number: int) -> str:

@@ -269,6 +269,15 @@ class ScanUnits(Pass[KeyedUnits]):
     largest_key: float
     message = "scanning for the smallest keys"
 
+    @property
+    def rank_limit(self) -> int:
+        """A number above the rank of every row whose key may be small enough."""
+        p = min((self.below - 1) * self.target_per_unit, 1.0)
+        if p == 1.0 or self.largest_key == float("inf"):
+            return self.order.size
+        share = self.largest_key * p / (1.0 - p + self.largest_key * p)
+        return min(int(share * (1.0 + 1e-9) * self.order.size) + 1, self.order.size)
+
     def statement(self, table: TableFiles) -> Statement:
         value = f"{self.units.sql()} AS v"
         branches, params = statements.numbered_rows(table, value, self.row_filter)
