@@ -27,6 +27,8 @@ SPARK_TYPES = {
     "TIMESTAMP": "TIMESTAMP_NTZ",
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
 }
+EXACT_DIGITS = 15
+"""Decimals of so many digits, and their integers, differ as DOUBLE."""
 EXACT_DOUBLE = 1 << 53
 
 
@@ -86,14 +88,14 @@ def double_of_decimal(value: str, type_: str) -> str:
     assert digits is not None  # noqa: S101 - the caller's part
     if digits[0] > MAX_EXACT_DIGITS:
         raise NotInSpark(Column("", type_))
+    if digits[0] <= EXACT_DIGITS:
+        return f"CAST({value} AS DOUBLE)"  # The nearest one, as the quotient of exact numbers is.
     if not digits[1]:
         return f"CAST(CAST({value} AS BIGINT) AS DOUBLE)"
     factor = 10 ** digits[1]
     integer, power = as_integer(value, type_), f"{factor}D"
     near = f"CAST({integer} AS DOUBLE) / {power}"
     whole = f"CAST({integer} DIV {factor}L AS DOUBLE)"
-    if 10 ** digits[0] <= EXACT_DOUBLE:
-        return f"({near})"
     return (
         f"(CASE WHEN abs({integer}) <= {EXACT_DOUBLE}L THEN {near} "
         f"ELSE {whole} + CAST({integer} % {factor}L AS DOUBLE) / {power} END)"
@@ -101,11 +103,31 @@ def double_of_decimal(value: str, type_: str) -> str:
 
 
 def as_integer(value: str, type_: str) -> str:
-    """An exact number as BIGINT: a DECIMAL(12,2) counts in hundredths."""
+    """An exact number as BIGINT: a DECIMAL(12,2) counts in hundredths.
+
+    Up to 15 digits it is the nearest integer of a DOUBLE, since Spark is slow at multiplying
+    decimals: the product of two roundings is off by less than 10^15 · 2^-52 = 0.23.
+    """
     digits = digits_of(type_)
     if not digits or not digits[1]:
         return f"CAST({value} AS BIGINT)"
+    if digits[0] <= EXACT_DIGITS:
+        return f"CAST(rint(CAST({value} AS DOUBLE) * {10 ** digits[1]}D) AS BIGINT)"
     return f"CAST({value} * CAST({10 ** digits[1]} AS DECIMAL({digits[1] + 1},0)) AS BIGINT)"
+
+
+def decimal_of_text(text: str, type_: str) -> str:
+    """A DECIMAL of the type from an expression of text, which has all its digits after the point.
+
+    Up to 18 digits Spark holds it as an integer, as a stored one. CAST makes a BigDecimal of a
+    text, and then each comparison with a stored number makes another one.
+    """
+    digits = digits_of(type_)
+    if digits is None or digits[0] > MAX_EXACT_DIGITS:
+        return f"CAST({text} AS {type_})"
+    whole, places = max(digits[0] - digits[1], 1), digits[1]
+    pattern = f"S{'9' * whole}{'D' + '9' * places if places else ''}"
+    return f"CAST(to_number({text}, '{pattern}') AS {type_})"
 
 
 def is_finite(double: str) -> str:

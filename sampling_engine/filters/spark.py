@@ -15,7 +15,7 @@ import duckdb
 
 from parquet_tables.columns import digits_of
 from parquet_tables.tables import Column
-from sampling_engine.engines.spark_types import double_of_decimal, spark_type
+from sampling_engine.engines.spark_types import decimal_of_text, double_of_decimal, spark_type
 from sampling_engine.filters.filter import ConditionWriter, Statement, value_at
 from sampling_engine.filters.literals import format_temporal
 from sampling_engine.filters.tree import TEMPORAL_STEP_NS, Family, Like, Node, family_of
@@ -79,6 +79,8 @@ class _SparkWriter(ConditionWriter):
 
     def _cast(self, type_name: str, text: str) -> str:
         self.params.append(text)
+        if digits_of(type_name):
+            return decimal_of_text("?", type_name)
         return "?" if type_name == "VARCHAR" else f"CAST(? AS {spark_type(type_name)})"
 
     def _like(self, node: Like) -> str:

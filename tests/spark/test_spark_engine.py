@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 import composition_root
@@ -29,6 +30,7 @@ from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
     DrawnSample,
+    MonetaryUnitMethod,
     RandomMethod,
     Round,
     WeightedMethod,
@@ -171,6 +173,7 @@ FILTERS = (
     *("rate = rate", "rate < 1e-300", "rate IN (0.5, 0.1)", "rate > large", "price < rate"),
     *("price = 0.1", "price > 0.001", "price < large", "large >= 90071992547409.9301"),
     *("huge > 0", "huge < 0", "price < huge", "large = 90071992547409.93", "price != 0"),
+    *("price <= -9999999.99", "large IN (-99999999999999.9999, 0.0001)", "huge = -0.0000000001"),
     *("text = 'a'", "text < 'a'", "text > 'Z'", "text = 'a '", "text >= 'ﬁ'", "text != ''"),
     *("text LIKE 'a_b'", "text LIKE 'a%'", "text LIKE 'a\\b'", "text LIKE '_'", "text LIKE '__'"),
     *("text ILIKE 'ä'", "text ILIKE 'ss'", "text ILIKE 'σσ'", "text ILIKE 'σς'", "text ILIKE 'i'"),
@@ -254,6 +257,21 @@ def test_plans_and_sums_of_amounts(
                 for one in (DUCKDB, engine)
             ]
             assert plans[0] == plans[1]
+
+
+def test_weights_of_fifteen_digits(workshop: Workshop, server: SparkServer) -> None:
+    """As many as Spark makes integers of by way of DOUBLE; few rows, and so many that most go."""
+    table = workshop.table_of(
+        "SELECT i AS id, CAST(CAST(hash(i) % 1000000000000000 AS DECIMAL(15,0)) "
+        "* CAST(0.01 AS DECIMAL(3,2)) AS DECIMAL(15,2)) AS worth FROM range(2000) AS r(i)"
+    )
+    rounds = [
+        one_round(WeightedMethod(sample_size=5, weight_column="worth")),
+        one_round(WeightedMethod(sample_size=1_200, weight_column="worth"), number=2),
+        one_round(MonetaryUnitMethod(sample_size=50, book_column="worth"), number=3),
+    ]
+    with spark(server, table) as engine:
+        assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
 
 
 def test_equal_sizes_and_odd_names_of_files(workshop: Workshop, server: SparkServer) -> None:
@@ -417,15 +435,20 @@ def standing_still(folder: Path, lake: Path, **settings: str) -> Iterator[LiveSe
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of files that the servers may attach; Spark encodes the space of its name."""
+    """A folder of files that the servers may attach; Spark encodes the space of its name.
+
+    DuckDB wrote the first and Arrow the second, which stores decimals in another encoding.
+    """
     folder = tmp_path_factory.mktemp("a lake")
+    query = (
+        "SELECT range AS id, ['Oslo', 'Lima', NULL][range % 3 + 1] AS city, range / 4 AS amount, "
+        "CAST(range / 7 AS DECIMAL(15,2)) AS price FROM range({}, {})"
+    )
     with duckdb.connect() as connection:
-        for name, start in (("a", 0), ("b", 900)):
-            connection.execute(
-                "COPY (SELECT range AS id, ['Oslo', 'Lima', NULL][range % 3 + 1] AS city, "
-                f"range / 4 AS amount FROM range({start}, {start + 1_100})) "
-                f"TO '{folder}/{name} 1.parquet' (FORMAT parquet)"
-            )
+        path = folder / "a 1.parquet"
+        connection.execute(f"COPY ({query.format(0, 1_100)}) TO '{path}' (FORMAT parquet)")
+        rows = connection.sql(query.format(900, 2_000)).to_arrow_table()
+    pyarrow.parquet.write_table(rows, folder / "b 1.parquet", row_group_size=300)
     return folder
 
 
@@ -462,8 +485,27 @@ DRAW: dict[str, Any] = {
 }
 
 
-def job_by(live: LiveServer, dataset_id: int, engine: str) -> str:
-    body = {**DRAW, "engine": engine}
+OF_ATTACHED: dict[str, Any] = {
+    "rounds": [
+        *DRAW["rounds"],
+        {
+            "method": "weighted",
+            "parameters": {"weight_column": "price", "sample_size": 50, "seed": 9},
+            "filters": {"expression": "price > 12.34"},
+        },
+        {
+            "method": "systematic",
+            "parameters": {"interval": 40, "seed": 10},
+            "filters": {"expression": "city IS NULL OR price < 200"},
+        },
+    ],
+    "export_residual": True,
+    "commit_message": "the same",
+}
+
+
+def job_by(live: LiveServer, dataset_id: int, engine: str, wanted: Mapping[str, Any] = DRAW) -> str:
+    body = {**wanted, "engine": engine}
     answer = live.admin.post(f"/api/sampling/datasets/{dataset_id}/jobs", json=body)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["job_id"])
@@ -505,8 +547,10 @@ def attached(running: LiveServer, lake: Path) -> int:
 def test_attached_tables_make_the_same_commit_by_both_engines(
     live: LiveServer, plain: LiveServer, lake: Path
 ) -> None:
-    job = finished(live.admin, job_by(live, attached(live, lake), "spark"), within_s=300)
-    own = plain.draw(attached(plain, lake), DRAW)
+    job_id = job_by(live, attached(live, lake), "spark", OF_ATTACHED)
+    job = finished(live.admin, job_id, within_s=300)
+    own = plain.draw(attached(plain, lake), OF_ATTACHED)
+    assert job["output_summary"]["engine"]["name"] == "spark"
     assert commit_of(job) == commit_of(own)
 
 
