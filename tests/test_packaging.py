@@ -40,13 +40,15 @@ def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def commands(wheel: Path, client_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The commands of an environment with the two wheels."""
+    """The commands of an environment with the two wheels and uv."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder / "env", with_pip=True)
     found = folder / "env" / "bin"
-    wheels = [str(wheel), f"{client_wheel}[pandas,notebook]"]
-    install = [str(found / "python"), "-m", "pip", "install", "--quiet", "--no-compile", *wheels]
-    subprocess.run(install, check=True, cwd=folder)
+    python = found / "python"
+    pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "uv"]
+    subprocess.run(pip, check=True, cwd=folder)
+    install = [found / "uv", "pip", "install", "--quiet", "--python", python, wheel]
+    subprocess.run([*install, f"{client_wheel}[pandas,notebook]"], check=True, cwd=folder)
     return found
 
 
@@ -92,6 +94,18 @@ def test_a_server_installed_in_an_empty_environment_imports_and_draws(
         body = {"method": "random", "sample_size": 2}
         job = finished(client, client.post(path, json=body).json()["job_id"])
         assert job["output_summary"]["total_sampled"] == 2
+        assert server.terminate() == 0
+
+
+@pytest.mark.timeout(400)
+def test_uv_installs_the_server_as_a_tool(commands: Path, wheel: Path, tmp_path: Path) -> None:
+    places = {"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(tmp_path / "bin")}
+    install = [commands / "uv", "tool", "install", "--quiet", "--python", sys.executable, wheel]
+    subprocess.run(install, check=True, env={**os.environ, **places})
+    assert [path.name for path in (tmp_path / "bin").iterdir()] == ["jobsvc"]
+    command = [str(tmp_path / "bin" / "jobsvc")]
+    with ServerProcess(tmp_path / "data", command=command) as server:
+        assert server.client().get("/health").json() == {"status": "ok"}
         assert server.terminate() == 0
 
 
