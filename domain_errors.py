@@ -119,12 +119,12 @@ def choices_sentence(name: str, choices: Sequence[str], most: int = 20) -> str:
     """Say which choices there are, the closest first where one is close.
 
     >>> choices_sentence("colour", ["color", "size"])
-    'Did you mean "color"? There are: color, size.'
+    'Did you mean "color"? Available: color, size.'
     """
     close = closest(name, choices)
     rest = len(choices) - most
     shown = ", ".join(choices[:most]) + (f" and {rest} more" if rest > 0 else "")
-    listed = f"There are: {shown}." if choices else "There are none."
+    listed = f"Available: {shown}." if choices else "There are none."
     return listed if close is None else f'Did you mean "{close}"? {listed}'
 
 

@@ -22,6 +22,7 @@ from command_line.options import (
     with_target,
 )
 from command_line.output import output_file, print_line, print_result, print_rows, print_table
+from domain_errors import counted
 
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
 MAX_WIDTH = 24
@@ -162,8 +163,8 @@ def _print_report(found: dict[str, Any]) -> None:
         f"columns, {overview['size_bytes']:,} bytes; commit {overview['commit_id'][:12]}."
     )
     print_line(
-        f"Alerts: {alerts['warning']:,} warnings, {alerts['notice']:,} notices, "
-        f"{alerts['info']:,} for information."
+        f"Alerts: {counted(alerts['warning'], 'warning')}, "
+        f"{counted(alerts['notice'], 'notice')}, {alerts['info']:,} for information."
     )
     if found["comparison"] is not None:
         print_line(found["comparison"]["verdict"])

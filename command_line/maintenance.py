@@ -26,6 +26,7 @@ from command_line.output import (
     progress_bar,
     utc_text,
 )
+from domain_errors import counted
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.clock import system_clock, timestamp
 
@@ -241,11 +242,11 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
         for fault in findings.faults:
             print_line(f"{fault.what}: {fault.problem}")
         print_line(
-            f"{findings.commits:,} commits, {findings.files:,} files, "
-            f"{findings.ledger_entries:,} ledger entries, "
-            f"{findings.attached_files:,} attached files, "
+            f"{counted(findings.commits, 'commit')}, {counted(findings.files, 'file')}, "
+            f"{counted(findings.ledger_entries, 'ledger entry', 'ledger entries')}, "
+            f"{counted(findings.attached_files, 'attached file')}, "
             f"{size_text(findings.size_bytes)} checked; "
-            f"{len(findings.faults):,} fault{'s' * (len(findings.faults) != 1)}."
+            f"{counted(len(findings.faults), 'fault')}."
         )
     if findings.faults:
         raise SystemExit(CommandFailed.exit_code)

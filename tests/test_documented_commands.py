@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from configparser import ConfigParser
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import openpyxl
 import pytest
 import yaml
 
 import composition_root
 from application.demo_data import write_demo_file
+from command_line import command
 from job_runner.settings import Settings
+from tests.command_line.conftest import paths_of
 from tests.contract.uri_sources import object_store
 from tests.documented_commands import (
     ROOT,
@@ -70,6 +74,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "docs/PROFILING.md": {"": "tests/profiling_engine/test_docs_page.py runs it"},
     "docs/RELIABILITY.md": {"./run-tests": "takes an hour; tests/faults does less of it"},
+    "docs/SETTINGS.md": {"JOBSVC_MEMORY_MB=": "serves"},
     "docs/TUTORIAL.md": {"": "tests/browser/test_tutorial.py follows it"},
     "docs/TUTORIAL_AUDIT.md": {"": "tests/browser/test_tutorial.py follows it"},
     "docs/WEBHOOKS.md": {
@@ -170,13 +175,23 @@ def shell_commands() -> Iterator[tuple[Path, Command]]:
 
 
 def test_the_commands_of_jobsvc_have_their_options() -> None:
-    """In the text, too, and where they can't run."""
+    """In the text and the commands' own help, too, and where they can't run."""
     written = [(page, each.words) for page, each in shell_commands()]
     for page in PAGES:
         text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
         for code in re.findall(r"`(jobsvc [^`]+)`", text):
             written.append((page, code.split()))
-    assert len(written) > 100
+    for path in paths_of(command):
+        found: click.Command = command
+        for name in path:
+            assert isinstance(found, click.Group)
+            inner = found.get_command(click.Context(found), name)
+            assert inner is not None
+            found = inner
+        for paragraph in (found.help or "").split("\n\n"):
+            for line in paragraph.splitlines()[1:] if paragraph.startswith("\b") else ():
+                written.append((Path(" ".join(path)), shlex.split(line)))
+    assert len(written) > 200
     for page, words in written:
         assert usage_fault(words) is None, f"{page.name}: {' '.join(words)}: {usage_fault(words)}"
 

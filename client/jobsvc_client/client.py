@@ -121,7 +121,7 @@ class Client:
             raise JobsvcError(message, "ambiguous_name", hint="Give an id.")
         names = ", ".join(each.name for each in self.datasets()[:20])
         raise JobsvcError(
-            f'There is no dataset "{name_or_id}".', "not_found", hint=f"There are: {names}."
+            f'There is no dataset "{name_or_id}".', "not_found", hint=f"Available: {names}."
         )
 
     def import_file(

@@ -165,7 +165,7 @@ def data(job_id: str, query: dict[str, Any]) -> Response:
         if job.run_parameters["export_residual"]:
             keys[RESIDUAL] = None
         raise NotFound(
-            'The job has no table "{key}". There are: {keys}.', key=key, keys=", ".join(keys)
+            'The job has no table "{key}". Available: {keys}.', key=key, keys=", ".join(keys)
         )
     return _rows(job, SAMPLE, key, query)
 

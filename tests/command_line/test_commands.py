@@ -100,7 +100,7 @@ def test_a_lost_password_is_mended_with_a_link(run: Run, created: Path) -> None:
         (("sample", "Sales", "--method", "lucky"), 2, "random"),
         (("sample", "Sals", "--size", "5"), 1, 'Dataset "Sals" not found. Existing: Sales'),
         (("sample", "Sales"), 1, "--size or --fraction"),
-        (("sample", "Sales", "--size", "5", "--ref", "mian"), 1, "There are: main"),
+        (("sample", "Sales", "--size", "5", "--ref", "mian"), 1, "Available: main"),
         (
             ("sample", "Sales", "--method", "stratified", "--strata", "knd", "--size", "5"),
             1,

@@ -91,7 +91,7 @@ def test_an_import_makes_a_new_ref_as_its_help_shows(run: Run, tmp_path: Path) -
         "import", str(tmp_path / "broken.csv"), "--dataset", "sales", "--ref", "q4", code=1
     )
     assert 'The new ref "q4" was removed again.' in failed.stderr
-    assert "There are: main, quarter3." in run("profile", "sales", "--ref", "q4", code=1).stderr
+    assert "Available: main, quarter3." in run("profile", "sales", "--ref", "q4", code=1).stderr
 
 
 def test_ctrl_c_after_a_submission_names_the_job(

@@ -128,7 +128,7 @@ def test_a_ref_names_a_commit_and_copies_nothing(server: LiveServer, dataset_id:
     assert server.admin.delete(f"{refs}/v1").status_code == 200
     assert server.admin.delete(f"{refs}/v2").status_code == 200
     assert_problem(server.admin.delete(f"{refs}/main"), 409, "conflict", "main")
-    assert_problem(server.admin.delete(f"{refs}/v1"), 404, "not_found", "There are: main")
+    assert_problem(server.admin.delete(f"{refs}/v1"), 404, "not_found", "Available: main")
 
 
 def test_a_schema_names_columns_and_types(server: LiveServer, dataset_id: int) -> None:

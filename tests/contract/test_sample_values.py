@@ -100,7 +100,7 @@ def test_a_later_upload_never_replaces_an_earlier_one(server: LiveServer, job: s
     uploads = server.admin.get(f"/api/sampling/jobs/{job}/values").json()["uploads"]
     assert [each["number"] for each in uploads] == [2, 1]
     missing = asked(server, job, {"statistics": [mean], "values": 3})
-    assert_problem(missing, 404, "not_found", "There are: 2, 1")
+    assert_problem(missing, 404, "not_found", "Available: 2, 1")
 
 
 def test_a_workbook_by_a_key_with_leading_zeros(server: LiveServer, job: str) -> None:

@@ -147,7 +147,7 @@ def test_resolve_tries_ref_then_commit_then_prefix(
         assert resolve(tx, dataset.id, "v1") == commit_id
         assert resolve(tx, dataset.id, commit_id) == commit_id
         assert resolve(tx, dataset.id, commit_id[:7]) == commit_id
-        with pytest.raises(NotFound, match="There are: main, v1"):
+        with pytest.raises(NotFound, match="Available: main, v1"):
             resolve(tx, dataset.id, "v2")
         with pytest.raises(NotFound, match="no commit yet"):
             resolve(tx, dataset.id, "main")

@@ -183,7 +183,7 @@ def test_message_marks_the_position() -> None:
         ("city = York", 7, "Write a text in single quotes"),
         ('city = "New York"', 7, "double quotes are for columns"),
         ("city = “York”", 7, "Curly quotes"),
-        ("age > 1 and current_date > born", 12, "There are: age, tiny"),
+        ("age > 1 and current_date > born", 12, "Available: age, tiny"),
     ],
 )
 def test_unknown_column_reports_position_and_choices(text: str, position: int, hint: str) -> None:
