@@ -135,7 +135,7 @@ class FileGone(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "The file of that import is gone, or could not be read as it is. Import a file again."
+            "The file of that import was deleted or can't be read. Import the file again."
         )
 
 

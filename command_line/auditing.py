@@ -102,7 +102,7 @@ def evaluation_options(command: Command) -> Command:
 @JOB
 @click.argument("row", required=False)
 @click.argument("outcome", required=False, type=click.Choice(OUTCOMES))
-@field_option("--audit-value", "audit_value", metavar="AMOUNT", help="The value found right.")
+@field_option("--audit-value", "audit_value", metavar="AMOUNT", help="The correct value.")
 @field_option("--note", "note", help="What was found.")
 @field_option(
     "--deviation",

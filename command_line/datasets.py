@@ -70,9 +70,9 @@ def datasets(client: ApiClient, **query: Any) -> Any:
 @click.argument("dataset")
 @REF
 @TABLE
-@field_option("--where", "filter", "where", metavar="FILTER", help="Only rows that match it.")
+@field_option("--where", "filter", "where", metavar="FILTER", help="Only rows that match this.")
 @field_option("--sort", "order_by", help="The column that sorts the rows.")
-@click.option("--descending", is_flag=True, help="Sort from the largest down.")
+@click.option("--descending", is_flag=True, help="Sort in descending order.")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
 @LIMIT
 @OFFSET

@@ -232,5 +232,5 @@ def _rows_path(job: dict[str, Any], residual: bool) -> str:
     if {"sql", "keys"} & job["run_parameters"].keys():
         return f"/api/exploration/jobs/{job['id']}/result"
     raise CommandFailed(
-        "Job {id} makes no rows: it isn't a draw, a query or a row diff.", id=job["id"]
+        "Job {id} has no rows: it isn't a draw, a query or a row diff.", id=job["id"]
     )

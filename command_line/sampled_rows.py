@@ -264,14 +264,14 @@ def _quantile(text: str) -> dict[str, Any]:
     type=_ratio,
     multiple=True,
     metavar="COLUMN/COLUMN",
-    help="Total by total; repeatable.",
+    help="The ratio of two totals; repeatable.",
 )
 @click.option(
     "--quantile",
     type=_quantile,
     multiple=True,
     metavar="COLUMN:Q",
-    help="Such as amount:0.5; repeatable.",
+    help="A quantile, such as amount:0.5 for the median; repeatable.",
 )
 @click.option("--count", is_flag=True, help="The number of rows.")
 @field_option("--by", "by", multiple=True, metavar="COLUMN", help="Groups; up to 4 columns.")

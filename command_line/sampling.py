@@ -231,7 +231,7 @@ DRAW_OPTIONS = (
         "--order-by", "order_by", metavar="COLUMN", help="Sort the sample [default: as drawn]."
     ),
     field_option(
-        "--desc", "order_desc", "order_desc", is_flag=True, help="Sort from the largest down."
+        "--desc", "order_desc", "order_desc", is_flag=True, help="Sort in descending order."
     ),
     REF,
     TABLE,
@@ -578,7 +578,7 @@ def print_sample(job: dict[str, Any]) -> None:
     _print_warnings(summary)
     favoured = favoured_rows(job["run_parameters"])
     if favoured is not None:
-        print_line(f"Drawn by {favoured}, so its rows aren't meant to look like all rows.")
+        print_line(f"Drawn by {favoured}, so its rows aren't expected to be like all rows.")
     elif "comparison" in summary:
         print_line(summary["comparison"]["verdict"])
 

@@ -87,7 +87,7 @@ class TextColumn:
     first : sequence of str
         The non-missing cells of the first rows.
     open_types : tuple of CandidateType
-        The types between which no value decides; the column stays text.
+        Types of which the values don't show which is right; the column stays text.
     """
 
     name: str
@@ -553,7 +553,7 @@ def _open_question(column: TextColumn) -> Question:
     shown = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day"}
     readings = [(shown[order], {"date_order": order}) for order in dict.fromkeys(orders)]
     listed = " or ".join(label for label, _ in readings)
-    text = f'Column "{name}" stays text: {example} may be {listed}, and no value decides.'
+    text = f'Column "{name}" stays text: {example} may be {listed}, and values don\'t show which.'
     return Question("ambiguous_date", name, text, (*readings, as_text(name)))
 
 

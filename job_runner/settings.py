@@ -199,7 +199,9 @@ class Settings(ServiceLimits):
         "", "text", "Name of the provider on the sign-in page; empty is its host."
     )
     oidc_scopes: str = _setting(
-        "openid profile email", "names, with spaces", "Scopes that are asked of the provider."
+        "openid profile email",
+        "names, with spaces",
+        "Scopes that a sign-in requests.",
     )
     oidc_user_claim: str = _setting("preferred_username", "claim", "Claim with the user's name.")
     oidc_groups_claim: str = _setting("groups", "claim", "Claim with the user's groups.")

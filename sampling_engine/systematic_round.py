@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 NO_RESERVES = (
-    "A systematic round has no reserves: the rows between those that it draws have no order of "
-    "their own. Draw another round, with another start or a smaller interval."
+    "A systematic round has no reserves: the rows between the drawn ones have no order. "
+    "Draw another round, with another start or a smaller interval."
 )
 
 
@@ -131,7 +131,7 @@ class SystematicRound:
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
     ) -> list[RowOutcome]:
         """They aren't on the grid."""
-        reason = "The row stands between those that the round's interval meets."
+        reason = "The row lies between two rows that the round's interval selects."
         return [RowOutcome("off_the_grid", reason) for _ in ordinals]
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:

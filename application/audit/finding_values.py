@@ -67,9 +67,7 @@ def finding_values(service: Service, job: Job, book_column: str | None) -> Findi
         if item.finding and item.row_id == item.drawn_id and not _is_outside(item)
     ]
     if not known:
-        raise InvalidFindings(
-            "No drawn row has a finding that can be estimated from.", loc=("values",)
-        )
+        raise InvalidFindings("No drawn row has a finding that estimates can use.", loc=("values",))
     book_column = book_column or drawn_book_column(job)
     if book_column is None and any(item.finding and item.finding.audit_value for item in known):
         raise InvalidFindings(

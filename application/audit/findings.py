@@ -237,7 +237,7 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
                 append_entry(tx, job.dataset_id, "replacement", actor, body, clock)
                 made = [each for each in list_replacements(tx, job.id) if each.row_id == row_id]
                 return made[0]
-    raise Conflict("Others replace rows of this sample just now. Try again.")
+    raise Conflict("Another user is replacing rows of this sample. Try again.")
 
 
 def _next_row(

@@ -43,7 +43,7 @@ def current_issue(service: Service, job: Job) -> Issue:
         with service.database.write() as tx:
             if len(list_issues(tx, job.id)) == len(issues):
                 insert_certificate(tx, job.id, number, issued_at, len(replaced), payload)
-    raise Conflict("Others replace rows of this sample just now. Try again.")
+    raise Conflict("Another user is replacing rows of this sample. Try again.")
 
 
 def issues_of(service: Service, job: Job) -> list[Issue]:

@@ -79,8 +79,8 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any
             f"{of_figures} exact by design and in no count: no margin, and the true value."
         )
     notes.append(
-        "All figures are of one sample, so they err together: the share that covers varies more "
-        "from sample to sample than that of independent intervals."
+        "All figures are from one sample, so their errors are related: the share of intervals that "
+        "hold the true value varies more than that of independent intervals."
     )
     return {
         "job_id": job.id,

@@ -234,8 +234,8 @@ def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:
     )
     if not goal.expected:
         notes.append(
-            "No errors are expected: this is discovery sampling, and the first error calls for "
-            "another size."
+            "No errors are expected (discovery sampling). If the sample has an error, plan a new "
+            "size."
         )
     if plan.monetary_unit is not None and found.size >= plan.monetary_unit.audited.rows:
         notes.append("The size is at least the rows of the population: all of them are drawn.")

@@ -63,7 +63,7 @@ def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str,
         )
     if has_findings(service, job):
         raise InvalidGoal(
-            "The sample has findings, and rows that are added after a look at them make an "
+            "The sample has findings, and rows that are added after the findings are known make an "
             "evaluation of a fixed size invalid. Evaluate the sample as `sequential`, which allows "
             "more rows at any time; or draw a stage that was planned beforehand, or a new sample."
         )
@@ -116,8 +116,8 @@ def _needed(
     variance, value = estimate["variance"], estimate["estimate"]
     if variance is None or value is None:
         raise InvalidGoal(
-            "An estimate has no standard error, so the rows that it needs aren't known: it rests "
-            "on no row, or on one alone.",
+            "An estimate has no standard error, so the rows that it needs aren't known: it is "
+            "based on fewer than two rows.",
             loc=("by",) if estimate["group"] else ("column",),
         )
     if kind != "margin" and value == 0:
@@ -277,7 +277,7 @@ def _notes(found: SampleDesign, size: int) -> list[str]:
     if size <= drawn:
         notes.append("The sample reaches this precision already.")
     elif size >= population:
-        notes.append("Everything has to be drawn for this precision.")
+        notes.append("All rows must be drawn for this precision.")
     if size > drawn and len(found.rounds) > 1:
         notes.append(
             "The sample has several steps: draw the further rows in another step of the same kind."

@@ -250,8 +250,8 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
         notes.append("Units were selected in the file's order, so the variance is approximate.")
     if job.run_parameters.get("source_draw") is not None:
         notes.append(
-            "That table was itself drawn, or is what a draw left. The estimates are for its rows, "
-            "and not for the table that it came from."
+            "That table is itself a sample or a residual. The estimates are for its rows, and not "
+            "for the table from which it was drawn."
         )
     if not design.parts:
         if len(found.rounds) > 1:
@@ -287,8 +287,8 @@ def _sample_notes(design: Design, settings: Settings) -> list[str]:
         )
     if design.method == "systematic":
         notes.append(
-            "The variance is approximate: one systematic sample can't tell how much another start "
-            f"would differ ({settings.rules.systematic})."
+            "The variance is approximate: one systematic sample doesn't show how much another "
+            f"start would differ ({settings.rules.systematic})."
         )
     if design.method == "weighted":
         notes.append(

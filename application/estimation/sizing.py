@@ -703,9 +703,9 @@ class _Planner:
         ]
         if rare:
             self._note(
-                f"Shares of {', '.join(dict.fromkeys(rare))} are so near 0 or 1 that the sample "
-                "may have rows of one kind alone, and then a wider interval than planned: without "
-                f"a row in {rows:,}, from 0 to {100 * (1 - 0.025 ** (1 / rows)):.1f} % at 95 % "
+                f"Shares of {', '.join(dict.fromkeys(rare))} are close to 0 or 1, so the sample "
+                "may have rows of one kind only. Its interval is then wider than planned: with "
+                f"0 of {rows:,} rows, it is 0 to {100 * (1 - 0.025 ** (1 / rows)):.1f} % at 95 % "
                 "confidence."
             )
 

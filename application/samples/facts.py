@@ -58,7 +58,9 @@ def screen_text(template: str, parameters: Mapping[str, object] | None = None) -
 
 
 def favoured_rows(run_parameters: Mapping[str, Any]) -> str | None:
-    """By what the chances of rows differ, so that the drawn rows aren't meant to look like all.
+    """Return what the selection probabilities are in proportion to; None if to nothing.
+
+    A sample that favours rows isn't expected to be like the population.
 
     >>> favoured_rows({"rounds": [{"method": "monetary_unit"}]})
     'amount'

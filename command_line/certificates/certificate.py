@@ -57,7 +57,7 @@ def certificate(
                 file.write(f"{key['public_key']}\n".encode())
     names = ", ".join(sorted([*files, "ledger.json", "public-key.txt"]))
     print_line(f"Wrote {names} to {output}.")
-    print_line(f"Give the key id to verifiers by another way: {key['key_id']}")
+    print_line(f"Send the key id to verifiers through another channel: {key['key_id']}")
 
 
 def _make_folder(folder: Path) -> None:

@@ -63,7 +63,7 @@ OF_SIZE = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
 )
 @ACCEPT
 @field_option("--by", "by", multiple=True, metavar="COLUMN", help="Each group reaches the goal.")
-@click.option("--wilson", is_flag=True, help="Shares have Wilson's interval.")
+@click.option("--wilson", is_flag=True, help="Plan shares by Wilson's interval.")
 @click.option(
     "--method",
     type=click.Choice([method.name for method in METHODS]),

@@ -36,7 +36,8 @@ def source_of(job: Job) -> str:
     """The commit that a job draws from or queries; Pruned if a prune removed it."""
     if job.source_commit_id is None:
         raise Pruned(
-            "The source of job {job_id} was pruned: no ref had reached its commit for long.",
+            "The source of job {job_id} was pruned, since no ref had reached its commit for the "
+            "retention time.",
             job_id=job.id,
         )
     return job.source_commit_id
@@ -55,8 +56,9 @@ def output_of(job: Job) -> str:
     """The commit that a completed job made; Pruned if a prune removed it."""
     if job.output_commit_id is None:
         raise Pruned(
-            "The result of job {job_id} was pruned: no ref had named it for long. The same request "
-            "on the same commit, with the same seeds for a draw, makes it again.",
+            "The result of job {job_id} was pruned, since no ref had named it for the retention "
+            "time. Submit the same request for the same commit, and a draw with the same seeds, to "
+            "compute it again.",
             job_id=job.id,
         )
     return job.output_commit_id

@@ -48,9 +48,9 @@ class MonetaryUnitMethod(Method):
     declaration: ClassVar = MethodDeclaration(
         name="monetary_unit",
         title="Monetary units",
-        description="Every unit of money has the same selection probability, so a row has that of "
-        "its amount. Rows of at least the interval are always drawn. Give `sample_size` or "
-        "`interval`.",
+        description="Every unit of money has the same selection probability, so that of a row is "
+        "in proportion to its amount. Rows of at least the interval are always drawn. Give "
+        "`sample_size` or `interval`.",
         parameters=(
             Parameter(
                 name="book_column",

@@ -378,7 +378,7 @@ def values_by_stratum(
             known = ", ".join(f'"{known}"' for known in strata.labels(first))
             more = len(strata.rows) - len(first)
             raise UnknownStratum(
-                'There is no stratum "{label}". There are {known}'
+                'There is no stratum "{label}". Available: {known}'
                 + (" and {more} more." if more else "."),
                 label=label,
                 known=known,

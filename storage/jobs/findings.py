@@ -155,7 +155,7 @@ def _enter(tx: Transaction, job_id: str, user_id: int, new: NewFinding, at: str)
         newest = first(tx, "newest_finding_of_row", job_id=job_id, row_id=new.row_id)
         if ((newest and newest["id"]) or 0) != new.previous_id:
             raise FindingChanged(
-                "Another entry about row {row_id} was made meanwhile. Look at it, and enter yours "
+                "Another entry about row {row_id} was made meanwhile. Read it, and enter yours "
                 "again if it is still right.",
                 loc=("body", "findings"),
                 row_id=new.row_id,

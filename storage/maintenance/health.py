@@ -29,7 +29,7 @@ def check_writable(database: Database, timeout_s: float = 2.0) -> None:
     It also fails if the database file was moved or deleted, where no next start finds the writes.
     """
     if not database.is_in_place():
-        raise NotWritable("The database file is gone. Restore the data directory and restart.")
+        raise NotWritable("The database file is missing. Restore the data directory and restart.")
     try:
         with database.write(patience_s=timeout_s) as tx:
             (version,) = tx.execute("PRAGMA user_version").fetchone()

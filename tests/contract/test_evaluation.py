@@ -430,7 +430,7 @@ def test_rows_that_nothing_can_replace_make_the_sample_smaller(
         "2 drawn rows aren't applicable, and no row is left to replace them: the sample is smaller "
         "by them."
     )
-    assert "rather too high than too low" in found["notes"][0]
+    assert "can be too high, but not too low" in found["notes"][0]
     whole = drawn(server, dataset, one("systematic", interval=12))
     examined(server, whole, {}, {}, {"outcome": "exception"})
     full = evaluated(server, whole, "attributes").json()

@@ -48,7 +48,7 @@ def test_health_names_a_data_directory_that_is_gone(tmp_path: Path, comes_back: 
         if comes_back:  # an empty mount point
             data_dir.mkdir()
         answer = live.client(None).get("/health")
-        reason = "file is gone" if comes_back else "No such file or directory"
+        reason = "file is missing" if comes_back else "No such file or directory"
         health = assert_problem(answer, 503, "storage_not_writable", reason)
         assert str(tmp_path) not in health["detail"]
         if not comes_back:

@@ -385,7 +385,7 @@ DELIMITED = {
         options={"date_order": "mdy"},
     ),
     "dates of two digits are asked": Awkward(
-        "d,t\n01-02-03,x\n", "VARCHAR VARCHAR", [("01-02-03", "x")], ["no value decides"]
+        "d,t\n01-02-03,x\n", "VARCHAR VARCHAR", [("01-02-03", "x")], ["values don't show which"]
     ),
     "month names": Awkward(
         'a,b,c\n3 Feb 2025,"Feb 3, 2025",03-Feb-25\n', "DATE DATE DATE",
@@ -482,7 +482,7 @@ WORKBOOKS = {
     ),
     "open dates in text": Awkward(
         book(["k", "d"], ["a", "01/02/2024"]), "VARCHAR VARCHAR", [("a", "01/02/2024")],
-        ["no value decides"],
+        ["values don't show which"],
     ),
     "percent format": Awkward(
         book(["k", "p"], ["a", Percent(0.125)], ["b", Percent(0.5)]), "VARCHAR DOUBLE",
@@ -531,7 +531,7 @@ JSON_LINES = {
         options={"types": {"a": "BIGINT"}},
     ),
     "open dates": Awkward(
-        lines({"d": "01/02/2025"}), "VARCHAR", [("01/02/2025",)], ["no value decides"]
+        lines({"d": "01/02/2025"}), "VARCHAR", [("01/02/2025",)], ["values don't show which"]
     ),
     "open dates by option": Awkward(
         lines({"d": "01/02/2025"}), "DATE", [(D(2025, 2, 1),)], options={"date_order": "dmy"}

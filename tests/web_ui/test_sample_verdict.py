@@ -57,7 +57,7 @@ def test_a_sample_that_favours_rows_has_no_verdict_on_top(
     job = server.finished(reader.api.post(path, json={"rounds": [draw]}).json()["job_id"])["id"]
     assert reader.api.get(f"/api/sampling/jobs/{job}/comparison").status_code == 200
     page = html.unescape(reader.page(f"/jobs/{job}"))
-    assert f"Drawn by {favoured}, so its rows aren’t meant to look like all rows." in page
+    assert f"Drawn by {favoured}, so its rows aren’t expected to be like all rows." in page
     assert '<dd class="chips">' not in page
     assert f'<span class="soft">Drawn by {favoured}</span>' in reader.page(
         f"/datasets/{dataset}", tab="draws"

@@ -22,8 +22,8 @@ from job_runner.tables.open_tables import open_source
 
 NOTE = (
     "Rows that aren't applicable are left out of the sample and of the population. Other rows of "
-    "the population that aren't applicable are unknown and still counted in it, so the limit is "
-    "rather too high than too low."
+    "the population that aren't applicable are unknown and still counted in it, so the limit "
+    "can be too high, but not too low."
 )
 
 

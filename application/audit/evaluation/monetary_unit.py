@@ -21,8 +21,8 @@ from estimation_engine.errors import InvalidFindings
 
 NOTE = (
     "Rows that aren't applicable are left out of the sample, with their units. Unless they are "
-    "always drawn, their book value is still in the population, so the limit is rather too high "
-    "than too low."
+    "always drawn, their book value is still in the population, so the limit can be too "
+    "high, but not too low."
 )
 
 
