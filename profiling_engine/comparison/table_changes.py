@@ -20,7 +20,7 @@ from profiling_engine.comparison.compared_table import ComparedColumn
 LISTED_VALUES = 20
 MAX_VALUE_LENGTH = 80
 MAX_COUNTED_ROWS = 2_000_000
-"""Rows of both tables together up to which those without an equal are counted: a second's work."""
+"""Rows of both tables together up to which rows without an equal row are counted, in a second."""
 FEW_VALUES, MAX_CATEGORIES = 20, 1_000
 """A column has categories if it has few distinct values, or at most half as many as rows."""
 

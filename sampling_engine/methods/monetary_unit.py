@@ -1,4 +1,4 @@
-"""Monetary unit sampling: every unit of money has the same chance, a row that of its amount."""
+"""Monetary unit sampling: each unit of money has the same probability."""
 
 from __future__ import annotations
 

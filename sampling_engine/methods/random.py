@@ -27,7 +27,7 @@ class RandomMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="random",
-        title="Every row alike",
+        title="Equal probability",
         description="Every set of rows of the sample's size is equally likely." + SIZES,
         parameters=(SAMPLE_SIZE, SAMPLE_FRACTION, SEED),
         exactly_one_of=(("sample_size", "sample_fraction"),),

@@ -75,7 +75,7 @@ def draw_by_bands(page: Page, world: World, goto: Goto) -> None:
 
 def draw_for_a_precision(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/draw")
-    page.get_by_role("radio", name="Every row alike").check()
+    page.get_by_role("radio", name="Equal probability").check()
     page.get_by_label("Size").select_option("For a margin of ±")
     page.get_by_label("Figure", exact=True).select_option("the mean")
     page.get_by_label("Column of the figure").select_option("amount")

@@ -35,7 +35,7 @@ def test_all_steps_work_by_keyboard_only(page: Page, server: LiveServer, tmp_pat
 
     keys.press(page.get_by_role("link", name="Draw sample"))
     expect(page.get_by_text(f"100 of {ROWS:,} rows will be drawn.")).to_be_visible()
-    keys.reach(page.get_by_role("radio", name="Every row alike"))
+    keys.reach(page.get_by_role("radio", name="Equal probability"))
     keyboard.press("ArrowRight")
     expect(page.get_by_role("radio", name="By group")).to_be_focused()
     keys.choose(page.get_by_label("Groups by"), "kind")

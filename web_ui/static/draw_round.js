@@ -11,10 +11,10 @@ import { render } from "./words.js";
 
 /** The hint on each method's card, in the order of the cards. */
 const HINTS = {
-  random: "Random: each row has the same chance.",
+  random: "Random: each row has the same probability.",
   stratified: "Stratified: rows from each group, or each band of an amount.",
   weighted: "Weighted: large amounts are drawn more often.",
-  monetary_unit: "For audits: each unit of money has the same chance.",
+  monetary_unit: "For audits: each unit of money has the same probability.",
   systematic: "Systematic: at equal distances in the table’s order.",
   cluster: "All rows of some groups.",
 };

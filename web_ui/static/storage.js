@@ -1,4 +1,4 @@
-// Clean-up: what can go now and what later, then prune requests until one reports completion.
+// Clean-up: what can be deleted now and what later, then prune requests until one reports completion.
 
 import { callApi } from "./api.js";
 import { fill, h, one } from "./dom.js";
@@ -40,13 +40,13 @@ function headline(report) {
   remove.hidden = !things;
 }
 
-/** A table of the kinds: what can go now and in some days, and why. */
+/** A table of the kinds: what can be deleted now and in some days, and why. */
 function show(reports) {
   const [now] = reports;
   const shown = now.kinds.map((kind, place) => ({ kind, amounts: reports.map((report) => report.kinds[place]) }))
     .filter(({ amounts }) => amounts.some((each) => each.count));
   headline(now);
-  if (!shown.length) return fill(found, h("p", {}, "Nothing can go now or in the next 100 days."));
+  if (!shown.length) return fill(found, h("p", {}, "Nothing can be deleted now or in the next 100 days."));
   const headings = ["What", "Now", ...AHEAD_DAYS.slice(1).map((each) => `In ${days(each)}`), "Why"];
   const row = ({ kind, amounts }) => {
     const [title, why] = KINDS[kind.kind] ?? [kind.kind.replaceAll("_", " "), () => ""];
@@ -60,7 +60,7 @@ function show(reports) {
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What can go" }, h("table", { class: "cards" },
       h("thead", {}, h("tr", {}, headings.map((name, place) => h("th", { scope: "col", class: place && name !== "Why" ? "number" : null }, name)))),
       h("tbody", {}, shown.map(row)))),
-    h("p", { class: "soft" }, "The columns of later days include what can go before, if nothing else changes."));
+    h("p", { class: "soft" }, "The columns of later days include what can be deleted before, if nothing else changes."));
 }
 
 async function count() {
@@ -79,7 +79,7 @@ async function count() {
 preview.addEventListener("click", count);
 
 remove.addEventListener("click", async () => {
-  if (!(await confirmed("Delete what can go now? It can only be restored from a backup.", "prune"))) return;
+  if (!(await confirmed("Delete this data now? It can only be restored from a backup.", "prune"))) return;
   preview.disabled = remove.disabled = true;
   try {
     let [objects, size, complete] = [0, 0, false];

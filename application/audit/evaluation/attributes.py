@@ -28,7 +28,7 @@ NOTE = (
 
 
 def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
-    """Bound the share of rows with an exception, of a sample in which each has the same chance."""
+    """Bound the share of rows with an exception, of a sample with equal probabilities."""
     items, outside = require_all(sample, sample.items)
     tolerable = None if request.tolerable is None else tolerable_share(request.tolerable)
     drawable = equal_chances(sample).population
@@ -83,7 +83,7 @@ def _attribute(
 
 
 def equal_chances(sample: ExaminedSample) -> Design:
-    """The design of a sample in which each row has the same chance; others are refused."""
+    """The design of a sample in which all rows have the same probability; others are refused."""
     source = open_source(sample.service, sample.job)
     design = design_of(sample.service, sample.job, source).design
     if design.method not in ("random", "systematic"):
