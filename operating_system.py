@@ -1,4 +1,4 @@
-"""What differs between operating systems: locks, syncs, limits of processes, signals.
+"""Differences between operating systems: locks, syncs, limits of processes, signals.
 
 Linux is the reference: each function does there what its first sentence says. Differences of macOS
 and Windows are named. Modules that only some systems have are loaded here alone, when needed.
@@ -250,7 +250,7 @@ def stop_signals() -> tuple[signal.Signals, ...]:
 
 
 MAX_OPEN_FILES_ON_WINDOWS = 512
-"""What ``select``, which the server waits with, takes on Windows."""
+"""The number of connections that ``select``, with which the server waits, takes on Windows."""
 
 
 def raise_open_files(wanted: int) -> int:

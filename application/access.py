@@ -1,4 +1,4 @@
-"""Who calls: the user of one request, and the checks that it has passed.
+"""The caller of a request: its user, and the checks that it has passed.
 
 Guarantees that a dataset that the user can't see gives the same error as a missing one, and that a
 write repeats the request's checks. The API and the pages use it.
@@ -55,7 +55,7 @@ def ignore_refusal(_: DomainError) -> None:
 
 @dataclass(frozen=True)
 class Access:
-    """What the requests of one server share.
+    """The parts that all requests of one server share.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ def submit_report(
 
 @dataclass(frozen=True)
 class CheckedContent:
-    """What a job's table will hold, checked against its sources.
+    """The contents of a job's future table, checked against its sources.
 
     ``recorded`` are its run parameters; ``requested`` distinguishes it from other requests.
     """

@@ -128,7 +128,7 @@ def preview_import(
     end: Path | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What an import of a file's beginning gives.
+    """The result of an import of a file's beginning.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def preview_import(
 def preview_uri(
     service: Service, uri: str, *, options: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """What an import of a URI gives, like :func:`preview_import`.
+    """The result of an import of a URI's beginning, like :func:`preview_import`.
 
     Little is read of a large file of lines: its beginning, and its end if the source can read a
     part. Of a folder, the first file is read.

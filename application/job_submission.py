@@ -36,7 +36,7 @@ MAX_URI_LENGTH = uris.MAX_LENGTH
 
 @dataclass(frozen=True)
 class Submission:
-    """Who submits a job, and how.
+    """The user and the options of a submission.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ class ExcludedRows:
     rows: int
 
     def as_json(self) -> dict[str, Any]:
-        """What a job's parameters record; ``remaining_id`` is the job's source."""
+        """The part that a job's parameters record; ``remaining_id`` is the job's source."""
         return {name: value for name, value in asdict(self).items() if name != "remaining_id"}
 
 
@@ -209,7 +209,7 @@ def submit_sampling(
 
 
 def _recorded_plan(plan: PlannedDraw, rounds: int) -> dict[str, Any]:
-    """What a job's parameters record of the plan that it draws."""
+    """The part of a plan that the parameters of a job record."""
     recorded: dict[str, Any] = {"plan": {"plan_id": plan.plan_id, "digest": plan.digest}}
     if plan.seed_origin is None:
         return recorded

@@ -1,4 +1,4 @@
-"""What ``benchmarks.draw`` runs: draws by each method, and the SQL that one could ask instead."""
+"""The contenders of ``benchmarks.draw``: draws by each method, and SQL in place of them."""
 
 from __future__ import annotations
 

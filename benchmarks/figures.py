@@ -1,4 +1,4 @@
-"""How benchmarks put figures: percentiles, and goals with a verdict."""
+"""Figures of benchmarks: percentiles, and goals with a verdict."""
 
 from __future__ import annotations
 

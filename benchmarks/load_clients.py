@@ -88,7 +88,7 @@ class GuideClient:
 async def poll(
     url: str, dataset_id: int, clients: int, seconds: float, interval_s: float, tokens: list[str]
 ) -> Book:
-    """So many clients at once, for so long."""
+    """A number of concurrent clients, and their duration."""
     book, chance = Book(), random.Random(1)
     until = time.monotonic() + seconds
     await asyncio.gather(

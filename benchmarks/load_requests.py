@@ -28,14 +28,14 @@ WRONG = re.compile(r"(Non-2xx[^\n]*|Socket errors[^\n]*)")
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked for; ``as_browser`` takes a compressed answer, as browsers do."""
+    """A request; ``as_browser`` accepts a compressed answer, as browsers do."""
 
     url: str
     as_browser: bool = False
 
 
 def requests_a_second(target: Target, token: str, seconds: float) -> float:
-    """What wrk reaches."""
+    """The figures of wrk."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s"]
     command += ["-H", f"Authorization: Bearer {token}"]
     command += ["-H", "Accept-Encoding: gzip, deflate, br"] if target.as_browser else []

@@ -26,7 +26,7 @@ IMPORT_S = 3_600
 
 @dataclass(frozen=True)
 class LongWorld:
-    """Where to look: ids of the large dataset and of its draw, import and profile."""
+    """Ids of the large dataset and of its draw, import and profile."""
 
     dataset: int
     draw: str

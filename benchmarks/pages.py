@@ -62,7 +62,7 @@ class View:
 
     @property
     def whole_ms(self) -> float:
-        """When the page was there."""
+        """The time at which the page was loaded."""
         return max(self.paint_ms, self.load_ms)
 
 

@@ -37,7 +37,7 @@ MAX_LOG_MB = 64
 
 @dataclass(frozen=True)
 class Sample:
-    """What the server holds at one moment.
+    """The resources that the server holds at one moment.
 
     ``queries_mb`` is the part of its memory that the setting memory_mb bounds: what queries hold,
     and what DuckDB keeps of the files that it has read until it needs the room.
@@ -126,7 +126,7 @@ def slope(samples: list[Sample], name: str) -> float:
 
 
 def growth_share(samples: list[Sample]) -> float:
-    """By what share of itself the memory beside queries grows over the second half."""
+    """The relative growth of the memory besides queries over the second half."""
     half = samples[len(samples) // 2 :]
     minutes = half[-1].minute - half[0].minute
     return slope(samples, "own_mb") * minutes / statistics.median(one.own_mb for one in half)

@@ -1,4 +1,4 @@
-"""What the clients of a soak do: one kind of work after the other, at random.
+"""The work of a soak's clients: one kind after the other, at random.
 
 Every kind says which statuses it expects; anything else is a failure of the soak.
 """
@@ -31,7 +31,7 @@ FILTERS = (None, {"expression": "kind IN (1, 2, 3)"}, {"expression": "amount > 5
 
 @dataclass
 class Tally:
-    """What all clients saw."""
+    """The observations of all clients."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""How a sample was drawn, as far as variances need it."""
+"""The design of a sample, for variances."""
 
 from __future__ import annotations
 
@@ -328,7 +328,7 @@ class _Combined:
         self._totals = totals[self._best, np.arange(rows)]
 
     def shares(self, at: int) -> Floats:
-        """Those of one round, shape (rows,)."""
+        """The values of one round, shape (rows,)."""
         counts = self._rounds[at].covers & (self._best == self._levels[at])
         return np.where(counts, self._shares[at] / self._totals, 0.0)
 

@@ -1,4 +1,4 @@
-"""What the engine refuses, each with a code that never changes its meaning."""
+"""The errors of the engine; the meaning of a code never changes."""
 
 from __future__ import annotations
 

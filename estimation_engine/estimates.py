@@ -50,7 +50,7 @@ NOISE = 1e-24
 
 @dataclass(frozen=True)
 class Settings:
-    """How sure the interval is, and the choices that a design or a share leaves."""
+    """The confidence of the interval, and the choices that a design or a share leaves open."""
 
     confidence: float = 0.95
     proportion: ProportionInterval = "korn_graubard"

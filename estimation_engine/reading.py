@@ -34,7 +34,7 @@ ALL = "true"
 
 @dataclass(frozen=True)
 class Statistic:
-    """What to estimate.
+    """A statistic to estimate.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ Systematic = Literal["sd1", "sd2", "random"]
 
 @dataclass(frozen=True)
 class VarianceRules:
-    """What to do where a design leaves a choice."""
+    """The choices that a design leaves open."""
 
     lonely_stratum: Lonely = "fail"
     systematic: Systematic = "sd1"
@@ -95,7 +95,7 @@ def _cells(numbers: Ints, count: int) -> tuple[Ints, Ints]:
 
 
 MAX_EMPTY_CELLS = 100_000
-"""Up to so many more cells than numbers it is faster to count empty ones than to sort."""
+"""Up to this ratio of cells to numbers it is faster to count empty cells than to sort."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +242,7 @@ def _with_lonely(
 
 
 def difference_scale(design: Design, rule: Systematic) -> float:
-    """What the squared differences of neighbours are multiplied by; 0 of one row."""
+    """The factor of the squared differences of neighbours; 0 for one row."""
     n = design.rows
     if n < 2:
         return 0.0

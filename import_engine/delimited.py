@@ -117,7 +117,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Layout:
-    """What was found in a file: how its rows are written, and its columns.
+    """The dialect and the columns that were detected in a file.
 
     :func:`read_layout` needs nothing else to read the file.
     """

@@ -39,7 +39,7 @@ ISO_DATE = "%Y-%m-%d"
 MAX_ID_DIGITS = 15
 """Longer whole numbers in a delimited text are ids: Excel and DOUBLE hold no more digits."""
 MISSING_WORDS = ("NA", "NULL")
-"""What R and SQL clients write for NULL. In a text column they stay texts."""
+"""Texts that R and SQL clients write for NULL. In a text column they stay texts."""
 MISSING = ("", *MISSING_WORDS)
 MISSING_TEXTS = ", ".join(quote_text(text) for text in MISSING)
 
@@ -208,7 +208,7 @@ class CandidateType:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What this type changes in the form of values, in words."""
+        """A sentence on the change that this type makes to the form of values."""
         if self.form:
             return self.form.changes
         if not self.format:

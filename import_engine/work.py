@@ -37,7 +37,7 @@ class ColumnReading:
 
 @dataclass(frozen=True)
 class Question:
-    """What the file leaves open: the values stay text until an option decides.
+    """A question about a file's values, which stay text until an option decides.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ class ServiceStopping(Exception):
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a handler receives; files that ``adopt`` stores are safe from removal until it ends."""
+    """The context of a handler; a prune leaves the files that ``adopt`` stores until it ends."""
 
     service: Service
     job: Job

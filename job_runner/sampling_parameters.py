@@ -177,7 +177,7 @@ def draw_digest(parameters: Mapping[str, Any], source_rows: int) -> str:
 def ledger_facts(
     parameters: Mapping[str, Any], commit_id: str, source_rows: int, rows: int
 ) -> dict[str, Any]:
-    """What the ledger entry of a draw says of it, from its job's ``run_parameters``.
+    """The part of a job's ``run_parameters`` that the ledger entry of its draw states.
 
     ``draw_sha256`` is over canonical JSON as docs/CERTIFICATE.md defines it, in which 4.0 is 4. So
     its first digits are those of :func:`draw_digest` only without such numbers.

@@ -48,7 +48,7 @@ OpenVersion = Callable[[], VersionReader]
 
 
 class _ReadFailed(OSError):
-    """What DuckDB sees of an error: a key of ``AttachedFiles``, and no name."""
+    """The text of an error for DuckDB: a key of ``AttachedFiles``, and no name."""
 
 
 class AttachedFiles:

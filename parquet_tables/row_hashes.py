@@ -171,7 +171,7 @@ def _request(table: TableFiles, first: int, end: int, secret: bytes, result: Pat
 
 @dataclass(frozen=True)
 class RowProof:
-    """What shows that a row belongs to a table of a known root.
+    """A proof that a row belongs to a table of a known root.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ Piece = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Request:
-    """What one child hashes, as one line of JSON; ``first`` is the ordinal of the first row."""
+    """The work of one child, as one line of JSON; ``first`` is the ordinal of the first row."""
 
     files: Sequence[Piece]
     expression: str

@@ -38,7 +38,7 @@ MIN_WIDTH = 8
 MAX_WIDTH = 50
 """Of a column, in characters."""
 MIN_FLOAT_PLACES = 2
-"""So that no fraction of a later row is hidden, where the first ones are whole numbers."""
+"""The format that shows fractions of later rows where the first rows are whole numbers."""
 MAX_PLACES = 6
 MIN_GROUPED = 10_000
 MAX_DIGITS = 15

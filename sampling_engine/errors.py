@@ -10,7 +10,7 @@ from domain_errors import DomainError, render
 
 @dataclass(frozen=True)
 class DrawWarning:
-    """What a reader of a sample should know, as data: surfaces render their own sentence."""
+    """A warning to the reader of a sample, as data: surfaces render their own sentence."""
 
     code: str
     template: str

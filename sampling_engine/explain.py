@@ -22,7 +22,7 @@ from sampling_engine.spec import Round
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict(RowOutcome):
-    """What one round did with the row; ``group`` is the label of its stratum or cluster."""
+    """The outcome of one round for a row; ``group`` is the label of its stratum or cluster."""
 
     round_number: int
     method: str

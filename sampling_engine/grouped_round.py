@@ -120,7 +120,7 @@ class GroupedRound:
         return RowChances(groups, np.where(groups >= 0, of_groups[groups], 0.0))
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
-        """With the row's place in line, its rank and the last one of its stratum or cluster."""
+        """Add the row's place in line, its rank, and the last drawn rank of its group."""
         ranks = _ranks_of(rows, int(rows.chosen.strata[place]))
         rank = int(rows.chosen.ranks[place])
         return replace(

@@ -47,7 +47,7 @@ class GroupResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RoundAccount:
-    """What a draw and a plan report of a round.
+    """The facts that a draw and a plan report of a round.
 
     ``groups`` are the first 1,000 in the order of their values, and ``groups_count`` is how many
     have eligible rows; of clusters, those that were drawn are listed. ``uncovered_rows`` are the
@@ -113,7 +113,7 @@ class RoundResult(RoundAccount):
 
 @dataclass(frozen=True, kw_only=True)
 class RoundPlan(RoundAccount):
-    """What a round would draw; ``margin_of_error`` is for a share of one half."""
+    """The plan of a round; ``margin_of_error`` is for a share of one half."""
 
     rows_planned: int
     margin_of_error: float | None = None
@@ -134,7 +134,7 @@ class RoundPlan(RoundAccount):
 
 @dataclass(frozen=True)
 class DrawnRound:
-    """What an estimate needs of a drawn round; arrays of its rows have shape (rows,).
+    """The facts of a drawn round for estimates; arrays of its rows have shape (rows,).
 
     Parameters
     ----------

@@ -165,7 +165,7 @@ class RowChances:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a round settles before rows are chosen.
+    """The facts of a round that are computed before rows are chosen.
 
     ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
     ``requested`` are the rows asked for, where a stratum may have fewer; None if as allocated.
@@ -212,7 +212,7 @@ class EligibleRows:
 
 @dataclass(frozen=True)
 class RowOutcome:
-    """What a round did with one row.
+    """The outcome of a round for one row.
 
     ``reason`` is the outcome in a sentence. ``last_rank`` is the largest rank that was drawn from
     the row's stratum or cluster; None where the method has no ranks.
@@ -243,7 +243,7 @@ class RoundDraw(Protocol):
 
     @property
     def prepared(self) -> Prepared:
-        """What was settled."""
+        """The facts that were computed."""
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The round's rows."""

@@ -22,7 +22,7 @@ DRAW_VERSION = 2
 
 
 class RowFilter(Protocol):
-    """What the engine needs of a filter; :class:`sampling_engine.filters.Filter` is one."""
+    """The protocol of a filter; :class:`sampling_engine.filters.Filter` implements it."""
 
     @property
     def columns(self) -> tuple[Column, ...]:

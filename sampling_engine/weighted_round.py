@@ -210,7 +210,7 @@ class WeightedRound:
         return RowChances(groups, probabilities)
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
-        """With the row's place in line, its rank, and whether it is a take-all row."""
+        """Add the row's place in line, its rank, and whether it is a take-all row."""
         ordinals = rows.chosen.ordinals[place : place + 1]
         outcome = replace(
             RowOutcome.drawn(rows, place, int(self.order.rank(ordinals)[0])),

@@ -28,7 +28,7 @@ MAX_COLUMNS = 200
 
 @dataclass(frozen=True)
 class Grid:
-    """What the template shows. ``problem`` says why there are no rows."""
+    """The contents of a grid. ``problem`` says why there are no rows."""
 
     columns: tuple[Column, ...]
     selected: tuple[Column, ...]

@@ -47,7 +47,7 @@ _RETRY_REASONS = {
 
 
 def advice(job: Job, retryability: Retryability) -> str:
-    """What to do about a failed job, by its error code and by whether it can be retried."""
+    """The advice for a failed job, by its error code and by whether it can be retried."""
     if retryability.is_retryable:
         action = "retry the job"
     else:
@@ -61,7 +61,7 @@ def advice(job: Job, retryability: Retryability) -> str:
 
 
 def noun_of(job: Job) -> str:
-    """What a job makes, in one or two words."""
+    """The result of a job, in one or two words."""
     if job.run_type == "exploration":
         if is_report(job):
             return "report"

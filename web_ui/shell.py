@@ -1,4 +1,4 @@
-"""What all pages share: session, layout, static files, time zone and list filters.
+"""Parts of all pages: session, layout, static files, time zone and list filters.
 
 Pages load nothing from other hosts and run no inline scripts. A page for users redirects a visitor
 without a session to the sign-in page and back.
@@ -106,7 +106,7 @@ def service() -> Service:
 
 
 def origin() -> Origin:
-    """Where a request without a session comes from."""
+    """The origin of a request without a session."""
     return origin_of(request.remote_addr, g.get("request_id"), None)
 
 

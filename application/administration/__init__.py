@@ -1,1 +1,1 @@
-"""What administrators do: watch, clean up, back up."""
+"""Tasks of administrators: activity, clean-up, backup."""

@@ -107,7 +107,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
         "rows looked up": "single rows",
     }
 )
-"""What was viewed, where the screen has another word than the entry."""
+"""Screen names of viewed things whose audit entry has another name."""
 
 SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
     {
@@ -238,7 +238,7 @@ _WITHOUT_NAME = {
 
 
 def _result(entry: Entry) -> Part:
-    """What a job makes, by its name if it has one."""
+    """The result of a job, by its name if it has one."""
     ref = entry.details.get("output_ref") or entry.output_ref
     text = (
         _named(str(ref)) if ref else _WITHOUT_NAME.get(entry.details.get("run_type", ""), "a job")

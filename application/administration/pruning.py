@@ -41,7 +41,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Prune:
-    """What a prune would remove, or what one call has removed.
+    """The data that a prune would remove, or that one call has removed.
 
     Parameters
     ----------

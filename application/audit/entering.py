@@ -106,7 +106,7 @@ def books_of(service: Service, job: Job, row_ids: Sequence[str]) -> Books | None
 
 
 def doubts_of(finding: NewFinding, books: Books | None) -> list[str]:
-    """What may be a slip of the pen: sentences that refuse nothing."""
+    """Warnings about entries that may be typing errors."""
     if finding.audit_value is None:
         lacks = books is not None and finding.outcome == "exception"
         return ["The exception has no audit value, which the evaluation needs."] if lacks else []

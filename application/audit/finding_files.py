@@ -96,7 +96,7 @@ class Line:
 
 @dataclass(frozen=True)
 class PlannedLine:
-    """What a line does, and the newest entry before it."""
+    """The effect of a line, and the newest entry before it."""
 
     line: Line
     action: Action
@@ -482,7 +482,7 @@ def _amount_text(value: Any) -> str:
 
 
 def _plan(tx: Transaction, job: Job, read: ReadFile) -> list[PlannedLine]:
-    """What each line does, by the entries that there are now."""
+    """The effect of each line, given the present entries."""
     newest = newest_findings(tx, job.id)
     replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
     stale = {

@@ -1,4 +1,4 @@
-"""What was entered about a sample, and its drawn rows in the order of the draw."""
+"""The findings about a sample, and its drawn rows in the order of the draw."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_DRAWN = 100_000
 
 @dataclass(frozen=True)
 class AuditState:
-    """What was entered about a sample."""
+    """The findings about a sample."""
 
     findings: Mapping[str, Finding]
     replacements: tuple[Replacement, ...]

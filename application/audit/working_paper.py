@@ -198,7 +198,7 @@ def _departure(evaluation: Mapping[str, Any] | DomainError) -> Rows:
 
 
 def _difference(evaluation: Mapping[str, Any] | DomainError) -> str | None:
-    """Where the evaluation differs from the one that was signed off."""
+    """The differences between the evaluation and the one that was signed off."""
     if isinstance(evaluation, DomainError) or evaluation["signed"] is None:
         return None
     difference: str | None = evaluation["signed"]["difference"]
@@ -244,7 +244,7 @@ def _item(
 
 
 def _selected(drawn: tuple[int, bool] | None) -> str:
-    """How an item came into the sample: with the units that lie in its amount, if several."""
+    """The way in which an item was selected, with its selected units if there are several."""
     if drawn is None:
         return "Replacement"
     units, is_take_all = drawn
@@ -340,7 +340,7 @@ def _stages(found: Mapping[str, Any]) -> Rows:
 
 
 def _tolerable(request: EvaluationRequest, found: Mapping[str, Any] | DomainError) -> Cell:
-    """What is tolerable; a share of a book value as the amount that was evaluated."""
+    """The tolerable amount or share; a share of a book value as the evaluated amount."""
     if request.tolerable is None:
         return "Not given"
     if not isinstance(found, DomainError) and isinstance(found.get("tolerable"), str):

@@ -60,7 +60,7 @@ def ledger_page(service: Service, dataset_id: int, offset: int, limit: int) -> L
 
 
 def sentence_of(entry: LedgerEntry) -> str:
-    """What an entry says, in a sentence."""
+    """A ledger entry as a sentence."""
     return render(SENTENCES[entry.kind], {**entry.body, "actor": entry.actor})
 
 

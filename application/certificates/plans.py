@@ -32,7 +32,7 @@ from storage.sqlite.database import Transaction
 Loc = tuple[str | int, ...]
 SEED_LOC: Loc = ("body", "seed")
 BESIDE_PLAN = ("export_residual", "output_name", "commit_message", "amount_column", "engine")
-"""What a draw of a plan may have besides it: nothing of this changes the rows."""
+"""Fields that a draw of a plan may have besides the plan; none changes the rows."""
 
 
 @dataclass(frozen=True)

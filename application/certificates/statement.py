@@ -54,7 +54,7 @@ SEED_SENTENCES: Mapping[str, str] = MappingProxyType(
         "unknown": "Not checkable: the job didn’t record where its seed comes from.",
     }
 )
-"""What the seed of a draw proves, by the kind of its origin."""
+"""Sentences on the evidence that a seed gives, by the kind of its origin."""
 OF_UNKNOWN_CHAIN = (
     "Not checkable: the time of the beacon’s round isn’t known, since its chain is none of drand’s "
     "two. A reader has to find out whether the round came after the plan."
@@ -192,7 +192,7 @@ def _require_same_rows(
 
 
 def seed_sentence(parameters: Mapping[str, Any]) -> str:
-    """What the seeds of a draw prove."""
+    """The evidence that the seeds of a draw give."""
     origin = seed_origin(parameters)
     if origin["kind"] == "beacon" and origin["chain"] not in {chain.hash for chain in CHAINS}:
         return OF_UNKNOWN_CHAIN
@@ -200,7 +200,7 @@ def seed_sentence(parameters: Mapping[str, Any]) -> str:
 
 
 def seed_origin(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """How the seeds of all rounds came about."""
+    """The origin of the seeds of all rounds."""
     if "seed_origin" in parameters:
         return dict(parameters["seed_origin"])
     origins = set(parameters.get("seed_origins") or ["unknown"])

@@ -58,7 +58,7 @@ class CalibrationRequest:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a calibration reads, from which database.
+    """The tables and the database that a calibration reads.
 
     Parameters
     ----------

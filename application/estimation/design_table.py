@@ -60,7 +60,7 @@ class ReplicateRequest:
             raise
 
     def as_json(self, made: Replicates) -> dict[str, Any]:
-        """What a program needs beside the weights."""
+        """The columns that a program needs besides the weights."""
         return {
             "kind": self.kind,
             "count": made.factors.shape[1],

@@ -58,7 +58,7 @@ DEFAULT_SETTINGS = Settings()
 
 @dataclass(frozen=True)
 class EstimateRequest:
-    """What to estimate; the statistics and the filter as the API's schema gives them."""
+    """The request of an estimate; statistics and filter as the API's schema gives them."""
 
     statistics: Sequence[Mapping[str, Any]]
     by: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""How a sample was drawn, as estimates need it.
+"""The design of a sample, for estimates.
 
 The design is that of the recorded draw, which is drawn again; recent ones are cached in memory.
 """
@@ -239,7 +239,7 @@ def design_json(found: SampleDesign) -> dict[str, Any]:
 
 
 def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Settings) -> list[str]:
-    """What the estimates assume and refer to, in plain words."""
+    """Notes on the assumptions and the scope of the estimates."""
     design, rows_filter = found.design, found.population
     of_table = f"the {counted(design.population, 'row')} of {source.key}"
     if design.covered_rows < design.population:
@@ -273,7 +273,7 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
 
 
 def _sample_notes(design: Design, settings: Settings) -> list[str]:
-    """What is particular to one method."""
+    """Notes on one method."""
     notes = []
     if design.uncovered_rows:
         notes.append(

@@ -455,7 +455,7 @@ class _Planner:
         return _Reached(*(np.array(part) for part in (errors, margins, ratios)))
 
     def _plain_margin(self, confidence: float, sizes: Ints | None, size: int) -> float:
-        """That of a share of one half, as a plan states it."""
+        """The margin of a share of one half, as a plan states it."""
         drawn = np.array([min(size, self.population)]) if sizes is None else sizes
         rows = np.array([self.population]) if sizes is None else self.strata.rows.astype(np.int64)
         found = margin_of_error(drawn, rows, confidence)
@@ -718,7 +718,7 @@ def _curve_sizes(most: int) -> list[int]:
 def _variable(
     table: TableFiles, given: Mapping[str, Any], loc: Callable[..., tuple[str | int, ...]]
 ) -> Variable:
-    """What a goal adds up, checked against the table."""
+    """The column or condition that a goal adds up, checked against the table."""
     column = found_column(table, given["column"], loc("column"))
     condition = None
     is_missing = "value" in given and given["value"] is None

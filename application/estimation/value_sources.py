@@ -1,4 +1,4 @@
-"""Where the values of an estimate come from: the table, an upload, or the sample's findings."""
+"""The sources of an estimate's values: the table, an upload, or the sample's findings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from storage.jobs.jobs import Job
 from storage.jobs.sample_values import SampleValues
 
 TABLE, LATEST, FINDINGS = "table", "latest", "findings"
-"""Where values come from; else it is the number of an upload."""
+"""The named sources of values; any other source is the number of an upload."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from storage.sqlite.database import Transaction
 
 MAX_NAME = 100
 NOUNS = {"sampling": "Sample", "exploration": "Query", "profiling": "Profile", "import": "Import"}
-"""What a job of a run type makes."""
+"""The name of the result of each run type."""
 REVIEW_STEPS = {
     "submitted": "review requested",
     "returned": "findings returned",

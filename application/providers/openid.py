@@ -69,7 +69,7 @@ class ProviderUnavailable(DomainError):
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a browser keeps in a cookie while its user signs in at the provider.
+    """The contents of a browser's cookie while its user signs in at the provider.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def command_of(path: str, body: dict[str, Any], subject: str | int) -> str | Non
 
 
 def _subject(parts: dict[str, str], request: ApiRequest, dataset_name: DatasetName) -> str | int:
-    """What names the dataset or the sample of a request."""
+    """The text that names the dataset or the sample of a request."""
     if "job" in parts:
         return parts["job"][:SHORT_ID]
     if parts["dataset"] == DATASET_ID:

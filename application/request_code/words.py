@@ -1,4 +1,4 @@
-"""How values are written as options of a command; None where an option can't say them.
+"""Values as options of a command; None where no option can express them.
 
 The commands read what these functions write, so both share the patterns of bands.
 """

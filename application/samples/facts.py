@@ -18,7 +18,7 @@ LABELS = {
     for method in METHODS
     for parameter in (*method.parameters, *method.superseded)
 }
-"""What screens call the parameters of methods."""
+"""Screen names of the parameters of methods."""
 SEED_ORIGINS = {
     "chosen": "Given in the request",
     "entropy": "Drawn by the server from the system's entropy",
@@ -39,7 +39,7 @@ _CODE_WORD = re.compile(rf"(?<![\w{{\"'`])({'|'.join(SCREEN_WORDS)})(?![\w}}\"'`
 
 
 def method_title(name: str) -> str:
-    """What screens call a method: "By group" for ``stratified``."""
+    """The screen name of a method: "By group" for ``stratified``."""
     return method_class(name).declaration.title
 
 

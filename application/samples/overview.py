@@ -1,4 +1,4 @@
-"""What the page of a finished sample shows first: figures and groups."""
+"""The overview of a finished sample: figures and groups."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SEVERAL_ROUNDS = (
 
 
 def draw_record(job: Job) -> dict[str, Any]:
-    """What was drawn from what, and by which seeds: for the metadata of files."""
+    """Source, rounds and seeds of a draw, for the metadata of files."""
     parameters = job.run_parameters
     rounds = [
         {

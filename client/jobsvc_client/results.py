@@ -1,4 +1,4 @@
-"""What a server computes from a sample or a plan, as text, HTML and data."""
+"""Results that a server computes from a sample or a plan, as text, HTML and data."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _estimate(each: dict[str, Any]) -> Estimate:
 
 
 class Plan:
-    """What a draw would give: sizes by step and stratum; ``data`` is the answer of the server."""
+    """The plan of a draw: sizes by step and stratum; ``data`` is the answer of the server."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data

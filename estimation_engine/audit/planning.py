@@ -31,7 +31,7 @@ PART = 4_096
 
 @dataclass(frozen=True)
 class AuditGoal:
-    """What a sample is to show: that errors are below the materiality.
+    """The goal of a sample: to show that errors are below the materiality.
 
     Parameters
     ----------

@@ -279,7 +279,7 @@ def evaluate_two_stages(
 
 
 def stage_one_decision(rule: TwoStageRule, exceptions: int) -> Decision:
-    """What stage 1 decides.
+    """The decision of stage 1.
 
     >>> [stage_one_decision(TwoStageRule(61, 61), found) for found in (0, 1, 2)]
     ['accept', 'continue', 'reject']

@@ -420,7 +420,7 @@ def _direction_notes(
 def _size_notes(
     given: AuditedAmounts, estimator: Estimator, errors: int, residuals: Floats
 ) -> list[str]:
-    """What makes the normal approximation doubtful."""
+    """Notes on conditions that make the normal approximation doubtful."""
     notes = []
     if errors < MIN_ERRORS and estimator != "mean_per_unit":
         notes.append(

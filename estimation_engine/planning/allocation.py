@@ -227,7 +227,7 @@ def _floors(strata: Strata, allocation: Allocation) -> Floats:
 
 
 def _gains(allocation: Allocation, sizes: Floats) -> Floats:
-    """What one more row gains by its cost, in a unit that all strata share.
+    """The gain of one more row by its cost, in a unit that all strata share.
 
     At the optimum a stratum's part of the variances is c·n², so a row takes n²/(m(m + 1)) off.
     """

@@ -61,7 +61,7 @@ class StratifiedPlan:
         return int(self.strata.rows.sum())
 
     def variances(self, size: int) -> Floats:
-        """Those of the divided size."""
+        """The stratum sizes of the divided size."""
         return self.strata.variances(self.allocate(size).astype(np.float64))
 
     def degrees(self, size: int) -> int:

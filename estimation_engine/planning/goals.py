@@ -61,7 +61,7 @@ def wilson_trials(share: float, margin: float, z: float) -> float:
 
 @dataclass(frozen=True)
 class Precision:
-    """How precise an estimate is: its standard error, and the half-width of its interval."""
+    """The precision of an estimate: its standard error, and the half-width of its interval."""
 
     error: float
     half_width: float

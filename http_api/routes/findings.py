@@ -208,7 +208,7 @@ class FileLineOut(Schema):
 
 
 class FindingsFileOut(Schema):
-    """What the lines of a file enter."""
+    """The entries that the lines of a file make."""
 
     key = out.list_of(fields.String())
     rows = out.integer("Lines of the file.")

@@ -125,7 +125,7 @@ class ChoiceOut(Schema):
 
 
 class QuestionOut(Schema):
-    """What the file leaves open: the values stay text until an option decides."""
+    """A question about a file's values, which stay text until an option decides."""
 
     code = out.string("`ambiguous_date`, `ambiguous_number`, `digits` or `mixed_values`.")
     column = out.string("The column's name in the file.")

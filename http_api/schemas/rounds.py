@@ -231,7 +231,7 @@ class SelectionIn(StrictSchema):
 
 
 class RoundIn(StrictSchema):
-    """What every round has."""
+    """The fields of every round."""
 
     round_number = StrictInteger(
         validate=validate.Range(min=1, max=MAX_ROUNDS),

@@ -32,7 +32,7 @@ OF_A_ROUND = ("method", "parameters", "filters", "selection", "goal", *BESIDE_ME
 
 
 class DrawIn(StrictSchema):
-    """What a draw needs; a body without ``rounds`` but with ``method`` is one round."""
+    """The body of a draw; one without ``rounds`` but with ``method`` is one round."""
 
     source_ref = text(1, 100, load_default="main")
     table_key = text(1, 200, allow_none=True)
@@ -190,7 +190,7 @@ class DrawJobIn(SamplingJobIn):
 
     @post_load
     def of_main(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Without a plan the version is that of main."""
+        """Set the version to main if the body names no plan."""
         return data if "plan_id" in data else {"source_ref": "main", **data}
 
 
@@ -271,7 +271,7 @@ class RowsAndTotalOut(Schema):
 
 
 class MonetaryUnitOut(Schema):
-    """What a round by monetary units selects from, and how; every eligible row is in a figure."""
+    """The populations and units of a round by monetary units; every eligible row is in a figure."""
 
     book_column = out.string()
     minor_unit = out.string("The smallest unit of the amounts, such as 0.01.")
@@ -289,7 +289,7 @@ class MonetaryUnitOut(Schema):
 
 
 class PlannedRoundOut(SeededRoundOut):
-    """What a round would draw; strata or clusters for the methods that have them."""
+    """The plan of a round; strata or clusters for the methods that have them."""
 
     eligible_rows = out.integer()
     rows_planned = out.integer()

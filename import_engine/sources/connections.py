@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 CREDENTIALS = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 """The beginning of the names of variables, without the underscore that follows."""
 VARIABLES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
-"""How the names of the variables of each scheme go on."""
+"""The part after the prefix in the names of each scheme's variables."""
 
 
 class SourceChanged(DomainError):

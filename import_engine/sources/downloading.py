@@ -41,7 +41,7 @@ class DownloadLimits:
 
 @dataclass(frozen=True)
 class HeadSizes:
-    """Up to which size a file is read whole, and how much of both ends of a larger one."""
+    """The largest file that is read whole, and the parts that are read of a larger one."""
 
     whole_bytes: int
     beginning_bytes: int

@@ -1,4 +1,4 @@
-"""What a job of each run type does."""
+"""The handlers of jobs, one for each run type."""
 
 from __future__ import annotations
 

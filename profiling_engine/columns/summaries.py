@@ -73,7 +73,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """What a column's values look like.
+    """The form of a column's values.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a report adds to a profile: correlations, patterns of missing values, example rows.
+"""The parts that a report adds to a profile: correlations, missing values, example rows.
 
 A correlation uses the rows with both values, of the whole table up to 200,000 rows, else of the
 profile's sample. Patterns are exact. The seed determines the random rows.

@@ -1,1 +1,1 @@
-"""What a certificate states of a finished draw, and the data from which it is drawn again."""
+"""The statement of a finished draw, and the data from which it is drawn again."""

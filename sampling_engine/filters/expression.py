@@ -136,7 +136,7 @@ FUNCTIONS = {
     "YEAR": "; write {column} >= '2025-01-01' AND {column} < '2026-01-01'",
     "DATE": "; write the date itself in single quotes",
 }
-"""What to write in place of a function."""
+"""The text to write in place of a function."""
 NOT_A_CONDITION = "A column or a value alone is not a condition; compare it, for example = true"
 NOT_A_VALUE = (
     "Expected a value, not a condition; join two comparisons with AND, and write NOT before a "

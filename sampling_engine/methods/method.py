@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 Reserves = Literal["next_in_order", "pareto"]
-"""How the rows after the drawn ones are found, if there are any."""
+"""The way in which reserves are found, if the method has any."""
 
 
 class Method(ABC):
-    """How a round chooses its rows.
+    """A sampling method: the way in which a round chooses its rows.
 
     A subclass is a frozen dataclass with one field for each parameter of its declaration but
     ``seed``, which is the round's. ``reads_rows`` sets the round's part of the progress.

@@ -261,7 +261,7 @@ class StratifiedMethod(Method):
         return allocated
 
     def with_size(self, parameters: Mapping[str, Any], size: int) -> dict[str, Any]:
-        """With one row of each stratum at least."""
+        """Give parameters of this size, and at least one row of each stratum."""
         least = {"min_per_stratum": max(self.min_per_stratum, 1)}
         return super().with_size(parameters, size) | least
 

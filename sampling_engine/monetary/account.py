@@ -28,7 +28,7 @@ class RowsAndTotal:
 
 @dataclass(frozen=True, kw_only=True)
 class MonetaryAccount:
-    """What a round selects from, and how.
+    """The populations, interval and units of a round.
 
     Parameters
     ----------

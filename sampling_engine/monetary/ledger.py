@@ -84,7 +84,7 @@ def shift_of(rows: int) -> int:
 
 @dataclass(frozen=True)
 class BlockSums:
-    """What :class:`MoneyByBlock` found about some rows.
+    """The sums of :class:`MoneyByBlock` for some rows.
 
     ``counts`` has shape (6,): the rows, those with an amount, above 0, equal to 0, refused and
     rounded. ``net`` and ``gross`` have shape (blocks,): the sums of all amounts, and of those

@@ -138,7 +138,7 @@ class MonetaryRound:
         return rows["position"], rows["v"]
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
-        """With the number of units that hit the row, or that it is a take-all row."""
+        """Add the number of selected units in the row, or that it is a take-all row."""
         outcome = RowOutcome.drawn(rows, place)
         if place < len(self.take_all.ordinals):
             reason = "Its amount is at least the interval, which makes it a take-all row."

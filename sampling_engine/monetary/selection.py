@@ -25,7 +25,7 @@ ALMOST_CERTAIN = float(np.nextafter(1.0, 0.0))
 
 @dataclass(frozen=True)
 class UnitSelection:
-    """How units are selected from ``total`` units; parts/step is the chance of each."""
+    """The selection of units from ``total`` units; each has the probability parts/step."""
 
     selection: Selection
     total: int

@@ -230,7 +230,7 @@ def _shown(value: Decimal | int, family: Family) -> str:
 
 
 def _upper(value: Decimal | int, type_: str, family: Family) -> str | bool:
-    """What the values below a break compare with, in the column's own type."""
+    """The break that values are compared with, in the column's own type."""
     if not isinstance(value, Decimal):
         return format_temporal(value, family)
     if family is Family.FLOAT:

@@ -73,7 +73,7 @@ def _add(groups: dict[int, tuple[int, int]], group: int, rows: int, units: int) 
 
 
 LARGE_VARIANCE, LARGE_QUOTIENT = 25.0, 50.0
-"""Where d, or d by the largest p, is this large, true probabilities and targets differ by < 0.1 %.
+"""If d, or d by the largest p, is this large, true probabilities and targets differ by < 0.1 %.
 
 Let μ and V be the mean and the variance of p, each row weighted by p(1-p), and E the mean by these
 weights. Then, as d grows,
@@ -167,7 +167,7 @@ class Integral:
 
     @cached_property
     def _centre(self) -> float:
-        """Where n - 1/2 keys are expected, by bisection; at 0 there are n."""
+        """The log key below which n - 1/2 keys are expected, by bisection; n are at 0."""
         low, high = -1.0, 0.0
         while self._moments(low)[0] > self.groups.size - 0.5:
             low *= 2.0

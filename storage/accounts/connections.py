@@ -50,7 +50,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class ConnectionFields:
-    """What an administrator says about a connection, besides its name."""
+    """The fields of a connection that an administrator sets, besides its name."""
 
     prefix: str
     credentials: str

@@ -88,7 +88,7 @@ class Job:
 
     @property
     def purpose(self) -> str | None:
-        """What the job's commit is for: the commit message; None for a job without a commit."""
+        """The purpose of the job's commit: its message; None for a job without a commit."""
         message: str | None = self.run_parameters.get("commit_message")
         return message
 

@@ -57,7 +57,7 @@ class Receiver:
 
 @dataclass(frozen=True)
 class NewWebhook:
-    """What a user says about a webhook, and its secret."""
+    """The fields of a webhook that a user sets, and its secret."""
 
     url: str
     events: tuple[str, ...]

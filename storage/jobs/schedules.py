@@ -92,7 +92,7 @@ class NewSchedule:
 
 @dataclass(frozen=True)
 class Times:
-    """When a schedule runs, and from when on ``next_run_at`` was computed."""
+    """The times of a schedule, and the time from which ``next_run_at`` was computed."""
 
     cron: str
     zone: str

@@ -148,7 +148,7 @@ class _File:
 
 @dataclass(frozen=True)
 class Marks:
-    """What a prune may delete, and the report of it.
+    """The data that a prune may delete, and the report of it.
 
     The row numbers are newest first, so that children precede parents. Of files only those are
     marked that no object needs after the rows are deleted.

@@ -41,7 +41,7 @@ class BinEntry:
 
     @property
     def kind(self) -> Kind:
-        """What was deleted."""
+        """The name of the deleted object."""
         return "dataset" if self.ref_name is None else kind_of_ref(self.ref_name)
 
     @property

@@ -97,7 +97,7 @@ def test_a_refusal_is_shown_on_the_page(analyst: Analyst, server: LiveServer, ru
     server.service.directory.discard_upload(running)
     page.get_by_role("button", name="Retry job").click()
     expect(page.locator("#toasts").get_by_role("alert")).to_contain_text(
-        "The file of that import is gone"
+        "The file of that import was deleted"
     )
     assert page.url == f"{server.url}/jobs/{running}"
 

@@ -124,7 +124,7 @@ def test_a_job_without_rows_says_so(run: Run, live: LiveServer, tmp_path: Path) 
     output = ("--output", str(tmp_path / "none.csv"))
     live.new_table(20)
     (imported,) = live.admin.get("/api/jobs?run_type=import").json()["jobs"]
-    assert "makes no rows" in run("fetch", imported["id"], *output, code=1).stderr
+    assert "has no rows" in run("fetch", imported["id"], *output, code=1).stderr
     assert "no residual" in run("fetch", imported["id"], "--residual", *output, code=1).stderr
     assert "ending must be one of" in run("fetch", MISSING, "--output", "x.doc", code=2).stderr
     assert "--output" in run("fetch", MISSING, code=2).stderr

@@ -229,7 +229,7 @@ def test_estimates_of_a_drawn_table_say_what_they_refer_to(
     second = server.draw(dataset, body)
     found = estimates(server, second["id"], COUNT)
     assert found["design"]["N"] == 200
-    assert any("itself drawn" in note for note in found["notes"])
+    assert any("itself a sample" in note for note in found["notes"])
 
 
 def test_strata_without_a_row_and_lonely_ones(server: LiveServer, dataset: int) -> None:

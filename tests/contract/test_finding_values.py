@@ -124,4 +124,4 @@ def test_a_sample_with_findings_is_not_extended(server: LiveServer, dataset: int
     assert answer.status_code == 200, answer.text
     entered(server, job, rows=1)
     refused = server.admin.post(path, json=body)
-    assert_problem(refused, 422, "invalid_goal", "rows that are added after a look at them")
+    assert_problem(refused, 422, "invalid_goal", "rows that are added after the findings are known")

@@ -38,7 +38,7 @@ def test_an_import_can_be_retried_while_its_file_exists(server: LiveServer, read
     assert "Import the file again if it was cancelled by mistake." in note(page)
     refused = reader.post(f"/jobs/{job}/retry")
     assert refused.status_code == 409
-    assert "The file of that import is gone" in refused.text
+    assert "The file of that import was deleted" in refused.text
 
 
 def test_a_retried_import_links_to_its_retry(server: LiveServer, reader: Reader) -> None:

@@ -166,7 +166,7 @@ def _imported(context: Values) -> Job | None:
 
 
 def _changes_link(context: Values) -> str | None:
-    """What changed in the shown table since the version before, if that has the table, too."""
+    """The changes of the shown table since the version before, if that has the table, too."""
     commit: Commit = context["commit"]
     dataset_id, parent_id, key = (
         context["dataset"].id,

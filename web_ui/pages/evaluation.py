@@ -172,13 +172,13 @@ def _chosen(found: Job, review: Review) -> Values:
 
 
 def _signed(kept: Mapping[str, Any]) -> dict[str, str]:
-    """What the form of a signed evaluation begins with."""
+    """The first values of a signed evaluation's form."""
     tolerable = "" if kept["tolerable"] is None else errors_text(Decimal(kept["tolerable"]))
     return {"tolerable": tolerable, "confidence": f"{100 * kept['confidence']:g}"}
 
 
 def _planned(found: Job, kind: str) -> dict[str, str]:
-    """What the form begins with: the recorded plan, if it is for this kind of evaluation."""
+    """The first values of the form: the recorded plan, if it is for this kind of evaluation."""
     goal, fitting = planned_goal(found.run_parameters), default_kind(found.run_parameters)
     if goal is None or kind not in ("", fitting):
         return {"tolerable": "", "confidence": ""}
@@ -217,7 +217,7 @@ def percent(share: float) -> str:
 
 
 def _bound(answer: Values, share: Decimal | None) -> Bar | None:
-    """What is tolerable: an amount where amounts are evaluated, else a share."""
+    """The tolerable amount where amounts are evaluated, else the tolerable share."""
     if share is None:
         return None
     amount = answer.get("tolerable")

@@ -45,7 +45,7 @@ class MonetaryUnits:
 
     @property
     def sampled(self) -> int:
-        """Those without take-all rows."""
+        """The units and amounts without take-all rows."""
         return self.total - abs(self.of(self.account["take_all"]["total"]))
 
     def of(self, amount: object) -> int:

@@ -59,7 +59,7 @@ def signed_off(review: Review) -> ReviewEntry | None:
 
 
 def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dict[str, Any]:
-    """What a sign-off keeps of an evaluation, as JSON: its parameters and its conclusion."""
+    """The part of an evaluation that a sign-off stores, as JSON: parameters and conclusion."""
     tolerable = request.tolerable
     conclusion = found["conclusion"] or {}
     return {

@@ -1,4 +1,4 @@
-"""What an evaluation is given: the request, and a sample with its findings."""
+"""The input of an evaluation: the request, and a sample with its findings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OUTSIDE = (
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What to evaluate; the parameters are declared in :mod:`application.audit.kinds`.
+    """The request of an evaluation; :mod:`application.audit.kinds` declares its parameters.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the code of all languages says: a comment on the design, and quoted texts."""
+"""Texts that the code of all languages has: a comment on the design, and quoted texts."""
 
 from __future__ import annotations
 
