@@ -169,7 +169,7 @@ def test_batch_work_lets_interactive_work_go_first(lonely: LiveServer, middling:
 def test_a_file_that_was_wrong_is_not_kept_for_a_retry(lonely: LiveServer) -> None:
     failed = lonely.import_text(lonely.new_dataset(), "a,b\n1,2\n3,4,5\n")
     answer = lonely.admin.post(f"/api/jobs/{failed['id']}/retry")
-    assert_problem(answer, 409, "conflict", "could not be read")
+    assert_problem(answer, 409, "conflict", "can't be read")
 
 
 def test_whoever_may_only_read_can_neither_cancel_nor_retry(lonely: LiveServer) -> None:
