@@ -53,7 +53,7 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
     ComparisonNotReady
         It isn't computed within a few seconds, or too many requests wait.
     DomainError
-        The source or the sample is gone or damaged, or the comparison took too long.
+        The source or the sample is missing or damaged, or the comparison took too long.
     """
     with service.database.read() as tx:
         stored = get_comparison(tx, job.id)

@@ -165,7 +165,7 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
     Raises
     ------
     Conflict, NotFound
-        The job hasn't failed; its file, ref or source is gone; its file belongs to a retry; the
+        The job hasn't failed; its file, ref or source is missing; its file belongs to a retry; the
         ref of its result is in use; or it is a run that excludes rows.
     """
     if job.status != "failed":
@@ -208,7 +208,7 @@ def original_request(job: Job) -> dict[str, Any]:
 
 
 def same_request(job: Job) -> dict[str, Any]:
-    """The body of a request that gives the same rows again; Pruned if its source is gone.
+    """The body of a request that gives the same rows again; Pruned if its source was pruned.
 
     Refs may have moved since, so it names the commit that the job read, and a draw names the
     version of its rule. It lacks the file of an import.

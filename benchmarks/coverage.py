@@ -305,7 +305,7 @@ class Result:
 
     @property
     def has_right_variance(self) -> bool:
-        """Whether variances are within 5 %, as far as so many draws tell."""
+        """Whether variances are within 5 %, as far as so many draws show."""
         return abs(self.ratio - 1.0) <= WITHIN + 2.0 * self.ratio_error
 
 

@@ -21,7 +21,7 @@ def peak_mib() -> float:
     """The most memory that this process has held since it began its program.
 
     Linux counts ``ru_maxrss`` from before: a small child of a large process starts with the
-    parent's peak. What /proc tells begins anew.
+    parent's peak. The counter of /proc begins anew.
     """
     try:
         status = Path("/proc/self/status").read_text()

@@ -46,7 +46,7 @@ def in_turns(runs: list[Callable[[], object]], rounds: int) -> list[float]:
     """The lower quartile of each one's milliseconds; the first round isn't counted.
 
     What else the machine does only ever adds to a time of a millisecond, and often doubles it: the
-    quicker runs tell what the product takes.
+    quicker runs show what the product takes.
     """
     times: list[list[float]] = [[] for _ in runs]
     for turn in range(rounds + 1):

@@ -60,7 +60,7 @@ PLACES = (("newest", 0), ("oldest", 0), ("newest", 300))
 
 @dataclass(frozen=True)
 class Request:
-    """A list that is asked for by a viewer, at a place."""
+    """A list that a viewer requests, at a place."""
 
     name: str
     viewer: int

@@ -53,7 +53,7 @@ def measure_wait(jobs: int) -> None:
     with jobsvc_serve() as served:
         dataset_id = served.tiny_table()
         waits = _waits(served, dataset_id, jobs + WARM_UP)[WARM_UP:]
-    print(f"a draw of 100 of 1,000 rows, POST to completed, asked for every {1000 * WAIT_S:g} ms:")
+    print(f"a draw of 100 of 1,000 rows, POST to completed, polled every {1000 * WAIT_S:g} ms:")
     print(f"  {in_ms(waits)}")
     print_goal("p50", 1_000 * percentile(waits, 0.5), "ms", most=P50_GOAL_MS)
     print_goal("p99", 1_000 * percentile(waits, 0.99), "ms", most=P99_GOAL_MS)

@@ -7,7 +7,7 @@ whichever is later, counted from the start of the navigation. What of it the ser
 between the request and the first byte of the answer. Other work on the machine lengthens all of
 these, but not processor times: the server's for the whole view, styles and scripts too, and that of
 the page's own thread in Chromium, which reads, lays out, paints and runs. An answer of a few bytes,
-/health, tells what Chromium takes for no page. Pages take turns, so that other work slows all
+/health, shows what Chromium takes for no page. Pages take turns, so that other work slows all
 alike; the first round, in which the server itself sees each page for the first time, counts like
 the others.
 
@@ -120,7 +120,7 @@ def signed_in(browser: Browser, served: Served) -> StorageState:
     context = browser.new_context()
     form = {"soeid": ADMIN, "password": PASSWORD}
     context.request.post(f"{served.url}/sign-in", form=form)
-    context.new_page().goto(served.url)  # which tells the zone, too
+    context.new_page().goto(served.url)  # which sends the zone, too
     state = context.storage_state()
     context.close()
     return state
@@ -194,7 +194,7 @@ def print_views(views: dict[str, list[View]]) -> None:
 
 
 def main() -> None:
-    """Make the data directory if need be, and look at each page."""
+    """Make the data directory if need be, and open each page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--scale", type=int, default=10)

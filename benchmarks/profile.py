@@ -3,7 +3,7 @@
 TPC-H's ``lineitem``, made by tpchgen-cli and rewritten with our Parquet settings, is profiled whole
 by ``profile_table`` and by ``SUMMARIZE`` within the same limits. Every contender lives in a process
 of its own, so that its peak memory is its own; they take turns, so that a busy machine slows all
-alike, and processor time is told besides. A contender's first run reads the file's footer and is
+alike, and processor time is printed besides. A contender's first run reads the file's footer and is
 not counted, unless ``--rounds 0``.
 
 ydata-profiling is run, with ``--ydata PYTHON``, by a Python of its own (a virtual environment with
@@ -139,8 +139,8 @@ def beside_ydata(python: str, path: Path, limits: list[str]) -> None:
     output = subprocess.run(
         [python, "-c", YDATA, str(path)], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    told = next(line for line in output.splitlines() if line.startswith("TOOK"))
-    seconds, processor = map(float, told.split()[1:])
+    took = next(line for line in output.splitlines() if line.startswith("TOOK"))
+    seconds, processor = map(float, took.split()[1:])
     print(f"{path.name}: ydata-profiling, minimal: {seconds:.2f} s, processor {processor:.2f} s")
     median, used = statistics.median(ours.seconds), statistics.median(ours.processor)
     print(f"{path.name}: {OURS}: {median:.3f} s, processor {used:.3f} s")

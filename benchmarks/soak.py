@@ -58,7 +58,7 @@ class Sample:
 
 
 def sample(served: Served, metrics: httpx.Client, process: psutil.Process, began: float) -> Sample:
-    """Look at the server."""
+    """Measure the server."""
     held = QUERIES.findall(metrics.get("/metrics").text)
     database = served.data_dir / "jobsvc.sqlite3"
     return Sample(
@@ -172,7 +172,7 @@ def on_progress(samples: list[Sample], tally: Tally, log: str) -> bool:
     if samples[-1].minute >= TELLING_MINUTES:
         verdicts[flat] = share <= FLAT_SHARE
     else:
-        print(f"  {flat}: too short a run to tell")
+        print(f"  {flat}: the run is too short")
     for what, good in verdicts.items():
         print(f"  {what}: {'yes' if good else 'NO'}")
     for one in wrong[:10]:

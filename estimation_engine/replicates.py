@@ -107,7 +107,7 @@ def bootstrap(design: Design, count: int, seed: int) -> Replicates:
     shrunk = max(1.0, -float(factors.min(initial=0.0)))
     factors /= shrunk
     factors += 1.0
-    # A factor of exactly 0 may come out below it.
+    # A factor of exactly 0 may be computed as less.
     return Replicates(np.maximum(factors, 0.0, out=factors), shrunk**2 / count)
 
 

@@ -162,7 +162,7 @@ def _of_one_sample(
 
 
 def has_one_unit(design: Design) -> bool:
-    """One unit of several tells nothing of their variance."""
+    """One unit of several gives no estimate of their variance."""
     if design.method == "stratified":
         return False
     if design.method == "weighted":

@@ -218,7 +218,7 @@ class CandidateType:
 
     @property
     def order(self) -> str | None:
-        """The order of day, month and year in a date of digits; None if a name or ISO tells."""
+        """The order of day, month and year in a date of digits; None if a name or ISO shows it."""
         if self.format is None or re.search("%[bB]|^%Y", self.format):
             return None
         order = "".join(re.findall("%([dmyY])", self.format)).lower()

@@ -1,6 +1,6 @@
 """The child's side of ``child_process``: read one request, apply the limits, answer once.
 
-The child ends when its parent is gone. The system bounds its memory, since native libraries don't
+The child ends when its parent has ended. The system bounds its memory, since native libraries don't
 count all they allocate. It doesn't load numpy, which would take longer than most queries.
 """
 
@@ -74,7 +74,7 @@ def _private_output() -> IO[str]:
 
 
 def _end_with_parent() -> None:
-    """End the process when the parent closes the input or dies."""
+    """End the process when the parent closes the input or ends."""
     with contextlib.suppress(OSError):
         while os.read(0, 1):
             pass

@@ -168,7 +168,7 @@ class Prepared:
     """The facts of a round that are computed before rows are chosen.
 
     ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
-    ``requested`` are the rows asked for, where a stratum may have fewer; None if as allocated.
+    ``requested`` are the requested rows, where a stratum may have fewer; None if as allocated.
     ``monetary_unit`` has the amounts of a round that selects by them.
     """
 

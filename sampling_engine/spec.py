@@ -79,7 +79,7 @@ def effective_seed(
 ) -> str:
     """The seed text that enters the keys of a round's order.
 
-    Two selections by one seed text are two looks at one order, and not independent. So a later
+    Two selections by one seed text use the same order, and are not independent. So a later
     round and a draw from a sample or a residual have seed texts of their own.
     """
     text = str(seed)

@@ -97,7 +97,7 @@ class TokenEnded(DomainError):
 
 
 class NotWritable(DomainError):
-    """The disk is full or read-only, or the data directory is gone."""
+    """The disk is full or read-only, or the data directory is missing."""
 
     code = "storage_not_writable"
     retry_after_s = 5

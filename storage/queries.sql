@@ -231,7 +231,7 @@ ORDER BY receivers.id;
 -- count_webhooks: Count the webhooks of a user.
 SELECT count(*) FROM receivers WHERE user_id = :user_id AND kind = 'webhook';
 
--- update_receiver: Change where a receiver is, and of which events it hears.
+-- update_receiver: Change the address and the events of a receiver.
 UPDATE receivers SET address = :address, events = :events WHERE id = :id;
 
 -- delete_receiver: Delete a receiver without deliveries.
@@ -247,7 +247,7 @@ DELETE FROM receivers WHERE user_id = :user_id;
 DELETE FROM deliveries
 WHERE receiver_id IN (SELECT id FROM receivers WHERE user_id = :user_id);
 
--- disable_receiver: Disable a receiver that is gone.
+-- disable_receiver: Disable a receiver that no longer exists.
 UPDATE receivers SET disabled_at = :now WHERE id = :id AND disabled_at IS NULL RETURNING id;
 
 -- enable_receiver: Enable a receiver again.
@@ -1207,7 +1207,7 @@ ORDER BY retired_at IS NOT NULL, created_at DESC, key_id;
 -- retire_signing_keys: Retire every other key than this one.
 UPDATE signing_keys SET retired_at = :retired_at WHERE key_id <> :key_id AND retired_at IS NULL;
 
--- put_signing_key: Make a key the current one. A key of a file that was put back is current again.
+-- put_signing_key: Make a key the current one. A key whose file was restored is current again.
 INSERT INTO signing_keys (key_id, public_key, created_at)
 VALUES (:key_id, :public_key, :created_at)
 ON CONFLICT (key_id) DO UPDATE SET retired_at = NULL WHERE retired_at IS NOT NULL;

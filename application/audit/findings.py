@@ -296,7 +296,7 @@ def require_entries(tx: Transaction, job: Job) -> None:
 
 
 def require_not_deleted(tx: Transaction, job: Job) -> None:
-    """Raise SampleDeleted if the sample is in the bin or gone."""
+    """Raise SampleDeleted if the sample is in the bin or deleted."""
     if not has_sample_ref(tx, job.dataset_id, job.output_commit_id):
         raise SampleDeleted(
             "The sample was deleted, so its findings can't be changed. Restore it from the bin."

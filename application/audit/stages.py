@@ -1,6 +1,6 @@
 """The stages of a sample that was planned in two: which rows are to be examined now.
 
-Both stages are drawn at once, so that nobody chooses the rows of stage 2 after a look at stage 1:
+Both stages are drawn at once, so that nobody chooses the rows of stage 2 by the results of stage 1:
 the first rows of the order are stage 1. Its rows have findings before those of stage 2 can be
 entered, and only if the planned rule asks for them.
 """

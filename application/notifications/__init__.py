@@ -1,1 +1,1 @@
-"""Notifications: who hears of which events, and the delivery of messages by HTTP and e-mail."""
+"""Notifications: receivers and their events, and the delivery of messages by HTTP and e-mail."""

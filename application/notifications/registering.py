@@ -28,7 +28,7 @@ from storage.jobs.receivers import (
 from storage.sqlite.database import Transaction
 
 USUAL_EMAIL_EVENTS = tuple(event for event in EVENTS if event != "job.completed")
-"""Events of which an e-mail address hears unless its user chooses others."""
+"""Events that an e-mail address receives unless its user chooses others."""
 
 
 def webhook_uri(
@@ -132,7 +132,7 @@ def enable(by: Caller, webhook_id: int) -> Receiver:
 
 
 def set_email(by: Caller, address: str, events: Sequence[str]) -> Receiver:
-    """Set the user's e-mail address, and of which events it hears.
+    """Set the user's e-mail address and its events.
 
     Raises
     ------

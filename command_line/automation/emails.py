@@ -1,4 +1,4 @@
-"""``jobsvc email``: the e-mail address that hears of jobs and reviews."""
+"""``jobsvc email``: the e-mail address for messages about jobs and reviews."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def email() -> None:
 
 
 def _print_email(found: dict[str, Any]) -> None:
-    print_line(f"{found['address']} hears of {', '.join(found['events'])}.")
+    print_line(f"{found['address']} receives {', '.join(found['events'])}.")
 
 
 @email.command("show")
 @printed(_print_email)
 def show_email(client: ApiClient) -> Any:
-    """Show your e-mail address and the events of which it hears."""
+    """Show your e-mail address and its events."""
     return client.get(PATH)
 
 
@@ -39,11 +39,11 @@ def show_email(client: ApiClient) -> Any:
     "events",
     multiple=True,
     type=click.Choice(EVENTS),
-    help="An event of which it hears; may be repeated [default: all but job.completed].",
+    help="An event to send; may be repeated [default: all but job.completed].",
 )
 @with_client
 def set_email(client: ApiClient, address: str, events: tuple[str, ...]) -> None:
-    """Set your e-mail address and the events of which it hears.
+    """Set your e-mail address and its events.
 
     \b
     jobsvc email set an12345@bank.example

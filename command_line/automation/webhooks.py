@@ -45,14 +45,14 @@ def list_webhooks(client: ApiClient) -> Any:
 
 @webhook.command("add")
 @click.argument("url")
-@click.option("--dataset", metavar="NAME", help="Hear of all jobs of this dataset, not your own.")
+@click.option("--dataset", metavar="NAME", help="Send events of all jobs of this dataset.")
 @field_option(
     "--event",
     "events",
     "events",
     multiple=True,
     type=click.Choice(EVENTS),
-    help="An event of which it hears; may be repeated [default: all].",
+    help="An event to send; may be repeated [default: all].",
 )
 @with_client
 def add_webhook(client: ApiClient, url: str, dataset: str | None, events: tuple[str, ...]) -> None:
@@ -92,7 +92,7 @@ def remove_webhook(client: ApiClient, webhook_id: int, yes: bool) -> None:
 def enable_webhook(client: ApiClient, webhook_id: int) -> None:
     """Enable a webhook that was disabled since its receiver answered 410."""
     client.post(f"/api/webhooks/{webhook_id}/enable", {})
-    print_line(f"Webhook {webhook_id} is enabled. It hears of new events.")
+    print_line(f"Webhook {webhook_id} is enabled. It receives new events.")
 
 
 @webhook.command("test")

@@ -190,7 +190,7 @@ def _intolerable(population: int, tolerable: float) -> int:
 
 @dataclass(frozen=True)
 class _Look:
-    """One look at a sample; the ratio is unimodal, smallest at the most likely number."""
+    """A sample after some rows; the ratio is unimodal, smallest at the most likely number."""
 
     population: int
     examined: int

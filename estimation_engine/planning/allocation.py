@@ -23,7 +23,7 @@ OCTAVES = 200.0
 
 @dataclass(frozen=True, eq=False)
 class Strata:
-    """Strata with what a row of each tells about each goal, and costs.
+    """Strata with the information of a row about each goal, and costs.
 
     Parameters
     ----------

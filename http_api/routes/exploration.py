@@ -233,7 +233,7 @@ def _rows(job: Job, query: dict[str, Any]) -> Response:
 REPORT_QUERY = {"format", "download"}
 REPORT_FORMATS = ("json", "html")
 AT_ONCE_S = 20.0
-"""Time limit of a scan when the cached figures are gone; the rest is estimated."""
+"""Time limit of a scan when the cached figures were deleted; the rest is estimated."""
 
 
 def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:

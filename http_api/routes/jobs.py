@@ -181,8 +181,8 @@ def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
     """Send an event for each change of the job until it ends."""
     running, who, streams = service(), caller().holder.user.id, access().work_limits.streams
     streams.begin(who)
-    token_id, gone = caller().holder.token_id, caller().is_disconnected
-    events = _events(running, job.id, token_id, as_json, gone)
+    token_id, is_disconnected = caller().holder.token_id, caller().is_disconnected
+    events = _events(running, job.id, token_id, as_json, is_disconnected)
     response = Response(events, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -195,12 +195,14 @@ def _events(
     job_id: str,
     token_id: int,
     as_json: Callable[[Job], Any],
-    gone: Callable[[], bool],
+    is_disconnected: Callable[[], bool],
 ) -> Iterator[str]:
     began = sent_at = time.monotonic()
     last = ""
     while (
-        time.monotonic() - began < MAX_DURATION_S and not gone() and not running.stopping.is_set()
+        time.monotonic() - began < MAX_DURATION_S
+        and not is_disconnected()
+        and not running.stopping.is_set()
     ):
         try:
             job = _visible_job(running, job_id, token_id)

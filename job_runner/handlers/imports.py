@@ -136,7 +136,7 @@ def _whole_upload(context: JobContext) -> Path:
             return path
         problem = "damaged"
     except FileNotFoundError:
-        problem = "gone"
+        problem = "missing"
     raise DamagedData("The uploaded file is {problem}. Import it again.", problem=problem)
 
 

@@ -37,7 +37,7 @@ class Receiver:
     Parameters
     ----------
     dataset_id : int or None
-        It hears of all jobs of this dataset; None: of the user's own jobs.
+        It receives events of all jobs of this dataset; None: of the user's own jobs.
     address : str
         The URL of a webhook, or the e-mail address.
     disabled_at : str or None
@@ -162,7 +162,7 @@ def list_webhooks(tx: Transaction, user: User) -> list[Receiver]:
 def put_email(
     tx: Transaction, user: User, address: str, events: Sequence[str], clock: Clock
 ) -> Receiver:
-    """Set the e-mail address of a user, and of which events it hears."""
+    """Set the e-mail address of a user and its events."""
     known, values = find_email(tx, user), {"address": address, "events": json.dumps(events)}
     if known is not None:
         run(tx, "update_receiver", id=known.id, **values)

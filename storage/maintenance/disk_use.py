@@ -89,7 +89,7 @@ class DiskUseMeter:
 
 
 def disk_of(directory: DataDirectory) -> DiskSpace:
-    """Return the space on the disk of a data directory; raise NotWritable if it is gone."""
+    """Return the space on the disk of a data directory; raise NotWritable if it is missing."""
     try:
         disk = shutil.disk_usage(directory.root)
     except OSError as error:

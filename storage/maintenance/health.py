@@ -82,7 +82,7 @@ def check_room(directory: DataDirectory, min_free_mb: int, coming_bytes: int = 0
     Raises
     ------
     DiskFull, NotWritable
-        Less would stay free; or the data directory is gone.
+        Less would stay free; or the data directory is missing.
     """
     free_bytes = disk_of(directory).free
     if free_bytes - coming_bytes < min_free_mb * MIB:

@@ -393,7 +393,7 @@ def _uploads(
 
 
 def _counts(directory: DataDirectory, referenced: Set[str], cutoffs: Cutoffs) -> Iterator[_File]:
-    """Yield cache files whose table was deleted or that were not used for long.
+    """Yield cache files whose table was deleted or that were not used for the retention time.
 
     Their names begin with the hash of the table's first file.
     """

@@ -194,7 +194,7 @@ def move_ref(
 
 
 def delete_ref(tx: Transaction, dataset_id: int, name: str, clock: Clock) -> None:
-    """Delete a ref; a prune deletes its commits after they have been unreachable for long."""
+    """Delete a ref; a prune deletes its commits after the retention time."""
     if name == MAIN:
         raise Conflict('The ref "main" can\'t be deleted.')
     get_ref(tx, dataset_id, name)

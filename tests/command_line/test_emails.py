@@ -23,14 +23,14 @@ def test_email_is_set_tested_and_removed(
         refused = run("email", "set", "an@other.example", code=1).output
         assert f"addresses of {DOMAIN} only" in refused
         assert (
-            f"{ADDRESS} hears of job.failed, schedule.failed,"
+            f"{ADDRESS} receives job.failed, schedule.failed,"
             in run("email", "set", ADDRESS).stdout
         )
         assert "Delivered: status 250." in run("email", "test").stdout
         (mail,) = mails.wait(ADDRESS)
         assert mail.message["Subject"] == "[jobsvc] Test message"
         run("email", "set", ADDRESS, "--event", "review.requested")
-        assert run("email", "show").stdout == f"{ADDRESS} hears of review.requested.\n"
+        assert run("email", "show").stdout == f"{ADDRESS} receives review.requested.\n"
         mails.answers[ADDRESS] = "550 No such user"
         assert "550 No such user" in run("email", "test", code=1).output
         del mails.answers[ADDRESS]

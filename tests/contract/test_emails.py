@@ -59,7 +59,7 @@ def dataset_id(server: LiveServer) -> int:
 def with_address(
     server: LiveServer, *events: str, dataset_id: int | None = None
 ) -> tuple[httpx.Client, dict[str, Any], str]:
-    """A new user who can write to a dataset, with an e-mail address that hears of these events."""
+    """A new user who can write to a dataset, with an e-mail address for these events."""
     client, user = server.new_user()
     if dataset_id is not None:
         with server.service.database.write() as tx:

@@ -1,4 +1,4 @@
-"""Which receivers hear of which events: the triggers that fill the outbox."""
+"""Which receivers get which events: the triggers that fill the outbox."""
 
 from __future__ import annotations
 

@@ -37,20 +37,20 @@ class EmailIn(StrictSchema):
         least=1,
         most=len(EVENTS),
         load_default=list(registering.USUAL_EMAIL_EVENTS),
-        description="Events of which it hears.",
+        description="Its events.",
     )
 
 
 @blueprint.get("", output=EmailOut)
 def email() -> Any:
-    """My e-mail address, and of which events it hears; 404 if I have set none."""
+    """My e-mail address and its events; 404 if I have set none."""
     with service().database.read() as tx:
         return get_email(tx, caller().user)
 
 
 @blueprint.put("", body=EmailIn, output=EmailOut)
 def put_email(given: dict[str, Any]) -> Any:
-    """Set my e-mail address, and of which events it hears.
+    """Set my e-mail address and its events.
 
     They are about my own jobs and schedules, and reviews that I may do.
     """

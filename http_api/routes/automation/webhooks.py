@@ -23,7 +23,7 @@ class WebhookOut(Schema):
     id = out.integer()
     user_id = out.integer()
     user_soeid = out.string()
-    dataset_id = out.integer("Null: it hears of your own jobs in all datasets.", null=True)
+    dataset_id = out.integer("Null: it receives events of your jobs in all datasets.", null=True)
     url = out.string(attribute="address")
     events = out.list_of(fields.String())
     created_at = out.string()
@@ -53,10 +53,10 @@ class WebhookIn(StrictSchema):
         least=1,
         most=len(EVENTS),
         load_default=list(EVENTS),
-        description="Events of which it hears.",
+        description="Its events.",
     )
     dataset_id = StrictInteger(
-        description="Hear of all jobs of this dataset, instead of your own in all datasets."
+        description="Send events of all jobs of this dataset, instead of your own in all datasets."
     )
 
 
