@@ -55,6 +55,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "JOBSVC_SPARK_REMOTE=": "serves; tests/spark draws with a cluster",
         "$SPARK_HOME": "needs a Spark installation",
     },
+    "docs/IMPORT.md": {"JOBSVC_IMPORT_PREFIXES=": "serves"},
     "docs/INSTALL.md": {
         "pip wheel": "builds; tests/test_packaging.py builds the wheel",
         "jobsvc service": "needs systemd; tests/command_line/test_user_service.py reads the unit",

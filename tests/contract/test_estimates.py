@@ -180,7 +180,7 @@ def test_a_sample_of_a_residual_estimates_the_residual(server: LiveServer, datas
     assert found["design"]["N"] == found["estimates"][0]["true_value"] == 400
     for each in found["estimates"]:
         assert each["estimate"] == pytest.approx(each["true_value"], rel=0.5)
-    assert any("what a draw left" in note for note in found["notes"])
+    assert any("a sample or a residual" in note for note in found["notes"])
 
 
 def test_groups_and_a_filter_are_domains(server: LiveServer, dataset: int) -> None:
