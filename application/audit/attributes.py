@@ -1,7 +1,7 @@
 """The attributes that each row of a sample is tested for, and the causes of exceptions.
 
 Attributes are chosen before the first finding: a row that was found OK before would count as OK for
-an attribute that nobody looked at.
+an attribute that nobody tested.
 """
 
 from __future__ import annotations
