@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from command_line import Composition, command
+from operating_system import limit_blas_threads
 
 if TYPE_CHECKING:
     from command_line import Listening
@@ -31,6 +32,7 @@ def _serving_in_background(
 
 def main() -> None:
     """Run the command."""
+    limit_blas_threads()
     command(obj=Composition(_listening, _serving_in_background), prog_name="jobsvc")
 
 

@@ -23,6 +23,16 @@ LOCK_NAME = ".jobsvc-lock"
 """The file that is locked in place of a folder on Windows."""
 
 
+def limit_blas_threads() -> None:
+    """Let numpy and scipy use one thread for linear algebra; call it before they are loaded.
+
+    The matrices are small: OpenBLAS's other threads only spin, on a busy machine for longer than
+    the work takes. A result doesn't depend on the number of cores either. An administrator's own
+    OPENBLAS_NUM_THREADS stays.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def lock_file(path: Path, *, shared: bool = False, wait: bool = False) -> int:
     """Lock a file, which is created if needed; closing the returned descriptor unlocks it.
 

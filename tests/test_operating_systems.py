@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,21 @@ def test_types_fit_macos() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_linear_algebra_starts_no_threads() -> None:
+    code = (
+        "import os; from operating_system import limit_blas_threads; limit_blas_threads(); "
+        "import numpy; numpy.ones((900, 900)) @ numpy.ones((900, 900)); "
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    variables = {name: text for name, text in os.environ.items() if "BLAS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "1"
