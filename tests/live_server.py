@@ -74,6 +74,13 @@ class LiveServer:
         assert answer.status_code == 200, answer.text
         return int(answer.json()["dataset_id"])
 
+    def new_named(self, name: str, content: str) -> int:
+        """The id of a new dataset of this name with the table of a CSV file."""
+        dataset_id = int(self.admin.post("/api/datasets", json={"name": name}).json()["dataset_id"])
+        job = self.import_text(dataset_id, content)
+        assert job["status"] == "completed", job
+        return dataset_id
+
     def import_text(
         self,
         dataset_id: int,
@@ -163,8 +170,13 @@ def finished(client: httpx.Client, job_id: str, within_s: float = 60) -> dict[st
     raise AssertionError(f"job {job_id} has not ended within {within_s} s")
 
 
+def csv_text(rows: int) -> str:
+    """The text of a CSV file with as many rows."""
+    lines = [f"{row},{row % 7},{row * 0.5}" for row in range(rows)]
+    return "\n".join(["id,kind,amount", *lines]) + "\n"
+
+
 def write_csv(path: Path, rows: int) -> Path:
     """A CSV file with as many rows."""
-    lines = [f"{row},{row % 7},{row * 0.5}" for row in range(rows)]
-    path.write_text("\n".join(["id,kind,amount", *lines]) + "\n", encoding="utf-8")
+    path.write_text(csv_text(rows), encoding="utf-8")
     return path

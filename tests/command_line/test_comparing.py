@@ -9,21 +9,24 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
+from tests.live_server import LiveServer
 
 
 @pytest.fixture
-def ledger(run: Run, tmp_path: Path) -> tuple[str, str]:
+def data_dir(served: LiveServer) -> Path:
+    return served.service.directory.root
+
+
+@pytest.fixture(scope="module")
+def ledger(served: LiveServer) -> tuple[str, str]:
     """The name of a dataset with two versions, and the commit of the first."""
-    file = tmp_path / "ledger.csv"
     lines = [f"{row // 4},{row % 4},{'EUR' if row else 'USD'},{row + 0.5}" for row in range(200)]
-    file.write_text("\n".join(["doc,line,unit,amount", *lines]))
-    first = json.loads(run("import", str(file), "--dataset", "Ledger", "--json").stdout)
+    dataset = served.new_named("Ledger", "\n".join(["doc,line,unit,amount", *lines]))
+    first = served.admin.get(f"/api/datasets/{dataset}/refs/main").json()["commit_id"]
     lines[5] = "1,1,EUR,99.5"
-    file.write_text(
-        "\n".join(["doc,line,unit,amount,note", *(f"{x},n" for x in lines[1:]), "90,0,EUR,1,"])
-    )
-    run("import", str(file), "--dataset", "Ledger")
-    return "Ledger", first["output_summary"]["output_commit_id"]
+    lines = ["doc,line,unit,amount,note", *(f"{x},n" for x in lines[1:]), "90,0,EUR,1,"]
+    assert served.import_text(dataset, "\n".join(lines))["status"] == "completed"
+    return "Ledger", first
 
 
 def test_what_changed_is_printed_with_a_key_to_use(run: Run, ledger: tuple[str, str]) -> None:

@@ -9,14 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
+from tests.live_server import LiveServer, csv_text
 
 
 @pytest.fixture
-def sample(run: Run, table: Path) -> str:
+def data_dir(served: LiveServer) -> Path:
+    return served.service.directory.root
+
+
+@pytest.fixture(scope="module")
+def sample(served: LiveServer) -> str:
     """A sample of 200 of 700 rows."""
-    run("import", str(table), "--dataset", "Sales")
-    drawn = run("sample", "Sales", "--size", "200", "--seed", "7", "--json")
-    return str(json.loads(drawn.stdout)["id"])
+    sales = served.new_named("Sales", csv_text(700))
+    body = {"method": "random", "parameters": {"sample_size": 200, "seed": 7}}
+    return str(served.draw(sales, body)["id"])
 
 
 def test_estimates_as_a_table_and_as_json(run: Run, sample: str) -> None:

@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
+from tests.live_server import LiveServer, csv_text
 
 
 @pytest.fixture
-def sales(run: Run, table: Path) -> str:
-    run("import", str(table), "--dataset", "Sales")
+def data_dir(served: LiveServer) -> Path:
+    return served.service.directory.root
+
+
+@pytest.fixture(scope="module")
+def sales(served: LiveServer) -> str:
+    served.new_named("Sales", csv_text(700))
     return "Sales"
 
 

@@ -9,18 +9,24 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
-from tests.live_server import write_csv
+from tests.live_server import LiveServer, csv_text
 
 BY_KIND = "SELECT kind, count(*) AS n, sum(amount) AS total FROM data GROUP BY kind ORDER BY kind"
 
 
 @pytest.fixture
-def sales(run: Run, tmp_path: Path) -> str:
-    run("import", str(write_csv(tmp_path / "sales.csv", 14_000)), "--dataset", "Sales")
+def data_dir(served: LiveServer) -> Path:
+    return served.service.directory.root
+
+
+@pytest.fixture(scope="module")
+def sales(served: LiveServer) -> str:
+    served.new_named("Sales", csv_text(14_000))
     return "Sales"
 
 
 def test_rows_are_shown_as_a_table_and_as_json(run: Run, sales: str) -> None:
+    before = run("jobs", "--json").stdout
     shown = run("sql", sales, BY_KIND)
     lines = [line.split() for line in shown.stdout.splitlines()]
     assert lines[:2] == [["kind", "n", "total"], ["0", "2000", "6996500.0"]]
@@ -32,7 +38,7 @@ def test_rows_are_shown_as_a_table_and_as_json(run: Run, sales: str) -> None:
     assert "x" * 59 + "…" in first.stdout
     assert "the first 2 rows" in first.stderr
     assert "JSON text" in first.stderr
-    assert "0 of 0 jobs." in run("jobs", "--run-type", "exploration").stdout
+    assert run("jobs", "--json").stdout == before, "no job was made"
 
 
 def test_a_result_is_written_and_stored(run: Run, sales: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from pathlib import Path
@@ -18,13 +17,6 @@ from tests.live_server import LiveServer, write_csv
 PAGE = (Path(__file__).parents[2] / "docs" / "CLI.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def two_tables(run: Run, tmp_path: Path) -> None:
-    """A dataset with the tables "sample" and "residual" on its ref smpl-q1."""
-    run("import", str(write_csv(tmp_path / "t.csv", 50)), "--dataset", "Sales")
-    run("sample", "Sales", "--size", "5", "--name", "q1", "--residual")
-
-
 def test_years_and_ids_have_no_thousands_separators(run: Run, tmp_path: Path) -> None:
     rows = "".join(f"{year},{10**6 + year}\n" for year in range(1952, 1952 + 1200))
     (tmp_path / "years.csv").write_text(f"year,id\n{rows}")
@@ -36,34 +28,6 @@ def test_years_and_ids_have_no_thousands_separators(run: Run, tmp_path: Path) ->
     assert "\n1952 " in strata.stdout
     assert "1,952" not in strata.stdout
     assert "1952" in run("sql", "Years", "SELECT min(year) FROM data").stdout
-
-
-def test_a_list_shows_the_digits_that_a_command_takes(run: Run, two_tables: None) -> None:
-    shown = run("jobs").stdout.splitlines()[1].split()[0]
-    assert re.fullmatch("[0-9a-f]{8}", shown)
-    assert f"{shown}-" in run("jobs", shown).stdout
-
-
-@pytest.mark.parametrize("command", ["sample", "plan", "profile", "explore"])
-def test_a_message_names_the_option_for_a_table(run: Run, two_tables: None, command: str) -> None:
-    size = ("--size", "1") if command in ("sample", "plan") else ()
-    refused = run(command, "Sales", "--ref", "smpl-q1", *size, code=1)
-    assert "Name a table with --table." in refused.stderr
-    assert "table_key" not in refused.stderr
-
-
-def test_a_message_names_the_option_for_a_name(run: Run, two_tables: None) -> None:
-    refused = run("sample", "Sales", "--size", "1", "--name", "q1", code=1)
-    assert "Choose another --name." in refused.stderr
-
-
-def test_a_body_of_the_users_keeps_the_fields_names(
-    run: Run, two_tables: None, tmp_path: Path
-) -> None:
-    body = {"source_ref": "smpl-q1", "method": "random", "parameters": {"sample_size": 1}}
-    (tmp_path / "body.json").write_text(json.dumps(body))
-    refused = run("sample", "Sales", "--body", str(tmp_path / "body.json"), code=1)
-    assert "table_key" in refused.stderr
 
 
 def test_a_user_is_added_without_a_prompt(run: Run, created: Path) -> None:
@@ -140,24 +104,3 @@ def test_the_page_says_each_exit_code(run: Run, created: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = ("--port", str(taken.getsockname()[1]), "--data-dir", str(created))
         assert jobsvc("serve", *options).returncode == 3
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--margin", "2"), "--margin must be above 0 and below 1"),
-        (("--margin", "5%", "--method", "weighted", "--weight", "amount"), "Error: The margin"),
-        (("--size", "5", "--column", "town"), 'There is no column "town"'),
-        (("--size", "5", "--name", "n" * 91), "--name: Has 91 characters; at most 90 are allowed."),
-        (
-            ("--size", "5", "--purpose", "p" * 10_001),
-            "--purpose: Has 10,001 characters; at most 10,000 are allowed.",
-        ),
-    ],
-)
-def test_a_message_names_the_option_of_a_draw(
-    run: Run, two_tables: None, options: tuple[str, ...], said: str
-) -> None:
-    shown = run("sample", "Sales", *options, code=1).stderr
-    assert said in shown
-    assert not re.search(r"goal|design\.|output_name|commit_message|rounds\[", shown)
