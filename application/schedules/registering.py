@@ -214,7 +214,8 @@ def run_at_once(by: Caller, schedule_id: int) -> Job:
             job_id=job_id,
         )
 
-    return run_now(by.service, schedule, by.authority(), record)
+    with by.reading():
+        return run_now(by.service, schedule, by.authority(), record)
 
 
 def _audit(by: Caller, tx: Transaction, action: Action, schedule: Schedule) -> None:

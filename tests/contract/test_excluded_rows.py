@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import composition_root
+from application.identity.newer_versions import newer_version
 from application.schedules.running import run_due
 from job_runner.settings import Settings
 from storage.jobs.jobs import get_job
@@ -147,6 +148,13 @@ def test_a_run_is_certified_and_drawn_again(ledger: Ledger) -> None:
     text = ",".join(map(str, sorted(left_out)))
     assert population["source_draw"] == hashlib.sha256(text.encode()).hexdigest()[:16]
     assert (population["file_rows"], population["rows"]) == (31, 25)
+    with server.service.database.read() as tx:
+        run = get_job(tx, job["id"])
+    assert newer_version(server.service, run) is None
+    ledger.load(range(33))
+    newer = newer_version(server.service, run)
+    assert newer is not None
+    assert newer.row_count == 33
     ledger.delete(first)
     body = server.admin.get(f"/api/jobs/{job['id']}").json()["run_parameters"]
     again = server.draw(
