@@ -55,6 +55,9 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "JOBSVC_SPARK_REMOTE=": "serves; tests/spark draws with a cluster",
         "$SPARK_HOME": "needs a Spark installation",
     },
+    "docs/EMAIL.md": {
+        "jobsvc email test": "sends by a mail server; tests/contract/test_emails.py has one",
+    },
     "docs/IMPORT.md": {"JOBSVC_IMPORT_PREFIXES=": "serves"},
     "docs/INSTALL.md": {
         "pip wheel": "builds; tests/test_packaging.py builds the wheel",
@@ -95,6 +98,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         memory_mb=512,
         connection_prefixes="s3://audit-lake/, file:///data/lake/",
         webhook_prefixes="https://hooks.example.org/",
+        smtp_server="mail.bank.example",
+        smtp_sender="jobsvc@bank.example",
+        email_domains="bank.example",
+        public_url="https://jobs.bank.example",
     )
     write_demo_file(folder / "payables.csv")
     with (
@@ -195,6 +202,16 @@ def test_the_commands_of_jobsvc_have_their_options() -> None:
     assert len(written) > 200
     for page, words in written:
         assert usage_fault(words) is None, f"{page.name}: {' '.join(words)}: {usage_fault(words)}"
+
+
+def test_every_command_is_in_a_shell_block() -> None:
+    """So that it runs, and isn't taken for output."""
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language not in SHELLS:
+                command_line = r"^(\.venv/bin/|jobsvc [a-z]|curl |pip |python )"
+                found = re.search(command_line, block.text, re.MULTILINE)
+                assert found is None, f"{page.name}:{block.line}: {found}"
 
 
 def test_what_cannot_run_names_what_there_is() -> None:
