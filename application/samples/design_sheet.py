@@ -45,13 +45,14 @@ def design_sheet(service: Service, job: Job) -> Sheet:
 
 def _identity(job: Job) -> Rows:
     parameters = job.run_parameters
+    excluded = excluded_text(parameters)
     return [
         ("Name", job.output_name),
         ("Purpose", job.purpose),
         ("Dataset", job.dataset_name),
         ("Version", parameters["source_ref"]),
         ("Version id", job.source_commit_id and version_of(job)),
-        ("Excluded rows", excluded_text(parameters)),
+        *([] if excluded is None else [("Excluded rows", excluded)]),
         ("Table", parameters["table_key"]),
         ("Requested by", job.user_soeid),
         ("Created (UTC)", _moment(job.created_at)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 
 import composition_root
@@ -155,6 +157,16 @@ def test_a_run_is_certified_and_drawn_again(ledger: Ledger) -> None:
     newer = newer_version(server.service, run)
     assert newer is not None
     assert newer.row_count == 33
+    path, text = f"/api/sampling/jobs/{job['id']}", "6 rows that 1 earlier sample has"
+    workbook = server.admin.get(f"{path}/data", params={"format": "xlsx"}).content
+    design = dict(
+        openpyxl.load_workbook(io.BytesIO(workbook))["Design"].iter_rows(
+            max_col=2, values_only=True
+        )
+    )
+    assert design["Excluded rows"] == f"{text}, by document_no, part"
+    assert design["Version id"] == job["run_parameters"]["excluded"]["commit_id"]
+    assert text in server.admin.get(f"{path}/working-paper", params={"format": "html"}).text
     ledger.delete(first)
     body = server.admin.get(f"/api/jobs/{job['id']}").json()["run_parameters"]
     again = server.draw(
