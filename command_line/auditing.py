@@ -372,7 +372,7 @@ def _print_attributes(found: list[dict[str, Any]]) -> None:
             each["name"],
             f"{each['deviations']:,}",
             f"{each['share']:.2%}",
-            f"{each['upper_limit']:.2%}",
+            "" if each["upper_limit"] is None else f"{each['upper_limit']:.2%}",
             verdicts[each["is_tolerable"]],
         ]
         for each in found

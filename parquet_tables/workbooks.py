@@ -36,6 +36,10 @@ NOTE_WIDTH = 100
 WIDTH_ROWS = 200
 MIN_WIDTH = 8
 MAX_WIDTH = 50
+MAX_WORD_WIDTH = 66
+"""Room for a SHA-256 on one line."""
+FILTER_WIDTH = 4
+"""Room for the button of a filter beside a header."""
 """Of a column, in characters."""
 MIN_FLOAT_PLACES = 2
 """The format that shows fractions of later rows where the first rows are whole numbers."""
@@ -165,9 +169,10 @@ def write_form(
         sheet.freeze_panes(1, 1)
         sheet.autofilter(0, 0, line, len(columns) - 1)
         for at, column in enumerate(columns):
-            # Room for the button of the filter
-            width = max(_width(widths[at]), len(column.name) + 4, column.min_width)
-            sheet.set_column(at, at, min(width, MAX_WIDTH), None, {"hidden": column.is_hidden})
+            width = max(
+                _width(widths[at]), len(column.name[:MAX_WIDTH]) + FILTER_WIDTH, column.min_width
+            )
+            sheet.set_column(at, at, width, None, {"hidden": column.is_hidden})
             if column.choices and line:
                 sheet.data_validation(
                     1,
@@ -260,8 +265,12 @@ def _shown_text(value: Any) -> str:
 
 def _width(texts: Sequence[str]) -> int:
     """A column's width for these texts, in characters."""
-    longest = max(len(line) for text in texts for line in text[:1000].split("\n"))
-    return min(max(longest + 2, MIN_WIDTH), MAX_WIDTH)
+    lines = [line for text in texts for line in text[:1000].split("\n")]
+    longest = max(map(len, lines))
+    word = max((len(each) for line in lines for each in line.split()), default=0)
+    return max(
+        min(max(longest + 2, MIN_WIDTH), MAX_WIDTH), min(word + 2, MAX_WORD_WIDTH)
+    )  # texts wrap between words
 
 
 def _write_sheet(workbook: xlsxwriter.Workbook, content: Sheet) -> None:
@@ -291,6 +300,8 @@ def _write_sheet(workbook: xlsxwriter.Workbook, content: Sheet) -> None:
         sheet.autofilter(3, 0, 3 + len(block.rows), len(block.header) - 1)
         sheet.set_landscape()
         sheet.repeat_rows(3)
+        for at, name in enumerate(block.header):
+            widths[at].append(name[:MAX_WIDTH] + " " * FILTER_WIDTH)
     sheet.set_paper(A4)
     sheet.fit_to_pages(1, 0)
     for at, texts in widths.items():

@@ -1098,6 +1098,10 @@ ON CONFLICT (job_id) DO UPDATE SET made_at = :made_at, brief = :brief, whole = :
 SELECT job_id, brief ->> '$.outcome' AS outcome FROM comparisons
 WHERE job_id IN (SELECT value FROM json_each(:jobs)) AND brief ->> '$.outcome' IS NOT NULL;
 
+-- output_refs_of_jobs: Select the refs of the outputs of some jobs.
+SELECT id, run_parameters ->> '$.output_ref' AS ref FROM jobs
+WHERE id IN (SELECT value FROM json_each(:jobs)) AND ref IS NOT NULL;
+
 -- comparison_of_job: Select a job's full comparison.
 SELECT made_at, whole FROM comparisons WHERE job_id = :job_id;
 

@@ -86,8 +86,9 @@ PARAMETERS: Mapping[str, Parameter] = {
             "likelihood",
             "--likelihood",
             "Likelihood",
-            "By default that of the recorded plan, else `hypergeometric` for rows and `binomial` "
-            "for monetary units, which take `poisson`, too.",
+            "By default that of the recorded plan, else `hypergeometric` for attributes, "
+            "`poisson` for two stages and `binomial` for monetary units, which take `poisson`, "
+            "too.",
             {
                 "hypergeometric": "Hypergeometric",
                 "binomial": "Binomial",

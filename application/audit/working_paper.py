@@ -312,13 +312,17 @@ def _attributes(found: Sequence[Mapping[str, Any]]) -> Block:
     verdicts = {True: "Yes", False: "No", None: None}
     rows: Rows = [
         (
-            *(each["name"], each["deviations"], Share(each["share"]), Share(each["upper_limit"])),
+            *(each["name"], each["deviations"], Share(each["share"]), _limit(each["upper_limit"])),
             verdicts[each["is_tolerable"]],
         )
         for each in found
     ]
     header = ("Attribute", "Deviations", "Most likely share", "Upper limit", "Tolerable")
     return Block("Each attribute by itself", rows, header)
+
+
+def _limit(share: float | None) -> Share | None:
+    return None if share is None else Share(share)
 
 
 def _stages(found: Mapping[str, Any]) -> Rows:

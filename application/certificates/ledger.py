@@ -20,6 +20,8 @@ from storage.certificates.ledger import (
     whole_ledger,
 )
 from storage.sqlite.clock import timestamp
+from storage.sqlite.queries import all_rows
+from storage.versions.refs import output_name_of
 
 SENTENCES: Mapping[str, str] = MappingProxyType(
     {
@@ -39,7 +41,8 @@ class LedgerPage:
     """A page of a ledger, newest entry first, with a check of the whole one.
 
     ``faults`` are sentences on breaks of the chain. ``records_since`` is the time of the first
-    entry. ``unrecorded_draws`` counts the draws from before the ledger.
+    entry. ``unrecorded_draws`` counts the draws from before the ledger. ``names`` are those of the
+    samples by job id; deleted ones have none.
     """
 
     entries: list[LedgerEntry]
@@ -47,6 +50,7 @@ class LedgerPage:
     faults: list[str]
     records_since: str | None
     unrecorded_draws: int
+    names: Mapping[str, str]
 
 
 def ledger_page(service: Service, dataset_id: int, offset: int, limit: int) -> LedgerPage:
@@ -55,8 +59,11 @@ def ledger_page(service: Service, dataset_id: int, offset: int, limit: int) -> L
         entries, total = list_ledger(tx, dataset_id, offset, limit)
         whole = whole_ledger(tx, dataset_id)
         unrecorded = count_unrecorded_draws(tx, dataset_id)
+        jobs = json.dumps([each.body["job_id"] for each in entries if each.body.get("job_id")])
+        refs = {row["id"]: row["ref"] for row in all_rows(tx, "output_refs_of_jobs", jobs=jobs)}
+    names = {job_id: name for job_id, ref in refs.items() if (name := output_name_of(ref))}
     since = whole[0].recorded_at if whole else None
-    return LedgerPage(entries, total, list(chain_faults(whole)), since, unrecorded)
+    return LedgerPage(entries, total, list(chain_faults(whole)), since, unrecorded, names)
 
 
 def sentence_of(entry: LedgerEntry) -> str:

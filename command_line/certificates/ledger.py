@@ -83,6 +83,7 @@ def _print_page(page: dict[str, Any]) -> None:
             "number": "number",
             "recorded": lambda entry: utc_text(entry["recorded_at"]),
             "kind": "kind",
+            "sample": lambda entry: entry["sample"] or "",
             "entry": "sentence",
             "digest": lambda entry: entry["digest"][:12],
         },

@@ -131,7 +131,7 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     reviewer.get_by_role("button", name="Evaluate").click()
     expect(reviewer.get_by_text("is below the tolerable 10.00 %")).to_be_visible()
     reviewer.get_by_role("button", name="Sign off").click()
-    expect(reviewer.get_by_text("signed this evaluation off")).to_be_visible()
+    expect(reviewer.get_by_text("Signed off by")).to_be_visible()
     reviewer.goto(f"{server.url}/jobs/{job}?tab=findings")
     expect(reviewer.get_by_text("Signed off", exact=True)).to_be_visible()
     reviewer.get_by_text("Review history").click()

@@ -87,6 +87,8 @@ def test_what_happens_to_a_sample_is_in_the_ledger(server: LiveServer, dataset: 
         "plan_digest": None,
         "draw_sha256": hashlib.sha256(text.encode()).hexdigest(),
     }
+    names = {each["sample"] for each in found["entries"]}
+    assert names == {ref.removeprefix("smpl-")}
     assert found["is_intact"]
     assert (found["faults"], found["unrecorded_draws"]) == ([], 0)
 

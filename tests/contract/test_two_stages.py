@@ -146,6 +146,25 @@ def test_other_evaluations_are_refused_or_said_to_depart(server: LiveServer, job
     )
 
 
+def test_each_attribute_has_its_own_decision(server: LiveServer, job: str) -> None:
+    path = f"/api/sampling/jobs/{job}"
+    server.admin.put(f"{path}/attributes", json={"attributes": ["approved", "agrees", "in time"]})
+    deviations = {0: ["approved"], 1: ["approved", "agrees"]}
+    found = [
+        {ROW: row, "outcome": "exception", "deviations": deviations[at]}
+        if at in deviations
+        else {ROW: row, "outcome": "ok"}
+        for at, row in enumerate(rows_of(page_of(server, job), 1))
+    ]
+    server.admin.post(f"{path}/findings", json={"findings": found})
+    answer = evaluated(server, job).json()
+    assert answer["decision"] == "reject"
+    shown = [(each["deviations"], each["is_tolerable"]) for each in answer["attributes"]]
+    # One deviation would need a stage 2, which two exceptions in stage 1 leave out
+    assert shown == [(2, False), (1, None), (0, True)]
+    assert answer["attributes"][1]["upper_limit"] is None
+
+
 def test_the_paper_has_the_rule(server: LiveServer, job: str) -> None:
     enter(server, job, rows_of(page_of(server, job), 1))
     paper = server.admin.get(f"/api/sampling/jobs/{job}/working-paper").text

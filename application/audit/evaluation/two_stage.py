@@ -17,7 +17,13 @@ from application.audit.evaluation.request import (
     tolerable_share,
 )
 from application.audit.items import ExaminedItem
-from estimation_engine.audit import Stage, TwoStageRule, evaluate_two_stages, stage_one_decision
+from estimation_engine.audit import (
+    Stage,
+    TwoStageEvaluation,
+    TwoStageRule,
+    evaluate_two_stages,
+    stage_one_decision,
+)
 from estimation_engine.errors import InvalidFindings
 
 NOT_USED = (
@@ -50,26 +56,53 @@ def evaluate_stages(sample: ExaminedSample, request: EvaluationRequest) -> dict[
         rule.accept_first,
         rule.accept_both,
     )
-    found = evaluate_two_stages(
-        examined,
-        _stage(first),
-        None if second is None else _stage(second),
-        # Rows found outside aren't in the population; others of their kind are still counted.
-        equal_chances(sample).population - outside,
-        tolerable=tolerable,
-        confidence=request.confidence,
-        likelihood=request.likelihood or "hypergeometric",
-        scope=sample.scope,
-    )
+    # Rows found outside aren't in the population; others of their kind are still counted.
+    population = equal_chances(sample).population - outside
+
+    def by_rule(stages: Sequence[Stage | None]) -> TwoStageEvaluation:
+        (stage_1, stage_2) = stages
+        return evaluate_two_stages(
+            *(examined, stage_1 or Stage(0, 0), stage_2, population),
+            tolerable=tolerable,
+            confidence=request.confidence,
+            likelihood=request.likelihood or "poisson",
+            scope=sample.scope,
+        )
+
+    parts = (first, second)
+    found = by_rule([None if part is None else _stage(part) for part in parts])
     notes = [NOTE] if outside else []
     if decided != "continue" and rest:
         notes.append(NOT_USED)
     return {
         **asdict(found),
+        "attributes": [
+            _attribute(name, by_rule([_tested(part, name) for part in parts]))
+            for name in sample.state.attributes
+        ],
         "tolerable": tolerable,
         "not_applicable": outside,
         "notes": notes,
         "conclusion": conclusion_json(found.conclusion, outside),
+    }
+
+
+def _tested(items: Sequence[ExaminedItem] | None, attribute: str) -> Stage | None:
+    """A stage by one attribute alone."""
+    if items is None:
+        return None
+    return Stage(len(items), sum(item.deviates_from(attribute) for item in items))
+
+
+def _attribute(name: str, found: TwoStageEvaluation) -> dict[str, Any]:
+    """What the rule says of one attribute; undecided if it needs a stage 2 that isn't examined."""
+    return {
+        "name": name,
+        "deviations": found.exceptions,
+        "share": found.share,
+        "upper_limit": found.upper_limit,
+        "upper_rows": found.upper_rows,
+        "is_tolerable": None if found.decision == "continue" else found.conclusion.is_tolerable,
     }
 
 

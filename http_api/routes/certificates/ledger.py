@@ -37,6 +37,7 @@ class LedgerEntryOut(Schema):
     previous_digest = out.string("Of the entry before.", null=True)
     digest = out.string("The SHA-256 of the canonical JSON of the entry without its digest.")
     sentence = out.string()
+    sample = out.string("The name of the sample, if there is one.", null=True)
 
 
 class LedgerOut(PageOut):
@@ -63,7 +64,14 @@ def ledger(dataset_id: int, query: dict[str, Any]) -> Response:
     page = ledger_page(service(), dataset_id, query["offset"], query["limit"])
     return jsonify(
         {
-            "entries": [{**vars(each), "sentence": sentence_of(each)} for each in page.entries],
+            "entries": [
+                {
+                    **vars(each),
+                    "sentence": sentence_of(each),
+                    "sample": page.names.get(each.body.get("job_id", "")),
+                }
+                for each in page.entries
+            ],
             "total": page.total,
             "offset": query["offset"],
             "limit": query["limit"],
