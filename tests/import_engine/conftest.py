@@ -98,10 +98,17 @@ class Importing:
         return message
 
 
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParquetDatabase]:
+    root = tmp_path_factory.getbasetemp()
+    spill_dir = tmp_path_factory.mktemp("spill")
+    with ParquetDatabase(root, spill_dir, memory_mb=512, threads=2) as database:
+        yield database
+
+
 @pytest.fixture
-def importing(tmp_path: Path) -> Iterator[Importing]:
-    with ParquetDatabase(tmp_path, tmp_path / "spill", memory_mb=512, threads=2) as database:
-        yield Importing(database, tmp_path)
+def importing(database: ParquetDatabase, tmp_path: Path) -> Importing:
+    return Importing(database, tmp_path)
 
 
 def lines(header: str, first: Callable[[int], str], count: int, late: Sequence[str]) -> str:
