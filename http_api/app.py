@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -95,12 +95,12 @@ class LazyRule(Rule):
     """
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        @cache
-        def compiled() -> Callable[..., tuple[str, str]]:
-            return super(LazyRule, self)._compile_builder(append_unknown)
+        name = "_build_unknown" if append_unknown else "_build"
 
-        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
-            return compiled()(rule, **values)
+        def build(rule: LazyRule, /, **values: Any) -> tuple[str, str]:
+            compiled = super(LazyRule, rule)._compile_builder(append_unknown)
+            setattr(rule, name, compiled.__get__(rule))
+            return compiled(rule, **values)
 
         return build
 
