@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,10 @@ hypothesis.settings.load_profile("same")
 
 os.environ.pop("JOBSVC_SERVER", None)
 os.environ.pop("JOBSVC_TOKEN", None)
+
+# A process that a shell starts with "&" ignores Ctrl-C, which tests send to commands.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Bytecode stays, so that not every worker and server compiles the product again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 import signal
 import threading
@@ -137,10 +138,23 @@ def test_an_unknown_job_is_reported(run: Run, live: LiveServer, command: str) ->
     assert "neither a job id" in run(command, "../users", code=2).stderr
 
 
-def test_ctrl_c_prints_the_next_commands(run: Run, live: LiveServer, data_dir: Path) -> None:
+def test_ctrl_c_prints_the_next_commands(
+    run: Run, live: LiveServer, data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     job_id = endless_job(live)
-    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
-    output = run("watch", job_id[:8], "--data-dir", str(data_dir), code=130).stderr
+
+    def interrupt(request: logging.LogRecord) -> bool:
+        if vars(request)["path"] == f"/api/jobs/{job_id[:8]}":  # the command has begun to wait
+            os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+    access = logging.getLogger("jobsvc.access")
+    access.addFilter(interrupt)
+    try:
+        with caplog.at_level(logging.INFO, logger=access.name):
+            output = run("watch", job_id[:8], "--data-dir", str(data_dir), code=130).stderr
+    finally:
+        access.removeFilter(interrupt)
     assert f"jobsvc watch {job_id[:8]} --data-dir {data_dir}\n" in output
     assert f"jobsvc cancel {job_id[:8]} --data-dir {data_dir}\n" in output
     assert live.admin.get(f"/api/jobs/{job_id}").json()["status"] == "running"
