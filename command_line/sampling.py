@@ -246,7 +246,7 @@ DRAW_OPTIONS = (
         "--engine",
         "engine",
         type=click.Choice(ENGINES),
-        help="What reads the rows; the sample is the same [default: auto].",
+        help="Engine that reads the rows; the sample is the same [default: auto].",
     ),
     field_option(
         "--draw-version",

@@ -175,12 +175,12 @@ class TotalChangeOut(Schema):
     other_sum = out.string()
     difference = out.string("`other_sum` less `base_sum`.")
     is_exact = out.boolean()
-    is_identifier = out.boolean("Whether the numbers identify something, so that sums mean little.")
+    is_identifier = out.boolean("Whether the column holds identifiers, whose sums have no meaning.")
 
 
 class TableComparisonOut(ComparisonOut):
     control_totals = out.list_of(
-        TotalChangeOut, "Of the columns that are numbers in both tables; none of a sample."
+        TotalChangeOut, "Of the columns that are numbers in both tables; empty for a sample."
     )
     changed_names = out.list_of(ChangedNameOut, "Columns whose names differ in their case.")
     suggested_keys = out.list_of(

@@ -204,7 +204,7 @@ class FileLineOut(Schema):
     before = out.nested(ContentOut, "The newest entry about the row.", null=True)
     after = out.nested(ContentOut, "The entry of the line.", null=True)
     problem = out.string("Why the line is refused.", null=True)
-    doubts = out.list_of(fields.String(), "What may be a slip; it refuses nothing.")
+    doubts = out.list_of(fields.String(), "Warnings about possible errors; they refuse nothing.")
 
 
 class FindingsFileOut(Schema):
@@ -215,7 +215,7 @@ class FindingsFileOut(Schema):
     refused = out.integer()
     changed = out.integer("Lines that correct an entry.")
     new = out.integer("Lines about rows without an entry.")
-    unchanged = out.integer("Lines that say what the newest entry says.")
+    unchanged = out.integer("Lines that equal the newest entry.")
     empty = out.integer("Lines without a finding.")
     doubtful = out.integer("New and changed lines that may have a slip.")
     missing = out.integer("Rows to examine that the file doesn't name.")

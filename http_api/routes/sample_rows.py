@@ -60,7 +60,7 @@ class ReservesOut(Schema):
     data = out.list_of(fields.Dict())
     columns = out.list_of(fields.String())
     groups_without_rows = out.list_of(
-        fields.String(), "Drawn groups of which no row is left: those taken whole. Up to 1,000."
+        fields.String(), "Groups without a replacement: all their rows were drawn. Up to 1,000."
     )
 
 

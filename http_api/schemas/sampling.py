@@ -89,8 +89,8 @@ class SamplingJobIn(DrawIn):
         allow_none=True,
         validate=validate.OneOf(ENGINES),
         metadata={
-            "description": "What reads the rows: duckdb, spark, or auto (the default), which takes "
-            "spark for large draws if the server has one. The sample is the same."
+            "description": "The engine that reads the rows: duckdb, spark, or auto (the default), "
+            "which selects spark for large draws if the server has one. The sample is the same."
         },
     )
     priority = priority_field()
@@ -251,7 +251,7 @@ class AmountOut(Schema):
     column = out.string()
     total = out.string("Of the rows that can be drawn.")
     drawn = out.string(
-        "Of the drawn rows; in a plan what is expected, null where rows have unequal "
+        "Of the drawn rows; in a plan the expected amount, null where rows have unequal "
         "probabilities.",
         null=True,
     )

@@ -199,7 +199,7 @@ class MaterialitySizeOut(Schema):
 
 
 class SizeOut(Schema):
-    sample_size = out.integer("Rows to draw; of clusters what to expect.")
+    sample_size = out.integer("Rows to draw; for clusters the expected number.")
     margin_of_error = out.number(
         "Of the figure that needs the most rows; null for a materiality.", null=True
     )
