@@ -62,12 +62,15 @@ class CredentialsMissing(DomainError):
 
 @dataclass(frozen=True)
 class FileVersion:
-    """The version of a file: ``e_tag`` in an object store, else the other two."""
+    """The version of a file: ``e_tag`` in an object store, else the other two.
+
+    These are texts of decimal digits, since JSON has no exact number for each of them.
+    """
 
     size_bytes: int
     e_tag: str | None = None
-    modified_ns: int | None = None
-    inode: int | None = None
+    modified_ns: str | None = None
+    inode: str | None = None
 
 
 class ObjectStores:
@@ -228,7 +231,7 @@ def _local_version(uri: SourceUri, descriptor: int) -> FileVersion:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise not_found(uri)
-    return FileVersion(found.st_size, modified_ns=found.st_mtime_ns, inode=found.st_ino)
+    return FileVersion(found.st_size, modified_ns=str(found.st_mtime_ns), inode=str(found.st_ino))
 
 
 def _require_same(uri: SourceUri, version: FileVersion, now: FileVersion) -> None:

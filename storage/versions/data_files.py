@@ -161,8 +161,9 @@ class AttachedFile:
         The name of the connection that reads it.
     e_tag : str or None
         The version in an object store.
-    modified_ns, inode : int or None
-        The version in a folder of the server: modification time in nanoseconds, and inode.
+    modified_ns, inode : str or None
+        The version in a folder of the server: modification time in nanoseconds, and inode, as
+        decimal texts: a manifest has no number of 2^53 or more.
     """
 
     connection: str
@@ -170,8 +171,8 @@ class AttachedFile:
     rows: int
     size_bytes: int
     e_tag: str | None = None
-    modified_ns: int | None = None
-    inode: int | None = None
+    modified_ns: str | None = None
+    inode: str | None = None
 
     @property
     def path(self) -> AttachedPath:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.attached_world import LEDGER, PLACES, ROWS, Place, World, attached_world
 from tests.contract.problems import assert_problem
+from tests.contract.test_certificates import require_accepted
 
 TOTAL = sum(ROWS)
 
@@ -246,3 +247,29 @@ def test_requests_are_checked_before_the_job(world: World) -> None:
         f"/api/datasets/{dataset}/refs/none/attach", json={"tables": [one]}
     )
     assert_problem(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_runs_over_a_growing_folder_share_no_row_and_are_certified(
+    world: World, place: Place
+) -> None:
+    server, name = world.server, f"growing-{place}"
+    dataset = world.ledger(place, name)
+    first = server.draw(dataset, {"method": "random", "sample_size": 500})
+    require_accepted(server, first["id"], dataset)
+    body = {
+        "job_id": first["id"],
+        "name": "yearly",
+        "cron": "0 0 1 1 *",
+        "exclude_drawn_by": ["id"],
+    }
+    schedule = server.admin.post("/api/schedules", json=body).json()["id"]
+    world.put(place, f"{name}/f9.parquet", world.new_file(LEDGER, TOTAL, TOTAL + 300))
+    answer = world.attach(dataset, {"uri": world.uri(place, f"{name}/"), "connection": place})
+    assert server.finished(answer.json()["job_id"])["status"] == "completed"
+    run = server.admin.post(f"/api/schedules/{schedule}/run").json()["job_id"]
+    assert server.finished(run)["output_summary"]["source_rows"] == TOTAL - 200
+    drawn = [{row["id"] for row in server.rows(job, limit=500)} for job in (first["id"], run)]
+    assert [len(ids) for ids in drawn] == [500, 500]
+    assert not drawn[0] & drawn[1]
+    require_accepted(server, run, dataset)

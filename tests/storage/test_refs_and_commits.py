@@ -84,7 +84,7 @@ def test_ids_of_stored_files_are_as_before(dataset: Dataset) -> None:
 
 def test_commit_id_covers_the_version_of_attached_files(dataset: Dataset) -> None:
     file = AttachedFile("lake", "s3://lake/a.parquet", 100, 5000, e_tag="1")
-    local = AttachedFile("disk", "file:///lake/a.parquet", 100, 5000, modified_ns=1, inode=2)
+    local = AttachedFile("disk", "file:///lake/a.parquet", 100, 5000, modified_ns="1", inode="2")
     table = replace(a_table(), files=(file, local))
     manifest = replace(manifest_of(dataset), tables=(table,))
     again = parse_manifest(manifest.canonical_json())
