@@ -20,7 +20,13 @@ from application.estimation.sample_design import (
     design_of,
 )
 from application.estimation.uploaded_values import upload_json
-from application.estimation.value_sources import FINDINGS, TABLE, value_source, with_values
+from application.estimation.value_sources import (
+    FINDINGS,
+    TABLE,
+    ValueSource,
+    value_source,
+    with_values,
+)
 from domain_errors import counted
 from estimation_engine import (
     Design,
@@ -99,10 +105,7 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     calibration = None
     if request.calibrate is not None:
         _require_size(found.design.rows * len(read.keys) * len(statistics))
-        for at, name in enumerate(request.calibrate.columns):
-            loc = ("calibrate", "columns", at)
-            _column(sample, name, loc)
-            _require_of_table(source.files, found, name, loc)
+        _require_calibration_columns(sample, source, found, request.calibrate.columns)
         calibration = _calibration(service, source, relation, found, request, read)
     estimates = [
         each
@@ -110,10 +113,7 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         for each in _of_statistic(given, values, read, found.design, request.settings, calibration)
     ]
     notes = design_notes(job, found, source, request.settings)
-    if request.values != FINDINGS:
-        notes += _replacement_notes(service, job)
-    if values_from is not None:
-        notes += values_from.notes
+    notes += _value_notes(service, job, request, values_from)
     if calibration is not None:
         notes += _calibration_notes(request, calibration, estimates)
     notes += _estimate_notes(estimates, where is not None)
@@ -132,6 +132,24 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         "design": design_json(found),
         "notes": notes,
     }
+
+
+def _require_calibration_columns(
+    sample: TableFiles, source: OpenTable, found: SampleDesign, names: Sequence[str]
+) -> None:
+    """Refuse columns that the sample or its table doesn't have."""
+    for at, name in enumerate(names):
+        loc = ("calibrate", "columns", at)
+        _column(sample, name, loc)
+        _require_of_table(source.files, found, name, loc)
+
+
+def _value_notes(
+    service: Service, job: Job, request: EstimateRequest, values_from: ValueSource | None
+) -> list[str]:
+    """Notes on where the values come from."""
+    notes = [] if request.values == FINDINGS else _replacement_notes(service, job)
+    return notes if values_from is None else [*notes, *values_from.notes]
 
 
 def _replacement_notes(service: Service, job: Job) -> list[str]:

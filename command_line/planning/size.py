@@ -5,7 +5,7 @@ The design options are those of ``jobsvc sample``; the answer ends with its comm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import click
@@ -123,21 +123,13 @@ def size(
         "margin": margin,
         "relative_margin": relative_margin,
         "cv": cv,
+        "confidence": confidence,
         "materiality": materiality,
         "expected": expected,
         "likelihood": likelihood,
         "accept": accept,
     }
-    common: dict[str, Any] = {key: value for key, value in precision.items() if value is not None}
-    common |= {"confidence": confidence}
-    figures = [
-        *({"statistic": "mean", "column": name} for name in mean),
-        *({"statistic": "total", "column": name} for name in total),
-        *({**goal, "interval": "wilson" if wilson else "t"} for goal in share),
-    ]
-    if figures and by:
-        common["by"] = list(by)
-    goals = [{**figure, **common} for figure in figures] or [common]
+    goals = _goals(precision, _figures(mean, total, share, "wilson" if wilson else "t"), by)
     request = job_body(
         ref,
         table,
@@ -182,3 +174,24 @@ def _costs(given: Sequence[str]) -> dict[str, float]:
             raise click.BadParameter(f'"{text}" is no GROUP=COST.', param_hint="--cost")
         costs[label.strip()] = number(value)
     return costs
+
+
+def _figures(
+    mean: Sequence[str], total: Sequence[str], share: Sequence[dict[str, Any]], interval: str
+) -> list[dict[str, Any]]:
+    """The figures that the options name."""
+    return [
+        *({"statistic": "mean", "column": name} for name in mean),
+        *({"statistic": "total", "column": name} for name in total),
+        *({**goal, "interval": interval} for goal in share),
+    ]
+
+
+def _goals(
+    precision: Mapping[str, Any], figures: Sequence[dict[str, Any]], by: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A goal for each figure, or one without a figure."""
+    common = {key: value for key, value in precision.items() if value is not None}
+    if figures and by:
+        common["by"] = list(by)
+    return [{**figure, **common} for figure in figures] or [common]

@@ -162,17 +162,9 @@ def evaluate_monetary(
         for direction in DIRECTIONS
     )
     book_value = sampled_value + sum(abs(item.book) for item in items if item.is_take_all)
-    found = None
+    conclusion = None
     if tolerable is not None and book_value:
-        limit, most_likely = over.upper_limit / book_value, over.most_likely / book_value
-        found = conclude(
-            limit,
-            tolerable / book_value,
-            most_likely,
-            confidence,
-            amounts=lambda share: f"{share * book_value / 10**decimals:,.{decimals}f}",
-            scope=scope,
-        )
+        conclusion = _conclusion(over, book_value, tolerable, confidence, decimals, scope)
     return MonetaryEvaluation(
         units,
         book_value,
@@ -182,10 +174,29 @@ def evaluate_monetary(
         over,
         under,
         _notes(items, over, under),
-        found,
+        conclusion,
         FORMULA,
         FACTORS[likelihood],
         SOURCE,
+    )
+
+
+def _conclusion(
+    over: DirectionEvaluation,
+    book_value: int,
+    tolerable: int,
+    confidence: float,
+    decimals: int,
+    scope: str | None,
+) -> Conclusion:
+    """The upper limit of overstatements against what is tolerable, as amounts and shares."""
+    return conclude(
+        over.upper_limit / book_value,
+        tolerable / book_value,
+        over.most_likely / book_value,
+        confidence,
+        amounts=lambda share: f"{share * book_value / 10**decimals:,.{decimals}f}",
+        scope=scope,
     )
 
 

@@ -160,26 +160,17 @@ def evaluate_variables(
     limits = _limits(given, found, (1.0 + level) / 2.0)
     alone: Estimator = "difference" if estimator == "mean_per_unit" else estimator
     over, under = (_direction(given, sign, alone, settings) for sign in (1.0, -1.0))
-    net, is_netted = float(given.misstatements.sum()), bool(over.errors and under.errors)
+    is_netted = bool(over.errors and under.errors) and alone == estimator
+    netted = (over.projected, under.projected) if is_netted else None
     conclusion = None
     if tolerable is not None:
-        conclusion = conclude_misstatement(
-            limits.lower if sides == "two" else None,
-            limits.upper,
-            tolerable,
-            limits.projected,
-            confidence,
-            errors=(net, errors),
-            netted=(over.projected, under.projected) if is_netted and alone == estimator else None,
-            places=given.places,
-            scope=scope,
-        )
+        conclusion = _conclusion(given, limits, tolerable, confidence, sides, netted, scope)
     return VariablesEvaluation(
         estimator,
         sides,
         given.design.rows,
         errors,
-        net,
+        float(given.misstatements.sum()),
         given.rows,
         given.total,
         given.total - limits.projected,
@@ -193,11 +184,7 @@ def evaluate_variables(
         alone,
         over,
         under,
-        (
-            *_estimator_lines(given, estimator, limits.projected),
-            *_spread(given.design, residuals, estimator),
-            *limits.lines(given.design),
-        ),
+        _arithmetic(given, estimator, limits, residuals),
         (
             *_direction_notes(given, estimator, over, under, tolerable),
             *_size_notes(given, estimator, errors, residuals),
@@ -205,6 +192,41 @@ def evaluate_variables(
         conclusion,
         FORMULAS[estimator],
         SOURCES[estimator],
+    )
+
+
+def _arithmetic(
+    given: AuditedAmounts, estimator: Estimator, limits: _Limits, residuals: Floats
+) -> tuple[ArithmeticRow, ...]:
+    """The lines of the projection, of the spread of its residuals, and of the limits."""
+    return (
+        *_estimator_lines(given, estimator, limits.projected),
+        *_spread(given.design, residuals, estimator),
+        *limits.lines(given.design),
+    )
+
+
+def _conclusion(
+    given: AuditedAmounts,
+    limits: _Limits,
+    tolerable: float,
+    confidence: float,
+    sides: Sides,
+    netted: tuple[float, float] | None,
+    scope: str | None,
+) -> Conclusion:
+    """The limits against what is tolerable, with the errors that were found."""
+    errors = int(np.count_nonzero(given.misstatements))
+    return conclude_misstatement(
+        limits.lower if sides == "two" else None,
+        limits.upper,
+        tolerable,
+        limits.projected,
+        confidence,
+        errors=(float(given.misstatements.sum()), errors),
+        netted=netted,
+        places=given.places,
+        scope=scope,
     )
 
 
