@@ -120,7 +120,10 @@ def _cover(
         written = conclusion_of(tx, job.id)
     own: Rows = []
     if written is not None:
-        own = [("Auditor's conclusion", written.text, written.user_soeid, moment_of(written.at))]
+        own = [
+            ("Auditor's conclusion", written.text),
+            ("Written by", written.user_soeid, moment_of(written.at)),
+        ]
     authors: dict[str, list[str]] = {}
     for finding in state.findings.values():
         authors.setdefault(finding.user_soeid, []).append(finding.at)
@@ -135,7 +138,8 @@ def _cover(
     blocks = [
         Block("Sample", facts),
         Block(
-            "Conclusion", [*own, ("Conclusion", _conclusion(evaluation)), *_departure(evaluation)]
+            "Conclusion",
+            [*own, ("Of the evaluation", _conclusion(evaluation)), *_departure(evaluation)],
         ),
         Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
         Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),

@@ -25,6 +25,7 @@ STYLE = Markup(
     ".number { text-align: right; }"
     "thead { display: table-header-group; } tr, .facts { break-inside: avoid; }"
     "h1, h2 { break-after: avoid; } table.facts th { width: 35%; font-weight: 400; }"
+    "table.facts td { white-space: pre-line; }"
     "@page wide { size: A4 landscape; margin: 12mm; } .items { page: wide; }"
     ".items table { font-size: 6.5pt; } .items { overflow-x: auto; }"
     "@media print { body { max-width: none; margin: 0; padding: 0; }"

@@ -172,7 +172,7 @@ def test_the_paper_sums_up_attributes_and_causes(server: LiveServer, dataset: in
     assert ["Not stated", 1] in lines
     assert any("digits swapped" in line for line in lines)
     cover = [line[:3] for line in book["Cover"].values]
-    assert ("Auditor's conclusion", said["text"], "admin00") in cover
+    assert ("Auditor's conclusion", said["text"], None) in cover
     attributes = [line[:2] for line in book["Evaluation"].values]
     assert ("approved", 2) in attributes
     page = server.admin.get(f"{path}/working-paper").text
