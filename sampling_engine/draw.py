@@ -35,9 +35,8 @@ from sampling_engine.rounds import (
     replay,
 )
 from sampling_engine.sample_table import KEEP_DRAWN, write_sample
-from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.selection.strata import MAX_STRATA, NO_STRATUM
-from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
 
 WRITING_PART = 10
@@ -96,7 +95,9 @@ def draw_sample(
     until = drawing / (drawing + WRITING_PART)
     with database.cursor(table) as cursor:
         amount = amount_of(table, amount_column)
-        state = DrawState(cursor, table, strategy, counts_dir, max_strata, amount, engine)
+        state = DrawState(
+            cursor, table, strategy, counts_dir, max_strata, amount, engine, lists_rows=True
+        )
         source = None if amount is None else source_amount(state, ignore_progress)
         results, prepared, ordinals = _choose(
             cursor, state, rounds, progress_part(on_progress, 0.0, until)

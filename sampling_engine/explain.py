@@ -14,9 +14,8 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.errors import UnknownRow
 from sampling_engine.rounds import DrawState, FinishedRound, Prepared, RowOutcome, replay
-from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM
-from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
 
 

@@ -23,10 +23,12 @@ from sampling_engine.rounds import (
     nth,
 )
 from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.strata import NO_STRATUM
+from sampling_engine.selection.strata import NO_STRATUM, WholeTable
 from sampling_engine.selection.walk_and_scan import (
     WINDOW_RANKS,
     Chosen,
+    Plan,
+    first_listed,
     plan_round,
     scan,
     walk,
@@ -216,6 +218,9 @@ class GroupedRound:
         look_up = bool(strata.columns or strata.row_filter)
         strategy = state.strategy or (state.engine.strategy if look_up else None)
         plan = plan_round(allocated, eligible, order, strategy, look_up=look_up)
+        listed = self._listed(state, plan, on_progress) if state.strategy is None else None
+        if listed is not None:
+            return RoundRows(first_listed(order, listed, state.taken, int(allocated[0])), "scan")
         walked_part = 0.2 if plan.scanned.any() else 1.0
         step = progress_part(on_progress, 0.0, walked_part)
         rows = walk(order, strata, plan.walked, eligible, state.taken, step)
@@ -225,6 +230,16 @@ class GroupedRound:
             both = Chosen.of_parts([rows, scanned])
             rows = both.where(np.argsort(both.ranks))
         return RoundRows(rows, plan.run_by)
+
+    def _listed(self, state: DrawState, plan: Plan, on_progress: ProgressCallback) -> Int64s | None:
+        """The rows that pass the filter, if they are listed or a scan would read them."""
+        strata = self.prepared.strata
+        if isinstance(strata, WholeTable) or strata.columns or strata.row_filter is None:
+            return None
+        if strata.listed is None and plan.scanned.any():
+            count = int(strata.rows[0])
+            strata.listed = state.engine.list_rows(state, strata.row_filter, count, on_progress)
+        return strata.listed
 
 
 def _ranked_before(order: SeededOrder, taken: Int64s, ranks: Int64s) -> Int64s:

@@ -28,6 +28,7 @@ from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, W
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Round, RowFilter
 from sampling_engine.sql.passes import CountRows, CountStrata, Pass, Result
+from sampling_engine.sql.statements import one_stratum
 
 StrataKey = tuple[tuple[Column, ...], str | None]
 
@@ -44,7 +45,10 @@ class DrawState:
         max_strata: int = MAX_STRATA,
         amount: Column | None = None,
         engine: Engine = DUCKDB,
+        *,
+        lists_rows: bool = False,
     ) -> None:
+        self.lists_rows = lists_rows and strategy is None
         self._cursor, self.table, self.amount = cursor, table, amount
         self.engine = engine if table.file_rows else DUCKDB
         self.strategy, self.counts_dir, self.max_strata = strategy, counts_dir, max_strata
@@ -80,9 +84,18 @@ class DrawState:
         self.taken = np.sort(np.concatenate([self.taken, ordinals]))
 
     def strata_of(
-        self, columns: Sequence[Column], row_filter: RowFilter | None, on_progress: ProgressCallback
+        self,
+        columns: Sequence[Column],
+        row_filter: RowFilter | None,
+        on_progress: ProgressCallback,
+        *,
+        lists_rows: bool = False,
     ) -> Strata:
-        """The strata of these columns among the rows that pass the filter, counted once a draw."""
+        """The strata of these columns among the rows that pass the filter, counted once a draw.
+
+        With ``lists_rows`` the pass that counts the rows of a filter also lists them, if these are
+        few, so that a draw from them needs no other pass.
+        """
         if not self.table.file_rows or not (columns or row_filter):
             return WholeTable(self.table)
         key = (tuple(columns), row_filter.text if row_filter else None)
@@ -98,9 +111,20 @@ class DrawState:
                 self.table,
                 counting,
                 self.counts_dir,
-                lambda: self.run(counting, on_progress),
+                lambda: self._count(counting, lists_rows, on_progress),
             )
         return self._strata[key]
+
+    def _count(
+        self, counting: CountStrata | CountRows, lists_rows: bool, on_progress: ProgressCallback
+    ) -> Int64s | None:
+        if lists_rows and isinstance(counting, CountRows):
+            listed = self.engine.list_rows(self, counting.row_filter, None, on_progress)
+            if listed is not None:
+                self.cursor.execute(*one_stratum(counting.table_name, len(listed)))
+                return listed
+        self.run(counting, on_progress)
+        return None
 
     def eligible_of(self, strata: Strata, on_progress: ProgressCallback) -> Int64s:
         """Rows of each stratum that aren't taken, shape (strata,)."""
@@ -394,8 +418,13 @@ def eligible_rows(
     state: DrawState, round_spec: Round, on_progress: ProgressCallback
 ) -> EligibleRows:
     """Count what the round may draw."""
-    columns = round_spec.method.group_columns(state.table)
-    strata = state.strata_of(columns, round_spec.filter, progress_part(on_progress, 0.0, 0.8))
+    method = round_spec.method
+    strata = state.strata_of(
+        method.group_columns(state.table),
+        round_spec.filter,
+        progress_part(on_progress, 0.0, 0.8),
+        lists_rows=state.lists_rows and method.draws_from_list,
+    )
     counts = state.eligible_of(strata, progress_part(on_progress, 0.8, 1.0))
     return EligibleRows(state, round_spec, strata, counts)
 

@@ -24,7 +24,8 @@ from sampling_engine.rounds import (
     RowOutcome,
     seed_for,
 )
-from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
+from sampling_engine.selection.strata import ColumnStrata
 from sampling_engine.selection.walk_and_scan import Chosen
 
 if TYPE_CHECKING:
@@ -147,7 +148,12 @@ class SystematicRound:
         """The ordinals of the eligible rows at ``places``, by a pass over all rows."""
         row_filter = self.prepared.round_spec.filter
         assert row_filter is not None  # noqa: S101 - without a filter nothing is read
-        ordinals = state.engine.ordinals_at(state, row_filter, places, on_progress)
+        strata = self.prepared.strata
+        if isinstance(strata, ColumnStrata) and strata.listed is not None:
+            eligible = strata.listed[~in_sorted(strata.listed, state.taken)]
+            ordinals = eligible[places[places < len(eligible)]]
+        else:
+            ordinals = state.engine.ordinals_at(state, row_filter, places, on_progress)
         if len(ordinals) < len(places):
             raise RowsMissing(len(places) - len(ordinals))
         return ordinals

@@ -30,12 +30,11 @@ from sampling_engine.rounds import (
     nth,
 )
 from sampling_engine.selection.inclusion import SizeGroups, log_odds_of, ratios_to_targets
-from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import (
     WINDOW_RANKS,
     Chosen,
-    in_sorted,
     weighted_walk_is_cheaper,
 )
 from sampling_engine.spec import FIRST_DRAW_VERSION, Round

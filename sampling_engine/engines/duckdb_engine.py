@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parquet_tables.database import registered
-from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.progress import ProgressCallback, progress_part, watched
 from sampling_engine.engines.engine import EngineName
 from sampling_engine.results import Strategy
-from sampling_engine.selection.order import Int64s
-from sampling_engine.selection.walk_and_scan import in_sorted
+from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
-from sampling_engine.sql.passes import Pass, Result, UnitRows
+from sampling_engine.sql.passes import Pass, PassingRows, Result, UnitRows
 from sampling_engine.sql.units import Units
 
 if TYPE_CHECKING:
@@ -23,6 +22,12 @@ if TYPE_CHECKING:
 
 # Rows of one piece of the pass over a filter's columns.
 PIECE_ROWS = 1 << 22
+MAX_LISTED = 1 << 22
+"""Rows that are listed and ranked outside DuckDB: 34 MB of ordinals, and as much of ranks."""
+PROBE_ROWS = 1 << 18
+"""The first rows, by which the share of rows that pass a filter is estimated."""
+DENSE = 16
+"""Of so many rows one passes a filter from which on counting and walking costs less."""
 
 
 class DuckDbEngine:
@@ -31,10 +36,32 @@ class DuckDbEngine:
     name: EngineName = "duckdb"
     strategy: Strategy | None = None
 
+    def __init__(self, *, max_listed: int = MAX_LISTED, probe_rows: int = PROBE_ROWS) -> None:
+        self._max_listed, self._probe_rows = max_listed, probe_rows
+
     def run(self, state: DrawState, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
         cursor = state.cursor
         with registered(cursor, wanted.inputs), watched(cursor, on_progress, wanted.message):
             return wanted.result(cursor.execute(*wanted.statement(state.table)))
+
+    def list_rows(
+        self,
+        state: DrawState,
+        row_filter: RowFilter,
+        count: int | None,
+        on_progress: ProgressCallback,
+    ) -> Int64s | None:
+        most, rows, probe = self._max_listed, state.table.file_rows, self._probe_rows
+        if count is None and rows > probe:
+            first = PassingRows(row_filter, probe, probe)
+            found = len(self.run(state, first, progress_part(on_progress, 0.0, 0.0)))
+            count = found * rows // probe
+            if found > probe // DENSE:
+                return None
+        if count is not None and count > most:
+            return None
+        listed = self.run(state, PassingRows(row_filter, most + 1), on_progress)
+        return listed if len(listed) <= most else None
 
     def ordinals_at(
         self, state: DrawState, row_filter: RowFilter, places: Int64s, on_progress: ProgressCallback

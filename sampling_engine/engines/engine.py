@@ -34,6 +34,19 @@ class Engine(Protocol):
     def run(self, state: DrawState, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
         """Make a pass and return its result."""
 
+    def list_rows(
+        self,
+        state: DrawState,
+        row_filter: RowFilter,
+        count: int | None,
+        on_progress: ProgressCallback,
+    ) -> Int64s | None:
+        """The ordinals of the rows that pass a filter, ascending; None if they aren't listed.
+
+        An engine lists them where they are few enough to be ranked here. ``count`` is their
+        number, if it is known.
+        """
+
     def ordinals_at(
         self, state: DrawState, row_filter: RowFilter, places: Int64s, on_progress: ProgressCallback
     ) -> Int64s:

@@ -30,9 +30,8 @@ from sampling_engine.engines.spark_sql import SparkTable
 from sampling_engine.engines.spark_types import is_read_by_spark
 from sampling_engine.results import Strategy
 from sampling_engine.selection.bands import BandColumn
-from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.selection.strata import too_many_strata
-from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import (
@@ -199,6 +198,15 @@ class SparkEngine:
         ):
             rows = UnitRows(found.ordinals, found.units)
             self.check_units(state, wanted.units, wanted.row_filter, rows)
+
+    def list_rows(
+        self,
+        state: DrawState,
+        row_filter: RowFilter,
+        count: int | None,
+        on_progress: ProgressCallback,
+    ) -> Int64s | None:
+        """Spark ranks the rows itself."""
 
     def ordinals_at(
         self, state: DrawState, row_filter: RowFilter, places: Int64s, on_progress: ProgressCallback

@@ -37,13 +37,15 @@ class Method(ABC):
     ``seed``, which is the round's. ``reads_rows`` sets the round's part of the progress.
     ``size_parameter`` is the size that a planned precision settles.
     ``has_margin_of_error`` is whether the sizes alone give the variance of a share. With
-    ``counts_hits`` the sample says how often each row was selected.
+    ``counts_hits`` the sample says how often each row was selected. With ``draws_from_list`` a
+    round draws by the ordinals of the rows that pass its filter alone.
     """
 
     declaration: ClassVar[MethodDeclaration]
     other_names: ClassVar[Mapping[str, str]] = {}
     group_kind: ClassVar[GroupKind | None] = None
     reads_rows: ClassVar[bool] = True
+    draws_from_list: ClassVar[bool] = False
     size_parameter: ClassVar[str] = "sample_size"
     has_margin_of_error: ClassVar[bool] = True
     counts_hits: ClassVar[bool] = False

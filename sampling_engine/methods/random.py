@@ -36,6 +36,7 @@ class RandomMethod(Method):
         "reservoir": "Another name for random: the same seed draws the same rows." + SIZES
     }
     reads_rows: ClassVar = False
+    draws_from_list: ClassVar = True
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:

@@ -56,6 +56,7 @@ class SystematicMethod(Method):
         ),
         exactly_one_of=(("interval", "sample_size"),),
     )
+    draws_from_list: ClassVar = True
     comparison_note: ClassVar = "A systematic sample is treated as a random one."
 
     def check_combination(self, loc: Loc) -> None:

@@ -18,8 +18,7 @@ from parquet_tables.rows import RowSet
 from sampling_engine.errors import RowsMissing
 from sampling_engine.monetary.account import Cumulation
 from sampling_engine.rounds import DrawState, seed_for
-from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.walk_and_scan import in_sorted
+from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.spec import Round
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import MoneyOfBlocks

@@ -175,6 +175,15 @@ def _mix(half: UInt32s, key: int, mask: int, mixed: UInt32s, shifted: UInt32s) -
     np.bitwise_and(mixed, mask, out=mixed)
 
 
+def in_sorted(ordinals: Int64s, taken: Int64s) -> NDArray[np.bool_]:
+    """Which ordinals are among the sorted ``taken``."""
+    if not len(taken):
+        return np.zeros(len(ordinals), dtype=bool)
+    places = np.minimum(np.searchsorted(taken, ordinals), len(taken) - 1)
+    found: NDArray[np.bool_] = taken[places] == ordinals
+    return found
+
+
 def rank_steps(order: SeededOrder, source: str, carried: Sequence[str]) -> tuple[list[str], str]:
     """Common table expressions that add the column ``rank`` to ``source``, and the last one's name.
 

@@ -22,7 +22,7 @@ from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine.errors import RowsMissing, TooManyStrata
 from sampling_engine.selection.bands import BandColumn, comparable
-from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import CountRows, CountStrata
@@ -111,8 +111,8 @@ class WholeTable:
 class ColumnStrata:
     """The combinations of values of some columns, in the rows that pass a filter.
 
-    Without columns, the rows that pass the filter are one stratum. ``count`` makes the pass
-    ``counting`` unless a cached file holds its table.
+    Without columns, the rows that pass the filter are one stratum. ``count`` makes the table of
+    the pass ``counting`` unless a cached file holds it, and may return the rows' ordinals.
 
     Raises
     ------
@@ -128,15 +128,17 @@ class ColumnStrata:
         table: TableFiles,
         counting: CountStrata | CountRows,
         counts_dir: Path | None,
-        count: Callable[[], None],
+        count: Callable[[], Int64s | None],
     ) -> None:
+        self.listed: Int64s | None = None
+        """The ordinals of the rows of the one stratum, ascending, if they are known."""
         self.columns, self.row_filter = counting.columns, counting.row_filter
         self.table_name = table_name = counting.table_name
         self._cursor, self._table = cursor, table
         cached = counts_dir and cache_file(counts_dir, table, self.columns, self.row_filter)
         loaded = cached is not None and load_counts(cursor, cached, table_name)
         if not loaded:
-            count()
+            self.listed = count()
         strata_count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
         if strata_count > counting.most:
             raise too_many_strata(self.columns, strata_count, counting.most)
@@ -151,6 +153,9 @@ class ColumnStrata:
         """Fetch the rows' columns by ordinal and look their stratum up."""
         found = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
         if not len(ordinals):
+            return found
+        if self.listed is not None:
+            found[in_sorted(ordinals, self.listed)] = 0
             return found
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         wanted = RowSet.of("picked", ordinals)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import RunBy, Strategy
-from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM, Strata
 from sampling_engine.sql.passes import RankedBelow
 
@@ -166,13 +166,22 @@ def first_of_each(strata: Int64s, allocated: Int64s) -> NDArray[np.bool_]:
     return selected
 
 
-def in_sorted(ordinals: Int64s, taken: Int64s) -> NDArray[np.bool_]:
-    """Which ordinals are among the sorted ``taken``."""
-    if not len(taken):
-        return np.zeros(len(ordinals), dtype=bool)
-    places = np.minimum(np.searchsorted(taken, ordinals), len(taken) - 1)
-    found: NDArray[np.bool_] = taken[places] == ordinals
-    return found
+def first_listed(order: SeededOrder, listed: Int64s, taken: Int64s, count: int) -> Chosen:
+    """The ``count`` listed rows of one stratum with the lowest ranks that aren't taken, in order.
+
+    Raises
+    ------
+    RowsMissing
+        Fewer rows are left.
+    """
+    ordinals = listed[~in_sorted(listed, taken)]
+    if len(ordinals) < count:
+        raise RowsMissing(count - len(ordinals))
+    ranks = order.rank(ordinals)
+    if count < len(ranks):
+        lowest = np.argpartition(ranks, count)[:count]
+        ordinals, ranks = ordinals[lowest], ranks[lowest]
+    return Chosen(ordinals, np.zeros_like(ordinals), ranks).where(np.argsort(ranks))
 
 
 SCAN_WIDER = 8

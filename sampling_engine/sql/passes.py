@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import duckdb
+import numpy as np
 
 from parquet_tables.columns import decimals_of
 from parquet_tables.quoting import quote_identifier
@@ -511,6 +512,27 @@ class CountRows(Pass[None]):
 
     def result(self, found: Rows) -> None:
         """The table is the result."""
+
+
+@dataclass(frozen=True)
+class PassingRows(Pass[Int64s]):
+    """The ordinals of the rows that pass the filter, ascending; ``most`` of them at the most.
+
+    With ``stop`` only the rows before this ordinal are read.
+    """
+
+    row_filter: RowFilter
+    most: int
+    stop: int | None = None
+    message = "reading the filter's columns"
+
+    def statement(self, table: TableFiles) -> Statement:
+        branches, params = statements.numbered_rows(table, "", self.row_filter, 0, self.stop)
+        return f"SELECT ordinal FROM ({branches}) LIMIT ?", [*params, self.most]
+
+    def result(self, found: Rows) -> Int64s:
+        (ordinals,) = _arrays(found)
+        return np.sort(ordinals)
 
 
 class RankedRows(NamedTuple):

@@ -131,6 +131,11 @@ def load_strata(strata: str, path: str) -> Statement:
     return f"CREATE TEMP TABLE {strata} AS SELECT * FROM read_parquet(?)", [path]
 
 
+def one_stratum(strata: str, rows: int) -> Statement:
+    """Make the table ``strata`` of one stratum of so many rows."""
+    return f"CREATE TEMP TABLE {strata} AS SELECT CAST(0 AS BIGINT) AS stratum, ? AS rows", [rows]
+
+
 def all_strata(strata: str) -> Statement:
     """The whole table ``strata`` in its order."""
     return f"SELECT * FROM {strata} ORDER BY stratum", []

@@ -14,6 +14,8 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import ROW_GROUP_ROWS, read_columns, write_parquet
 from sampling_engine import DrawnSample, Round, Strategy, draw_sample
+from sampling_engine.engines.duckdb_engine import DUCKDB
+from sampling_engine.engines.engine import Engine
 from sampling_engine.selection.strata import MAX_STRATA
 
 Rows = list[tuple[object, ...]]
@@ -85,6 +87,7 @@ class Workshop:
         strategy: Strategy | None = None,
         counts_dir: Path | None = None,
         max_strata: int = MAX_STRATA,
+        engine: Engine = DUCKDB,
     ) -> DrawnSample:
         destination = self.new_path()
         sample = draw_sample(
@@ -96,6 +99,7 @@ class Workshop:
             strategy=strategy,
             counts_dir=counts_dir,
             max_strata=max_strata,
+            engine=engine,
         )
         with self.database.cursor() as cursor:
             assert sample.table.columns == read_columns(cursor, destination)

@@ -1,4 +1,4 @@
-"""Walk, scan and the plain draw give the same rows, to the last one, for every method."""
+"""Walk, scan, list and the plain draw give the same rows, to the last one, for every method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from hypothesis import given, settings
 
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
-from sampling_engine import RandomMethod, Round, StratifiedMethod, WeightedMethod
+from sampling_engine import (
+    RandomMethod,
+    Round,
+    StratifiedMethod,
+    SystematicMethod,
+    WeightedMethod,
+)
+from sampling_engine.engines.duckdb_engine import DuckDbEngine
+from sampling_engine.filters import parse_expression
 from sampling_engine.rounds import DrawState
 from sampling_engine.selection import strata, walk_and_scan
 from sampling_engine.selection.order import SeededOrder
@@ -26,12 +34,14 @@ from tests.sampling_engine.draw_cases import (
 
 @given(case=cases())
 @settings(max_examples=50, deadline=None)
-def test_walk_and_scan_give_the_rows_of_the_plain_draw(workshop: Workshop, case: Case) -> None:
+def test_walk_scan_and_list_give_the_rows_of_the_plain_draw(workshop: Workshop, case: Case) -> None:
     table = table_of(workshop, case)
     rounds = engine_rounds(case, table)
     walked = workshop.draw(table, *rounds, strategy="walk")
     scanned = workshop.draw(table, *rounds, strategy="scan")
     assert workshop.rows(walked.table) == workshop.rows(scanned.table)
+    planned = workshop.draw(table, *rounds)  # lists the rows of a filter
+    assert workshop.rows(walked.table) == workshop.rows(planned.table)
     ordinals = workshop.ordinals(walked)
     expected = plain_rounds(case)
     assert ordinals == [ordinal for drawn in expected for ordinal in drawn]
@@ -56,6 +66,38 @@ def test_sample_and_residual_are_the_table(workshop: Workshop, case: Case) -> No
     rest = workshop.draw(residual, Round(round_number=1, method=everything, seed=0))
     both = [*sample.drawn_ordinals.tolist(), *workshop.ordinals(rest), *case.deletion_vector]
     assert sorted(both) == list(range(len(case.rows)))
+
+
+@pytest.mark.parametrize(
+    ("condition", "listed"),
+    [
+        pytest.param("h = 7", 50, id="few"),
+        pytest.param("h <= 24", None, id="many of the first rows"),
+        pytest.param("h <= 4", None, id="too many by the first rows"),
+        pytest.param("i >= 4000", None, id="too many after the first rows"),
+        pytest.param("i < 0", 0, id="none"),
+    ],
+)
+def test_few_rows_of_a_filter_are_listed_while_counted(
+    workshop: Workshop, condition: str, listed: int | None
+) -> None:
+    query = "SELECT i, i % 100 AS h FROM range(5000) AS r(i)"
+    whole = workshop.table_of(query, splits=[1_700])
+    table = TableFiles(whole.columns, whole.files, np.array([7, 4_001]))
+    row_filter = parse_expression(condition, table)
+    engine = DuckDbEngine(max_listed=100, probe_rows=500)
+    with workshop.database.cursor() as cursor:
+        found = engine.list_rows(DrawState(cursor, table), row_filter, None, ignore_progress)
+    assert (None if found is None else len(found)) == listed
+    random, grid = RandomMethod(sample_size=20), SystematicMethod(sample_size=20)
+    rounds = [
+        Round(round_number=number, method=method, seed=5, filter=row_filter)
+        for number, method in enumerate((random, grid, random), start=1)
+    ]
+    drawn = [workshop.draw(table, *rounds, engine=one) for one in (engine, DuckDbEngine())]
+    drawn.append(workshop.draw(table, *rounds, strategy="walk"))
+    assert len({tuple(workshop.ordinals(one)) for one in drawn}) == 1
+    assert len({one.rounds[0].eligible_rows for one in drawn}) == 1
 
 
 def test_common_strata_are_walked_and_rare_ones_scanned_for_the_same_rows(
