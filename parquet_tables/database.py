@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Self
 import duckdb
 
 from domain_errors import DomainError
-from parquet_tables.attached import AttachedFiles
 from parquet_tables.columns import ATTACHED
 from parquet_tables.transient_errors import FreeBytes, free_bytes, require_free, spare_mb
 
-if TYPE_CHECKING:  # the process of a query needs no numpy
+if TYPE_CHECKING:  # the processes of queries and workbooks need neither numpy nor fsspec
+    from parquet_tables.attached import AttachedFiles
     from parquet_tables.tables import TableFiles
 
 logger = logging.getLogger("jobsvc.duckdb")
@@ -105,7 +105,7 @@ class ParquetDatabase:
             "preserve_insertion_order": True,
         }
         self._max_cursors = max_cursors
-        self._attached = attached or AttachedFiles()
+        self._attached = attached
         self._lock = threading.Lock()
         self._spill_limit_mb = -1
         self._connection = self._open_instance()
@@ -121,7 +121,8 @@ class ParquetDatabase:
         execute("SET GLOBAL TimeZone = 'UTC'")
         self._spill_limit_mb = -1
         self._limit_spill(connection)
-        self._attached.register(connection)
+        if self._attached is not None:
+            self._attached.register(connection)
         execute("SET allowed_directories = [?, ?]", [f"{self._root}{os.sep}", f"{ATTACHED}://"])
         execute("SET enable_external_access = false")
         # Settings of single cursors, which a locked configuration would refuse.
@@ -150,11 +151,14 @@ class ParquetDatabase:
         try:
             if table is not None and table.has_costly_footers:
                 cursor.execute("SET SESSION parquet_metadata_cache = true")
-            with self._attached.errors(), _apply_time_limit(cursor):
+            with self._attached_errors(), _apply_time_limit(cursor):
                 yield cursor
         finally:
             cursor.close()
             self._release_cursor()
+
+    def _attached_errors(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._attached is None else self._attached.errors()
 
     def _open_cursor(self) -> duckdb.DuckDBPyConnection:
         """Open a cursor; replace the instance first if it is broken.
