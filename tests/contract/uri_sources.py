@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import trustme
-from moto.server import ThreadedMotoServer
 
 BUCKET = "audit-files"
 
@@ -84,7 +83,8 @@ def web_server(patch: pytest.MonkeyPatch, certificates: Path | None = None) -> I
 @contextmanager
 def object_store(patch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of an S3 service with a bucket; the environment names the service."""
-    import boto3
+    import boto3  # here, since conftest imports this module for every test
+    from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     service = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
