@@ -81,6 +81,11 @@ class DrawnRows:
     ordinals: Int64s
 
     @property
+    def job_ids(self) -> list[str]:
+        """The ids of the draws."""
+        return [job.id for job in self.draws]
+
+    @property
     def remaining(self) -> int:
         """Rows of the version that no earlier sample has."""
         return self.source.files.row_count - len(self.ordinals)
@@ -210,8 +215,9 @@ def exclude(service: Service, user: User, schedule: Schedule, drawn: DrawnRows) 
     remaining_id = source.commit_id
     if len(drawn.ordinals):
         remaining_id = _stored_rest(service, user, schedule, drawn)
-    jobs = tuple(job.id for job in drawn.draws)
-    return ExcludedRows(remaining_id, source.commit_id, drawn.key, jobs, len(drawn.ordinals))
+    return ExcludedRows(
+        remaining_id, source.commit_id, drawn.key, tuple(drawn.job_ids), len(drawn.ordinals)
+    )
 
 
 def _stored_rest(service: Service, user: User, schedule: Schedule, drawn: DrawnRows) -> str:

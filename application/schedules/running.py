@@ -180,7 +180,7 @@ def _submit(
 
     def check_and_record(tx: Transaction, job_id: str) -> None:
         require_level(tx, get_user(tx, user.id), dataset.id, "write")
-        if drawn is not None and draws_of(tx, schedule) != drawn.draws:
+        if drawn is not None and [job.id for job in draws_of(tx, schedule)] != drawn.job_ids:
             raise ScheduleChanged
         record(tx, job_id)
 
