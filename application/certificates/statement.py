@@ -92,20 +92,8 @@ def statement_of(
     predicate = {
         "issued_at": issued_at,
         "issue": issue,
-        "engine": {
-            "name": "jobsvc",
-            "version": version("jobsvc"),
-            "order_version": ORDER_VERSION,
-            "draw_version": rule.draw_version,
-        },
-        "job": {
-            "id": job.id,
-            "dataset_id": job.dataset_id,
-            "dataset_name": job.dataset_name,
-            "requested_by": job.user_soeid,
-            "created_at": job.created_at,
-            "completed_at": job.completed_at,
-        },
+        "engine": _engine(rule),
+        "job": _job(job),
         "sample": {"commit_id": sample.commit_id, "rows": rows},
         "population": {
             "commit_id": source.commit_id,
@@ -118,12 +106,7 @@ def statement_of(
         },
         "plan": _plan(plan),
         "seed_origin": seed_origin(parameters),
-        "rounds": [
-            _round(given, seeded, one, lists_rows=rows <= MAX_ROWS_LISTED)
-            for given, seeded, one in zip(
-                parameters["rounds"], seeded_rounds(parameters), found, strict=True
-            )
-        ],
+        "rounds": _rounds(parameters, found),
         "replacements": _replacements(service, job, replaced),
         "data": _data(source, rounds),
         "warnings": [warning.message for warning in draw_warnings(rounds)],
@@ -135,6 +118,37 @@ def statement_of(
         "predicateType": PREDICATE_TYPE,
         "predicate": predicate,
     }
+
+
+def _engine(rule: DrawRule) -> dict[str, Any]:
+    return {
+        "name": "jobsvc",
+        "version": version("jobsvc"),
+        "order_version": ORDER_VERSION,
+        "draw_version": rule.draw_version,
+    }
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "dataset_id": job.dataset_id,
+        "dataset_name": job.dataset_name,
+        "requested_by": job.user_soeid,
+        "created_at": job.created_at,
+        "completed_at": job.completed_at,
+    }
+
+
+def _rounds(parameters: Mapping[str, Any], found: Sequence[CertifiedRound]) -> list[dict[str, Any]]:
+    """The facts of each round; its rows are listed if all rounds together have few."""
+    lists_rows = sum(len(each.ordinals) for each in found) <= MAX_ROWS_LISTED
+    return [
+        _round(given, seeded, one, lists_rows=lists_rows)
+        for given, seeded, one in zip(
+            parameters["rounds"], seeded_rounds(parameters), found, strict=True
+        )
+    ]
 
 
 def write_sample_csv(service: Service, sample: OpenTable, path: Path) -> None:

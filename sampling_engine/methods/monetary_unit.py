@@ -164,7 +164,7 @@ class MonetaryUnitMethod(Method):
             ledger, selection, count, RowsAndTotal(len(amounts), sum(amounts.tolist()))
         )
         allocated = np.array([len(take_all.ordinals) + count], dtype=np.int64)
-        prepared = eligible.prepared(allocated, self._warnings(ledger, take_all, count))
+        prepared = eligible.prepared(allocated, self._warnings(ledger, count))
         cumulated = CumulatedRows(
             units, sums, ledger.shift, take_all.least, self.order, eligible.round_spec
         )
@@ -205,9 +205,13 @@ class MonetaryUnitMethod(Method):
             units=count,
         )
 
-    def _warnings(self, ledger: Ledger, take_all: TakeAll, count: int) -> list[DrawWarning]:
+    def _warnings(self, ledger: Ledger, count: int) -> list[DrawWarning]:
         if not ledger.rows:
             return [NO_ROW]
+        return [*self._of_population(ledger), *self._of_selection(ledger, count)]
+
+    def _of_population(self, ledger: Ledger) -> list[DrawWarning]:
+        """Rows that can't be drawn, and amounts that were rounded."""
         warnings = []
         outside = ledger.rows - ledger.population_rows
         if outside:
@@ -239,6 +243,11 @@ class MonetaryUnitMethod(Method):
                     unit=decimal_text(1, ledger.units.decimals or 0),
                 )
             )
+        return warnings
+
+    def _of_selection(self, ledger: Ledger, count: int) -> list[DrawWarning]:
+        """A size that takes all rows, and units that may lie in one row."""
+        warnings = []
         size = self.sample_size
         if size is not None and size > ledger.population_rows:
             warnings.append(
