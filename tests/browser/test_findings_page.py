@@ -53,6 +53,31 @@ def test_a_filled_in_list_is_previewed_and_entered(analyst: Analyst, server: Liv
     expect(page.locator("#exceptions")).to_have_text("1 exception")
 
 
+def test_a_digit_says_from_which_attribute_a_row_deviates(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_balanced_table(200, client)
+    body = {"method": "random", "sample_size": 3, "seed": 1}
+    job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
+    assert server.finished(job)["status"] == "completed"
+    page.goto(f"{server.url}/jobs/{job}?tab=findings")
+    page.get_by_text("Tested attributes").click()
+    page.get_by_label("What each row is tested for").fill("approved, amount agrees")
+    page.get_by_role("button", name="Save attributes").click()
+    expect(page.get_by_role("columnheader", name="amount agrees")).to_be_visible()
+    line = page.locator("#findings tbody tr").first
+    line.get_by_role("combobox").first.focus()
+    page.keyboard.press("2")
+    expect(line.get_by_role("checkbox").nth(1)).to_be_checked()
+    line.get_by_label("Cause of").first.select_option("Wrong period")
+    page.keyboard.press("Enter")
+    expect(page.locator("#exceptions")).to_have_text("1 exception")
+    expect(page.get_by_text("Tested attributes")).to_have_count(0)
+    found = client.get(f"/api/sampling/jobs/{job}/findings").json()["items"][0]["finding"]
+    assert (found["deviations"], found["cause"]) == (["amount agrees"], "cut_off")
+
+
 def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     analyst: Analyst, server: LiveServer, open_page: OpenPage
 ) -> None:
