@@ -159,7 +159,7 @@ def test_steps_are_added_copied_moved_and_removed(analyst: Analyst, server: Live
     page.get_by_role("button", name="Add step").click()
     second = page.get_by_role("group", name="Step 2")
     second.get_by_role("radio", name=PROPORTIONAL).check()
-    page.get_by_role("group", name="Step 2").get_by_label("Weight").select_option("amount")
+    page.get_by_role("group", name="Step 2").get_by_label("Weight column").select_option("amount")
     page.get_by_role("button", name="Copy step 2").click()
     third = page.get_by_role("group", name="Step 3")
     expect(third.get_by_role("radio", name=PROPORTIONAL)).to_be_checked()
