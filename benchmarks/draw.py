@@ -15,16 +15,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
+from benchmarks.contenders import Contender, answer, run_in_turns
 from benchmarks.draw_contenders import (
     CONTENDERS,
     FILTER_COUNT,
@@ -39,7 +35,7 @@ from benchmarks.draw_contenders import (
     make_lineitem,
     prepared,
 )
-from benchmarks.figures import peak_mib, print_goal
+from benchmarks.figures import print_goal
 from parquet_tables.database import ParquetDatabase
 
 MEMORY_MB = 1_024
@@ -63,66 +59,19 @@ SLOWER_GOALS = (
 )
 
 
-@dataclass
-class Contender:
-    """A process that runs one contender each time it is asked."""
-
-    name: str
-    process: subprocess.Popen[str]
-    seconds: list[float] = field(default_factory=list)
-    peak_mb: float = 0.0
-
-    def run(self) -> float:
-        """One run; its time, which counts from the second run on."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("run\n")
-        self.process.stdin.flush()
-        seconds, peak_mb = map(float, self.process.stdout.readline().split())
-        self.peak_mb = peak_mb
-        return seconds
-
-    @property
-    def median(self) -> float:
-        """Median time in seconds."""
-        return statistics.median(self.seconds)
-
-
 def serve(name: str, path: Path, threads: int) -> None:
     """Run a contender for each line of input; answer with seconds and peak memory."""
     out = path.parent / f"out-{os.getpid()}.parquet"
     spill = path.parent / f"spill-{os.getpid()}"
     with ParquetDatabase(path.parent, spill, memory_mb=MEMORY_MB, threads=threads) as database:
         run = prepared(name, database, path, out)
-        for _ in sys.stdin:
-            start = time.perf_counter()
-            run()
-            seconds = time.perf_counter() - start
-            peak_mb = peak_mib()
-            print(seconds, peak_mb, flush=True)
-            out.unlink(missing_ok=True)
+        answer(run, lambda: out.unlink(missing_ok=True))
 
 
 def measured(path: Path, names: list[str], rounds: int, threads: int) -> dict[str, Contender]:
     """All contenders, run in turn."""
-    contenders: dict[str, Contender] = {}
-    for name in names:
-        command = [sys.executable, "-m", "benchmarks.draw", "--serve", name, str(path)]
-        process = subprocess.Popen(
-            [*command, "--threads", str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        contenders[name] = Contender(name, process)
-    for turn in range(rounds + 1):
-        for one in contenders.values():
-            seconds = one.run()
-            if turn:
-                one.seconds.append(seconds)
-    for one in contenders.values():
-        one.process.communicate()
-    return contenders
+    module = ["-m", "benchmarks.draw", "--threads", str(threads)]
+    return run_in_turns({name: [*module, "--serve", name, str(path)] for name in names}, rounds)
 
 
 def on_progress(contenders: dict[str, Contender]) -> None:

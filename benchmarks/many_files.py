@@ -12,21 +12,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
+from benchmarks.contenders import Contender, answer, run_in_turns
 from benchmarks.draw import MEMORY_MB
 from benchmarks.draw_contenders import FILTER, OURS, RANDOM, ROWS, make_lineitem
-from benchmarks.figures import peak_mib, print_goal
+from benchmarks.figures import print_goal
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import read_page
 from parquet_tables.tables import DataFile, TableFiles
@@ -66,28 +62,6 @@ GOALS = (
     ("filter, 10,000 files", "bare count, 10,000 files", 1.5),
 )
 FASTER_THAN_RESERVOIR = 20.0
-
-
-@dataclass
-class Contender:
-    """A process that runs one contender each time it is asked."""
-
-    name: str
-    process: subprocess.Popen[str]
-    seconds: list[float] = field(default_factory=list)
-    cpu_seconds: list[float] = field(default_factory=list)
-    peak_mb: float = 0.0
-
-    def run(self, *, counts: bool) -> None:
-        """Run once."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("run\n")
-        self.process.stdin.flush()
-        seconds, cpu_seconds, self.peak_mb = map(float, self.process.stdout.readline().split())
-        if counts:
-            self.seconds.append(seconds)
-            self.cpu_seconds.append(cpu_seconds)
 
 
 def cut_table(whole: Path, count: int) -> list[DataFile]:
@@ -155,39 +129,20 @@ def serve(name: str, whole: Path, threads: int) -> None:
     spill = whole.parent / f"spill-{os.getpid()}"
     with ParquetDatabase(whole.parent, spill, memory_mb=MEMORY_MB, threads=threads) as database:
         run = prepared(name, database, whole, out)
-        for _ in sys.stdin:
-            start, cpu_start = time.perf_counter(), time.process_time()
-            run()
-            cpu_seconds, seconds = time.process_time() - cpu_start, time.perf_counter() - start
-            print(seconds, cpu_seconds, peak_mib(), flush=True)
-            out.unlink(missing_ok=True)
+        answer(run, lambda: out.unlink(missing_ok=True))
 
 
 def measured(whole: Path, names: list[str], rounds: int, threads: int) -> dict[str, Contender]:
     """All contenders, run in turn."""
-    contenders: dict[str, Contender] = {}
-    for name in names:
-        command = [sys.executable, "-m", "benchmarks.many_files", "--serve", name, str(whole)]
-        process = subprocess.Popen(
-            [*command, "--threads", str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        contenders[name] = Contender(name, process)
-    for turn in range(rounds + 1):
-        for one in contenders.values():
-            one.run(counts=turn > 0)
-    for one in contenders.values():
-        one.process.communicate()
-    return contenders
+    module = ["-m", "benchmarks.many_files", "--threads", str(threads)]
+    return run_in_turns({name: [*module, "--serve", name, str(whole)] for name in names}, rounds)
 
 
 def print_figures(contenders: dict[str, Contender]) -> None:
     """Times, memory and goals."""
     print(f"{'':30}{'median s':>9}{'fastest':>9}{'CPU s':>9}{'peak MiB':>10}")
     for one in contenders.values():
-        times = f"{statistics.median(one.seconds):9.3f}{min(one.seconds):9.3f}"
+        times = f"{one.median:9.3f}{min(one.seconds):9.3f}"
         print(f"{one.name:30}{times}{min(one.cpu_seconds):9.3f}{one.peak_mb:10.0f}")
     print("goals, set for --scale 10, by elapsed and by CPU time:")
     for ours, other, wanted in GOALS:

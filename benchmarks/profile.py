@@ -18,19 +18,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
+from benchmarks.contenders import Contender, answer, run_in_turns
 from benchmarks.draw_contenders import described, make_lineitem
-from benchmarks.figures import peak_mib, print_goal
+from benchmarks.figures import print_goal
 from parquet_tables.database import ParquetDatabase
 from profiling_engine import profile_table
 
@@ -47,28 +44,6 @@ start, used = time.perf_counter(), time.process_time()
 ProfileReport(table, minimal=True, progress_bar=False).get_description()
 print("TOOK", time.perf_counter() - start, time.process_time() - used)
 """
-
-
-@dataclass
-class Contender:
-    """A process that runs one contender each time it is asked."""
-
-    name: str
-    process: subprocess.Popen[str]
-    seconds: list[float] = field(default_factory=list)
-    processor: list[float] = field(default_factory=list)
-    peak_mb: float = 0.0
-
-    def run(self, *, counts: bool) -> None:
-        """One run."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("run\n")
-        self.process.stdin.flush()
-        seconds, processor, self.peak_mb = map(float, self.process.stdout.readline().split())
-        if counts:
-            self.seconds.append(seconds)
-            self.processor.append(processor)
 
 
 def prepared(name: str, database: ParquetDatabase, path: Path) -> Callable[[], object]:
@@ -91,44 +66,28 @@ def serve(name: str, path: Path, threads: int, memory_mb: int) -> None:
     """Run a contender for each line of input; answer with its times and peak memory."""
     spill = path.parent / f"spill-{os.getpid()}"
     with ParquetDatabase(path.parent, spill, memory_mb=memory_mb, threads=threads) as database:
-        run = prepared(name, database, path)
-        for _ in sys.stdin:
-            start, used = time.perf_counter(), time.process_time()
-            run()
-            times = (time.perf_counter() - start, time.process_time() - used)
-            peak_mb = peak_mib()
-            print(*times, peak_mb, flush=True)
+        answer(prepared(name, database, path))
 
 
 def measured(path: Path, rounds: int, limits: list[str]) -> dict[str, Contender]:
     """All contenders, run in turn."""
-    contenders: dict[str, Contender] = {}
-    for name in CONTENDERS:
-        command = [sys.executable, "-m", "benchmarks.profile", "--serve", name, str(path), *limits]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        contenders[name] = Contender(name, process)
-    for turn in range(rounds + 1):
-        for one in contenders.values():
-            one.run(counts=turn > 0 or not rounds)
-    for one in contenders.values():
-        one.process.communicate()
-    return contenders
+    module = ["-m", "benchmarks.profile", *limits]
+    arguments = {name: [*module, "--serve", name, str(path)] for name in CONTENDERS}
+    return run_in_turns(arguments, rounds, first_counts=not rounds)
 
 
 def on_progress(contenders: dict[str, Contender]) -> None:
     """Times, memory and goals."""
     print(f"{'':28}{'median s':>10}{'fastest':>9}{'slowest':>9}{'processor s':>13}{'peak MiB':>10}")
     for one in contenders.values():
-        times = f"{statistics.median(one.seconds):10.2f}{min(one.seconds):9.2f}"
-        used = f"{max(one.seconds):9.2f}{statistics.median(one.processor):13.2f}"
+        times = f"{one.median:10.2f}{min(one.seconds):9.2f}"
+        used = f"{max(one.seconds):9.2f}{one.median_cpu:13.2f}"
         print(f"{one.name:28}{times}{used}{one.peak_mb:10.0f}")
     ours, other = contenders[OURS], contenders[SUMMARIZE]
     print("goals, set for --scale 10:")
-    ratio = statistics.median(other.seconds) / statistics.median(ours.seconds)
+    ratio = other.median / ours.median
     print_goal(f"{OURS} beside {SUMMARIZE}", ratio, "x faster", least=1.0)
-    ratio = statistics.median(other.processor) / statistics.median(ours.processor)
+    ratio = other.median_cpu / ours.median_cpu
     print_goal("the same in processor time", ratio, "x faster", least=1.0)
     print_goal(f"{OURS}, peak", ours.peak_mb, "MiB", most=PEAK_GOAL_MB)
 
@@ -142,7 +101,7 @@ def beside_ydata(python: str, path: Path, limits: list[str]) -> None:
     took = next(line for line in output.splitlines() if line.startswith("TOOK"))
     seconds, processor = map(float, took.split()[1:])
     print(f"{path.name}: ydata-profiling, minimal: {seconds:.2f} s, processor {processor:.2f} s")
-    median, used = statistics.median(ours.seconds), statistics.median(ours.processor)
+    median, used = ours.median, ours.median_cpu
     print(f"{path.name}: {OURS}: {median:.3f} s, processor {used:.3f} s")
     print_goal(f"{OURS} beside ydata-profiling", seconds / median, "x faster", least=YDATA_GOAL)
     print_goal("the same in processor time", processor / used, "x faster", least=YDATA_GOAL)
