@@ -1,7 +1,7 @@
 """One seed in two rounds or two draws: the stated probabilities hold, given the first.
 
-Seeds are fixed, so a test either always passes or never. With 20,000 seeds a design, a rate that is
-off by 4 standard errors is off by about 6 % of itself for a row, and by 1 % for a total.
+Seeds are fixed, so a test either always passes or never. With 8,000 seeds a design, a rate that is
+off by 4 standard errors is off by about 9 % of itself for a row, and by 1.6 % for a total.
 """
 
 from __future__ import annotations
