@@ -263,7 +263,7 @@ TABLE = (
     Row(f"GET {S}/history", SEE, at("/api/sampling/datasets/{d}/history")),
     Row(f"GET {SJ}/data", SEE, at("/api/sampling/jobs/{j}/data")),
     Row(f"GET {SJ}/certificate", SEE, at("/api/sampling/jobs/{j}/certificate")),
-    Row("GET /api/verifier/<name>", MYSELF, at("/api/verifier/verify.html")),
+    Row("GET /api/verifier/<name>", ANYONE, at("/api/verifier/verify.html"), "public"),
     Row(f"GET {SJ}/certificates", SEE, at("/api/sampling/jobs/{j}/certificates")),
     Row(f"GET {SJ}/certificate/data", SEE, at("/api/sampling/jobs/{j}/certificate/data")),
     Row(f"GET {SJ}/certificate/sample", SEE, at("/api/sampling/jobs/{j}/certificate/sample")),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -71,6 +72,16 @@ def require_accepted(server: LiveServer, job_id: str, dataset: int, level: str =
     report = verify_sample.as_data(verify_sample.verify_files(found))
     assert report["accepted"], report["reasons"]
     assert report["highest_level"] == level, report["not_reached"]
+
+
+def test_a_verifier_is_served_without_a_token(server: LiveServer) -> None:
+    stranger = server.client(None)
+    for name, kind in (("verify_sample.py", "text/x-python"), ("verify.html", "text/html")):
+        answer = stranger.get(f"/api/verifier/{name}")
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith(kind)
+        assert answer.content == files("verifiers").joinpath(name).read_bytes()
+    assert stranger.get("/api/verifier/__init__.py").status_code == 404
 
 
 MONEY = {"book_column": "amount"}

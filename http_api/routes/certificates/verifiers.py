@@ -1,15 +1,18 @@
-"""The route of the verifiers: two files that check a certificate without this server."""
+"""The route of the verifiers: two files that check a certificate without this server.
+
+It needs no sign-in: whoever receives a certificate may have no account.
+"""
 
 from __future__ import annotations
 
 from importlib.resources import files
 
+from apiflask import APIBlueprint
 from flask import Response, abort
 
-from http_api.access import SignedInBlueprint
 from http_api.routes.row_responses import file_response
 
-blueprint = SignedInBlueprint("verifiers", __name__, url_prefix="/api", tag="Certificates")
+blueprint = APIBlueprint("verifiers", __name__, url_prefix="/api", tag="Certificates")
 
 TYPES = {"verify_sample.py": "text/x-python", "verify.html": "text/html"}
 
@@ -19,7 +22,8 @@ TYPES = {"verify_sample.py": "text/x-python", "verify.html": "text/html"}
 def verifier(name: str) -> Response:
     """A verifier of certificates: `verify_sample.py`, or the page `verify.html`.
 
-    Both check a certificate without a server. Take them from a source that you trust.
+    Both check a certificate without a server, and are served without a token. Take them from a
+    source that you trust.
     """
     if name not in TYPES:
         abort(404)
