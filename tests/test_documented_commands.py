@@ -79,6 +79,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/PROFILING.md": {"": "tests/profiling_engine/test_docs_page.py runs it"},
     "docs/RELIABILITY.md": {"./run-tests": "takes an hour; tests/faults does less of it"},
     "docs/SETTINGS.md": {"JOBSVC_MEMORY_MB=": "serves"},
+    "docs/SIGN_IN.md": {"curl": "needs a proxy; tests/contract/test_proxy_header.py sends headers"},
     "docs/TUTORIAL.md": {"": "tests/browser/test_tutorial.py follows it"},
     "docs/TUTORIAL_AUDIT.md": {"": "tests/browser/test_tutorial.py follows it"},
     "docs/WEBHOOKS.md": {

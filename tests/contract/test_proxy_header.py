@@ -61,6 +61,34 @@ def test_the_proxy_signs_its_user_in(server: LiveServer) -> None:
     assert (begun["client_address"], begun["details"]) == ("198.51.100.7", {"by": "proxy"})
 
 
+def test_only_the_sign_in_page_begins_a_session(server: LiveServer) -> None:
+    browser = server.client(None)
+    for path, status in (("/", 303), ("/api/users/me", 401)):
+        answer = browser.get(path, headers=of("pr10010"))
+        assert (answer.status_code, dict(answer.cookies)) == (status, {})
+    assert COOKIE in browser.get("/sign-in", headers=of("pr10010")).cookies
+
+
+def test_a_refused_user_is_not_sent_to_the_first_link(tmp_path: Path) -> None:
+    secret_file = tmp_path / "secret"
+    secret_file.write_text(SECRET, encoding="utf-8")
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        memory_mb=128,
+        trusted_proxy="127.0.0.1",
+        proxy_user_header="X-Forwarded-User",
+        proxy_groups_header="X-Forwarded-Groups",
+        proxy_secret_file=str(secret_file),
+        group_roles="auditors=analyst",
+    )
+    with composition_root.serving_in_background(settings, "tests") as here:
+        answer = httpx.get(f"{here.url}/sign-in", headers=of("pr10011", "sales"))
+    assert answer.status_code == 403
+    assert "None of the groups" in answer.text
+    assert "sign in by the proxy in front of it" in answer.text
+    assert "No user has a password" not in answer.text
+
+
 def test_there_is_no_provider_without_the_setting(server: LiveServer) -> None:
     for path in ("/sign-in/provider", "/sign-in/provider/return?code=a&state=b"):
         assert server.client(None).get(path).status_code == 404

@@ -81,6 +81,7 @@ def submit_sign_in() -> AnyResponse:
 
 def sign_in_page(status: int, problem: str | None = None) -> Response:
     """The sign-in form, with the ways that the server's settings allow."""
+    has_proxy = bool(service().settings.proxy_user_header)
     with service().database.read() as tx:
         no_password_set = not anyone_can_sign_in(tx)
     return show(
@@ -91,7 +92,8 @@ def sign_in_page(status: int, problem: str | None = None) -> Response:
         soeid=request.form.get("soeid", ""),
         next=request.values.get("next", "/"),
         provider=access().provider,
-        by_header="local" in request.args and bool(service().settings.proxy_user_header),
+        by_header="local" in request.args and has_proxy,
+        signs_in_elsewhere=has_proxy or access().provider is not None,
     )
 
 
