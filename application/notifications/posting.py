@@ -35,7 +35,13 @@ def post(settings: Settings, client: httpx.Client, due: DueDelivery, now: dateti
     if httpx.codes.is_redirect(status):
         return Outcome(status, "The receiver redirects to another address, which isn't followed.")
     problem = f"The receiver answered with status {status}."
-    return Outcome(status, problem, is_gone=status == httpx.codes.GONE)
+    if status != httpx.codes.GONE:
+        return Outcome(status, problem)
+    consequence = (
+        "The webhook is disabled: it receives no messages. When the receiver is back, enable it on "
+        f"its page or with `jobsvc webhook enable {due.receiver_id}`."
+    )
+    return Outcome(status, f"{problem} {consequence}", is_gone=True)
 
 
 def _status_of(client: httpx.Client, uri: SourceUri, due: DueDelivery, now: datetime) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from application.access import Caller
 from application.notifications.signing import new_secret
-from import_engine.sources.uris import SourceUri, UriNotAllowed, parse_uri
+from import_engine.sources.uris import InvalidUri, SourceUri, UriNotAllowed, parse_uri
 from job_runner.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
 from storage.accounts.audit import Action, ObjectType
 from storage.accounts.users import User
@@ -39,8 +39,14 @@ def webhook_uri(
     Raises
     ------
     InvalidUri, UriNotAllowed
-        It isn't a URI, or no prefix of the setting allows it.
+        It isn't a URI, has a query or a fragment, or no prefix of the setting allows it.
     """
+    if "?" in text or "#" in text:
+        raise InvalidUri(
+            "The URL of a webhook has no query and no fragment, since lists and the audit trail "
+            "show it. The receiver recognizes messages by their signature.",
+            loc=loc,
+        )
     uri = parse_uri(text, loc)
     if not prefixes:
         raise UriNotAllowed(

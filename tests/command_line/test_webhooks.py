@@ -29,7 +29,9 @@ def test_webhook_is_created_tested_and_removed(run: Run, monkeypatch: pytest.Mon
             run("webhook", "deliveries", "1")
         assert len({message.id for message in hooks.wait("/cli", 2)}) == 1
         hooks.answers["/broken"] = 410
-        assert "410" in run("webhook", "test", "2", code=1).output
+        gone = run("webhook", "test", "2", code=1).output
+        assert "status 410. The webhook is disabled" in gone
+        assert "jobsvc webhook enable 2" in gone
         assert "disabled" in run("webhook", "list").stdout
         run("webhook", "enable", "2")
         assert "disabled" not in run("webhook", "list").stdout

@@ -225,6 +225,12 @@ def test_other_receivers_are_refused(server: LiveServer, url: str, code: str) ->
     assert_problem(server.admin.post("/api/webhooks", json={"url": url}), 422, code)
 
 
+def test_a_query_is_refused_in_the_words_of_webhooks(server: LiveServer) -> None:
+    answer = server.admin.post("/api/webhooks", json={"url": "http://127.0.0.1:9/?key=abc"})
+    assert_problem(answer, 422, "invalid_uri", "The URL of a webhook has no query")
+    assert "abc" not in answer.text
+
+
 @pytest.mark.parametrize("prefix", ["http://169.254.169.254/", "s3://bucket/"])
 def test_settings_allow_no_link_local_or_stored_receiver(prefix: str) -> None:
     with pytest.raises(InvalidSetting, match="webhook_prefixes"):
