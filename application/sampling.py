@@ -9,6 +9,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ from sampling_engine import (
 )
 from storage.accounts.datasets import Dataset
 from storage.errors import Conflict, InvalidValue
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import Job, job_with_output_ref
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, has_ref
@@ -96,7 +98,8 @@ class ExcludedRows:
 class SamplingRequest:
     """The parameters of a draw. ``rounds`` is the API's JSON, validated by its schema.
 
-    ``draw_version`` is the version of the drawing rule; None is the current version.
+    ``draw_version`` is the version of the drawing rule; None is the current version. With
+    ``numbers_name`` an ``output_name`` in use gets a number: ``weekly-2``.
     """
 
     rounds: Sequence[dict[str, Any]]
@@ -110,6 +113,7 @@ class SamplingRequest:
     plan: PlannedDraw | None = None
     engine: str | None = None
     excluded: ExcludedRows | None = None
+    numbers_name: bool = False
 
     @property
     def source(self) -> str:
@@ -146,6 +150,7 @@ class CheckedDraw:
         parameters = {**vars(self.request), **fixed}
         del parameters["engine"]  # every engine gives the same sample
         del parameters["excluded"]  # a schedule has one run of a time
+        del parameters["numbers_name"]  # a number makes another name
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
         for name in ("draw_version", "amount_column", "plan"):
@@ -205,7 +210,7 @@ def submit_sampling(
         parameters["excluded"] = request.excluded.as_json()
     lane = lane_of_draw(draw.settled, draw.source.files.row_count)
     new = by.new_job(service, "sampling", dataset, draw.source.commit_id, parameters, lane)
-    return submit(service, by, new, _settle_output)
+    return submit(service, by, new, partial(_settle_output, request.numbers_name))
 
 
 def _recorded_plan(plan: PlannedDraw, rounds: int) -> dict[str, Any]:
@@ -217,14 +222,23 @@ def _recorded_plan(plan: PlannedDraw, rounds: int) -> dict[str, Any]:
     return {**recorded, "seed_origin": plan.seed_origin, "seed_origins": origins}
 
 
-def _settle_output(tx: Transaction, new: NewJob) -> NewJob | Job:
+def _settle_output(numbers_name: bool, tx: Transaction, new: NewJob) -> NewJob | Job:
     """Reserve the name; a sample without a name gets the shortest free prefix of its job's id."""
-    if new.run_parameters["output_ref"] is not None:
+    given = new.run_parameters["output_ref"]
+    if given is not None and not numbers_name:
         return reserve_output(tx, new)
+    if given is not None:
+        numbered = chain([given], (f"{given}-{number}" for number in count(2)))
+        name = next(each for each in numbered if not _is_taken(tx, new.dataset_id, each))
+        return replace(new, run_parameters={**new.run_parameters, "output_ref": name})
     digits = MIN_DIGITS
     while has_ref(tx, new.dataset_id, name := f"{SAMPLE_PREFIX}{new.id[:digits]}"):
         digits += 1
     return replace(new, run_parameters={**new.run_parameters, "output_ref": name})
+
+
+def _is_taken(tx: Transaction, dataset_id: int, name: str) -> bool:
+    return has_ref(tx, dataset_id, name) or job_with_output_ref(tx, dataset_id, name) is not None
 
 
 def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class EarlierRunUnfinished(Conflict):
 
     def __init__(self, job: Job) -> None:
         super().__init__(
-            "Job {job_id} of the schedule hasn't ended, so its rows can't be excluded yet.",
+            "Job {job_id} of the schedule hasn't ended, so its rows can't be excluded yet. "
+            "Wait until it has.",
             job_id=job.id,
         )
 

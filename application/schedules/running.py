@@ -36,6 +36,7 @@ from storage.jobs.schedules import (
     active_schedules,
     advance_schedule,
     draws_of,
+    get_schedule,
     note_run,
 )
 from storage.sqlite.database import Transaction
@@ -115,9 +116,10 @@ def run_now(
     authority: Authority,
     record_more: Callable[[Transaction, str], None],
 ) -> Job:
-    """Submit a job out of turn, as the schedule's user; its next time stays.
+    """Submit a new job out of turn, as the schedule's user; its next time stays.
 
-    ``authority`` and ``record_more`` are of the user who submits it.
+    Its sample's name has the seconds, so that no run of a schedule's time has it. ``authority`` and
+    ``record_more`` are of the user who submits it.
 
     Raises
     ------
@@ -129,7 +131,14 @@ def run_now(
         note_run(tx, schedule, job_id, service.clock)
         record_more(tx, job_id)
 
-    return _submit(service, schedule, service.clock(), record, authority)
+    while True:
+        now = service.clock()
+        name = f"{schedule.name}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        try:
+            return _submit(service, schedule, name, record, authority)
+        except ScheduleChanged:  # another run ended its draw, or the schedule was deleted
+            with service.database.read() as tx:
+                schedule = get_schedule(tx, schedule.id)
 
 
 def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> datetime:
@@ -142,7 +151,7 @@ def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> 
         advance_schedule(tx, schedule, now, following, job_id=job_id)
 
     try:
-        _submit(service, schedule, due, record)
+        _submit(service, schedule, f"{schedule.name}-{due.astimezone(UTC):%Y%m%dT%H%MZ}", record)
     except ScheduleChanged:
         return now  # read it again
     except EarlierRunUnfinished:
@@ -168,10 +177,11 @@ def _advance(service: Service, schedule: Schedule, now: datetime, problem: str) 
 def _submit(
     service: Service,
     schedule: Schedule,
-    due: datetime,
+    name: str,
     record: Callable[[Transaction, str], None],
     authority: Authority | None = None,
 ) -> Job:
+    """Submit a job; ``authority`` is of the user who runs the schedule out of turn."""
     with service.database.read() as tx:
         user = get_user(tx, schedule.user_id)
         dataset = require_level(tx, user, schedule.dataset_id, "write")
@@ -188,8 +198,8 @@ def _submit(
     given: dict[str, Any] = schedule.request
     if schedule.run_type == "profiling":
         return submit_profiling(service, by, dataset, **given)
-    name = f"{schedule.name}-{due.astimezone(UTC):%Y%m%dT%H%MZ}"
-    request = SamplingRequest(**given, output_name=name)
+    is_out_of_turn = authority is not None
+    request = SamplingRequest(**given, output_name=name, numbers_name=is_out_of_turn)
     if schedule.exclude_drawn_by:
         drawn = drawn_rows(service, schedule, partial(_stop_with, service))
         request = replace(request, excluded=exclude(service, user, schedule, drawn))

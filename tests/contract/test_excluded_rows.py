@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -106,6 +107,7 @@ def ledger(server: LiveServer, clock: SetClock) -> Iterator[Ledger]:
     made = Ledger(server, clock, server.new_dataset())
     made.load(range(20))
     yield made
+    clock.step = timedelta(0)
     server.admin.delete(made.path)
 
 
@@ -203,6 +205,26 @@ def test_the_rows_of_a_deleted_sample_can_be_drawn_again(ledger: Ledger) -> None
     third = ledger.run_next()
     assert ledger.documents(third) <= ledger.documents(first)
     assert third["run_parameters"]["excluded"]["job_ids"] == [second["id"]]
+
+
+def test_parallel_runs_now_share_no_row_and_report_no_change(ledger: Ledger) -> None:
+    server = ledger.server
+    first = ledger.draw(sample_size=1)
+    ledger.schedule(first["id"], "document_no")
+    jobs = [first["id"]]
+    ledger.clock.step = timedelta(microseconds=1)
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(4):
+            for answer in pool.map(lambda _: server.admin.post(f"{ledger.path}/run"), range(2)):
+                if answer.status_code == 200:
+                    jobs.append(answer.json()["job_id"])
+                else:
+                    assert_problem(answer, 409, "conflict", "hasn't ended")
+            for job_id in jobs:
+                assert server.finished(job_id)["status"] == "completed"
+    assert len(set(jobs)) == len(jobs) >= 5
+    rows = [ledger.documents({"id": job_id}) for job_id in jobs]
+    assert len(set().union(*rows)) == len(jobs)
 
 
 def test_a_run_waits_for_the_run_before(ledger: Ledger) -> None:

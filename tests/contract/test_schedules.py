@@ -23,13 +23,15 @@ numbers = itertools.count(1)
 
 
 class SetClock:
-    """A clock that stands until it is set."""
+    """A clock that stands until it is set, or goes on by a step with each reading."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+        self.step = timedelta(0)
+        self._readings = itertools.count(1)
 
     def __call__(self) -> datetime:
-        return self.now
+        return self.now + self.step * next(self._readings)
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +189,25 @@ def test_run_now_leaves_the_next_time(server: LiveServer, clock: SetClock, sched
     assert server.finished(job)["status"] == "completed"
     now = at(server, schedule)
     assert (now.next_run_at, now.last_job_id) == (before, job)
+
+
+def test_each_run_now_is_a_new_run(
+    server: LiveServer, clock: SetClock, drawn: dict[str, Any], schedule: int
+) -> None:
+    clock.now = datetime(2026, 3, 3, 5, 0, 20, tzinfo=UTC)
+    path, runs = f"/api/schedules/{schedule}/run", []
+    for rows in (41, 42):
+        for _ in range(2):
+            answer = server.admin.post(path)
+            assert answer.status_code == 200, answer.text
+            runs.append(server.finished(answer.json()["job_id"])["output_name"])
+        text = "".join(f"{each}\n" for each in ("amount", *range(rows)))
+        server.import_text(drawn["dataset_id"], text)
+    second = f"{at(server, schedule).name.replace(' ', '-')}-20260303T050020Z"
+    assert runs == [second, f"{second}-2", f"{second}-3", f"{second}-4"]
+    assert run_at(server, clock, "2026-03-03T05:00:20") == 1
+    scheduled = server.finished(str(at(server, schedule).last_job_id))
+    assert scheduled["output_name"].endswith("-20260303T0500Z")
 
 
 def test_a_run_that_is_refused_is_noted(
