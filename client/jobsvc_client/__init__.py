@@ -3,7 +3,7 @@
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.errors import JobsvcError
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample
-from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan
+from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, UploadedValues
 
 __all__ = [
     "Client",
@@ -17,5 +17,6 @@ __all__ = [
     "Report",
     "RowsJob",
     "Sample",
+    "UploadedValues",
     "connect",
 ]

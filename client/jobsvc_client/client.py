@@ -6,16 +6,18 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, Unpack
 from urllib.parse import quote
 
+from jobsvc_client.arguments import Columns, listed, number_of
 from jobsvc_client.display import facts, heading
 from jobsvc_client.draws import DrawOptions, draw_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.frames import Frame, library_of, to_parquet
+from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample
 from jobsvc_client.results import Plan
 from jobsvc_client.transport import Transport
@@ -148,8 +150,10 @@ class Client:
         **options
             How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
         """
-        target = self._named_or_new(dataset or Path(path).name.split(".")[0])
-        return target.import_file(path, ref=ref, purpose=purpose, **options)
+        if "://" not in str(path):
+            existing_file(path)
+        with self._named_or_new(dataset or Path(path).name.split(".")[0]) as target:
+            return target.import_file(path, ref=ref, purpose=purpose, **options)
 
     def attach(
         self,
@@ -176,15 +180,15 @@ class Client:
         purpose : str
             What the files are.
         """
-        target = self._named_or_new(dataset)
-        return target.attach(uri, connection=connection, ref=ref, purpose=purpose)
+        with self._named_or_new(dataset) as target:
+            return target.attach(uri, connection=connection, ref=ref, purpose=purpose)
 
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
         """Upload a frame of pandas, Polars or Arrow as a new version of a dataset."""
-        target = self._named_or_new(dataset)
+        content = to_parquet(frame)
         name = f"{re.sub('[^A-Za-z0-9_.-]+', '-', dataset)}.parquet"
-        target.import_content(name, to_parquet(frame), purpose=purpose)
-        return target
+        with self._named_or_new(dataset) as target:
+            return target.import_content(name, content, purpose=purpose)
 
     def sample(
         self,
@@ -197,8 +201,9 @@ class Client:
         """Upload a frame, draw a sample of it, and return the sample as a frame of the same kind.
 
         The drawn rows have the columns ``_inclusion_probability`` and ``_design_weight``, among
-        others. Without a name the dataset is named for its content, so that a frame is uploaded
-        once. For estimates use :meth:`upload` and :meth:`Dataset.sample`.
+        others. Without a name the dataset is named ``frame-`` and 12 digits of the content's
+        SHA-256, so that a frame is uploaded once; it stays in the list of datasets. For estimates
+        use :meth:`upload` and :meth:`Dataset.sample`.
 
         Parameters
         ----------
@@ -213,9 +218,9 @@ class Client:
         """
         content = to_parquet(frame)
         name = dataset or f"frame-{hashlib.sha256(content).hexdigest()[:DIGITS]}"
-        target = self._named_or_new(name)
-        if dataset is not None or not target.has_rows():
-            target.import_content(f"{target.id}.parquet", content)
+        with self._named_or_new(name) as target:
+            if dataset is not None or not target.has_rows():
+                target.import_content(f"{target.id}.parquet", content)
         return target.sample(method, **options).frame(library_of(frame))
 
     def sample_of(self, job_id: str) -> Sample:
@@ -226,10 +231,23 @@ class Client:
         page = self.request("GET", "/api/datasets", name=name)
         return [Dataset(self._transport, each) for each in page["datasets"]]
 
-    def _named_or_new(self, name: str) -> Dataset:
+    @contextmanager
+    def _named_or_new(self, name: str) -> Iterator[Dataset]:
+        """Yield the dataset of a name; a new one is removed if the server refuses its table.
+
+        It stays with a failed job, which shows its error.
+        """
         if self._named(name):
-            return self.dataset(name)
-        return Dataset(self._transport, self.request("POST", "/api/datasets", {"name": name}))
+            yield self.dataset(name)
+            return
+        made = Dataset(self._transport, self.request("POST", "/api/datasets", {"name": name}))
+        try:
+            yield made
+        except JobsvcError as error:
+            if not error.is_refusal:
+                raise
+            self.request("DELETE", f"/api/datasets/{made.id}")
+            raise error.extended("The new dataset was removed again.") from None
 
 
 class Dataset:
@@ -264,7 +282,7 @@ class Dataset:
             route = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
             self._job(Job, self._transport.json("POST", route, given, creates_job=True)).wait()
             return self
-        file = Path(path)
+        file = existing_file(path)
         return self.import_content(file.name, file, ref=ref, purpose=purpose, **options)
 
     def import_content(
@@ -320,8 +338,8 @@ class Dataset:
         size : int, float, str or mapping
             Rows; a share such as ``0.05`` or ``"5%"``; or a size for each stratum:
             ``{"north": 10, "south": "all"}``.
-        margin : float
-            Instead of a size: the margin of error of a share, such as ``0.03``.
+        margin : float or str
+            Instead of a size: the margin of error of a share, such as ``0.03`` or ``"3%"``.
         goal : mapping
             The materiality for which the size was planned, which is recorded:
             ``{"materiality": 50_000, "expected": 10_000}``.
@@ -410,14 +428,15 @@ class Dataset:
 
     def profile(
         self,
-        columns: Sequence[str] | None = None,
+        columns: Columns | None = None,
         *,
         ref: str | None = None,
         table: str | None = None,
         **more: Any,
     ) -> Report:
-        """Profile the columns of a table."""
-        body = {"source_ref": ref, "table_key": table, "columns": columns, **more}
+        """Profile a column, several, or all columns of a table."""
+        names = None if columns is None else listed(columns)
+        body = {"source_ref": ref, "table_key": table, "columns": names, **more}
         return self._submitted(Report, "profiling", body)
 
     def report(
@@ -435,7 +454,7 @@ class Dataset:
     def changed_rows(
         self,
         compare_to: str | Mapping[str, Any],
-        keys: Sequence[str],
+        keys: Columns,
         *,
         ref: str | None = None,
         table: str | None = None,
@@ -448,7 +467,7 @@ class Dataset:
         With a name the rows are stored as a saved query.
         """
         body = {"source_ref": ref, "table_key": table, "compare_to": _compared(compare_to)}
-        fields = {"keys": list(keys), "output_name": name, "commit_message": purpose}
+        fields = {"keys": listed(keys), "output_name": name, "commit_message": purpose}
         return self._explored(RowsJob, {**body, **fields, **more})
 
     def __repr__(self) -> str:
@@ -473,11 +492,12 @@ class Dataset:
         margin = options.get("margin")
         if margin is None:
             return body
+        share = number_of("margin", margin)
         (design,) = body["rounds"]
-        request: dict[str, Any] = {"goal": {"margin": margin}, "design": design}
+        request: dict[str, Any] = {"goal": {"margin": share}, "design": design}
         request |= {name: body[name] for name in ("source_ref", "table_key") if name in body}
         found = self._computed("size", request)
-        goal = {"margin": margin, "confidence": found["confidence"]}
+        goal = {"margin": share, "confidence": found["confidence"]}
         body["rounds"] = [{**design, "parameters": found["parameters"], "goal": goal}]
         return body
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict
 
+from jobsvc_client.arguments import Columns, Number, listed, number_of, numbers_of, percent_digits
+
+GOAL_NUMBERS = ("margin", "materiality", "expected", "confidence")
 Size: TypeAlias = "int | float | str | Mapping[str, int | str]"
 Strata: TypeAlias = "str | Sequence[str | Mapping[str, Any]]"
 Filter: TypeAlias = "str | Mapping[str, Any] | Sequence[Mapping[str, Any]]"
@@ -17,11 +20,11 @@ class DrawOptions(TypedDict, total=False):
     size: Size
     seed: int | str
     filter: Filter
-    margin: float
+    margin: Number
     goal: Mapping[str, Any]
     rounds: Sequence[Mapping[str, Any]]
     parameters: Mapping[str, Any]
-    columns: Sequence[str]
+    columns: Columns
     order_by: str
     descending: bool
     amount_column: str
@@ -67,11 +70,12 @@ def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         parameters["seed"] = seed
     drawn: dict[str, Any] = {"method": method, "parameters": parameters}
     if (goal := options.get("goal")) is not None:
-        drawn["goal"] = dict(goal)
+        drawn["goal"] = numbers_of(goal, GOAL_NUMBERS)
     if (rows := options.get("filter")) is not None:
         drawn["filters"] = filter_body(rows)
+    columns = options.get("columns")
     selection = {
-        "columns": options.get("columns"),
+        "columns": None if columns is None else listed(columns),
         "order_by": options.get("order_by"),
         "order_desc": options.get("descending"),
     }
@@ -83,7 +87,14 @@ def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def _size(size: Size) -> dict[str, Any]:
     """Return the parameter of a size: rows, a share, a percentage, or one for each stratum."""
     if isinstance(size, Mapping):
-        return {"sizes": dict(size)}
+        return {"sizes": {label: _stratum_size(each) for label, each in size.items()}}
     if isinstance(size, str):
-        return {"sample_fraction": float(size.removesuffix("%")) / 100}
+        return {"sample_fraction": number_of("size", size)}
     return {"sample_size" if isinstance(size, int) else "sample_fraction": size}
+
+
+def _stratum_size(size: int | str) -> int | str:
+    """Return the size of a stratum: rows, a percentage with a decimal point, or ``all``."""
+    if isinstance(size, int) or size == "all":
+        return size
+    return f"{percent_digits('size', size)}%"

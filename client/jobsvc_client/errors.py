@@ -54,6 +54,22 @@ class JobsvcError(Exception):
         self.errors = errors or []
         super().__init__(self._text())
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server refused the request for good: it did nothing."""
+        return self.status is not None and httpx.codes.is_client_error(self.status)
+
+    def extended(self, sentence: str) -> JobsvcError:
+        """Return the error with one more sentence in its message."""
+        return JobsvcError(
+            f"{self.message} {sentence}",
+            self.code,
+            hint=self.hint,
+            request_id=self.request_id,
+            status=self.status,
+            errors=self.errors,
+        )
+
     def _text(self) -> str:
         request = f", request {self.request_id}" if self.request_id else ""
         return " ".join(filter(None, (self.message, self.hint, f"[{self.code}{request}]")))

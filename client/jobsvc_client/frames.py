@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from jobsvc_client.errors import JobsvcError
@@ -44,6 +45,14 @@ def to_parquet(frame: Any) -> bytes:
         table = arrow.table(frame)
     imported("pyarrow.parquet").write_table(table, buffer)
     return buffer.getvalue()
+
+
+def existing_file(path: str | Path) -> Path:
+    """Return the path of a file; raise JobsvcError if there is none."""
+    file = Path(path)
+    if not file.is_file():
+        raise JobsvcError(f"There is no file {file}.", "no_file")
+    return file
 
 
 def from_parquet(content: bytes, library: Library) -> Any:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tqdm import tqdm
 
+from jobsvc_client.arguments import Columns, Number, listed, number_of, numbers_of
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.frames import Frame, Library, from_parquet, to_parquet
-from jobsvc_client.results import Estimates, Evaluation, groups_table
+from jobsvc_client.frames import Frame, Library, existing_file, from_parquet, to_parquet
+from jobsvc_client.results import Estimates, Evaluation, UploadedValues, groups_table
 from jobsvc_client.transport import Transport
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ FIRST_POLL_S, MAX_POLL_S = 0.05, 1.0
 BAR_AFTER_S = 0.5
 PERCENT = 100
 PAGE = 1000
+EVALUATION_NUMBERS = ("tolerable", "confidence")
 ENDED = ("completed", "failed")
 
 
@@ -103,7 +105,7 @@ class Job:
         cron: str,
         *,
         zone: str = "UTC",
-        exclude_drawn_by: Sequence[str] = (),
+        exclude_drawn_by: Columns = (),
         **more: Any,
     ) -> dict[str, Any]:
         """Let the server repeat this draw or profile, with new seeds on the newest data.
@@ -116,8 +118,9 @@ class Job:
             Minute, hour, day of the month, month, day of the week: ``"0 6 * * MON"``.
         zone : str
             An IANA time zone.
-        exclude_drawn_by : sequence of str
-            The columns that identify a row, to draw no row that this or an earlier run drew.
+        exclude_drawn_by : str or sequence of str
+            The column or columns that identify a row, to draw no row that this or an earlier run
+            drew.
         **more
             Other fields of the API: ``misfire``.
 
@@ -127,7 +130,7 @@ class Job:
             The schedule, with its ``id`` and ``next_runs``.
         """
         body = {"job_id": self.id, "name": name, "cron": cron, "zone": zone, **more}
-        body["exclude_drawn_by"] = list(exclude_drawn_by)
+        body["exclude_drawn_by"] = listed(exclude_drawn_by)
         return self._transport.json("POST", "/api/schedules", body)
 
     def __repr__(self) -> str:
@@ -146,27 +149,27 @@ class RowsJob(Job):
     def _rows_path(self) -> str:
         return f"/api/exploration/jobs/{self.id}/result"
 
-    def frame(self, library: Library = "pandas", *, columns: Sequence[str] | None = None) -> Any:
+    def frame(self, library: Library = "pandas", *, columns: Columns | None = None) -> Any:
         """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``."""
         return self._frame(self._rows_path(), library, columns)
 
-    def _frame(self, path: str, library: Library, columns: Sequence[str] | None) -> Any:
+    def _frame(self, path: str, library: Library, columns: Columns | None) -> Any:
         self.wait()
-        quoted = None if columns is None else ",".join(map(_quoted, columns))
+        quoted = None if columns is None else ",".join(map(_quoted, listed(columns)))
         content = self._transport.content(path, {"format": "parquet", "columns": quoted})
         return from_parquet(content, library)
 
-    def to_pandas(self, *, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+    def to_pandas(self, *, columns: Columns | None = None) -> pandas.DataFrame:
         """Return the rows as a frame of pandas."""
         frame: pandas.DataFrame = self.frame("pandas", columns=columns)
         return frame
 
-    def to_polars(self, *, columns: Sequence[str] | None = None) -> polars.DataFrame:
+    def to_polars(self, *, columns: Columns | None = None) -> polars.DataFrame:
         """Return the rows as a frame of Polars."""
         frame: polars.DataFrame = self.frame("polars", columns=columns)
         return frame
 
-    def to_arrow(self, *, columns: Sequence[str] | None = None) -> pyarrow.Table:
+    def to_arrow(self, *, columns: Columns | None = None) -> pyarrow.Table:
         """Return the rows as a table of Arrow."""
         table: pyarrow.Table = self.frame("arrow", columns=columns)
         return table
@@ -231,10 +234,11 @@ class Sample(RowsJob):
         denominator: str | None = None,
         q: float | None = None,
         statistics: Sequence[Mapping[str, Any]] = (),
-        by: str | Sequence[str] = (),
+        by: Columns = (),
         where: Filter | None = None,
-        confidence: float | None = None,
+        confidence: Number | None = None,
         calibrate: Mapping[str, Any] | None = None,
+        values: int | UploadedValues | None = None,
         **more: Any,
     ) -> Estimates:
         """Estimate figures of the population.
@@ -252,12 +256,14 @@ class Sample(RowsJob):
             Columns of groups.
         where : str or mapping
             Only rows that match a filter.
-        confidence : float
-            0.95 by default.
+        confidence : float or str
+            0.95 by default; or a percentage such as ``"90%"``.
         calibrate : mapping
             ``{"method": …, "columns": […]}``: reproduce the table's known totals.
+        values : UploadedValues or int
+            What :meth:`upload_values` returned, or its number: estimate its columns.
         **more
-            Other fields of the API: ``interval``, ``variance``, ``values``.
+            Other fields of the API: ``interval``, ``variance``.
 
         Examples
         --------
@@ -272,15 +278,16 @@ class Sample(RowsJob):
             figures.append(figure if value is ... else {**figure, "value": value})
         body: dict[str, Any] = {"statistics": figures, **more}
         optional = {
-            "by": [by] if isinstance(by, str) else list(by) or None,
+            "by": listed(by) or None,
             "where": None if where is None else filter_body(where),
-            "confidence": confidence,
+            "confidence": None if confidence is None else number_of("confidence", confidence),
             "calibrate": calibrate,
+            "values": values.number if isinstance(values, UploadedValues) else values,
         }
         body |= {name: each for name, each in optional.items() if each is not None}
         return Estimates(self._computed("estimates", body))
 
-    def upload_values(self, values: Frame | str | Path, key: str | Sequence[str] = ()) -> int:
+    def upload_values(self, values: Frame | str | Path, key: Columns = ()) -> UploadedValues:
         """Upload values of the sampled rows from elsewhere, such as the results of a test.
 
         Parameters
@@ -293,37 +300,38 @@ class Sample(RowsJob):
 
         Returns
         -------
-        int
-            The number of the upload: ``sample.estimate("total", "audited", values=number)``.
+        UploadedValues
+            The upload, for ``sample.estimate("total", "audited", values=uploaded)``. It states how
+            many of the sampled rows have a value.
         """
         self.wait()
         is_file = isinstance(values, str | Path)
-        content = Path(values) if is_file else to_parquet(values)
+        content = existing_file(values) if is_file else to_parquet(values)
         name = content.name if isinstance(content, Path) else "values.parquet"
-        names = [key] if isinstance(key, str) else list(key)
+        names = listed(key)
         fields = {"key": json.dumps(names)} if names else {}
         answer = self._transport.upload(f"{self._path()}/values", name, content, fields)
-        return int(answer["number"])
+        return UploadedValues(answer)
 
     def evaluate(
         self,
-        tolerable: float | None = None,
+        tolerable: Number | None = None,
         *,
         kind: str | None = None,
-        confidence: float | None = None,
+        confidence: Number | None = None,
         **more: Any,
     ) -> Evaluation:
         """Evaluate the sample by its findings.
 
         Parameters
         ----------
-        tolerable : float
-            Below 1 a share of the rows or of the book value evaluated; from 1 an amount. By
-            default the materiality of the recorded plan.
+        tolerable : float or str
+            Below 1, or as a percentage such as ``"5%"``, a share of the rows or of the book value
+            evaluated; from 1 an amount. By default the materiality of the recorded plan.
         kind : str
             ``attributes``, ``two_stage``, ``monetary_unit``, ``variables`` or ``sequential``; by
             default the one that fits how the sample was planned and drawn.
-        confidence : float
+        confidence : float or str
             By default that of the recorded plan, else 0.95.
         **more
             Parameters of the kind, such as ``book_column``; see docs/AUDIT.md.
@@ -331,6 +339,7 @@ class Sample(RowsJob):
         self.wait()
         given = {"tolerable": tolerable, "kind": kind, "confidence": confidence, **more}
         body = {name: value for name, value in given.items() if value is not None}
+        body = numbers_of(body, EVALUATION_NUMBERS)
         return Evaluation(self._computed("evaluation", body))
 
     def findings(self) -> list[dict[str, Any]]:
@@ -361,10 +370,10 @@ class Sample(RowsJob):
     def working_paper(
         self,
         path: str | Path,
-        tolerable: float | None = None,
+        tolerable: Number | None = None,
         *,
         kind: str | None = None,
-        confidence: float = 0.95,
+        confidence: Number = 0.95,
         **more: Any,
     ) -> Path:
         """Write the working paper to a file that ends with .html or .xlsx."""
@@ -377,6 +386,7 @@ class Sample(RowsJob):
             "tolerable": tolerable,
             **more,
         }
+        query = numbers_of(query, EVALUATION_NUMBERS)
         target.write_bytes(self._transport.content(f"{self._path()}/working-paper", query))
         return target
 

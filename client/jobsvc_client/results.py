@@ -131,7 +131,7 @@ class Estimates(Sequence[Estimate]):
         return frame
 
     def __repr__(self) -> str:
-        return "\n".join(map(str, self))
+        return "\n".join([*map(str, self), *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         groups = list(self[0].group) if self._items else []
@@ -160,6 +160,29 @@ def _estimate(each: dict[str, Any]) -> Estimate:
     )
 
 
+class UploadedValues:
+    """Values of sampled rows that were uploaded; ``data`` is the answer of the server."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.number: int = data["number"]
+        self.matched_rows: int = data["rows"]
+        """Sampled rows with a row in the upload."""
+        self.missing_rows: int = data["unanswered"]
+        """Sampled rows without one."""
+        self.notes: list[str] = data["notes"]
+
+    def __repr__(self) -> str:
+        sampled = self.matched_rows + self.missing_rows
+        text = f"Upload {self.number}: values of {self.matched_rows:,} of {sampled:,} sampled rows"
+        if self.missing_rows:
+            text += f"; {self.missing_rows:,} have none, so estimates may be biased"
+        return "\n".join([f"{text}.", *(f"Note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        return "".join(map(paragraph, repr(self).split("\n")))
+
+
 class Plan:
     """The plan of a draw: sizes by step and stratum; ``data`` is the answer of the server."""
 
@@ -184,10 +207,26 @@ class Plan:
 
     def __repr__(self) -> str:
         margin = "" if self.margin is None else f", margin of error ±{share_text(self.margin)}"
-        return f"Plan: {self.total_rows:,} of {self.source_rows:,} rows{margin}"
+        steps = [
+            f"Step {each['round_number']}: {each['method']}, {each['rows_planned']:,} of "
+            f"{each['eligible_rows']:,} eligible rows"
+            for each in self.rounds
+            if len(self.rounds) > 1
+        ]
+        warnings = [warning for each in self.rounds for warning in each["warnings"]]
+        lines = [f"Warning: {each}" for each in (*warnings, *self.warnings)]
+        return "\n".join([self._title() + margin, *steps, *lines])
+
+    def _title(self) -> str:
+        """The rows to draw, and the rows from which they are drawn."""
+        eligible = self.rounds[0]["eligible_rows"]
+        if len(self.rounds) > 1 or eligible == self.source_rows:
+            return f"Plan: {self.total_rows:,} of {self.source_rows:,} rows"
+        drawn = f"{self.total_rows:,} of {eligible:,} eligible rows"
+        return f"Plan: {drawn} ({self.source_rows:,} rows in all)"
 
     def _repr_html_(self) -> str:
-        parts = [heading(f"Plan: {self.total_rows:,} of {self.source_rows:,} rows")]
+        parts = [heading(self._title())]
         for each in self.rounds:
             rows = f"{each['rows_planned']:,} of {each['eligible_rows']:,}"
             pairs = [("Method", each["method"]), ("Rows", rows)]
@@ -265,8 +304,9 @@ class Evaluation:
     def __repr__(self) -> str:
         columns, rows = self._figures()
         lines = [columns, *([str(cell) for cell in row] for row in rows)]
-        text = "\n".join("  ".join(line) for line in lines)
-        return f"{text}\n{self.conclusion}" if self.conclusion else text
+        notes = [f"Note: {note}" for note in self.data.get("notes", ())]
+        texts = ["  ".join(line) for line in lines]
+        return "\n".join([*texts, *notes, *([self.conclusion] if self.conclusion else [])])
 
     def _repr_html_(self) -> str:
         texts = [*self.data.get("notes", ()), self.conclusion]

@@ -87,7 +87,7 @@ def test_a_draw_sends_what_it_was_given(dataset: Dataset, server: LiveServer) ->
 
 
 def test_the_first_argument_of_a_size_decides_its_kind(dataset: Dataset) -> None:
-    sizes = {0.05: 20, "5%": 20, 20: 20}
+    sizes = {0.05: 20, "5%": 20, "2,5 %": 10, 20: 20}
     for size, rows in sizes.items():
         assert dataset.plan("random", size=size).total_rows == rows  # type: ignore[arg-type]
 
@@ -99,6 +99,37 @@ def test_a_margin_gives_the_size_and_is_recorded(dataset: Dataset) -> None:
     margin = dataset.plan("random", size=sample.size).margin
     assert margin is not None
     assert margin <= 0.1
+
+
+@pytest.mark.parametrize("argument", ["size", "margin"])
+@pytest.mark.parametrize("text", ["5", "1,000%", "few"])
+def test_what_is_no_percentage_is_refused_with_a_hint(
+    dataset: Dataset, argument: str, text: str
+) -> None:
+    with pytest.raises(JobsvcError, match=f'{argument}="{text}"') as refused:
+        dataset.plan("random", **{argument: text})  # type: ignore[arg-type]
+    assert refused.value.code == "invalid_argument"
+    assert refused.value.hint is not None
+
+
+def test_percentages_are_numbers_everywhere(dataset: Dataset) -> None:
+    sample = dataset.sample("random", margin="10%", seed=5)
+    assert sample.info["run_parameters"]["rounds"][0]["goal"]["margin"] == 0.1
+    sizes = {"north": "2,5%", "east": "all", "south": 1, "west": 1}
+    assert dataset.plan("stratified", strata="region", size=sizes).total_rows == 3 + 100 + 2
+    assert sample.estimate("mean", "amount", confidence="90%").data["confidence"] == 0.9
+    sample.add_findings(
+        {"_logical_row_id": each["_logical_row_id"], "outcome": "ok"} for each in sample.findings()
+    )
+    evaluation = sample.evaluate("10%", confidence="90%")
+    assert (evaluation.is_tolerable, evaluation.data["confidence"]) == (True, 0.9)
+
+
+def test_columns_are_given_as_a_text_or_a_list(dataset: Dataset) -> None:
+    sample = dataset.sample("random", size=5, columns="id")
+    assert list(sample.to_pandas(columns="id")) == ["id"]
+    assert [each["name"] for each in dataset.profile("id").result()["columns"]] == ["id"]
+    assert dataset.changed_rows("main", keys="id").to_pandas().empty
 
 
 def test_several_steps_are_drawn_as_the_api_describes_them(dataset: Dataset) -> None:

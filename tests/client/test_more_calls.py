@@ -26,6 +26,26 @@ def test_files_are_attached_where_they_are(server: LiveServer, client: Client) -
     assert refused.value.code == "invalid_request"
 
 
+@pytest.mark.parametrize("uri", ["file:///etc/passwd", "missing.csv"])
+def test_a_new_dataset_is_removed_after_a_refusal(client: Client, uri: str, tmp_path: Path) -> None:
+    source = uri if "://" in uri else tmp_path / uri
+    with pytest.raises(JobsvcError) as refused:
+        client.import_file(source, "refused by the server")
+    if "://" in uri:
+        assert "The new dataset was removed again." in str(refused.value)
+        with pytest.raises(JobsvcError, match="removed again"):
+            client.attach(uri, "refused by the server")
+    assert "refused by the server" not in {each.name for each in client.datasets()}
+
+
+def test_a_dataset_that_was_there_stays_after_a_refusal(client: Client) -> None:
+    made = client.upload(pd.DataFrame({"x": [1]}), "stays after a refusal")
+    with pytest.raises(JobsvcError) as refused:
+        client.attach("file:///etc/passwd", made.name)
+    assert "removed" not in str(refused.value)
+    assert client.dataset(made.name).id == made.id
+
+
 def test_a_registered_plan_is_drawn_by_a_later_seed(dataset: Dataset) -> None:
     assert dataset.plan("random", size=5).id is None
     plan = dataset.register_plan("random", size=5)
@@ -51,15 +71,31 @@ def test_a_draw_is_scheduled(dataset: Dataset, client: Client) -> None:
     rows = client.sample_of(run["job_id"]).to_pandas()
     assert not set(rows["id"]) & set(sample.to_pandas()["id"])
     client.request("DELETE", f"/api/schedules/{made['id']}")
+    other = sample.schedule("one column", "0 6 * * MON", exclude_drawn_by="id")
+    assert other["exclude_drawn_by"] == ["id"]
+    client.request("DELETE", f"/api/schedules/{other['id']}")
 
 
 def test_uploaded_values_are_estimated(dataset: Dataset, tmp_path: Path) -> None:
     sample = dataset.sample("random", size=40, seed=2)
     audited = sample.to_pandas()[["id", "amount"]].rename(columns={"amount": "audited"})
-    number = sample.upload_values(audited, key="id")
-    (found,) = sample.estimate("total", "audited", values=number)
+    uploaded = sample.upload_values(audited, key="id")
+    assert repr(uploaded) == "Upload 1: values of 40 of 40 sampled rows."
+    (found,) = sample.estimate("total", "audited", values=uploaded)
     (expected,) = sample.estimate("total", "amount")
     assert found.estimate == pytest.approx(expected.estimate)
     file = tmp_path / "again.csv"
     pd.DataFrame({"id": audited["id"], "late": 1}).to_csv(file, index=False)
-    assert sample.upload_values(file, key=["id"]) == number + 1
+    assert sample.upload_values(file, key=["id"]).number == uploaded.number + 1
+
+
+def test_estimates_of_incomplete_values_print_their_notes(dataset: Dataset) -> None:
+    sample = dataset.sample("random", size=40, seed=3)
+    some = sample.to_pandas()[["id"]].head(30).assign(hours=2)
+    uploaded = sample.upload_values(some, key="id")
+    assert (uploaded.matched_rows, uploaded.missing_rows) == (30, 10)
+    assert "values of 30 of 40 sampled rows; 10 have none" in repr(uploaded)
+    assert "10 have none" in uploaded._repr_html_()
+    estimates = sample.estimate("total", "hours", values=uploaded.number)
+    assert "Note: 10 of 40 sampled rows" in repr(estimates)
+    assert "10 of 40 sampled rows" in estimates._repr_html_()

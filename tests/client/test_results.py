@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from pathlib import Path
@@ -136,9 +137,9 @@ def test_html_is_escaped_and_has_no_script(
         dataset.plan("random", size=5),
     ]
     for each in shown:
-        html = each._repr_html_()
-        assert "<script" not in html
-        assert not re.search(r"\son\w+=|javascript:", html)
+        text = each._repr_html_()
+        assert "<script" not in text
+        assert not re.search(r"\son\w+=|javascript:", text)
     assert "&lt;script&gt;alert(&quot;x&quot;)" in strata._repr_html_()
     assert "10 of 100" not in sample._repr_html_()
     assert json.dumps(sample.url)[1:-1] in sample._repr_html_()
@@ -151,3 +152,15 @@ def test_pending_jobs_and_long_texts_have_a_representation(dataset: Dataset) -> 
     job.wait()
     assert repr(job).startswith(f"Sample {job.name}: 3 of 400 rows")
     assert repr(dataset.plan(size=100)).startswith("Plan: 100 of 400 rows, margin of error ±")
+
+
+def test_a_plan_shows_the_eligible_rows_and_its_warnings(dataset: Dataset) -> None:
+    plan = dataset.plan(size=30, filter="id < 300")
+    assert "Plan: 30 of 300 eligible rows (400 rows in all)" in repr(plan)
+    assert "Plan: 30 of 300 eligible rows (400 rows in all)" in plan._repr_html_()
+    large = dataset.plan(size=500)
+    (warning,) = [*large.rounds[0]["warnings"], *large.warnings]
+    assert repr(large).endswith(f"\nWarning: {warning}")
+    assert warning in html.unescape(large._repr_html_())
+    steps = [{"method": "random", "parameters": {"sample_size": size}} for size in (50, 10)]
+    assert "\nStep 2: random, 10 of 350 eligible rows" in repr(dataset.plan(rounds=steps))
