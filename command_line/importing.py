@@ -270,6 +270,11 @@ def import_file(
     )
 
 
+def is_new(client: ApiClient, dataset: str) -> bool:
+    """Whether a dataset's name or id is a name that no dataset has."""
+    return not (dataset.isdecimal() or client.get("/api/datasets", name=dataset)["datasets"])
+
+
 def into_dataset(
     client: ApiClient, dataset: str, ref: str, run: Callable[[int], dict[str, Any]]
 ) -> dict[str, Any]:
@@ -278,8 +283,7 @@ def into_dataset(
     A new ref is created from ``main``; it is removed again if the job fails. A new dataset is
     removed if the server refuses the request, and stays with a failed job, whose error it shows.
     """
-    found = client.get("/api/datasets", name=dataset)["datasets"]
-    if found or dataset.isdecimal():
+    if not is_new(client, dataset):
         dataset_id = client.dataset_id(dataset)
         ref_path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}"
         if ref == MAIN or client.has(ref_path):

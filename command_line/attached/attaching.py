@@ -9,7 +9,7 @@ import click
 
 from application.administration.overview import size_text
 from command_line.connection import ApiClient, Target, connected
-from command_line.importing import into_dataset
+from command_line.importing import into_dataset, is_new
 from command_line.options import AS_JSON, BATCH, field_option, with_target
 from command_line.output import print_items, print_line, print_result
 from domain_errors import counted
@@ -65,8 +65,9 @@ def attach(
     }
     with connected(target) as client:
         if preview:
-            path = f"/api/datasets/{client.dataset_id(dataset)}/attach/preview"
-            return print_result(client.post(path, body), as_json, _print_preview)
+            of = "" if is_new(client, dataset) else f"/{client.dataset_id(dataset)}"
+            found = client.post(f"/api/datasets{of}/attach/preview", body)
+            return print_result(found, as_json, _print_preview)
         if message is not None:
             body["commit_message"] = message
         if batch:

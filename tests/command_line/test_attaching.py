@@ -32,6 +32,8 @@ def test_table_is_attached_drawn_and_checked(run: Run, lake: Path, created: Path
     assert "no connection that reads" in refused.output
     added = run("connection", "add", "disk", uri, "--user", "everyone")
     assert "everyone" in added.stdout
+    assert "600 rows in 2 files," in run("attach", uri, "--dataset", "Lake", "--preview").stdout
+    assert "Lake" not in run("datasets").stdout
     done = run("attach", uri, "--dataset", "Lake")
     assert "600" in done.stdout
     shown = run("attach", f"{uri}b.parquet", "--dataset", "Lake", "--preview").stdout

@@ -381,4 +381,5 @@ UNTOLD = {
     "POST /api/datasets/preview": "the same",
     "POST /request-code": "writes a request as code, and stores nothing",
     "POST /api/datasets/<int:dataset_id>/attach/preview": "the same",
+    "POST /api/datasets/attach/preview": "the same",
 }

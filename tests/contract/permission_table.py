@@ -186,6 +186,7 @@ TABLE = (
     ),
     Row(f"POST {D}/refs/<ref>/attach", WRITE, attached_to("/api/datasets/{d}/refs/main/attach")),
     Row(f"POST {D}/attach/preview", WRITE, attached_to("/api/datasets/{d}/attach/preview")),
+    Row("POST /api/datasets/attach/preview", CREATE, attached_to("/api/datasets/attach/preview")),
     Row("GET /api/search", MYSELF, at("/api/search?q=city")),
     Row("GET /api/bin", MYSELF, at("/api/bin")),
     Row(

@@ -90,6 +90,20 @@ def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     Reads the footers of the files: their number, rows, columns and bytes. Nothing is stored.
     """
     caller().dataset(dataset_id, "write")
+    return _preview(given)
+
+
+@blueprint.post("/attach/preview", body=AttachPreviewIn, output=AttachPreviewOut)
+def first_preview(given: dict[str, Any]) -> dict[str, Any]:
+    """Describe tables without a dataset.
+
+    For users who can create a dataset.
+    """
+    caller().require_role("admin", "analyst")
+    return _preview(given)
+
+
+def _preview(given: dict[str, Any]) -> dict[str, Any]:
     with access().work_limits.previews.piece(caller().user.id):
         tables = preview_attach(service(), caller().user, _tables(given))
     for table in tables:
