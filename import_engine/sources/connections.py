@@ -45,12 +45,19 @@ class SourceChanged(DomainError):
 
     code = "source_changed"
 
-    def __init__(self, uri: SourceUri, problem: str) -> None:
+    def __init__(self, uri: SourceUri, problem: str, *, is_other_file: bool = False) -> None:
+        if uri.scheme != "file":
+            remedy = "Restore it"
+        elif is_other_file:
+            remedy = "Move the same file back (a copy is another file)"
+        else:
+            remedy = "Restore it with `cp -p`, which writes into the same file"
         super().__init__(
-            "The attached file {uri} {problem}. Restore it, or attach the table again: that makes "
-            "a new version of the dataset.",
+            "The attached file {uri} {problem}. {remedy}, or attach the table again: that makes a "
+            "new version of the dataset.",
             uri=str(uri),
             problem=problem,
+            remedy=remedy,
         )
 
 
@@ -235,12 +242,17 @@ def _local_version(uri: SourceUri, descriptor: int) -> FileVersion:
 
 
 def _require_same(uri: SourceUri, version: FileVersion, now: FileVersion) -> None:
+    if now == version:
+        return
+    is_other_file = now.inode != version.inode
     if now.size_bytes != version.size_bytes:
-        raise SourceChanged(
-            uri, f"has {now.size_bytes:,} bytes; it had {version.size_bytes:,} when it was attached"
-        )
-    if now != version:
-        raise SourceChanged(uri, "has changed since it was attached")
+        was = f"it had {version.size_bytes:,} when it was attached"
+        problem = f"has {now.size_bytes:,} bytes; {was}"
+    elif is_other_file:
+        problem = "was replaced by another file since it was attached"
+    else:
+        problem = "has changed since it was attached"
+    raise SourceChanged(uri, problem, is_other_file=is_other_file)
 
 
 @contextmanager
@@ -248,7 +260,7 @@ def _gone_is_changed(uri: SourceUri) -> Iterator[None]:
     try:
         yield
     except SourceNotFound:
-        raise SourceChanged(uri, "doesn't exist any more") from None
+        raise SourceChanged(uri, "doesn't exist any more", is_other_file=True) from None
 
 
 class _LocalReader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -136,6 +137,23 @@ def test_file_that_changes_during_a_read_is_refused(world: World, place: Place) 
 
     with pytest.raises(SourceChanged, match=NAME):
         read()
+
+
+def test_a_file_of_a_folder_is_restored_in_place(world: World) -> None:
+    dataset = world.ledger("disk", "in-place")
+    path = world.folder / "in-place" / NAME
+    copy = path.with_suffix(".copy")
+    shutil.copy2(path, copy)
+    overwrite_in_place(world, "disk", f"in-place/{NAME}")
+    assert_problem(world.table(dataset, "data"), 409, "source_changed", "cp -p")
+    shutil.copy2(copy, path)  # as cp -p: into the same file, with the old time
+    assert world.table(dataset, "data").status_code == 200
+    away = path.rename(path.with_suffix(".away"))
+    assert_problem(world.table(dataset, "data"), 409, "source_changed", "Move the same file back")
+    copy.rename(path)
+    assert_problem(world.table(dataset, "data"), 409, "source_changed", "was replaced by another")
+    away.replace(path)
+    assert world.table(dataset, "data").status_code == 200
 
 
 def test_restored_file_is_read_again(world: World) -> None:
