@@ -16,10 +16,11 @@ from import_engine import attaching
 from import_engine.sources.connections import (
     CREDENTIALS,
     VARIABLES,
+    CredentialsMissing,
     ObjectStores,
     connection_prefix,
 )
-from import_engine.sources.uris import parse_uri
+from import_engine.sources.uris import UriNotAllowed, parse_uri
 from job_runner.lanes import LANE_OF_DOWNLOADS
 from job_runner.service import Service
 from job_runner.settings import Settings
@@ -36,6 +37,7 @@ from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.jobs import Job
 from storage.jobs.submission import NewJob
+from storage.maintenance.checking import NotAllowedHere
 from storage.sqlite.database import Transaction
 from storage.versions.data_files import AttachedFile
 
@@ -77,6 +79,11 @@ def problem_finder(settings: Settings) -> Callable[[AttachedFile, str, str], str
     def find(file: AttachedFile, prefix: str, credentials: str) -> str | None:
         try:
             opened = open_connection(file.connection, prefix, credentials, settings, stores)
+        except (UriNotAllowed, CredentialsMissing) as error:
+            raise NotAllowedHere(error.message) from None
+        except DomainError as error:
+            return error.message
+        try:
             opened.require(opened.uri(file.uri), version_of(file))
         except DomainError as error:
             return error.message

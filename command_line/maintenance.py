@@ -6,9 +6,10 @@ for the time of a backup, and a restore creates a new one.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +30,9 @@ from command_line.output import (
 from domain_errors import counted
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.clock import system_clock, timestamp
+
+if TYPE_CHECKING:
+    from storage.maintenance.checking import Findings
 
 CONFIRMATION = "prune"
 PATH = "/api/admin/prune"
@@ -224,7 +228,8 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
 
     Reports the differences.
 
-    Of attached files, the version is compared.
+    Of attached files, the version is compared. Those that the settings and variables of this shell
+    don't allow to read are named as not checked: give it those of the server.
     The exit code is 1 if there is a fault.
 
     \b
@@ -241,15 +246,24 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
     else:
         for fault in findings.faults:
             print_line(f"{fault.what}: {fault.problem}")
+        for reason, files in Counter(one.reason for one in findings.not_checked).items():
+            print_line(f"{counted(files, 'attached file')} not checked: {reason}")
         print_line(
             f"{counted(findings.commits, 'commit')}, {counted(findings.files, 'file')}, "
             f"{counted(findings.ledger_entries, 'ledger entry', 'ledger entries')}, "
             f"{counted(findings.attached_files, 'attached file')}, "
             f"{size_text(findings.size_bytes)} checked; "
-            f"{counted(len(findings.faults), 'fault')}."
+            f"{counted(len(findings.faults), 'fault')}{_not_checked(findings)}."
         )
     if findings.faults:
         raise SystemExit(CommandFailed.exit_code)
+
+
+def _not_checked(findings: Findings) -> str:
+    files = len(findings.not_checked)
+    if not files:
+        return ""
+    return f"; {counted(files, 'attached file')} not checked: run it with the server's environment"
 
 
 @click.command("backup")

@@ -33,8 +33,16 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Unchecked:
+    """An attached file that couldn't be checked, and why; this isn't a fault of the data."""
+
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Findings:
-    """The number of checked objects, and the faults."""
+    """The number of checked objects, the faults, and the attached files that weren't checked."""
 
     commits: int
     files: int
@@ -42,10 +50,17 @@ class Findings:
     attached_files: int
     size_bytes: int
     faults: tuple[Fault, ...]
+    not_checked: tuple[Unchecked, ...]
+
+
+class NotAllowedHere(Exception):
+    """This process may not read an attached file: it lacks a setting or variable of the server."""
 
 
 FindProblem = Callable[[AttachedFile, str, str], str | None]
-"""Takes an attached file, and its connection's prefix and credentials; returns its problem."""
+"""Takes an attached file, and its connection's prefix and credentials; returns its problem.
+
+It raises :class:`NotAllowedHere` with the reason if the file can't be checked."""
 
 
 def open_to_read(database: Path) -> sqlite3.Connection:
@@ -106,33 +121,42 @@ def _check(
         on_progress(done_bytes / max(total_bytes, 1), f"file {file.sha256[:12]}")
         faults += _file_faults(store, file)
         done_bytes += file.size_bytes
+    not_checked: list[Unchecked] = []
     if find_problem is not None:
-        faults += _attached_faults(connection, attached, find_problem, on_progress)
+        for found in _attached_findings(connection, attached, find_problem, on_progress):
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                not_checked.append(found)
     on_progress(1.0, "checked")
     return Findings(
         commits=len(commits),
         files=len(files),
         ledger_entries=ledger_entries,
-        attached_files=len(attached),
+        attached_files=len(attached) - len(not_checked),
         size_bytes=total_bytes,
         faults=tuple(faults),
+        not_checked=tuple(not_checked),
     )
 
 
-def _attached_faults(
+def _attached_findings(
     connection: sqlite3.Connection,
     files: Set[AttachedFile],
     find_problem: FindProblem,
     on_progress: ProgressCallback,
-) -> Iterator[Fault]:
+) -> Iterator[Fault | Unchecked]:
     rows = connection.execute(statement("connection_places")).fetchall() if files else []
     places = {name: (prefix, credentials) for name, prefix, credentials in rows}
     for file in sorted(files, key=lambda file: (file.connection, file.uri)):
         on_progress(1.0, f"attached file {file.uri.rpartition('/')[2]}")
+        problem: str | None = f'its connection "{file.connection}" doesn\'t exist'
         if file.connection in places:
-            problem = find_problem(file, *places[file.connection])
-        else:
-            problem = f'its connection "{file.connection}" doesn\'t exist'
+            try:
+                problem = find_problem(file, *places[file.connection])
+            except NotAllowedHere as refusal:
+                yield Unchecked(file.uri, str(refusal))
+                continue
         if problem is not None:
             yield Fault(f"attached file {file.uri}", problem)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def test_table_is_attached_drawn_and_checked(run: Run, lake: Path, created: Path
     checked = run("check").stdout
     assert "2 attached files" in checked
     assert "0 faults" in checked
+
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.delenv("JOBSVC_CONNECTION_PREFIXES")
+        unable = run("check").stdout
+        findings = json.loads(run("check", "--json").stdout)
+    assert "2 attached files not checked: The prefix" in unable
+    assert "0 attached files, " in unable
+    assert "0 faults; 2 attached files not checked" in unable
+    assert (findings["faults"], len(findings["not_checked"])) == ([], 2)
 
     archive = created.parent / "backup.tar"
     run("backup", str(archive))
