@@ -375,17 +375,23 @@ def values_by_stratum(
     for label in sizes:
         if label not in numbers:
             first = np.arange(min(LABELS_NAMED, len(strata.rows)))
-            known = ", ".join(f'"{known}"' for known in strata.labels(first))
+            known = ", ".join(map(_quoted, strata.typable_labels(first)))
             more = len(strata.rows) - len(first)
             raise UnknownStratum(
-                'There is no stratum "{label}". Available: {known}'
+                "There is no stratum {label}. Available: {known}"
                 + (" and {more} more." if more else "."),
-                label=label,
+                label=_quoted(label),
                 known=known,
                 more=more,
                 loc=(*loc, label),
             )
     return found
+
+
+def _quoted(label: str | None) -> str:
+    """A label in double quotes, or in single ones if it has double ones."""
+    text = str(label)
+    return f"'{text}'" if '"' in text else f'"{text}"'
 
 
 def _named_warnings(requested: Int64s, eligible: EligibleRows) -> list[DrawWarning]:

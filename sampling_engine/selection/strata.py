@@ -194,21 +194,21 @@ class ColumnStrata:
     def numbers(self, labels: Sequence[str]) -> dict[str, int]:
         """The numbers of those labels that a stratum has.
 
-        A label that has no exact match finds the one stratum whose label differs in spaces,
-        thousands separators or case alone. The band of a single column that has no row is numbered
-        -1: it is there, but has nothing.
+        A label that has no exact match finds the one stratum with these values, written without
+        quotes, or whose label or values differ in spaces, thousands separators or case alone. The
+        band of a single column that has no row is numbered -1: it is there, but has nothing.
         """
         sql, params = statements.strata_of_labels(self.table_name, self.columns, list(labels))
         found = dict(self._cursor.execute(sql, params).fetchall())
         others = [label for label in labels if label not in found]
         if others and len(self.rows) <= MAX_COMPARED:
-            every = self.labels(np.arange(len(self.rows)))
-            alike: dict[str, list[int]] = {}
-            for number, label in enumerate(every):
-                alike.setdefault(comparable(label or ""), []).append(number)
-            for label in others:
-                if len(numbers := alike.get(comparable(label), [])) == 1:
-                    found[label] = numbers[0]
+            every = np.arange(len(self.rows))
+            plain = self._plain_labels(every)
+            found |= {
+                **_one_alike(others, self.labels(every), comparable),
+                **_one_alike(others, plain, comparable),
+                **_one_alike(others, plain, str),
+            }
         if len(self.columns) == 1 and isinstance(self.columns[0], BandColumn):
             known = {comparable(label) for label in (*self.columns[0].labels, "NULL")}
             found |= {
@@ -217,6 +217,31 @@ class ColumnStrata:
                 if label not in found and comparable(label) in known
             }
         return found
+
+    def typable_labels(self, numbers: Int64s) -> list[str | None]:
+        """The labels of some strata, without quotes where :meth:`numbers` finds them so."""
+        plain = self._plain_labels(numbers)
+        found = self.numbers(plain)
+        choices = zip(numbers.tolist(), plain, self.labels(numbers), strict=True)
+        return [own if found.get(own) == number else label for number, own, label in choices]
+
+    def _plain_labels(self, numbers: Int64s) -> list[str]:
+        """The values of some strata as tables show them, joined by `` | ``."""
+        return [
+            " | ".join("NULL" if value is None else value for value in key.values())
+            for key in self.keys(numbers)
+        ]
+
+
+def _one_alike(
+    labels: Sequence[str], every: Sequence[str | None], form: Callable[[str], str]
+) -> dict[str, int]:
+    """The numbers of those labels whose form is that of exactly one stratum's label."""
+    alike: dict[str, list[int]] = {}
+    for number, label in enumerate(every):
+        alike.setdefault(form(label or ""), []).append(number)
+    numbers = {label: alike.get(form(label), []) for label in labels}
+    return {label: own[0] for label, own in numbers.items() if len(own) == 1}
 
 
 Strata = WholeTable | ColumnStrata

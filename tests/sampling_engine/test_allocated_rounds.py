@@ -133,7 +133,27 @@ def test_sizes_name_strata_by_their_labels(workshop: Workshop, shops: TableFiles
 def test_a_size_for_an_unknown_stratum_names_those_that_are_there(
     workshop: Workshop, shops: TableFiles
 ) -> None:
-    with pytest.raises(DomainError, match='There are "a", "b", "NULL"') as caught:
+    with pytest.raises(DomainError, match=r'Available: "a", "b", "NULL"\.') as caught:
         workshop.draw(shops, one_round(by_shop(sizes={"a": 1, "c": 2})))
     assert caught.value.code == "unknown_stratum"
     assert caught.value.loc == ("rounds", 0, "parameters", "sizes", "c")
+
+
+def test_a_stratum_is_named_by_its_values_as_a_plan_shows_them(workshop: Workshop) -> None:
+    table = workshop.table_of(
+        "SELECT i AS id, ['CH \"01\"', 'a | b', 'NULL', NULL, 'plain'][i % 5 + 1] AS shop "
+        "FROM range(25) AS r(i)"
+    )
+    sample = workshop.draw(table, one_round(by_shop(sizes={'CH "01"': 2, "A|B": 1, "NULL": 3})))
+    assert sizes(sample) == {'CH "01"': 2, "a | b": 1, None: 3, "NULL": 0, "plain": 0}
+    by_label = {'"CH ""01"""': 2, '"a | b"': 1, '"NULL"': 3}
+    sample = workshop.draw(table, one_round(by_shop(sizes=by_label)))
+    assert sizes(sample) == {'CH "01"': 2, "a | b": 1, "NULL": 3, None: 0, "plain": 0}
+    with pytest.raises(DomainError) as caught:
+        workshop.draw(table, one_round(by_shop(sizes={'CH "02"': 1})))
+    assert str(caught.value) == (
+        "There is no stratum 'CH \"02\"'. Available: 'CH \"01\"', '\"NULL\"', "
+        '"a | b", "plain", "NULL".'
+    )
+    with pytest.raises(DomainError, match="named twice"):
+        workshop.draw(table, one_round(by_shop(sizes={'CH "01"': 1, '"CH ""01"""': 1})))
