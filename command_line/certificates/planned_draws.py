@@ -72,6 +72,10 @@ def planned_body(
     public: dict[str, Any] = {}
     if beacon is not None:
         public["beacon"] = beacon
+    if dice is not None and not witness:
+        raise click.UsageError("--dice needs --witness: name who saw the throws.")
+    if witness and dice is None:
+        raise click.UsageError("--witness needs --dice.")
     if dice is not None:
         public["dice"] = {"digits": dice, "witnesses": list(witness)}
     if len(public) + (draw["seed"] is not None) > 1:

@@ -34,5 +34,9 @@ def test_contradicting_options_are_refused(run: Run, table: Path) -> None:
     assert "need --plan-id" in run("sample", "Sales", "--dice", "1", code=2).stderr
     assert "combined with --size" in run(*plan, "--size", "5", code=2).stderr
     assert "CHAIN:ROUND" in run(*plan, "--beacon", "quicknet", code=2).stderr
-    assert "Give one of" in run(*plan, "--seed", "1", "--dice", "1", code=2).stderr
+    assert (
+        "Give one of" in run(*plan, "--seed", "1", "--dice", "1", "--witness", "A", code=2).stderr
+    )
+    assert "--dice needs --witness" in run(*plan, "--dice", "31" * 10, code=2).stderr
+    assert "--witness needs --dice" in run(*plan, "--witness", "A", code=2).stderr
     assert 'no plan "x"' in run(*plan, "--seed", "1", code=1).stderr
