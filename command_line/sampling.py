@@ -42,6 +42,16 @@ from sampling_engine import METHODS, MethodDeclaration, Parameter
 from sampling_engine.engines.engine import ENGINES
 
 GROUPS_SHOWN = 40
+MIB = 1 << 20
+ENGINE_NAMES = {"duckdb": "DuckDB", "spark": "Spark"}
+ENGINE_REASONS = {
+    "requested": "as requested",
+    "no_server": "the server has no Spark",
+    "reads_no_rows": "the draw reads no column",
+    "unsupported_type": "Spark can't read a column of the draw",
+    "few_bytes": "there is little to read",
+    "many_bytes": "there is much to read",
+}
 
 
 def _draw_parameters() -> dict[str, Parameter]:
@@ -516,6 +526,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
                 f"Margin of error: ±{round_['margin_of_error']:.2%} for a share of one half."
             )
     _print_warnings(planned)
+    print_line(_engine_text(planned["engine"]))
     if planned["registered"] is not None:
         print_registered(planned["registered"])
     if planned["hints"] is not None:
@@ -540,6 +551,16 @@ def plan(client: ApiClient, dataset: str, commit: bool, **draw: Any) -> Any:
     dataset_id = client.dataset_id(dataset)
     body = {**sized_body(client, dataset_id, **draw), "commit": commit}
     return client.post(f"/api/sampling/datasets/{dataset_id}/plan", body)
+
+
+def _engine_text(engine: dict[str, Any]) -> str:
+    """The engine that reads the rows, and why."""
+    read = engine["read_bytes"]
+    size = "" if read is None else f", {read / MIB:,.1f} MiB a scan"
+    return (
+        f"Read by {ENGINE_NAMES[engine['name']]} ({ENGINE_REASONS[engine['reason']]}): "
+        f"{engine['files']:,} {'file' if engine['files'] == 1 else 'files'}{size}."
+    )
 
 
 def draw_sample(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def test_a_plan_matches_the_draw(
     before = run("jobs", "--json").stdout
     planned = run("plan", sales, *options)
     assert f"Would draw {drawn} of 700 rows" in planned.stdout
+    assert "Read by DuckDB (the server has no Spark): 1 file." in planned.stdout
     assert run("jobs", "--json").stdout == before, "a plan is no job"
     sampled = run("sample", sales, *options, "--residual")
     assert f"Drew {drawn} of 700 rows" in sampled.stdout
