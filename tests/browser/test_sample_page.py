@@ -137,3 +137,34 @@ def test_a_name_that_is_too_long_is_refused(analyst: Analyst, server: LiveServer
     page.get_by_label("Purpose").fill("p" * 10_001)
     expect(problem).to_have_text("Has 10,001 characters; at most 10,000 are allowed.")
     expect(page.get_by_label("Purpose")).to_have_value("p" * 10_001)
+
+
+def test_the_groups_of_a_sample_fit_a_narrow_page(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = server.new_dataset(client)
+    labels = (
+        "Consulting-and-implementation-services",
+        "Office supplies and small machines for other offices",
+    )
+    lines = ["invoice_document_posting_date,cost_centre,amount"]
+    lines += [
+        f"2025-{1 + row % 9:02}-{1 + row % 28:02},{labels[row % 2]},{row}" for row in range(600)
+    ]
+    assert server.import_text(dataset, "\n".join(lines), client=client)["status"] == "completed"
+    page.set_viewport_size({"width": 360, "height": 800})
+    for column in ("invoice_document_posting_date", "cost_centre"):
+        body = {
+            "method": "stratified",
+            "parameters": {"strata_columns": [column], "sample_size": 60, "seed": 1},
+        }
+        page.goto(f"{server.url}/jobs/{drawn(server, client, dataset, body)}")
+        chart = page.get_by_role("region", name=f"By {column}")
+        expect(chart.locator("svg").first).to_be_visible()
+        wide, seen = page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide <= seen
+        for cell in chart.get_by_role("cell").all():
+            box = cell.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= seen
