@@ -745,7 +745,7 @@ CREATE TABLE schedules (
     paused_at    TEXT,
     last_run_at  TEXT,
     last_job_id  TEXT,                          -- the job may have been pruned
-    problem      TEXT,                          -- why the latest run wasn't submitted
+    problem      TEXT CHECK (json_valid(problem)),  -- why the latest run wasn't submitted
     job_id       TEXT NOT NULL,                 -- has the request; may have been pruned
     exclude_drawn_by TEXT NOT NULL              -- key by which runs exclude drawn rows
                  CHECK (json_valid(exclude_drawn_by)),
@@ -765,7 +765,8 @@ BEGIN
                        'data', json_object('job_id', NULL,
                                            'run_type', NEW.run_type,
                                            'dataset_id', NEW.dataset_id,
-                                           'schedule_id', NEW.id)),
+                                           'schedule_id', NEW.id,
+                                           'error_code', NEW.problem ->> '$.code')),
            NEW.counted_from, NEW.counted_from
     FROM receivers
     WHERE disabled_at IS NULL

@@ -122,7 +122,7 @@ def with_target(command: Command) -> Command:
             server,
             os.environ.get("JOBSVC_TOKEN"),
             target_options(),
-            {} if arguments.get("body") else _option_names(context.command),
+            {} if arguments.get("body") else option_names(context),
         )
         return command(target=target, **arguments)
 
@@ -165,8 +165,17 @@ def target_options() -> str:
     )
 
 
-def _option_names(command: click.Command) -> dict[str, str]:
-    """The options of a command by the API fields that they give, or by their own names."""
+def option_names(context: click.Context) -> dict[str, str]:
+    """The options of a command by the API fields that they give, or by their own names.
+
+    A field that it has no option for is one of ``add`` of its group, if there is such a command.
+    """
+    group = context.parent.command if context.parent else None
+    adding = group.get_command(context, "add") if isinstance(group, click.Group) else None
+    return {**(_options_of(adding) if adding else {}), **_options_of(context.command)}
+
+
+def _options_of(command: click.Command) -> dict[str, str]:
     names: dict[str, list[str]] = {}
     for option in command.params:
         if isinstance(option, click.Option):

@@ -337,9 +337,11 @@ ORDER BY schedules.id;
 -- update_schedule: Change the times, the misfire rule or the key of a schedule, or pause it.
 UPDATE schedules
 SET cron = :cron, zone = :zone, misfire = :misfire, paused_at = :paused_at,
-    counted_from = :now, next_run_at = :next_run_at, problem = NULL,
-    exclude_drawn_by = :exclude_drawn_by
+    counted_from = :now, next_run_at = :next_run_at, exclude_drawn_by = :exclude_drawn_by
 WHERE id = :id;
+
+-- forget_schedule_problem: Forget why a run wasn't submitted.
+UPDATE schedules SET problem = NULL WHERE id = :id;
 
 -- advance_schedule: Set a schedule's next run, unless it was changed; with or without a job.
 UPDATE schedules

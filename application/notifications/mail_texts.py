@@ -1,7 +1,8 @@
 """The texts of e-mails: what happened to which job, and where to see it.
 
 A text has names, a status and an error code, but no rows and no error message, which may quote
-values. Names are people's: each is on one line and has no invisible characters.
+values. Of the reason why a run wasn't submitted it has the sentence without values. Names are
+people's: each is on one line and has no invisible characters.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from application.samples.facts import screen_text
 from domain_errors import counted
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import User
@@ -18,7 +20,7 @@ from storage.errors import NotFound
 from storage.jobs.findings import review_of
 from storage.jobs.jobs import Job, get_job
 from storage.jobs.receivers import DueDelivery
-from storage.jobs.schedules import get_schedule
+from storage.jobs.schedules import Problem, Schedule, get_schedule
 from storage.sqlite.database import Transaction
 
 MAX_NAME = 100
@@ -29,6 +31,9 @@ REVIEW_STEPS = {
     "returned": "findings returned",
     "signed_off": "findings signed off",
 }
+
+QUOTED = ("column", "dataset", "job_id", "keys", "name", "ref", "rows", "sample", "table")
+"""Parameters of a reason that aren't values of rows; others but numbers become an ellipsis."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,17 @@ class _Event:
 
 def _event(tx: Transaction, due: DueDelivery) -> _Event:
     data = json.loads(due.payload)["data"]
-    schedule, job_id = _schedule_name(tx, data.get("schedule_id")), data["job_id"]
+    found, job_id = _schedule(tx, data.get("schedule_id")), data["job_id"]
+    schedule = None if found is None else one_line(found.name)
     facts = {} if schedule is None else {"Schedule": schedule}
     if job_id is None:
         what = "A schedule" if schedule is None else f"Schedule {schedule}"
         page = f"/datasets/{due.dataset_id}?tab=schedules"
-        return _Event(what, "a run was not submitted", "", page, facts)
+        problem = None if found is None else found.problem
+        if problem is not None and problem.code == data["error_code"]:
+            facts["Reason"] = _without_values(problem)
+        more = f" ({data['error_code']})"
+        return _Event(what, "a run was not submitted", more, page, facts)
     job = _job(tx, job_id)
     what, page, facts = _title(job), f"/jobs/{job_id}", {**facts, "Job": job_id}
     if "action" in data:
@@ -140,9 +150,23 @@ def _job(tx: Transaction, job_id: str) -> Job | None:
     return None
 
 
-def _schedule_name(tx: Transaction, schedule_id: int | None) -> str | None:
-    """The name of a schedule; None if it was deleted."""
+def _schedule(tx: Transaction, schedule_id: int | None) -> Schedule | None:
+    """A schedule; None if it was deleted."""
     if schedule_id is not None:
         with suppress(NotFound):
-            return one_line(get_schedule(tx, schedule_id).name)
+            return get_schedule(tx, schedule_id)
     return None
+
+
+def _without_values(problem: Problem) -> str:
+    """The sentence of a problem with its names and numbers, but no values of rows.
+
+    >>> values = {"keys": "id", "examples": 'id "K. Meier"'}
+    >>> _without_values(Problem("invalid_key", "The key {keys} repeats {examples}.", values))
+    'The key id repeats ….'
+    """
+    shown = {
+        name: value if isinstance(value, int) else one_line(str(value)) if name in QUOTED else "…"
+        for name, value in problem.parameters.items()
+    }
+    return screen_text(problem.template, shown)

@@ -17,8 +17,8 @@ LABELS = {
     parameter.name: parameter.label
     for method in METHODS
     for parameter in (*method.parameters, *method.superseded)
-}
-"""Screen names of the parameters of methods."""
+} | {"exclude_drawn_by": "Exclude drawn rows by"}
+"""Screen names of the parameters of methods, and of a schedule's key."""
 SEED_ORIGINS = {
     "chosen": "Given in the request",
     "entropy": "Drawn by the server from the system's entropy",

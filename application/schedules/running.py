@@ -31,6 +31,7 @@ from storage.accounts.authority import Authority, require_level
 from storage.accounts.users import get_user
 from storage.jobs.jobs import Job
 from storage.jobs.schedules import (
+    Problem,
     Schedule,
     ScheduleChanged,
     active_schedules,
@@ -53,6 +54,9 @@ MIN_PAUSE_S, MAX_PAUSE_S = 0.01, 60.0
 FAULT_PAUSE_S = 5.0
 UNFINISHED_PAUSE = timedelta(seconds=2)
 """How long a run waits before it looks again whether the run before has ended."""
+
+CLOCK_SET_BACK = Problem("clock_set_back", "The clock of the server was set back.")
+MISSED = Problem("missed", "The run was skipped: its time was missed.")
 
 
 class Scheduler:
@@ -101,7 +105,7 @@ def run_due(service: Service) -> float:
     for schedule in found:
         due = datetime.fromisoformat(schedule.next_run_at)
         if datetime.fromisoformat(schedule.counted_from) > now + SET_BACK:
-            due = _advance(service, schedule, now, "The clock of the server was set back.")
+            due = _advance(service, schedule, now, CLOCK_SET_BACK)
         elif due <= now:
             due = _run(service, schedule, due, now)
         times.append(due)
@@ -144,7 +148,7 @@ def run_now(
 def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> datetime:
     """Submit the job of a due schedule, or note why not; return its next time."""
     if now - due > LATE and schedule.misfire == "skip":
-        return _advance(service, schedule, now, "The run was skipped: its time was missed.")
+        return _advance(service, schedule, now, MISSED)
     following = next_time(schedule.cron, schedule.zone, now)
 
     def record(tx: Transaction, job_id: str) -> None:
@@ -157,14 +161,14 @@ def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> 
     except EarlierRunUnfinished:
         return now + UNFINISHED_PAUSE
     except DomainError as error:
-        return _advance(service, schedule, now, error.message)
+        return _advance(service, schedule, now, Problem.of(error))
     return following
 
 
-def _advance(service: Service, schedule: Schedule, now: datetime, problem: str) -> datetime:
+def _advance(service: Service, schedule: Schedule, now: datetime, problem: Problem) -> datetime:
     """Set the next time without a job."""
     following = next_time(schedule.cron, schedule.zone, now)
-    logger.info("schedule %d: %s", schedule.id, problem)
+    logger.info("schedule %d: %s", schedule.id, problem.message)
     try:
         with service.database.write() as tx:
             advance_schedule(tx, schedule, now, following, problem=problem)

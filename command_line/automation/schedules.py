@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from command_line.connection import ApiClient
-from command_line.options import JOB, YES, printed, with_client
+from command_line.options import JOB, YES, option_names, printed, with_client
 from command_line.output import confirm, print_items, print_line, utc_text
-from domain_errors import counted
+from domain_errors import counted, render
 from storage.jobs.schedules import MISFIRES
 
 SCHEDULE = click.argument("schedule_id", metavar="ID", type=click.IntRange(1))
@@ -21,6 +21,14 @@ MINUTES = 16
 @click.group()
 def schedule() -> None:
     """Repeat draws and profiles at times of a cron expression."""
+
+
+def _problem(one: dict[str, Any]) -> str:
+    """Why the latest run wasn't submitted, with the options of this group."""
+    if one["problem"] is None:
+        return ""
+    names, problem = option_names(click.get_current_context()), one["problem_template"]
+    return render(problem["template"], problem["parameters"], lambda field: names.get(field, field))
 
 
 def _print_schedules(found: list[dict[str, Any]]) -> None:
@@ -36,7 +44,7 @@ def _print_schedules(found: list[dict[str, Any]]) -> None:
             "last job": lambda one: (one["last_job_id"] or "")[:8],
             "user": "user_soeid",
             "excludes rows by": lambda one: ", ".join(one["exclude_drawn_by"]),
-            "problem": lambda one: one["problem"] or "",
+            "problem": _problem,
         },
     )
 

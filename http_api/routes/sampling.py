@@ -18,7 +18,15 @@ from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, name_text, text
+from http_api.schemas.base import (
+    MessageOut,
+    PageOut,
+    PageQuery,
+    SentenceOut,
+    StrictSchema,
+    name_text,
+    text,
+)
 from http_api.schemas.fields import EndTimestamp, QueryList, Timestamp
 from http_api.schemas.jobs import JobAcceptedOut, JobInListOut, accepted
 from http_api.schemas.sampling import (
@@ -33,7 +41,6 @@ from http_api.schemas.sampling import (
     PlannedRoundOut,
     SamplingJobIn,
     SeededRoundOut,
-    WarningOut,
 )
 from http_api.schemas.sizes import (
     SizeIn,
@@ -85,7 +92,7 @@ class PlanOut(Schema):
     amount_column = out.string(null=True)
     engine = out.nested(EngineOut)
     warnings = out.list_of(fields.String(), "On the whole draw, one sentence each.")
-    warning_templates = out.list_of(WarningOut)
+    warning_templates = out.list_of(SentenceOut)
     hints = out.json_object(
         "Columns that suit a sampling design, once the table is profiled.", null=True
     )

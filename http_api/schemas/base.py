@@ -107,6 +107,14 @@ class PageOut(Schema):
     limit = out.integer()
 
 
+class SentenceOut(Schema):
+    """A warning or a problem as data, as an error's template: for a client's names of fields."""
+
+    code = out.string()
+    template = out.string()
+    parameters = out.json_object()
+
+
 class MessageOut(Schema):
     """A response with a message alone."""
 

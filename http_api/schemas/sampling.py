@@ -13,7 +13,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 
 from http_api.routes.row_responses import RowsOut
 from http_api.schemas import out
-from http_api.schemas.base import StrictSchema, text
+from http_api.schemas.base import SentenceOut, StrictSchema, text
 from http_api.schemas.fields import (
     SEED_TYPES,
     BoundedList,
@@ -222,14 +222,6 @@ class SeededRoundOut(Schema):
     effective_seed = out.string(EFFECTIVE_SEED)
 
 
-class WarningOut(Schema):
-    """A warning as data, for a client's own names of fields; as an error's template."""
-
-    code = out.string()
-    template = out.string()
-    parameters = out.json_object()
-
-
 class EngineOut(Schema):
     """The engine that reads a draw's rows."""
 
@@ -295,7 +287,7 @@ class PlannedRoundOut(SeededRoundOut):
     rows_planned = out.integer()
     margin_of_error = out.number(null=True)
     warnings = out.list_of(fields.String())
-    warning_templates = out.list_of(WarningOut)
+    warning_templates = out.list_of(SentenceOut)
     strata = fields.List(fields.Dict())
     strata_count = fields.Integer()
     clusters = fields.List(fields.Dict())

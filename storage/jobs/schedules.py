@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from domain_errors import DomainError, render
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
@@ -33,6 +34,25 @@ class ScheduleChanged(Conflict):
 
 
 @dataclass(frozen=True)
+class Problem:
+    """Why a run wasn't submitted, as data: surfaces render their own sentence."""
+
+    code: str
+    template: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: DomainError) -> Problem:
+        """The problem of a refused request."""
+        return cls(error.code, error.template, error.parameters)
+
+    @property
+    def message(self) -> str:
+        """The sentence with the API's names."""
+        return render(self.template, self.parameters)
+
+
+@dataclass(frozen=True)
 class Schedule:
     """A schedule.
 
@@ -44,8 +64,8 @@ class Schedule:
         What happens at a time at which the server didn't run: one run late, or none.
     counted_from : str
         ``next_run_at`` is the first time of the schedule after this one.
-    problem : str or None
-        Why the latest run wasn't submitted.
+    problem : Problem or None
+        Why the latest run wasn't submitted; until a run is, or the key is changed.
     job_id : str
         The job whose request is repeated; it may have been pruned.
     exclude_drawn_by : list of str
@@ -67,7 +87,7 @@ class Schedule:
     paused_at: str | None
     last_run_at: str | None
     last_job_id: str | None
-    problem: str | None
+    problem: Problem | None
     job_id: str
     exclude_drawn_by: list[str]
     user_soeid: str
@@ -164,6 +184,8 @@ def change_schedule(
         next_run_at=timestamp(times.next_run_at),
         exclude_drawn_by=json.dumps(exclude_drawn_by, ensure_ascii=False),
     )
+    if exclude_drawn_by != schedule.exclude_drawn_by:
+        run(tx, "forget_schedule_problem", id=schedule.id)
     return get_schedule(tx, schedule.id)
 
 
@@ -174,7 +196,7 @@ def advance_schedule(
     next_run_at: datetime,
     *,
     job_id: str | None = None,
-    problem: str | None = None,
+    problem: Problem | None = None,
 ) -> None:
     """Set the next run, in the transaction of the job or with the problem; or ScheduleChanged."""
     done = first(
@@ -185,7 +207,7 @@ def advance_schedule(
         now=timestamp(now),
         next_run_at=timestamp(next_run_at),
         job_id=job_id,
-        problem=problem,
+        problem=None if problem is None else json.dumps(asdict(problem), default=str),
     )
     if done is None:
         raise ScheduleChanged
@@ -207,4 +229,6 @@ def remove_schedule(tx: Transaction, schedule: Schedule) -> None:
 def _schedule(row: sqlite3.Row) -> Schedule:
     fields = dict(row)
     parsed = {name: json.loads(fields[name]) for name in ("request", "exclude_drawn_by")}
+    if fields["problem"] is not None:
+        parsed["problem"] = Problem(**json.loads(fields["problem"]))
     return Schedule(**{**fields, **parsed})

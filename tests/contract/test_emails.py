@@ -17,7 +17,7 @@ from job_runner.settings import Settings
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import get_user
 from storage.jobs.receivers import DueDelivery, get_email, list_deliveries
-from storage.jobs.schedules import advance_schedule, get_schedule
+from storage.jobs.schedules import Problem, advance_schedule, get_schedule
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 from tests.mail_server import DOMAIN, SENDER, MailServer, mail_server
@@ -123,13 +123,20 @@ def test_failed_jobs_and_runs_are_told(
     body = {"job_id": job["id"], "name": "weekly", "cron": "0 6 * * 1"}
     made = client.post("/api/schedules", json=body).json()
     service = server.service
+    problem = Problem(
+        "invalid_key",
+        "The key {keys} is that of {examples}. Add a column to `exclude_drawn_by`.",
+        {"keys": "city", "examples": 'city "Erding"'},
+    )
     with service.database.write() as tx:
         schedule, now = get_schedule(tx, made["id"]), service.clock()
-        advance_schedule(tx, schedule, now, now + timedelta(days=7), problem="It was refused.")
+        advance_schedule(tx, schedule, now, now + timedelta(days=7), problem=problem)
     service.wake_sender()
     (told,) = mails.wait(address)
     assert told.message["Subject"].endswith(": a run was not submitted")
     assert "Schedule weekly of " in told.message["Subject"]
+    assert "a run was not submitted (invalid_key)" in told.text
+    assert "The key city is that of …. Add a column to “Exclude drawn rows by”." in told.text
     assert f"{PUBLIC_URL}/datasets/{dataset_id}?tab=schedules" in told.text
     path = f"/api/exploration/datasets/{dataset_id}/jobs"
     sql = {"sql": 'SELECT CAST(city AS INTEGER) AS x FROM "primary"'}

@@ -24,11 +24,14 @@ from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, require_accepted
 from tests.contract.test_schedules import SetClock
 from tests.live_server import LiveServer
+from tests.web_ui.reader import Reader
 
 
 @pytest.fixture(scope="module")
 def clock() -> SetClock:
-    return SetClock()
+    found = SetClock()
+    found.step = timedelta(microseconds=1)  # versions of two threads differ by their times
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,7 @@ class Ledger:
         self.clock.now += timedelta(days=1)
         run_due(self.server.service)
         assert self.found.last_job_id == before
-        return str(self.found.problem)
+        return "" if self.found.problem is None else self.found.problem.message
 
     def delete(self, job: dict[str, Any]) -> None:
         ref = f"smpl-{job['output_name']}"
@@ -107,7 +110,6 @@ def ledger(server: LiveServer, clock: SetClock) -> Iterator[Ledger]:
     made = Ledger(server, clock, server.new_dataset())
     made.load(range(20))
     yield made
-    clock.step = timedelta(0)
     server.admin.delete(made.path)
 
 
@@ -212,7 +214,6 @@ def test_parallel_runs_now_share_no_row_and_report_no_change(ledger: Ledger) -> 
     first = ledger.draw(sample_size=1)
     ledger.schedule(first["id"], "document_no")
     jobs = [first["id"]]
-    ledger.clock.step = timedelta(microseconds=1)
     with ThreadPoolExecutor(2) as pool:
         for _ in range(4):
             for answer in pool.map(lambda _: server.admin.post(f"{ledger.path}/run"), range(2)):
@@ -251,7 +252,7 @@ def test_a_run_waits_for_the_run_before(ledger: Ledger) -> None:
         tx.execute("UPDATE jobs SET not_before = '9999' WHERE id = ?", [new.id])
         note_run(tx, ledger.found, new.id, ledger.clock)
     assert_problem(server.admin.get(f"{ledger.path}/exclusion"), 409, "conflict")
-    assert ledger.problem() == "None"
+    assert ledger.problem() == ""
     assert server.admin.post(f"/api/jobs/{new.id}/cancel").status_code == 200
     answer = server.admin.post(f"/api/jobs/{new.id}/retry")
     assert_problem(answer, 409, "conflict", "Run the schedule now instead.")
@@ -293,9 +294,21 @@ def test_a_key_that_a_later_version_lacks_is_noted(ledger: Ledger) -> None:
     ):
         server.import_text(ledger.dataset_id, content)
         assert part in ledger.problem()
+        reader = Reader(server, "admin")  # the session of the day before has ended
+        page = reader.text(f"/datasets/{ledger.dataset_id}", tab="schedules")
+        preview = reader.text(
+            f"/datasets/{ledger.dataset_id}", tab="schedules", exclusion=ledger.schedule_id
+        )
+        assert "exclude_drawn_by" not in page + preview
+        assert ("“Exclude drawn rows by”" in page) == ("no column" not in part)
+        assert f"daily {first['id'][:8]} :" in preview
+    paused = server.admin.patch(ledger.path, json={"paused": True}).json()
+    assert 'no column "document_no"' in paused["problem"]
+    server.admin.patch(ledger.path, json={"paused": False})
     server.import_text(ledger.dataset_id, "number,document_no\n7,8\n")
     answer = server.admin.patch(ledger.path, json={"exclude_drawn_by": ["number"]})
     assert answer.json()["exclude_drawn_by"] == ["number"]
+    assert answer.json()["problem"] is None
     assert f'{first["output_name"]} has no column "number"' in ledger.problem()
     answer = server.admin.patch(ledger.path, json={"exclude_drawn_by": []})
     assert answer.json()["exclude_drawn_by"] == []

@@ -85,6 +85,11 @@ def at(server: LiveServer, schedule_id: int) -> Schedule:
         return get_schedule(tx, schedule_id)
 
 
+def problem_of(server: LiveServer, schedule_id: int) -> str:
+    problem = at(server, schedule_id).problem
+    return "" if problem is None else problem.message
+
+
 def run_at(server: LiveServer, clock: SetClock, text: str) -> int:
     """Set the clock, run what is due, and return the number of jobs that this adds."""
     before = server.admin.get("/api/jobs").json()["total"]
@@ -140,7 +145,7 @@ def test_a_clock_that_was_a_year_ahead_stops_no_schedule(
 ) -> None:
     assert run_at(server, clock, "2027-03-03T05:00:30") == 1
     assert run_at(server, clock, "2026-03-03T12:00:00") == 0
-    assert "set back" in str(at(server, schedule).problem)
+    assert "set back" in problem_of(server, schedule)
     assert run_at(server, clock, "2026-03-04T05:00:30") == 1
 
 
@@ -194,7 +199,7 @@ def test_run_now_leaves_the_next_time(server: LiveServer, clock: SetClock, sched
 def test_each_run_now_is_a_new_run(
     server: LiveServer, clock: SetClock, drawn: dict[str, Any], schedule: int
 ) -> None:
-    clock.now = datetime(2026, 3, 3, 5, 0, 20, tzinfo=UTC)
+    clock.now = datetime(2026, 3, 3, 4, 59, 20, tzinfo=UTC)
     path, runs = f"/api/schedules/{schedule}/run", []
     for rows in (41, 42):
         for _ in range(2):
@@ -203,7 +208,7 @@ def test_each_run_now_is_a_new_run(
             runs.append(server.finished(answer.json()["job_id"])["output_name"])
         text = "".join(f"{each}\n" for each in ("amount", *range(rows)))
         server.import_text(drawn["dataset_id"], text)
-    second = f"{at(server, schedule).name.replace(' ', '-')}-20260303T050020Z"
+    second = f"{at(server, schedule).name.replace(' ', '-')}-20260303T045920Z"
     assert runs == [second, f"{second}-2", f"{second}-3", f"{second}-4"]
     assert run_at(server, clock, "2026-03-03T05:00:20") == 1
     scheduled = server.finished(str(at(server, schedule).last_job_id))
@@ -223,7 +228,13 @@ def test_a_run_that_is_refused_is_noted(
     with server.service.database.write() as tx:
         put_permission(tx, dataset, user["id"], "read")
     assert run_at(server, clock, "2026-03-03T06:00:00") == 0
-    assert "can view dataset" in str(at(server, made["id"]).problem)
+    assert "can view dataset" in problem_of(server, made["id"])
+    for paused in (True, False):
+        changed = owner.patch(f"/api/schedules/{made['id']}", json={"paused": paused})
+        assert changed.status_code == 403
+        kept = server.admin.patch(f"/api/schedules/{made['id']}", json={"paused": paused}).json()
+        assert "can view dataset" in kept["problem"]
+        assert kept["problem_template"]["code"] == "forbidden"
     assert_problem(owner.post(f"/api/schedules/{made['id']}/run"), 403, "forbidden")
     assert server.admin.delete(f"/api/users/{user['id']}").status_code == 200
     assert at(server, made["id"]).paused_at is not None

@@ -22,7 +22,14 @@ from storage.jobs.receivers import (
     put_email,
     remove_receiver,
 )
-from storage.jobs.schedules import NewSchedule, Schedule, add_schedule, advance_schedule, note_run
+from storage.jobs.schedules import (
+    NewSchedule,
+    Problem,
+    Schedule,
+    add_schedule,
+    advance_schedule,
+    note_run,
+)
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from tests.storage.conftest import claim, submit
@@ -92,7 +99,13 @@ def test_a_run_that_was_not_submitted_is_a_message(
     of_others = webhook(database, clock, user_with(database, clock, "analyst"), "schedule.failed")
     now = clock()
     with database.write() as tx:
-        advance_schedule(tx, schedule, now, now + timedelta(days=7), problem="It was refused.")
+        advance_schedule(
+            tx,
+            schedule,
+            now,
+            now + timedelta(days=7),
+            problem=Problem("refused", "It was refused."),
+        )
     assert events_of(database, runs) == ["schedule.failed"]
     assert events_of(database, of_others) == []
 

@@ -302,7 +302,7 @@ def _exclusion(schedules: list[Schedule]) -> Values:
     try:
         return {"exclusion": {"name": chosen.name, **excluded_next(caller(), chosen.id).as_json()}}
     except DomainError as error:
-        return {"exclusion_problem": problem_text(error)}
+        return {"exclusion_name": chosen.name, "exclusion_problem": problem_text(error)}
 
 
 def _ledger(context: Values) -> Values:

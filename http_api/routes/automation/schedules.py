@@ -11,7 +11,14 @@ from application.schedules import registering
 from application.schedules.times import explained, upcoming
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, StrictQuery, StrictSchema, name_text, text
+from http_api.schemas.base import (
+    MessageOut,
+    SentenceOut,
+    StrictQuery,
+    StrictSchema,
+    name_text,
+    text,
+)
 from http_api.schemas.fields import BoundedList, QueryInteger, StrictBoolean, StrictString
 from storage.jobs.schedules import MISFIRES, Schedule, list_schedules
 from storage.sqlite.clock import timestamp
@@ -44,7 +51,10 @@ class ScheduleOut(Schema):
     next_runs = out.list_of(fields.String(), "The next times in UTC; empty while paused.")
     last_run_at = out.string(null=True)
     last_job_id = out.string(null=True)
-    problem = out.string("Why the latest run wasn't submitted.", null=True)
+    problem = out.string(
+        "Why the latest run wasn't submitted; until a run is, or the key is changed.", null=True
+    )
+    problem_template = out.nested(SentenceOut, "`problem` as data.", null=True)
     created_at = out.string()
 
 
@@ -178,4 +188,11 @@ def _times(cron: str, zone: str) -> list[str]:
 def _shown(schedule: Schedule) -> dict[str, Any]:
     times = [] if schedule.paused_at else _times(schedule.cron, schedule.zone)
     explanation = explained(schedule.cron, schedule.zone)
-    return {**vars(schedule), "explanation": explanation, "next_runs": times}
+    problem = schedule.problem
+    return {
+        **vars(schedule),
+        "explanation": explanation,
+        "next_runs": times,
+        "problem": None if problem is None else problem.message,
+        "problem_template": problem,
+    }
