@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -14,6 +15,17 @@ HINTS = {
     "forbidden": "Ask an owner of the dataset for access, or use a token of the scope write.",
     "no_library": "Install it, for example: pip install 'jobsvc-client[pandas]'.",
 }
+FIELD = re.compile("`([a-z_]+)`")
+ARGUMENTS = {
+    "commit_message": "purpose",
+    "export_residual": "residual",
+    "order_desc": "descending",
+    "output_name": "name",
+    "source_ref": "ref",
+    "strata_columns": "strata",
+    "table_key": "table",
+}
+"""The client's arguments by the fields of the API that they give."""
 STATUS_HINTS = {401: HINTS["unauthorized"], 403: HINTS["forbidden"]}
 
 
@@ -76,12 +88,24 @@ class JobsvcError(Exception):
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    """Return the message of an error; one that names no field gets its place."""
+    """Return the message of an error; one that names no field gets its place.
+
+    Fields of the API are called by the client's arguments.
+    """
     place = "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"][1:]
     )
+    message = str(error["msg"])
+    for field in FIELD.findall(error.get("template", "")):
+        message = re.sub(rf"\b{field}\b", ARGUMENTS.get(field, field), message)
     is_general = error["type"] == "value_error" and place
-    return f"{place.removeprefix('.')}: {error['msg']}" if is_general else str(error["msg"])
+    return f"{_argument(place.removeprefix('.'))}: {message}" if is_general else message
+
+
+def _argument(place: str) -> str:
+    """Call the last field of a place by the client's argument."""
+    start, dot, field = place.rpartition(".")
+    return ARGUMENTS.get(field, f"{start}{dot}{field}")
 
 
 def error_of(response: httpx.Response) -> JobsvcError:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
+from domain_errors import choices_sentence
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import (
     BoundedList,
@@ -301,14 +302,21 @@ class AnyRoundIn(OneOfSchema):
             raise invalid("Must be an object, not {given}.", given=kind_of(data))
         method = data.get("method")
         if not isinstance(method, str) or method not in self.type_schemas:
-            problem = "Missing" if method is None else "There is no method {given}"
-            message = Message(
-                f"{problem}. Methods are: {{known}}.",
-                known=", ".join(description.name for description in METHODS),
-                given=kind_of(method),
-            )
-            raise ValidationError({"method": [message]})
+            raise ValidationError({"method": [_no_method(method)]})
         return super()._load(moved_inside(data), **kwargs)  # type: ignore[no-untyped-call]
+
+
+def _no_method(given: Any) -> Message:
+    """The message on a method that there isn't, with the names of all."""
+    names = [description.name for description in METHODS]
+    if isinstance(given, str):
+        choices = choices_sentence(given[:50], names)
+        message = 'There is no method "{given}". {choices}'
+        return Message(message, given=given[:50], choices=choices)
+    problem = "Missing" if given is None else "Must be a text, not {kind}"
+    return Message(
+        f"{problem}. Methods are: {{known}}.", known=", ".join(names), kind=kind_of(given)
+    )
 
 
 def moved_inside(data: dict[str, Any]) -> dict[str, Any]:

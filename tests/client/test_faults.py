@@ -87,6 +87,14 @@ def test_a_missing_field_is_named(dataset: Dataset) -> None:
     assert refused.value.code == "invalid_request"
 
 
+def test_fields_of_the_api_are_called_by_the_arguments(dataset: Dataset) -> None:
+    sample = dataset.sample("random", size=5)
+    with pytest.raises(JobsvcError, match="Draw with residual to get one"):
+        sample.residual()
+    with pytest.raises(JobsvcError, match=r'There is no method "statified"\. Did you mean "strat'):
+        dataset.sample("statified", size=5)
+
+
 def test_a_failed_job_has_the_servers_code(client: Client, server: LiveServer) -> None:
     dataset = client.dataset(server.new_dataset())
     with pytest.raises(JobsvcError) as failed:
