@@ -97,6 +97,9 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
 """The sentence of each action; the names in braces are facts of its entry, with the forms of
 :func:`domain_errors.render`."""
 
+ADDED_AT_SIGN_IN = "{soeid} was added as {role_name} at the first sign-in"
+ADDED_AT_FIRST_START = "the server created the user {soeid} as {role_name}"
+
 VIEWS: Mapping[str, str] = MappingProxyType(
     {
         "comparison": "the comparison",
@@ -174,9 +177,8 @@ class Part:
 def parts_of(entry: Entry) -> list[Part]:
     """Return the sentence of an entry in parts."""
     facts = _facts(entry)
-    template = SENTENCES.get(entry.action, "{who}: {action}")  # type: ignore[call-overload]
     parts: list[Part] = []
-    for literal, name, _, _ in Formatter().parse(template):
+    for literal, name, _, _ in Formatter().parse(_template(entry)):
         if literal:
             parts.append(Part(literal))
         if name is not None and "|" in name:
@@ -190,6 +192,14 @@ def parts_of(entry: Entry) -> list[Part]:
 def sentence(entry: Entry) -> str:
     """Return an entry as a sentence, such as "anna drew the sample q1 from ledger"."""
     return "".join(part.text for part in parts_of(entry))
+
+
+def _template(entry: Entry) -> str:
+    """The sentence of an entry's action; a user whom nobody invited came by a provider or first."""
+    if entry.action == "user_added" and not entry.user_soeid:
+        return ADDED_AT_SIGN_IN if entry.client_address else ADDED_AT_FIRST_START
+    found: str = SENTENCES.get(entry.action, "{who}: {action}")  # type: ignore[call-overload]
+    return found
 
 
 def _facts(entry: Entry) -> dict[str, list[Part]]:

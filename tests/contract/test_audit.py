@@ -178,6 +178,7 @@ def test_the_first_start_is_told(server: LiveServer) -> None:
     total = server.admin.get("/api/admin/audit").json()["total"]
     second, first = entries(server, offset=total - 2)
     assert (first["action"], first["details"]["soeid"]) == ("user_added", "admin00")
+    assert first["sentence"] == "the server created the user admin00 as admin"
     assert (second["action"], second["details"]["kind"]) == ("token_made", "operator")
     assert first["user_id"] is first["client_address"] is first["token_id"] is None
 

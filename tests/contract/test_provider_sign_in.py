@@ -92,6 +92,7 @@ def test_a_user_of_the_provider_signs_in(
         "user_added",
         {"soeid": "an10001", "role_name": "analyst"},
     )
+    assert added["sentence"] == "an10001 was added as analyst at the first sign-in"
 
 
 def test_groups_are_read_again_at_each_sign_in(
