@@ -188,7 +188,9 @@ def submit_sampling(
     Returns the new job, or the earlier job of an equal request with the same output name.
     """
     draw = check_draw(service, dataset.id, request)
-    message = f"Sample of {request.source_ref}, table {draw.source.key}"
+    commit_id = draw.source.commit_id
+    version = commit_id[:12] if request.source_ref == commit_id else request.source_ref
+    message = f"Sample of {version}, table {draw.source.key}"
     parameters = {
         "source_ref": request.source_ref,
         "table_key": draw.source.key,
