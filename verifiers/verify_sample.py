@@ -2743,14 +2743,18 @@ def _report_others(case: Case, job: str) -> None:
         if e["kind"] in ("deletion", "restoration"):
             gone[e["body"]["job_id"]] = e["kind"] == "deletion"
     deleted = [name for name, away in gone.items() if away]
-    text_ = f"the ledger has {len(same)} other draws from the same table"
+    text_ = f"the ledger has {_counted(len(same), 'other draw')} from the same table"
     if plan is not None:
         again = sum(b["plan_digest"] == plan["digest"] for b in bodies)
-        text_ += f", {again} other draws by the same plan"
-    text_ += f", and {len(deleted)} deleted samples"
+        text_ += f", {_counted(again, 'other draw')} by the same plan"
+    text_ += f", and {_counted(len(deleted), 'deleted sample')}"
     if deleted:
         text_ += f" (jobs {', '.join(deleted[:10])}{' …' if len(deleted) > 10 else ''})"
     case.report.checked("L0", text_ + (", this one among them" if job in deleted else ""))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def merkle_root(leaf: bytes, index: int, count: int, path: list[bytes]) -> bytes:
