@@ -100,7 +100,7 @@ def preview(client: ApiClient, cron: str, zone: str) -> None:
     jobsvc schedule preview "30 2 * * *" --zone Europe/Berlin
     """
     found = client.get("/api/schedules/preview", cron=cron, zone=zone)
-    print_line(found["explanation"])
+    print_line(f"{found['explanation']} ({zone})")
     for at in found["next_runs"]:
         print_line(utc_text(at, MINUTES))
 

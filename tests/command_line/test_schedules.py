@@ -21,7 +21,8 @@ def test_schedule_is_created_paused_run_and_removed(run: Run, tmp_path: Path) ->
     added = run("schedule", "add", job[:8], "weekly", "0 6 * * MON", *options)
     assert "At 06:00 on Monday (Europe/Berlin)" in added.stdout
     shown = run("schedule", "preview", "0 0 29 2 *").stdout.splitlines()
-    assert shown[1].startswith("2028-02-29T00:00")
+    assert shown[0].endswith(" (UTC)")
+    assert shown[1] == "2028-02-29T00:00Z"
     assert "id, kind" in added.stdout
     excluded = run("schedule", "exclusion", "1").stdout
     assert "3 of 30 rows are excluded by id, kind; 27 remain." in excluded

@@ -170,6 +170,7 @@ EMAIL_EVENTS = {
     "review.requested": "Reviews that I may do",
     "sample.reviewed": "Reviews of my samples",
 }
+TEST_TITLES = {"webhook.test": "test", "email.test": "Test"}
 
 
 @blueprint.get("/account")
@@ -234,6 +235,7 @@ def _messages(title: str, api: str, find: Finder) -> Response:
         title=title,
         api=api,
         receiver=receiver,
+        titles=(EVENT_TITLES if receiver.kind == "webhook" else EMAIL_EVENTS) | TEST_TITLES,
         deliveries=deliveries,
         page=query.page(total),
     )

@@ -35,7 +35,7 @@ from web_ui.charts.pictures import column_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
-from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in
+from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in, zone
 
 Values = dict[str, Any]
 View = Callable[[Values], Values]
@@ -282,6 +282,7 @@ def _schedules(context: Values) -> Values:
 
     return {
         **_exclusion(schedules),
+        "zone_name": zone().key,
         "schedules": [
             {
                 "schedule": one,

@@ -85,9 +85,12 @@ function relativeTime(moment) {
   return past > 0 ? `${distance} ago` : `in ${distance}`;
 }
 
+/** The browser's time zone: "Asia/Kolkata". */
+export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** The browser's time zone with its UTC offset at a time: "Asia/Kolkata, UTC+05:30". */
 function zoneName(moment) {
-  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const name = ownZone();
   const parts = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts(moment);
   const offset = parts.find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
   return name === "UTC" ? name : `${name}, ${offset === "UTC" ? "UTC+00:00" : offset}`;

@@ -2,7 +2,7 @@
 
 import { callApi, urlWith } from "./api.js";
 import { debounce, fill, h, one } from "./dom.js";
-import { localTime } from "./format.js";
+import { localTime, ownZone } from "./format.js";
 
 const form = one("#new-schedule");
 const shown = one("#schedule-times");
@@ -18,7 +18,7 @@ async function preview() {
       localTime(time);
       return h("li", {}, time);
     });
-    fill(shown, h("p", {}, `${explanation}. Next runs in your time zone:`), h("ul", {}, ...items));
+    fill(shown, h("p", {}, `${explanation}, ${zone}. Next runs in your time zone, ${ownZone()}:`), h("ul", {}, ...items));
   } catch (problem) {
     fill(shown, h("p", { class: "field-problem" }, problem.message));
   }

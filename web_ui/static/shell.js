@@ -1,7 +1,7 @@
 // The script of every page: local times, theme, keyboard shortcuts, palette.
 
 import { all, one } from "./dom.js";
-import { localTime } from "./format.js";
+import { localTime, ownZone } from "./format.js";
 import "./forms.js";
 import { openHelp, openPalette } from "./palette.js";
 import "./request_code.js";
@@ -18,6 +18,7 @@ one("form[action='/sign-out']").addEventListener("submit", () => sessionStorage.
 // The server used the zone of the cookie, which may be outdated; relative times age.
 const showTimes = () => all("time[datetime]").forEach(localTime);
 showTimes();
+for (const name of all("[data-own-zone]")) name.textContent = ownZone();
 setInterval(showTimes, 60000);
 
 one("#theme")?.addEventListener("click", () => {
