@@ -6,12 +6,14 @@ caller's input. JSON, the terminal and the pages each render their own sentence 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 MIN_WORD_LENGTH = 3
+LEAST_PERCENT = 0.001
 _MARKS = re.compile(r"`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)(\|[^{}|]*\|[^{}|]*)?\}")
 
 
@@ -113,6 +115,23 @@ def counted(number: float, singular: str, plural: str | None = None) -> str:
     ('1 row', '336,776 rows', '0 entries')
     """
     return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
+
+
+def percent_text(fraction: float) -> str:
+    """A fraction in percent: one decimal, or two significant digits below 1 %.
+
+    >>> percent_text(0.1234), percent_text(0.00456), percent_text(1), percent_text(0)
+    ('12.3 %', '0.46 %', '100 %', '0 %')
+    """
+    percents = 100 * fraction
+    if percents in (0, 100):
+        return f"{percents:.0f} %"
+    if abs(percents) < LEAST_PERCENT:
+        return f"below {LEAST_PERCENT} %"
+    if not 0 < abs(percents) < 0.995:
+        return f"{percents:.1f} %"
+    places = 1 - math.floor(math.log10(abs(percents)))
+    return f"{percents:.{places}f} %"
 
 
 def choices_sentence(name: str, choices: Sequence[str], most: int = 20) -> str:

@@ -29,6 +29,7 @@ from command_line.output import (
     print_table,
     total_name,
 )
+from domain_errors import percent_text
 
 MAX_ROWS_SHOWN = 1000
 CELL_WIDTH = 40
@@ -146,10 +147,10 @@ def _print_comparison(found: dict[str, Any], dataset: str, ref1: str, ref2: str)
                 column["name"],
                 column["type"],
                 _differs(column, found["changes"]),
-                f"{100 * column['distance']:.1f} %",
+                percent_text(column["distance"]),
                 f"{min(column['p_value'], column['missing_p_value']):.2g}",
-                f"{100 * column['base_missing']:.1f} %",
-                f"{100 * column['other_missing']:.1f} %",
+                percent_text(column["base_missing"]),
+                percent_text(column["other_missing"]),
             )
             for column in found["columns"]
         ],

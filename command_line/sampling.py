@@ -37,7 +37,7 @@ from command_line.options import (
     with_client,
 )
 from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
-from domain_errors import render
+from domain_errors import percent_text, render
 from sampling_engine import METHODS, MethodDeclaration, Parameter
 from sampling_engine.engines.engine import ENGINES
 
@@ -639,9 +639,9 @@ def _coverage(amount: dict[str, Any]) -> str:
     if coverage is None:
         return f"{column}: {text}."
     if amount["absolute_total"] == amount["total"]:
-        return f"{column}: {text}, {coverage:.1%}."
+        return f"{column}: {text}, {percent_text(coverage)}."
     absolute = f"{_amount(amount['absolute_drawn'])} of {_amount(amount['absolute_total'])}"
-    return f"{column} without signs: {absolute}, {coverage:.1%}; with signs: {text}."
+    return f"{column} without signs: {absolute}, {percent_text(coverage)}; with signs: {text}."
 
 
 def _print_monetary_unit(round_: dict[str, Any]) -> None:

@@ -13,7 +13,6 @@ _NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 DIGITS = 6
 DOUBLE_DIGITS = 15
 LARGEST_PLAIN = 1e21
-LEAST_PERCENT = 0.001
 
 
 def holds_numbers(type_: str) -> bool:
@@ -62,23 +61,6 @@ def decimal_text(text: str, places: int | None = None) -> str:
         return shown
     whole, _, decimals = shown.partition(".")
     return f"{whole}.{decimals.ljust(places, '0')}" if places else shown
-
-
-def percent_text(fraction: float) -> str:
-    """A fraction in percent: one decimal, or two significant digits below 1 %.
-
-    >>> percent_text(0.1234), percent_text(0.00456), percent_text(1), percent_text(0)
-    ('12.3 %', '0.46 %', '100 %', '0 %')
-    """
-    percents = 100 * fraction
-    if percents in (0, 100):
-        return f"{percents:.0f} %"
-    if abs(percents) < LEAST_PERCENT:
-        return f"below {LEAST_PERCENT} %"
-    if not 0 < abs(percents) < 0.995:
-        return f"{percents:.1f} %"
-    places = 1 - math.floor(math.log10(abs(percents)))
-    return f"{percents:.{places}f} %"
 
 
 def range_text(label: str) -> str:

@@ -39,7 +39,7 @@ from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
-from domain_errors import counted
+from domain_errors import counted, percent_text
 from job_runner.service import Service
 from storage.accounts.audit import Origin
 from storage.jobs.jobs import Priority
@@ -58,7 +58,6 @@ from web_ui.numbers import (
     cell_text,
     decimal_text,
     holds_numbers,
-    percent_text,
     range_text,
     rounded_text,
 )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from domain_errors import counted
+from domain_errors import counted, percent_text
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, without_progress
 from parquet_tables.tables import Column
@@ -162,8 +162,8 @@ def difference(column: Column, distance: ColumnDistance) -> str | None:
     name, means = column.name, distance.means
     shift = distance.standardised_difference
     missing = (
-        f"{name} is missing in {_percent(distance.other_missing)} of the rows, "
-        f"not {_percent(distance.base_missing)}."
+        f"{name} is missing in {percent_text(distance.other_missing)} of the rows, "
+        f"not {percent_text(distance.base_missing)}."
     )
     if distance.missing_p_value < min(distance.p_value, 0.05):
         return missing
@@ -178,8 +178,8 @@ def difference(column: Column, distance: ColumnDistance) -> str | None:
             has_missing = distance.base_missing > 0 or distance.other_missing > 0
             values = "rows with a value" if has_missing else "rows"
             return (
-                f'{name} is "{part.label}" in {_percent(part.other)} of the {values}, '
-                f"not {_percent(part.base)}."
+                f'{name} is "{part.label}" in {percent_text(part.other)} of the {values}, '
+                f"not {percent_text(part.base)}."
             )
     if distance.p_value < 0.05:
         measure = "KS distance" if distance.kind == "kolmogorov_smirnov" else "distance"
@@ -187,10 +187,6 @@ def difference(column: Column, distance: ColumnDistance) -> str | None:
     if abs(distance.other_missing - distance.base_missing) >= SMALL_SHARE:
         return missing
     return None
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 MAX_DETAILED = 200
@@ -302,7 +298,7 @@ class TableComparison:
         if self.detectable is None or self.detectable >= 1:
             return f"{none} No difference, however large, would be detected with 80 % power."
         return (
-            f"{none} The smallest detectable difference is {100 * self.detectable:.1f} % of the "
+            f"{none} The smallest detectable difference is {percent_text(self.detectable)} of the "
             "rows: one of this size is found in at least 80 % of samples."
         )
 

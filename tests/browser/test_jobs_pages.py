@@ -168,7 +168,7 @@ def test_a_sample_is_compared_with_its_population(analyst: Analyst, server: Live
     page.goto(f"{server.url}/jobs/{job_id}")
     page.get_by_role("link", name="Representative?").click()
     expect(page.get_by_text("Differs. 1 of 3 columns differs.")).to_be_visible()
-    standing_out = page.get_by_role("listitem").filter(has_text='city is "Lima" in 100.0 %')
+    standing_out = page.get_by_role("listitem").filter(has_text='city is "Lima" in 100 %')
     expect(standing_out).to_be_visible()
     columns = page.get_by_role("region", name="Columns compared")
     expect(columns.get_by_role("row")).to_have_count(4)

@@ -72,7 +72,7 @@ def test_a_sample_is_drawn_by_bands_with_amounts(run: Run, sales: str) -> None:
     assert [band["label"] for band in bands][:2] == ["< 10", "10 to < 1,000"]
     drawn = run("sample", sales, *options).stdout
     assert "10 to < 1,000" in drawn
-    assert re.search(r"amount: [0-9,.]+ of [0-9,.]+, [0-9.]+%", drawn)
+    assert re.search(r"amount: [0-9,.]+ of [0-9,.]+, [0-9.]+ %", drawn)
 
 
 def test_coverage_names_both_amounts_of_its_percentage(run: Run, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_coverage_names_both_amounts_of_its_percentage(run: Run, tmp_path: Path)
     run("import", "signed.csv", "--dataset", "Signed")
     options = ("--size", "1", "--seed", "1", "--amount-column", "amount")
     says = re.compile(
-        r"amount without signs: ([0-9,]+) of 4,000, ([0-9.]+)%; with signs: (-?[0-9,]+) of 2,000\."
+        r"amount without signs: ([0-9,]+) of 4,000, ([0-9.]+) %; with signs: (-?[0-9,]+) of 2,000\."
     )
     found = says.search(run("sample", "Signed", *options).stdout)
     assert found is not None

@@ -61,7 +61,7 @@ def test_a_good_sample_is_representative(server: LiveServer, dataset: int, desig
 def test_a_sample_that_its_order_spoilt_is_called_out(server: LiveServer, dataset: int) -> None:
     found = compared(server, dataset, one("systematic", interval=4, start=2))
     assert (found["alike"], found["stand_out"]) == (False, ["city"])
-    assert 'city is "Lima" in 100.0 % of the rows with a value, not 33.3 %.' in found["verdict"]
+    assert 'city is "Lima" in 100 % of the rows with a value, not 33.3 %.' in found["verdict"]
     (city,) = (column for column in found["columns"] if column["is_significant"])
     shares = {part["label"]: (part["base"], part["other"]) for part in city["parts"]}
     assert shares["Lima"] == (pytest.approx(1 / 3), 1)

@@ -32,6 +32,13 @@ def test_values_are_escaped() -> None:
     assert "<script>" in (tree.get("aria-label") or "")
 
 
+def test_a_small_share_keeps_its_digits() -> None:
+    shares = {"many": 0.5, "few": 2_181 / 12_700_000}
+    values = [{"value": text, "rows": 1, "share": share} for text, share in shares.items()]
+    tree = ElementTree.fromstring(bars(a_column("rare"), values))
+    assert "few 0.017 %" in (tree.get("aria-label") or "")
+
+
 def test_column_without_values_has_no_picture() -> None:
     assert column_picture({"name": "x"}) == ""
     assert column_picture({"name": "x", "most_frequent": {"values": []}}) == ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from domain_errors import percent_text
 from web_ui.numbers import cell_text, rounded_text
 
 WIDTH, HEIGHT = 240, 76
@@ -85,12 +86,12 @@ def bars(column: dict[str, Any], values: Sequence[dict[str, Any]]) -> Markup:
             text,
             WIDTH,
             at * BAR_STEP + 11,
-            f"{100 * share:.1f} %",
+            percent_text(share),
         )
         for at, (text, share) in enumerate(zip(texts, shares, strict=True))
     ]
     listed = ", ".join(
-        f"{text} {100 * share:.1f} %" for text, share in zip(texts, shares, strict=True)
+        f"{text} {percent_text(share)}" for text, share in zip(texts, shares, strict=True)
     )
     label = f"Most frequent values of {column['name']}, as shares of all rows: {listed}"
     return picture(label, len(values) * BAR_STEP, marks)
@@ -133,7 +134,8 @@ def small_picture(column: dict[str, Any], base: str, other: str) -> Markup:
     axis = Markup('<line class="axis" x2="{}" y1="{}" y2="{}"/>').format(SMALL_WIDTH, end, end)
     differing = sorted(parts, key=lambda part: -abs(part["other"] - part["base"]))
     shares = ", ".join(
-        f"{shorten(part['label'], 30)} {part['base']:.1%} and {part['other']:.1%}"
+        f"{shorten(part['label'], 30)} {percent_text(part['base'])} and "
+        f"{percent_text(part['other'])}"
         for part in differing[:LABELLED_PARTS]
     )
     label = (
