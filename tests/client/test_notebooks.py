@@ -18,7 +18,8 @@ from tests.live_server import LiveServer
 FOLDER = Path(__file__).parents[2] / "client" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SHOWN = {
-    "first_sample": r"Total of amount: ([\d,]+) ± ([\d,]+) .*\n+True total: ([\d,]+)",
+    "first_sample": r"Total of amount: ([\d,]+) ± ([\d,]+) .*\n+(?:Note: .*\n+)*True total: "
+    r"([\d,]+)",
     "ledger_audit": r"(?s)Overstatement.*working_paper\.xlsx",
     "stratified_estimate": r"(?s)Plan: .* of 20,000 rows.*svydesign\(",
 }
