@@ -1,9 +1,10 @@
 """How often a faultless sample differs significantly from its population, and a bad one doesn't.
 
 The engine draws every sample, by another seed, and it is compared as a job's sample is: with the
-weights of its rounds, with the whole table or, for the large one, with its reference. The goal is
-at most 2.5 % of false alarms in 200 draws of each design, where 1 % is expected. A bad sample is a
-faultless draw from a part of the table, as if a file held the first rows only.
+weights of its rounds, with the whole table or, for the large one with keys and texts, with its
+reference. The goal is at most 2.5 % of false alarms in 200 draws of each design, where 1 % is
+expected. A bad sample is a faultless draw from a part of the table, as if a file held the first
+rows only.
 
     python -m benchmarks.false_alarms [--draws 200] [--design NAME ...]
 """
@@ -53,6 +54,13 @@ SELECT range AS id,
        range // 40 AS block,
        hash(range // 40) % 30 + hash(range * 31) % 3 AS alike_in_block
 """
+TEXTS = """,
+       'R' || lpad(range::VARCHAR, 7, '0') AS key,
+       'D' || hash(range // 2) AS twice,
+       'vendor ' || hash(range * 37) % 300 || ' pays ' || hash(range * 41) % 100000 AS free_text,
+       CASE WHEN hash(range * 43) % 10 < 6 THEN 'none' ELSE 'K' || range END AS mostly_none
+"""
+"""Of the large table: a row is in both the sample and the reference, and so is its key."""
 EQUAL = StratifiedMethod(strata_columns=("region",), sample_size=200, allocation="equal")
 
 Rounds = tuple[tuple[Method, str | None], ...]
@@ -80,7 +88,10 @@ DESIGNS: dict[str, Rounds] = {
     ),
     "of a part that passes a filter": ((RandomMethod(sample_size=200), "region <> 'north'"),),
 }
-FROM_LARGE = "random, 1000 of a large table"
+FROM_LARGE: dict[str, Rounds] = {
+    f"{name} of a large table": DESIGNS[name]
+    for name in ("random, 50", "random, 1000", "stratified, equal", "weighted")
+}
 BAD = {
     "the first 1,000 rows": "id < 1000",
     "the first half": f"id < {ROWS // 2}",
@@ -146,13 +157,13 @@ def main() -> None:
     ):
         stage = Stage(database, Path(folder))
         population = stage.table(f"{COLUMNS} FROM range({ROWS})", "population")
-        wanted = options.design or [*DESIGNS, FROM_LARGE, *BAD]
+        wanted = options.design or [*DESIGNS, *FROM_LARGE, *BAD]
         print(f"{options.draws} draws of each design, {len(population.columns)} columns")
         for name in wanted:
             drawn_from, compared_with = population, population
-            designed = DESIGNS.get(name, DESIGNS["random, 1000"])
-            if name == FROM_LARGE:
-                query = f"{COLUMNS} FROM range({LARGE_ROWS})"
+            designed = {**DESIGNS, **FROM_LARGE}.get(name, DESIGNS["random, 1000"])
+            if name in FROM_LARGE:
+                query = f"{COLUMNS}{TEXTS} FROM range({LARGE_ROWS})"
                 drawn_from = compared_with = stage.table(query, "large")
             elif name in BAD:
                 query = f"FROM read_parquet('{population.files[0].path}') WHERE {BAD[name]}"

@@ -176,7 +176,7 @@ class _Comparison:
             ComparedTable(reference.table, float(reference.table.row_count), rows=reference.rows)
             for reference in (self._reference(None), base)
         )
-        compared = self._compare(whole, passing)
+        compared = self._compare(whole, replace(passing, drawn_from_base=True))
         found = compared.as_json()
         return {
             "verdict": _filter_sentence(compared, base.rows, self.source.row_count),

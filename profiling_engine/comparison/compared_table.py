@@ -294,28 +294,38 @@ def read_labels(
 
 
 def frequent_labels(
-    cursor: duckdb.DuckDBPyConnection, columns: Sequence[ComparedColumn], limit: int
+    cursor: duckdb.DuckDBPyConnection,
+    columns: Sequence[ComparedColumn],
+    limit: int,
+    min_rows: int = 0,
 ) -> tuple[list[str], int]:
     """The values with the most weight in all tables, and the number of distinct values.
 
-    Each table's weights sum to its number of rows. Ties are in the order of the text.
+    The weights of each of several tables sum to its effective size, as in the tests: by more, a
+    sample with unequal weights would select what it has in excess. Ties are in the order of the
+    text. If there are more values than the limit, those in fewer than ``min_rows`` rows are left
+    out.
     """
     read = [compared for compared in columns if compared.table.paths]
     weights = [compared.table.weight_sql for compared in read]
+    sizes = [effective_size(cursor, one.table) if len(read) > 1 else 1.0 for one in read]
     queries = [
-        f"SELECT {compared.text_sql} AS v, CAST({weight} AS DOUBLE) / avg({weight}) OVER () AS w "
+        f"SELECT {compared.text_sql} AS v, "
+        f"{size!r} * CAST({weight} AS DOUBLE) / sum({weight}) OVER () AS w "
         f"FROM read_parquet(?) AS f WHERE {weight} IS NOT NULL"
-        for compared, weight in zip(read, weights, strict=True)
+        for compared, weight, size in zip(read, weights, sizes, strict=True)
     ]
     if not queries:
         return [], 0
     listed = cursor.execute(
-        "SELECT v, sum(w), count(*) OVER () "
-        f"FROM ({' UNION ALL '.join(queries)}) WHERE v IS NOT NULL "
-        f"GROUP BY v ORDER BY sum(w) DESC, v LIMIT {limit:d}",
+        "WITH counted AS "
+        "(SELECT v, sum(w) AS w, count(*) AS n, count(*) OVER () AS distinct_values "
+        f"FROM ({' UNION ALL '.join(queries)}) WHERE v IS NOT NULL GROUP BY v) "
+        f"SELECT v, distinct_values <= {limit:d} OR n >= {min_rows:d} AS is_kept, "
+        f"distinct_values FROM counted ORDER BY is_kept DESC, w DESC, v LIMIT {limit:d}",
         [compared.table.paths for compared in read],
     ).fetchall()
-    return [label for label, _, _ in listed], listed[0][2] if listed else 0
+    return [label for label, is_kept, _ in listed if is_kept], listed[0][2] if listed else 0
 
 
 def effective_size(cursor: duckdb.DuckDBPyConnection, compared: ComparedTable) -> float:

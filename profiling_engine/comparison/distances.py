@@ -151,6 +151,11 @@ def categories(labels: Sequence[str], base: Floats, other: Floats) -> tuple[Part
 MAX_CATEGORIES = 50
 MIN_REPEATED = 0.5
 """The smallest share of the base's rows in categories that can be compared."""
+MIN_SELECTED_ROWS = 20
+"""The fewest rows of a value that is selected from both of two samples of one population. A row can
+be in both samples, so the most frequent values of a key are those of such rows. They have as many
+rows in a small sample as in a large one, and a far larger share.
+"""
 
 
 @dataclass(frozen=True)
@@ -169,21 +174,41 @@ def column_distance(
 ) -> ColumnDistance | None:
     """Compare two columns; None if only one of them is ordered."""
     is_drawn = other.table.drawn_from_base and base.table.is_population
+    # The base then has all rows of the other, so that its own values are selected by no chance.
+    is_part = other.table.drawn_from_base and base.table.is_read_whole
     ordered = [kind_of(compared.column).axis is not None for compared in (base, other)]
     if all(ordered):
         read = ColumnPair(read_numbers(cursor, base), read_numbers(cursor, other), is_drawn)
-        return figures_of("kolmogorov_smirnov", read, by_distribution(read, base.column))
+        return figures_of(
+            "kolmogorov_smirnov", read, by_distribution(read, base.column, is_part=is_part)
+        )
     if any(ordered):
         return None
-    # Categories that one of two samples selects would be more frequent in it than in the other.
-    columns = [base, other]
-    populations = [compared for compared in columns if compared.table.is_population]
-    labels, distinct = frequent_labels(cursor, populations[:1] or columns, MAX_CATEGORIES)
+    columns = (base, other)
+    labels, distinct = _frequent_in_base(cursor, base, other, is_part=is_part)
     own, _ = frequent_labels(cursor, [other], MAX_CATEGORIES)
     more = [label for label in own if label not in set(labels)]
     first, second = (read_labels(cursor, compared, [*labels, *more]) for compared in columns)
     read = ColumnPair(first, second, is_drawn)
     return figures_of("chi_square", read, by_shares(read, labels, len(more), distinct))
+
+
+def _frequent_in_base(
+    cursor: duckdb.DuckDBPyConnection,
+    base: ComparedColumn,
+    other: ComparedColumn,
+    *,
+    is_part: bool,
+) -> tuple[list[str], int]:
+    """The frequent values of the population, or of two samples together, and how many there are.
+
+    Values that one of two samples selects would be more frequent in it than in the other.
+    """
+    for compared in (base, other):
+        if compared.table.is_population:
+            return frequent_labels(cursor, [compared], MAX_CATEGORIES)
+    selecting = [base] if is_part else [base, other]
+    return frequent_labels(cursor, selecting, MAX_CATEGORIES, MIN_SELECTED_ROWS)
 
 
 def figures_of(kind: DistanceKind, read: ColumnPair, values: ValueFigures) -> ColumnDistance:
@@ -201,7 +226,8 @@ def figures_of(kind: DistanceKind, read: ColumnPair, values: ValueFigures) -> Co
     )
 
 
-def by_distribution(read: ColumnPair, column: Column) -> ValueFigures:
+def by_distribution(read: ColumnPair, column: Column, *, is_part: bool = False) -> ValueFigures:
+    """Compare the distribution functions; ``is_part`` if the base has all rows of the other."""
     base, other = read.first.numbers[read.first.usable], read.second.numbers[read.second.usable]
     if not len(base) or not len(other):
         return ValueFigures()
@@ -209,7 +235,8 @@ def by_distribution(read: ColumnPair, column: Column) -> ValueFigures:
     weights, other_weights = rows.first.weights, rows.second.weights
     base_mean, deviation = weighted_mean_and_deviation(base, weights)
     other_mean, _ = weighted_mean_and_deviation(other, other_weights)
-    distance, tested = distribution_test(rows, base, other, _repeated_values(rows, base, other))
+    repeated = _repeated_values(rows, base, other, is_part=is_part)
+    distance, tested = distribution_test(rows, base, other, repeated)
     shift = other_mean - base_mean
     return ValueFigures(
         base_mean,
@@ -222,23 +249,32 @@ def by_distribution(read: ColumnPair, column: Column) -> ValueFigures:
     )
 
 
-def _repeated_values(rows: ComparedRows, base: Floats, other: Floats) -> ColumnTest | None:
+def _repeated_values(
+    rows: ComparedRows, base: Floats, other: Floats, *, is_part: bool
+) -> ColumnTest | None:
     """The exact test of the most frequent numbers; None if few numbers are repeated."""
     values, counts = np.unique(base, return_counts=True)
     if len(values) > MIN_REPEATED * len(base):
         return None
     found, places = np.unique(other, return_inverse=True)
     weights = np.bincount(places, rows.second.weights)
+    selected, pooled = values, counts
     if math.isfinite(rows.first.tested_size):
-        pooled, at = np.unique(np.concatenate([values, found]), return_inverse=True)
-        scaled = weights * (len(other) / rows.second.total)
-        values, counts = pooled, np.bincount(at, np.concatenate([counts, scaled]))
-    frequent = _most_frequent(values, counts)
+        number = counts
+        if not is_part:
+            scaled = weights * (rows.second.effective_size / rows.second.total)
+            selected, at = np.unique(np.concatenate([values, found]), return_inverse=True)
+            pooled = np.bincount(at, np.concatenate([counts, scaled]))
+            number = np.bincount(at, np.concatenate([counts, np.bincount(places)]))
+        if len(selected) > MAX_CATEGORIES:
+            is_kept = number >= MIN_SELECTED_ROWS
+            selected, pooled = selected[is_kept], pooled[is_kept]
+    frequent = _most_frequent(selected, pooled)
     chosen = np.union1d(frequent, _most_frequent(found, weights))
     known = np.append(np.isin(chosen, frequent), False)
     codes = _codes(base, chosen), _codes(other, chosen)
     shares = _shares(rows, codes, len(chosen) + 1)
-    return exact_test(rows, codes, shares, known, len(values))
+    return exact_test(rows, codes, shares, known, len(np.union1d(values, found)))
 
 
 def _most_frequent(values: Floats, weights: Floats | Ints) -> Floats:

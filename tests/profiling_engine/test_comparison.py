@@ -130,6 +130,15 @@ def test_keys_have_no_distance(stage: Stage) -> None:
     assert found.structure.only_in_other == ("extra",)
 
 
+def test_keys_of_rows_that_pass_a_filter_are_no_difference(stage: Stage) -> None:
+    """Each table is taken for a sample of its size, and all passing rows are in the whole table."""
+    passing = stage.sample("hash(id * 31) % 10 = 0", "passing")
+    whole = ComparedTable(stage.population, float(ROWS))
+    part = ComparedTable(passing, float(passing.row_count), drawn_from_base=True)
+    found = compare_tables(stage.database, whole, part, purpose="sample")
+    assert found.significant == []
+
+
 def test_differences_of_tables_are_named(stage: Stage) -> None:
     later = stage.table(
         f"SELECT * EXCLUDE (flag) REPLACE (uniform + 250 AS uniform) "
