@@ -96,8 +96,13 @@ def compare(
     with connected(target) as client:
         dataset_id = client.dataset_id(dataset)
         if not keys:
-            query = {"base_ref": ref1, "base_table": table, "ref": ref2, "table": other_table}
-            found = client.get_when_ready(f"/api/datasets/{dataset_id}/compare", **query)
+            found = client.get_when_ready(
+                f"/api/datasets/{dataset_id}/compare",
+                base_ref=ref1,
+                base_table=table,
+                ref=ref2,
+                table=other_table,
+            )
             print_result(
                 found, as_json, lambda found: _print_comparison(found, dataset, ref1, ref2)
             )

@@ -7,6 +7,7 @@ directory, else one that is started for this command.
 from __future__ import annotations
 
 import io
+import math
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -164,13 +165,17 @@ class ApiClient:
         params = {name: value for name, value in query.items() if value is not None}
         return self._answer(self._http.get(path, params=params))
 
-    def get_when_ready(self, path: str, **query: Any) -> dict[str, Any]:
-        """Send a GET request, again while the server answers when to retry."""
+    def get_when_ready(
+        self, path: str, *, limit_s: float = math.inf, **query: Any
+    ) -> dict[str, Any]:
+        """Send a GET request, again while the server answers when to retry, up to the limit."""
+        end = time.monotonic() + limit_s
         params = {name: value for name, value in query.items() if value is not None}
         while True:
             response = self._http.get(path, params=params)
             wait_s = response.headers.get("Retry-After", "")
-            if response.status_code != httpx.codes.CONFLICT or not wait_s.isdigit():
+            is_wait = response.status_code == httpx.codes.CONFLICT and wait_s.isdigit()
+            if not is_wait or time.monotonic() + int(wait_s) > end:
                 return self._answer(response)
             time.sleep(int(wait_s))
 

@@ -573,10 +573,18 @@ def rows_of_draw(job_id: str) -> str:
     return f"/api/sampling/jobs/{job_id}/data"
 
 
+COMPARISON_LIMIT_S = 60.0
+"""How long a draw waits for its comparison, which itself takes at most a minute."""
+
+
+def _comparison_of(job: dict[str, Any]) -> str:
+    return f"/api/sampling/jobs/{job['id']}/comparison"
+
+
 def with_comparison(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
     """Return the job with its comparison in the summary, if that is available in time."""
     try:
-        client.get(f"/api/sampling/jobs/{job['id']}/comparison")
+        client.get_when_ready(_comparison_of(job), limit_s=COMPARISON_LIMIT_S)
     except CommandFailed:
         return job  # the draw succeeded even if its comparison fails
     return client.get(f"/api/jobs/{job['id']}")
@@ -602,6 +610,11 @@ def print_sample(job: dict[str, Any]) -> None:
         print_line(f"Drawn by {favoured}, so its rows aren't expected to be like all rows.")
     elif "comparison" in summary:
         print_line(summary["comparison"]["verdict"])
+    else:
+        print_line(
+            "The sample isn't compared with its population yet. The verdict will be on the job's "
+            f"tab Representative? and at {_comparison_of(job)}"
+        )
 
 
 def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+import application.comparing
+import command_line.sampling
 from tests.command_line.conftest import Run
 
 
@@ -79,3 +85,23 @@ def test_a_profile_is_printed_with_alerts_and_hints(run: Run, table: Path) -> No
     assert hint in run("plan", "profiled", "--method", "random", "--size", "9").output
     as_json = json.loads(run("profile", "profiled", "--json").output)
     assert as_json["columns"][0]["nulls"]["accuracy"] == {"kind": "exact"}
+
+
+def test_a_draw_says_where_its_late_verdict_will_be(
+    run: Run, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = application.comparing.compare_sample
+
+    def compare_slowly(*arguments: Any) -> dict[str, Any]:
+        time.sleep(0.5)
+        return compare(*arguments)
+
+    monkeypatch.setattr(application.comparing, "compare_sample", compare_slowly)
+    monkeypatch.setattr(application.comparing, "WAIT_S", 0.01)
+    run("import", str(table), "--dataset", "Sales")
+    draw = ("sample", "sales", "--size", "70")
+    assert "Inconclusive: the sample is too small." in run(*draw).stdout
+    monkeypatch.setattr(command_line.sampling, "COMPARISON_LIMIT_S", 0.0)
+    late = run(*draw).stdout
+    assert "The sample isn't compared with its population yet." in late
+    assert "/comparison" in late
