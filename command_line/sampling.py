@@ -633,12 +633,13 @@ def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
             for group in groups[:GROUPS_SHOWN]
         ]
         headings = ["drawn" if figure == "sampled" else figure for figure in figures]
-        amounts = [f"amount {part}" if part == "drawn" else "amount" for part in parts]
+        drawn = "amount drawn" if "sampled" in figures else "amount expected"
+        amounts = [drawn if part == "drawn" else "amount" for part in parts]
         print_table((*columns, *headings, *amounts), rows)
         if len(groups) > GROUPS_SHOWN:
             print_line(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
     if amount := round_.get("amount"):
-        print_line(_coverage(amount))
+        print_line(f"{'' if 'sampled' in figures else 'Expected: '}{_coverage(amount)}")
     if uncovered := round_.get("uncovered_rows"):
         print_line(f"{uncovered:,} rows are in groups from which no row is drawn.")
     _print_warnings(round_)

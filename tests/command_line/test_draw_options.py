@@ -70,8 +70,13 @@ def test_a_sample_is_drawn_by_bands_with_amounts(run: Run, sales: str) -> None:
     planned = json.loads(run("plan", sales, *options, "--json").stdout)
     bands = planned["rounds"][0]["strata"]
     assert [band["label"] for band in bands][:2] == ["< 10", "10 to < 1,000"]
+    plan = run("plan", sales, *options).stdout
+    assert "amount expected" in plan
+    assert "Expected: amount: " in plan
     drawn = run("sample", sales, *options).stdout
     assert "10 to < 1,000" in drawn
+    assert "amount drawn" in drawn
+    assert "xpected" not in drawn
     assert re.search(r"amount: [0-9,.]+ of [0-9,.]+, [0-9.]+ %", drawn)
 
 

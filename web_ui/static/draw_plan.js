@@ -36,15 +36,15 @@ const shown = ({ named, ...others }) => (named ? { ...others, named: named.repla
 
 const warningNote = ({ template, parameters }) => h("div", { class: "note warn" }, h("p", {}, render(template, shown(parameters))));
 
-/** The drawn share of the amount. */
+/** The share of the amount that the draw is expected to take. */
 function coverage({ amount: found }) {
   if (!found) return null;
   const share = found.absolute_coverage;
   const sums = (drawn, total) => (drawn === null ? "depends on the drawn rows" : `${amount(drawn)} of ${amount(total)}`);
   const hasNegative = found.absolute_total !== found.total;
-  return [h("dt", { title: found.column }, hasNegative ? "Amount covered, without signs" : "Amount covered"),
+  return [h("dt", { title: found.column }, hasNegative ? "Amount covered, without signs (expected)" : "Amount covered (expected)"),
     h("dd", {}, share === null ? null : h("strong", {}, `${percent(share)} `), sums(found.absolute_drawn, found.absolute_total)),
-    hasNegative ? [h("dt", {}, "With signs"), h("dd", {}, sums(found.drawn, found.total))] : null];
+    hasNegative ? [h("dt", {}, "With signs (expected)"), h("dd", {}, sums(found.drawn, found.total))] : null];
 }
 
 /** The amounts of a step by monetary units: each row to choose from is in one line. */
