@@ -248,7 +248,7 @@ def test_an_auditors_banded_sample_takes_few_actions(analyst: Analyst, server: L
     page.get_by_label("Purpose").fill("Test of existence")
     done()
     plan = page.locator("#plan")
-    expect(plan).to_contain_text("Amount covered (expected)")
+    expect(plan).to_contain_text("Amount covered, without signs (expected)")
     expect(plan).to_contain_text("Rows covered by no group")
     expect(plan).not_to_have_attribute("aria-busy", "true")
     page.get_by_role("button", name="Draw sample").click()
