@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import subprocess
 import sys
@@ -73,3 +75,10 @@ def test_no_old_word_is_used() -> None:
             write = next(new for old, new in BANNED.items() if re.fullmatch(old, word[0]))
             found.append(f"{path.relative_to(ROOT)}:{line}: {word[0]!r}; write: {write}")
     assert not found, "\n".join(found)
+
+
+def test_the_verifier_allows_its_own_script_and_style() -> None:
+    page = (ROOT / "verifiers" / "verify.html").read_text(encoding="utf-8")
+    parts = re.findall(r"<(?:script|style)>(.*?)</(?:script|style)>", page, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in parts]
+    assert sorted(digests) == sorted(re.findall(r"'sha256-([^']+)'", page))
