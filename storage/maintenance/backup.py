@@ -99,10 +99,19 @@ def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:
             database.backup(copy)
             hashes = _referenced(copy)
     except sqlite3.DatabaseError as error:
+        if shutil.disk_usage(target.parent).free < _bytes_of(database):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from None
         raise damage(error) or CannotOpenDatabase(
             "The database can't be copied: {reason}.", reason=str(error)
         ) from None
     return sorted(hashes)
+
+
+def _bytes_of(database: sqlite3.Connection) -> int:
+    ((pages,), (page_bytes,)) = (
+        database.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
+    )
+    return int(pages * page_bytes)
 
 
 def _referenced(database: sqlite3.Connection) -> set[str]:

@@ -31,7 +31,7 @@ CONTENT = "id,kind,text\n" + "".join(
 ALL_ROWS: dict[str, Any] = {
     "rounds": [{"method": "random", "parameters": {"sample_size": ROWS, "seed": 1}}]
 }
-LITTLE_BYTES = 512 * 1024
+LITTLE_BYTES = 768 * 1024
 """Enough for the database, and for no table."""
 
 
@@ -185,9 +185,10 @@ def test_a_start_on_a_full_disk_is_refused(disk: SmallDisk) -> None:
     require_sound(data_dir)
 
 
-def test_a_backup_that_does_not_fit_leaves_nothing(disk: SmallDisk) -> None:
+@pytest.mark.parametrize("left", [LITTLE_BYTES, 128 * 1024])
+def test_a_backup_that_does_not_fit_leaves_nothing(disk: SmallDisk, left: int) -> None:
     data_dir = with_table(disk)
-    disk.fill(LITTLE_BYTES)
+    disk.fill(left)
     before = sorted(disk.root.iterdir())
     failed = jobsvc("backup", str(disk.root / "backup.tar"), "--data-dir", str(data_dir))
     assert failed.returncode == 1
