@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
 import composition_root
@@ -45,6 +46,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page that isn't watched: the provider's pages have rules of their own."""
     context = browser.new_context()
     context.route("https://**", lambda route: route.abort())  # the provider's style sheet
+    context.add_init_script(AXE_SCRIPT)
     yield context.new_page()
     context.close()
 

@@ -70,4 +70,6 @@ def test_pages_of_known_requests_have_their_code(server: LiveServer, reader: Rea
     reader.api.post(f"/api/sampling/jobs/{job['id']}/findings", json={"findings": entries})
     query = {"tab": "evaluation", "kind": "attributes", "tolerable": "20 %"}
     evaluation = in_element(reader.page(f"/jobs/{job['id']}", **query), PYTHON, "</code>")
-    assert 'sample.evaluate(0.2, kind="attributes")' in evaluation.replace("tolerable=", "")
+    assert 'sample.evaluate(0.2, kind="attributes", confidence=0.95)' in evaluation.replace(
+        "tolerable=", ""
+    )
