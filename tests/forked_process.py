@@ -38,7 +38,7 @@ class ForkedProcess:
     given : sequence
         What ``work`` is called with; it must pickle.
     variables : mapping
-        Put into the process's environment.
+        Put into the process's environment, which is that of the caller.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ForkedProcess:
         context = _fork_server()
         self._output, writing = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_in_the_fork, args=(writing, dict(variables or {}), work, given)
+            target=_in_the_fork, args=(writing, {**os.environ, **(variables or {})}, work, given)
         )
         self._process.start()
         writing.close()
@@ -129,5 +129,6 @@ def _in_the_fork(
         os.dup2(writing.fileno(), descriptor)
     writing.close()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    os.environ.clear()
     os.environ.update(variables)
     work(*given)
