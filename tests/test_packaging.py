@@ -141,5 +141,5 @@ def test_a_short_notebook_in_that_environment_estimates_a_total(
         subprocess.run(execute, check=True, env={**os.environ, **environment}, capture_output=True)
     (output,) = json.loads(path.read_text())["cells"][0]["outputs"]
     assert re.fullmatch(
-        r"Total of amount: [\d,.]+ ± [\d,.]+ \(95 %: .*\)\n", "".join(output["text"])
+        r"Total of amount: [\d,.]+ ± [\d,.]+ \(95 %: .*\)\n(Note: .*\n)*", "".join(output["text"])
     )

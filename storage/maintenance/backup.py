@@ -35,6 +35,9 @@ from storage.versions.data_files import DataFiles
 
 NO_LINKS_ERRORS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 """The errors of a file system without hard links, such as FAT."""
+WRITE_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+ROOM_BYTES = 1 << 20
+"""With less free space, an error of writing is taken as that of a full disk."""
 
 
 def back_up(directory: DataDirectory, target: Path, on_progress: ProgressCallback) -> BackedUp:
@@ -99,19 +102,13 @@ def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:
             database.backup(copy)
             hashes = _referenced(copy)
     except sqlite3.DatabaseError as error:
-        if shutil.disk_usage(target.parent).free < _bytes_of(database):
+        no_room = shutil.disk_usage(target.parent).free < ROOM_BYTES
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in WRITE_ERRORS and no_room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from None
         raise damage(error) or CannotOpenDatabase(
             "The database can't be copied: {reason}.", reason=str(error)
         ) from None
     return sorted(hashes)
-
-
-def _bytes_of(database: sqlite3.Connection) -> int:
-    ((pages,), (page_bytes,)) = (
-        database.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
-    )
-    return int(pages * page_bytes)
 
 
 def _referenced(database: sqlite3.Connection) -> set[str]:

@@ -35,6 +35,13 @@ def drawn(server: LiveServer, dataset: int, *rounds: dict[str, Any]) -> str:
     return str(job["id"])
 
 
+def drawn_anew(server: LiveServer, dataset: int, *rounds: dict[str, Any]) -> str:
+    """The id of a draw of one test, which may change it."""
+    job = server.draw(dataset, {"rounds": list(rounds)})
+    assert job["status"] == "completed", job
+    return str(job["id"])
+
+
 def asked(server: LiveServer, job: str, body: dict[str, Any]) -> Any:
     return server.admin.post(f"/api/sampling/jobs/{job}/estimates", json=body)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
-from tests.contract.test_estimates import asked, drawn
+from tests.contract.test_estimates import asked, drawn_anew
 from tests.live_server import LiveServer
 
 ROW, ROWS, DRAWN = "_logical_row_id", 400, 50
@@ -39,7 +39,7 @@ def entered(
 
 
 def test_audit_values_are_estimated(server: LiveServer, dataset: int) -> None:
-    job = drawn(server, dataset, one("random", sample_size=DRAWN))
+    job = drawn_anew(server, dataset, one("random", sample_size=DRAWN))
     special = [{"outcome": "exception", "audit_value": "0.25"}, {"outcome": "not_examinable"}]
     books = [row["amount"] for row in entered(server, job, *special)]
     share = {"statistic": "proportion", "column": "is_exception", "value": True}
@@ -59,14 +59,14 @@ def test_audit_values_are_estimated(server: LiveServer, dataset: int) -> None:
 
 
 def test_book_values_of_monetary_units_are_known(server: LiveServer, dataset: int) -> None:
-    job = drawn(server, dataset, one("monetary_unit", book_column="amount", sample_size=20))
+    job = drawn_anew(server, dataset, one("monetary_unit", book_column="amount", sample_size=20))
     entered(server, job)
     found = asked(server, job, {"statistics": TOTALS, "values": "findings"}).json()
     assert found["estimates"][1]["estimate"] == 0
 
 
 def test_rows_that_are_not_applicable_are_outside(server: LiveServer, dataset: int) -> None:
-    job = drawn(server, dataset, one("random", sample_size=DRAWN))
+    job = drawn_anew(server, dataset, one("random", sample_size=DRAWN))
     books = [row["amount"] for row in entered(server, job, rows=40)]
     path = f"/api/sampling/jobs/{job}"
     row = server.admin.get(f"{path}/findings").json()["items"][0][ROW]
@@ -85,7 +85,7 @@ def test_rows_that_are_not_applicable_are_outside(server: LiveServer, dataset: i
 
 
 def test_findings_without_values_are_refused(server: LiveServer, dataset: int) -> None:
-    job = drawn(server, dataset, one("random", sample_size=5))
+    job = drawn_anew(server, dataset, one("random", sample_size=5))
     share = {"statistic": "proportion", "column": "finding", "value": "ok"}
     body = {"statistics": [share], "values": "findings"}
     assert_problem(asked(server, job, body), 422, "invalid_findings", "No drawn row has a finding")
@@ -105,7 +105,7 @@ def test_columns_of_the_table_keep_their_names(server: LiveServer) -> None:
     dataset = server.new_dataset()
     text = "amount,audit_value\n" + "\n".join(f"{row},7" for row in range(20)) + "\n"
     server.import_text(dataset, text)
-    job = drawn(server, dataset, one("random", sample_size=10))
+    job = drawn_anew(server, dataset, one("random", sample_size=10))
     entered(server, job)
     statistics = [
         {"statistic": "mean", "column": name} for name in ("audit_value", "audit_value (finding)")
@@ -117,7 +117,7 @@ def test_columns_of_the_table_keep_their_names(server: LiveServer) -> None:
 
 
 def test_a_sample_with_findings_is_not_extended(server: LiveServer, dataset: int) -> None:
-    job = drawn(server, dataset, one("random", sample_size=20))
+    job = drawn_anew(server, dataset, one("random", sample_size=20))
     body = {"statistic": "mean", "column": "amount", "margin": 10}
     path = f"/api/sampling/jobs/{job}/more-rows"
     answer = server.admin.post(path, json=body)

@@ -12,7 +12,7 @@ import xlsxwriter
 
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
-from tests.contract.test_estimates import asked, drawn
+from tests.contract.test_estimates import asked, drawn_anew
 from tests.live_server import LiveServer
 
 ROWS, DRAWN = 400, 80
@@ -29,7 +29,7 @@ def dataset(server: LiveServer) -> int:
 
 @pytest.fixture
 def job(server: LiveServer, dataset: int) -> str:
-    return drawn(server, dataset, one("random", sample_size=DRAWN))
+    return drawn_anew(server, dataset, one("random", sample_size=DRAWN))
 
 
 def csv_of(rows: list[dict[str, Any]], *names: str) -> str:

@@ -29,7 +29,7 @@ def test_each_part_has_a_bar_for_each_table() -> None:
     assert heights == [11.67, 23.33, 35.0, 23.33]
     assert tree.get("aria-label") == (
         "Shares of kind in this table and in the other table, the most different first: "
-        "<i> 25.0% and 50.0%, x 75.0% and 50.0%"
+        "<i> 25.0 % and 50.0 %, x 75.0 % and 50.0 %"
     )
 
 

@@ -127,7 +127,7 @@ def test_invalid_condition_reports_its_key(
 def test_unknown_column_reports_its_key() -> None:
     error = parsing_error(UnknownColumn, [{"column": "agee", "operator": "=", "value": 1}])
     assert error.loc == ("filters", "conditions", 0, "column")
-    assert error.message.startswith('There is no column "agee". Did you mean "age"? There are:')
+    assert error.message.startswith('There is no column "agee". Did you mean "age"? Available:')
 
 
 def test_list_and_logic_are_checked() -> None:
