@@ -17,10 +17,10 @@ from storage.certificates.ledger import (
     chain_faults,
     count_unrecorded_draws,
     list_ledger,
+    output_refs,
     whole_ledger,
 )
 from storage.sqlite.clock import timestamp
-from storage.sqlite.queries import all_rows
 from storage.versions.refs import output_name_of
 
 SENTENCES: Mapping[str, str] = MappingProxyType(
@@ -59,8 +59,7 @@ def ledger_page(service: Service, dataset_id: int, offset: int, limit: int) -> L
         entries, total = list_ledger(tx, dataset_id, offset, limit)
         whole = whole_ledger(tx, dataset_id)
         unrecorded = count_unrecorded_draws(tx, dataset_id)
-        jobs = json.dumps([each.body["job_id"] for each in entries if each.body.get("job_id")])
-        refs = {row["id"]: row["ref"] for row in all_rows(tx, "output_refs_of_jobs", jobs=jobs)}
+        refs = output_refs(tx, entries)
     names = {job_id: name for job_id, ref in refs.items() if (name := output_name_of(ref))}
     since = whole[0].recorded_at if whole else None
     return LedgerPage(entries, total, list(chain_faults(whole)), since, unrecorded, names)

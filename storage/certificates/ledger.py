@@ -70,6 +70,12 @@ def list_ledger(
     return [_entry(row) for row in rows], total
 
 
+def output_refs(tx: Transaction, entries: Sequence[LedgerEntry]) -> dict[str, str]:
+    """Return the refs of the outputs of the entries' jobs, by job id."""
+    jobs = json.dumps([each.body["job_id"] for each in entries if each.body.get("job_id")])
+    return {row["id"]: row["ref"] for row in all_rows(tx, "output_refs_of_jobs", jobs=jobs)}
+
+
 def whole_ledger(tx: Transaction, dataset_id: int) -> list[LedgerEntry]:
     """Return all entries of a dataset in their order."""
     return [_entry(row) for row in all_rows(tx, "whole_ledger", dataset_id=dataset_id)]
