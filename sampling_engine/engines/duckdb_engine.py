@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Rows of one piece of the pass over a filter's columns.
 PIECE_ROWS = 1 << 22
+LISTED_PIECE_ROWS = 1 << 25
+"""Rows of one piece where few pass; all of them would take 268 MB. A LIMIT doubles the time."""
 MAX_LISTED = 1 << 22
 """Rows that are listed and ranked outside DuckDB: 34 MB of ordinals, and as much of ranks."""
 PROBE_ROWS = 1 << 18
@@ -36,8 +38,14 @@ class DuckDbEngine:
     name: EngineName = "duckdb"
     strategy: Strategy | None = None
 
-    def __init__(self, *, max_listed: int = MAX_LISTED, probe_rows: int = PROBE_ROWS) -> None:
-        self._max_listed, self._probe_rows = max_listed, probe_rows
+    def __init__(
+        self,
+        *,
+        max_listed: int = MAX_LISTED,
+        probe_rows: int = PROBE_ROWS,
+        piece_rows: int = LISTED_PIECE_ROWS,
+    ) -> None:
+        self._max_listed, self._probe_rows, self._piece_rows = max_listed, probe_rows, piece_rows
 
     def run(self, state: DrawState, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
         cursor = state.cursor
@@ -53,15 +61,21 @@ class DuckDbEngine:
     ) -> Int64s | None:
         most, rows, probe = self._max_listed, state.table.file_rows, self._probe_rows
         if count is None and rows > probe:
-            first = PassingRows(row_filter, probe, probe)
-            found = len(self.run(state, first, progress_part(on_progress, 0.0, 0.0)))
+            step = progress_part(on_progress, 0.0, 0.0)
+            found = len(self.run(state, PassingRows(row_filter, 0, probe), step))
             count = found * rows // probe
             if found > probe // DENSE:
                 return None
         if count is not None and count > most:
             return None
-        listed = self.run(state, PassingRows(row_filter, most + 1), on_progress)
-        return listed if len(listed) <= most else None
+        listed = np.empty(0, dtype=np.int64)
+        for first in range(0, rows, self._piece_rows):
+            stop = min(first + self._piece_rows, rows)
+            step = progress_part(on_progress, first / rows, stop / rows)
+            listed = np.append(listed, self.run(state, PassingRows(row_filter, first, stop), step))
+            if len(listed) > most:
+                return None
+        return listed
 
     def ordinals_at(
         self, state: DrawState, row_filter: RowFilter, places: Int64s, on_progress: ProgressCallback

@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import duckdb
-import numpy as np
 
 from parquet_tables.columns import decimals_of
 from parquet_tables.quoting import quote_identifier
@@ -516,23 +515,21 @@ class CountRows(Pass[None]):
 
 @dataclass(frozen=True)
 class PassingRows(Pass[Int64s]):
-    """The ordinals of the rows that pass the filter, ascending; ``most`` of them at the most.
-
-    With ``stop`` only the rows before this ordinal are read.
-    """
+    """The ordinals, ascending, of the rows from ``first`` to ``stop`` that pass the filter."""
 
     row_filter: RowFilter
-    most: int
-    stop: int | None = None
+    first: int
+    stop: int
     message = "reading the filter's columns"
 
     def statement(self, table: TableFiles) -> Statement:
-        branches, params = statements.numbered_rows(table, "", self.row_filter, 0, self.stop)
-        return f"SELECT ordinal FROM ({branches}) LIMIT ?", [*params, self.most]
+        return statements.numbered_rows(table, "", self.row_filter, self.first, self.stop)
 
     def result(self, found: Rows) -> Int64s:
+        ordinals: Int64s
         (ordinals,) = _arrays(found)
-        return np.sort(ordinals)
+        ordinals.sort()
+        return ordinals
 
 
 class RankedRows(NamedTuple):

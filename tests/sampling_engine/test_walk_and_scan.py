@@ -85,7 +85,7 @@ def test_few_rows_of_a_filter_are_listed_while_counted(
     whole = workshop.table_of(query, splits=[1_700])
     table = TableFiles(whole.columns, whole.files, np.array([7, 4_001]))
     row_filter = parse_expression(condition, table)
-    engine = DuckDbEngine(max_listed=100, probe_rows=500)
+    engine = DuckDbEngine(max_listed=100, probe_rows=500, piece_rows=1_300)
     with workshop.database.cursor() as cursor:
         found = engine.list_rows(DrawState(cursor, table), row_filter, None, ignore_progress)
     assert (None if found is None else len(found)) == listed
