@@ -26,6 +26,7 @@ from application.schedules.excluding import (
 from application.schedules.times import next_time
 from domain_errors import DomainError
 from job_runner.attempt import ServiceStopping
+from job_runner.errors import transient_error, unexpected_error
 from job_runner.service import Service
 from storage.accounts.authority import Authority, require_level
 from storage.accounts.users import get_user
@@ -51,7 +52,8 @@ SET_BACK = timedelta(hours=1)
 repeated."""
 MIN_PAUSE_S, MAX_PAUSE_S = 0.01, 60.0
 """Bounds of the wait for the next run: a change of the clock is found in a minute."""
-FAULT_PAUSE_S = 5.0
+FAULT_PAUSE = timedelta(seconds=5)
+"""Pause after a fault of the machine, before the run is tried again."""
 UNFINISHED_PAUSE = timedelta(seconds=2)
 """How long a run waits before it looks again whether the run before has ended."""
 
@@ -91,7 +93,7 @@ class Scheduler:
                 return
             except Exception:
                 logger.exception("running schedules failed")
-                pause_s = FAULT_PAUSE_S
+                pause_s = FAULT_PAUSE.total_seconds()
             self._wake.wait(pause_s)
             self._wake.clear()
 
@@ -103,15 +105,36 @@ def run_due(service: Service) -> float:
         found = active_schedules(tx)
     times = []
     for schedule in found:
-        due = datetime.fromisoformat(schedule.next_run_at)
-        if datetime.fromisoformat(schedule.counted_from) > now + SET_BACK:
-            due = _advance(service, schedule, now, CLOCK_SET_BACK)
-        elif due <= now:
-            due = _run(service, schedule, due, now)
-        times.append(due)
+        try:
+            times.append(_next_run(service, schedule, now))
+        except ServiceStopping:
+            raise
+        except Exception as error:
+            times.append(_after_fault(service, schedule, now, error))
     if not times:
         return MAX_PAUSE_S
     return min(max((min(times) - service.clock()).total_seconds(), MIN_PAUSE_S), MAX_PAUSE_S)
+
+
+def _next_run(service: Service, schedule: Schedule, now: datetime) -> datetime:
+    """Run a schedule if it is due; return its next time."""
+    due = datetime.fromisoformat(schedule.next_run_at)
+    if datetime.fromisoformat(schedule.counted_from) > now + SET_BACK:
+        return _advance(service, schedule, now, CLOCK_SET_BACK)
+    return _run(service, schedule, due, now) if due <= now else due
+
+
+def _after_fault(service: Service, schedule: Schedule, now: datetime, error: Exception) -> datetime:
+    """Return the next time of a schedule whose run met a fault, which delays no other schedule.
+
+    A transient fault repeats the run soon. Another one is noted, and the run is given up.
+    """
+    fault = unexpected_error(error)
+    if transient_error(error) is not None:
+        logger.warning("schedule %d met a transient error: %s", schedule.id, fault.code)
+        return now + FAULT_PAUSE
+    logger.error("a run of schedule %d failed", schedule.id, exc_info=error)
+    return _advance(service, schedule, now, Problem(fault.code, fault.message))
 
 
 def run_now(

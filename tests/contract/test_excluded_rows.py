@@ -262,6 +262,23 @@ def test_a_run_waits_for_the_run_before(ledger: Ledger) -> None:
     assert job["run_parameters"]["excluded"]["job_ids"] == [first["id"]]
 
 
+def test_a_run_that_meets_a_fault_is_noted_and_delays_no_other(ledger: Ledger) -> None:
+    server = ledger.server
+    ledger.schedule(ledger.draw(sample_size=2)["id"], "document_no")
+    other = Ledger(server, ledger.clock, server.new_dataset())
+    other.load(range(20))
+    other.schedule(other.draw(sample_size=2)["id"])
+    scratch = server.service.directory.scratch_dir
+    elsewhere = scratch.rename(scratch.with_name("elsewhere"))  # only an exclusion writes there
+    try:
+        assert ledger.problem() == "The system refused the work: No such file or directory."
+    finally:
+        elsewhere.rename(scratch)
+    assert server.finished(str(other.found.last_job_id))["status"] == "completed"
+    assert ledger.run_next()["status"] == "completed"
+    server.admin.delete(other.path)
+
+
 @pytest.mark.parametrize(
     ("key", "code", "part"),
     [
