@@ -14,12 +14,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from tests.contract.attached_world import small_lake
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 # The same examples in every run; `--hypothesis-profile explore` looks for new ones.
 NOT_SLOW = [hypothesis.HealthCheck.too_slow]  # on a busy machine any input takes long
@@ -67,10 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         connection_prefixes=small_lake(tmp_path_factory.mktemp("lake")),
         webhook_prefixes="http://127.0.0.1:9/",
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 
@@ -78,10 +74,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def comparing_server(tmp_path: Path) -> Iterator[LiveServer]:
     """A server that compares each sample by itself, which is the default."""
     settings = Settings(data_dir=tmp_path / "comparing", memory_mb=256)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

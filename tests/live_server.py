@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -14,10 +16,13 @@ from typing import Any, Self
 import httpx
 from werkzeug.security import generate_password_hash
 
+import composition_root
 from command_line import Listening
+from job_runner.settings import Settings
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import Role, add_user
 from storage.jobs.jobs import get_job
+from storage.sqlite.clock import Clock, system_clock
 
 ENDED = ("completed", "failed")
 PASSWORD = "correct horse battery"
@@ -151,6 +156,16 @@ class LiveServer:
                     break
             time.sleep(0.004)
         return finished(self.admin, job_id)
+
+
+@contextmanager
+def live_server(settings: Settings, clock: Clock = system_clock) -> Iterator[LiveServer]:
+    """A server in this process, with its client, until the block ends."""
+    with (
+        composition_root.serving_in_background(settings, "tests", clock=clock) as here,
+        LiveServer(here) as live,
+    ):
+        yield live
 
 
 @cache

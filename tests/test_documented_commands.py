@@ -15,7 +15,6 @@ import openpyxl
 import pytest
 import yaml
 
-import composition_root
 from application.demo_data import write_demo_file
 from command_line import command
 from job_runner.settings import Settings
@@ -30,7 +29,7 @@ from tests.documented_commands import (
     commands,
     usage_fault,
 )
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 from tests.test_docs import API, PAGES
 
 NOT_RUN: dict[str, dict[str, str]] = {
@@ -108,8 +107,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with (
         pytest.MonkeyPatch.context() as patch,
         object_store(patch) as objects,
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
+        live_server(settings) as live,
     ):
         patch.setenv("LAKE_AWS_ACCESS_KEY_ID", "key")
         patch.setenv("LAKE_AWS_SECRET_ACCESS_KEY", "secret")

@@ -11,10 +11,9 @@ from typing import Any
 
 import httpx
 
-import composition_root
 from job_runner.settings import Settings
 from storage.jobs.submission import NewJob, insert_job
-from tests.live_server import LiveServer, finished
+from tests.live_server import LiveServer, finished, live_server
 
 LONG = "A name so long that it takes more than one line on most screens, and four on a narrow one"
 BLANKLESS = "Averyveryverylongnamewithoutanyblanks" * 5
@@ -51,10 +50,7 @@ ROW_DIFF = {
 def shown_world(data_dir: Path) -> Iterator[World]:
     """Run the server within the block."""
     settings = Settings(data_dir=data_dir, memory_mb=256)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as server,
-    ):
+    with live_server(settings) as server:
         admin, who = server.new_user("admin")
         _, newcomer = server.new_user()
         dataset = _dataset(admin, "Sales", tags=["sales"], description="What was sold, and where.")

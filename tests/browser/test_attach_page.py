@@ -10,10 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-import composition_root
 from job_runner.settings import Settings
 from tests.browser.conftest import sign_in
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +34,7 @@ def lake_server(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         memory_mb=256,
         connection_prefixes=f"{lake.as_uri()}/",
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

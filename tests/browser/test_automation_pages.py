@@ -8,10 +8,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-import composition_root
 from job_runner.settings import Settings
 from tests.browser.conftest import sign_in
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 from tests.mail_server import DOMAIN, MailServer, mail_server
 from tests.webhook_receiver import Receiver, receiver
 
@@ -39,10 +38,7 @@ def automated(
         compare_samples=False,
         **mails.settings(),
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

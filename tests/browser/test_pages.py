@@ -11,11 +11,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-import composition_root
 from job_runner.settings import Settings
 from tests.browser.conftest import OpenPage, sign_in
 from tests.browser.watching import watch_of
-from tests.live_server import PASSWORD, LiveServer
+from tests.live_server import PASSWORD, LiveServer, live_server
 from tests.server_process import ServerProcess
 from web_ui.shell import STATIC, imported_by
 
@@ -114,13 +113,10 @@ def test_an_unknown_url_gets_a_page_or_a_problem_document(page: Page, server: Li
 
 def test_an_unexpected_error_page_shows_the_request_id(page: Page, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", memory_mb=128)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as server,
-    ):
+    with live_server(settings) as server:
         _, user = server.new_user("admin")
         sign_in(page, server.url, user["soeid"])
-        with here.service.database.write() as tx:
+        with server.service.database.write() as tx:
             tx.execute("ALTER TABLE audit_log RENAME TO audit_log_gone")
         with watch_of(page).expect("500"):
             page.goto(f"{server.url}/admin/audit")

@@ -8,10 +8,9 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
-import composition_root
 from job_runner.settings import Settings
 from tests.browser.test_accessibility import assert_accessible
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 from tests.openid_provider import Provider, running_provider
 
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's Authlib
@@ -34,10 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iter
         oidc_name="Example Bank",
         group_roles="auditors=analyst",
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

@@ -18,7 +18,7 @@ from operating_system import stop_signals
 from storage.maintenance.data_directory import DATABASE
 from storage.sqlite.clock import Clock, system_clock
 from storage.sqlite.database import Database
-from tests.live_server import LiveServer, write_csv
+from tests.live_server import LiveServer, live_server, write_csv
 
 Run = Callable[..., Result]
 
@@ -36,10 +36,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """
     folder = tmp_path_factory.mktemp("served") / "data"
     settings = Settings(data_dir=folder, memory_mb=256, stop_grace_s=0)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

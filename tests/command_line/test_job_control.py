@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.command_line.conftest import Run
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 ENDLESS = "SELECT sum(a.range) FROM range(1000000) a, range(1000000) b"
 MISSING = "00000000-0000-4000-8000-000000000000"
@@ -29,10 +28,7 @@ DRAW = {"method": "random", "sample_size": 7, "seed": 3}
 def live(run: Run, data_dir: Path) -> Iterator[LiveServer]:
     """A server on the commands' data directory; ``run`` has set its name."""
     settings = Settings(data_dir=data_dir, memory_mb=256, stop_grace_s=0)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as served,
-    ):
+    with live_server(settings) as served:
         yield served
 
 

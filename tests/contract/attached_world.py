@@ -12,10 +12,9 @@ import duckdb
 import httpx
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.uri_sources import BUCKET, object_store
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 Place = Literal["disk", "store"]
 PLACES: tuple[Place, ...] = ("disk", "store")
@@ -124,10 +123,7 @@ def attached_world(folder: Path) -> Iterator[World]:
             memory_mb=256,
             connection_prefixes=f"file://{lake}/, s3://{BUCKET}/lake/",
         )
-        with (
-            composition_root.serving_in_background(settings, "tests") as here,
-            LiveServer(here) as live,
-        ):
+        with live_server(settings) as live:
             for name, prefix, credentials in (
                 ("disk", f"file://{lake}/", ""),
                 ("store", f"s3://{BUCKET}/lake/", "LAKE"),

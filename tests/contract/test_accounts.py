@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import PASSWORD, LiveServer
+from tests.live_server import PASSWORD, LiveServer, live_server
 
 
 def test_one_signs_in_with_json_or_the_oauth2_form_under_either_name(server: LiveServer) -> None:
@@ -134,10 +133,7 @@ def test_an_admin_adds_changes_and_removes_users(server: LiveServer) -> None:
 
 def test_the_last_admin_stays(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, memory_mb=256)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as alone,
-    ):
+    with live_server(settings) as alone:
         me = alone.admin.get("/api/users/me").json()
         path = f"/api/users/{me['id']}"
         assert_problem(alone.admin.delete(path), 409, "conflict", "last admin")

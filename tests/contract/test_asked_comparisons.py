@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-import composition_root
 from job_runner.low_priority import MAX_REQUESTED
 from job_runner.settings import Settings
 from parquet_tables.progress import ProgressCallback
 from storage.jobs.jobs import store_comparison
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 
 @pytest.fixture
@@ -22,10 +21,7 @@ def asked_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("asked"), memory_mb=256, compare_samples=False
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

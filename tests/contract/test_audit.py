@@ -16,7 +16,7 @@ from tests.contract.attached_world import small_lake
 from tests.contract.audit_table import CHANGES, OF_SOMEONE_ELSE, RANDOM, UNTOLD
 from tests.contract.audit_world import World
 from tests.contract.problems import assert_problem
-from tests.live_server import PASSWORD, LiveServer
+from tests.live_server import PASSWORD, LiveServer, live_server
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         smtp_sender="jobsvc@bank.example",
         email_domains="bank.example",
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-import composition_root
 from application.administration.pruning import prune
 from job_runner.settings import Settings
 from storage.sqlite.clock import system_clock
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 ONE_ROW = {"method": "random", "parameters": {"sample_size": 1}}
 
@@ -124,10 +123,7 @@ def pruned(tmp_path: Path, days: Days) -> Iterator[LiveServer]:
     settings = Settings(
         data_dir=tmp_path / "data", memory_mb=256, keep_unreachable_days=1, bin_days=5
     )
-    with (
-        composition_root.serving_in_background(settings, "tests", clock=days) as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings, clock=days) as live:
         yield live
 
 

@@ -14,7 +14,6 @@ import duckdb
 import httpx
 import pytest
 
-import composition_root
 from parquet_tables.database import ParquetDatabase, is_limited
 from parquet_tables.tables import TableFiles
 from tests.contract.permission_rows import Row
@@ -22,7 +21,7 @@ from tests.contract.permission_scene import Scene, scene_settings
 from tests.contract.permission_table import TABLE
 from tests.contract.test_exploration_limits import ENDLESS
 from tests.contract.test_permissions import kind_of_token, sent
-from tests.live_server import LiveServer, finished
+from tests.live_server import finished, live_server
 from tests.server_process import ServerProcess
 
 ROWS = 1_000_000
@@ -129,10 +128,7 @@ def test_heavy_requests_of_one_user_leave_others_their_answers(tmp_path: Path) -
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Iterator[Scene]:
     settings = scene_settings(tmp_path_factory, "busy")
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield Scene(live)
 
 

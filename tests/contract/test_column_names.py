@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlglot import exp
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.name_clashes import (
     AMOUNT,
@@ -27,7 +26,7 @@ from tests.contract.name_clashes import (
     unqualified,
     words_in_use,
 )
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 LONGER = (
     "k0",
@@ -74,11 +73,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
         memory_mb=512,
         compare_samples=False,  # those that are requested are compared
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as server,
-    ):
-        databases = (here.service.parquet, here.service.parquet_long)
+    with live_server(settings) as server:
+        databases = (server.service.parquet, server.service.parquet_long)
         with recorded(*databases) as statements:
             everything(imported(server, plain_names(8)), folder)
         queries = parsed(statements)

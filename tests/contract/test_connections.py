@@ -9,10 +9,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.raw_requests import Raw, form, import_lines
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 
 def ends_within(raw: Raw, seconds: float) -> bool:
@@ -32,10 +31,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         body_within_s=0.5,
         linger_kb=1024,
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

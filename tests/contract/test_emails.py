@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-import composition_root
 from application.notifications.sending import attempt
 from job_runner.settings import Settings
 from storage.accounts.datasets import put_permission
@@ -19,7 +18,7 @@ from storage.accounts.users import get_user
 from storage.jobs.receivers import DueDelivery, get_email, list_deliveries
 from storage.jobs.schedules import Problem, advance_schedule, get_schedule
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 from tests.mail_server import DOMAIN, SENDER, MailServer, mail_server
 
 PATH = "/api/users/me/email"
@@ -44,10 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, mails: MailServer) -> Itera
         compare_samples=False,
         **mails.settings(),
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

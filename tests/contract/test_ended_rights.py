@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-import composition_root
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token
 from storage.accounts.datasets import delete_permission, put_group_permission, put_permission
 from storage.accounts.groups import remove_member
@@ -23,7 +22,7 @@ from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import Scene, scene_settings
 from tests.contract.permission_table import TABLE
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.live_server import live_server
 
 NEEDS_NO_TOKEN_ANY_MORE = {
     "POST /api/users/logout",
@@ -73,10 +72,7 @@ class HeldWrite:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Iterator[Scene]:
     settings = scene_settings(tmp_path_factory, "ended")
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield Scene(live)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import openpyxl
 import pytest
 
-import composition_root
 from application.identity.newer_versions import newer_version
 from application.schedules.running import run_due
 from job_runner.settings import Settings
@@ -23,7 +22,7 @@ from storage.jobs.submission import NewJob, insert_job
 from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, require_accepted
 from tests.contract.test_schedules import SetClock
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 from tests.web_ui.reader import Reader
 
 
@@ -39,10 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, clock: SetClock) -> Iterato
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("excluded"), memory_mb=256, compare_samples=False
     )
-    with (
-        composition_root.serving_in_background(settings, "tests", clock=clock) as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings, clock=clock) as live:
         yield live
 
 

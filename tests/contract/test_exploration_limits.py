@@ -12,13 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-import composition_root
 from http_api.routes import exploration
 from job_runner.settings import Settings
 from job_runner.sql_queries import query_at_once
 from tests.contract.exploring import query
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 ENDLESS = (
     "SELECT sum(damerau_levenshtein(repeat('a', 2000), repeat('b' || range, 500))) "
@@ -39,10 +38,7 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         sql_preview_limit_s=1,
         sql_at_once=1,
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 
@@ -140,9 +136,6 @@ def test_a_query_runs_as_long_as_its_type_may(tmp_path: Path) -> None:
     settings = Settings(
         data_dir=tmp_path, memory_mb=256, duckdb_threads=1, exploration_limit_min=0.02
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         job = live.explore(live.new_table(3), {"sql": ENDLESS})
     assert (job["status"], job["error_code"]) == ("failed", "timed_out")

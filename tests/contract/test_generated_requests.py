@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.generated_requests import send_all
-from tests.live_server import LiveServer
+from tests.live_server import live_server
 
 
 @pytest.mark.timeout(4 * 3600)
@@ -20,10 +19,7 @@ def test_generated_requests_get_documented_answers(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     settings = Settings(data_dir=tmp_path, workers=2, memory_mb=512)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as server,
-    ):
+    with live_server(settings) as server:
         outcome = send_all(server, request.config.getoption("--schema-cases"))
     print(outcome.summary())
     assert not outcome.failures, "\n\n".join(outcome.failures[:20])

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 
 def test_health_is_told_to_everyone(server: LiveServer) -> None:
@@ -19,10 +18,7 @@ def test_health_is_told_to_everyone(server: LiveServer) -> None:
 
 def test_a_disk_that_is_all_but_full_is_told_and_imports_are_refused(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, memory_mb=256, min_free_mb=10**9)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         health = assert_problem(live.client(None).get("/health"), 503, "disk_full", "MiB free")
         assert str(tmp_path) not in health["detail"]
         dataset = live.new_dataset()
@@ -40,10 +36,7 @@ def test_a_disk_that_is_all_but_full_is_told_and_imports_are_refused(tmp_path: P
 def test_health_names_a_data_directory_that_is_gone(tmp_path: Path, comes_back: bool) -> None:
     data_dir, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
     settings = Settings(data_dir=data_dir, memory_mb=256)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         data_dir.rename(elsewhere)
         if comes_back:  # an empty mount point
             data_dir.mkdir()

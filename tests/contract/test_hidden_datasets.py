@@ -22,7 +22,7 @@ from tests.contract.permission_scene import RANDOM, Scene
 from tests.contract.permission_table import TABLE
 from tests.contract.problems import assert_problem
 from tests.contract.test_permissions import kind_of_token, sent
-from tests.live_server import LiveServer
+from tests.live_server import live_server
 
 HIDDEN = [row for row in TABLE if "<int:dataset_id>" in row.route or "<job_id>" in row.route]
 """The routes of one dataset or job."""
@@ -36,10 +36,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Iterato
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("hidden"), memory_mb=256, connection_prefixes=lake
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield Scene(live)
 
 

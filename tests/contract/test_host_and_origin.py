@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import PASSWORD, LiveServer
+from tests.live_server import PASSWORD, LiveServer, live_server
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +19,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("named"), memory_mb=128, allowed_hosts="jobs.example.org"
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 
@@ -36,10 +32,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         allowed_hosts="jobs.example.org",
         trusted_proxy="127.0.0.1",
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import composition_root
 from http_api.server.problems import PROBLEM
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.raw_requests import Raw, form, import_lines, refusal
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 SMALL = 64 * 1024
 """The shared server's largest body that isn't a file."""
@@ -137,10 +136,7 @@ def test_a_users_file_may_be_large_also_in_chunks(server: LiveServer) -> None:
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server that takes files of a mebibyte."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("tight"), memory_mb=128, upload_max_mb=1)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

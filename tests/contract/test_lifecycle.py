@@ -11,10 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, write_csv
+from tests.live_server import LiveServer, live_server, write_csv
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 5, "seed": 1}}
 
@@ -25,10 +24,7 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("lonely"), workers=1, memory_mb=512, duckdb_threads=1
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 
@@ -187,10 +183,7 @@ def test_whoever_may_only_read_can_neither_cancel_nor_retry(lonely: LiveServer) 
 
 def test_a_job_past_its_types_limit_ends_as_timed_out(tmp_path: Path, big: Path) -> None:
     settings = Settings(data_dir=tmp_path, memory_mb=512, duckdb_threads=1, import_limit_min=0.001)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         _, job_id = start_import(live, big)
         job = live.finished(job_id)
     assert (job["status"], job["error_code"]) == ("failed", "timed_out")

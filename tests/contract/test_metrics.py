@@ -13,11 +13,10 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.scraping import Series, changes, scraped, scraped_until, series
-from tests.live_server import PASSWORD, LiveServer, write_csv
+from tests.live_server import PASSWORD, LiveServer, live_server, write_csv
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 5}}
 IMPORT = "/api/datasets/{dataset_id}/refs/{ref}/import"
@@ -27,10 +26,7 @@ IMPORT = "/api/datasets/{dataset_id}/refs/{ref}/import"
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server that no other module's tests use, so that counts are exact."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("server"), memory_mb=256)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 
@@ -76,10 +72,7 @@ def test_public_metrics_are_for_everyone_and_each_app_counts_for_itself(
     own: LiveServer, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path, memory_mb=256, metrics_public=True)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as other,
-    ):
+    with live_server(settings) as other:
         before = scraped(own.admin)
         other.new_table(10)
         assert scraped(other.client(None))[ended("import", "completed")] == 1

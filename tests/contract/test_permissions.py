@@ -17,17 +17,14 @@ from storage.jobs.jobs import get_job
 from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import ASKERS, Scene, scene_settings
 from tests.contract.permission_table import TABLE
-from tests.live_server import LiveServer
+from tests.live_server import live_server
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Iterator[Scene]:
     """A server of its own: it gets several admins."""
     settings = scene_settings(tmp_path_factory, "asked")
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield Scene(live)
 
 

@@ -12,13 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-import composition_root
 from application.credentials import SignInRefused
 from application.providers.openid import OpenidProvider
 from application.sessions import COOKIE, csrf_token
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import PASSWORD, LiveServer
+from tests.live_server import PASSWORD, LiveServer, live_server
 from tests.openid_provider import Provider, at_provider, confirmed, running_provider, sign_in
 
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's Authlib
@@ -42,10 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iter
         oidc_name="Example Login",
         group_roles="auditors=analyst, it=admin",
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 
@@ -355,10 +351,7 @@ def test_a_server_may_have_a_provider_and_a_proxy(
         link_local_accounts=True,
     )
     proxied = {"X-Jobsvc-Proxy-Secret": "a secret of the proxy"}
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         provider.set_user("an10020")
         outside = live.client(None)
         assert sign_in(outside, "an10020").status_code == 303
@@ -389,10 +382,7 @@ def test_local_accounts_work_while_the_provider_is_down(
         oidc_client_id=CLIENT_ID,
         role_without_group="viewer",
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         _, user = live.new_user()
         browser = live.client(None)
         assert "can't be used (ConnectError)" in refusal(browser.get("/sign-in/provider"), 503)

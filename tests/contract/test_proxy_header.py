@@ -11,7 +11,7 @@ import pytest
 import composition_root
 from application.sessions import COOKIE
 from job_runner.settings import Settings
-from tests.live_server import PASSWORD, LiveServer
+from tests.live_server import PASSWORD, LiveServer, live_server
 
 SECRET = "a secret of the proxy"
 PROXY = {"X-Jobsvc-Proxy-Secret": SECRET, "X-Forwarded-For": "198.51.100.7"}
@@ -32,10 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         role_without_group="viewer",
         link_local_accounts=True,
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

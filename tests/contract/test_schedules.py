@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-import composition_root
 from application.schedules.running import run_due
 from application.schedules.times import next_time, upcoming
 from job_runner.settings import Settings
 from storage.accounts.datasets import put_permission
 from storage.jobs.schedules import Schedule, get_schedule
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 BERLIN = "Europe/Berlin"
 numbers = itertools.count(1)
@@ -44,10 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, clock: SetClock) -> Iterato
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("schedules"), memory_mb=256, compare_samples=False
     )
-    with (
-        composition_root.serving_in_background(settings, "tests", clock=clock) as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings, clock=clock) as live:
         yield live
 
 

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from storage.maintenance.checking import check
 from storage.sqlite.clock import system_clock
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 DRAW = {"rounds": [{"method": "random", "parameters": {"sample_size": 5, "seed": 1}}]}
 
@@ -46,10 +45,7 @@ def own_server(tmp_path: Path, calendar: Calendar) -> Iterator[LiveServer]:
         keep_unreachable_days=10,
         bin_days=10,
     )
-    with (
-        composition_root.serving_in_background(settings, "tests", clock=calendar.now) as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings, clock=calendar.now) as live:
         yield live
 
 
@@ -156,10 +152,7 @@ def test_a_pruned_sample_of_a_job_that_stays_is_told_as_such(
     settings = Settings(
         data_dir=tmp_path / "data", memory_mb=256, keep_unreachable_days=10, bin_days=10
     )
-    with (
-        composition_root.serving_in_background(settings, "tests", clock=calendar.now) as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings, clock=calendar.now) as live:
         dataset_id = live.new_table(100)
         first = live.draw(dataset_id, {**DRAW, "output_name": "first"})
         second = live.draw(dataset_id, {**DRAW, "source_ref": "smpl-first", "output_name": "next"})

@@ -12,11 +12,10 @@ from typing import Any
 import duckdb
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.uri_sources import BUCKET, WebServer, object_store, web_server
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 
 CSV = b"id,amount\n1,2.5\n2,4\n"
 
@@ -76,10 +75,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sources]:
             upload_max_mb=9,
             import_prefixes=", ".join(prefixes),
         )
-        with (
-            composition_root.serving_in_background(settings, "tests") as here,
-            LiveServer(here) as live,
-        ):
+        with live_server(settings) as live:
             yield Sources(live, web, other_web, objects, folder / "open")
             assert not list(live.service.directory.scratch_dir.iterdir())
 

@@ -10,14 +10,13 @@ import httpx
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-import composition_root
 from application.notifications import posting
 from job_runner.settings import InvalidSetting, Settings
 from storage.accounts.datasets import put_permission
 from storage.jobs.receivers import MAX_WEBHOOKS
 from tests.contract.problems import assert_problem
 from tests.contract.scraping import changes, scraped, scraped_until, series
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 from tests.webhook_receiver import Receiver, receiver
 
 ATTEMPTS = 3
@@ -38,10 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, hooks: Receiver) -> Iterato
         webhook_prefixes=f"{hooks.url}/, http://127.0.0.1:9/",
         delivery_delays_s=(0.01,) * (ATTEMPTS - 1),
     )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import pytest
 
-import composition_root
 from job_runner.settings import Settings
 from storage.jobs.jobs import get_job
 from storage.maintenance.checking import check
 from storage.sqlite.database import Transaction
 from storage.sqlite.schema import NEWEST_VERSION, differences
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
 from verifiers import verify_sample
 
 DIRECTORY = Path(__file__).with_name("data_directory_14.zip")
@@ -35,10 +34,7 @@ def old(tmp_path: Path) -> Iterator[LiveServer]:
     with zipfile.ZipFile(DIRECTORY) as archive:
         archive.extractall(tmp_path / "data")
     settings = Settings(data_dir=tmp_path / "data", memory_mb=256)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
+    with live_server(settings) as live:
         yield live
 
 
