@@ -14,6 +14,13 @@ from storage.jobs.schedules import MISFIRES
 
 SCHEDULE = click.argument("schedule_id", metavar="ID", type=click.IntRange(1))
 ZONE = click.option("--zone", default="UTC", show_default=True, help="IANA time zone.")
+EXCLUDE = click.option(
+    "--exclude-drawn-by",
+    metavar="COLUMN",
+    multiple=True,
+    help="A column of a key, by which a run excludes the rows that earlier runs drew; repeat it "
+    "for a key of several columns.",
+)
 MINUTES = 16
 """Characters of a time up to its minutes."""
 
@@ -69,13 +76,7 @@ def list_schedules(client: ApiClient, dataset: str) -> Any:
     show_default=True,
     help="At a time at which the server didn't run: run once late, or skip it.",
 )
-@click.option(
-    "--exclude-drawn-by",
-    metavar="COLUMN",
-    multiple=True,
-    help="A column of a key, by which a run excludes the rows that earlier runs drew; repeat it "
-    "for a key of several columns.",
-)
+@EXCLUDE
 @with_client
 def add_schedule(client: ApiClient, **body: Any) -> None:
     """Repeat the request of a draw or a profile, with new seeds on the newest data.
@@ -119,6 +120,37 @@ def _print_exclusion(found: dict[str, Any]) -> None:
 def exclusion(client: ApiClient, schedule_id: int) -> Any:
     """Show the rows of earlier runs that the next run excludes."""
     return client.get(f"/api/schedules/{schedule_id}/exclusion")
+
+
+@schedule.command("change")
+@SCHEDULE
+@click.option("--cron", help="Five fields, as for add.")
+@click.option("--zone", help="IANA time zone.")
+@click.option("--misfire", type=click.Choice(MISFIRES), help="What is done with a missed run.")
+@EXCLUDE
+@click.option("--exclude-nothing", is_flag=True, help="Let runs draw the rows of earlier runs.")
+@with_client
+def change_schedule(
+    client: ApiClient,
+    schedule_id: int,
+    exclude_drawn_by: tuple[str, ...],
+    exclude_nothing: bool,
+    **changes: Any,
+) -> None:
+    """Change times or the excluded rows; what isn't named stays.
+
+    \b
+    jobsvc schedule change 2 --cron "0 6 1 * *"
+    jobsvc schedule change 2 --exclude-drawn-by document_no
+    """
+    if exclude_drawn_by and exclude_nothing:
+        raise click.UsageError("Give either --exclude-drawn-by or --exclude-nothing.")
+    body = {name: value for name, value in changes.items() if value is not None}
+    if exclude_drawn_by or exclude_nothing:
+        body["exclude_drawn_by"] = list(exclude_drawn_by)
+    if not body:
+        raise click.UsageError("Name what changes: give at least one option.")
+    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", body)])
 
 
 @schedule.command("pause")

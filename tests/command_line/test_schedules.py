@@ -31,6 +31,15 @@ def test_schedule_is_created_paused_run_and_removed(run: Run, tmp_path: Path) ->
     assert "paused" not in run("schedule", "resume", "1").stdout
     submitted = run("schedule", "run", "1").stdout.split()[1]
     assert submitted[:8] in run("schedule", "list", "Ledger").stdout
+    both = ("--exclude-drawn-by", "id", "--exclude-nothing")
+    assert "either" in run("schedule", "change", "1", *both, code=2).output
+    changed = run("schedule", "change", "1", "--exclude-drawn-by", "id", "--cron", "0 7 * * *")
+    assert "At 07:00 every day (Europe/Berlin)" in changed.stdout
+    assert "id, kind" not in changed.stdout
+    nothing = run("schedule", "change", "1", "--exclude-nothing", "--misfire", "skip").stdout
+    assert nothing.rstrip().endswith("admin00")
+    assert "Name what changes" in run("schedule", "change", "1", code=2).output
+    run("schedule", "change", "1", "--exclude-drawn-by", "id")
     twice = tmp_path / "twice.csv"
     twice.write_text("id,kind\n1,a\n1,a\n")
     run("import", str(twice), "--dataset", "Ledger")

@@ -282,6 +282,7 @@ def _schedules(context: Values) -> Values:
 
     return {
         **_exclusion(schedules),
+        "changing": _requested("change", schedules),
         "zone_name": zone().key,
         "schedules": [
             {
@@ -295,9 +296,14 @@ def _schedules(context: Values) -> Values:
     }
 
 
+def _requested(parameter: str, schedules: list[Schedule]) -> Schedule | None:
+    """The schedule that a parameter of the page's address names."""
+    return next((one for one in schedules if str(one.id) == request.args.get(parameter)), None)
+
+
 def _exclusion(schedules: list[Schedule]) -> Values:
     """What the next run of the requested schedule would exclude."""
-    chosen = next((one for one in schedules if str(one.id) == request.args.get("exclusion")), None)
+    chosen = _requested("exclusion", schedules)
     if chosen is None:
         return {}
     try:

@@ -1,10 +1,10 @@
-// The next times of a new schedule, while its expression is typed.
+// The next times of a schedule, while its expression is typed.
 
 import { callApi, urlWith } from "./api.js";
 import { debounce, fill, h, one } from "./dom.js";
 import { localTime, ownZone } from "./format.js";
 
-const form = one("#new-schedule");
+const form = one("form[data-times]");
 const shown = one("#schedule-times");
 
 async function preview() {
