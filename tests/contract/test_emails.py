@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +16,7 @@ from storage.accounts.datasets import put_permission
 from storage.accounts.users import get_user
 from storage.jobs.receivers import DueDelivery, get_email, list_deliveries
 from storage.jobs.schedules import Problem, advance_schedule, get_schedule
+from tests.contract.deliveries import newest_delivery, review_sample
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer, live_server
 from tests.mail_server import DOMAIN, SENDER, MailServer, mail_server
@@ -67,17 +67,6 @@ def with_address(
     return client, user, address
 
 
-def ended(client: httpx.Client) -> dict[str, Any]:
-    """The newest message to the client's address once it doesn't wait."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        log = client.get(f"{PATH}/deliveries").json()["deliveries"]
-        if log and log[0]["state"] != "waiting":
-            return dict(log[0])
-        time.sleep(0.01)
-    raise AssertionError("the message still waits")
-
-
 def drawn(client: httpx.Client, server: LiveServer, dataset_id: int, **more: Any) -> dict[str, Any]:
     path = f"/api/sampling/datasets/{dataset_id}/jobs"
     answer = client.post(path, json={"method": "random", "sample_size": 2, **more})
@@ -106,7 +95,7 @@ def test_a_completed_job_is_told_in_plain_text(
         "",
         f"Sent to {user['soeid']}, who has set this address in jobsvc, under My account.",
     ]
-    log = ended(client)
+    log = newest_delivery(client, PATH)
     assert (log["state"], log["attempts"], log["response_status"]) == ("delivered", 1, 250)
     assert mail.id == f"<{log['message_id']}@{DOMAIN}>"
 
@@ -149,13 +138,7 @@ def test_a_review_is_requested_and_answered(
     reviewer, _, asked = with_address(server, "review.requested", dataset_id=dataset_id)
     preparer, prepared_by, told = with_address(server, "sample.reviewed", dataset_id=dataset_id)
     job = drawn(preparer, server, dataset_id)
-    path = f"/api/sampling/jobs/{job['id']}"
-    rows = preparer.get(f"{path}/findings").json()["items"]
-    found = [{"_logical_row_id": row["_logical_row_id"], "outcome": "ok"} for row in rows]
-    assert preparer.post(f"{path}/findings", json={"findings": found}).status_code == 200
-    for client, step in ((preparer, "submitted"), (reviewer, "signed_off")):
-        answer = client.post(f"{path}/review", json={"action": step})
-        assert answer.status_code == 200, answer.text
+    review_sample(preparer, reviewer, job["id"])
     (request,) = mails.wait(asked)
     assert f"review requested by {prepared_by['soeid']}" in request.text
     assert f"{PUBLIC_URL}/jobs/{job['id']}?tab=findings" in request.text
@@ -170,7 +153,7 @@ def test_temporary_refusals_are_retried_and_others_are_not(
     client, _, address = with_address(server)
     mails.answers[address] = f"{status} 4.2.2 Mailbox\ttrouble"
     client.post(f"{PATH}/test")
-    log = ended(client)
+    log = newest_delivery(client, PATH)
     assert (log["state"], log["attempts"], log["response_status"]) == ("failed", attempts, status)
     assert log["problem"] == f"The mail server answered {status} 4.2.2 Mailbox trouble"
     del mails.answers[address]
@@ -297,11 +280,8 @@ def test_a_slow_mail_server_delays_no_webhook(server: LiveServer, mails: MailSer
     other.post(f"{PATH}/test")
     webhook = other.post("/api/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["id"]
     other.post(f"/api/webhooks/{webhook}/test")
-    end, log = time.monotonic() + 30, [{"attempts": 0}]
-    while log[0]["attempts"] < ATTEMPTS and time.monotonic() < end:
-        time.sleep(0.01)
-        log = other.get(f"/api/webhooks/{webhook}/deliveries").json()["deliveries"]
-    assert log[0]["attempts"] == ATTEMPTS
+    delivery = newest_delivery(other, f"/api/webhooks/{webhook}")
+    assert delivery["attempts"] == ATTEMPTS
     assert mails.to(second) == []  # one e-mail at a time
     mails.release.set()
     mails.wait(second)

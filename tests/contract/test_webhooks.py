@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from application.notifications import posting
 from job_runner.settings import InvalidSetting, Settings
 from storage.accounts.datasets import put_permission
 from storage.jobs.receivers import MAX_WEBHOOKS
+from tests.contract.deliveries import newest_delivery, review_sample
 from tests.contract.problems import assert_problem
 from tests.contract.scraping import changes, scraped, scraped_until, series
 from tests.live_server import LiveServer, live_server
@@ -55,13 +55,7 @@ def added(client: httpx.Client, url: str, **body: Any) -> dict[str, Any]:
 
 def ended(client: httpx.Client, webhook: dict[str, Any]) -> dict[str, Any]:
     """The newest delivery of a webhook once it doesn't wait."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        log = client.get(f"/api/webhooks/{webhook['id']}/deliveries").json()["deliveries"]
-        if log and log[0]["state"] != "waiting":
-            return dict(log[0])
-        time.sleep(0.01)
-    raise AssertionError("the delivery still waits")
+    return newest_delivery(client, f"/api/webhooks/{webhook['id']}")
 
 
 def test_an_ended_job_is_told_with_a_valid_signature(
@@ -102,18 +96,12 @@ def test_failed_jobs_and_reviews_are_told(
     assert (told.data["status"], told.data["job_id"]) == ("failed", failed["id"])
     assert told.data["error_code"] == failed["error_code"]
     job = server.draw(dataset_id, {"method": "random", "sample_size": 2})
-    path = f"/api/sampling/jobs/{job['id']}"
-    rows = server.admin.get(f"{path}/findings").json()["items"]
-    found = [{"_logical_row_id": row["_logical_row_id"], "outcome": "ok"} for row in rows]
-    assert server.admin.post(f"{path}/findings", json={"findings": found}).status_code == 200
     reviewer, user = server.new_user()
     with server.service.database.write() as tx:
         put_permission(tx, dataset_id, user["id"], "write")
     added(reviewer, f"{hooks.url}/asked", events=["review.requested"])
     added(server.admin, f"{hooks.url}/prepared", events=["review.requested"])
-    for client, step in ((server.admin, "submitted"), (reviewer, "signed_off")):
-        answer = client.post(f"{path}/review", json={"action": step})
-        assert answer.status_code == 200, answer.text
+    review_sample(server.admin, reviewer, job["id"])
     (asked,) = hooks.wait("/asked")
     assert asked.data == {
         "job_id": job["id"],

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from application.notifications import registering
 from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.automation.receivers import events_field, page_of_deliveries
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
 from http_api.schemas.deliveries import DeliveriesOut, DeliveryOut
-from http_api.schemas.fields import BoundedList, StrictString
 from job_runner.settings import MAX_EMAIL_LENGTH
-from storage.jobs.receivers import EVENTS, get_email, list_deliveries
+from storage.jobs.receivers import get_email
 
 blueprint = SignedInBlueprint("emails", __name__, url_prefix="/api/users/me/email", tag="E-mail")
 
@@ -32,13 +32,7 @@ class EmailIn(StrictSchema):
         required=True,
         description="Of a domain of the setting `email_domains`.",
     )
-    events = BoundedList(
-        StrictString(validate=validate.OneOf(EVENTS)),
-        least=1,
-        most=len(EVENTS),
-        load_default=list(registering.USUAL_EMAIL_EVENTS),
-        description="Its events.",
-    )
+    events = events_field(registering.USUAL_EMAIL_EVENTS)
 
 
 @blueprint.get("", output=EmailOut)
@@ -67,11 +61,7 @@ def delete_email() -> dict[str, str]:
 @blueprint.get("/deliveries", query=PageQuery, output=DeliveriesOut)
 def deliveries(query: dict[str, int]) -> dict[str, Any]:
     """The messages to my e-mail address, newest first, with the latest attempt of each."""
-    with service().database.read() as tx:
-        found, total = list_deliveries(
-            tx, get_email(tx, caller().user), query["offset"], query["limit"]
-        )
-    return {"deliveries": found, "total": total, **query}
+    return page_of_deliveries(get_email, query)
 
 
 @blueprint.post("/test", output=DeliveryOut)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from application.job_submission import MAX_URI_LENGTH
 from application.notifications import registering
 from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.automation.receivers import events_field, page_of_deliveries
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
 from http_api.schemas.deliveries import DeliveriesOut, DeliveryOut
-from http_api.schemas.fields import BoundedList, StrictInteger, StrictString
-from storage.jobs.receivers import EVENTS, get_webhook, list_deliveries, list_webhooks
+from http_api.schemas.fields import StrictInteger
+from storage.jobs.receivers import EVENTS, list_webhooks
 
 blueprint = SignedInBlueprint("webhooks", __name__, url_prefix="/api/webhooks", tag="Webhooks")
 
@@ -48,13 +49,7 @@ class WebhookIn(StrictSchema):
         required=True,
         description="The receiver: a URI under the setting `webhook_prefixes`.",
     )
-    events = BoundedList(
-        StrictString(validate=validate.OneOf(EVENTS)),
-        least=1,
-        most=len(EVENTS),
-        load_default=list(EVENTS),
-        description="Its events.",
-    )
+    events = events_field(EVENTS)
     dataset_id = StrictInteger(
         description="Send events of all jobs of this dataset, instead of your own in all datasets."
     )
@@ -96,10 +91,7 @@ def enable_webhook(webhook_id: int) -> Any:
 @blueprint.get("/<int:webhook_id>/deliveries", query=PageQuery, output=DeliveriesOut)
 def deliveries(webhook_id: int, query: dict[str, int]) -> dict[str, Any]:
     """The messages of a webhook, newest first, with the latest attempt of each."""
-    with service().database.read() as tx:
-        webhook = get_webhook(tx, webhook_id, caller().user)
-        found, total = list_deliveries(tx, webhook, query["offset"], query["limit"])
-    return {"deliveries": found, "total": total, **query}
+    return page_of_deliveries(registering.webhook_by_id(webhook_id), query)
 
 
 @blueprint.post("/<int:webhook_id>/test", output=DeliveryOut)

@@ -1,0 +1,32 @@
+"""What the routes of webhooks and of e-mail addresses share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from marshmallow import validate
+
+from application.notifications.registering import Finder
+from http_api.access import caller, service
+from http_api.schemas.fields import BoundedList, StrictString
+from storage.jobs.receivers import EVENTS, list_deliveries
+
+
+def events_field(default: Sequence[str]) -> BoundedList:
+    """The events of a receiver, with those that it gets unless the request names others."""
+    return BoundedList(
+        StrictString(validate=validate.OneOf(EVENTS)),
+        least=1,
+        most=len(EVENTS),
+        load_default=list(default),
+        description="Its events.",
+    )
+
+
+def page_of_deliveries(find: Finder, query: dict[str, int]) -> dict[str, Any]:
+    """A page of the messages to a receiver of the caller, newest first."""
+    with service().database.read() as tx:
+        receiver = find(tx, caller().user)
+        found, total = list_deliveries(tx, receiver, query["offset"], query["limit"])
+    return {"deliveries": found, "total": total, **query}
