@@ -30,6 +30,7 @@ def review(
     action: ReviewAction,
     note: str,
     evaluation: Mapping[str, Any] | None = None,
+    previous_id: int | None = None,
 ) -> Review:
     """Take a step of a sample's review.
 
@@ -42,9 +43,13 @@ def review(
     evaluation : mapping, optional
         Of a sign-off: the parameters of the evaluation; others are as in
         :func:`application.audit.evaluation.request_of`.
+    previous_id : int, optional
+        The newest step that the user has seen; 0 if there was none.
 
     Raises
     ------
+    ReviewChanged
+        There is a newer step than ``previous_id``, or one was taken during the evaluation.
     Conflict
         The sample was deleted; the step doesn't follow the review's state, or rows have no finding.
     Forbidden
@@ -58,13 +63,19 @@ def review(
     drawn = drawn_row_ids(by.service, job)
     kept = None
     if action == "signed_off":
-        kept = _evaluation_to_keep(by, job, evaluation)
+        with by.service.database.read() as tx:
+            evaluated = review_of(tx, job.id)
+        _require_step(evaluated, "signed_off")
+        kept = _evaluation_to_keep(by, job, evaluated, evaluation)
+        previous_id = evaluated.newest_id if previous_id is None else previous_id
     elif evaluation is not None:
         raise InvalidValue("Only a sign-off keeps an evaluation.", loc=("body", "evaluation"))
     with by.writing() as tx:
         require_not_deleted(tx, job)
         now = review_of(tx, job.id)
         _require_step(now, action)
+        if previous_id is not None:
+            now.require_newest(previous_id)
         if action in ("returned", "reopened") and not note:
             raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
         if action == "submitted":
@@ -86,15 +97,13 @@ def review(
 
 
 def _evaluation_to_keep(
-    by: Caller, job: Job, given: Mapping[str, Any] | None
+    by: Caller, job: Job, now: Review, given: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | None:
     """What a sign-off keeps; None if no evaluation was given, and that of the plan isn't possible.
 
-    Nothing is entered while findings are submitted, so what is evaluated is what is signed off.
+    Nothing is entered between a submission and the next step, so what is evaluated is what is
+    signed off if ``now`` is still the review then.
     """
-    with by.service.database.read() as tx:
-        now = review_of(tx, job.id)
-    _require_step(now, "signed_off")
     request = request_of(job, now, given or {})
     try:
         with by.reading():

@@ -122,6 +122,7 @@ class NewestFindingOut(FindingOut):
 
 
 class ReviewEntryOut(Schema):
+    id = out.integer()
     action = out.string()
     note = out.string()
     user_soeid = out.string()
@@ -446,6 +447,11 @@ EvaluationIn: Any = type("EvaluationIn", (_EvaluationIn,), _parameters())
 class ReviewIn(StrictSchema):
     action = StrictString(required=True, validate=validate.OneOf(REVIEW_ACTIONS))
     note = text(0, MAX_NOTE, load_default="")
+    previous_id = StrictInteger(
+        validate=validate.Range(min=0),
+        description="The newest step of the review that you have seen, 0 for none. If there is a "
+        "newer one, the response is 409 `review_changed`, and no step is taken.",
+    )
     evaluation = fields.Nested(
         EvaluationIn,
         metadata={
@@ -558,7 +564,10 @@ def review_step(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """
     evaluation = _exact(given["evaluation"]) if "evaluation" in given else None
     job = _sample(job_id)
-    return review_json(review(caller(), job, given["action"], given["note"], evaluation))
+    step = review(
+        caller(), job, given["action"], given["note"], evaluation, given.get("previous_id")
+    )
+    return review_json(step)
 
 
 def _sample(job_id: str) -> Job:

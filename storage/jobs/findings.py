@@ -49,6 +49,12 @@ class RowReplaced(Conflict):
     code = "row_replaced"
 
 
+class ReviewChanged(Conflict):
+    """Another step of the review was taken meanwhile."""
+
+    code = "review_changed"
+
+
 @dataclass(frozen=True)
 class NewFinding:
     """A finding to enter.
@@ -133,6 +139,19 @@ class Review:
     def state(self) -> ReviewState:
         last = self.entries[-1].action if self.entries else "reopened"
         return last if last in ("submitted", "signed_off") else "open"
+
+    @property
+    def newest_id(self) -> int:
+        """The id of the newest step; 0 if there is none."""
+        return self.entries[-1].id if self.entries else 0
+
+    def require_newest(self, seen_id: int) -> None:
+        """Raise ReviewChanged if there is a newer step than the one that was seen."""
+        if self.newest_id != seen_id:
+            raise ReviewChanged(
+                "Another step of the review was taken meanwhile, so the findings may have changed. "
+                "Read them again, then take your step."
+            )
 
 
 def enter_findings(

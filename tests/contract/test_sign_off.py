@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
+from tests.web_ui.reader import Reader
 
 ROW = "_logical_row_id"
 
@@ -138,3 +139,30 @@ def test_a_sample_that_is_not_evaluated_is_signed_off(
     assert answer["entries"][-1]["evaluation"] == {}
     paper = server.admin.get(f"{path}/working-paper").text
     assert "Signed evaluation</th><td>None" in paper
+
+
+def test_findings_that_changed_since_they_were_read_are_not_signed(
+    server: LiveServer, dataset: int, reviewer: httpx.Client
+) -> None:
+    path = submitted(server, dataset)
+    seen = reviewer.get(f"{path}/review").json()["entries"][-1]["id"]
+    row = server.admin.get(f"{path}/findings").json()["items"][0][ROW]
+    server.admin.post(f"{path}/review", json={"action": "withdrawn"})
+    server.admin.post(f"{path}/findings", json={ROW: row, "outcome": "ok"})
+    server.admin.post(f"{path}/review", json={"action": "submitted"})
+    for step in ({"action": "signed_off"}, {"action": "returned", "note": "why?"}):
+        answer = reviewer.post(f"{path}/review", json={**step, "previous_id": seen})
+        assert_problem(answer, 409, "review_changed", "the findings may have changed")
+    entries = reviewer.get(f"{path}/review").json()["entries"]
+    assert [each["action"] for each in entries] == ["submitted", "withdrawn", "submitted"]
+    step = {"action": "signed_off", "previous_id": entries[-1]["id"]}
+    assert reviewer.post(f"{path}/review", json=step).json()["state"] == "signed_off"
+
+
+def test_pages_send_the_step_of_the_review_that_they_show(server: LiveServer, dataset: int) -> None:
+    path = submitted(server, dataset)
+    seen = server.admin.get(f"{path}/review").json()["entries"][-1]["id"]
+    reader, page = Reader(server, "admin"), path.replace("/api/sampling", "")
+    field = f'name="previous_id" value="{seen}" data-as="number"'
+    assert reader.page(page, tab="findings").count(field) == 2  # return and withdraw
+    assert reader.page(page, tab="evaluation").count(field) == 1
