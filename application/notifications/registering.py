@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from application.access import Caller
 from application.notifications.signing import new_secret
-from import_engine.sources.uris import InvalidUri, SourceUri, UriNotAllowed, parse_uri
+from import_engine.sources.uris import InvalidUri, SourceUri, allowing_prefix, parse_uri
 from job_runner.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
 from storage.accounts.audit import Action, ObjectType
 from storage.accounts.users import User
@@ -48,19 +48,14 @@ def webhook_uri(
             loc=loc,
         )
     uri = parse_uri(text, loc)
-    if not prefixes:
-        raise UriNotAllowed(
-            "This server sends no webhooks. An administrator allows receivers in the setting "
-            "webhook_prefixes.",
-            loc=loc,
-        )
-    if not any(uri.is_under(prefix) for prefix in prefixes):
-        raise UriNotAllowed(
-            "The URI is under none of the allowed prefixes: {prefixes}. An administrator adds "
-            "prefixes in the setting webhook_prefixes.",
-            loc=loc,
-            prefixes=", ".join(map(str, prefixes)),
-        )
+    allowing_prefix(
+        uri,
+        prefixes,
+        setting="webhook_prefixes",
+        if_empty="This server sends no webhooks. An administrator allows receivers in the setting "
+        "webhook_prefixes.",
+        loc=loc,
+    )
     return uri
 
 

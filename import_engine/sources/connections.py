@@ -26,7 +26,13 @@ from import_engine.sources.reading import (
     object_store,
     open_file_below,
 )
-from import_engine.sources.uris import InvalidUri, SourceUri, UriNotAllowed, parse_uri
+from import_engine.sources.uris import (
+    InvalidUri,
+    SourceUri,
+    UriNotAllowed,
+    allowing_prefix,
+    parse_uri,
+)
 from operating_system import read_at
 
 if TYPE_CHECKING:
@@ -114,14 +120,14 @@ def connection_prefix(
             "of files.",
             loc=loc,
         )
-    if not any(uri.is_under(prefix) for prefix in allowed):
-        raise UriNotAllowed(
-            "The prefix {prefix} of the connection isn't under the setting connection_prefixes of "
-            "the server: {allowed}.",
-            loc=loc,
-            prefix=str(uri),
-            allowed=", ".join(map(str, allowed)) or "it is empty",
-        )
+    allowing_prefix(
+        uri,
+        allowed,
+        setting="connection_prefixes",
+        if_empty="This server allows no connections. An administrator allows prefixes in the "
+        "setting connection_prefixes.",
+        loc=loc,
+    )
     return replace(uri, is_folder=True)
 
 

@@ -215,18 +215,49 @@ def allowed_uri(
         It isn't a URI, or no prefix allows it.
     """
     uri = parse_uri(text, loc)
+    prefix = allowing_prefix(
+        uri,
+        prefixes,
+        setting="import_prefixes",
+        if_empty="This server imports from no URI. An administrator allows prefixes in the setting "
+        "import_prefixes.",
+        loc=loc,
+    )
+    return replace(uri, allowed=len(prefix.segments))
+
+
+def allowing_prefix(
+    uri: SourceUri,
+    prefixes: Sequence[SourceUri],
+    *,
+    setting: str,
+    if_empty: str,
+    loc: Sequence[str | int] = (),
+) -> SourceUri:
+    """The first prefix that allows a URI.
+
+    Parameters
+    ----------
+    setting : str
+        The name of the setting that has the prefixes.
+    if_empty : str
+        The sentence of the error if the setting has none.
+
+    Raises
+    ------
+    UriNotAllowed
+        No prefix allows it.
+    """
     if not prefixes:
-        raise UriNotAllowed(
-            "This server imports from no URI. An administrator allows prefixes in the setting "
-            "import_prefixes.",
-            loc=loc,
-        )
-    allowing = [prefix for prefix in prefixes if uri.is_under(prefix)]
-    if not allowing:
-        raise UriNotAllowed(
-            "The URI is under none of the allowed prefixes: {prefixes}. An administrator adds "
-            "prefixes in the setting import_prefixes.",
-            loc=loc,
-            prefixes=", ".join(map(str, prefixes)),
-        )
-    return replace(uri, allowed=len(allowing[0].segments))
+        raise UriNotAllowed(if_empty, loc=loc)
+    for prefix in prefixes:
+        if uri.is_under(prefix):
+            return prefix
+    raise UriNotAllowed(
+        "The URI {uri} is under none of the allowed prefixes: {prefixes}. An administrator adds "
+        "prefixes in the setting {setting}.",
+        loc=loc,
+        uri=str(uri),
+        prefixes=", ".join(map(str, prefixes)),
+        setting=setting,
+    )

@@ -50,7 +50,7 @@ def test_table_is_attached_drawn_and_checked(run: Run, lake: Path, created: Path
         elsewhere.delenv("JOBSVC_CONNECTION_PREFIXES")
         unable = run("check").stdout
         findings = json.loads(run("check", "--json").stdout)
-    assert "2 attached files not checked: The prefix" in unable
+    assert "2 attached files not checked: This server allows no connections" in unable
     assert "0 attached files, " in unable
     assert "0 faults; 2 attached files not checked" in unable
     assert (findings["faults"], len(findings["not_checked"])) == ([], 2)
