@@ -170,9 +170,9 @@ def own_schedule(by: Caller, schedule_id: int) -> Schedule:
 def change(by: Caller, schedule_id: int, given: dict[str, Any]) -> Schedule:
     """Change the times or the key, pause or resume; the next run is the first time from now on."""
     found = own_schedule(by, schedule_id)
-    key = given.get("exclude_drawn_by", found.exclude_drawn_by)
-    if key and key != found.exclude_drawn_by:
-        _require_key(by, found.dataset_id, found.run_type, found.request, key)
+    new_key = given.get("exclude_drawn_by")
+    if new_key and new_key != found.exclude_drawn_by:
+        _require_key(by, found.dataset_id, found.run_type, found.request, new_key)
     with by.writing() as tx:
         before = get_schedule(tx, schedule_id)
         now = by.service.clock()
@@ -185,6 +185,7 @@ def change(by: Caller, schedule_id: int, given: dict[str, Any]) -> Schedule:
             next_time(cron, zone, now),
             given.get("paused", before.paused_at is not None),
         )
+        key = before.exclude_drawn_by if new_key is None else new_key
         changed = change_schedule(tx, before, times, key)
         _audit(by, tx, "schedule_changed", changed)
     by.service.wake_scheduler()

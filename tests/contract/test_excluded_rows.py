@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,12 +14,17 @@ from typing import Any
 import openpyxl
 import pytest
 
+from application.access import Access, Caller
 from application.identity.newer_versions import newer_version
+from application.schedules.registering import change
 from application.schedules.running import run_due
+from application.work_limits import work_limits
 from job_runner.settings import Settings
+from storage.accounts.tokens import find_token_holder
 from storage.jobs.jobs import get_job
 from storage.jobs.schedules import Schedule, get_schedule, note_run
 from storage.jobs.submission import NewJob, insert_job
+from storage.sqlite.database import Transaction
 from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, require_accepted
 from tests.contract.test_schedules import SetClock
@@ -256,6 +262,31 @@ def test_a_run_waits_for_the_run_before(ledger: Ledger) -> None:
     run_due(service)
     job = server.finished(str(ledger.found.last_job_id))
     assert job["run_parameters"]["excluded"]["job_ids"] == [first["id"]]
+
+
+class SecondCaller(Caller):
+    """A caller whose change is written after another one."""
+
+    before: Callable[[], object]
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        self.before()
+        return super().writing()
+
+
+def test_a_pause_keeps_a_key_that_was_set_meanwhile(ledger: Ledger) -> None:
+    server, service = ledger.server, ledger.server.service
+    ledger.schedule(ledger.draw(sample_size=2)["id"])
+    with service.database.read() as tx:
+        holder = find_token_holder(tx, server.token, service.clock)
+    assert holder is not None
+    access = Access(service, work_limits(service.settings))
+    by = SecondCaller(access, holder, None, None, lambda: False)
+    key = {"exclude_drawn_by": ["document_no"]}
+    by.before = lambda: server.admin.patch(ledger.path, json=key).raise_for_status()
+    change(by, ledger.schedule_id, {"paused": True})
+    assert ledger.found.exclude_drawn_by == ["document_no"]
+    assert ledger.found.paused_at is not None
 
 
 def test_a_run_that_meets_a_fault_is_noted_and_delays_no_other(ledger: Ledger) -> None:
