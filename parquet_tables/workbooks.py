@@ -7,6 +7,7 @@ in bounded memory.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -308,6 +309,13 @@ def _write_sheet(workbook: xlsxwriter.Workbook, content: Sheet) -> None:
         sheet.set_column(at, at, _width(texts))
 
 
+def _fits_cell(value: float | Decimal) -> bool:
+    """Whether a cell's number holds a value exactly: not NaN, not infinite, not too long."""
+    if isinstance(value, Decimal):
+        return value.is_finite() and len(value.as_tuple().digits) <= MAX_DIGITS
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 10**MAX_DIGITS
+
+
 def _fact_text(value: Cell) -> str:
     return "100.00 %" if isinstance(value, Share) else _shown_text(value)
 
@@ -333,11 +341,10 @@ class _Styles:
             sheet.write_datetime(line, at, value, self._number(DAY))
         elif isinstance(value, Share):
             sheet.write_number(line, at, value.value, self._number("0.00 %"))
-        elif isinstance(value, Decimal) and len(value.as_tuple().digits) <= MAX_DIGITS:
-            exponent = value.as_tuple().exponent
-            places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+        elif isinstance(value, Decimal) and _fits_cell(value):
+            places = max(-int(value.as_tuple().exponent), 0)
             sheet.write_number(line, at, float(value), self._number(grouped_format(places)))
-        elif isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**MAX_DIGITS):
+        elif isinstance(value, int | float) and _fits_cell(value):
             number_format = "General" if isinstance(value, float) else "#,##0"
             sheet.write_number(line, at, value, self._number(number_format))
         else:

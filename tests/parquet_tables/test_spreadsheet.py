@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.exports import ExportFormat, export_rows
 from parquet_tables.rows import frequent_values, read_page
 from parquet_tables.tables import TableFiles
+from parquet_tables.workbooks import Block, Sheet, write_sheets
 from parquet_tables.writing import read_columns, write_parquet
 
 DOUBLES = (0.1 + 0.2, 1 / 3, 9007199254740991.0, 5e-324, 1.7976931348623157e308, -0.0, 1e22)
@@ -59,6 +61,15 @@ def test_a_workbook_keeps_all_digits_of_a_double(parquet: ParquetDatabase, tmp_p
 def test_long_whole_numbers_stay_texts(parquet: ParquetDatabase, tmp_path: Path) -> None:
     path = exported(parquet, tmp_path, "SELECT 9007199254740993 AS a, 123456789012345 AS b")
     assert sheet_of(path, "rows")[1] == ("9007199254740993", "123456789012345")
+
+
+def test_facts_that_are_no_numbers_are_texts(tmp_path: Path) -> None:
+    path = tmp_path / "paper.xlsx"
+    facts = (Decimal("NaN"), Decimal("-Infinity"), float("inf"), Decimal("12.50"))
+    rows = [(f"amount {place}", value) for place, value in enumerate(facts)]
+    write_sheets([Sheet("Design", "Design", [Block("Amounts", rows)])], path)
+    shown = [row[1] for row in sheet_of(path, "Design") if str(row[0]).startswith("amount")]
+    assert shown == ["NaN", "-Infinity", "inf", "12.5"]
 
 
 def test_a_text_that_is_cut_is_noted(parquet: ParquetDatabase, tmp_path: Path) -> None:
