@@ -38,7 +38,7 @@ from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from sampling_engine.engines.spark_connection import SparkServer
-from storage.accounts.audit import THIS_PROCESS, record
+from storage.accounts.audit import record_of_service
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
 from storage.certificates.keys import SigningKeys
@@ -258,14 +258,12 @@ def _make_admin(service: Service) -> None:
     with service.database.write() as tx:
         if first_admin(tx) is None:
             admin = add_user(tx, ADMIN_SOEID, "admin", None, service.clock)
-            record(
+            record_of_service(
                 tx,
                 service.clock,
                 "user_added",
-                user_id=None,
-                origin=THIS_PROCESS,
-                about=("user", admin.id),
-                details={"soeid": admin.soeid, "role_name": admin.role_name},
+                ("user", admin.id),
+                {"soeid": admin.soeid, "role_name": admin.role_name},
             )
 
 
@@ -282,13 +280,11 @@ def _operator_token(service: Service, purpose: str) -> str:
             lifetime=OPERATOR_LIFETIME,
             clock=service.clock,
         )
-        record(
+        record_of_service(
             tx,
             service.clock,
             "token_made",
-            user_id=None,
-            origin=THIS_PROCESS,
-            about=("token", token.id),
-            details={"owner": admin.soeid, "kind": "operator", "for": purpose},
+            ("token", token.id),
+            {"owner": admin.soeid, "kind": "operator", "for": purpose},
         )
     return secret

@@ -21,7 +21,7 @@ from application.notifications.outcomes import Outcome
 from application.notifications.posting import post
 from domain_errors import DomainError
 from job_runner.service import Service
-from storage.accounts.audit import THIS_PROCESS, record
+from storage.accounts.audit import record_of_service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import get_user
 from storage.errors import NotFound
@@ -175,14 +175,12 @@ def _store(service: Service, due: DueDelivery, outcome: Outcome) -> Result:
     with service.database.write() as tx:
         end_attempt(tx, due, now, status=outcome.status, problem=outcome.problem, next_at=next_at)
         if outcome.is_gone and disable_receiver(tx, due.receiver_id, service.clock):
-            record(
+            record_of_service(
                 tx,
                 service.clock,
                 "webhook_disabled",
-                user_id=None,
-                origin=THIS_PROCESS,
-                about=("webhook", due.receiver_id),
-                details={"url": due.address},
+                ("webhook", due.receiver_id),
+                {"url": due.address},
             )
     if outcome.problem is None:
         return "delivered"

@@ -21,7 +21,7 @@ from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR
 from command_line.root import Composition, Listening
 from operating_system import stop_signals
-from storage.accounts.audit import THIS_PROCESS, record
+from storage.accounts.audit import record_of_service
 from storage.accounts.tokens import open_sign_in_link
 from storage.accounts.users import anyone_can_sign_in, first_admin
 
@@ -90,14 +90,12 @@ def _first_link(here: Listening) -> str | None:
             return None
         lifetime = timedelta(hours=service.settings.link_hours)
         code, _ = open_sign_in_link(tx, admin.id, lifetime, service.clock)
-        record(
+        record_of_service(
             tx,
             service.clock,
             "sign_in_link_made",
-            user_id=None,
-            origin=THIS_PROCESS,
-            about=("user", admin.id),
-            details={"soeid": admin.soeid},
+            ("user", admin.id),
+            {"soeid": admin.soeid},
         )
     return f"{here.url}/sign-in?later=1&code={code}"
 

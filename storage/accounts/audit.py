@@ -198,6 +198,17 @@ def record(
     )
 
 
+def record_of_service(
+    tx: Transaction,
+    clock: Clock,
+    action: Action,
+    about: tuple[ObjectType, object],
+    details: Mapping[str, Any],
+) -> None:
+    """Insert an entry of an action of the service itself; see :func:`record`."""
+    record(tx, clock, action, user_id=None, origin=THIS_PROCESS, about=about, details=details)
+
+
 _CONDITIONS = {
     "user_id": "audit_log.user_id = :user_id",
     "user_soeid": "user_soeid = :user_soeid COLLATE NOCASE",
