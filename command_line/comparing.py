@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from command_line.connection import Target, connected
+from command_line.exploring import result_path, run_exploration
 from command_line.options import (
     AS_JSON,
     BATCH,
@@ -22,7 +23,6 @@ from command_line.options import (
 from command_line.output import (
     exact_sum,
     one_line,
-    output_file,
     print_items,
     print_line,
     print_result,
@@ -107,22 +107,18 @@ def compare(
                 found, as_json, lambda found: _print_comparison(found, dataset, ref1, ref2)
             )
             return
-        other = {"ref": ref2, "table_key": other_table}
         body = job_body(
             ref1,
             table,
             name,
             batch=batch,
-            compare_to=other,
+            compare_to={"ref": ref2, "table_key": other_table},
             keys=list(keys),
             commit_message=purpose,
         )
-        with output_file(output) as file:
-            job = client.run_job(f"/api/exploration/datasets/{dataset_id}/jobs", body, "Comparing")
-            result = f"/api/exploration/jobs/{job['id']}/result"
-            if file is not None:
-                client.download_rows(job["id"], result, file)
-        rows = [] if as_json or not limit else client.get(result, limit=limit)["data"]
+        base = f"/api/exploration/datasets/{dataset_id}"
+        job = run_exploration(client, base, body, "Comparing", output)
+        rows = [] if as_json or not limit else client.get(result_path(job), limit=limit)["data"]
     print_result(job, as_json, lambda job: _print_row_diff(job, rows))
     if output is not None and not as_json:
         print_line(f"Rows written to {output}")

@@ -223,14 +223,27 @@ def sql_command(
         found = client.post(f"{base}/query", job_body(ref, sql=sql, limit=limit))
         print_result(found, as_json, _print_rows)
         return
-    with output_file(output) as file:
-        body = job_body(ref, name=name, batch=batch, sql=sql, commit_message=purpose)
-        job = client.run_job(f"{base}/jobs", body, "Querying")
-        if file is not None:
-            client.download_rows(job["id"], f"/api/exploration/jobs/{job['id']}/result", file)
+    body = job_body(ref, name=name, batch=batch, sql=sql, commit_message=purpose)
+    job = run_exploration(client, base, body, "Querying", output)
     print_result(job, as_json, _print_query_job)
     if output is not None and not as_json:
         print_line(f"Rows written to {output}")
+
+
+def run_exploration(
+    client: ApiClient, base: str, body: dict[str, Any], label: str, output: Path | None
+) -> dict[str, Any]:
+    """Run a query or a comparison as a job, and write its rows to a file if one is named."""
+    with output_file(output) as file:
+        job = client.run_job(f"{base}/jobs", body, label)
+        if file is not None:
+            client.download_rows(job["id"], result_path(job), file)
+    return job
+
+
+def result_path(job: dict[str, Any]) -> str:
+    """The path of the rows of a query or a comparison."""
+    return f"/api/exploration/jobs/{job['id']}/result"
 
 
 def _print_rows(found: dict[str, Any]) -> None:

@@ -19,8 +19,13 @@ from command_line.sampling import ACCEPT, DRAW_PARAMETERS, draw_body, number, op
 from sampling_engine import METHODS
 
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
-OF_SIZE = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
+SIZE_OPTIONS = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
 """Options that the answer gives."""
+PRECISION_OPTIONS = (
+    *("margin", "relative_margin", "cv", "confidence"),
+    *("materiality", "expected", "likelihood", "accept"),
+)
+"""Options of the precision or materiality that a goal asks for."""
 
 
 @click.command()
@@ -70,7 +75,7 @@ OF_SIZE = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
     default="random",
     show_default=True,
 )
-@with_options([option_of(one) for name, one in DRAW_PARAMETERS.items() if name not in OF_SIZE])
+@with_options([option_of(one) for name, one in DRAW_PARAMETERS.items() if name not in SIZE_OPTIONS])
 @click.option("--optimal", is_flag=True, help="Stratified: the sizes of least cost.")
 @field_option(
     "--cost", "cost", multiple=True, metavar="GROUP=COST", help="Optimal: what a row costs."
@@ -87,14 +92,6 @@ def size(
     mean: tuple[str, ...],
     total: tuple[str, ...],
     share: tuple[dict[str, Any], ...],
-    margin: float | None,
-    relative_margin: float | None,
-    cv: float | None,
-    confidence: float,
-    materiality: float | None,
-    expected: float | None,
-    likelihood: str | None,
-    accept: list[int] | None,
     by: tuple[str, ...],
     wilson: bool,
     optimal: bool,
@@ -103,7 +100,7 @@ def size(
     ref: str | None,
     table: str | None,
     as_json: bool,
-    **design: Any,
+    **options: Any,
 ) -> None:
     """Show how many rows a precision or a materiality needs.
 
@@ -119,21 +116,12 @@ def size(
     jobsvc size ledger --materiality 3% --accept 0,1
     jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """
-    precision = {
-        "margin": margin,
-        "relative_margin": relative_margin,
-        "cv": cv,
-        "confidence": confidence,
-        "materiality": materiality,
-        "expected": expected,
-        "likelihood": likelihood,
-        "accept": accept,
-    }
+    precision = {name: options.pop(name) for name in PRECISION_OPTIONS}
     goals = _goals(precision, _figures(mean, total, share, "wilson" if wilson else "t"), by)
     request = job_body(
         ref,
         table,
-        design=_design(design),
+        design=_design(options),
         allocation="optimal" if optimal else None,
         cost=_costs(cost) or None,
         budget=budget,
@@ -149,7 +137,7 @@ def size(
 def _design(chosen: dict[str, Any]) -> dict[str, Any]:
     """The round of the design options."""
     nothing: dict[str, Any] = {
-        **{name: () if name == "size" else None for name in OF_SIZE},
+        **{name: () if name == "size" else None for name in SIZE_OPTIONS},
         "columns": (),
         "order_by": None,
         "order_desc": False,
