@@ -162,9 +162,6 @@ def evaluate_monetary(
         for direction in DIRECTIONS
     )
     book_value = sampled_value + sum(abs(item.book) for item in items if item.is_take_all)
-    conclusion = None
-    if tolerable is not None and book_value:
-        conclusion = _conclusion(over, book_value, tolerable, confidence, decimals, scope)
     return MonetaryEvaluation(
         units,
         book_value,
@@ -174,7 +171,7 @@ def evaluate_monetary(
         over,
         under,
         _notes(items, over, under),
-        conclusion,
+        _conclusion(over, book_value, tolerable, confidence, decimals, scope),
         FORMULA,
         FACTORS[likelihood],
         SOURCE,
@@ -184,12 +181,14 @@ def evaluate_monetary(
 def _conclusion(
     over: DirectionEvaluation,
     book_value: int,
-    tolerable: int,
+    tolerable: int | None,
     confidence: float,
     decimals: int,
     scope: str | None,
-) -> Conclusion:
+) -> Conclusion | None:
     """The upper limit of overstatements against what is tolerable, as amounts and shares."""
+    if tolerable is None or not book_value:
+        return None
     return conclude(
         over.upper_limit / book_value,
         tolerable / book_value,

@@ -240,20 +240,11 @@ def evaluate_two_stages(
     InvalidFindings
         The numbers contradict each other.
     """
-    check_counts(first.examined, first.exceptions, population)
-    decision: Decision = stage_one_decision(rule, first.exceptions)
-    if decision != "continue":
-        second = None
-    elif second is not None:
-        check_counts(second.examined, second.exceptions, population - first.examined)
-        total = first.exceptions + second.exceptions
-        decision = "accept" if total <= rule.accept_both else "reject"
-    stage = 1 if second is None else 2
-    examined = first.examined + (second.examined if second else 0)
-    errors = first.exceptions + (second.exceptions if second else 0)
+    used = _used_stages(rule, first, second, population)
+    errors, rows = used.exceptions, used.examined
     risk = two_stage_risk(rule, tolerable, likelihood, population)
     lines = [
-        ArithmeticRow("Most likely share", f"{errors} / {examined}", errors / examined),
+        ArithmeticRow("Most likely share", f"{errors} / {rows}", errors / rows),
         ArithmeticRow(
             "Risk to accept the tolerable share",
             f"P(X₁ ≤ {rule.accept_first}; {rule.first}) + Σ P(X₁ = j; {rule.first})·"
@@ -262,20 +253,55 @@ def evaluate_two_stages(
         ),
     ]
     limit = None
-    if decision != "continue":
-        limit = two_stage_limit(rule, stage, errors, confidence, likelihood, population)
-        result = f"{counted(errors, 'exception')} after stage {stage}"
+    if used.decision != "continue":
+        limit = two_stage_limit(rule, used.stage, errors, confidence, likelihood, population)
+        result = f"{counted(errors, 'exception')} after stage {used.stage}"
         formula = f"P(as good or better than {result}) = {1 - confidence:.4g}"
         lines.append(ArithmeticRow("Upper limit", formula, limit))
     return TwoStageEvaluation(
-        *(decision, first, second, rule, population, confidence, likelihood),
-        *(examined, errors, errors / examined, risk, limit),
+        *(used.decision, first, used.second, rule, population, confidence, likelihood),
+        *(rows, errors, errors / rows, risk, limit),
         None if limit is None else int(limit * population + 1e-9),
         tuple(lines),
         FORMULA,
         f"{SOURCE}. {LIMIT_SOURCE}",
-        _conclusion(decision, stage, errors, examined, rule, limit, tolerable, confidence, scope),
+        _conclusion(used, rule, limit, tolerable, confidence, scope),
     )
+
+
+@dataclass(frozen=True)
+class _UsedStages:
+    """The stages that a rule uses, and its decision after them."""
+
+    decision: Decision
+    first: Stage
+    second: Stage | None = None
+
+    @property
+    def stage(self) -> int:
+        """The number of the last stage."""
+        return 1 if self.second is None else 2
+
+    @property
+    def examined(self) -> int:
+        return self.first.examined + (self.second.examined if self.second else 0)
+
+    @property
+    def exceptions(self) -> int:
+        return self.first.exceptions + (self.second.exceptions if self.second else 0)
+
+
+def _used_stages(
+    rule: TwoStageRule, first: Stage, second: Stage | None, population: int
+) -> _UsedStages:
+    """Check the numbers of the stages, and leave stage 2 out if stage 1 decides."""
+    check_counts(first.examined, first.exceptions, population)
+    decision = stage_one_decision(rule, first.exceptions)
+    if decision != "continue" or second is None:
+        return _UsedStages(decision, first)
+    check_counts(second.examined, second.exceptions, population - first.examined)
+    total = first.exceptions + second.exceptions
+    return _UsedStages("accept" if total <= rule.accept_both else "reject", first, second)
 
 
 def stage_one_decision(rule: TwoStageRule, exceptions: int) -> Decision:
@@ -290,26 +316,23 @@ def stage_one_decision(rule: TwoStageRule, exceptions: int) -> Decision:
 
 
 def _conclusion(
-    decision: Decision,
-    stage: int,
-    errors: int,
-    examined: int,
+    used: _UsedStages,
     rule: TwoStageRule,
     limit: float | None,
     tolerable: float,
     confidence: float,
     scope: str | None,
 ) -> Conclusion:
-    is_tolerable = decision == "accept" and limit is not None and limit < tolerable
+    is_tolerable = used.decision == "accept" and limit is not None and limit < tolerable
     template = {
         "accept": ACCEPTS if is_tolerable else ACCEPTS_ABOVE,
         "reject": DOES_NOT_ACCEPT.replace("{next}", NOT_SUPPORTED),
         "continue": CONTINUES,
-    }[decision]
+    }[used.decision]
     parameters: dict[str, object] = {
-        "stage": stage,
-        "errors": errors,
-        "examined": examined,
+        "stage": used.stage,
+        "errors": used.exceptions,
+        "examined": used.examined,
         "second": rule.second,
         "allowed": rule.accept_both,
         "limit": "" if limit is None else percent_text(limit, 2),

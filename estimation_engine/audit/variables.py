@@ -158,13 +158,8 @@ def evaluate_variables(
     settings = Settings(level, rules=rules or VarianceRules())
     found, residuals = _projected(given, estimator, settings)
     limits = _limits(given, found, (1.0 + level) / 2.0)
-    alone: Estimator = "difference" if estimator == "mean_per_unit" else estimator
-    over, under = (_direction(given, sign, alone, settings) for sign in (1.0, -1.0))
-    is_netted = bool(over.errors and under.errors) and alone == estimator
-    netted = (over.projected, under.projected) if is_netted else None
-    conclusion = None
-    if tolerable is not None:
-        conclusion = _conclusion(given, limits, tolerable, confidence, sides, netted, scope)
+    directions = _directions(given, estimator, settings)
+    netted = directions.netted(estimator)
     return VariablesEvaluation(
         estimator,
         sides,
@@ -181,15 +176,15 @@ def evaluate_variables(
         limits.margin,
         limits.lower,
         limits.upper,
-        alone,
-        over,
-        under,
+        directions.estimator,
+        directions.over,
+        directions.under,
         _arithmetic(given, estimator, limits, residuals),
         (
-            *_direction_notes(given, estimator, over, under, tolerable),
+            *_direction_notes(given, estimator, directions, tolerable),
             *_size_notes(given, estimator, errors, residuals),
         ),
-        conclusion,
+        _conclusion(given, limits, tolerable, confidence, sides, netted, scope),
         FORMULAS[estimator],
         SOURCES[estimator],
     )
@@ -209,13 +204,15 @@ def _arithmetic(
 def _conclusion(
     given: AuditedAmounts,
     limits: _Limits,
-    tolerable: float,
+    tolerable: float | None,
     confidence: float,
     sides: Sides,
     netted: tuple[float, float] | None,
     scope: str | None,
-) -> Conclusion:
+) -> Conclusion | None:
     """The limits against what is tolerable, with the errors that were found."""
+    if tolerable is None:
+        return None
     errors = int(np.count_nonzero(given.misstatements))
     return conclude_misstatement(
         limits.lower if sides == "two" else None,
@@ -328,6 +325,27 @@ _CALIBRATIONS: dict[Estimator, Callable[[AuditedAmounts], Calibration | Differen
 }
 
 
+@dataclass(frozen=True)
+class _Directions:
+    """Overstatements and understatements, each projected alone by the same estimator."""
+
+    estimator: Estimator
+    over: ProjectedErrors
+    under: ProjectedErrors
+
+    def netted(self, estimator: Estimator) -> tuple[float, float] | None:
+        """Both projections, if there are errors of both and they net to that of an estimator."""
+        if self.estimator == estimator and self.over.errors and self.under.errors:
+            return self.over.projected, self.under.projected
+        return None
+
+
+def _directions(given: AuditedAmounts, estimator: Estimator, settings: Settings) -> _Directions:
+    alone: Estimator = "difference" if estimator == "mean_per_unit" else estimator
+    over, under = (_direction(given, sign, alone, settings) for sign in (1.0, -1.0))
+    return _Directions(alone, over, under)
+
+
 def _direction(
     given: AuditedAmounts, sign: float, estimator: Estimator, settings: Settings
 ) -> ProjectedErrors:
@@ -415,10 +433,10 @@ def _error_formula(design: Design) -> str:
 def _direction_notes(
     given: AuditedAmounts,
     estimator: Estimator,
-    over: ProjectedErrors,
-    under: ProjectedErrors,
+    directions: _Directions,
     tolerable: float | None,
 ) -> list[str]:
+    over, under = directions.over, directions.under
     notes = []
     if estimator == "mean_per_unit" and (over.errors or under.errors):
         notes.append(
