@@ -90,34 +90,38 @@ def draw_sample(
         ``unknown_stratum``, ``invalid_numbers`` and ``rows_missing``.
     """
     check_rounds(table, rounds)
-    on_progress = MonotonicProgress(on_progress)
-    drawing = sum(part_of(round_spec) for round_spec in rounds)
-    until = drawing / (drawing + WRITING_PART)
+    choosing, writing = _progress_of_steps(rounds, on_progress)
     with database.cursor(table) as cursor:
         amount = amount_of(table, amount_column)
         state = DrawState(
             cursor, table, strategy, counts_dir, max_strata, amount, engine, lists_rows=True
         )
         source = None if amount is None else source_amount(state, ignore_progress)
-        results, prepared, ordinals = _choose(
-            cursor, state, rounds, progress_part(on_progress, 0.0, until)
-        )
-        step = progress_part(on_progress, until, 1.0)
+        results, prepared, ordinals = _choose(cursor, state, rounds, choosing)
         sample, renamed = write_sample(
-            cursor, table, prepared, ordinals, table_key, destination, step
+            cursor, table, prepared, ordinals, table_key, destination, writing
         )
     if sample.row_count != len(ordinals):
         raise RowsMissing(len(ordinals) - sample.row_count)
-    account = None
-    if amount is not None and source is not None:
-        account = _amount_account(amount, source, results)
-    return DrawnSample(sample, results, ordinals, renamed, account)
+    return DrawnSample(sample, results, ordinals, renamed, _amount_account(amount, source, results))
+
+
+def _progress_of_steps(
+    rounds: Sequence[Round], on_progress: ProgressCallback
+) -> tuple[ProgressCallback, ProgressCallback]:
+    """The callbacks for the choice of the rows, and for writing them."""
+    on_progress = MonotonicProgress(on_progress)
+    choosing = sum(part_of(round_spec) for round_spec in rounds)
+    until = choosing / (choosing + WRITING_PART)
+    return progress_part(on_progress, 0.0, until), progress_part(on_progress, until, 1.0)
 
 
 def _amount_account(
-    amount: Column, source: Amount, results: Sequence[RoundResult]
-) -> dict[str, object]:
+    amount: Column | None, source: Amount | None, results: Sequence[RoundResult]
+) -> dict[str, object] | None:
     """The amount column's sums over the table and over the rows of all rounds."""
+    if amount is None or source is None:
+        return None
     drawn = add_up([one.amount.drawn_total for one in results if one.amount is not None])
     return amount_json(amount, source, drawn)
 
