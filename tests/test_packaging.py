@@ -18,11 +18,12 @@ from tests.live_server import finished
 from tests.server_process import ServerProcess
 
 ROOT = Path(__file__).parents[1]
+UV = (sys.executable, "-m", "uv")
 
 
 def built(project: Path, target: Path) -> Path:
     """The wheel of a project."""
-    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(project)]
+    build = [*UV, "build", "--quiet", "--wheel", "--out-dir", str(target), str(project)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = target.glob("*.whl")
     return wheel
@@ -40,14 +41,11 @@ def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def commands(wheel: Path, client_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The commands of an environment with the two wheels and uv."""
+    """The commands of an environment with the two wheels."""
     folder = tmp_path_factory.mktemp("installed")
-    venv.create(folder / "env", with_pip=True)
+    venv.create(folder / "env")
     found = folder / "env" / "bin"
-    python = found / "python"
-    pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "uv"]
-    subprocess.run(pip, check=True, cwd=folder)
-    install = [found / "uv", "pip", "install", "--quiet", "--python", python, wheel]
+    install = [*UV, "pip", "install", "--quiet", "--python", found / "python", wheel]
     subprocess.run([*install, f"{client_wheel}[pandas,notebook]"], check=True, cwd=folder)
     return found
 
@@ -98,9 +96,9 @@ def test_a_server_installed_in_an_empty_environment_imports_and_draws(
 
 
 @pytest.mark.timeout(400)
-def test_uv_installs_the_server_as_a_tool(commands: Path, wheel: Path, tmp_path: Path) -> None:
+def test_uv_installs_the_server_as_a_tool(wheel: Path, tmp_path: Path) -> None:
     places = {"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(tmp_path / "bin")}
-    install = [commands / "uv", "tool", "install", "--quiet", "--python", sys.executable, wheel]
+    install = [*UV, "tool", "install", "--quiet", "--python", sys.executable, wheel]
     subprocess.run(install, check=True, env={**os.environ, **places})
     assert [path.name for path in (tmp_path / "bin").iterdir()] == ["jobsvc"]
     command = [str(tmp_path / "bin" / "jobsvc")]

@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[1]
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("mypy",),
-        ("mypy", "jobsvc.py", "composition_root.py"),
     ],
     ids=" ".join,
 )
