@@ -27,7 +27,6 @@ from import_engine.text_edges import (
 )
 from import_engine.text_files import TextFile, read_as_utf8
 from import_engine.text_tables import (
-    SAMPLE_ROWS,
     CellQuery,
     ColumnPlan,
     TextColumn,
@@ -300,7 +299,7 @@ def find_layout(
     types = [options.types.get(name) for name in source_names]
     candidate_lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
     candidate_lists = _grouped_or_plain(candidate_lists, first, dialect, options)
-    plans = detect(work.short_step(), rows, candidate_lists, SAMPLE_ROWS)
+    plans = detect(work.short_step(), rows, candidate_lists, work.sample_rows)
     columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, first))
     columns = decided(work, rows, columns)
     return Layout(dialect, tuple(columns), options), [*notes, *renamed_notes]
@@ -428,7 +427,7 @@ def _apostrophes_enclose(lines: Sequence[str], delimiter: str) -> bool:
 
 def _sniffed(work: ImportWork, file: TextFile, dialect: Dialect | None) -> Dialect | None:
     """Ask DuckDB's sniffer, within ``dialect`` if it is given."""
-    options = [*_STRICT, f"nullstr = [{MISSING_TEXTS}]"]
+    options = [*_STRICT, f"nullstr = [{MISSING_TEXTS}]", f"sample_size = {work.sample_rows:d}"]
     if dialect:
         options += ["comment = ''", *dialect.options()]
     columns = "Delimiter, Quote, Escape, HasHeader, len(Columns)"

@@ -16,7 +16,7 @@ from import_engine.json_lines import import_json
 from import_engine.options import DETECT_ALL, ImportOptions
 from import_engine.parquet import count_parquet_rows, import_parquet
 from import_engine.table_edges import MAX_LABEL, is_total_label
-from import_engine.work import ImportedTable, ImportWork
+from import_engine.work import SAMPLE_ROWS, ImportedTable, ImportWork
 from import_engine.workbooks.importing import import_workbook
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import MonotonicProgress, ProgressCallback
@@ -36,6 +36,7 @@ def import_file(
     on_progress: ProgressCallback,
     options: ImportOptions = DETECT_ALL,
     row_group_rows: int = ROW_GROUP_ROWS,
+    sample_rows: int = SAMPLE_ROWS,
     whole_file: bool = True,
 ) -> tuple[ImportedTable, ...]:
     """Read an uploaded file and write its tables as Parquet files.
@@ -51,6 +52,8 @@ def import_file(
         Receives fractions that never decrease; its exceptions stop the import and pass through.
     options : ImportOptions
         What is given wins over detection.
+    sample_rows : int
+        First rows in which the delimiter and the columns' types are found.
     whole_file : bool
         False for the beginning of a file.
 
@@ -70,7 +73,7 @@ def import_file(
     found = detect_format(original_name, source)
     gzipped = found.gzipped
     with _work(database, destination, on_progress, row_group_rows) as work:
-        work = replace(work, whole_file=whole_file)
+        work = replace(work, sample_rows=sample_rows, whole_file=whole_file)
         match found.format:
             case Format.CSV | Format.TSV:
                 tab = found.format is Format.TSV
@@ -137,5 +140,5 @@ def _work(
             MonotonicProgress(on_progress),
             row_group_rows,
             database.thread_memory_bytes,
-            database.require_free,
+            require_free=database.require_free,
         )

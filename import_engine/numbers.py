@@ -183,7 +183,9 @@ def reads_as_number(cell: str) -> bool:
     >>> [reads_as_number(cell) for cell in ("5 EUR", "1.234,50-", "A1", "1.2.3", "+49 89 12")]
     [True, True, False, False, False]
     """
-    return bool(_PLAIN.fullmatch(cell) or written_forms([cell], ImportOptions()))
+    if _PLAIN.fullmatch(cell):
+        return True
+    return any(map(str.isdigit, cell)) and bool(written_forms([cell], ImportOptions()))
 
 
 def shortened_blanks(cell: str) -> str:

@@ -156,7 +156,7 @@ def split_line(line: str, delimiter: str, quote: str = '"') -> Sequence[str]:
     """
     if not line:
         return []
-    if not quote:
+    if not quote or quote not in line:
         return line.split(delimiter)
     try:
         return next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])

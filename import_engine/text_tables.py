@@ -42,8 +42,6 @@ from parquet_tables.tables import Column
 
 FIRST_ROWS, MIN_ROWS, FIRST_CELLS = 200, 10, 100_000
 """Limits of the first sample: fewer rows if there are many columns."""
-SAMPLE_ROWS = 20_480
-"""Rows of the second sample, as many as DuckDB's sniffer reads."""
 CHUNK_COLUMNS = 200
 """Columns in one statement: DuckDB 2.0 plans 6,000 aggregates in 10 s, and 600 in 0.1 s."""
 SHOWN_CHARACTERS = 400
@@ -287,7 +285,7 @@ def detect(
         for candidates, plan, has_rivals in zip(candidate_lists, found, rivals, strict=True)
     ]
     if limit is None:
-        sampled = _fitting(work.part(0.5, 0.5), rows, left, SAMPLE_ROWS)
+        sampled = _fitting(work.part(0.5, 0.5), rows, left, work.sample_rows)
         left = [plan.candidates for plan in sampled]
     wider = _fitting(work.part(0.5, 1.0), rows, left, limit)
     return [
@@ -595,9 +593,13 @@ def _mixed_note(column: TextColumn) -> str | None:
         return f'Column "{column.name}" stays text: {why}.'
     if column.candidates[0] != TEXT or _digits_question(column):
         return None
-    others = [cell for cell in column.first if not reads_as_number(cell)]
+    distinct = set(column.first)
+    words, other_than_times = (
+        {cell for cell in distinct if not reads(cell)} for reads in (reads_as_number, reads_as_time)
+    )
+    others = [cell for cell in column.first if cell in words]
     numbers = len(column.first) - len(others)
-    undated = [cell for cell in column.first if not reads_as_time(cell)]
+    undated = [cell for cell in column.first if cell in other_than_times]
     if undated and len(undated) * 2 < len(column.first):
         return _stray_note(column, undated, "date")
     if numbers and not others and not all(map(str.isdecimal, column.first)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -48,6 +48,7 @@ _NOT_FINITE = "('inf', '-inf', 'infinity', '-infinity', 'nan', '-nan')"
 
 
 CODE = r"-?\d+[eE]\d+"
+_CODE = re.compile(CODE)
 """Digits with an exponent but no point and no sign of the exponent: ``10E3`` may be a code."""
 
 
@@ -188,8 +189,8 @@ class CandidateType:
             f"WHEN {self.mismatch(cell, value)} THEN false ELSE true END"
         )
 
-    def may_fit(self, cell: str) -> bool:
-        """Whether a cell's text has the form of this type, a precondition of :meth:`fits`."""
+    def may_fit(self, cells: Collection[str]) -> bool:
+        """Whether all texts have the form of this type, a precondition of :meth:`fits`."""
         if self.form:
             pattern: str | None = self.form.pattern(whole=self.type == "BIGINT")
         elif self.format:
@@ -197,9 +198,10 @@ class CandidateType:
         else:
             kind = "DOUBLE" if self.type.startswith("DECIMAL") else self.type
             pattern = _ANY_FLAG if self.any_flag else _FORMS.get(self.type, _FORMS.get(kind))
-        if pattern is None or (self.codes_are_text and re.fullmatch(CODE, cell)):
+        if pattern is None or (self.codes_are_text and any(map(_CODE.fullmatch, cells))):
             return False
-        return re.fullmatch(pattern, shortened_blanks(cell) if self.form else cell) is not None
+        shown = map(shortened_blanks, cells) if self.form else cells
+        return all(map(re.compile(pattern).fullmatch, shown))
 
     @property
     def is_text_in_json(self) -> bool:
@@ -476,7 +478,8 @@ def json_candidates(
 def _narrowed(candidates: CandidateTypes, cells: Sequence[str]) -> CandidateTypes:
     if not cells:
         return (EMPTY, TEXT)
-    fitting = (c for c in candidates if c != TEXT and all(map(c.may_fit, cells)))
+    distinct = dict.fromkeys(cells)
+    fitting = (c for c in candidates if c != TEXT and c.may_fit(distinct))
     return (*fitting, TEXT)
 
 

@@ -24,6 +24,8 @@ from parquet_tables.writing import read_columns, write_parquet
 
 PRIMARY = "primary"
 """The key of the only table of a file."""
+SAMPLE_ROWS = 20_480
+"""First rows in which types and the delimiter are found; all other rows are checked later."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class ImportWork:
         An empty directory for the Parquet files and for temporary copies.
     thread_memory_bytes : int
         The memory of each DuckDB thread when all are busy.
+    sample_rows : int
+        First rows in which the delimiter and the columns' types are found.
     require_free : callable
         Takes the number of bytes to be written; raises OSError (ENOSPC) if the disk has no space.
     whole_file : bool
@@ -125,6 +129,7 @@ class ImportWork:
     on_progress: ProgressCallback
     row_group_rows: int
     thread_memory_bytes: int
+    sample_rows: int = SAMPLE_ROWS
     require_free: Callable[[int], None] = lambda coming_bytes: None
     whole_file: bool = True
 

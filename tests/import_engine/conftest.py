@@ -11,7 +11,7 @@ import pytest
 from import_engine.errors import UnreadableFile
 from import_engine.importer import import_file
 from import_engine.options import DETECT_ALL, ImportOptions
-from import_engine.work import ImportedTable
+from import_engine.work import SAMPLE_ROWS, ImportedTable
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
 
@@ -39,6 +39,7 @@ class Importing:
         self.root = root
         self.count = 0
         self.destination = root
+        self.sample_rows = SAMPLE_ROWS
 
     def tables(
         self,
@@ -61,6 +62,7 @@ class Importing:
             self.destination,
             on_progress=on_progress,
             row_group_rows=row_group_rows,
+            sample_rows=self.sample_rows,
             options=options,
         )
 

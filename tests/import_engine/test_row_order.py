@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from import_engine.work import SAMPLE_ROWS
 from tests.import_engine.conftest import Importing, Outcome
 
 COLUMNS: dict[str, tuple[str, list[str]]] = {
@@ -94,8 +95,11 @@ def test_objects_in_any_order_give_the_same_table(importing: Importing) -> None:
     assert all(each == tables[0] for each in tables)
 
 
-@pytest.mark.parametrize("beyond", [300, 21_000])
-def test_a_late_row_decides_as_much_as_a_first_one(importing: Importing, beyond: int) -> None:
+@pytest.mark.parametrize(("beyond", "sample"), [(300, SAMPLE_ROWS), (2_200, 2_048)])
+def test_a_late_row_decides_as_much_as_a_first_one(
+    importing: Importing, beyond: int, sample: int
+) -> None:
+    importing.sample_rows = sample
     for one, other, type_ in (
         ("2020-01-31", "2020-01-31 10:00:00", "TIMESTAMP"),
         ("2020-01-31 10:00:00", "2020-01-31 10:00:00+02", "TIMESTAMP WITH TIME ZONE"),
