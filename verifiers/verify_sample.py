@@ -68,7 +68,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
@@ -1122,24 +1122,7 @@ def read_sample(case: Case) -> None:
     rows = read_csv(case.files["sample"], "sample_row", "sample.csv")
     header = next(rows, [])
     columns = _table_columns(case, header, tail)
-    by_round: dict[int, dict[int, Row]] = {r.number: {} for r in case.rounds}
-    latest = 0
-    for line, row in enumerate(rows, 1):
-        require(len(row) == len(header), "sample_row", f"Row {line} has {len(row)} fields.")
-        number, place = (_count(row[-len(tail) + i], line) for i in (1, 3))
-        require(
-            latest <= number <= len(case.rounds),
-            "sample_row",
-            f"Row {line} isn't in the order of rounds.",
-        )
-        latest = number
-        require(
-            1 <= place <= case.rounds[number - 1].rows and place not in by_round[number],
-            "sample_row",
-            f"Row {line} has a place that another row has.",
-        )
-        by_round[number][place] = row
-    prefix = case.population["table_key"] + ":"
+    by_round = _rows_by_place(case, rows, len(header), len(tail))
     for r in case.rounds:
         places = by_round[r.number]
         require(
@@ -1153,38 +1136,66 @@ def read_sample(case: Case) -> None:
             f"Places of round {r.number} aren't 1 … n.",
         )
         r.sample_rows = [places[k] for k in range(1, r.rows + 1)]
-        ends = [row[-len(tail) :] for row in r.sample_rows]
-        ordinals = []
-        for place, end in enumerate(ends, 1):
-            where = f"Row {place} of round {r.number}"
-            name = end[0] or ""
-            require(name.startswith(prefix), "sample_row", f"{where} has the id {name[:60]!r}.")
-            ordinals.append(_count(name[len(prefix) :], place))
-            require(end[2] == r.method, "sample_row", f"{where} names another method.")
-            require(
-                (end[4] is not None) == r.has_groups,
-                "sample_row",
-                f"{where} has a wrong `_stratum`.",
-            )
-        r.labels = [end[4] for end in ends]
-        probabilities = [_double_field(end[5], r.number) for end in ends]
-        weights = [_double_field(end[6], r.number) for end in ends]
-        r.hits = [_count(end[7], r.number) for end in ends] if with_hits else None
-        for name, mine, theirs in (
-            ("ordinal", r.ordinals, ordinals),
-            ("probability", r.probabilities, probabilities),
-            ("weight", r.weights, weights),
-        ):
-            if mine is not None and mine != theirs:
-                place = next(
-                    i for i, (a, b) in enumerate(zip(mine, theirs, strict=True), 1) if a != b
-                )
-                raise Refusal(
-                    "sample_row",
-                    f"Row {place} of round {r.number} has another {name} than the certificate.",
-                )
-        r.ordinals, r.probabilities, r.weights = ordinals, probabilities, weights
+        _read_sample_columns(case, r, [row[-len(tail) :] for row in r.sample_rows])
     case.shown = columns
+
+
+def _rows_by_place(
+    case: Case, rows: Iterator[Row], width: int, tail: int
+) -> dict[int, dict[int, Row]]:
+    """Return the rows of each round by their places; a row has ``tail`` columns of the draw."""
+    by_round: dict[int, dict[int, Row]] = {r.number: {} for r in case.rounds}
+    latest = 0
+    for line, row in enumerate(rows, 1):
+        require(len(row) == width, "sample_row", f"Row {line} has {len(row)} fields.")
+        number, place = (_count(row[-tail + i], line) for i in (1, 3))
+        require(
+            latest <= number <= len(case.rounds),
+            "sample_row",
+            f"Row {line} isn't in the order of rounds.",
+        )
+        latest = number
+        require(
+            1 <= place <= case.rounds[number - 1].rows and place not in by_round[number],
+            "sample_row",
+            f"Row {line} has a place that another row has.",
+        )
+        by_round[number][place] = row
+    return by_round
+
+
+def _read_sample_columns(case: Case, r: Round, ends: list[Row]) -> None:
+    """Compare the columns that the draw adds to each row with a round, and take them from it."""
+    prefix = case.population["table_key"] + ":"
+    ordinals = []
+    for place, end in enumerate(ends, 1):
+        where = f"Row {place} of round {r.number}"
+        name = end[0] or ""
+        require(name.startswith(prefix), "sample_row", f"{where} has the id {name[:60]!r}.")
+        ordinals.append(_count(name[len(prefix) :], place))
+        require(end[2] == r.method, "sample_row", f"{where} names another method.")
+        require(
+            (end[4] is not None) == r.has_groups,
+            "sample_row",
+            f"{where} has a wrong `_stratum`.",
+        )
+    r.labels = [end[4] for end in ends]
+    probabilities = [_double_field(end[5], r.number) for end in ends]
+    weights = [_double_field(end[6], r.number) for end in ends]
+    has_hits = any(each.method == "monetary_unit" for each in case.rounds)
+    r.hits = [_count(end[7], r.number) for end in ends] if has_hits else None
+    for name, mine, theirs in (
+        ("ordinal", r.ordinals, ordinals),
+        ("probability", r.probabilities, probabilities),
+        ("weight", r.weights, weights),
+    ):
+        if mine is not None and mine != theirs:
+            place = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True), 1) if a != b)
+            raise Refusal(
+                "sample_row",
+                f"Row {place} of round {r.number} has another {name} than the certificate.",
+            )
+    r.ordinals, r.probabilities, r.weights = ordinals, probabilities, weights
 
 
 def _count(value: str | None, line: int) -> int:
@@ -2131,6 +2142,42 @@ def check_cells(case: Case, table: Table) -> None:
             )
 
 
+@dataclass
+class MoneyUnits:
+    """The monetary units of a round without its take-all rows.
+
+    ``amounts`` and ``starts`` have the amount of each row, and its first unit in the cumulation.
+    One of ``step`` / ``parts`` units is chosen.
+    """
+
+    amounts: dict[int, int]
+    starts: dict[int, int]
+    total: int
+    step: int
+    parts: int
+
+
+@dataclass
+class RedrawnGroup:
+    """A stratum or a cluster of a redraw; ``drawn`` has the ranks and the rows."""
+
+    key: dict[str, str | None]
+    label: str
+    rows: list[int]
+    drawn: list[tuple[int, int]]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the group as the certificate lists it."""
+        return {
+            "key": self.key,
+            "label": self.label,
+            "rows": len(self.rows),
+            "allocated": len(self.drawn),
+            "sampled": len(self.drawn),
+            "last_rank": str(self.drawn[-1][0]) if self.drawn else None,
+        }
+
+
 class Redraw:
     """Draws the rounds again from the data."""
 
@@ -2196,6 +2243,15 @@ class Redraw:
         return self.table.columns[name], self.case.types[name]
 
     def groups(self, rnd: Round, eligible: list[int]) -> None:
+        groups = self.redrawn_groups(rnd, self.members(rnd, eligible))
+        compare_group_facts(rnd, [group.facts() for group in groups])
+        self.compare(rnd, [i for _, i in sorted(pair for group in groups for pair in group.drawn)])
+        compare_group_chances(rnd, groups)
+
+    def members(
+        self, rnd: Round, eligible: list[int]
+    ) -> list[tuple[dict[str, str | None], list[int]]]:
+        """Return the values and the rows of each group, in the order of the groups."""
         columns: list[tuple[str, list[str | None]]] = []
         for name, bands in group_columns(rnd):
             values, kind = self.column(name)
@@ -2215,70 +2271,29 @@ class Redraw:
         names = [name for name, _ in columns]
         keys = [dict(zip(names, key, strict=True)) for key in members_of]
         order_of = group_order(self.case, rnd)
-        found = sorted(
-            (
-                (order_of(key), key, rows)
-                for key, rows in zip(keys, members_of.values(), strict=True)
-            ),
-            key=lambda group: group[0],
+        return sorted(
+            zip(keys, members_of.values(), strict=True), key=lambda group: order_of(group[0])
         )
-        counts = [len(rows) for _, _, rows in found]
-        labels = [quoted_label(key.values()) for _, key, _ in found]
+
+    def redrawn_groups(
+        self, rnd: Round, members: list[tuple[dict[str, str | None], list[int]]]
+    ) -> list[RedrawnGroup]:
+        """Draw from each group; keep the rows that follow, for replacements."""
+        counts = [len(rows) for _, rows in members]
+        labels = [quoted_label(key.values()) for key, _ in members]
         if rnd.method == "cluster":
             sizes: list[int] | None = cluster_sizes(rnd, counts)
         else:
-            sizes = strata_sizes(
-                rnd, counts, labels, self.spread(rnd, [rows for _, _, rows in found])
-            )
+            spread = self.spread(rnd, [rows for _, rows in members])
+            sizes = strata_sizes(rnd, counts, labels, spread)
         assert sizes is not None
         order = Order(self.case.file_rows, rnd.seed)
-        drawn: list[tuple[int, int]] = []
-        facts: list[dict[str, Any]] = []
-        for (_, values_of, rows), label, size in zip(found, labels, sizes, strict=True):
+        groups = []
+        for (key, rows), label, size in zip(members, labels, sizes, strict=True):
             line = sorted(zip(order.ranks(rows), rows, strict=True))
-            last = str(line[size - 1][0]) if size else None
-            facts.append(
-                {
-                    "key": values_of,
-                    "label": label,
-                    "rows": len(rows),
-                    "allocated": size,
-                    "sampled": size,
-                    "last_rank": last,
-                }
-            )
-            drawn += line[:size]
+            groups.append(RedrawnGroup(key, label, rows, line[:size]))
             self.lines[rnd.number, label] = [i for _, i in line[size:]]
-        for mine, due in zip(rnd.groups or [], facts, strict=False):
-            for name in ("label", "rows", "allocated", "last_rank"):
-                code = {"rows": "groups", "label": "groups", "allocated": "allocation"}.get(
-                    name, name
-                )
-                require(
-                    mine[name] == due[name],
-                    code,
-                    f"The group {due['label'][:60]!r} has `{name}` {due[name]}.",
-                )
-        good = len(facts) == rnd.facts["groups_count"] and (
-            rnd.groups is not None or _hash_of_groups(rnd, facts)
-        )
-        require(good, "groups", f"The data have {len(facts)} other groups.")
-        self.compare(rnd, [i for _, i in sorted(drawn)])
-        by_row = {i: fact for fact, (_, _, rows) in zip(facts, found, strict=True) for i in rows}
-        first = cluster_chance(rnd)
-        for place, (i, p) in enumerate(zip(rnd.drawn(), rnd.probabilities or (), strict=True), 1):
-            exact = first * Fraction(by_row[i]["allocated"], by_row[i]["rows"])
-            require(
-                close(p, exact),
-                "probability",
-                f"Row {place} of round {rnd.number} has {p}, not {exact}.",
-            )
-            if rnd.labels is not None:
-                require(
-                    rnd.labels[place - 1] == by_row[i]["label"],
-                    "sample_row",
-                    f"Row {place} has another stratum.",
-                )
+        return groups
 
     def spread(self, rnd: Round, groups: list[list[int]]) -> list[Fraction] | None:
         """Return rows times standard deviation, over the root of the mean cost for `optimal`."""
@@ -2380,31 +2395,9 @@ class Redraw:
         facts, where, given = rnd.facts, f"Round {rnd.number}", rnd.parameters
         values, kind = self.column(given["book_column"])
         decimals = money_decimals(kind)
-        amounts = {i: minor_units(values[i], kind, decimals) for i in eligible}
-        known = {i: v for i, v in amounts.items() if v is not None}
-        for name, sign in (("positive", 1), ("negative", -1)):
-            some = [v for v in known.values() if v * sign > 0]
-            good = facts[name]["rows"] == len(some) and abs(int(facts[name]["total"])) == abs(
-                sum(some)
-            )
-            require(good, "facts", f"{where} has {len(some)} {name} amounts of {sum(some)} in all.")
-        missing, zeros = len(amounts) - len(known), sum(v == 0 for v in known.values())
-        good = (facts["missing_rows"], facts["zero_rows"], facts["decimals"]) == (
-            missing,
-            zeros,
-            decimals,
+        sizes = audited_amounts(
+            rnd, {i: minor_units(values[i], kind, decimals) for i in eligible}, decimals
         )
-        require(
-            good,
-            "facts",
-            f"{where} has {zeros} amounts of 0, {missing} missing ones and {decimals} decimals.",
-        )
-        audited = given.get("population", "positive")
-        sizes = {
-            i: abs(v)
-            for i, v in known.items()
-            if v and (audited == "absolute" or (v > 0) == (audited == "positive"))
-        }
         interval = money_interval(rnd, decimals)
         certain, rest, count = take_all(sizes, whole(given.get("sample_size", 0)), interval)
         units = sum(rest.values())
@@ -2420,35 +2413,12 @@ class Redraw:
         ranks = dict(zip(rest, order.ranks(rest), strict=True))
         line = sorted(rest) if given.get("order") == "file" else self.cumulation(rnd, ranks)
         chosen = selected_units(rnd, units, step, parts, count if interval is None else None)
-        starts: dict[int, int] = {}
-        end = 0
-        for i in line:
-            starts[i] = end
-            end += rest[i]
-        ends = [starts[i] for i in line]
-        hits = Counter(line[bisect_right(ends, unit) - 1] for unit in chosen)
+        starts = dict(zip(line, accumulate((rest[i] for i in line), initial=0), strict=False))
+        begins = list(starts.values())
+        hits = Counter(line[bisect_right(begins, unit) - 1] for unit in chosen)
         head = [i for _, i in sorted(zip(order.ranks(certain), certain, strict=True))]
         self.compare(rnd, head + list(hits))
-        selection = given.get("selection", "fixed_interval")
-        for k, i in enumerate(rnd.drawn()):
-            if i in hits:
-                due = unit_chance(selection, rest[i], starts[i], units, step, parts)
-                weight = hits[i] * step / (rest[i] * parts)
-            else:
-                due, weight = 1.0, 1.0
-            p, w = (rnd.probabilities or [])[k], (rnd.weights or [])[k]
-            require(
-                due is None or close(p, due, 1e-9),
-                "probability",
-                f"Row {k + 1} of {where} has {p}, not {due}.",
-            )
-            require(close(w, weight), "weights", f"Row {k + 1} of {where} has {w}, not {weight}.")
-            if rnd.hits is not None:
-                require(
-                    rnd.hits[k] == hits.get(i, 1),
-                    "sample_row",
-                    f"Row {k + 1} of {where} has {hits.get(i, 1)} hits.",
-                )
+        compare_unit_chances(rnd, hits, MoneyUnits(rest, starts, units, step, parts))
         wide = Order(self.case.file_rows, rnd.seed + ":reserves", 62)
         if any(item["round_number"] == rnd.number for item in self.case.predicate["replacements"]):
             keys = self.pareto(
@@ -2464,6 +2434,94 @@ class Redraw:
         blocks = Order(-(-self.case.file_rows >> shift), rnd.seed + ":blocks")
         places = {block: blocks.rank(block) for block in {i >> shift for i in ranks}}
         return sorted(ranks, key=lambda i: (places[i >> shift], ranks[i]))
+
+
+def audited_amounts(rnd: Round, amounts: dict[int, int | None], decimals: int) -> dict[int, int]:
+    """Compare the sums of the amounts with the facts; return the amounts that can be drawn."""
+    facts, where = rnd.facts, f"Round {rnd.number}"
+    known = {i: v for i, v in amounts.items() if v is not None}
+    for name, sign in (("positive", 1), ("negative", -1)):
+        some = [v for v in known.values() if v * sign > 0]
+        good = facts[name]["rows"] == len(some) and abs(int(facts[name]["total"])) == abs(sum(some))
+        require(good, "facts", f"{where} has {len(some)} {name} amounts of {sum(some)} in all.")
+    missing, zeros = len(amounts) - len(known), sum(v == 0 for v in known.values())
+    good = (facts["missing_rows"], facts["zero_rows"], facts["decimals"]) == (
+        missing,
+        zeros,
+        decimals,
+    )
+    require(
+        good,
+        "facts",
+        f"{where} has {zeros} amounts of 0, {missing} missing ones and {decimals} decimals.",
+    )
+    audited = rnd.parameters.get("population", "positive")
+    return {
+        i: abs(v)
+        for i, v in known.items()
+        if v and (audited == "absolute" or (v > 0) == (audited == "positive"))
+    }
+
+
+def compare_unit_chances(rnd: Round, hits: Counter[int], money: MoneyUnits) -> None:
+    """Compare probabilities, weights and hits of a monetary unit round with the redraw."""
+    where, selection = f"Round {rnd.number}", rnd.parameters.get("selection", "fixed_interval")
+    for k, i in enumerate(rnd.drawn()):
+        if i in hits:
+            amount, start = money.amounts[i], money.starts[i]
+            due = unit_chance(selection, amount, start, money.total, money.step, money.parts)
+            weight = hits[i] * money.step / (amount * money.parts)
+        else:
+            due, weight = 1.0, 1.0
+        p, w = (rnd.probabilities or [])[k], (rnd.weights or [])[k]
+        require(
+            due is None or close(p, due, 1e-9),
+            "probability",
+            f"Row {k + 1} of {where} has {p}, not {due}.",
+        )
+        require(close(w, weight), "weights", f"Row {k + 1} of {where} has {w}, not {weight}.")
+        if rnd.hits is not None:
+            require(
+                rnd.hits[k] == hits.get(i, 1),
+                "sample_row",
+                f"Row {k + 1} of {where} has {hits.get(i, 1)} hits.",
+            )
+
+
+def compare_group_facts(rnd: Round, facts: list[dict[str, Any]]) -> None:
+    """Compare the groups of a round with those of the redraw."""
+    for mine, due in zip(rnd.groups or [], facts, strict=False):
+        for name in ("label", "rows", "allocated", "last_rank"):
+            code = {"rows": "groups", "label": "groups", "allocated": "allocation"}.get(name, name)
+            require(
+                mine[name] == due[name],
+                code,
+                f"The group {due['label'][:60]!r} has `{name}` {due[name]}.",
+            )
+    good = len(facts) == rnd.facts["groups_count"] and (
+        rnd.groups is not None or _hash_of_groups(rnd, facts)
+    )
+    require(good, "groups", f"The data have {len(facts)} other groups.")
+
+
+def compare_group_chances(rnd: Round, groups: list[RedrawnGroup]) -> None:
+    """Compare the probabilities and the strata of the drawn rows with those of the redraw."""
+    group_of = {i: group for group in groups for i in group.rows}
+    first = cluster_chance(rnd)
+    for place, (i, p) in enumerate(zip(rnd.drawn(), rnd.probabilities or (), strict=True), 1):
+        group = group_of[i]
+        exact = first * Fraction(len(group.drawn), len(group.rows))
+        require(
+            close(p, exact),
+            "probability",
+            f"Row {place} of round {rnd.number} has {p}, not {exact}.",
+        )
+        if rnd.labels is not None:
+            require(
+                rnd.labels[place - 1] == group.label,
+                "sample_row",
+                f"Row {place} has another stratum.",
+            )
 
 
 def _hash_of_groups(rnd: Round, facts: list[dict[str, Any]]) -> bool:
@@ -2648,10 +2706,32 @@ def check_chain(case: Case) -> None:
 
 def check_ledger_entries(case: Case) -> None:
     """Compare draw, plan and replacements with the ledger; report other draws and deletions."""
+    check_draw_entry(case)
+    if case.predicate["plan"] is not None:
+        check_plan_entry(case)
+    roots, root = ledger_roots(case), case.population["row_root"]
+    good = root is None or not roots or root in roots
+    require(good, "proof_root", "The ledger has another root of the table's rows.")
+    if root is not None and not roots:
+        case.report.claimed("L0", "the root of the table's rows: the ledger has no entry of it")
+    check_replacement_entries(case)
+    _report_others(case, case.predicate["job"]["id"])
+
+
+def _ledger_entry(case: Case, number: int, kind: str) -> dict[str, Any] | None:
+    """Return an entry of the ledger; None if there is none of this number and kind."""
     assert case.ledger is not None
-    entries, predicate, population = case.ledger["entries"], case.predicate, case.population
+    entries: list[dict[str, Any]] = case.ledger["entries"]
+    entry = entries[number - 1] if number <= len(entries) else None
+    return entry if entry is not None and entry["kind"] == kind else None
+
+
+def check_draw_entry(case: Case) -> None:
+    """Compare the draw with its one entry, or require that the ledger has none of it."""
+    assert case.ledger is not None
+    predicate, population = case.predicate, case.population
     job, plan, own = predicate["job"]["id"], predicate["plan"], predicate["ledger"]
-    draws = [e for e in entries if e["kind"] == "draw"]
+    draws = [e for e in case.ledger["entries"] if e["kind"] == "draw"]
     if own is None:
         require(
             all(e["body"]["job_id"] != job for e in draws),
@@ -2659,58 +2739,55 @@ def check_ledger_entries(case: Case) -> None:
             "The ledger has the draw; `ledger` is null.",
         )
         case.report.claimed("L0", "the draw is older than the ledger, which has no entry of it")
-    else:
-        entry = entries[own["number"] - 1] if own["number"] <= len(entries) else None
-        good = (
-            entry is not None
-            and entry["kind"] == "draw"
-            and all(entry[k] == own[k] for k in ("digest", "previous_digest"))
-        )
-        require(good, "ledger_entry", f"Entry {own['number']} isn't the draw's.")
-        assert entry is not None
-        due = {
-            "job_id": job,
-            "sample_commit_id": predicate["sample"]["commit_id"],
-            "rows": predicate["sample"]["rows"],
-            "population_commit_id": population["commit_id"],
-            "table_key": population["table_key"],
-            "plan_digest": plan and plan["digest"],
-            "draw_sha256": draw_hash(case),
-        }
-        for name, value in due.items():
-            require(
-                entry["body"][name] == value,
-                "ledger_entry",
-                f"The draw's entry has another `{name}`.",
-            )
+        return
+    entry = _ledger_entry(case, own["number"], "draw")
+    good = entry is not None and all(entry[k] == own[k] for k in ("digest", "previous_digest"))
+    require(good, "ledger_entry", f"Entry {own['number']} isn't the draw's.")
+    assert entry is not None
+    due = {
+        "job_id": job,
+        "sample_commit_id": predicate["sample"]["commit_id"],
+        "rows": predicate["sample"]["rows"],
+        "population_commit_id": population["commit_id"],
+        "table_key": population["table_key"],
+        "plan_digest": plan and plan["digest"],
+        "draw_sha256": draw_hash(case),
+    }
+    for name, value in due.items():
         require(
-            sum(e["body"]["job_id"] == job for e in draws) == 1,
-            "ledger_entry",
-            "The job has several draws.",
+            entry["body"][name] == value, "ledger_entry", f"The draw's entry has another `{name}`."
         )
-    if plan is not None:
-        number = plan["ledger_number"]
-        entry = entries[number - 1] if number <= len(entries) else None
-        good = (
-            entry is not None
-            and entry["kind"] == "plan"
-            and entry["recorded_at"] == plan["committed_at"]
-        )
-        texts = {} if entry is None else entry["body"]
-        good = good and all(texts[k] == plan[k] for k in ("text", "digest"))
-        require(good, "plan_ledger", f"Entry {number} isn't the plan's.")
-        require(
-            own is None or number < own["number"],
-            "plan_ledger",
-            "The plan's entry isn't earlier than the draw's.",
-        )
-    roots, root = ledger_roots(case), population["row_root"]
-    good = root is None or not roots or root in roots
-    require(good, "proof_root", "The ledger has another root of the table's rows.")
-    if root is not None and not roots:
-        case.report.claimed("L0", "the root of the table's rows: the ledger has no entry of it")
-    recorded = [e for e in entries if e["kind"] == "replacement" and e["body"]["job_id"] == job]
-    listed = predicate["replacements"]
+    require(
+        sum(e["body"]["job_id"] == job for e in draws) == 1,
+        "ledger_entry",
+        "The job has several draws.",
+    )
+
+
+def check_plan_entry(case: Case) -> None:
+    """Compare the plan with its entry, which is earlier than the draw's."""
+    plan, own = case.predicate["plan"], case.predicate["ledger"]
+    number = plan["ledger_number"]
+    entry = _ledger_entry(case, number, "plan")
+    good = (
+        entry is not None
+        and entry["recorded_at"] == plan["committed_at"]
+        and all(entry["body"][k] == plan[k] for k in ("text", "digest"))
+    )
+    require(good, "plan_ledger", f"Entry {number} isn't the plan's.")
+    require(
+        own is None or number < own["number"],
+        "plan_ledger",
+        "The plan's entry isn't earlier than the draw's.",
+    )
+
+
+def check_replacement_entries(case: Case) -> None:
+    """Compare the replacements with their entries: all those from before ``issued_at``."""
+    assert case.ledger is not None
+    job, listed = case.predicate["job"]["id"], case.predicate["replacements"]
+    entries = [e for e in case.ledger["entries"] if e["kind"] == "replacement"]
+    recorded = [e for e in entries if e["body"]["job_id"] == job]
     names = ("round_number", "ordinal_out", "ordinal_in", "reason")
     mine = [([e["body"][k] for k in names], e["actor"]) for e in recorded]
     theirs = [([r[k] for k in names], r["recorded_by"]) for r in listed]
@@ -2719,13 +2796,13 @@ def check_ledger_entries(case: Case) -> None:
         "ledger_entry",
         "The replacements aren't those of the ledger.",
     )
-    early = [e for e in recorded[len(listed) :] if e["recorded_at"] < predicate["issued_at"]]
+    issued_at = case.predicate["issued_at"]
+    early = [e for e in recorded[len(listed) :] if e["recorded_at"] < issued_at]
     require(
         not early,
         "ledger_entry",
         "The ledger has a replacement from before `issued_at` that the certificate lacks.",
     )
-    _report_others(case, job)
 
 
 def _report_others(case: Case, job: str) -> None:
@@ -2842,6 +2919,46 @@ def ledger_roots(case: Case) -> set[str]:
 
 def check_proofs(case: Case) -> None:
     """Check the row proofs, and that they cover the sample."""
+    proofs = read_proofs(case)
+    roots = ledger_roots(case) | ({case.population["row_root"]} - {None})
+    if roots:
+        require(
+            roots == {proofs["root"]},
+            "proof_root",
+            "The proofs' root isn't that of the certificate or the ledger.",
+        )
+    rows = proven_rows(case, proofs)
+    drawn = {i for r in case.rounds for i in r.drawn()}
+    places = {name: k for k, name in enumerate(case.types)}
+    if case.shown:
+        for rnd, ordinal, name, value in shown_cells(case):
+            if ordinal in rows:
+                good = rows[ordinal][places[name]] == value
+                require(
+                    good,
+                    "proof_row",
+                    f"Row {ordinal} of round {rnd.number}: {name!r} differs from the sample.",
+                )
+    lacking = sorted(drawn - set(rows))
+    require(
+        not lacking,
+        "proof_missing",
+        f"{len(lacking)} rows of the sample have no proof, such as {lacking[:3]}.",
+    )
+    if not roots:
+        raise NotCheckable(
+            "the proofs hold for a root that neither the certificate nor the ledger states"
+        )
+    added = {r["ordinal_in"] for r in case.predicate["replacements"]} - drawn - set(rows)
+    if added:
+        case.report.skipped("L3", f"{len(added)} rows that came in have no proof")
+    case.report.checked(
+        "L3", f"{len(rows)} rows belong to the table with the root {proofs['root']}"
+    )
+
+
+def read_proofs(case: Case) -> dict[str, Any]:
+    """Return proofs.json, whose proofs are of the certificate's table."""
     proofs = parse_json(case.files["proofs"], "proofs.json")
     require(
         isinstance(proofs, dict) and proofs.get("format") == "jobsvc-row-proofs-1",
@@ -2849,21 +2966,20 @@ def check_proofs(case: Case) -> None:
         "It is another.",
     )
     PROOFS(proofs, "proofs")
-    population, count = case.population, proofs["rows"]
+    population = case.population
     due = (population["commit_id"], population["table_key"], population["file_rows"])
     require(
-        (proofs["commit_id"], proofs["table_key"], count) == due,
+        (proofs["commit_id"], proofs["table_key"], proofs["rows"]) == due,
         "proof_table",
         "The proofs are of another table.",
     )
-    roots = ledger_roots(case) | ({population["row_root"]} - {None})
-    if roots:
-        require(
-            roots == {proofs["root"]},
-            "proof_root",
-            "The proofs' root isn't that of the certificate or the ledger.",
-        )
-    root = bytes.fromhex(proofs["root"])
+    result: dict[str, Any] = proofs
+    return result
+
+
+def proven_rows(case: Case, proofs: dict[str, Any]) -> dict[int, Row]:
+    """Return the rows whose hashes lead to the root of the proofs."""
+    root, count = bytes.fromhex(proofs["root"]), proofs["rows"]
     kinds = list(case.types.values())
     rows: dict[int, Row] = {}
     for proof in proofs["proofs"]:
@@ -2890,35 +3006,7 @@ def check_proofs(case: Case) -> None:
         require(node == root, "proof_path", f"The path of row {ordinal} leads to another root.")
         require(ordinal not in rows, "proof_ordinal", f"Row {ordinal} has two proofs.")
         rows[ordinal] = row_values(proof["row"], kinds)
-    drawn = {i for r in case.rounds for i in r.drawn()} | {
-        r["ordinal_in"] for r in case.predicate["replacements"]
-    }
-    places = {name: k for k, name in enumerate(case.types)}
-    if case.shown:
-        for rnd, ordinal, name, value in shown_cells(case):
-            if ordinal in rows:
-                good = rows[ordinal][places[name]] == value
-                require(
-                    good,
-                    "proof_row",
-                    f"Row {ordinal} of round {rnd.number}: {name!r} differs from the sample.",
-                )
-    replaced = drawn - {i for r in case.rounds for i in r.drawn()}
-    lacking = sorted((drawn - replaced) - set(rows))
-    require(
-        not lacking,
-        "proof_missing",
-        f"{len(lacking)} rows of the sample have no proof, such as {lacking[:3]}.",
-    )
-    if not roots:
-        raise NotCheckable(
-            "the proofs hold for a root that neither the certificate nor the ledger states"
-        )
-    if replaced - set(rows):
-        case.report.skipped("L3", f"{len(replaced - set(rows))} rows that came in have no proof")
-    case.report.checked(
-        "L3", f"{len(rows)} rows belong to the table with the root {proofs['root']}"
-    )
+    return rows
 
 
 def check_plan(case: Case) -> None:
@@ -3030,7 +3118,35 @@ def verify(files: dict[str, bytes], key: bytes) -> Report:
 
 
 def _verify_levels(case: Case) -> None:
-    report, files, predicate = case.report, case.files, case.predicate
+    report, predicate = case.report, case.predicate
+    _verify_sample_files(case)
+    _verify_facts(case)
+    if predicate["replacements"] or predicate["issue"] > 1:
+        with report.check("L0", "rows and times of the replacements"):
+            check_replacements(case)
+    _verify_ledger(case)
+    _verify_order(case)
+    _verify_data(case)
+    if "proofs" in case.files:
+        with report.check("L3", "row proofs", say=False):
+            check_proofs(case)
+    else:
+        report.missing["L3"] = "proofs.json wasn't given"
+    if predicate["plan"] is not None:
+        with report.check("L4", "the plan's text and digest"):
+            check_plan(case)
+    with report.check("L4", "the seed", say=False):
+        reason = check_origin(case)
+        if reason is not None:
+            report.missing["L4"] = reason
+            report.claimed("L4", reason)
+    for line in report.lines:
+        if line.status == "not checkable here" and line.level in ("L1", "L2", "L3"):
+            report.missing.setdefault(line.level, line.text)
+
+
+def _verify_sample_files(case: Case) -> None:
+    report, files = case.report, case.files
     hashes = {subject["name"]: subject["digest"]["sha256"] for subject in case.statement["subject"]}
     last = case.statement["subject"][-1]["name"]
     if "sample" in files:
@@ -3050,6 +3166,11 @@ def _verify_levels(case: Case) -> None:
                 and sha256(files["parquet"]) == case.statement["subject"][0]["digest"]["sha256"]
             )
             require(good, "parquet_hash", "It is another file than the certificate's.")
+
+
+def _verify_facts(case: Case) -> None:
+    """Check what the certificate says of the rounds against itself."""
+    report = case.report
     with report.check("L0", "the ordinals: their hash, below `file_rows`, none twice"):
         check_ordinals(case)
     with report.check("L0", "effective seeds"):
@@ -3067,37 +3188,20 @@ def _verify_levels(case: Case) -> None:
                 check_amounts(rnd)
         with report.check("L0", f"probabilities and weights of round {rnd.number}"):
             check_probabilities(case, rnd)
-    if predicate["replacements"] or predicate["issue"] > 1:
-        with report.check("L0", "rows and times of the replacements"):
-            check_replacements(case)
-    if "ledger" in files:
-        with report.check("L0", "the ledger: numbers, digests, signed head"):
-            check_chain(case)
-        if case.ledger is not None:
-            with report.check("L0", "the ledger's entries of the draw"):
-                check_ledger_entries(case)
-        with report.check("L0", "the draw that made the table, if one did", say=False):
-            check_source(case)
-    else:
+
+
+def _verify_ledger(case: Case) -> None:
+    report = case.report
+    if "ledger" not in case.files:
         report.skipped("L0", "deleted and repeated draws: ledger.json wasn't given")
-    _verify_order(case)
-    _verify_data(case)
-    if "proofs" in files:
-        with report.check("L3", "row proofs", say=False):
-            check_proofs(case)
-    else:
-        report.missing["L3"] = "proofs.json wasn't given"
-    if predicate["plan"] is not None:
-        with report.check("L4", "the plan's text and digest"):
-            check_plan(case)
-    with report.check("L4", "the seed", say=False):
-        reason = check_origin(case)
-        if reason is not None:
-            report.missing["L4"] = reason
-            report.claimed("L4", reason)
-    for line in report.lines:
-        if line.status == "not checkable here" and line.level in ("L1", "L2", "L3"):
-            report.missing.setdefault(line.level, line.text)
+        return
+    with report.check("L0", "the ledger: numbers, digests, signed head"):
+        check_chain(case)
+    if case.ledger is not None:
+        with report.check("L0", "the ledger's entries of the draw"):
+            check_ledger_entries(case)
+    with report.check("L0", "the draw that made the table, if one did", say=False):
+        check_source(case)
 
 
 def _verify_order(case: Case) -> None:
