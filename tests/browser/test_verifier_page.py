@@ -315,7 +315,7 @@ def test_works_without_web_crypto(page: Page) -> None:
 
 
 def test_a_thousand_rows_take_less_than_a_second(page: Page) -> None:
-    files = read(CERTIFICATES / "random_t2")
+    files = read(CERTIFICATES / "random_thousand")
     files.pop("data.csv")
     assert min(verify(page, files)["ms"] for _ in range(3)) < 1000
 
