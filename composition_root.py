@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from apiflask import APIFlask
 
 from application.access import Access
 from application.comparing import job_changed
 from application.notifications.sending import AttemptListener, MessageSender, ignore_attempt
-from application.providers.openid import OpenidProvider
 from application.schedules.running import Scheduler
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
@@ -50,6 +50,9 @@ from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
 from web_ui import pages
 from web_ui.charts.report import render_report
+
+if TYPE_CHECKING:
+    from application.providers.openid import OpenidProvider
 
 ADMIN_SOEID = "admin00"
 """The admin that the first start creates."""
@@ -170,12 +173,18 @@ def build_app(
         service,
         work_limits(settings),
         on_refusal=metrics.sign_in_refused,
-        provider=OpenidProvider(settings, service.clock) if settings.oidc_issuer else None,
+        provider=_provider(service) if settings.oidc_issuer else None,
         throttle=throttle or SignInThrottle(),
     )
     app = create_app(access, metrics, render_report, pages.problem_page)
     pages.register(app, access)
     return app
+
+
+def _provider(service: Service) -> OpenidProvider:
+    from application.providers.openid import OpenidProvider  # its libraries take 0.3 s
+
+    return OpenidProvider(service.settings, service.clock)
 
 
 @contextmanager

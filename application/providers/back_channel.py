@@ -7,12 +7,16 @@ token. Anybody can send one, so failures are throttled by address.
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from application.access import Access
 from application.credentials import SignInRefused
-from application.providers.openid import SESSION, OpenidProvider
+from application.providers.attempts import SESSION
 from storage.accounts.audit import Origin, record
 from storage.accounts.identities import end_sessions, find_known_user
+
+if TYPE_CHECKING:
+    from application.providers.openid import OpenidProvider
 
 logger = logging.getLogger("jobsvc.sign_in")
 

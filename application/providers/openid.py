@@ -1,7 +1,8 @@
 """Sign-in by OpenID Connect: the authorization code flow with PKCE (RFC 7636).
 
 Guarantees that a user comes only from an ID token that the provider signed for this server and for
-this browser's attempt, and that hasn't expired. Authlib checks the claims. The pages use it.
+this browser's attempt, and that hasn't expired. Authlib checks the claims. A server without a
+provider doesn't load this module, whose libraries take 0.3 s.
 """
 
 from __future__ import annotations
@@ -9,24 +10,20 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
-from typing import Any, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
-from application.access import Access
 from application.credentials import SignInRefused
-from application.providers.admission import ProvedUser, admit, record_refusal
-from application.sign_in import SignedIn
-from domain_errors import DomainError
+from application.providers.admission import ProvedUser
+from application.providers.attempts import Attempt, ProviderUnavailable
 from job_runner.service import LruCache
 from job_runner.settings import InvalidSetting, Settings
-from storage.accounts.audit import Origin
 from storage.accounts.identities import Identity
 from storage.sqlite.clock import Clock
 
@@ -41,16 +38,11 @@ except ImportError:  # the extra jobsvc[oidc] isn't installed
 else:
     HAS_AUTHLIB = True
 
-SESSION = "provider"
 TIMEOUT_S = 10
 METADATA_FOR_S = 3600
 """Time for which the provider's addresses and keys are used before they are read again."""
 LEEWAY_S = 60
 """Difference of the clocks of this server and the provider that is accepted."""
-ATTEMPT_S = 600
-"""Time in which a user must sign in at the provider."""
-MAX_TARGET = 1500
-"""Longest address of a page that a sign-in returns to, as a cookie stores it."""
 ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "ES256", "ES384")
 """Signatures by public keys: never ``none``, and never the client secret."""
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -59,46 +51,6 @@ LOGOUT_CLAIMS = ("iss", "aud", "iat", "exp", "jti", "sub", "events")
 _ERROR = re.compile("[a-z_]{1,40}")
 
 logger = logging.getLogger("jobsvc.sign_in")
-
-
-class ProviderUnavailable(DomainError):
-    """The provider doesn't respond, or responds with something else than OpenID Connect."""
-
-    code = "provider_unavailable"
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """The contents of a browser's cookie while its user signs in at the provider.
-
-    Parameters
-    ----------
-    target : str
-        The page to return to.
-    """
-
-    state: str
-    nonce: str
-    verifier: str
-    target: str
-
-    @classmethod
-    def to_page(cls, target: str) -> Self:
-        """A new attempt, with random values of 256 bits."""
-        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        fits = len(quote(target, safe="")) <= MAX_TARGET
-        return cls(state, nonce, verifier, target if fits else "/")
-
-    def text(self) -> str:
-        """The value of the cookie."""
-        return urlencode(vars(self))
-
-    @classmethod
-    def of_text(cls, text: str) -> Self | None:
-        """The attempt of a cookie; None if it is missing or invalid."""
-        values = dict(parse_qsl(text[:4096]))
-        names = {item.name for item in fields(cls)}
-        return cls(**values) if set(values) == names else None
 
 
 @dataclass(frozen=True)
@@ -372,39 +324,6 @@ def _usable(listed: Any) -> Iterator[Any]:
     """Yield a listed key, unless its kind is unknown: providers list keys for other uses, too."""
     with suppress(JoseError, ValueError, KeyError, TypeError):
         yield import_key(listed)
-
-
-def sign_in_by_provider(
-    access: Access,
-    provider: OpenidProvider,
-    attempt: Attempt | None,
-    answer: Mapping[str, str],
-    return_url: str,
-    origin: Origin,
-) -> SignedIn:
-    """Begin a session of the user whom the provider has authenticated.
-
-    Raises
-    ------
-    SignInRefused, ProviderUnavailable, TooMuchWork
-        The answer is invalid, or the user has no role; the provider doesn't respond; or too many
-        sign-ins run at once.
-    """
-    with access.work_limits.passwords.piece(origin.client_address):
-        try:
-            tokens = provider.exchange(attempt, answer, return_url)
-        except SignInRefused as refusal:  # anybody can cause these, so the audit trail has none
-            logger.warning("%s", refusal.message)
-            access.on_refusal(refusal)
-            raise
-        try:
-            proved = provider.proved_user(tokens, attempt.nonce if attempt else "")
-        except SignInRefused as refusal:
-            record_refusal(access, "", "provider", origin, refusal)
-            raise
-    found = admit(access, proved, "provider", origin)
-    provider.remember(found.token_id, str(tokens["id_token"]))
-    return found
 
 
 def _with_query(address: str, query: Mapping[str, str]) -> str:

@@ -11,20 +11,20 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import httpx
 
 from domain_errors import DomainError
 from import_engine.sources.uris import SourceUri, is_link_local
 from operating_system import entries_below, open_below, read_at
 
 if TYPE_CHECKING:
+    import httpx
     from obstore.store import ObjectStore
 
 PIECE_BYTES = 8 * 1024**2
-WEB_TIMEOUT = httpx.Timeout(60, connect=10)
+WEB_TIMEOUT_S, CONNECT_TIMEOUT_S = 60, 10
 STORE_TIMEOUTS = {"connect_timeout": "10s", "timeout": "120s"}
 """An object is read in pieces of ``PIECE_BYTES``, each with its own request and this time limit."""
 MAX_RETRIES = 3
@@ -144,11 +144,13 @@ def _unavailable(uri: SourceUri, problem: str) -> SourceUnavailable:
 
 @contextmanager
 def _web_file(uri: SourceUri) -> Iterator[OpenSource]:
+    import httpx  # 0.15 s: only if it is used
+
     netrc = os.environ.get("NETRC")
     try:
         with (
             httpx.Client(
-                timeout=WEB_TIMEOUT,
+                timeout=httpx.Timeout(WEB_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
                 follow_redirects=False,
                 auth=httpx.NetRCAuth(netrc) if netrc else None,
                 headers={"Accept-Encoding": "identity"},
@@ -180,7 +182,7 @@ def _check_response(uri: SourceUri, response: httpx.Response) -> None:
         raise SourceNotFound(
             "{uri} redirects to another address, which isn't followed.", uri=str(uri)
         )
-    if status != httpx.codes.OK:
+    if status != HTTPStatus.OK:
         raise _unavailable(uri, f"the server answered with status {status}")
 
 

@@ -7,21 +7,21 @@ host comes from a request: the provider's are in its metadata.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from flask import Response, abort, g, jsonify, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.credentials import SignInRefused
-from application.providers.back_channel import sign_out_by_provider
-from application.providers.openid import (
+from application.providers.attempts import (
     ATTEMPT_S,
     SESSION,
     Attempt,
-    OpenidProvider,
     ProviderUnavailable,
     sign_in_by_provider,
 )
+from application.providers.back_channel import sign_out_by_provider
 from application.providers.proxy_header import SESSION as PROXY_SESSION
 from application.sessions import drop_cookie, put_cookie
 from application.sign_in import sign_out
@@ -29,6 +29,9 @@ from application.throttle import TooManyAttempts
 from application.work_limits import TooMuchWork
 from web_ui.pages.account import sign_in_page
 from web_ui.shell import access, blueprint, caller, local_page, origin, show, signed_in, to
+
+if TYPE_CHECKING:
+    from application.providers.openid import OpenidProvider
 
 ATTEMPT_COOKIE = "jobsvc_sign_in"
 PATH = "/sign-in/provider"
