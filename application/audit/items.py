@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def amounts_of(
     found = []
     for item in items:
         book = books[item.row_id]
-        if book is None or not book.is_finite():
+        if book is None:
             raise InvalidFindings(
                 'Row {row_id} has no number in "{column}", so no misstatement. Replace it, or '
                 "choose another column of book values.",
@@ -120,7 +121,7 @@ def _audit_value(item: ExaminedItem, book: Decimal) -> Decimal:
 def book_values(
     service: Service, job: Job, row_ids: Sequence[str], name: str
 ) -> Mapping[str, Decimal | None]:
-    """The values of a column of the source, by row id."""
+    """The values of a column of the source, by row id; None for one that isn't a finite number."""
     source = open_source(service, job).files
     try:
         column = source.column(name)
@@ -137,7 +138,9 @@ def book_values(
     ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
     with service.parquet.cursor(source) as cursor:
         rows = cursor.execute(*rows_statement(source, (column,), ordinals)).fetchall()
-    values = [None if value is None else Decimal(str(value)) for (value,) in rows]
+    values = [
+        Decimal(str(value)) if value is not None and isfinite(value) else None for (value,) in rows
+    ]
     by_ordinal = dict(zip(ordinals.tolist(), values, strict=True))
     return {row_id: by_ordinal[ordinal_of(row_id)] for row_id in row_ids}
 

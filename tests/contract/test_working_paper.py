@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import pytest
 from openpyxl import load_workbook
@@ -158,6 +160,19 @@ def test_a_paper_by_money_states_population_and_coverage(server: LiveServer) -> 
     origin = rows_of(book["Design"])["Origin of the seed"]
     assert origin == ["Drawn by the server from the system's entropy"]
     assert "positive amounts" in paper(server, job["id"], tolerable=900).text
+
+
+def test_amounts_that_are_no_numbers_are_not_covered(server: LiveServer, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.parquet"
+    amounts = "(100.0::DOUBLE), ('nan'::DOUBLE), ('-inf'::DOUBLE), (50.0::DOUBLE)"
+    duckdb.sql(f"SELECT * FROM (VALUES {amounts}) t(amount)").write_parquet(str(path))
+    dataset = server.new_dataset()
+    server.import_text(dataset, path.read_bytes(), "ledger.parquet")
+    draw = one("random", sample_size=4, seed=4)
+    made = server.draw(dataset, {"rounds": [draw], "amount_column": "amount"})
+    assert made["output_summary"]["amount"]["drawn"] == "150.00"
+    book = load_workbook(io.BytesIO(paper(server, made["id"], format="xlsx").content))
+    assert rows_of(book["Population"])["All items"] == [4, 1, 150, 1]
 
 
 def test_a_paper_has_the_evaluation_of_audit_values(server: LiveServer, job: str) -> None:
