@@ -1,8 +1,8 @@
-"""A server process that dies at a named point of its own work.
+"""A server process that stops or dies at a named point of its own work.
 
-A point lies before or after each durable step: a sync, a link, a rename, a removal, a commit. A
-pass that doesn't die prints the points' names; then one process dies at each. Only the standard
-library and ``Database.write`` are wrapped.
+A point lies before or after each durable step: a sync, a link, a rename, a removal, a commit. The
+process prints the points' names, and stops at each until it is continued, or dies at one. Only the
+standard library and ``Database.write`` are wrapped.
 """
 
 from __future__ import annotations
@@ -39,17 +39,20 @@ TIMED = "attempt._record_progress"
 """Progress is recorded by the clock, so only the first time is a point."""
 WRAPPERS = ("authority.write_as", "access.writing")
 """Functions that open a transaction for their callers; a point has the caller's name."""
+EACH = "each"
+"""Instead of the name of a point to die at: stop at each."""
 NO_COMPARISON = {"compare_samples": False}
 """A comparison is a background task that may be dropped at any moment, so it has no points."""
 
 
 class KillPoints:
-    """Prints each point, or dies at one.
+    """Prints each point, and stops there if wanted, or dies at one.
 
     Parameters
     ----------
     fatal : str or None
-        The name of the point to die at, or a pattern; None prints all names.
+        The name of the point to die at, or a pattern; ``EACH`` stops the process at each point,
+        None just prints the names.
     """
 
     def __init__(self, fatal: str | None) -> None:
@@ -65,8 +68,11 @@ class KillPoints:
             if self._seen[name] > (1 if TIMED in name else OFTEN):
                 return
             name = f"{name}, {self._seen[name]}"
-            if self._fatal is None:
+            if self._fatal in (None, EACH):
                 write_note(point=name)
+                if self._fatal == EACH:
+                    # Sent to this thread, so that it stops before it returns from the call.
+                    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             elif fnmatchcase(name, self._fatal):
                 os.kill(os.getpid(), signal.SIGKILL)
 

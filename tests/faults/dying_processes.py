@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from copy import deepcopy
@@ -19,6 +21,7 @@ from tests.faults.history import Books
 from tests.forked_process import ForkedProcess
 
 MAX_DURATION_S = 60
+NOTE = re.compile(r"note (\{.*\})\n")
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,51 @@ class Ended:
         return known
 
 
-def run(work: Callable[..., None], *given: object) -> Ended:
-    """Run to the end or to the kill."""
+def run(
+    work: Callable[..., None], *given: object, at_point: Callable[[Ended], None] | None = None
+) -> Ended:
+    """Run to the end or to the kill.
+
+    Parameters
+    ----------
+    work : callable
+        Of ``dying``; with ``dying.EACH`` it needs ``at_point``.
+    at_point : callable, optional
+        Called while the process is stopped at a point, with how it would have ended by a kill.
+    """
     process = ForkedProcess(work, *given)
-    output = process.written()
-    notes = [json.loads(text) for text in re.findall(r"note (\{.*\})\n", output)]
+    output, notes = [], []
+    try:
+        with os.fdopen(process.output(), encoding="utf-8") as lines:
+            for line in lines:
+                output.append(line)
+                for text in NOTE.findall(line):
+                    notes.append(json.loads(text))
+                    if at_point and "point" in notes[-1]:
+                        _wait_until_stopped(process.pid)
+                        at_point(Ended(-signal.SIGKILL, list(notes)))
+                        os.kill(process.pid, signal.SIGCONT)
+    except BaseException:
+        process.kill()
+        raise
     code = process.wait(MAX_DURATION_S)
-    assert code in (0, -signal.SIGKILL), output
-    assert not any("failure" in note for note in notes), output
+    written = "".join(output)
+    assert code in (0, -signal.SIGKILL), written
+    assert not any("failure" in note for note in notes), written
     return Ended(code, notes)
+
+
+def _wait_until_stopped(pid: int) -> None:
+    """Wait until no thread of a process runs, so that what it writes stays as it is."""
+    end = time.monotonic() + MAX_DURATION_S
+    while {_state_of(task) for task in Path(f"/proc/{pid}/task").iterdir()} != {"T"}:
+        assert time.monotonic() < end, "the process has not stopped"
+        time.sleep(0.001)
+
+
+def _state_of(task: Path) -> str:
+    """The letter that the kernel shows for the state of a thread."""
+    return (task / "stat").read_text().rpartition(") ")[2][0]
 
 
 def submit_and_kill(data_dir: Path, asked: str) -> str:

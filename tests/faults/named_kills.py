@@ -1,13 +1,16 @@
-"""SIGKILL just before and just after every step that lasts, of whatever writes.
+"""What SIGKILL leaves just before and just after every step that lasts, of whatever writes.
 
-Each point of ``tests/faults/dying.py`` kills one process. Afterwards a normal start finds every
-accepted job, runs it, and leaves nothing that is half done. ``-s`` shows the points.
+A process is stopped at each point of ``tests/faults/dying.py``, and its files are copied: a kill
+at this moment would leave the same. On the copy, a normal start finds every accepted job, runs it,
+and leaves nothing that is half done. ``-s`` shows the points.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+import subprocess
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,60 +46,70 @@ def require_sound(data_dir: Path, books: Books) -> None:
     assert check(directory, lambda done, what: None).faults == ()
 
 
+AtPoint = Callable[[Ended], None]
+"""Called at each point, while the process is stopped, with how it would have ended by a kill."""
+
+
 def kill_at_every_point(
     tmp_path: Path,
-    act: Callable[[Path, str | None], Ended],
+    act: Callable[[Path, AtPoint], Ended],
     require: Callable[[Path, Ended], None],
     known: Collection[str] = (),
 ) -> list[str]:
-    """Act once without a kill, then once for each point that this shows and that isn't ``known``.
+    """Act once, and check what there is in the end and at each point that isn't ``known``.
 
-    ``act`` takes a fresh folder and the point to die at; ``require`` checks what is left there.
-    Returns the points.
+    ``require`` checks a folder in which a process ended so. Of points with the same files and
+    answers, one is checked. Returns the points.
     """
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    points: list[str] = []
+    left: dict[str, tuple[Path, Ended]] = {}
 
-    def act_and_check(place: str, fatal: str | None) -> Ended:
-        folder = tmp_path / place
-        folder.mkdir()
-        ended = act(folder, fatal)
+    def copy(killed: Ended) -> None:
+        point = killed.points[-1]
+        if point in known:
+            return
+        points.append(point)
+        answers = [note for note in killed.notes if "point" not in note]
+        state = f"{answers} {_digest(folder)}"
+        print("as before" if state in left else "killed", point)
+        if state not in left:
+            left[state] = (tmp_path / f"{len(left)}", killed)
+            # Not by shutil, which makes two files of one that has two names.
+            subprocess.run(["cp", "-a", folder, left[state][0]], check=True)
+
+    ended = act(folder, copy)
+    for place, end in [(folder, ended), *left.values()]:
         try:
-            require(folder, ended)
+            require(place, end)
         except Exception as error:
-            error.add_note(f"killed {fatal}")
+            error.add_note(f"killed {end.points[-1]}")
             raise
-        shutil.rmtree(folder)
-        return ended
-
-    shown = act_and_check("whole", None).points
-    points = [point for point in _distinct_states(shown) if point not in known]
-    missed = []
-    for number, point in enumerate(points):
-        ended = act_and_check(f"{number}", point)
-        if ended.code == 0:
-            missed.append(point)
-        print("passed by" if ended.code == 0 else "killed", point)
-    assert len(missed) <= len(points) // 10, missed
+        shutil.rmtree(place)
     return points
 
 
-def _distinct_states(points: Sequence[str]) -> Iterator[str]:
-    """The points with different states on the disk.
-
-    What is there after a step on files is there just before the next step, too. A commit may end a
-    request, so the moment after it is a point of its own.
-    """
-    for point, following in zip(points, [*points[1:], ""], strict=True):
-        is_repeated = point.startswith("after ") and following.startswith("before ")
-        if not is_repeated or "after commit" in point:
-            yield point
+def _digest(folder: Path) -> str:
+    """Settles what is in a folder: names, contents, and which names are of one file."""
+    digest = hashlib.sha256()
+    names: dict[int, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.name.endswith("-shm"):
+            continue  # SQLite's index of the log, which the first connection makes anew
+        name = str(path.relative_to(folder))
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+        first_name = names.setdefault(path.stat().st_ino, name)
+        digest.update(repr((name, first_name, content)).encode())
+    return digest.hexdigest()
 
 
 def kill_a_server(tmp_path: Path, state: State, known: Collection[str] = ()) -> list[str]:
     """Kill at every point of a server that is sent the requests of a state's books."""
 
-    def serve(folder: Path, fatal: str | None) -> Ended:
+    def serve(folder: Path, at_point: AtPoint) -> Ended:
         data_dir = state.copy(folder) if state.data_dir.exists() else folder / "data"
-        return run(dying.serve, data_dir, fatal, state.books)
+        return run(dying.serve, data_dir, dying.EACH, state.books, at_point=at_point)
 
     return kill_at_every_point(
         tmp_path,

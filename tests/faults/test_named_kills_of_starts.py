@@ -13,6 +13,7 @@ from storage.maintenance.data_directory import DataDirectory
 from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
 from tests.faults.named_kills import (
+    AtPoint,
     State,
     assert_among,
     kill_a_server,
@@ -55,12 +56,14 @@ def test_a_recovery(tmp_path: Path, wreck: State, start_points: list[str]) -> No
 
 
 def test_a_backup(tmp_path: Path, table: State) -> None:
-    def back_up(folder: Path, fatal: str | None, name: str = "backup.tar") -> Ended:
-        given = ("backup", str(folder / name), "--data-dir", str(table.data_dir))
-        return run(dying.command, fatal, *given)
+    def given(folder: Path, name: str) -> tuple[str, ...]:
+        return ("backup", str(folder / name), "--data-dir", str(table.data_dir))
+
+    def back_up(folder: Path, at_point: AtPoint) -> Ended:
+        return run(dying.command, dying.EACH, *given(folder, "backup.tar"), at_point=at_point)
 
     def require(folder: Path, ended: Ended) -> None:
-        assert back_up(folder, None, "next.tar").code == 0
+        assert run(dying.command, None, *given(folder, "next.tar")).code == 0
         whole = sorted(path.name for path in folder.iterdir())
         assert whole in (["backup.tar", "next.tar"], ["next.tar"])
         for name in whole:
@@ -75,11 +78,14 @@ def test_a_restore(tmp_path: Path, table: State) -> None:
     backed_up = run(dying.command, None, "backup", archive, "--data-dir", str(table.data_dir))
     assert backed_up.code == 0
 
-    def restore_it(folder: Path, fatal: str | None, name: str = "data") -> Ended:
-        return run(dying.command, fatal, "restore", archive, "--data-dir", str(folder / name))
+    def given(folder: Path, name: str) -> tuple[str, ...]:
+        return ("restore", archive, "--data-dir", str(folder / name))
+
+    def restore_it(folder: Path, at_point: AtPoint) -> Ended:
+        return run(dying.command, dying.EACH, *given(folder, "data"), at_point=at_point)
 
     def require(folder: Path, ended: Ended) -> None:
-        assert restore_it(folder, None, "next").code == 0
+        assert run(dying.command, None, *given(folder, "next")).code == 0
         whole = sorted(path.name for path in folder.iterdir())
         assert whole in (["data", "next"], ["next"])
         for name in whole:
@@ -93,9 +99,12 @@ def test_a_restore_into_an_empty_directory(tmp_path: Path, table: State) -> None
     backed_up = run(dying.command, None, "backup", archive, "--data-dir", str(table.data_dir))
     assert backed_up.code == 0
 
-    def restore_it(folder: Path, fatal: str | None) -> Ended:
+    def given(folder: Path) -> tuple[str, ...]:
         (folder / "data").mkdir(exist_ok=True)
-        return run(dying.command, fatal, "restore", archive, "--data-dir", str(folder / "data"))
+        return ("restore", archive, "--data-dir", str(folder / "data"))
+
+    def restore_it(folder: Path, at_point: AtPoint) -> Ended:
+        return run(dying.command, dying.EACH, *given(folder), at_point=at_point)
 
     def require(folder: Path, ended: Ended) -> None:
         data_dir = folder / "data"
@@ -104,7 +113,7 @@ def test_a_restore_into_an_empty_directory(tmp_path: Path, table: State) -> None
                 refused = jobsvc("serve", "--port", "0", "--data-dir", str(data_dir))
                 assert refused.returncode == 3
                 assert "was interrupted" in refused.output
-            assert restore_it(folder, None).code == 0
+            assert run(dying.command, None, *given(folder)).code == 0
         require_sound(data_dir, deepcopy(table.books))
         assert not list(data_dir.glob(".*"))
 

@@ -1,4 +1,4 @@
-"""SIGKILL just before and just after every step of a prune that lasts: what stays is whole.
+"""What SIGKILL leaves just before and just after every lasting step of a prune is whole.
 
 The next prune removes what is left, so that it all ends as if no kill had been.
 """
@@ -23,7 +23,7 @@ from storage.sqlite.clock import system_clock
 from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
 from tests.faults.history import Books
-from tests.faults.named_kills import State, assert_among, kill_at_every_point
+from tests.faults.named_kills import AtPoint, State, assert_among, kill_at_every_point
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 
@@ -104,8 +104,8 @@ def test_a_prune(tmp_path: Path, littered: State) -> None:
     before = left_in(littered.data_dir)
     whole: list[Left] = []
 
-    def prune(folder: Path, fatal: str | None) -> Ended:
-        return run(prune_later, fatal, littered.copy(folder))
+    def prune(folder: Path, at_point: AtPoint) -> Ended:
+        return run(prune_later, dying.EACH, littered.copy(folder), at_point=at_point)
 
     def require(folder: Path, ended: Ended) -> None:
         data_dir = folder / "data"
