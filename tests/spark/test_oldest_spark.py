@@ -30,7 +30,7 @@ from sampling_engine.selection.order import SeededOrder
 from sampling_engine.sql.passes import MoneyByBlock, RankedBelow, ScanUnits
 from sampling_engine.sql.units import MoneyUnits, Units
 from tests.sampling_engine.conftest import Workshop
-from tests.spark.cluster import spark_home
+from tests.spark.cluster import JAVA, spark_home
 
 pytestmark = pytest.mark.timeout(900)
 ROWS = 5_000
@@ -78,7 +78,7 @@ def ran(folder: Path, table: TableFiles, names: SparkTable, given: dict[str, Sta
     home = spark_home("3.5")
     command = [str(home / "bin" / "spark-sql"), "--master", "local[1]", "--driver-memory", "640m"]
     command += ["--conf", "spark.sql.catalogImplementation=in-memory", "-f", str(path)]
-    variables = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
+    variables = {**os.environ, **JAVA, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in given}
