@@ -130,7 +130,7 @@ def test_a_job_fails_after_three_kills(tmp_path: Path, csv_file: Path) -> None:
 
 def test_a_stopping_server_releases_its_job(tmp_path: Path, csv_file: Path) -> None:
     data_dir = tmp_path / "data"
-    with ServerProcess(data_dir, stop_grace_s=0) as server:
+    with ServerProcess(data_dir, forked=True, stop_grace_s=0) as server:
         client = server.client()
         _, job_id = start_import(client, csv_file)
         wait_until_running(client, job_id)
@@ -157,7 +157,7 @@ def test_a_stopping_server_waits_for_its_job(tmp_path: Path, csv_file: Path) -> 
 
 def test_a_second_signal_stops_at_once_and_loses_nothing(tmp_path: Path, csv_file: Path) -> None:
     data_dir = tmp_path / "data"
-    with ServerProcess(data_dir, stop_grace_s=60) as server:
+    with ServerProcess(data_dir, forked=True, stop_grace_s=60) as server:
         client = server.client()
         _, job_id = start_import(client, csv_file)
         wait_until_running(client, job_id)
@@ -169,7 +169,7 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(tmp_path: Path, csv_fil
 
 
 def test_an_open_event_stream_does_not_hold_up_a_stop(tmp_path: Path, csv_file: Path) -> None:
-    with ServerProcess(tmp_path / "data", long_workers=1, stop_grace_s=0) as server:
+    with ServerProcess(tmp_path / "data", forked=True, long_workers=1, stop_grace_s=0) as server:
         client = server.client()
         _, job_id = start_import(client, csv_file)
         with client.stream("GET", f"/api/jobs/{job_id}/events") as events:
