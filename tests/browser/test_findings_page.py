@@ -8,6 +8,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, sign_in
+from tests.contract.deliveries import review_sample
 from tests.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
@@ -16,13 +17,37 @@ REPLACED = (1, 5)
 A4 = {"width": 680, "height": 1010}  # 180 by 267 mm, inside its margins
 
 
-def test_a_filled_in_list_is_previewed_and_entered(analyst: Analyst, server: LiveServer) -> None:
-    page, client = analyst
+def _open_findings(page: Page, server: LiveServer, client: httpx.Client, rows: int) -> str:
+    """Draw a sample of a new dataset, and open its findings; the job's id."""
     dataset = server.new_balanced_table(200, client)
-    body = {"method": "random", "sample_size": 4, "seed": 1}
-    job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
+    body = {"method": "random", "sample_size": rows, "seed": 1}
+    job: str = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
     assert server.finished(job)["status"] == "completed"
     page.goto(f"{server.url}/jobs/{job}?tab=findings")
+    return job
+
+
+def _enter_findings(client: httpx.Client, job: str) -> None:
+    """Enter that all rows of a sample are OK, except the fourth."""
+    path = f"/api/sampling/jobs/{job}/findings"
+    rows = [item["_logical_row_id"] for item in client.get(path).json()["items"]]
+    findings = [{"_logical_row_id": row, "outcome": "ok"} for row in rows]
+    findings[3] |= {"outcome": "exception", "note": "invoice missing"}
+    assert client.post(path, json={"findings": findings}).status_code == 200
+
+
+def _replace_rows(client: httpx.Client, job: str) -> None:
+    path = f"/api/sampling/jobs/{job}"
+    rows = [item["_logical_row_id"] for item in client.get(f"{path}/findings").json()["items"]]
+    for at in REPLACED:
+        body = {"_logical_row_id": rows[at], "reason": "not a purchase"}
+        answer = client.post(f"{path}/replacements", json=body)
+        assert answer.status_code == 200, answer.text
+
+
+def test_a_filled_in_list_is_previewed_and_entered(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    _open_findings(page, server, client, 4)
     page.get_by_text("Entry list").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
@@ -57,11 +82,7 @@ def test_a_digit_says_from_which_attribute_a_row_deviates(
     analyst: Analyst, server: LiveServer
 ) -> None:
     page, client = analyst
-    dataset = server.new_balanced_table(200, client)
-    body = {"method": "random", "sample_size": 3, "seed": 1}
-    job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
-    assert server.finished(job)["status"] == "completed"
-    page.goto(f"{server.url}/jobs/{job}?tab=findings")
+    job = _open_findings(page, server, client, 3)
     page.get_by_text("Tested attributes").click()
     page.get_by_label("What each row is tested for").fill("approved, amount agrees")
     page.get_by_role("button", name="Save attributes").click()
@@ -78,15 +99,9 @@ def test_a_digit_says_from_which_attribute_a_row_deviates(
     assert (found["deviations"], found["cause"]) == (["amount agrees"], "cut_off")
 
 
-def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
-    analyst: Analyst, server: LiveServer, open_page: OpenPage
-) -> None:
+def test_findings_are_entered_by_keyboard(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
-    dataset = server.new_balanced_table(200, client)
-    body = {"method": "random", "sample_size": DRAWN, "seed": 1, "output_name": "vouchers"}
-    job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
-    assert server.finished(job)["status"] == "completed"
-    page.goto(f"{server.url}/jobs/{job}?tab=findings")
+    job = _open_findings(page, server, client, DRAWN)
     rows = page.locator("#findings tbody tr")
     expect(rows).to_have_count(DRAWN)
     rows.first.get_by_role("combobox").focus()
@@ -113,6 +128,14 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     assert (found["outcome"], found["audit_value"]) == ("exception", "-1234.50")
     assert found["note"] == "invoice missing"
 
+
+def test_replacements_join_the_findings(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    page.set_viewport_size({"width": 1280, "height": 800})
+    job = _open_findings(page, server, client, DRAWN)
+    _enter_findings(client, job)
+    page.reload()
+    rows = page.locator("#findings tbody tr")
     for count, at in enumerate(REPLACED, start=1):
         rows.nth(at).get_by_role("button", name="Replace").click()
         page.get_by_label("Reason").fill("not a purchase")
@@ -127,18 +150,27 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     used = page.get_by_role("region", name="Replacements").locator("tbody tr", has_text="used for")
     expect(used).to_have_count(len(REPLACED))
     expect(page.get_by_role("columnheader", name="_stratum")).to_have_count(0)
-    page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{server.url}/jobs/{job}?tab=findings")
     grid = page.get_by_role("region", name="Findings", exact=True)
     assert grid.evaluate("grid => grid.scrollWidth <= grid.clientWidth")
+
+
+def test_another_person_returns_findings_and_signs_them_off(
+    analyst: Analyst, server: LiveServer, open_page: OpenPage
+) -> None:
+    page, client = analyst
+    job = _open_findings(page, server, client, DRAWN)
+    _enter_findings(client, job)
+    page.reload()
     page.get_by_role("button", name="Submit for review").click()
     expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
     expect(page.locator("#findings select")).to_have_count(0)
     expect(page.get_by_text("Another person signs off")).to_be_visible()
     expect(page.get_by_role("button", name="Sign off")).to_have_count(0)
 
-    colleague, user = server.new_user()
+    _, user = server.new_user()
     granted = {"user_id": user["id"], "permission": "write"}
+    dataset = client.get(f"/api/jobs/{job}").json()["dataset_id"]
     assert client.put(f"/api/datasets/{dataset}/permissions", json=granted).status_code == 200
     reviewer = open_page()
     sign_in(reviewer, server.url, user["soeid"])
@@ -163,13 +195,21 @@ def test_findings_are_entered_by_keyboard_and_signed_off_by_another(
     expect(reviewer.locator("#review li").first).to_have_text(
         re.compile(f"{user['soeid']} signed the findings off")
     )
-    colleague.close()
-
     page.goto(f"{server.url}/jobs/{job}?tab=evaluation&tolerable=20 %&kind=attributes")
     expect(page.get_by_text("tolerable 10 %; evaluated with: tolerable 20 %")).to_be_visible()
     expect(page.get_by_role("link", name="HTML")).to_have_count(2)
     page.goto(f"{server.url}/jobs/{job}?tab=evaluation")
     expect(page.get_by_text("is below the tolerable 10.00 %").last).to_be_visible()
+
+
+def test_the_working_paper_of_an_evaluation_fits_a_page(
+    analyst: Analyst, server: LiveServer, open_page: OpenPage
+) -> None:
+    page, client = analyst
+    job = _open_findings(page, server, client, DRAWN)
+    _replace_rows(client, job)
+    review_sample(client, server.admin, job)
+    page.goto(f"{server.url}/jobs/{job}?tab=evaluation")
     with page.expect_download() as download:
         page.get_by_role("link", name="HTML").click()
     paper = open_page()
