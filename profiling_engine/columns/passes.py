@@ -56,7 +56,10 @@ class Source:
 
     def rows_where(self, condition: str) -> str:
         if self.weighted:
-            return f"CAST(coalesce(sum(n) FILTER (WHERE {condition}), 0) AS BIGINT)"
+            counted = (
+                f"sum(CASE WHEN {condition} THEN n ELSE 0 END)"  # FILTER takes three times as long
+            )
+            return f"CAST(coalesce({counted}, 0) AS BIGINT)"
         # DuckDB's count_if of no rows is NULL.
         return f"coalesce(count_if({condition}), 0)"
 
