@@ -142,5 +142,5 @@ def test_profile_time_is_linear_in_columns(studio: Studio) -> None:
         assert all(column.distinct is not None for column in profile.columns)
         return time.process_time() - begun
 
-    few, many = seconds_for(16), seconds_for(96)
+    few, many = seconds_for(8), seconds_for(48)
     assert many < 2 * 6 * few

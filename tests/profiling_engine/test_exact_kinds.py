@@ -14,7 +14,7 @@ from tests.profiling_engine import plain_figures as plain
 from tests.profiling_engine.conftest import Studio
 
 STEADY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -18,7 +18,7 @@ from tests.profiling_engine import plain_figures as plain
 from tests.profiling_engine.conftest import Studio
 
 STEADY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 PLAIN = ["", " ", "Yes", "yes", " YES", "no", "ab-12", "AB-12", "é", "É", "日本", "😀", "😀 ok"]
 NUMBERS = ["12", "-1,234.50", "007", "12 %", "€ 5", "1e5", "(3)", "nan", "NULL", "1.2.3"]

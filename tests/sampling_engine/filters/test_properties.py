@@ -138,7 +138,7 @@ quick = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @given(node=nodes)
-@settings(quick, max_examples=300)
+@settings(quick, max_examples=150)
 def test_canonical_text_parses_to_the_same_filter(node: Node) -> None:
     text = Filter(node).text
     again = parse_expression(text, TINY)
@@ -148,7 +148,7 @@ def test_canonical_text_parses_to_the_same_filter(node: Node) -> None:
 
 
 @given(node=nodes, filled=st.lists(rows, min_size=1, max_size=4))
-@settings(quick, max_examples=250)
+@settings(quick, max_examples=120)
 def test_sql_agrees_with_python_evaluation(
     random_table: TinyTable, node: Node, filled: list[Row]
 ) -> None:
@@ -185,7 +185,7 @@ def test_sql_agrees_with_python_evaluation(
     ),
     filled=st.lists(rows, min_size=1, max_size=4),
 )
-@settings(quick, max_examples=150)
+@settings(quick, max_examples=80)
 def test_operator_precedence_matches_duckdb(
     random_table: TinyTable, parts: list[tuple[str, str, str]], filled: list[Row]
 ) -> None:
@@ -213,7 +213,7 @@ def parse(text: str) -> Filter | InvalidFilter | UnknownColumn:
 
 
 @given(anything)
-@settings(quick, max_examples=600)
+@settings(quick, max_examples=300)
 def test_any_text_parses_or_fails_within_a_second(text: str) -> None:
     started = time.thread_time()
     outcome = parse(text)
