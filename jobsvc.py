@@ -5,7 +5,9 @@ Only commands that start a server import its modules, which takes a second.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import gc
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from command_line import Composition, command
@@ -16,17 +18,26 @@ if TYPE_CHECKING:
     from job_runner.settings import Settings
 
 
-def _listening(settings: Settings, purpose: str, create: bool) -> AbstractContextManager[Listening]:
-    import composition_root
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Pause it during imports, and exempt from it what they load, which stays."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
+
+def _listening(settings: Settings, purpose: str, create: bool) -> AbstractContextManager[Listening]:
+    with _without_garbage_collection():
+        import composition_root
     return composition_root.listening(settings, purpose, create)
 
 
 def _serving_in_background(
     settings: Settings, purpose: str, create: bool
 ) -> AbstractContextManager[Listening]:
-    import composition_root
-
+    with _without_garbage_collection():
+        import composition_root
     return composition_root.serving_in_background(settings, purpose, create)
 
 
