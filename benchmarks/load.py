@@ -13,6 +13,7 @@ import os
 import sys
 
 from benchmarks import load_polling, load_queues, load_requests
+from benchmarks.served import jobsvc_serve
 
 SECTIONS = ("requests", "clients", "wait", "queues")
 
@@ -31,9 +32,12 @@ def main() -> None:
     if "requests" in chosen:
         load_requests.measure(seconds=1 if quick else 4, rounds=1 if quick else 5)
     if "clients" in chosen:
-        load_polling.measure_clients(seconds=5 if quick else 60, interval_s=1 if quick else 5)
+        seconds, interval_s = (5, 1) if quick else (60, 5)
+        with jobsvc_serve() as served:
+            load_polling.measure_clients(served, seconds, interval_s=interval_s)
     if "wait" in chosen:
-        load_polling.measure_wait(jobs=50 if quick else 500)
+        with jobsvc_serve() as served:
+            load_polling.measure_wait(served, jobs=50 if quick else 500)
     if "queues" in chosen:
         load_queues.measure(jobs=100 if quick else 500, rounds=1 if quick else 5)
     print(f"load at the end: {os.getloadavg()[0]:.1f}")

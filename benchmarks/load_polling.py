@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from benchmarks.figures import in_ms, percentile, print_goal
-from benchmarks.served import ROOT, Served, draw_body, jobsvc_serve
+from benchmarks.served import ROOT, Served, draw_body
 
 USERS = 10
 CLIENTS = 200
@@ -24,16 +24,17 @@ WARM_UP = 20
 P50_GOAL_MS, P99_GOAL_MS = 25, 100
 
 
-def measure_clients(seconds: float, clients: int = CLIENTS, interval_s: float = INTERVAL_S) -> None:
+def measure_clients(
+    served: Served, seconds: float, clients: int = CLIENTS, interval_s: float = INTERVAL_S
+) -> None:
     """Print what ``clients`` user interfaces see."""
-    with jobsvc_serve() as served:
-        dataset_id = served.tiny_table()
-        tokens = served.analysts(min(USERS, clients), dataset_id)
-        command = [sys.executable, "-m", "benchmarks.load_clients", "poll", served.url]
-        numbers = [str(number) for number in (dataset_id, clients, seconds, interval_s)]
-        said = subprocess.run(
-            [*command, *numbers, *tokens], capture_output=True, text=True, check=True, cwd=ROOT
-        ).stdout
+    dataset_id = served.tiny_table()
+    tokens = served.analysts(min(USERS, clients), dataset_id)
+    command = [sys.executable, "-m", "benchmarks.load_clients", "poll", served.url]
+    numbers = [str(number) for number in (dataset_id, clients, seconds, interval_s)]
+    said = subprocess.run(
+        [*command, *numbers, *tokens], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
     book: dict[str, Any] = json.loads(said)
     print(f"{clients} clients, each polls every {interval_s:g} s, for {seconds:g} s:")
     print(f"  jobs completed and their rows fetched: {book['completed']}")
@@ -48,11 +49,10 @@ def measure_clients(seconds: float, clients: int = CLIENTS, interval_s: float = 
     print_goal("errors", len(book["errors"]), "errors", most=0)
 
 
-def measure_wait(jobs: int) -> None:
+def measure_wait(served: Served, jobs: int) -> None:
     """Print how long a tiny draw takes from its POST to its completion."""
-    with jobsvc_serve() as served:
-        dataset_id = served.tiny_table()
-        waits = _waits(served, dataset_id, jobs + WARM_UP)[WARM_UP:]
+    dataset_id = served.tiny_table()
+    waits = _waits(served, dataset_id, jobs + WARM_UP)[WARM_UP:]
     print(f"a draw of 100 of 1,000 rows, POST to completed, polled every {1000 * WAIT_S:g} ms:")
     print(f"  {in_ms(waits)}")
     print_goal("p50", 1_000 * percentile(waits, 0.5), "ms", most=P50_GOAL_MS)
