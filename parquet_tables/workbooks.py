@@ -38,9 +38,9 @@ WIDTH_ROWS = 200
 MIN_WIDTH = 8
 MAX_WIDTH = 50
 MAX_WORD_WIDTH = 66
-"""Room for a SHA-256 on one line."""
+"""The width of a SHA-256 on one line."""
 FILTER_WIDTH = 4
-"""Room for the button of a filter beside a header."""
+"""The width of the button of a filter beside a header."""
 """Of a column, in characters."""
 MIN_FLOAT_PLACES = 2
 """The format that shows fractions of later rows where the first rows are whole numbers."""

@@ -76,12 +76,12 @@ FORBIDDEN_LIBRARIES = {
 CLIENT = ROOT / "client" / "jobsvc_client"
 OF_CLIENT = {"httpx", "tqdm", "pandas", "polars", "pyarrow"}
 ONLY_IN = {"prometheus_client": "http_api", "pythonjsonlogger": "command_line"}
-"""Libraries of one room: no other knows how it is watched."""
+"""Libraries that one package alone imports."""
 MAX_MODULES = 20
 
 
-def modules(room: str) -> list[Path]:
-    return sorted((ROOT / room).rglob("*.py"))
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -92,32 +92,32 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
-def test_every_room_is_known() -> None:
-    rooms = {path.parent.name for path in ROOT.glob("*/py.typed")}
-    assert rooms == set(MAY_IMPORT)
+def test_every_package_is_known() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/py.typed")}
+    assert packages == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
     ours = set(MAY_IMPORT) | LEAVES | {"composition_root", "jobsvc"}
-    for path in modules(room):
+    for path in modules(package):
         for name in imported(path):
-            assert name not in FORBIDDEN_LIBRARIES[room], f"{path} imports {name}"
-            assert ONLY_IN.get(name, room) == room, f"{path} imports {name}"
-            if name in ours and name != room:
-                assert name in MAY_IMPORT[room], f"{path} imports {name}"
+            assert name not in FORBIDDEN_LIBRARIES[package], f"{path} imports {name}"
+            assert ONLY_IN.get(name, package) == package, f"{path} imports {name}"
+            if name in ours and name != package:
+                assert name in MAY_IMPORT[package], f"{path} imports {name}"
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_modules_have_a_docstring(room: str) -> None:
-    for path in modules(room):
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_modules_have_a_docstring(package: str) -> None:
+    for path in modules(package):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         assert ast.get_docstring(tree), f"{path} has no docstring"
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_package_has_few_modules(room: str) -> None:
-    folders = {path.parent for path in modules(room)}
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_has_few_modules(package: str) -> None:
+    folders = {path.parent for path in modules(package)}
     for folder in folders:
         assert len(list(folder.glob("*.py"))) <= MAX_MODULES, folder
 
@@ -132,6 +132,6 @@ def test_the_python_client_imports_nothing_of_the_server() -> None:
 
 
 def test_no_room_imports_the_python_client() -> None:
-    for room in MAY_IMPORT:
-        for path in modules(room):
+    for package in MAY_IMPORT:
+        for path in modules(package):
             assert "jobsvc_client" not in imported(path), path

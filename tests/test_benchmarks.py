@@ -48,7 +48,7 @@ def test_a_soak_has_no_unexpected_answer() -> None:
     assert "Traceback" not in log
 
 
-def test_a_page_that_takes_too_long_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_that_takes_too_long_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     quick, slow = View(5, 80, 120, 10, 40), View(200, 310, 290, 90, 70)
     print_views({"jobs": [quick, quick, slow], "rows": [quick, slow, slow]})
     said = capsys.readouterr().out

@@ -187,7 +187,7 @@ def test_a_column_is_renamed_and_rows_are_skipped(importing: Page) -> None:
 
 
 def test_a_german_ledger_is_imported_as_it_is(analyst: Analyst) -> None:
-    """One action: the file. What was read and left out is told, with control totals."""
+    """One action: the file. The page shows what was read and left out, with control totals."""
     page, _ = analyst
     page.get_by_label("Drop a file").set_input_files(german_ledger(100))
     summary = page.get_by_role("region", name="Import")

@@ -26,7 +26,7 @@ def rows_of_csv(server: LiveServer, **query: object) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
 
 
-def test_a_draw_is_told_by_names(server: LiveServer) -> None:
+def test_a_draw_is_described_by_names(server: LiveServer) -> None:
     client, user = server.new_user()
     dataset = client.post("/api/datasets", json={"name": "ledger"}).json()["id"]
     server.import_text(dataset, "id\n1\n2\n3\n", client=client)
@@ -36,10 +36,10 @@ def test_a_draw_is_told_by_names(server: LiveServer) -> None:
     job = client.post(path, json=body).json()["job_id"]
     server.finished(job)
     client.get(f"/api/sampling/jobs/{job}/data", params={"format": "csv"})
-    told = sentences(server, user_soeid=who, dataset_id=dataset)
-    assert f"{who} created ledger" in told
-    assert f"{who} drew the sample q1-review from ledger" in told
-    assert f"{who} downloaded rows of the sample q1-review of ledger as csv" in told
+    found = sentences(server, user_soeid=who, dataset_id=dataset)
+    assert f"{who} created ledger" in found
+    assert f"{who} drew the sample q1-review from ledger" in found
+    assert f"{who} downloaded rows of the sample q1-review of ledger as csv" in found
     client.get(f"/api/sampling/jobs/{job}/reserves")
     client.get(f"/api/sampling/jobs/{job}/lookup", params={"value": "1"})
     viewed = sentences(server, user_soeid=who, action="rows_viewed")

@@ -67,7 +67,7 @@ def test_every_route_that_changes_something_is_here(server: LiveServer) -> None:
 
 
 @pytest.mark.parametrize("route", CHANGES)
-def test_a_change_is_told_with_who_and_from_where(world: World, route: str) -> None:
+def test_a_change_is_recorded_with_user_and_origin(world: World, route: str) -> None:
     action, given = CHANGES[route]
     path, body = given(world)
     answer = world.client.request(route.split()[0], path, **body)
@@ -83,7 +83,7 @@ def test_a_change_is_told_with_who_and_from_where(world: World, route: str) -> N
     assert not any(secret in json.dumps(entry) for secret in tokens)
 
 
-def test_a_password_set_by_a_link_is_told_with_the_session_that_it_begins(world: World) -> None:
+def test_a_password_set_by_a_link_is_recorded_with_its_session(world: World) -> None:
     form = {"code": world.link_code(), "password": PASSWORD, "again": PASSWORD}
     answer = world.server.client(None).post("/sign-in", data=form)
     begun, setting = told_by(world.server, answer)
@@ -91,7 +91,7 @@ def test_a_password_set_by_a_link_is_told_with_the_session_that_it_begins(world:
     assert setting["object_id"] == str(setting["user_id"]) == str(begun["user_id"])
 
 
-def test_a_plan_is_not_told(world: World) -> None:
+def test_a_plan_is_not_recorded(world: World) -> None:
     path = f"/api/sampling/datasets/{world.dataset}/plan"
     assert told_by(world.server, world.server.admin.post(path, json=RANDOM)) == []
 
@@ -103,14 +103,14 @@ def test_a_change_that_was_refused_leaves_no_entry(world: World) -> None:
     assert told_by(world.server, answer) == []
 
 
-def test_a_request_that_was_made_before_is_told_once(world: World) -> None:
+def test_a_repeated_request_is_recorded_once(world: World) -> None:
     path = f"/api/sampling/datasets/{world.dataset}/jobs"
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     answers = [world.server.admin.post(path, json=RANDOM, headers=headers) for _ in range(2)]
     assert [len(told_by(world.server, answer)) for answer in answers] == [1, 0]
 
 
-def test_a_failed_sign_in_is_told_with_the_name_that_was_tried(world: World) -> None:
+def test_a_failed_sign_in_is_recorded_with_its_name(world: World) -> None:
     nobody = world.server.client(None)
     soeid = world.other()["soeid"]
     for tried, recorded in ((soeid, soeid), ("nobody7", ""), ("my password!", "")):
@@ -123,7 +123,7 @@ def test_a_failed_sign_in_is_told_with_the_name_that_was_tried(world: World) -> 
 
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet", "arrow", "xlsx"])
-def test_every_download_is_told(world: World, file_format: str) -> None:
+def test_every_download_is_recorded(world: World, file_format: str) -> None:
     for path, table in (
         (f"/api/datasets/{world.dataset}/refs/main/tables/primary/data", "primary"),
         (f"/api/datasets/{world.dataset}/commits/main/data", "primary"),
@@ -139,7 +139,7 @@ def test_every_download_is_told(world: World, file_format: str) -> None:
             assert ("job_id" in entry["details"]) == ("/jobs/" in path)
 
 
-def test_pages_of_a_table_are_told_once_an_hour_for_each_reader(world: World) -> None:
+def test_pages_of_a_table_are_recorded_hourly_for_each_user(world: World) -> None:
     pages = f"/api/datasets/{world.dataset}/refs/main/tables/primary/data"
     readers = [world.server.new_user("admin")[0] for _ in range(2)]
     recorded = [
@@ -158,7 +158,7 @@ def test_pages_of_a_table_are_told_once_an_hour_for_each_reader(world: World) ->
         assert entry["details"]["job_id"] == world.draw
 
 
-def test_a_new_password_is_told(world: World) -> None:
+def test_a_new_password_is_recorded(world: World) -> None:
     client, user = world.server.new_user()
     body = {"password": "quite another one", "current_password": "a guess"}
     answer = client.patch(f"/api/users/{user['id']}", json=body)
@@ -171,7 +171,7 @@ def test_a_new_password_is_told(world: World) -> None:
     assert entry["user_soeid"] == user["soeid"]
 
 
-def test_the_first_start_is_told(server: LiveServer) -> None:
+def test_the_first_start_is_recorded(server: LiveServer) -> None:
     total = server.admin.get("/api/admin/audit").json()["total"]
     second, first = entries(server, offset=total - 2)
     assert (first["action"], first["details"]["soeid"]) == ("user_added", "admin00")

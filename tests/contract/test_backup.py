@@ -27,11 +27,11 @@ def test_a_downloaded_backup_can_be_restored(server: LiveServer, tmp_path: Path)
     assert findings.files >= 1
     assert not findings.faults
     kinds = {"action": "backup_asked,backup_made", "limit": 2}
-    told = server.admin.get("/api/admin/audit", params=kinds)
-    actions = [entry["action"] for entry in told.json()["entries"]]
+    entries = server.admin.get("/api/admin/audit", params=kinds)
+    actions = [entry["action"] for entry in entries.json()["entries"]]
     assert actions == ["backup_made", "backup_asked"]
     overview = server.admin.get("/api/admin/overview").json()
-    assert overview["last_backup_at"] == told.json()["entries"][0]["at"]
+    assert overview["last_backup_at"] == entries.json()["entries"][0]["at"]
 
 
 def test_both_ways_have_the_same_files(server: LiveServer, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_templates_body_is_a_draw(server: LiveServer) -> None:
         },
     ],
 )
-def test_a_filter_is_told_in_both_shapes_with_its_rows(
+def test_a_filter_is_returned_in_both_shapes_with_its_rows(
     server: LiveServer, filters: dict[str, Any]
 ) -> None:
     path = f"/api/sampling/datasets/{server.new_table(200)}/filters"

@@ -74,7 +74,7 @@ def drawn(client: httpx.Client, server: LiveServer, dataset_id: int, **more: Any
     return server.finished(answer.json()["job_id"])
 
 
-def test_a_completed_job_is_told_in_plain_text(
+def test_a_completed_job_sends_a_plain_text(
     server: LiveServer, mails: MailServer, dataset_id: int
 ) -> None:
     dataset = "Prüfung – 会计"
@@ -100,11 +100,11 @@ def test_a_completed_job_is_told_in_plain_text(
     assert mail.id == f"<{log['message_id']}@{DOMAIN}>"
 
 
-def test_failed_jobs_and_runs_are_told(
+def test_failed_jobs_and_runs_send_messages(
     server: LiveServer, mails: MailServer, dataset_id: int
 ) -> None:
     client, _, address = with_address(server, dataset_id=dataset_id)
-    job = drawn(client, server, dataset_id)  # completed: not told by default
+    job = drawn(client, server, dataset_id)  # no message about a completed job by default
     body = {"job_id": job["id"], "name": "weekly", "cron": "0 6 * * 1"}
     made = client.post("/api/schedules", json=body).json()
     service = server.service
@@ -117,32 +117,34 @@ def test_failed_jobs_and_runs_are_told(
         schedule, now = get_schedule(tx, made["id"]), service.clock()
         advance_schedule(tx, schedule, now, now + timedelta(days=7), problem=problem)
     service.wake_sender()
-    (told,) = mails.wait(address)
-    assert told.message["Subject"].endswith(": a run was not submitted")
-    assert "Schedule weekly of " in told.message["Subject"]
-    assert "a run was not submitted (invalid_key)" in told.text
-    assert "The key city is that of …. Add a column to “Exclude drawn rows by”." in told.text
-    assert f"{PUBLIC_URL}/datasets/{dataset_id}?tab=schedules" in told.text
+    (mail,) = mails.wait(address)
+    assert mail.message["Subject"].endswith(": a run was not submitted")
+    assert "Schedule weekly of " in mail.message["Subject"]
+    assert "a run was not submitted (invalid_key)" in mail.text
+    assert "The key city is that of …. Add a column to “Exclude drawn rows by”." in mail.text
+    assert f"{PUBLIC_URL}/datasets/{dataset_id}?tab=schedules" in mail.text
     path = f"/api/exploration/datasets/{dataset_id}/jobs"
     sql = {"sql": 'SELECT CAST(city AS INTEGER) AS x FROM "primary"'}
     failed = server.finished(client.post(path, json=sql).json()["job_id"])
-    _, told = mails.wait(address, 2)
-    assert told.message["Subject"].endswith(": failed")
-    assert f"failed ({failed['error_code']})" in told.text
-    assert failed["error_message"] not in told.text  # it may quote values
+    _, mail = mails.wait(address, 2)
+    assert mail.message["Subject"].endswith(": failed")
+    assert f"failed ({failed['error_code']})" in mail.text
+    assert failed["error_message"] not in mail.text  # it may quote values
 
 
 def test_a_review_is_requested_and_answered(
     server: LiveServer, mails: MailServer, dataset_id: int
 ) -> None:
-    reviewer, _, asked = with_address(server, "review.requested", dataset_id=dataset_id)
-    preparer, prepared_by, told = with_address(server, "sample.reviewed", dataset_id=dataset_id)
+    reviewer, _, of_reviewer = with_address(server, "review.requested", dataset_id=dataset_id)
+    preparer, prepared_by, of_preparer = with_address(
+        server, "sample.reviewed", dataset_id=dataset_id
+    )
     job = drawn(preparer, server, dataset_id)
     review_sample(preparer, reviewer, job["id"])
-    (request,) = mails.wait(asked)
+    (request,) = mails.wait(of_reviewer)
     assert f"review requested by {prepared_by['soeid']}" in request.text
     assert f"{PUBLIC_URL}/jobs/{job['id']}?tab=findings" in request.text
-    (answered,) = mails.wait(told)
+    (answered,) = mails.wait(of_preparer)
     assert answered.message["Subject"].endswith(": findings signed off")
 
 

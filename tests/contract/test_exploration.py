@@ -124,7 +124,7 @@ def test_rows_come_at_once_with_their_types(server: LiveServer, dataset_id: int)
         ("SELECT '😀' FROM nowhere", "invalid_sql", "column 17"),
     ],
 )
-def test_what_is_wrong_is_told_before_a_job_is_made(
+def test_a_wrong_query_is_refused_before_a_job_is_made(
     server: LiveServer, dataset_id: int, sql: str, code: str, part: str
 ) -> None:
     path = f"/api/exploration/datasets/{dataset_id}/jobs"

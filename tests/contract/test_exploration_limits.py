@@ -42,7 +42,7 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
-def test_a_heavy_query_is_stopped_and_the_limit_told(lonely: LiveServer) -> None:
+def test_a_heavy_query_is_stopped_and_its_limit_named(lonely: LiveServer) -> None:
     dataset = lonely.new_table(10)
     too_many = lonely.explore(dataset, {"sql": "FROM range(1000000000000)"})
     assert (too_many["error_code"], "5,000 rows" in too_many["error_message"]) == (

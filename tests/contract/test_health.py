@@ -11,12 +11,12 @@ from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer, live_server
 
 
-def test_health_is_told_to_everyone(server: LiveServer) -> None:
+def test_health_needs_no_token(server: LiveServer) -> None:
     answer = server.client(None).get("/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_a_disk_that_is_all_but_full_is_told_and_imports_are_refused(tmp_path: Path) -> None:
+def test_a_nearly_full_disk_is_reported_and_imports_refused(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, memory_mb=256, min_free_mb=10**9)
     with live_server(settings) as live:
         health = assert_problem(live.client(None).get("/health"), 503, "disk_full", "MiB free")

@@ -80,7 +80,7 @@ def test_the_end_of_a_file_shows_totals_and_types(
         ("[1, 2", "a.json", {"whole": "false"}, "files of lines"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_as_the_import_would(
+def test_an_unreadable_file_has_the_error_of_its_import(
     server: LiveServer, dataset: int, content: str, name: str, fields: dict[str, str], part: str
 ) -> None:
     answer = preview(server, dataset, content, name, **fields)
@@ -140,7 +140,7 @@ READABLE_IN_PART = {
 @pytest.mark.parametrize(
     ("content", "columns"), READABLE_IN_PART.values(), ids=READABLE_IN_PART.keys()
 )
-def test_of_a_beginning_no_type_is_told_that_no_value_bears_out(
+def test_a_column_without_values_in_the_preview_has_no_type(
     server: LiveServer, dataset: int, content: str, columns: list[tuple[str, str | None]]
 ) -> None:
     (table,) = preview(server, dataset, content, whole="false").json()["tables"]

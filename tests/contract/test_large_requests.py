@@ -53,7 +53,7 @@ def test_a_body_of_the_largest_size_is_taken_in(server: LiveServer) -> None:
     assert answer.status_code == 422
 
 
-def test_a_client_that_asks_first_is_not_told_to_go_on(server: LiveServer) -> None:
+def test_a_client_that_asks_first_gets_no_continue(server: LiveServer) -> None:
     with Raw(server) as raw:
         size = f"Content-Length: {10**12}"
         raw.send("POST /api/datasets HTTP/1.1", "Host: localhost", size, "Expect: 100-continue")

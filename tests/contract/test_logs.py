@@ -145,7 +145,7 @@ def test_who_signs_in_with_a_wrong_token_is_nobody(session: Session) -> None:
     assert "user_id" not in record
 
 
-def test_a_path_is_told_without_its_query_and_on_its_own_line(session: Session) -> None:
+def test_a_path_is_logged_without_its_query_on_its_own_line(session: Session) -> None:
     assert {record["path"] for record in session.access(route="/sign-in")} == {"/sign-in"}
     (forged,) = session.access(route="unmatched")
     assert forged["path"] == "/nowhere%0A2025-07-07%20INFO%20forged"
@@ -161,7 +161,7 @@ def test_a_jobs_records_carry_its_id_type_and_attempt(session: Session) -> None:
     assert all("request_id" not in one for one in record)
 
 
-def test_an_unforeseen_error_is_told_in_the_log_and_not_in_the_answer(session: Session) -> None:
+def test_an_unforeseen_error_is_logged_and_not_answered(session: Session) -> None:
     problem = assert_problem(session.failed, 500, "internal_error", "request id")
     assert "Traceback" not in session.failed.text
     assert "uploads" not in session.failed.text

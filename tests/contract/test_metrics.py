@@ -197,7 +197,7 @@ def test_a_download_says_its_length(own: LiveServer) -> None:
     assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
-def test_open_streams_are_told_with_their_cap(own: LiveServer, tmp_path: Path) -> None:
+def test_open_streams_are_measured_with_their_limit(own: LiveServer, tmp_path: Path) -> None:
     dataset = own.new_dataset()
     with write_csv(tmp_path / "big.csv", 400_000).open("rb") as file:
         path = f"/api/datasets/{dataset}/refs/main/import"

@@ -107,7 +107,7 @@ def test_a_parquet_files_look_is_what_its_import_makes(server: LiveServer, tmp_p
     ]
 
 
-def test_a_damaged_parquet_file_is_told_as_its_import_would(server: LiveServer) -> None:
+def test_a_damaged_parquet_file_has_the_error_of_its_import(server: LiveServer) -> None:
     answer = preview(server, b"PAR1" + b"\0" * 50 + b"PAR1", "file.parquet")
     assert_problem(answer, 422, "unreadable_file", "damaged")
 

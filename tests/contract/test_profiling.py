@@ -74,7 +74,7 @@ def test_a_plan_offers_the_hints_of_a_kept_profile_and_computes_none(server: Liv
     assert hints["strata"][0]["strata"] == 4
 
 
-def test_a_profile_that_is_not_there_yet_is_told(server: LiveServer, dataset: int) -> None:
+def test_a_missing_profile_is_reported(server: LiveServer, dataset: int) -> None:
     draw = {"method": "random", "parameters": {"sample_size": 2, "seed": 1}}
     job = server.draw(dataset, draw)
     answer = server.admin.get(f"/api/profiling/jobs/{job['id']}/result")

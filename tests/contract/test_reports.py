@@ -143,7 +143,7 @@ def test_values_and_names_are_never_markup(server: LiveServer) -> None:
         ({"format": "pdf"}, "html"),
     ],
 )
-def test_what_a_report_does_not_have_is_told(
+def test_missing_parts_of_a_report_are_named(
     server: LiveServer, made: dict[str, Any], query: dict[str, str], part: str
 ) -> None:
     assert_problem(server.admin.get(result_of(made), params=query), 422, "invalid_request", part)
@@ -156,7 +156,7 @@ def test_rows_of_a_query_do_not_come_as_a_page(server: LiveServer, dataset: int)
 
 
 @pytest.mark.parametrize("body", [{"source_ref": "nope"}, {"table_key": "nope"}])
-def test_a_table_that_is_not_there_is_told_before_a_job_is_made(
+def test_a_missing_table_is_refused_before_a_job_is_made(
     server: LiveServer, dataset: int, body: dict[str, str]
 ) -> None:
     path = f"/api/exploration/datasets/{dataset}/jobs"

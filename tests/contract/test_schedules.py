@@ -22,7 +22,7 @@ numbers = itertools.count(1)
 
 
 class SetClock:
-    """A clock that stands until it is set, or goes on by a step with each reading."""
+    """A clock that stops until it is set, or advances by a step with each reading."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 2, 12, tzinfo=UTC)

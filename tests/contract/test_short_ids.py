@@ -36,7 +36,7 @@ def test_what_is_no_beginning_of_an_id_stands_for_nothing(
     assert_problem(server.admin.get(f"/api/jobs/{wrong.format(drawn)}"), 404, "not_found")
 
 
-def test_jobs_that_begin_alike_are_told_apart_by_more_digits_and_by_who_sees_them(
+def test_jobs_that_begin_alike_have_longer_short_ids(
     server: LiveServer,
 ) -> None:
     owner, user = server.new_user()

@@ -146,9 +146,7 @@ def test_a_dry_run_tells_what_then_goes_and_what_a_ref_reaches_stays(
     assert check(own_server.service.directory, lambda done, what: None).faults == ()
 
 
-def test_a_pruned_sample_of_a_job_that_stays_is_told_as_such(
-    tmp_path: Path, calendar: Calendar
-) -> None:
+def test_a_pruned_sample_of_a_job_is_named_as_pruned(tmp_path: Path, calendar: Calendar) -> None:
     settings = Settings(
         data_dir=tmp_path / "data", memory_mb=256, keep_unreachable_days=10, bin_days=10
     )

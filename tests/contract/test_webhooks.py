@@ -58,23 +58,23 @@ def ended(client: httpx.Client, webhook: dict[str, Any]) -> dict[str, Any]:
     return newest_delivery(client, f"/api/webhooks/{webhook['id']}")
 
 
-def test_an_ended_job_is_told_with_a_valid_signature(
+def test_the_message_about_a_job_has_a_valid_signature(
     server: LiveServer, hooks: Receiver, dataset_id: int
 ) -> None:
     webhook = added(server.admin, f"{hooks.url}/jobs")
-    job = server.draw(dataset_id, {"method": "random", "sample_size": 2, "output_name": "told"})
+    job = server.draw(dataset_id, {"method": "random", "sample_size": 2, "output_name": "q1"})
     (message,) = hooks.wait("/jobs")
     body = message.verified(webhook["secret"])
     assert body["type"] == "job.completed"
     assert body["timestamp"] == job["completed_at"]
-    listed = server.admin.get(f"/api/datasets/{dataset_id}/commits/smpl-told").json()
+    listed = server.admin.get(f"/api/datasets/{dataset_id}/commits/smpl-q1").json()
     assert body["data"] == {
         "job_id": job["id"],
         "run_type": "sampling",
         "dataset_id": dataset_id,
         "schedule_id": None,
         "status": "completed",
-        "output_ref": "smpl-told",
+        "output_ref": "smpl-q1",
         "output_commit_id": listed["commit_id"],
         "error_code": None,
     }
@@ -85,16 +85,16 @@ def test_an_ended_job_is_told_with_a_valid_signature(
     assert log["message_id"] == message.id
 
 
-def test_failed_jobs_and_reviews_are_told(
+def test_failed_jobs_and_reviews_send_messages(
     server: LiveServer, hooks: Receiver, dataset_id: int
 ) -> None:
     added(server.admin, f"{hooks.url}/failed", events=["job.failed"])
     added(server.admin, f"{hooks.url}/reviewed", events=["sample.reviewed"])
     failed = server.explore(dataset_id, {"sql": 'SELECT CAST(city AS INTEGER) AS x FROM "primary"'})
     assert failed["status"] == "failed"
-    (told,) = hooks.wait("/failed")
-    assert (told.data["status"], told.data["job_id"]) == ("failed", failed["id"])
-    assert told.data["error_code"] == failed["error_code"]
+    (message,) = hooks.wait("/failed")
+    assert (message.data["status"], message.data["job_id"]) == ("failed", failed["id"])
+    assert message.data["error_code"] == failed["error_code"]
     job = server.draw(dataset_id, {"method": "random", "sample_size": 2})
     reviewer, user = server.new_user()
     with server.service.database.write() as tx:

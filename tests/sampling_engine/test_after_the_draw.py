@@ -254,7 +254,7 @@ def test_every_row_is_explained_as_it_was_drawn(
         ),
     ],
 )
-def test_a_row_that_was_not_drawn_is_told_why(
+def test_the_reason_why_a_row_was_not_drawn(
     workshop: Workshop, table: TableFiles, method: Method, ordinal: int, outcome: str, stated: str
 ) -> None:
     found = explained(workshop, table, rounds_of(table, method), ordinal)
@@ -263,9 +263,7 @@ def test_a_row_that_was_not_drawn_is_told_why(
     assert stated in found.verdicts[0].reason
 
 
-def test_a_row_of_a_cluster_that_was_not_drawn_is_told_so(
-    workshop: Workshop, table: TableFiles
-) -> None:
+def test_a_row_of_a_cluster_that_was_not_drawn(workshop: Workshop, table: TableFiles) -> None:
     rounds = rounds_of(table, ClusterMethod(cluster_column="shop", num_clusters=1))
     outcomes = {at % 4: explained(workshop, table, rounds, at).verdicts[0] for at in range(25, 33)}
     assert sorted(one.outcome for one in outcomes.values()) == [*["cluster_not_drawn"] * 3, "drawn"]

@@ -21,7 +21,7 @@ def ints(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 @pytest.mark.parametrize(
     ("drawn", "rows"), [(ints(200), ints(2000)), (ints(60, 40, 20), ints(600, 900, 100))]
 )
-def test_repeated_draws_of_a_half_scatter_as_told(
+def test_repeated_draws_of_a_half_scatter_by_their_variance(
     drawn: np.ndarray[tuple[int], np.dtype[np.int64]],
     rows: np.ndarray[tuple[int], np.dtype[np.int64]],
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_full_draw_has_no_error_and_a_larger_one_less() -> None:
     ("drawn", "rows"),
     [(ints(0), ints(100)), (ints(0), ints(0)), (ints(5, 0), ints(100, 3))],
 )
-def test_nothing_is_told_where_nothing_is_known(
+def test_without_a_variance_there_is_no_margin(
     drawn: np.ndarray[tuple[int], np.dtype[np.int64]],
     rows: np.ndarray[tuple[int], np.dtype[np.int64]],
 ) -> None:

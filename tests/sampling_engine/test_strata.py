@@ -140,7 +140,7 @@ def test_labels_of_strata_are_readable_and_never_the_same(workshop: Workshop) ->
         ("INTEGER", [10, 2], ["2", "10"]),
     ],
 )
-def test_strata_of_each_type_are_told_apart_and_put_in_order(
+def test_strata_of_each_type_are_distinct_and_in_order(
     workshop: Workshop, kind: str, values: list[object], keys: list[str | None]
 ) -> None:
     table = workshop.table({"k": (kind, values)})

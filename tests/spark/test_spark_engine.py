@@ -275,7 +275,7 @@ def test_weights_of_fifteen_digits(workshop: Workshop, server: SparkServer) -> N
 
 
 def test_equal_sizes_and_odd_names_of_files(workshop: Workshop, server: SparkServer) -> None:
-    """Files of one size are told apart by their paths, which Spark encodes."""
+    """Files of one size differ by their paths, which Spark encodes."""
     folder = workshop.root / "a b%20ü+#[x]{y}*"
     folder.mkdir()
     files = []
