@@ -142,9 +142,8 @@ def test_earlier_damage_is_found_at_the_first_use(
         assert "Traceback" not in "".join(server.output)
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
 def test_a_running_server_finds_damage_and_its_repair(
-    data_dir: Path, filled: tuple[Path, str], damage: str, tmp_path: Path
+    data_dir: Path, filled: tuple[Path, str], tmp_path: Path
 ) -> None:
     path = table_file(data_dir)
     whole = shutil.copy2(path, tmp_path / "whole")
@@ -152,16 +151,17 @@ def test_a_running_server_finds_damage_and_its_repair(
         client = server.client()
         drawn = finished(client, draw(client).json()["job_id"])
         assert drawn["status"] == "completed"
-        DAMAGE[damage](path)
-        require_refused(client, filled[1])
-        if path.is_dir():
-            path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
-        shutil.copyfile(whole, path)
-        again = finished(client, draw(client).json()["job_id"])
-        assert again["status"] == "completed"
-        assert again["output_summary"]["rounds"] == drawn["output_summary"]["rounds"]
+        for damage, do_damage in DAMAGE.items():
+            do_damage(path)
+            require_refused(client, filled[1])
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
+            shutil.copyfile(whole, path)
+            again = finished(client, draw(client).json()["job_id"])
+            assert again["status"] == "completed", damage
+            assert again["output_summary"]["rounds"] == drawn["output_summary"]["rounds"]
 
 
 @pytest.mark.parametrize("damage", ["a bit of a page flipped", "missing"])
