@@ -136,8 +136,8 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
-Objects = dict[tuple[str, str], tuple[str, ...]]
-"""The tokens of each object's SQL, by the object's type and name."""
+Objects = dict[tuple[str, str], str]
+"""Each object's SQL, by the object's type and name."""
 
 
 def table_names(connection: sqlite3.Connection) -> frozenset[str]:
@@ -171,7 +171,7 @@ def differences(connection: sqlite3.Connection) -> Iterator[str]:
             yield f'the {kind} "{name}" is missing'
         elif (kind, name) not in expected:
             yield f'the {kind} "{name}" is unknown'
-        elif found[kind, name] != expected[kind, name]:
+        elif not _same(found[kind, name], expected[kind, name]):
             yield f'the {kind} "{name}" differs'
 
 
@@ -187,7 +187,12 @@ def _objects(connection: sqlite3.Connection) -> Objects:
         "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite@_%' "
         "ESCAPE '@'"
     )
-    return {(kind, name): _tokens(sql) for kind, name, sql in rows}
+    return {(kind, name): sql for kind, name, sql in rows}
+
+
+def _same(sql: str, other: str) -> bool:
+    """Whether two statements differ at most in comments and white space."""
+    return sql == other or _tokens(sql) == _tokens(other)
 
 
 def _tokens(sql: str) -> tuple[str, ...]:
