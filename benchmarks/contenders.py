@@ -6,12 +6,16 @@ footers of files and isn't counted.
 
 from __future__ import annotations
 
+import argparse
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.figures import peak_mib
 
@@ -46,6 +50,24 @@ class Contender:
     def median_cpu(self) -> float:
         """Median CPU time in seconds."""
         return statistics.median(self.cpu_seconds)
+
+
+def contender_options(description: str | None, rounds: int) -> argparse.ArgumentParser:
+    """A parser of the options that all benchmarks of contenders have.
+
+    ``--serve`` starts the process of one contender.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"runs that count ({rounds})")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "jobsvc-benchmarks",
+        help="where made files are kept for the next time",
+    )
+    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "FILE"), help=argparse.SUPPRESS)
+    return parser
 
 
 def answer(run: Callable[[], object], clean_up: Callable[[], object] | None = None) -> None:

@@ -13,14 +13,12 @@ later one from its table. Ten times the table is the same file listed ten times.
 
 from __future__ import annotations
 
-import argparse
 import os
-import tempfile
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.contenders import Contender, answer, run_in_turns
+from benchmarks.contenders import Contender, answer, contender_options, run_in_turns
 from benchmarks.draw_contenders import (
     CONTENDERS,
     FILTER_COUNT,
@@ -96,19 +94,10 @@ def on_progress(contenders: dict[str, Contender]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = contender_options(__doc__, rounds=5)
     parser.add_argument("--scale", type=int, default=1, help="TPC-H scale factor (1)")
-    parser.add_argument("--rounds", type=int, default=5, help="runs that count (5)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="contenders with this text in their names")
     parser.add_argument("--slow", action="store_true", help="also the window ordered by random()")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path(tempfile.gettempdir()) / "jobsvc-benchmarks",
-        help="where made files are kept for the next time",
-    )
-    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve[0], Path(options.serve[1]), options.threads)

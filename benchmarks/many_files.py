@@ -10,16 +10,14 @@ the machine, the ratios of CPU time are the measure.
 
 from __future__ import annotations
 
-import argparse
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
-from benchmarks.contenders import Contender, answer, run_in_turns
+from benchmarks.contenders import Contender, answer, contender_options, run_in_turns
 from benchmarks.draw import MEMORY_MB
 from benchmarks.draw_contenders import FILTER, OURS, RANDOM, ROWS, make_lineitem
 from benchmarks.figures import print_goal
@@ -169,18 +167,9 @@ def ratios(contenders: dict[str, Contender], one: str, other: str) -> list[tuple
 
 def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = contender_options(__doc__, rounds=5)
     parser.add_argument("--scale", default="1", help="TPC-H scale factor (1)")
-    parser.add_argument("--rounds", type=int, default=5, help="runs that count (5)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="contenders with this text in their names")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path(tempfile.gettempdir()) / "jobsvc-benchmarks",
-        help="where made files are kept for the next time",
-    )
-    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve[0], Path(options.serve[1]), options.threads)

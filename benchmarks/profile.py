@@ -16,16 +16,14 @@ that pandas bears: ``--ydata-scale`` (0.1).
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.contenders import Contender, answer, run_in_turns
+from benchmarks.contenders import Contender, answer, contender_options, run_in_turns
 from benchmarks.draw_contenders import described, make_lineitem
 from benchmarks.figures import print_goal
 from parquet_tables.database import ParquetDatabase
@@ -109,20 +107,11 @@ def beside_ydata(python: str, path: Path, limits: list[str]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = contender_options(__doc__, rounds=3)
     parser.add_argument("--scale", default="1", help="TPC-H scale factor (1)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs that count (3)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--memory", type=int, default=1_024, help="DuckDB's limit in MiB (1024)")
     parser.add_argument("--ydata", help="the Python that has ydata-profiling")
     parser.add_argument("--ydata-scale", default="0.1")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path(tempfile.gettempdir()) / "jobsvc-benchmarks",
-        help="where made files are kept for the next time",
-    )
-    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         name, file = options.serve
