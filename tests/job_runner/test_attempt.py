@@ -26,15 +26,21 @@ from tests.job_runner.conftest import job_of, submit
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
+def claimed(service: Service) -> Job:
+    """The job that is claimed next."""
+    with service.database.write() as tx:
+        job = claim_next_job(tx, service.clock)
+    assert job is not None
+    return job
+
+
 def attempt(service: Service, error: Exception, releasing: threading.Event | None = None) -> Job:
     """Claim the next job, and have its handler fail so."""
 
     def handler(context: JobContext) -> Outcome:
         raise error
 
-    with service.database.write() as tx:
-        job = claim_next_job(tx, service.clock)
-    assert job is not None
+    job = claimed(service)
     Attempt(service, job, releasing or threading.Event()).run(handler)
     return job_of(service, job.id)
 
@@ -97,16 +103,18 @@ def locked(service: Service) -> Iterator[sqlite3.Connection]:
         yield other
 
 
+@pytest.fixture
+def impatient(service: Service) -> Iterator[Service]:
+    """The service with a database that doesn't wait for another program's lock."""
+    with closing(Database(service.directory.database_path, busy_timeout_s=0)) as database:
+        yield replace(service, database=database)
+
+
 def test_an_end_is_recorded_once_the_database_is_writable(
-    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
+    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection, impatient: Service
 ) -> None:
-    job_id = submit(service, dataset, user)
-    with service.database.write() as tx:
-        job = claim_next_job(tx, service.clock)
-    assert job is not None
-    impatient = replace(
-        service, database=Database(service.directory.database_path, busy_timeout_s=0)
-    )
+    submit(service, dataset, user)
+    job = claimed(service)
 
     def handler(context: JobContext) -> Outcome:
         locked.execute("BEGIN IMMEDIATE")
@@ -114,8 +122,7 @@ def test_an_end_is_recorded_once_the_database_is_writable(
         return Outcome({"done": True})
 
     Attempt(impatient, job).run(handler)
-    impatient.database.close()
-    waiting = job_of(service, job_id)
+    waiting = job_of(service, job.id)
     assert (waiting.status, waiting.attempt) == ("pending", 1)
     assert "locked" in waiting.progress_message
 
@@ -123,10 +130,8 @@ def test_an_end_is_recorded_once_the_database_is_writable(
 def test_unrecorded_progress_ends_no_job(
     service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
 ) -> None:
-    job_id = submit(service, dataset, user)
-    with service.database.write() as tx:
-        job = claim_next_job(tx, service.clock)
-    assert job is not None
+    submit(service, dataset, user)
+    job = claimed(service)
 
     def handler(context: JobContext) -> Outcome:
         locked.execute("BEGIN IMMEDIATE")
@@ -135,19 +140,14 @@ def test_unrecorded_progress_ends_no_job(
         return Outcome({"done": True})
 
     Attempt(service, job).run(handler)
-    assert job_of(service, job_id).output_summary == {"done": True}
+    assert job_of(service, job.id).output_summary == {"done": True}
 
 
 def test_a_stopping_service_waits_for_no_locked_database(
-    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
+    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection, impatient: Service
 ) -> None:
-    job_id = submit(service, dataset, user)
-    with service.database.write() as tx:
-        job = claim_next_job(tx, service.clock)
-    assert job is not None
-    impatient = replace(
-        service, database=Database(service.directory.database_path, busy_timeout_s=0)
-    )
+    submit(service, dataset, user)
+    job = claimed(service)
     releasing = threading.Event()
     releasing.set()
 
@@ -156,6 +156,5 @@ def test_a_stopping_service_waits_for_no_locked_database(
         raise ValueError("x")
 
     Attempt(impatient, job, releasing).run(handler)
-    impatient.database.close()
     locked.execute("ROLLBACK")
-    assert job_of(service, job_id).status == "running"
+    assert job_of(service, job.id).status == "running"
