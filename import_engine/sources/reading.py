@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain_errors import DomainError
+from import_engine.sources.table_formats import table_format_of
 from import_engine.sources.uris import SourceUri, is_link_local
 from operating_system import entries_below, open_below, read_at
 
@@ -100,12 +101,13 @@ def file_names(
     Raises
     ------
     SourceNotFound
-        There are no files, too many, or folders within.
+        There are no files, too many, or folders within, or a table format keeps a log of them.
     """
     if uri.scheme in ("http", "https"):
         raise SourceNotFound("A web server doesn't list files. Name one file instead of a folder.")
+    _refuse_table_format(uri, step, config)
     found: list[str] = []
-    for name in _local_names(uri) if uri.scheme == "file" else _object_names(uri, step, config):
+    for name in _names(uri, step, config):
         if name.startswith((".", "_")):
             continue
         if "/" in name:
@@ -122,6 +124,33 @@ def file_names(
     if not found:
         raise SourceNotFound("{uri} has no files.", uri=str(uri))
     return sorted(found)
+
+
+def _names(
+    uri: SourceUri, step: Callable[[], None], config: Mapping[str, str] | None
+) -> Iterator[str]:
+    return _local_names(uri) if uri.scheme == "file" else _object_names(uri, step, config)
+
+
+def _refuse_table_format(
+    uri: SourceUri, step: Callable[[], None], config: Mapping[str, str] | None
+) -> None:
+    def names(folder: SourceUri) -> Iterator[str]:
+        # Credentials for one folder needn't list those above it.
+        with suppress(SourceNotFound, SourceDenied):
+            yield from _names(folder, step, config)
+
+    found = table_format_of(uri, names)
+    if found is not None:
+        kind, log = found
+        raise SourceNotFound(
+            "{uri} belongs to {kind}: {log} says which of its files count, so rows of files that "
+            "the table has replaced or deleted would count, too. Export a snapshot of the table "
+            "to plain Parquet files, or name the files of one snapshot one by one.",
+            uri=str(uri),
+            kind=kind,
+            log=str(log),
+        )
 
 
 def not_found(uri: SourceUri) -> SourceNotFound:

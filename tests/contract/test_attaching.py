@@ -211,6 +211,42 @@ def test_other_files_are_refused_by_name(world: World) -> None:
     assert str(world.server.service.directory.root) not in job["error_message"]
 
 
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("log", "folder", "words"),
+    [
+        ("_delta_log/00000000000000000000.json", "", "a Delta table"),
+        ("_delta_log/00000000000000000000.json", "region=AT/", "a Delta table"),
+        ("metadata/00000-a.metadata.json", "", "an Iceberg table"),
+        ("metadata/00000-a.metadata.json", "data/", "an Iceberg table"),
+        (".hoodie/hoodie.properties", "", "a Hudi table"),
+    ],
+)
+def test_folder_of_a_table_format_is_refused(
+    world: World, place: Place, log: str, folder: str, words: str
+) -> None:
+    table = f"{words.split()[1]}-{len(folder)}"
+    content = world.new_file("SELECT 1 AS id")
+    world.put(place, f"{table}/{log}", b"{}")
+    world.put(place, f"{table}/{folder}a.parquet", content)
+    uri = world.uri(place, f"{table}/{folder}")
+    dataset, job = world.attached({"uri": uri, "connection": place})
+    assert words in job["error_message"]
+    assert "Export a snapshot" in job["error_message"]
+    preview = f"/api/datasets/{dataset}/attach/preview"
+    body: dict[str, Any] = {"tables": [{"uri": uri, "connection": place}]}
+    assert words in world.server.admin.post(preview, json=body).text
+    body["tables"][0]["uri"] = f"{uri}a.parquet"
+    assert world.server.admin.post(preview, json=body).status_code == 200
+
+
+def test_folder_named_metadata_alone_is_no_table_format(world: World) -> None:
+    world.put("disk", "plain/metadata/notes.json", b"{}")
+    world.put("disk", "plain/data/a.parquet", world.new_file("SELECT 1 AS id"))
+    _, job = world.attached({"uri": world.uri("disk", "plain/data/"), "connection": "disk"})
+    assert job["status"] == "completed", job["error_message"]
+
+
 def test_file_named_twice_is_refused(world: World) -> None:
     world.put_ledger("disk", "twice")
     uris = [world.uri("disk", "twice/"), world.uri("disk", "twice/f0.parquet")]

@@ -160,6 +160,7 @@ def test_files_of_a_folder_become_one_table(sources: Sources) -> None:
         ({"a.csv": "x\n1\n", "b.json": "[]"}, "different kinds"),
         ({"a.csv": "x\n1\n", "b/c.csv": "x\n1\n"}, 'has folders, such as "b"'),
         ({"_hidden": ""}, "has no files"),
+        ({"_delta_log/0.json": "{}", "a.csv": "x\n1\n"}, "belongs to a Delta table"),
     ],
 )
 def test_a_folder_that_is_no_table_is_explained(
