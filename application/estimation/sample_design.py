@@ -43,6 +43,10 @@ from sampling_engine import (
 from storage.jobs.jobs import Job
 
 
+DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}
+"""The amounts of the rows that a population of monetary units has."""
+
+
 @dataclass(frozen=True)
 class SampleDesign:
     """A sample's design, and the rounds that have rows.
@@ -240,12 +244,8 @@ def design_json(found: SampleDesign) -> dict[str, Any]:
 
 def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Settings) -> list[str]:
     """Notes on the assumptions and the scope of the estimates."""
-    design, rows_filter = found.design, found.population
-    of_table = f"the {counted(design.population, 'row')} of {source.key}"
-    if design.covered_rows < design.population:
-        of_table = f"{design.covered_rows:,} of {of_table}"
-    notes = [f"The estimates are for {of_table}"]
-    notes[0] += f" that pass the filter {rows_filter.text}." if rows_filter else "."
+    design = found.design
+    notes = [_scope_note(job, found, source)]
     if any(getattr(each.method, "order", None) == "file" for each in found.rounds):
         notes.append("Units were selected in the file's order, so the variance is approximate.")
     if job.run_parameters.get("source_draw") is not None:
@@ -270,6 +270,23 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
     for spec, part in found.samples:
         notes += [f"Step {spec.round_number}: {note}" for note in _sample_notes(part, settings)]
     return notes
+
+
+def _scope_note(job: Job, found: SampleDesign, source: OpenTable) -> str:
+    """The rows that the estimates are for."""
+    design, covered, drawable = found.design, found.design.covered_rows, ""
+    if design.method == "weighted":
+        drawable = ": those with a weight above 0"
+        rounds = (job.output_summary or {})["rounds"]
+        account = rounds[found.rounds[0].round_number - 1].get("monetary_unit")
+        if account:
+            covered = account["audited"]["rows"]
+            drawable = f": those with an amount {DRAWN_AMOUNTS[account['population']]}"
+    rows = f"the {counted(design.population, 'row')} of {source.key}"
+    if covered < design.population:
+        rows = f"{covered:,} of {rows}"
+    passing = f" that pass the filter {found.population.text}" if found.population else ""
+    return f"The estimates are for {rows}{passing}{drawable}."
 
 
 def _sample_notes(design: Design, settings: Settings) -> list[str]:

@@ -357,5 +357,8 @@ def test_amounts_that_round_to_0_are_not_in_the_population(
     server: LiveServer, odd_table: int
 ) -> None:
     job = drawn(server, odd_table, one("monetary_unit", book_column="cents", sample_size=10))
-    (count,) = estimates(server, job, COUNT, true_values=True)["estimates"]
+    found = estimates(server, job, COUNT, true_values=True)
+    (count,) = found["estimates"]
     assert count["estimate"] == pytest.approx(count["true_value"])
+    rows = f"{round(count['true_value'])} of the 200 rows of primary"
+    assert f"The estimates are for {rows}: those with an amount above 0." in found["notes"]
