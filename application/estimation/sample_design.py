@@ -42,7 +42,6 @@ from sampling_engine import (
 )
 from storage.jobs.jobs import Job
 
-
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}
 """The amounts of the rows that a population of monetary units has."""
 

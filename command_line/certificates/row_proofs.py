@@ -11,6 +11,7 @@ import click
 from command_line.connection import ApiClient, Target, connected
 from command_line.options import BATCH, JOB, REF, TABLE, job_body, printed, with_target
 from command_line.output import output_file, print_line
+from domain_errors import counted
 
 PAGE = 1000
 
@@ -63,3 +64,4 @@ def row_proofs(target: Target, job_id: str, output: Path) -> None:
     with output_file(output) as file:
         assert file is not None  # noqa: S101 - there is an output
         file.write(json.dumps(found, indent=1).encode())
+    print_line(f"Proofs of {counted(len(found['proofs']), 'row')} are in {output}.")

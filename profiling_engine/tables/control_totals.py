@@ -1,6 +1,7 @@
 """Control totals of a table: the sums of each number column, to compare with a source or a version.
 
-Sums are exact. A DOUBLE counts as the decimal that it shows: 0.1 + 0.2 is 0.3. Columns of numbers
+Sums are exact, and have the decimals of a DECIMAL column. A DOUBLE counts as the decimal that it
+shows: 0.1 + 0.2 is 0.3. Columns of numbers
 that identify rows, such as account numbers, are marked: their sums mean little.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from parquet_tables.columns import INTEGERS, Column
+from parquet_tables.columns import INTEGERS, Column, digits_of
 from parquet_tables.names import is_identifier_name
 from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress
 from parquet_tables.quoting import quote_identifier
@@ -179,11 +180,16 @@ def _total(
     with localcontext() as context:
         context.prec = SUM_DIGITS
         both = plus + minus if plus.is_finite() and minus.is_finite() else Decimal("NaN")
+    digits = digits_of(column.type)
+
+    def text(value: Decimal) -> str:
+        return f"{value:.{digits[1]}f}" if digits else shown_decimal(value)
+
     return ControlTotal(
         column.name,
-        shown_decimal(both),
-        shown_decimal(plus),
-        shown_decimal(minus),
+        text(both),
+        text(plus),
+        text(minus),
         is_exact=exact is not False,
         is_identifier=is_identifier,
     )

@@ -82,7 +82,8 @@ class SparkRefused(DomainError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The Spark server refused the connection. An administrator can set spark_token."
+            "The Spark server refused the connection. An administrator can check the setting "
+            "spark_token."
         )
 
 
