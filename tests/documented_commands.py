@@ -162,6 +162,7 @@ class PageRun:
         self._blocks = {block.line: block for block in blocks(page)}
         self._names: dict[str, Any] = {"__name__": page.stem}
         self._written = ""
+        self._ran_python = False
 
     def run(self) -> None:
         """Run the page; AssertionError names the line that fails, with what was printed."""
@@ -190,10 +191,11 @@ class PageRun:
                 stderr=subprocess.STDOUT,
             ) as shell:
                 self._serve(listener, shell)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # a page closes no client
-            self._names.clear()
-            gc.collect()
+        if self._ran_python:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # a page closes no client
+                self._names.clear()
+                gc.collect()
         assert shell.returncode == 0, self._written
 
     def _script(self) -> str:
@@ -273,6 +275,7 @@ class PageRun:
 
     def _code(self, block: Block) -> tuple[int, str, str]:
         """Run a Python block; its lines have the page's numbers."""
+        self._ran_python = True
         code = compile("\n" * (block.line - 1) + self._with_job(block.text), self.page.name, "exec")
         printed = io.StringIO()
         try:

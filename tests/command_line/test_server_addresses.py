@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import resource
 import socket
-from collections.abc import Sequence
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
+import trustme
+from jobsvc_client.transport import Transport
 
+from command_line.connection import ApiClient
 from http_api.server.host_check import AllowedHosts, is_every_address
 from tests.command_line.conftest import Run
 from tests.forked_process import ForkedProcess, run_jobsvc
@@ -59,3 +65,29 @@ def test_too_few_open_files_are_refused(data_dir: Path, most: int) -> None:
     assert process.wait(60) == 1
     assert f"lets jobsvc open {most} files, and it needs 272" in output
     assert not data_dir.exists()
+
+
+@pytest.fixture
+def untrusted_url() -> Iterator[str]:
+    """The address of a server whose certificate no known authority has signed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        answering.join()
+
+
+def test_the_command_checks_a_servers_certificate(untrusted_url: str) -> None:
+    failed = pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED")
+    with ApiClient(untrusted_url, "token") as api, failed:
+        api.get("/health")
+
+
+def test_the_client_checks_a_servers_certificate(untrusted_url: str) -> None:
+    transport = Transport(untrusted_url, "token", timeout_s=10)
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        transport.http.get("/health")
+    transport.close()
