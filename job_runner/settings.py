@@ -404,6 +404,11 @@ class Settings(ServiceLimits):
             )
         if password and self.smtp_security == "none":
             raise InvalidSetting("smtp_user requires smtp_security starttls or tls.")
+        if not (self.smtp_user + password).isascii():  # smtplib sends no other characters
+            raise InvalidSetting(
+                "smtp_user and its password can have ASCII characters only. Choose another "
+                "password at the mail server."
+            )
         if self.public_url and not _is_origin(self.public_url):
             raise InvalidSetting(
                 "public_url must be a scheme and a host, such as https://jobs.example.org."

@@ -64,6 +64,10 @@ def test_an_option_overrides_a_variable_and_that_a_default() -> None:
             },
             "smtp_user requires smtp_security starttls or tls.",
         ),
+        (
+            {"JOBSVC_SMTP_USER": "jobsvc", "JOBSVC_SMTP_PASSWORD": "Schlüssel"},
+            "smtp_user and its password can have ASCII characters only.",
+        ),
         ({"JOBSVC_PUBLIC_URL": "jobs.bank.example"}, "public_url must be a scheme and a host"),
         ({"JOBSVC_PUBLIC_URL": "https://jobs.example/path"}, "public_url must be a scheme"),
         ({"JOBSVC_GROUP_ROLES": '{"Audit, internal": "boss"}'}, '"Audit, internal: boss" isn'),
