@@ -23,7 +23,7 @@ MAX_PAGES_FILES = 260_000
 
 
 def test_the_first_start_prints_a_link_that_signs_in(page: Page, tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "data") as server:
+    with ServerProcess(tmp_path / "data", forked=True) as server:
         (link,) = re.findall(r"http\S+/sign-in\?\S+", "".join(server.wait_for("sign-in")))
         page.goto(link)
         page.get_by_role("link", name="Set a password").click()
@@ -37,7 +37,7 @@ def test_the_first_start_prints_a_link_that_signs_in(page: Page, tmp_path: Path)
         assert (answer.status_code, answer.json()["role_name"]) == (200, "admin")
         # The command line on this machine needs no password.
         assert server.client().get("/api/users/me").json()["soeid"] == "admin00"
-    with ServerProcess(tmp_path / "data") as server:
+    with ServerProcess(tmp_path / "data", forked=True) as server:
         assert server.terminate() == 0
         assert "sign-in" not in "".join(server.output)
 
