@@ -28,6 +28,11 @@ def job_that_is(status: str) -> State:
     return state
 
 
+def two_tables(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/changes?from=smpl-compared&from_table=sample")
+    expect(page.locator("#comparing, #progress")).to_have_count(0)
+
+
 def palette(page: Page, world: World, goto: Goto) -> None:
     goto("/datasets")
     page.keyboard.press("Control+k")
@@ -186,7 +191,7 @@ ADMIN_STATES: dict[str, State] = {
     "certificate": at("/jobs/{j[draw]}?tab=certificate"),
     "no registered plans": at("/datasets/{w.dataset}/plans"),
     "history": at("/datasets/{w.dataset}?tab=history"),
-    "two tables": at("/datasets/{w.dataset}/changes?from=smpl-compared&from_table=sample"),
+    "two tables": two_tables,
     "no such version": at("/datasets/{w.dataset}/changes?from=nothing"),
     "draws": at("/datasets/{w.dataset}?tab=draws"),
     "access": at("/datasets/{w.dataset}?tab=access"),

@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
+from tests.browser.axe import LAYOUT_RULES, violations
 from tests.browser.conftest import sign_in
 from tests.browser.shown_states import ADMIN_STATES, VIEWER_STATES, VISITOR_STATES, State
 from tests.browser.shown_world import World, shown_world
 from tests.browser.watching import watch_of, watched_context
 
-RULES: dict[str, Any] = {"rules": {"target-size": {"enabled": True}}}
-RUN = "async (options) => (await axe.run({...options, resultTypes: ['violations']})).violations"
 LAYOUTS = ((1280, "light"), (360, "dark"))
 """Each width and each scheme once: no colour depends on the width."""
+NEWLY_SHOWN = """() => {
+  window.shownBefore ??= new WeakSet();
+  const shown = [...document.body.querySelectorAll('*')].filter(
+    (element) => element.checkVisibility({ visibilityProperty: true }),
+  );
+  const first = shown.filter((element) => !window.shownBefore.has(element));
+  for (const element of first) window.shownBefore.add(element);
+  return first.length;
+}"""
+"""How many elements are shown that no layout before showed."""
 STYLE = Path(__file__).parents[2] / "web_ui" / "static" / "style.css"
 
 
@@ -33,33 +39,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield shown
 
 
-@contextmanager
-def checked_context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser session in whose pages axe-core is loaded."""
-    with watched_context(browser) as context:
-        context.add_init_script(AXE_SCRIPT)
-        yield context
-
-
 @pytest.fixture(scope="module")
 def admins(browser: Browser, world: World) -> Iterator[Page]:
-    with checked_context(browser) as context:
+    with watched_context(browser) as context:
         page = context.new_page()
         sign_in(page, world.server.url, world.admin)
         yield page
 
 
 def assert_accessible(page: Page) -> None:
-    """Check for violations and overflow in all layouts."""
+    """Check for violations and overflow in all layouts; the structure where it is shown first."""
     for width, scheme in LAYOUTS:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0, f"{page.url} is {overflow} px too wide for {width}"
-        found = [
-            (rule["id"], [(node["html"][:200], node["failureSummary"]) for node in rule["nodes"]])
-            for rule in page.evaluate(RUN, RULES)
-        ]
+        rules = None if page.evaluate(NEWLY_SHOWN) else LAYOUT_RULES
+        found = violations(page, rules)
         assert found == [], f"{page.url}, {width} px, {scheme}"
 
 
@@ -89,7 +85,7 @@ def test_admin_pages_are_accessible(admins: Page, world: World, state: str) -> N
 
 @pytest.mark.parametrize("state", VIEWER_STATES)
 def test_viewer_pages_are_accessible(browser: Browser, world: World, state: str) -> None:
-    with checked_context(browser) as context:
+    with watched_context(browser) as context:
         page = context.new_page()
         sign_in(page, world.server.url, world.newcomer)
         check(page, world, VIEWER_STATES[state])
@@ -97,5 +93,5 @@ def test_viewer_pages_are_accessible(browser: Browser, world: World, state: str)
 
 @pytest.mark.parametrize("state", VISITOR_STATES)
 def test_visitor_pages_are_accessible(browser: Browser, world: World, state: str) -> None:
-    with checked_context(browser) as context:
+    with watched_context(browser) as context:
         check(context.new_page(), world, VISITOR_STATES[state])

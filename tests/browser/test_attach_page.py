@@ -7,10 +7,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from job_runner.settings import Settings
+from tests.browser.axe import violations
 from tests.browser.conftest import sign_in
 from tests.live_server import LiveServer, live_server
 
@@ -38,11 +38,6 @@ def lake_server(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield live
 
 
-def assert_accessible(page: Page) -> None:
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-
-
 def test_connection_is_created_and_files_are_attached(
     page: Page, lake: Path, lake_server: LiveServer
 ) -> None:
@@ -54,7 +49,7 @@ def test_connection_is_created_and_files_are_attached(
     page.get_by_role("button", name="Create connection").click()
     row = page.get_by_role("region", name="Connections").get_by_role("row", name="lake")
     expect(row.get_by_role("textbox")).to_have_value("everyone")
-    assert_accessible(page)
+    assert violations(page) == []
 
     dataset = lake_server.new_dataset()
     page.goto(f"{lake_server.url}/datasets/{dataset}/import")
@@ -71,7 +66,7 @@ def test_connection_is_created_and_files_are_attached(
     files = page.get_by_role("region", name="Files")
     expect(files.get_by_role("row")).to_have_count(3)
     expect(page.locator("#attached")).to_contain_text("600")
-    assert_accessible(page)
+    assert violations(page) == []
     attach.click()
     expect(page.get_by_role("region", name="Import")).to_contain_text("600 rows and 2 columns")
     expect(page.get_by_role("region", name="Import")).to_contain_text("attached from")

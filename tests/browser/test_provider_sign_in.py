@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
 from job_runner.settings import Settings
@@ -42,7 +41,6 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page that isn't watched: the provider's pages have rules of their own."""
     context = browser.new_context()
     context.route("https://**", lambda route: route.abort())  # the provider's style sheet
-    context.add_init_script(AXE_SCRIPT)
     yield context.new_page()
     context.close()
 
