@@ -320,12 +320,6 @@ WHERE (schedule_id = :schedule_id OR jobs.id = :job_id) AND run_type = 'sampling
                                        AND refs.commit_id = output_commit_id))
 ORDER BY jobs.seq;
 
--- schedule_by_name: Select a dataset's schedule by its name.
-SELECT id FROM schedules WHERE dataset_id = :dataset_id AND name = :name COLLATE NOCASE;
-
--- count_schedules: Count the schedules of a dataset.
-SELECT count(*) FROM schedules WHERE dataset_id = :dataset_id;
-
 -- list_schedules: List the schedules of a dataset, or one by id, or those that run.
 SELECT schedules.*, soeid AS user_soeid
 FROM schedules JOIN users ON users.id = user_id

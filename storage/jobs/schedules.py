@@ -18,7 +18,7 @@ from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, only, run
+from storage.sqlite.queries import all_rows, first, only, run
 
 Misfire = Literal["run", "skip"]
 MISFIRES: tuple[Misfire, ...] = ("run", "skip")
@@ -124,9 +124,15 @@ class Times:
 
 def add_schedule(tx: Transaction, new: NewSchedule, clock: Clock) -> Schedule:
     """Add a schedule; raise Conflict if the name is in use or the dataset has too many."""
-    if first(tx, "schedule_by_name", dataset_id=new.dataset_id, name=new.name) is not None:
-        raise Conflict('There is a schedule "{name}" already.', loc=("name",), name=new.name)
-    if number(tx, "count_schedules", dataset_id=new.dataset_id) >= MAX_SCHEDULES:
+    known = list_schedules(tx, new.dataset_id)
+    taken = [one.name for one in known if _in_ref(one.name) == _in_ref(new.name)]
+    if taken:
+        raise Conflict(
+            'There is a schedule "{name}" already, whose samples would have the same names.',
+            loc=("name",),
+            name=taken[0],
+        )
+    if len(known) >= MAX_SCHEDULES:
         raise Conflict("The dataset has {most} schedules, the limit.", most=MAX_SCHEDULES)
     values = {
         **vars(new),
@@ -136,6 +142,11 @@ def add_schedule(tx: Transaction, new: NewSchedule, clock: Clock) -> Schedule:
     }
     row = only(tx, "insert_schedule", **values, now=timestamp(clock()))
     return get_schedule(tx, row["id"])
+
+
+def _in_ref(name: str) -> str:
+    """A name as the refs of samples have it: with ``-`` for white space; in lower case."""
+    return "-".join(name.split()).casefold()
 
 
 def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:

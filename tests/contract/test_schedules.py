@@ -283,6 +283,9 @@ def test_an_import_cannot_be_scheduled_and_names_differ(
     for job_id, name in ((listed[0]["id"], "imports"), (drawn["id"], taken)):
         body = {"job_id": job_id, "name": name, "cron": "0 6 * * *"}
         assert_problem(server.admin.post("/api/schedules", json=body), 409, "conflict")
+    body = {"job_id": drawn["id"], "name": taken.replace(" ", "-"), "cron": "0 6 * * *"}
+    answer = server.admin.post("/api/schedules", json=body)
+    assert_problem(answer, 409, "conflict", "whose samples would have the same names")
 
 
 def test_a_profile_is_repeated(server: LiveServer, drawn: dict[str, Any], clock: SetClock) -> None:
