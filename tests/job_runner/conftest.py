@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +10,15 @@ import pytest
 
 from job_runner.runner import Runner
 from job_runner.service import Service
-from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from storage.accounts.datasets import Dataset, create_dataset
 from storage.accounts.users import User, add_user
-from storage.certificates.keys import SigningKeys
 from storage.jobs.jobs import Job, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.maintenance.data_directory import DataDirectory, Owner
-from storage.sqlite.clock import system_clock
-from storage.sqlite.database import Database
-from storage.versions.data_files import DataFiles
 from tests.job_runner.prune_world import World, new_world
+from tests.job_runner.services import service_of
 
 WAIT_S = 20
 
@@ -33,30 +27,14 @@ WAIT_S = 20
 def service(tmp_path: Path) -> Iterator[Service]:
     directory = DataDirectory(tmp_path / "data")
     directory.acquire(Owner(1, "tests", "now"))
-    ids = itertools.count(1)
     attached = AttachedFiles()
-    with ParquetDatabase(
-        directory.root, directory.spill_dir, memory_mb=256, attached=attached
-    ) as parquet:
-        database = Database(directory.database_path)
-        yield Service(
-            settings=Settings(data_dir=directory.root),
-            directory=directory,
-            database=database,
-            data_files=DataFiles(directory.files_dir),
-            signing_keys=SigningKeys(directory.signing_key_path, database, system_clock),
-            attached=attached,
-            parquet=parquet,
-            parquet_long=parquet,
-            clock=system_clock,
-            new_id=lambda: f"job-{next(ids)}",
-            wake_runner=lambda: None,
-            interrupt_job=lambda job_id: None,
-            wake_sender=lambda: None,
-            wake_scheduler=lambda: None,
-            stopping=threading.Event(),
-        )
-        database.close()
+    with (
+        ParquetDatabase(
+            directory.root, directory.spill_dir, memory_mb=256, attached=attached
+        ) as parquet,
+        service_of(directory, parquet, attached) as found,
+    ):
+        yield found
     directory.release()
 
 

@@ -5,7 +5,6 @@ Storage is held against the account of what a prune must leave.
 
 from __future__ import annotations
 
-import itertools
 import math
 import tempfile
 import threading
@@ -16,19 +15,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from application.administration.pruning import prune
-from job_runner.service import Service
-from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
-from storage.certificates.keys import SigningKeys
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.maintenance.pruning import PruneLimits, PruneReport
-from storage.sqlite.clock import system_clock
-from storage.sqlite.database import Database
-from storage.versions.data_files import DataFiles
 from storage.versions.manifests import history
 from tests.job_runner.prune_happenings import Happenings
+from tests.job_runner.services import service_of
 
 KEEPS = {
     "keep_jobs_days": 20,
@@ -131,32 +125,15 @@ class World(Happenings):
 
 @contextmanager
 def new_world(parquet: ParquetDatabase, **keeps: int) -> Iterator[World]:
-    ids = itertools.count(1)
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         directory = DataDirectory(Path(folder) / "data")
         directory.acquire(Owner(1, "tests", "now"))
-        database = Database(directory.database_path)
-        service = Service(
-            settings=Settings(data_dir=directory.root, **(KEEPS | keeps)),
-            directory=directory,
-            database=database,
-            data_files=DataFiles(directory.files_dir),
-            signing_keys=SigningKeys(directory.signing_key_path, database, system_clock),
-            attached=AttachedFiles(),
-            parquet=parquet,
-            parquet_long=parquet,
-            clock=system_clock,
-            new_id=lambda: f"job-{next(ids)}",
-            wake_runner=lambda: None,
-            interrupt_job=lambda job_id: None,
-            wake_sender=lambda: None,
-            wake_scheduler=lambda: None,
-            stopping=threading.Event(),
-        )
-        world = World(service)
         try:
-            yield world
+            with service_of(directory, parquet, AttachedFiles(), **(KEEPS | keeps)) as service:
+                world = World(service)
+                try:
+                    yield world
+                finally:
+                    world.close()
         finally:
-            world.close()
-            database.close()
             directory.release()
