@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -82,12 +83,24 @@ def created(data_dir: Path) -> Path:
     return data_dir
 
 
+@pytest.fixture(scope="session")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a table, a sample and a residual, which no test changes."""
+    folder = tmp_path_factory.mktemp("filled")
+    table = write_csv(folder / "table.csv", 500)
+    with live_server(
+        Settings(data_dir=folder / "data", memory_mb=256, compare_samples=False)
+    ) as live:
+        dataset_id = live.new_named("Sales", table.read_text(encoding="utf-8"))
+        round_ = {"method": "random", "parameters": {"sample_size": 10, "seed": 4}}
+        live.draw(dataset_id, {"rounds": [round_], "export_residual": True, "output_name": "q1"})
+    return folder / "data"
+
+
 @pytest.fixture
-def filled(run: Run, tmp_path: Path, data_dir: Path) -> Path:
-    """A data directory with a table, a sample and a residual."""
-    table = write_csv(tmp_path / "table.csv", 500)
-    run("import", str(table), "--dataset", "Sales")
-    run("sample", "Sales", "--size", "10", "--residual", "--name", "q1", "--seed", "4")
+def filled(run: Run, filled_once: Path, data_dir: Path) -> Path:
+    """A copy of this data directory, as the commands' own."""
+    shutil.copytree(filled_once, data_dir)
     return data_dir
 
 
