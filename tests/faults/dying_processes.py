@@ -88,8 +88,11 @@ def _wait_until_stopped(pid: int) -> None:
 
 
 def _state_of(task: Path) -> str:
-    """The letter that the kernel shows for the state of a thread."""
-    return (task / "stat").read_text().rpartition(") ")[2][0]
+    """The letter that the kernel shows for the state of a thread; none if it has just ended."""
+    try:
+        return (task / "stat").read_text().rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def submit_and_kill(data_dir: Path, asked: str) -> str:

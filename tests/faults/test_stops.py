@@ -71,7 +71,9 @@ def test_requests_that_wait_for_a_thread_are_answered(tmp_path: Path) -> None:
 
         def ask(method: str, path: str, body: object = None) -> int:
             headers = {"Authorization": token}
-            with httpx.Client(base_url=server.url, headers=headers, timeout=30) as own:
+            with httpx.Client(
+                base_url=server.url, headers=headers, timeout=30, verify=False
+            ) as own:
                 return own.request(method, path, json=body).status_code
 
         query = f"/api/exploration/datasets/{dataset}/query"
