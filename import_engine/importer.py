@@ -112,11 +112,11 @@ def import_first_rows(
 
 def _with_inner_totals(work: ImportWork, table: ImportedTable) -> ImportedTable:
     """Note rows among the first ones that are called a total: they count in every sum."""
-    columns, rows = table.table.columns, min(table.table.row_count - 1, TOTAL_ROWS)
+    columns, rows = table.columns, min(table.table.row_count - 1, TOTAL_ROWS)
     label = next((column for column in columns if column.type == "VARCHAR"), None)
     if label is None or rows < 1 or all(column.type == "VARCHAR" for column in columns):
         return table
-    name, path = quote_identifier(label.name), str(table.table.files[0].path)
+    name, path = quote_identifier(label.name), str(table.files[0].path)
     sql = (
         f"SELECT DISTINCT left(t.v, {MAX_LABEL}) FROM (SELECT f.{name} AS v "
         f"FROM read_parquet(?) AS f LIMIT {rows:d}) AS t WHERE length(t.v) <= {MAX_LABEL}"

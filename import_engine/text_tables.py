@@ -35,10 +35,10 @@ from import_engine.values import (
     reads_as_time,
 )
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question
+from parquet_tables.columns import Column
 from parquet_tables.names import settle_names
 from parquet_tables.progress import MonotonicProgress
 from parquet_tables.quoting import quote_identifier, quote_text
-from parquet_tables.tables import Column
 
 FIRST_ROWS, MIN_ROWS, FIRST_CELLS = 200, 10, 100_000
 """Limits of the first sample: fewer rows if there are many columns."""

@@ -349,7 +349,7 @@ def reads_as_time(cell: str) -> bool:
     >>> [reads_as_time(cell) for cell in ("29.02.2023", "2024-02-29 00:00:00", "45352")]
     [True, True, False]
     """
-    return any(map(str.isdigit, cell)) and _TIME.fullmatch(cell) is not None
+    return any(map(str.isdigit, cell)) and _time().fullmatch(cell) is not None
 
 
 def _without_codes(candidate: CandidateType) -> CandidateType:
@@ -503,13 +503,16 @@ def format_pattern(format_: str) -> str:
     return "".join(_DIRECTIVES.get(part) or re.escape(part) for part in parts)
 
 
-_TIME = re.compile(
-    "|".join(
-        f"(?:{format_pattern(each.format) if each.format else _ISO_PATTERNS[each.type]})"
-        for each in ALL_CANDIDATES
-        if each.type.startswith(("DATE", "TIMESTAMP"))
+@cache
+def _time() -> re.Pattern[str]:
+    """The forms of dates and timestamps; compiled at first use, which many processes never make."""
+    return re.compile(
+        "|".join(
+            f"(?:{format_pattern(each.format) if each.format else _ISO_PATTERNS[each.type]})"
+            for each in ALL_CANDIDATES
+            if each.type.startswith(("DATE", "TIMESTAMP"))
+        )
     )
-)
 
 
 def _matches(cell: str, pattern: str) -> str:

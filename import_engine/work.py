@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import (
     ProgressCallback,
     execute_watched,
     progress_part,
     without_progress,
 )
-from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
+
+if TYPE_CHECKING:
+    from parquet_tables.tables import TableFiles
 
 PRIMARY = "primary"
 """The key of the only table of a file."""
@@ -82,8 +85,9 @@ class ImportedTable:
     ----------
     key : str
         ``primary``, or the sheet's name in a workbook of several sheets.
-    table : TableFiles
-        The columns and the Parquet files written, in the file's row order.
+    columns : tuple of Column
+    files : tuple of DataFile
+        The Parquet files written, in the file's row order.
     notes : tuple of str
         Sentences on changes to the data's form.
     empty_columns : tuple of str
@@ -97,13 +101,21 @@ class ImportedTable:
     """
 
     key: str
-    table: TableFiles
+    columns: tuple[Column, ...]
+    files: tuple[DataFile, ...]
     notes: tuple[str, ...] = ()
     empty_columns: tuple[str, ...] = ()
     detected: Mapping[str, Any] = field(default_factory=dict)
     readings: tuple[ColumnReading, ...] = ()
     questions: tuple[Question, ...] = ()
     place: TablePlace = TablePlace()
+
+    @property
+    def table(self) -> TableFiles:
+        """The table for the engines."""
+        from parquet_tables.tables import TableFiles  # loads numpy, which a workbook doesn't need
+
+        return TableFiles(self.columns, self.files)
 
 
 @dataclass(frozen=True)
@@ -178,4 +190,4 @@ class ImportWork:
         written = read_columns(self.cursor, path)
         if written != tuple(columns):
             raise AssertionError(f"DuckDB wrote other columns than expected: {written}")
-        return ImportedTable(key, TableFiles(written, (file,)), tuple(notes))
+        return ImportedTable(key, written, (file,), tuple(notes))

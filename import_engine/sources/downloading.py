@@ -12,8 +12,8 @@ from import_engine.formats import Format, format_of_name
 from import_engine.sources.reading import SourceUnavailable, file_names, open_source
 from import_engine.sources.uris import SourceUri
 from import_engine.work import ImportedTable
+from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback, progress_part
-from parquet_tables.tables import Column, TableFiles
 
 MAX_FILES = 1000
 """Files of a folder that one import reads."""
@@ -197,14 +197,12 @@ def _one_table(tables: list[tuple[str, ImportedTable]]) -> ImportedTable:
     """The rows of all tables, which must have equal columns."""
     first_name, first = tables[0]
     for name, table in tables:
-        if table.table.columns != first.table.columns:
+        if table.columns != first.columns:
             raise UnreadableFile(
                 "The files don't make one table: {difference} Import them one by one.",
-                difference=column_difference(
-                    first_name, first.table.columns, name, table.table.columns
-                ),
+                difference=column_difference(first_name, first.columns, name, table.columns),
             )
-    files = tuple(file for _, table in tables for file in table.table.files)
+    files = tuple(file for _, table in tables for file in table.files)
     notes = [
         f"{len(tables):,} files were read in the order of their names." if len(tables) > 1 else "",
         *dict.fromkeys(note for _, table in tables for note in table.notes),
@@ -215,7 +213,7 @@ def _one_table(tables: list[tuple[str, ImportedTable]]) -> ImportedTable:
     questions = {(one.code, one.column): one for _, table in tables for one in table.questions}
     return replace(
         first,
-        table=TableFiles(first.table.columns, files),
+        files=files,
         notes=tuple(shown),
         questions=tuple(questions.values()),
     )

@@ -19,7 +19,7 @@ from import_engine.options import DETECT_ALL, ImportOptions, InvalidOption
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question, TablePlace
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.child_process import ChildDied, ask_child
-from parquet_tables.tables import Column, DataFile, TableFiles
+from parquet_tables.columns import Column, DataFile
 
 logger = logging.getLogger("jobsvc.workbooks")
 
@@ -147,7 +147,8 @@ def _table(fields: dict[str, Any]) -> ImportedTable:
     file = DataFile(Path(fields["path"]), fields["rows"])
     return ImportedTable(
         fields["key"],
-        TableFiles(columns, (file,)),
+        columns,
+        (file,),
         tuple(fields["notes"]),
         detected=fields["detected"],
         readings=tuple(

@@ -98,10 +98,10 @@ def _error_json(error: DomainError) -> dict[str, Any]:
 
 
 def _table_json(table: ImportedTable) -> dict[str, Any]:
-    (file,) = table.table.files
+    (file,) = table.files
     return {
         "key": table.key,
-        "columns": [[column.name, column.type] for column in table.table.columns],
+        "columns": [[column.name, column.type] for column in table.columns],
         "path": str(file.path),
         "rows": file.rows,
         "notes": list(table.notes),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -10,6 +12,7 @@ from datetime import date, datetime, time
 import pytest
 import xlsxwriter
 
+from import_engine.workbooks.importing import CHILD_MODULE
 from tests.import_engine.conftest import Importing
 
 Fill = Callable[[xlsxwriter.Workbook], None]
@@ -157,3 +160,11 @@ def test_first_rows_name_the_columns(
     importing: Importing, header: list[object], names: list[str]
 ) -> None:
     assert importing.one(made(sheet(header, [1, 2, 3])), "b.xlsx").names == names
+
+
+def test_a_workbooks_process_starts_without_what_it_does_not_need() -> None:
+    """numpy, HTTP and TLS would take as long to load as most workbooks to read."""
+    names = "{'numpy', 'http.client', 'ssl', 'fsspec'}"
+    code = f"import sys; from {CHILD_MODULE} import main; print({names} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "set()\n"
