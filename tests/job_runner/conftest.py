@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,3 +83,15 @@ def job_of(service: Service, job_id: str) -> Job:
 def joined(service: Service, runner: Runner) -> Service:
     """The service with this runner in it."""
     return replace(service, wake_runner=runner.wake, interrupt_job=runner.interrupt)
+
+
+@contextmanager
+def running(service: Service, runner: Runner) -> Iterator[Service]:
+    """The service with this runner in it, which claims jobs until the block ends."""
+    woken = joined(service, runner)
+    runner.start(woken)
+    try:
+        yield woken
+    finally:
+        woken.stopping.set()
+        runner.stop(grace_s=0)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -15,7 +14,7 @@ from storage.accounts.datasets import Dataset
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, list_log
 from storage.jobs.publishing import Outcome
-from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
+from tests.job_runner.conftest import WAIT_S, job_of, running, submit
 
 SOON = Intervals(record_s=0.02, short_lane_s=0.05)
 
@@ -26,16 +25,8 @@ def other(service: Service) -> User:
         return add_user(tx, "bg54678", "analyst", None, service.clock)
 
 
-@contextmanager
-def running(service: Service, handler: Handler) -> Iterator[Service]:
-    claiming = Runner({"import": handler}, {"short": 1, "long": 1}, SOON)
-    woken = joined(service, claiming)
-    claiming.start(woken)
-    try:
-        yield woken
-    finally:
-        woken.stopping.set()
-        claiming.stop(grace_s=0)
+def claiming(service: Service, handler: Handler) -> AbstractContextManager[Service]:
+    return running(service, Runner({"import": handler}, {"short": 1, "long": 1}, SOON))
 
 
 class Work:
@@ -72,7 +63,7 @@ def test_a_long_job_moves_for_another_users_job(
     service: Service, dataset: Dataset, user: User, other: User
 ) -> None:
     work = Work()
-    with running(service, work) as woken:
+    with claiming(service, work) as woken:
         long = submit(woken, dataset, user, endless=True)
         assert work.begun.acquire(timeout=WAIT_S)
         short = submit(woken, dataset, other)
@@ -92,7 +83,7 @@ def test_a_long_job_stays_for_its_own_users_jobs(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     work = Work()
-    with running(service, work) as woken:
+    with claiming(service, work) as woken:
         first = submit(woken, dataset, user, endless=True)
         assert work.begun.acquire(timeout=WAIT_S)
         second = submit(woken, dataset, user)
@@ -106,7 +97,7 @@ def test_a_job_that_moved_can_still_be_cancelled(
     service: Service, dataset: Dataset, user: User, other: User
 ) -> None:
     work = Work()
-    with running(service, work) as woken:
+    with claiming(service, work) as woken:
         long = submit(woken, dataset, user, endless=True)
         assert work.begun.acquire(timeout=WAIT_S)
         submit(woken, dataset, other)

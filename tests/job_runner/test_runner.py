@@ -24,21 +24,13 @@ from storage.jobs.jobs import Job
 from storage.jobs.publishing import Outcome
 from storage.jobs.queue import claim_next_job, recover_jobs
 from storage.sqlite.database import Database, Sync, Transaction
-from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
+from tests.job_runner.conftest import WAIT_S, job_of, running, submit
 
 
-@contextmanager
-def running(
+def claiming(
     service: Service, handler: Handler, workers: int = 2, intervals: Intervals = INTERVALS
-) -> Iterator[Service]:
-    claiming = Runner({"import": handler}, {"short": workers}, intervals)
-    woken = joined(service, claiming)
-    claiming.start(woken)
-    try:
-        yield woken
-    finally:
-        woken.stopping.set()
-        claiming.stop(grace_s=0)
+) -> AbstractContextManager[Service]:
+    return running(service, Runner({"import": handler}, {"short": workers}, intervals))
 
 
 class Finished:
@@ -103,7 +95,7 @@ def test_a_jobs_end_is_synced_before_readers_see_it(
 
     finished = Finished(handler)
     with closing(RecordingDatabase(service.directory.database_path)) as database:
-        with running(replace(service, database=database), finished, workers=1) as woken:
+        with claiming(replace(service, database=database), finished, workers=1) as woken:
             submit(woken, dataset, user)
             finished.wait()
         assert set(database.syncs["job-dispatcher"]) == {"later"}
@@ -120,7 +112,7 @@ def test_jobs_run_in_submission_order_and_complete(
         return Outcome({"n": context.job.run_parameters["n"]})
 
     finished = Finished(handler)
-    with running(service, finished, workers=1) as woken:
+    with claiming(service, finished, workers=1) as woken:
         ids = [submit(woken, dataset, user, n=number) for number in range(5)]
         finished.wait(5)
     assert order == ids
@@ -142,7 +134,7 @@ def test_a_clock_set_back_delays_no_postponed_job(
         return Outcome({"attempt": context.job.attempt})
 
     finished = Finished(handler)
-    with running(replace(service, clock=lambda: moment), finished) as woken:
+    with claiming(replace(service, clock=lambda: moment), finished) as woken:
         job_id = submit(woken, dataset, user)
         finished.wait()
         while job_of(service, job_id).status == "running":
@@ -164,7 +156,7 @@ def test_no_more_jobs_are_claimed_than_threads_are_idle(
         return Outcome()
 
     finished = Finished(handler)
-    with running(service, finished, workers=2) as woken:
+    with claiming(service, finished, workers=2) as woken:
         ids = [submit(woken, dataset, user) for _ in range(5)]
         for _ in range(2):
             assert started.acquire(timeout=WAIT_S)
@@ -196,7 +188,7 @@ def test_a_failure_is_recorded_with_its_code_and_message(
         raise error
 
     finished = Finished(handler)
-    with running(service, finished) as woken:
+    with claiming(service, finished) as woken:
         job_id = submit(woken, dataset, user)
         finished.wait()
     job = job_of(service, job_id)
@@ -214,7 +206,7 @@ def test_a_late_attempt_publishes_nothing(service: Service, dataset: Dataset, us
         return Outcome({"late": True})
 
     finished = Finished(handler)
-    with running(service, finished, workers=1) as woken:
+    with claiming(service, finished, workers=1) as woken:
         job_id = submit(woken, dataset, user)
         finished.wait()
     job = job_of(service, job_id)
@@ -233,7 +225,7 @@ def test_progress_is_recorded_at_most_twice_a_second(
         return Outcome()
 
     finished = Finished(handler)
-    with running(service, finished) as woken:
+    with claiming(service, finished) as woken:
         submit(woken, dataset, user)
         finished.wait()
     assert seen[0].progress_message.startswith("step ")
@@ -246,7 +238,7 @@ def test_a_claim_undone_by_a_full_disk_is_repeated(
     soon = Intervals(claim_pause_s=0.01)
     with closing(OnceFullDatabase(service.directory.database_path)) as database:
         full = replace(service, database=database)
-        with running(full, finished, workers=1, intervals=soon) as woken:
+        with claiming(full, finished, workers=1, intervals=soon) as woken:
             job_id = submit(woken, dataset, user)
             finished.wait()
         assert database.undone.is_set()
