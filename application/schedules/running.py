@@ -30,7 +30,8 @@ from job_runner.errors import transient_error, unexpected_error
 from job_runner.service import Service
 from storage.accounts.authority import Authority, require_level
 from storage.accounts.users import get_user
-from storage.jobs.jobs import Job
+from storage.errors import NotFound
+from storage.jobs.jobs import Job, get_job
 from storage.jobs.schedules import (
     Problem,
     Schedule,
@@ -170,7 +171,8 @@ def run_now(
 
 def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> datetime:
     """Submit the job of a due schedule, or note why not; return its next time."""
-    if now - due > LATE and schedule.misfire == "skip":
+    is_late = now - due > LATE and not _has_waited(service, schedule, due)
+    if is_late and schedule.misfire == "skip":
         return _advance(service, schedule, now, MISSED)
     following = next_time(schedule.cron, schedule.zone, now)
 
@@ -186,6 +188,18 @@ def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> 
     except DomainError as error:
         return _advance(service, schedule, now, Problem.of(error))
     return following
+
+
+def _has_waited(service: Service, schedule: Schedule, due: datetime) -> bool:
+    """Whether the run before hadn't ended at the time of this one, which excludes its rows."""
+    if not schedule.exclude_drawn_by or schedule.last_job_id is None:
+        return False
+    try:
+        with service.database.read() as tx:
+            ended_at = get_job(tx, schedule.last_job_id, with_position=False).completed_at
+    except NotFound:  # pruned
+        return False
+    return ended_at is None or datetime.fromisoformat(ended_at) > due
 
 
 def _advance(service: Service, schedule: Schedule, now: datetime, problem: Problem) -> datetime:

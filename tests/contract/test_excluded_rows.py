@@ -254,7 +254,11 @@ def test_a_run_waits_for_the_run_before(ledger: Ledger) -> None:
         tx.execute("UPDATE jobs SET not_before = '9999' WHERE id = ?", [new.id])
         note_run(tx, ledger.found, new.id, ledger.clock)
     assert_problem(server.admin.get(f"{ledger.path}/exclusion"), 409, "conflict")
+    assert server.admin.patch(ledger.path, json={"misfire": "skip"}).status_code == 200
     assert ledger.problem() == ""
+    ledger.clock.now += timedelta(minutes=10)
+    run_due(service)
+    assert ledger.found.problem is None
     assert server.admin.post(f"/api/jobs/{new.id}/cancel").status_code == 200
     answer = server.admin.post(f"/api/jobs/{new.id}/retry")
     assert_problem(answer, 409, "conflict", "Run the schedule now instead.")
