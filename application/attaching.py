@@ -27,6 +27,7 @@ from job_runner.settings import Settings
 from job_runner.tables.attached_files import (
     TableToAttach,
     attach,
+    notes_on,
     open_connection,
     usable_connections,
     version_of,
@@ -142,6 +143,7 @@ def preview_attach(
             "row_count": table.row_count,
             "size_bytes": table.size_bytes,
             "file_count": len(table.files),
+            "notes": notes_on(table),
             "files": list(table.attached_files[:MAX_FILES_SHOWN]),
         }
         for given, table in zip(named, found, strict=True)

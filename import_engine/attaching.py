@@ -22,6 +22,7 @@ from parquet_tables.names import settle_names
 
 MAX_FILES = 10_000
 """Files of one attached table."""
+SHOWN_FOLDERS = 3
 
 
 class UnservableFile(UnreadableFile):
@@ -62,6 +63,22 @@ def files_of(
             "The table has {files} files; the limit is {limit}.", files=len(found), limit=MAX_FILES
         )
     return list(found)
+
+
+def partition_notes(files: Sequence[SourceUri], columns: Sequence[Column]) -> list[str]:
+    """Name the columns that folders state, such as ``region=AT``, and the files don't have."""
+    folders = dict.fromkeys(part for file in files for part in file.segments[:-1] if "=" in part)
+    own = {column.name.lower() for column in columns}
+    stated: dict[str, list[str]] = {}
+    for folder in folders:
+        stated.setdefault(folder.partition("=")[0], []).append(folder)
+    return [
+        f'The table has no column "{name}": it is in names of folders '
+        f"({', '.join(found[:SHOWN_FOLDERS] + ['…'] * (len(found) > SHOWN_FOLDERS))}) and not in "
+        "the files. Write the files with it if draws or reports need it."
+        for name, found in stated.items()
+        if name.lower() not in own
+    ]
 
 
 def read_footer(

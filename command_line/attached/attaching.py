@@ -91,6 +91,9 @@ def _print_attached(job: dict[str, Any]) -> None:
     )
     columns = {"table": "key", "rows": "rows", "columns": "columns", "files": "files"}
     print_items(summary["tables"], {**columns, "size": lambda one: size_text(one["size_bytes"])})
+    for table in summary["tables"]:
+        for note in table["notes"]:
+            print_line(f"Note on {table['key']}: {note}")
 
 
 def _print_preview(preview: dict[str, Any]) -> None:
@@ -108,3 +111,5 @@ def _print_preview(preview: dict[str, Any]) -> None:
         )
         if table["file_count"] > len(files):
             print_line(f"and {table['file_count'] - len(files):,} more files")
+        for note in table["notes"]:
+            print_line(f"Note: {note}")

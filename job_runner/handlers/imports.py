@@ -19,7 +19,7 @@ from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
-from job_runner.tables.attached_files import TableToAttach, attach
+from job_runner.tables.attached_files import TableToAttach, attach, notes_on
 from parquet_tables.progress import ProgressCallback, progress_part
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
 from storage.accounts.users import get_user
@@ -94,7 +94,7 @@ def _attached(context: JobContext) -> Outcome:
                 {
                     **_summary(table),
                     "files": len(table.files),
-                    "notes": [],
+                    "notes": notes_on(table),
                     "control_totals": [],
                 }
                 for table in tables

@@ -11,7 +11,13 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
-from import_engine.attaching import Footer, files_of, read_footer, require_equal_columns
+from import_engine.attaching import (
+    Footer,
+    files_of,
+    partition_notes,
+    read_footer,
+    require_equal_columns,
+)
 from import_engine.sources.connections import (
     FileVersion,
     ObjectStores,
@@ -19,7 +25,7 @@ from import_engine.sources.connections import (
     connection_prefix,
     credentials_from,
 )
-from import_engine.sources.uris import SourceUri
+from import_engine.sources.uris import SourceUri, parse_uri
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
@@ -210,6 +216,11 @@ def _attach_one(
     ]
     open_attached(service, with_rows)
     return StoredTable(key, columns, tuple(with_rows))
+
+
+def notes_on(table: StoredTable) -> list[str]:
+    """What a reader of an attached table should know about its files."""
+    return partition_notes([parse_uri(file.uri) for file in table.attached_files], table.columns)
 
 
 def _parts(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

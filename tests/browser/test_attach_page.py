@@ -17,7 +17,8 @@ from tests.live_server import LiveServer, live_server
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("lake")
+    folder = tmp_path_factory.mktemp("lake") / "region=AT"
+    folder.mkdir()
     with duckdb.connect() as connection:
         for name, start in (("a", 0), ("b", 300)):
             connection.execute(
@@ -32,7 +33,7 @@ def lake_server(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("data"),
         memory_mb=256,
-        connection_prefixes=f"{lake.as_uri()}/",
+        connection_prefixes=f"file://{lake}/",
     )
     with live_server(settings) as live:
         yield live
@@ -55,17 +56,18 @@ def test_connection_is_created_and_files_are_attached(
     page.goto(f"{lake_server.url}/datasets/{dataset}/import")
     page.get_by_text("Attach files that stay where they are").click()
     uris = page.get_by_label("Files and folders")
-    expect(uris).to_have_value(f"{lake.as_uri()}/")
+    expect(uris).to_have_value(f"file://{lake}/")
     uris.fill("file:///etc/passwd")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("alert")).to_contain_text("isn't under the prefix")
     attach = page.get_by_role("button", name="Attach files")
     expect(attach).to_be_disabled()
-    uris.fill(f"{lake.as_uri()}/")
+    uris.fill(f"file://{lake}/")
     page.get_by_role("button", name="Preview").click()
     files = page.get_by_role("region", name="Files")
     expect(files.get_by_role("row")).to_have_count(3)
     expect(page.locator("#attached")).to_contain_text("600")
+    expect(page.locator("#attached .notes")).to_contain_text('no column "region"')
     assert violations(page) == []
     attach.click()
     expect(page.get_by_role("region", name="Import")).to_contain_text("600 rows and 2 columns")

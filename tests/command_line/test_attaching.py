@@ -68,6 +68,17 @@ def test_table_is_attached_drawn_and_checked(run: Run, lake: Path, created: Path
 
 
 @pytest.mark.usefixtures("created")
+def test_column_in_a_folder_name_is_noted(run: Run, lake: Path) -> None:
+    uri = f"{lake.as_uri()}/region=AT/"
+    (lake / "region=AT").mkdir()
+    (lake / "a.parquet").rename(lake / "region=AT" / "a.parquet")
+    run("connection", "add", "disk", f"{lake.as_uri()}/")
+    for option in ("--preview", "--batch"):
+        shown = run("attach", uri, "--dataset", "Region", option).stdout
+        assert 'The table has no column "region"' in shown
+
+
+@pytest.mark.usefixtures("created")
 def test_connections_are_changed_and_deleted(run: Run, lake: Path) -> None:
     run("connection", "add", "disk", f"{lake.as_uri()}/")
     run("connection", "change", "disk", "--user", "everyone")

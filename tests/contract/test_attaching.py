@@ -247,6 +247,21 @@ def test_folder_named_metadata_alone_is_no_table_format(world: World) -> None:
     assert job["status"] == "completed", job["error_message"]
 
 
+def test_column_in_a_folder_name_is_stated(world: World) -> None:
+    for region in ("AT", "DE"):
+        content = world.new_file("SELECT 1 AS id, 2025 AS year")
+        world.put("store", f"hive/year=2025/region={region}/a.parquet", content)
+    uris = [world.uri("store", f"hive/year=2025/region={region}/") for region in ("AT", "DE")]
+    table = {"uri": uris, "connection": "store"}
+    dataset, job = world.attached(table)
+    (note,) = job["output_summary"]["tables"][0]["notes"]
+    assert 'no column "region"' in note
+    assert "(region=AT, region=DE)" in note
+    path = f"/api/datasets/{dataset}/attach/preview"
+    preview = world.server.admin.post(path, json={"tables": [table]}).json()
+    assert preview["tables"][0]["notes"] == [note]
+
+
 def test_file_named_twice_is_refused(world: World) -> None:
     world.put_ledger("disk", "twice")
     uris = [world.uri("disk", "twice/"), world.uri("disk", "twice/f0.parquet")]

@@ -44,6 +44,7 @@ function shown(found) {
   return [
     h("dl", { class: "figures" }, figure("Rows", number(found.row_count)), figure("Files", number(found.file_count)),
       figure("Columns", number(found.columns.length)), figure("Size", bytes(found.size_bytes), "is not copied")),
+    found.notes.length ? h("div", { class: "notes" }, h("ul", {}, found.notes.map((note) => h("li", {}, note)))) : null,
     h("div", { class: "sides" },
       h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Files" }, h("table", {},
         h("thead", {}, row([h("th", { scope: "col" }, "File"), h("th", { scope: "col", class: "number" }, "Rows"), h("th", { scope: "col", class: "number" }, "Size")])),

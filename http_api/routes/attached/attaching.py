@@ -77,6 +77,7 @@ class AttachedTableOut(Schema):
     size_bytes = out.integer()
     file_count = out.integer()
     files = out.list_of(AttachedFileOut, "The first files.")
+    notes = out.list_of(fields.String(), "Columns of partitions, which the files don't have.")
 
 
 class AttachPreviewOut(Schema):
