@@ -9,10 +9,11 @@ The ref moves only to a commit with every row of the file; an unreadable file le
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from domain_errors import counted
 from import_engine.importer import import_file
 from import_engine.options import ImportOptions
 from import_engine.sources.downloading import DownloadLimits, import_uri
@@ -26,7 +27,8 @@ from storage.accounts.users import get_user
 from storage.errors import DamagedData
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import NewCommit, Outcome
-from storage.versions.manifests import StoredTable
+from storage.versions.manifests import StoredTable, get_commit
+from storage.versions.refs import get_ref
 
 READ_SHARE, ADD_SHARE = 0.93, 0.95
 """Progress after reading, and after the control totals; the rest is for hashing files."""
@@ -84,6 +86,9 @@ def _attached(context: JobContext) -> Outcome:
     service, parameters = context.service, context.job.run_parameters
     with service.database.read() as tx:
         user = get_user(tx, context.job.user_id)
+        commit_id = get_ref(tx, context.job.dataset_id, parameters["ref"]).commit_id
+        before = get_commit(tx, context.job.dataset_id, commit_id).manifest if commit_id else None
+    rows_before = {table.key: table.row_count for table in before.tables} if before else {}
     given = [TableToAttach.from_json(table) for table in parameters["attach"]]
     tables = attach(service, context.parquet, user, given, context.on_progress)
     return Outcome(
@@ -94,7 +99,8 @@ def _attached(context: JobContext) -> Outcome:
                 {
                     **_summary(table),
                     "files": len(table.files),
-                    "notes": notes_on(table),
+                    "rows_before": rows_before.get(table.key),
+                    "notes": [*_rows_note(table, rows_before), *notes_on(table)],
                     "control_totals": [],
                 }
                 for table in tables
@@ -104,6 +110,13 @@ def _attached(context: JobContext) -> Outcome:
             ref_name=parameters["ref"], message=parameters["commit_message"], tables=tables
         ),
     )
+
+
+def _rows_note(table: StoredTable, rows_before: Mapping[str, int]) -> list[str]:
+    if table.key not in rows_before:
+        return []
+    rows = counted(rows_before[table.key], "row")
+    return [f"The version before had {rows} in this table; this one has {table.row_count:,}."]
 
 
 def _options(job: Job) -> ImportOptions:

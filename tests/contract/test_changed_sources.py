@@ -170,6 +170,11 @@ def test_attaching_again_makes_a_version_with_the_new_rows(world: World) -> None
     dataset = world.ledger("disk", "again")
     replace_by_same_size(world, "disk", f"again/{NAME}")
     answer = world.attach(dataset, {"uri": world.uri("disk", "again/")})
-    assert world.server.finished(answer.json()["job_id"])["status"] == "completed"
+    job = world.server.finished(answer.json()["job_id"])
+    assert job["status"] == "completed"
+    (table,) = job["output_summary"]["tables"]
+    rows = sum(ROWS)
+    assert table["rows_before"] == rows
+    assert f"had {rows:,} rows in this table; this one has {rows:,}" in table["notes"][0]
     data = world.table(dataset, "data", offset=ROWS[0], limit=4).json()["data"]
     assert {row["region"] for row in data} == {"nerth", "east", "south", None}
