@@ -184,4 +184,14 @@ def _connection_of(tx: Transaction, user: User, table: TableToAttach) -> str:
             loc=("body", "tables"),
             uri=str(uri),
         )
-    return max(fitting, key=lambda each: len(each.prefix)).name
+    longest = max(len(each.prefix) for each in fitting)
+    names = [each.name for each in fitting if len(each.prefix) == longest]
+    if len(names) > 1:
+        raise InvalidRequest(
+            "The connections {names} have the same prefix over {uri}. Name one of them in "
+            "`connection`.",
+            loc=("body", "tables"),
+            names=", ".join(f'"{name}"' for name in names),
+            uri=str(uri),
+        )
+    return names[0]

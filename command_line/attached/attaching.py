@@ -28,7 +28,9 @@ SHOWN_FILES = 10
 )
 @field_option("--table", "table_key", "table_key", help="Key of the table [default: primary].")
 @field_option(
-    "--connection", "connection", help="Default: yours with the longest prefix of the URI."
+    "--connection",
+    "connection",
+    help="Default: yours with the longest prefix of the URI; needed if several have the same.",
 )
 @click.option("--message", help="Commit message [default: Attach and the file's name].")
 @click.option("--preview", is_flag=True, help="Show files, rows and columns; attach nothing.")

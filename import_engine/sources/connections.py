@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from domain_errors import DomainError
 from import_engine.sources.reading import (
     PIECE_BYTES,
+    SourceDenied,
     SourceNotFound,
     file_names,
     not_found,
@@ -44,6 +45,8 @@ CREDENTIALS = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 """The beginning of the names of variables, without the underscore that follows."""
 VARIABLES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
 """The part after the prefix in the names of each scheme's variables."""
+EXAMPLES = {"s3": "ACCESS_KEY_ID", "gs": "SERVICE_ACCOUNT", "az": "STORAGE_ACCOUNT_KEY"}
+"""The end of a variable's name for each scheme, as errors show it."""
 
 
 class SourceChanged(DomainError):
@@ -170,7 +173,20 @@ class OpenConnection:
 
     def file_names(self, folder: SourceUri, step: Callable[[], None], most: int) -> list[str]:
         """The names of the files of a folder; see :func:`reading.file_names`."""
-        return file_names(folder, step, most, self.config)
+        with self._names_itself():
+            return file_names(folder, step, most, self.config)
+
+    @contextmanager
+    def _names_itself(self) -> Iterator[None]:
+        """Name this connection in errors about credentials."""
+        try:
+            yield
+        except SourceDenied as error:
+            raise SourceDenied(
+                'The connection "{connection}" can\'t read this file: {problem}',
+                connection=self.name,
+                problem=error.message,
+            ) from None
 
     def version(self, uri: SourceUri) -> FileVersion:
         """The version of a file now.
@@ -188,7 +204,7 @@ class OpenConnection:
                 os.close(descriptor)
         import obstore
 
-        with object_errors(uri):
+        with self._names_itself(), object_errors(uri):
             found = obstore.head(self.stores.get(uri, self.config), _key(uri))
         if not found["e_tag"]:
             raise SourceNotFound(
@@ -211,8 +227,15 @@ class OpenConnection:
             return _ObjectReader(uri, version, self.stores.get(uri, self.config))
 
 
-def credentials_from(environment: Mapping[str, str], scheme: str, name: str) -> dict[str, str]:
+def credentials_from(
+    environment: Mapping[str, str], scheme: str, name: str, connection: str
+) -> dict[str, str]:
     """The configuration of an object store from variables such as ``NAME_AWS_ACCESS_KEY_ID``.
+
+    Parameters
+    ----------
+    connection : str
+        The name that the error shows.
 
     Raises
     ------
@@ -229,9 +252,12 @@ def credentials_from(environment: Mapping[str, str], scheme: str, name: str) -> 
     }
     if not found:
         raise CredentialsMissing(
-            "The server's environment has no variable {start}…, in which the connection has its "
-            "credentials. An administrator sets it and starts the server again.",
+            "The server's environment has no variable {start}…, such as {example}, in which the "
+            'connection "{connection}" has its credentials. An administrator sets it and starts '
+            "the server again.",
             start=start,
+            example=start + EXAMPLES[scheme],
+            connection=connection,
         )
     return found
 

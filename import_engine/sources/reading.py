@@ -7,6 +7,7 @@ the server's environment alone, and no message quotes a library's error, which m
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ WEB_TIMEOUT_S, CONNECT_TIMEOUT_S = 60, 10
 STORE_TIMEOUTS = {"connect_timeout": "10s", "timeout": "120s"}
 """An object is read in pieces of ``PIECE_BYTES``, each with its own request and this time limit."""
 MAX_RETRIES = 3
+_REFUSED_LISTING = re.compile(r"returned non-2xx status code: 40[13]\b")
+"""What obstore's error says if a listing is refused; it has no class of its own."""
 
 
 class SourceUnavailable(DomainError):
@@ -260,7 +263,9 @@ def object_errors(uri: SourceUri) -> Iterator[None]:
         raise _denied(uri) from None
     except exceptions.PreconditionError:
         raise _unavailable(uri, "it changed while it was read") from None
-    except (exceptions.BaseError, ValueError):
+    except (exceptions.BaseError, ValueError) as error:
+        if _REFUSED_LISTING.search(str(error)):
+            raise _denied(uri) from None
         raise _unavailable(uri, "the object store refused or didn't answer") from None
 
 

@@ -57,7 +57,7 @@ def open_connection(
         The environment lacks its credentials.
     """
     folder = connection_prefix(prefix, settings.allowed_connections)
-    config = credentials_from(os.environ, folder.scheme, credentials)
+    config = credentials_from(os.environ, folder.scheme, credentials, name)
     return OpenConnection(name, folder, config, stores)
 
 

@@ -85,6 +85,11 @@ def test_connections_are_changed_and_deleted(run: Run, lake: Path) -> None:
     assert "everyone" in run("connection", "list").stdout
     run("connection", "delete", "disk", "--yes")
     assert "disk" not in run("connection", "list").stdout
+    for name in ("first", "second"):
+        run("connection", "add", name, f"{lake.as_uri()}/")
+    several = run("attach", f"{lake.as_uri()}/", "--dataset", "Twins", code=1)
+    assert 'The connections "first", "second" have the same prefix' in several.output
+    assert "Name one of them in --connection." in several.output
     wrong = run("connection", "add", "etc", "file:///etc/", code=1)
     assert "connection_prefixes" in wrong.output
     key = run("connection", "add", "keys", f"{lake.as_uri()}/", "--credentials", "a b", code=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -106,6 +108,15 @@ def test_uri_outside_the_connection_is_refused(world: World, uri: str) -> None:
     assert_problem(world.attach(dataset, {"uri": uri}), 422, "invalid_request", "no connection")
 
 
+def test_one_of_several_connections_with_a_prefix_is_named(world: World) -> None:
+    dataset = world.server.new_dataset()
+    path = f"/api/connections/{made(world, 'twin')['id']}"
+    table = {"uri": world.uri("disk", "a.parquet")}
+    assert_problem(world.attach(dataset, table), 422, "invalid_request", '"disk", "twin"')
+    assert world.attach(dataset, {**table, "connection": "twin"}).status_code == 200
+    world.server.admin.delete(path)
+
+
 def test_only_admins_change_connections(world: World) -> None:
     client, _ = world.server.new_user()
     connection = made(world, "admins")
@@ -199,6 +210,37 @@ def test_store_that_does_not_answer_is_unavailable(
     assert_problem(world.table(dataset, "data"), 503, "source_unavailable", "a.parquet")
 
 
+class Refusing(BaseHTTPRequestHandler):
+    """An object store that accepts no key."""
+
+    def do_GET(self) -> None:
+        self.send_error(403)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Write no log."""
+
+
+def test_error_of_refused_credentials_names_the_connection(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as store:
+        threading.Thread(target=store.serve_forever, daemon=True).start()
+        for name, value in (
+            ("ENDPOINT", f"http://127.0.0.1:{store.server_port}"),
+            ("ACCESS_KEY_ID", "a-key"),
+            ("SECRET_ACCESS_KEY", "a-secret"),
+        ):
+            monkeypatch.setenv(f"REFUSED_AWS_{name}", value)
+        made(world, "refused", prefix=f"s3://{BUCKET}/lake/", credentials="REFUSED")
+        for name in ("a.parquet", ""):
+            _, job = world.attached({"uri": world.uri("store", name), "connection": "refused"})
+            assert job["error_code"] == "source_denied"
+            assert 'The connection "refused"' in job["error_message"]
+        store.shutdown()
+
+
 def test_credentials_are_variables_of_the_server(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +248,7 @@ def test_credentials_are_variables_of_the_server(
     made(world, "keys", prefix=prefix, credentials="OTHER")
     dataset = world.server.new_dataset()
     table = {"uri": world.uri("store", "a.parquet"), "connection": "keys"}
-    assert_problem(world.attach(dataset, table), 503, "credentials_missing", "OTHER_AWS_")
+    assert_problem(world.attach(dataset, table), 503, "credentials_missing", "OTHER_AWS_", '"keys"')
     monkeypatch.setenv("OTHER_AWS_ACCESS_KEY_ID", "a-key")
     monkeypatch.setenv("OTHER_AWS_SECRET_ACCESS_KEY", "a-secret")
     assert world.attach(dataset, table).status_code == 200
