@@ -582,7 +582,7 @@ def test_a_lost_connect_server_fails_the_job_and_a_retry_completes_it(
     """The last test, since it stops the sessions of others."""
     dataset_id = live.new_table(2_000)
     refs = live.admin.get(f"/api/datasets/{dataset_id}/refs").json()
-    job_id = job_by(live, dataset_id, "spark")
+    job_id = job_by(live, dataset_id, "spark", {**DRAW, "rounds": DRAW["rounds"][:1]})
     while live.admin.get(f"/api/jobs/{job_id}").json()["progress_message"] is None:
         time.sleep(0.01)
     cluster.kill("connect")
