@@ -8,20 +8,11 @@ from __future__ import annotations
 
 import csv
 import math
-import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import TypeVar
-
-from application.job_submission import Submission, submit_import
-from job_runner.service import Service
-from storage.accounts.audit import record
-from storage.accounts.authority import write_as
-from storage.accounts.datasets import create_dataset
-from storage.maintenance.data_directory import INCOMING
-from storage.versions.refs import MAIN
 
 DATASET = "payables"
 DESCRIPTION = "A made-up ledger of accounts payable of 2025, by company and account."
@@ -127,45 +118,3 @@ def _vendor_name(vendor: int) -> str:
 
 def _one(random: Random, values: Sequence[Value]) -> Value:
     return values[int(len(values) * random.random())]
-
-
-def submit_demo(service: Service, by: Submission) -> str:
-    """Create the demo dataset and submit its import; Conflict if its name is in use.
-
-    Returns the job's id.
-    """
-    folder = service.directory.uploads_dir
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=INCOMING, delete=False) as file:
-        upload = Path(file.name)
-    try:
-        write_demo_file(upload)
-        with write_as(service.database, by.authority, service.clock) as tx:
-            dataset = create_dataset(
-                tx,
-                by.user,
-                name=DATASET,
-                description=DESCRIPTION,
-                tags=["demo"],
-                clock=service.clock,
-            )
-            record(
-                tx,
-                service.clock,
-                "dataset_made",
-                user_id=by.user.id,
-                origin=by.origin,
-                dataset_id=dataset.id,
-                details={"name": dataset.name},
-            )
-        job = submit_import(
-            service,
-            by,
-            dataset,
-            upload,
-            ref_name=MAIN,
-            file_name=FILE_NAME,
-            commit_message=MESSAGE,
-        )
-        return job.id
-    finally:
-        upload.unlink(missing_ok=True)

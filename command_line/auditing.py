@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from application.audit.attributes import CAUSES
+from application.audit.causes import CAUSES
 from application.audit.kinds import (
     BREAKDOWN,
     KINDS,

@@ -6,7 +6,7 @@ an attribute that nobody tested.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from application.access import Caller
 from application.audit.findings import require_entries
@@ -17,18 +17,6 @@ from storage.jobs.jobs import Job
 
 MAX_ATTRIBUTES = 20
 MAX_NAME = 100
-CAUSES: Mapping[str, str] = {
-    "clerical": "Clerical error",
-    "instruction": "Instruction not known or misunderstood",
-    "control": "Control not performed",
-    "system": "Error of a system or interface",
-    "cut_off": "Wrong period",
-    "judgement": "Judgement or estimate",
-    "document": "Document missing or incomplete",
-    "intentional": "Intentional or possible fraud",
-    "other": "Other",
-}
-"""Causes of exceptions (ISA 530 ¶12 asks for nature and cause), by their titles."""
 WITH_CAUSE = ("exception", "not_examinable")
 
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from application.audit.attributes import CAUSES
+from application.audit.causes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
 from job_runner.service import Service

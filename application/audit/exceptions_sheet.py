@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from application.audit.attributes import CAUSES
+from application.audit.causes import CAUSES
 from application.audit.coverage import amount_column
 from application.audit.findings import OUTCOME_TITLES
 from application.audit.items import book_values, examined_items

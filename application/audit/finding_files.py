@@ -18,7 +18,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from application.access import Caller
-from application.audit.attributes import CAUSES, require_details
+from application.audit.attributes import require_details
+from application.audit.causes import CAUSES
 from application.audit.entering import Books, books_of, doubts_of, ok_problem
 from application.audit.entry_list import (
     DEVIATION,

@@ -13,7 +13,8 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
-from application.audit.attributes import CAUSES, MAX_ATTRIBUTES, MAX_NAME, choose_attributes
+from application.audit.attributes import MAX_ATTRIBUTES, MAX_NAME, choose_attributes
+from application.audit.causes import CAUSES
 from application.audit.entering import enter
 from application.audit.entry_list import ListFormat, write_entry_list
 from application.audit.evaluation import EvaluationRequest, evaluate, request_of

@@ -11,7 +11,7 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.administration.overview import admin_overview
-from application.demo_data import submit_demo
+from application.demo_import import submit_demo
 from application.import_preview import MAX_BYTES
 from import_engine.formats import ENDINGS
 from storage.accounts.connections import list_connections

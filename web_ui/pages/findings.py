@@ -9,7 +9,7 @@ from typing import Any
 from flask import request
 
 from application.access import RowSource
-from application.audit.attributes import CAUSES
+from application.audit.causes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.kinds import exceptions_text
 from application.audit.review import is_preparer
