@@ -5,6 +5,7 @@ Connections are changed here, too: the server's settings limit their prefixes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,10 +16,12 @@ from domain_errors import DomainError, InvalidRequest, counted
 from import_engine import attaching
 from import_engine.sources.connections import (
     CREDENTIALS,
+    EXAMPLES,
     VARIABLES,
     CredentialsMissing,
     ObjectStores,
     connection_prefix,
+    credentials_from,
 )
 from import_engine.sources.uris import UriNotAllowed, parse_uri
 from job_runner.lanes import LANE_OF_DOWNLOADS
@@ -33,7 +36,7 @@ from job_runner.tables.attached_files import (
     version_of,
 )
 from parquet_tables.progress import ignore_progress
-from storage.accounts.connections import ConnectionFields, list_connections
+from storage.accounts.connections import Connection, ConnectionFields, list_connections
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.jobs import Job
@@ -48,16 +51,26 @@ MAX_FILES_SHOWN = 100
 
 
 def connection_fields(
-    service: Service, tx: Transaction, prefix: str, credentials: str, usable_by: Sequence[str]
+    service: Service,
+    tx: Transaction,
+    prefix: str,
+    credentials: str,
+    usable_by: Sequence[str],
+    before: Connection | None = None,
 ) -> ConnectionFields:
     """Check what an administrator says about a connection.
+
+    Parameters
+    ----------
+    before : Connection, optional
+        The connection that is changed; the variables of its credentials may be missing by now.
 
     Raises
     ------
     InvalidUri, UriNotAllowed
         The prefix isn't one, or the setting ``connection_prefixes`` doesn't allow it.
     InvalidRequest
-        The credentials aren't the beginning of a variable's name.
+        The credentials aren't the beginning of a variable's name, or there is no such variable.
     NotFound
         There is no such user or group.
     """
@@ -69,8 +82,25 @@ def connection_fields(
             "Never send a key. A folder has none.",
             loc=("body", "credentials"),
         )
+    if before is None or credentials != before.credentials:
+        _require_variables(uri.scheme, credentials)
     grantees = [find_grantee(tx, name, "usable_by", at) for at, name in enumerate(usable_by)]
     return ConnectionFields(str(uri), credentials, grantees)
+
+
+def _require_variables(scheme: str, credentials: str) -> None:
+    try:
+        credentials_from(os.environ, scheme, credentials, "")
+    except CredentialsMissing:
+        start = f"{credentials}_{VARIABLES[scheme]}"
+        raise InvalidRequest(
+            "The server's environment has no variable {start}…, such as {example}. `credentials` "
+            "is how these names begin, never a key. Set the variables and start the server again "
+            "first.",
+            loc=("body", "credentials"),
+            start=start,
+            example=start + EXAMPLES[scheme],
+        ) from None
 
 
 def problem_finder(settings: Settings) -> Callable[[AttachedFile, str, str], str | None]:

@@ -41,6 +41,11 @@ def made(world: World, name: str, **body: Any) -> dict[str, Any]:
         ({"prefix": f"s3://key:secret@{BUCKET}/lake/"}, "invalid_uri", "password"),
         ({"credentials": "AKIA/secret"}, "invalid_request", "Never send a key"),
         ({"credentials": "LAKE"}, "invalid_request", "A folder has none"),
+        (
+            {"prefix": f"s3://{BUCKET}/lake/", "credentials": "AKIAIOSFODNN7EXAMPLE"},
+            "invalid_request",
+            "AKIAIOSFODNN7EXAMPLE_AWS_ACCESS_KEY_ID",
+        ),
         ({"usable_by": ["nobody-here"]}, "not_found", "nobody-here"),
         ({"aws_secret_access_key": "x"}, "invalid_request", "Unknown field"),
         ({"name": "DISK"}, "conflict", "exists already"),
@@ -245,7 +250,12 @@ def test_credentials_are_variables_of_the_server(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = f"s3://{BUCKET}/lake/"
-    made(world, "keys", prefix=prefix, credentials="OTHER")
+    monkeypatch.setenv("OTHER_AWS_ACCESS_KEY_ID", "a-key")
+    path = f"/api/connections/{made(world, 'keys', prefix=prefix, credentials='OTHER')['id']}"
+    monkeypatch.delenv("OTHER_AWS_ACCESS_KEY_ID")
+    assert world.server.admin.patch(path, json={"usable_by": []}).status_code == 200
+    refused = world.server.admin.patch(path, json={"credentials": "NONE"})
+    assert_problem(refused, 422, "invalid_request", "NONE_AWS_")
     dataset = world.server.new_dataset()
     table = {"uri": world.uri("store", "a.parquet"), "connection": "keys"}
     assert_problem(world.attach(dataset, table), 503, "credentials_missing", "OTHER_AWS_", '"keys"')

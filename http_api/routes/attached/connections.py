@@ -118,7 +118,7 @@ def change(connection_id: int, given: dict[str, Any]) -> dict[str, Any]:
         before = get_connection(tx, connection_id)
         kept = {"prefix": before.prefix, "credentials": before.credentials}
         checked = connection_fields(
-            service(), tx, **{**kept, "usable_by": before.usable_by, **given}
+            service(), tx, **{**kept, "usable_by": before.usable_by, **given}, before=before
         )
         changed = change_connection(tx, connection_id, checked)
         _audit(tx, "connection_changed", changed)
