@@ -6,6 +6,7 @@ and Windows are named. Modules that only some systems have are loaded here alone
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -208,7 +209,7 @@ if sys.platform == "win32":
         for name in names:
             path /= name
             if path.lstat().st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT:
-                raise OSError(f"{path} is a link")
+                raise OSError(errno.ELOOP, "is a link", str(path))
         return path
 
 else:

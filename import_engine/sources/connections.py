@@ -49,6 +49,9 @@ EXAMPLES = {"s3": "ACCESS_KEY_ID", "gs": "SERVICE_ACCOUNT", "az": "STORAGE_ACCOU
 """The end of a variable's name for each scheme, as errors show it."""
 
 
+IF_NESTED = "Name the files, or the folders one by one."
+
+
 class SourceChanged(DomainError):
     """An attached file isn't the version that the table names."""
 
@@ -174,7 +177,7 @@ class OpenConnection:
     def file_names(self, folder: SourceUri, step: Callable[[], None], most: int) -> list[str]:
         """The names of the files of a folder; see :func:`reading.file_names`."""
         with self._names_itself():
-            return file_names(folder, step, most, self.config)
+            return file_names(folder, step, most, self.config, IF_NESTED)
 
     @contextmanager
     def _names_itself(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ the server's environment alone, and no message quotes a library's error, which m
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -88,7 +89,11 @@ def open_source(uri: SourceUri) -> Iterator[OpenSource]:
 
 
 def file_names(
-    uri: SourceUri, step: Callable[[], None], most: int, config: Mapping[str, str] | None = None
+    uri: SourceUri,
+    step: Callable[[], None],
+    most: int,
+    config: Mapping[str, str] | None = None,
+    if_nested: str = "Import a folder that has files only.",
 ) -> list[str]:
     """The names of the files of a folder, sorted; files that start with ``.`` or ``_`` are skipped.
 
@@ -100,6 +105,8 @@ def file_names(
         Maximum number of files.
     config : mapping, optional
         The configuration of :func:`object_store`.
+    if_nested : str
+        The advice if it has folders.
 
     Raises
     ------
@@ -115,8 +122,9 @@ def file_names(
             continue
         if "/" in name:
             raise SourceNotFound(
-                '{uri} has folders, such as "{folder}". Import a folder that has files only.',
+                '{uri} has folders, such as "{folder}". {remedy}',
                 uri=str(uri),
+                remedy=if_nested,
                 folder=name.split("/")[0],
             )
         found.append(name)
@@ -125,7 +133,7 @@ def file_names(
                 "{uri} has more than {most} files, the limit.", uri=str(uri), most=most
             )
     if not found:
-        raise SourceNotFound("{uri} has no files.", uri=str(uri))
+        raise not_found(uri)
     return sorted(found)
 
 
@@ -158,8 +166,14 @@ def _refuse_table_format(
 
 def not_found(uri: SourceUri) -> SourceNotFound:
     """The error of a file that doesn't exist."""
-    hint = "" if uri.scheme in ("http", "https") else " The URI of a folder ends with a slash."
-    return SourceNotFound(f"There is no file {{uri}}.{hint}", uri=str(uri))
+    problem, hint = "There is no file {uri}.", ""
+    if uri.is_folder:
+        problem = "There is no folder {uri}, or it has no files."
+    elif uri.scheme not in ("http", "https"):
+        hint = " The URI of a folder ends with a slash."
+    if "*" in str(uri):
+        hint = " A pattern such as *.parquet isn't supported: name a folder or the files."
+    return SourceNotFound(problem + hint, uri=str(uri))
 
 
 def _denied(uri: SourceUri) -> SourceDenied:
@@ -326,6 +340,8 @@ def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
 def _local_names(uri: SourceUri) -> Iterator[str]:
     with _local_errors(uri):
         for entry in entries_below(*_place(uri)):
+            if entry.is_symlink() and not entry.name.startswith((".", "_")):
+                raise _link(uri.child(entry.name))
             if entry.is_dir(follow_symlinks=False):
                 yield f"{entry.name}/"
             elif entry.is_file(follow_symlinks=False):
@@ -349,5 +365,13 @@ def _local_errors(uri: SourceUri) -> Iterator[None]:
         yield
     except PermissionError:
         raise _denied(uri) from None
-    except OSError:
-        raise not_found(uri) from None
+    except OSError as error:
+        raise (_link(uri) if error.errno == errno.ELOOP else not_found(uri)) from None
+
+
+def _link(uri: SourceUri) -> SourceNotFound:
+    return SourceNotFound(
+        "{uri} is or goes through a symbolic link. Links aren't followed: name the place that it "
+        "leads to.",
+        uri=str(uri),
+    )

@@ -262,6 +262,33 @@ def test_column_in_a_folder_name_is_stated(world: World) -> None:
     assert preview["tables"][0]["notes"] == [note]
 
 
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("outer/", 'such as "inner". Name the files, or the folders one by one.'),
+        ("nope/", "There is no folder"),
+        ("nope.parquet", "The URI of a folder ends with a slash."),
+        ("outer/*.parquet", "A pattern such as *.parquet isn't supported"),
+        ("*/", "A pattern such as *.parquet isn't supported"),
+    ],
+)
+def test_missing_files_are_explained(world: World, place: Place, name: str, words: str) -> None:
+    world.put(place, "outer/inner/a.parquet", b"")
+    _, job = world.attached({"uri": world.uri(place, name), "connection": place})
+    assert job["error_code"] == "source_not_found"
+    assert words in job["error_message"]
+
+
+def test_symbolic_links_are_refused_by_name(world: World) -> None:
+    world.put("disk", "target/a.parquet", world.new_file("SELECT 1 AS id"))
+    (world.folder / "links").mkdir()
+    (world.folder / "links" / "b.parquet").symlink_to(world.folder / "target" / "a.parquet")
+    for name in ("links/", "links/b.parquet"):
+        _, job = world.attached({"uri": world.uri("disk", name), "connection": "disk"})
+        assert "links/b.parquet is or goes through a symbolic link" in job["error_message"]
+
+
 def test_file_named_twice_is_refused(world: World) -> None:
     world.put_ledger("disk", "twice")
     uris = [world.uri("disk", "twice/"), world.uri("disk", "twice/f0.parquet")]

@@ -159,7 +159,7 @@ def test_files_of_a_folder_become_one_table(sources: Sources) -> None:
         ({"a.csv": "x\n1\n", "b.csv": "x,y\n1,2\n"}, 'b.csv has the column "y"'),
         ({"a.csv": "x\n1\n", "b.json": "[]"}, "different kinds"),
         ({"a.csv": "x\n1\n", "b/c.csv": "x\n1\n"}, 'has folders, such as "b"'),
-        ({"_hidden": ""}, "has no files"),
+        ({"_hidden": ""}, "or it has no files"),
         ({"_delta_log/0.json": "{}", "a.csv": "x\n1\n"}, "belongs to a Delta table"),
     ],
 )
