@@ -81,6 +81,15 @@ def partition_notes(files: Sequence[SourceUri], columns: Sequence[Column]) -> li
     ]
 
 
+def _not_parquet_or(message: str) -> UnreadableFile:
+    if "magic bytes" in message or "too small to be a Parquet file" in message:
+        return UnreadableFile(
+            "It isn't a Parquet file, or its end was cut off. All files of a folder are read, "
+            "whatever their ending: name the table's files one by one if others are among them."
+        )
+    return parquet_error(message)
+
+
 def read_footer(
     cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath, attached: AttachedFiles
 ) -> Footer:
@@ -97,7 +106,7 @@ def read_footer(
     """
     name = [str(path)]
     try:
-        with duckdb_errors_as(parquet_error), attached.errors():
+        with duckdb_errors_as(_not_parquet_or), attached.errors():
             described = cursor.execute("DESCRIBE SELECT * FROM read_parquet(?)", name).fetchall()
             columns = tuple(Column(row[0], row[1]) for row in described)
             fields = cursor.execute(

@@ -203,11 +203,12 @@ def test_files_with_other_columns_are_refused_by_name(world: World) -> None:
     assert "lake/mixed/b.parquet" in job["error_message"]
 
 
-def test_other_files_are_refused_by_name(world: World) -> None:
-    world.put("disk", "text/notes.txt", b"no Parquet")
-    _, job = world.attached({"uri": world.uri("disk", "text/")})
+@pytest.mark.parametrize("content", [b"no Parquet", b"", b"id,amount\n1,2\n3,4\n"])
+def test_other_files_are_refused_by_name(world: World, content: bytes) -> None:
+    world.put("disk", "text/notes.txt", content)
+    _, job = world.attached({"uri": world.uri("disk", "text/"), "connection": "disk"})
     assert job["error_code"] == "unreadable_file"
-    assert "text/notes.txt" in job["error_message"]
+    assert "text/notes.txt: It isn't a Parquet file" in job["error_message"]
     assert str(world.server.service.directory.root) not in job["error_message"]
 
 
