@@ -20,6 +20,7 @@ from import_engine.sources.connections import (
     VARIABLES,
     CredentialsMissing,
     ObjectStores,
+    attachable_uri,
     connection_prefix,
     credentials_from,
 )
@@ -205,7 +206,7 @@ def _with_connections(
 
 def _connection_of(tx: Transaction, user: User, table: TableToAttach) -> str:
     """The usable connection with the longest prefix over a table's first URI."""
-    uri = parse_uri(table.uris[0], ("body", "tables"))
+    uri = attachable_uri(table.uris[0], ("body", "tables"))
     fitting = [each for each in list_connections(tx, user) if uri.is_under(parse_uri(each.prefix))]
     if not fitting:
         raise InvalidRequest(

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -109,6 +109,18 @@ class ObjectStores:
             return self._stores[key]
 
 
+def attachable_uri(text: str, loc: Sequence[str | int] = ()) -> SourceUri:
+    """Parse a URI that a connection can read; raise InvalidUri for any other."""
+    if text.partition("://")[0].lower() not in (*VARIABLES, "file"):
+        raise InvalidUri(
+            "A connection reads s3://, gs://, az:// and file:// URIs. A path of the server is "
+            "file:///… with all its folders. A web server has no versions of files: import from it "
+            "instead.",
+            loc=loc,
+        )
+    return parse_uri(text, loc)
+
+
 def connection_prefix(
     text: str, allowed: tuple[SourceUri, ...], loc: tuple[str, ...] = ()
 ) -> SourceUri:
@@ -119,13 +131,7 @@ def connection_prefix(
     InvalidUri, UriNotAllowed
         It isn't the URI of a folder, bucket or container, or the setting doesn't allow it.
     """
-    uri = parse_uri(text, loc)
-    if uri.scheme not in (*VARIABLES, "file"):
-        raise InvalidUri(
-            "A connection reads s3://, gs://, az:// and file:// URIs: a web server has no versions "
-            "of files.",
-            loc=loc,
-        )
+    uri = attachable_uri(text, loc)
     allowing_prefix(
         uri,
         allowed,
@@ -163,7 +169,7 @@ class OpenConnection:
         InvalidUri, UriNotAllowed
             It isn't a URI, or it is outside the prefix.
         """
-        uri = parse_uri(text, loc)
+        uri = attachable_uri(text, loc)
         if not uri.is_under(self.prefix):
             raise UriNotAllowed(
                 'The URI {uri} isn\'t under the prefix {prefix} of the connection "{connection}".',

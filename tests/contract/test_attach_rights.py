@@ -113,6 +113,16 @@ def test_uri_outside_the_connection_is_refused(world: World, uri: str) -> None:
     assert_problem(world.attach(dataset, {"uri": uri}), 422, "invalid_request", "no connection")
 
 
+@pytest.mark.parametrize("uri", ["/data/lake/a.parquet", "https://example.org/a.parquet", "a"])
+@pytest.mark.parametrize("given", [{}, {"connection": "disk"}])
+def test_uri_that_no_connection_reads_is_explained(
+    world: World, uri: str, given: dict[str, str]
+) -> None:
+    answer = world.attach(world.server.new_dataset(), {"uri": uri, **given})
+    problem = assert_problem(answer, 422, "invalid_uri", "reads s3://, gs://, az:// and file://")
+    assert "https://" not in problem["detail"]
+
+
 def test_one_of_several_connections_with_a_prefix_is_named(world: World) -> None:
     dataset = world.server.new_dataset()
     path = f"/api/connections/{made(world, 'twin')['id']}"
