@@ -267,6 +267,7 @@ def import_file(
         dataset,
         ref,
         lambda dataset_id: _import_into(client, dataset_id, source, ref, fields),
+        keep_failed=True,
     )
 
 
@@ -276,12 +277,22 @@ def is_new(client: ApiClient, dataset: str) -> bool:
 
 
 def into_dataset(
-    client: ApiClient, dataset: str, ref: str, run: Callable[[int], dict[str, Any]]
+    client: ApiClient,
+    dataset: str,
+    ref: str,
+    run: Callable[[int], dict[str, Any]],
+    *,
+    keep_failed: bool,
 ) -> dict[str, Any]:
     """Run a job that moves a ref of the dataset with an id, and return the completed job.
 
     A new ref is created from ``main``; it is removed again if the job fails. A new dataset is
-    removed if the server refuses the request, and stays with a failed job, whose error it shows.
+    removed if the server refuses the request.
+
+    Parameters
+    ----------
+    keep_failed : bool
+        Whether a new dataset stays with a failed job, which has its file.
     """
     if not is_new(client, dataset):
         dataset_id = client.dataset_id(dataset)
@@ -293,7 +304,7 @@ def into_dataset(
             return run(dataset_id)
     if ref != MAIN:
         raise CommandFailed(
-            'The dataset "{name}" is new: import its first file without --ref, into {main}.',
+            'The dataset "{name}" is new: its first version goes to {main}. Leave out --ref.',
             name=dataset,
             main=MAIN,
         )
@@ -302,6 +313,8 @@ def into_dataset(
         try:
             return run(created)
         except JobFailed as failed:
+            if not keep_failed:
+                raise
             job = failed.job
     raise CommandFailed(
         'Job {job_id} failed: {error} The new dataset "{name}" is empty: import into it again, or '

@@ -75,7 +75,11 @@ def attach(
         if batch:
             body["priority"] = "batch"
         job = into_dataset(
-            client, dataset, ref, lambda dataset_id: _attach(client, dataset_id, ref, body)
+            client,
+            dataset,
+            ref,
+            lambda dataset_id: _attach(client, dataset_id, ref, body),
+            keep_failed=False,
         )
     return print_result(job, as_json, _print_attached)
 

@@ -68,6 +68,16 @@ def test_table_is_attached_drawn_and_checked(run: Run, lake: Path, created: Path
 
 
 @pytest.mark.usefixtures("created")
+def test_new_dataset_is_removed_if_its_files_are_refused(run: Run, lake: Path) -> None:
+    run("connection", "add", "disk", f"{lake.as_uri()}/")
+    (lake / "notes.txt").write_text("no Parquet")
+    refused = run("attach", f"{lake.as_uri()}/", "--dataset", "Refused", code=1)
+    assert "notes.txt: It isn't a Parquet file" in refused.output
+    assert "The new dataset was removed again." in refused.output
+    assert "Refused" not in run("datasets").stdout
+
+
+@pytest.mark.usefixtures("created")
 def test_column_in_a_folder_name_is_noted(run: Run, lake: Path) -> None:
     uri = f"{lake.as_uri()}/region=AT/"
     (lake / "region=AT").mkdir()

@@ -44,7 +44,7 @@ def test_an_import_makes_a_new_ref_as_its_help_shows(run: Run, tmp_path: Path) -
     assert example in run("import", "--help").stdout
     first = write_csv(tmp_path / "sales.csv", 20)
     new = run("import", str(first), *example.split(), code=1)
-    assert "import its first file without --ref" in new.stderr
+    assert "its first version goes to main. Leave out --ref." in new.stderr
     run("import", str(first), "--dataset", "sales")
     moved = run("import", str(write_csv(tmp_path / "q3.csv", 30)), *example.split())
     assert "ref quarter3" in moved.stdout
