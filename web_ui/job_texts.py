@@ -23,8 +23,8 @@ _ADVICE: Mapping[str, str] = {
     "type_misfit": "Import the file again with another type for the column.",
     "source_unavailable": "{Action} when the source answers again.",
     "source_denied": "An administrator must give the server access to the source. Then {action}.",
-    "source_changed": "Restore the file and {action}, or attach the table again and draw from the "
-    "new version.",
+    "source_changed": "Attach the table again and draw from the new version, or restore the file "
+    "and {action}.",
     "unservable_file": "Import the files instead, or write them in another form and attach them.",
     "connection_missing": "An administrator must create the connection again. Then {action}.",
     "credentials_missing": "An administrator must set the variables of the connection. Then "

@@ -59,14 +59,14 @@ class SourceChanged(DomainError):
 
     def __init__(self, uri: SourceUri, problem: str, *, is_other_file: bool = False) -> None:
         if uri.scheme != "file":
-            remedy = "Restore it"
+            remedy = "restore it"
         elif is_other_file:
-            remedy = "Move the same file back (a copy is another file)"
+            remedy = "move the same file back if it still exists (a copy is another file)"
         else:
-            remedy = "Restore it with `cp -p`, which writes into the same file"
+            remedy = "restore it with `cp -p`, which writes into the same file"
         super().__init__(
-            "The attached file {uri} {problem}. {remedy}, or attach the table again: that makes a "
-            "new version of the dataset.",
+            "The attached file {uri} {problem}. Attach the table again, which makes a new version "
+            "of the dataset, or {remedy}.",
             uri=str(uri),
             problem=problem,
             remedy=remedy,

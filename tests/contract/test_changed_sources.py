@@ -149,7 +149,9 @@ def test_a_file_of_a_folder_is_restored_in_place(world: World) -> None:
     shutil.copy2(copy, path)  # as cp -p: into the same file, with the old time
     assert world.table(dataset, "data").status_code == 200
     away = path.rename(path.with_suffix(".away"))
-    assert_problem(world.table(dataset, "data"), 409, "source_changed", "Move the same file back")
+    assert_problem(
+        world.table(dataset, "data"), 409, "source_changed", "or move the same file back"
+    )
     copy.rename(path)
     assert_problem(world.table(dataset, "data"), 409, "source_changed", "was replaced by another")
     away.replace(path)
