@@ -52,8 +52,9 @@ def files_of(
         A folder has no files, or can't be listed.
     """
     found: dict[SourceUri, None] = {}
+    plain: set[SourceUri] = set()
     for uri in uris:
-        names = connection.file_names(uri, step, MAX_FILES) if uri.is_folder else None
+        names = connection.file_names(uri, step, MAX_FILES, plain) if uri.is_folder else None
         for file in [uri] if names is None else map(uri.child, names):
             if file in found:
                 raise UnreadableFile("The file {uri} is named twice.", uri=str(file))

@@ -180,10 +180,12 @@ class OpenConnection:
             )
         return replace(uri, allowed=len(self.prefix.segments))
 
-    def file_names(self, folder: SourceUri, step: Callable[[], None], most: int) -> list[str]:
+    def file_names(
+        self, folder: SourceUri, step: Callable[[], None], most: int, plain: set[SourceUri]
+    ) -> list[str]:
         """The names of the files of a folder; see :func:`reading.file_names`."""
         with self._names_itself():
-            return file_names(folder, step, most, self.config, IF_NESTED)
+            return file_names(folder, step, most, self.config, IF_NESTED, plain)
 
     @contextmanager
     def _names_itself(self) -> Iterator[None]:

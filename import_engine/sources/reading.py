@@ -94,6 +94,7 @@ def file_names(
     most: int,
     config: Mapping[str, str] | None = None,
     if_nested: str = "Import a folder that has files only.",
+    plain: set[SourceUri] | None = None,
 ) -> list[str]:
     """The names of the files of a folder, sorted; files that start with ``.`` or ``_`` are skipped.
 
@@ -107,6 +108,8 @@ def file_names(
         The configuration of :func:`object_store`.
     if_nested : str
         The advice if it has folders.
+    plain : set of SourceUri, optional
+        Folders that are known to belong to no table format; others are added.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def file_names(
     """
     if uri.scheme in ("http", "https"):
         raise SourceNotFound("A web server doesn't list files. Name one file instead of a folder.")
-    _refuse_table_format(uri, step, config)
+    _refuse_table_format(uri, step, config, set() if plain is None else plain)
     found: list[str] = []
     for name in _names(uri, step, config):
         if name.startswith((".", "_")):
@@ -144,14 +147,17 @@ def _names(
 
 
 def _refuse_table_format(
-    uri: SourceUri, step: Callable[[], None], config: Mapping[str, str] | None
+    uri: SourceUri,
+    step: Callable[[], None],
+    config: Mapping[str, str] | None,
+    plain: set[SourceUri],
 ) -> None:
     def names(folder: SourceUri) -> Iterator[str]:
         # Credentials for one folder needn't list those above it.
         with suppress(SourceNotFound, SourceDenied):
             yield from _names(folder, step, config)
 
-    found = table_format_of(uri, names)
+    found = table_format_of(uri, names, plain)
     if found is not None:
         kind, log = found
         raise SourceNotFound(

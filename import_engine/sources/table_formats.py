@@ -29,7 +29,7 @@ _FORMATS = (
 
 
 def table_format_of(
-    folder: SourceUri, names: Callable[[SourceUri], Iterator[str]]
+    folder: SourceUri, names: Callable[[SourceUri], Iterator[str]], plain: set[SourceUri]
 ) -> tuple[str, SourceUri] | None:
     """The table format that a folder belongs to, and the folder of its log; None for plain files.
 
@@ -39,11 +39,16 @@ def table_format_of(
     ----------
     names : callable
         Yields the names in a folder; nothing if there is none.
+    plain : set of SourceUri
+        Folders without a log, which aren't read again; those that are found are added.
     """
     for depth in range(len(folder.segments), folder.allowed - 1, -1):
         above = replace(folder, segments=folder.segments[:depth])
+        if above in plain:
+            continue
         for found in _FORMATS:
             log = replace(above.child(found.log_folder), is_folder=True)
             if any(name.endswith(found.ending) for name in names(log)):
                 return found.name, log
+        plain.add(above)
     return None
