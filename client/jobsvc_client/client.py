@@ -174,7 +174,7 @@ class Client:
         dataset : str
             The dataset's name; it is created if there is none.
         connection : str, optional
-            By default yours with the longest prefix of the URI.
+            By default yours with the longest prefix of the URI; needed if several have the same.
         ref : str
             The ref that moves to the new version.
         purpose : str

@@ -50,7 +50,10 @@ class TableIn(StrictSchema):
     table_key = name_text(100, load_default=PRIMARY)
     uri = UrisField(required=True)
     connection = text(
-        1, 64, load_default=None, description="Default: yours with the longest prefix of the URI."
+        1,
+        64,
+        load_default=None,
+        description="Default: yours with the longest prefix of the URI; needed if several have it.",
     )
 
 
