@@ -65,6 +65,12 @@ def connect(
     return client
 
 
+NOT_ATTACHABLE = frozenset(
+    {"source_denied", "source_not_found", "unreadable_file", "unservable_file"}
+)
+"""Codes of jobs whose files can't be attached; nothing of them is stored."""
+
+
 class Client:
     """A server with the token of a user; close it, or use it as a context manager."""
 
@@ -180,7 +186,7 @@ class Client:
         purpose : str
             What the files are.
         """
-        with self._named_or_new(dataset) as target:
+        with self._named_or_new(dataset, NOT_ATTACHABLE) as target:
             return target.attach(uri, connection=connection, ref=ref, purpose=purpose)
 
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
@@ -232,10 +238,13 @@ class Client:
         return [Dataset(self._transport, each) for each in page["datasets"]]
 
     @contextmanager
-    def _named_or_new(self, name: str) -> Iterator[Dataset]:
+    def _named_or_new(
+        self, name: str, removed_after: frozenset[str] = frozenset()
+    ) -> Iterator[Dataset]:
         """Yield the dataset of a name; a new one is removed if the server refuses its table.
 
-        It stays with a failed job, which shows its error.
+        It stays with a failed job, which shows its error, unless the job's code is one of
+        ``removed_after``.
         """
         if self._named(name):
             yield self.dataset(name)
@@ -244,7 +253,7 @@ class Client:
         try:
             yield made
         except JobsvcError as error:
-            if not error.is_refusal:
+            if not error.is_refusal and error.code not in removed_after:
                 raise
             self.request("DELETE", f"/api/datasets/{made.id}")
             raise error.extended("The new dataset was removed again.") from None

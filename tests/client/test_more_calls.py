@@ -24,6 +24,9 @@ def test_files_are_attached_where_they_are(server: LiveServer, client: Client) -
     with pytest.raises(JobsvcError) as refused:
         attached.attach("file:///etc/passwd")
     assert refused.value.code == "invalid_request"
+    with pytest.raises(JobsvcError, match=r"no file .* The new dataset was removed again"):
+        client.attach(f"{lake}missing.parquet", "attached from nowhere")
+    assert "attached from nowhere" not in {each.name for each in client.datasets()}
 
 
 @pytest.mark.parametrize("uri", ["file:///etc/passwd", "missing.csv"])
