@@ -228,6 +228,8 @@ def test_what_cannot_run_names_what_there_is() -> None:
         if "benchmarks." in each.text:
             module, *rest = each.words[2:]
             source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+            shared = re.findall(r"^from benchmarks\.(\w+) import", source, re.MULTILINE)
+            source += "".join((ROOT / f"benchmarks/{one}.py").read_text("utf-8") for one in shared)
             for option in (word for word in rest if word.startswith("--")):
                 assert f'"{option}"' in source, each
         for word in each.words:

@@ -19,7 +19,7 @@ _ADVICE: Mapping[str, str] = {
     "timed_out": "Reduce the request, or ask an administrator to raise the limit of this job type.",
     "interrupted": "The server stopped during each attempt. {Action}. If it fails again, contact "
     "an administrator.",
-    "unreadable_file": "Correct the file and import it again.",
+    "unreadable_file": "Correct the file, and import or attach it again.",
     "type_misfit": "Import the file again with another type for the column.",
     "source_unavailable": "{Action} when the source answers again.",
     "source_denied": "An administrator must give the server access to the source. Then {action}.",
