@@ -67,8 +67,12 @@ def ask_child(
     ChildDied, AnswerTooLarge
         The child gave no answer.
     """
-    with errors_path.open("wb") as errors, child_process(module, errors, descriptors) as process:
-        answer = _answer(process, request, watch, max_answer_bytes)
+    with (
+        errors_path.open("wb") as errors,
+        child_process(module, errors, descriptors) as process,
+        _output(process) as pieces,
+    ):
+        answer = _answer(process, pieces, request, watch, max_answer_bytes)
     if answer is None:
         text = errors_path.read_text(encoding="utf-8", errors="replace")
         raise ChildDied(process.returncode, text[-2000:].strip())
@@ -105,15 +109,17 @@ def child_process(
 
 
 def _answer(
-    process: subprocess.Popen[bytes], request: bytes, watch: Watch, max_answer_bytes: int
+    process: subprocess.Popen[bytes],
+    pieces: queue.SimpleQueue[bytes],
+    request: bytes,
+    watch: Watch,
+    max_answer_bytes: int,
 ) -> dict[str, Any] | None:
     """Read progress lines until the answer; return None if the child ended without one."""
     assert process.stdin is not None  # noqa: S101 - it is a pipe
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
     with suppress(BrokenPipeError):  # the child has ended already
         process.stdin.write(request)
         process.stdin.flush()
-    pieces = _pieces(process.stdout)
     received = bytearray()
     fraction, message = 0.0, ""
     while True:
@@ -138,18 +144,27 @@ def _answer(
             raise AnswerTooLarge
 
 
-def _pieces(stdout: IO[bytes]) -> queue.SimpleQueue[bytes]:
-    """Read a pipe in a thread; an empty piece is its end. Windows has no poll() for pipes."""
+@contextmanager
+def _output(process: subprocess.Popen[bytes]) -> Iterator[queue.SimpleQueue[bytes]]:
+    """Read the child's output in a thread; an empty piece is its end. Windows can't poll pipes.
+
+    At the end of the block the child is killed and the thread joined: the pipe is closed next, and
+    a file opened then could have its descriptor.
+    """
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    descriptor = process.stdout.fileno()
     pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read() -> None:
         piece = b"-"
         while piece:
-            try:
-                piece = os.read(stdout.fileno(), 1 << 16)
-            except OSError:  # the pipe was closed
-                piece = b""
+            piece = os.read(descriptor, 1 << 16)
             pieces.put(piece)
 
-    threading.Thread(target=read, name="child-output", daemon=True).start()
-    return pieces
+    reader = threading.Thread(target=read, name="child-output", daemon=True)
+    reader.start()
+    try:
+        yield pieces
+    finally:
+        process.kill()
+        reader.join()
