@@ -82,7 +82,7 @@ def test_a_failed_job_shows_its_error_and_advice(analyst: Analyst, server: LiveS
     failed = server.import_text(server.new_dataset(client), "a,b\n1,2\n3,4,5\n", client=client)
     page.goto(f"{server.url}/jobs/{failed['id']}")
     expect(page.get_by_role("alert")).to_contain_text("Line 3: expected 2 values, found 3.")
-    expect(page.get_by_role("alert")).to_contain_text("import it again")
+    expect(page.get_by_role("alert")).to_contain_text("import or attach it again")
     expect(page.get_by_role("button", name="Retry job")).to_have_count(0)
     page.get_by_role("link", name="Import another file").click()
     expect(page.get_by_role("heading", name="Import file")).to_be_visible()
