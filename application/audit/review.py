@@ -60,24 +60,21 @@ def review(
         The evaluation to keep isn't possible.
     """
     by.dataset(job.dataset_id, "admin" if action == "reopened" else "write")
+    if action in ("returned", "reopened") and not note:
+        raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
+    if action != "signed_off" and evaluation is not None:
+        raise InvalidValue("Only a sign-off keeps an evaluation.", loc=("body", "evaluation"))
     drawn = drawn_row_ids(by.service, job)
     kept = None
     if action == "signed_off":
-        with by.service.database.read() as tx:
-            evaluated = review_of(tx, job.id)
-        _require_step(evaluated, "signed_off")
-        kept = _evaluation_to_keep(by, job, evaluated, evaluation)
-        previous_id = evaluated.newest_id if previous_id is None else previous_id
-    elif evaluation is not None:
-        raise InvalidValue("Only a sign-off keeps an evaluation.", loc=("body", "evaluation"))
+        kept, evaluated_id = _evaluation_to_keep(by, job, evaluation)
+        previous_id = evaluated_id if previous_id is None else previous_id
     with by.writing() as tx:
         require_not_deleted(tx, job)
         now = review_of(tx, job.id)
         _require_step(now, action)
         if previous_id is not None:
             now.require_newest(previous_id)
-        if action in ("returned", "reopened") and not note:
-            raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
         if action == "submitted":
             _require_findings(tx, job, drawn)
         if action in ("returned", "signed_off"):
@@ -97,20 +94,24 @@ def review(
 
 
 def _evaluation_to_keep(
-    by: Caller, job: Job, now: Review, given: Mapping[str, Any] | None
-) -> Mapping[str, Any] | None:
-    """What a sign-off keeps; None if no evaluation was given, and that of the plan isn't possible.
+    by: Caller, job: Job, given: Mapping[str, Any] | None
+) -> tuple[Mapping[str, Any] | None, int]:
+    """What a sign-off keeps, and the newest step of the review that it is of.
 
-    Nothing is entered between a submission and the next step, so what is evaluated is what is
-    signed off if ``now`` is still the review then.
+    It is None if no evaluation was given, and that of the plan isn't possible. Nothing is entered
+    between a submission and the next step, so what is evaluated is what is signed off if that step
+    is still the newest then.
     """
+    with by.service.database.read() as tx:
+        now = review_of(tx, job.id)
+    _require_step(now, "signed_off")
     request = request_of(job, now, given or {})
     try:
         with by.reading():
-            return kept_evaluation(request, evaluate(by.service, job, request))
+            return kept_evaluation(request, evaluate(by.service, job, request)), now.newest_id
     except DomainError as error:
         if given is None:
-            return None
+            return None, now.newest_id
         error.loc = ("body", "evaluation", *error.loc[1:])
         raise
 
