@@ -25,7 +25,9 @@ EXIT_WAIT_S = 2.0
 Watch = Callable[[float, str], None]
 """Takes the child's progress (0 to 1) and message many times a second; an error kills the child."""
 
-_START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
+
+def _start(module: str, path: Sequence[str]) -> str:
+    return f"import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 
 
 class ChildDied(Exception):
@@ -91,7 +93,7 @@ def child_process(
     path = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
     loader = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     with subprocess.Popen(  # noqa: S603 - our own interpreter and program
-        [sys.executable, "-I", "-S", "-c", _START.format(path=path, module=module)],
+        [sys.executable, "-I", "-S", "-c", _start(module, path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

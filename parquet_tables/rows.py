@@ -215,14 +215,17 @@ def rows_at(
     """
     touched = rows.in_files(table)
     more = f", {selected}" if selected else ""
-    numbered = f"SELECT {{ordinal}} AS ordinal{more}" if carried else f"SELECT {selected}"
+
+    def select(ordinal: str) -> str:
+        return f"SELECT {ordinal} AS ordinal{more}" if carried else f"SELECT {selected}"
+
     branches: list[str] = []
     bound: list[object] = []
     few = rows.ordinals is not None and len(rows.ordinals) <= MAX_LISTED_ROWS
     if len(touched) > MAX_BRANCHES and not few and not _hides_file_index(table):
         scan = FileScan(tuple((file, start) for file, start, _ in touched))
         branches.append(
-            f"{numbered.format(ordinal=scan.ordinal)} FROM {scan.source} "
+            f"{select(scan.ordinal)} FROM {scan.source} "
             f"WHERE {scan.ordinal} IN (SELECT p.ordinal FROM {rows.name} AS p){where}"
         )
         bound += [*([scan.starts] if carried else []), scan.paths, scan.starts, *params]
@@ -235,14 +238,12 @@ def rows_at(
             listed = f"SELECT p.ordinal - ? FROM {rows.name} AS p WHERE p.ordinal BETWEEN ? AND ?"
             values = [start, start, start + file.rows - 1]
         branches.append(
-            f"{numbered.format(ordinal=scan.ordinal)} FROM {scan.source} "
+            f"{select(scan.ordinal)} FROM {scan.source} "
             f"WHERE f.file_row_number IN ({listed}){where}"
         )
         bound += [*([start] if carried else []), scan.paths, *values, *params]
     if not branches:
-        branches.append(
-            f"{numbered.format(ordinal='0::BIGINT')} FROM ({empty_statement(table.columns)}) AS f"
-        )
+        branches.append(f"{select('0::BIGINT')} FROM ({empty_statement(table.columns)}) AS f")
     union = " UNION ALL ".join(branches)
     if not carried:
         return union, bound

@@ -135,3 +135,87 @@ def test_no_room_imports_the_python_client() -> None:
     for package in MAY_IMPORT:
         for path in modules(package):
             assert "jobsvc_client" not in imported(path), path
+
+
+SQL_ROOMS = {name for name, allowed in MAY_IMPORT.items() if "parquet_tables" in allowed}
+SQL_ROOMS -= {"http_api", "web_ui"}
+SQL_ROOMS |= {"parquet_tables"}
+"""The packages whose functions build SQL, in which names of columns may stand."""
+FRAGMENTS_OF_STATEMENTS = "storage/sqlite/queries.py"
+"""Inserts fixed parts into named statements of SQLite, which hold no name of a user."""
+
+
+def formatting(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Lines that format a text which isn't a literal of that place: names in it would be code.
+
+    ``str.format`` and its kin, ``%`` on a literal or with several values, ``string.Template``, and
+    replacements of a pattern that are neither a literal nor a function. Markup.format escapes, and
+    its template is a literal.
+    """
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(ast.Attribute(ast.Call(ast.Name("Markup"), [ast.Constant()]), "format")):
+                pass
+            case ast.Call(ast.Attribute(_, "format" | "format_map" | "vformat" as name)):
+                yield node.lineno, name
+            case ast.BinOp(ast.Constant(bytes()), ast.Mod()):
+                pass
+            case ast.BinOp(ast.Constant(str()) | ast.JoinedStr(), ast.Mod()):
+                yield node.lineno, "%"
+            case ast.BinOp(_, ast.Mod(), ast.Tuple() | ast.Dict()):
+                yield node.lineno, "%"
+            case ast.ImportFrom("string", names) if any(one.name == "Template" for one in names):
+                yield node.lineno, "Template"
+            case ast.Attribute(ast.Name("string"), "Template"):
+                yield node.lineno, "Template"
+            case ast.Call(ast.Attribute(owner, "sub" | "subn"), [first, *rest]):
+                written = rest[0] if ast.unparse(owner) == "re" and rest else first
+                if not isinstance(written, ast.Constant | ast.Lambda | ast.Name):
+                    yield node.lineno, "sub"
+
+
+@pytest.mark.parametrize("package", sorted(SQL_ROOMS))
+def test_packages_that_build_sql_format_no_text(package: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {what}"
+        for path in modules(package)
+        if path.relative_to(ROOT).as_posix() != FRAGMENTS_OF_STATEMENTS
+        for line, what in formatting(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not found, "build the text with a function and its arguments:\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "numbered.format(ordinal=1)",
+        "'{}'.format(name)",
+        "sql.format_map(names)",
+        "f'SELECT {name} AS %s' % other",
+        "'%s' % name",
+        "sql % (name, other)",
+        "sql % {'name': name}",
+        "from string import Template",
+        "string.Template(sql)",
+        "re.sub('a', quoted(name), sql)",
+        "PATTERN.sub(f'{name}', sql)",
+    ],
+)
+def test_each_way_to_format_a_text_is_found(code: str) -> None:
+    assert len(list(formatting(ast.parse(code)))) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "f'SELECT {name}'",
+        "rows % 2",
+        "at % len(rows)",
+        "Markup('<b>{}</b>').format(name)",
+        "re.sub('a', '', sql)",
+        "b'%d' % (len(kind),)",
+        "PATTERN.sub(lambda mark: mark[0], sql)",
+    ],
+)
+def test_building_a_text_by_parts_is_no_formatting(code: str) -> None:
+    assert not list(formatting(ast.parse(code)))

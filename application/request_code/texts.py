@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from application.request_code.forms import FORMS, SHORT_ID, ApiRequest, Body, Fields, Form
+from domain_errors import render
 
 WIDTH = 88
 LINE_END = " \\\n  "
@@ -121,7 +122,10 @@ def _python(form: Form, given: Fields, subject: str | int) -> str | None:
     return (
         IMPORT
         + opening
-        + form.python.format(arguments=_arguments(texts, len(form.python.splitlines()[0])))
+        + render(
+            form.python,
+            {"arguments": _arguments(texts, len(form.python.splitlines()[0]))},
+        )
     )
 
 
@@ -170,7 +174,7 @@ def _command(
 
     It has the whole body if its options can't say all fields, and is None if it takes none.
     """
-    words = [[part.format(subject=subject) for part in form.command]]
+    words = [[render(part, {"subject": str(subject)}) for part in form.command]]
     known = {argument.field for argument in form.arguments}
     for argument in form.arguments:
         if argument.field in given:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from domain_errors import render
 from job_runner.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
@@ -47,7 +48,7 @@ def draw_record(job: Job) -> dict[str, Any]:
         "rounds": rounds,
     }
     if len(rounds) > 1:
-        record["note"] = SEVERAL_ROUNDS.format(job_id=job.id)
+        record["note"] = render(SEVERAL_ROUNDS, {"job_id": job.id})
     return record
 
 

@@ -135,9 +135,8 @@ def summarise(
     sql, params = view_statement(table, columns, shown, 0, None)
     relation = f"({sql}) AS r({positional_names(len(columns))})"
     is_exact = table.row_count <= limits.exact_distinct_rows
-    distinct_sql = "count(DISTINCT {})" if is_exact else "approx_count_distinct({})"
     figures = ", ".join(
-        _figures(f"r.c{at}", column, distinct_sql) for at, column in enumerate(columns)
+        _figures(f"r.c{at}", column, is_exact=is_exact) for at, column in enumerate(columns)
     )
     found = cursor.execute(f"SELECT count(*), {figures} FROM {relation}", params).fetchall()[0]
     summaries = []
@@ -182,12 +181,13 @@ class _Source:
         return self.cursor.execute(f"{sql} GROUP BY k {tail}", params).fetchall()
 
 
-def _figures(value: str, column: Column, distinct: str) -> str:
+def _figures(value: str, column: Column, *, is_exact: bool) -> str:
     """Count, distinct, minimum, maximum, and the 1 % and 99 % quantiles of a number."""
     kind = kind_of(column).kind
     if kind == "binary":
         return f"count({value}), 0, NULL, NULL, NULL"
-    figures = f"count({value}), {distinct.format(value)}"
+    distinct = f"count(DISTINCT {value})" if is_exact else f"approx_count_distinct({value})"
+    figures = f"count({value}), {distinct}"
     if kind == "number":
         number = _number(value, column)
         return f"{figures}, min({value}), max({value}), approx_quantile({number}, [0.01, 0.99])"

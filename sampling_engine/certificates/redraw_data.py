@@ -12,7 +12,7 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.bands import Bands
 from sampling_engine.spec import Round, RowFilter
-from sampling_engine.sql.statements import NOT_TAKEN, key_value
+from sampling_engine.sql.statements import key_value, not_taken
 
 
 def columns_for_redraw(table: TableFiles, rounds: Sequence[Round]) -> tuple[Column, ...]:
@@ -73,7 +73,7 @@ def _rows_statement(
         empty = [f"false AS p{number:d}" for number, _ in filters]
         empty += [f"CAST(NULL AS VARCHAR) AS c{place}" for place in range(len(columns))]
         branches = [f"SELECT {', '.join(['0 AS ordinal', *empty])} WHERE false"]
-    shown = ["t.ordinal", f"{NOT_TAKEN.format(rows='t')} AS present"]
+    shown = ["t.ordinal", f"{not_taken('t')} AS present"]
     shown += [f't.p{number:d} AS "pass_{number:d}"' for number, _ in filters]
     shown += [
         f"t.c{place} AS {quote_identifier(column.name)}" for place, column in enumerate(columns)

@@ -54,7 +54,7 @@ from sampling_engine.sql.passes import (
     UnitGroups,
     UnitTotals,
 )
-from sampling_engine.sql.statements import NOT_TAKEN, same_keys
+from sampling_engine.sql.statements import not_taken, same_keys
 from sampling_engine.sql.units import FLOATS, MAX_FLOAT_AMOUNT, MAX_MONEY, MoneyUnits, Units
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ PART_BITS = 25
 PART = 1 << PART_BITS
 """Sums of so many bits of up to 2^38 numbers are below 2^63."""
 ALL_FOUND = "SELECT f.* FROM found AS f"
-NOT_TAKEN_FOUND = f"{ALL_FOUND} WHERE {NOT_TAKEN.format(rows='f')}"
+NOT_TAKEN_FOUND = f"{ALL_FOUND} WHERE {not_taken('f')}"
 
 
 @dataclass(frozen=True)

@@ -115,15 +115,15 @@ UNSUPPORTED_WORDS = {
     "RLIKE": "RLIKE is not supported; use LIKE or ILIKE",
 }
 SEARCH_WORDS = {
-    "CONTAINS": "%{text}%",
-    "INCLUDES": "%{text}%",
-    "STARTS": "{text}%",
-    "STARTSWITH": "{text}%",
-    "BEGINS": "{text}%",
-    "ENDS": "%{text}",
-    "ENDSWITH": "%{text}",
+    "CONTAINS": ("%", "%"),
+    "INCLUDES": ("%", "%"),
+    "STARTS": ("", "%"),
+    "STARTSWITH": ("", "%"),
+    "BEGINS": ("", "%"),
+    "ENDS": ("%", ""),
+    "ENDSWITH": ("%", ""),
 }
-"""Words for parts of a text, and the pattern that finds it."""
+"""Words for parts of a text, and what its pattern has before and after the text."""
 FUNCTIONS = {
     "ABS": "; write {column} > 5 OR {column} < -5",
     "CONTAINS": "; write {column} ILIKE '%text%'",
@@ -136,7 +136,7 @@ FUNCTIONS = {
     "YEAR": "; write {column} >= '2025-01-01' AND {column} < '2026-01-01'",
     "DATE": "; write the date itself in single quotes",
 }
-"""The text to write in place of a function."""
+"""The end of the message about a function: the text to write in place of it."""
 NOT_A_CONDITION = "A column or a value alone is not a condition; compare it, for example = true"
 NOT_A_VALUE = (
     "Expected a value, not a condition; join two comparisons with AND, and write NOT before a "
@@ -431,12 +431,11 @@ class _Parser:
         column = "the column"
         if inner.kind in ("word", "quoted"):
             column = shown_identifier(inner.text)
-        spelling = FUNCTIONS.get(token.word, "").format(column=column)
         return self._error(
             token,
-            "Functions such as {name}(…) are not supported" + ("{spelling}" if spelling else ""),
+            "Functions such as {name}(…) are not supported" + FUNCTIONS.get(token.word, ""),
             name=name,
-            spelling=spelling,
+            column=column,
         )
 
     def _is_operator(self, token: Token) -> bool:
@@ -463,7 +462,8 @@ class _Parser:
             at = self.tokens.index(token) + 1
             following = self.tokens[at + (self.tokens[at].word == "WITH")]
             text = following.text if following.kind in ("string", "word", "quoted") else "text"
-            pattern = SEARCH_WORDS[token.word].format(text=text.replace("'", "''"))
+            before, after = SEARCH_WORDS[token.word]
+            pattern = before + text.replace("'", "''") + after
             return self._error(
                 token,
                 "{word} is not supported; write ILIKE '{pattern}'",

@@ -48,11 +48,7 @@ def fine_histogram(
     first, last = int(np.floor(ends[0])) - 1, int(np.floor(ends[1])) + 1
     rows = np.zeros(last - first + 1, dtype=np.int64)
     distance = f"CAST(f.{quote_identifier(column.name)} AS DOUBLE) - ?::DOUBLE"
-    sql = (
-        f"SELECT CAST(floor({BINS_PER_OCTAVE} * sign(d) * log2(1 + abs(d) * ?::DOUBLE)) AS INTEGER)"
-        " AS bin, count(*) AS rows FROM (SELECT {distance} AS d FROM ({source}) AS f) "
-        "WHERE isfinite(d) GROUP BY bin"
-    )
+    bin_number = f"floor({BINS_PER_OCTAVE} * sign(d) * log2(1 + abs(d) * ?::DOUBLE))"
     for name, sign in state.signed_rows:
         source, params = statements.rows_among(
             state.table,
@@ -60,10 +56,12 @@ def fine_histogram(
             eligible.strata.row_filter,
             name,
         )
+        sql = (
+            f"SELECT CAST({bin_number} AS INTEGER) AS bin, count(*) AS rows "
+            f"FROM (SELECT {distance} AS d FROM ({source}) AS f) WHERE isfinite(d) GROUP BY bin"
+        )
         with watched(state.cursor, progress_part(on_progress, 0.5, 1.0), "counting values"):
-            counted = state.cursor.execute(
-                sql.format(distance=distance, source=source), [scale, origin, *params]
-            ).fetchnumpy()
+            counted = state.cursor.execute(sql, [scale, origin, *params]).fetchnumpy()
         np.add.at(rows, counted["bin"] - first, sign * counted["rows"])
     places = np.arange(first, last + 2) / BINS_PER_OCTAVE
     edges = origin + np.sign(places) * (2.0 ** np.abs(places) - 1.0) / scale

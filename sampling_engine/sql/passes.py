@@ -21,7 +21,7 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.order import Int64s, SeededOrder, rank_steps
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
-from sampling_engine.sql.statements import NOT_TAKEN, amount_value, key_columns, same_keys
+from sampling_engine.sql.statements import amount_value, key_columns, not_taken, same_keys
 from sampling_engine.sql.units import MoneyUnits, Units
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ class RowsOfUnits(Pass[UnitRows]):
         branches, params = statements.numbered_rows(table, value, self.row_filter)
         return (
             f"SELECT t.ordinal, t.v FROM ({branches}) AS t "
-            f"WHERE t.v >= CAST(? AS HUGEINT) AND {NOT_TAKEN.format(rows='t')}",
+            f"WHERE t.v >= CAST(? AS HUGEINT) AND {not_taken('t')}",
             [*params, self.least],
         )
 
@@ -289,7 +289,7 @@ class ScanUnits(Pass[KeyedUnits]):
             f"CAST({self.order.size - 1} - rank AS DOUBLE) + 0.5::DOUBLE AS upper, "
             f"least(v * ?::DOUBLE, 1.0) AS p FROM {ranked} WHERE v < CAST(? AS HUGEINT)) "
             "SELECT ordinal, v, rank FROM keyed WHERE lower * (1 - p) <= ?::DOUBLE * p * upper "
-            f"AND {NOT_TAKEN.format(rows='keyed')}",
+            f"AND {not_taken('keyed')}",
             [*params, self.target_per_unit, self.below, self.largest_key],
         )
 
@@ -372,7 +372,7 @@ class MoneyOfBlocks(Pass[UnitRows]):
         return (
             f"SELECT t.ordinal, t.v FROM ({branches}) AS t "
             f"SEMI JOIN hit AS h ON h.block = t.ordinal >> {self.shift:d} "
-            f"WHERE t.v > 0 AND t.v < CAST(? AS HUGEINT) AND {NOT_TAKEN.format(rows='t')}",
+            f"WHERE t.v > 0 AND t.v < CAST(? AS HUGEINT) AND {not_taken('t')}",
             [*params, self.below],
         )
 

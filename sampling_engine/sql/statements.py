@@ -123,7 +123,9 @@ def key_value(column: Column) -> str:
     return name
 
 
-NOT_TAKEN = "NOT EXISTS (SELECT 1 FROM taken AS d WHERE d.ordinal = {rows}.ordinal)"
+def not_taken(rows: str) -> str:
+    """The condition that no earlier round took a row of the table of this alias."""
+    return f"NOT EXISTS (SELECT 1 FROM taken AS d WHERE d.ordinal = {rows}.ordinal)"
 
 
 def load_strata(strata: str, path: str) -> Statement:
@@ -217,7 +219,7 @@ def scan(table: TableFiles, strata: Strata, order: SeededOrder) -> Statement:
     steps, ranked = rank_steps(order, source, ["stratum", "threshold"])
     return (
         f"WITH {', '.join(steps)} SELECT ordinal, stratum, rank FROM {ranked} "
-        f"WHERE rank < threshold AND {NOT_TAKEN.format(rows=ranked)}",
+        f"WHERE rank < threshold AND {not_taken(ranked)}",
         params,
     )
 

@@ -205,8 +205,8 @@ def _columns(comparison: str) -> str:
     )
 
 
-_JOB_BY_ID = statement("job_by_id").format(columns=_columns("comparisons.brief"))
-_JOBS_BY_SEQ = statement("jobs_by_seq").format(columns=_columns("NULL"))
+_JOB_BY_ID = statement("job_by_id", columns=_columns("comparisons.brief"))
+_JOBS_BY_SEQ = statement("jobs_by_seq", columns=_columns("NULL"))
 
 
 def _job(row: Iterable[Any]) -> Job:

@@ -48,11 +48,12 @@ _CONDITIONS = {
     "unresolved": "jobs.status = 'failed' AND jobs.error_code <> 'cancelled'"
     " AND jobs.dismissed_at IS NULL",
 }
-_REMOVED = "{id} IN (SELECT id FROM datasets WHERE removed_at IS NOT NULL)"
+_REMOVED = "IN (SELECT id FROM datasets WHERE removed_at IS NOT NULL)"
 _PERMITTED = (
-    "{id} IN (SELECT datasets.id FROM dataset_access"
+    "IN (SELECT datasets.id FROM dataset_access"
     " JOIN datasets ON datasets.id = dataset_id WHERE user_id = :viewer_id AND removed_at IS NULL)"
 )
+"""The conditions on the id of a job's dataset."""
 # The index for the most selective filter, then those of viewers without a filter.
 _INDEXES = {
     "unresolved": "jobs_unresolved",
@@ -90,17 +91,18 @@ def list_jobs(
     conditions = [_CONDITIONS[name] for name in params]
     # SQLite tests a parameter once, and a column for each job.
     dataset_id = ":dataset_id" if "dataset_id" in params else "jobs.dataset_id"
-    removed = _REMOVED.format(id=dataset_id)
+    removed = f"{dataset_id} {_REMOVED}"
     if viewer.role_name != "admin":
         params["viewer_id"] = viewer.id
-        conditions.append(_PERMITTED.format(id=dataset_id))
+        conditions.append(f"{dataset_id} {_PERMITTED}")
     index = next((_INDEXES[name] for name in _INDEXES if name in params), "jobs_listed")
     total = _count(tx, index, conditions, params)
     if viewer.role_name == "admin":  # faster than a test of each job
         index_of_removed = index if conditions else "jobs_listed_of_dataset"
         total -= _count(tx, index_of_removed, [*conditions, removed], params)
         conditions.append(f"NOT {removed}")
-    page = statement("job_seqs").format(
+    page = statement(
+        "job_seqs",
         index=index,
         condition=" AND ".join(conditions),
         order="DESC" if order == "newest" else "ASC",
@@ -111,12 +113,12 @@ def list_jobs(
 
 def count_unresolved(tx: Transaction) -> int:
     """Return the number of failures in all datasets that nobody has retried or dismissed."""
-    conditions = [_CONDITIONS["unresolved"], f"NOT {_REMOVED.format(id='jobs.dataset_id')}"]
+    conditions = [_CONDITIONS["unresolved"], f"NOT jobs.dataset_id {_REMOVED}"]
     return _count(tx, _INDEXES["unresolved"], conditions, {})
 
 
 def _count(tx: Transaction, index: str, conditions: list[str], params: dict[str, Any]) -> int:
     """Count the jobs; SQLite counts all jobs by the pages of an index that it chooses."""
     selected = f"INDEXED BY {index} WHERE {' AND '.join(conditions)}" if conditions else ""
-    (count,) = tx.execute(statement("count_jobs").format(selected=selected), params).fetchone()
+    (count,) = tx.execute(statement("count_jobs", selected=selected), params).fetchone()
     return int(count)

@@ -45,14 +45,14 @@ def find_refs(
 
     A name that is or begins with the text precedes others; then the latest change.
     """
-    sql = statement("find_refs").format(visible=_visible(viewer))
+    sql = statement("find_refs", visible=_visible(viewer))
     params = {"user_id": viewer.id, "text": text, "limit": limit, "scanned": scanned}
     return [FoundRef(*row) for row in tx.execute(sql, params)]
 
 
 def find_commits(tx: Transaction, viewer: User, prefix: str, limit: int) -> list[FoundCommit]:
     """Return the commits whose id begins with a prefix."""
-    sql = statement("find_commits").format(visible=_visible(viewer))
+    sql = statement("find_commits", visible=_visible(viewer))
     params = {"user_id": viewer.id, "prefix": prefix, "limit": limit}
     return [FoundCommit(*row) for row in tx.execute(sql, params)]
 

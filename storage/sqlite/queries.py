@@ -30,9 +30,13 @@ def all_statements() -> dict[str, str]:
     }
 
 
-def statement(name: str) -> str:
-    """Return the statement with this name; raise KeyError if there is none."""
-    return all_statements()[name]
+def statement(name: str, /, **fragments: str) -> str:
+    """Return the statement with this name; raise KeyError if there is none.
+
+    ``fragments`` are parts of SQL that replace the names in braces; never a text of a user.
+    """
+    text = all_statements()[name]
+    return text.format(**fragments) if fragments else text
 
 
 def run(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Cursor:
@@ -71,7 +75,7 @@ def page(
 
     ``fragments`` replace the names in braces.
     """
-    sql = statement(name).format(**fragments)
+    sql = statement(name, **fragments)
     selection, _, _ = sql.rpartition("ORDER BY")
     (total,) = tx.execute(f"SELECT count(*) FROM ({selection})", params).fetchone()
     bounds = {"limit": limit, "offset": offset}

@@ -112,7 +112,7 @@ def list_bin(
 def get_bin_entry(tx: Transaction, entry_id: int, viewer: User, since: str) -> BinEntry:
     """Return an entry since a time that the viewer can see; else raise NotFound."""
     where = " AND bin.id = :id" + ("" if viewer.role_name == "admin" else f" AND {_SHOWN}")
-    sql = statement("list_bin").format(where=where)
+    sql = statement("list_bin", where=where)
     row = tx.execute(sql, {"user_id": viewer.id, "since": since, "id": entry_id}).fetchone()
     if row is None:
         raise NotFound("The bin has no entry {id}. It may have expired.", id=str(entry_id))
