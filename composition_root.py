@@ -256,6 +256,7 @@ def _parquet_database(
     return ParquetDatabase(
         directory.root,
         directory.spill_dir,
+        directories=directory.duckdb_dirs,
         memory_mb=settings.memory_mb // 2,
         threads=settings.duckdb_threads or None,
         keep_free_mb=settings.min_free_mb,

@@ -5,6 +5,7 @@ Files are written in ``destination`` alone. Any fault of the input is an ``Unrea
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,10 +45,10 @@ def import_file(
     Parameters
     ----------
     source : Path
-        The file, inside the database's root; the ending of ``original_name`` gives its format.
+        The file; the ending of ``original_name`` gives its format.
     destination : Path
-        An empty directory inside the root. The caller moves the tables' files out of it and deletes
-        the rest.
+        An empty directory that the database may read. The caller moves the tables' files out of it
+        and deletes the rest.
     on_progress : ProgressCallback
         Receives fractions that never decrease; its exceptions stop the import and pass through.
     options : ImportOptions
@@ -72,7 +73,10 @@ def import_file(
     """
     found = detect_format(original_name, source)
     gzipped = found.gzipped
-    with _work(database, destination, on_progress, row_group_rows) as work:
+    with (
+        _readable(database, source, destination) as source,
+        _work(database, destination, on_progress, row_group_rows) as work,
+    ):
         work = replace(work, sample_rows=sample_rows, whole_file=whole_file)
         match found.format:
             case Format.CSV | Format.TSV:
@@ -105,7 +109,10 @@ def import_first_rows(
     Only this format allows both without a full read. Parameters and errors are those of
     :func:`import_file`.
     """
-    with _work(database, destination, on_progress, ROW_GROUP_ROWS) as work:
+    with (
+        _readable(database, source, destination) as source,
+        _work(database, destination, on_progress, ROW_GROUP_ROWS) as work,
+    ):
         table = import_parquet(work, source, max_rows=rows, options=options)
         return table, count_parquet_rows(work, source)
 
@@ -127,6 +134,24 @@ def _with_inner_totals(work: ImportWork, table: ImportedTable) -> ImportedTable:
         return table
     note = f'Rows within the table may be totals, such as "{found[0]}"; they were kept.'
     return replace(table, notes=(*table.notes, note))
+
+
+@contextmanager
+def _readable(database: ParquetDatabase, source: Path, destination: Path) -> Iterator[Path]:
+    """Give a file a name that DuckDB may read, until the block ends: it reads no other upload.
+
+    It is a hard link, or a copy on a disk that has none.
+    """
+    readable = destination / "source"
+    try:
+        try:
+            readable.hardlink_to(source)
+        except OSError:
+            database.require_free(source.stat().st_size)
+            shutil.copyfile(source, readable)
+        yield readable
+    finally:
+        readable.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A long-lived DuckDB instance: limited, locked down, and renewed when it is broken or used up.
 
-It reads and writes inside the data directory alone, reads attached files through this process, and
+It reads and writes inside some directories alone, reads attached files through this process, and
 loads no extension. Connections aren't thread safe (DuckDB 2.0 sometimes returned empty results), so
 each query uses its own cursor.
 """
@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -59,9 +59,11 @@ class ParquetDatabase:
     Parameters
     ----------
     root : Path
-        The only directory that DuckDB itself may read and write.
+        The directory whose free disk space is measured.
     spill_dir : Path
         DuckDB's spill directory, below ``root``.
+    directories : sequence of Path
+        The only directories that DuckDB itself may read and write; ``root`` if there are none.
     threads : int or None
         Threads that all queries share; the number of cores if None.
     keep_free_mb : int
@@ -83,6 +85,7 @@ class ParquetDatabase:
         root: Path,
         spill_dir: Path,
         *,
+        directories: Sequence[Path] = (),
         memory_mb: int = DEFAULT_MEMORY_MB,
         threads: int | None = None,
         keep_free_mb: int = 0,
@@ -91,6 +94,7 @@ class ParquetDatabase:
         free_bytes: FreeBytes = free_bytes,
     ) -> None:
         self._root = root
+        self._allowed = [*(f"{each}{os.sep}" for each in directories or [root]), f"{ATTACHED}://"]
         self._keep_free_mb = keep_free_mb
         self._free_bytes = free_bytes
         thread_count = threads or os.cpu_count() or 1
@@ -123,7 +127,7 @@ class ParquetDatabase:
         self._limit_spill(connection)
         if self._attached is not None:
             self._attached.register(connection)
-        execute("SET allowed_directories = [?, ?]", [f"{self._root}{os.sep}", f"{ATTACHED}://"])
+        execute("SET allowed_directories = ?", [self._allowed])
         execute("SET enable_external_access = false")
         # Settings of single cursors, which a locked configuration would refuse.
         places = ", ".join("?" * len(CURSOR_SETTINGS))

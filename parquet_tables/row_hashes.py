@@ -279,6 +279,9 @@ def main() -> None:
 def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
     connection = duckdb.connect(config={"threads": 1, "memory_limit": f"{MEMORY_MB}MiB"})
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET allowed_paths = ?", [[path for path, _, _ in request.files]])
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
     _write_nodes(request, connection, on_progress)
     return {}
 

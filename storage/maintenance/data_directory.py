@@ -187,7 +187,11 @@ class Owner:
 
 
 class DataDirectory:
-    """The paths of a data directory (mode 0700), and its owner's lock."""
+    """The paths of a data directory (mode 0700), and its owner's lock.
+
+    DuckDB may read and write in ``duckdb_dirs`` alone: not the database, the signing key, the
+    owner's note and the uploads.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
@@ -198,6 +202,7 @@ class DataDirectory:
         self.files_dir, self.uploads_dir, self.scratch_dir, self.spill_dir, self.counts_dir = (
             self.folders
         )
+        self.duckdb_dirs = (self.files_dir, self.scratch_dir, self.spill_dir, self.counts_dir)
         self.files_lock = FilesLock(self.root / "files.lock")
         self.signing_key_path = self.root / "signing-key.pem"
         self._note_path = self.root / "owner.json"

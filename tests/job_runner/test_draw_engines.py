@@ -39,7 +39,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def workshop(service: Service) -> Workshop:
-    folder = service.directory.root / "tables"
+    folder = service.directory.scratch_dir / "tables"
     folder.mkdir()
     return Workshop(service.parquet, folder)
 
