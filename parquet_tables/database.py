@@ -39,6 +39,9 @@ MAX_CURSORS = 1_000
 buffer (15 for a join) up to tens of thousands (``duckdb_eviction_queues``), and 1 KB of each file
 read. Only closing the instance frees that. A new one opens in 12 ms."""
 INTERRUPT_INTERVAL_S = 0.1
+LATE_READING = "late_materialization"
+"""An optimizer of DuckDB 2.0.1 that ends in an internal error, which breaks the instance, where no
+row can pass a filter under a LIMIT with an OFFSET: ``a IN ('x', 'y') LIMIT 1 OFFSET 0``."""
 CURSOR_SETTINGS = (
     "enable_progress_bar",
     "enable_progress_bar_print",
@@ -106,6 +109,7 @@ class ParquetDatabase:
             "autoload_known_extensions": False,
             "autoinstall_known_extensions": False,
             "python_enable_replacements": False,
+            "disabled_optimizers": LATE_READING,
             "preserve_insertion_order": True,
         }
         self._max_cursors = max_cursors

@@ -19,6 +19,7 @@ import duckdb
 from parquet_tables.attached_pipe import register_pipe
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import Column, Stored, stored_as
+from parquet_tables.database import LATE_READING
 from parquet_tables.json_values import json_cell, json_value
 from parquet_tables.names import folded, settle_names
 from parquet_tables.progress import ProgressCallback
@@ -47,6 +48,7 @@ def open_instance(limits: Limits, spill_dir: Path) -> duckdb.DuckDBPyConnection:
             "allow_community_extensions": False,
             "allow_persistent_secrets": False,
             "python_enable_replacements": False,
+            "disabled_optimizers": LATE_READING,
             "preserve_insertion_order": True,
             "errors_as_json": True,
         },

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from itertools import product
 
 import pytest
 
@@ -75,3 +77,56 @@ def test_a_sample_is_filtered_and_sorted_too(server: LiveServer) -> None:
     rows = server.rows(job["id"], filter="city IS NOT NULL", order_by="id", limit=1000)
     assert len(rows) < 40
     assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+
+
+def like(text: str | None, pattern: str, *, ignore_case: bool) -> bool | None:
+    """LIKE as the guide has it: a backslash stands for itself."""
+    if text is None:
+        return None
+    signs = {"%": ".*", "_": "."}
+    regex = "".join(signs.get(sign, re.escape(sign)) for sign in pattern)
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    return re.fullmatch(regex, text, flags) is not None
+
+
+LABELS = ["a", "A\\", "\\", "a_b", "a%b", "ab", "B", None]
+
+
+@pytest.fixture(scope="module")
+def labels(server: LiveServer) -> str:
+    lines = "".join(f"{row},{LABELS[row % 8] or ''}\n" for row in range(40))
+    dataset = server.new_dataset()
+    job = server.import_text(dataset, f"id,label\n{lines}")
+    assert job["status"] == "completed", job
+    return f"/api/datasets/{dataset}/refs/main/tables/primary/data"
+
+
+@pytest.mark.parametrize("operator", ["LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE"])
+def test_patterns_find_the_same_rows_on_every_page(
+    server: LiveServer, labels: str, operator: str
+) -> None:
+    patterns = {"".join(signs) for n in (1, 2) for signs in product("\\%_aBz", repeat=n)}
+    for at, pattern in enumerate(sorted(patterns)):
+        found = [
+            like(LABELS[row % 8], pattern, ignore_case="ILIKE" in operator) for row in range(40)
+        ]
+        negated = operator.startswith("NOT")
+        wanted = [row for row, is_like in enumerate(found) if is_like is not None]
+        wanted = [row for row in wanted if found[row] is not negated]
+        offset, limit = at % 3, (1, 5, 49)[at % 3]
+        query = {"filter": f"label {operator} '{pattern}'", "limit": limit, "offset": offset}
+        if at % 2:
+            query["order_by"] = "id"
+        answer = server.admin.get(labels, params=query)
+        assert answer.status_code == 200, (query, answer.text)
+        assert answer.json()["pagination"]["total"] == len(wanted), query
+        shown = [row["id"] for row in answer.json()["data"]]
+        assert shown == wanted[offset : offset + limit], query
+
+
+def test_a_list_of_missing_values_has_an_empty_page(server: LiveServer, labels: str) -> None:
+    for wanted in ("label IN ('zz', 'yy')", "id IN (-1, 4000)", "label LIKE 'z_z'"):
+        for query in ({"limit": 1}, {"limit": 5, "offset": 3}, {"limit": 9, "order_by": "label"}):
+            answer = server.admin.get(labels, params={"filter": wanted, **query})
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["data"] == []

@@ -107,3 +107,57 @@ def test_a_table_without_rows_has_views_without_rows(stored: Stored) -> None:
         ordinals = find_rows(cursor, empty, view, 0, 10)
         assert cursor.execute(*rows_statement(empty, COLUMNS, ordinals)).fetchall() == []
         assert cursor.execute(*view_statement(empty, COLUMNS, view, 0, None)).fetchall() == []
+
+
+OPERATORS = (
+    "=",
+    "<",
+    "LIKE",
+    "NOT LIKE",
+    "ILIKE",
+    "NOT ILIKE",
+    "~~~",
+    "IN",
+    "NOT IN",
+)
+PATTERNS = ("\\", "a\\", "\\_", "\\%", "x_", "_", "%1%", "zz", "z%z", "%\\", "", "X1", "x1", "x|z")
+"""Some that a row passes, and some that the statistics of the file exclude."""
+
+
+def condition(operator: str, first: str, second: str) -> tuple[str, list[object]]:
+    if "IN" in operator.split():
+        return f"f.ordinal {operator} (?, ?)", [first, second]
+    return f"f.ordinal {operator} ?", [first]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    operator=st.sampled_from(OPERATORS),
+    first=st.sampled_from(PATTERNS),
+    second=st.sampled_from(PATTERNS),
+    number=st.sampled_from(["", " AND f.n IN (-5, 9999999)", " OR f.n IN (3, 4)"]),
+    ordered=st.booleans(),
+    files=st.sampled_from([1, 3]),
+    offset=st.sampled_from([0, 1, 7]),
+    limit=st.sampled_from([1, 5, 49, 60]),
+)
+def test_a_view_that_statistics_exclude_has_pages(
+    stored: Stored,
+    operator: str,
+    first: str,
+    second: str,
+    number: str,
+    ordered: bool,
+    files: int,
+    offset: int,
+    limit: int,
+) -> None:
+    table = TableFiles(COLUMNS, stored.table.files[:files])
+    sql, params = condition(operator, first, second)
+    view = RowView((f"{sql}{number}", params), COLUMNS[1] if ordered else None)
+    with stored.database.cursor() as cursor:
+        every = cursor.execute(*view_statement(table, COLUMNS, view, 0, None)).fetchall()
+        ordinals = find_rows(cursor, table, view, offset, limit)
+        page = cursor.execute(*view_statement(table, COLUMNS, view, offset, limit)).fetchall()
+        assert page == every[offset : offset + limit]
+        assert [row[0] for row in page] == ordinals.tolist()

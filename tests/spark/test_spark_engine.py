@@ -177,6 +177,7 @@ FILTERS = (
     *("text = 'a'", "text < 'a'", "text > 'Z'", "text = 'a '", "text >= 'ﬁ'", "text != ''"),
     *("text LIKE 'a_b'", "text LIKE 'a%'", "text LIKE 'a\\b'", "text LIKE '_'", "text LIKE '__'"),
     *("text ILIKE 'ä'", "text ILIKE 'ss'", "text ILIKE 'σσ'", "text ILIKE 'σς'", "text ILIKE 'i'"),
+    *("text LIKE '%\\'", "text ILIKE '\\'", "NOT text LIKE 'a\\%'"),
     *("text ILIKE 'A\\_'", "NOT text LIKE '%a%'", "text IN ('a', '''', 'Ä')", "text IS NULL"),
     *("day < '1600-01-01'", "day = '2024-02-29'", "day > '9999-12-30'", "day < seen"),
     *("seen > '2024-03-10 02:30:00'", "seen < '2024-03-10 02:30:00.0000019'", "seen <= day"),

@@ -148,6 +148,8 @@ GOOD: list[tuple[str, list[list[Any]] | None]] = [
     ("SELECT count(*), min(id), sum(id) FROM residual", [[1000, 1, 1000000]]),
     ("SELECT id FROM residual LIMIT 3 OFFSET 499", [[999], [1001], [1003]]),
     ('SELECT x, "y z" FROM none', []),
+    ("SELECT id FROM orders WHERE \"order state\" IN ('zz', 'yy') LIMIT 1 OFFSET 1", []),
+    ("SELECT id FROM residual WHERE \"order state\" LIKE 'z_z' LIMIT 1 OFFSET 1", []),
     ("SELECT 'it''s', $$a;b$$, 'x' || chr(59)", [["it's", "a;b", "x;"]]),
     ("(SELECT 1) UNION ALL (SELECT 2) ORDER BY 1;;", [[1], [2]]),
 ]
