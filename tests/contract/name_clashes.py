@@ -34,7 +34,9 @@ NUMBER, WORD, AMOUNT, DAY = range(4)
 AWKWARD = (
     'say "hi"', "a.b", "two\nlines", "with space", "🙂", "rowid", "filename", "ROWID",
     "_logical_row_id", "_stratum", "_design_weight", "_weight", "_unit", "É",
-    "é", "it's", "a,b", "f.value", "?", "Value", "PLACE", "main",
+    "é", "it's", "a,b", "f.value", "?", "Value", "PLACE", "main", "amount {EUR}", "{}", "${total}",
+    "{ordinal}", "{0}", "%s", "100 %", "%(a)s", "$1", "back\\slash", "\\1", "a\u202eb",
+    "\u200fmark", "x" * 200, "--", "/* a */", "a;b", "`b`", "<b>",
 )  # fmt: skip
 MARKER = "plain_"
 """Begins the plain names."""
