@@ -110,9 +110,12 @@ class Asked:
         for kind in ("xlsx", "arrow"):
             assert self.get(f"{self.table}/data", format=kind, **by)
 
-    def draws(self) -> Iterator[Any]:
-        """Each method's draw: its plan, rows, residual, reserves, and why a row is in it."""
-        start = len(self.names) // 8 * 4
+    def draws(self, start: int | None = None) -> Iterator[Any]:
+        """Each method's draw: its plan, rows, residual, reserves, and why a row is in it.
+
+        The columns are four from the place ``start``, a multiple of four; from the middle if None.
+        """
+        start = len(self.names) // 8 * 4 if start is None else start
         number, word, amount, day = self.names[start : start + 4]
         some = {"expression": f"{quoted(number)} > 2 AND {quoted(word)} <> 'red'"}
         among = {"conditions": [{"column": word, "operator": "in", "value": ["blue", "grey"]}]}
