@@ -11,6 +11,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from domain_errors import DomainError
 from job_runner.settings import Settings
+from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.errors import InvalidValue
 
 MIN_LENGTH = 8
@@ -69,6 +70,8 @@ def check_password(known_hash: str | None, password: str) -> None:
 
 def check_soeid(settings: Settings, soeid: str) -> str:
     """Refuse a user name that doesn't match the pattern."""
+    if (character := unsafe_character(soeid)) is not None:
+        raise InvalidValue(UNSAFE_NAME, loc=("soeid",), character=character)
     if not re.fullmatch(settings.soeid_pattern, soeid):
         raise InvalidValue(
             '"{soeid}" isn\'t a valid user name: it has {rule}.',

@@ -43,13 +43,13 @@ blueprint = SignedInBlueprint("datasets", __name__, url_prefix="/api/datasets", 
 class DatasetIn(StrictSchema):
     name = name_text(200, required=True)
     description = text(0, 10_000, load_default="", allow_none=False)
-    tags = BoundedList(text(1, 100), load_default=list, most=100)
+    tags = BoundedList(name_text(100), load_default=list, most=100)
 
 
 class DatasetChangeIn(StrictSchema):
     name = name_text(200)
     description = text(0, 10_000)
-    tags = BoundedList(text(1, 100), most=100)
+    tags = BoundedList(name_text(100), most=100)
 
 
 class DatasetOut(Schema):

@@ -22,7 +22,7 @@ from http_api.routes.row_responses import (
 )
 from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
-from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, text
+from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, name_text, text
 from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from http_api.state import state
@@ -86,8 +86,8 @@ class ExplorationJobIn(StrictSchema):
             "the columns that identify a row in both."
         },
     )
-    output_name = text(
-        1, 90, allow_none=True, description="Names the result by the ref `expl-<output_name>`."
+    output_name = name_text(
+        90, allow_none=True, description="Names the result by the ref `expl-<output_name>`."
     )
     commit_message = text(0, 10_000, allow_none=True)
     priority = priority_field()

@@ -32,7 +32,7 @@ from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, name_text, text
 from http_api.schemas.fields import QueryNumber, StrictInteger, StrictNumber, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
@@ -333,7 +333,7 @@ def _finding(given: dict[str, Any]) -> NewFinding:
 
 class AttributesIn(StrictSchema):
     attributes = fields.List(
-        text(1, MAX_NAME),
+        name_text(MAX_NAME),
         required=True,
         validate=validate.Length(max=MAX_ATTRIBUTES),
         metadata={"description": "What each row is tested for, such as `approved`; [] for none."},

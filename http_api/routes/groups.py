@@ -11,7 +11,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.users import UserOut
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import BoundedList, StrictString, TextLength, check_visible
+from http_api.schemas.fields import BoundedList, StrictString, TextLength, check_name, check_visible
 from storage.accounts.groups import (
     Group,
     add_group,
@@ -55,11 +55,14 @@ class GroupName(StrictString):
     """A name without spaces around it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value, attr, data, **kwargs).strip()
+        name = super()._deserialize(value, attr, data, **kwargs)
+        check_visible(name)
+        check_name(name)
+        return name.strip()
 
 
 def _name() -> GroupName:
-    return GroupName(required=True, validate=[TextLength(1, 64), check_visible])
+    return GroupName(required=True, validate=TextLength(1, 64))
 
 
 def _users() -> BoundedList:

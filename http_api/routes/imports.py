@@ -19,7 +19,14 @@ from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import StrictInteger, StrictString, check_text, invalid, kind_of
+from http_api.schemas.fields import (
+    StrictInteger,
+    StrictString,
+    check_name,
+    check_text,
+    invalid,
+    kind_of,
+)
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from http_api.server.uploads import written_path
 
@@ -261,6 +268,7 @@ def plain_name(given: str) -> str:
     """Return the base name of the client's file name; it is shown, never used as a path."""
     try:
         check_text(given)
+        check_name(given)
     except ValidationError as error:
         raise InvalidRequest(
             "The name of `file`: {problem}", loc=("body", "file"), problem=str(error.messages[0])

@@ -70,7 +70,7 @@ class PasswordText(StrictString):
 
 
 class UserIn(StrictSchema):
-    soeid = text(1, 100, required=True)
+    soeid = name_text(100, required=True)
     password = PasswordText(description="Without it, the user sets one by a one-time link.")
     role_name = StrictString(required=True, validate=validate.OneOf(ROLES))
 

@@ -21,6 +21,7 @@ from http_api.schemas.fields import (
     QueryInteger,
     StrictString,
     TextLength,
+    check_name,
     check_visible,
 )
 
@@ -127,8 +128,8 @@ def text(least: int = 0, most: int = 1000, **options: Any) -> StrictString:
 
 
 def name_text(most: int, **options: Any) -> StrictString:
-    """A text field for a name, which has a visible character."""
-    return StrictString(validate=[TextLength(1, most), check_visible], **options)
+    """A text field for a name: one line with a visible character."""
+    return StrictString(validate=[TextLength(1, most), check_visible, check_name], **options)
 
 
 class PlainSchema(Schema):

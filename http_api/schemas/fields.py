@@ -17,6 +17,7 @@ from marshmallow import ValidationError, fields, validate
 
 from domain_errors import render
 from sampling_engine import MAX_SEED_LENGTH
+from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.sqlite.clock import timestamp
 
 MAX_INTEGER = 2**63 - 1
@@ -50,6 +51,12 @@ def check_text(value: str) -> str:
     if "\x00" in value:
         raise invalid("A text may not hold the character U+0000.")
     return value
+
+
+def check_name(name: str) -> None:
+    """Refuse line breaks, control characters, and marks that reverse the direction of text."""
+    if (character := unsafe_character(name)) is not None:
+        raise invalid(UNSAFE_NAME, character=character)
 
 
 def check_visible(name: str) -> None:

@@ -14,7 +14,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
 from domain_errors import choices_sentence
-from http_api.schemas.base import StrictSchema, text
+from http_api.schemas.base import StrictSchema, name_text, text
 from http_api.schemas.fields import (
     BoundedList,
     Message,
@@ -238,7 +238,7 @@ class RoundIn(StrictSchema):
         validate=validate.Range(min=1, max=MAX_ROUNDS),
         description="Its place, from 1; may be left out.",
     )
-    output_name = text(1, 200, allow_none=True)
+    output_name = name_text(200, allow_none=True)
     filters = FiltersField(allow_none=True)
     selection = fields.Nested(SelectionIn, allow_none=True)
 

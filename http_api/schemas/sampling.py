@@ -13,7 +13,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 
 from http_api.routes.row_responses import RowsOut
 from http_api.schemas import out
-from http_api.schemas.base import SentenceOut, StrictSchema, text
+from http_api.schemas.base import SentenceOut, StrictSchema, name_text, text
 from http_api.schemas.fields import (
     SEED_TYPES,
     BoundedList,
@@ -83,7 +83,7 @@ class SamplingJobIn(DrawIn):
         load_default=False,
         description="Keep the rows that no round drew as a table; it costs no copy.",
     )
-    output_name = text(1, 90, allow_none=True)
+    output_name = name_text(90, allow_none=True)
     commit_message = text(0, 10_000, allow_none=True)
     engine = fields.String(
         allow_none=True,
@@ -130,7 +130,7 @@ class DiceIn(StrictSchema):
     """Digits that were thrown before witnesses."""
 
     digits = text(20, 200, required=True, description="Digits 0 to 9, such as of ten-sided dice.")
-    witnesses = BoundedList(text(1, 200), required=True, least=1, most=20)
+    witnesses = BoundedList(name_text(200), required=True, least=1, most=20)
 
     @validates_schema(skip_on_field_errors=True)
     def decimal(self, data: dict[str, Any], **_: Any) -> None:
