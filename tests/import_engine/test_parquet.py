@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
 
 from import_engine.errors import UnreadableFile
-from import_engine.importer import import_first_rows
+from import_engine.importer import import_file, import_first_rows
+from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
 from tests.import_engine.conftest import Importing
 
@@ -121,3 +123,29 @@ def test_first_rows_are_read_despite_an_odd_footer(importing: Importing, tmp_pat
     source.write_bytes(content[:-20] + b"\xff" * 12 + content[-8:])
     with pytest.raises(UnreadableFile):
         import_first_rows(importing.database, source, destination, 20, on_progress=ignore_progress)
+
+
+@pytest.mark.parametrize("folder", ["/dev/shm", None])
+def test_a_file_outside_of_what_duckdb_reads_is_imported(
+    tmp_path: Path, folder: str | None
+) -> None:
+    """On the same disk by a second name, on another one by a copy; neither is left."""
+    narrow, spill = tmp_path / "narrow", tmp_path / "spill"
+    with (
+        TemporaryDirectory(dir=folder or tmp_path) as outside,
+        ParquetDatabase(tmp_path, spill, directories=[narrow, spill], memory_mb=128) as database,
+    ):
+        source = Path(outside) / "upload"
+        for name, content in (
+            ("a.csv", b"a,b\n1,2\n"),
+            ("a.parquet", parquet_bytes("SELECT 1 AS a", tmp_path)),
+        ):
+            source.write_bytes(content)
+            destination = narrow / name
+            destination.mkdir(parents=True)
+            with database.cursor() as cursor, pytest.raises(duckdb.PermissionException):
+                cursor.execute("SELECT * FROM read_text(?)", [str(source)])
+            (table,) = import_file(database, source, name, destination, on_progress=ignore_progress)
+            assert table.table.row_count == 1
+            assert [path.suffix for path in destination.iterdir()] == [".parquet"]
+            assert source.read_bytes() == content
