@@ -115,9 +115,9 @@ class ServiceLimits:
     """Free disk space below which imports and spills are refused."""
 
     delivery_limit_s: float = 10
-    """Time limit of the connection to the receiver of a webhook, and of its answer."""
+    """Time limit of an attempt to send a message to a webhook."""
     smtp_limit_s: float = 20
-    """Time limit of the connection to the mail server, and of each of its answers."""
+    """Time limit of an attempt to send an e-mail."""
     delivery_delays_s: tuple[float, ...] = (
         5,
         300,

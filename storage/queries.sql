@@ -263,21 +263,30 @@ SELECT * FROM deliveries WHERE receiver_id = :receiver_id ORDER BY id DESC;
 -- delivery_by_id: Select a delivery to a receiver.
 SELECT * FROM deliveries WHERE receiver_id = :receiver_id AND id = :id;
 
--- due_deliveries: List a due delivery of each idle line; one beyond :latest is of a wrong clock.
--- A webhook is a line, and all e-mails are line 0, since one server takes them.
-SELECT deliveries.id, message_id, receiver_id, iif(kind = 'email', 0, receiver_id) AS line, kind,
-       event, payload, attempts, address, secret, user_id,
-       payload ->> '$.data.dataset_id' AS dataset_id, min(next_attempt_at)
+-- due_delivery: Select the oldest due delivery of the user with the fewest attempts that run.
+-- Of several such users, the one whose latest attempt is the oldest. The host of a webhook ends at
+-- the first slash after its scheme. A delivery beyond :latest is of a wrong clock.
+SELECT deliveries.id, message_id, receiver_id, kind, event, payload, attempts, address, secret,
+       user_id, payload ->> '$.data.dataset_id' AS dataset_id,
+       substr(address, 1, 8 + instr(substr(address, 9), '/')) AS host
 FROM deliveries JOIN receivers ON receivers.id = receiver_id
-WHERE next_attempt_at IS NOT NULL
+WHERE next_attempt_at IS NOT NULL AND kind = :kind
   AND (attempts = 0 OR next_attempt_at <= :now OR next_attempt_at > :latest)
-  AND line NOT IN (SELECT value FROM json_each(:busy))
-GROUP BY line ORDER BY min(next_attempt_at) LIMIT :limit;
+  AND receiver_id NOT IN (SELECT value FROM json_each(:receivers))
+  AND user_id NOT IN (SELECT value FROM json_each(:users))
+  AND host NOT IN (SELECT value FROM json_each(:hosts))
+ORDER BY coalesce(:running ->> CAST(user_id AS TEXT), 0),
+         coalesce(:served ->> CAST(user_id AS TEXT), 0), next_attempt_at
+LIMIT 1;
 
--- next_delivery: Select when the next attempt of an idle line is due.
-SELECT min(next_attempt_at) AS at FROM deliveries JOIN receivers ON receivers.id = receiver_id
-WHERE next_attempt_at IS NOT NULL
-  AND iif(kind = 'email', 0, receiver_id) NOT IN (SELECT value FROM json_each(:busy));
+-- next_delivery: Select when the next attempt is due.
+SELECT min(next_attempt_at) AS at,
+       substr(address, 1, 8 + instr(substr(address, 9), '/')) AS host
+FROM deliveries JOIN receivers ON receivers.id = receiver_id
+WHERE next_attempt_at IS NOT NULL AND kind = :kind
+  AND receiver_id NOT IN (SELECT value FROM json_each(:receivers))
+  AND user_id NOT IN (SELECT value FROM json_each(:users))
+  AND host NOT IN (SELECT value FROM json_each(:hosts));
 
 -- end_attempt: Store the outcome of an attempt.
 UPDATE deliveries

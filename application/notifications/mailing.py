@@ -7,6 +7,7 @@ the addresses gets into a message, and that each attempt has the same Message-ID
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from email.utils import format_datetime
 from application.notifications.mail_texts import MailText, mail_text, one_line
 from application.notifications.outcomes import Outcome
 from application.notifications.registering import email_address
+from import_engine.sources.exchange import Exchange, Overdue
 from job_runner.service import Service
 from job_runner.settings import Settings
 from storage.accounts.users import get_user
@@ -30,8 +32,36 @@ GIVE_UP_FROM = 500
 """Answers from this status on are for good (RFC 5321, section 4.2.1)."""
 
 
-def mail(service: Service, due: DueDelivery) -> Outcome:
-    """Send a delivery once.
+class _Dialogue(smtplib.SMTP):
+    """A connection to the mail server that ends with its exchange.
+
+    Parameters
+    ----------
+    tls : ssl.SSLContext or None
+        Encrypts the connection from its beginning.
+    """
+
+    def __init__(
+        self, host: str, port: int, exchange: Exchange, tls: ssl.SSLContext | None
+    ) -> None:
+        self._exchange, self._tls = exchange, tls
+        super().__init__(host, port, timeout=exchange.remaining_s)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connect, as smtplib.SMTP_SSL overrides it, too."""
+        connection = socket.create_connection((host, port), timeout)
+        try:
+            self._exchange.guard(connection)
+            if self._tls is None:
+                return connection
+            return self._tls.wrap_socket(connection, server_hostname=host)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def mail(service: Service, due: DueDelivery, exchange: Exchange) -> Outcome:
+    """Send a delivery once, within the time limit of the exchange.
 
     Raises
     ------
@@ -46,8 +76,9 @@ def mail(service: Service, due: DueDelivery) -> Outcome:
         text = mail_text(tx, due, get_user(tx, due.user_id), settings.public_url)
     message = message_of(settings.smtp_sender, address, due.message_id, text, service.clock())
     try:
-        with _connection(settings) as connection:
-            connection.sendmail(settings.smtp_sender, [address], message.as_bytes())
+        exchange.run(lambda: _send(settings, address, message, exchange))
+    except Overdue:
+        return Outcome(None, "The mail server didn't answer in time.")
     except smtplib.SMTPRecipientsRefused as error:
         return _refused(*error.recipients[address])
     except smtplib.SMTPDataError as error:
@@ -90,16 +121,18 @@ def message_of(
     return message
 
 
+def _send(settings: Settings, address: str, message: EmailMessage, exchange: Exchange) -> None:
+    with _connection(settings, exchange) as connection:
+        connection.sendmail(settings.smtp_sender, [address], message.as_bytes())
+
+
 @contextmanager
-def _connection(settings: Settings) -> Iterator[smtplib.SMTP]:
+def _connection(settings: Settings, exchange: Exchange) -> Iterator[smtplib.SMTP]:
     """Connect, encrypt and sign in, as the settings say."""
-    (host, port), limit_s = settings.mail_server, settings.smtp_limit_s
+    host, port = settings.mail_server
     context = ssl.create_default_context()
-    connection = (
-        smtplib.SMTP_SSL(host, port, timeout=limit_s, context=context)
-        if settings.smtp_security == "tls"
-        else smtplib.SMTP(host, port, timeout=limit_s)
-    )
+    tls = context if settings.smtp_security == "tls" else None
+    connection = _Dialogue(host, port, exchange, tls)
     try:
         if settings.smtp_security == "starttls":
             connection.starttls(context=context)

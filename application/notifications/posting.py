@@ -10,13 +10,16 @@ import httpx
 from application.notifications.outcomes import Outcome
 from application.notifications.registering import webhook_uri
 from application.notifications.signing import signature
+from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, UriNotAllowed, is_link_local
 from job_runner.settings import Settings
 from storage.jobs.receivers import DueDelivery
 
 
-def post(settings: Settings, client: httpx.Client, due: DueDelivery, now: datetime) -> Outcome:
-    """Send a delivery once.
+def post(
+    settings: Settings, client: httpx.Client, due: DueDelivery, now: datetime, exchange: Exchange
+) -> Outcome:
+    """Send a delivery once, within the time limit of the exchange.
 
     Raises
     ------
@@ -25,8 +28,8 @@ def post(settings: Settings, client: httpx.Client, due: DueDelivery, now: dateti
     """
     uri = webhook_uri(due.address, settings.allowed_webhooks)
     try:
-        status = _status_of(client, uri, due, now)
-    except httpx.TimeoutException:
+        status = exchange.run(lambda: _status_of(client, uri, due, now, exchange))
+    except (httpx.TimeoutException, Overdue):
         return Outcome(None, "The receiver didn't answer in time.")
     except httpx.HTTPError as error:
         return Outcome(None, f"The connection failed ({type(error).__name__}).")
@@ -44,10 +47,13 @@ def post(settings: Settings, client: httpx.Client, due: DueDelivery, now: dateti
     return Outcome(status, f"{problem} {consequence}", is_gone=True)
 
 
-def _status_of(client: httpx.Client, uri: SourceUri, due: DueDelivery, now: datetime) -> int:
+def _status_of(
+    client: httpx.Client, uri: SourceUri, due: DueDelivery, now: datetime, exchange: Exchange
+) -> int:
     """Send the message and return the answer's status; the answer's body isn't read."""
 
     def check_peer(event: str, info: dict[str, Any]) -> None:
+        exchange.trace(event, info)
         if event == "connection.connect_tcp.complete":  # before anything is sent
             connection = info["return_value"]
             if is_link_local(connection.get_extra_info("server_addr")[0]):

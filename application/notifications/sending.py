@@ -1,31 +1,37 @@
 """Send the deliveries of the outbox: at least once, with the same message id in each attempt.
 
-One thread finds due deliveries, a few threads send them, one at a time to each webhook and one
-e-mail at a time, so that a slow receiver delays its own messages only. A failed attempt is repeated
-with growing delays.
+One thread finds due deliveries and starts a thread for each attempt, one at a time to each
+receiver. Users take turns, and no user or host holds more than a share of the threads. A failed
+attempt is repeated with growing delays.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from application.notifications.outcomes import Outcome
 from domain_errors import DomainError
+from import_engine.sources.exchange import Exchange
 from job_runner.service import Service
 from storage.accounts.audit import record_of_service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import get_user
 from storage.errors import NotFound
 from storage.jobs.receivers import (
+    KINDS,
     DueDelivery,
     Kind,
+    Occupied,
     disable_receiver,
-    due_deliveries,
+    due_delivery,
     end_attempt,
     next_delivery,
 )
@@ -35,11 +41,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("jobsvc.notifications")
 
-THREADS = 4
+
+@dataclass(frozen=True)
+class Share:
+    """The most attempts at once: in total, of one user, and to one host."""
+
+    total: int
+    of_user: int
+    of_host: int
+
+
+SHARES: dict[Kind, Share] = {"webhook": Share(16, 4, 4), "email": Share(1, 1, 1)}
+"""E-mails have a thread of their own, since one server takes them all."""
 MIN_PAUSE_S, MAX_PAUSE_S = 0.01, 60.0
 """Bounds of the wait for the next delivery: after a change of the clock it is found in a minute."""
 FAULT_PAUSE_S = 5.0
 """Pause after the database couldn't be read or written."""
+STOP_S = 3.0
+"""Time that attempts get to end at a stop; the next start sends what was cut off."""
 
 
 Result = Literal["delivered", "postponed", "failed"]
@@ -70,11 +89,12 @@ class MessageSender:
     def __init__(self, on_attempt: AttemptListener = ignore_attempt) -> None:
         self._on_attempt = on_attempt
         self._wake = threading.Event()
-        self._lock = threading.Lock()
-        self._busy: set[int] = set()
+        self._changed = threading.Condition()
+        self._running: dict[DueDelivery, Exchange] = {}
+        self._served: dict[int, int] = {}
+        self._numbers = itertools.count(1)
         self._dispatcher: threading.Thread | None = None
         self._client: httpx.Client | None = None
-        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="message")
 
     def start(self, service: Service) -> None:
         """Start sending, first what waits since an earlier run."""
@@ -88,71 +108,112 @@ class MessageSender:
         self._wake.set()
 
     def stop(self) -> None:
-        """Wait for the attempts that run; ``service.stopping`` must be set before."""
+        """Let the attempts end, or cut them off; ``service.stopping`` must be set before."""
         self.wake()
         if self._dispatcher is not None:
             self._dispatcher.join()
-        self._executor.shutdown(wait=True)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running, STOP_S)
+            cut_off = list(self._running.values())
+        for exchange in cut_off:
+            exchange.cut()
+        end = time.monotonic() + 1
+        for exchange in cut_off:
+            exchange.join(max(end - time.monotonic(), 0))
+        if self._client is not None:
+            self._client.close()
 
     def _dispatch(self, service: Service) -> None:
         while not service.stopping.is_set():
             try:
-                pause_s = self._submit_due(service)
+                pause_s = min(self._start_due(service, kind) for kind in KINDS)
             except Exception:
                 logger.exception("reading the outbox failed")
                 pause_s = FAULT_PAUSE_S
             self._wake.wait(pause_s)
             self._wake.clear()
-        self._executor.shutdown(wait=True)
-        if self._client is not None:
-            self._client.close()
 
-    def _submit_due(self, service: Service) -> float:
-        """Give due deliveries to idle threads; return the seconds until the next is due."""
+    def _start_due(self, service: Service, kind: Kind) -> float:
+        """Start attempts as the shares allow; return the seconds until the next is due."""
         now = service.clock()
-        latest = now + timedelta(seconds=max(service.settings.delivery_delays_s))
-        with self._lock:
-            busy = set(self._busy)
-        idle = THREADS - len(busy)
-        if not idle:
-            return MAX_PAUSE_S  # a thread that ends wakes the dispatcher
-        with service.database.read() as tx:
-            found = due_deliveries(tx, now, latest, busy, idle)
-            busy |= {due.line for due in found}
-            following = next_delivery(tx, busy)
-        for due in found:
-            client = self._open_client(service)
-            with self._lock:
-                self._busy.add(due.line)
-            self._executor.submit(self._run, service, client, due)
-        if following is None:
-            return MAX_PAUSE_S
-        return min(max((following - now).total_seconds(), MIN_PAUSE_S), MAX_PAUSE_S)
+        latest = now + timedelta(seconds=max(service.settings.delivery_delays_s, default=0))
+        while True:
+            occupied = self._occupied(kind)
+            if occupied is None:
+                return MAX_PAUSE_S  # an attempt that ends wakes the dispatcher
+            with service.database.read() as tx:
+                due = due_delivery(tx, kind, now, latest, occupied)
+                if due is None:
+                    return _pause_s(now, next_delivery(tx, kind, occupied))
+            self._start(service, due)
+
+    def _occupied(self, kind: Kind) -> Occupied | None:
+        """What the attempts that run hold of the shares; None if they hold all."""
+        share = SHARES[kind]
+        with self._changed:
+            running = [due for due in self._running if due.kind == kind]
+        if len(running) >= share.total:
+            return None
+        users, hosts = (Counter(due.user_id for due in running), Counter(d.host for d in running))
+        return Occupied(
+            receivers=[due.receiver_id for due in running],
+            users=[user for user, count in users.items() if count >= share.of_user],
+            hosts=[host for host, count in hosts.items() if count >= share.of_host],
+            running=users,
+            served=self._served,
+        )
+
+    def _start(self, service: Service, due: DueDelivery) -> None:
+        settings = service.settings
+        limit_s = settings.smtp_limit_s if due.kind == "email" else settings.delivery_limit_s
+        exchange, client = Exchange(limit_s), self._open_client(service)
+        self._served[due.user_id] = next(self._numbers)
+        with self._changed:
+            self._running[due] = exchange
+        threading.Thread(
+            target=self._run, args=(service, client, due, exchange), name="message", daemon=True
+        ).start()
 
     def _open_client(self, service: Service) -> httpx.Client:
         """The client of all deliveries: a server that sends none loads no certificates for it."""
         if self._client is None:
             import httpx  # 0.15 s
 
-            limit_s = service.settings.delivery_limit_s
-            self._client = httpx.Client(timeout=limit_s, follow_redirects=False)
+            self._client = httpx.Client(
+                timeout=service.settings.delivery_limit_s,
+                # Each attempt guards its own connection.
+                limits=httpx.Limits(max_keepalive_connections=0),
+                follow_redirects=False,
+            )
         return self._client
 
-    def _run(self, service: Service, client: httpx.Client, due: DueDelivery) -> None:
+    def _run(
+        self, service: Service, client: httpx.Client, due: DueDelivery, exchange: Exchange
+    ) -> None:
         try:
-            if not service.stopping.is_set():
-                result = _store(service, due, attempt(service, client, due))
-                self._on_attempt(due.kind, result)
+            outcome = attempt(service, client, due, exchange)
+            if outcome.problem is None or not exchange.was_cut:
+                self._on_attempt(due.kind, _store(service, due, outcome))
         except Exception:
             logger.exception("the delivery %s could not be attempted or stored", due.message_id)
             service.stopping.wait(FAULT_PAUSE_S)
         finally:
-            with self._lock:
-                self._busy.discard(due.line)
+            exchange.join()
+            with self._changed:
+                del self._running[due]
+                self._changed.notify_all()
             self.wake()
 
 
-def attempt(service: Service, client: httpx.Client, due: DueDelivery) -> Outcome:
+def _pause_s(now: datetime, following: datetime | None) -> float:
+    if following is None:
+        return MAX_PAUSE_S
+    return min(max((following - now).total_seconds(), MIN_PAUSE_S), MAX_PAUSE_S)
+
+
+def attempt(
+    service: Service, client: httpx.Client, due: DueDelivery, exchange: Exchange
+) -> Outcome:
     """Send a delivery once."""
     # Few servers send messages, and the libraries take 0.2 s.
     from application.notifications.mailing import mail
@@ -161,8 +222,8 @@ def attempt(service: Service, client: httpx.Client, due: DueDelivery) -> Outcome
     try:
         _require_right(service, due)
         if due.kind == "email":
-            return mail(service, due)
-        return post(service.settings, client, due, service.clock())
+            return mail(service, due, exchange)
+        return post(service.settings, client, due, service.clock(), exchange)
     except NoRight:
         problem = "The user can't read the dataset any more."
         return Outcome(None, problem, may_retry=False)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -99,16 +99,15 @@ class DueDelivery:
 
     Parameters
     ----------
-    line : int
-        The deliveries of a line are sent one at a time.
     secret : str or None
         Signs the messages of a webhook.
+    host : str
+        Scheme, host and port of a webhook.
     """
 
     id: int
     message_id: str
     receiver_id: int
-    line: int
     kind: Kind
     event: str
     payload: str
@@ -117,6 +116,38 @@ class DueDelivery:
     secret: str | None
     user_id: int
     dataset_id: int | None
+    host: str
+
+
+@dataclass(frozen=True)
+class Occupied:
+    """What the attempts of a kind that run hold.
+
+    Parameters
+    ----------
+    receivers : collection of int
+        Those to which an attempt runs.
+    users, hosts : collection
+        Those that hold their whole share.
+    running : mapping
+        The number of attempts of each user.
+    served : mapping
+        The number of the latest attempt of each user, counted over all.
+    """
+
+    receivers: Collection[int] = ()
+    users: Collection[int] = ()
+    hosts: Collection[str] = ()
+    running: Mapping[int, int] = field(default_factory=dict)
+    served: Mapping[int, int] = field(default_factory=dict)
+
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the statements."""
+        return {
+            "receivers": json.dumps(list(self.receivers)),
+            "users": json.dumps(list(self.users)),
+            "hosts": json.dumps(list(self.hosts)),
+        }
 
 
 @dataclass(frozen=True)
@@ -264,34 +295,37 @@ def count_waiting_deliveries(tx: Transaction) -> list[WaitingDeliveries]:
     return [WaitingDeliveries(**dict(row)) for row in all_rows(tx, "count_waiting_deliveries")]
 
 
-def due_deliveries(
-    tx: Transaction, now: datetime, latest: datetime, busy: Collection[int], limit: int
-) -> list[DueDelivery]:
-    """Return the oldest due delivery of each line that isn't busy.
+def due_delivery(
+    tx: Transaction, kind: Kind, now: datetime, latest: datetime, occupied: Occupied
+) -> DueDelivery | None:
+    """Return the due delivery of the user whose turn it is, or None.
 
     Parameters
     ----------
     latest : datetime
         The latest time that an attempt can be postponed to: one beyond it is due, too, since the
         clock was set back.
-    busy : collection of int
-        The lines of which a thread sends a delivery.
+    occupied : Occupied
+        No delivery to these receivers and hosts, or of these users, is returned.
     """
-    rows = all_rows(
+    row = first(
         tx,
-        "due_deliveries",
+        "due_delivery",
+        kind=kind,
         now=timestamp(now),
         latest=timestamp(latest),
-        busy=json.dumps(list(busy)),
-        limit=limit,
+        running=json.dumps(dict(occupied.running)),
+        served=json.dumps(dict(occupied.served)),
+        **occupied.parameters(),
     )
-    names = DueDelivery.__dataclass_fields__
-    return [DueDelivery(**{name: row[name] for name in names}) for row in rows]
+    if row is None:
+        return None
+    return DueDelivery(**{name: row[name] for name in DueDelivery.__dataclass_fields__})
 
 
-def next_delivery(tx: Transaction, busy: Collection[int]) -> datetime | None:
-    """Return when the next attempt of a line that isn't busy is due."""
-    at = only(tx, "next_delivery", busy=json.dumps(list(busy)))["at"]
+def next_delivery(tx: Transaction, kind: Kind, occupied: Occupied) -> datetime | None:
+    """Return when the next attempt is due, without what is occupied."""
+    at = only(tx, "next_delivery", kind=kind, **occupied.parameters())["at"]
     return None if at is None else datetime.fromisoformat(at)
 
 

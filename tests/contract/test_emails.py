@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from application.notifications.sending import attempt
+from import_engine.sources.exchange import Exchange
 from job_runner.settings import Settings
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import get_user
@@ -249,11 +250,12 @@ def test_faults_of_the_settings_are_named_and_may_pass(
         server.service.settings, **{name: text.format(**places) for name, text in changed.items()}
     )
     due = DueDelivery(
-        *(sent.id, sent.message_id, receiver.id, 0, "email", sent.event, sent.payload, 0),
-        *(address, None, user["id"], None),
+        *(sent.id, sent.message_id, receiver.id, "email", sent.event, sent.payload, 0),
+        *(address, None, user["id"], None, ""),
     )
     with httpx.Client() as unused:
-        outcome = attempt(replace(server.service, settings=settings), unused, due)
+        here = replace(server.service, settings=settings)
+        outcome = attempt(here, unused, due, Exchange(settings.smtp_limit_s))
     if problem is None:
         assert outcome.problem is None
         first, second = mails.wait(address, 2)

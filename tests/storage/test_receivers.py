@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,15 @@ from storage.jobs.findings import NewFinding, enter_findings, enter_review
 from storage.jobs.jobs import cancel_job, complete_job, fail_job
 from storage.jobs.receivers import (
     NewWebhook,
+    Occupied,
     Receiver,
     add_webhook,
     count_waiting_deliveries,
-    due_deliveries,
+    due_delivery,
+    enqueue_test,
     find_email,
     list_deliveries,
+    next_delivery,
     put_email,
     remove_receiver,
 )
@@ -168,10 +172,44 @@ def test_an_address_can_be_replaced_and_its_waiting_mails_follow(
         second = put_email(tx, user, "new@bank.example", ["job.failed"], clock)
     assert (second.id, second.address) == (first.id, "new@bank.example")
     with database.read() as tx:
-        (due,) = due_deliveries(tx, clock(), clock(), (), 5)
+        due = due_delivery(tx, "email", clock(), clock(), Occupied())
+        assert due is not None
         (waiting,) = count_waiting_deliveries(tx)
-    assert (due.address, due.line, due.user_id) == ("new@bank.example", 0, user.id)
+    assert (due.address, due.user_id) == ("new@bank.example", user.id)
     assert (waiting.kind, waiting.waiting) == ("email", 1)
     with database.write() as tx:
         remove_receiver(tx, second)
         assert find_email(tx, user) is None
+
+
+def test_users_take_turns_and_hold_no_more_than_their_share(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    with database.write() as tx:
+        other = add_user(tx, "other01", "analyst", None, clock)
+        made = [
+            add_webhook(tx, owner, NewWebhook(url, ("job.failed",), None, "whsec_AAAA"), clock)
+            for owner, url in (
+                (user, "https://a.example/1"),
+                (user, "https://a.example:8443/2"),
+                (other, "https://a.example/3"),
+            )
+        ]
+        for receiver in made:
+            enqueue_test(tx, receiver, clock)
+
+    def due(**held: Any) -> str | None:
+        with database.read() as tx:
+            found = due_delivery(tx, "webhook", clock(), clock(), Occupied(**held))
+        return None if found is None else found.address
+
+    assert due() == "https://a.example/1"
+    assert due(receivers=[made[0].id]) == "https://a.example:8443/2"
+    assert due(receivers=[made[0].id], running={user.id: 1}) == "https://a.example/3"
+    assert due(served={user.id: 7, other.id: 6}) == "https://a.example/3"
+    assert due(users=[user.id]) == "https://a.example/3"
+    assert due(users=[other.id], hosts=["https://a.example/"]) == "https://a.example:8443/2"
+    assert due(users=[user.id, other.id]) is None
+    with database.read() as tx:
+        assert next_delivery(tx, "webhook", Occupied(users=[user.id, other.id])) is None
+        assert next_delivery(tx, "webhook", Occupied(users=[user.id])) is not None
