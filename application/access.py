@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from application.job_submission import Submission
-from application.throttle import SignInThrottle
+from application.throttle import MessageRate, SignInThrottle
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
 from job_runner.service import LruCache, Service
@@ -26,6 +26,7 @@ from storage.accounts.tokens import TokenHolder, find_token_holder, find_token_u
 from storage.accounts.users import Role, User
 from storage.errors import NotFound, TokenEnded
 from storage.jobs.jobs import Job, Priority, get_job, job_ids_by_prefix
+from storage.jobs.receivers import Kind
 from storage.jobs.submission import IdempotencyKey
 from storage.sqlite.database import Transaction
 
@@ -47,6 +48,11 @@ class RowSource:
     commit_id: str
     table_key: str
     job_id: str | None = None
+
+
+def message_rates() -> dict[Kind, MessageRate]:
+    """The limits of tests and repeated messages. E-mails go to people, webhooks to programs."""
+    return {"email": MessageRate(10), "webhook": MessageRate(60)}
 
 
 def ignore_refusal(_: DomainError) -> None:
@@ -76,6 +82,7 @@ class Access:
     on_refusal: Callable[[DomainError], None] = ignore_refusal
     provider: OpenidProvider | None = None
     throttle: SignInThrottle = field(default_factory=SignInThrottle)
+    message_rates: Mapping[Kind, MessageRate] = field(default_factory=message_rates)
     monotonic: Callable[[], float] = time.monotonic
     recorded_views: LruCache[Hashable, None] = field(default_factory=lambda: LruCache(4_000))
     token_holders: LruCache[tuple[int, str], TokenHolder | None] = field(

@@ -1,15 +1,17 @@
-"""The sign-in throttle: after five failures each one doubles the wait, up to a minute.
+"""Limits of a rate: the throttle of failed sign-ins, and a limit of a user's requests.
 
-Failures count by account and address, so nobody can lock another user out. A try counts as a
-failure until it succeeds, so concurrent tries gain nothing. The table is bounded.
+After five failures each one doubles the wait, up to a minute. They count by account and address, so
+nobody can lock another user out. A try counts as a failure until it succeeds, so concurrent tries
+gain nothing. The tables are bounded.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 from domain_errors import DomainError
@@ -95,3 +97,46 @@ class SignInThrottle:
         self._failures.move_to_end(key)
         while len(self._failures) > self._max_pairs:
             self._failures.popitem(last=False)
+
+
+class TooManyMessages(DomainError):
+    """The user requested too many messages in a short time."""
+
+    code = "too_many_messages"
+
+    def __init__(self, most: int, minutes: int, retry_after_s: int) -> None:
+        super().__init__(
+            "At most {most} tests and repeated messages can be sent within {minutes} minutes. Try "
+            "again in {seconds} seconds.",
+            most=most,
+            minutes=minutes,
+            seconds=retry_after_s,
+        )
+        self.retry_after_s = retry_after_s
+
+
+class MessageRate:
+    """A limit of the messages that each user requests. Thread-safe.
+
+    Parameters
+    ----------
+    most : int
+        Messages within ``minutes``.
+    """
+
+    def __init__(
+        self, most: int, minutes: int = 10, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most, self._minutes, self._monotonic = most, minutes, monotonic
+        self._lock = threading.Lock()
+        self._times: dict[Hashable, deque[float]] = {}
+
+    def count(self, who: Hashable) -> None:
+        """Count a message of a user; raise TooManyMessages beyond the limit."""
+        with self._lock:
+            now = self._monotonic()
+            times = self._times.setdefault(who, deque(maxlen=self._most))
+            free_at = times[0] + self._minutes * 60 if len(times) == self._most else now
+            if free_at > now:
+                raise TooManyMessages(self._most, self._minutes, math.ceil(free_at - now))
+            times.append(now)

@@ -166,9 +166,16 @@ def webhook_by_id(webhook_id: int) -> Finder:
 
 
 def send_test(by: Caller, find: Finder) -> Delivery:
-    """Send a test message; raise Conflict if the receiver is disabled."""
+    """Send a test message.
+
+    Raises
+    ------
+    Conflict, TooManyMessages
+        The receiver is disabled; or the user requested too many messages.
+    """
     with by.writing() as tx:
         receiver = find(tx, by.user_in(tx))
+        by.access.message_rates[receiver.kind].count(by.user.id)
         delivery = enqueue_test(tx, receiver, by.service.clock)
         action: Action = "webhook_tested" if receiver.kind == "webhook" else "email_tested"
         _record(by, tx, action, receiver)
@@ -177,9 +184,16 @@ def send_test(by: Caller, find: Finder) -> Delivery:
 
 
 def resend(by: Caller, find: Finder, delivery_id: int) -> Delivery:
-    """Send a message of the log again, with its id; raise Conflict if its receiver is disabled."""
+    """Send a message of the log again, with its id.
+
+    Raises
+    ------
+    Conflict, TooManyMessages
+        The receiver is disabled; or the user requested too many messages.
+    """
     with by.writing() as tx:
         receiver = find(tx, by.user_in(tx))
+        by.access.message_rates[receiver.kind].count(by.user.id)
         delivery = send_again(tx, receiver, delivery_id, by.service.clock)
         action: Action = "webhook_resent" if receiver.kind == "webhook" else "email_resent"
         _record(by, tx, action, receiver, message_id=delivery.message_id)

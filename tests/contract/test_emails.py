@@ -289,3 +289,21 @@ def test_a_slow_mail_server_delays_no_webhook(server: LiveServer, mails: MailSer
     assert mails.to(second) == []  # one e-mail at a time
     mails.release.set()
     mails.wait(second)
+
+
+def test_tests_and_repeated_messages_are_limited_for_each_user(
+    server: LiveServer, mails: MailServer
+) -> None:
+    client, _, address = with_address(server)
+    sent = client.post(f"{PATH}/test").json()["id"]
+    answers = [client.post(f"{PATH}/test") for _ in range(8)]
+    answers.append(client.post(f"{PATH}/deliveries/{sent}/send-again"))
+    assert {answer.status_code for answer in answers} == {200}
+    for path in ("test", f"deliveries/{sent}/send-again"):
+        refused = client.post(f"{PATH}/{path}")
+        assert_problem(refused, 429, "too_many_messages", "At most 10 tests")
+        assert 0 < int(refused.headers["Retry-After"]) <= 600
+    assert len(mails.wait(address, 9)) <= 10
+    other, _, other_address = with_address(server)
+    assert other.post(f"{PATH}/test").status_code == 200
+    mails.wait(other_address)

@@ -12,8 +12,10 @@ from application.throttle import (
     FREE_FAILURES,
     MAX_PAIRS,
     MAX_WAIT_S,
+    MessageRate,
     SignInThrottle,
     TooManyAttempts,
+    TooManyMessages,
 )
 
 MAX_COUNT = 10
@@ -133,3 +135,19 @@ def test_a_success_among_tries_at_once_forgets_all(door: Door) -> None:
         door.fail("victim0", FREE_FAILURES - 1)
         assert door.wait_s("victim0") == 1
     assert door.wait_s("victim0") == 0
+
+
+def test_a_user_requests_so_many_messages_in_a_time() -> None:
+    now = 0.0
+    rate = MessageRate(2, 10, lambda: now)
+    rate.count(1)
+    now = 100.5
+    rate.count(1)
+    rate.count(2)
+    with pytest.raises(TooManyMessages, match="At most 2 ") as refused:
+        rate.count(1)
+    assert refused.value.retry_after_s == 500
+    now = 600
+    rate.count(1)
+    with pytest.raises(TooManyMessages):
+        rate.count(1)
