@@ -22,7 +22,7 @@ from application.notifications.sending import AttemptListener, MessageSender, ig
 from application.schedules.running import Scheduler
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
-from application.work_limits import work_limits
+from application.work_limits import WorkLimits, work_limits
 from command_line.root import Listening
 from http_api.app import create_app
 from http_api.server.metrics import Metrics
@@ -169,11 +169,12 @@ def build_app(
 ) -> APIFlask:
     """The WSGI app: the API and the pages."""
     metrics, settings = metrics or Metrics(), service.settings
+    limits = work_limits(settings)
     access = Access(
         service,
-        work_limits(settings),
+        limits,
         on_refusal=metrics.sign_in_refused,
-        provider=_provider(service) if settings.oidc_issuer else None,
+        provider=_provider(service, limits) if settings.oidc_issuer else None,
         throttle=throttle or SignInThrottle(),
     )
     app = create_app(access, metrics, render_report, pages.problem_page)
@@ -181,10 +182,10 @@ def build_app(
     return app
 
 
-def _provider(service: Service) -> OpenidProvider:
+def _provider(service: Service, limits: WorkLimits) -> OpenidProvider:
     from application.providers.openid import OpenidProvider  # its libraries take 0.3 s
 
-    return OpenidProvider(service.settings, service.clock)
+    return OpenidProvider(service.settings, service.clock, limits.provider_reads)
 
 
 @contextmanager

@@ -120,6 +120,8 @@ class WorkLimits:
     uploads: WorkLimit
     streams: WorkLimit
     passwords: WorkLimit
+    provider_sign_ins: WorkLimit
+    provider_reads: WorkLimit
     backups: WorkLimit
     small_upload_bytes: int
 
@@ -148,6 +150,17 @@ def work_limits(settings: Settings) -> WorkLimits:
         uploads=WorkLimit(threads, "too_many_uploads", "large uploads", retry_after_s=5),
         streams=WorkLimit(half, "too_many_streams", "event streams", retry_after_s=5),
         passwords=WorkLimit(half, "too_many_sign_ins", "sign-ins", retry_after_s=1),
+        provider_sign_ins=WorkLimit(
+            half, "too_many_sign_ins", "sign-ins by the identity provider", retry_after_s=1
+        ),
+        # One reads, and the others wait for its result.
+        provider_reads=WorkLimit(
+            half,
+            "too_many_sign_ins",
+            "sign-ins that wait for the identity provider",
+            per_user=half,
+            retry_after_s=2,
+        ),
         backups=WorkLimit(2, "too_many_backups", "backups", retry_after_s=60),
         small_upload_bytes=settings.small_upload_kb * 1024,
     )

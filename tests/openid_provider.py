@@ -33,6 +33,7 @@ class Provider:
         self.app.after_request(_with_an_unknown_key)
         self.changes_key_at: tuple[str, ...] = ()
         self.challenges: set[str] = set()
+        self.key_reads = 0
         self.server = make_server("localhost", 0, self.app, threaded=True)
         self.issuer = f"http://localhost:{self.server.server_port}"
 
@@ -68,6 +69,7 @@ class Provider:
 
     def _before_request(self) -> None:
         request = flask.request
+        self.key_reads += request.path == "/jwks"
         if request.path == "/oauth2/authorize" and request.method == "GET":
             assert request.args["code_challenge_method"] == "S256"
             self.challenges.add(request.args["code_challenge"])

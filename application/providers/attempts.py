@@ -35,6 +35,14 @@ class ProviderUnavailable(DomainError):
     """The provider doesn't respond, or responds with something else than OpenID Connect."""
 
     code = "provider_unavailable"
+    retry_after_s = 5
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            "The identity provider can't be used ({problem}). Try again later, or sign in with a "
+            "password.",
+            problem=problem,
+        )
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def sign_in_by_provider(
         The answer is invalid, or the user has no role; the provider doesn't respond; or too many
         sign-ins run at once.
     """
-    with access.work_limits.passwords.piece(origin.client_address):
+    with access.work_limits.provider_sign_ins.piece(origin.client_address):
         try:
             tokens = provider.exchange(attempt, answer, return_url)
         except SignInRefused as refusal:  # anybody can cause these, so the audit trail has none

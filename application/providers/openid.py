@@ -8,11 +8,13 @@ provider doesn't load this module, whose libraries take 0.3 s.
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -22,6 +24,8 @@ import httpx
 from application.credentials import SignInRefused
 from application.providers.admission import ProvedUser
 from application.providers.attempts import Attempt, ProviderUnavailable
+from application.work_limits import TooMuchWork, WorkLimit
+from import_engine.sources.exchange import Exchange, Overdue
 from job_runner.service import LruCache
 from job_runner.settings import InvalidSetting, Settings
 from storage.accounts.identities import Identity
@@ -38,9 +42,16 @@ except ImportError:  # the extra jobsvc[oidc] isn't installed
 else:
     HAS_AUTHLIB = True
 
-TIMEOUT_S = 10
+LIMIT_S = 5.0
+"""Time limit of a whole answer of the provider."""
+FAILED_FOR_S = 5.0
+"""Time after a failure in which the provider is sent nothing."""
+MAX_ANSWER_BYTES = 1024**2
+MAX_TOKEN_LENGTH = 16 * 1024
 METADATA_FOR_S = 3600
 """Time for which the provider's addresses and keys are used before they are read again."""
+KEYS_FOR_S = 10
+"""Time in which a logout token, which anybody can send, doesn't let the keys be read again."""
 LEEWAY_S = 60
 """Difference of the clocks of this server and the provider that is accepted."""
 ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "ES256", "ES384")
@@ -62,22 +73,50 @@ class Metadata:
     read_at: float
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A response of the provider."""
+
+    status: int
+    body: bytes
+
+    def json_object(self) -> Mapping[str, Any]:
+        """The JSON object of a successful response; raise ProviderUnavailable for any other."""
+        try:
+            found = json.loads(self.body)
+        except ValueError:
+            found = None
+        if self.status != 200 or not isinstance(found, dict):
+            raise _unavailable(f"status {self.status}")
+        return found
+
+
 class OpenidProvider:
     """The provider of the settings. Nothing is asked of it before the first sign-in.
 
+    One thread at a time reads its metadata. After a failure it is sent nothing for a moment.
+
     Parameters
     ----------
+    reads : WorkLimit
+        Limits the threads that read the metadata or wait for them.
     monotonic : callable
         The clock of the metadata's age, in seconds.
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, monotonic: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        clock: Clock,
+        reads: WorkLimit,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if not HAS_AUTHLIB:
             raise InvalidSetting("oidc_issuer requires Authlib: pip install 'jobsvc[oidc]'.")
         self._settings, self._clock, self._monotonic = settings, clock, monotonic
+        self._reads, self._reading = reads, threading.Lock()
         self._metadata: Metadata | None = None
+        self._failure: tuple[float, str] | None = None
         self._id_tokens: LruCache[int, str] = LruCache(5_000, fits=bool)
 
     @property
@@ -109,7 +148,7 @@ class OpenidProvider:
         """The provider's page that signs a user out; None if it has none or doesn't respond."""
         try:
             address = self._metadata_now().addresses.get("end_session_endpoint")
-        except ProviderUnavailable:
+        except (ProviderUnavailable, TooMuchWork):
             return None
         if not address:
             return None
@@ -182,7 +221,9 @@ class OpenidProvider:
         required["iss"]["value"] = self._settings.oidc_issuer
         required["aud"]["value"] = self._settings.oidc_client_id
         try:
-            claims = self._verified(logout_token).claims
+            if len(logout_token) > MAX_TOKEN_LENGTH:
+                raise ValueError("it is too long")
+            claims = self._verified(logout_token, KEYS_FOR_S).claims
             registry = jwt.JWTClaimsRegistry(int(self._clock().timestamp()), LEEWAY_S, **required)
             registry.validate(claims)
             if not isinstance(claims["events"].get(LOGOUT_EVENT), dict) or "nonce" in claims:
@@ -211,16 +252,18 @@ class OpenidProvider:
             client = (quote(settings.oidc_client_id, safe=""), quote(settings.provider_secret, ""))
         elif settings.provider_secret:
             form["client_secret"] = settings.provider_secret
-        response = _request("POST", self._address("token_endpoint"), data=form, auth=client)
-        if response.status_code >= 500:
-            raise _unavailable(f"status {response.status_code}")
-        if response.status_code != 200:
-            logger.warning("the provider refused a code: %s", response.text[:500])
+        address = self._address("token_endpoint")
+        with self._remembered_failure():
+            answer = _ask("POST", address, data=form, auth=client)
+        if answer.status >= 500:
+            raise _unavailable(f"status {answer.status}")
+        if answer.status != 200:
+            logger.warning("the provider refused a code: %r", answer.body[:500])
             raise SignInRefused(
                 "The identity provider didn't confirm the sign-in. Sign in again; if it fails "
                 "again, ask an administrator to compare oidc_client_id and oidc_client_secret."
             )
-        return _json_object(response)
+        return answer.json_object()
 
     def _checked_claims(self, id_token: str, nonce: str, access_token: object) -> Mapping[str, Any]:
         """Check an ID token (OpenID Connect Core 1.0, section 3.1.3.7) and return its claims."""
@@ -256,13 +299,21 @@ class OpenidProvider:
             ) from None
         return dict(claims)
 
-    def _verified(self, id_token: str) -> Any:
-        """Check a signature; read the keys again if none of them matches, since keys rotate."""
+    def _verified(self, token: str, keys_for_s: float = 0) -> Any:
+        """Check a signature; read the keys again if none of them matches, since keys rotate.
+
+        Parameters
+        ----------
+        keys_for_s : float
+            Minimum age of the keys that are read again.
+        """
+        known = self._metadata_now()
         try:
-            return jwt.decode(id_token, self._metadata_now().keys, algorithms=list(ALGORITHMS))
+            return jwt.decode(token, known.keys, algorithms=list(ALGORITHMS))
         except (JoseError, ValueError):
-            self._metadata = None
-            return jwt.decode(id_token, self._metadata_now().keys, algorithms=list(ALGORITHMS))
+            if self._monotonic() - known.read_at < keys_for_s:
+                raise
+        return jwt.decode(token, self._read_again(known).keys, algorithms=list(ALGORITHMS))
 
     def _with_user_info(self, claims: Mapping[str, Any], access_token: object) -> Mapping[str, Any]:
         """Add claims of the provider's user information that the ID token lacks."""
@@ -271,8 +322,9 @@ class OpenidProvider:
         if wanted <= claims.keys() or not address or not access_token:
             return claims
         headers = {"Authorization": f"Bearer {access_token}"}
-        response = _request("GET", str(address), headers=headers)
-        more = _json_object(response) if response.status_code == 200 else {}
+        with self._remembered_failure():
+            answer = _ask("GET", str(address), headers=headers)
+        more = answer.json_object() if answer.status == 200 else {}
         return {**more, **claims} if more.get("sub") == claims["sub"] else claims
 
     def _user_of(self, claims: Mapping[str, Any]) -> ProvedUser:
@@ -303,17 +355,47 @@ class OpenidProvider:
         """The provider's metadata, read again after ``METADATA_FOR_S``."""
         known = self._metadata
         if known is None or self._monotonic() - known.read_at > METADATA_FOR_S:
-            known = self._metadata = self._read_metadata()
+            return self._read_again(known)
         return known
+
+    def _read_again(self, known: Metadata | None) -> Metadata:
+        """Read the metadata, or wait for the thread that reads them.
+
+        Parameters
+        ----------
+        known : Metadata or None
+            Those that are too old.
+
+        Raises
+        ------
+        ProviderUnavailable, TooMuchWork
+            The provider failed a moment ago, or now; or too many threads wait.
+        """
+        with self._reads.piece(None), self._reading:
+            if self._metadata is None or self._metadata is known:
+                with self._remembered_failure():
+                    self._metadata = self._read_metadata()
+            return self._metadata
+
+    @contextmanager
+    def _remembered_failure(self) -> Iterator[None]:
+        """Remember that the provider fails, and raise it again for ``FAILED_FOR_S``."""
+        failure = self._failure
+        if failure is not None and self._monotonic() - failure[0] < FAILED_FOR_S:
+            raise ProviderUnavailable(failure[1])
+        try:
+            yield
+        except ProviderUnavailable as error:
+            self._failure = (self._monotonic(), str(error.parameters["problem"]))
+            raise
 
     def _read_metadata(self) -> Metadata:
         issuer = self._settings.oidc_issuer
-        addresses = _json_object(
-            _request("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-        )
+        place = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+        addresses = _ask("GET", place).json_object()
         if addresses.get("issuer") != issuer:
             raise _unavailable(f"its issuer is {str(addresses.get('issuer'))[:200]}")
-        listed = _json_object(_request("GET", str(addresses.get("jwks_uri")))).get("keys")
+        listed = _ask("GET", str(addresses.get("jwks_uri"))).json_object().get("keys")
         keys = [key for each in listed for key in _usable(each)] if isinstance(listed, list) else []
         if not keys:
             raise _unavailable("it has no public keys")
@@ -332,25 +414,28 @@ def _with_query(address: str, query: Mapping[str, str]) -> str:
 
 def _unavailable(problem: str) -> ProviderUnavailable:
     logger.error("the identity provider can't be used: %s", problem)
-    return ProviderUnavailable(
-        "The identity provider can't be used ({problem}). Try again later, or sign in with a "
-        "password.",
-        problem=problem,
-    )
+    return ProviderUnavailable(problem)
 
 
-def _request(method: str, address: str, **options: Any) -> httpx.Response:
+def _ask(method: str, address: str, **options: Any) -> Answer:
+    """Send a request to the provider and return its whole answer, within ``LIMIT_S``."""
+    exchange = Exchange(LIMIT_S)
     try:
-        return httpx.request(method, address, timeout=TIMEOUT_S, **options)
+        return exchange.run(lambda: _answer(exchange, method, address, options))
+    except Overdue:
+        raise _unavailable("no answer in time") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _unavailable(f"{type(error).__name__}") from None
 
 
-def _json_object(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        found = response.json()
-    except ValueError:
-        found = None
-    if response.status_code != 200 or not isinstance(found, dict):
-        raise _unavailable(f"status {response.status_code}")
-    return found
+def _answer(exchange: Exchange, method: str, address: str, options: Mapping[str, Any]) -> Answer:
+    body = bytearray()
+    with (
+        httpx.Client(timeout=LIMIT_S) as client,
+        client.stream(method, address, extensions={"trace": exchange.trace}, **options) as response,
+    ):
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > MAX_ANSWER_BYTES:
+                raise _unavailable("its answer is too large")
+    return Answer(response.status_code, bytes(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from application.credentials import SignInRefused
 from application.providers.openid import OpenidProvider
 from application.sessions import COOKIE, csrf_token
+from application.work_limits import work_limits
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer, live_server
@@ -242,7 +244,8 @@ def test_a_sign_out_at_the_provider_ends_the_sessions(
 def test_a_wrong_logout_token_is_refused(
     server: LiveServer, provider: Provider, claims: dict[str, Any]
 ) -> None:
-    here = OpenidProvider(server.service.settings, server.service.clock)
+    limits = work_limits(server.service.settings)
+    here = OpenidProvider(server.service.settings, server.service.clock, limits.provider_reads)
     with pytest.raises(SignInRefused, match="The logout token is invalid"):
         here.signed_out_identity(provider.logout_token(**{"sub": "an10017", **claims}))
 
@@ -256,10 +259,31 @@ def test_a_refused_logout_token_ends_nothing(
     answer = provider.sign_out("an10017", address, aud="another")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     signed = provider.logout_token(sub="an10017")
-    for token in ("", "a.b.c", f"{signed[:-8]}AAAAAAAA", *3 * [f"{signed}A"]):
+    for token in ("", "a.b.c", "a" * 20_000, f"{signed[:-8]}AAAAAAAA", *3 * [f"{signed}A"]):
         answer = httpx.post(address, data={"logout_token": token})
     assert answer.status_code == 429  # failures are throttled by address
     assert who(browser)["soeid"] == "an10017"
+
+
+def test_forged_logout_tokens_let_no_valid_one_be_refused(
+    server: LiveServer, provider: Provider, browser: httpx.Client
+) -> None:
+    provider.set_user("an10019", groups=["auditors"])
+    sign_in(browser, "an10019")
+    address = f"{server.url}{SIGN_OUT}"
+    header, claims, signature = provider.logout_token(sub="an10019").split(".")
+    unknown_key = b64encode(b'{"alg": "RS256", "kid": "another"}').decode().rstrip("=")
+    before = provider.key_reads
+    statuses = {
+        httpx.post(address, data={"logout_token": token}).status_code
+        for token in (f"{header}.{claims}.{signature[::-1]}", f"{unknown_key}.{claims}.{signature}")
+        for _ in range(20)
+    }
+    assert statuses <= {400, 429}
+    assert 429 in statuses
+    assert provider.key_reads - before <= 1
+    assert provider.sign_out("an10019", address).status_code == 200
+    assert browser.get("/api/users/me").status_code == 401
 
 
 def test_a_name_of_another_account_is_not_taken(

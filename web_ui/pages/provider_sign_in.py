@@ -43,8 +43,8 @@ def begin_at_provider() -> AnyResponse:
     attempt = Attempt.to_page(local_page(request.args.get("next", "/")))
     try:
         response = to(_provider().authorization_url(attempt, _own_url(f"{PATH}/return")))
-    except ProviderUnavailable as error:
-        return sign_in_page(503, error.message)
+    except (ProviderUnavailable, TooMuchWork) as error:
+        return _try_later(error)
     response.set_cookie(
         ATTEMPT_COOKIE,
         attempt.text(),
@@ -72,10 +72,8 @@ def return_from_provider() -> AnyResponse:
         )
     except SignInRefused as error:
         response: AnyResponse = sign_in_page(403, error.message)
-    except ProviderUnavailable as error:
-        response = sign_in_page(503, error.message)
-    except TooMuchWork as error:
-        response = sign_in_page(429, error.message)
+    except (ProviderUnavailable, TooMuchWork) as error:
+        response = _try_later(error)
     else:
         response = to(local_page(attempt.target if attempt else "/"))
         put_cookie(response, found.secret, found.lifetime, secure=request.is_secure)
@@ -96,6 +94,14 @@ def sign_out_from_provider() -> AnyResponse:
     except (TooManyAttempts, TooMuchWork) as error:
         return _logout_error(429, error.message)
     return Response("", 200)
+
+
+def _try_later(error: ProviderUnavailable | TooMuchWork) -> Response:
+    """The sign-in form with a problem that may pass."""
+    status = 503 if isinstance(error, ProviderUnavailable) else 429
+    response = sign_in_page(status, error.message)
+    response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def _logout_error(status: int, description: str) -> Response:
