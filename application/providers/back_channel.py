@@ -1,7 +1,8 @@
 """Sign-out by the provider (OpenID Connect Back-Channel Logout 1.0).
 
 Guarantees that sessions end only by a token that the provider signed for this server as a logout
-token. Anybody can send one, so failures are throttled by address.
+token. Anybody can send one, so failures are throttled by address, but only after the check of the
+signature: no number of forged tokens lets a valid one be refused.
 """
 
 from __future__ import annotations
@@ -31,17 +32,13 @@ def sign_out_by_provider(
     Raises
     ------
     SignInRefused, ProviderUnavailable, TooManyAttempts, TooMuchWork
-        The token is invalid; the provider doesn't respond; or there were too many failures, or too
-        many sign-ins run at once.
+        The token is invalid; the provider doesn't respond; there were too many failures; or too
+        many threads wait for the provider.
     """
-    address = origin.client_address
-    with (
-        access.work_limits.passwords.piece(address),
-        access.throttle.attempt(THROTTLE_KEY, address or ""),
-    ):
-        try:
-            identity = provider.signed_out_identity(logout_token)
-        except SignInRefused as refusal:
+    try:
+        identity = provider.signed_out_identity(logout_token)
+    except SignInRefused as refusal:
+        with access.throttle.attempt(THROTTLE_KEY, origin.client_address or ""):
             logger.warning("%s", refusal.message)
             access.on_refusal(refusal)
             raise
