@@ -92,6 +92,13 @@ class Exchange:
                 stream.close()
                 raise
 
+    def release(self) -> None:
+        """Guard the connections no longer: their user limits what follows."""
+        with self._lock:
+            connections, self._connections = self._connections, []
+        for connection in connections:
+            connection.close()
+
     def cut(self) -> None:
         """End the exchange now."""
         self.was_cut = True

@@ -11,13 +11,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain_errors import DomainError
+from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.table_formats import table_format_of
 from import_engine.sources.uris import SourceUri, is_link_local
 from operating_system import entries_below, open_below, read_at
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 8 * 1024**2
 WEB_TIMEOUT_S, CONNECT_TIMEOUT_S = 60, 10
+"""Time limits of the headers of a web server's answer and of each piece that follows, which the
+limit of a job or preview ends; and of a connection to one of its addresses."""
 STORE_TIMEOUTS = {"connect_timeout": "10s", "timeout": "120s"}
 """An object is read in pieces of ``PIECE_BYTES``, each with its own request and this time limit."""
 MAX_RETRIES = 3
@@ -207,7 +210,7 @@ def _web_file(uri: SourceUri) -> Iterator[OpenSource]:
                 auth=httpx.NetRCAuth(netrc) if netrc else None,
                 headers={"Accept-Encoding": "identity"},
             ) as client,
-            client.stream("GET", str(uri)) as response,
+            closing(_begun_response(client, uri)) as response,
         ):
             _check_response(uri, response)
             encoded = response.headers.get("Content-Encoding", "identity") != "identity"
@@ -217,10 +220,23 @@ def _web_file(uri: SourceUri) -> Iterator[OpenSource]:
                 int(length) if length.isdecimal() and is_raw else None,
                 response.iter_raw() if is_raw else response.iter_bytes(),
             )
-    except httpx.TimeoutException:
+    except (httpx.TimeoutException, Overdue):
         raise _unavailable(uri, "the server didn't answer in time") from None
     except httpx.HTTPError:
         raise _unavailable(uri, "the connection failed") from None
+
+
+def _begun_response(client: httpx.Client, uri: SourceUri) -> httpx.Response:
+    """The response of a web server, once its headers have come."""
+    exchange = Exchange(WEB_TIMEOUT_S)
+
+    def begin() -> httpx.Response:
+        request = client.build_request("GET", str(uri), extensions={"trace": exchange.trace})
+        response = client.send(request, stream=True)
+        exchange.release()
+        return response
+
+    return exchange.run(begin)
 
 
 def _check_response(uri: SourceUri, response: httpx.Response) -> None:

@@ -16,6 +16,7 @@ from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.uri_sources import BUCKET, WebServer, object_store, web_server
 from tests.live_server import LiveServer, live_server
+from tests.slow_peers import drips_headers, slow_peer
 
 CSV = b"id,amount\n1,2.5\n2,4\n"
 
@@ -406,3 +407,16 @@ def test_a_preview_of_a_uri_is_refused_as_its_import(sources: Sources) -> None:
     assert_problem(viewer.post("/api/datasets/preview", json=body), 403, "forbidden")
     wrong = preview(sources, uri, options={"decimal": "x"})
     assert_problem(wrong, 422, "invalid_option", "decimal")
+
+
+def test_headers_that_drip_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    from import_engine.sources.reading import SourceUnavailable, open_source
+    from import_engine.sources.uris import parse_uri
+
+    monkeypatch.setattr("import_engine.sources.reading.WEB_TIMEOUT_S", 0.5)
+    with (
+        slow_peer(drips_headers) as port,
+        pytest.raises(SourceUnavailable, match="didn't answer in time"),
+        open_source(parse_uri(f"http://127.0.0.1:{port}/a.csv")),
+    ):
+        pass
