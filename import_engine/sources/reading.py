@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from operating_system import entries_below, open_below, read_at
 
 if TYPE_CHECKING:
     import httpx
-    from obstore.store import ObjectStore
+    from obstore.store import ObjectStore, RetryConfig
 
 PIECE_BYTES = 8 * 1024**2
 WEB_TIMEOUT_S, CONNECT_TIMEOUT_S = 60, 10
@@ -33,7 +34,8 @@ WEB_TIMEOUT_S, CONNECT_TIMEOUT_S = 60, 10
 limit of a job or preview ends; and of a connection to one of its addresses."""
 STORE_TIMEOUTS = {"connect_timeout": "10s", "timeout": "120s"}
 """An object is read in pieces of ``PIECE_BYTES``, each with its own request and this time limit."""
-MAX_RETRIES = 3
+RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
+"""A request is repeated after a quick failure: one that has taken its time isn't."""
 _REFUSED_LISTING = re.compile(r"returned non-2xx status code: 40[13]\b")
 """What obstore's error says if a listing is refused; it has no class of its own."""
 
@@ -282,7 +284,7 @@ def object_store(uri: SourceUri, config: Mapping[str, str] | None = None) -> Obj
         uri.host,
         config=dict(config or {}),  # type: ignore[arg-type]
         client_options=options,  # type: ignore[arg-type]
-        retry_config={"max_retries": MAX_RETRIES},
+        retry_config=RETRIES,
     )
 
 

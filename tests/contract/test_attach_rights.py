@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from import_engine.sources.reading import RETRIES
 from tests.contract.attached_world import World, attached_world
 from tests.contract.problems import assert_problem
 from tests.contract.uri_sources import BUCKET
@@ -208,7 +209,7 @@ def test_connection_keeps_its_name(world: World) -> None:
 def test_store_that_does_not_answer_is_unavailable(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("import_engine.sources.reading.MAX_RETRIES", 0)
+    monkeypatch.setitem(RETRIES, "max_retries", 0)
     monkeypatch.setenv("AWAY_AWS_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("AWAY_AWS_ACCESS_KEY_ID", "a-key")
     monkeypatch.setenv("AWAY_AWS_SECRET_ACCESS_KEY", "a-secret")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.uri_sources import BUCKET, WebServer, object_store, web_server
 from tests.live_server import LiveServer, live_server
-from tests.slow_peers import drips_headers, slow_peer
+from tests.slow_peers import Hold, drips_headers, silent, slow_peer
 
 CSV = b"id,amount\n1,2.5\n2,4\n"
 
@@ -420,3 +422,25 @@ def test_headers_that_drip_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
         open_source(parse_uri(f"http://127.0.0.1:{port}/a.csv")),
     ):
         pass
+
+
+@pytest.mark.parametrize("hold", [silent, drips_headers])
+def test_an_object_store_that_is_silent_gets_one_time_limit(
+    monkeypatch: pytest.MonkeyPatch, hold: Hold
+) -> None:
+    from import_engine.sources import reading
+    from import_engine.sources.uris import parse_uri
+
+    monkeypatch.setitem(reading.STORE_TIMEOUTS, "timeout", "1s")
+    monkeypatch.setitem(reading.RETRIES, "retry_timeout", timedelta(seconds=0.5))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+    with slow_peer(hold) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        begun = time.monotonic()
+        with (
+            pytest.raises(reading.SourceUnavailable, match="didn't answer"),
+            reading.open_source(parse_uri("s3://silent/a.csv")),
+        ):
+            pass
+        assert 0.9 < time.monotonic() - begun < 3
