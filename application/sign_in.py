@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_address
 
 from application.access import Access, Caller
@@ -91,7 +92,7 @@ def sign_in_by_link(access: Access, code: str, password: str, origin: Origin) ->
     """
     service = access.service
     with access.work_limits.passwords.piece(origin.client_address):
-        password_hash = hash_password(password)
+        password_hash = access.work_limits.hashing.run(partial(hash_password, password))
     with service.database.write() as tx:
         user_id = use_sign_in_link(tx, code, service.clock)
         change_user(tx, user_id, role_name=None, password_hash=password_hash)
@@ -199,7 +200,7 @@ def confirm_password(caller: Caller, password: str | None) -> None:
             access.work_limits.passwords.piece(caller.user.id),
             counted_attempt(access, soeid, caller.origin),
         ):
-            check_password(known_hash, password)
+            access.work_limits.hashing.run(partial(check_password, known_hash, password))
     except BadCredentials:
         raise WrongPassword from None
 
@@ -257,7 +258,7 @@ def _matching_hash(access: Access, soeid: str, password: str) -> str | None:
     """Return the user's hash if the password matches; slow, so outside of a write."""
     with access.service.database.read() as tx:
         known_hash = password_hash_of(tx, soeid)
-    check_password(known_hash, password)
+    access.work_limits.hashing.run(partial(check_password, known_hash, password))
     return known_hash
 
 

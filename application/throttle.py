@@ -23,6 +23,10 @@ MAX_PAIRS = 10_000
 MAX_ACCOUNT_LENGTH = 100
 """Longer than any SOEID."""
 
+HELD = "jobsvc.held"
+"""WSGI key of a refused sign-in. The server holds its response for a second, without a thread,
+so that a client that ignores ``Retry-After`` sends few requests."""
+
 Key = tuple[str, str]
 
 

@@ -6,15 +6,23 @@ thread for each slow request in addition to those for quick ones, so slow work b
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 from domain_errors import DomainError
 from job_runner.settings import Settings
+from operating_system import lower_thread_priority
 from parquet_tables.database import time_limited
+
+NICENESS = 5
+"""Of the threads that hash passwords: a third of the processor time of another thread that runs."""
+T = TypeVar("T")
 
 
 class TooMuchWork(DomainError):
@@ -109,6 +117,28 @@ class WorkLimit:
             self.end(who)
 
 
+class Hashing:
+    """Hashes passwords, each of which takes 0.1 s of processor time, on few threads.
+
+    Parameters
+    ----------
+    threads : int
+        0 is one for each two cores, so that sign-ins leave cores to other requests.
+    """
+
+    def __init__(self, threads: int = 0) -> None:
+        self._executor = ThreadPoolExecutor(
+            threads or max((os.cpu_count() or 1) // 2, 1),
+            "hashing",
+            initializer=lower_thread_priority,
+            initargs=(NICENESS,),
+        )
+
+    def run(self, hashing: Callable[[], T]) -> T:
+        """Wait for a free thread and for its result; the limit of passwords bounds the wait."""
+        return self._executor.submit(hashing).result()
+
+
 @dataclass(frozen=True)
 class WorkLimits:
     """The limit of each kind of work; ``small_upload_bytes`` or less aren't counted."""
@@ -124,6 +154,7 @@ class WorkLimits:
     provider_reads: WorkLimit
     backups: WorkLimit
     small_upload_bytes: int
+    hashing: Hashing
 
     def kinds(self) -> dict[str, WorkLimit]:
         """The limits by kind."""
@@ -153,14 +184,14 @@ def work_limits(settings: Settings) -> WorkLimits:
         provider_sign_ins=WorkLimit(
             half, "too_many_sign_ins", "sign-ins by the identity provider", retry_after_s=1
         ),
-        # One reads, and the others wait for its result.
+        # All count as one user: one reads, and others wait for its result.
         provider_reads=WorkLimit(
             half,
             "too_many_sign_ins",
             "sign-ins that wait for the identity provider",
-            per_user=half,
             retry_after_s=2,
         ),
         backups=WorkLimit(2, "too_many_backups", "backups", retry_after_s=60),
         small_upload_bytes=settings.small_upload_kb * 1024,
+        hashing=Hashing(settings.hashing_threads),
     )

@@ -87,6 +87,8 @@ class ServiceLimits:
     """Time after which the rest of a profile is estimated; 0 is never."""
     duckdb_threads: int = 0
     """Threads that all queries share; 0 is one for each core."""
+    hashing_threads: int = 0
+    """Passwords that are hashed at the same time; 0 is one for each two cores."""
     sql_memory_mb: int = 512
     """Memory for one SQL query; its process takes up to 300 MiB more."""
     sql_spill_max_mb: int = 4096

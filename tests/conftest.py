@@ -63,6 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         memory_mb=512,
         body_max_kb=64,
         compare_samples=False,  # those that are requested are compared
+        hashing_threads=4,  # tests hold some
         connection_prefixes=small_lake(tmp_path_factory.mktemp("lake")),
         webhook_prefixes="http://127.0.0.1:9/",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
@@ -213,8 +214,9 @@ def delete_user(user_id: int) -> dict[str, str]:
 def _hash(password: str | None) -> str | None:
     if password is None:
         return None
-    with access().work_limits.passwords.piece(caller().user.id):
-        return hash_password(password)
+    limits = access().work_limits
+    with limits.passwords.piece(caller().user.id):
+        return limits.hashing.run(partial(hash_password, password))
 
 
 tokens_blueprint = SignedInBlueprint("tokens", __name__, url_prefix="/api/tokens", tag="Users")

@@ -14,8 +14,9 @@ from typing import Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, current_app, g, jsonify
+from flask import Response, current_app, g, jsonify, request
 
+from application.throttle import HELD
 from domain_errors import DomainError, render
 from http_api.schemas.fields import Message
 from http_api.state import state
@@ -142,6 +143,8 @@ STATUS_OF_CODE: Mapping[str, int] = {
 }
 """A code that isn't here gets 500. A test compares the table with all errors."""
 
+HELD_CODES = ("too_many_attempts", "too_many_sign_ins")
+
 RETRY_AFTER_S = "5"
 """``Retry-After`` for a temporary fault of the machine, such as a full disk."""
 
@@ -193,6 +196,8 @@ def of_domain_error(error: DomainError) -> Response:
         logger.error("%s: %s", error.code, error.message)
     errors = [_item_of(each) for each in (error.causes or (error,))[:MAX_ERRORS]]
     headers = {"Retry-After": str(error.retry_after_s)} if hasattr(error, "retry_after_s") else {}
+    if error.code in HELD_CODES:
+        request.environ[HELD] = True
     return problem(status, error.code, error.message, errors, headers)
 
 

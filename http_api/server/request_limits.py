@@ -23,12 +23,14 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
+from application.throttle import HELD
 from http_api.server.headers import HEADER, HEADERS, request_id
 from http_api.server.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
 from job_runner.errors import unexpected_error
 from job_runner.log_context import logged_with
 from job_runner.settings import ServiceLimits
 
+HOLD_S = 1.0
 MAX_START_BYTES = 64 * 1024
 """Larger parts are sent without a copy."""
 
@@ -39,6 +41,9 @@ class BufferedTask(WSGITask):  # type: ignore[misc]
     def write(self, data: bytes) -> None:
         """Send a part of the body, with the header before the first part."""
         write = super().write
+        if not self.wrote_header and self.environ.get(HELD):
+            self.set_close_on_finish()  # it drops requests that follow without waiting
+            self.channel.hold(HOLD_S)
         if self.wrote_header or not 0 < len(data) <= MAX_START_BYTES:
             write(data)
         else:
@@ -50,6 +55,19 @@ class BufferedChannel(HTTPChannel):  # type: ignore[misc]
 
     task_class = BufferedTask
     _pending: list[bytes] | None = None
+    _held_until = 0.0
+
+    def hold(self, time_s: float) -> None:
+        """Send nothing for some time; the loop goes on after at most a second more."""
+        self._held_until = time.monotonic() + time_s
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the response waits."""
+        return self._held_until > 0.0 and time.monotonic() < self._held_until
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        return not self.is_held and bool(super()._flush_some(do_close))
 
     def send_buffered(self, write: Callable[[], None]) -> None:
         """Send everything that ``write`` sends by one call."""
@@ -248,6 +266,8 @@ class LimitedChannel(BufferedChannel):
         """Whether the loop should call :meth:`handle_write`; called at least every second."""
         if self._lingers_until:
             return self._has_lingered()
+        if self._held_until and self.is_held:
+            return False
         if not self.requests and not self.will_close:
             self._close_if_slow(time.monotonic())
         return bool(HTTPChannel.writable(self))

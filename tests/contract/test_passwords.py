@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +113,27 @@ def test_sign_ins_beyond_the_limit_are_refused_at_once(
         may_end.set()
         assert [one.result().status_code for one in asked] == [200] * passwords.per_user
     assert passwords.per_user < passwords.total
+
+
+@pytest.mark.parametrize("path", ["/api/users/login", "/sign-in"])
+def test_a_refused_sign_in_is_held_and_closes_its_connection(server: LiveServer, path: str) -> None:
+    nobody, wrong = server.client(None), {"soeid": f"held{path}", "password": "not this one"}
+    statuses = [nobody.post(path, data=wrong).status_code for _ in range(5)]
+    assert statuses == [401] * 5
+    body = b"soeid=held%b&password=wrong" % path.encode()
+    lines = (f"POST {path} HTTP/1.1", f"Host: {server.url.removeprefix('http://')}")
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    head = "\r\n".join((*lines, kind, f"Content-Length: {len(body)}", "", "")).encode()
+    host, port = server.url.removeprefix("http://").split(":")
+    begun = time.monotonic()
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(3 * (head + body))  # two follow without waiting
+        assert nobody.get("/health").status_code == 200
+        with connection.makefile("rb") as answers:
+            received = answers.read()
+    assert received.startswith(b"HTTP/1.1 429 ")
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert 1 <= time.monotonic() - begun < 10
 
 
 def test_an_unknown_account_costs_what_a_known_one_does() -> None:

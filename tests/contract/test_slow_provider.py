@@ -98,7 +98,7 @@ def test_a_silent_provider_delays_no_other_request(tmp_path: Path, hold: Hold) -
             assert set(statuses) == {429, 503}
             begun = time.monotonic()
             failed = httpx.get(f"{server.url}/sign-in/provider")  # the failure is remembered
-            assert time.monotonic() - begun < OTHERS_WITHIN_S
+            assert time.monotonic() - begun < 4  # the response is held for up to two seconds
             assert (failed.status_code, failed.headers["Retry-After"]) == (503, "5")
             assert "can't be used (no answer in time)" in failed.text.replace("&#39;", "'")
 

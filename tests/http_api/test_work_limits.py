@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
-from application.work_limits import TooMuchWork, WorkLimit, work_limits
+from application.work_limits import Hashing, TooMuchWork, WorkLimit, work_limits
 from job_runner.settings import Settings
 
 ONE, OTHER, THIRD = 1, 2, 3
@@ -59,3 +61,22 @@ def test_every_kind_leaves_a_place_to_others(threads: int) -> None:
     for limit in made.kinds().values():
         assert 1 <= limit.per_user < limit.total
     assert made.total == sum(limit.total for limit in made.kinds().values())
+
+
+def test_passwords_are_hashed_one_after_another() -> None:
+    hashing, both = Hashing(1), threading.Barrier(2)
+
+    def meet() -> None:
+        with pytest.raises(threading.BrokenBarrierError):
+            both.wait(0.1)
+        both.reset()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(hashing.run, meet) for _ in range(2)]:
+            done.result(10)
+    with pytest.raises(InterruptedError):
+        hashing.run(_interrupted)
+
+
+def _interrupted() -> None:
+    raise InterruptedError

@@ -21,7 +21,7 @@ from application.sign_in import (
     sign_in_by_link,
     sign_in_without_password,
 )
-from application.throttle import TooManyAttempts
+from application.throttle import HELD, TooManyAttempts
 from application.work_limits import TooMuchWork
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.accounts.identities import identity_of
@@ -82,6 +82,8 @@ def submit_sign_in() -> AnyResponse:
 def sign_in_page(status: int, problem: str | None = None) -> Response:
     """The sign-in form, with the ways that the server's settings allow."""
     has_proxy = bool(service().settings.proxy_user_header)
+    if status in (429, 503):
+        request.environ[HELD] = True
     with service().database.read() as tx:
         no_password_set = not anyone_can_sign_in(tx)
     return show(
