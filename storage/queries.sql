@@ -264,19 +264,25 @@ SELECT * FROM deliveries WHERE receiver_id = :receiver_id ORDER BY id DESC;
 SELECT * FROM deliveries WHERE receiver_id = :receiver_id AND id = :id;
 
 -- due_delivery: Select the oldest due delivery of the user with the fewest attempts that run.
--- Of several such users, the one whose latest attempt is the oldest. The host of a webhook ends at
--- the first slash after its scheme. A delivery beyond :latest is of a wrong clock.
-SELECT deliveries.id, message_id, receiver_id, kind, event, payload, attempts, address, secret,
-       user_id, payload ->> '$.data.dataset_id' AS dataset_id,
+-- Of several such users, and of a user's receivers, the one whose latest attempt is the oldest. The
+-- host of a webhook ends at the first slash after its scheme. A delivery beyond :latest is of a
+-- wrong clock.
+WITH due AS MATERIALIZED (
+    SELECT id, receiver_id, min(next_attempt_at) AS at FROM deliveries
+    WHERE next_attempt_at IS NOT NULL
+      AND (attempts = 0 OR next_attempt_at <= :now OR next_attempt_at > :latest)
+    GROUP BY receiver_id)
+SELECT deliveries.id, message_id, deliveries.receiver_id, kind, event, payload, attempts, address,
+       secret, user_id, payload ->> '$.data.dataset_id' AS dataset_id,
        substr(address, 1, 8 + instr(substr(address, 9), '/')) AS host
-FROM deliveries JOIN receivers ON receivers.id = receiver_id
-WHERE next_attempt_at IS NOT NULL AND kind = :kind
-  AND (attempts = 0 OR next_attempt_at <= :now OR next_attempt_at > :latest)
-  AND receiver_id NOT IN (SELECT value FROM json_each(:receivers))
+FROM due JOIN receivers ON receivers.id = due.receiver_id JOIN deliveries ON deliveries.id = due.id
+WHERE kind = :kind
+  AND due.receiver_id NOT IN (SELECT value FROM json_each(:receivers))
   AND user_id NOT IN (SELECT value FROM json_each(:users))
   AND host NOT IN (SELECT value FROM json_each(:hosts))
 ORDER BY coalesce(:running ->> CAST(user_id AS TEXT), 0),
-         coalesce(:served ->> CAST(user_id AS TEXT), 0), next_attempt_at
+         coalesce(:served ->> CAST(user_id AS TEXT), 0),
+         coalesce(:reached ->> CAST(due.receiver_id AS TEXT), 0), at
 LIMIT 1;
 
 -- next_delivery: Select when the next attempt is due.

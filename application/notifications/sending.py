@@ -92,6 +92,7 @@ class MessageSender:
         self._changed = threading.Condition()
         self._running: dict[DueDelivery, Exchange] = {}
         self._served: dict[int, int] = {}
+        self._reached: dict[int, int] = {}
         self._numbers = itertools.count(1)
         self._dispatcher: threading.Thread | None = None
         self._client: httpx.Client | None = None
@@ -161,13 +162,14 @@ class MessageSender:
             hosts=[host for host, count in hosts.items() if count >= share.of_host],
             running=users,
             served=self._served,
+            reached=self._reached,
         )
 
     def _start(self, service: Service, due: DueDelivery) -> None:
         settings = service.settings
         limit_s = settings.smtp_limit_s if due.kind == "email" else settings.delivery_limit_s
         exchange, client = Exchange(limit_s), self._open_client(service)
-        self._served[due.user_id] = next(self._numbers)
+        self._served[due.user_id] = self._reached[due.receiver_id] = next(self._numbers)
         with self._changed:
             self._running[due] = exchange
         threading.Thread(

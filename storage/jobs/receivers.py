@@ -131,8 +131,8 @@ class Occupied:
         Those that hold their whole share.
     running : mapping
         The number of attempts of each user.
-    served : mapping
-        The number of the latest attempt of each user, counted over all.
+    served, reached : mapping
+        The number of the latest attempt of each user, and to each receiver, counted over all.
     """
 
     receivers: Collection[int] = ()
@@ -140,6 +140,7 @@ class Occupied:
     hosts: Collection[str] = ()
     running: Mapping[int, int] = field(default_factory=dict)
     served: Mapping[int, int] = field(default_factory=dict)
+    reached: Mapping[int, int] = field(default_factory=dict)
 
     def parameters(self) -> dict[str, str]:
         """The parameters of the statements."""
@@ -316,6 +317,7 @@ def due_delivery(
         latest=timestamp(latest),
         running=json.dumps(dict(occupied.running)),
         served=json.dumps(dict(occupied.served)),
+        reached=json.dumps(dict(occupied.reached)),
         **occupied.parameters(),
     )
     if row is None:

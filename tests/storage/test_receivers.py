@@ -207,6 +207,7 @@ def test_users_take_turns_and_hold_no_more_than_their_share(
     assert due(receivers=[made[0].id]) == "https://a.example:8443/2"
     assert due(receivers=[made[0].id], running={user.id: 1}) == "https://a.example/3"
     assert due(served={user.id: 7, other.id: 6}) == "https://a.example/3"
+    assert due(reached={made[0].id: 5, made[2].id: 6}) == "https://a.example:8443/2"
     assert due(users=[user.id]) == "https://a.example/3"
     assert due(users=[other.id], hosts=["https://a.example/"]) == "https://a.example:8443/2"
     assert due(users=[user.id, other.id]) is None
