@@ -7,7 +7,6 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from apiflask import APIFlask
 from werkzeug.routing import IntegerConverter, Rule
 
 from application.access import Access
@@ -107,7 +106,7 @@ class LazyRule(Rule):
 
 def create_app(
     access: Access, metrics: Metrics, render_report: ReportRenderer, problem_page: ProblemPage
-) -> APIFlask:
+) -> openapi.DocumentedApp:
     """Build the WSGI app of a service."""
     service = access.service
     app = openapi.DocumentedApp(

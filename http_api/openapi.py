@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import threading
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -266,7 +267,18 @@ class DocumentedApp(APIFlask):
     """An app that names each schema once in its document."""
 
     def __init__(self, **options: Any) -> None:
+        self._building = threading.Lock()
         super().__init__("http_api", spec_plugins=[MarshmallowPlugin()], **options)
+
+    def build_document(self) -> Object:
+        """Build the document if it isn't built yet; every route must be registered."""
+        document: Object = self._get_spec("json")
+        return document
+
+    def _get_spec(self, *given: Any, **options: Any) -> Any:
+        """Let one thread build the document: the builder's schemas and routes are shared."""
+        with self._building:
+            return super()._get_spec(*given, **options)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Ignore a trailing slash, also after a part that may hold slashes, as a table's key."""
