@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 from apiflask import APIBlueprint, HTTPTokenAuth, Schema
@@ -18,6 +19,7 @@ from werkzeug.datastructures import Authorization
 from application.access import Access, Caller, disconnection_of
 from application.providers.proxy_header import header_still_counts
 from application.sessions import COOKIE, require_own_page
+from http_api.schemas.base import MAX_SUGGESTIONS, unknown_field
 from http_api.server.problems import of_http_error
 from http_api.state import state
 from job_runner import log_context
@@ -45,6 +47,20 @@ bearer = BearerOrSession(scheme="Bearer", description="A token of POST /api/user
 View = TypeVar("View", bound=Callable[..., Any])
 
 
+def without_query(view: View) -> View:
+    """Let a view refuse every parameter of a query string."""
+
+    @wraps(view)
+    def checked(*args: Any, **values: Any) -> Any:
+        if request.args:
+            given = islice(request.args, MAX_SUGGESTIONS)
+            messages = {name: [unknown_field(name, {})] for name in given}
+            raise HTTPError(422, detail={"query": messages})
+        return view(*args, **values)
+
+    return cast(View, checked)
+
+
 class SignedInBlueprint(APIBlueprint):
     """A blueprint of which every route requires a valid token or session."""
 
@@ -62,9 +78,10 @@ class SignedInBlueprint(APIBlueprint):
     ) -> Callable[[View], View]:
         """Register a view: authentication, guard, input, output.
 
-        The view gets a query as ``query``, and a body or a form with files as ``given``. A form
-        whose schema has ``or_json`` may also be sent as JSON of that schema. With ``only_reads`` a
-        read token may call it, whatever its method.
+        The view gets a query as ``query``, and a body or a form with files as ``given``. Without a
+        query's schema every parameter is refused. A form whose schema has ``or_json`` may also be
+        sent as JSON of that schema. With ``only_reads`` a read token may call it, whatever its
+        method.
         """
 
         def register(view: View) -> View:
@@ -76,6 +93,8 @@ class SignedInBlueprint(APIBlueprint):
                 view = self._form_view(form, view)
             if query is not None:
                 view = self.input(query, location="query", unknown=RAISE, arg_name="query")(view)
+            else:
+                view = without_query(view)
             view = self.auth_required(bearer)(guard(view))
             view.__dict__["only_reads"] = only_reads
             return super(SignedInBlueprint, self).route(rule, **options)(view)

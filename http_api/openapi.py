@@ -22,6 +22,7 @@ from flask import Request, Response, request, send_from_directory
 from werkzeug.routing import MapAdapter
 
 from application.job_submission import MAX_KEY_LENGTH
+from http_api.access import without_query
 from http_api.routes.submissions import HEADER
 from http_api.schemas.rounds import BESIDE_METHOD, PARAMETER_ALIASES
 from http_api.schemas.sampling import OF_A_ROUND
@@ -334,6 +335,7 @@ def register(app: APIFlask) -> None:
         return send_from_directory(dist, name, max_age=3600)
 
     app.spec_processor(finish)
+    app.view_functions["openapi.spec"] = without_query(app.view_functions["openapi.spec"])
 
 
 def _page_policy(page: str) -> str:

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint, Schema, abort
 from flask import Response, request
 from prometheus_client.exposition import choose_encoder
 
-from http_api.access import bearer, caller, service
+from http_api.access import bearer, caller, service, without_query
 from http_api.schemas import out
 from http_api.state import state
 from storage.maintenance.health import check_room
@@ -21,6 +21,7 @@ class HealthOut(Schema):
 
 
 @blueprint.get("/health")
+@without_query
 @blueprint.output(HealthOut)
 def health() -> dict[str, str]:
     """Liveness.
@@ -45,6 +46,7 @@ metrics_blueprint = APIBlueprint("metrics", __name__, tag="Service")
 
 @metrics_blueprint.get("/metrics")
 @metrics_blueprint.auth_required(bearer, optional=True)  # type: ignore[arg-type]
+@without_query
 @metrics_blueprint.doc(responses=RESPONSES)
 def scrape() -> Response:
     """Metrics for Prometheus.

@@ -14,7 +14,7 @@ from application.access import origin_of
 from application.credentials import MAX_LENGTH, MIN_LENGTH, check_soeid, hash_password
 from application.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
 from domain_errors import InvalidRequest
-from http_api.access import SignedInBlueprint, access, bearer, caller, service
+from http_api.access import SignedInBlueprint, access, bearer, caller, service, without_query
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, name_text, text
 from http_api.schemas.fields import Message, StrictInteger, StrictString
@@ -320,6 +320,7 @@ class LoginOut(Schema):
 
 
 @sign_in_blueprint.post("/login")
+@without_query
 @sign_in_blueprint.input(LoginIn, location="json_or_form", unknown=RAISE, arg_name="given")
 @sign_in_blueprint.output(LoginOut)
 def login(given: dict[str, Any]) -> dict[str, Any]:
@@ -351,6 +352,7 @@ sign_in_blueprint.post("/token", endpoint="token")(login)
 
 @sign_in_blueprint.post("/logout")
 @sign_in_blueprint.auth_required(bearer)
+@without_query
 @sign_in_blueprint.output(MessageOut)
 def logout() -> dict[str, str]:
     """End the token of this request at once."""

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, cast
 
 from apiflask import Schema
 from marshmallow import RAISE, ValidationError, fields, pre_load, validate
+from webargs.multidictproxy import MultiDictProxy
+from werkzeug.datastructures import MultiDict
 
 from http_api.schemas import out
 from http_api.schemas.fields import (
@@ -29,6 +31,9 @@ MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 MAX_SUGGESTIONS = 20
 """Unknown fields for which the closest name is searched: a body can have a hundred thousand."""
+
+
+GIVEN_TWICE = Message("Given more than once.")
 
 
 class StrictSchema(Schema):
@@ -71,6 +76,8 @@ class StrictSchema(Schema):
 
 def unknown_field(name: str, known: Mapping[str, Any]) -> Message:
     """The message for an unknown field."""
+    if not known:
+        return Message("Unknown parameter. This address takes none.")
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     hint = 'Did you mean "{close}"? ' if close else ""
     return Message(
@@ -85,6 +92,18 @@ class StrictQuery(StrictSchema):
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Leave each field as it is declared."""
+
+    def reshape(self, data: Any) -> Any:
+        """Refuse a parameter that is given twice, unless it has several values."""
+        if isinstance(data, MultiDictProxy):
+            repeated = [
+                name
+                for name, values in cast("MultiDict[str, str]", data.data).lists()
+                if len(values) > 1 and name not in data.multiple_keys
+            ]
+            if repeated:
+                raise ValidationError({name: [GIVEN_TWICE] for name in repeated})
+        return data
 
 
 class PageQuery(StrictQuery):

@@ -10,6 +10,7 @@ from importlib.resources import files
 from apiflask import APIBlueprint
 from flask import Response, abort
 
+from http_api.access import without_query
 from http_api.routes.row_responses import file_response
 
 blueprint = APIBlueprint("verifiers", __name__, url_prefix="/api", tag="Certificates")
@@ -18,6 +19,7 @@ TYPES = {"verify_sample.py": "text/x-python", "verify.html": "text/html"}
 
 
 @blueprint.get("/verifier/<name>")
+@without_query
 @blueprint.doc(responses=file_response("text/html"))
 def verifier(name: str) -> Response:
     """A verifier of certificates: `verify_sample.py`, or the page `verify.html`.
