@@ -1,10 +1,14 @@
-"""Arguments that can be written in several ways: percentages, and one or several columns."""
+"""Arguments: their names, and values that can be written in several ways."""
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, time
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, TypeAlias, TypeVar, cast
 
 from jobsvc_client.errors import JobsvcError
 
@@ -13,7 +17,76 @@ Number: TypeAlias = "float | str"
 Columns: TypeAlias = "str | Sequence[str]"
 
 PERCENTAGE = re.compile(r"\s*±?\s*([0-9]+(?:[.,][0-9]+)?)\s*%\s*")
+MISSING = ("NAType", "NaTType")
+Method = TypeVar("Method", bound=Callable[..., Any])
 TWO_WAYS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
+
+
+def keywords(*declared: type) -> Callable[[Method], Method]:
+    """Let a method name the closest keyword in the TypeError about an unknown one.
+
+    Parameters
+    ----------
+    declared : TypedDict
+        The keywords that the method takes as ``**``; its signature lists them.
+    """
+
+    def checked(method: Method) -> Method:
+        given = list(inspect.signature(method).parameters.values())
+        named = [one for one in given if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        named += [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=getattr(kind, "__forward_arg__", kind),
+            )
+            for each in declared
+            for name, kind in each.__annotations__.items()
+        ]
+        known = [one.name for one in named if one.name != "self"]
+
+        @wraps(method)
+        def called(*arguments: Any, **options: Any) -> Any:
+            if unknown := [name for name in options if name not in known]:
+                raise TypeError(_unknown(method.__name__, unknown[0], known))
+            return method(*arguments, **options)
+
+        called.__dict__["__signature__"] = inspect.Signature(named)
+        return cast(Method, called)
+
+    return checked
+
+
+def _unknown(method: str, name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    hint = f'Did you mean "{close[0]}"? ' if close else ""
+    return f'{method}() has no argument "{name}". {hint}Arguments: {", ".join(sorted(known))}.'
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it; scalars and arrays of NumPy and pandas as those of Python.
+
+    >>> from datetime import date
+    >>> plain({"values": (1, date(2025, 7, 7))})
+    {'values': [1, '2025-07-07']}
+    """
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {plain(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if type(value).__name__ in MISSING:
+        return None
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if type(value).__name__ == "datetime64":
+        return str(value)
+    for name in ("tolist", "to_list", "as_py"):
+        if hasattr(value, name):
+            return plain(getattr(value, name)())
+    return value
 
 
 def listed(columns: Columns) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +12,15 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, Unpack
 from urllib.parse import quote
 
-from jobsvc_client.arguments import Columns, listed, number_of
+from jobsvc_client.arguments import Columns, keywords, listed, number_of, plain
 from jobsvc_client.display import facts, heading
 from jobsvc_client.draws import DrawOptions, draw_body
 from jobsvc_client.errors import JobsvcError
+from jobsvc_client.fields import ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample
 from jobsvc_client.results import Plan
-from jobsvc_client.transport import Transport
+from jobsvc_client.transport import Transport, json_text
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_S = 600.0
@@ -31,6 +31,7 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 Uris: TypeAlias = "str | Sequence[str]"
 
 
+@keywords()
 def connect(
     url: str | None = None, token: str | None = None, *, timeout_s: float = TIMEOUT_S
 ) -> Client:
@@ -118,6 +119,7 @@ class Client:
         JobsvcError
             There is none, or several have the name.
         """
+        name_or_id = plain(name_or_id)
         if isinstance(name_or_id, int):
             return Dataset(self._transport, self.request("GET", f"/api/datasets/{name_or_id}"))
         found = self._named(name_or_id)
@@ -132,6 +134,7 @@ class Client:
             f'There is no dataset "{name_or_id}".', "not_found", hint=f"Available: {names}."
         )
 
+    @keywords(ImportOptions)
     def import_file(
         self,
         path: str | Path,
@@ -139,7 +142,7 @@ class Client:
         *,
         ref: str = "main",
         purpose: str | None = None,
-        **options: Any,
+        **options: Unpack[ImportOptions],
     ) -> Dataset:
         """Import a file as a new version of a dataset, which is created if there is none.
 
@@ -161,6 +164,7 @@ class Client:
         with self._named_or_new(dataset or Path(path).name.split(".")[0]) as target:
             return target.import_file(path, ref=ref, purpose=purpose, **options)
 
+    @keywords()
     def attach(
         self,
         uri: Uris | Mapping[str, Uris],
@@ -189,6 +193,7 @@ class Client:
         with self._named_or_new(dataset, NOT_ATTACHABLE) as target:
             return target.attach(uri, connection=connection, ref=ref, purpose=purpose)
 
+    @keywords()
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
         """Upload a frame of pandas, Polars or Arrow as a new version of a dataset."""
         content = to_parquet(frame)
@@ -196,6 +201,7 @@ class Client:
         with self._named_or_new(dataset) as target:
             return target.import_content(name, content, purpose=purpose)
 
+    @keywords(DrawOptions)
     def sample(
         self,
         frame: Frame,
@@ -222,6 +228,7 @@ class Client:
         **options
             As of :meth:`Dataset.sample`.
         """
+        draw_body(method, options)  # refuses wrong arguments before the upload
         content = to_parquet(frame)
         name = dataset or f"frame-{hashlib.sha256(content).hexdigest()[:DIGITS]}"
         with self._named_or_new(name) as target:
@@ -277,13 +284,14 @@ class Dataset:
         """Whether a file was imported."""
         return any(ref["tables"] for ref in self._overview())
 
+    @keywords(ImportOptions)
     def import_file(
         self,
         path: str | Path,
         *,
         ref: str = "main",
         purpose: str | None = None,
-        **options: Any,
+        **options: Unpack[ImportOptions],
     ) -> Dataset:
         """Import a file as a new version, as :meth:`Client.import_file` does."""
         if "://" in str(path):
@@ -294,6 +302,7 @@ class Dataset:
         file = existing_file(path)
         return self.import_content(file.name, file, ref=ref, purpose=purpose, **options)
 
+    @keywords(ImportOptions)
     def import_content(
         self,
         file_name: str,
@@ -301,16 +310,17 @@ class Dataset:
         *,
         ref: str = "main",
         purpose: str | None = None,
-        **options: Any,
+        **options: Unpack[ImportOptions],
     ) -> Dataset:
         """Import a file's content, bytes or a path; the end of ``file_name`` is the format."""
         fields = {} if purpose is None else {"commit_message": purpose}
         if options:
-            fields["options"] = json.dumps(options)
+            fields["options"] = json_text(options).decode()
         path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
         self._job(Job, self._transport.upload(path, file_name, content, fields)).wait()
         return self
 
+    @keywords()
     def attach(
         self,
         uri: Uris | Mapping[str, Uris],
@@ -330,6 +340,7 @@ class Dataset:
         self._job(Job, self._transport.json("POST", path, body, creates_job=True)).wait()
         return self
 
+    @keywords(DrawOptions)
     def sample(
         self, method: str = "random", *, wait: bool = True, **options: Unpack[DrawOptions]
     ) -> Sample:
@@ -356,8 +367,10 @@ class Dataset:
             The seed; the same seed draws the same rows again.
         filter : str or mapping
             Draw only from rows such as ``"amount > 0"``.
+        allocation, interval, cluster_column, weight_column, book_column and so on
+            The parameters of the method; :class:`jobsvc_client.fields.MethodParameters` has all.
         parameters : mapping
-            Other parameters of the method, such as ``{"book_column": "amount"}``.
+            The same as a mapping, by their names in the API.
         rounds : sequence of mapping
             Several steps, as in the API, instead of the arguments above.
         name, purpose : str
@@ -376,10 +389,12 @@ class Dataset:
         sample = self._job(Sample, self._transport.json("POST", path, body, creates_job=True))
         return sample.wait() if wait else sample
 
+    @keywords(DrawOptions)
     def plan(self, method: str = "random", **options: Unpack[DrawOptions]) -> Plan:
         """Return what a draw would give, without drawing; takes what :meth:`sample` takes."""
         return Plan(self._computed("plan", self._draw_body(method, options)))
 
+    @keywords(DrawOptions)
     def register_plan(self, method: str = "random", **options: Unpack[DrawOptions]) -> Plan:
         """Register a plan in the ledger before its seed exists; takes what :meth:`plan` takes.
 
@@ -389,6 +404,7 @@ class Dataset:
         body = {**self._draw_body(method, options), "commit": True}
         return Plan(self._transport.json("POST", path, body))
 
+    @keywords()
     def draw_plan(
         self,
         plan_id: str,
@@ -419,6 +435,7 @@ class Dataset:
         schedules: list[dict[str, Any]] = found["schedules"]
         return schedules
 
+    @keywords()
     def sql(
         self,
         statement: str,
@@ -426,40 +443,43 @@ class Dataset:
         ref: str | None = None,
         name: str | None = None,
         purpose: str | None = None,
-        **more: Any,
+        priority: str | None = None,
     ) -> RowsJob:
         """Run one SELECT on the dataset's tables; ``data`` is the only table.
 
         With a name the result is stored as a saved query.
         """
         fields = {"source_ref": ref, "output_name": name, "commit_message": purpose}
-        return self._explored(RowsJob, {"sql": statement, **fields, **more})
+        return self._explored(RowsJob, {"sql": statement, **fields, "priority": priority})
 
+    @keywords()
     def profile(
         self,
         columns: Columns | None = None,
         *,
         ref: str | None = None,
         table: str | None = None,
-        **more: Any,
+        priority: str | None = None,
     ) -> Report:
         """Profile a column, several, or all columns of a table."""
         names = None if columns is None else listed(columns)
-        body = {"source_ref": ref, "table_key": table, "columns": names, **more}
-        return self._submitted(Report, "profiling", body)
+        body = {"source_ref": ref, "table_key": table, "columns": names}
+        return self._submitted(Report, "profiling", {**body, "priority": priority})
 
+    @keywords()
     def report(
         self,
         *,
         ref: str | None = None,
         table: str | None = None,
         compare_to: str | Mapping[str, Any] | None = None,
-        **more: Any,
+        priority: str | None = None,
     ) -> Report:
         """Make a report of a table, compared with another version if one is named."""
         body = {"source_ref": ref, "table_key": table, "compare_to": _compared(compare_to)}
-        return self._explored(Report, {**body, **more})
+        return self._explored(Report, {**body, "priority": priority})
 
+    @keywords()
     def changed_rows(
         self,
         compare_to: str | Mapping[str, Any],
@@ -469,7 +489,7 @@ class Dataset:
         table: str | None = None,
         name: str | None = None,
         purpose: str | None = None,
-        **more: Any,
+        priority: str | None = None,
     ) -> RowsJob:
         """List the rows that were added, removed or changed up to another version.
 
@@ -477,7 +497,7 @@ class Dataset:
         """
         body = {"source_ref": ref, "table_key": table, "compare_to": _compared(compare_to)}
         fields = {"keys": listed(keys), "output_name": name, "commit_message": purpose}
-        return self._explored(RowsJob, {**body, **fields, **more})
+        return self._explored(RowsJob, {**body, **fields, "priority": priority})
 
     def __repr__(self) -> str:
         return f"Dataset {self.name} ({self.id})"

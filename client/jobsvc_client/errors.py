@@ -13,6 +13,7 @@ HINTS = {
     "unauthorized": "Create a token on the page Account or with jobsvc token create, and set "
     "JOBSVC_TOKEN to it.",
     "forbidden": "Ask an owner of the dataset for access, or use a token of the scope write.",
+    "not_jobsvc": "Check the address of the server, and whether a proxy answers in its place.",
     "no_library": "Install it, for example: pip install 'jobsvc-client[pandas]'.",
 }
 FIELD = re.compile("`([a-z_]+)`")
@@ -87,6 +88,13 @@ class JobsvcError(Exception):
         return " ".join(filter(None, (self.message, self.hint, f"[{self.code}{request}]")))
 
 
+class MissingField(JobsvcError, KeyError):
+    """An answer that lacks a field: it is another program's or version's, or a misspelled name."""
+
+    def __str__(self) -> str:
+        return self._text()
+
+
 def _sentence(error: dict[str, Any]) -> str:
     """Return the message of an error; one that names no field gets its place.
 
@@ -108,6 +116,16 @@ def _argument(place: str) -> str:
     return ARGUMENTS.get(field, f"{start}{dot}{field}")
 
 
+def foreign(response: httpx.Response) -> JobsvcError:
+    """Return the exception of an answer that jobsvc doesn't give."""
+    return JobsvcError(
+        f"{response.url} answers {response.status_code}, which isn't an answer of jobsvc.",
+        "not_jobsvc",
+        request_id=response.headers.get("X-Request-ID"),
+        status=response.status_code,
+    )
+
+
 def error_of(response: httpx.Response) -> JobsvcError:
     """Return the exception of an answer that isn't a success."""
     request_id = response.headers.get("X-Request-ID")
@@ -116,13 +134,7 @@ def error_of(response: httpx.Response) -> JobsvcError:
     except ValueError:
         document = None
     if not isinstance(document, dict) or "detail" not in document:
-        return JobsvcError(
-            f"{response.url} answers {response.status_code}, which isn't an answer of jobsvc.",
-            "not_jobsvc",
-            hint="Check the address of the server.",
-            request_id=request_id,
-            status=response.status_code,
-        )
+        return foreign(response)
     errors = document.get("errors", [])
     sentences = list(map(_sentence, errors[:MAX_SENTENCES]))
     return JobsvcError(

@@ -32,8 +32,17 @@ def library_of(frame: object) -> Library:
 
 def to_parquet(frame: Any) -> bytes:
     """Write a frame as a Parquet file; the index of pandas becomes columns if it has names."""
-    buffer = io.BytesIO()
     library = library_of(frame)
+    module = imported("polars" if library == "polars" else "pyarrow.parquet")
+    try:
+        return _parquet(frame, library, module)
+    except Exception as error:
+        message = f"The frame can't be written as Parquet: {error}."
+        raise JobsvcError(message, "invalid_frame") from error
+
+
+def _parquet(frame: Any, library: Library, module: Any) -> bytes:
+    buffer = io.BytesIO()
     if library == "polars":
         frame.write_parquet(buffer)
         return buffer.getvalue()
@@ -43,7 +52,7 @@ def to_parquet(frame: Any) -> bytes:
         table = arrow.Table.from_pandas(frame, preserve_index=is_named)
     else:
         table = arrow.table(frame)
-    imported("pyarrow.parquet").write_table(table, buffer)
+    module.write_table(table, buffer)
     return buffer.getvalue()
 
 
@@ -57,12 +66,29 @@ def existing_file(path: str | Path) -> Path:
 
 def from_parquet(content: bytes, library: Library) -> Any:
     """Read a Parquet file as a frame."""
-    if library == "polars":
-        return imported("polars").read_parquet(io.BytesIO(content))
+    if library not in ("pandas", "polars", "arrow"):
+        text = f'There is no library "{library}".'
+        raise JobsvcError(text, "invalid_argument", hint="Give pandas, polars or arrow.")
     if library == "pandas":
         imported("pandas")
-    table = imported("pyarrow.parquet").read_table(io.BytesIO(content))
-    return table.to_pandas() if library == "pandas" else table
+    module = imported("polars" if library == "polars" else "pyarrow.parquet")
+    read = module.read_parquet if library == "polars" else module.read_table
+    try:
+        frame = read(io.BytesIO(content))
+        return frame.to_pandas() if library == "pandas" else frame
+    except Exception as error:
+        message = f"The rows that the server sent can't be read: {error}."
+        raise JobsvcError(message, "unreadable_rows") from error
+
+
+def write_file(path: str | Path, content: bytes) -> Path:
+    """Write a file and return its path."""
+    file = Path(path)
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise JobsvcError(f"{file} can't be written: {error.strerror}.", "no_file") from None
+    return file
 
 
 def imported(name: str) -> Any:

@@ -6,15 +6,31 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from tqdm import tqdm
 
-from jobsvc_client.arguments import Columns, Number, listed, number_of, numbers_of
+from jobsvc_client.arguments import (
+    Columns,
+    Number,
+    keywords,
+    listed,
+    number_of,
+    numbers_of,
+    plain,
+)
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.frames import Frame, Library, existing_file, from_parquet, to_parquet
+from jobsvc_client.fields import EvaluationOptions, RowsOptions
+from jobsvc_client.frames import (
+    Frame,
+    Library,
+    existing_file,
+    from_parquet,
+    to_parquet,
+    write_file,
+)
 from jobsvc_client.results import Estimates, Evaluation, UploadedValues, groups_table
 from jobsvc_client.transport import Transport
 
@@ -55,9 +71,13 @@ class Job:
 
     def refresh(self) -> Self:
         """Read the job again."""
-        self.info = self._transport.json("GET", f"/api/jobs/{self.id}")
+        found = self._transport.json("GET", f"/api/jobs/{self.id}")
+        for field in ("id", "status", "progress"):  # without them no wait would end
+            found[field]
+        self.info = found
         return self
 
+    @keywords()
     def wait(self, *, progress: bool = True, timeout_s: float | None = None) -> Self:
         """Wait until the job has ended, with a progress bar if it takes long.
 
@@ -99,6 +119,7 @@ class Job:
         self._transport.json("POST", f"/api/jobs/{self.id}/cancel")
         return self.refresh()
 
+    @keywords()
     def schedule(
         self,
         name: str,
@@ -106,7 +127,7 @@ class Job:
         *,
         zone: str = "UTC",
         exclude_drawn_by: Columns = (),
-        **more: Any,
+        misfire: str | None = None,
     ) -> dict[str, Any]:
         """Let the server repeat this draw or profile, with new seeds on the newest data.
 
@@ -121,16 +142,18 @@ class Job:
         exclude_drawn_by : str or sequence of str
             The column or columns that identify a row, to draw no row that this or an earlier run
             drew.
-        **more
-            Other fields of the API: ``misfire``.
+        misfire : str, optional
+            What to do with times at which the server didn't run: ``once`` or ``skip``.
 
         Returns
         -------
         dict
             The schedule, with its ``id`` and ``next_runs``.
         """
-        body = {"job_id": self.id, "name": name, "cron": cron, "zone": zone, **more}
+        body: dict[str, Any] = {"job_id": self.id, "name": name, "cron": cron, "zone": zone}
         body["exclude_drawn_by"] = listed(exclude_drawn_by)
+        if misfire is not None:
+            body["misfire"] = misfire
         return self._transport.json("POST", "/api/schedules", body)
 
     def __repr__(self) -> str:
@@ -149,38 +172,52 @@ class RowsJob(Job):
     def _rows_path(self) -> str:
         return f"/api/exploration/jobs/{self.id}/result"
 
+    @keywords()
     def frame(self, library: Library = "pandas", *, columns: Columns | None = None) -> Any:
         """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``."""
         return self._frame(self._rows_path(), library, columns)
 
     def _frame(self, path: str, library: Library, columns: Columns | None) -> Any:
         self.wait()
-        quoted = None if columns is None else ",".join(map(_quoted, listed(columns)))
-        content = self._transport.content(path, {"format": "parquet", "columns": quoted})
-        return from_parquet(content, library)
+        query = {"format": "parquet", "columns": _quoted_list(columns)}
+        return from_parquet(self._transport.content(path, query), library)
 
+    @keywords()
     def to_pandas(self, *, columns: Columns | None = None) -> pandas.DataFrame:
         """Return the rows as a frame of pandas."""
         frame: pandas.DataFrame = self.frame("pandas", columns=columns)
         return frame
 
+    @keywords()
     def to_polars(self, *, columns: Columns | None = None) -> polars.DataFrame:
         """Return the rows as a frame of Polars."""
         frame: polars.DataFrame = self.frame("polars", columns=columns)
         return frame
 
+    @keywords()
     def to_arrow(self, *, columns: Columns | None = None) -> pyarrow.Table:
         """Return the rows as a table of Arrow."""
         table: pyarrow.Table = self.frame("arrow", columns=columns)
         return table
 
-    def save(self, path: str | Path, **query: Any) -> Path:
-        """Write the rows to a file: .csv, .parquet, .arrow or .xlsx."""
+    @keywords(RowsOptions)
+    def save(
+        self, path: str | Path, *, columns: Columns | None = None, **options: Unpack[RowsOptions]
+    ) -> Path:
+        """Write the rows to a file: .csv, .parquet, .arrow or .xlsx.
+
+        Parameters
+        ----------
+        columns : str or sequence of str
+            Only these columns.
+        **options
+            ``filter``, ``order_by``, ``order_desc``, ``offset`` and ``limit`` choose rows;
+            ``formula_safe`` and ``bom`` say how to write CSV.
+        """
         self.wait()
-        target = Path(path)
-        query = {"format": target.suffix.removeprefix("."), **query}
-        target.write_bytes(self._transport.content(self._rows_path(), query))
-        return target
+        ending = Path(path).suffix.removeprefix(".")
+        query = {"format": ending, "columns": _quoted_list(columns), **options}
+        return write_file(path, self._transport.content(self._rows_path(), query))
 
 
 class Report(Job):
@@ -194,9 +231,7 @@ class Report(Job):
     def save(self, path: str | Path) -> Path:
         """Write a report as one self-contained HTML page."""
         self.wait()
-        target = Path(path)
-        target.write_bytes(self._transport.content(self._path(), {"format": "html"}))
-        return target
+        return write_file(path, self._transport.content(self._path(), {"format": "html"}))
 
     def _path(self) -> str:
         return f"/api/{self.info['run_type']}/jobs/{self.id}/result"
@@ -225,6 +260,7 @@ class Sample(RowsJob):
         self.wait()
         return self._transport.json("GET", f"{self._path()}/comparison")
 
+    @keywords()
     def estimate(
         self,
         statistic: str | None = None,
@@ -239,7 +275,10 @@ class Sample(RowsJob):
         confidence: Number | None = None,
         calibrate: Mapping[str, Any] | None = None,
         values: int | UploadedValues | None = None,
-        **more: Any,
+        interval: Mapping[str, Any] | None = None,
+        variance: Mapping[str, Any] | None = None,
+        book_column: str | None = None,
+        true_values: bool | None = None,
     ) -> Estimates:
         """Estimate figures of the population.
 
@@ -262,8 +301,8 @@ class Sample(RowsJob):
             ``{"method": …, "columns": […]}``: reproduce the table's known totals.
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
-        **more
-            Other fields of the API: ``interval``, ``variance``.
+        interval, variance, book_column, true_values
+            As in the API; docs/ESTIMATES.md.
 
         Examples
         --------
@@ -276,8 +315,12 @@ class Sample(RowsJob):
             figure: dict[str, Any] = {"statistic": statistic}
             figure |= {name: each for name, each in given.items() if each is not None}
             figures.append(figure if value is ... else {**figure, "value": value})
-        body: dict[str, Any] = {"statistics": figures, **more}
+        body: dict[str, Any] = {"statistics": figures}
         optional = {
+            "interval": interval,
+            "variance": variance,
+            "book_column": book_column,
+            "true_values": true_values,
             "by": listed(by) or None,
             "where": None if where is None else filter_body(where),
             "confidence": None if confidence is None else number_of("confidence", confidence),
@@ -287,6 +330,7 @@ class Sample(RowsJob):
         body |= {name: each for name, each in optional.items() if each is not None}
         return Estimates(self._computed("estimates", body))
 
+    @keywords()
     def upload_values(self, values: Frame | str | Path, key: Columns = ()) -> UploadedValues:
         """Upload values of the sampled rows from elsewhere, such as the results of a test.
 
@@ -309,17 +353,18 @@ class Sample(RowsJob):
         content = existing_file(values) if is_file else to_parquet(values)
         name = content.name if isinstance(content, Path) else "values.parquet"
         names = listed(key)
-        fields = {"key": json.dumps(names)} if names else {}
+        fields = {"key": json.dumps(plain(names))} if names else {}
         answer = self._transport.upload(f"{self._path()}/values", name, content, fields)
         return UploadedValues(answer)
 
+    @keywords(EvaluationOptions)
     def evaluate(
         self,
         tolerable: Number | None = None,
         *,
         kind: str | None = None,
         confidence: Number | None = None,
-        **more: Any,
+        **options: Unpack[EvaluationOptions],
     ) -> Evaluation:
         """Evaluate the sample by its findings.
 
@@ -333,11 +378,11 @@ class Sample(RowsJob):
             default the one that fits how the sample was planned and drawn.
         confidence : float or str
             By default that of the recorded plan, else 0.95.
-        **more
+        **options
             Parameters of the kind, such as ``book_column``; see docs/AUDIT.md.
         """
         self.wait()
-        given = {"tolerable": tolerable, "kind": kind, "confidence": confidence, **more}
+        given = {"tolerable": tolerable, "kind": kind, "confidence": confidence, **options}
         body = {name: value for name, value in given.items() if value is not None}
         body = numbers_of(body, EVALUATION_NUMBERS)
         return Evaluation(self._computed("evaluation", body))
@@ -367,6 +412,7 @@ class Sample(RowsJob):
         answer = self._transport.json("POST", f"{self._path()}/replacements", body)
         return str(answer["replacement_id"])
 
+    @keywords(EvaluationOptions)
     def working_paper(
         self,
         path: str | Path,
@@ -374,22 +420,21 @@ class Sample(RowsJob):
         *,
         kind: str | None = None,
         confidence: Number = 0.95,
-        **more: Any,
+        **options: Unpack[EvaluationOptions],
     ) -> Path:
         """Write the working paper to a file that ends with .html or .xlsx."""
         self.wait()
-        target = Path(path)
         query = {
-            "format": target.suffix.removeprefix("."),
+            "format": Path(path).suffix.removeprefix("."),
             "kind": kind,
             "confidence": confidence,
             "tolerable": tolerable,
-            **more,
+            **options,
         }
         query = numbers_of(query, EVALUATION_NUMBERS)
-        target.write_bytes(self._transport.content(f"{self._path()}/working-paper", query))
-        return target
+        return write_file(path, self._transport.content(f"{self._path()}/working-paper", query))
 
+    @keywords()
     def certificate(
         self, path: str | Path | None = None, *, number: int | None = None
     ) -> dict[str, Any]:
@@ -404,9 +449,14 @@ class Sample(RowsJob):
         """
         self.wait()
         content = self._transport.content(f"{self._path()}/certificate", {"number": number})
+        try:
+            envelope: dict[str, Any] = json.loads(content)
+        except ValueError:
+            envelope = {}
+        if not isinstance(envelope, dict) or "payload" not in envelope:
+            raise JobsvcError("The server sent no certificate.", "not_jobsvc")
         if path is not None:
-            Path(path).write_bytes(content)
-        envelope: dict[str, Any] = json.loads(content)
+            write_file(path, content)
         return envelope
 
     def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it
@@ -462,6 +512,11 @@ class Sample(RowsJob):
         if verdict := (summary.get("comparison") or {}).get("verdict"):
             parts.append(paragraph(verdict))
         return "".join(parts)
+
+
+def _quoted_list(columns: Columns | None) -> str | None:
+    """Names of columns as a query has them."""
+    return None if columns is None else ",".join(map(_quoted, listed(columns)))
 
 
 def _quoted(column: str) -> str:

@@ -7,16 +7,18 @@ changes are sent again only if the server didn't receive or didn't accept them.
 from __future__ import annotations
 
 import io
+import json
 import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NoReturn
 
 import httpx
 
-from jobsvc_client.errors import JobsvcError, error_of
+from jobsvc_client.arguments import plain
+from jobsvc_client.errors import JobsvcError, MissingField, error_of, foreign
 
 ATTEMPTS = 6
 FIRST_DELAY_S = 0.5
@@ -25,6 +27,17 @@ REFUSED_FOR_NOW = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABL
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 Send = Callable[[], httpx.Response]
+
+
+class Answer(dict[str, Any]):
+    """The object of an answer; a field that it lacks is a JobsvcError."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise MissingField(
+            f'The answer of the server has no field "{name}".',
+            "missing_field",
+            hint="Check the field's name, and that client and server are of one version.",
+        )
 
 
 class Transport:
@@ -54,15 +67,19 @@ class Transport:
         first_delay_s: float = FIRST_DELAY_S,
     ) -> None:
         self.url = url
+        self._timeout_s = timeout_s
         self._attempts = attempts
         self._first_delay_s = first_delay_s
-        self.http = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=httpx.Timeout(timeout_s, connect=10),
-            # Without TLS there is no certificate; loading the authorities' takes 10 ms or more.
-            verify=httpx.URL(url).scheme == "https",
-        )
+        try:
+            self.http = httpx.Client(
+                base_url=url,
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=httpx.Timeout(timeout_s, connect=10),
+                # Without TLS there is no certificate; loading the authorities' takes 10 ms or more.
+                verify=httpx.URL(url).scheme == "https",
+            )
+        except httpx.InvalidURL as error:
+            raise _invalid_url(url, error) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -93,9 +110,14 @@ class Transport:
             The server refused the request or can't be reached.
         """
         headers = {"Idempotency-Key": uuid.uuid4().hex} if creates_job else {}
-        params = {name: value for name, value in (query or {}).items() if value is not None}
+        content = None if body is None else json_text(body)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        params = _params(query or {})
         response = self.sent(
-            lambda: self.http.request(method, path, json=body, params=params, headers=headers),
+            lambda: self.http.request(
+                method, path, content=content, params=params, headers=headers
+            ),
             repeatable=repeatable or creates_job or method == "GET",
         )
         return self.answer(response)
@@ -110,8 +132,7 @@ class Transport:
         headers = {"Idempotency-Key": uuid.uuid4().hex}
 
         def send() -> httpx.Response:
-            opened = content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
-            with opened as stream:
+            with opened(content) as stream:
                 files = {"file": (file_name, stream, "application/octet-stream")}
                 return self.http.post(path, data=dict(fields), files=files, headers=headers)
 
@@ -124,21 +145,29 @@ class Transport:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise error_of(response)
-        return found
+            raise foreign(response)
+        return Answer(found)
 
     def content(self, path: str, query: Mapping[str, Any]) -> bytes:
-        """Return the body of the answer to a GET request."""
-        params = {name: value for name, value in query.items() if value is not None}
-        return self.sent(lambda: self.http.get(path, params=params), repeatable=True).content
+        """Return the body of the answer to a GET request, which is a page only if that is asked."""
+        params = _params(query)
+        response = self.sent(lambda: self.http.get(path, params=params), repeatable=True)
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if is_page and params.get("format") != "html":
+            raise foreign(response)
+        return response.content
 
     def sent(self, send: Send, *, repeatable: bool) -> httpx.Response:
         """Send a request until it succeeds, is refused for good, or was tried often enough."""
+        if self.http.is_closed:
+            raise JobsvcError("The client is closed.", "closed", hint="Call connect() again.")
         for attempt in range(1, self._attempts + 1):
             is_last = attempt == self._attempts
             try:
                 response = send()
-            except httpx.TransportError as error:
+            except httpx.InvalidURL as error:
+                raise _invalid_url(self.url, error) from None
+            except httpx.RequestError as error:
                 if is_last or not (repeatable or isinstance(error, NOT_SENT)):
                     raise self._unreachable(error) from error
                 self._wait(attempt, None)
@@ -150,11 +179,49 @@ class Transport:
             self._wait(attempt, response.headers.get("Retry-After"))
         raise AssertionError("the last attempt returns or raises")
 
-    def _unreachable(self, error: httpx.TransportError) -> JobsvcError:
-        return JobsvcError(f"{self.url} can't be reached: {error}.", "unreachable")
+    def _unreachable(self, error: httpx.RequestError) -> JobsvcError:
+        if isinstance(error, httpx.ReadTimeout):
+            text = f"{self.url} hasn't answered within {self._timeout_s:g} s."
+            return JobsvcError(text, "unreachable", hint="Give connect() a longer timeout_s.")
+        reason = str(error).rstrip(".") or type(error).__name__
+        return JobsvcError(f"{self.url} can't be reached: {reason}.", "unreachable")
 
     def _wait(self, attempt: int, retry_after: str | None) -> None:
         delay = self._first_delay_s * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311
         if retry_after is not None and retry_after.isdigit():
             delay = max(delay, float(retry_after))
         time.sleep(min(delay, MAX_DELAY_S))
+
+
+def json_text(value: Any) -> bytes:
+    """Write a value as JSON.
+
+    Raises
+    ------
+    JobsvcError
+        It holds something that JSON can't hold, such as NaN.
+    """
+    try:
+        return json.dumps(plain(value), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"The arguments can't be written as JSON: {error}."
+        raise JobsvcError(message, "invalid_argument") from None
+
+
+def opened(content: bytes | Path) -> BinaryIO:
+    """Open a file, or bytes as one."""
+    if isinstance(content, bytes):
+        return io.BytesIO(content)
+    try:
+        return content.open("rb")
+    except OSError as error:
+        raise JobsvcError(f"{content} can't be read: {error.strerror}.", "no_file") from None
+
+
+def _params(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a query that aren't None."""
+    return {name: plain(value) for name, value in query.items() if value is not None}
+
+
+def _invalid_url(url: str, error: httpx.InvalidURL) -> JobsvcError:
+    return JobsvcError(f"{url} is no address of a server: {error}.", "invalid_url")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import pandas as pd
 import pytest
-from jobsvc_client import Client, Dataset, JobsvcError, connect
+from jobsvc_client import Client, Dataset, JobsvcError, Sample, connect
+from jobsvc_client.errors import MissingField
 from jobsvc_client.transport import Transport
 
 from tests.client.proxy import FaultyProxy, proxy_of
@@ -146,3 +152,115 @@ def test_an_unknown_or_ambiguous_name_is_refused(client: Client, server: LiveSer
     with pytest.raises(JobsvcError, match="Give an id") as refused:
         client.dataset("twice")
     assert refused.value.code == "ambiguous_name"
+
+
+class Foreign(BaseHTTPRequestHandler):
+    """Another program in the server's place: it gives one answer to everything."""
+
+    content, kind, is_short = b"<html>Sign in to the proxy</html>", "text/html", False
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Type", self.kind)
+        self.send_header("Content-Length", str(len(self.content) + 10 * self.is_short))
+        self.end_headers()
+        self.wfile.write(self.content)
+        self.close_connection = True
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+FOREIGN = [
+    (b"<html>Sign in to the proxy</html>", "text/html", False),
+    (b'{"status": "ok"}', "application/json", False),
+    (b'{"job_id": ', "application/json", False),
+    (b"[]", "application/json", False),
+    (b"PAR1 but no more", "application/vnd.apache.parquet", False),
+    (b"PAR1", "application/vnd.apache.parquet", True),
+    (b"\xff\xfe", "application/json", False),
+]
+
+
+def error_of_call(call: Callable[[], object]) -> Exception | None:
+    try:
+        call()
+    except Exception as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(("content", "kind", "is_short"), FOREIGN)
+def test_answers_of_another_program_are_client_errors(
+    dataset: Dataset, tmp_path: Path, content: bytes, kind: str, is_short: bool
+) -> None:
+    sample = dataset.sample(size=5)
+    given = {"content": content, "kind": kind, "is_short": is_short}
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Given", (Foreign,), given)) as other:
+        threading.Thread(target=other.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{other.server_port}"
+        transport = Transport(url, "t", timeout_s=5, attempts=2, first_delay_s=0)
+        same, drawn = Dataset(transport, dataset.info), Sample(transport, sample.info)
+        calls: list[Callable[[], object]] = [
+            same.sample,
+            same.plan,
+            same.schedules,
+            Client(transport).datasets,
+            drawn.refresh,
+            drawn.to_pandas,
+            drawn.to_polars,
+            drawn.certificate,
+            lambda: drawn.estimate("mean", "amount"),
+            lambda: drawn.evaluate(0.1),
+            lambda: drawn.add_findings([{"_logical_row_id": "primary:1", "outcome": "ok"}]),
+        ]
+        if kind == "text/html":
+            calls += [drawn.design, lambda: drawn.save(tmp_path / "rows.csv")]
+        errors = [error_of_call(call) for call in calls]
+        other.shutdown()
+    assert {type(error) for error in errors} <= {JobsvcError, MissingField}, errors
+    assert min(len(str(error)) for error in errors) > 30
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_answer_that_takes_too_long_is_a_client_error(server: LiveServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        transport = Transport(url, "t", timeout_s=0.1, attempts=2, first_delay_s=0)
+        with (
+            Client(transport) as client,
+            pytest.raises(JobsvcError, match=r"within 0\.1 s") as late,
+        ):
+            client.datasets()
+    assert late.value.code == "unreachable"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port", "http://[::1", "http://a b/", "ftp://x"])
+def test_an_address_that_is_none_is_a_client_error(url: str) -> None:
+    with pytest.raises(JobsvcError) as refused:
+        connect(url, "t")
+    assert refused.value.code in ("invalid_url", "unreachable")
+
+
+def test_a_closed_client_and_wrong_files_are_client_errors(
+    server: LiveServer, dataset: Dataset, tmp_path: Path
+) -> None:
+    closed = connect(server.url, server.token)
+    closed.close()
+    with pytest.raises(JobsvcError, match="closed"):
+        closed.datasets()
+    sample = dataset.sample(size=5)
+    with pytest.raises(JobsvcError, match="can't be written"):
+        sample.save(tmp_path / "missing" / "rows.csv")
+    mixed = pd.DataFrame({"x": [1, "a", object()]})
+    with pytest.raises(JobsvcError, match="as Parquet") as refused:
+        sample.upload_values(mixed)
+    assert refused.value.code == "invalid_frame"
+
+
+def test_a_missing_field_of_an_answer_is_also_a_key_error(dataset: Dataset) -> None:
+    with pytest.raises(KeyError, match='no field "statsu"'):
+        dataset.sample(size=5).info["statsu"]

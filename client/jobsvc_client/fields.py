@@ -1,0 +1,128 @@
+"""Fields of the API that are arguments of the client, by the methods that take them.
+
+Written from the server's declarations by ``python -m tests.client.api_fields``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+
+class MethodParameters(TypedDict, total=False):
+    """The parameters of the methods of sampling."""
+
+    sample_size: int
+    """Rows to draw, or all eligible rows if there are fewer."""
+    sample_fraction: float
+    """Share of the eligible rows, above 0 and up to 1, rounded to the nearest row."""
+    strata_columns: Sequence[str | Mapping[str, Any]]
+    """Columns whose values make the strata; NULL is a value. Bands of a number or a date are
+    {column, breaks, labels?}: values outside the outer breaks have bands of their own.
+    """
+    samples_per_stratum: int
+    """Rows to draw in each stratum, or all of a smaller one."""
+    sizes: Mapping[str, int | str]
+    """Rows to draw in each named stratum: a number, "all" or a percentage such as "10%"; none in
+    the others. The names are those of the sample's column _stratum; spaces and thousands
+    separators may be left out.
+    """
+    allocation: Literal["proportional", "equal", "neyman", "optimal"]
+    """How the size is divided: in proportion to rows (proportional), equally (equal), by rows
+    times standard deviation (neyman), or by that over the root of the mean cost (optimal).
+    """
+    allocation_column: str
+    """The column whose standard deviation the allocation uses; for neyman and optimal."""
+    cost_column: str
+    """The column with the cost of examining a row; for optimal."""
+    min_per_stratum: int
+    """Rows to draw in each stratum at least, or all of a smaller one; they count in the sample's
+    size.
+    """
+    interval: float
+    """The distance between drawn rows, in eligible rows."""
+    start: int
+    """The first eligible row to draw, 1 to `interval`. Default: by the seed."""
+    cluster_column: str
+    """The column whose distinct values are the clusters; NULL is a value."""
+    num_clusters: int
+    """Clusters to draw, or all if there are fewer."""
+    samples_per_cluster: int
+    """Rows to draw in each drawn cluster, or all of a smaller one. Default: all."""
+    sample_percentage: float
+    """Percentage of each drawn cluster's rows, above 0 and up to 100; at least one row."""
+    weight_column: str
+    """A column of numbers, none of them negative or infinite."""
+    book_column: str
+    """The column of the book amounts."""
+    selection: Literal["fixed_interval", "cell", "random"]
+    """Units at a fixed interval, a random one in each cell of an interval's size, or random ones.
+    """
+    population: Literal["positive", "absolute", "negative"]
+    """The rows to draw from: with positive amounts, with any by its absolute value, or with
+    negative ones.
+    """
+    order: Literal["seeded", "file"]
+    """The order in which amounts are added up: by the seed, which no pattern of the file can
+    match, or as in the file.
+    """
+
+
+class ImportOptions(TypedDict, total=False):
+    """How to read a file; docs/IMPORT.md."""
+
+    sheet: str
+    header_row: int
+    skip_above: int
+    skip_below: int
+    delimiter: str
+    decimal: str
+    thousands: str
+    date_order: str
+    encoding: str
+    types: Mapping[str, str]
+    names: Mapping[str, str]
+
+
+class RowsOptions(TypedDict, total=False):
+    """Which rows to write to a file, and how."""
+
+    offset: int
+    """Results to skip."""
+    limit: int
+    """Maximum number of rows: by default 100 in JSON, all in the other formats."""
+    filter: str
+    """Only rows that match this expression, such as `age > 18`."""
+    order_by: str
+    """The column that sorts the rows, NULL last; ties in file order."""
+    order_desc: bool
+    """Sort in descending order."""
+    formula_safe: bool
+    """In CSV, put an apostrophe before texts that a spreadsheet would run as a formula."""
+    bom: bool
+    """In CSV, begin with a byte-order mark, which Excel needs to read UTF-8."""
+    table_key: str
+    """`primary`, `sample` or the job's own table; or `residual`."""
+
+
+class EvaluationOptions(TypedDict, total=False):
+    """How to evaluate findings; docs/AUDIT.md."""
+
+    likelihood: Literal["hypergeometric", "binomial", "poisson"]
+    """For `attributes` and `two_stage` and `monetary_unit`. By default that of the recorded plan,
+    else `hypergeometric` for attributes, `poisson` for two stages and `binomial` for monetary
+    units, which take `poisson`, too.
+    """
+    book_column: str
+    """For `variables`. The column of book values. By default that of a sample by monetary units.
+    """
+    estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
+    """For `variables`. How audit values are projected; `difference` by default."""
+    sides: Literal["one", "two"]
+    """For `variables`. `one` bounds the net misstatement from above (default), `two` on both
+    sides.
+    """
+    lonely_stratum: Literal["fail", "adjust", "average"]
+    """For `variables`. What to do with a stratum that has one drawn row of several; `fail` by
+    default.
+    """

@@ -1,0 +1,121 @@
+"""The client's module of the API's fields, written from the server's declarations.
+
+``python -m tests.client.api_fields`` writes it; a test compares it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from marshmallow.fields import Field
+
+from http_api.routes.findings import EvaluationIn
+from http_api.routes.sample_rows import SampleQuery
+from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
+from import_engine.options import ImportOptions
+from sampling_engine import METHODS, Parameter
+
+MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
+HEAD = '''"""Fields of the API that are arguments of the client, by the methods that take them.
+
+Written from the server's declarations by ``python -m tests.client.api_fields``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+'''
+TYPES = {
+    "integer": "int",
+    "number": "float",
+    "string": "str",
+    "boolean": "bool",
+    "array of string or bands": "Sequence[str | Mapping[str, Any]]",
+    "object of size": "Mapping[str, int | str]",
+    "integer or string": "int | str",
+}
+ARGUMENTS_OF_EVALUATE = ("kind", "confidence", "tolerable")
+ARGUMENTS_OF_SAVE = ("columns", "format")
+QUERY_TYPES = {QueryInteger: "int", QueryBoolean: "bool", StrictString: "str"}
+
+Entry = tuple[str, str, str]
+
+
+def module_text() -> str:
+    """The text of the module."""
+    classes = [
+        _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
+        _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _import_options()),
+        _class("RowsOptions", "Which rows to write to a file, and how.", _rows()),
+        _class("EvaluationOptions", "How to evaluate findings; docs/AUDIT.md.", _evaluation()),
+    ]
+    return "\n\n".join([HEAD, *classes])
+
+
+def _class(name: str, doc: str, entries: Iterable[Entry]) -> str:
+    lines = [f"class {name}(TypedDict, total=False):", f'    """{doc}"""', ""]
+    for field, kind, description in entries:
+        lines.append(f"    {field}: {kind}")
+        if description:
+            text = textwrap.wrap(
+                f'"""{description}', 95, break_long_words=False, break_on_hyphens=False
+            )
+            one_line = len(text) == 1 and len(text[0]) <= 92
+            lines += [f"    {line}" for line in text]
+            lines[-1:] = [lines[-1] + '"""'] if one_line else [lines[-1], '    """']
+    return "\n".join(lines) + "\n"
+
+
+def _parameters() -> list[Entry]:
+    """Every parameter, as the first method declares it; with the widest of its types."""
+    found: dict[str, Parameter] = {}
+    kinds: dict[str, str] = {}
+    for method in METHODS:
+        for parameter in method.parameters:
+            name = parameter.name
+            kind = _literal(parameter.choices) or TYPES[parameter.type]
+            found.setdefault(name, parameter)
+            widens = kinds.setdefault(name, kind) != kind
+            assert not widens or {kinds[name], kind} == {"int", "float"}, name
+            kinds[name] = "float" if widens else kinds[name]
+    return [(name, kinds[name], one.description) for name, one in found.items() if name != "seed"]
+
+
+def _import_options() -> list[Entry]:
+    return [(one.name, str(one.type).removesuffix(" | None"), "") for one in fields(ImportOptions)]
+
+
+def _rows() -> list[Entry]:
+    declared: dict[str, Field[Any]] = SampleQuery._declared_fields
+    return [
+        (name, QUERY_TYPES[type(field)], _description(field))
+        for name, field in declared.items()
+        if name not in ARGUMENTS_OF_SAVE
+    ]
+
+
+def _evaluation() -> list[Entry]:
+    declared: dict[str, Field[Any]] = EvaluationIn._declared_fields
+    return [
+        (name, _literal(getattr(field.validate, "choices", ())) or "str", _description(field))
+        for name, field in declared.items()
+        if name not in ARGUMENTS_OF_EVALUATE
+    ]
+
+
+def _description(field: Field[Any]) -> str:
+    return " ".join(str(field.metadata.get("description", "")).split())
+
+
+def _literal(choices: Iterable[str]) -> str:
+    names = ", ".join(f'"{each}"' for each in choices if each is not None)
+    return f"Literal[{names}]" if names else ""
+
+
+if __name__ == "__main__":
+    MODULE.write_text(module_text(), encoding="utf-8")

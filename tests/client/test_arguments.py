@@ -1,0 +1,208 @@
+"""Arguments of the client: none is dropped, unknown ones are named, NumPy's numbers are numbers."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from jobsvc_client import Client, Dataset, Job, JobsvcError, RowsJob, Sample, connect
+from jobsvc_client.arguments import plain
+from jobsvc_client.draws import draw_body
+from marshmallow import Schema
+
+from http_api.routes.automation.schedules import ScheduleIn
+from http_api.routes.exploration import ExplorationJobIn
+from http_api.routes.findings import EvaluationIn
+from http_api.schemas.estimates import EstimatesIn
+from http_api.schemas.sampling import SamplingJobIn
+from sampling_engine import METHODS
+from tests.client.api_fields import MODULE, module_text
+from tests.client.conftest import ROWS
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"filters": "id < 3"}, "filter"),
+    ({"seeed": 42}, "seed"),
+    ({"alocation": "neyman"}, "allocation"),
+    ({"weight": "amount"}, "weight_column"),
+]
+
+
+def round_of(sample: Sample) -> dict[str, Any]:
+    """The first step of a sample's request."""
+    found: dict[str, Any] = sample.info["run_parameters"]["rounds"][0]
+    return found
+
+
+def test_the_module_of_fields_is_that_of_the_server() -> None:
+    assert MODULE.read_text(encoding="utf-8") == module_text()
+
+
+@pytest.mark.parametrize(("options", "meant"), WRONG)
+def test_an_unknown_argument_of_a_draw_is_named(
+    client: Client, dataset: Dataset, frame: pd.DataFrame, options: dict[str, Any], meant: str
+) -> None:
+    before = {each.name for each in client.datasets()}
+    calls: list[Callable[..., Any]] = [dataset.sample, dataset.plan, dataset.register_plan]
+    for call in (*calls, lambda **given: client.sample(frame, **given)):
+        with pytest.raises(TypeError, match=f'Did you mean "{meant}"'):
+            call(size=5, **options)
+    assert {each.name for each in client.datasets()} == before
+
+
+def public_methods() -> list[Callable[..., Any]]:
+    """Every public method of the client that takes keywords, but that of any request."""
+    found: dict[str, Callable[..., Any]] = {}
+    for owner in (Client, Dataset, Job, RowsJob, Sample):
+        for name, method in vars(owner).items():
+            if not name.startswith("_") and inspect.isfunction(method) and name != "request":
+                keywords = [
+                    one
+                    for one in inspect.signature(method).parameters.values()
+                    if one.kind is inspect.Parameter.KEYWORD_ONLY
+                ]
+                if keywords:
+                    found[method.__qualname__] = method
+    return [*found.values(), connect]
+
+
+@pytest.mark.parametrize("method", public_methods(), ids=lambda method: method.__qualname__)
+def test_every_method_names_the_closest_argument(method: Callable[..., Any]) -> None:
+    names = [name for name in inspect.signature(method).parameters if name != "self"]
+    assert "options" not in names
+    with pytest.raises(TypeError, match=f'has no argument "{names[-1]}x". Did you mean'):
+        method(None, **{f"{names[-1]}x": 1})
+
+
+NOT_ARGUMENTS = {
+    "job_id": "id of the job",
+    "sql": "statement",
+    "method": "method",
+    "random_seed": "seed",
+    "filters": "filter",
+    "selection": "columns, order_by, descending",
+    "source_ref": "ref",
+    "table_key": "table",
+    "output_name": "name",
+    "commit_message": "purpose",
+    "export_residual": "residual",
+}
+"""Fields of the API with another name in the client."""
+
+
+@pytest.mark.parametrize(
+    ("method", "schema"),
+    [
+        (Dataset.sample, SamplingJobIn),
+        (Dataset.changed_rows, ExplorationJobIn),
+        (Sample.estimate, EstimatesIn),
+        (Sample.evaluate, EvaluationIn),
+        (Sample.working_paper, EvaluationIn),
+        (Job.schedule, ScheduleIn),
+    ],
+)
+def test_every_field_of_the_api_is_an_argument(
+    method: Callable[..., Any], schema: type[Schema]
+) -> None:
+    names = set(inspect.signature(method).parameters)
+    assert set(schema().load_fields) - set(NOT_ARGUMENTS) <= names
+
+
+def test_every_parameter_of_a_method_is_an_argument_and_is_sent() -> None:
+    for method in METHODS:
+        for parameter in method.parameters:
+            body = draw_body(method.name, {parameter.name: "given"})
+            assert body["rounds"] == [
+                {"method": method.name, "parameters": {parameter.name: "given"}}
+            ]
+
+
+def test_an_allocation_is_drawn(dataset: Dataset) -> None:
+    sample = dataset.sample(
+        "stratified",
+        strata="region",
+        size=40,
+        allocation="neyman",
+        allocation_column="amount",
+        min_per_stratum=2,
+        seed=1,
+    )
+    parameters = round_of(sample)["parameters"]
+    assert (parameters["allocation"], parameters["min_per_stratum"]) == ("neyman", 2)
+    with pytest.raises(JobsvcError, match="allocation"):
+        dataset.sample("random", size=5, allocation="neyman")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 5, "sample_size": 5}, "sample_size is given twice"),
+        ({"size": 5, "parameters": {"sample_size": 6}}, "sample_size is given twice"),
+        ({"seed": 5, "parameters": {"seed": 6}}, "seed is given twice"),
+        ({"strata": "a", "strata_columns": ["b"]}, "strata_columns is given twice"),
+        ({"rounds": [{"method": "random"}], "size": 5}, "rounds and size can't"),
+        ({"rounds": [{"method": "random"}], "filter": "id > 1"}, "rounds and filter can't"),
+        ({"rounds": [{"method": "random"}, {}], "margin": 0.03}, "rounds and margin can't"),
+        ({"margin": 0.03, "size": 5}, "margin and size can't"),
+        ({"margin": 0.03, "goal": {"margin": 0.04}}, "margin and goal can't"),
+        ({"size": np.nan}, "JSON"),
+        ({"size": object()}, "JSON"),
+    ],
+)
+def test_arguments_that_exclude_each_other_are_refused(
+    dataset: Dataset, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(JobsvcError, match=message):
+        dataset.plan("random", **options)
+
+
+def test_scalars_of_other_libraries_are_plain() -> None:
+    given = {
+        np.int64(5): np.int64(5),
+        "float": np.float32(0.5),
+        "bool": np.bool_(True),
+        "text": np.str_("a"),
+        "array": np.array(7),
+        "list": np.array([1.5, 2.0]),
+        "day": np.datetime64("2025-07-07"),
+        "time": pd.Timestamp("2025-07-07 10:00"),
+        "missing": [pd.NA, pd.NaT],
+        "columns": (pd.Index(["a"]), pl.Series(["b"]), pd.Series([1])),
+    }
+    assert json.loads(json.dumps(plain(given))) == {
+        "5": 5,
+        "float": 0.5,
+        "bool": True,
+        "text": "a",
+        "array": 7,
+        "list": [1.5, 2.0],
+        "day": "2025-07-07",
+        "time": "2025-07-07T10:00:00",
+        "missing": [None, None],
+        "columns": [["a"], ["b"], [1]],
+    }
+
+
+def test_numbers_of_numpy_are_numbers(client: Client, dataset: Dataset, tmp_path: Path) -> None:
+    assert client.dataset(np.int64(dataset.id)).id == dataset.id
+    sample = dataset.sample(size=np.int64(7), seed=np.int32(3), residual=np.bool_(True))
+    assert (sample.size, round_of(sample)["parameters"]["seed"]) == (7, 3)
+    assert len(sample.residual()) == ROWS - 7
+    assert dataset.plan(size=np.float32(0.5)).total_rows == ROWS // 2
+    sizes = {np.str_("north"): np.int16(2), "east": "all"}
+    assert dataset.plan("stratified", strata=np.str_("region"), size=sizes).total_rows == 102
+    bands = {"column": "amount", "breaks": np.array([10, 50])}
+    assert dataset.plan("stratified", strata=bands, size=np.array(20)).total_rows == 20
+    (total,) = sample.estimate("total", "amount", confidence=np.float32(0.5))
+    assert total.confidence == 0.5
+    file = sample.save(tmp_path / "rows.csv", limit=np.int64(2), columns=["id"])
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 3
+    with pytest.raises(JobsvcError, match="JSON"):
+        dataset.plan(size=Decimal("0.5"))
