@@ -1087,12 +1087,19 @@ SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
 FROM jobs INDEXED BY jobs_listed_of_status WHERE status IN ('pending', 'running')
 GROUP BY run_type, lane, status;
 
--- put_draw_template: Store a draw template; it replaces the user's template of that name.
+-- add_draw_template: Store a draw template.
 INSERT INTO draw_templates (user_id, name, body, created_at)
 VALUES (:user_id, :name, :body, :created_at)
-ON CONFLICT (user_id, name COLLATE NOCASE) DO UPDATE
-SET name = :name, body = :body, created_at = :created_at
 RETURNING *;
+
+-- change_draw_template: Change the given fields of one of a user's draw templates.
+UPDATE draw_templates
+SET name = coalesce(:name, name), body = coalesce(:body, body), created_at = :created_at
+WHERE id = :id AND user_id = :user_id
+RETURNING *;
+
+-- draw_template_named: Find a user's draw template by its name.
+SELECT * FROM draw_templates WHERE user_id = :user_id AND name = :name COLLATE NOCASE;
 
 -- list_draw_templates: List a user's draw templates by name.
 SELECT * FROM draw_templates WHERE user_id = :user_id ORDER BY name COLLATE NOCASE;

@@ -57,7 +57,7 @@ from sampling_engine.filters import OPERATORS
 from storage.errors import NotFound
 from storage.jobs.jobs import STATUSES, Job
 from storage.jobs.lists import JobFilters, list_jobs
-from storage.jobs.templates import delete_template, list_templates, put_template
+from storage.jobs.templates import add_template, change_template, delete_template, list_templates
 
 blueprint = SignedInBlueprint(
     "sampling", __name__, url_prefix="/api/sampling/datasets/<int:dataset_id>", tag="Sampling"
@@ -366,6 +366,11 @@ class TemplateIn(StrictSchema):
     body = fields.Nested(SamplingJobIn, required=True)
 
 
+class TemplateChangeIn(StrictSchema):
+    name = name_text(200)
+    body = fields.Nested(SamplingJobIn)
+
+
 class TemplateOut(Schema):
     id = out.integer()
     name = out.string()
@@ -379,10 +384,7 @@ class TemplatesOut(PageOut):
 
 @templates_blueprint.post("", body=TemplateIn, output=TemplateOut)
 def keep(given: dict[str, Any]) -> Any:
-    """Save a draw as a template.
-
-    Replaces an earlier one of that name.
-    """
+    """Save a draw as a template."""
     with caller().writing() as tx:
         _, count = list_templates(tx, caller().user.id, 0, 1)
         if count >= MAX_COUNT:
@@ -391,7 +393,15 @@ def keep(given: dict[str, Any]) -> Any:
                 loc=("body",),
                 count=count,
             )
-        return put_template(tx, caller().user.id, given["name"], given["body"], service().clock)
+        return add_template(tx, caller().user.id, given["name"], given["body"], service().clock)
+
+
+@templates_blueprint.patch("/<int:template_id>", body=TemplateChangeIn, output=TemplateOut)
+def change(template_id: int, given: dict[str, Any]) -> Any:
+    """Change the name of one of my templates, replace its draw, or both."""
+    name, body = given.get("name"), given.get("body")
+    with caller().writing() as tx:
+        return change_template(tx, caller().user.id, template_id, name, body, service().clock)
 
 
 @templates_blueprint.get("", query=PageQuery, output=TemplatesOut)

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from storage.errors import NotFound
+from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import first, only, page
@@ -27,18 +27,50 @@ class DrawTemplate:
     created_at: str
 
 
-def put_template(
+def add_template(
     tx: Transaction, user_id: int, name: str, body: dict[str, Any], clock: Clock
 ) -> DrawTemplate:
-    """Store a template; it replaces the user's template of that name."""
+    """Store a template; raise Conflict if the user has one of that name."""
+    _require_free(tx, user_id, name)
     row = only(
         tx,
-        "put_draw_template",
+        "add_draw_template",
         user_id=user_id,
         name=name,
-        body=json.dumps(body, ensure_ascii=False),
+        body=_json(body),
         created_at=timestamp(clock()),
     )
+    return _template(row)
+
+
+def change_template(
+    tx: Transaction,
+    user_id: int,
+    template_id: int,
+    name: str | None,
+    body: dict[str, Any] | None,
+    clock: Clock,
+) -> DrawTemplate:
+    """Change the name, the body or both of one of a user's templates.
+
+    Raises
+    ------
+    NotFound, Conflict
+        The user has no template of this id, or another one of that name.
+    """
+    if name is not None:
+        _require_free(tx, user_id, name, template_id)
+    row = first(
+        tx,
+        "change_draw_template",
+        id=template_id,
+        user_id=user_id,
+        name=name,
+        body=None if body is None else _json(body),
+        created_at=timestamp(clock()),
+    )
+    if row is None:
+        raise _missing(template_id)
     return _template(row)
 
 
@@ -53,7 +85,27 @@ def list_templates(
 def delete_template(tx: Transaction, user_id: int, template_id: int) -> None:
     """Delete one of a user's templates; raise NotFound if there is none with this id."""
     if first(tx, "delete_draw_template", id=template_id, user_id=user_id) is None:
-        raise NotFound("You have no template {number}.", number=str(template_id))
+        raise _missing(template_id)
+
+
+def _require_free(tx: Transaction, user_id: int, name: str, but: int | None = None) -> None:
+    """Raise Conflict if the user has another template of a name."""
+    row = first(tx, "draw_template_named", user_id=user_id, name=name)
+    if row is not None and row["id"] != but:
+        raise Conflict(
+            'You have a template "{name}". Give another name, or change template {id}.',
+            loc=("body", "name"),
+            name=row["name"],
+            id=row["id"],
+        )
+
+
+def _missing(template_id: int) -> NotFound:
+    return NotFound("You have no template {number}.", number=str(template_id))
+
+
+def _json(body: dict[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False)
 
 
 def _template(row: sqlite3.Row) -> DrawTemplate:

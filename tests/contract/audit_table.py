@@ -376,6 +376,7 @@ UNTOLD = {
     "POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing",
     "POST /api/sampling/datasets/<int:dataset_id>/filters": "a filter's shapes and a count",
     "POST /api/sampling/templates": "a user's own note of what to ask for",
+    "PATCH /api/sampling/templates/<int:template_id>": "the same",
     "DELETE /api/sampling/templates/<int:template_id>": "the same",
     "POST /api/datasets/<int:dataset_id>/preview": "a preview stores nothing",
     "POST /api/datasets/preview": "the same",

@@ -356,6 +356,11 @@ TABLE = (
         at("/api/sampling/templates", body={"name": "pt", "body": RANDOM}),
     ),
     Row(
+        "PATCH /api/sampling/templates/<int:template_id>",
+        statuses(404, read_token=403),
+        at("/api/sampling/templates/999999", body={"name": "another"}),
+    ),
+    Row(
         "DELETE /api/sampling/templates/<int:template_id>",
         statuses(404, read_token=403),
         at("/api/sampling/templates/999999"),

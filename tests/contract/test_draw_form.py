@@ -14,20 +14,29 @@ BODY: dict[str, Any] = {
 }
 
 
-def test_a_template_is_kept_replaced_listed_and_forgotten_by_its_user_alone(
+def test_a_template_is_saved_changed_listed_and_deleted_by_its_user_alone(
     server: LiveServer,
 ) -> None:
     client, _ = server.new_user()
     other, _ = server.new_user()
     made = client.post("/api/sampling/templates", json={"name": "Monthly", "body": BODY}).json()
     assert made["body"]["rounds"][0]["parameters"] == {"sample_size": 25, "seed": 3}
-    again = {"name": "monthly", "body": {"method": "random", "sample_size": 30}}
-    replaced = client.post("/api/sampling/templates", json=again).json()
-    assert replaced["id"] == made["id"]
-    listed = client.get("/api/sampling/templates").json()
-    assert (listed["total"], listed["templates"][0]["name"]) == (1, "monthly")
-    assert other.get("/api/sampling/templates").json()["total"] == 0
     path = f"/api/sampling/templates/{made['id']}"
+    again = {"name": "monthly", "body": {"method": "random", "sample_size": 30}}
+    taken = client.post("/api/sampling/templates", json=again)
+    assert_problem(taken, 409, "conflict")
+    assert taken.json()["errors"][0]["parameters"] == {"name": "Monthly", "id": made["id"]}
+    assert client.get("/api/sampling/templates").json()["templates"] == [made]
+    changed = client.patch(path, json=again).json()
+    assert changed["body"]["rounds"][0]["parameters"] == {"sample_size": 30}
+    renamed = client.patch(path, json={"name": "Yearly"}).json()
+    assert (renamed["id"], renamed["body"]) == (made["id"], changed["body"])
+    client.post("/api/sampling/templates", json={"name": "Monthly", "body": BODY})
+    assert_problem(client.patch(path, json={"name": "MONTHLY"}), 409, "conflict")
+    listed = client.get("/api/sampling/templates").json()
+    assert [one["name"] for one in listed["templates"]] == ["Monthly", "Yearly"]
+    assert other.get("/api/sampling/templates").json()["total"] == 0
+    assert_problem(other.patch(path, json={"name": "mine"}), 404, "not_found")
     assert_problem(other.delete(path), 404, "not_found")
     assert client.delete(path).status_code == 200
     assert_problem(client.delete(path), 404, "not_found")

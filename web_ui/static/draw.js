@@ -347,19 +347,33 @@ one("#template").addEventListener("change", (event) => {
   showBody();
 });
 one("#save-template").addEventListener("click", () => {
-  const name = h("input", { id: "template-name", required: true, autocomplete: "off" });
+  let taken = null; // the id of the template that has the name
+  const save = h("button", { class: "main" }, "Save template");
+  const hint = h("p", { role: "status", hidden: true });
+  const ask = (id, text = "") => {
+    taken = id;
+    hint.hidden = id === null;
+    hint.textContent = text;
+    save.textContent = id === null ? "Save template" : "Replace template";
+  };
+  const name = h("input", { id: "template-name", required: true, autocomplete: "off", oninput: () => ask(null) });
   const dialog = h("dialog", { "aria-labelledby": "save-title" },
     h("h2", { id: "save-title" }, "Save as template"),
     h("form", { class: "stack", onsubmit: async (event) => {
       event.preventDefault();
       try {
-        await callApi("/api/sampling/templates", { json: { name: name.value.trim(), body: request() } });
+        const path = taken === null ? "/api/sampling/templates" : `/api/sampling/templates/${taken}`;
+        await callApi(path, { method: taken === null ? "POST" : "PATCH", json: { name: name.value.trim(), body: request() } });
         dialog.close();
         notify(`Template ${name.value.trim()} saved.`);
         loadTemplates();
-      } catch (problem) { reportProblem(problem); }
-    } }, h("div", {}, h("label", { for: "template-name" }, "Template name (replaces a template of the same name)"), name),
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), h("button", { class: "main" }, "Save template"))));
+      } catch (problem) {
+        const other = problem.status === 409 && taken === null ? problem.errors[0]?.parameters : null;
+        if (!other?.id) return reportProblem(problem);
+        ask(other.id, `You have a template "${other.name}". Replace it, or enter another name.`);
+      }
+    } }, h("div", {}, h("label", { for: "template-name" }, "Template name"), name), hint,
+      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), save)));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
