@@ -45,6 +45,7 @@ from sampling_engine import (
     draw_warnings,
     plan_draw,
 )
+from sampling_engine.errors import EMPTY_SAMPLE, draw_warning
 from storage.accounts.datasets import Dataset
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job, job_with_output_ref
@@ -114,6 +115,7 @@ class SamplingRequest:
     engine: str | None = None
     excluded: ExcludedRows | None = None
     numbers_name: bool = False
+    allow_empty: bool = False
 
     @property
     def source(self) -> str:
@@ -153,8 +155,8 @@ class CheckedDraw:
         del parameters["numbers_name"]  # a number makes another name
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
-        for name in ("draw_version", "amount_column", "plan"):
-            if parameters[name] is None:
+        for name in ("draw_version", "amount_column", "plan", "allow_empty"):
+            if parameters[name] in (None, False):
                 del parameters[name]  # as in digests of jobs from before there was such a field
         return request_digest(parameters)
 
@@ -208,6 +210,8 @@ def submit_sampling(
         parameters |= _recorded_plan(request.plan, len(draw.settled))
     if request.engine is not None:
         parameters["engine"] = request.engine
+    if request.allow_empty:
+        parameters["allow_empty"] = True
     if request.excluded is not None:
         parameters["excluded"] = request.excluded.as_json()
     lane = lane_of_draw(draw.settled, draw.source.files.row_count)
@@ -259,12 +263,18 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
             engine=engine,
         )
     warnings = draw_warnings(draw.rounds)
+    total_rows = sum(planned_round.rows_planned for planned_round in planned)
+    if not total_rows and not request.allow_empty:
+        eligible = planned[0].eligible_rows
+        warnings.append(
+            draw_warning("empty_sample", EMPTY_SAMPLE, eligible=eligible, rows=files.row_count)
+        )
     return {
         "dataset_id": dataset_id,
         "commit_id": draw.source.commit_id,
         "table_key": draw.source.key,
         "source_rows": files.row_count,
-        "total_rows": sum(planned_round.rows_planned for planned_round in planned),
+        "total_rows": total_rows,
         "rounds": [planned_round.as_json() for planned_round in planned],
         "amount_column": request.amount_column,
         "engine": draw.engine.as_json(),
@@ -322,6 +332,8 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
             )
             with service.parquet.cursor() as cursor:
                 rows = read_page(cursor, sample.table, sample.table.columns, 0, MAX_AT_ONCE)
+    if not request.allow_empty:
+        sample.require_rows(source.files.row_count)
     (result,) = sample.rounds
     metadata = result.as_json()
     return {

@@ -253,6 +253,12 @@ DRAW_OPTIONS = (
         help="Keep the rows not drawn as a table; no copy.",
     ),
     field_option(
+        "--allow-empty",
+        "allow_empty",
+        is_flag=True,
+        help="A sample without rows is fine; without this option such a draw fails.",
+    ),
+    field_option(
         "--engine",
         "engine",
         type=click.Choice(ENGINES),
@@ -294,6 +300,7 @@ def draw_body(
     amount_column: str | None,
     draw_version: int | None,
     engine: str | None,
+    allow_empty: bool = False,
     materiality: float | None = None,
     expected: float | None = None,
     likelihood: str | None = None,
@@ -325,6 +332,7 @@ def draw_body(
         table,
         rounds=[round_],
         export_residual=residual,
+        allow_empty=allow_empty or None,
         amount_column=amount_column,
         draw_version=draw_version,
         engine=engine,

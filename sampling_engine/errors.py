@@ -77,6 +77,21 @@ class RowsMissing(DomainError):
         )
 
 
+EMPTY_SAMPLE = (
+    "This draw selects no row: {eligible} of the {rows} {rows|row|rows} can be drawn. Change the "
+    "filter or the size, or set `allow_empty`."
+)
+
+
+class EmptySample(DomainError):
+    """A draw selects no row, and its request doesn't allow that."""
+
+    code = "empty_sample"
+
+    def __init__(self, eligible: int, rows: int) -> None:
+        super().__init__(EMPTY_SAMPLE, eligible=eligible, rows=rows)
+
+
 class InvalidMethod(DomainError):
     """A method's parameter doesn't fit another one, or the column that it names."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.tables import TableFiles
-from sampling_engine.errors import DrawWarning
+from sampling_engine.errors import DrawWarning, EmptySample
 from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
 
 if TYPE_CHECKING:
@@ -186,3 +186,8 @@ class DrawnSample:
     def rows_sampled(self) -> int:
         """Rows over all rounds."""
         return self.table.row_count
+
+    def require_rows(self, source_rows: int) -> None:
+        """Raise EmptySample if there are none."""
+        if not self.rows_sampled:
+            raise EmptySample(self.rounds[0].eligible_rows, source_rows)

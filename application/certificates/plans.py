@@ -31,7 +31,10 @@ from storage.sqlite.database import Transaction
 
 Loc = tuple[str | int, ...]
 SEED_LOC: Loc = ("body", "seed")
-BESIDE_PLAN = ("export_residual", "output_name", "commit_message", "amount_column", "engine")
+BESIDE_PLAN = (
+    *("export_residual", "output_name", "commit_message", "amount_column", "engine"),
+    "allow_empty",
+)
 """Fields that a draw of a plan may have besides the plan; none changes the rows."""
 
 

@@ -168,6 +168,7 @@ DRAW = (
     Argument("rounds", keyword("rounds"), words.no_words),
     Argument("amount_column", keyword("amount_column"), words.option("--amount-column")),
     Argument("export_residual", keyword("residual"), words.flag("--residual")),
+    Argument("allow_empty", keyword("allow_empty"), words.flag("--allow-empty")),
     REF,
     TABLE,
     NAME,
@@ -242,6 +243,7 @@ FORMS = (
         defaults={
             **SOURCE,
             "export_residual": False,
+            "allow_empty": False,
             "selection.order_desc": False,
             "goal.confidence": 0.95,
         },

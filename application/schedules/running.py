@@ -240,7 +240,12 @@ def _submit(
     if schedule.run_type == "profiling":
         return submit_profiling(service, by, dataset, **given)
     is_out_of_turn = authority is not None
-    request = SamplingRequest(**given, output_name=name, numbers_name=is_out_of_turn)
+    request = SamplingRequest(
+        **given,
+        output_name=name,
+        numbers_name=is_out_of_turn,
+        allow_empty=True,  # there may be nothing new
+    )
     if schedule.exclude_drawn_by:
         drawn = drawn_rows(service, schedule, partial(_stop_with, service))
         request = replace(request, excluded=exclude(service, user, schedule, drawn))

@@ -377,6 +377,8 @@ class Dataset:
             The sample's name, and what it is for.
         ref, table : str
             The version and the table; ``main`` and the only one by default.
+        allow_empty : bool
+            Whether a sample without rows is fine; otherwise such a draw fails.
         amount_column, columns, order_by, descending, residual, priority, draw_version, engine
             As ``amount_column``, ``selection``, ``export_residual`` and so on of the API.
 

@@ -44,6 +44,7 @@ class JobOptions(TypedDict, total=False):
     rounds: Sequence[Mapping[str, Any]]
     amount_column: str
     residual: bool
+    allow_empty: bool
     ref: str
     table: str
     name: str
@@ -64,6 +65,7 @@ FIELDS = {
     "commit_message": "purpose",
     "amount_column": "amount_column",
     "export_residual": "residual",
+    "allow_empty": "allow_empty",
     "priority": "priority",
     "draw_version": "draw_version",
     "engine": "engine",

@@ -13,7 +13,7 @@ from storage.certificates.beacons import CHAINS
 
 BESIDE_PLAN = {
     *("dataset", "plan_id", "beacon", "dice", "witness", "seed", "name", "purpose", "output"),
-    *("batch", "as_json", "data_dir", "server", "residual", "amount_column"),
+    *("batch", "as_json", "data_dir", "server", "residual", "amount_column", "allow_empty"),
 }
 """Parameters of the command that a draw of a plan may have."""
 NAMES = {chain.name: chain.hash for chain in CHAINS}
@@ -82,6 +82,7 @@ def planned_body(
         raise click.UsageError("Give one of --beacon, --dice and --seed.")
     body = {"plan_id": plan_id, "seed": public or draw["seed"]}
     body |= {"export_residual": draw["residual"], "amount_column": draw["amount_column"]}
+    body["allow_empty"] = draw["allow_empty"]
     return {name: value for name, value in body.items() if value is not None}
 
 

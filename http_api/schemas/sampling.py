@@ -51,6 +51,11 @@ class DrawIn(StrictSchema):
         description="A column of numbers whose sums, by group and in all, the plan and the result "
         "state.",
     )
+    allow_empty = StrictBoolean(
+        load_default=False,
+        description="Whether a sample without rows is fine; otherwise such a draw fails with "
+        "`empty_sample`.",
+    )
 
     def reshape(self, data: Any) -> Any:
         """Make one round of a body that has its method at the top."""

@@ -50,6 +50,8 @@ def run_sampling(context: JobContext) -> Outcome:
             amount_column=amount,
             engine=engine,
         )
+    if not parameters.get("allow_empty"):
+        sample.require_rows(source.files.row_count)
     context.on_progress(DRAW_SHARE, "storing the sample")
     files = tuple(context.adopt(file.written, file.rows) for file in sample.table.files)
     tables = [StoredTable(SAMPLE, sample.table.columns, files)]

@@ -200,6 +200,7 @@ def test_a_draw_is_sent_by_all_code(proxy: FaultyProxy, dataset: Dataset, name: 
         "output_name": f"code {name}".replace(" ", "-"),
         "commit_message": 'a "quoted" purpose, isn\'t it',
         "export_residual": name == "plain",
+        "allow_empty": name == "plain",
         "priority": "batch",
         "draw_version": 2,
         "engine": "duckdb",

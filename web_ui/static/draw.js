@@ -260,6 +260,7 @@ one("#output_name").addEventListener("input", (event) => {
 });
 one("#commit_message").addEventListener("input", (event) => { body.commit_message = event.target.value.trim(); changed(); });
 one("#amount_column").addEventListener("change", (event) => { body.amount_column = event.target.value; showRounds(); changed(); });
+one("#allow_empty").addEventListener("change", (event) => { body.allow_empty = event.target.checked; changed(); });
 one("#export_residual").addEventListener("change", (event) => { body.export_residual = event.target.checked; changed(); });
 one("#batch").addEventListener("change", (event) => { body.priority = event.target.checked ? "batch" : ""; changed(); });
 
@@ -325,6 +326,7 @@ function showBody() {
   one("#output_name").value = body.output_name ?? "";
   one("#commit_message").value = body.commit_message ?? "";
   one("#export_residual").checked = Boolean(body.export_residual);
+  one("#allow_empty").checked = Boolean(body.allow_empty);
   one("#batch").checked = body.priority === "batch";
   showSource();
   loadColumns();

@@ -5,7 +5,7 @@ import { number } from "./format.js";
 /** Labels by API field. */
 export const LABELS = {
   method: "Method", filters: "Filter", columns: "Columns", order_by: "Order by",
-  output_name: "Name", commit_message: "Purpose", amount_column: "Amount to cover", breaks: "Breaks", margin: "Margin of error", source_ref: "Version", table_key: "Table",
+  output_name: "Name", commit_message: "Purpose", amount_column: "Amount to cover", allow_empty: "Allow a sample without rows", breaks: "Breaks", margin: "Margin of error", source_ref: "Version", table_key: "Table",
   exclude_drawn_by: "Exclude drawn rows by", soeid: "User name", user_soeid: "User name", expires_in_days: "Valid days",
 };
 
