@@ -279,8 +279,20 @@ def access(
     for name, level in grant:
         client.put(path, {"name": name, "permission": LEVELS[level]})
     for name in revoke:
-        client.delete(path, _key_of(client.get(path), name))
-    return client.get(path)
+        client.delete(path, _key_of(_levels(client, path), name))
+    return _levels(client, path)
+
+
+def _levels(client: ApiClient, path: str) -> dict[str, Any]:
+    """Return all levels of users and groups in a dataset."""
+    found: dict[str, Any] = {"permissions": [], "groups": []}
+    while True:
+        offset = sum(map(len, found.values()))
+        page = client.get(path, offset=offset, limit=1000)
+        for name, listed in found.items():
+            listed += page[name]
+        if offset + 1000 >= page["total"]:
+            return found
 
 
 def _key_of(found: dict[str, Any], name: str) -> dict[str, int]:

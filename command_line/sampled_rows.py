@@ -145,7 +145,7 @@ def values(
     """
     with connected(target) as client:
         if file is None:
-            found = client.get(f"/api/sampling/jobs/{job_id}/values")
+            found = {"uploads": client.all_of(_values(job_id), "uploads")}
             print_result(found, as_json, lambda found: print_items(found["uploads"], UPLOADS))
         elif preview:
             found = upload_rows(client, _values(job_id), file, key, options, preview=True)

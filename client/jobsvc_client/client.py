@@ -104,12 +104,8 @@ class Client:
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets that the user can read."""
-        found: list[Dataset] = []
-        while True:
-            page = self.request("GET", "/api/datasets", limit=1000, offset=len(found))
-            found += [Dataset(self._transport, each) for each in page["datasets"]]
-            if len(found) >= page["total"] or not page["datasets"]:
-                return found
+        found = self._transport.pages("/api/datasets", "datasets")
+        return [Dataset(self._transport, each) for each in found]
 
     def dataset(self, name_or_id: str | int) -> Dataset:
         """Return a dataset by its name or id.
@@ -241,8 +237,8 @@ class Client:
         return Sample(self._transport, self.request("GET", f"/api/jobs/{job_id}"))
 
     def _named(self, name: str) -> list[Dataset]:
-        page = self.request("GET", "/api/datasets", name=name)
-        return [Dataset(self._transport, each) for each in page["datasets"]]
+        found = self._transport.pages("/api/datasets", "datasets", {"name": name})
+        return [Dataset(self._transport, each) for each in found]
 
     @contextmanager
     def _named_or_new(
@@ -433,9 +429,7 @@ class Dataset:
 
     def schedules(self) -> list[dict[str, Any]]:
         """Return the schedules of the dataset, with their ``next_runs`` and ``last_job_id``."""
-        found = self._transport.json("GET", "/api/schedules", query={"dataset_id": self.id})
-        schedules: list[dict[str, Any]] = found["schedules"]
-        return schedules
+        return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})
 
     @keywords()
     def sql(
@@ -513,9 +507,7 @@ class Dataset:
         return heading(f"Dataset {self.name}", self.url) + facts(tables.items())
 
     def _overview(self) -> list[dict[str, Any]]:
-        found = self._transport.json("GET", f"/api/datasets/{self.id}/overview")
-        refs: list[dict[str, Any]] = found["refs"]
-        return refs
+        return self._transport.pages(f"/api/datasets/{self.id}/overview", "refs")
 
     def _draw_body(self, method: str, options: DrawOptions) -> dict[str, Any]:
         """The body of a draw; with a margin of error the server finds its size."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -32,7 +32,7 @@ from jobsvc_client.frames import (
     write_file,
 )
 from jobsvc_client.results import Estimates, Evaluation, UploadedValues, groups_table
-from jobsvc_client.transport import Transport
+from jobsvc_client.transport import PAGE, Transport
 
 if TYPE_CHECKING:
     import pandas
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 FIRST_POLL_S, MAX_POLL_S = 0.05, 1.0
 BAR_AFTER_S = 0.5
 PERCENT = 100
-PAGE = 1000
 EVALUATION_NUMBERS = ("tolerable", "confidence")
 ENDED = ("completed", "failed")
 
@@ -390,7 +389,7 @@ class Sample(RowsJob):
     def findings(self) -> list[dict[str, Any]]:
         """Return the rows to examine, each with its newest ``finding`` or None."""
         self.wait()
-        return list(self._pages("findings", "items"))
+        return self._transport.pages(f"{self._path()}/findings", "items")
 
     def add_findings(self, findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         """Enter findings, up to 1,000 with each request; return the counts by outcome.
@@ -480,16 +479,6 @@ class Sample(RowsJob):
     def _kind(self) -> str:
         methods = {each["method"] for each in self.info["run_parameters"]["rounds"]}
         return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
-
-    def _pages(self, name: str, items: str) -> Iterator[dict[str, Any]]:
-        offset = 0
-        while True:
-            query = {"offset": offset, "limit": PAGE}
-            page = self._transport.json("GET", f"{self._path()}/{name}", query=query)
-            yield from page[items]
-            offset += PAGE
-            if offset >= page["total"]:
-                return
 
     def __repr__(self) -> str:
         if self.status != "completed":

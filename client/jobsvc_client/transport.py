@@ -21,6 +21,7 @@ from jobsvc_client.arguments import plain
 from jobsvc_client.errors import JobsvcError, MissingField, error_of, foreign
 
 ATTEMPTS = 6
+PAGE = 1000
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 30.0
 REFUSED_FOR_NOW = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
@@ -121,6 +122,18 @@ class Transport:
             repeatable=repeatable or creates_job or method == "GET",
         )
         return self.answer(response)
+
+    def pages(
+        self, path: str, name: str, query: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return all items of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        while True:
+            bounds = {"offset": len(found), "limit": PAGE}
+            page = self.json("GET", path, query={**(query or {}), **bounds})
+            found += page[name]
+            if len(found) >= page["total"] or not page[name]:
+                return found
 
     def upload(
         self, path: str, file_name: str, content: bytes | Path, fields: Mapping[str, str]

@@ -39,7 +39,7 @@ def _print(found: list[dict[str, Any]]) -> None:
 @printed(_print)
 def list_connections(client: ApiClient) -> Any:
     """List the connections; those that you may use, if you aren't an admin."""
-    return client.get("/api/connections")["connections"]
+    return client.all_of("/api/connections", "connections")
 
 
 @connection.command("add")
@@ -92,7 +92,7 @@ def delete_connection(client: ApiClient, name: str, yes: bool) -> None:
 
 
 def _id_of(client: ApiClient, name: str) -> int:
-    for found in client.get("/api/connections")["connections"]:
+    for found in client.all_of("/api/connections", "connections"):
         if found["name"] == name:
             return int(found["id"])
     raise CommandFailed('Connection "{name}" not found.', name=name)

@@ -61,7 +61,7 @@ def _print_schedules(found: list[dict[str, Any]]) -> None:
 @printed(_print_schedules)
 def list_schedules(client: ApiClient, dataset: str) -> Any:
     """List the schedules of a dataset."""
-    return client.get("/api/schedules", dataset_id=client.dataset_id(dataset))["schedules"]
+    return client.all_of("/api/schedules", "schedules", dataset_id=client.dataset_id(dataset))
 
 
 @schedule.command("add")

@@ -40,7 +40,7 @@ def _print_webhooks(found: list[dict[str, Any]]) -> None:
 @printed(_print_webhooks)
 def list_webhooks(client: ApiClient) -> Any:
     """List your webhooks; all, if you are an admin."""
-    return client.get("/api/webhooks")["webhooks"]
+    return client.all_of("/api/webhooks", "webhooks")
 
 
 @webhook.command("add")

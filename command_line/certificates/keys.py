@@ -36,7 +36,7 @@ def list_keys(client: ApiClient) -> Any:
     \b
     jobsvc key list
     """
-    return client.get("/api/signing-keys")["keys"]
+    return client.all_of("/api/signing-keys", "keys")
 
 
 @key.command("rotate")

@@ -99,7 +99,7 @@ def _faults(client: ApiClient, whole: dict[str, Any]) -> list[str]:
     faults = list(chain_faults(entries))
     if not entries:
         return faults
-    keys = client.get("/api/signing-keys")["keys"]
+    keys = client.all_of("/api/signing-keys", "keys")
     head, last = whole["head"], entries[-1]
     payload = verified_payload(head, {each["key_id"]: each["public_key"] for each in keys})
     if payload is None or head["payloadType"] != LEDGER_TYPE:

@@ -17,7 +17,7 @@ from application.administration.pruning import MAX_AHEAD_DAYS, Prune, prune
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, page_of, text
 from http_api.schemas.fields import (
     Message,
     QueryInteger,
@@ -267,15 +267,15 @@ class SigningKeyOut(Schema):
     retired_at = out.string("Null for the current key.", null=True)
 
 
-class SigningKeysOut(Schema):
+class SigningKeysOut(PageOut):
     keys = out.list_of(SigningKeyOut, "The current key first, then the newest.")
 
 
-@signing_keys_blueprint.get("", output=SigningKeysOut)
-def signing_keys() -> dict[str, Any]:
+@signing_keys_blueprint.get("", query=PageQuery, output=SigningKeysOut)
+def signing_keys(query: dict[str, int]) -> dict[str, Any]:
     """The public keys that verify certificates, with all retired ones."""
     with service().database.read() as tx:
-        return {"keys": list_public_keys(tx)}
+        return page_of("keys", list_public_keys(tx), query)
 
 
 @signing_keys_blueprint.post("/rotate", output=SigningKeyOut)

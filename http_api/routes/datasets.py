@@ -13,7 +13,15 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import BinnedOut, binned
 from http_api.routes.versions import CommitTableOut, commit_tables
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, name_text, text
+from http_api.schemas.base import (
+    PageOut,
+    PageQuery,
+    StrictQuery,
+    StrictSchema,
+    name_text,
+    page_of,
+    text,
+)
 from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictString
 from storage.accounts.audit import Action, ObjectType
 from storage.accounts.datasets import (
@@ -82,10 +90,10 @@ class OverviewRefOut(Schema):
     tables = out.list_of(CommitTableOut)
 
 
-class OverviewOut(Schema):
+class OverviewOut(PageOut):
     dataset_id = out.integer()
     name = out.string()
-    refs = out.list_of(OverviewRefOut)
+    refs = out.list_of(OverviewRefOut, "`main` first.")
 
 
 @blueprint.post("", body=DatasetIn, output=DatasetOut)
@@ -151,15 +159,15 @@ def delete(dataset_id: int) -> dict[str, Any]:
     return {"message": "Dataset removed", **binned(delete_dataset(caller(), dataset_id))}
 
 
-@blueprint.get("/<int:dataset_id>/overview", output=OverviewOut)
-def overview(dataset_id: int) -> dict[str, Any]:
+@blueprint.get("/<int:dataset_id>/overview", query=PageQuery, output=OverviewOut)
+def overview(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
     """Refs with their tables.
 
     The choices of a form.
     """
     dataset = caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        refs, _ = list_refs(tx, dataset_id)
+        refs, total = list_refs(tx, dataset_id, query["offset"], query["limit"])
         commits = {
             ref.commit_id: get_commit(tx, dataset_id, ref.commit_id)
             for ref in refs
@@ -168,6 +176,8 @@ def overview(dataset_id: int) -> dict[str, Any]:
     return {
         "dataset_id": dataset.id,
         "name": dataset.name,
+        "total": total,
+        **query,
         "refs": [
             {**vars(ref), "tables": commit_tables(commits[ref.commit_id]) if ref.commit_id else []}
             for ref in refs
@@ -229,12 +239,25 @@ class PermissionsOut(Schema):
     groups = out.list_of(GroupPermissionOut)
 
 
-@permissions_blueprint.get("", output=PermissionsOut)
-def permissions(dataset_id: int) -> dict[str, Any]:
-    """The permissions of users and groups in a dataset."""
+class PermissionsPageOut(PageOut, PermissionsOut):
+    pass
+
+
+@permissions_blueprint.get("", query=PageQuery, output=PermissionsPageOut)
+def permissions(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
+    """The permissions of users and groups in a dataset.
+
+    A page counts both: the users come first, then the groups.
+    """
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        return _permissions(tx, dataset_id)
+        found = _permissions(tx, dataset_id)
+    both = [(name, one) for name, listed in found.items() for one in listed]
+    page = page_of("both", both, query)
+    return {
+        **page,
+        **{name: [one for own, one in page["both"] if own == name] for name in found},
+    }
 
 
 @permissions_blueprint.put("", body=PermissionIn, output=PermissionsOut)

@@ -32,7 +32,15 @@ from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, name_text, text
+from http_api.schemas.base import (
+    PageOut,
+    PageQuery,
+    StrictQuery,
+    StrictSchema,
+    name_text,
+    page_of,
+    text,
+)
 from http_api.schemas.fields import QueryNumber, StrictInteger, StrictNumber, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
@@ -256,7 +264,7 @@ class ReplacementOut(Schema):
     at = out.string()
 
 
-class ReplacementsOut(Schema):
+class ReplacementsOut(PageOut):
     job_id = out.string()
     replacements = out.list_of(ReplacementOut, "Oldest first.")
 
@@ -531,12 +539,12 @@ def paper(job_id: str, query: dict[str, Any]) -> Response:
         return file_answer(path, name, PAPER_TYPES[ending])
 
 
-@blueprint.get("/replacements", output=ReplacementsOut)
-def replacements(job_id: str) -> dict[str, Any]:
+@blueprint.get("/replacements", query=PageQuery, output=ReplacementsOut)
+def replacements(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """The replaced rows, with reasons."""
     job = _sample(job_id)
     state = audit_state(service(), job)
-    return {"job_id": job.id, "replacements": state.replacements}
+    return {"job_id": job.id, **page_of("replacements", state.replacements, query)}
 
 
 @blueprint.post("/replacements", body=ReplacementIn, output=ReplacementOut)

@@ -13,7 +13,7 @@ from estimation_engine.estimates import StatisticName
 from estimation_engine.intervals import ProportionInterval
 from estimation_engine.variance import Lonely, Systematic
 from http_api.schemas import out
-from http_api.schemas.base import StrictSchema, text
+from http_api.schemas.base import PageOut, StrictSchema, text
 from http_api.schemas.fields import (
     BoundedList,
     StrictBoolean,
@@ -220,7 +220,7 @@ class UploadOut(Schema):
     notes = out.list_of(fields.String(), "What the reading of the file changed or left open.")
 
 
-class UploadsOut(Schema):
+class UploadsOut(PageOut):
     uploads = out.list_of(UploadOut, "Newest first.")
 
 

@@ -11,7 +11,15 @@ from application.attaching import connection_fields
 from application.job_submission import MAX_URI_LENGTH
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, StrictSchema, name_text, text
+from http_api.schemas.base import (
+    MessageOut,
+    PageOut,
+    PageQuery,
+    StrictSchema,
+    name_text,
+    page_of,
+    text,
+)
 from http_api.schemas.fields import BoundedList
 from storage.accounts.connections import (
     Connection,
@@ -35,9 +43,8 @@ class ConnectionOut(Schema):
     usable_by = out.list_of(fields.String(), "Users and groups; empty for users who aren't admins.")
 
 
-class ConnectionsOut(Schema):
+class ConnectionsOut(PageOut):
     connections = out.list_of(ConnectionOut)
-    total = out.integer()
 
 
 def _prefix(**options: Any) -> fields.Field[Any]:
@@ -82,14 +89,14 @@ class ConnectionChangeIn(StrictSchema):
     usable_by = _usable_by()
 
 
-@blueprint.get("", output=ConnectionsOut)
-def connections() -> dict[str, Any]:
+@blueprint.get("", query=PageQuery, output=ConnectionsOut)
+def connections(query: dict[str, int]) -> dict[str, Any]:
     """The connections that you may use, by name; all for admins."""
     user = caller().user
     with service().database.read() as tx:
         found = list_connections(tx, user)
     shown = [_shown(one, is_admin=user.role_name == "admin") for one in found]
-    return {"connections": shown, "total": len(shown)}
+    return page_of("connections", shown, query)
 
 
 @blueprint.post("", body=ConnectionIn, output=ConnectionOut)

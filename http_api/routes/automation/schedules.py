@@ -13,10 +13,13 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import (
     MessageOut,
+    PageOut,
+    PageQuery,
     SentenceOut,
     StrictQuery,
     StrictSchema,
     name_text,
+    page_of,
     text,
 )
 from http_api.schemas.fields import BoundedList, QueryInteger, StrictBoolean, StrictString
@@ -58,12 +61,11 @@ class ScheduleOut(Schema):
     created_at = out.string()
 
 
-class SchedulesOut(Schema):
+class SchedulesOut(PageOut):
     schedules = out.list_of(ScheduleOut)
-    total = out.integer()
 
 
-class SchedulesQuery(StrictQuery):
+class SchedulesQuery(PageQuery):
     dataset_id = QueryInteger(required=True)
 
 
@@ -131,7 +133,8 @@ def schedules(query: dict[str, int]) -> dict[str, Any]:
     caller().dataset(query["dataset_id"], "read")
     with service().database.read() as tx:
         found = list_schedules(tx, query["dataset_id"])
-    return {"schedules": [_shown(one) for one in found], "total": len(found)}
+    page = page_of("schedules", found, query)
+    return {**page, "schedules": [_shown(one) for one in page["schedules"]]}
 
 
 @blueprint.post("", body=ScheduleIn, output=ScheduleOut)

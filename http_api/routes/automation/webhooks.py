@@ -12,7 +12,7 @@ from application.notifications import registering
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.automation.receivers import events_field, page_of_deliveries
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, page_of, text
 from http_api.schemas.deliveries import DeliveriesOut, DeliveryOut
 from http_api.schemas.fields import StrictInteger
 from storage.jobs.receivers import EVENTS, list_webhooks
@@ -37,9 +37,8 @@ class NewWebhookOut(WebhookOut):
     secret = out.string("Signs each message; shown only here.")
 
 
-class WebhooksOut(Schema):
+class WebhooksOut(PageOut):
     webhooks = out.list_of(WebhookOut)
-    total = out.integer()
 
 
 class WebhookIn(StrictSchema):
@@ -55,12 +54,12 @@ class WebhookIn(StrictSchema):
     )
 
 
-@blueprint.get("", output=WebhooksOut)
-def webhooks() -> dict[str, Any]:
+@blueprint.get("", query=PageQuery, output=WebhooksOut)
+def webhooks(query: dict[str, int]) -> dict[str, Any]:
     """My webhooks, oldest first; all for admins."""
     with service().database.read() as tx:
         found = list_webhooks(tx, caller().user)
-    return {"webhooks": found, "total": len(found)}
+    return page_of("webhooks", found, query)
 
 
 @blueprint.post("", body=WebhookIn, output=NewWebhookOut)

@@ -18,7 +18,7 @@ from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed
 from http_api.schemas import out
-from http_api.schemas.base import StrictQuery
+from http_api.schemas.base import PageOut, PageQuery, StrictQuery, page_of
 from http_api.schemas.fields import QueryInteger, StrictString
 from job_runner.tables.open_tables import SAMPLE, open_table, output_of, source_of
 from parquet_tables.exports import MEDIA_TYPES
@@ -55,7 +55,7 @@ class IssueOut(Schema):
     payload_sha256 = out.string()
 
 
-class IssuesOut(Schema):
+class IssuesOut(PageOut):
     certificates = out.list_of(IssueOut, "The newest first.")
 
 
@@ -88,10 +88,10 @@ def certificate(job_id: str, query: dict[str, Any]) -> Response:
     return answer
 
 
-@blueprint.get("/certificates", output=IssuesOut)
-def certificates(job_id: str) -> dict[str, Any]:
+@blueprint.get("/certificates", query=PageQuery, output=IssuesOut)
+def certificates(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """The certificates that were issued of a sample."""
-    return {"certificates": issues_of(service(), _drawn(job_id))}
+    return page_of("certificates", issues_of(service(), _drawn(job_id)), query)
 
 
 @blueprint.get("/certificate/data")
