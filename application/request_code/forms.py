@@ -146,7 +146,7 @@ def _parameter_arguments() -> tuple[Argument, ...]:
     for method in METHODS:
         for each in method.parameters:
             write = words.option(f"--{each.option}") if each.option else words.no_words
-            plain = Argument(f"parameters.{each.name}", entry("parameters", each.name), write)
+            plain = Argument(f"parameters.{each.name}", keyword(each.name), write)
             found.setdefault(each.name, plain)
     return tuple(found.values())
 
@@ -199,7 +199,8 @@ def _step_fields(step: Body) -> Fields | None:
     if goal is not None and "materiality" in goal:
         fields |= {f"goal.{name}": value for name, value in goal.items()}
     elif goal is not None:
-        if goal.keys() != PLAIN_GOAL or goal["confidence"] != 0.95 or "sizes" in parameters:
+        has_size = not parameters.keys().isdisjoint(("sizes", "sample_fraction"))
+        if goal.keys() != PLAIN_GOAL or goal["confidence"] != 0.95 or has_size:
             return None
         fields["margin"] = goal["margin"]
         parameters.pop("sample_size", None)

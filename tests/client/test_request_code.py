@@ -233,6 +233,10 @@ def test_a_margin_is_sent_with_its_size(
     body = {"rounds": [step], "output_name": "code-margin"}
     code = check(proxy, ApiRequest(f"{path}/jobs", body), dataset.name)
     assert "margin=0.1" in code.python
+    step = {**step, "parameters": {"sample_fraction": 0.5}}
+    body = {"rounds": [step], "output_name": "code-margin-of-a-share"}
+    code = check(proxy, ApiRequest(f"{path}/jobs", body), dataset.name)
+    assert "margin=" not in code.python
 
 
 @pytest.mark.usefixtures("in_folder")
