@@ -99,7 +99,7 @@ class StrictQuery(StrictSchema):
             repeated = [
                 name
                 for name, values in cast("MultiDict[str, str]", data.data).lists()
-                if len(values) > 1 and name not in data.multiple_keys
+                if len(values) > 1 and name in self.load_fields and name not in data.multiple_keys
             ]
             if repeated:
                 raise ValidationError({name: [GIVEN_TWICE] for name in repeated})
