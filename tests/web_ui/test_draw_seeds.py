@@ -57,6 +57,6 @@ def test_a_copied_job_has_its_draw_version(
             plan = reader.api.post(path, json=request).json()
             second = "42" if version == 1 else "42:round-2"
             assert plan["rounds"][1]["effective_seed"] == second
-            template = {"name": "again", "body": request}
+            template = {"name": f"version {version}", "body": request}
             saved = reader.api.post("/api/sampling/templates", json=template).json()
             assert saved["body"]["draw_version"] == version
