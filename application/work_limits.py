@@ -153,6 +153,7 @@ class WorkLimits:
     provider_sign_ins: WorkLimit
     provider_reads: WorkLimit
     backups: WorkLimit
+    beacons: WorkLimit
     small_upload_bytes: int
     hashing: Hashing
 
@@ -192,6 +193,7 @@ def work_limits(settings: Settings) -> WorkLimits:
             retry_after_s=2,
         ),
         backups=WorkLimit(2, "too_many_backups", "backups", retry_after_s=60),
+        beacons=WorkLimit(2, "too_many_beacons", "checks of beacon signatures", retry_after_s=1),
         small_upload_bytes=settings.small_upload_kb * 1024,
         hashing=Hashing(settings.hashing_threads),
     )

@@ -58,7 +58,7 @@ class LruCache(Generic[Key, Value]):
 @dataclass(frozen=True)
 class RecentResults:
     """Results in memory: of views their totals and pages, of jobs their reserves,
-    drawn rows, explanations and designs.
+    drawn rows, explanations and designs; of beacons whether a signature is right.
 
     The lock ``profiling`` serialises profiles, so that concurrent requests share a computation.
     """
@@ -80,6 +80,7 @@ class RecentResults:
     designs: LruCache[str, Any] = field(
         default_factory=lambda: LruCache(20, fits=lambda found: len(found.ordinals) <= 500_000)
     )
+    beacons: LruCache[tuple[object, ...], bool] = field(default_factory=lambda: LruCache(1000))
     profiling: threading.Lock = field(default_factory=threading.Lock)
 
 

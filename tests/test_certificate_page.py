@@ -14,7 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sampling_engine.selection.order import SeededOrder
+from storage.certificates.beacons import CHAINS
 from storage.certificates.envelopes import key_id, pre_authentication_encoding, sign_payload
+from tests.published_rounds import DEFAULT_ROUND_1, ROUND_1000
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = DOCS / "certificate-example"
@@ -69,10 +71,20 @@ def test_the_ranks_of_62_bits_hold() -> None:
 
 
 def test_the_randomness_of_a_beacon_is_the_hash_of_its_signature() -> None:
-    signature, randomness = re.findall(
-        r"has the signature\s`([0-9a-f]+)`\sand the randomness `([0-9a-f]+)`", PAGE
-    )[0]
-    assert sha256(bytes.fromhex(signature)) == randomness
+    stated = re.findall(r"has the signature\s`([0-9a-f]+)`\sand the randomness `([0-9a-f]+)`", PAGE)
+    assert [signature for signature, _ in stated] == [
+        ROUND_1000.signature,
+        DEFAULT_ROUND_1.signature,
+    ]
+    for signature, randomness in stated:
+        assert sha256(bytes.fromhex(signature)) == randomness
+
+
+def test_the_page_states_the_chains_of_the_server() -> None:
+    for chain in CHAINS:
+        assert f"| `{chain.hash}` | {chain.genesis} | {chain.period_s} s |" in PAGE
+        for text in (chain.public_key, chain.group_hash, chain.scheme):
+            assert f"`{text}`" in PAGE
 
 
 def test_the_example_has_the_signature_of_the_page_key(

@@ -1,5 +1,7 @@
 """Verify a sample certificate of jobsvc with the Python standard library alone.
 
+The signature of a drand beacon, which L4 needs, is verified if the package py-ecc is installed.
+
 Usage: python verify_sample.py FOLDER [--key FILE_OR_HEX] [--data FILE] [--ledger FILE]
        [--proofs FILE] [--json]
 
@@ -44,6 +46,7 @@ Codes of refusals:
 | plan_text, plan_digest | the plan: its contents; its SHA-256 |
 | plan_missing, plan_ledger | the plan: its absence; its entry in the ledger |
 | seed_text, beacon_too_early, beacon_round | the seed's text; the round of the beacon |
+| beacon_signature | the beacon's signature isn't that of its round |
 | proof_format, proof_table, proof_root | row proofs: format, table, root |
 | proof_leaf, proof_path, proof_row | row proofs: a leaf, a path, a row |
 | proof_ordinal, proof_missing | row proofs: an ordinal; a row of the sample without a proof |
@@ -86,9 +89,38 @@ LIMITS = {  # bytes of each file
     "proofs": 256 << 20,
 }
 MAX_STEPS = 2_000_000  # places of an order that one run looks at, per round
+
+
+@dataclass(frozen=True)
+class Drand:
+    """A chain of drand; rounds of a chained one sign the signature of the round before, too."""
+
+    name: str
+    first: int  # the time of round 1, in Unix seconds
+    period: int
+    key: str
+    signature_bytes: int  # 48: signatures in G1, the key in G2; 96: the other way round
+    chained: bool
+
+
 DRAND = {
-    "8990e7a9aaed2ffed73dbd7092123d6f289930540d7651336225dc172e51b2ce": (1595431050, 30),
-    "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971": (1692803367, 3),
+    "8990e7a9aaed2ffed73dbd7092123d6f289930540d7651336225dc172e51b2ce": Drand(
+        "default",
+        1595431050,
+        30,
+        "868f005eb8e6e4ca0a47c8a77ceaa5309a47978a7c71bc5cce96366b5d7a569937c529eeda66c7293784a9402801af31",
+        96,
+        chained=True,
+    ),
+    "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971": Drand(
+        "quicknet",
+        1692803367,
+        3,
+        "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451"
+        "0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
+        48,
+        chained=False,
+    ),
 }
 
 
@@ -520,7 +552,11 @@ def round_schema(value: Any, where: str) -> None:
 SEED_ORIGINS = {
     **{kind: members(kind=text()) for kind in ("chosen", "entropy", "mixed", "unknown")},
     "beacon": members(
-        kind=text(), chain=HASH, round=integer(1), signature=text(1000, "([0-9a-f]{2})+")
+        {"previous_signature": text(1000, "([0-9a-f]{2})+")},
+        kind=text(),
+        chain=HASH,
+        round=integer(1),
+        signature=text(1000, "([0-9a-f]{2})+"),
     ),
     "dice": members(kind=text(), digits=text(200, "[0-9]{20,200}"), witnesses=items(text(), 1, 20)),
 }
@@ -3063,30 +3099,100 @@ def check_origin(case: Case) -> str | None:
             "L4 holds if the witnesses saw these digits after the plan was registered."
         )
         return None
-    case.report.skipped(
-        "L4", f"the beacon's BLS signature: compare {randomness} with the beacon's publication"
-    )
     if origin["chain"] not in DRAND:
-        return "the beacon's chain isn't known here, so its round's time isn't either"
-    first, period = DRAND[origin["chain"]]
+        return (
+            "claimed, not checked: the beacon's chain isn't known here, so neither the time nor "
+            "the signature of its round can be checked"
+        )
+    chain = DRAND[origin["chain"]]
     committed = seconds(plan["committed_at"])
-    moment = first + (origin["round"] - 1) * period
+    moment = chain.first + (origin["round"] - 1) * chain.period
     require(
         moment > committed,
         "beacon_too_early",
         "The beacon's round isn't later than `committed_at`.",
     )
     require(
-        moment - period <= committed,
+        moment - chain.period <= committed,
         "beacon_round",
         "It isn't the first round after `committed_at`.",
     )
     case.report.checked("L4", "the beacon's round is the first one after `committed_at`")
+    reason = check_beacon(case.report, chain, origin)
+    if reason is not None:
+        return (
+            f"claimed, not checked: {reason}; compare the randomness {randomness} with the "
+            f"publication of round {origin['round']} of drand {chain.name}"
+        )
     case.report.condition = (
-        f"L4 holds if the beacon published the randomness {randomness} "
-        f"for round {origin['round']}, and the plan was registered at its time."
+        "L4 holds if the plan was registered at its time: that is a claim, unless you got the head "
+        "of a ledger with the plan before the beacon's round."
     )
     return None
+
+
+def check_beacon(report: Report, chain: Drand, origin: dict[str, Any]) -> str | None:
+    """Check the beacon's BLS signature; return why it can't be checked here, if it can't."""
+    number, signature = origin["round"], bytes.fromhex(origin["signature"])
+    require(
+        len(signature) == chain.signature_bytes,
+        "beacon_signature",
+        f"A signature of drand {chain.name} has {chain.signature_bytes} bytes.",
+    )
+    if chain.chained and "previous_signature" not in origin:
+        return "the certificate lacks the signature of the round before, which the round signs"
+    previous = bytes.fromhex(origin.get("previous_signature", ""))
+    good = chain.chained or not previous
+    require(good, "beacon_signature", f"Rounds of drand {chain.name} don't sign the one before.")
+    message = hashlib.sha256(previous + number.to_bytes(8, "big")).digest()
+    valid = bls_valid(bytes.fromhex(chain.key), message, signature)
+    if valid is None:
+        return "the package py-ecc, which verifies the beacon's signature, isn't installed here"
+    require(
+        valid,
+        "beacon_signature",
+        f"It isn't the signature of round {number} by the key {chain.key} of drand {chain.name}.",
+    )
+    report.checked(
+        "L4", f"the signature of round {number} by the key {chain.key} of drand {chain.name}"
+    )
+    return None
+
+
+def bls_valid(key: bytes, message: bytes, signature: bytes) -> bool | None:
+    """Verify a BLS12-381 signature of 48 bytes (in G1) or 96 (in G2); None without py-ecc.
+
+    e(key, H(message)) = e(generator, signature), where the pairing takes G2 and G1.
+    """
+    limit = sys.getrecursionlimit()
+    try:
+        import py_ecc  # noqa: F401
+
+        sys.setrecursionlimit(limit)  # py-ecc raises it, and nested JSON would end the program
+        from py_ecc.bls import g2_primitives, hash_to_curve
+        from py_ecc.optimized_bls12_381 import optimized_curve, optimized_pairing
+    except ImportError:
+        sys.setrecursionlimit(limit)
+        return None
+    name = "G1" if len(signature) == 48 else "G2"
+    domain = f"BLS_SIG_BLS12381{name}_XMD:SHA-256_SSWU_RO_NUL_".encode()
+    decode: dict[int, Any] = {48: g2_primitives.pubkey_to_G1, 96: g2_primitives.signature_to_G2}
+    try:
+        point, public = decode[len(signature)](signature), decode[len(key)](key)
+    except (KeyError, ValueError):
+        return False
+    if optimized_curve.is_inf(point) or not g2_primitives.subgroup_check(point):
+        return False
+    to_curve: Any = getattr(hash_to_curve, f"hash_to_{name}")
+    hashed = to_curve(message, domain, hashlib.sha256)
+    if name == "G1":
+        pairs = ((public, hashed), (optimized_curve.neg(optimized_curve.G2), point))
+    else:
+        pairs = ((hashed, public), (point, optimized_curve.neg(optimized_curve.G1)))
+    one = two = optimized_curve.FQ12.one()
+    for q, p in pairs:
+        two *= optimized_pairing.pairing(q, p, final_exponentiate=False)
+    return bool(optimized_pairing.final_exponentiate(two) == one)
 
 
 # --- the program ---

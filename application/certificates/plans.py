@@ -16,7 +16,7 @@ from application.access import Caller
 from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_table
-from storage.certificates.beacons import CHAINS
+from storage.certificates.beacons import CHAINS, Chain, find_chain
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.ledger import (
     LedgerEntry,
@@ -30,7 +30,7 @@ from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 
 Loc = tuple[str | int, ...]
-SEED_LOC: Loc = ("body", "seed")
+BEACON_LOC: Loc = ("body", "seed", "beacon")
 BESIDE_PLAN = (
     *("export_residual", "output_name", "commit_message", "amount_column", "engine"),
     "allow_empty",
@@ -64,7 +64,15 @@ class Plan:
         for chain in CHAINS:
             number = chain.first_after(committed_at)
             time = timestamp(datetime.fromtimestamp(chain.time_of(number), UTC))
-            found.append({"name": chain.name, "chain": chain.hash, "round": number, "time": time})
+            found.append(
+                {
+                    "name": chain.name,
+                    "chain": chain.hash,
+                    "round": number,
+                    "time": time,
+                    "needs_previous_signature": chain.is_chained,
+                }
+            )
         return found
 
 
@@ -113,7 +121,7 @@ def list_plans(
         return _plans(tx, dataset_id, entries), total
 
 
-def planned_request(service: Service, dataset_id: int, given: Mapping[str, Any]) -> SamplingRequest:
+def planned_request(by: Caller, dataset_id: int, given: Mapping[str, Any]) -> SamplingRequest:
     """The request that draws a registered plan, from the body of a job with a ``plan_id``.
 
     The body may repeat the plan's version, table and rounds. ``seed`` is one for all rounds: plain,
@@ -124,13 +132,17 @@ def planned_request(service: Service, dataset_id: int, given: Mapping[str, Any])
     NotFound
         There is no such plan.
     InvalidValue
-        The body differs from the plan, or the beacon's round isn't the first one after it.
+        The body differs from the plan; the beacon's round isn't the first one after it, or hasn't
+        come; the signature isn't the beacon's.
+    TooMuchWork
+        Too many signatures are verified at once.
     """
+    service = by.service
     plan = get_plan(service, dataset_id, given["plan_id"])
     content = plan.content
     _require_same_source(service, dataset_id, given, content)
     rounds = _rounds_of(given.get("rounds") or (), content["rounds"])
-    origin, seed = _seed(plan, given.get("seed"))
+    origin, seed = _seed(by, plan, given.get("seed"))
     if seed is not None:
         rounds = [{**each, "parameters": {**each["parameters"], "seed": seed}} for each in rounds]
     planned = {
@@ -247,7 +259,7 @@ def _rounds_of(
 
 
 def _seed(
-    plan: Plan, seed: int | str | Mapping[str, Any] | None
+    by: Caller, plan: Plan, seed: int | str | Mapping[str, Any] | None
 ) -> tuple[dict[str, Any] | None, int | str | None]:
     """The origin of a public seed, and the seed itself."""
     if seed is None or isinstance(seed, int | str):
@@ -257,16 +269,71 @@ def _seed(
         origin = {"kind": "dice", "digits": dice["digits"], "witnesses": list(dice["witnesses"])}
         return origin, f"dice:{dice['digits']}:{plan.digest}"
     beacon = seed["beacon"]
-    chain, number, signature = beacon["chain"], beacon["round"], beacon["signature"]
-    for known in plan.first_rounds:
-        if known["chain"] == chain and known["round"] != number:
+    chain = find_chain(beacon["chain"])
+    if chain is not None:
+        _require_first_round(by.service, plan, chain, beacon["round"])
+        _require_lengths(chain, beacon)
+        with by.access.work_limits.beacons.piece(by.user.id):
+            _require_signature(chain, beacon)
+    randomness = hashlib.sha256(bytes.fromhex(beacon["signature"])).hexdigest()
+    origin = {"kind": "beacon", **beacon}
+    return origin, f"beacon:{beacon['chain']}:{beacon['round']}:{randomness}:{plan.digest}"
+
+
+def _require_first_round(service: Service, plan: Plan, chain: Chain, number: int) -> None:
+    """Refuse a round that isn't the first one after the plan, or that hasn't come yet."""
+    (known,) = (each for each in plan.first_rounds if each["chain"] == chain.hash)
+    if known["round"] != number:
+        raise InvalidValue(
+            "A plan is drawn with the first `round` after its registration, so that nobody can "
+            "choose among several: {number} of this chain, of {time}.",
+            loc=(*BEACON_LOC, "round"),
+            number=str(known["round"]),
+            time=known["time"],
+        )
+    if service.clock().timestamp() < chain.time_of(number):
+        raise InvalidValue(
+            "The `round` {number} of this chain comes at {time}. Draw the plan when it is "
+            "published.",
+            loc=(*BEACON_LOC, "round"),
+            number=str(number),
+            time=known["time"],
+        )
+
+
+def _require_lengths(chain: Chain, beacon: Mapping[str, Any]) -> None:
+    """Refuse signatures of another length than the chain's."""
+    needed = {
+        "signature": chain.signature_digits,
+        "previous_signature": chain.previous_digits(beacon["round"]),
+    }
+    for name, digits in needed.items():
+        if len(beacon.get(name, "")) == digits:
+            continue
+        if not digits:
             raise InvalidValue(
-                "A plan is drawn with the first round after its registration, so that nobody can "
-                "choose among rounds: round {number} of this chain, of {time}.",
-                loc=(*SEED_LOC, "beacon", "round"),
-                number=str(known["round"]),
-                time=known["time"],
+                "drand {chain} doesn't sign the signature before. Leave `{name}` out.",
+                loc=(*BEACON_LOC, name),
+                chain=chain.name,
+                name=name,
             )
-    randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
-    origin = {"kind": "beacon", "chain": chain, "round": number, "signature": signature}
-    return origin, f"beacon:{chain}:{number}:{randomness}:{plan.digest}"
+        raise InvalidValue(
+            "`{name}` must have {digits} hexadecimal digits, as drand {chain} publishes it.",
+            loc=(*BEACON_LOC, name),
+            name=name,
+            chain=chain.name,
+            digits=digits,
+        )
+
+
+def _require_signature(chain: Chain, beacon: Mapping[str, Any]) -> None:
+    """Refuse a signature that the chain's key didn't make of the round."""
+    if not chain.verify(beacon["round"], beacon["signature"], beacon.get("previous_signature")):
+        raise InvalidValue(
+            "This isn't the signature of `round` {number} by the public key {key}… of drand "
+            "{chain}. Copy it from the beacon's publication.",
+            loc=(*BEACON_LOC, "signature"),
+            number=str(beacon["round"]),
+            key=chain.public_key[:16],
+            chain=chain.name,
+        )

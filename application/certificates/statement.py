@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from application.audit.state import drawn_row_ids, ordinal_of, origin_of
+from application.certificates.seeds import seed_origin
 from application.samples.replacements import next_rows
 from job_runner.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from job_runner.service import Service
@@ -29,7 +29,6 @@ from sampling_engine import (
     draw_warnings,
     write_redraw_data,
 )
-from storage.certificates.beacons import CHAINS
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import LedgerEntry, draw_entry, plan_entry
 from storage.certificates.row_roots import row_root_of
@@ -43,22 +42,6 @@ PREDICATE_TYPE = "urn:jobsvc:sample-certificate:1"
 MAX_ROWS_LISTED = 10_000
 MAX_GROUPS_LISTED = 10_000
 PLACE = "_reserve_order"
-SEED_SENTENCES: Mapping[str, str] = MappingProxyType(
-    {
-        "chosen": "Not checkable: a person gave the seed, and may have tried many.",
-        "entropy": "Not checkable: the server drew the seed, so a reader has to trust the server.",
-        "mixed": "Not checkable: a person gave some of the seeds.",
-        "beacon": "That nobody chose the seed: a public beacon’s first round after the plan was "
-        "registered gave it. Needs certificate.json, and the beacon’s publication of the round.",
-        "dice": "As much as the witnesses of the dice say: the plan was registered before.",
-        "unknown": "Not checkable: the job didn’t record where its seed comes from.",
-    }
-)
-"""Sentences on the evidence that a seed gives, by the kind of its origin."""
-OF_UNKNOWN_CHAIN = (
-    "Not checkable: the time of the beacon’s round isn’t known, since its chain is none of drand’s "
-    "two. A reader has to find out whether the round came after the plan."
-)
 ROW_ID = "_logical_row_id"
 
 
@@ -203,22 +186,6 @@ def _require_same_rows(
             "The stored sample {commit} isn't what its draw gives, so it gets no certificate.",
             commit=sample.commit_id,
         )
-
-
-def seed_sentence(parameters: Mapping[str, Any]) -> str:
-    """The evidence that the seeds of a draw give."""
-    origin = seed_origin(parameters)
-    if origin["kind"] == "beacon" and origin["chain"] not in {chain.hash for chain in CHAINS}:
-        return OF_UNKNOWN_CHAIN
-    return SEED_SENTENCES[origin["kind"]]
-
-
-def seed_origin(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The origin of the seeds of all rounds."""
-    if "seed_origin" in parameters:
-        return dict(parameters["seed_origin"])
-    origins = set(parameters.get("seed_origins") or ["unknown"])
-    return {"kind": origins.pop() if len(origins) == 1 else "mixed"}
 
 
 def _round(

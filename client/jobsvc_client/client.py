@@ -418,7 +418,8 @@ class Dataset:
         plan_id : str
             :attr:`Plan.id`.
         seed : int, str or mapping
-            A seed, or a public one: ``{"beacon": {"chain": …, "round": …, "signature": …}}`` or
+            A seed, or a public one: ``{"beacon": {"chain": …, "round": …, "signature": …}}``, of
+            drand's default chain with ``previous_signature``, or
             ``{"dice": {"digits": …, "witnesses": […]}}``.
         name, purpose : str
             The sample's name, and what it is for.

@@ -16,6 +16,7 @@ BESIDE_PLAN = {
     *("batch", "as_json", "data_dir", "server", "residual", "amount_column", "allow_empty"),
 }
 """Parameters of the command that a draw of a plan may have."""
+BEACON = "CHAIN:ROUND:SIGNATURE[:PREVIOUS_SIGNATURE]"
 NAMES = {chain.name: chain.hash for chain in CHAINS}
 
 
@@ -25,10 +26,12 @@ def _beacon(
     if text is None:
         return None
     chain, _, rest = text.partition(":")
-    number, _, signature = rest.partition(":")
+    number, _, rest = rest.partition(":")
+    signature, _, previous = rest.partition(":")
     if not (number.isascii() and number.isdigit() and signature):
-        raise click.BadParameter("Write it as CHAIN:ROUND:SIGNATURE.")
-    return {"chain": NAMES.get(chain, chain), "round": int(number), "signature": signature}
+        raise click.BadParameter(f"Write it as {BEACON}.")
+    given = {"chain": NAMES.get(chain, chain), "round": int(number), "signature": signature}
+    return {**given, "previous_signature": previous} if previous else given
 
 
 PLAN_OPTIONS = (
@@ -36,8 +39,9 @@ PLAN_OPTIONS = (
     click.option(
         "--beacon",
         callback=_beacon,
-        metavar="CHAIN:ROUND:SIGNATURE",
-        help=f"Seed of a plan: a round of a drand chain, {' or '.join(NAMES)} or a chain's hash.",
+        metavar=BEACON,
+        help=f"Seed of a plan: a round of a drand chain, {' or '.join(NAMES)} or a chain's hash. "
+        "The default chain needs the signature of the round before, too.",
     ),
     click.option("--dice", metavar="DIGITS", help="Seed of a plan: 20 to 200 thrown digits."),
     click.option("--witness", multiple=True, help="Who saw the dice; repeatable."),

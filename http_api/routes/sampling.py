@@ -69,6 +69,7 @@ class FirstRoundOut(Schema):
     chain = out.string()
     round = out.integer("The first round after the registration.")
     time = out.string()
+    needs_previous_signature = out.boolean("Whether its rounds sign the one before.")
 
 
 class RegisteredPlanOut(Schema):
@@ -130,7 +131,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = caller().dataset(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     request = (
-        planned_request(service(), dataset_id, given)
+        planned_request(caller(), dataset_id, given)
         if "plan_id" in given
         else SamplingRequest(**given)
     )

@@ -112,17 +112,28 @@ class PlanIn(SamplingJobIn):
 
 
 class BeaconIn(StrictSchema):
-    """A round of a randomness beacon of drand."""
+    """A round of a randomness beacon of drand; the signatures of its known chains are verified."""
 
     chain = text(required=True, description="The chain's hash.")
     round = StrictInteger(required=True, validate=validate.Range(min=1))
     signature = text(required=True, description="The round's signature, in hexadecimal.")
+    previous_signature = text(
+        description="Of a chain whose rounds sign the one before, such as drand's default: its "
+        "signature, in hexadecimal."
+    )
 
     @validates_schema(skip_on_field_errors=True)
     def hexadecimal(self, data: dict[str, Any], **_: Any) -> None:
-        """The chain has 64 digits, a signature 96 or 192."""
-        for name, lengths in (("chain", (64,)), ("signature", (96, 192))):
-            value = data[name]
+        """The chain has 64 digits, a signature 96 or 192, what round 1 signs 64."""
+        signature = (96, 192)
+        for name, lengths in (
+            ("chain", (64,)),
+            ("signature", signature),
+            ("previous_signature", (64, *signature)),
+        ):
+            value = data.get(name)
+            if value is None:
+                continue
             if len(value) not in lengths or set(value) - set("0123456789abcdef"):
                 message = Message(
                     "Must be {lengths} lower-case hexadecimal digits.",
@@ -179,7 +190,7 @@ class DrawJobIn(SamplingJobIn):
     seed = PlannedSeedField(
         metadata={
             "description": "With `plan_id`: the seed of all rounds, plain or `{beacon: {chain, "
-            "round, signature}}` or `{dice: {digits, witnesses}}`."
+            "round, signature, previous_signature?}}` or `{dice: {digits, witnesses}}`."
         }
     )
 

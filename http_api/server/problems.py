@@ -131,7 +131,7 @@ _CODES_OF_STATUS = {
     "invalid_replicates invalid_calibration invalid_row_file invalid_goal invalid_findings",
     429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "
     "too_many_previews too_many_reads too_many_downloads too_many_uploads "
-    "too_many_sign_ins too_many_backups too_many_messages",
+    "too_many_sign_ins too_many_backups too_many_messages too_many_beacons",
     500: "invalid_setting timed_out attached_read_failed",
     503: "spark_unavailable spark_refused spark_file_missing spark_failed ordinals_unsure "
     "engines_disagree provider_unavailable source_unavailable credentials_missing "

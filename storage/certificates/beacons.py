@@ -1,22 +1,64 @@
-"""Randomness beacons whose rounds have known times: the chains of drand (https://drand.love)."""
+"""Randomness beacons whose rounds have known times and signatures: the chains of drand.
+
+A chain's hash is the SHA-256 of its period, genesis, public key, group hash and name, so it fixes
+the key. https://docs.drand.love describes the schemes.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from storage.certificates.bls import SIGNATURE_BYTES, Group, verify_signature
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain of a randomness beacon, whose rounds have known times.
+    """A chain of a randomness beacon.
 
-    The time of round 1 is ``genesis``, in Unix seconds; a round follows every ``period_s`` seconds.
+    Parameters
+    ----------
+    genesis : int
+        The time of round 1, in Unix seconds; a round follows every ``period_s`` seconds.
+    group : str
+        The group of the signatures; the public key is in the other one.
+    is_chained : bool
+        Whether a round signs the signature of the round before it, too.
+    group_hash : str
+        The hash of the chain's first nodes and parameters; in a chained one round 1 signs it.
     """
 
     name: str
     hash: str
     genesis: int
     period_s: int
+    group: Group
+    is_chained: bool
+    public_key: str
+    group_hash: str
+
+    @property
+    def scheme(self) -> str:
+        """The name that drand has for the scheme of the signatures."""
+        return "pedersen-bls-chained" if self.is_chained else "bls-unchained-g1-rfc9380"
+
+    @property
+    def signature_digits(self) -> int:
+        """Hexadecimal digits of a signature."""
+        return 2 * SIGNATURE_BYTES[self.group]
+
+    @property
+    def computed_hash(self) -> str:
+        """The hash of the chain's parameters."""
+        parts = (
+            self.period_s.to_bytes(4),
+            self.genesis.to_bytes(8),
+            bytes.fromhex(self.public_key),
+            bytes.fromhex(self.group_hash),
+            b"" if self.name == "default" else self.name.encode(),
+        )
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def time_of(self, round_number: int) -> int:
         """The time of a round in Unix seconds."""
@@ -25,12 +67,35 @@ class Chain:
     def first_after(self, time: datetime) -> int:
         """The first round whose time is after a time.
 
-        >>> chain = Chain("test", "", 1000, 30)
-        >>> [chain.first_after(datetime.fromtimestamp(at, UTC)) for at in (1000, 1029.9, 1030)]
-        [2, 2, 3]
+        >>> (quicknet,) = (chain for chain in CHAINS if chain.name == "quicknet")
+        >>> start = quicknet.genesis
+        >>> times = (0, start, start + 2.9, start + 3)
+        >>> [quicknet.first_after(datetime.fromtimestamp(time, UTC)) for time in times]
+        [1, 2, 2, 3]
         """
         passed = time - datetime.fromtimestamp(self.genesis, UTC)
-        return passed // timedelta(seconds=self.period_s) + 2
+        return max(passed // timedelta(seconds=self.period_s) + 2, 1)
+
+    def previous_digits(self, round_number: int) -> int:
+        """Hexadecimal digits of what a round signs of the round before it: 0 if unchained."""
+        if not self.is_chained:
+            return 0
+        return len(self.group_hash) if round_number == 1 else self.signature_digits
+
+    def verify(self, round_number: int, signature: str, previous: str | None = None) -> bool:
+        """Whether a signature is the chain's of a round.
+
+        Parameters
+        ----------
+        previous : str, optional
+            Of a chained beacon the signature of the round before, of round 1 ``group_hash``.
+        """
+        if len(previous or "") != self.previous_digits(round_number):
+            return False
+        signed = bytes.fromhex(previous or "") + round_number.to_bytes(8)
+        message = hashlib.sha256(signed).digest()
+        key = bytes.fromhex(self.public_key)
+        return verify_signature(self.group, key, message, bytes.fromhex(signature))
 
 
 CHAINS = (
@@ -39,11 +104,27 @@ CHAINS = (
         "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
         1_692_803_367,
         3,
+        "G1",
+        is_chained=False,
+        public_key="83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c"
+        "8c4b450b6a0a6c3ac6a5776a2d1064510d1fec758c921cc22b0e17e63aaf4bcb"
+        "5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
+        group_hash="f477d5c89f21a17c863a7f937c6a6d15859414d2be09cd448d4279af331c5d3e",
     ),
     Chain(
         "default",
         "8990e7a9aaed2ffed73dbd7092123d6f289930540d7651336225dc172e51b2ce",
         1_595_431_050,
         30,
+        "G2",
+        is_chained=True,
+        public_key="868f005eb8e6e4ca0a47c8a77ceaa530"
+        "9a47978a7c71bc5cce96366b5d7a569937c529eeda66c7293784a9402801af31",
+        group_hash="176f93498eac9ca337150b46d21dd58673ea4e3581185f869672e59fa4cb390a",
     ),
 )
+
+
+def find_chain(chain_hash: str) -> Chain | None:
+    """Return a known chain by its hash."""
+    return next((chain for chain in CHAINS if chain.hash == chain_hash), None)

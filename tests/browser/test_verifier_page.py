@@ -94,10 +94,13 @@ def test_corpus_is_accepted_at_the_highest_level(page: Page, folder: Path) -> No
         assert report["levels"]["L0"] == report["levels"]["L1"] == "checked"
     assert (report["levels"]["L2"] == "checked") == ("data.csv" in files)
     assert (report["levels"]["L3"] == "checked") == ("proofs.json" in files)
-    known = stated["seed_origin"].get("chain", "")[:8] in ("8990e7a9", "52db9ba7")
-    assert (report["levels"]["L4"] == "checked") == (
-        stated["seed_origin"]["kind"] == "dice" or known
-    )
+    kind = stated["seed_origin"]["kind"]
+    assert (report["levels"]["L4"] == "checked") == (kind == "dice")
+    if kind == "beacon":
+        assert report["levels"]["L4"] == "claimed"
+        assert report["level"] != "L4"
+        (line,) = (x for x in report["lines"] if x["title"] == "Signature of the beacon")
+        assert line["why"].startswith("Claimed, not checked")
 
 
 def test_the_example_is_accepted_and_its_key_is_not_trusted_otherwise(page: Page) -> None:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from application.certificates.seeds import seed_sentence
+from job_runner.settings import Settings
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, require_accepted
-from tests.live_server import LiveServer
+from tests.live_server import LiveServer, live_server
+from tests.published_rounds import (
+    INVENTED,
+    PUBLISHED,
+    ROUND_1000,
+    PublishedRound,
+    SetClock,
+)
 
-SIGNATURE = "0f" * 48
-QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
+QUICKNET = ROUND_1000.chain.hash
 ROUNDS = [
     {"method": "random", "parameters": {"sample_fraction": 0.05}},
     {
@@ -28,6 +38,21 @@ BODY = {"rounds": ROUNDS}
 
 
 @pytest.fixture(scope="module")
+def clock() -> SetClock:
+    return SetClock(ROUND_1000.before)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, clock: SetClock) -> Iterator[LiveServer]:
+    """A server of the time of a round whose signature is known."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("plans"), memory_mb=256, compare_samples=False
+    )
+    with live_server(settings, clock=clock) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
 def dataset(server: LiveServer) -> int:
     return server.new_table(200)
 
@@ -36,16 +61,19 @@ def url(dataset: int, path: str) -> str:
     return f"/api/sampling/datasets/{dataset}/{path}"
 
 
-@pytest.fixture
-def plan(server: LiveServer, dataset: int) -> dict[str, Any]:
+def registered(server: LiveServer, dataset: int, clock: SetClock, at: datetime) -> dict[str, Any]:
+    clock.now = at
     answer = server.admin.post(url(dataset, "plan"), json={**BODY, "commit": True})
     assert answer.status_code == 200, answer.text
     return dict(answer.json()["registered"])
 
 
-def first_round(plan: dict[str, Any], name: str = "quicknet") -> dict[str, Any]:
-    (found,) = (each for each in plan["first_rounds"] if each["name"] == name)
-    return {"chain": found["chain"], "round": found["round"], "signature": SIGNATURE}
+@pytest.fixture
+def plan(server: LiveServer, dataset: int, clock: SetClock) -> dict[str, Any]:
+    """A plan of the second before round 1000, which has come by now."""
+    plan = registered(server, dataset, clock, ROUND_1000.before)
+    clock.now = ROUND_1000.time
+    return plan
 
 
 def drawn(server: LiveServer, dataset: int, plan: dict[str, Any], **body: Any) -> dict[str, Any]:
@@ -85,9 +113,9 @@ def test_a_plan_is_an_entry_of_the_ledger(
 def test_a_beacon_draws_exactly_the_plan(
     server: LiveServer, dataset: int, plan: dict[str, Any]
 ) -> None:
-    beacon = first_round(plan)
+    beacon = ROUND_1000.seed
     job = drawn(server, dataset, plan, seed={"beacon": beacon}, output_name="by-beacon")
-    randomness = hashlib.sha256(bytes.fromhex(SIGNATURE)).hexdigest()
+    randomness = hashlib.sha256(bytes.fromhex(ROUND_1000.signature)).hexdigest()
     seed = f"beacon:{QUICKNET}:{beacon['round']}:{randomness}:{plan['digest']}"
     predicate = certified(server, job["id"])["predicate"]
     assert [each["seed"] for each in predicate["rounds"]] == [seed, seed]
@@ -120,22 +148,112 @@ def test_a_beacon_draws_exactly_the_plan(
 def test_the_first_rounds_are_just_after_the_plan(plan: dict[str, Any]) -> None:
     committed = datetime.fromisoformat(plan["committed_at"])
     for name, genesis, period in (("quicknet", 1692803367, 3), ("default", 1595431050, 30)):
-        time = genesis + (first_round(plan, name)["round"] - 1) * period
+        (stated,) = (each for each in plan["first_rounds"] if each["name"] == name)
+        time = genesis + (stated["round"] - 1) * period
         assert 0 < time - committed.timestamp() <= period
-        (stated,) = (each["time"] for each in plan["first_rounds"] if each["name"] == name)
-        assert datetime.fromisoformat(stated).timestamp() == time
+        assert datetime.fromisoformat(stated["time"]).timestamp() == time
+        assert stated["needs_previous_signature"] == (name == "default")
 
 
 @pytest.mark.parametrize("step", [-1, 1])
 def test_another_round_of_the_beacon_is_refused(
     server: LiveServer, dataset: int, plan: dict[str, Any], step: int
 ) -> None:
-    beacon = first_round(plan)
-    other = {**beacon, "round": beacon["round"] + step}
-    body = {"plan_id": plan["plan_id"], "seed": {"beacon": other}}
+    other = {**ROUND_1000.seed, "round": 1000 + step}
+    refused_beacon(
+        server,
+        dataset,
+        plan,
+        other,
+        "round",
+        "registration, so that nobody can choose among several: 1000",
+    )
+
+
+def refused_beacon(
+    server: LiveServer,
+    dataset: int,
+    plan: dict[str, Any],
+    beacon: dict[str, Any],
+    place: str,
+    part: str,
+) -> None:
+    """Check that no job is made of this round, and why."""
+    body = {"plan_id": plan["plan_id"], "seed": {"beacon": beacon}}
     answer = server.admin.post(url(dataset, "jobs"), json=body)
-    assert_problem(answer, 422, "invalid_value")
-    assert str(beacon["round"]) in answer.text
+    (error,) = assert_problem(answer, 422, "invalid_value")["errors"]
+    assert error["loc"] == ["body", "seed", "beacon", place]
+    assert part in error["msg"]
+
+
+@pytest.mark.parametrize("published", PUBLISHED, ids=lambda it: f"{it.chain.name}-{it.number}")
+def test_a_published_round_draws_at_its_time(
+    server: LiveServer, dataset: int, clock: SetClock, published: PublishedRound
+) -> None:
+    plan = registered(server, dataset, clock, published.before)
+    early = (server, dataset, plan, published.seed, "round")
+    refused_beacon(*early, f"The round {published.number} of this chain comes at ")
+    clock.now = published.time + timedelta(seconds=1)
+    job = drawn(server, dataset, plan, seed={"beacon": published.seed})
+    assert job["run_parameters"]["seed_origin"] == {"kind": "beacon", **published.seed}
+    require_accepted(server, job["id"], dataset, "L4")
+    sentence = seed_sentence(server.service, job["run_parameters"])
+    assert f"the first round of drand {published.chain.name} after" in sentence
+    assert f"by the public key {published.chain.public_key[:16]}…" in sentence
+
+
+def changed(text: str) -> str:
+    return text[:-1] + ("0" if text[-1] != "0" else "1")
+
+
+def test_an_invented_signature_draws_nothing(
+    server: LiveServer, dataset: int, plan: dict[str, Any]
+) -> None:
+    before = server.admin.get("/api/jobs", params={"dataset_id": dataset}).json()["total"]
+    tried = [hashlib.sha384(bytes([number])).hexdigest() for number in range(10)]
+    for signature in (INVENTED, changed(ROUND_1000.signature), "c0" + "00" * 47, *tried):
+        beacon = {**ROUND_1000.seed, "signature": signature}
+        part = "isn't the signature of round 1000 by the public key 83cf0f2896adee7e"
+        refused_beacon(server, dataset, plan, beacon, "signature", part)
+    after = server.admin.get("/api/jobs", params={"dataset_id": dataset}).json()["total"]
+    assert after == before
+
+
+def test_signatures_of_other_lengths_are_refused(
+    server: LiveServer, dataset: int, clock: SetClock, plan: dict[str, Any]
+) -> None:
+    doubled = {**ROUND_1000.seed, "signature": ROUND_1000.signature * 2}
+    refused_beacon(server, dataset, plan, doubled, "signature", "must have 96 hexadecimal digits")
+    more = {**ROUND_1000.seed, "previous_signature": "00" * 48}
+    refused_beacon(server, dataset, plan, more, "previous_signature", "Leave `previous_signature`")
+    chained = PUBLISHED[-1]
+    plan = registered(server, dataset, clock, chained.before)
+    clock.now = chained.time
+    less = {**chained.seed, "previous_signature": "00" * 32}
+    refused_beacon(
+        server, dataset, plan, less, "previous_signature", "must have 192 hexadecimal digits"
+    )
+    del less["previous_signature"]
+    refused_beacon(
+        server, dataset, plan, less, "previous_signature", "must have 192 hexadecimal digits"
+    )
+    other = {**chained.seed, "previous_signature": changed(chained.seed["previous_signature"])}
+    refused_beacon(server, dataset, plan, other, "signature", "868f005eb8e6e4ca")
+
+
+def test_signatures_are_verified_for_few_at_once(
+    server: LiveServer, dataset: int, plan: dict[str, Any]
+) -> None:
+    opposite = "94" + ROUND_1000.signature[2:]  # a point of the group, so the pairings are computed
+    invented = {**ROUND_1000.seed, "signature": opposite}
+    body = {"plan_id": plan["plan_id"], "seed": {"beacon": invented}}
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(
+                lambda _: server.admin.post(url(dataset, "jobs"), json=body).status_code, range(8)
+            )
+        )
+    assert set(answers) == {422, 429}
 
 
 def test_dice_and_plain_seeds_draw_a_plan(
@@ -151,8 +269,16 @@ def test_dice_and_plain_seeds_draw_a_plan(
         predicate = certified(server, job["id"])["predicate"]
         assert predicate["seed_origin"] == {"kind": kind}
         assert predicate["plan"]["digest"] == plan["digest"]
-    unknown = {"chain": "ab" * 32, "round": 1, "signature": SIGNATURE}
-    drawn(server, dataset, plan, seed={"beacon": unknown})
+
+
+def test_a_round_of_an_unknown_chain_proves_nothing(
+    server: LiveServer, dataset: int, plan: dict[str, Any]
+) -> None:
+    unknown = {"chain": "ab" * 32, "round": 1, "signature": INVENTED}
+    job = drawn(server, dataset, plan, seed={"beacon": unknown})
+    require_accepted(server, job["id"], dataset, "L2")
+    sentence = seed_sentence(server.service, job["run_parameters"])
+    assert sentence.startswith("Claimed, not checked")
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -166,7 +292,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "signature": {"seed": {"beacon": {"chain": QUICKNET, "round": 1, "signature": "AB" * 48}}},
     "both": {
         "seed": {
-            "beacon": {"chain": QUICKNET, "round": 1, "signature": SIGNATURE},
+            "beacon": {"chain": QUICKNET, "round": 1, "signature": INVENTED},
             "dice": {"digits": "1" * 20, "witnesses": ["A"]},
         }
     },

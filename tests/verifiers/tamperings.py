@@ -53,6 +53,7 @@ BASES = {
     "dice": "plan_dice",
     "drand": "plan_drand",
     "quicknet": "plan_quicknet",
+    "invented": "plan_invented",
     "proofs": "proofs_t3",
     "replaced": "replace_random",
     "replaced_strata": "replace_strat",
@@ -1416,12 +1417,42 @@ def beacon_later(p: Any) -> None:
 
 @statement("quicknet", "beacon_too_early", ALONE)
 def beacon_before_plan(p: Any) -> None:
-    p["plan"]["committed_at"] = p["plan"]["committed_at"].replace("2026", "2027")
+    p["plan"]["committed_at"] = p["plan"]["committed_at"].replace("2023", "2024")
 
 
 @statement("quicknet", "beacon_round", ALONE)
 def plan_backdated(p: Any) -> None:
-    p["plan"]["committed_at"] = p["plan"]["committed_at"].replace("2026", "2025")
+    p["plan"]["committed_at"] = p["plan"]["committed_at"].replace("2023", "2022")
+
+
+def sign_otherwise(p: Any, signature: str) -> None:
+    """Give the round another signature, and the rounds the seed that follows from it."""
+    old = hashlib.sha256(bytes.fromhex(p["seed_origin"]["signature"])).hexdigest()
+    p["seed_origin"]["signature"] = signature
+    new = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
+    for rnd in p["rounds"]:
+        for name in ("seed", "effective_seed"):
+            rnd[name] = rnd[name].replace(old, new)
+
+
+@statement("quicknet", "beacon_signature", ALONE)
+def signature_too_long(p: Any) -> None:
+    sign_otherwise(p, p["seed_origin"]["signature"] * 2)
+
+
+@statement("drand", "beacon_signature", ALONE)
+def signature_too_short(p: Any) -> None:
+    sign_otherwise(p, p["seed_origin"]["signature"][:96])
+
+
+@statement("quicknet", "beacon_signature")
+def previous_of_unchained(p: Any) -> None:
+    p["seed_origin"]["previous_signature"] = "00" * 48
+
+
+@statement("drand", "wrong_type")
+def previous_is_no_text(p: Any) -> None:
+    p["seed_origin"]["previous_signature"] = 7
 
 
 @statement("random", "unknown_member")

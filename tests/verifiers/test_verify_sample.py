@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.published_rounds import INVENTED, ROUND_1000
 from tests.verifiers import tamperings
 from verifiers import verify_sample
 
@@ -22,7 +24,10 @@ def verify(files: tamperings.Files) -> verify_sample.Report:
     return verify_sample.verify_files({NAMES[name]: content for name, content in files.items()})
 
 
-@pytest.mark.parametrize("base", tamperings.BASES)
+ACCEPTED = [base for base in tamperings.BASES if base != "invented"]
+
+
+@pytest.mark.parametrize("base", ACCEPTED)
 def test_fixture_is_accepted(base: str) -> None:
     result = verify_sample.as_data(verify(tamperings.load(base)))
     assert result["accepted"], result["reasons"]
@@ -50,6 +55,84 @@ def test_tampering_is_refused(function: tamperings.Function, code: str) -> None:
     report = verify(tamperings.tampered(function))
     assert code in [line.code for line in report.refusals], verify_sample.as_data(report)["reasons"]
     assert time.monotonic() - start < 10
+
+
+@pytest.fixture
+def without_py_ecc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the import of py-ecc fail, as where it isn't installed."""
+    monkeypatch.setitem(sys.modules, "py_ecc", None)
+
+
+def of_beacon(files: tamperings.Files) -> list[tuple[str, str]]:
+    lines = verify(files).lines
+    return [(x.status, x.text) for x in lines if x.level == "L4" and "signature of round" in x.text]
+
+
+@pytest.mark.parametrize(("base", "key"), [("quicknet", "83cf0f28"), ("drand", "868f005e")])
+def test_a_beacon_is_verified_by_a_key_that_is_named(base: str, key: str) -> None:
+    files = tamperings.load(base)
+    ((status, text),) = of_beacon(files)
+    assert status == "checked"
+    assert f"by the key {key}" in text
+    condition = verify_sample.as_data(verify(files))["condition"]
+    assert condition.startswith("L4 holds if the plan was registered at its time")
+
+
+@pytest.mark.parametrize("base", ["quicknet", "drand", "invented"])
+@pytest.mark.usefixtures("without_py_ecc")
+def test_without_py_ecc_a_beacon_is_claimed(base: str) -> None:
+    """An invented signature is accepted then, but counts for nothing."""
+    result = verify_sample.as_data(verify(tamperings.load(base)))
+    assert result["accepted"], result["reasons"]
+    assert result["highest_level"] == "L2"
+    assert result["condition"] is None
+    assert result["not_reached"]["L4"].startswith("claimed, not checked: the package py-ecc")
+    claims = [x for x in result["checks"] if x["level"] == "L4" and x["status"] == "claimed"]
+    assert [x["text"] for x in claims] == [result["not_reached"]["L4"]]
+
+
+def test_an_invented_signature_is_refused() -> None:
+    result = verify_sample.as_data(verify(tamperings.load("invented")))
+    assert [x["code"] for x in result["reasons"]] == ["beacon_signature"]
+
+
+def test_no_invented_signature_reaches_l4() -> None:
+    """The attack: try signatures until the rows suit; each is a sound draw but for the beacon."""
+    files = tamperings.load("quicknet")
+    small = {name: files[name] for name in ("certificate.json", "public-key.txt")}
+    opposite = "94" + ROUND_1000.signature[2:]  # a point of the right group
+    tries = [hashlib.sha384(bytes([number])).hexdigest() for number in range(5)]
+    for signature in (opposite, INVENTED, *tries):
+        whole = json.loads(tamperings.payload_of(files))
+        tamperings.sign_otherwise(whole["predicate"], signature)
+        report = verify(tamperings.sealed(small, tamperings.canonical(whole).encode()))
+        assert "beacon_signature" in [line.code for line in report.refusals]
+        assert "L4" not in report.levels()
+
+
+def test_a_chained_round_without_the_one_before_is_claimed() -> None:
+    files = tamperings.load("drand")
+    whole = json.loads(tamperings.payload_of(files))
+    del whole["predicate"]["seed_origin"]["previous_signature"]
+    files = tamperings.sealed(files, tamperings.canonical(whole).encode())
+    result = verify_sample.as_data(verify(files))
+    assert result["accepted"], result["reasons"]
+    assert result["highest_level"] == "L2"
+    assert "lacks the signature of the round before" in result["not_reached"]["L4"]
+    whole["predicate"]["seed_origin"]["previous_signature"] = "00" * 96
+    result = verify_sample.as_data(
+        verify(tamperings.sealed(files, tamperings.canonical(whole).encode()))
+    )
+    assert [x["code"] for x in result["reasons"]] == ["beacon_signature"]
+
+
+def test_nested_json_is_refused_after_a_beacon_was_verified() -> None:
+    """The package py-ecc raises Python's recursion limit, at which this would end the process."""
+    before = sys.getrecursionlimit()
+    assert verify_sample.as_data(verify(tamperings.load("quicknet")))["accepted"]
+    assert sys.getrecursionlimit() == before
+    deep = {**tamperings.load("quicknet"), "ledger.json": b'{"a":' * 100_000}
+    assert "bad_json" in [line.code for line in verify(deep).refusals]
 
 
 def test_names_are_unique() -> None:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.access import RowSource
 from application.audit.state import STRATUM, audit_state
 from application.certificates.issuing import issues_of
-from application.certificates.statement import seed_sentence
+from application.certificates.seeds import seed_sentence
 from application.comparing import shown_comparison
 from application.identity.bin import binned_since
 from application.identity.lookup import key_column, look_up
@@ -298,7 +298,7 @@ def _certificate(found: Job) -> Values:
         "summary_rows": (found.output_summary or {})["total_sampled"],
         "key": key,
         "issues": issues_of(service(), found),
-        "seed_sentence": seed_sentence(found.run_parameters),
+        "seed_sentence": seed_sentence(service(), found.run_parameters),
     }
 
 

@@ -13,6 +13,9 @@ const key = newKey();
 /** The chosen beacon's round: a plan is drawn with the first one after its registration. */
 const chosen = () => field("chain").selectedOptions[0].dataset;
 
+/** Whether a round signs the one before. */
+const isChained = () => "chained" in chosen();
+
 function showKind() {
   for (const part of all("[data-kind]", form)) part.hidden = part.dataset.kind !== field("kind").value;
 }
@@ -23,12 +26,13 @@ function showRound() {
   time.dataset.exact = "";
   localTime(time);
   one("#round").replaceChildren(`Round ${chosen().round}, the first one after the registration, is published at `, time, ".");
+  one("#previous").hidden = !isChained();
 }
 
 function seed() {
   const text = (name) => field(name).value.trim();
   const kinds = {
-    beacon: () => ({ beacon: { chain: text("chain"), round: Number(chosen().round), signature: text("signature").toLowerCase() } }),
+    beacon: () => ({ beacon: { chain: text("chain"), round: Number(chosen().round), signature: text("signature").toLowerCase(), previous_signature: isChained() ? text("previous_signature").toLowerCase() : undefined } }),
     dice: () => ({ dice: { digits: text("digits").replace(/\s/g, ""), witnesses: text("witnesses").split("\n").map((name) => name.trim()).filter(Boolean) } }),
     plain: () => text("seed") || undefined,
   };
@@ -45,7 +49,9 @@ one("#fetch")?.addEventListener("click", async ({ target }) => {
   try {
     const answer = await fetch(`${target.dataset.url}/${field("chain").value}/public/${chosen().round}`);
     if (!answer.ok) throw new Error(`The beacon answered with status ${answer.status}. Its round may not be published yet.`);
-    field("signature").value = (await answer.json()).signature;
+    const round = await answer.json();
+    field("signature").value = round.signature;
+    field("previous_signature").value = round.previous_signature ?? "";
   } catch (problem) {
     reportProblem(problem instanceof TypeError ? new Error("The beacon does not respond.") : problem);
   } finally {
@@ -63,7 +69,8 @@ form.addEventListener("submit", async (event) => {
     const job = await callApi(form.dataset.path, { json, headers: { "Idempotency-Key": key } });
     location.assign(`/jobs/${job.job_id}`);
   } catch (problem) {
-    if (!mark(form, problem.errors ?? [])) reportProblem(problem);
+    const errors = (problem.errors ?? []).map((error) => (error.loc.at(-1) === "round" ? { ...error, loc: ["chain"] } : error));
+    if (!mark(form, errors)) reportProblem(problem);
     button.disabled = false;
   }
 });
