@@ -2863,7 +2863,41 @@ def _report_others(case: Case, job: str) -> None:
     text_ += f", and {_counted(len(deleted), 'deleted sample')}"
     if deleted:
         text_ += f" (jobs {', '.join(deleted[:10])}{' …' if len(deleted) > 10 else ''})"
-    case.report.checked("L0", text_ + (", this one among them" if job in deleted else ""))
+    text_ += ", this one among them" if job in deleted else ""
+    case.report.checked("L0", f"{text_}; previews of draws aren't in the ledger")
+    _report_plans(case)
+
+
+def _report_plans(case: Case) -> None:
+    """Report the plans of the table that were never drawn, and those registered several times."""
+    assert case.ledger is not None
+    population, registered = case.population, defaultdict(list)
+    for e in case.ledger["entries"]:
+        if e["kind"] == "plan":
+            digest, number = e["body"]["digest"], e["number"]
+            good = sha256(e["body"]["text"].encode()) == digest
+            require(good, "plan_digest", f"The digest of entry {number} isn't that of its plan.")
+            content = parse_canonical(e["body"]["text"], f"the plan of entry {number}")
+            PLAN(content, f"the plan of entry {number}")
+            if all(content[k] == population[k] for k in ("commit_id", "table_key")):
+                registered[digest].append(number)
+    draws = Counter(e["body"]["plan_digest"] for e in case.ledger["entries"] if e["kind"] == "draw")
+    every = sum(map(len, registered.values()))
+    never = sum(max(len(numbers) - draws[d], 0) for d, numbers in registered.items())
+    again = [(d, numbers) for d, numbers in registered.items() if len(numbers) > 1]
+    text_ = f"the ledger has {_counted(every, 'registered plan')} of the same table"
+    text_ += f", of which at least {never} never drawn" if never else ""
+    case.report.checked("L0", text_)
+    for d, numbers in again[:10]:
+        listed = ", ".join(map(str, numbers[:10])) + (" …" if len(numbers) > 10 else "")
+        case.report.checked(
+            "L0",
+            f"one plan (digest {d[:16]}) was registered {len(numbers)} times, by the entries "
+            f"{listed}, and drawn {_counted(draws[d], 'time')}: each registration has another "
+            "seed, so somebody may have chosen among them",
+        )
+    if len(again) > 10:
+        case.report.checked("L0", f"and {len(again) - 10} more plans registered several times")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -19,6 +19,7 @@ from application.audit.items import drawn_facts
 from application.audit.kinds import BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
 from application.audit.paper_cells import keys_of, moment_of
 from application.audit.state import ROW_ID, AuditState, audit_state
+from application.certificates.ledger import draws_beside
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text
 from domain_errors import DomainError
@@ -176,6 +177,7 @@ def _version(service: Service, job: Job) -> Rows:
             ("Registered plan", planned["plan_id"], moment_of(plan.recorded_at)),
             ("Plan (SHA-256)", plan.body["digest"]),
         ]
+    rows += [("Ledger", sentence) for sentence in draws_beside(service, job)]
     rows += [("Data file (SHA-256)", each.sha256) for each in table.stored_files[:MAX_FILES]]
     for attached in table.attached_files[:MAX_FILES]:
         version = attached.e_tag or f"modified at {attached.modified_ns} ns"

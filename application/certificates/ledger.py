@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from types import MappingProxyType
 
-from domain_errors import render
+from domain_errors import counted, render
 from job_runner.service import Service
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.envelopes import sign_payload
@@ -20,6 +22,7 @@ from storage.certificates.ledger import (
     output_refs,
     whole_ledger,
 )
+from storage.jobs.jobs import Job
 from storage.sqlite.clock import timestamp
 from storage.versions.refs import output_name_of
 
@@ -34,6 +37,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The sentence of each kind of entry; the names in braces are the actor and members of its body."""
+
+
+MAX_LISTED = 10
+"""Plans that were registered several times, and entries of one, that sentences list."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +97,50 @@ def ledger_file(service: Service, dataset_id: int) -> bytes:
         head = sign_payload(key, canonical_json(signed).encode(), LEDGER_TYPE)
     content = {"entries": [asdict(entry) for entry in entries], "head": head}
     return json.dumps(content, ensure_ascii=False, indent=1).encode()
+
+
+def draws_beside(service: Service, job: Job) -> list[str]:
+    """Sentences on what the ledger shows beside a draw: other draws and plans of its table.
+
+    Several registrations of one plan are tries for a better seed, if only one of them is drawn.
+    """
+    parameters = job.run_parameters
+    table = (job.source_commit_id, parameters["table_key"])
+    with service.database.read() as tx:
+        entries = whole_ledger(tx, job.dataset_id)
+    draws = [each.body for each in entries if each.kind == "draw"]
+    others = sum(
+        (body["population_commit_id"], body["table_key"]) == table and body["job_id"] != job.id
+        for body in draws
+    )
+    plans: dict[str, list[int]] = {}
+    for entry in entries:
+        if entry.kind == "plan":
+            content = json.loads(entry.body["text"])
+            if (content["commit_id"], content["table_key"]) == table:
+                plans.setdefault(entry.body["digest"], []).append(entry.number)
+    drawn = Counter(body["plan_digest"] for body in draws)
+    return [
+        f"The ledger has {counted(others, 'other draw')} from this table. Previews of draws aren’t "
+        "in it.",
+        *_plan_sentences(plans, drawn),
+    ]
+
+
+def _plan_sentences(plans: Mapping[str, Sequence[int]], drawn: Counter[str]) -> Iterator[str]:
+    """Sentences on a table's plans, of which each digest has the numbers of its entries."""
+    never = sum(max(len(numbers) - drawn[digest], 0) for digest, numbers in plans.items())
+    registered = counted(sum(map(len, plans.values())), "registered plan")
+    undrawn = f", of which at least {never:,} never drawn" if never else ""
+    yield f"It has {registered} of this table{undrawn}."
+    repeated = {digest: numbers for digest, numbers in plans.items() if len(numbers) > 1}
+    for digest, numbers in islice(repeated.items(), MAX_LISTED):
+        listed = ", ".join(map(str, numbers[:MAX_LISTED]))
+        more = " …" if len(numbers) > MAX_LISTED else ""
+        yield (
+            f"One plan (digest {digest[:16]}) was registered {len(numbers):,} times, by the "
+            f"entries {listed}{more}, and drawn {counted(drawn[digest], 'time')}: each "
+            "registration has another seed, so somebody may have chosen among them."
+        )
+    if len(repeated) > MAX_LISTED:
+        yield f"And {len(repeated) - MAX_LISTED:,} more plans were registered several times."

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from application.certificates.seeds import seed_sentence
 from application.samples.facts import (
     excluded_text,
     method_title,
@@ -29,7 +30,7 @@ Rows = list[tuple[Cell, ...]]
 def design_sheet(service: Service, job: Job) -> Sheet:
     """The design and the result of a completed sampling job, in the words of screens."""
     summary = job.output_summary or {}
-    blocks = [Block("Sample", _identity(job)), Block("Result", _result(service, job))]
+    blocks = [Block("Sample", _identity(service, job)), Block("Result", _result(service, job))]
     seeded = seeded_rounds(job.run_parameters)
     for given, seeds, result in zip(
         job.run_parameters["rounds"], seeded, summary["rounds"], strict=True
@@ -43,7 +44,7 @@ def design_sheet(service: Service, job: Job) -> Sheet:
     return Sheet("Design", f"Design of {job.output_name}", blocks)
 
 
-def _identity(job: Job) -> Rows:
+def _identity(service: Service, job: Job) -> Rows:
     parameters = job.run_parameters
     excluded = excluded_text(parameters)
     return [
@@ -54,6 +55,7 @@ def _identity(job: Job) -> Rows:
         ("Version id", job.source_commit_id and version_of(job)),
         *([] if excluded is None else [("Excluded rows", excluded)]),
         ("Table", parameters["table_key"]),
+        ("What the seed proves", seed_sentence(service, parameters)),
         ("Requested by", job.user_soeid),
         ("Created (UTC)", _moment(job.created_at)),
         ("Completed (UTC)", _moment(job.completed_at)),

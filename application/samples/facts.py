@@ -22,8 +22,8 @@ LABELS = {
 SEED_ORIGINS = {
     "chosen": "Given in the request",
     "entropy": "Drawn by the server from the system's entropy",
-    "beacon": "A public beacon, after the plan was registered",
-    "dice": "Dice before witnesses, after the plan was registered",
+    "beacon": "The signature of a beacon’s round",
+    "dice": "Dice before witnesses",
     None: "Not recorded",
 }
 SHOWN_ELSEWHERE = ("seed", "sizes")

@@ -186,6 +186,17 @@ def test_tamperings_are_refused(page: Page, name: str, function: Any, code: str)
         assert report["code"] == code, report["reason"]
 
 
+def test_registrations_of_one_plan_are_told(page: Page) -> None:
+    files = tamperings.register_again(tamperings.load("quicknet"), 12)
+    report = verify(page, files, allowKnownKey=True)
+    assert report["accepted"], report["reason"]
+    (ledger,) = (line for line in report["lines"] if line["title"] == "Ledger")
+    assert "previews of draws aren't in the ledger" in ledger["why"]
+    assert "13 registered plans of this table, of which at least 12 never drawn" in ledger["why"]
+    assert "was registered 13 times, by the entries 1, 3, 4, 5, " in ledger["why"]
+    assert "drawn 1 time:" in ledger["why"]
+
+
 def test_random_damage_is_refused_without_a_hang(page: Page) -> None:
     draw = random.Random(5)
     base = read(FIXTURES / "proofs")

@@ -58,7 +58,9 @@ def file_of(server: LiveServer, job_id: str, name: str, **query: Any) -> bytes:
     return answer.content
 
 
-def require_accepted(server: LiveServer, job_id: str, dataset: int, level: str = "L2") -> None:
+def require_accepted(
+    server: LiveServer, job_id: str, dataset: int, level: str = "L2"
+) -> dict[str, Any]:
     """Let the shipped verifier check everything that the server hands out about a sample."""
     key = server.admin.get("/api/signing-keys").json()["keys"][0]["public_key"]
     found = {
@@ -72,6 +74,7 @@ def require_accepted(server: LiveServer, job_id: str, dataset: int, level: str =
     report = verify_sample.as_data(verify_sample.verify_files(found))
     assert report["accepted"], report["reasons"]
     assert report["highest_level"] == level, report["not_reached"]
+    return report
 
 
 def test_a_verifier_is_served_without_a_token(server: LiveServer) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from application.certificates.ledger import draws_beside
 from application.certificates.seeds import seed_sentence
 from job_runner.settings import Settings
+from storage.jobs.jobs import get_job
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, require_accepted
@@ -279,6 +281,40 @@ def test_a_round_of_an_unknown_chain_proves_nothing(
     require_accepted(server, job["id"], dataset, "L2")
     sentence = seed_sentence(server.service, job["run_parameters"])
     assert sentence.startswith("Claimed, not checked")
+
+
+def test_plans_that_were_never_drawn_are_told(
+    server: LiveServer, plan: dict[str, Any], clock: SetClock
+) -> None:
+    """A plan that is registered until its seed pleases leaves its registrations."""
+    dataset = server.new_table(80)
+    plans = [registered(server, dataset, clock, ROUND_1000.before) for _ in range(3)]
+    other = {"rounds": ROUNDS[:1], "commit": True}
+    assert server.admin.post(url(dataset, "plan"), json=other).status_code == 200
+    clock.now = ROUND_1000.time
+    job = drawn(server, dataset, plans[1], seed={"beacon": ROUND_1000.seed})
+    digest = plans[1]["digest"][:16]
+    repeated = f"One plan (digest {digest}) was registered 3 times, by the entries 1, 2, 3, and "
+    repeated += "drawn 1 time: each registration has another seed, so somebody may have chosen "
+    expected = [
+        "The ledger has 0 other draws from this table. Previews of draws aren’t in it.",
+        "It has 4 registered plans of this table, of which at least 3 never drawn.",
+        f"{repeated}among them.",
+    ]
+    with server.service.database.read() as tx:
+        found = get_job(tx, job["id"])
+    assert draws_beside(server.service, found) == expected
+    paper = server.admin.get(f"/api/sampling/jobs/{job['id']}/working-paper?format=html").text
+    assert all(sentence in paper for sentence in expected)
+    assert "That nobody chose the seed" in paper
+    assert "A public beacon" not in paper
+    texts = [each["text"] for each in require_accepted(server, job["id"], dataset, "L4")["checks"]]
+    assert any("0 other draws from the same table" in x and "previews" in x for x in texts)
+    assert (
+        "the ledger has 4 registered plans of the same table, of which at least 3 never drawn"
+        in (texts)
+    )
+    assert any(text.startswith(repeated.lower()[:20]) and "1, 2, 3" in text for text in texts)
 
 
 REFUSED: dict[str, dict[str, Any]] = {

@@ -1435,6 +1435,24 @@ def sign_otherwise(p: Any, signature: str) -> None:
             rnd[name] = rnd[name].replace(old, new)
 
 
+def register_again(files: Files, times: int) -> Files:
+    """Add registrations of the plan to the end of the ledger."""
+    value = json.loads(files["ledger.json"])
+    (plan,) = (e for e in value["entries"] if e["kind"] == "plan")
+    for _ in range(times):
+        value["entries"].append({**copy.deepcopy(plan), "number": len(value["entries"]) + 1})
+    chain(value)
+    return {**files, "ledger.json": dump(value)}
+
+
+@tampering("quicknet", "plan_digest")
+def other_plan_with_a_wrong_digest(files: Files) -> Files:
+    value = json.loads(register_again(files, 1)["ledger.json"])
+    value["entries"][-1]["body"]["digest"] = "ab" * 32
+    chain(value)
+    return {**files, "ledger.json": dump(value)}
+
+
 @statement("quicknet", "beacon_signature", ALONE)
 def signature_too_long(p: Any) -> None:
     sign_otherwise(p, p["seed_origin"]["signature"] * 2)

@@ -110,6 +110,18 @@ def test_no_invented_signature_reaches_l4() -> None:
         assert "L4" not in report.levels()
 
 
+def test_registrations_of_one_plan_are_told() -> None:
+    files = tamperings.register_again(tamperings.load("quicknet"), 12)
+    report = verify(files)
+    assert not report.refusals
+    texts = [line.text for line in report.lines if line.status == "checked"]
+    told = "the ledger has 13 registered plans of the same table, of which at least 12 never drawn"
+    assert told in texts
+    (again,) = (text for text in texts if text.startswith("one plan"))
+    assert "was registered 13 times, by the entries 1, 3, 4, 5, " in again
+    assert "drawn 1 time:" in again
+
+
 def test_a_chained_round_without_the_one_before_is_claimed() -> None:
     files = tamperings.load("drand")
     whole = json.loads(tamperings.payload_of(files))

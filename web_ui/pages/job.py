@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.access import RowSource
 from application.audit.state import STRATUM, audit_state
 from application.certificates.issuing import issues_of
+from application.certificates.ledger import draws_beside
 from application.certificates.seeds import seed_sentence
 from application.comparing import shown_comparison
 from application.identity.bin import binned_since
@@ -298,6 +299,7 @@ def _certificate(found: Job) -> Values:
         "summary_rows": (found.output_summary or {})["total_sampled"],
         "key": key,
         "issues": issues_of(service(), found),
+        "beside": draws_beside(service(), found),
         "seed_sentence": seed_sentence(service(), found.run_parameters),
     }
 
