@@ -8,7 +8,8 @@ Usage: python verify_sample.py FOLDER [--key FILE_OR_HEX] [--data FILE] [--ledge
 FOLDER has certificate.json, public-key.txt and sample.csv, and maybe sample.parquet, data.csv,
 ledger.json and proofs.json. --certificate, --sample and --parquet give the other files singly. The
 program follows the page "Certificates: the format" (version 1). The exit code is 0 for accepted,
-1 for refused, 2 for wrong usage or a file that can't be read.
+1 for refused, 2 for wrong usage or a file that can't be read, and 3 for superseded: the certificate
+holds, but the ledger has a replacement that followed.
 
 Codes of refusals:
 
@@ -167,6 +168,7 @@ class Report:
     lines: list[Line] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)  # why a level wasn't reached
     condition: str | None = None  # what L4 depends on
+    superseded: str | None = None  # what the ledger has that followed the certificate
 
     def checked(self, level: str, text: str) -> None:
         self.lines.append(Line(level, "checked", text))
@@ -2839,6 +2841,17 @@ def check_replacement_entries(case: Case) -> None:
         "ledger_entry",
         "The ledger has a replacement from before `issued_at` that the certificate lacks.",
     )
+    later = recorded[len(listed) :]
+    if later:
+        first = later[0]
+        more = f", and {_counted(len(later) - 1, 'other')}" if len(later) > 1 else ""
+        case.report.superseded = (
+            f"a replacement followed (entry {first['number']} of the ledger, "
+            f"{first['recorded_at']}){more}; ask for the newest certificate"
+        )
+        case.report.claimed(
+            "L0", f"that these are the rows of the sample: superseded, {case.report.superseded}"
+        )
 
 
 def _report_others(case: Case, job: str) -> None:
@@ -3460,6 +3473,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "accepted": not report.refusals,
         "levels": levels if not report.refusals else [],
         "highest_level": levels[-1] if levels and not report.refusals else None,
+        "superseded": None if report.refusals else report.superseded,
         "condition": report.condition if "L4" in levels and not report.refusals else None,
         "not_reached": dict(sorted(report.missing.items())),
         "reasons": [{"code": line.code, "text": line.text} for line in report.refusals],
@@ -3488,7 +3502,8 @@ def print_report(report: Report) -> None:
         )
         if data["condition"]:
             print(data["condition"])
-        print("ACCEPTED")
+        superseded = data["superseded"]
+        print(f"SUPERSEDED: {printable(superseded)}" if superseded else "ACCEPTED")
     else:
         print("REFUSED")
         for reason in data["reasons"]:
@@ -3523,7 +3538,7 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(as_data(report), ensure_ascii=False, indent=1))
     else:
         print_report(report)
-    return 1 if report.refusals else 0
+    return 1 if report.refusals else 3 if report.superseded else 0
 
 
 if __name__ == "__main__":

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from application.certificates.statement import statement_of
 from job_runner.service import Service
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.certificates import Issue, get_payload, insert_certificate, list_issues
 from storage.certificates.envelopes import sign_payload
 from storage.errors import Conflict
-from storage.jobs.findings import list_replacements
+from storage.jobs.findings import Replacement, list_replacements
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import timestamp
 
 MAX_ATTEMPTS = 5
 """Attempts of an issue while others replace rows."""
+
+
+@dataclass(frozen=True)
+class IssuedCertificate:
+    """A certificate, and when it was superseded: when the first row was replaced after it."""
+
+    issue: int
+    issued_at: str
+    replacements: int
+    payload_sha256: str
+    superseded_at: str | None
 
 
 def certificate_of(service: Service, job: Job, issue: int | None) -> dict[str, object]:
@@ -46,7 +60,15 @@ def current_issue(service: Service, job: Job) -> Issue:
     raise Conflict("Another user is replacing rows of this sample. Try again.")
 
 
-def issues_of(service: Service, job: Job) -> list[Issue]:
+def issues_of(service: Service, job: Job) -> list[IssuedCertificate]:
     """The issued certificates of a sample, newest first."""
     with service.database.read() as tx:
-        return list_issues(tx, job.id)
+        issues, replaced = list_issues(tx, job.id), list_replacements(tx, job.id)
+    return [
+        IssuedCertificate(**vars(each), superseded_at=_next_time(replaced[each.replacements :]))
+        for each in issues
+    ]
+
+
+def _next_time(later: Sequence[Replacement]) -> str | None:
+    return later[0].at if later else None

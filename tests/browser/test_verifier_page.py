@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.live_server import LiveServer
 from tests.verifiers import tamperings
 
 HERE = Path(__file__).parents[1] / "verifiers"
@@ -197,6 +198,17 @@ def test_registrations_of_one_plan_are_told(page: Page) -> None:
     assert "drawn 1 time:" in ledger["why"]
 
 
+@pytest.mark.parametrize("base", ["random", "replaced"])
+def test_a_certificate_that_a_replacement_followed_is_superseded(page: Page, base: str) -> None:
+    files = tamperings.replace_later(tamperings.load(base), 2)
+    number = len(json.loads(files["ledger.json"])["entries"]) - 1
+    report = verify(page, files, allowKnownKey=True)
+    assert report["accepted"], report["reason"]
+    said = f"a replacement followed (entry {number} of the ledger, 2029-01-01T00:00:00.000000+00:00"
+    assert report["superseded"].startswith(f"{said}), and 1 other; ask for the newest")
+    assert verify(page, tamperings.load(base), allowKnownKey=True)["superseded"] is None
+
+
 def test_random_damage_is_refused_without_a_hang(page: Page) -> None:
     draw = random.Random(5)
     base = read(FIXTURES / "proofs")
@@ -362,6 +374,31 @@ def test_a_folder_is_chosen(fresh: Page) -> None:
     fresh.set_input_files("#folder", str(CERTIFICATES / "random_size"))
     fresh.wait_for_selector("#report:not([hidden])")
     assert fresh.inner_text("#headline").startswith("ACCEPTED: L0, L1 and L2")
+
+
+def test_the_headline_of_an_old_certificate_is_superseded(
+    fresh: Page, server: LiveServer, tmp_path: Path
+) -> None:
+    dataset = server.new_table(50)
+    job = server.draw(dataset, {"method": "random", "sample_size": 5, "seed": 1})
+    path = f"/api/sampling/jobs/{job['id']}"
+    files = {"certificate.json": server.admin.get(f"{path}/certificate").content}
+    row = server.rows(job["id"])[0]["_logical_row_id"]
+    body = {"_logical_row_id": row, "reason": "no purchase"}
+    assert server.admin.post(f"{path}/replacements", json=body).status_code == 200
+    key = server.admin.get("/api/signing-keys").json()["keys"][0]["public_key"]
+    files |= {
+        "public-key.txt": key.encode(),
+        "sample.csv": server.admin.get(f"{path}/certificate/sample?format=csv").content,
+        "ledger.json": server.admin.get(f"/api/datasets/{dataset}/ledger?format=json").content,
+    }
+    tamperings.write(tmp_path, files)
+    fresh.set_input_files("#files", [str(each) for each in tmp_path.iterdir()])
+    fresh.wait_for_selector("#report:not([hidden])")
+    headline = fresh.inner_text("#headline")
+    assert headline.startswith("SUPERSEDED: L0 and L1 checked, but a replacement followed (entry 2")
+    assert fresh.get_attribute("#headline", "class") == ""
+    assert "rows were replaced after it was issued" in fresh.inner_text("#meaning")
 
 
 def test_files_are_dropped(fresh: Page) -> None:

@@ -59,12 +59,14 @@ def file_of(server: LiveServer, job_id: str, name: str, **query: Any) -> bytes:
 
 
 def require_accepted(
-    server: LiveServer, job_id: str, dataset: int, level: str = "L2"
+    server: LiveServer, job_id: str, dataset: int, level: str = "L2", **query: Any
 ) -> dict[str, Any]:
     """Let the shipped verifier check everything that the server hands out about a sample."""
     key = server.admin.get("/api/signing-keys").json()["keys"][0]["public_key"]
     found = {
-        "certificate": server.admin.get(f"/api/sampling/jobs/{job_id}/certificate").content,
+        "certificate": server.admin.get(
+            f"/api/sampling/jobs/{job_id}/certificate", params=query
+        ).content,
         "key": key.encode(),
         "sample": file_of(server, job_id, "sample", format="csv"),
         "parquet": file_of(server, job_id, "sample", format="parquet"),
@@ -196,6 +198,7 @@ def test_replacements_make_a_further_issue(server: LiveServer, dataset: int) -> 
     job = server.draw(dataset, {"rounds": DRAWS["stratified"]})
     first = certified(server, job["id"])
     assert certified(server, job["id"]) == first
+    assert require_accepted(server, job["id"], dataset)["superseded"] is None
     rows = first["predicate"]["rounds"][0]["ordinals"]
     path, reason = f"/api/sampling/jobs/{job['id']}/replacements", "no purchase"
     out = [f"primary:{rows[0]}"]
@@ -212,10 +215,18 @@ def test_replacements_make_a_further_issue(server: LiveServer, dataset: int) -> 
     assert stated == [(1, *ordinals[:2], 1), (1, *ordinals[1:], 2)]
     assert {each["reason"] for each in second["replacements"]} == {reason}
     assert second["rounds"] == first["predicate"]["rounds"]
-    require_accepted(server, job["id"], dataset)
+    assert require_accepted(server, job["id"], dataset)["superseded"] is None
     assert certified(server, job["id"], number=1) == first
+    old = require_accepted(server, job["id"], dataset, number=1)
+    entries = server.admin.get(f"/api/datasets/{dataset}/ledger?format=json").json()["entries"]
+    later = [each for each in entries if each["body"].get("job_id") == job["id"]][1]
+    followed = f"a replacement followed (entry {later['number']} of the ledger, "
+    assert old["superseded"].startswith(f"{followed}{later['recorded_at']}), and 1 other; ")
     issues = server.admin.get(f"/api/sampling/jobs/{job['id']}/certificates").json()
-    assert [each["issue"] for each in issues["certificates"]] == [2, 1]
+    assert [(each["issue"], each["superseded_at"]) for each in issues["certificates"]] == [
+        (2, None),
+        (1, second["replacements"][0]["recorded_at"]),
+    ]
     answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/certificate?number=3")
     assert_problem(answer, 404, "not_found")
 

@@ -1445,6 +1445,37 @@ def register_again(files: Files, times: int) -> Files:
     return {**files, "ledger.json": dump(value)}
 
 
+def replace_later(files: Files, times: int = 1, at: str = "2029-01-01T00:00:00.000000") -> Files:
+    """Add replacements of the sample to the end of the ledger."""
+    value = json.loads(files["ledger.json"])
+    stated = json.loads(payload_of(files))["predicate"]
+    for number in range(times):
+        body = {
+            "job_id": stated["job"]["id"],
+            "round_number": 1,
+            "ordinal_out": stated["rounds"][0]["ordinals"][number],
+            "ordinal_in": 0,
+            "reason": "no purchase",
+        }
+        value["entries"].append(
+            {
+                "dataset_id": stated["job"]["dataset_id"],
+                "number": len(value["entries"]) + 1,
+                "kind": "replacement",
+                "recorded_at": f"{at}+00:00",
+                "actor": "auditor",
+                "body": body,
+            }
+        )
+    chain(value)
+    return {**files, "ledger.json": dump(value)}
+
+
+@tampering("random", "ledger_entry")
+def replaced_before_the_certificate(files: Files) -> Files:
+    return replace_later(files, at="2020-01-01T00:00:00.000000")
+
+
 @tampering("quicknet", "plan_digest")
 def other_plan_with_a_wrong_digest(files: Files) -> Files:
     value = json.loads(register_again(files, 1)["ledger.json"])

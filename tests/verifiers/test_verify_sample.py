@@ -122,6 +122,24 @@ def test_registrations_of_one_plan_are_told() -> None:
     assert "drawn 1 time:" in again
 
 
+@pytest.mark.parametrize("base", ["random", "replaced"])
+def test_a_certificate_that_a_replacement_followed_is_superseded(base: str, tmp_path: Path) -> None:
+    files = tamperings.replace_later(tamperings.load(base), 2)
+    number = len(json.loads(files["ledger.json"])["entries"]) - 1
+    result = verify_sample.as_data(verify(files))
+    assert result["accepted"], result["reasons"]
+    said = f"a replacement followed (entry {number} of the ledger, 2029-01-01T00:00:00.000000+00:00"
+    assert result["superseded"].startswith(f"{said}), and 1 other; ask for the newest")
+    tamperings.write(tmp_path, files)
+    program = [sys.executable, verify_sample.__file__, str(tmp_path)]
+    found = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert found.returncode == 3
+    assert f"\nSUPERSEDED: {said}" in found.stdout
+    assert "ACCEPTED" not in found.stdout
+    before = verify_sample.as_data(verify(tamperings.load(base)))
+    assert before["superseded"] is None
+
+
 def test_a_chained_round_without_the_one_before_is_claimed() -> None:
     files = tamperings.load("drand")
     whole = json.loads(tamperings.payload_of(files))

@@ -53,6 +53,7 @@ class IssueOut(Schema):
     issued_at = out.string()
     replacements = out.integer("The replaced rows that it states.")
     payload_sha256 = out.string()
+    superseded_at = out.string("When the first row was replaced after it.", null=True)
 
 
 class IssuesOut(PageOut):
