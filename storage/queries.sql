@@ -1252,6 +1252,46 @@ SELECT * FROM ledger_entries WHERE dataset_id = :dataset_id ORDER BY number;
 -- all_ledgers: Return the ledgers of all datasets, for a check.
 SELECT * FROM ledger_entries ORDER BY dataset_id, number;
 
+-- unrecorded_replacements: Find the replacements without a ledger entry, but those from before the
+-- ledger. An ordinal is the digits at the end of a row's id.
+SELECT replacements.job_id, row_id, replacement_id
+FROM replacements
+JOIN jobs ON jobs.id = replacements.job_id
+JOIN users ON users.id = replacements.user_id
+JOIN ledger_entries AS first ON first.dataset_id = jobs.dataset_id AND first.number = 1
+WHERE replacements.at >= first.recorded_at AND NOT EXISTS (
+    SELECT 1 FROM ledger_entries AS entry
+    WHERE entry.dataset_id = jobs.dataset_id
+        AND entry.body ->> '$.job_id' = replacements.job_id
+        AND entry.kind = 'replacement'
+        AND entry.actor = users.soeid
+        AND entry.body ->> '$.reason' = reason
+        AND entry.body ->> '$.ordinal_out'
+            = CAST(substr(row_id, length(rtrim(row_id, '0123456789')) + 1) AS INTEGER)
+        AND entry.body ->> '$.ordinal_in'
+            = CAST(substr(replacement_id, length(rtrim(replacement_id, '0123456789')) + 1) AS INTEGER)
+)
+ORDER BY replacements.id;
+
+-- missing_replacements: Find the ledger entries of replacements that aren't stored, of jobs that
+-- weren't pruned.
+SELECT entry.dataset_id, entry.number, jobs.id AS job_id
+FROM ledger_entries AS entry
+JOIN jobs ON jobs.id = entry.body ->> '$.job_id'
+WHERE entry.kind = 'replacement' AND NOT EXISTS (
+    SELECT 1 FROM replacements
+    JOIN users ON users.id = replacements.user_id
+    WHERE replacements.job_id = jobs.id
+        AND entry.dataset_id = jobs.dataset_id
+        AND entry.actor = users.soeid
+        AND entry.body ->> '$.reason' = reason
+        AND entry.body ->> '$.ordinal_out'
+            = CAST(substr(row_id, length(rtrim(row_id, '0123456789')) + 1) AS INTEGER)
+        AND entry.body ->> '$.ordinal_in'
+            = CAST(substr(replacement_id, length(rtrim(replacement_id, '0123456789')) + 1) AS INTEGER)
+)
+ORDER BY entry.dataset_id, entry.number;
+
 -- ledger_entry_of_draw: Return the last ledger entry of a job's draw.
 SELECT * FROM ledger_entries
 WHERE dataset_id = :dataset_id AND body ->> '$.job_id' = :job_id AND kind = 'draw'

@@ -99,6 +99,7 @@ def _check(
         uploaded = connection.execute(statement("uploaded_files")).fetchall()
         ledger_entries, broken = all_ledger_faults(connection, statement("all_ledgers"))
         faults += [Fault("the ledger", problem) for problem in broken]
+        faults += _replacement_faults(connection)
         faults += _certificate_faults(connection)
     except sqlite3.DatabaseError as error:
         faults.append(Fault("the database", f"it can't be read ({error})"))
@@ -171,6 +172,16 @@ def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
             yield Fault("the database's schema", difference)
     for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
         yield Fault("the database", f"row {row} of {table} refers to a missing row of {other}")
+
+
+def _replacement_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
+    """Compare the replaced rows of samples with the entries of the ledgers, both ways."""
+    for job_id, row_id, replacement_id in connection.execute(statement("unrecorded_replacements")):
+        what = f"replacement of row {row_id} by {replacement_id} of job {job_id}"
+        yield Fault(what, "the ledger has no such entry")
+    for dataset_id, number, job_id in connection.execute(statement("missing_replacements")):
+        what = f"entry {number} of the ledger of dataset {dataset_id}"
+        yield Fault(what, f"the sample of job {job_id} has no such replacement")
 
 
 def _certificate_faults(connection: sqlite3.Connection) -> Iterator[Fault]:

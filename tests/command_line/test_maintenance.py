@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,73 @@ def test_damage_is_found_and_named(run: Run, filled: Path, damage: str) -> None:
         "ledger": "entry 1 of the ledger of dataset 1 isn't what its digest says",
     }.get(damage, path.stem)
     assert named in found.stdout
+
+
+@pytest.fixture
+def replaced(run: Run, filled: Path) -> tuple[str, list[str]]:
+    """The job of a sample in which two rows were replaced, and the rows that went out."""
+    jobs = json.loads(run("jobs", "--json").stdout)["jobs"]
+    (sample,) = (each["id"] for each in jobs if each["run_type"] == "sampling")
+    items = json.loads(run("findings", sample, "--json").stdout)["items"]
+    rows = [item["_logical_row_id"] for item in items[:2]]
+    for row in rows:
+        run("replace", sample, row, "--reason", "no purchase")
+    assert "0 faults" in run("check").stdout
+    return sample, rows
+
+
+def changed(data_dir: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as connection, connection:
+        guards = connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"
+        ).fetchall()
+        for name, _ in guards:
+            connection.execute(f"DROP TRIGGER {name}")
+        for text in statements:
+            connection.execute(text)
+        for _, sql in guards:
+            connection.execute(sql)
+
+
+REPLACEMENT_DAMAGE = {
+    "deleted": ("DELETE FROM replacements WHERE id = 2", 0, 1),
+    "another row": ("UPDATE replacements SET replacement_id = 'primary:0' WHERE id = 2", 1, 1),
+    "another reason": ("UPDATE replacements SET reason = 'too hard' WHERE id = 2", 1, 1),
+    "another author": (
+        "UPDATE ledger_entries SET actor = 'zz00001' WHERE kind = 'replacement' AND number = 3",
+        1,
+        1,
+    ),
+    "invented": (
+        "INSERT INTO replacements (job_id, row_id, replacement_id, reason, user_id, at)"
+        " SELECT job_id, 'primary:498', 'primary:499', reason, user_id, at FROM replacements"
+        " WHERE id = 1",
+        1,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", REPLACEMENT_DAMAGE)
+def test_replacements_are_compared_with_the_ledger(
+    run: Run, filled: Path, replaced: tuple[str, list[str]], damage: str
+) -> None:
+    statement, unrecorded, missing = REPLACEMENT_DAMAGE[damage]
+    changed(filled, statement)
+    found = run("check", code=1).stdout
+    assert found.count(f"of job {replaced[0]}: the ledger has no such entry") == unrecorded
+    said = f"entry 3 of the ledger of dataset 1: the sample of job {replaced[0]} has no such "
+    assert found.count(f"{said}replacement") == missing
+
+
+def test_replacements_from_before_the_ledger_are_no_fault(
+    run: Run, filled: Path, replaced: tuple[str, list[str]]
+) -> None:
+    early = "UPDATE replacements SET at = '2020-01-01T00:00:00.000000+00:00'"
+    changed(filled, early, "DELETE FROM ledger_entries WHERE number > 1")
+    assert "0 faults" in run("check").stdout
+    changed(filled, "DELETE FROM ledger_entries")
+    assert "0 faults" in run("check").stdout
 
 
 def test_a_job_on_a_damaged_file_fails_with_a_clear_error(run: Run, filled: Path) -> None:
