@@ -27,7 +27,13 @@ from storage.versions.bin import (
     get_bin_entry,
     purge_bin_entry,
 )
-from storage.versions.refs import create_ref, list_ref_names, named_ref
+from storage.versions.refs import (
+    create_ref,
+    is_movable,
+    list_ref_names,
+    named_ref,
+    parse_version_name,
+)
 
 
 def binned_since(service: Service) -> str:
@@ -81,6 +87,8 @@ def restore(by: Caller, entry_id: int, name: str | None = None) -> BinEntry:
     ------
     NameTaken
         Another object has the name; the error suggests a free one.
+    InvalidValue
+        The name can't be that of a version, or is reserved for samples or saved queries.
     NotFound, Forbidden
         The entry isn't visible or has expired; the user can't edit the dataset.
     """
@@ -94,6 +102,8 @@ def restore(by: Caller, entry_id: int, name: str | None = None) -> BinEntry:
             by.audit(tx, "dataset_restored", dataset_id=entry.dataset_id, name=name)
         else:
             ref_name = entry.ref_name if name is None else named_ref(entry.ref_name, name)
+            if name is not None and is_movable(entry.ref_name):
+                parse_version_name(name, ("body", "name"))
             _restore_ref(tx, service, entry, ref_name)
             by.audit(
                 tx,

@@ -11,7 +11,6 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.band_views import band_view
 from application.identity.bin import delete_ref
-from application.job_submission import require_unreserved
 from application.table_views import column_summaries, parse_view
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
@@ -32,7 +31,14 @@ from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from job_runner.tables.reports import cached_profile
 from parquet_tables.tables import Column
 from storage.versions.manifests import Commit, history
-from storage.versions.refs import MAIN, create_ref, get_ref, list_refs, resolve
+from storage.versions.refs import (
+    MAIN,
+    create_ref,
+    get_ref,
+    list_refs,
+    parse_version_name,
+    resolve,
+)
 
 MAX_QUERY_BREAKS = 50
 
@@ -127,7 +133,8 @@ def refs(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
 def create(dataset_id: int, given: dict[str, str]) -> Any:
     """Name a commit.
 
-    `name` with `from_ref`, or `ref_name` with `commit_id`. Nothing is copied.
+    `name` with `from_ref`, or `ref_name` with `commit_id`. Nothing is copied. Names that start with
+    `smpl-` or `expl-` are reserved for what jobs make.
     """
     caller().dataset(dataset_id, "write")
     name = given.get("name") or given.get("ref_name")
@@ -137,9 +144,9 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         raise InvalidRequest(
             "Give `name` and `from_ref`, or `ref_name` and `commit_id`.", loc=("body", missing)
         )
+    parse_version_name(name, ("body", "name" if given.get("name") else "ref_name"))
     with caller().writing() as tx:
         commit_id = resolve(tx, dataset_id, source)
-        require_unreserved(tx, dataset_id, name)
         made = create_ref(tx, dataset_id, name, commit_id, service().clock)
         caller().audit(
             tx, "ref_made", dataset_id=dataset_id, about=("ref", made.name), commit_id=commit_id

@@ -55,6 +55,24 @@ def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
     return text
 
 
+def parse_version_name(text: str, loc: Sequence[str]) -> str:
+    """Raise InvalidValue for a name that a user can't give to a version.
+
+    The prefixes of samples and saved queries are reserved, since such a ref claims that a job made
+    its commit.
+    """
+    prefix = _immutable_prefix(text)
+    if prefix is not None:
+        raise InvalidValue(
+            'A name that starts with "{prefix}" is reserved: only a job makes a {kind}. Choose '
+            "another name.",
+            loc=loc,
+            prefix=prefix,
+            kind=_IMMUTABLE[prefix][1],
+        )
+    return parse_ref_name(text, loc)
+
+
 def create_ref(
     tx: Transaction, dataset_id: int, name: str, commit_id: str | None, clock: Clock
 ) -> Ref:

@@ -34,10 +34,9 @@ def test_a_deleted_sample_is_restored_or_deleted_for_good(
     page.goto(f"{server.url}/jobs/{job}")
     page.get_by_role("link", name="Open the bin").click()
     expect(page.get_by_role("cell", name="Review of June")).to_be_visible()
-    answer = client.post(
-        f"/api/datasets/{dataset}/refs", json={"name": "smpl-q1", "from_ref": "main"}
-    )
-    assert answer.status_code == 200
+    again = {"method": "random", "sample_size": 1, "output_name": "q1"}
+    answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=again)
+    assert finished(client, answer.json()["job_id"])["status"] == "completed"
     with watch_of(page).expect("409"):
         page.get_by_role("button", name="Restore sample q1").click()
         expect(page.get_by_role("alert")).to_contain_text('The name "q1" is in use by now.')

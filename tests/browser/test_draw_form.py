@@ -46,6 +46,13 @@ def form(page: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, An
 PROPOSED = re.compile(r"dataset-\d+-\d{4}-\d\d-\d\d(-\d+)?")
 
 
+def make_sample(client: httpx.Client, dataset: int, name: str) -> None:
+    """Draw a sample of this name."""
+    body = {"method": "random", "sample_size": 1, "output_name": name}
+    job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
+    assert finished(client, job)["status"] == "completed"
+
+
 def plan(page: Page) -> Locator:
     return page.locator("#plan")
 
@@ -140,7 +147,7 @@ def test_an_abandoned_draft_says_so_and_can_be_discarded(
     expect(note).to_be_hidden()
     form.get_by_text("More options").click()
     fill_in(form, "begun")
-    client.post(f"/api/datasets/{dataset}/refs", json={"name": "smpl-begun", "from_ref": "main"})
+    make_sample(client, dataset, "begun")
     form.goto(here)
     expect(note).to_be_visible()
     assert_filled_in(form, "begun-2")
@@ -188,8 +195,7 @@ def test_a_taken_name_is_reported_at_its_field(
     form: Page, maker: tuple[httpx.Client, dict[str, Any], int]
 ) -> None:
     client, _, dataset = maker
-    ref = {"name": "smpl-taken", "from_ref": "main"}
-    client.post(f"/api/datasets/{dataset}/refs", json=ref)
+    make_sample(client, dataset, "taken")
     field = form.get_by_label("Name")
     expect(field).to_have_value(PROPOSED)
     field.fill("taken")
@@ -210,8 +216,7 @@ def test_a_name_taken_meanwhile_is_reported_at_its_field(
     form.get_by_label("Name").fill("hasty")
     form.get_by_label("Seed").fill("5")
     expect(plan(form)).not_to_have_attribute("aria-busy", "true")
-    ref = {"name": "smpl-hasty", "from_ref": "main"}
-    client.post(f"/api/datasets/{dataset}/refs", json=ref)
+    make_sample(client, dataset, "hasty")
     form.get_by_role("button", name="Draw sample").click()
     expect(form.locator(".field-problem")).to_contain_text("A sample named hasty exists already.")
 

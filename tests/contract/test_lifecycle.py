@@ -114,8 +114,8 @@ def test_a_waiting_job_is_cancelled_before_it_starts(lonely: LiveServer, middlin
     waiting = lonely.admin.post(path, json={**RANDOM, "output_name": "w"}).json()["job_id"]
     assert lonely.admin.get(f"/api/jobs/{waiting}").json()["queue_position"] == 1
     name = {"name": "smpl-w", "from_ref": "main"}
-    taken = lonely.admin.post(f"/api/datasets/{dataset}/refs", json=name)
-    assert_problem(taken, 409, "conflict", waiting)
+    reserved = lonely.admin.post(f"/api/datasets/{dataset}/refs", json=name)
+    assert_problem(reserved, 422, "invalid_value", "reserved")
     answer = lonely.admin.post(f"/api/jobs/{waiting}/cancel").json()
     assert (answer["status"], answer["started_at"]) == ("failed", None)
     lonely.admin.post(f"/api/jobs/{running}/cancel")

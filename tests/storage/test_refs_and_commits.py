@@ -32,6 +32,7 @@ from storage.versions.refs import (
     list_refs,
     move_ref,
     parse_ref_name,
+    parse_version_name,
     resolve,
 )
 from tests.storage.conftest import a_table, claim, submit
@@ -157,6 +158,13 @@ def test_resolve_tries_ref_then_commit_then_prefix(
 def test_ambiguous_ref_names_are_invalid(name: str) -> None:
     with pytest.raises(InvalidValue, match="can't name a ref"):
         parse_ref_name(name)
+
+
+@pytest.mark.parametrize("name", ["smpl-", "smpl-q1", "expl-q1"])
+def test_names_of_samples_and_queries_are_reserved(name: str) -> None:
+    assert parse_ref_name(name) == name
+    with pytest.raises(InvalidValue, match=f'starts with "{name[:5]}" is reserved'):
+        parse_version_name(name, ("body", "name"))
 
 
 def test_main_cannot_be_deleted(database: Database, dataset: Dataset, clock: Clock) -> None:

@@ -80,8 +80,8 @@ def test_a_draw_can_be_retried_until_its_name_is_taken(server: LiveServer, reade
     page = reader.page(f"/jobs/{job}")
     assert offered(page)
     assert "the same seeds draw the same rows" in note(page)
-    reader.api.post(
-        f"/api/datasets/{dataset}/refs", json={"name": "smpl-twice", "from_ref": "main"}
+    finished(
+        reader.api, reader.api.post(path, json={**DRAW, "output_name": "twice"}).json()["job_id"]
     )
     page = reader.page(f"/jobs/{job}")
     assert not offered(page)
