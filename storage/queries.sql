@@ -1297,6 +1297,10 @@ SELECT * FROM ledger_entries
 WHERE dataset_id = :dataset_id AND body ->> '$.job_id' = :job_id AND kind = 'draw'
 ORDER BY number DESC LIMIT 1;
 
+-- count_registrations: Count how often a dataset has a plan of this digest.
+SELECT count(*) FROM ledger_entries
+WHERE dataset_id = :dataset_id AND kind = 'plan' AND body ->> '$.digest' = :digest;
+
 -- count_unrecorded_draws: Count a dataset's finished draws without a ledger entry.
 SELECT count(*) FROM jobs
 WHERE dataset_id = :dataset_id AND run_type = 'sampling' AND status = 'completed'

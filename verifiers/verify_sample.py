@@ -3175,6 +3175,13 @@ def check_origin(case: Case) -> str | None:
         "L4 holds if the plan was registered at its time: that is a claim, unless you got the head "
         "of a ledger with the plan before the beacon's round."
     )
+    entries = [] if case.ledger is None else case.ledger["entries"]
+    times = sum(e["kind"] == "plan" and e["body"]["digest"] == plan["digest"] for e in entries)
+    if times > 1:
+        case.report.condition += (
+            f" And the plan was registered {times} times, each time with another seed: L4 doesn't "
+            "exclude that somebody chose among them."
+        )
     return None
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from job_runner.service import Service
 from storage.certificates.beacons import Chain, find_chain
+from storage.certificates.ledger import count_registrations
+from storage.jobs.jobs import Job
 
 SENTENCES: Mapping[str, str] = MappingProxyType(
     {
@@ -31,9 +33,14 @@ INVENTED = (
     "Nothing: the signature isn’t that of this round by the key of drand {name}, so somebody may "
     "have chosen the seed."
 )
+OF_SEVERAL_PLANS = (
+    "That the seed is a beacon’s, but not that nobody chose it: the plan was registered {count} "
+    "times, and each registration has another seed. "
+)
+OF_ONE_PLAN = "That nobody chose the seed, which is a beacon’s. "
 OF_BEACON = (
-    "That nobody chose the seed: the first round of drand {name} after the plan was registered "
-    "gave it. This server verified the round’s signature by the public key {key}…. A reader needs "
+    "The first round of drand {name} after the registration gave it. This server verified the "
+    "round’s signature by the public key {key}… of that chain. A reader needs "
     "certificate.json, and a program that verifies BLS signatures, such as verify_sample.py with "
     "the package py-ecc."
 )
@@ -47,8 +54,19 @@ def seed_origin(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": origins.pop() if len(origins) == 1 else "mixed"}
 
 
-def seed_sentence(service: Service, parameters: Mapping[str, Any]) -> str:
+def seed_evidence(service: Service, job: Job) -> str:
+    """The evidence that the seeds of a draw give, as a sentence."""
+    registrations = 1
+    if plan := job.run_parameters.get("plan"):
+        with service.database.read() as tx:
+            registrations = count_registrations(tx, job.dataset_id, plan["digest"])
+    return seed_sentence(service, job.run_parameters, registrations)
+
+
+def seed_sentence(service: Service, parameters: Mapping[str, Any], registrations: int = 1) -> str:
     """The evidence that the seeds of a draw give. Verifies the signature of a beacon.
+
+    ``registrations`` counts those of the plan, each of which has another first round of a beacon.
 
     The signature is verified once, and the result cached: an older server drew with any signature.
     """
@@ -60,9 +78,11 @@ def seed_sentence(service: Service, parameters: Mapping[str, Any]) -> str:
         return OF_UNKNOWN_CHAIN
     if chain.is_chained and "previous_signature" not in origin:
         sentence = OF_UNKNOWN_PREVIOUS
+    elif not _is_verified(service, chain, origin):
+        sentence = INVENTED
     else:
-        sentence = OF_BEACON if _is_verified(service, chain, origin) else INVENTED
-    return sentence.format(name=chain.name, key=chain.public_key[:16])
+        sentence = (OF_ONE_PLAN if registrations < 2 else OF_SEVERAL_PLANS) + OF_BEACON
+    return sentence.format(name=chain.name, key=chain.public_key[:16], count=f"{registrations:,}")
 
 
 def _is_verified(service: Service, chain: Chain, origin: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from application.certificates.seeds import seed_sentence
+from application.certificates.seeds import seed_evidence
 from application.samples.facts import (
     excluded_text,
     method_title,
@@ -55,7 +55,7 @@ def _identity(service: Service, job: Job) -> Rows:
         ("Version id", job.source_commit_id and version_of(job)),
         *([] if excluded is None else [("Excluded rows", excluded)]),
         ("Table", parameters["table_key"]),
-        ("What the seed proves", seed_sentence(service, parameters)),
+        ("What the seed proves", seed_evidence(service, job)),
         ("Requested by", job.user_soeid),
         ("Created (UTC)", _moment(job.created_at)),
         ("Completed (UTC)", _moment(job.completed_at)),

@@ -113,6 +113,11 @@ def count_draws_of_plans(
     return {row["digest"]: row["draws"] for row in all_rows(tx, "count_draws_of_plans", **given)}
 
 
+def count_registrations(tx: Transaction, dataset_id: int, digest: str) -> int:
+    """Return how often a plan of this digest was registered in a dataset."""
+    return number(tx, "count_registrations", dataset_id=dataset_id, digest=digest)
+
+
 def count_unrecorded_draws(tx: Transaction, dataset_id: int) -> int:
     """Return the number of finished draws without an entry: those from before the ledger."""
     return number(tx, "count_unrecorded_draws", dataset_id=dataset_id)

@@ -200,7 +200,7 @@ def test_a_published_round_draws_at_its_time(
     assert job["run_parameters"]["seed_origin"] == {"kind": "beacon", **published.seed}
     require_accepted(server, job["id"], dataset, "L4")
     sentence = seed_sentence(server.service, job["run_parameters"])
-    assert f"the first round of drand {published.chain.name} after" in sentence
+    assert f"The first round of drand {published.chain.name} after" in sentence
     assert f"by the public key {published.chain.public_key[:16]}…" in sentence
 
 
@@ -306,9 +306,11 @@ def test_plans_that_were_never_drawn_are_told(
     assert draws_beside(server.service, found) == expected
     paper = server.admin.get(f"/api/sampling/jobs/{job['id']}/working-paper?format=html").text
     assert all(sentence in paper for sentence in expected)
-    assert "That nobody chose the seed" in paper
+    assert "but not that nobody chose it: the plan was registered 3 times" in paper
     assert "A public beacon" not in paper
-    texts = [each["text"] for each in require_accepted(server, job["id"], dataset, "L4")["checks"]]
+    report = require_accepted(server, job["id"], dataset, "L4")
+    assert "the plan was registered 3 times" in report["condition"]
+    texts = [each["text"] for each in report["checks"]]
     assert any("0 other draws from the same table" in x and "previews" in x for x in texts)
     assert (
         "the ledger has 4 registered plans of the same table, of which at least 3 never drawn"

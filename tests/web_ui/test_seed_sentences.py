@@ -25,6 +25,14 @@ def test_a_published_round_shows_that_nobody_chose_the_seed(published: Published
     assert published.chain.public_key[:16] in said
 
 
+def test_a_plan_that_was_registered_often_does_not_show_it() -> None:
+    service: Any = SimpleNamespace(results=RecentResults())
+    parameters = {"seed_origin": {"kind": "beacon", **ROUND_1000.seed}}
+    said = seed_sentence(service, parameters, registrations=2000)
+    assert said.startswith("That the seed is a beacon’s, but not that nobody chose it")
+    assert "registered 2,000 times" in said
+
+
 @pytest.mark.parametrize("signature", [INVENTED, "94" + ROUND_1000.signature[2:]])
 def test_an_invented_signature_of_an_older_draw_shows_nothing(signature: str) -> None:
     said = sentence(**{**ROUND_1000.seed, "signature": signature})

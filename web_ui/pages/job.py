@@ -15,7 +15,7 @@ from application.access import RowSource
 from application.audit.state import STRATUM, audit_state
 from application.certificates.issuing import issues_of
 from application.certificates.ledger import draws_beside
-from application.certificates.seeds import seed_sentence
+from application.certificates.seeds import seed_evidence
 from application.comparing import shown_comparison
 from application.identity.bin import binned_since
 from application.identity.lookup import key_column, look_up
@@ -300,7 +300,7 @@ def _certificate(found: Job) -> Values:
         "key": key,
         "issues": issues_of(service(), found),
         "beside": draws_beside(service(), found),
-        "seed_sentence": seed_sentence(service(), found.run_parameters),
+        "seed_sentence": seed_evidence(service(), found),
     }
 
 
