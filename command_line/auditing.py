@@ -417,7 +417,7 @@ def review(
 
     The steps are submitted, withdrawn, returned, signed_off and reopened. The options of an
     evaluation are for signed_off, which keeps its parameters and conclusion; by default those of
-    the plan.
+    the plan. Who entered or submitted findings can't sign them off or reopen them.
 
     \b
     jobsvc review 917f045a submitted

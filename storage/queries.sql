@@ -1195,12 +1195,24 @@ FROM reviews JOIN users ON users.id = reviews.user_id
 WHERE job_id = :job_id
 ORDER BY reviews.id;
 
--- users_with_findings: Select the users who entered findings, replacements or conclusions.
-SELECT user_id FROM findings WHERE job_id = :job_id
-UNION
-SELECT user_id FROM replacements WHERE job_id = :job_id
-UNION
-SELECT user_id FROM audit_conclusions WHERE job_id = :job_id;
+-- preparers: Select the users who entered findings, replacements or conclusions, or submitted them.
+SELECT id, soeid FROM users
+WHERE id IN (SELECT user_id FROM findings WHERE job_id = :job_id
+             UNION
+             SELECT user_id FROM replacements WHERE job_id = :job_id
+             UNION
+             SELECT user_id FROM audit_conclusions WHERE job_id = :job_id
+             UNION
+             SELECT user_id FROM reviews WHERE job_id = :job_id AND action = 'submitted')
+ORDER BY soeid;
+
+-- signed_off_jobs: Select the jobs of a dataset whose samples are signed off and weren't pruned.
+SELECT jobs.id FROM reviews JOIN jobs ON jobs.id = reviews.job_id
+WHERE reviews.action = 'signed_off' AND jobs.dataset_id = :dataset_id
+  AND jobs.output_commit_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM reviews AS later
+                  WHERE later.job_id = reviews.job_id AND later.id > reviews.id)
+ORDER BY reviews.id;
 
 -- insert_sample_values: Insert uploaded values with the sample's next number.
 INSERT INTO sample_values (job_id, number, dataset_id, user_id, created_at, file_name,

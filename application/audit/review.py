@@ -1,8 +1,13 @@
-"""The review of a sample's findings: submitted, returned or signed off by another person."""
+"""The review of a sample's findings: submitted, returned or signed off by another person.
+
+Guarantees that nobody who prepared the findings of a signed-off sample reopens or deletes it: the
+person who signed it off does, or another owner of its dataset. The bin uses it, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from application.access import Caller
@@ -12,12 +17,15 @@ from application.audit.findings import require_not_deleted
 from application.audit.stages import rows_to_examine
 from application.audit.state import drawn_row_ids, state_of
 from domain_errors import DomainError
+from storage.accounts.datasets import Level
+from storage.accounts.users import User
 from storage.errors import Conflict, Forbidden, InvalidValue
 from storage.jobs.findings import (
     Review,
     ReviewAction,
-    authors_of,
+    ReviewEntry,
     enter_review,
+    preparers_of,
     review_of,
 )
 from storage.jobs.jobs import Job
@@ -35,8 +43,8 @@ def review(
     """Take a step of a sample's review.
 
     The preparer submits or withdraws; another person, who entered nothing, returns or signs off;
-    an owner of the dataset reopens. A sign-off keeps the evaluation that was reviewed, by default
-    that of the plan if it is possible.
+    who signed off, or an owner of the dataset who prepared nothing, reopens. A sign-off keeps the
+    evaluation that was reviewed, by default that of the plan if it is possible.
 
     Parameters
     ----------
@@ -53,13 +61,13 @@ def review(
     Conflict
         The sample was deleted; the step doesn't follow the review's state, or rows have no finding.
     Forbidden
-        The reviewer prepared the findings; or the level is too low.
+        The reviewer, or who reopens, prepared the findings; or the level is too low.
     InvalidValue
         The step needs a note, or keeps no evaluation.
     InvalidFindings
         The evaluation to keep isn't possible.
     """
-    by.dataset(job.dataset_id, "admin" if action == "reopened" else "write")
+    level = by.dataset(job.dataset_id, "write").level
     if action in ("returned", "reopened") and not note:
         raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
     if action != "signed_off" and evaluation is not None:
@@ -78,7 +86,10 @@ def review(
         if action == "submitted":
             _require_findings(tx, job, drawn)
         if action in ("returned", "signed_off"):
-            _require_another_person(tx, job, by, now)
+            _require_another_person(tx, job, by)
+        persons: dict[str, Any] = {}
+        if action == "reopened":
+            persons = require_second_person(tx, by.user, level, [job.id])
         enter_review(tx, job.id, by.user.id, action, note, by.service.clock, kept)
         by.audit(
             tx,
@@ -87,6 +98,7 @@ def review(
             about=("job", job.id),
             step=_STEP_WORDS[action],
             note=note or None,
+            **persons,
         )
         reviewed = review_of(tx, job.id)
     by.service.wake_sender()
@@ -163,15 +175,75 @@ def _require_findings(
 def is_preparer(by: Caller, job: Job) -> bool:
     """Whether the caller entered or submitted findings, so that another person reviews them."""
     with by.service.database.read() as tx:
-        return by.user.id in _preparers(tx, job, review_of(tx, job.id))
+        return by.user.id in preparers_of(tx, job.id)
 
 
-def _preparers(tx: Transaction, job: Job, now: Review) -> set[int]:
-    return authors_of(tx, job.id) | {each.user_id for each in now.entries[-1:]}
-
-
-def _require_another_person(tx: Transaction, job: Job, by: Caller, now: Review) -> None:
-    if by.user.id in _preparers(tx, job, now):
+def _require_another_person(tx: Transaction, job: Job, by: Caller) -> None:
+    if by.user.id in preparers_of(tx, job.id):
         raise Forbidden(
             "Another person must review the findings: you entered or submitted some of them."
         )
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """The sign-off of a sample, and the names of those who prepared its findings, by user id."""
+
+    entry: ReviewEntry
+    preparers: Mapping[int, str]
+
+    def may_be_undone_by(self, user: User, level: Level | None) -> bool:
+        """Whether a user with a level in the dataset may reopen or delete the sample."""
+        return user.id not in self.preparers and (
+            level == "admin" or (level == "write" and user.id == self.entry.user_id)
+        )
+
+
+def sign_off_of(tx: Transaction, job_id: str) -> SignOff | None:
+    """Return the sign-off of a sample; None if it isn't signed off."""
+    review = review_of(tx, job_id)
+    if review.state != "signed_off":
+        return None
+    return SignOff(review.entries[-1], preparers_of(tx, job_id))
+
+
+def require_second_person(
+    tx: Transaction, user: User, level: Level | None, job_ids: Iterable[str]
+) -> dict[str, Any]:
+    """Require that a user may undo the sign-offs of samples.
+
+    Returns
+    -------
+    dict
+        Who prepared and who signed off, for the audit trail; empty if nothing is signed off.
+
+    Raises
+    ------
+    Forbidden
+        The user prepared one of them, or neither signed it off nor owns the dataset.
+    """
+    found = [each for each in (sign_off_of(tx, job_id) for job_id in job_ids) if each is not None]
+    for sign_off in found:
+        if not sign_off.may_be_undone_by(user, level):
+            raise Forbidden(
+                "Sample {job_id} was signed off by {reviewer}. Only {reviewer} or an owner of the "
+                "dataset can reopen or delete it, and nobody who entered or submitted its "
+                "findings ({preparers}).",
+                job_id=sign_off.entry.job_id,
+                reviewer=sign_off.entry.user_soeid,
+                preparers=", ".join(sign_off.preparers.values()),
+            )
+    if not found:
+        return {}
+    return {
+        "prepared_by": sorted({name for each in found for name in each.preparers.values()}),
+        "signed_off_by": sorted({each.entry.user_soeid for each in found}),
+    }
+
+
+def may_undo_sign_offs(
+    tx: Transaction, user: User, level: Level | None, job_ids: Iterable[str]
+) -> bool:
+    """Whether a user with a level in the dataset may reopen or delete all of the samples."""
+    found = (sign_off_of(tx, job_id) for job_id in job_ids)
+    return all(each is None or each.may_be_undone_by(user, level) for each in found)

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any, Literal
 
 from application.access import Caller
+from application.audit.review import may_undo_sign_offs, require_second_person
 from application.job_submission import require_unreserved
 from job_runner.service import Service
 from storage.accounts.authority import require_level, require_role
@@ -17,6 +18,7 @@ from storage.accounts.datasets import Level, restore_dataset
 from storage.accounts.users import User
 from storage.certificates.ledger import append_entry
 from storage.errors import NameTaken
+from storage.jobs.findings import signed_off_jobs
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import (
@@ -54,29 +56,42 @@ def delete_ref(by: Caller, dataset_id: int, name: str) -> BinEntry:
     ------
     Conflict, NotFound
         It is ``main``, or there is none of this name.
+    Forbidden
+        It is a sample that is signed off, and the user isn't a second person.
     """
     by.dataset(dataset_id, "write")
     with by.writing() as tx:
         entry_id = bin_ref(tx, dataset_id, name, by.user, by.service.clock)
         entry = get_bin_entry(tx, entry_id, by.user, binned_since(by.service))
+        persons = _require_second_person(tx, by.user, entry)
         by.audit(
             tx,
             "ref_deleted",
             dataset_id=dataset_id,
             about=("ref", name),
             commit_id=entry.commit_id,
+            **persons,
         )
         _record_in_ledger(tx, by, entry, "deletion")
         return entry
 
 
 def delete_dataset(by: Caller, dataset_id: int) -> BinEntry:
-    """Put a dataset into the bin; Conflict if jobs of it wait or run."""
+    """Put a dataset into the bin.
+
+    Raises
+    ------
+    Conflict
+        Jobs of it wait or run.
+    Forbidden
+        The user prepared a sample in it that is signed off.
+    """
     dataset = by.dataset(dataset_id, "admin")
     with by.writing() as tx:
         entry_id = bin_dataset(tx, dataset_id, by.user, by.service.clock)
         entry = get_bin_entry(tx, entry_id, by.user, binned_since(by.service))
-        by.audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name)
+        persons = _require_second_person(tx, by.user, entry)
+        by.audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name, **persons)
         return entry
 
 
@@ -143,13 +158,15 @@ def purge(by: Caller, entry_id: int) -> BinEntry:
     Raises
     ------
     NotFound, Forbidden
-        The entry isn't visible or has expired; the user isn't an admin of the dataset.
+        The entry isn't visible or has expired; the user isn't an admin of the dataset, or prepared
+        a sample in it that is signed off.
     """
     service = by.service
     with by.writing() as tx:
         user = by.user_in(tx)
         entry = get_bin_entry(tx, entry_id, user, binned_since(service))
         _require(tx, user, entry, "admin")
+        persons = _require_second_person(tx, user, entry)
         purge_bin_entry(tx, entry.id, service.clock)
         by.audit(
             tx,
@@ -158,6 +175,7 @@ def purge(by: Caller, entry_id: int) -> BinEntry:
             about=None if entry.ref_name is None else ("ref", entry.ref_name),
             commit_id=entry.commit_id,
             name=entry.name,
+            **persons,
         )
         return entry
 
@@ -169,14 +187,28 @@ def _require(tx: Transaction, user: User, entry: BinEntry, level: Level) -> None
         require_level(tx, user, entry.dataset_id, level)
 
 
+def _require_second_person(tx: Transaction, user: User, entry: BinEntry) -> dict[str, Any]:
+    """Require that a user may delete the signed-off samples of an entry; return their persons."""
+    return require_second_person(tx, user, entry.level, _samples_of(tx, entry))
+
+
+def _samples_of(tx: Transaction, entry: BinEntry) -> list[str]:
+    """Return the ids of the jobs whose signed-off samples are deleted with an entry."""
+    if entry.kind == "dataset":
+        return signed_off_jobs(tx, entry.dataset_id)
+    return [entry.job_id] if entry.kind == "sample" and entry.job_id is not None else []
+
+
 def shown_entry(by: Caller, entry: BinEntry) -> dict[str, Any]:
     """Return an entry as JSON, with what the user may do."""
     may_change = by.user.role_name != "viewer"
+    with by.service.database.read() as tx:
+        may_undo = may_undo_sign_offs(tx, by.user, entry.level, _samples_of(tx, entry))
     return {
         **vars(entry),
         "kind": entry.kind,
         "name": entry.name,
         "expires_at": expires_at(by.service, entry),
         "may_restore": may_change and entry.level in ("write", "admin"),
-        "may_delete": may_change and entry.level == "admin",
+        "may_delete": may_change and entry.level == "admin" and may_undo,
     }

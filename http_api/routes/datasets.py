@@ -154,7 +154,8 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
 def delete(dataset_id: int) -> dict[str, Any]:
     """Remove a dataset.
 
-    It goes to the bin with its versions, samples and jobs.
+    It goes to the bin with its versions, samples and jobs. If samples are signed off, nobody who
+    prepared their findings can remove it.
     """
     return {"message": "Dataset removed", **binned(delete_dataset(caller(), dataset_id))}
 

@@ -569,7 +569,8 @@ def review_step(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Submit findings for review, withdraw, return, sign off or reopen them.
 
     While findings are submitted or signed off, none can be entered. Another person than those who
-    entered them signs off or returns them; an owner of the dataset reopens them.
+    entered them signs off or returns them; who signed off, or an owner of the dataset who entered
+    and submitted none, reopens them.
     """
     evaluation = _exact(given["evaluation"]) if "evaluation" in given else None
     job = _sample(job_id)

@@ -166,7 +166,8 @@ def one(dataset_id: int, ref: str) -> Any:
 def delete(dataset_id: int, ref: str) -> dict[str, Any]:
     """Delete a sample, a saved query or another ref.
 
-    It goes to the bin; `main` can't be deleted.
+    It goes to the bin; `main` can't be deleted. A signed-off sample is deleted by the person who
+    signed it off, or by an owner of the dataset who prepared none of its findings.
     """
     return {"message": "Ref deleted", **binned(delete_ref(caller(), dataset_id, ref))}
 

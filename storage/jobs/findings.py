@@ -264,7 +264,8 @@ def require_open(tx: Transaction, job_id: str) -> None:
         )
     if state == "signed_off":
         raise FindingsLocked(
-            "The findings are signed off. An owner of the dataset can reopen them."
+            "The findings are signed off. The person who signed them off, or an owner of the "
+            "dataset who didn't prepare them, can reopen them."
         )
 
 
@@ -342,6 +343,11 @@ def conclusion_of(tx: Transaction, job_id: str) -> AuditConclusion | None:
     return None if row is None or not row["text"] else AuditConclusion(**dict(row))
 
 
-def authors_of(tx: Transaction, job_id: str) -> set[int]:
-    """Return the ids of the users who entered findings, replacements or conclusions."""
-    return {row["user_id"] for row in all_rows(tx, "users_with_findings", job_id=job_id)}
+def preparers_of(tx: Transaction, job_id: str) -> dict[int, str]:
+    """Return the users who entered or submitted findings: their names by their ids."""
+    return {row["id"]: row["soeid"] for row in all_rows(tx, "preparers", job_id=job_id)}
+
+
+def signed_off_jobs(tx: Transaction, dataset_id: int) -> list[str]:
+    """Return the ids of the jobs whose samples are signed off and weren't pruned."""
+    return [row["id"] for row in all_rows(tx, "signed_off_jobs", dataset_id=dataset_id)]

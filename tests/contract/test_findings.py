@@ -266,9 +266,9 @@ def test_a_review_needs_all_findings_and_another_person(
         *("submitted", "returned", "submitted", "withdrawn", "submitted", "signed_off")
     ]
     assert_problem(entered(server, job, change), 409, "findings_locked")
-    assert_problem(stepped(reviewer, job, "reopened", "a new document"), 403, "forbidden")
-    assert_problem(stepped(server.admin, job, "reopened"), 422, "invalid_value")
-    assert stepped(server.admin, job, "reopened", "a new document").json()["state"] == "open"
+    assert_problem(stepped(server.admin, job, "reopened", "a new document"), 403, "forbidden")
+    assert_problem(stepped(reviewer, job, "reopened"), 422, "invalid_value")
+    assert stepped(reviewer, job, "reopened", "a new document").json()["state"] == "open"
 
 
 def test_a_reviewer_entered_no_finding(

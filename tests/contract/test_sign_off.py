@@ -32,17 +32,20 @@ def reviewer(server: LiveServer, dataset: int) -> Iterator[httpx.Client]:
         yield client
 
 
-def submitted(server: LiveServer, dataset: int, **goal: Any) -> str:
+def submitted(
+    server: LiveServer, dataset: int, preparer: httpx.Client | None = None, **goal: Any
+) -> str:
     """The path of a sample with one exception, submitted for review."""
+    preparer = preparer or server.admin
     draw: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 60, "seed": 5}}
     if goal:
         draw["goal"] = goal
     path = f"/api/sampling/jobs/{server.draw(dataset, {'rounds': [draw]})['id']}"
-    items = server.admin.get(f"{path}/findings").json()["items"]
+    items = preparer.get(f"{path}/findings").json()["items"]
     found = [{ROW: item[ROW], "outcome": "ok"} for item in items]
     found[0]["outcome"] = "exception"
-    server.admin.post(f"{path}/findings", json={"findings": found})
-    answer = server.admin.post(f"{path}/review", json={"action": "submitted"})
+    preparer.post(f"{path}/findings", json={"findings": found})
+    answer = preparer.post(f"{path}/review", json={"action": "submitted"})
     assert answer.status_code == 200, answer.text
     return path
 
@@ -106,7 +109,7 @@ def test_reopened_findings_have_no_signed_evaluation(
 ) -> None:
     path = submitted(server, dataset)
     signed(reviewer, path, kind="attributes", tolerable=0.08)
-    server.admin.post(f"{path}/review", json={"action": "reopened", "note": "row 3"})
+    reviewer.post(f"{path}/review", json={"action": "reopened", "note": "row 3"})
     found = server.admin.post(f"{path}/evaluation", json={}).json()
     assert (found["signed"], found["conclusion"]) == (None, None)
     entries = server.admin.get(f"{path}/review").json()["entries"]
@@ -166,3 +169,119 @@ def test_pages_send_the_step_of_the_review_that_they_show(server: LiveServer, da
     field = f'name="previous_id" value="{seen}" data-as="number"'
     assert reader.page(page, tab="findings").count(field) == 2  # return and withdraw
     assert reader.page(page, tab="evaluation").count(field) == 1
+
+
+def reopened(client: httpx.Client, path: str) -> httpx.Response:
+    return client.post(f"{path}/review", json={"action": "reopened", "note": "a new document"})
+
+
+def owner(server: LiveServer, dataset: int, role: str = "analyst") -> httpx.Client:
+    client, user = server.new_user(role)
+    grant = {"user_id": user["id"], "permission": "admin"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
+    return client
+
+
+def sample_of(server: LiveServer, path: str) -> str:
+    """The path of a sample's ref."""
+    job = server.admin.get(path.replace("/sampling", "")).json()
+    return f"/api/datasets/{job['dataset_id']}/refs/{job['output_summary']['output_ref']}"
+
+
+def test_a_signed_review_is_reopened_by_a_second_person(
+    server: LiveServer, dataset: int, reviewer: httpx.Client
+) -> None:
+    path = submitted(server, dataset)
+    signed(reviewer, path, kind="attributes", tolerable=0.08)
+    refused = reopened(server.admin, path)
+    assert_problem(refused, 403, "forbidden", "nobody who entered or submitted its findings (")
+    stranger, user = server.new_user()
+    grant = {"user_id": user["id"], "permission": "write"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
+    with stranger, owner(server, dataset) as other:
+        assert_problem(reopened(stranger, path), 403, "forbidden")
+        assert reopened(other, path).json()["state"] == "open"
+    entry = server.admin.get("/api/admin/audit", params={"action": "findings_reviewed"}).json()
+    details = entry["entries"][0]["details"]
+    admin = server.admin.get("/api/users/me").json()["soeid"]
+    assert details["prepared_by"] == [admin]
+    assert details["signed_off_by"] == [reviewer.get("/api/users/me").json()["soeid"]]
+
+
+def test_who_submitted_earlier_does_not_reopen(
+    server: LiveServer, dataset: int, reviewer: httpx.Client
+) -> None:
+    with owner(server, dataset) as other:
+        path = submitted(server, dataset)
+        server.admin.post(f"{path}/review", json={"action": "withdrawn"})
+        other.post(f"{path}/review", json={"action": "submitted"})
+        other.post(f"{path}/review", json={"action": "withdrawn"})
+        server.admin.post(f"{path}/review", json={"action": "submitted"})
+        assert_problem(signed(other, path), 403, "forbidden")
+        assert signed(reviewer, path, kind="attributes").status_code == 200
+        assert_problem(reopened(other, path), 403, "forbidden")
+
+
+def test_a_signed_sample_is_deleted_by_a_second_person(
+    server: LiveServer, dataset: int, reviewer: httpx.Client
+) -> None:
+    path = submitted(server, dataset)
+    ref = sample_of(server, path)
+    signed(reviewer, path, kind="attributes", tolerable=0.08)
+    assert_problem(server.admin.delete(ref), 403, "forbidden", "was signed off by")
+    assert server.admin.get(ref).status_code == 200
+    binned = reviewer.delete(ref)
+    assert binned.status_code == 200, binned.text
+    entry = f"/api/bin/{binned.json()['bin_id']}"
+    assert_problem(server.admin.delete(entry), 403, "forbidden", "was signed off by")
+    found = server.admin.get("/api/bin").json()["entries"]
+    assert [each["may_delete"] for each in found if f"/api/bin/{each['id']}" == entry] == [False]
+    with owner(server, dataset) as other:
+        assert other.delete(entry).status_code == 200
+    for action in ("ref_deleted", "ref_purged"):
+        query = {"action": action}
+        (newest, *_) = server.admin.get("/api/admin/audit", params=query).json()["entries"]
+        assert newest["details"]["signed_off_by"] == [reviewer.get("/api/users/me").json()["soeid"]]
+
+
+def test_reopened_samples_are_deleted_as_others(
+    server: LiveServer, dataset: int, reviewer: httpx.Client
+) -> None:
+    path = submitted(server, dataset)
+    signed(reviewer, path, kind="attributes", tolerable=0.08)
+    assert reopened(reviewer, path).status_code == 200
+    assert server.admin.delete(sample_of(server, path)).status_code == 200
+
+
+def test_a_dataset_of_signed_samples_is_deleted_by_a_second_person(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row:05d},{row + 1}" for row in range(100)]
+    server.import_text(dataset, "\n".join(["id,amount", *lines]) + "\n")
+    with owner(server, dataset) as other:
+        preparer = Reader(server, "admin")
+        path = submitted(server, dataset, preparer.api)
+        assert signed(other, path, kind="attributes").status_code == 200
+        place = f"/api/datasets/{dataset}"
+        assert_problem(preparer.api.delete(place), 403, "forbidden", "was signed off by")
+        assert server.admin.get(place).status_code == 200
+        page = preparer.page(f"/datasets/{dataset}", tab="settings")
+        assert "another owner must delete it" in page
+        assert "Delete dataset</button>" not in page
+        binned = other.delete(place)
+        assert binned.status_code == 200, binned.text
+        entry = f"/api/bin/{binned.json()['bin_id']}"
+        assert_problem(preparer.api.delete(entry), 403, "forbidden", "was signed off by")
+        assert other.delete(entry).status_code == 200
+
+
+def test_pages_explain_who_undoes_a_sign_off(
+    server: LiveServer, dataset: int, reviewer: httpx.Client
+) -> None:
+    preparer = Reader(server, "admin")
+    path = submitted(server, dataset, preparer.api)
+    signed(reviewer, path, kind="attributes", tolerable=0.08)
+    page = preparer.page(path.replace("/api/sampling", ""), tab="findings")
+    assert "who prepared none of the findings, can reopen them" in page
+    assert 'value="reopened"' not in page
+    assert "Delete sample</button>" not in page
+    assert "Signed off: only who signed off" in page

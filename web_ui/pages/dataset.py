@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 
 from application.access import RowSource
+from application.audit.review import may_undo_sign_offs
 from application.certificates.ledger import ledger_page, sentence_of
 from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
@@ -25,6 +26,7 @@ from parquet_tables.quoting import shown_identifier
 from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
 from storage.errors import NotFound
+from storage.jobs.findings import signed_off_jobs
 from storage.jobs.jobs import Job, outcomes_of
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.schedules import Schedule, list_schedules
@@ -318,8 +320,12 @@ def _ledger(context: Values) -> Values:
     return {"ledger": found, "sentence_of": sentence_of, "page": query.page(found.total)}
 
 
-def _settings(_: Values) -> Values:
-    return {"bin_days": service().settings.bin_days}
+def _settings(context: Values) -> Values:
+    found: Dataset = context["dataset"]
+    with service().database.read() as tx:
+        signed_off = signed_off_jobs(tx, found.id)
+        may_undo = may_undo_sign_offs(tx, caller().user, found.level, signed_off)
+    return {"bin_days": service().settings.bin_days, "may_undo_sign_offs": may_undo}
 
 
 def _access(context: Values) -> Values:

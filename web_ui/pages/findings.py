@@ -69,7 +69,6 @@ def findings_tab(found: Job) -> dict[str, Any]:
         "value_text": partial(_value_text, _places(page["items"], source.files.columns)),
         "exceptions": exceptions_text(page["counts"]),
         "is_preparer": is_preparer(caller(), found),
-        "is_owner": caller().may(caller().dataset(found.dataset_id, "read"), "admin"),
         **_history(found),
     }
 

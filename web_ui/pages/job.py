@@ -12,6 +12,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
+from application.audit.review import may_undo_sign_offs
 from application.audit.state import STRATUM, audit_state
 from application.certificates.issuing import issues_of
 from application.certificates.ledger import draws_beside
@@ -38,6 +39,7 @@ from job_runner.tables.open_tables import (
     output_of,
     source_of,
 )
+from storage.accounts.datasets import get_dataset
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
 from storage.certificates.row_roots import row_root_of
@@ -93,6 +95,8 @@ def job(job_id: str) -> AnyResponse:
         since = binned_since(service())
         is_deleted = not has_sample_ref(tx, found.dataset_id, found.output_commit_id)
         in_bin = is_deleted and is_binned(tx, found.dataset_id, found.output_commit_id, since)
+        dataset = get_dataset(tx, found.dataset_id, caller().user)
+        may_undo = may_undo_sign_offs(tx, caller().user, dataset.level, [found.id])
     return show(
         "sample.html" if is_sample(found) else "job.html",
         job=found,
@@ -103,7 +107,8 @@ def job(job_id: str) -> AnyResponse:
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
         advice=advice(found, retry_state),
-        may_write=caller().may(caller().dataset(found.dataset_id, "read"), "write"),
+        may_write=caller().may(dataset, "write"),
+        may_undo_sign_off=may_undo,
         is_open=found.status in ("pending", "running"),
         now=timestamp(service().clock()),
         **tabs[tab][1](found),
