@@ -23,6 +23,7 @@ UNREACHABLE_CODES = {
     "unknown_schema",
     "newer_schema",
     "older_schema",
+    "unmigrated_schema",
     "damaged_database",
     "cannot_open_database",
     "address_in_use",

@@ -170,6 +170,21 @@ class OlderSchema(DomainError):
         )
 
 
+class UnmigratedSchema(DomainError):
+    """A start migrates the database, but this command only reads it."""
+
+    code = "unmigrated_schema"
+
+    def __init__(self, version: int, newest: int) -> None:
+        super().__init__(
+            "The database has schema version {version}; this command reads version {newest}. Start "
+            "jobsvc serve once, which migrates the database, or use the version of jobsvc that "
+            "wrote it.",
+            version=version,
+            newest=newest,
+        )
+
+
 class UnknownSchema(DomainError):
     """The database's tables, indexes or triggers differ from those of this version."""
 

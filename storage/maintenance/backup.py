@@ -31,6 +31,12 @@ from storage.maintenance.durable import (
 )
 from storage.sqlite.database import damage
 from storage.sqlite.queries import statement
+from storage.sqlite.schema import (
+    NEWEST_VERSION,
+    migrate,
+    require_known_schema,
+    require_known_version,
+)
 from storage.versions.data_files import DataFiles
 
 NO_LINKS_ERRORS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -76,15 +82,20 @@ def back_up(directory: DataDirectory, target: Path, on_progress: ProgressCallbac
 def restore(archive: Path, directory: DataDirectory, on_progress: ProgressCallback) -> Findings:
     """Create a data directory from a backup; it may exist empty, for example as a mount point.
 
+    A database of an older version is migrated, as a start would.
+
     Raises
     ------
     Conflict, DataDirectoryInUse
         The directory isn't empty; another process uses it.
+    NewerSchema, OlderSchema, UnknownSchema
+        The database isn't one that a start opens.
     InvalidValue
         The file isn't a backup, is damaged, or has a data file that the database doesn't reference.
     """
     with filled(directory) as parts:
         unpack(archive, parts)
+        _migrate(parts / DATABASE)
         findings = check(DataDirectory(parts), on_progress)
         if findings.faults:
             first = findings.faults[0]
@@ -93,6 +104,21 @@ def restore(archive: Path, directory: DataDirectory, on_progress: ProgressCallba
             )
         _require_referenced(archive, DataDirectory(parts))
     return findings
+
+
+def _migrate(database: Path) -> None:
+    """Migrate an unpacked database that is older; refuse one that a start wouldn't open."""
+    try:
+        with closing(open_to_read(database)) as connection:
+            is_older = require_known_version(connection) < NEWEST_VERSION
+        if is_older:
+            with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+                migrate(connection)
+                require_known_schema(connection)
+    except sqlite3.DatabaseError as error:
+        raise InvalidValue(
+            "The backup is damaged: its database can't be opened: {reason}.", reason=str(error)
+        ) from None
 
 
 def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:

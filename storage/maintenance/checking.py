@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Set
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage.certificates.ledger import all_ledger_faults
-from storage.errors import NotFound
+from storage.errors import CannotOpenDatabase, NotFound
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.queries import statement
-from storage.sqlite.schema import NEWEST_VERSION, differences
+from storage.sqlite.schema import differences, require_newest_version
 from storage.versions.data_files import AttachedFile, DataFiles, StoredFile
 from storage.versions.manifests import parse_manifest
 
@@ -63,11 +63,37 @@ FindProblem = Callable[[AttachedFile, str, str], str | None]
 It raises :class:`NotAllowedHere` with the reason if the file can't be checked."""
 
 
+CLOSED_TO_US = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+"""The errors of a database whose log needs files that SQLite can't create."""
+
+
 def open_to_read(database: Path) -> sqlite3.Connection:
-    """Open the database read-only; raise NotFound if it doesn't exist."""
+    """Open the database read-only, also in a directory that can't be written.
+
+    Raises
+    ------
+    NotFound, CannotOpenDatabase
+        It doesn't exist; or its log, which isn't empty, can't be read without writing.
+    """
     if not database.is_file():
         raise NotFound("No database at {path}.", path=str(database))
-    return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+    connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in CLOSED_TO_US:
+            return connection  # the check reports what is damaged
+        connection.close()
+        log = database.with_name(f"{database.name}-wal")
+        if log.exists() and log.stat().st_size > 0:
+            raise CannotOpenDatabase(
+                "{log} has changes that SQLite can't read, since the directory can't be written. "
+                "Make it writable, or use a copy of the directory.",
+                log=str(log),
+            ) from None
+        # Without a log all changes are in the file, and no server has it open.
+        connection = sqlite3.connect(f"{database.as_uri()}?immutable=1", uri=True)
+    return connection
 
 
 def check(
@@ -75,11 +101,19 @@ def check(
     on_progress: ProgressCallback,
     find_problem: FindProblem | None = None,
 ) -> Findings:
-    """Check the database, every commit and every data file; by ``find_problem`` attached files."""
+    """Check the database, every commit and every data file; by ``find_problem`` attached files.
+
+    Raises
+    ------
+    NotFound, CannotOpenDatabase, NewerSchema, OlderSchema, UnmigratedSchema, UnknownSchema
+        There is no database, or it isn't one that this version reads.
+    """
     with (
         closing(open_to_read(directory.database_path)) as connection,
         directory.files_lock.reading(),
     ):
+        with suppress(sqlite3.DatabaseError):  # reported as a fault
+            require_newest_version(connection)
         return _check(directory, connection, on_progress, find_problem)
 
 
@@ -166,10 +200,8 @@ def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
     for (text,) in connection.execute("PRAGMA integrity_check"):
         if text != "ok":
             yield Fault("the database", text)
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == NEWEST_VERSION:  # opening an older one migrates or refuses it
-        for difference in differences(connection):
-            yield Fault("the database's schema", difference)
+    for difference in differences(connection):
+        yield Fault("the database's schema", difference)
     for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
         yield Fault("the database", f"row {row} of {table} refers to a missing row of {other}")
 

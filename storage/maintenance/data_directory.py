@@ -6,6 +6,7 @@ operating system holds the locks, so that they end with their process.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -38,8 +39,17 @@ class FilesLock:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Hold the shared lock; waits for a remover, which takes seconds."""
-        descriptor = lock_file(self._path, shared=True, wait=True)
+        """Hold the shared lock; waits for a remover, which takes seconds.
+
+        Without the lock's file nobody removes files from a directory that can't be written.
+        """
+        try:
+            descriptor = lock_file(self._path, shared=True, wait=True)
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES) or self._path.exists():
+                raise
+            yield
+            return
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import storage
-from storage.errors import NewerSchema, OlderSchema, UnknownSchema
+from storage.errors import NewerSchema, OlderSchema, UnknownSchema, UnmigratedSchema
 
 OLDEST_VERSION = 14
 """The oldest schema that this version opens."""
@@ -98,21 +98,43 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
         The database is of a newer version, of one before ``OLDEST_VERSION``, or of another program.
     """
     newest = OLDEST_VERSION + len(migrations)
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not connection.execute("SELECT 1 FROM sqlite_schema").fetchone() and not _version(
+        connection
+    ):
+        _run(connection, schema_script(), newest)
+        return
+    for step in range(require_known_version(connection, newest), newest):
+        _run(connection, migrations[step - OLDEST_VERSION], step + 1)
+
+
+def require_known_version(connection: sqlite3.Connection, newest: int = NEWEST_VERSION) -> int:
+    """Return the version of a schema that a start opens; see :func:`migrate` for errors."""
+    version = _version(connection)
     if version > newest:
         raise NewerSchema(version, newest)
     if version == 0:
-        (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if objects:
-            raise UnknownSchema(
-                "The database isn't one of jobsvc: it has tables, but no schema version."
-            )
-        _run(connection, schema_script(), newest)
-    elif version < OLDEST_VERSION:
+        raise UnknownSchema("The database isn't one of jobsvc: it has no schema version.")
+    if version < OLDEST_VERSION:
         raise OlderSchema(version, OLDEST_VERSION, LAST_RELEASE_OF_OLDER)
-    else:
-        for step in range(version, newest):
-            _run(connection, migrations[step - OLDEST_VERSION], step + 1)
+    return version
+
+
+def require_newest_version(connection: sqlite3.Connection) -> None:
+    """Require the version that statements are written for; see :func:`migrate` for errors.
+
+    Raises
+    ------
+    UnmigratedSchema
+        A start would migrate it.
+    """
+    version = require_known_version(connection)
+    if version < NEWEST_VERSION:
+        raise UnmigratedSchema(version, NEWEST_VERSION)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _run(connection: sqlite3.Connection, script: str, version: int) -> None:

@@ -164,8 +164,8 @@ def test_a_database_that_can_name_no_data_files_is_refused(
     with tarfile.open(archive, "w") as made:
         made.add(other, "jobsvc.sqlite3")
     again = tmp_path / "again"
-    refused = run("restore", str(archive), "--data-dir", str(again), code=1)
-    assert "it can't be read (no such table" in refused.stderr
+    refused = run("restore", str(archive), "--data-dir", str(again), code=3)
+    assert "isn't one of jobsvc: it has no schema version" in refused.stderr
     assert not again.exists()
 
 

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
+import tarfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from job_runner.settings import Settings
 from storage.jobs.jobs import get_job
+from storage.maintenance.backup import restore
 from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DATABASE, DataDirectory
 from storage.sqlite.database import Transaction
 from storage.sqlite.schema import NEWEST_VERSION, differences
 from tests.live_server import LiveServer, live_server
@@ -45,6 +50,20 @@ def test_old_directory_opens_whole(old: LiveServer) -> None:
     assert check(old.service.directory, lambda done, what: None).faults == ()
     listed = old.admin.get("/api/jobs", params={"run_type": "sampling"}).json()
     assert listed["total"] == len(DRAWS)
+
+
+def test_a_backup_of_an_older_version_is_migrated(tmp_path: Path) -> None:
+    with zipfile.ZipFile(DIRECTORY) as archive:
+        archive.extractall(tmp_path / "data")
+    with tarfile.open(tmp_path / "backup.tar", "w") as packed:
+        packed.add(tmp_path / "data" / DATABASE, DATABASE)
+        for path in sorted((tmp_path / "data").glob("files/??/*.parquet")):
+            packed.add(path, str(path.relative_to(tmp_path / "data")))
+    again = DataDirectory(tmp_path / "again")
+    found = restore(tmp_path / "backup.tar", again, lambda done, what: None)
+    assert (found.commits, found.faults) == (10, ())
+    with closing(sqlite3.connect(again.database_path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == NEWEST_VERSION
 
 
 def test_old_draws_replay_to_the_same_commits(old: LiveServer) -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import UnknownSchema
+from domain_errors import DomainError
+from storage.errors import NewerSchema, OlderSchema, UnknownSchema, UnmigratedSchema
+from storage.maintenance.backup import back_up, restore
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DATABASE, DataDirectory
 from storage.sqlite.database import Database
+from storage.sqlite.schema import NEWEST_VERSION, OLDEST_VERSION
 
 
 @pytest.fixture
@@ -75,3 +78,38 @@ def test_tables_without_a_version_are_refused_unchanged(tmp_path: Path) -> None:
         with pytest.raises(UnknownSchema, match="no schema version"):
             Database(tmp_path / DATABASE)
         assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("mine",)]
+
+
+@pytest.mark.parametrize(
+    ("version", "error", "code"),
+    [
+        (0, UnknownSchema, "no schema version"),
+        (OLDEST_VERSION - 1, OlderSchema, f"version {OLDEST_VERSION - 1}"),
+        (OLDEST_VERSION, UnmigratedSchema, f"reads version {NEWEST_VERSION}"),
+        (NEWEST_VERSION + 1, NewerSchema, f"version {NEWEST_VERSION + 1}"),
+    ],
+)
+def test_a_check_refuses_other_versions(
+    connection: sqlite3.Connection,
+    tmp_path: Path,
+    version: int,
+    error: type[DomainError],
+    code: str,
+) -> None:
+    connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(error, match=code):
+        check(DataDirectory(tmp_path), lambda done, what: None)
+
+
+@pytest.mark.parametrize("version", [OLDEST_VERSION - 1, NEWEST_VERSION + 1])
+def test_a_restore_refuses_other_versions_and_leaves_nothing(tmp_path: Path, version: int) -> None:
+    root = tmp_path / "old"
+    root.mkdir()
+    Database(root / DATABASE).close()
+    with closing(sqlite3.connect(root / DATABASE)) as old:
+        old.execute(f"PRAGMA user_version = {version}")
+    back_up(DataDirectory(root), tmp_path / "backup.tar", lambda done, what: None)
+    again = DataDirectory(tmp_path / "again")
+    with pytest.raises((OlderSchema, NewerSchema), match=f"version {version}"):
+        restore(tmp_path / "backup.tar", again, lambda done, what: None)
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "backup.tar"}
