@@ -34,6 +34,36 @@ def limit_blas_threads() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def memory_limit_bytes() -> int | None:
+    """Return the limit of this process's address space (``ulimit -v``); None if it has none."""
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505 - mypy reads only one branch
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        return None if limit == resource.RLIM_INFINITY else limit
+
+
+_NO_MEMORY_SIGNS = ("can't start new thread", "failed to map segment", "Cannot allocate memory")
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether the system gave no memory or no thread, here or in an error that was handled."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if (
+            isinstance(error, MemoryError)
+            or type(error).__name__ == "OutOfMemoryException"  # DuckDB's, which may not load
+            or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+            or any(sign in str(error) for sign in _NO_MEMORY_SIGNS)
+        ):
+            return True
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def lock_file(path: Path, *, shared: bool = False, wait: bool = False) -> int:
     """Lock a file, which is created if needed; closing the returned descriptor unlocks it.
 

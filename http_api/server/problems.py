@@ -136,8 +136,7 @@ _CODES_OF_STATUS = {
     503: "spark_unavailable spark_refused spark_file_missing spark_failed ordinals_unsure "
     "engines_disagree provider_unavailable source_unavailable credentials_missing "
     "storage_not_writable disk_full data_directory_in_use newer_schema older_schema "
-    "unmigrated_schema "
-    "unknown_schema foreign_directory no_data_directory damaged_database "
+    "unmigrated_schema unknown_schema foreign_directory no_data_directory damaged_database "
     "cannot_open_database address_in_use too_few_descriptors rows_missing damaged_data",
 }
 STATUS_OF_CODE: Mapping[str, int] = {
