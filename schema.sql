@@ -25,6 +25,7 @@ CREATE TABLE tokens (
     scope      TEXT NOT NULL CHECK (scope IN ('read', 'write')),
     created_at TEXT NOT NULL,
     expires_at TEXT,
+    last_used_at TEXT,                        -- of a named token, within a minute
     -- Only a named token can have no expiry.
     CHECK (kind = 'named' OR expires_at IS NOT NULL)
 ) STRICT;

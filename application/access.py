@@ -22,12 +22,19 @@ from storage.accounts import authority as checks
 from storage.accounts.audit import Action, ObjectType, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset, Level, get_dataset
-from storage.accounts.tokens import TokenHolder, find_token_holder, find_token_user, hash_secret
+from storage.accounts.tokens import (
+    TokenHolder,
+    find_token_holder,
+    find_token_user,
+    hash_secret,
+    note_token_use,
+)
 from storage.accounts.users import Role, User
-from storage.errors import NotFound, TokenEnded
+from storage.errors import NotFound, TokenEnded, TokenExpired
 from storage.jobs.jobs import Job, Priority, get_job, job_ids_by_prefix
 from storage.jobs.receivers import Kind
 from storage.jobs.submission import IdempotencyKey
+from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 
 if TYPE_CHECKING:
@@ -38,6 +45,8 @@ SHORT_ID = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")
 MAX_SHORT_ID_MATCHES = 20
 """Of ten million jobs a few share eight digits."""
 NO_DATASET = 0
+USE_RESOLUTION_S = 60
+"""Resolution of the time at which a token was last used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,8 @@ class Access:
         Recently audited views of rows; after a restart each view is recorded again.
     token_holders : LruCache
         Tokens, by database version: a commit may change or end a token.
+    token_uses : LruCache
+        Named tokens whose use was recorded, by minute.
     provider : OpenidProvider or None
         The provider of the setting ``oidc_issuer``.
     monotonic : callable
@@ -89,14 +100,49 @@ class Access:
         default_factory=lambda: LruCache(1_000, fits=lambda found: found is not None)
     )
 
+    token_uses: LruCache[tuple[int, int], None] = field(default_factory=lambda: LruCache(1_000))
+
     def holder_of(self, secret: str) -> TokenHolder | None:
-        """Find a token's holder, once for each database version."""
+        """Find a valid token's holder, once for each database version."""
+        found = self._holder_of(secret)
+        return None if found is None or found.has_ended(self.service.clock) else found
+
+    def expiry_of(self, secret: str) -> TokenExpired | None:
+        """Return the error that says when a named token expired; None for any other secret."""
+        found = self._holder_of(secret)
+        if found is None or found.expires_at is None or found.kind != "named":
+            return None
+        if not found.has_ended(self.service.clock):
+            return None
+        return TokenExpired(found.token_name, found.expires_at)
+
+    def _holder_of(self, secret: str) -> TokenHolder | None:
         service = self.service
-        found = self.token_holders.get(
+        return self.token_holders.get(
             (service.database.version, hash_secret(secret)),
-            lambda: find_token_holder(service.database.single(), secret, service.clock),
+            lambda: find_token_holder(service.database.single(), secret),
         )
-        return None if found is None or found.has_ended(service.clock) else found
+
+    def note_use(self, holder: TokenHolder) -> None:
+        """Record the use of a named token, once a minute and in the background.
+
+        A request never waits for it.
+        """
+        if holder.kind != "named":
+            return
+        token_id, service = holder.token_id, self.service
+        minute = int(self.monotonic() // USE_RESOLUTION_S)
+
+        def record_use() -> None:
+            at = timestamp(service.clock())
+
+            def write(_: object) -> None:
+                with service.database.write(sync="later") as tx:
+                    note_token_use(tx, token_id, at)
+
+            service.background.enqueue(("token_use", token_id), write)
+
+        self.token_uses.get((token_id, minute), record_use)
 
 
 def origin_of(address: str | None, request_id: str | None, holder: TokenHolder | None) -> Origin:

@@ -10,6 +10,7 @@ import click
 from command_line.connection import ApiClient
 from command_line.options import OFFSET, YES, printed, with_client
 from command_line.output import CommandFailed, confirm, print_items, print_line, utc_text
+from domain_errors import counted
 from storage.accounts.audit import ACTIONS
 from storage.accounts.users import ROLES
 
@@ -17,6 +18,14 @@ COMMIT_DIGITS = 64
 LEVELS = {"view": "read", "edit": "write", "owner": "admin"}
 """The API's levels by their names on screens."""
 WORDS = {"read": "can view", "write": "can edit", "admin": "owner"}
+
+
+class Days(click.IntRange):
+    """A number of days, or "never"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; 0 for never, as in the API."""
+        return 0 if value == "never" else super().convert(value, param, ctx)
 
 
 def _id_of(client: ApiClient, kind: str, name: str) -> int:
@@ -135,23 +144,82 @@ def link(client: ApiClient, soeid: str) -> None:
 
 @click.group()
 def token() -> None:
-    """Create tokens for scripts."""
+    """Create, list and end tokens for scripts."""
 
 
 @token.command("create")
 @click.argument("soeid")
 @click.option("--name", default="command line", show_default=True, help="What it is for.")
 @click.option("--scope", type=click.Choice(("read", "write")), default="write", show_default=True)
-@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Default: never.")
+@click.option(
+    "--expires-in-days",
+    type=Days(1, 3650),
+    help="Or never. By default the setting token_days (90).",
+)
 @with_client
-def create_token(client: ApiClient, soeid: str, **body: Any) -> None:
+def create_token(client: ApiClient, soeid: str, expires_in_days: int | None, **body: Any) -> None:
     """Print a new token of a user, without other output.
 
     \b
     TOKEN=$(jobsvc token create bg54677 --scope read --expires-in-days 30)
     """
+    if expires_in_days is not None:
+        body["expires_in_days"] = expires_in_days
     made = client.post("/api/tokens", {**body, "user_id": _id_of(client, "user", soeid)})
     print_line(made["token"])
+
+
+def _print_tokens(tokens: list[dict[str, Any]]) -> None:
+    print_items(
+        tokens,
+        {
+            "id": lambda token: str(token["id"]),
+            "user name": "user_soeid",
+            "name": "name",
+            "scope": "scope",
+            "created": lambda token: utc_text(token["created_at"]),
+            "last used": lambda token: utc_text(token["last_used_at"]) or "never",
+            "expires": lambda token: utc_text(token["expires_at"]) or "never",
+        },
+    )
+
+
+@token.command("list")
+@click.argument("soeid", metavar="NAME", required=False)
+@click.option("--all", "everyone", is_flag=True, help="Those of all users, for admins.")
+@printed(_print_tokens)
+def list_tokens(client: ApiClient, soeid: str | None, everyone: bool) -> Any:
+    """List the tokens of a user, by default one's own, newest first.
+
+    The time of the last use is within a minute. An expired token is listed for 30 days.
+
+    \b
+    jobsvc token list
+    jobsvc token list --all
+    """
+    if soeid is not None and everyone:
+        raise click.UsageError("NAME can't be combined with --all.")
+    query: dict[str, Any] = {"all": "true"} if everyone else {}
+    if soeid is not None:
+        query = {"user_id": _id_of(client, "user", soeid)}
+    return client.all_of("/api/tokens", "tokens", **query)
+
+
+@token.command("end")
+@click.argument("token_ids", metavar="ID...", type=int, nargs=-1, required=True)
+@YES
+@with_client
+def end_tokens(client: ApiClient, token_ids: tuple[int, ...], yes: bool) -> None:
+    """End tokens at once; scripts that use them stop working. Admins end those of any user.
+
+    \b
+    jobsvc token end 17 18
+    """
+    if not yes:
+        confirm(f"End {counted(len(token_ids), 'token')}?")
+    for token_id in token_ids:
+        client.delete(f"/api/tokens/{token_id}")
+        print_line(f"Token {token_id} has ended.")
 
 
 @click.group()

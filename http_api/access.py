@@ -135,12 +135,15 @@ def _holder(token: str) -> TokenHolder | None:
     if not token:
         return None
     holder = access().holder_of(token)
+    if holder is None and (expiry := access().expiry_of(token)) is not None:
+        raise expiry
     if holder is not None and not header_still_counts(service().settings, holder, request):
         return None
     if holder is not None and holder.scope == "read" and not _only_reads():
         raise Forbidden("This token can only read. Use a token with `scope` write.")
     if holder is not None:
         log_context.add(user_id=holder.user.id)
+        access().note_use(holder)
     return holder
 
 

@@ -304,6 +304,9 @@ class Settings(ServiceLimits):
         20, "seconds", "Time that running jobs get to finish when the server stops.", 0
     )
     token_hours: int = _setting(12, "hours", "Lifetime of a sign-in.", 1)
+    token_days: int = _setting(
+        90, "days", "Lifetime of a new token for scripts that names none; 0 is forever.", 0
+    )
     keep_jobs_days: int = _setting(
         0, "days", "Retention of ended jobs whose sample isn't retained; 0 is forever.", 0
     )

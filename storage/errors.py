@@ -96,6 +96,19 @@ class TokenEnded(DomainError):
         super().__init__("Sign in again: the token of this request has ended.")
 
 
+class TokenExpired(DomainError):
+    """The token of the request has expired."""
+
+    code = "unauthorized"
+
+    def __init__(self, name: str, expires_at: str) -> None:
+        super().__init__(
+            'The token "{name}" expired at {expires_at}. Create a new one.',
+            name=name,
+            expires_at=expires_at,
+        )
+
+
 class NotWritable(DomainError):
     """The disk is full or read-only, or the data directory is missing."""
 

@@ -64,28 +64,33 @@ RETURNING user_id;
 -- insert_token: Insert a token's hash.
 INSERT INTO tokens (token_hash, user_id, kind, name, scope, created_at, expires_at)
 VALUES (:token_hash, :user_id, :kind, :name, :scope, :created_at, :expires_at)
-RETURNING *;
+RETURNING *, (SELECT soeid FROM users WHERE users.id = user_id) AS user_soeid;
 
--- token_holder: Select a valid token with its user, by its hash.
+-- token_holder: Select a token, also an expired one, with its user, by its hash.
 SELECT tokens.id AS token_id, tokens.scope, tokens.kind, tokens.name AS token_name, expires_at,
        users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
-WHERE token_hash = :token_hash AND (expires_at IS NULL OR expires_at > :now)
-  AND users.removed_at IS NULL;
+WHERE token_hash = :token_hash AND users.removed_at IS NULL;
 
 -- token_user: Select the user of a valid token, by its id.
 SELECT users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE tokens.id = :id AND (expires_at IS NULL OR expires_at > :now) AND users.removed_at IS NULL;
 
--- list_named_tokens: List a user's named tokens, newest first.
-SELECT * FROM tokens WHERE user_id = :user_id AND kind = 'named' ORDER BY id DESC;
+-- list_named_tokens: List the named tokens of a user or of all users, newest first.
+SELECT tokens.*, users.soeid AS user_soeid FROM tokens JOIN users ON users.id = user_id
+WHERE kind = 'named' AND (:user_id IS NULL OR user_id = :user_id) ORDER BY tokens.id DESC;
+
+-- note_token_use: Record when a token was last used.
+UPDATE tokens SET last_used_at = :now WHERE id = :id;
 
 -- delete_token: Delete one token.
 DELETE FROM tokens WHERE id = :id RETURNING id;
 
--- delete_named_token: Delete one of a user's named tokens.
-DELETE FROM tokens WHERE id = :id AND user_id = :user_id AND kind = 'named' RETURNING *;
+-- delete_named_token: Delete a named token of a user or of any user.
+DELETE FROM tokens
+WHERE id = :id AND kind = 'named' AND (:user_id IS NULL OR user_id = :user_id)
+RETURNING *, (SELECT soeid FROM users WHERE users.id = user_id) AS user_soeid;
 
 -- delete_own_tokens_of_user: Delete a user's tokens, except the server's operator token.
 DELETE FROM tokens WHERE user_id = :user_id AND kind <> 'operator';
@@ -99,11 +104,12 @@ DELETE FROM sign_in_links WHERE user_id = :user_id;
 -- delete_tokens_of_user: Delete all of a user's tokens.
 DELETE FROM tokens WHERE user_id = :user_id;
 
--- delete_obsolete_tokens: Delete expired tokens and those of earlier servers.
-DELETE FROM tokens WHERE expires_at <= :now OR kind = 'operator';
+-- delete_obsolete_tokens: Delete expired tokens, named ones later, and those of earlier servers.
+DELETE FROM tokens WHERE expires_at <= iif(kind = 'named', :named, :now) OR kind = 'operator';
 
--- delete_expired_tokens: Delete the expired tokens.
-DELETE FROM tokens WHERE expires_at <= :now RETURNING expires_at AS at;
+-- delete_expired_tokens: Delete the expired tokens, named ones later.
+DELETE FROM tokens WHERE expires_at <= iif(kind = 'named', :named, :now)
+RETURNING expires_at AS at;
 
 -- delete_expired_links: Delete the expired sign-in links.
 DELETE FROM sign_in_links WHERE expires_at <= :now RETURNING expires_at AS at;
@@ -790,7 +796,7 @@ ORDER BY jobs.seq DESC;
 
 -- count_prunable: Count what a prune can delete besides datasets, commits and jobs.
 SELECT 'tokens' AS kind, count(*) AS count, min(expires_at) AS oldest, max(expires_at) AS newest
-FROM tokens WHERE expires_at <= :now
+FROM tokens WHERE expires_at <= iif(kind = 'named', :named, :now)
 UNION ALL
 SELECT 'sign_in_links', count(*), min(expires_at), max(expires_at)
 FROM sign_in_links WHERE expires_at <= :now

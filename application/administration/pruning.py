@@ -16,6 +16,7 @@ from typing import Any
 from job_runner.service import Service
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
+from storage.accounts.tokens import KEEP_EXPIRED
 from storage.accounts.users import User
 from storage.jobs.submission import KEY_LIFETIME
 from storage.maintenance.pruning import Cutoffs, Marks, PruneReport, Sweep, mark
@@ -157,6 +158,7 @@ def _cutoffs(service: Service, ahead: timedelta = timedelta()) -> Cutoffs:
 
     return Cutoffs(
         now=timestamp(now),
+        named_tokens=timestamp(now - KEEP_EXPIRED),
         jobs=before(settings.keep_jobs_days),
         logs=before(settings.keep_logs_days),
         unreachable=before(settings.keep_unreachable_days),

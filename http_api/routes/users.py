@@ -17,7 +17,13 @@ from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, bearer, caller, service, without_query
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, name_text, text
-from http_api.schemas.fields import Message, StrictInteger, StrictString
+from http_api.schemas.fields import (
+    Message,
+    QueryBoolean,
+    QueryInteger,
+    StrictInteger,
+    StrictString,
+)
 from storage.accounts.tokens import issue_token, list_tokens, open_sign_in_link, revoke_named_token
 from storage.accounts.users import (
     ROLES,
@@ -224,7 +230,11 @@ tokens_blueprint = SignedInBlueprint("tokens", __name__, url_prefix="/api/tokens
 
 class TokenIn(StrictSchema):
     name = name_text(100, required=True)
-    expires_in_days = StrictInteger(allow_none=True, validate=validate.Range(1, 3650))
+    expires_in_days = StrictInteger(
+        allow_none=True,
+        validate=validate.Range(0, 3650),
+        description="By default the setting `token_days`; 0 is never.",
+    )
     scope = StrictString(load_default="write", validate=validate.OneOf(("read", "write")))
     user_id = StrictInteger(allow_none=True, description="For another user, as an admin.")
 
@@ -235,6 +245,9 @@ class TokenOut(Schema):
     scope = out.string()
     created_at = out.string()
     expires_at = out.string(null=True)
+    last_used_at = out.string("Within a minute; null if it was never used.", null=True)
+    user_id = out.integer()
+    user_soeid = out.string()
 
 
 class NewTokenOut(TokenOut):
@@ -249,12 +262,13 @@ class TokensOut(PageOut):
 def create_token(given: dict[str, Any]) -> dict[str, Any]:
     """Create a token.
 
-    Only its hash is stored: save it yourself.
+    Only its hash is stored: save it yourself. It expires after 90 days unless the request or the
+    setting `token_days` says otherwise.
     """
     owner_id = caller().user.id if given.get("user_id") is None else given["user_id"]
     if owner_id != caller().user.id:
         caller().require_role("admin")
-    days = given.get("expires_in_days")
+    days = given.get("expires_in_days", service().settings.token_days)
     with caller().writing() as tx:
         owner = get_user(tx, owner_id)
         secret, token = issue_token(
@@ -263,7 +277,7 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
             kind="named",
             name=given["name"],
             scope=given["scope"],
-            lifetime=None if days is None else timedelta(days=days),
+            lifetime=timedelta(days=days) if days else None,
             clock=service().clock,
         )
         caller().audit(
@@ -278,20 +292,41 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
     return {**vars(token), "token": secret}
 
 
-@tokens_blueprint.get("", query=PageQuery, output=TokensOut)
-def tokens(query: dict[str, int]) -> dict[str, Any]:
-    """My named tokens, newest first."""
+class TokensQuery(PageQuery):
+    user_id = QueryInteger(description="Those of another user, for admins.")
+    all = QueryBoolean(load_default=False, description="Those of all users, for admins.")
+
+
+@tokens_blueprint.get("", query=TokensQuery, output=TokensOut)
+def tokens(query: dict[str, Any]) -> dict[str, Any]:
+    """My named tokens, newest first; for admins also those of others.
+
+    An expired one is listed for 30 days.
+    """
+    if query["all"] and "user_id" in query:
+        raise InvalidRequest("user_id can't be combined with all.", loc=("query", "user_id"))
+    owner_id = None if query["all"] else query.get("user_id", caller().user.id)
+    if owner_id != caller().user.id:
+        caller().require_role("admin")
     with service().database.read() as tx:
-        found, total = list_tokens(tx, caller().user.id, query["offset"], query["limit"])
-    return {"tokens": found, "total": total, **query}
+        found, total = list_tokens(tx, owner_id, query["offset"], query["limit"])
+    return {
+        "tokens": found,
+        "total": total,
+        "offset": query["offset"],
+        "limit": query["limit"],
+    }
 
 
 @tokens_blueprint.delete("/<int:token_id>", output=MessageOut)
 def delete_token(token_id: int) -> dict[str, str]:
-    """Revoke one of my tokens."""
+    """Revoke one of my tokens; as an admin, that of any user."""
     with caller().writing() as tx:
-        ended = revoke_named_token(tx, caller().user.id, token_id)
-        caller().audit(tx, "token_ended", about=("token", token_id), name=ended.name)
+        user = caller().user_in(tx)
+        ended = revoke_named_token(tx, None if user.role_name == "admin" else user.id, token_id)
+        caller().audit(
+            tx, "token_ended", about=("token", token_id), owner=ended.user_soeid, name=ended.name
+        )
     return {"message": "Token ended"}
 
 

@@ -114,8 +114,8 @@ def gate(app: Flask, service: Service) -> Gate:
         target = endpoint(method, path)
         if target not in large_bodies:
             return small_bytes
-        holder = find_token_holder(service.database.single(), _secret(headers), service.clock)
-        if holder is None:
+        holder = find_token_holder(service.database.single(), _secret(headers))
+        if holder is None or holder.has_ended(service.clock):
             challenge = {"WWW-Authenticate": "Bearer"}
             return Refusal(401, "unauthorized", SIGN_IN_FIRST, challenge)
         if holder.scope == "read" or holder.user.role_name == "viewer":

@@ -21,17 +21,29 @@ from storage.sqlite.queries import first, only, page, run
 
 Scope = Literal["read", "write"]
 Kind = Literal["session", "named", "operator"]
+KEEP_EXPIRED = timedelta(days=30)
+"""Time that an expired named token is kept, so that its user learns why a script stopped."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """A stored token, without its secret."""
+    """A stored token, without its secret.
+
+    ``last_used_at`` is of a named token, within a minute; None if it was never used.
+    """
 
     id: int
     name: str
     scope: Scope
     created_at: str
     expires_at: str | None
+    last_used_at: str | None
+    user_id: int
+    user_soeid: str
+
+    def ends_within(self, span: timedelta, clock: Clock) -> bool:
+        """Return whether the token expires within a time, or has expired."""
+        return self.expires_at is not None and self.expires_at <= timestamp(clock() + span)
 
 
 @dataclass(frozen=True)
@@ -77,9 +89,9 @@ def issue_token(
     return secret, _token(row)
 
 
-def find_token_holder(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
-    """Return a valid token's holder by its secret."""
-    row = first(tx, "token_holder", token_hash=hash_secret(secret), now=timestamp(clock()))
+def find_token_holder(tx: Transaction, secret: str) -> TokenHolder | None:
+    """Return a token's holder by its secret, also after the token has expired."""
+    row = first(tx, "token_holder", token_hash=hash_secret(secret))
     if row is None:
         return None
     return TokenHolder(
@@ -98,17 +110,27 @@ def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None
     return None if row is None else user_of_row(row)
 
 
-def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple[list[Token], int]:
-    """Return a page of a user's named tokens, newest first, and their number."""
+def list_tokens(
+    tx: Transaction, user_id: int | None, offset: int, limit: int
+) -> tuple[list[Token], int]:
+    """Return a page of the named tokens of a user, or of all users, and their number."""
     rows, total = page(tx, "list_named_tokens", offset, limit, user_id=user_id)
     return [_token(row) for row in rows], total
 
 
-def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> Token:
-    """Delete and return one of a user's named tokens."""
+def note_token_use(tx: Transaction, token_id: int, at: str) -> None:
+    """Record when a token was last used."""
+    run(tx, "note_token_use", id=token_id, now=at)
+
+
+def revoke_named_token(tx: Transaction, user_id: int | None, token_id: int) -> Token:
+    """Delete and return a named token of a user, or of any user."""
     row = first(tx, "delete_named_token", id=token_id, user_id=user_id)
     if row is None:
-        raise NotFound("You have no token {token}.", token=str(token_id))
+        raise NotFound(
+            "There is no token {token}." if user_id is None else "You have no token {token}.",
+            token=str(token_id),
+        )
     return _token(row)
 
 
@@ -119,7 +141,8 @@ def revoke_token(tx: Transaction, token_id: int) -> None:
 
 def delete_expired_tokens(tx: Transaction, clock: Clock) -> None:
     """Delete expired tokens and operator tokens of earlier servers."""
-    run(tx, "delete_obsolete_tokens", now=timestamp(clock()))
+    now = clock()
+    run(tx, "delete_obsolete_tokens", now=timestamp(now), named=timestamp(now - KEEP_EXPIRED))
 
 
 def open_sign_in_link(
@@ -160,5 +183,12 @@ def hash_secret(secret: str) -> str:
 
 def _token(row: sqlite3.Row) -> Token:
     return Token(
-        row["id"], row["name"], cast(Scope, row["scope"]), row["created_at"], row["expires_at"]
+        row["id"],
+        row["name"],
+        cast(Scope, row["scope"]),
+        row["created_at"],
+        row["expires_at"],
+        row["last_used_at"],
+        row["user_id"],
+        row["user_soeid"],
     )

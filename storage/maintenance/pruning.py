@@ -58,7 +58,8 @@ class PruneLimits:
 class Cutoffs:
     """The times before which objects may be deleted; None: never."""
 
-    now: str  # expiry of tokens and sign-in links
+    now: str  # expiry of sessions and sign-in links
+    named_tokens: str  # expiry of a named token
     jobs: str | None  # end of a job
     logs: str | None  # time of a log entry
     unreachable: str | None  # a ref last reached a commit, or a dataset was removed
@@ -189,6 +190,7 @@ def mark(
         tx,
         "count_prunable",
         now=cutoffs.now,
+        named=cutoffs.named_tokens,
         keys_before=cutoffs.keys,
         logs_before=cutoffs.logs,
         jobs=json.dumps(jobs),
@@ -244,7 +246,12 @@ class Sweep:
     def _remove_expired(self) -> Iterator[None]:
         with self.database.write() as tx:
             deleted: dict[Kind, list[sqlite3.Row]] = {
-                "tokens": all_rows(tx, "delete_expired_tokens", now=self.cutoffs.now),
+                "tokens": all_rows(
+                    tx,
+                    "delete_expired_tokens",
+                    now=self.cutoffs.now,
+                    named=self.cutoffs.named_tokens,
+                ),
                 "sign_in_links": all_rows(tx, "delete_expired_links", now=self.cutoffs.now),
                 "idempotency_keys": all_rows(tx, "delete_expired_keys", before=self.cutoffs.keys),
             }

@@ -82,10 +82,13 @@ MIGRATIONS: Sequence[str] = (
     INSERT INTO groups (id, name, created_at)
     VALUES (1, 'everyone', strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00');
     """,
+    """
+    ALTER TABLE tokens ADD COLUMN last_used_at TEXT;
+    """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
-needs a script here that makes the same change. What the last script creates is as in
-``schema.sql``; a further script must first write it out."""
+needs a script here that makes the same change. What the first script creates is as in
+``schema.sql``; a script that changes one of these objects must first write it out there."""
 NEWEST_VERSION = OLDEST_VERSION + len(MIGRATIONS)
 
 

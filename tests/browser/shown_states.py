@@ -245,6 +245,7 @@ ADMIN_STATES: dict[str, State] = {
     "a job that runs": job_that_is("running"),
     "account": at("/account"),
     "users": at("/admin/users"),
+    "tokens": at("/admin/tokens"),
     "an invited user": invited,
     "jobs to resolve": at("/jobs?unresolved=true&did=dismiss&done=1&refused=1"),
     "a form that is refused": refused_form,

@@ -40,6 +40,24 @@ def test_users_are_added_and_tokens_made(run: Run, created: Path) -> None:
     assert token.count("\n") == 1
 
 
+def test_tokens_are_listed_and_ended(run: Run, created: Path) -> None:
+    run("user", "add", "bg54677")
+    run("token", "create", "bg54677", "--name", "nightly")
+    run("token", "create", "bg54677", "--name", "metrics", "--expires-in-days", "never")
+    assert "nightly" not in run("token", "list").stdout
+    listed = json.loads(run("token", "list", "bg54677", "--json").stdout)
+    assert [(token["name"], token["expires_at"] is None) for token in listed] == [
+        ("metrics", True),
+        ("nightly", False),
+    ]
+    assert re.search(r"bg54677 +nightly +write .* never ", run("token", "list", "--all").stdout)
+    ids = [str(token["id"]) for token in listed]
+    assert f"Token {ids[1]} has ended." in run("token", "end", *ids, "--yes").stdout
+    assert "There is no token" in run("token", "end", *ids, "--yes", code=1).stderr
+    assert "nightly" not in run("token", "list", "--all").stdout
+    run("token", "list", "bg54677", "--all", code=2)
+
+
 def test_a_group_gets_access_to_a_dataset(run: Run, table: Path) -> None:
     run("import", str(table), "--dataset", "Sales")
     for name in ("anna", "ben"):

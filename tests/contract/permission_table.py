@@ -415,6 +415,7 @@ TABLE = (
     Row("GET /account", MY_PAGE, at("/account"), "page"),
     Row("GET /account/webhooks/<int:webhook_id>", MY_PAGE, own_webhook_page, "page"),
     Row("GET /admin/users", ADMINISTER_PAGE, at("/admin/users"), "page"),
+    Row("GET /admin/tokens", ADMINISTER_PAGE, at("/admin/tokens"), "page"),
     Row("GET /admin/connections", ADMINISTER_PAGE, at("/admin/connections"), "page"),
     Row("GET /admin/storage", ADMINISTER_PAGE, at("/admin/storage"), "page"),
     Row("GET /admin/audit", ADMINISTER_PAGE, at("/admin/audit"), "page"),

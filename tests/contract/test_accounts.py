@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer, live_server
+from tests.web_ui.reader import Reader
 
 
 def test_one_signs_in_with_json_or_the_oauth2_form_under_either_name(server: LiveServer) -> None:
@@ -88,6 +91,85 @@ def test_a_read_token_reads_and_changes_nothing(server: LiveServer) -> None:
     reader = server.client(made["token"])
     assert reader.get("/api/datasets").status_code == 200
     assert_problem(reader.post("/api/datasets", json={"name": "x"}), 403, "forbidden", "read")
+
+
+def days_of(token: dict[str, Any]) -> float | None:
+    if token["expires_at"] is None:
+        return None
+    ends, made = (datetime.fromisoformat(token[name]) for name in ("expires_at", "created_at"))
+    return (ends - made).total_seconds() / 86_400
+
+
+def test_a_token_expires_after_90_days_unless_asked_otherwise(server: LiveServer) -> None:
+    client, _ = server.new_user()
+    for asked, expected in (({}, 90), ({"expires_in_days": 7}, 7), ({"expires_in_days": 0}, None)):
+        made = client.post("/api/tokens", json={"name": "ci", **asked}).json()
+        assert days_of(made) == expected
+    refused = client.post("/api/tokens", json={"name": "ci", "expires_in_days": -1})
+    assert_problem(refused, 422, "invalid_request")
+
+
+def test_an_expired_token_says_when_it_expired(tmp_path: Path) -> None:
+    now = datetime(2025, 7, 7, tzinfo=UTC)
+    settings = Settings(data_dir=tmp_path / "data", memory_mb=256, token_days=7)
+    with live_server(settings, clock=lambda: now) as own:
+        client, _ = own.new_user()
+        made = own.admin.post("/api/tokens", json={"name": "nightly"}).json()
+        assert days_of(made) == 7
+        script = own.client(made["token"])
+        assert script.get("/api/users/me").status_code == 200
+        now += timedelta(days=7)
+        refused = script.get("/api/users/me")
+        assert_problem(refused, 401, "unauthorized", 'The token "nightly" expired at 2025-07-14')
+        assert refused.headers["WWW-Authenticate"] == "Bearer"
+        # Of a session, nothing is said.
+        assert_problem(client.get("/api/users/me"), 401, "unauthorized", "Sign in first")
+
+
+def test_the_last_use_is_noted_once_a_minute_and_later(server: LiveServer) -> None:
+    client, _ = server.new_user()
+    made = client.post("/api/tokens", json={"name": "ci", "scope": "read"}).json()
+    assert made["last_used_at"] is None
+    script = server.client(made["token"])
+    before = server.service.database.version
+    for _ in range(20):
+        assert script.get("/api/users/me").status_code == 200
+    server.service.background.result("a task after it", lambda progress: True, 30)
+    assert server.service.database.version - before == 2  # one commit
+    (listed,) = client.get("/api/tokens").json()["tokens"]
+    assert listed["last_used_at"] >= made["created_at"]
+
+
+def test_admins_list_and_end_the_tokens_of_others(server: LiveServer) -> None:
+    client, user = server.new_user()
+    other, _ = server.new_user()
+    made = client.post("/api/tokens", json={"name": "ci"}).json()
+    theirs = {"user_id": user["id"]}
+    for query in (theirs, {"all": "true"}):
+        assert_problem(other.get("/api/tokens", params=query), 403, "forbidden")
+        found = server.admin.get("/api/tokens", params=query).json()["tokens"]
+        assert made["id"] in [token["id"] for token in found]
+    assert client.get("/api/tokens", params=theirs).json()["total"] == 1
+    assert_problem(other.delete(f"/api/tokens/{made['id']}"), 404, "not_found")
+    assert server.admin.delete(f"/api/tokens/{made['id']}").status_code == 200
+    assert_problem(server.client(made["token"]).get("/api/users/me"), 401, "unauthorized")
+    entry = server.admin.get("/api/admin/audit", params={"action": "token_ended"}).json()
+    assert entry["entries"][0]["details"] == {"owner": user["soeid"], "name": "ci"}
+
+
+def test_pages_show_the_last_use_and_warn_of_the_end(server: LiveServer) -> None:
+    reader, admin = Reader(server), Reader(server, "admin")
+    made = [
+        reader.api.post("/api/tokens", json={"name": name, "expires_in_days": days}).json()
+        for name, days in (("weekly", 14), ("yearly", 365), ("endless", 0))
+    ]
+    page = reader.text("/account")
+    assert "weekly expires in" in page
+    assert "Create a new token for the script before the old one expires." in page
+    assert page.count("expires soon") == 1
+    page = admin.page("/admin/tokens")
+    assert all(f'data-api="DELETE /api/tokens/{token["id"]}"' in page for token in made)
+    assert reader.get("/admin/tokens").status_code == 403
 
 
 def test_only_admins_make_tokens_for_others(server: LiveServer) -> None:

@@ -282,7 +282,7 @@ def test_a_pause_keeps_a_key_that_was_set_meanwhile(ledger: Ledger) -> None:
     server, service = ledger.server, ledger.server.service
     ledger.schedule(ledger.draw(sample_size=2)["id"])
     with service.database.read() as tx:
-        holder = find_token_holder(tx, server.token, service.clock)
+        holder = find_token_holder(tx, server.token)
     assert holder is not None
     access = Access(service, work_limits(service.settings))
     by = SecondCaller(access, holder, None, None, lambda: False)

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 import storage
+from storage.accounts.tokens import issue_token, list_tokens
+from storage.accounts.users import add_user
 from storage.errors import NewerSchema, OlderSchema
 from storage.maintenance.health import check_writable
+from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from storage.sqlite.queries import all_statements
 from storage.sqlite.schema import (
@@ -138,6 +141,22 @@ def test_only_missing_migrations_run(tmp_path: Path) -> None:
         migrate(connection, [*done, "not SQL", "CREATE TABLE c (x)"])
         assert version_of(connection) == NEWEST_VERSION + 2
         connection.execute("SELECT * FROM b, c")
+
+
+def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clock) -> None:
+    database = Database(tmp_path / "old")
+    with database.write() as tx:
+        user = add_user(tx, "bg54677", "analyst", None, clock)
+        issue_token(tx, user.id, kind="named", name="ci", scope="read", lifetime=None, clock=clock)
+    database.close()
+    with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as old:
+        old.execute("ALTER TABLE tokens DROP COLUMN last_used_at")
+        old.execute("PRAGMA user_version = 15")
+    migrated = Database(tmp_path / "old")  # requires the new schema
+    with migrated.read() as tx:
+        (token,), _ = list_tokens(tx, user.id, 0, 10)
+    migrated.close()
+    assert (token.name, token.expires_at, token.last_used_at) == ("ci", None, None)
 
 
 def test_failed_migration_leaves_the_old_version(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from storage.accounts.datasets import (
     remove_dataset,
 )
 from storage.accounts.tokens import (
+    KEEP_EXPIRED,
     delete_expired_tokens,
     find_token_holder,
     issue_token,
@@ -65,7 +66,7 @@ def test_only_the_hash_of_a_token_is_stored(database: Database, clock: Clock, us
             tx, user.id, kind="named", name="ci", scope="read", lifetime=None, clock=clock
         )
         everything = str([tuple(row) for row in tx.execute("SELECT * FROM tokens")])
-        holder = find_token_holder(tx, secret, clock)
+        holder = find_token_holder(tx, secret)
     assert secret not in everything
     assert holder is not None
     assert (holder.user, holder.scope) == (user, "read")
@@ -82,20 +83,28 @@ def test_token_ends_by_expiry_removal_or_new_password(
             )[0]
 
         ended, valid = issue(timedelta(0)), issue(DAY)
-        assert find_token_holder(tx, ended, clock) is None
-        assert find_token_holder(tx, valid, clock) is not None
+        for secret, has_ended in ((ended, True), (valid, False)):
+            holder = find_token_holder(tx, secret)
+            assert holder is not None
+            assert holder.has_ended(clock) == has_ended
         change_user(tx, user.id, role_name=None, password_hash="new")
-        assert find_token_holder(tx, valid, clock) is None
+        assert find_token_holder(tx, valid) is None
         last = issue(DAY)
         remove_user(tx, user.id, clock)
-        assert find_token_holder(tx, last, clock) is None
+        assert find_token_holder(tx, last) is None
 
 
 def test_expired_and_operator_tokens_are_deleted(
     database: Database, clock: Clock, user: User
 ) -> None:
     with database.write() as tx:
-        for kind, lifetime in (("session", timedelta(0)), ("operator", DAY), ("session", DAY)):
+        for kind, lifetime in (
+            ("session", timedelta(0)),
+            ("operator", DAY),
+            ("named", -KEEP_EXPIRED),
+            ("session", DAY),
+            ("named", DAY - KEEP_EXPIRED),
+        ):
             issue_token(
                 tx,
                 user.id,
@@ -106,7 +115,8 @@ def test_expired_and_operator_tokens_are_deleted(
                 clock=clock,
             )
         delete_expired_tokens(tx, clock)
-        assert tx.execute("SELECT count(*) FROM tokens").fetchone()[0] == 1
+        kinds = tx.execute("SELECT kind FROM tokens ORDER BY id").fetchall()
+        assert [row["kind"] for row in kinds] == ["session", "named"]
 
 
 def test_users_list_and_revoke_only_their_own_tokens(

@@ -5,6 +5,7 @@ A link sets one password and signs its user in. It can't be used again.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -25,7 +26,7 @@ from application.throttle import HELD, TooManyAttempts
 from application.work_limits import TooMuchWork
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.accounts.identities import identity_of
-from storage.accounts.tokens import list_tokens, sign_in_link_user
+from storage.accounts.tokens import Token, list_tokens, sign_in_link_user
 from storage.accounts.users import anyone_can_sign_in, password_hash_of
 from storage.errors import NotFound
 from storage.jobs.receivers import EVENTS, find_email, get_email, list_deliveries, list_webhooks
@@ -165,6 +166,19 @@ EVENT_TITLES = {
 }
 
 
+ENDS_SOON = timedelta(days=14)
+
+
+def ending(tokens: list[Token]) -> dict[int, str]:
+    """Say of each token that expires soon, or has expired, which, by its id."""
+    clock = service().clock
+    return {
+        token.id: "expired" if token.ends_within(timedelta(), clock) else "expires soon"
+        for token in tokens
+        if token.ends_within(ENDS_SOON, clock)
+    }
+
+
 EMAIL_EVENTS = {
     "job.failed": "My jobs that failed",
     "job.completed": "My jobs that were completed",
@@ -194,6 +208,8 @@ def account() -> Response:
         me=me,
         tokens=tokens,
         token_count=total,
+        ending=ending(tokens),
+        token_days=service().settings.token_days,
         asks_password=asks_password,
         is_local=is_local,
         shortest=MIN_LENGTH,

@@ -13,9 +13,11 @@ from application.credentials import user_name_rule
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.accounts.connections import list_connections
 from storage.accounts.groups import list_groups, members_of
+from storage.accounts.tokens import list_tokens
 from storage.accounts.users import ROLES, list_users
 from storage.certificates.keys import list_public_keys
 from storage.maintenance.disk_use import StorageUse, measure
+from web_ui.pages.account import ending
 from web_ui.pages.jobs import dataset_choice
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
@@ -49,6 +51,17 @@ def users() -> Response:
         soeid_pattern=service().settings.soeid_pattern,
         soeid_rule=user_name_rule(service().settings),
     )
+
+
+@blueprint.get("/admin/tokens")
+@signed_in
+def tokens() -> Response:
+    """List the tokens of all users, newest first."""
+    caller().require_role("admin")
+    query = ListQuery()
+    with service().database.read() as tx:
+        found, total = list_tokens(tx, None, query.offset, query.limit)
+    return show("admin_tokens.html", tokens=found, ending=ending(found), page=query.page(total))
 
 
 @blueprint.get("/admin/audit")
