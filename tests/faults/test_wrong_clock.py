@@ -106,14 +106,14 @@ def test_a_clock_set_back_ends_no_session_and_loses_no_key(server: ServerProcess
         books.send(client, sent)  # asserts that the key stands for the same job
 
 
-def test_a_year_ahead_ends_sessions_and_keeps_named_tokens(server: ServerProcess) -> None:
+def test_a_year_ahead_ends_sessions_and_keeps_endless_tokens(server: ServerProcess) -> None:
     client = server.client()
     open_books(client)
     body = {"soeid": "us00001", "role_name": "analyst", "password": PASSWORD}
     assert client.post("/api/users", json=body).status_code == 200
     login = {"soeid": "us00001", "password": PASSWORD}
     session = client.post("/api/users/login", json=login).json()["access_token"]
-    named = client.post("/api/tokens", json={"name": "script", "scope": "write"}).json()
+    named = client.post("/api/tokens", json={"name": "script", "expires_in_days": 0}).json()
     set_clock(server.data_dir, YEAR)
 
     def status_of(token: str) -> int:
