@@ -53,9 +53,11 @@ from sampling_engine.engines.spark_engine import (
 )
 from sampling_engine.engines.spark_types import NotInSpark
 from sampling_engine.filters import parse_expression
+from tests.any_names import generated_names
 from tests.live_server import LiveServer, finished
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
+from tests.sampling_engine.test_any_names import rounds as method_rounds
 from tests.sampling_engine.test_layouts import QUERY, ROUNDS
 from tests.spark.cluster import TOKEN, SparkCluster, free_port, spark_home
 
@@ -293,6 +295,20 @@ def test_equal_sizes_and_odd_names_of_files(workshop: Workshop, server: SparkSer
     rounds = [one_round(RandomMethod(sample_size=20), filter=small)]
     with spark(server, table) as engine:
         assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
+
+
+def test_any_names_of_columns(workshop: Workshop, server: SparkServer) -> None:
+    names = generated_names(12, 0)
+    kinds = ("BIGINT", "DOUBLE")
+    values = {
+        name: (kinds[at % 2], [row * 7 % (at + 2) + 1 for row in range(400)])
+        for at, name in enumerate(names)
+    }
+    table = workshop.table(values, splits=[100])
+    with spark(server, table) as engine:
+        for start in (0, 8):
+            rounds = method_rounds(names[start : start + 4], table)
+            assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
 
 
 def test_a_file_with_other_rows_than_the_manifest_is_refused(
