@@ -50,13 +50,13 @@ def test_a_copied_job_has_its_draw_version(
         )
         form = reader.page(f"/datasets/{drawn['dataset_id']}/draw", job=job_id)
         initial = json.loads(in_element(form, FORM, "</script>"))["body"]
-        for request in (body, initial):
+        for source, request in {"tab": body, "form": initial}.items():
             assert request["draw_version"] == version
             assert not {"source_draw", "seed_origins"} & request.keys()
             path = f"/api/sampling/datasets/{drawn['dataset_id']}/plan"
             plan = reader.api.post(path, json=request).json()
             second = "42" if version == 1 else "42:round-2"
             assert plan["rounds"][1]["effective_seed"] == second
-            template = {"name": f"version {version}", "body": request}
+            template = {"name": f"{version} {source}", "body": request}
             saved = reader.api.post("/api/sampling/templates", json=template).json()
             assert saved["body"]["draw_version"] == version
