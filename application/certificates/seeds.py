@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from domain_errors import render
 from job_runner.service import Service
 from storage.certificates.beacons import Chain, find_chain
 from storage.certificates.ledger import count_registrations
@@ -82,7 +83,8 @@ def seed_sentence(service: Service, parameters: Mapping[str, Any], registrations
         sentence = INVENTED
     else:
         sentence = (OF_ONE_PLAN if registrations < 2 else OF_SEVERAL_PLANS) + OF_BEACON
-    return sentence.format(name=chain.name, key=chain.public_key[:16], count=f"{registrations:,}")
+    values = {"name": chain.name, "key": chain.public_key[:16], "count": registrations}
+    return render(sentence, values)
 
 
 def _is_verified(service: Service, chain: Chain, origin: Mapping[str, Any]) -> bool:

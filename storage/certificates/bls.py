@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Group = Literal["G1", "G2"]
 SIGNATURE_BYTES: dict[Group, int] = {"G1": 48, "G2": 96}
-DOMAIN = "BLS_SIG_BLS12381{group}_XMD:SHA-256_SSWU_RO_NUL_"
+DOMAINS = {group: f"BLS_SIG_BLS12381{group}_XMD:SHA-256_SSWU_RO_NUL_" for group in ("G1", "G2")}
 """The domain separation tag of messages that are hashed to a group."""
 
 
@@ -39,7 +39,7 @@ def verify_signature(group: Group, public_key: bytes, message: bytes, signature:
     in_g1: Any = points.pubkey_to_G1
     in_g2: Any = points.signature_to_G2
     hash_to: Any = hash_to_G1 if group == "G1" else hash_to_G2
-    domain = DOMAIN.format(group=group).encode()
+    domain = DOMAINS[group].encode()
     try:
         signed = in_g1(signature) if group == "G1" else in_g2(signature)
     except ValueError:
