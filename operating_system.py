@@ -283,6 +283,13 @@ else:
             os.close(descriptor)
 
 
+def real_path(descriptor: int, path: Path) -> Path:
+    """The path of an open file or folder without links; outside Linux that of ``path``."""
+    if sys.platform == "linux":
+        return Path(f"/proc/self/fd/{descriptor}").readlink()
+    return path.resolve()
+
+
 def stop_signals() -> tuple[signal.Signals, ...]:
     """Return the signals that stop a server; one of them comes from a closed terminal."""
     if sys.platform == "win32":

@@ -358,12 +358,7 @@ class Settings(ServiceLimits):
         if self.spark_remote and not self.spark_remote.startswith("sc://"):
             raise InvalidSetting("spark_remote must begin with sc://, as in sc://host:15002.")
         for name in ("import_prefixes", "connection_prefixes", "webhook_prefixes"):
-            try:
-                parse_prefixes(getattr(self, name))
-            except InvalidUri as error:
-                raise InvalidSetting(
-                    "{name}: {problem}", name=name, problem=error.message
-                ) from None
+            self._prefixes_of(name)
         if any(prefix.scheme not in ("https", "http") for prefix in self.allowed_webhooks):
             raise InvalidSetting(
                 "webhook_prefixes: webhooks are sent to https:// and http:// URIs."
@@ -486,20 +481,26 @@ class Settings(ServiceLimits):
             found[group] = role
         return found
 
+    def _prefixes_of(self, name: str) -> tuple[SourceUri, ...]:
+        try:
+            return parse_prefixes(getattr(self, name), private=self.data_dir)
+        except InvalidUri as error:
+            raise InvalidSetting("{name}: {problem}", name=name, problem=error.message) from None
+
     @cached_property
     def allowed_prefixes(self) -> tuple[SourceUri, ...]:
         """The prefixes of ``import_prefixes``."""
-        return parse_prefixes(self.import_prefixes)
+        return self._prefixes_of("import_prefixes")
 
     @cached_property
     def allowed_connections(self) -> tuple[SourceUri, ...]:
         """The prefixes of ``connection_prefixes``."""
-        return parse_prefixes(self.connection_prefixes)
+        return self._prefixes_of("connection_prefixes")
 
     @cached_property
     def allowed_webhooks(self) -> tuple[SourceUri, ...]:
         """The prefixes of ``webhook_prefixes``."""
-        return parse_prefixes(self.webhook_prefixes)
+        return self._prefixes_of("webhook_prefixes")
 
 
 def _groups_and_roles(text: str) -> Iterator[tuple[str, str, Any]]:

@@ -132,7 +132,7 @@ def connection_prefix(
         It isn't the URI of a folder, bucket or container, or the setting doesn't allow it.
     """
     uri = attachable_uri(text, loc)
-    allowing_prefix(
+    prefix = allowing_prefix(
         uri,
         allowed,
         setting="connection_prefixes",
@@ -140,7 +140,7 @@ def connection_prefix(
         "setting connection_prefixes.",
         loc=loc,
     )
-    return replace(uri, is_folder=True)
+    return replace(uri, is_folder=True, private=prefix.private)
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class OpenConnection:
                 prefix=str(self.prefix),
                 connection=self.name,
             )
-        return replace(uri, allowed=len(self.prefix.segments))
+        return replace(uri, allowed=len(self.prefix.segments), private=self.prefix.private)
 
     def file_names(
         self, folder: SourceUri, step: Callable[[], None], most: int, plain: set[SourceUri]

@@ -22,7 +22,7 @@ from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.table_formats import table_format_of
 from import_engine.sources.uris import SourceUri, is_link_local
-from operating_system import entries_below, open_below, read_at
+from operating_system import entries_below, open_below, read_at, real_path
 
 if TYPE_CHECKING:
     import httpx
@@ -363,7 +363,12 @@ def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
 
 def _local_names(uri: SourceUri) -> Iterator[str]:
     with _local_errors(uri):
+        folder = uri.local_path.resolve()
+        private = None if uri.private is None else uri.private.resolve()
+        _require_public(uri, folder)
         for entry in entries_below(*_place(uri)):
+            if folder / entry.name == private:
+                continue
             if entry.is_symlink() and not entry.name.startswith((".", "_")):
                 raise _link(uri.child(entry.name))
             if entry.is_dir(follow_symlinks=False):
@@ -373,9 +378,29 @@ def _local_names(uri: SourceUri) -> Iterator[str]:
 
 
 def open_file_below(uri: SourceUri) -> int:
-    """Open a file below its prefix, which may be a link; links below it are refused."""
+    """Open a file or folder below its prefix, which may be a link; links below it are refused.
+
+    Raises
+    ------
+    SourceNotFound, SourceDenied
+        There is no such file, or it isn't readable: nothing in the data directory is.
+    """
     with _local_errors(uri):
-        return open_below(*_place(uri))
+        descriptor = open_below(*_place(uri))
+        try:
+            _require_public(uri, real_path(descriptor, uri.local_path))
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+def _require_public(uri: SourceUri, path: Path) -> None:
+    """Refuse what lies in the data directory, wherever links of the prefix lead by now."""
+    if uri.private is not None and path.is_relative_to(uri.private.resolve()):
+        raise SourceDenied(
+            "{uri} leads into the server's data directory, of which no file is read.", uri=str(uri)
+        )
 
 
 def _place(uri: SourceUri) -> tuple[Path, Sequence[str]]:

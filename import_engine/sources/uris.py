@@ -10,7 +10,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from domain_errors import DomainError
@@ -49,6 +50,8 @@ class SourceUri:
         Whether the path ends with a slash.
     allowed : int
         The number of segments of the prefix that allows this URI.
+    private : Path or None
+        A folder of which no file may be read: the server's data directory, with keys and tokens.
     """
 
     scheme: str
@@ -56,10 +59,16 @@ class SourceUri:
     segments: tuple[str, ...]
     is_folder: bool
     allowed: int = 0
+    private: Path | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         path = "/".join(map(_quoted, self.segments) if self.scheme in ENCODED else self.segments)
         return f"{self.scheme}://{self.host}/{path}" + ("/" if self.is_folder and path else "")
+
+    @property
+    def local_path(self) -> Path:
+        """The path of a ``file`` URI."""
+        return Path("/", *self.segments)
 
     @property
     def name(self) -> str:
@@ -173,19 +182,33 @@ def _quoted(segment: str) -> str:
     return quote(segment, safe="!$&'()*+,;=:@~")
 
 
-def parse_prefixes(text: str) -> tuple[SourceUri, ...]:
-    """Parse a list of prefixes with commas.
+def parse_prefixes(text: str, private: Path | None = None) -> tuple[SourceUri, ...]:
+    """Parse a list of prefixes with commas; URIs under them carry ``private``.
 
     Raises
     ------
     InvalidUri
-        A prefix isn't a URI, or its host is a link-local address.
+        A prefix isn't a URI, its host is a link-local address, or its folder contains ``private``
+        or lies in it, also through links.
     """
     prefixes = tuple(parse_uri(part.strip()) for part in text.split(",") if part.strip())
     for prefix in prefixes:
         if is_link_local(urlsplit(f"//{prefix.host}").hostname or ""):
             raise InvalidUri("A prefix can't name a link-local address.")
-    return prefixes
+        if private is not None and prefix.scheme == "file":
+            _require_apart(prefix, private)
+    return tuple(replace(prefix, private=private) for prefix in prefixes)
+
+
+def _require_apart(prefix: SourceUri, private: Path) -> None:
+    ours, theirs = private.resolve(), prefix.local_path.resolve()
+    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+        raise InvalidUri(
+            "{prefix} contains the data directory {data_dir} or lies in it, which holds keys and "
+            "tokens. Name folders beside it.",
+            prefix=str(prefix),
+            data_dir=str(private),
+        )
 
 
 def is_link_local(address: str) -> bool:
@@ -223,7 +246,7 @@ def allowed_uri(
         "import_prefixes.",
         loc=loc,
     )
-    return replace(uri, allowed=len(prefix.segments))
+    return replace(uri, allowed=len(prefix.segments), private=prefix.private)
 
 
 def allowing_prefix(

@@ -1,0 +1,118 @@
+"""No import and no attached file is read from the data directory, which holds keys and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from job_runner.settings import InvalidSetting, Settings
+from tests.contract.attached_world import parquet_file
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer, live_server
+
+
+@pytest.mark.parametrize("name", ["import_prefixes", "connection_prefixes"])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "file:///",
+        "file://{root}",
+        "file://{root}/",
+        "file://{root}/data",
+        "file://localhost{root}/data/",
+        "file://{root}/%64ata/",
+        "file://{root}/data/uploads/",
+        "file://{root}/data/owner.json",
+        "file://{root}/link/",
+        "file://{root}/up/data/files/",
+        "s3://lake/, file://{root}/link-up/",
+    ],
+)
+def test_prefix_over_the_data_directory_is_refused(tmp_path: Path, name: str, prefix: str) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    (tmp_path / "link").symlink_to(data_dir)
+    (tmp_path / "up").symlink_to(tmp_path)
+    (tmp_path / "link-up").symlink_to(tmp_path.parent)
+    with pytest.raises(InvalidSetting, match=f"{name}: .*data directory"):
+        Settings(data_dir=data_dir, **{name: prefix.format(root=tmp_path)})
+
+
+def test_data_directory_behind_a_link_is_found(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "data").mkdir(parents=True)
+    (tmp_path / "data").symlink_to(tmp_path / "disk" / "data")
+    with pytest.raises(InvalidSetting, match="data directory"):
+        Settings(data_dir=tmp_path / "data", import_prefixes=f"file://{tmp_path}/disk/")
+    beside = f"file://{tmp_path}/data-2/, file://{tmp_path}/dat/"
+    assert len(Settings(data_dir=tmp_path / "data", import_prefixes=beside).allowed_prefixes) == 2
+
+
+@dataclass(frozen=True)
+class Place:
+    server: LiveServer
+    lake: Path
+
+    def ended(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The job of an import or attachment into a new dataset, when it has ended."""
+        path = f"/api/datasets/{self.server.new_dataset()}/refs/main/{kind}"
+        answer = self.server.admin.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        return self.server.finished(answer.json()["job_id"])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    root = tmp_path_factory.mktemp("private")
+    lake = root / "lake"
+    lake.mkdir()
+    parquet_file(lake / "a.parquet", "SELECT 1 AS id")
+    (root / "turned").symlink_to(lake)
+    settings = Settings(
+        data_dir=root / "data",
+        memory_mb=256,
+        import_prefixes=f"file://{root}/turned/",
+        connection_prefixes=f"file://{root}/lake/",
+    )
+    with live_server(settings) as live:
+        (root / "data" / "stolen.parquet").write_bytes((lake / "a.parquet").read_bytes())
+        (root / "data" / "stolen.csv").write_text("id\n1\n")
+        yield Place(live, lake)
+
+
+def test_connection_through_a_link_reads_no_file(place: Place) -> None:
+    data_dir = place.server.service.directory.root
+    for name, target in (("inner", data_dir), ("above", data_dir.parent)):
+        (place.lake / name).symlink_to(target)
+    for prefix in ("inner", "above", "above/data"):
+        body = {"name": prefix, "prefix": f"file://{place.lake}/{prefix}/"}
+        assert place.server.admin.post("/api/connections", json=body).status_code == 200
+        inside = body["prefix"] + ("data/" if prefix == "above" else "")
+        for uri in (f"{inside}stolen.parquet", inside, f"{inside}files/"):
+            table = {"uri": uri, "connection": prefix}
+            job = place.ended("attach", {"tables": [table]})
+            assert (job["status"], job["error_code"]) == ("failed", "source_denied"), uri
+            assert "data directory" in job["error_message"]
+            shown = place.server.admin.post(
+                "/api/datasets/attach/preview", json={"tables": [table]}
+            )
+            assert_problem(shown, 422, "source_denied", "data directory")
+
+
+def test_prefix_that_is_turned_later_reads_no_file(place: Place) -> None:
+    link = place.lake.parent / "turned"
+    uri = f"file://{link}/"
+    assert place.ended("import", {"uri": f"{uri}a.parquet"})["status"] == "completed"
+    link.unlink()
+    link.symlink_to(place.server.service.directory.root)
+    for name in ("stolen.csv", ""):
+        job = place.ended("import", {"uri": uri + name})
+        assert (job["status"], job["error_code"]) == ("failed", "source_denied")
+    link.unlink()
+    link.symlink_to(place.lake.parent)
+    job = place.ended("import", {"uri": uri})
+    assert job["error_code"] == "source_not_found"
+    assert '"data"' not in job["error_message"]
