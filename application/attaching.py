@@ -132,8 +132,11 @@ def submit_attach(
     *,
     ref_name: str,
     commit_message: str | None = None,
+    verifies: bool = False,
 ) -> Job:
     """Submit a job that attaches tables and moves a ref to their commit.
+
+    ``verifies`` is whether the job reads the files whole, to check their footers.
 
     Raises
     ------
@@ -145,12 +148,14 @@ def submit_attach(
     named = _with_connections(service, by.user, tables)
     uris = [uri for table in named for uri in table.uris]
     name = parse_uri(uris[0]).name if len(uris) == 1 else counted(len(uris), "URI")
-    parameters = {
+    parameters: dict[str, Any] = {
         "ref": ref_name,
         "attach": [table.to_json() for table in named],
         "file_name": name,
         "commit_message": commit_message or f"Attach {name}",
     }
+    if verifies:
+        parameters["verify"] = True
     new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
 
     def settle(tx: Transaction, new: NewJob) -> NewJob:

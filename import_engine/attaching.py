@@ -6,8 +6,9 @@ convert, or a name that it would change, is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -18,7 +19,16 @@ from import_engine.sources.downloading import column_difference
 from import_engine.sources.uris import SourceUri
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.columns import AttachedPath, Column, stored_as
+from parquet_tables.footers.checks import (
+    FooterContradicted,
+    read_stated,
+    require_agreement,
+    require_pages,
+    require_statistics,
+)
+from parquet_tables.footers.damage import DamagedFile
 from parquet_tables.names import settle_names
+from parquet_tables.progress import ProgressCallback
 
 MAX_FILES = 10_000
 """Files of one attached table."""
@@ -94,14 +104,14 @@ def _not_parquet_or(message: str) -> UnreadableFile:
 def read_footer(
     cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath, attached: AttachedFiles
 ) -> Footer:
-    """Read the footer of a file, which is one of ``attached``.
+    """Read the footer of a file, which is one of ``attached`` with its mask.
 
     Raises
     ------
     SourceChanged, SourceDenied, SourceUnavailable
         The file changes meanwhile or can't be read.
     UnreadableFile
-        It isn't a Parquet file, or it is damaged or encrypted.
+        It isn't a Parquet file, it is damaged or encrypted, or its footer contradicts itself.
     UnservableFile
         A column has a type or a name that can't be served.
     """
@@ -112,9 +122,6 @@ def read_footer(
             columns = tuple(Column(row[0], row[1]) for row in described)
             fields = cursor.execute(
                 "SELECT name, precision FROM parquet_schema(?)", name
-            ).fetchall()
-            ((rows,),) = cursor.execute(
-                "SELECT num_rows FROM parquet_file_metadata(?)", name
             ).fetchall()
         check_column_count(len(columns))
     except UnreadableFile as error:
@@ -131,7 +138,74 @@ def read_footer(
     for column, (_, precision) in zip(columns, fields[1:], strict=True):
         if (precision or 0) > MAX_DIGITS:
             raise _unservable(uri, column, f"has decimals of {precision} digits")
-    return Footer(columns, rows)
+    with (
+        _contradictions(uri),
+        attached.errors(),
+        closing(attached.version(str(path))[1]()) as reader,
+        closing(attached.version(str(masked(path)))[1]()),
+    ):
+        stated = read_stated(cursor, str(path), reader.read, path.size_bytes)
+        require_agreement(stated)
+    return Footer(columns, stated.rows)
+
+
+def masked(path: AttachedPath) -> AttachedPath:
+    """The name by which DuckDB reads a file without its statistics while it is attached."""
+    return replace(path, stem=f"{path.stem}-masked")
+
+
+@contextmanager
+def _contradictions(uri: SourceUri) -> Iterator[None]:
+    try:
+        with duckdb_errors_as(lambda _: _undecodable(uri)):
+            yield
+    except FooterContradicted as problem:
+        raise UnreadableFile(
+            "The footer of {uri} is wrong: {problem}. Write the file again.",
+            uri=str(uri),
+            problem=str(problem),
+        ) from None
+    except DamagedFile as error:
+        raise UnreadableFile("{problem}", problem=error.message) from None
+
+
+def verify(
+    cursor: duckdb.DuckDBPyConnection,
+    uri: SourceUri,
+    path: AttachedPath,
+    columns: Sequence[Column],
+    attached: AttachedFiles,
+    on_progress: ProgressCallback,
+) -> None:
+    """Read a whole file: count the rows in its pages, and compare its statistics with its values.
+
+    Raises
+    ------
+    UnreadableFile
+        Its footer states others, or its pages are damaged.
+    SourceChanged, SourceDenied, SourceUnavailable
+        The file changes meanwhile or can't be read.
+    """
+    message = f"checking {uri.name}"
+    with (
+        _contradictions(uri),
+        attached.errors(),
+        closing(attached.version(str(path))[1]()) as reader,
+    ):
+        stated = read_stated(cursor, str(path), reader.read, path.size_bytes)
+        require_pages(stated, reader.read, lambda part: on_progress(part / 2, message))
+        require_statistics(
+            cursor,
+            stated,
+            str(path),
+            str(masked(path)),
+            columns,
+            lambda part, _: on_progress((1 + part) / 2, message),
+        )
+
+
+def _undecodable(uri: SourceUri) -> UnreadableFile:
+    return UnreadableFile("{uri}: the file is damaged. Write it again.", uri=str(uri))
 
 
 def _unservable(uri: SourceUri, column: Column, problem: str) -> UnservableFile:

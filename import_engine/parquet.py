@@ -1,11 +1,13 @@
 """Parquet files of other programs.
 
-Rows and values stay, names follow the naming rule, unsupported types become text. A file with large
+Rows and values stay, names follow the naming rule, unsupported types become text. DuckDB reads
+as many rows as the footer states, so a file whose pages have others is refused. A file with large
 row groups is read by one thread.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,14 @@ from import_engine.errors import UnreadableFile, check_column_count, duckdb_erro
 from import_engine.options import DETECT_ALL, ImportOptions
 from import_engine.text_tables import renamed
 from import_engine.work import ColumnReading, ImportedTable, ImportWork
+from operating_system import read_at
 from parquet_tables.columns import Column, stored_as
+from parquet_tables.footers.checks import (
+    FooterContradicted,
+    read_stated,
+    require_agreement,
+    require_pages,
+)
 from parquet_tables.names import settle_names
 from parquet_tables.quoting import positional_names, quote_identifier
 
@@ -50,6 +59,7 @@ def import_parquet(
         names, renamed_notes = renamed(source_names, options)
         described = work.ask(f"DESCRIBE SELECT * FROM {_SCAN}", [str(path)], _READING)
         types = [str(row[1]) for row in described]
+        _require_stated_rows(work, path, reads_pages=max_rows is None)
         stored = [
             stored_as(name, type_, f"c{i}")
             for i, (name, type_) in enumerate(zip(names, types, strict=True))
@@ -68,6 +78,28 @@ def import_parquet(
             one_thread=max_rows is None and needs_one_thread(work, path, types, small_bytes),
         )
         return replace(table, readings=tuple(map(ColumnReading, names, source_names)))
+
+
+def _require_stated_rows(work: ImportWork, path: Path, *, reads_pages: bool) -> None:
+    """Compare the rows that a footer states with each other, and with those in the pages."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    def read(start: int, size_bytes: int) -> bytes:
+        return read_at(descriptor, size_bytes, start)
+
+    try:
+        stated = read_stated(work.cursor, str(path), read, path.stat().st_size)
+        require_agreement(stated)
+        if reads_pages:
+            on_progress = work.short_step().on_progress
+            require_pages(stated, read, lambda _: on_progress(0.0, "counting rows"))
+    except FooterContradicted as problem:
+        raise UnreadableFile(
+            "The footer of the Parquet file is wrong: {problem}. Export it again.",
+            problem=str(problem),
+        ) from None
+    finally:
+        os.close(descriptor)
 
 
 def count_parquet_rows(work: ImportWork, path: Path) -> int:

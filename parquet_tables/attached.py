@@ -2,25 +2,31 @@
 
 DuckDB reads ``attached://<version>.parquet`` through this process, so it stays locked down: it
 opens no other path, no network, and only versions that were added here. Each read checks that the
-file still has its version.
+file still has its version. What a footer says about values is hidden unless it was checked.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
+import time
 import weakref
+from array import array
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import duckdb
 from fsspec import AbstractFileSystem
 
 from domain_errors import DomainError
 from parquet_tables.columns import ATTACHED, AttachedPath
+from parquet_tables.footers.damage import DamagedFile
+from parquet_tables.footers.structures import StrangeFooter, mask_of, read_footer_bytes
 
 MAX_VERSIONS = 100_000
 """Versions of files that can be opened; the one added first is dropped."""
@@ -51,19 +57,101 @@ class _ReadFailed(OSError):
     """The text of an error for DuckDB: a key of ``AttachedFiles``, and no name."""
 
 
+@dataclass(frozen=True)
+class _Mask:
+    """Places of a file, ascending, and the bytes that readers see there."""
+
+    places: array[int]
+    values: bytes
+
+    def applied(self, content: bytes, start: int) -> bytes:
+        """The content of a file from the byte ``start``, as readers see it."""
+        first = bisect_left(self.places, start)
+        stop = bisect_left(self.places, start + len(content))
+        if first == stop:
+            return content
+        changed = bytearray(content)
+        for at in range(first, stop):
+            changed[self.places[at] - start] = self.values[at]
+        return bytes(changed)
+
+
+class _MaskedReader:
+    """Reads a version of a file through a mask."""
+
+    def __init__(self, reader: VersionReader, mask: _Mask) -> None:
+        self._reader, self._mask = reader, mask
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        return self._mask.applied(self._reader.read(start, size_bytes), start)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+Belief = Literal["footer", "statistics", "counts"]
+"""What readers of a file are shown: all of its footer; all but page indexes and Bloom filters; or
+none of its statistics either."""
+
+
+@dataclass
+class _Version:
+    """A version that can be opened; its mask is made at the first opening."""
+
+    path: AttachedPath
+    open_version: OpenVersion
+    name: str
+    belief: Belief
+    mask: _Mask | None = None
+    last_read: float = 0.0
+
+    def open(self) -> VersionReader:
+        reader = self.open_version()
+        if self.belief == "footer":
+            return reader
+        try:
+            if self.mask is None:
+                self.mask = self._made(reader)
+        except BaseException:
+            reader.close()
+            raise
+        return _MaskedReader(reader, self.mask)
+
+    def _made(self, reader: VersionReader) -> _Mask:
+        try:
+            start, footer = read_footer_bytes(reader.read, self.path.size_bytes)
+            changes = mask_of(footer, keep_statistics=self.belief == "statistics")
+        except StrangeFooter as problem:
+            raise DamagedFile.attached(self.name, f"its footer: {problem}") from None
+        return _Mask(
+            array("Q", [start + at for at, _ in changes]), bytes(new for _, new in changes)
+        )
+
+
 class AttachedFiles:
     """The versions of files that DuckDB may open; thread-safe."""
 
     def __init__(self, max_versions: int = MAX_VERSIONS) -> None:
         self._max_versions = max_versions
         self._lock = threading.Lock()
-        self._versions: OrderedDict[str, tuple[int, OpenVersion]] = OrderedDict()
+        self._versions: OrderedDict[str, _Version] = OrderedDict()
         self._errors: OrderedDict[str, DomainError] = OrderedDict()
 
-    def add(self, path: AttachedPath, open_version: OpenVersion) -> None:
-        """Let DuckDB open a version by its name."""
+    def add(
+        self,
+        path: AttachedPath,
+        open_version: OpenVersion,
+        *,
+        name: str,
+        belief: Belief = "counts",
+    ) -> None:
+        """Let DuckDB open a version by its path; errors call the file ``name``."""
         with self._lock:
-            self._versions[str(path)] = (path.size_bytes, open_version)
+            added = _Version(path, open_version, name, belief)
+            known = self._versions.get(str(path))
+            if known is not None and known.belief == belief:
+                added.mask, added.last_read = known.mask, known.last_read
+            self._versions[str(path)] = added
             self._versions.move_to_end(str(path))
             while len(self._versions) > self._max_versions:
                 self._versions.popitem(last=False)
@@ -86,13 +174,30 @@ class AttachedFiles:
                 raise
             raise own from None
 
-    def version(self, name: str) -> tuple[int, OpenVersion]:
-        """Return the size of a version by its name, and what opens it."""
+    def version(self, path: str) -> tuple[int, OpenVersion]:
+        """Return the size of a version by its path, and what opens it."""
+        found = self._version(path)
+        found.last_read = time.monotonic()
+        return found.path.size_bytes, found.open
+
+    def _version(self, path: str) -> _Version:
         with self._lock:
-            found = self._versions.get(name)
+            found = self._versions.get(path)
         if found is None:
             raise _ReadFailed("no such attached file")
         return found
+
+    def name(self, path: AttachedPath) -> str:
+        """Return how errors call a file."""
+        return self._version(str(path)).name
+
+    def last_read(self, paths: Sequence[AttachedPath], most: int) -> list[AttachedPath]:
+        """Return the files that were opened last, latest first."""
+        with self._lock:
+            found = {
+                path: self._versions[str(path)] for path in paths if str(path) in self._versions
+            }
+        return sorted(found, key=lambda path: found[path].last_read, reverse=True)[:most]
 
     @contextmanager
     def kept_errors(self) -> Iterator[None]:

@@ -136,5 +136,5 @@ def register_pipe(
 
     pipe, files = _Pipe(descriptor), AttachedFiles()
     for number, path in enumerate(paths):
-        files.add(path, partial(_PipeReader, pipe, number))
+        files.add(path, partial(_PipeReader, pipe, number), name=path.stem, belief="footer")
     files.register(connection)

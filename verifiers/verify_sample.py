@@ -1104,6 +1104,15 @@ def check_manifest(case: Case) -> None:
         )
     else:
         require(population["rows"] <= rows, "manifest", "`rows` is above `file_rows`.")
+    attached = [file for file in case.table["files"] if "uri" in file]
+    if attached:
+        verified = all(file.get("verified") is True for file in attached)
+        how = (
+            "the server read and checked them"
+            if verified
+            else "taken from the files' footers, not checked"
+        )
+        case.report.claimed("L0", f"the numbers of rows of {len(attached)} attached files: {how}")
 
 
 def check_subject(case: Case) -> None:

@@ -182,6 +182,8 @@ def _version(service: Service, job: Job) -> Rows:
     for attached in table.attached_files[:MAX_FILES]:
         version = attached.e_tag or f"modified at {attached.modified_ns} ns"
         rows.append(("Attached file", attached.uri, version))
+    if table.trust is not None:
+        rows.append(("Attached files", table.trust))
     return rows
 
 

@@ -169,6 +169,7 @@ class Client:
         connection: str | None = None,
         ref: str = "main",
         purpose: str | None = None,
+        verify: bool = False,
     ) -> Dataset:
         """Attach Parquet files as a new version of a dataset; the files stay where they are.
 
@@ -185,9 +186,14 @@ class Client:
             The ref that moves to the new version.
         purpose : str
             What the files are.
+        verify : bool
+            Read the files whole, to count their rows and to check their statistics. Otherwise the
+            rows that their footers state are believed.
         """
         with self._named_or_new(dataset, NOT_ATTACHABLE) as target:
-            return target.attach(uri, connection=connection, ref=ref, purpose=purpose)
+            return target.attach(
+                uri, connection=connection, ref=ref, purpose=purpose, verify=verify
+            )
 
     @keywords()
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
@@ -324,6 +330,7 @@ class Dataset:
         connection: str | None = None,
         ref: str = "main",
         purpose: str | None = None,
+        verify: bool = False,
     ) -> Dataset:
         """Attach Parquet files as a new version, as :meth:`Client.attach` does."""
         named = uri if isinstance(uri, Mapping) else {None: uri}
@@ -332,7 +339,7 @@ class Dataset:
             _given(table_key=key, uri=one, connection=connection) for key, one in listed.items()
         ]
         path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/attach"
-        body = _given(tables=tables, commit_message=purpose)
+        body = _given(tables=tables, commit_message=purpose, verify=verify or None)
         self._job(Job, self._transport.json("POST", path, body, creates_job=True)).wait()
         return self
 

@@ -33,6 +33,11 @@ SHOWN_FILES = 10
     help="Default: yours with the longest prefix of the URI; needed if several have the same.",
 )
 @click.option("--message", help="Commit message [default: Attach and the file's name].")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Read the files whole: count rows and check statistics, which footers may state wrongly.",
+)
 @click.option("--preview", is_flag=True, help="Show files, rows and columns; attach nothing.")
 @BATCH
 @AS_JSON
@@ -45,6 +50,7 @@ def attach(
     table_key: str | None,
     connection: str | None,
     message: str | None,
+    verify: bool,
     preview: bool,
     batch: bool,
     as_json: bool,
@@ -56,6 +62,9 @@ def attach(
     A URI is a file, or a folder if it ends with a slash, under the prefix of a connection (see
     jobsvc connection). A file that changes later is refused.
 
+    The footers of the files say how many rows they have, and are believed unless --verify reads the
+    files.
+
     \b
     jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger --preview
     jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger
@@ -65,6 +74,8 @@ def attach(
     body: dict[str, Any] = {
         "tables": [{field: value for field, value in table.items() if value is not None}]
     }
+    if verify and preview:
+        raise click.UsageError("--preview reads footers only: leave --verify out.")
     with connected(target) as client:
         if preview:
             of = "" if is_new(client, dataset) else f"/{client.dataset_id(dataset)}"
@@ -72,6 +83,8 @@ def attach(
             return print_result(found, as_json, _print_preview)
         if message is not None:
             body["commit_message"] = message
+        if verify:
+            body["verify"] = True
         if batch:
             body["priority"] = "batch"
         job = into_dataset(

@@ -90,7 +90,14 @@ def _attached(context: JobContext) -> Outcome:
         before = get_commit(tx, context.job.dataset_id, commit_id).manifest if commit_id else None
     rows_before = {table.key: table.row_count for table in before.tables} if before else {}
     given = [TableToAttach.from_json(table) for table in parameters["attach"]]
-    tables = attach(service, context.parquet, user, given, context.on_progress)
+    tables = attach(
+        service,
+        context.parquet,
+        user,
+        given,
+        context.on_progress,
+        verifies=parameters.get("verify", False),
+    )
     return Outcome(
         summary={
             "file_name": parameters["file_name"],

@@ -14,9 +14,11 @@ from typing import Any, TypeVar
 from import_engine.attaching import (
     Footer,
     files_of,
+    masked,
     partition_notes,
     read_footer,
     require_equal_columns,
+    verify,
 )
 from import_engine.sources.connections import (
     FileVersion,
@@ -38,6 +40,8 @@ from storage.versions.manifests import StoredTable
 
 REQUESTS_AT_ONCE = 16
 """Requests to an object store that run at the same time."""
+FOOTER_SHARE = 0.1
+"""The part of the progress for footers if the files are read whole."""
 FILES_OF_CURSOR = 10
 """Files whose footers are read with one cursor."""
 
@@ -94,7 +98,12 @@ def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
         connection = connections[file.connection]
         uri, version = connection.uri(file.uri), version_of(file)
         connection.require(uri, version)
-        service.attached.add(file.path, lambda: connection.open(uri, version))
+        service.attached.add(
+            file.path,
+            lambda: connection.open(uri, version),
+            name=str(uri),
+            belief="statistics" if file.verified else "counts",
+        )
 
     remote = [file for file in files if file.e_tag is not None]
     for file in files:
@@ -157,8 +166,12 @@ def attach(
     user: User,
     tables: Sequence[TableToAttach],
     on_progress: ProgressCallback,
+    *,
+    verifies: bool = False,
 ) -> list[StoredTable]:
     """Find the files of tables, and read their versions and footers.
+
+    ``verifies`` is whether each file is read whole, to count its rows and to check its statistics.
 
     Raises
     ------
@@ -167,15 +180,37 @@ def attach(
     SourceNotFound, SourceDenied, SourceUnavailable, SourceChanged
         A file can't be read, or changes meanwhile.
     UnreadableFile, UnservableFile
-        A file isn't Parquet, or the files make no table.
+        A file isn't Parquet, its footer is wrong, or the files make no table.
     """
     with service.database.read() as tx:
         opened = usable_connections(service, tx, user, tables)
     attached = []
     for at, (table, (connection, uris)) in enumerate(zip(tables, opened, strict=True)):
         part = progress_part(on_progress, at / len(tables), (at + 1) / len(tables))
-        attached.append(_attach_one(service, parquet, table.key, connection, uris, part))
+        reads = progress_part(part, 0.0, FOOTER_SHARE if verifies else 1.0)
+        found = _attach_one(service, parquet, table.key, connection, uris, reads)
+        if verifies:
+            checks = progress_part(part, FOOTER_SHARE, 1.0)
+            found = _verified(service, parquet, found, checks)
+        open_attached(service, found.attached_files)
+        attached.append(found)
     return attached
+
+
+def _verified(
+    service: Service,
+    parquet: ParquetDatabase,
+    table: StoredTable,
+    on_progress: ProgressCallback,
+) -> StoredTable:
+    """Read the files of a table whole, and return it with files that are verified."""
+    files = table.attached_files
+    for at, file in enumerate(files):
+        part = progress_part(on_progress, at / len(files), (at + 1) / len(files))
+        with parquet.cursor() as cursor:
+            path = replace(file, rows=0).path
+            verify(cursor, parse_uri(file.uri), path, table.columns, service.attached, part)
+    return replace(table, files=tuple(replace(file, verified=True) for file in files))
 
 
 def _attach_one(
@@ -191,7 +226,11 @@ def _attach_one(
     def found(uri: SourceUri) -> AttachedFile:
         version = connection.version(uri)
         file = AttachedFile(connection.name, str(uri), rows=0, **vars(version))
-        service.attached.add(file.path, lambda: connection.open(uri, version))
+        add = partial(
+            service.attached.add, open_version=lambda: connection.open(uri, version), name=str(uri)
+        )
+        add(file.path, belief="footer")
+        add(masked(file.path), belief="counts")
         return file
 
     def read_footers(pairs: Sequence[tuple[SourceUri, AttachedFile]]) -> list[Footer]:
@@ -214,13 +253,14 @@ def _attach_one(
     with_rows = [
         replace(file, rows=footer.rows) for file, footer in zip(files, footers, strict=True)
     ]
-    open_attached(service, with_rows)
     return StoredTable(key, columns, tuple(with_rows))
 
 
 def notes_on(table: StoredTable) -> list[str]:
     """What a reader of an attached table should know about its files."""
-    return partition_notes([parse_uri(file.uri) for file in table.attached_files], table.columns)
+    uris = [parse_uri(file.uri) for file in table.attached_files]
+    trust = [] if table.trust is None else [table.trust]
+    return [*trust, *partition_notes(uris, table.columns)]
 
 
 def _parts(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from operating_system import remove, replace_with_same, set_modified, sync_folder
 from parquet_tables.columns import AttachedPath
@@ -164,6 +165,9 @@ class AttachedFile:
     modified_ns, inode : str or None
         The version in a folder of the server: modification time in nanoseconds, and inode, as
         decimal texts: a manifest has no number of 2^53 or more.
+    verified : bool
+        Whether its rows were counted and its statistics compared with its values when it was
+        attached. A manifest has this only if it is true.
     """
 
     connection: str
@@ -173,11 +177,19 @@ class AttachedFile:
     e_tag: str | None = None
     modified_ns: str | None = None
     inode: str | None = None
+    verified: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """This entry of a manifest."""
+        fields = dict(vars(self))
+        if not self.verified:
+            del fields["verified"]
+        return fields
 
     @property
     def path(self) -> AttachedPath:
         """The name for DuckDB, with the SHA-256 of this entry: it is of this version only."""
-        text = json.dumps(vars(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return AttachedPath(hashlib.sha256(text.encode()).hexdigest(), self.size_bytes)
 
 

@@ -21,6 +21,11 @@ from storage.sqlite.queries import all_rows, first, page, run
 from storage.versions.data_files import AttachedFile, DataFiles, StoredFile
 
 MANIFEST_VERSION = 1
+READ = "Row counts and statistics of the attached files: read and checked."
+TAKEN_FROM_FOOTERS = (
+    "Row counts of the attached files: taken from the files' footers, not checked. Their "
+    "statistics aren't used."
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,14 @@ class StoredTable:
     def attached_files(self) -> tuple[AttachedFile, ...]:
         """The table's data files that are read where they are."""
         return tuple(file for file in self.files if isinstance(file, AttachedFile))
+
+    @property
+    def trust(self) -> str | None:
+        """How row counts and statistics of attached files are known; None without such files."""
+        files = self.attached_files
+        if not files:
+            return None
+        return READ if all(file.verified for file in files) else TAKEN_FROM_FOOTERS
 
     @property
     def size_bytes(self) -> int:
@@ -139,7 +152,7 @@ def _json_object(value: StoredTable | Column | StoredFile | AttachedFile) -> dic
             "files": value.files,
             "left_out": value.deletion_vector,
         }
-    return vars(value)
+    return value.as_json() if isinstance(value, AttachedFile) else vars(value)
 
 
 def parse_manifest(text: str) -> Manifest:

@@ -69,6 +69,8 @@ def test_connection_is_created_and_files_are_attached(
     expect(page.locator("#attached")).to_contain_text("600")
     expect(page.locator("#attached .notes")).to_contain_text('no column "region"')
     assert violations(page) == []
+    page.get_by_label("Read the files whole").check()
+    expect(attach).to_be_enabled()
     attach.click()
     expect(page.get_by_role("region", name="Import")).to_contain_text("600 rows and 2 columns")
     expect(page.get_by_role("region", name="Import")).to_contain_text("attached from")
@@ -76,6 +78,7 @@ def test_connection_is_created_and_files_are_attached(
     page.goto(f"{lake_server.url}/datasets/{dataset}?tab=overview")
     listed = page.get_by_role("region", name="Attached files")
     expect(listed.get_by_role("row")).to_have_count(3)
+    expect(page.get_by_role("main")).to_contain_text("statistics of the attached files: read")
     page.go_back()
 
     (lake / "b.parquet").unlink()

@@ -255,12 +255,13 @@ def test_column_in_a_folder_name_is_stated(world: World) -> None:
     uris = [world.uri("store", f"hive/year=2025/region={region}/") for region in ("AT", "DE")]
     table = {"uri": uris, "connection": "store"}
     dataset, job = world.attached(table)
-    (note,) = job["output_summary"]["tables"][0]["notes"]
+    trust, note = job["output_summary"]["tables"][0]["notes"]
+    assert "not checked" in trust
     assert 'no column "region"' in note
     assert "(region=AT, region=DE)" in note
     path = f"/api/datasets/{dataset}/attach/preview"
     preview = world.server.admin.post(path, json={"tables": [table]}).json()
-    assert preview["tables"][0]["notes"] == [note]
+    assert preview["tables"][0]["notes"] == [trust, note]
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -66,7 +66,7 @@ class Stage:
         self.open_files: list[int] = []
         self.changed_before_byte = 0
         self.path = AttachedPath("0f", self.source.stat().st_size)
-        self.files.add(self.path, self.open)
+        self.files.add(self.path, self.open, name="lake/x.parquet")
 
     def open(self) -> Reader:
         return Reader(self.source, self.open_files, self.changed_before_byte)
@@ -117,7 +117,7 @@ def test_error_at_open_has_its_own_code(stage: Stage) -> None:
     def refuse() -> Reader:
         raise Changed("gone")
 
-    stage.files.add(stage.path, refuse)
+    stage.files.add(stage.path, refuse, name="lake/x.parquet")
     with pytest.raises(Changed):
         stage.one(COUNT, [str(stage.path)])
 
@@ -163,7 +163,7 @@ def test_oldest_version_is_dropped_beyond_the_limit(stage: Stage) -> None:
     files = AttachedFiles(max_versions=2)
     paths = [AttachedPath(str(at), 1) for at in range(3)]
     for path in paths:
-        files.add(path, stage.open)
-    assert files.version(str(paths[2])) == (1, stage.open)
+        files.add(path, stage.open, name="lake/x.parquet")
+    assert files.version(str(paths[2]))[0] == 1
     with pytest.raises(OSError, match="no such attached file"):
         files.version(str(paths[0]))

@@ -84,7 +84,7 @@ form.addEventListener("submit", async (event) => {
   const end = () => { [preview, send].forEach((button) => { button.disabled = false; }); };
   try {
     const { job_id: id } = await callApi(`/api/datasets/${dataset}/refs/${encodeURIComponent(ref)}/attach`, {
-      json: { tables: [table()], ...(message ? { commit_message: message } : {}) }, headers: { "Idempotency-Key": key },
+      json: { tables: [table()], ...(one("#attach-verify").checked ? { verify: true } : {}), ...(message ? { commit_message: message } : {}) }, headers: { "Idempotency-Key": key },
     });
     fill(state, "Attaching … ", h("a", { href: `/jobs/${id}` }, "Show the job"));
     watchJob(id, (job) => {
@@ -101,5 +101,6 @@ form.addEventListener("submit", async (event) => {
 });
 
 connection.addEventListener("change", begin);
+one("#attach-verify").addEventListener("change", () => { key = newKey(); });
 [uris, tableKey].forEach((field) => field.addEventListener("input", reset));
 begin();

@@ -13,7 +13,14 @@ from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, name_text, text
-from http_api.schemas.fields import BoundedList, StrictString, TextLength, invalid, kind_of
+from http_api.schemas.fields import (
+    BoundedList,
+    StrictBoolean,
+    StrictString,
+    TextLength,
+    invalid,
+    kind_of,
+)
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from job_runner.tables.attached_files import TableToAttach
 from job_runner.tables.open_tables import PRIMARY
@@ -62,6 +69,12 @@ class AttachPreviewIn(StrictSchema):
 
 
 class AttachIn(AttachPreviewIn):
+    verify = StrictBoolean(
+        load_default=False,
+        description="Read the files whole: count their rows, and compare the statistics of their "
+        "footers with their values. A file whose footer is wrong is refused. Otherwise the rows "
+        "that footers state are believed, and statistics aren't used.",
+    )
     commit_message = text(0, 10_000)
     priority = priority_field()
 
@@ -119,16 +132,24 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
 def attach(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
     """Attach tables: their Parquet files stay where they are.
 
-    A job reads the footers of the files; then the ref moves to a commit that names each file with
-    its size and its ETag, or its modification time and inode. A file that changes later is refused
-    with `source_changed`.
+    A job reads the footers of the files, and with `verify` the files; then the ref moves to a
+    commit that names each file with its size and its ETag, or its modification time and inode. A
+    file that changes later is refused with `source_changed`.
     """
     dataset = caller().dataset(dataset_id, "write")
     tables = _tables(given)
-    meaning = {"tables": [table.to_json() for table in tables]}
+    meaning: dict[str, Any] = {"tables": [table.to_json() for table in tables]}
+    if given["verify"]:
+        meaning["verify"] = True
     by = submission(given["priority"], given.get("commit_message") or "", body=meaning)
     job = submit_attach(
-        service(), by, dataset, tables, ref_name=ref, commit_message=given.get("commit_message")
+        service(),
+        by,
+        dataset,
+        tables,
+        ref_name=ref,
+        commit_message=given.get("commit_message"),
+        verifies=given["verify"],
     )
     return accepted(job, "Attach job created")
 

@@ -1,0 +1,1 @@
+"""What the footer of a Parquet file states: its masks, its checks, and errors of damaged files."""
