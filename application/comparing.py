@@ -101,7 +101,7 @@ def comparison_of_tables(
 def likely_key(service: Service, base: OpenTable, other: OpenTable) -> tuple[str, ...]:
     """A probable key of two tables, from their names and first rows: it takes no comparison."""
     shared = match_columns(base.files.columns, other.files.columns).shared
-    with service.parquet.cursor(base.files) as cursor:
+    with service.parquet.cursor(base.files, other.files) as cursor:
         return quick_key(cursor, base.files, other.files, shared)
 
 

@@ -149,7 +149,7 @@ def _bytes_of(database: ParquetDatabase, table: TableFiles, columns: Sequence[Co
     read = files[:: -(-len(files) // MAX_FOOTERS) or 1]
     paths = [str(file.path) for file in read]
     names = [column.name for column in columns]
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         ((found,),) = cursor.execute(
             "SELECT coalesce(sum(total_compressed_size), 0)::BIGINT FROM parquet_metadata(?) "
             "WHERE path_in_schema IN (SELECT unnest(?::VARCHAR[]))",

@@ -103,7 +103,7 @@ class _Version:
     name: str
     belief: Belief
     mask: _Mask | None = None
-    last_read: float = 0.0
+    opened_at: float = 0.0
 
     def open(self) -> VersionReader:
         reader = self.open_version()
@@ -150,7 +150,7 @@ class AttachedFiles:
             added = _Version(path, open_version, name, belief)
             known = self._versions.get(str(path))
             if known is not None and known.belief == belief:
-                added.mask, added.last_read = known.mask, known.last_read
+                added.mask, added.opened_at = known.mask, known.opened_at
             self._versions[str(path)] = added
             self._versions.move_to_end(str(path))
             while len(self._versions) > self._max_versions:
@@ -177,7 +177,7 @@ class AttachedFiles:
     def version(self, path: str) -> tuple[int, OpenVersion]:
         """Return the size of a version by its path, and what opens it."""
         found = self._version(path)
-        found.last_read = time.monotonic()
+        found.opened_at = time.monotonic()
         return found.path.size_bytes, found.open
 
     def _version(self, path: str) -> _Version:
@@ -191,13 +191,13 @@ class AttachedFiles:
         """Return how errors call a file."""
         return self._version(str(path)).name
 
-    def last_read(self, paths: Sequence[AttachedPath], most: int) -> list[AttachedPath]:
+    def last_opened(self, paths: Sequence[AttachedPath], most: int) -> list[AttachedPath]:
         """Return the files that were opened last, latest first."""
         with self._lock:
             found = {
                 path: self._versions[str(path)] for path in paths if str(path) in self._versions
             }
-        return sorted(found, key=lambda path: found[path].last_read, reverse=True)[:most]
+        return sorted(found, key=lambda path: found[path].opened_at, reverse=True)[:most]
 
     @contextmanager
     def kept_errors(self) -> Iterator[None]:

@@ -44,6 +44,8 @@ class Served:
         The child's end of the socket.
     error : DomainError or None
         The error that ended a read.
+    opened : list of AttachedPath
+        The files that the child has read.
     """
 
     def __init__(self, files: AttachedFiles, paths: Sequence[AttachedPath]) -> None:
@@ -51,6 +53,7 @@ class Served:
         self._own, self._other = socket.socketpair()
         self.descriptor = self._other.fileno()
         self.error: DomainError | None = None
+        self.opened: list[AttachedPath] = []
         threading.Thread(target=self._serve, name="attached-files", daemon=True).start()
 
     def close(self) -> None:
@@ -66,6 +69,7 @@ class Served:
                     if number not in readers:
                         readers[number] = self._files.version(str(self._paths[number]))[1]()
                         closing.callback(readers[number].close)
+                        self.opened.append(self._paths[number])
                     content = readers[number].read(start, size_bytes)
                 except DomainError as error:
                     self.error = error

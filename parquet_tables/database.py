@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,16 @@ from typing import TYPE_CHECKING, Self
 import duckdb
 
 from domain_errors import DomainError
-from parquet_tables.columns import ATTACHED
-from parquet_tables.transient_errors import FreeBytes, free_bytes, require_free, spare_mb
+from parquet_tables.columns import ATTACHED, AttachedPath
+from parquet_tables.footers.checks import FooterContradicted, read_stated, require_pages
+from parquet_tables.footers.damage import DamagedFile, is_of_reader, is_whole, may_be_damage
+from parquet_tables.transient_errors import (
+    FreeBytes,
+    free_bytes,
+    is_out_of_memory,
+    require_free,
+    spare_mb,
+)
 
 if TYPE_CHECKING:  # the processes of queries and workbooks need neither numpy nor fsspec
     from parquet_tables.attached import AttachedFiles
@@ -42,6 +50,10 @@ INTERRUPT_INTERVAL_S = 0.1
 LATE_READING = "late_materialization"
 """An optimizer of DuckDB 2.0.1 that ends in an internal error, which breaks the instance, where no
 row can pass a filter under a LIMIT with an OFFSET: ``a IN ('x', 'y') LIMIT 1 OFFSET 0``."""
+MAX_READ_AGAIN = 4
+"""Files that are read whole to find the damaged one if DuckDB's error names none."""
+DECODE = "SELECT max(hash(COLUMNS(*))) FROM read_parquet(?)"
+"""Decodes all values of a file."""
 CURSOR_SETTINGS = (
     "enable_progress_bar",
     "enable_progress_bar_print",
@@ -148,22 +160,87 @@ class ParquetDatabase:
             self._spill_limit_mb = max_mb
 
     @contextmanager
-    def cursor(self, table: TableFiles | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def cursor(
+        self, table: TableFiles | None = None, *others: TableFiles
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a cursor for one thread, with query progress enabled; close it after the block.
 
-        Footers of large files of ``table`` are cached for the next query. DuckDB 2.0 evicts none
-        until it considers its memory full, and a footer takes nine times the memory that it counts,
-        so those of small files aren't cached.
+        A damaged file of the tables that the block reads is a DamagedFile, however DuckDB fails on
+        it. Footers of large files of ``table`` are cached for the next query. DuckDB 2.0 evicts
+        none until it considers its memory full, and a footer takes nine times the memory that it
+        counts, so those of small files aren't cached.
         """
         cursor = self._open_cursor()
         try:
             if table is not None and table.has_costly_footers:
                 cursor.execute("SET SESSION parquet_metadata_cache = true")
-            with self._attached_errors(), _apply_time_limit(cursor):
+            tables = others if table is None else (table, *others)
+            with (
+                self._damage_errors(tables),
+                self._attached_errors(),
+                _apply_time_limit(cursor),
+            ):
                 yield cursor
         finally:
             cursor.close()
             self._release_cursor()
+
+    @contextmanager
+    def _damage_errors(self, tables: Sequence[TableFiles]) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            paths = [file.path for table in tables for file, _ in table.with_starts()]
+            found = self._damaged_file(error, paths) if may_be_damage(error) else None
+            if found is None:
+                raise
+            raise found from error
+
+    def _damaged_file(
+        self, error: duckdb.Error, paths: Sequence[Path | AttachedPath]
+    ) -> DamagedFile | None:
+        """The damaged file that is the cause of an error: the one that it names, or can't be read.
+
+        Without its name, the files that were opened last are read.
+        """
+        message = str(error)
+        named = next((path for path in paths if str(path) in message), None)
+        if isinstance(named, AttachedPath) and self._attached is not None:
+            return DamagedFile.attached(self._attached.name(named))
+        lacks_memory = is_out_of_memory(error)
+        stored = [path for path in (named, *paths) if isinstance(path, Path) and not lacks_memory]
+        for own in stored[:MAX_READ_AGAIN]:
+            if not is_whole(own):
+                return DamagedFile.stored(own.stem)
+        if self._attached is None:
+            return None
+        outside = [path for path in paths if isinstance(path, AttachedPath)]
+        opened = self._attached.last_opened(outside, MAX_READ_AGAIN)
+        for path in opened:
+            if self._is_damaged(path, decodes=not lacks_memory):
+                return DamagedFile.attached(self._attached.name(path))
+        if opened and is_of_reader(error):
+            return DamagedFile.one_of([self._attached.name(path) for path in opened])
+        return None
+
+    def _is_damaged(self, path: AttachedPath, *, decodes: bool) -> bool:
+        """Whether an attached file's pages, or with ``decodes`` its values, can't be read."""
+        if self._attached is None:
+            return False
+        name = str(path)
+        try:
+            with self.cursor() as cursor, closing(self._attached.version(name)[1]()) as reader:
+                stated = read_stated(cursor, name, reader.read, path.size_bytes)
+                require_pages(stated, reader.read)
+                if decodes:
+                    cursor.execute(DECODE, [name]).fetchall()
+        except (FooterContradicted, DamagedFile):
+            return True
+        except duckdb.Error as error:
+            return may_be_damage(error) and not is_out_of_memory(error)
+        except TimeLimitExceeded:
+            return False
+        return False
 
     def _attached_errors(self) -> AbstractContextManager[None]:
         return nullcontext() if self._attached is None else self._attached.errors()

@@ -124,7 +124,7 @@ def hash_table(
     if any(isinstance(file.path, AttachedPath) for file in table.files):
         result = scratch / "hashes"
         request = _request(table, 0, table.file_rows, secret, result)
-        with database.cursor() as cursor:
+        with database.cursor(table) as cursor:
             _write_nodes(request, cursor, on_progress)
         return _split(result.read_bytes())
     nodes = -(-table.file_rows // NODE_ROWS)

@@ -14,6 +14,7 @@ import re
 import duckdb
 
 from domain_errors import DomainError
+from parquet_tables.footers.damage import is_of_reader
 from parquet_tables.transient_errors import BUSY, disk_full, machine_fault
 from sql_sandbox.request import Limits, Request
 
@@ -61,9 +62,26 @@ class SqlTimeout(SqlError):
     code = "sql_timeout"
 
 
-_BY_CODE = {
+class SqlDamagedFile(SqlError):
+    """An attached file can't be decoded; the server names it by ``path``, empty if unknown."""
+
+    code = "damaged_data"
+
+    def __init__(self, template: str = "A data file is damaged.", *, path: object = "") -> None:
+        super().__init__(template, path=path)
+
+
+_BY_CODE: dict[str, type[SqlError]] = {
     kind.code: kind
-    for kind in (InvalidSql, SqlRefused, SqlFailed, SqlTooLarge, SqlOutOfMemory, SqlTimeout)
+    for kind in (
+        InvalidSql,
+        SqlRefused,
+        SqlFailed,
+        SqlTooLarge,
+        SqlOutOfMemory,
+        SqlTimeout,
+        SqlDamagedFile,
+    )
 }
 
 
@@ -119,6 +137,10 @@ def user_error(error: duckdb.Error, request: Request, offset: int) -> Exception:
         return OSError(number, os.strerror(number))
     if isinstance(error, duckdb.PermissionException):
         return SqlRefused("The query reads something that isn't a table of this commit.")
+    attached = next((path for path in request.attached if str(path) in str(error)), None)
+    may_be_attached = request.attached and (is_of_reader(error) or "arquet" in message)
+    if attached is not None or may_be_attached:
+        return SqlDamagedFile(path="" if attached is None else attached.stem)
     names_path = any(str(path) in message for path in request.paths)
     if isinstance(error, duckdb.IOException) or names_path:
         return SqlFailed("A data file of this commit can't be read. Run jobsvc check.")

@@ -20,9 +20,17 @@ from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.attached_pipe import served
 from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child
 from parquet_tables.columns import Column, DataFile
+from parquet_tables.footers.damage import DamagedFile
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.transient_errors import require_free
-from sql_sandbox.errors import SqlFailed, SqlTimeout, SqlTooLarge, error_of, out_of_memory
+from sql_sandbox.errors import (
+    SqlDamagedFile,
+    SqlFailed,
+    SqlTimeout,
+    SqlTooLarge,
+    error_of,
+    out_of_memory,
+)
 from sql_sandbox.request import Limits, Request, SourceTable
 
 if TYPE_CHECKING:  # the process of a query needs no fsspec
@@ -192,8 +200,16 @@ class Sandbox:
             limits = self._limits.within_disk(Path(folder))
             request = Request("check", sql, tables, limits, Path(folder))
             with served(self._attached, request.attached) as serving:
-                descriptor = None if serving is None else serving.descriptor
-                yield replace(request, attached_descriptor=descriptor)
+                if serving is None:
+                    yield request
+                    return
+                try:
+                    yield replace(request, attached_descriptor=serving.descriptor)
+                except SqlDamagedFile as error:
+                    opened = [
+                        path for path in serving.opened if path.stem == error.parameters["path"]
+                    ] or serving.opened
+                    raise DamagedFile.one_of(list(map(self._attached.name, opened))) from None
 
 
 def _shape(answer: dict[str, Any]) -> ResultShape:

@@ -33,8 +33,8 @@ _ADVICE: Mapping[str, str] = {
     "disk_full": "An administrator must free disk space, for example with jobsvc prune. Then "
     "{action}{reason}.",
     "out_of_memory": "Use fewer columns or rows, or ask an administrator to raise memory_mb.",
-    "damaged_data": "A data file is damaged. An administrator must run jobsvc check and restore "
-    "the file from a backup.",
+    "damaged_data": "A data file is damaged. An administrator must restore it: an attached file "
+    "from where it comes, another one, which jobsvc check names, from a backup.",
     "ref_moved": "The version name was moved during the job. {Action}.",
     "conflict": "Another job took the name. Draw again under another name.",
     "internal_error": "An administrator finds details in the server's log, by the job's id.",

@@ -194,7 +194,7 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
                 items=len(row_ids),
             )
         items = _items_relation(source, row_ids, read.key)
-        lines = _lines(service, items, read, names, options, state.attributes)
+        lines = _lines(service, source, items, read, names, options, state.attributes)
     if not lines:
         raise InvalidRowFile("The file has no row.")
     open_ids = set(row_ids) - state.replaced.keys()
@@ -221,6 +221,7 @@ def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Stat
 
 def _lines(
     service: Service,
+    source: OpenTable,
     items: Statement,
     read: ReadRowFile,
     names: EntryNames,
@@ -239,7 +240,7 @@ def _lines(
     wanted = names.by_field().items()
     cells = {field: by_name[name.lower()] for field, name in wanted if name.lower() in by_name}
     statement = lines_statement(items, relation_of(table), key, tuple(cells.values()))
-    with service.parquet.cursor() as cursor:
+    with service.parquet.cursor(source.files) as cursor:
         above = read.place.first_row - 1
         rows = [(above + line, *rest) for line, *rest in cursor.execute(*statement).fetchall()]
         unknown = [text for _, text, matches, *_ in rows if text is not None and not matches]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
 
 import duckdb
@@ -9,6 +13,7 @@ import duckdb
 from domain_errors import DomainError
 from parquet_tables.transient_errors import is_machine_error
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _OF_STATEMENTS = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -39,6 +44,17 @@ class DamagedFile(DomainError):
         )
 
     @classmethod
+    def one_of(cls, names: Sequence[str]) -> Self:
+        """The error of files of which one is damaged."""
+        if len(names) == 1:
+            return cls.attached(names[0])
+        return cls(
+            "One of the attached files {names} is damaged (it can't be decoded). Restore it from "
+            "where it comes, and attach the table again.",
+            names=", ".join(names),
+        )
+
+    @classmethod
     def stored(cls, sha256: str) -> Self:
         """The error of a file of the data directory."""
         return cls(
@@ -57,3 +73,19 @@ def may_be_damage(error: duckdb.Error) -> bool:
     if isinstance(error, duckdb.OutOfMemoryException):
         return True
     return not is_machine_error(error) and not isinstance(error, _OF_STATEMENTS)
+
+
+def is_of_reader(error: duckdb.Error) -> bool:
+    """Whether an error has no class of DuckDB's: it is one of the reader's libraries."""
+    return type(error) is duckdb.Error
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of the store has the content that its name says; others count as whole."""
+    if not _SHA256.fullmatch(path.stem):
+        return True
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == path.stem
+    except OSError:
+        return False

@@ -378,7 +378,7 @@ def compare_tables(
     is_of_tables = purpose == "tables" and not base.is_sample and not other.is_sample
     found: list[_Found] = []
     not_compared: list[str] = []
-    with database.cursor(base.table) as cursor:
+    with database.cursor(base.table, other.table) as cursor:
         for place, (one, two) in enumerate(pairs):
             on_progress(place / max(len(pairs), 1), f"comparing {one.name}")
             compared = None

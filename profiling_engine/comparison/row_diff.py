@@ -150,7 +150,7 @@ def diff_rows(
     """
     diff = _Diff(base, other, tuple(keys))
     pairs = folder / "pairs.parquet"
-    with database.cursor(base) as cursor:
+    with database.cursor(base, other) as cursor:
         checking = progress_part(on_progress, 0.0, CHECKED)
         diff.check_keys(cursor, checking)
         matching = progress_part(on_progress, CHECKED, MATCHED)
