@@ -254,3 +254,31 @@ def test_changed_footers_hide_no_row(attaching: Attaching, tmp_path: Path) -> No
     kinds = Counter(outcome for _, outcome in outcomes.elements())
     assert kinds["refused"] >= 150
     assert kinds["all rows"] >= 100
+
+
+ALL_TYPES = (
+    "range % 2 = 0 AS b, range::TINYINT AS i1, range::USMALLINT AS u2, range::UBIGINT AS u8, "
+    "-range AS i8, CASE WHEN range % 5 = 0 THEN 'nan' WHEN range % 7 = 0 THEN '-inf' ELSE '-0.0' "
+    "END::DOUBLE AS d, (range / 3)::FLOAT AS f, range::DECIMAL(4, 1) AS p4, "
+    "-range::DECIMAL(38, 9) AS p38, repeat('é', range::INTEGER * 9) AS long, NULL::INTEGER AS n, "
+    "encode(chr(range::INTEGER + 1) || 'x') AS bytes, DATE '0001-01-01' + range::INTEGER AS day, "
+    "TIME '12:00:00.000001' AS t, TIMESTAMP '1969-12-31 23:59:59.999999' AS ts, "
+    "TIMESTAMP_NS '2025-01-01 00:00:00.000000001' AS ns, "
+    "TIMESTAMPTZ '2025-07-01 00:00:00+02' + INTERVAL (range) HOUR AS tz, '' AS empty, "
+    "'it''s, \"{x}\" ' || range AS \"a {b}\""
+)
+
+
+@pytest.mark.parametrize("way", [*WAYS, "PARQUET_VERSION v2, COMPRESSION zstd"])
+def test_true_statistics_of_every_type_are_accepted(
+    attaching: Attaching, tmp_path: Path, way: str
+) -> None:
+    path = tmp_path / "types.parquet"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'America/New_York'")
+        connection.execute(
+            f"COPY (SELECT {ALL_TYPES} FROM range(100)) TO '{path}' "
+            f"(FORMAT parquet, ROW_GROUP_SIZE 2048, {way})"
+        )
+    footer, _ = attaching.attach(path.read_bytes(), verifies=True)
+    assert footer.rows == 100
