@@ -23,8 +23,8 @@ from storage.versions.data_files import AttachedFile, DataFiles, StoredFile
 MANIFEST_VERSION = 1
 READ = "Row counts and statistics of the attached files: read and checked."
 TAKEN_FROM_FOOTERS = (
-    "Row counts of the attached files: taken from the files' footers, not checked. Their "
-    "statistics aren't used."
+    "Row counts of the attached files: taken from the files' footers, not checked. DuckDB doesn't "
+    "use their statistics, Spark does."
 )
 
 
