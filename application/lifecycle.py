@@ -28,6 +28,7 @@ from storage.jobs.jobs import (
     latest_retry,
     set_dismissed,
 )
+from storage.jobs.kinds import IMPORT, ROW_PROOFS
 from storage.jobs.submission import NewJob
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
@@ -60,7 +61,7 @@ def cancel(
             origin=origin,
             dataset_id=job.dataset_id,
             about=("job", job.id),
-            details={"run_type": job.run_type},
+            details={"run_type": job.run_type, "job_kind": job.job_kind},
         )
         cancelled = get_job(tx, job.id)
     service.interrupt_job(job.id)
@@ -84,6 +85,7 @@ def dismiss(caller: Caller, job: Job, *, undo: bool = False) -> Job:
             dataset_id=job.dataset_id,
             about=("job", job.id),
             run_type=job.run_type,
+            job_kind=job.job_kind,
         )
         return get_job(tx, job.id)
 
@@ -195,16 +197,19 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
 
 ADDED_PARAMETERS = (
     *("request_digest", "output_ref", "source_draw", "seed_origins"),
-    *("plan", "seed_origin", "excluded"),
+    *("plan", "seed_origin", "excluded", "row_root"),
 )
 """Parameters that the service added to the request."""
 
 
 def original_request(job: Job) -> dict[str, Any]:
     """The request as it was submitted: a ref stays a ref."""
-    return {
+    request = {
         name: value for name, value in job.run_parameters.items() if name not in ADDED_PARAMETERS
     }
+    if job.kind is ROW_PROOFS:
+        request.pop("columns", None)  # of an earlier version
+    return request
 
 
 def same_request(job: Job) -> dict[str, Any]:
@@ -214,7 +219,7 @@ def same_request(job: Job) -> dict[str, Any]:
     version of its rule. It lacks the file of an import.
     """
     request = original_request(job)
-    if job.run_type == "import":
+    if job.kind is IMPORT:
         return request
     request["source_ref"] = source_of(job)
     if job.run_type == "sampling":

@@ -37,7 +37,7 @@ def _print_jobs(page: dict[str, Any]) -> None:
         page["jobs"],
         {
             "job": lambda job: job["id"][:ID_DIGITS],
-            "type": "run_type",
+            "kind": "job_kind",
             "status": _state,
             "name": "output_name",
             "purpose": lambda job: one_line(job["purpose"] or ""),
@@ -61,7 +61,7 @@ def _print_job(job: dict[str, Any]) -> None:
     seconds = job["duration_seconds"]
     fields = {
         "job": job["id"],
-        "type": job["run_type"],
+        "kind": job["job_kind"],
         "state": _state(job),
         "name": job["output_name"],
         "purpose": job["purpose"],
@@ -118,7 +118,7 @@ def _print_end(job: dict[str, Any]) -> None:
     ref = (job["output_summary"] or {}).get("output_ref")
     created = f", ref {ref}" if ref else ""
     seconds = job["duration_seconds"]
-    print_line(f"Job {job['id']} ({job['run_type']}) completed in {seconds:,.1f} s{created}.")
+    print_line(f"Job {job['id']} ({job['job_kind']}) completed in {seconds:,.1f} s{created}.")
 
 
 @click.command()
@@ -136,7 +136,7 @@ def watch(client: ApiClient, job_id: str) -> Any:
 
 
 def _print_cancelled(job: dict[str, Any]) -> None:
-    print_line(f"Job {job['id']} ({job['run_type']}): {job['error_message']}")
+    print_line(f"Job {job['id']} ({job['job_kind']}): {job['error_message']}")
 
 
 @click.command()

@@ -7,8 +7,7 @@ from typing import Any
 
 from application.lifecycle import Retryability, has_upload
 from application.samples.facts import screen_text
-from domain_errors import DomainError, counted
-from job_runner.handlers.exploration import is_report, is_row_diff
+from domain_errors import DomainError
 from sampling_engine.rounds import nth
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import seconds_between
@@ -62,11 +61,7 @@ def advice(job: Job, retryability: Retryability) -> str:
 
 def noun_of(job: Job) -> str:
     """The result of a job, in one or two words."""
-    if job.run_type == "exploration":
-        if is_report(job):
-            return "report"
-        return "row changes" if is_row_diff(job) else "query"
-    return {"sampling": "sample", "profiling": "profile"}.get(job.run_type, job.run_type)
+    return job.kind.noun
 
 
 def title_of(job: Job) -> str:
@@ -115,7 +110,7 @@ def state_of(job: Job) -> str:
 def outcome_of(job: Job) -> str:
     """A job's result, error or current activity."""
     if job.status == "completed":
-        return _result_of(job)
+        return job.kind.result(job.output_summary)
     return job.error_message or job.progress_message
 
 
@@ -145,19 +140,3 @@ def duration_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _result_of(job: Job) -> str:
-    summary = job.output_summary or {}
-    if job.run_type == "sampling":
-        return f"{summary['total_sampled']:,} of {counted(summary['source_rows'], 'row')}"
-    if job.run_type == "import":
-        tables = summary["tables"]
-        rows = f"{counted(sum(table['rows'] for table in tables), 'row')} imported"
-        return rows if len(tables) == 1 else f"{rows} in {counted(len(tables), 'table')}"
-    if job.run_type == "profiling":
-        return f"profile of {counted(summary['columns'], 'column')}"
-    if is_report(job):
-        return f"report of {counted(summary['columns'], 'column')}"
-    found = "changed" if is_row_diff(job) else "found"
-    return f"{counted(summary['rows'], 'row')} {found}"

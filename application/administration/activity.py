@@ -15,6 +15,7 @@ from domain_errors import DomainError, render
 from job_runner.service import Service
 from parquet_tables.exports import formula_safe
 from storage.accounts.audit import Action, AuditFilters, Entry, list_entries
+from storage.jobs.kinds import kind_named, kind_of
 from storage.versions.refs import kind_of_ref, output_name_of
 
 MAX_ROWS = 100_000
@@ -50,7 +51,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "import_asked": "{who} imported {file_name} into {dataset}",
         "plan_registered": "{who} registered a plan of a sample of {dataset}",
         "draw_asked": "{who} drew {result} from {dataset}",
-        "profile_asked": "{who} profiled {dataset}",
+        "profile_asked": "{who} made {result} of {dataset}",
         "exploration_asked": "{who} made {result} of {dataset}",
         "job_retried": "{who} retried {result} of {dataset}",
         "job_cancelled": "{who} cancelled {result} of {dataset}",
@@ -239,21 +240,19 @@ def _named(ref: str) -> str:
     return f"{kinds[kind_of_ref(ref)]} {output_name_of(ref)}"
 
 
-_WITHOUT_NAME = {
-    "sampling": "a sample",
-    "import": "an import",
-    "exploration": "a report",
-    "profiling": "a profile",
-}
-
-
 def _result(entry: Entry) -> Part:
     """The result of a job, by its name if it has one."""
     ref = entry.details.get("output_ref") or entry.output_ref
-    text = (
-        _named(str(ref)) if ref else _WITHOUT_NAME.get(entry.details.get("run_type", ""), "a job")
-    )
-    return Part(text, "job", entry.object_id)
+    return Part(_named(str(ref)) if ref else _made(entry), "job", entry.object_id)
+
+
+def _made(entry: Entry) -> str:
+    """What a job without a name made; entries of earlier versions have no ``job_kind``."""
+    details = entry.details
+    kind = kind_named(details.get("job_kind", ""))
+    if kind is None and "run_type" in details:
+        kind = kind_of(details["run_type"], details)
+    return "a job" if kind is None else kind.phrase
 
 
 def _source(entry: Entry) -> list[Part]:

@@ -40,7 +40,6 @@ def submit_row_root(
     parameters = {
         "source_ref": source_ref,
         "table_key": source.key,
-        "columns": [],
         "row_root": True,
     }
     lane = lane_of_profile(source.files.file_rows, len(source.files.columns))

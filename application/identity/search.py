@@ -40,6 +40,7 @@ class Hit:
     commit_id: str | None = None
     job_id: str | None = None
     run_type: str | None = None
+    job_kind: str | None = None
     row: str | None = None
 
 
@@ -120,6 +121,7 @@ def _job(job: Job, row: str | None = None) -> Hit:
         job.created_at,
         job_id=job.id,
         run_type=job.run_type,
+        job_kind=job.job_kind,
         row=row,
     )
 

@@ -24,8 +24,6 @@ from storage.jobs.schedules import Problem, Schedule, get_schedule
 from storage.sqlite.database import Transaction
 
 MAX_NAME = 100
-NOUNS = {"sampling": "Sample", "exploration": "Query", "profiling": "Profile", "import": "Import"}
-"""The name of the result of each run type."""
 REVIEW_STEPS = {
     "submitted": "review requested",
     "returned": "findings returned",
@@ -138,7 +136,7 @@ def _title(job: Job | None) -> str:
     """What a job made, with its name."""
     if job is None:
         return "A job"
-    noun = NOUNS[job.run_type]
+    noun = job.kind.noun.capitalize()
     name = job.output_name or job.run_parameters.get("file_name")
     return f"{noun} {one_line(str(name))}" if name else noun
 

@@ -16,6 +16,7 @@ from profiling_engine.comparison.keyed_rows import InvalidKey
 from storage.accounts.audit import Action
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job, RunType
+from storage.jobs.kinds import PROFILE
 from storage.jobs.schedules import (
     NewSchedule,
     Schedule,
@@ -43,7 +44,7 @@ def repeated_request(job: Job) -> dict[str, Any]:
         The job is no draw and no profile.
     """
     given = job.run_parameters
-    if job.run_type == "profiling" and "columns" in given:
+    if job.kind is PROFILE:
         return {name: given[name] for name in PROFILING_FIELDS}
     if job.run_type != "sampling":
         raise Conflict("Only draws and profiles can be scheduled.", loc=("body", "job_id"))

@@ -240,7 +240,11 @@ class Client:
 
     def sample_of(self, job_id: str) -> Sample:
         """Return a sample that was drawn before, by its id or the first eight digits of it."""
-        return Sample(self._transport, self.request("GET", f"/api/jobs/{job_id}"))
+        info = self.request("GET", f"/api/jobs/{job_id}")
+        if info["run_type"] != "sampling":
+            made = info["job_kind"]
+            raise JobsvcError(f"Job {info['id']} made {made}, not a sample.", "not_a_sample")
+        return Sample(self._transport, info)
 
     def _named(self, name: str) -> list[Dataset]:
         found = self._transport.pages("/api/datasets", "datasets", {"name": name})

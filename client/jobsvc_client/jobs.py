@@ -481,7 +481,7 @@ class Sample(RowsJob):
         return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
 
     def __repr__(self) -> str:
-        if self.status != "completed":
+        if "total_sampled" not in (self.info.get("output_summary") or {}):
             return f"Sample {self.name} ({self.status})"
         return f"Sample {self.name}: {self.size:,} of {self.source_rows:,} rows, job {self.id}"
 
@@ -489,9 +489,9 @@ class Sample(RowsJob):
         title = heading(f"Sample {self.name}", self.url)
         purpose = self.info.get("purpose")
         text = title + (paragraph(purpose) if purpose else "")
-        if self.status != "completed":
+        summary = self.info.get("output_summary") or {}
+        if "rounds" not in summary:
             return text + paragraph(f"Status: {self.status}.")
-        summary = self.info["output_summary"]
         parts = [text]
         for each in summary["rounds"]:
             drawn = f"{each['rows_sampled']:,} of {each['eligible_rows']:,}"

@@ -22,6 +22,8 @@ from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, StrictSchema, text
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from job_runner.tables.open_tables import open_table
+from storage.errors import NotFound
+from storage.jobs.kinds import PROFILE
 
 
 class PartOut(Schema):
@@ -229,6 +231,8 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 def result(job_id: str) -> Response:
     """A profiling job's profile, with hints for a sampling design."""
     job = completed(caller().job(job_id), "profiling")
+    if job.kind is not PROFILE:
+        raise NotFound("Job {id} made {result}, not a profile.", id=job.id, result=job.job_kind)
     with caller().reading():
         found = profile_result(service(), job, AT_ONCE_S)
     caller().audit_view(

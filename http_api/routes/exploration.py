@@ -26,12 +26,12 @@ from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, name_tex
 from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from http_api.state import state
-from job_runner.handlers.exploration import is_report
 from job_runner.sql_queries import query_at_once
 from job_runner.tables.open_tables import RESULT, open_table, output_of
 from job_runner.tables.reports import job_report
 from storage.accounts.audit import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import REPORT
 
 MAX_SQL_LENGTH = 100_000
 MAX_KEYS = 20
@@ -202,7 +202,7 @@ def result(job_id: str, query: dict[str, Any]) -> Response:
     """
     job = completed(caller().job(job_id), "exploration")
     as_file = query.pop("download")
-    if is_report(job):
+    if job.kind is REPORT:
         return report_answer(job, query["format"], as_file=as_file)
     if query["format"] == "html":
         raise InvalidRequest(

@@ -42,6 +42,7 @@ class HitOut(Schema):
     commit_id = out.string(null=True)
     job_id = out.string("The job of the sample, the saved query or the row.", null=True)
     run_type = out.string(null=True)
+    job_kind = out.string("What that job makes.", null=True)
     row = out.string("The row's `_logical_row_id` in the sample of the job.", null=True)
 
 

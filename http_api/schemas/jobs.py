@@ -9,6 +9,7 @@ from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema
 from http_api.schemas.fields import StrictString
 from storage.jobs.jobs import PRIORITIES, Job
+from storage.jobs.kinds import KINDS
 
 
 class JobAcceptedOut(Schema):
@@ -28,6 +29,7 @@ class JobInListOut(PlainSchema):
     id = out.string()
     job_id = out.string(attribute="id", dump_only=True)
     run_type = out.string()
+    job_kind = out.string(f"What the job makes: {', '.join(kind.noun for kind in KINDS)}.")
     output_name = out.string("The name of the sample or the saved query.", null=True)
     purpose = out.string("The `commit_message` of the request.", null=True)
     status = out.string()

@@ -20,7 +20,7 @@ from job_runner.tables.table_comparison import compared_with, comparison_of
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import progress_part
 from profiling_engine.comparison.row_diff import diff_rows, resolve_keys
-from storage.jobs.jobs import Job
+from storage.jobs.kinds import REPORT, ROW_DIFF
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 
@@ -30,21 +30,12 @@ REPORT_SHARE = 0.8
 """Share of the progress for the report; the rest is for the comparison."""
 
 
-def is_report(job: Job) -> bool:
-    """Whether an exploration reports on a table instead of making a table of rows."""
-    return job.run_type == "exploration" and not {"sql", "keys"} & job.run_parameters.keys()
-
-
-def is_row_diff(job: Job) -> bool:
-    """Whether an exploration lists the rows that differ between two tables."""
-    return job.run_type == "exploration" and "keys" in job.run_parameters
-
-
 def run_exploration(context: JobContext) -> Outcome:
     """Make the report, or the table of rows with its ref, if it has a name."""
-    if is_report(context.job):
+    kind = context.job.kind
+    if kind is REPORT:
         return _run_report(context)
-    return _run_row_diff(context) if is_row_diff(context.job) else _run_query(context)
+    return _run_row_diff(context) if kind is ROW_DIFF else _run_query(context)
 
 
 def _run_query(context: JobContext) -> Outcome:

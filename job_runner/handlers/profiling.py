@@ -13,12 +13,13 @@ from job_runner.attempt import JobContext
 from job_runner.handlers.row_roots import build_row_root
 from job_runner.tables.open_tables import open_source
 from job_runner.tables.reports import alerts_by_severity, of_columns, profile_of
+from storage.jobs.kinds import ROW_PROOFS
 from storage.jobs.publishing import Outcome
 
 
 def run_profiling(context: JobContext) -> Outcome:
     """Profile the table and summarise the profile, or build the table's row root."""
-    if context.job.run_parameters.get("row_root"):
+    if context.job.kind is ROW_PROOFS:
         return build_row_root(context)
     service, job = context.service, context.job
     began = time.perf_counter()

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from storage.errors import Conflict, NotFound, StaleJob
 from storage.jobs.changes import ending_change
+from storage.jobs.kinds import JobKind, kind_of
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, page, run, statement
@@ -79,6 +80,16 @@ class Job:
         if "outcome" in comparison:  # others are of an earlier version
             parsed["comparison"] = comparison
         return parsed
+
+    @property
+    def kind(self) -> JobKind:
+        """What the job makes."""
+        return kind_of(self.run_type, self.run_parameters)
+
+    @property
+    def job_kind(self) -> str:
+        """The noun of what the job makes."""
+        return self.kind.noun
 
     @property
     def output_name(self) -> str | None:

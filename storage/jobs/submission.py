@@ -14,6 +14,7 @@ from storage.accounts.audit import MAX_SQL_LENGTH, THIS_PROCESS, Action, Origin,
 from storage.errors import Conflict, TooManyWaiting
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import PRIORITIES, Lane, Priority, RunType
+from storage.jobs.kinds import kind_of
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, run
@@ -71,7 +72,13 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> 
     parameters = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
     if "sql" in job.run_parameters:
         parameters["sql"] = job.run_parameters["sql"][:MAX_SQL_LENGTH]
-    details = {"run_type": job.run_type, "retry_of": job.retry_of, **parameters}
+    kind = kind_of(job.run_type, job.run_parameters)
+    details = {
+        "run_type": job.run_type,
+        "job_kind": kind.noun,
+        "retry_of": job.retry_of,
+        **parameters,
+    }
     record(
         tx,
         clock,

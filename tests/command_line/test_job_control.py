@@ -51,7 +51,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_a_job_is_followed_to_its_end(run: Run, live: LiveServer) -> None:
     job = live.draw(live.new_table(20), DRAW)
     shown = run("watch", job["id"]).stdout
-    assert f"Job {job['id']} (sampling) completed in " in shown
+    assert f"Job {job['id']} (sample) completed in " in shown
     assert f"ref {job['output_summary']['output_ref']}" in shown
     assert json.loads(run("watch", job["id"], "--json").stdout)["status"] == "completed"
 
@@ -60,7 +60,7 @@ def test_a_job_is_shown_in_a_few_lines_and_by_its_first_digits(run: Run, live: L
     job = live.draw(live.new_table(20), DRAW)
     lines = run("jobs", job["id"][:8]).stdout.splitlines()
     shown = {line[:19].strip(): line[20:] for line in lines[:-1]}
-    assert (shown["job"], shown["type"], shown["state"]) == (job["id"], "sampling", "completed")
+    assert (shown["job"], shown["kind"], shown["state"]) == (job["id"], "sample", "completed")
     assert shown["created"] == f"{job['created_at'][:19]}Z"
     assert shown["ref"] == job["output_summary"]["output_ref"]
     assert (
@@ -71,7 +71,7 @@ def test_a_job_is_shown_in_a_few_lines_and_by_its_first_digits(run: Run, live: L
 
 def test_a_running_job_is_cancelled_and_can_be_done_again(run: Run, live: LiveServer) -> None:
     job_id = endless_job(live)
-    assert f"Job {job_id} (exploration): Cancelled by admin00." in run("cancel", job_id).stdout
+    assert f"Job {job_id} (query): Cancelled by admin00." in run("cancel", job_id).stdout
     assert "is failed already" in run("cancel", job_id, code=1).stderr
     assert "  cancelled  " in run("jobs").stdout
     assert "Cancelled by admin00" in run("watch", job_id, code=1).stderr

@@ -37,7 +37,7 @@ class Reader:
     def page(self, path: str, **query: Any) -> str:
         """The HTML of a page."""
         answer = self.get(path, **query)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, (path, words(answer.text))
         return answer.text
 
     def text(self, path: str, **query: Any) -> str:

@@ -20,7 +20,6 @@ from application.comparing import likely_key, shown_tables
 from application.explorations import CompareTo, RowDiff, submit_table
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
-from job_runner.handlers.exploration import is_row_diff
 from job_runner.tables.open_tables import (
     RESULT,
     OpenTable,
@@ -34,6 +33,7 @@ from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
 from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import ROW_DIFF
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, history
@@ -228,7 +228,7 @@ def _row_diff(found: Dataset, base: Side, other: Side) -> Values:
 
 def _job_of_url(found: Dataset) -> Job | None:
     job = caller().job(request.args["diff"]) if request.args.get("diff") else None
-    return job if job and is_row_diff(job) and job.dataset_id == found.id else None
+    return job if job and job.kind is ROW_DIFF and job.dataset_id == found.id else None
 
 
 def _latest_job(found: Dataset, base: OpenTable, other: OpenTable) -> Job | None:
@@ -236,7 +236,7 @@ def _latest_job(found: Dataset, base: OpenTable, other: OpenTable) -> Job | None
     with service().database.read() as tx:
         jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_JOBS)
     wanted = (base.commit_id, base.key, other.commit_id, other.key)
-    return next((job for job in jobs if is_row_diff(job) and _tables_of(job) == wanted), None)
+    return next((job for job in jobs if job.kind is ROW_DIFF and _tables_of(job) == wanted), None)
 
 
 def _tables_of(job: Job) -> tuple[str | None, ...]:

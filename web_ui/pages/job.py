@@ -44,6 +44,7 @@ from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
 from storage.certificates.row_roots import row_root_of
 from storage.errors import Pruned
+from storage.jobs import kinds
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
@@ -97,6 +98,10 @@ def job(job_id: str) -> AnyResponse:
         in_bin = is_deleted and is_binned(tx, found.dataset_id, found.output_commit_id, since)
         dataset = get_dataset(tx, found.dataset_id, caller().user)
         may_undo = may_undo_sign_offs(tx, caller().user, dataset.level, [found.id])
+    try:
+        values = tabs[tab][1](found)
+    except Pruned as error:
+        values = {"pruned": problem_text(error)}
     return show(
         "sample.html" if is_sample(found) else "job.html",
         job=found,
@@ -111,7 +116,7 @@ def job(job_id: str) -> AnyResponse:
         may_undo_sign_off=may_undo,
         is_open=found.status in ("pending", "running"),
         now=timestamp(service().clock()),
-        **tabs[tab][1](found),
+        **values,
     )
 
 
@@ -169,7 +174,8 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
 
 
 def _overview(found: Job) -> Values:
-    values: Values = {"summary": found.output_summary or {}}
+    summary = found.output_summary
+    values: Values = {"summary": summary or {}, "has_result": found.kind.has_fields(summary)}
     if found.run_type == "sampling":
         values["step_facts"] = _step_facts(found)
     if is_sample(found):
@@ -185,7 +191,7 @@ def _step_facts(found: Job) -> list[Facts]:
     """The facts of each step of a sampling job."""
     seeded = seeded_rounds(found.run_parameters)
     rounds = found.run_parameters["rounds"]
-    results = (found.output_summary or {}).get("rounds") or [{} for _ in rounds]
+    results = (found.output_summary or {}).get("rounds") or [{}] * len(rounds)
     return [
         step_facts(given, seeds) + monetary_facts(result)
         for given, seeds, result in zip(rounds, seeded, results, strict=True)
@@ -207,7 +213,7 @@ def _first_rows(found: Job) -> Values | None:
 
 def is_sample(found: Job) -> bool:
     """Whether a job's page is that of a finished sample."""
-    return found.run_type == "sampling" and found.status == "completed"
+    return found.kind is kinds.SAMPLE and kinds.SAMPLE.has_fields(found.output_summary)
 
 
 def _comparison(found: Job) -> Values:
@@ -342,6 +348,8 @@ def _can_repeat(found: Job) -> bool:
 
 def _api_request(found: Job, body: Values) -> ApiRequest:
     """The request of a job; that of an import is a form with a file, or the URI of one."""
+    if found.kind is kinds.ROW_PROOFS:
+        return ApiRequest(f"/api/datasets/{found.dataset_id}/row-roots", body)
     if found.run_type != "import":
         return ApiRequest(f"/api/{found.run_type}/datasets/{found.dataset_id}/jobs", body)
     path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
