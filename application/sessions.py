@@ -17,12 +17,22 @@ COOKIE = "jobsvc_session"
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+SIGNED_OUT = "You were signed out. Sign in again, then repeat this."
 
 
 class ForeignRequest(DomainError):
     """A request with a session cookie but without its CSRF token."""
 
     code = "forbidden"
+
+
+class SignedOut(DomainError):
+    """A form of a page whose session has ended."""
+
+    code = "unauthorized"
+
+    def __init__(self) -> None:
+        super().__init__(SIGNED_OUT)
 
 
 def csrf_token(secret: str) -> str:
@@ -39,6 +49,11 @@ def require_own_page(request: Request, secret: str) -> None:
         sent = request.form.get(CSRF_FIELD)
     if not hmac.compare_digest((sent or "").encode(), csrf_token(secret).encode()):
         raise ForeignRequest("The page is from an earlier session. Reload it and try again.")
+
+
+def is_from_page(request: Request) -> bool:
+    """Whether a page or a browser with a session cookie sent the request, instead of a program."""
+    return CSRF_HEADER in request.headers or COOKIE in request.cookies
 
 
 def put_cookie(response: Response, secret: str, lifetime: timedelta, *, secure: bool) -> None:

@@ -38,7 +38,7 @@ from application.administration.overview import size_text
 from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
-from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
+from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, require_own_page
 from domain_errors import counted, percent_text
 from job_runner.service import Service
 from storage.accounts.audit import Origin
@@ -150,8 +150,9 @@ def signed_in(page: Page) -> Page:
     @wraps(page)
     def guarded(*args: Any, **given: Any) -> Any:
         if visitor() is None:
+            if request.method != "GET":
+                raise SignedOut
             target = f"{request.path}?{query_text()}".rstrip("?")
-            target = target if request.method == "GET" else "/"
             return redirect(f"/sign-in?{urlencode({'next': target})}", 303)
         require_own_page(request, _secret())
         return page(*args, **given)
@@ -169,7 +170,7 @@ def show(template: str, http_status: int = 200, **values: object) -> Response:
         render_template(
             template,
             viewer=viewer,
-            csrf=csrf_token(_secret()) if viewer else "",
+            csrf=own_csrf_token(),
             theme=theme if theme in ("dark", "light") else None,
             navigation=NAVIGATION,
             **values,
@@ -380,9 +381,14 @@ def with_query(**changes: object) -> str:
     return f"{request.path}?{query}" if query else request.path
 
 
+def own_csrf_token() -> str:
+    """The CSRF token of the visitor's session; empty without one."""
+    return csrf_token(_secret()) if visitor() else ""
+
+
 def csrf_field() -> Markup:
     """The hidden field with the CSRF token."""
-    token = csrf_token(_secret()) if visitor() else ""
+    token = own_csrf_token()
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
 
 

@@ -16,6 +16,7 @@ from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Response, current_app, g, jsonify, request
 
+from application.sessions import SIGNED_OUT, is_from_page
 from application.throttle import HELD
 from domain_errors import DomainError, render
 from http_api.schemas.fields import Message
@@ -231,6 +232,8 @@ def of_http_error(error: HTTPError) -> Response:
         detail = "; ".join(f"{place(item['loc'])}: {item['msg']}" for item in errors[:5])
         return problem(422, "invalid_request", detail, errors)
     code, detail = _HTTP_ERRORS.get(error.status_code, ("http_error", ""))
+    if error.status_code == 401 and is_from_page(request):
+        detail = SIGNED_OUT
     headers = {
         name: str(value)
         for name, value in dict(error.headers).items()

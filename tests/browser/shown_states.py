@@ -153,6 +153,27 @@ def wrong_sql(page: Page, world: World, goto: Goto) -> None:
     expect(page.get_by_role("button", name="Go to line 2")).to_be_visible()
 
 
+def finding_conflict(page: Page, world: World, goto: Goto) -> None:
+    path = f"/api/sampling/jobs/{world.jobs['draw']}/findings"
+    goto(f"/jobs/{world.jobs['draw']}?tab=findings")
+    line = page.locator("#findings tr[data-row]").first
+    row = line.get_attribute("data-row")
+    theirs = {"_logical_row_id": row, "outcome": "ok", "note": f"seen {time.time_ns()}"}
+    world.server.admin.post(path, json={"findings": [theirs]})
+    line.get_by_label("Finding about").select_option("not_applicable")
+    line.get_by_label("Note about").fill("seen, too")
+    line.get_by_label("Note about").press("Enter")
+    expect(page.locator("#findings .conflict")).to_be_visible()
+
+
+def signed_out(page: Page, world: World, goto: Goto) -> None:
+    goto("/account")
+    page.context.clear_cookies()
+    page.get_by_label("Name", exact=True).first.fill("nightly")
+    page.get_by_role("button", name="Create token").click()
+    expect(page.locator("#session-ended")).to_be_visible()
+
+
 def prune(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/storage")
     expect(page.get_by_role("region", name="What can go")).to_contain_text("expired")
@@ -226,6 +247,7 @@ ADMIN_STATES: dict[str, State] = {
     "back-test": at("/jobs/{j[draw]}?tab=estimates&view=backtest"),
     "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
     "findings": at("/jobs/{j[draw]}?tab=findings"),
+    "a finding in conflict": finding_conflict,
     "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),
@@ -235,6 +257,7 @@ ADMIN_STATES: dict[str, State] = {
     "log": at("/jobs/{j[draw]}?tab=log"),
     "an import": at("/jobs/{j[import]}"),
     "a profile": at("/jobs/{j[profile]}"),
+    "row proofs": at("/jobs/{j[row proofs]}"),
     "a report": at("/jobs/{j[report]}"),
     "a report's own page": at("/api/exploration/jobs/{j[report]}/result?format=html"),
     "a row diff": at("/jobs/{j[row diff]}"),
@@ -271,4 +294,5 @@ VIEWER_STATES: dict[str, State] = {
     "dataset": at("/datasets/{w.dataset}"),
     "jobs": at("/jobs"),
     "not allowed": at("/admin/users"),
+    "signed out meanwhile": signed_out,
 }

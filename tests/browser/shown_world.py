@@ -34,7 +34,7 @@ class World:
     empty: int
     crowded: int
     jobs: dict[str, str]
-    """Ids of jobs: draw, import, failed, profile, report, query, pending, running."""
+    """Ids of jobs: draw, import, failed, profile, row proofs, report, query, pending, running."""
 
 
 ROW_DIFF = {
@@ -77,6 +77,7 @@ def shown_world(data_dir: Path) -> Iterator[World]:
                 "import": imported["id"],
                 "failed": failed["id"],
                 "profile": _completed(admin, "profiling", dataset),
+                "row proofs": _ended(admin, f"/api/datasets/{dataset}/row-roots"),
                 "report": _completed(admin, "exploration", dataset),
                 "row diff": _completed(admin, "exploration", dataset, **ROW_DIFF),
                 "query": _completed(admin, "exploration", dataset, sql="SELECT city FROM data"),
@@ -123,7 +124,11 @@ def _drawn(client: httpx.Client, dataset: int) -> str:
 
 
 def _completed(client: httpx.Client, kind: str, dataset: int, **body: Any) -> str:
-    answer = client.post(f"/api/{kind}/datasets/{dataset}/jobs", json=body)
+    return _ended(client, f"/api/{kind}/datasets/{dataset}/jobs", **body)
+
+
+def _ended(client: httpx.Client, path: str, **body: Any) -> str:
+    answer = client.post(path, json=body)
     job = finished(client, answer.json()["job_id"])
     assert job["status"] == "completed", job
     return str(job["id"])

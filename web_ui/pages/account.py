@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response, jsonify, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials, SignInRefused
 from application.notifications.registering import USUAL_EMAIL_EVENTS, Finder, webhook_by_id
 from application.providers.proxy_header import UntrustedHeader, sign_in_by_header
-from application.sessions import put_cookie
+from application.sessions import COOKIE, put_cookie
 from application.sign_in import (
     SignedIn,
     must_confirm_password,
@@ -37,6 +37,7 @@ from web_ui.shell import (
     caller,
     local_page,
     origin,
+    own_csrf_token,
     service,
     show,
     signed_in,
@@ -80,6 +81,18 @@ def submit_sign_in() -> AnyResponse:
     return _with_session(to(local_page(request.form.get("next", "/"))), found)
 
 
+@blueprint.get("/session")
+def session_of_browser() -> Response:
+    """The browser's session, for a page that was opened in an earlier one.
+
+    Only pages of this server can read the response.
+    """
+    me = visitor()
+    answer = jsonify(user=None if me is None else me.user.id, csrf=own_csrf_token())
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 def sign_in_page(status: int, problem: str | None = None) -> Response:
     """The sign-in form, with the ways that the server's settings allow."""
     has_proxy = bool(service().settings.proxy_user_header)
@@ -94,6 +107,7 @@ def sign_in_page(status: int, problem: str | None = None) -> Response:
         no_password_set=no_password_set,
         soeid=request.form.get("soeid", ""),
         next=request.values.get("next", "/"),
+        has_ended=status == 200 and COOKIE in request.cookies,
         provider=access().provider,
         by_header="local" in request.args and has_proxy,
         signs_in_elsewhere=has_proxy or access().provider is not None,

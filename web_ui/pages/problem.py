@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode, urlsplit
+
 from flask import Response, g, request
 
-from web_ui.shell import blueprint, show
+from web_ui.shell import blueprint, local_page, query_text, show
 
 TITLES = {
+    401: "Signed out",
     403: "Not allowed",
     404: "Not found",
     409: "Not possible now",
@@ -28,9 +31,10 @@ def problem_page(status: int, code: str, detail: str) -> Response | None:
     if request.blueprint == blueprint.name:
         is_browser = accepted.best != KINDS[0]
     else:
-        is_unknown = request.url_rule is None and not request.path.startswith("/api/")
+        is_page = request.url_rule is None and not request.path.startswith("/api/")
+        is_link = is_page or status == 401  # a download or a report, after the session's end
         is_get = request.method == "GET"
-        is_browser = is_unknown and is_get and accepted.best_match(KINDS) == "text/html"
+        is_browser = is_link and is_get and accepted.best_match(KINDS) == "text/html"
     if not is_browser:
         return None
     return show(
@@ -40,4 +44,15 @@ def problem_page(status: int, code: str, detail: str) -> Response | None:
         status=status,
         detail=detail,
         request_id=g.get("request_id", ""),
+        sign_in=f"/sign-in?{urlencode({'next': _page_to_return_to()})}",
     )
+
+
+def _page_to_return_to() -> str:
+    """The requested page, or the page whose form was sent, or whose link leads to the API."""
+    if request.method == "GET" and request.blueprint == blueprint.name:
+        return f"{request.path}?{query_text()}".rstrip("?")
+    from_page = urlsplit(request.headers.get("Referer", ""))
+    if from_page.netloc != request.host:
+        return "/"
+    return local_page(f"{from_page.path}?{from_page.query}".rstrip("?"))

@@ -2,7 +2,12 @@
 
 import { withPlace } from "./words.js";
 
-const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
+let csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
+const user = document.querySelector('meta[name="user"]')?.content ?? "";
+const ENDED = {
+  out: "You were signed out. Sign in again, then repeat this.",
+  other: "Another user has signed in in this browser. Reload the page to continue as that user.",
+};
 
 /** An error response with its problem document. */
 export class Problem extends Error {
@@ -46,6 +51,38 @@ async function fetchWithRetry(url, options) {
 }
 
 /**
+ * Compare the browser's session with that of the page: "same", "renewed" (the user has signed in again, so the
+ * page's next requests have its token), "out", or "other" (another user).
+ */
+export async function sessionState() {
+  const answer = await fetch("/session", { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  if (!answer.ok) return "same";
+  const found = await answer.json();
+  if (found.user === null) return "out";
+  if (String(found.user) !== user) return "other";
+  if (found.csrf === csrf) return "same";
+  csrf = found.csrf;
+  for (const field of document.querySelectorAll('input[name="csrf"]')) field.value = csrf;
+  return "renewed";
+}
+
+/** Tell the page that its session has ended; returns the problem of the request that failed for it. */
+export function sessionEnded(state) {
+  document.dispatchEvent(new CustomEvent("session-ended", { detail: state }));
+  return new Problem(401, { code: "session_ended", detail: ENDED[state] });
+}
+
+/** Send a request, once more if the user has signed in again meanwhile; throws if the session has ended. */
+async function sendInSession(send) {
+  const answer = await send();
+  if (answer.status !== 401 && answer.status !== 403) return answer;
+  const state = await sessionState();
+  if (state === "renewed") return send();
+  if (state === "same") return answer;
+  throw sessionEnded(state);
+}
+
+/**
  * Send a request to the API.
  * @param {string} path
  * @param {{method?: string, query?: object, json?: any, body?: BodyInit, headers?: object, signal?: AbortSignal}} options
@@ -55,16 +92,15 @@ export async function callApi(path, options = {}) {
   const { method = options.json === undefined ? "GET" : "POST", query, json, signal } = options;
   const extra = { Accept: "application/json", ...options.headers };
   if (json !== undefined) extra["Content-Type"] = "application/json";
-  const answer = await fetchWithRetry(urlWith(path, query), {
+  const answer = await sendInSession(() => fetchWithRetry(urlWith(path, query), {
     method,
     headers: headers(extra),
     body: json === undefined ? options.body : JSON.stringify(json),
     signal,
     credentials: "same-origin",
-  });
+  }));
   const document = await read(answer);
   if (answer.ok) return document;
-  if (answer.status === 401) toSignIn();
   throw problemOf(answer, document);
 }
 
@@ -73,12 +109,13 @@ export async function callApi(path, options = {}) {
  * @returns the URL that the server redirects to; throws as callApi does
  */
 export async function submitForm(form, submitter, more = {}) {
-  const answer = await fetch(form.getAttribute("action"), {
+  const body = new URLSearchParams(new FormData(form, submitter));
+  const answer = await sendInSession(() => fetch(form.getAttribute("action"), {
     method: "POST",
     headers: headers({ Accept: "application/json", ...more }),
-    body: new URLSearchParams(new FormData(form, submitter)),
+    body,
     credentials: "same-origin",
-  });
+  }));
   if (answer.redirected) return answer.url;
   throw problemOf(answer, await read(answer));
 }
@@ -102,9 +139,4 @@ function problemOf(answer, document) {
 export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID needs https
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function toSignIn() {
-  const here = location.pathname + location.search;
-  location.assign(urlWith("/sign-in", { next: here }));
 }

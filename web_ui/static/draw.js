@@ -306,6 +306,7 @@ one("#register").addEventListener("click", async ({ target }) => {
     target.disabled = false;
   }
 });
+document.addEventListener("session-renewed", () => plan());
 /** Wait until the sizes and the plan are those of the present fields. */
 async function settled() {
   while (one("#plan").hasAttribute("aria-busy")) await new Promise((resolve) => setTimeout(resolve, 50));

@@ -12,10 +12,7 @@ const path = `/api/sampling/jobs/${table?.dataset.job}`;
 const KEYS = { o: "ok", e: "exception", n: "not_applicable", c: "not_examinable" };
 const FIELDS = ["outcome", "audit_value", "note", "cause", "cause_text"];
 const WITH_CAUSE = ["exception", "not_examinable"];
-const CHANGES = {
-  finding_changed: "Another person entered a finding about this row meanwhile. The page shows it now.",
-  row_replaced: "Another person replaced this row meanwhile. The page shows it now.",
-};
+const CONFLICTS = ["finding_changed", "row_replaced"];
 const NO_FINDING = "Choose a finding.";
 const saving = new Map();
 let newest = 0;
@@ -63,7 +60,7 @@ function isRefused(line) {
 
 /** Save a line if it was changed and can be read. */
 async function save(line) {
-  if (textOf(line) === line.dataset.saved) return;
+  if (textOf(line) === line.dataset.saved || conflictOf(line)) return;
   const { finding } = findingOf(line);
   if (!finding?.outcome) return;
   const sent = textOf(line);
@@ -77,15 +74,62 @@ async function save(line) {
       show(answer.counts);
     }
   } catch (error) {
-    if (CHANGES[error.code]) {
-      line.dataset.saved = textOf(line);
-      sessionStorage.setItem("notice", CHANGES[error.code]);
-      location.reload();
-    } else if (error.errors?.length) {
+    if (CONFLICTS.includes(error.code)) await showConflict(line);
+    else if (error.errors?.length) {
       const place = FIELDS.find((name) => error.errors[0].loc.includes(name)) ?? "outcome";
       refuse(line, messageOf(error.errors[0]), place);
     } else reportProblem(error);
   }
+}
+
+/** The note below a line on what another person did with its row meanwhile. */
+const conflictOf = (line) => (line.nextElementSibling?.className === "conflict" ? line.nextElementSibling : null);
+
+/** The line of the same row on the server's present page; null if it can't be read. */
+async function presentLine(line) {
+  const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return null;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return all("#findings tr[data-row]", page).find((each) => each.dataset.row === line.dataset.row) ?? null;
+}
+
+/** A line's finding and who entered it, as text. */
+function described(line) {
+  const outcome = field(line, "outcome");
+  const cause = field(line, "cause");
+  const parts = [
+    outcome.selectedOptions[0].text, field(line, "audit_value").value && `audit value ${field(line, "audit_value").value}`,
+    deviations(line).length > 0 && `deviates from ${deviations(line).join(", ")}`, field(line, "note").value && `note “${field(line, "note").value}”`,
+    cause.value && cause.selectedOptions[0].text, field(line, "cause_text").value,
+  ];
+  const entered = [...one(".entered", line).childNodes].filter((node) => node.nodeName !== "A");
+  return `${parts.filter(Boolean).join(", ")} (${entered.map((node) => node.textContent).join("").trim()})`;
+}
+
+/** Keep what was typed in a line, unsaved, and show below what another person did with its row meanwhile. */
+async function showConflict(line) {
+  const theirs = await presentLine(line);
+  const isOpen = theirs && field(theirs, "outcome");
+  const button = (text, onclick) => h("button", { type: "button", onclick }, text);
+  const save = () => {
+    line.dataset.previous = theirs.dataset.previous;
+    conflictOf(line).remove();
+    saved(line);
+    field(line, "outcome").focus();
+  };
+  const take = () => {
+    conflictOf(line).remove();
+    line.replaceWith(document.adoptNode(theirs));
+    if (isOpen) {
+      theirs.dataset.saved = textOf(theirs);
+      field(theirs, "outcome").focus();
+    }
+  };
+  const what = isOpen ? `Another person entered a finding about this row meanwhile: ${described(theirs)}.`
+    : theirs ? "Another person replaced this row meanwhile, so it takes no finding." : "Another person changed this row meanwhile. Copy what you typed, and reload the page.";
+  line.after(h("tr", { class: "conflict" }, h("td", { colspan: String(line.cells.length) },
+    h("div", { class: "note warn", role: "alert" }, h("p", {}, `${what} What you typed isn’t saved.`),
+      h("div", { class: "row" }, isOpen && button("Save mine", save), theirs && button(isOpen ? "Keep theirs" : "Discard mine", take))))));
 }
 
 /** Saves of a line run one after the other. */
@@ -189,6 +233,10 @@ table?.addEventListener("focusout", (event) => {
 
 table?.addEventListener("click", (event) => {
   if (event.target.name === "replace") replace(event.target.closest("tr[data-row]"));
+});
+
+document.addEventListener("session-renewed", () => {
+  for (const line of lines()) if (textOf(line) !== line.dataset.saved && !isRefused(line)) saved(line);
 });
 
 addEventListener("beforeunload", (event) => {

@@ -1,7 +1,7 @@
 // The import form: choose a file, see its first rows, import it, and land on the rows. The form creates a new
 // dataset when its first file is imported. With data-auto a file without questions is imported at once.
 
-import { callApi, headers, newKey, urlWith } from "./api.js";
+import { callApi, headers, newKey, sessionEnded, sessionState, urlWith } from "./api.js";
 import { fill, h, one } from "./dom.js";
 import { bytes } from "./format.js";
 import { body, clearMarks, mark } from "./forms.js";
@@ -250,9 +250,12 @@ function upload(file, end) {
   request.upload.addEventListener("progress", (event) => {
     progress(event.loaded / event.total, `${bytes(event.loaded)} of ${bytes(event.total)} uploaded`);
   });
-  request.addEventListener("load", () => {
+  request.addEventListener("load", async () => {
     const answer = JSON.parse(request.responseText || "{}");
+    const state = [401, 403].includes(request.status) ? await sessionState().catch(() => "same") : "same";
     if (request.status === 200) follow(answer.job_id, end);
+    else if (state === "renewed") upload(file, end);
+    else if (state !== "same") end(true, () => reportProblem(sessionEnded(state)));
     else end(true, () => notify(answer.detail ?? `The server responded with status ${request.status}.`, "bad"));
   });
   request.addEventListener("error", () => end(false, () => reportProblem(new TypeError("no answer"))));

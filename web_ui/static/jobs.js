@@ -1,5 +1,6 @@
 // The list of jobs. It reloads regularly, and the selection of jobs is restored.
 
+import { sessionEnded, sessionState } from "./api.js";
 import { all, one } from "./dom.js";
 import { localTime } from "./format.js";
 import { pollWhileVisible } from "./live.js";
@@ -16,11 +17,18 @@ function showCount() {
   if (label) label.textContent = number ? `${number} selected:` : "Selected jobs:";
 }
 
+/** The list can't be refreshed without a session. */
+async function signedOut() {
+  const state = await sessionState();
+  if (state === "out" || state === "other") sessionEnded(state);
+}
+
 async function refresh() {
   const live = one("#live");
   try {
     const answer = await fetch(location.href, { credentials: "same-origin" });
-    if (!answer.ok || answer.redirected) throw new Error("no list");
+    if (answer.redirected) return await signedOut();
+    if (!answer.ok) throw new Error("no list");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const [old, fresh] = [one("#list"), one("#list", page)];
     if (live) live.textContent = "";

@@ -1,5 +1,6 @@
 // Notices in the corner of the page, and announcements to screen readers.
 
+import { sessionState } from "./api.js";
 import { h } from "./dom.js";
 
 /** Show a notice. Errors stay until they are dismissed. */
@@ -14,7 +15,7 @@ export function notify(text, kind = "good") {
 
 /** Show an error, with the request id if the server failed. */
 export function reportProblem(problem) {
-  if (problem.name === "AbortError") return;
+  if (problem.name === "AbortError" || problem.code === "session_ended") return; // its own notice says so
   const unreachable = problem instanceof TypeError;
   const id = problem.status >= 500 && problem.requestId ? ` (request ${problem.requestId})` : "";
   notify(unreachable ? "The server does not respond. Is it running?" : `${problem.message}${id}`, "bad");
@@ -24,3 +25,25 @@ export function reportProblem(problem) {
 export function announce(text) {
   document.getElementById("announcer").textContent = text;
 }
+
+// The session has ended: say so once, and link to the sign-in in a new tab, so that this page keeps what was typed.
+let ended = null;
+
+document.addEventListener("session-ended", ({ detail: state }) => {
+  if (ended) return;
+  const out = h("span", {}, h("strong", {}, "You were signed out."), " What you typed is still on this page. ",
+    h("a", { href: "/sign-in", target: "_blank", rel: "noopener" }, "Sign in"), " in a new tab, return here, and repeat it.");
+  const other = h("span", {}, h("strong", {}, "Another user has signed in in this browser."), " Reload the page to continue as that user.");
+  ended = h("div", { class: "note bad", role: "alert", id: "session-ended" }, h("div", { class: "row" }, state === "out" ? out : other));
+  document.getElementById("toasts").append(ended);
+});
+
+addEventListener("focus", async () => {
+  if (!ended) return;
+  const state = await sessionState().catch(() => "out");
+  if (state === "out" || state === "other") return;
+  ended?.remove();
+  ended = null;
+  document.dispatchEvent(new Event("session-renewed"));
+  notify("You are signed in again. Repeat what you did.");
+});
