@@ -56,7 +56,9 @@ CREATE TABLE datasets (
     created_by  INTEGER NOT NULL REFERENCES users (id),
     created_at  TEXT NOT NULL,
     updated_at  TEXT NOT NULL,                -- last change of its texts or refs
-    removed_at  TEXT                          -- a removed dataset and its jobs are hidden
+    removed_at  TEXT,                         -- a removed dataset and its jobs are hidden
+    require_columns INTEGER NOT NULL DEFAULT 0 CHECK (require_columns IN (0, 1))
+    -- 1: an import must have the columns of the version that it replaces
 ) STRICT;
 
 -- Not unique: an error must not disclose a dataset that the user can't see, so a rename can give a

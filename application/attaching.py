@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from application.administration.grantees import find_grantee
-from application.job_submission import Submission, require_ref_to_move, submit
+from application.job_submission import Submission, require_ref_to_move, required_columns, submit
 from domain_errors import DomainError, InvalidRequest, counted
 from import_engine import attaching
 from import_engine.sources.connections import (
@@ -133,6 +133,7 @@ def submit_attach(
     ref_name: str,
     commit_message: str | None = None,
     verifies: bool = False,
+    require_columns: bool = False,
 ) -> Job:
     """Submit a job that attaches tables and moves a ref to their commit.
 
@@ -153,6 +154,7 @@ def submit_attach(
         "attach": [table.to_json() for table in named],
         "file_name": name,
         "commit_message": commit_message or f"Attach {name}",
+        **required_columns(require_columns),
     }
     if verifies:
         parameters["verify"] = True

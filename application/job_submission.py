@@ -216,18 +216,20 @@ def submit_import(
     file_name: str,
     commit_message: str | None = None,
     options: Mapping[str, Any] | None = None,
+    require_columns: bool = False,
 ) -> Job:
     """Submit an import to a ref; moves the file ``upload``, unless it was submitted before.
 
     ``file_name`` is the user's name of the file, never a path. The recorded ``options`` are those
-    of a retry, too.
+    of a retry, too. With ``require_columns`` the job fails if the columns differ from those of the
+    version that it would replace.
 
     Raises
     ------
     InvalidOption
         An import option isn't valid.
     """
-    recorded = _recorded(options)
+    recorded = {**_recorded(options), **required_columns(require_columns)}
     size_bytes = upload.stat().st_size
     sync_file(upload)
     parameters = {
@@ -256,6 +258,7 @@ def submit_uri_import(
     ref_name: str,
     commit_message: str | None = None,
     options: Mapping[str, Any] | None = None,
+    require_columns: bool = False,
 ) -> Job:
     """Submit an import of a URI to a ref; the job downloads it.
 
@@ -273,9 +276,15 @@ def submit_uri_import(
         "file_name": checked.name,
         "commit_message": commit_message or f"Import {checked.name}",
         **_recorded(options),
+        **required_columns(require_columns),
     }
     new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
     return submit(service, by, new, partial(require_ref_to_move, ref_name))
+
+
+def required_columns(require_columns: bool) -> Mapping[str, bool]:
+    """The run parameter that requires the columns of the replaced version, if it is given."""
+    return {"require_columns": True} if require_columns else {}
 
 
 def _recorded(options: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -115,6 +115,26 @@ def rows(
     print_line(f"Rows written to {output}")
 
 
+@click.command("require-columns")
+@click.argument("dataset")
+@click.option("--off", is_flag=True, help="Allow other columns again.")
+@with_client
+def require_columns(client: ApiClient, dataset: str, off: bool) -> None:
+    """Refuse imports that change the columns of a dataset.
+
+    An import with a missing or new column, or another type, then fails and publishes nothing; the
+    order of the columns may differ. Needs owner access. The dataset is given by name or id.
+
+    \b
+    jobsvc require-columns ledger
+    jobsvc require-columns ledger --off
+    """
+    path = f"/api/datasets/{client.dataset_id(dataset)}"
+    changed = client.patch(path, {"require_columns": not off})
+    verb = "must have" if changed["require_columns"] else "may differ from"
+    print_line(f'Imports into "{changed["name"]}" {verb} the columns of the version before.')
+
+
 def _quoted(column: str) -> str:
     """A column's name in a list with commas."""
     return '"{}"'.format(column.replace('"', '""'))

@@ -93,18 +93,28 @@ def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
 def form_fields(fields: dict[str, Any]) -> dict[str, str]:
     """Return a body's fields as those of a form."""
     return {
-        name: json.dumps(value) if isinstance(value, dict) else value
+        name: json.dumps(value) if isinstance(value, dict | bool) else value
         for name, value in fields.items()
     }
 
 
-def preview_file(client: ApiClient, source: Path | str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what the server would read; of a large file of lines, its beginning is sent."""
+def preview_file(
+    client: ApiClient,
+    source: Path | str,
+    options: dict[str, Any],
+    dataset: str | None = None,
+    ref: str = "main",
+) -> dict[str, Any]:
+    """Return what the server would read; of a large file of lines, its beginning is sent.
+
+    With an existing dataset, the columns are compared with those of the ref.
+    """
     from application.import_preview import BEGINNING_BYTES, MAX_BYTES, is_by_lines  # loads engines
 
+    path, fields = preview_path(client, "preview", dataset, ref)
     if isinstance(source, str):
-        return client.post("/api/datasets/preview", {"uri": source, "options": options})
-    fields = form_fields({"options": options} if options else {})
+        return client.post(path, {"uri": source, "options": options, **fields})
+    fields |= form_fields({"options": options} if options else {})
     with tempfile.TemporaryDirectory() as folder:
         if source.stat().st_size > MAX_BYTES:
             if not is_by_lines(source.name):
@@ -112,7 +122,58 @@ def preview_file(client: ApiClient, source: Path | str, options: dict[str, Any])
             fields["whole"] = "false"
             source = _beginning(source, Path(folder), BEGINNING_BYTES)
         with progress_bar(f"Sending {source.name}") as on_progress:
-            return client.upload("/api/datasets/preview", source, fields, on_progress)
+            return client.upload(path, source, fields, on_progress)
+
+
+def preview_path(
+    client: ApiClient, name: str, dataset: str | None, ref: str
+) -> tuple[str, dict[str, str]]:
+    """Return the route of a preview and the ref to compare with, if the dataset exists.
+
+    A new ref begins as ``main``.
+    """
+    if dataset is None or is_new(client, dataset):
+        return f"/api/datasets/{name}", {}
+    dataset_id = client.dataset_id(dataset)
+    has_ref = client.has(f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}")
+    return f"/api/datasets/{dataset_id}/{name}", {"ref": ref if has_ref else MAIN}
+
+
+def print_column_changes(changes: dict[str, Any] | None) -> None:
+    """Print what an import changes in the columns of a version; nothing if there was none."""
+    if changes is None:
+        return
+    words = "differ from" if changes["changed"] else "are"
+    print_line(f"The columns {words} those of the version before.")
+    for table in changes["tables"]:
+        parts = [
+            _listed("missing", [column["name"] for column in table["removed"]]),
+            _listed(
+                "another type",
+                [
+                    f"{each['name']} ({each['type_before']}, now {each['type']})"
+                    for each in table["retyped"]
+                ],
+            ),
+            _listed("new", [column["name"] for column in table["added"]]),
+            "in another order" if table["reordered"] else "",
+            ""
+            if table["rows_before"] is None
+            else f"rows before: {table['rows_before']:,}, now: {_rows_text(table['rows'])}",
+        ]
+        print_line(f"Table {table['table_key']}: {'; '.join(filter(None, parts))}.")
+    for kind in ("schedules", "templates"):
+        for each in changes[kind]:
+            columns = ", ".join(each["columns"])
+            print_line(f"The {kind[:-1]} {each['name']} needs {columns}.")
+
+
+def _listed(what: str, texts: list[str]) -> str:
+    return f"{what}: {', '.join(texts)}" if texts else ""
+
+
+def _rows_text(rows: int | None) -> str:
+    return "not counted" if rows is None else f"{rows:,}"
 
 
 def _beginning(source: Path, folder: Path, size: int) -> Path:
@@ -148,6 +209,7 @@ def print_preview(preview: dict[str, Any]) -> None:
         for question in table["questions"]:
             answers = " or ".join(map(_answer, question["choices"]))
             print_line(f"Question: {question['text']} Answer with {answers}.")
+    print_column_changes(preview.get("column_changes"))
 
 
 def _answer(choice: dict[str, Any]) -> str:
@@ -161,6 +223,13 @@ def _answer(choice: dict[str, Any]) -> str:
 
 
 MAIN = "main"
+REQUIRE_COLUMNS = field_option(
+    "--require-columns",
+    "require_columns",
+    "require_columns",
+    is_flag=True,
+    help="Refuse other columns than those of the version before; their order may differ.",
+)
 SUMS = ("sum", "positive", "negative")
 
 
@@ -186,6 +255,7 @@ class FileOrUri(click.Path):
 @click.option("--message", help="Commit message [default: Import and the file's name].")
 @READING_OPTIONS
 @click.option("--preview", is_flag=True, help="Show what would be read; import nothing.")
+@REQUIRE_COLUMNS
 @BATCH
 @AS_JSON
 @with_target
@@ -197,6 +267,7 @@ def import_command(
     message: str | None,
     options: dict[str, Any],
     preview: bool,
+    require_columns: bool,
     batch: bool,
     as_json: bool,
 ) -> None:
@@ -208,7 +279,7 @@ def import_command(
     import_prefixes allows. A URI that ends with a slash is a folder, whose files make one table.
 
     What isn't given is detected: delimiter, header, decimal comma, thousands signs, currencies and
-    dates; --preview shows it.
+    dates; --preview shows it and, with --dataset, what changes in the columns.
 
     \b
     jobsvc import sales.csv --dataset sales
@@ -219,15 +290,31 @@ def import_command(
     """
     with connected(target, create=not target.names_directory) as client:
         if preview:
-            shown = preview_file(client, source, options)
+            shown = preview_file(client, source, options, dataset, ref)
             return print_result(shown, as_json, print_preview)
         if dataset is None:
             raise click.UsageError("Missing option '--dataset'.")
-        job = import_file(client, source, dataset, ref, message, options, batch=batch)
-    return print_result(job, as_json, _print_import)
+        job = import_file(
+            client,
+            source,
+            dataset,
+            ref,
+            message,
+            options,
+            batch=batch,
+            require_columns=require_columns,
+        )
+        changes = changes_of(client, job)
+    return print_result(job, as_json, lambda done: _print_import(done, changes))
 
 
-def _print_import(job: dict[str, Any]) -> None:
+def changes_of(client: ApiClient, job: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what a completed import changed in the columns of its ref."""
+    found = client.get(f"/api/jobs/{job['id']}/column-changes")["column_changes"]
+    return cast(dict[str, Any] | None, found)
+
+
+def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
     summary = job["output_summary"]
     print_line(
         f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
@@ -242,6 +329,7 @@ def _print_import(job: dict[str, Any]) -> None:
             print_line(f"Control totals of {table['key']}:")
             columns: Columns = {"column": total_name, **{each: exact_sum(each) for each in SUMS}}
             print_items(totals, columns)
+    print_column_changes(changes)
 
 
 def import_file(
@@ -253,6 +341,7 @@ def import_file(
     options: dict[str, Any] | None = None,
     *,
     batch: bool = False,
+    require_columns: bool = False,
 ) -> dict[str, Any]:
     """Upload a file or name a URI, wait for its job, and return the completed job.
 
@@ -261,6 +350,8 @@ def import_file(
     fields: dict[str, Any] = {"commit_message": message, "options": options or None}
     if batch:
         fields["priority"] = "batch"
+    if require_columns:
+        fields["require_columns"] = True
     fields = {name: value for name, value in fields.items() if value is not None}
     return into_dataset(
         client,

@@ -23,6 +23,7 @@ SECTIONS = {
         "connection": "attached.connections.connection",
         "datasets": "datasets.datasets",
         "history": "datasets.history",
+        "require-columns": "datasets.require_columns",
         "rows": "datasets.rows",
         "search": "datasets.search",
         "compare": "comparing.compare",

@@ -23,6 +23,7 @@ from sampling_engine import (
     method_from_json,
     new_seed,
 )
+from sampling_engine.certificates.redraw_data import columns_for_redraw
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
 from storage.certificates.canonical_json import digest_of
 from storage.jobs.publishing import job_with_output
@@ -96,6 +97,29 @@ def engine_rounds(
         )
         for place, given in enumerate(rounds)
     )
+
+
+def columns_of_request(request: Mapping[str, Any], table: TableFiles) -> list[str]:
+    """The names of the columns that a request of a draw or a profile needs.
+
+    They are those of its methods, filters, selections, goals and sums, and of the ``key`` by which
+    a schedule excludes drawn rows.
+
+    Raises
+    ------
+    UnknownColumn, InvalidFilter
+        The request doesn't fit the table.
+    """
+    names = [*(request.get("columns") or ()), *(request.get("key") or ())]
+    rounds = settle_rounds(request.get("rounds", ()))
+    for given, spec in zip(rounds, engine_rounds(rounds, table, DrawRule()), strict=True):
+        names += [column.name for column in columns_for_redraw(table, [spec])]
+        names += [column.name for column in (spec.filter.columns if spec.filter else ())]
+        names += [*spec.selection.columns, spec.selection.order_by]
+        goal = given.get("goal") or {}
+        names += [goal.get("column"), goal.get("book_column"), *(goal.get("by") or ())]
+    names.append(request.get("amount_column"))
+    return list(dict.fromkeys(table.column(name).name for name in names if name is not None))
 
 
 def _selection(given: dict[str, Any]) -> Selection:

@@ -52,6 +52,25 @@ class RefImmutable(Conflict):
     code = "ref_immutable"
 
 
+class ColumnsChanged(Conflict):
+    """An import has other columns than the version that it would replace."""
+
+    code = "columns_changed"
+
+    def __init__(self, ref: str, changes: str, *, by_dataset: bool) -> None:
+        demand, advice = (
+            ("the dataset", "an owner of the dataset can allow other columns in its settings")
+            if by_dataset
+            else ("the request", "import without `require_columns` to accept them")
+        )
+        super().__init__(
+            "The columns differ from those of {ref}: {changes}. Nothing was imported, since "
+            f"{demand} requires the same columns. Correct the file, or {advice}.",
+            ref=ref,
+            changes=changes,
+        )
+
+
 class StaleJob(Conflict):
     """An attempt reports on a job that has ended or has another attempt."""
 

@@ -417,12 +417,16 @@ WHERE created_by = coalesce(:creator_id, (SELECT created_by FROM datasets WHERE 
   AND (:sees_all OR id IN (SELECT dataset_id FROM dataset_access WHERE user_id = :viewer_id))
 LIMIT 1;
 
--- update_dataset: Update a dataset's texts; NULL leaves a field unchanged.
+-- update_dataset: Update a dataset's texts and setting; NULL leaves a field unchanged.
 UPDATE datasets
 SET name = coalesce(:name, name), description = coalesce(:description, description),
-    tags = coalesce(:tags, tags), updated_at = :now
+    tags = coalesce(:tags, tags), require_columns = coalesce(:require_columns, require_columns),
+    updated_at = :now
 WHERE id = :id AND removed_at IS NULL
 RETURNING *;
+
+-- dataset_requires_columns: Select whether a dataset's imports must keep the columns.
+SELECT require_columns FROM datasets WHERE id = :id;
 
 -- touch_dataset: Set a dataset's updated_at after a change of a ref.
 UPDATE datasets SET updated_at = :now WHERE id = :id;

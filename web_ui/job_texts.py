@@ -35,6 +35,7 @@ _ADVICE: Mapping[str, str] = {
     "damaged_data": "A data file is damaged. An administrator must restore it: an attached file "
     "from where it comes, another one, which jobsvc check names, from a backup.",
     "ref_moved": "The version name was moved during the job. {Action}.",
+    "columns_changed": "Correct the file and import it again, or accept the other columns.",
     "conflict": "Another job took the name. Draw again under another name.",
     "internal_error": "An administrator finds details in the server's log, by the job's id.",
 }

@@ -353,10 +353,13 @@ FORMS = (
             ),
             Argument("options.types", keyword("types"), words.pairs("--type")),
             Argument("options.names", keyword("names"), words.pairs("--name")),
+            Argument(
+                "require_columns", keyword("require_columns"), words.flag("--require-columns")
+            ),
             BATCH,
         ),
         subject="client",
         fields=_import_fields,
-        defaults={"ref": "main", "priority": "interactive"},
+        defaults={"ref": "main", "priority": "interactive", "require_columns": False},
     ),
 )

@@ -138,6 +138,7 @@ class Client:
         *,
         ref: str = "main",
         purpose: str | None = None,
+        require_columns: bool = False,
         **options: Unpack[ImportOptions],
     ) -> Dataset:
         """Import a file as a new version of a dataset, which is created if there is none.
@@ -152,13 +153,18 @@ class Client:
             The ref that moves to the new version.
         purpose : str
             What the file is.
+        require_columns : bool
+            Whether to refuse other columns than those of the version that it replaces; their order
+            may differ.
         **options
             How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
         """
         if "://" not in str(path):
             existing_file(path)
         with self._named_or_new(dataset or Path(path).name.split(".")[0]) as target:
-            return target.import_file(path, ref=ref, purpose=purpose, **options)
+            return target.import_file(
+                path, ref=ref, purpose=purpose, require_columns=require_columns, **options
+            )
 
     @keywords()
     def attach(
@@ -170,6 +176,7 @@ class Client:
         ref: str = "main",
         purpose: str | None = None,
         verify: bool = False,
+        require_columns: bool = False,
     ) -> Dataset:
         """Attach Parquet files as a new version of a dataset; the files stay where they are.
 
@@ -189,10 +196,17 @@ class Client:
         verify : bool
             Read the files whole, to count their rows and to check their statistics. Otherwise the
             rows that their footers state are believed.
+        require_columns : bool
+            Whether to refuse other columns than those of the version that they replace.
         """
         with self._named_or_new(dataset, NOT_ATTACHABLE) as target:
             return target.attach(
-                uri, connection=connection, ref=ref, purpose=purpose, verify=verify
+                uri,
+                connection=connection,
+                ref=ref,
+                purpose=purpose,
+                verify=verify,
+                require_columns=require_columns,
             )
 
     @keywords()
@@ -297,16 +311,29 @@ class Dataset:
         *,
         ref: str = "main",
         purpose: str | None = None,
+        require_columns: bool = False,
         **options: Unpack[ImportOptions],
     ) -> Dataset:
         """Import a file as a new version, as :meth:`Client.import_file` does."""
         if "://" in str(path):
-            given = _given(uri=str(path), commit_message=purpose, options=options or None)
+            given = _given(
+                uri=str(path),
+                commit_message=purpose,
+                options=options or None,
+                require_columns=require_columns or None,
+            )
             route = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
             self._job(Job, self._transport.json("POST", route, given, creates_job=True)).wait()
             return self
         file = existing_file(path)
-        return self.import_content(file.name, file, ref=ref, purpose=purpose, **options)
+        return self.import_content(
+            file.name,
+            file,
+            ref=ref,
+            purpose=purpose,
+            require_columns=require_columns,
+            **options,
+        )
 
     @keywords(ImportOptions)
     def import_content(
@@ -316,12 +343,15 @@ class Dataset:
         *,
         ref: str = "main",
         purpose: str | None = None,
+        require_columns: bool = False,
         **options: Unpack[ImportOptions],
     ) -> Dataset:
         """Import a file's content, bytes or a path; the end of ``file_name`` is the format."""
         fields = {} if purpose is None else {"commit_message": purpose}
         if options:
             fields["options"] = json_text(options).decode()
+        if require_columns:
+            fields["require_columns"] = "true"
         path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
         self._job(Job, self._transport.upload(path, file_name, content, fields)).wait()
         return self
@@ -335,6 +365,7 @@ class Dataset:
         ref: str = "main",
         purpose: str | None = None,
         verify: bool = False,
+        require_columns: bool = False,
     ) -> Dataset:
         """Attach Parquet files as a new version, as :meth:`Client.attach` does."""
         named = uri if isinstance(uri, Mapping) else {None: uri}
@@ -343,7 +374,12 @@ class Dataset:
             _given(table_key=key, uri=one, connection=connection) for key, one in listed.items()
         ]
         path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/attach"
-        body = _given(tables=tables, commit_message=purpose, verify=verify or None)
+        body = _given(
+            tables=tables,
+            commit_message=purpose,
+            verify=verify or None,
+            require_columns=require_columns or None,
+        )
         self._job(Job, self._transport.json("POST", path, body, creates_job=True)).wait()
         return self
 

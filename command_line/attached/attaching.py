@@ -9,7 +9,13 @@ import click
 
 from application.administration.overview import size_text
 from command_line.connection import ApiClient, Target, connected
-from command_line.importing import into_dataset, is_new
+from command_line.importing import (
+    REQUIRE_COLUMNS,
+    changes_of,
+    into_dataset,
+    preview_path,
+    print_column_changes,
+)
 from command_line.options import AS_JSON, BATCH, field_option, with_target
 from command_line.output import print_items, print_line, print_result
 from domain_errors import counted
@@ -39,6 +45,7 @@ SHOWN_FILES = 10
     help="Read the files whole: count rows and check statistics, which footers may state wrongly.",
 )
 @click.option("--preview", is_flag=True, help="Show files, rows and columns; attach nothing.")
+@REQUIRE_COLUMNS
 @BATCH
 @AS_JSON
 @with_target
@@ -52,6 +59,7 @@ def attach(
     message: str | None,
     verify: bool,
     preview: bool,
+    require_columns: bool,
     batch: bool,
     as_json: bool,
 ) -> None:
@@ -78,8 +86,8 @@ def attach(
         raise click.UsageError("--preview reads footers only: leave --verify out.")
     with connected(target) as client:
         if preview:
-            of = "" if is_new(client, dataset) else f"/{client.dataset_id(dataset)}"
-            found = client.post(f"/api/datasets{of}/attach/preview", body)
+            path, fields = preview_path(client, "attach/preview", dataset, ref)
+            found = client.post(path, body | fields)
             return print_result(found, as_json, _print_preview)
         if message is not None:
             body["commit_message"] = message
@@ -87,6 +95,8 @@ def attach(
             body["verify"] = True
         if batch:
             body["priority"] = "batch"
+        if require_columns:
+            body["require_columns"] = True
         job = into_dataset(
             client,
             dataset,
@@ -94,7 +104,8 @@ def attach(
             lambda dataset_id: _attach(client, dataset_id, ref, body),
             keep_failed=False,
         )
-    return print_result(job, as_json, _print_attached)
+        changes = changes_of(client, job)
+    return print_result(job, as_json, lambda done: _print_attached(done, changes))
 
 
 def _attach(client: ApiClient, dataset_id: int, ref: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +113,7 @@ def _attach(client: ApiClient, dataset_id: int, ref: str, body: dict[str, Any]) 
     return client.run_job(path, body, "Attaching")
 
 
-def _print_attached(job: dict[str, Any]) -> None:
+def _print_attached(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
     summary = job["output_summary"]
     print_line(
         f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
@@ -113,6 +124,7 @@ def _print_attached(job: dict[str, Any]) -> None:
     for table in summary["tables"]:
         for note in table["notes"]:
             print_line(f"Note on {table['key']}: {note}")
+    print_column_changes(changes)
 
 
 def _print_preview(preview: dict[str, Any]) -> None:
@@ -132,3 +144,4 @@ def _print_preview(preview: dict[str, Any]) -> None:
             print_line(f"and {table['file_count'] - len(files):,} more files")
         for note in table["notes"]:
             print_line(f"Note: {note}")
+    print_column_changes(preview.get("column_changes"))

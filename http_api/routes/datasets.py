@@ -22,7 +22,13 @@ from http_api.schemas.base import (
     page_of,
     text,
 )
-from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictString
+from http_api.schemas.fields import (
+    BoundedList,
+    Message,
+    StrictBoolean,
+    StrictInteger,
+    StrictString,
+)
 from storage.accounts.audit import Action, ObjectType
 from storage.accounts.datasets import (
     LEVELS,
@@ -58,6 +64,9 @@ class DatasetChangeIn(StrictSchema):
     name = name_text(200)
     description = text(0, 10_000)
     tags = BoundedList(name_text(100), most=100)
+    require_columns = StrictBoolean(
+        description="Refuse imports that change the columns of a version. Needs the level admin."
+    )
 
 
 class DatasetOut(Schema):
@@ -69,6 +78,7 @@ class DatasetOut(Schema):
     created_by = out.string()
     created_at = out.string()
     updated_at = out.string()
+    require_columns = out.boolean("Whether imports that change columns are refused.")
     permission = out.string(attribute="level")
 
 
@@ -127,8 +137,11 @@ def one(dataset_id: int) -> Any:
 
 @blueprint.patch("/<int:dataset_id>", body=DatasetChangeIn, output=DatasetOut)
 def change(dataset_id: int, given: dict[str, Any]) -> Any:
-    """Change a dataset's name, description or tags."""
-    caller().dataset(dataset_id, "write")
+    """Change a dataset's name, description, tags or requirement.
+
+    Only its owners, with the level admin, change `require_columns`.
+    """
+    caller().dataset(dataset_id, "write" if given.get("require_columns") is None else "admin")
     with caller().writing() as tx:
         changed = change_dataset(
             tx,
@@ -137,6 +150,7 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
             name=given.get("name"),
             description=given.get("description"),
             tags=given.get("tags"),
+            require_columns=given.get("require_columns"),
             clock=service().clock,
         )
         if changed:

@@ -12,14 +12,27 @@ from apiflask.fields import File
 from flask import request
 from marshmallow import ValidationError, fields, validate
 
+from application.identity.column_reports import preview_changes
 from application.import_preview import preview_import, preview_uri
-from application.job_submission import MAX_URI_LENGTH, submit_import, submit_uri_import
+from application.job_submission import (
+    MAX_URI_LENGTH,
+    required_columns,
+    submit_import,
+    submit_uri_import,
+)
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
+from http_api.schemas.column_changes import (
+    REQUIRE_COLUMNS,
+    ColumnChangesOut,
+    ref_field,
+    shape_of_preview,
+)
 from http_api.schemas.fields import (
+    StrictBoolean,
     StrictInteger,
     StrictString,
     check_name,
@@ -95,9 +108,16 @@ class UriPreviewIn(StrictSchema):
     options = fields.Nested(OptionsIn, load_default=dict)
 
 
+class UriDatasetPreviewIn(UriPreviewIn):
+    """The JSON alternative of ``DatasetPreviewIn``."""
+
+    ref = ref_field()
+
+
 class UriImportIn(UriPreviewIn):
     """The JSON alternative of ``ImportIn``."""
 
+    require_columns = StrictBoolean(load_default=False, description=REQUIRE_COLUMNS)
     commit_message = text(0, 10_000)
     priority = priority_field()
 
@@ -110,6 +130,11 @@ class ImportIn(StrictSchema):
     )
     commit_message = text(0, 10_000)
     options = OptionsField()
+    require_columns = StrictString(
+        load_default="false",
+        validate=validate.OneOf(("true", "false")),
+        description=REQUIRE_COLUMNS,
+    )
     priority = priority_field()
 
 
@@ -124,6 +149,12 @@ class PreviewIn(StrictSchema):
         metadata={"description": "The end of the text file, if `file` is its beginning."}
     )
     options = OptionsField()
+
+
+class DatasetPreviewIn(PreviewIn):
+    or_json = UriDatasetPreviewIn
+
+    ref = ref_field()
 
 
 class ChoiceOut(Schema):
@@ -161,6 +192,15 @@ class ProblemOut(Schema):
     parameters = out.json_object("The values of the template by name.")
 
 
+class DatasetPreviewOut(Schema):
+    tables = out.list_of(PreviewTableOut)
+    raw_lines = out.list_of(fields.String(), "The first lines of a text, as they are in the file.")
+    problems = out.list_of(ProblemOut, "Options that the file's values don't fit.")
+    column_changes = out.nested(
+        ColumnChangesOut, "What the import would change in the columns of the ref.", null=True
+    )
+
+
 class PreviewOut(Schema):
     tables = out.list_of(PreviewTableOut)
     raw_lines = out.list_of(fields.String(), "The first lines of a text, as they are in the file.")
@@ -182,17 +222,25 @@ def large_uploads(view: View) -> View:
     return cast(View, counted)
 
 
-@blueprint.post("/<int:dataset_id>/preview", form=PreviewIn, output=PreviewOut, guard=large_uploads)
+@blueprint.post(
+    "/<int:dataset_id>/preview",
+    form=DatasetPreviewIn,
+    output=DatasetPreviewOut,
+    guard=large_uploads,
+)
 def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Preview the import of a file.
 
     Columns, types and first rows as an import with the same `options` gives them, what was
     detected and what the file leaves open; nothing is stored. Send `whole=false` with the beginning
     of a text file, and its `end` to find totals. At most 32 MiB. Instead of the form, send JSON
-    with the `uri` of a file: little is read of a large one.
+    with the `uri` of a file: little is read of a large one. `column_changes` compares the columns
+    with those of `ref`.
     """
     caller().dataset(dataset_id, "write")
-    return _preview(given)
+    found = _preview(given)
+    shapes = [shape_of_preview(table) for table in found["tables"]]
+    return {**found, "column_changes": preview_changes(caller(), dataset_id, given["ref"], shapes)}
 
 
 @blueprint.post("/preview", form=PreviewIn, output=PreviewOut, guard=large_uploads)
@@ -216,8 +264,10 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
     """
     dataset = caller().dataset(dataset_id, "write")
     message, options = given.get("commit_message"), given["options"]
+    require_columns = given["require_columns"] in (True, "true")
+    meaning = {**options, **required_columns(require_columns)}
     if "uri" in given:
-        by = submission(given["priority"], given["uri"], message or "", body=options or None)
+        by = submission(given["priority"], given["uri"], message or "", body=meaning or None)
         job = submit_uri_import(
             service(),
             by,
@@ -226,12 +276,13 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
             ref_name=ref,
             commit_message=message,
             options=options,
+            require_columns=require_columns,
         )
         return accepted(job, "Import job created")
     upload = given["file"]
     path = written_path(upload.stream)
     name = plain_name(upload.filename or "")
-    by = submission(given["priority"], name, message or "", body=options or None, file=path)
+    by = submission(given["priority"], name, message or "", body=meaning or None, file=path)
     job = submit_import(
         service(),
         by,
@@ -241,6 +292,7 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
         file_name=name,
         commit_message=message,
         options=options,
+        require_columns=require_columns,
     )
     return accepted(job, "Import job created")
 

@@ -344,6 +344,7 @@ def _draw(job: Job) -> dict[str, Any]:
     parameters = job.run_parameters
     return {
         **vars(job),
+        "job_kind": job.job_kind,
         "duration_seconds": job.duration_seconds,
         "output_name": job.output_name,
         "purpose": job.purpose,

@@ -27,6 +27,7 @@ from storage.accounts.users import get_user
 from storage.errors import DamagedData
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import NewCommit, Outcome
+from storage.versions.column_changes import TableShape, checked_changes
 from storage.versions.manifests import StoredTable, get_commit
 from storage.versions.refs import get_ref
 
@@ -56,6 +57,8 @@ def run_import(context: JobContext) -> Outcome:
             on_progress=reading,
             options=_options(job),
         )
+    shapes = [TableShape(table.key, table.table.columns, table.table.row_count) for table in tables]
+    _check_columns(context, shapes)
     totals = _control_totals(context, tables)
     context.on_progress(ADD_SHARE, "storing data files")
     stored = [
@@ -77,6 +80,7 @@ def run_import(context: JobContext) -> Outcome:
             ref_name=job.run_parameters["ref"],
             message=job.run_parameters["commit_message"],
             tables=stored,
+            require_columns=_requires_columns(job),
         ),
     )
 
@@ -114,9 +118,23 @@ def _attached(context: JobContext) -> Outcome:
             ],
         },
         commit=NewCommit(
-            ref_name=parameters["ref"], message=parameters["commit_message"], tables=tables
+            ref_name=parameters["ref"],
+            message=parameters["commit_message"],
+            tables=tables,
+            require_columns=_requires_columns(context.job),
         ),
     )
+
+
+def _requires_columns(job: Job) -> bool:
+    return bool(job.run_parameters.get("require_columns"))
+
+
+def _check_columns(context: JobContext, shapes: Sequence[TableShape]) -> None:
+    """Refuse other columns before files are stored; the publication checks again."""
+    job, ref = context.job, context.job.run_parameters["ref"]
+    with context.service.database.read() as tx:
+        checked_changes(tx, job.dataset_id, ref, shapes, require_columns=_requires_columns(job))
 
 
 def _rows_note(table: StoredTable, rows_before: Mapping[str, int]) -> list[str]:

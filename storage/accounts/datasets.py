@@ -36,7 +36,10 @@ SORTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset with a user's permission level; ``updated_at`` is of its texts and refs."""
+    """A dataset with a user's permission level; ``updated_at`` is of its texts and refs.
+
+    With ``require_columns`` an import must have the columns of the version that it replaces.
+    """
 
     id: int
     name: str
@@ -45,6 +48,7 @@ class Dataset:
     created_by: str
     created_at: str
     updated_at: str
+    require_columns: bool
     level: Level
 
     def allows(self, level: Level) -> bool:
@@ -133,6 +137,7 @@ def change_dataset(
     name: str | None,
     description: str | None,
     tags: Sequence[str] | None,
+    require_columns: bool | None = None,
     clock: Clock,
 ) -> list[str]:
     """Change fields of a dataset, and return their names; None leaves a field unchanged.
@@ -147,6 +152,7 @@ def change_dataset(
         "name": name,
         "description": description,
         "tags": None if tags is None else tuple(tags),
+        "require_columns": require_columns,
     }
     changed = [name for name, value in given.items() if value not in (None, getattr(before, name))]
     if not changed:
@@ -160,6 +166,7 @@ def change_dataset(
         name=name,
         description=description,
         tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
+        require_columns=require_columns,
         now=timestamp(clock()),
     ).fetchall()
     return changed
@@ -220,6 +227,7 @@ def _dataset(row: sqlite3.Row, viewer: User) -> Dataset:
         created_by=row["created_by_soeid"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        require_columns=bool(row["require_columns"]),
         level=cast(Level, level),
     )
 

@@ -16,6 +16,7 @@ from storage.jobs.jobs import Job, complete_job, get_job
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import first
+from storage.versions.column_changes import TableShape, checked_changes
 from storage.versions.manifests import Manifest, StoredTable, insert_commit
 from storage.versions.refs import create_ref, get_ref, move_ref
 
@@ -30,6 +31,8 @@ class NewCommit:
         The ref to move, or to create if ``new_ref``; None if only the job references the commit.
     parent_id : str or None
         The parent commit; None for the ref's current commit, as for an import.
+    require_columns : bool
+        Of an import: whether the tables must have the columns of the ref's current commit.
     """
 
     ref_name: str | None
@@ -37,6 +40,7 @@ class NewCommit:
     tables: Sequence[StoredTable]
     parent_id: str | None = None
     new_ref: bool = False
+    require_columns: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
         The job has ended or another attempt runs; nothing is published.
     Conflict, NotFound
         The ref to create exists, or the ref to move was deleted.
+    ColumnsChanged
+        The request or the dataset requires the columns of the ref's current commit.
     """
     with database.write(sync="first") as tx:
         if outcome.commit is None:
@@ -72,6 +78,12 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
         new = outcome.commit
         moved = None if new.new_ref or new.ref_name is None else new.ref_name
         head = None if moved is None else get_ref(tx, job.dataset_id, moved).commit_id
+        changes = None
+        if moved is not None:
+            shapes = list(map(TableShape.of, new.tables))
+            changes = checked_changes(
+                tx, job.dataset_id, moved, shapes, require_columns=new.require_columns
+            )
         manifest = Manifest(
             dataset_id=job.dataset_id,
             parent_id=new.parent_id or head,
@@ -90,6 +102,8 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
             "output_commit_id": commit.id,
             "output_ref": new.ref_name,
         }
+        if changes is not None:
+            summary["column_changes"] = [each.as_json() for each in changes]
         complete_job(tx, job, summary, commit.id, clock)
         if outcome.draw is not None:
             body = {**outcome.draw, "job_id": job.id, "sample_commit_id": commit.id}

@@ -84,6 +84,8 @@ MIGRATIONS: Sequence[str] = (
     """,
     """
     ALTER TABLE tokens ADD COLUMN last_used_at TEXT;
+    ALTER TABLE datasets ADD COLUMN
+        require_columns INTEGER NOT NULL DEFAULT 0 CHECK (require_columns IN (0, 1));
     """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``

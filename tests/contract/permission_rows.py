@@ -38,16 +38,16 @@ ADMINISTER = statuses(403, admin=200)
 MYSELF = statuses(200)
 CHANGE_MYSELF = statuses(200, read_token=403)
 ANYONE = statuses(200)
-TO_PAGES = statuses(303)
+TO_PAGES = statuses(303, read_token=401)
 REDIRECT = statuses(303, nobody=404)
-CHANGE_BY_PAGE = statuses(303, viewer=403, nobody=404, reader=403)
+CHANGE_BY_PAGE = statuses(303, viewer=403, nobody=404, reader=403, read_token=401)
 SEE_PAGE = statuses(200, nobody=404, read_token=303)
 WRITE_PAGE = statuses(200, viewer=403, nobody=404, reader=403, read_token=303)
 CREATE_PAGE = statuses(200, viewer=403, read_token=303)
-CREATE_BY_PAGE = statuses(303, viewer=403)
+CREATE_BY_PAGE = statuses(303, viewer=403, read_token=401)
 ADMINISTER_PAGE = statuses(403, admin=200, read_token=303)
 MY_PAGE = statuses(200, read_token=303)
-"""On the pages, a script's token isn't accepted: it is redirected to the sign-in."""
+"""On the pages, a script's token isn't accepted: a page redirects it, a form refuses it."""
 
 
 @dataclass(frozen=True)

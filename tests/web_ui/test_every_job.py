@@ -106,6 +106,16 @@ def test_lists_show_every_job(reader: Reader, jobs: EveryJob, state: str, query:
             assert query or job in kinds
 
 
+def test_histories_show_every_draw(shown: LiveServer, reader: Reader, jobs: EveryJob) -> None:
+    draws = {job for (variant, _), job in jobs.ids.items() if VARIANTS[variant] is kinds.SAMPLE}
+    path = f"/api/sampling/datasets/{jobs.dataset}/history?limit=1000"
+    found = reader.api.get(path).json()["jobs"]
+    assert {job["id"] for job in found} == draws
+    assert {job["job_kind"] for job in found} == {"sample"}
+    own = shown.admin.get("/api/sampling/users/me/history?limit=1000")
+    assert own.status_code in (200, 404), own.text
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_start_page_names_open_jobs(jobs: EveryJob, variant: str) -> None:
     owner = jobs.owners[variant]

@@ -14,6 +14,7 @@ from flask import Response, request
 from application.access import RowSource
 from application.audit.review import may_undo_sign_offs
 from application.certificates.ledger import ledger_page, sentence_of
+from application.identity.column_reports import job_changes
 from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from domain_errors import DomainError
@@ -148,11 +149,13 @@ def _data(context: Values) -> Values:
         grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/tables/{quote(key)}"
     downloads = download_links(f"{path}/data")
+    imported = _imported(context)
     return {
         "grid": grid,
         "downloads": downloads,
         "summaries": f"{path}/summaries",
-        "imported": _imported(context),
+        "imported": imported,
+        "column_changes": job_changes(caller(), imported) if imported else None,
         "changes_link": _changes_link(context),
     }
 

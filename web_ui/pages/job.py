@@ -19,6 +19,7 @@ from application.certificates.ledger import draws_beside
 from application.certificates.seeds import seed_evidence
 from application.comparing import shown_comparison
 from application.identity.bin import binned_since
+from application.identity.column_reports import job_changes
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.request_code import ApiRequest
@@ -176,6 +177,8 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
 def _overview(found: Job) -> Values:
     summary = found.output_summary
     values: Values = {"summary": summary or {}, "has_result": found.kind.has_fields(summary)}
+    if found.kind is kinds.IMPORT and values["has_result"]:
+        values["column_changes"] = job_changes(caller(), found)
     if found.run_type == "sampling":
         values["step_facts"] = _step_facts(found)
     if is_sample(found):
@@ -353,7 +356,11 @@ def _api_request(found: Job, body: Values) -> ApiRequest:
     if found.run_type != "import":
         return ApiRequest(f"/api/{found.run_type}/datasets/{found.dataset_id}/jobs", body)
     path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
-    sent = {name: body[name] for name in ("uri", "options", "commit_message") if body.get(name)}
+    sent = {
+        name: body[name]
+        for name in ("uri", "options", "commit_message", "require_columns")
+        if body.get(name)
+    }
     return ApiRequest(path, sent, None if "uri" in sent else body["file_name"])
 
 

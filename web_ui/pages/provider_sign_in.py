@@ -28,7 +28,17 @@ from application.sign_in import sign_out
 from application.throttle import TooManyAttempts
 from application.work_limits import TooMuchWork
 from web_ui.pages.account import sign_in_page
-from web_ui.shell import access, blueprint, caller, local_page, origin, show, signed_in, to
+from web_ui.shell import (
+    access,
+    blueprint,
+    caller,
+    local_page,
+    origin,
+    show,
+    signed_in,
+    to,
+    visitor,
+)
 
 if TYPE_CHECKING:
     from application.providers.openid import OpenidProvider
@@ -112,8 +122,13 @@ def _logout_error(status: int, description: str) -> Response:
 
 
 @blueprint.post("/sign-out")
-@signed_in
 def submit_sign_out() -> AnyResponse:
+    """End the session, unless it has ended."""
+    return to("/sign-in") if visitor() is None else _sign_out()
+
+
+@signed_in
+def _sign_out() -> AnyResponse:
     """End the session, and show the way to end the provider's."""
     holder, provider = caller().holder, access().provider
     sign_out(caller())

@@ -1,6 +1,7 @@
 // Attach files that stay where they are: name them, see the table that they make, attach it, land on its rows.
 
 import { callApi, newKey } from "./api.js";
+import { columnNote } from "./column_changes.js";
 import { fill, h, one } from "./dom.js";
 import { bytes, number } from "./format.js";
 import { clearMarks, mark } from "./forms.js";
@@ -68,8 +69,9 @@ preview.addEventListener("click", async () => {
   current = new AbortController();
   fill(result, h("p", { class: "soft", role: "status" }, "Reading the footers of the files …"));
   try {
-    const { tables: [found] } = await callApi(`/api/datasets/${dataset}/attach/preview`, { json: { tables: [table()] }, signal: current.signal });
-    fill(result, shown(found));
+    const json = { tables: [table()], ref: one("#attach-ref").value };
+    const { tables: [found], column_changes: changes } = await callApi(`/api/datasets/${dataset}/attach/preview`, { json, signal: current.signal });
+    fill(result, columnNote(changes, one("#attach-require").checked), shown(found));
     send.disabled = false;
   } catch (problem) {
     if (problem.name !== "AbortError") report(problem);
@@ -84,7 +86,7 @@ form.addEventListener("submit", async (event) => {
   const end = () => { [preview, send].forEach((button) => { button.disabled = false; }); };
   try {
     const { job_id: id } = await callApi(`/api/datasets/${dataset}/refs/${encodeURIComponent(ref)}/attach`, {
-      json: { tables: [table()], ...(one("#attach-verify").checked ? { verify: true } : {}), ...(message ? { commit_message: message } : {}) }, headers: { "Idempotency-Key": key },
+      json: { tables: [table()], ...(one("#attach-verify").checked ? { verify: true } : {}), ...(message ? { commit_message: message } : {}), ...(one("#attach-require").checked ? { require_columns: true } : {}) }, headers: { "Idempotency-Key": key },
     });
     fill(state, "Attaching … ", h("a", { href: `/jobs/${id}` }, "Show the job"));
     watchJob(id, (job) => {
@@ -102,5 +104,6 @@ form.addEventListener("submit", async (event) => {
 
 connection.addEventListener("change", begin);
 one("#attach-verify").addEventListener("change", () => { key = newKey(); });
+for (const id of ["#attach-ref", "#attach-require"]) one(id).addEventListener("change", reset);
 [uris, tableKey].forEach((field) => field.addEventListener("input", reset));
 begin();

@@ -2,6 +2,7 @@
 // dataset when its first file is imported. With data-auto a file without questions is imported at once.
 
 import { callApi, headers, newKey, sessionEnded, sessionState, urlWith } from "./api.js";
+import { columnNote } from "./column_changes.js";
 import { fill, h, one } from "./dom.js";
 import { bytes } from "./format.js";
 import { body, clearMarks, mark } from "./forms.js";
@@ -44,6 +45,7 @@ function showRequest() {
     ...(isUri ? { uri: source } : {}),
     ...(message ? { commit_message: message } : {}),
     ...(Object.keys(values).length ? { options: values } : {}),
+    ...(isRequired() ? { require_columns: true } : {}),
   };
   showCode({
     path: `/api/datasets/${dataset || "{dataset_id}"}/refs/${encodeURIComponent(versionName())}/import`,
@@ -56,6 +58,8 @@ one("#options").open = matchMedia("(min-width: 40rem)").matches;
 Object.assign(LABELS, { uri: "URL" });
 const address = (id) => `/api/datasets/${id}`;
 const versionName = () => one("#ref")?.value ?? "main";
+const isRequired = () => Boolean(one("#require_columns")?.checked);
+for (const id of ["#ref", "#require_columns"]) one(id)?.addEventListener("change", () => { if (source && options) { key = newKey(); read(); } });
 
 // A file may be dropped anywhere on the page; otherwise the browser would open it.
 for (const kind of ["dragenter", "dragover"]) {
@@ -128,13 +132,13 @@ async function read() {
   if (!box.firstChild) fill(box, h("p", { class: "soft" }, "Loading the preview…"));
   allow(true); // an import needs no preview
   const found = await previewOf(source, options.values(), {
-    path: `${dataset ? address(dataset) : "/api/datasets"}/preview`, maxBytes: Number(form.dataset.previewBytes),
+    path: `${dataset ? address(dataset) : "/api/datasets"}/preview`, ref: dataset ? versionName() : null, maxBytes: Number(form.dataset.previewBytes),
     endings: input.accept.split(","), signal: preview.signal,
   });
   if (!found) return false;
   box.removeAttribute("aria-busy");
   const focused = document.activeElement?.id; // the controls are made anew
-  fill(one("#problems"), problemNotes(found));
+  fill(one("#problems"), problemNotes(found), columnNote(found.column_changes, isRequired()));
   options.showBar(one("#options"), found.tables);
   options.showQuestions(one("#questions"), found.tables);
   showPreview(box, found, options.columnHead);
@@ -221,7 +225,7 @@ uri?.addEventListener("input", () => { if (source) reset(null); });
 async function submitUri(given, end) {
   try {
     const [message, values] = [one("#commit_message").value, options.values()];
-    const json = { uri: given, ...(message ? { commit_message: message } : {}), ...(Object.keys(values).length ? { options: values } : {}) };
+    const json = { uri: given, ...(message ? { commit_message: message } : {}), ...(Object.keys(values).length ? { options: values } : {}), ...(isRequired() ? { require_columns: true } : {}) };
     const path = `${address(dataset)}/refs/${encodeURIComponent(versionName())}/import`;
     follow((await callApi(path, { json })).job_id, end);
   } catch (problem) {
@@ -243,6 +247,7 @@ function upload(file, end) {
   if (one("#commit_message").value) data.append("commit_message", one("#commit_message").value);
   const values = options.values();
   if (Object.keys(values).length) data.append("options", JSON.stringify(values));
+  if (isRequired()) data.append("require_columns", "true");
   data.append("file", file, file.name);
   request = new XMLHttpRequest(); // fetch has no upload progress
   request.open("POST", `${address(dataset)}/refs/${encodeURIComponent(versionName())}/import`);

@@ -15,14 +15,14 @@ const UNDECIDED_CODES = ["preview_too_large", "preview_too_slow", "preview_uncle
  * Ask for the tables that an import would make of a file, or of the file of a URL.
  * @param {File | string} source
  * @param {object} values the import options
- * @param {{path: string, maxBytes: number, endings: string[], signal: AbortSignal}} limits
+ * @param {{path: string, ref: string | null, maxBytes: number, endings: string[], signal: AbortSignal}} limits
  * @returns {Promise<{tables: object[], raw_lines: string[], refusal: string, warning: string} | null>}
  *   a refusal if the import would fail, too; null if the preview was aborted
  */
-export async function previewOf(source, values, { path, maxBytes, endings, signal }) {
+export async function previewOf(source, values, { path, ref, maxBytes, endings, signal }) {
   const nothing = { tables: [], raw_lines: [], problems: [], refusal: "", warning: "" };
   try {
-    const request = typeof source === "string" ? { json: { uri: source, options: values } } : formOf(source, values, maxBytes, endings);
+    const request = typeof source === "string" ? { json: { uri: source, options: values, ...(ref ? { ref } : {}) } } : formOf(source, values, ref, maxBytes, endings);
     return { ...nothing, ...(request.json || request.body ? await callApi(path, { method: "POST", signal, ...request }) : request) };
   } catch (problem) {
     if (problem.name === "AbortError") return null;
@@ -32,7 +32,7 @@ export async function previewOf(source, values, { path, maxBytes, endings, signa
 }
 
 /** The form to send of a file, or why there is no preview. */
-function formOf(file, values, maxBytes, endings) {
+function formOf(file, values, ref, maxBytes, endings) {
   const isPartial = LINE_FORMATS.test(file.name) && file.size > HEAD_BYTES + END_BYTES;
   if (!isPartial && file.size > maxBytes) {
     const isKnown = endings.some((ending) => file.name.toLowerCase().endsWith(ending));
@@ -43,6 +43,7 @@ function formOf(file, values, maxBytes, endings) {
   data.append("file", isPartial ? file.slice(0, HEAD_BYTES) : file, file.name);
   if (isPartial) data.append("end", file.slice(-END_BYTES), file.name);
   data.append("whole", String(!isPartial));
+  if (ref) data.append("ref", ref);
   if (Object.keys(values).length) data.append("options", JSON.stringify(values));
   return { body: data };
 }

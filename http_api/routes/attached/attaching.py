@@ -8,11 +8,18 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.attaching import MAX_FILES, preview_attach, submit_attach
-from application.job_submission import MAX_URI_LENGTH
+from application.identity.column_reports import preview_changes
+from application.job_submission import MAX_URI_LENGTH, required_columns
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, name_text, text
+from http_api.schemas.column_changes import (
+    REQUIRE_COLUMNS,
+    ColumnChangesOut,
+    ref_field,
+    shape_of_preview,
+)
 from http_api.schemas.fields import (
     BoundedList,
     StrictBoolean,
@@ -68,6 +75,10 @@ class AttachPreviewIn(StrictSchema):
     tables = BoundedList(fields.Nested(TableIn), least=1, most=MAX_TABLES, required=True)
 
 
+class DatasetAttachPreviewIn(AttachPreviewIn):
+    ref = ref_field()
+
+
 class AttachIn(AttachPreviewIn):
     verify = StrictBoolean(
         load_default=False,
@@ -75,6 +86,7 @@ class AttachIn(AttachPreviewIn):
         "footers with their values. A file whose footer is wrong is refused. Otherwise the rows "
         "that footers state are believed, and statistics aren't used.",
     )
+    require_columns = StrictBoolean(load_default=False, description=REQUIRE_COLUMNS)
     commit_message = text(0, 10_000)
     priority = priority_field()
 
@@ -100,14 +112,25 @@ class AttachPreviewOut(Schema):
     tables = out.list_of(AttachedTableOut)
 
 
-@blueprint.post("/<int:dataset_id>/attach/preview", body=AttachPreviewIn, output=AttachPreviewOut)
+class DatasetAttachPreviewOut(AttachPreviewOut):
+    column_changes = out.nested(
+        ColumnChangesOut, "What attaching would change in the columns of the ref.", null=True
+    )
+
+
+@blueprint.post(
+    "/<int:dataset_id>/attach/preview", body=DatasetAttachPreviewIn, output=DatasetAttachPreviewOut
+)
 def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Describe tables before they are attached.
 
     Reads the footers of the files: their number, rows, columns and bytes. Nothing is stored.
+    `column_changes` compares the columns with those of `ref`.
     """
     caller().dataset(dataset_id, "write")
-    return _preview(given)
+    found = _preview(given)
+    shapes = [shape_of_preview(table) for table in found["tables"]]
+    return {**found, "column_changes": preview_changes(caller(), dataset_id, given["ref"], shapes)}
 
 
 @blueprint.post("/attach/preview", body=AttachPreviewIn, output=AttachPreviewOut)
@@ -138,7 +161,10 @@ def attach(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
     """
     dataset = caller().dataset(dataset_id, "write")
     tables = _tables(given)
-    meaning: dict[str, Any] = {"tables": [table.to_json() for table in tables]}
+    meaning: dict[str, Any] = {
+        "tables": [table.to_json() for table in tables],
+        **required_columns(given["require_columns"]),
+    }
     if given["verify"]:
         meaning["verify"] = True
     by = submission(given["priority"], given.get("commit_message") or "", body=meaning)
@@ -150,6 +176,7 @@ def attach(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
         ref_name=ref,
         commit_message=given.get("commit_message"),
         verifies=given["verify"],
+        require_columns=given["require_columns"],
     )
     return accepted(job, "Attach job created")
 

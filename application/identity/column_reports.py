@@ -1,0 +1,108 @@
+"""What an import changes in the columns of a version, and which requests need a lost column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from application.access import Caller
+from domain_errors import DomainError, InvalidRequest
+from job_runner.sampling_parameters import columns_of_request
+from job_runner.tables.open_tables import PRIMARY
+from parquet_tables.tables import TableFiles
+from storage.errors import NotFound
+from storage.jobs.jobs import Job
+from storage.jobs.kinds import IMPORT
+from storage.jobs.schedules import list_schedules
+from storage.jobs.templates import list_templates
+from storage.sqlite.database import Transaction
+from storage.versions.column_changes import (
+    ColumnChanges,
+    TableShape,
+    column_changes,
+    shapes_of_ref,
+)
+from storage.versions.manifests import get_commit
+
+MAX_TEMPLATES = 500
+
+
+def preview_changes(
+    by: Caller, dataset_id: int, ref_name: str, now: Sequence[TableShape]
+) -> dict[str, Any] | None:
+    """What an import of these tables would change in a ref; None if the ref has no version."""
+    with by.service.database.read() as tx:
+        before = shapes_of_ref(tx, dataset_id, ref_name)
+        return None if before is None else _report(tx, by, dataset_id, ref_name, before, now)
+
+
+def job_changes(by: Caller, job: Job) -> dict[str, Any] | None:
+    """What a completed import changed; None if it replaced no version.
+
+    If a version was pruned, what the job recorded, without requests.
+
+    Raises
+    ------
+    InvalidRequest
+        The job is no import.
+    """
+    if job.kind is not IMPORT:
+        raise InvalidRequest("Job {id} is no import.", id=job.id, loc=("path", "job_id"))
+    recorded = (job.output_summary or {}).get("column_changes")
+    if recorded is None:
+        return None
+    with suppress(NotFound), by.service.database.read() as tx:
+        made = get_commit(tx, job.dataset_id, job.output_commit_id or "").manifest
+        parent = get_commit(tx, job.dataset_id, made.parent_id or "").manifest
+        before, now = (list(map(TableShape.of, each.tables)) for each in (parent, made))
+        return _report(tx, by, job.dataset_id, job.run_parameters["ref"], before, now)
+    changed = any(each["added"] or each["removed"] or each["retyped"] for each in recorded)
+    return {"changed": changed, "tables": recorded, "schedules": [], "templates": []}
+
+
+def _report(
+    tx: Transaction,
+    by: Caller,
+    dataset_id: int,
+    ref_name: str,
+    before: Sequence[TableShape],
+    now: Sequence[TableShape],
+) -> dict[str, Any]:
+    """The changes of all tables, and the schedules and the caller's templates that they concern."""
+    changes = column_changes(before, now)
+    schedules, templates = list[dict[str, Any]](), list[dict[str, Any]]()
+    if any(each.lost for each in changes):
+        for schedule in list_schedules(tx, dataset_id):
+            request = {**schedule.request, "key": schedule.exclude_drawn_by}
+            if names := _lost_by(request, ref_name, before, changes):
+                schedules.append({"id": schedule.id, "name": schedule.name, "columns": names})
+        for template in list_templates(tx, by.user.id, 0, MAX_TEMPLATES)[0]:
+            if names := _lost_by(template.body, ref_name, before, changes):
+                templates.append({"id": template.id, "name": template.name, "columns": names})
+    return {
+        "changed": any(each.any for each in changes),
+        "tables": [each.as_json() for each in changes],
+        "schedules": schedules,
+        "templates": templates,
+    }
+
+
+def _lost_by(
+    request: Mapping[str, Any],
+    ref_name: str,
+    before: Sequence[TableShape],
+    changes: Sequence[ColumnChanges],
+) -> list[str]:
+    """The lost or changed columns that a request needs; none if it didn't fit the table before."""
+    if request.get("source_ref", "main") != ref_name:
+        return []
+    key = request.get("table_key") or (before[0].key if len(before) == 1 else PRIMARY)
+    table = next((each for each in before if each.key == key), None)
+    lost = next((each.lost for each in changes if each.table_key == key), frozenset())
+    if table is None or not lost:
+        return []
+    with suppress(DomainError):
+        needed = columns_of_request(request, TableFiles(table.columns, ()))
+        return [name for name in needed if name.lower() in lost]
+    return []

@@ -1,0 +1,168 @@
+"""The changes of tables' columns between a version and the one that replaces it.
+
+The order of columns changes nothing that a request depends on, so it is reported but never refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from parquet_tables.columns import Column
+from storage.errors import ColumnsChanged
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import only
+from storage.versions.manifests import StoredTable, get_commit
+from storage.versions.refs import get_ref
+
+MAX_NAMED = 5
+"""Changes that an error names."""
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """A table's key, columns and rows; the rows are None if they aren't counted yet.
+
+    A column of a preview without a value has the type "".
+    """
+
+    key: str
+    columns: tuple[Column, ...]
+    rows: int | None
+
+    @classmethod
+    def of(cls, table: StoredTable) -> TableShape:
+        """The shape of a stored table."""
+        return cls(table.key, table.columns, table.row_count)
+
+
+@dataclass(frozen=True)
+class ColumnChanges:
+    """The changes of one table.
+
+    Parameters
+    ----------
+    is_new, is_gone : bool
+        Whether only one of the versions has the table.
+    retyped : tuple of (Column, Column)
+        Columns of the same name with another type, before and now.
+    reordered : bool
+        Whether the columns of both versions stand in another order.
+    """
+
+    table_key: str
+    is_new: bool
+    is_gone: bool
+    rows_before: int | None
+    rows: int | None
+    added: tuple[Column, ...]
+    removed: tuple[Column, ...]
+    retyped: tuple[tuple[Column, Column], ...]
+    reordered: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether columns were added, removed or have another type."""
+        return bool(self.added or self.removed or self.retyped)
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """The names, in lower case, on which a request can't rely any more."""
+        still = {column.name.lower() for column in self.added}
+        removed = {column.name.lower() for column in self.removed} - still
+        return frozenset(removed | {before.name.lower() for before, _ in self.retyped})
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "table_key": self.table_key,
+            "rows_before": self.rows_before,
+            "rows": self.rows,
+            "added": [vars(column) for column in self.added],
+            "removed": [vars(column) for column in self.removed],
+            "retyped": [
+                {"name": now.name, "type_before": before.type, "type": now.type}
+                for before, now in self.retyped
+            ],
+            "reordered": self.reordered,
+        }
+
+
+def column_changes(
+    before: Sequence[TableShape], now: Sequence[TableShape]
+) -> tuple[ColumnChanges, ...]:
+    """Compare the tables of two versions, in the order of the new one; lost tables come last."""
+    old, new = ({table.key: table for table in each} for each in (before, now))
+    keys = [*new, *(key for key in old if key not in new)]
+    return tuple(_changes(key, old.get(key), new.get(key)) for key in keys)
+
+
+def _changes(key: str, before: TableShape | None, now: TableShape | None) -> ColumnChanges:
+    old = {column.name: column for column in (before.columns if before else ())}
+    new = {column.name: column for column in (now.columns if now else ())}
+    common = [name for name in new if name in old]
+    return ColumnChanges(
+        table_key=key,
+        is_new=before is None,
+        is_gone=now is None,
+        rows_before=before.rows if before else None,
+        rows=now.rows if now else None,
+        added=tuple(column for name, column in new.items() if name not in old),
+        removed=tuple(column for name, column in old.items() if name not in new),
+        retyped=tuple(
+            (old[name], new[name])
+            for name in common
+            if new[name].type and new[name].type != old[name].type
+        ),
+        reordered=common != [name for name in old if name in new],
+    )
+
+
+def shapes_of_ref(tx: Transaction, dataset_id: int, ref_name: str) -> list[TableShape] | None:
+    """Return the tables of a ref's version; None if it has no version yet."""
+    commit_id = get_ref(tx, dataset_id, ref_name).commit_id
+    if commit_id is None:
+        return None
+    return [TableShape.of(each) for each in get_commit(tx, dataset_id, commit_id).manifest.tables]
+
+
+def checked_changes(
+    tx: Transaction,
+    dataset_id: int,
+    ref_name: str,
+    now: Sequence[TableShape],
+    *,
+    require_columns: bool,
+) -> tuple[ColumnChanges, ...] | None:
+    """Compare tables with those of the ref that they shall replace; None if it has none.
+
+    Raises
+    ------
+    ColumnsChanged
+        Columns differ, and the request or the dataset requires the same.
+    """
+    before = shapes_of_ref(tx, dataset_id, ref_name)
+    if before is None:
+        return None
+    changes = column_changes(before, now)
+    if any(each.any for each in changes):
+        if only(tx, "dataset_requires_columns", id=dataset_id)["require_columns"]:
+            raise ColumnsChanged(ref_name, _named(changes), by_dataset=True)
+        if require_columns:
+            raise ColumnsChanged(ref_name, _named(changes), by_dataset=False)
+    return changes
+
+
+def _named(changes: Sequence[ColumnChanges]) -> str:
+    """The first changes as a text."""
+    texts = []
+    for each in changes:
+        of = f" of {each.table_key}" if len(changes) > 1 else ""
+        texts += [f'"{column.name}"{of} is missing' for column in each.removed]
+        texts += [
+            f'"{now.name}"{of} has type {now.type} instead of {before.type}'
+            for before, now in each.retyped
+        ]
+        texts += [f'"{column.name}"{of} is new' for column in each.added]
+    more = f", and {len(texts) - MAX_NAMED:,} more" if len(texts) > MAX_NAMED else ""
+    return ", ".join(texts[:MAX_NAMED]) + more
