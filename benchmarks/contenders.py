@@ -19,6 +19,9 @@ from pathlib import Path
 
 from benchmarks.figures import peak_mib
 
+TPCHGEN = str(Path(sys.executable).with_name("tpchgen-cli"))
+"""The extra ``bench`` installs it beside the interpreter, which needn't be on the PATH."""
+
 
 @dataclass
 class Contender:

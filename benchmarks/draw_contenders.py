@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.contenders import TPCHGEN
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import copy_sql, read_columns, write_parquet
@@ -89,7 +90,7 @@ def make_lineitem(data: Path, scale: int | str) -> Path:
     if rewritten.exists():
         return rewritten
     made = data / f"tpch-{scale}"
-    generate = ["tpchgen-cli", "parquet", "-s", str(scale), "-T", "lineitem", "-o", str(made)]
+    generate = [TPCHGEN, "parquet", "-s", str(scale), "-T", "lineitem", "-o", str(made)]
     if not (made / "lineitem.parquet").exists():
         made.mkdir(parents=True, exist_ok=True)
         subprocess.run(generate, check=True)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.contenders import TPCHGEN
 from benchmarks.figures import peak_mib
 from import_engine.importer import import_file
 from parquet_tables.database import ParquetDatabase
@@ -101,7 +102,7 @@ def measure(contender: str, source: Path, memory_mb: int, threads: int) -> Measu
 
 def make_lineitem(scale: float, directory: Path) -> Path:
     """TPC-H's lineitem as CSV."""
-    command = ["tpchgen-cli", "csv", "--scale-factor", str(scale), "--tables", "lineitem"]
+    command = [TPCHGEN, "csv", "--scale-factor", str(scale), "--tables", "lineitem"]
     subprocess.run([*command, "--output-dir", str(directory)], check=True, capture_output=True)
     return next(directory.glob("**/lineitem*.csv"))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.contenders import TPCHGEN
 from benchmarks.long_history import build_history
 from benchmarks.served import PASSWORD, Served, answer, finished, jobsvc_serve
 
@@ -53,7 +54,7 @@ def _lineitem(folder: Path, scale: int) -> Path:
     made = folder / f"tpch-{scale}" / "lineitem.parquet"
     if not made.exists():
         made.parent.mkdir(parents=True, exist_ok=True)
-        command = ["tpchgen-cli", "parquet", "-s", str(scale), "-T", "lineitem", "-o", made.parent]
+        command = [TPCHGEN, "parquet", "-s", str(scale), "-T", "lineitem", "-o", made.parent]
         subprocess.run(command, check=True)
     return made
 

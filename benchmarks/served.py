@@ -127,9 +127,16 @@ def finished(client: httpx.Client, job_id: str) -> dict[str, Any]:
 
 @contextmanager
 def jobsvc_serve(
-    *, module: str = "jobsvc", data_dir: Path | None = None, **settings: object
+    *,
+    module: str = "jobsvc",
+    data_dir: Path | None = None,
+    source: Path = ROOT,
+    **settings: object,
 ) -> Iterator[Served]:
-    """The real server on a free port, over a data directory that is there or a new one."""
+    """The real server on a free port, over a data directory that is there or a new one.
+
+    ``source`` is the tree whose code it runs, in this environment.
+    """
     with tempfile.TemporaryDirectory(prefix="jobsvc-load-") as folder:
         data_dir, log = data_dir or Path(folder) / "data", Path(folder) / "log"
         variables = {f"JOBSVC_{name.upper()}": str(value) for name, value in settings.items()}
@@ -139,7 +146,7 @@ def jobsvc_serve(
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **variables},
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=ROOT,
+                cwd=source,
             )
         try:
             url = _address(process, log)

@@ -111,3 +111,16 @@ def test_a_table_in_files_is_drawn_from_and_counted(tmp_path: Path) -> None:
             drawn.append((tmp_path / "out.parquet").read_bytes())
     assert drawn[0] == drawn[1]
     assert len(list((tmp_path / "lineitem-in-10").iterdir())) == 10
+
+
+def test_a_version_is_measured_beside_an_earlier_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.against", "HEAD", "--scale", "0.01"]
+    only = ["--only", "weighted", "page", "--rounds", "1"]
+    done = subprocess.run(
+        [*command, *only, "--data", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode in (0, 1), done.stderr  # by whether a goal is met
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines[1:3]] == ["weighted", "page"]
+    assert "goal: at most 1.5" in done.stdout
+    assert list(tmp_path.iterdir()) != []
