@@ -30,8 +30,13 @@ Statement = tuple[str, list[object]]
 MAX_BRANCHES = 32
 """Files of one statement that reads rows by ordinal. Each takes 0.25 MB, and 4 MB where hundreds of
 its rows are wanted; more of them in a statement are no faster."""
-MAX_LISTED_ROWS = 1_000
-"""Rows that a statement lists; more are joined."""
+MAX_FEW_ROWS = 1_000
+"""Rows that are read from each of their files, however many these are."""
+MAX_LISTED_ROWS = 16
+"""Rows of a file, on average, that a statement lists. Joining more takes three quarters of the
+time of listing them; joining few takes a quarter more, for each file has a join of its own."""
+FILE_ORDINAL = "f.file_row_number + ?"
+"""The ordinal of a row of one file; its parameter is the ordinal of the file's first row."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class FileScan:
     def ordinal(self) -> str:
         """The expression of a row's ordinal; its parameter is :attr:`starts`."""
         if len(self.files) == 1:
-            return "f.file_row_number + ?"
+            return FILE_ORDINAL
         return "f.file_row_number + list_extract(?::BIGINT[], CAST(f.file_index AS BIGINT) + 1)"
 
     @property
@@ -81,8 +86,14 @@ class FileScan:
         conditions: list[str] = []
         params: list[object] = []
         if self.rows is not None:
-            conditions.append("f.file_row_number >= ? AND f.file_row_number < ?")
-            params += self.rows
+            # Each comparison costs a fifth of a count of all rows.
+            first, last = self.rows
+            if first > 0:
+                conditions.append("f.file_row_number >= ?")
+                params.append(first)
+            if last < self.files[0][0].rows:
+                conditions.append("f.file_row_number < ?")
+                params.append(last)
         if deletion_vector is None:
             return conditions, params
         first, last = self.ordinals
@@ -167,17 +178,13 @@ class RowSet:
         """Build the set of a table whose ordinals are given in any order."""
         return cls(name, np.unique(ordinals))
 
-    def in_files(self, table: TableFiles) -> list[tuple[DataFile, int, Int64s | None]]:
-        """List the files that may hold such rows, with first ordinals and the known rows."""
+    def in_files(self, table: TableFiles) -> list[tuple[DataFile, int]]:
+        """List the files that may hold such rows, with the ordinals of their first rows."""
         if self.ordinals is None:
-            return [(file, start, None) for file, start in table.with_starts()]
+            return list(table.with_starts())
         _, begins = np.unique(table.files_of(self.ordinals), return_index=True)
-        return [
-            (*file, part)
-            for part in np.split(self.ordinals, begins[1:])
-            if len(part)
-            for file in table.with_starts(part[0], part[0] + 1)
-        ]
+        firsts = self.ordinals[begins].tolist()
+        return [file for first in firsts for file in table.with_starts(first, first + 1)]
 
     def by_files(self, table: TableFiles, max_files: int = MAX_BRANCHES) -> list[RowSet]:
         """Divide known rows so that no part lies in more than ``max_files`` files."""
@@ -198,9 +205,9 @@ def rows_at(
 ) -> Statement:
     """Build the statement that reads some rows of a table, unordered.
 
-    Each file that holds such rows has its own branch: DuckDB 2.0 skips row groups by their row
-    numbers in a scan of one file, where its filter names rows of that file alone. More than
-    ``MAX_LISTED_ROWS`` rows in more than ``MAX_BRANCHES`` files are read by one scan of all these
+    Each file that holds such rows has its own branch, which lists or joins their numbers in the
+    file: DuckDB 2.0 then skips row groups, and drops the other rows in the scan. More than
+    ``MAX_FEW_ROWS`` rows in more than ``MAX_BRANCHES`` files are read by one scan of all these
     files; :meth:`RowSet.by_files` prevents it.
 
     Parameters
@@ -214,42 +221,63 @@ def rows_at(
         A condition on ``f``, and its parameters.
     """
     touched = rows.in_files(table)
-    more = f", {selected}" if selected else ""
-
-    def select(ordinal: str) -> str:
-        return f"SELECT {ordinal} AS ordinal{more}" if carried else f"SELECT {selected}"
-
+    known = rows.ordinals
+    if known is not None and 0 < len(known) <= MAX_LISTED_ROWS * len(touched):
+        return _listed_rows(touched, known, selected, rows.name, carried, where, params)
+    shown = ", ".join([*([selected] if selected else []), *(f"p.{name}" for name in carried)])
+    join = "JOIN" if carried else "SEMI JOIN"
+    few = known is not None and len(known) <= MAX_FEW_ROWS
+    if len(touched) > MAX_BRANCHES and not few and not _hides_file_index(table):
+        scan = FileScan(tuple(touched))
+        return (
+            f"SELECT {shown} FROM {scan.source} "
+            f"{join} {rows.name} AS p ON p.ordinal = {scan.ordinal}{where}",
+            [scan.paths, scan.starts, *params],
+        )
     branches: list[str] = []
     bound: list[object] = []
-    few = rows.ordinals is not None and len(rows.ordinals) <= MAX_LISTED_ROWS
-    if len(touched) > MAX_BRANCHES and not few and not _hides_file_index(table):
-        scan = FileScan(tuple((file, start) for file, start, _ in touched))
-        branches.append(
-            f"{select(scan.ordinal)} FROM {scan.source} "
-            f"WHERE {scan.ordinal} IN (SELECT p.ordinal FROM {rows.name} AS p){where}"
-        )
-        bound += [*([scan.starts] if carried else []), scan.paths, scan.starts, *params]
-        touched = []
-    for file, start, wanted in touched:
+    for file, start in touched:
         scan = FileScan(((file, start),))
-        if wanted is not None and len(wanted) <= MAX_LISTED_ROWS:
-            listed, values = ", ".join("?" * len(wanted)), (wanted - start).tolist()
-        else:
-            listed = f"SELECT p.ordinal - ? FROM {rows.name} AS p WHERE p.ordinal BETWEEN ? AND ?"
-            values = [start, start, start + file.rows - 1]
         branches.append(
-            f"{select(scan.ordinal)} FROM {scan.source} "
-            f"WHERE f.file_row_number IN ({listed}){where}"
+            f"SELECT {shown} FROM {scan.source} {join} (SELECT *, ordinal - ? AS file_ordinal "
+            f"FROM {rows.name} WHERE ordinal BETWEEN ? AND ?) AS p "
+            f"ON p.file_ordinal = f.file_row_number{where}"
         )
-        bound += [*([start] if carried else []), scan.paths, *values, *params]
+        bound += [scan.paths, start, start, start + file.rows - 1, *params]
     if not branches:
-        branches.append(f"{select('0::BIGINT')} FROM ({empty_statement(table.columns)}) AS f")
+        empty = empty_statement(table.columns)
+        branches.append(f"SELECT {shown} FROM ({empty}) AS f {join} {rows.name} AS p ON false")
+    return " UNION ALL ".join(branches), bound
+
+
+def _listed_rows(
+    touched: Sequence[tuple[DataFile, int]],
+    ordinals: Int64s,
+    selected: str,
+    name: str,
+    carried: Sequence[str],
+    where: str,
+    params: Sequence[object],
+) -> Statement:
+    """Build the statement that names the rows of each file and joins them once."""
+    first = f"{FILE_ORDINAL} AS ordinal{', ' if selected else ''}" if carried else ""
+    branches: list[str] = []
+    bound: list[object] = []
+    for file, start in touched:
+        scan = FileScan(((file, start),))
+        begin, end = np.searchsorted(ordinals, (start, start + file.rows))
+        wanted = (ordinals[begin:end] - start).tolist()
+        branches.append(
+            f"SELECT {first}{selected} FROM {scan.source} "
+            f"WHERE f.file_row_number IN ({', '.join('?' * len(wanted))}){where}"
+        )
+        bound += [*([start] if carried else []), scan.paths, *wanted, *params]
     union = " UNION ALL ".join(branches)
     if not carried:
         return union, bound
-    listed = ", ".join(f"p.{name}" for name in carried)
+    listed = ", ".join(f"p.{column}" for column in carried)
     joined = f"SELECT t.* EXCLUDE (ordinal), {listed} FROM ({union}) AS t"
-    return f"{joined} JOIN {rows.name} AS p ON p.ordinal = t.ordinal", bound
+    return f"{joined} JOIN {name} AS p ON p.ordinal = t.ordinal", bound
 
 
 def empty_statement(columns: Sequence[Column]) -> str:

@@ -49,6 +49,8 @@ UNIFORM_BITS = 62
 # DuckDB's keys may differ from numpy's in the last digits; a scan asks for a little more.
 MARGIN = 1.0 + 1e-9
 WIDER = 4
+MAX_WINDOWS = 8
+"""Windows of ordinals that a thread ranks before it waits for the others."""
 NEXT_ROWS = 100
 """The rows in line after the drawn ones whose places an explanation finds."""
 
@@ -311,11 +313,13 @@ class WeightedRound:
         def part(start: int) -> tuple[Int64s, Int64s]:
             return self.order.ranked_below(start, min(start + WINDOW_RANKS, rows), limit)
 
+        # As many ordinals as give about the rows of one window for each thread.
+        step = threads * WINDOW_RANKS * max(1, min(self.order.size // max(limit, 1), MAX_WINDOWS))
         found: list[tuple[Int64s, Int64s]] = []
         with ThreadPoolExecutor(threads) as executor:
-            for first in range(0, rows, threads * WINDOW_RANKS):
+            for first in range(0, rows, step):
                 on_progress(first / rows, "looking for the lowest ranks")
-                stop = min(first + threads * WINDOW_RANKS, rows)
+                stop = min(first + step, rows)
                 found += executor.map(part, range(first, stop, WINDOW_RANKS))
                 if stop == rows or sum(len(ordinals) for ordinals, _ in found) >= WINDOW_RANKS:
                     ordinals, ranks = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -113,17 +113,36 @@ class SeededOrder:
         return count * self.size // max(self.rows, 1) + 64
 
     def ranked_below(self, start: int, stop: int, limit: int) -> tuple[Int64s, Int64s]:
-        """Ordinals and ranks of a range of ordinals whose rank is below ``limit``.
+        """Ordinals and ranks of a range of ordinals whose rank is below ``limit``."""
+        kind = np.uint32 if self._fits_half else np.int64
+        firsts = range(start, stop, BLOCK_ROWS)
+        blocks = (np.arange(at, min(at + BLOCK_ROWS, stop), dtype=kind) for at in firsts)
+        return self._below(blocks, limit)
 
-        Faster than :meth:`rank`: the last of the eight rounds does not change a rank's upper half.
-        """
-        half = self.bits // 2
-        found = [np.empty(0, dtype=np.int64)]
-        for first in range(start, stop, BLOCK_ROWS):
-            block = np.arange(first, min(first + BLOCK_ROWS, stop), dtype=np.int64)
-            _, upper = self._run_rounds(*self._halves(block), self.keys[:-1])
-            found.append(block[upper <= limit >> half])
-        ordinals = np.concatenate(found)
+    def among_below(self, ordinals: Int64s, limit: int) -> tuple[Int64s, Int64s]:
+        """Those of ``ordinals`` whose rank is below ``limit``, in their order, and their ranks."""
+        firsts = range(0, len(ordinals), BLOCK_ROWS)
+        return self._below((ordinals[at : at + BLOCK_ROWS] for at in firsts), limit)
+
+    @property
+    def _fits_half(self) -> bool:
+        """Whether the upper half of every ordinal is 0."""
+        return self.rows <= 1 << self.bits // 2
+
+    def _below(
+        self, blocks: Iterable[Int64s] | Iterable[UInt32s], limit: int
+    ) -> tuple[Int64s, Int64s]:
+        """Faster than :meth:`rank`: the last round doesn't change the upper half of a rank."""
+        highest = np.uint32(limit >> self.bits // 2)
+        found: list[Int64s | UInt32s] = []
+        for block in blocks:
+            if self._fits_half:
+                left, right = np.zeros(len(block), dtype=np.uint32), block.astype(np.uint32)
+            else:
+                left, right = self._halves(block)
+            _, upper = self._run_rounds(left, right, self.keys[:-1])
+            found.append(block[upper <= highest])
+        ordinals = np.concatenate([np.empty(0, dtype=np.int64), *found])
         ranks = self.rank(ordinals)
         below = ranks < limit
         return ordinals[below], ranks[below]
@@ -152,27 +171,36 @@ class SeededOrder:
         self, left: UInt32s, right: UInt32s, keys: tuple[int, ...]
     ) -> tuple[UInt32s, UInt32s]:
         """Run one Feistel round a key on the halves, whose arrays are overwritten."""
-        mask = (1 << self.bits // 2) - 1
+        mask = np.uint32((1 << self.bits // 2) - 1)
         mixed, shifted = np.empty_like(left), np.empty_like(left)
         for key in keys:
-            _mix(right, key, mask, mixed, shifted)
+            _mix(right, np.uint32(key), mask, mixed, shifted)
             left ^= mixed
             left, right = right, left
         return left, right
 
 
-def _mix(half: UInt32s, key: int, mask: int, mixed: UInt32s, shifted: UInt32s) -> None:
-    """Put the mixed ``half`` into ``mixed``."""
+_FIRST_FACTOR, _SECOND_FACTOR = np.uint32(FIRST_FACTOR), np.uint32(SECOND_FACTOR)
+_LOW_31_BITS = np.uint32(LOW_31_BITS)
+_FIRST_SHIFT, _SECOND_SHIFT = np.uint32(15), np.uint32(13)
+
+
+def _mix(half: UInt32s, key: np.uint32, mask: np.uint32, mixed: UInt32s, shifted: UInt32s) -> None:
+    """Put the mixed ``half`` into ``mixed``.
+
+    Each step is a pass over the block, which is what a rank costs.
+    """
     np.bitwise_xor(half, key, out=mixed)
-    np.multiply(mixed, FIRST_FACTOR, out=mixed)
-    np.bitwise_and(mixed, LOW_31_BITS, out=mixed)
-    np.right_shift(mixed, 15, out=shifted)
+    np.multiply(mixed, _FIRST_FACTOR, out=mixed)
+    np.bitwise_and(mixed, _LOW_31_BITS, out=mixed)
+    np.right_shift(mixed, _FIRST_SHIFT, out=shifted)
     np.bitwise_xor(mixed, shifted, out=mixed)
-    np.multiply(mixed, SECOND_FACTOR, out=mixed)
-    np.bitwise_and(mixed, LOW_31_BITS, out=mixed)
-    np.right_shift(mixed, 13, out=shifted)
+    np.multiply(mixed, _SECOND_FACTOR, out=mixed)
+    np.bitwise_and(mixed, _LOW_31_BITS, out=mixed)
+    np.right_shift(mixed, _SECOND_SHIFT, out=shifted)
     np.bitwise_xor(mixed, shifted, out=mixed)
-    np.bitwise_and(mixed, mask, out=mixed)
+    if mask != _LOW_31_BITS:
+        np.bitwise_and(mixed, mask, out=mixed)
 
 
 def in_sorted(ordinals: Int64s, taken: Int64s) -> NDArray[np.bool_]:

@@ -174,14 +174,17 @@ def first_listed(order: SeededOrder, listed: Int64s, taken: Int64s, count: int) 
     RowsMissing
         Fewer rows are left.
     """
-    ordinals = listed[~in_sorted(listed, taken)]
-    if len(ordinals) < count:
-        raise RowsMissing(count - len(ordinals))
-    ranks = order.rank(ordinals)
-    if count < len(ranks):
-        lowest = np.argpartition(ranks, count)[:count]
-        ordinals, ranks = ordinals[lowest], ranks[lowest]
-    return Chosen(ordinals, np.zeros_like(ordinals), ranks).where(np.argsort(ranks))
+    fresh = listed[~in_sorted(listed, taken)] if len(taken) else listed
+    if len(fresh) < count:
+        raise RowsMissing(count - len(fresh))
+    needed = ranks_needed(np.array([count]), np.array([len(fresh)]), order)
+    limit = int(np.ceil(needed[0]))
+    ordinals, ranks = order.among_below(fresh, limit)
+    while len(ordinals) < count:
+        limit = min(limit * SCAN_WIDER + SCAN_WIDER, order.size)
+        ordinals, ranks = order.among_below(fresh, limit)
+    lowest = np.argsort(ranks)[:count]
+    return Chosen(ordinals[lowest], np.zeros(count, dtype=np.int64), ranks[lowest])
 
 
 SCAN_WIDER = 8

@@ -528,7 +528,8 @@ class PassingRows(Pass[Int64s]):
     def result(self, found: Rows) -> Int64s:
         ordinals: Int64s
         (ordinals,) = _arrays(found)
-        ordinals.sort()
+        if (ordinals[1:] < ordinals[:-1]).any():  # DuckDB keeps their order in a scan of one file
+            ordinals.sort()
         return ordinals
 
 

@@ -77,6 +77,10 @@ def test_rows_of_low_rank_are_those_of_all_ranks(width: int | None, limit: int) 
     below = order.rank(everything) < limit
     assert (ordinals == everything[below]).all()
     assert (ranks == order.rank(everything)[below]).all()
+    some = everything[::3]
+    ordinals, ranks = order.among_below(some, limit)
+    assert (ordinals == some[below[::3]]).all()
+    assert (ranks == order.rank(ordinals)).all()
 
 
 @given(rows=st.integers(1, 1 << 62), seed=SEEDS, data=st.data())
