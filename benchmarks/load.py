@@ -3,7 +3,7 @@
 The server is ``jobsvc serve`` in a process of its own, the load comes from other processes over
 loopback. Needs wrk (Debian: ``apt install wrk``) for the requests a second.
 
-    python -m benchmarks.load [--only requests,clients,wait,queues] [--quick]
+    python -m benchmarks.load [--only requests,clients,wait,queues,neighbours] [--quick]
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import argparse
 import os
 import sys
 
-from benchmarks import load_polling, load_queues, load_requests
+from benchmarks import load_neighbours, load_polling, load_queues, load_requests
 from benchmarks.served import jobsvc_serve
 
-SECTIONS = ("requests", "clients", "wait", "queues")
+SECTIONS = ("requests", "clients", "wait", "queues", "neighbours")
 
 
 def main() -> None:
@@ -40,6 +40,9 @@ def main() -> None:
             load_polling.measure_wait(served, jobs=50 if quick else 500)
     if "queues" in chosen:
         load_queues.measure(jobs=100 if quick else 500, rounds=1 if quick else 5)
+    if "neighbours" in chosen:
+        with jobsvc_serve() as served:
+            load_neighbours.measure(served, seconds=2 if quick else 20)
     print(f"load at the end: {os.getloadavg()[0]:.1f}")
 
 

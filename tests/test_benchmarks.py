@@ -11,7 +11,15 @@ import pytest
 pytest.importorskip("huey", reason="the extra [bench] isn't installed")
 pytest.importorskip("psutil", reason="the extra [bench] isn't installed")
 
-from benchmarks import coverage, estimates, false_alarms, load_queues, many_files, soak
+from benchmarks import (
+    coverage,
+    estimates,
+    false_alarms,
+    load_neighbours,
+    load_queues,
+    many_files,
+    soak,
+)
 from benchmarks.figures import percentile
 from benchmarks.load_polling import measure_clients, measure_wait
 from benchmarks.pages import View, print_views
@@ -124,3 +132,11 @@ def test_a_version_is_measured_beside_an_earlier_one(tmp_path: Path) -> None:
     assert [line[0] for line in lines[1:3]] == ["weighted", "page"]
     assert "goal: at most 1.5" in done.stdout
     assert list(tmp_path.iterdir()) != []
+
+
+def test_a_load_of_another_user_is_compared_with_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with jobsvc_serve() as served:
+        load_neighbours.measure(served, seconds=0.5, jobs=20, sign_ins=3)
+    said = capsys.readouterr().out
+    assert "alone: p50" in said
+    assert said.count("x alone (goal: at most 3)") == 2
