@@ -20,6 +20,7 @@ from parquet_tables.footers.structures import (
     ReadBytes,
     StrangeFooter,
     bytes_between,
+    is_structure,
     read_footer_bytes,
     rows_and_groups,
     values_in_pages,
@@ -190,7 +191,8 @@ def require_pages(
 def _require_no_hidden_bytes(stated: StatedFile, read: ReadBytes) -> None:
     """Refuse bytes that belong to nothing: they may be pages of rows that the footer leaves out.
 
-    A Bloom filter may have no stated size; some writers fill up blocks with zeros.
+    A Bloom filter may have no stated size; some writers fill up blocks with zeros, or write a copy
+    of a chunk's metadata after it.
     """
     parts = [(one.chunk.start, one.chunk.end) for one in stated.chunks]
     unsized: set[int] = set()
@@ -201,7 +203,10 @@ def _require_no_hidden_bytes(stated: StatedFile, read: ReadBytes) -> None:
             elif start:
                 unsized.add(start)
     for start, end in bytes_between(parts, _LEAST_OFFSET, stated.data_end):
-        if start not in unsized and read(start, end - start).strip(b"\0"):
+        if start in unsized:
+            continue
+        content = read(start, end - start)
+        if content.strip(b"\0") and not is_structure(content):
             raise FooterContradicted(
                 f"the bytes {start:,} to {end:,} belong to no column, so that they may hold rows "
                 "that the footer leaves out"

@@ -286,6 +286,17 @@ def _page(walk: _Walk) -> tuple[int, int]:
     return counted, size_bytes
 
 
+def is_structure(content: bytes) -> bool:
+    """Whether bytes are exactly one structure, such as the copy of a chunk's metadata.
+
+    Polars and others write that copy after each chunk.
+    """
+    try:
+        return _skipped(content, 0, _STRUCT) == len(content)
+    except (IndexError, RecursionError, StrangeFooter):
+        return False
+
+
 def bytes_between(parts: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
     """Return the gaps between parts of a file (start and end), from ``first`` to ``last``."""
     ends = [(first, first), *sorted(parts), (last, last)]

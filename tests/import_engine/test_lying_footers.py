@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from import_engine.attaching import Footer, masked, read_footer, verify
@@ -257,10 +259,12 @@ def test_changed_footers_hide_no_row(attaching: Attaching, tmp_path: Path) -> No
 
 
 ALL_TYPES = (
-    "range % 2 = 0 AS b, range::TINYINT AS i1, range::USMALLINT AS u2, range::UBIGINT AS u8, "
+    "range % 2 = 0 AS b, (range % 100)::TINYINT AS i1, range::USMALLINT AS u2, "
+    "range::UBIGINT AS u8, "
     "-range AS i8, CASE WHEN range % 5 = 0 THEN 'nan' WHEN range % 7 = 0 THEN '-inf' ELSE '-0.0' "
-    "END::DOUBLE AS d, (range / 3)::FLOAT AS f, range::DECIMAL(4, 1) AS p4, "
-    "-range::DECIMAL(38, 9) AS p38, repeat('é', range::INTEGER * 9) AS long, NULL::INTEGER AS n, "
+    "END::DOUBLE AS d, (range / 3)::FLOAT AS f, (range % 999)::DECIMAL(4, 1) AS p4, "
+    "-range::DECIMAL(38, 9) AS p38, repeat('é', range::INTEGER % 100 * 9) AS long, "
+    "NULL::INTEGER AS n, "
     "encode(chr(range::INTEGER + 1) || 'x') AS bytes, DATE '0001-01-01' + range::INTEGER AS day, "
     "TIME '12:00:00.000001' AS t, TIMESTAMP '1969-12-31 23:59:59.999999' AS ts, "
     "TIMESTAMP_NS '2025-01-01 00:00:00.000000001' AS ns, "
@@ -282,3 +286,43 @@ def test_true_statistics_of_every_type_are_accepted(
         )
     footer, _ = attaching.attach(path.read_bytes(), verifies=True)
     assert footer.rows == 100
+
+
+def frame() -> pl.DataFrame:
+    """Values of many types, with missing ones, and texts that writers may cut in statistics."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        arrow = connection.sql(f"SELECT {ALL_TYPES} FROM range(3000)").to_arrow_table()
+    rows = pl.from_arrow(arrow)
+    assert isinstance(rows, pl.DataFrame)
+    return rows.drop("t").with_columns(
+        pl.when(pl.col("i8") < -5).then(pl.col("i8")).alias("some"),
+        pl.col("u2").cast(pl.String).cast(pl.Categorical).alias("kind"),
+    )
+
+
+OTHER_WRITERS: dict[str, Callable[[pl.DataFrame, Path], object]] = {
+    "polars": lambda rows, path: rows.write_parquet(path),
+    "polars, small groups": lambda rows, path: rows.write_parquet(
+        path, row_group_size=700, data_page_size=4096, compression="snappy", statistics="full"
+    ),
+    "polars, no statistics": lambda rows, path: rows.write_parquet(path, statistics=False),
+    "arrow": lambda rows, path: pq.write_table(rows.to_arrow(), path),
+    "arrow, page index": lambda rows, path: pq.write_table(
+        rows.to_arrow(), path, row_group_size=500, write_page_index=True, data_page_version="2.0"
+    ),
+    "arrow, old timestamps": lambda rows, path: pq.write_table(
+        rows.to_arrow(), path, use_deprecated_int96_timestamps=True, use_dictionary=False
+    ),
+    "pandas": lambda rows, path: rows.to_pandas().to_parquet(path),
+}
+
+
+@pytest.mark.parametrize("writer", OTHER_WRITERS)
+def test_files_of_other_writers_are_accepted(
+    attaching: Attaching, tmp_path: Path, writer: str
+) -> None:
+    path = tmp_path / "other.parquet"
+    OTHER_WRITERS[writer](frame(), path)
+    footer, _ = attaching.attach(path.read_bytes(), verifies=True)
+    assert footer.rows == 3_000
