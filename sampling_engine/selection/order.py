@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +115,8 @@ class SeededOrder:
 
     def ranked_below(self, start: int, stop: int, limit: int) -> tuple[Int64s, Int64s]:
         """Ordinals and ranks of a range of ordinals whose rank is below ``limit``."""
-        kind = np.uint32 if self._fits_half else np.int64
         firsts = range(start, stop, BLOCK_ROWS)
+        kind: Any = np.uint32 if self._fits_half else np.int64
         blocks = (np.arange(at, min(at + BLOCK_ROWS, stop), dtype=kind) for at in firsts)
         return self._below(blocks, limit)
 
@@ -129,12 +130,10 @@ class SeededOrder:
         """Whether the upper half of every ordinal is 0."""
         return self.rows <= 1 << self.bits // 2
 
-    def _below(
-        self, blocks: Iterable[Int64s] | Iterable[UInt32s], limit: int
-    ) -> tuple[Int64s, Int64s]:
+    def _below(self, blocks: Iterable[NDArray[Any]], limit: int) -> tuple[Int64s, Int64s]:
         """Faster than :meth:`rank`: the last round doesn't change the upper half of a rank."""
         highest = np.uint32(limit >> self.bits // 2)
-        found: list[Int64s | UInt32s] = []
+        found: list[NDArray[Any]] = []
         for block in blocks:
             if self._fits_half:
                 left, right = np.zeros(len(block), dtype=np.uint32), block.astype(np.uint32)

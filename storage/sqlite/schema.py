@@ -118,7 +118,10 @@ def require_known_version(connection: sqlite3.Connection, newest: int = NEWEST_V
     if version > newest:
         raise NewerSchema(version, newest)
     if version == 0:
-        raise UnknownSchema("The database isn't one of jobsvc: it has no schema version.")
+        raise UnknownSchema(
+            "The database has no schema version: it was emptied, or isn't one of jobsvc. Restore a "
+            "backup."
+        )
     if version < OLDEST_VERSION:
         raise OlderSchema(version, OLDEST_VERSION, LAST_RELEASE_OF_OLDER)
     return version

@@ -34,19 +34,22 @@ def test_lines_stay_lines_where_they_may() -> None:
 
 
 def test_no_name_reaches_a_terminal_as_a_command(run: Run, tmp_path: Path) -> None:
-    table = tmp_path / f"x{ESCAPE}{C1}.csv"
-    table.write_text(f'"id{ESCAPE}","{C1}"\n1,2\n')
-    name = f"red{ESCAPE}{C1}"
+    table, named = tmp_path / "x.csv", tmp_path / f"x{ESCAPE}{C1}.csv"
+    for path in (table, named):
+        path.write_text(f'"id{ESCAPE}","{C1}"\n1,2\n')
+    text = f"red{ESCAPE}{C1}"
     shown = [
-        run("import", str(table), "--dataset", name).output,
+        run("import", str(table), "--dataset", "red", "--message", text).output,
         run("audit", "--action", "import_asked").output,
         run("storage").output,
-        run("sql", name, "SELECT * FROM data").output,
+        run("sql", "red", "SELECT * FROM data").output,
         run("jobs").output,
         run("jobs", "--json").output,
-        run("import", str(table), "--dataset", name, "--ref", f"a{ESCAPE}", code=1).output,
+        run("import", str(table), "--dataset", text, code=1).output,
+        run("import", str(named), "--dataset", "red", code=1).output,
+        run("import", str(table), "--dataset", "red", "--ref", f"a{ESCAPE}", code=1).output,
     ]
     for output in shown:
         assert not set(output) & {"\x1b", "\x9b"}, output
     (job,) = json.loads(shown[5])["jobs"]
-    assert job["dataset_name"] == name
+    assert job["dataset_name"] == "red"

@@ -210,7 +210,9 @@ def test_a_damaged_database_is_reported_and_no_file_removed(data_dir: Path, dama
     assert serve.returncode == 3
     assert "damaged" in serve.output
     assert "backup" in serve.output
-    assert jobsvc("check", "--data-dir", str(data_dir)).returncode == 1
+    check = jobsvc("check", "--data-dir", str(data_dir))
+    assert check.returncode == (3 if damage == "emptied" else 1)
+    assert ("Restore a backup" in check.output) == (damage == "emptied")
     assert jobsvc(
         "backup", str(data_dir.parent / "backup.tar"), "--data-dir", str(data_dir)
     ).returncode in (1, 3)
