@@ -273,8 +273,8 @@ def recorded(*databases: ParquetDatabase) -> Iterator[list[str]]:
 
     def noting(cursor_of: Callable[..., Any]) -> Callable[..., Any]:
         @contextmanager
-        def cursor(table: TableFiles | None = None) -> Iterator[Any]:
-            with cursor_of(table) as real:
+        def cursor(*tables: TableFiles | None) -> Iterator[Any]:
+            with cursor_of(*tables) as real:
                 yield Noting(real)
 
         return cursor

@@ -142,11 +142,11 @@ def test_a_request_reads_tables_within_a_limit(
     cursor = ParquetDatabase.cursor
 
     def checked(
-        database: ParquetDatabase, table: TableFiles | None = None
+        database: ParquetDatabase, *tables: TableFiles | None
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         if threading.current_thread().name.startswith("waitress") and not is_limited():
             unlimited.append(threading.current_thread().name)
-        return cursor(database, table)
+        return cursor(database, *tables)
 
     monkeypatch.setattr(ParquetDatabase, "cursor", checked)
     owner = scene.people["admin"]

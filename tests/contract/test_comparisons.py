@@ -21,7 +21,7 @@ def dataset(server: LiveServer) -> int:
 
 
 def compared(server: LiveServer, dataset: int, *rounds: dict[str, Any]) -> dict[str, Any]:
-    job = server.draw(dataset, {"rounds": list(rounds)})
+    job = server.draw(dataset, {"rounds": list(rounds), "allow_empty": True})
     assert job["status"] == "completed", job
     answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/comparison")
     assert answer.status_code == 200, answer.text

@@ -100,7 +100,7 @@ def test_results_are_bounded(server: LiveServer, drawn: dict[str, Any]) -> None:
 
 
 def test_signs_are_searched_as_they_are(server: LiveServer, drawn: dict[str, Any]) -> None:
-    assert search(server.admin, "%") == []
+    assert all("%" in hit["name"] for hit in search(server.admin, "%"))
     assert search(server.admin, "' OR 1=1 --") == []
 
 
