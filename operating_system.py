@@ -290,6 +290,29 @@ def real_path(descriptor: int, path: Path) -> Path:
     return path.resolve()
 
 
+def lies_in(path: Path, folder: Path) -> bool:
+    """Whether a path is a folder or lies in it, by whatever mount it is reached.
+
+    Compares the path and the folders above it with the folder and what is directly in it, by
+    device and inode: so it finds mounts of the folder and of its own folders, and hard links of its
+    own files.
+    """
+    if path.resolve().is_relative_to(folder.resolve()):
+        return True
+    with suppress(OSError):
+        inside = {_identity(each) for each in (folder, *folder.iterdir())} - {None}
+        return any(_identity(each) in inside for each in (path, *path.parents))
+    return False
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def stop_signals() -> tuple[signal.Signals, ...]:
     """Return the signals that stop a server; one of them comes from a closed terminal."""
     if sys.platform == "win32":

@@ -175,7 +175,8 @@ def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], dict[st
 
 def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
     source = open_source(service, job)
-    columns = (Column(ROW_ID, "VARCHAR"), *source.files.columns)
+    own = (column for column in source.files.columns if column.name.lower() != ROW_ID)
+    columns = (Column(ROW_ID, "VARCHAR"), *own)
     state = audit_state(service, job)
     names = entry_names(source.files.columns, state.attributes)
     row_ids = [

@@ -22,7 +22,7 @@ from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.table_formats import table_format_of
 from import_engine.sources.uris import SourceUri, is_link_local
-from operating_system import entries_below, open_below, read_at, real_path
+from operating_system import entries_below, lies_in, open_below, read_at, real_path
 
 if TYPE_CHECKING:
     import httpx
@@ -364,10 +364,9 @@ def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
 def _local_names(uri: SourceUri) -> Iterator[str]:
     with _local_errors(uri):
         folder = uri.local_path.resolve()
-        private = None if uri.private is None else uri.private.resolve()
         _require_public(uri, folder)
         for entry in entries_below(*_place(uri)):
-            if folder / entry.name == private:
+            if uri.private and entry.is_dir() and lies_in(folder / entry.name, uri.private):
                 continue
             if entry.is_symlink() and not entry.name.startswith((".", "_")):
                 raise _link(uri.child(entry.name))
@@ -396,8 +395,8 @@ def open_file_below(uri: SourceUri) -> int:
 
 
 def _require_public(uri: SourceUri, path: Path) -> None:
-    """Refuse what lies in the data directory, wherever links of the prefix lead by now."""
-    if uri.private is not None and path.is_relative_to(uri.private.resolve()):
+    """Refuse what lies in the data directory, wherever links and mounts lead by now."""
+    if uri.private is not None and lies_in(path, uri.private):
         raise SourceDenied(
             "{uri} leads into the server's data directory, of which no file is read.", uri=str(uri)
         )

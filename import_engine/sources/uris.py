@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from domain_errors import DomainError
+from operating_system import lies_in
 
 SCHEMES = ("https", "http", "s3", "gs", "az", "file")
 ENCODED = ("https", "http", "file")
@@ -201,8 +202,8 @@ def parse_prefixes(text: str, private: Path | None = None) -> tuple[SourceUri, .
 
 
 def _require_apart(prefix: SourceUri, private: Path) -> None:
-    ours, theirs = private.resolve(), prefix.local_path.resolve()
-    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+    theirs = prefix.local_path
+    if private.resolve().is_relative_to(theirs.resolve()) or lies_in(theirs, private):
         raise InvalidUri(
             "{prefix} contains the data directory {data_dir} or lies in it, which holds keys and "
             "tokens. Name folders beside it.",

@@ -161,6 +161,13 @@ def test_sql_reads_attached_tables(world: World, ledger: int) -> None:
     assert world.server.admin.post(path, json={"sql": foreign}).status_code == 422
 
 
+@pytest.mark.parametrize("key", ["a/b", "../x", ".", ".."])
+def test_a_table_key_is_one_part_of_an_address(world: World, key: str) -> None:
+    body = {"tables": [{"table_key": key, "uri": world.uri("store", "shown/")}]}
+    answer = world.server.admin.post("/api/datasets/attach/preview", json=body)
+    assert_problem(answer, 422, "invalid_request", "has no slash")
+
+
 def test_preview_states_files_rows_columns_and_bytes(world: World) -> None:
     world.put_ledger("store", "shown")
     dataset = world.server.new_dataset()

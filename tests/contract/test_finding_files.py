@@ -483,3 +483,13 @@ def test_the_preview_doubts_audit_values(server: LiveServer, by_amount: str) -> 
     for line, (_, _, says) in zip(preview["lines"], given, strict=True):
         assert len(line["doubts"]) == len(says)
         assert all(word in doubt for word, doubt in zip(says, line["doubts"], strict=True))
+
+
+def test_a_table_may_have_a_column_of_the_row_ids_name(server: LiveServer) -> None:
+    dataset_id = server.new_dataset()
+    server.import_text(dataset_id, f"{ROW},amount\n" + "".join(f"{n},{n}\n" for n in range(9)))
+    job = str(server.draw(dataset_id, {"rounds": [one("random", sample_size=3)]})["id"])
+    text = server.admin.get(path(job), params={"format": "csv"}).text
+    preview = send(server, job, text, ROW, preview=True)
+    assert preview.status_code == 200, preview.text
+    assert preview.json()["problem"] is None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from job_runner.settings import InvalidSetting, Settings
+from operating_system import lies_in
 from tests.contract.attached_world import parquet_file
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer, live_server
@@ -116,3 +117,28 @@ def test_prefix_that_is_turned_later_reads_no_file(place: Place) -> None:
     job = place.ended("import", {"uri": uri})
     assert job["error_code"] == "source_not_found"
     assert '"data"' not in job["error_message"]
+
+
+def test_hard_links_and_mounts_of_the_data_directory_are_not_read(place: Place) -> None:
+    data_dir = place.server.service.directory.root
+    (place.lake / "owner.csv").hardlink_to(data_dir / "stolen.csv")
+    (place.lake / "owner.parquet").hardlink_to(data_dir / "stolen.parquet")
+    body = {"name": "linked", "prefix": f"file://{place.lake}/"}
+    assert place.server.admin.post("/api/connections", json=body).status_code == 200
+    table = {"uri": f"file://{place.lake}/owner.parquet", "connection": "linked"}
+    job = place.ended("attach", {"tables": [table]})
+    assert (job["status"], job["error_code"]) == ("failed", "source_denied")
+
+
+def test_folder_is_found_by_its_inode(tmp_path: Path) -> None:
+    own, other = tmp_path / "data", tmp_path / "other"
+    for folder in (own / "files" / "ab", other):
+        folder.mkdir(parents=True)
+    (own / "key").write_text("k")
+    (own / "files" / "ab" / "x").write_text("x")
+    (other / "x").write_text("x")
+    (other / "key").hardlink_to(own / "key")
+    for inside in (own, own / "key", own / "files" / "ab" / "x", own / "new", other / "key"):
+        assert lies_in(inside, own), inside
+    for outside in (tmp_path, other, other / "x", other / "new"):
+        assert not lies_in(outside, own), outside

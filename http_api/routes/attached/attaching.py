@@ -13,7 +13,7 @@ from application.job_submission import MAX_URI_LENGTH, required_columns
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
-from http_api.schemas.base import StrictSchema, name_text, text
+from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.column_changes import (
     REQUIRE_COLUMNS,
     ColumnChangesOut,
@@ -25,6 +25,8 @@ from http_api.schemas.fields import (
     StrictBoolean,
     StrictString,
     TextLength,
+    check_name,
+    check_visible,
     invalid,
     kind_of,
 )
@@ -60,8 +62,16 @@ class UrisField(fields.Field[tuple[str, ...]]):
         return tuple(_ITEM.deserialize(each) for each in given)
 
 
+def _check_one_segment(key: str) -> None:
+    if "/" in key or key in (".", ".."):
+        raise invalid("A table's key is part of addresses: it has no slash and isn't . or ..")
+
+
 class TableIn(StrictSchema):
-    table_key = name_text(100, load_default=PRIMARY)
+    table_key = StrictString(
+        validate=[TextLength(1, 100), check_visible, check_name, _check_one_segment],
+        load_default=PRIMARY,
+    )
     uri = UrisField(required=True)
     connection = text(
         1,
