@@ -2128,11 +2128,12 @@ def read_data(case: Case) -> Table:
     passes, names = case.predicate["data"]["passes"], case.predicate["data"]["columns"]
     header = next(rows, [])
     width = 2 + len(passes) + len(names)
-    good = (
-        len(header) == width
-        and header[:2] == ["ordinal", "present"]
-        and header[2 + len(passes) :] == names
-    )
+    # A column whose name an earlier one has, such as "present", has a number behind it.
+    own = [
+        shown == name or re.fullmatch(re.escape(name) + "_[0-9]+", shown) is not None
+        for shown, name in zip(header[2 + len(passes) :], names, strict=False)
+    ]
+    good = len(header) == width and header[:2] == ["ordinal", "present"] and all(own)
     require(
         good,
         "data_format",

@@ -277,3 +277,13 @@ def test_many_rows_and_groups_are_stated_by_their_hashes(server: LiveServer) -> 
         "groups_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "groups_count": 10_001,
     }
+
+
+@pytest.mark.parametrize("name", ["ordinal", "PRESENT", "pass_1"])
+def test_a_column_may_have_a_name_of_the_data_file(server: LiveServer, name: str) -> None:
+    dataset = server.new_dataset()
+    lines = "".join(f"{row % 3},{row}\n" for row in range(30))
+    assert server.import_text(dataset, f"{name},x\n{lines}")["status"] == "completed"
+    chosen = one("stratified", "x > 11", strata_columns=[name], samples_per_stratum=2)
+    job = server.draw(dataset, {"rounds": [chosen]})
+    require_accepted(server, job["id"], dataset)
