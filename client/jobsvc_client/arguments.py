@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, time
 from difflib import get_close_matches
 from functools import wraps
@@ -18,17 +20,21 @@ Columns: TypeAlias = "str | Sequence[str]"
 
 PERCENTAGE = re.compile(r"\s*±?\s*([0-9]+(?:[.,][0-9]+)?)\s*%\s*")
 MISSING = ("NAType", "NaTType")
+CONVERSIONS = ("tolist", "to_list", "as_py")
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 Method = TypeVar("Method", bound=Callable[..., Any])
 TWO_WAYS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 
 
-def keywords(*declared: type) -> Callable[[Method], Method]:
-    """Let a method name the closest keyword in the TypeError about an unknown one.
+def keywords(*declared: type, may_have_nan: Collection[str] = ()) -> Callable[[Method], Method]:
+    """Let a method name the closest keyword of an unknown one, and an argument that is NaN.
 
     Parameters
     ----------
     declared : TypedDict
         The keywords that the method takes as ``**``; its signature lists them.
+    may_have_nan : collection of str
+        Arguments in which NaN is a missing value.
     """
 
     def checked(method: Method) -> Method:
@@ -50,6 +56,11 @@ def keywords(*declared: type) -> Callable[[Method], Method]:
         def called(*arguments: Any, **options: Any) -> Any:
             if unknown := [name for name in options if name not in known]:
                 raise TypeError(_unknown(method.__name__, unknown[0], known))
+            places = [one.name for one in given if one.kind in POSITIONAL]
+            for name, value in [*zip(places, arguments, strict=False), *options.items()]:
+                if name not in may_have_nan:
+                    with suppress(RecursionError):  # its JSON is refused
+                        check_numbers(value, name)
             return method(*arguments, **options)
 
         called.__dict__["__signature__"] = inspect.Signature(named)
@@ -61,7 +72,38 @@ def keywords(*declared: type) -> Callable[[Method], Method]:
 def _unknown(method: str, name: str, known: Sequence[str]) -> str:
     close = get_close_matches(name, known, n=1)
     hint = f'Did you mean "{close[0]}"? ' if close else ""
-    return f'{method}() has no argument "{name}". {hint}Arguments: {", ".join(sorted(known))}.'
+    arguments = f"Arguments: {', '.join(sorted(known))}." if known else "It takes none."
+    return f'{method}() has no argument "{name}". {hint}{arguments}'
+
+
+def check_numbers(value: Any, place: str) -> None:
+    """Refuse NaN and infinity, which JSON can't hold.
+
+    Raises
+    ------
+    JobsvcError
+        There is one; the message names its place, such as ``size`` or ``rounds[0].size``.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise JobsvcError(
+            f"{place} is {'NaN' if math.isnan(value) else 'infinite'}.",
+            "invalid_argument",
+            hint="Give a number, or None for a missing value.",
+        )
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            check_numbers(each, f"{place}.{name}" if place else str(name))
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value):
+            check_numbers(each, f"{place}[{number}]")
+    elif not isinstance(value, str) and any(hasattr(value, name) for name in CONVERSIONS):
+        check_numbers(plain(value), place)
+
+
+def without_nan(value: Any) -> Any:
+    """Return a value as JSON has it, NaN as None."""
+    value = plain(value)
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def plain(value: Any) -> Any:
@@ -83,7 +125,7 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if type(value).__name__ == "datetime64":
         return str(value)
-    for name in ("tolist", "to_list", "as_py"):
+    for name in CONVERSIONS:
         if hasattr(value, name):
             return plain(getattr(value, name)())
     return value

@@ -89,6 +89,7 @@ class Client:
     ) -> None:
         self.close()
 
+    @keywords()
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
@@ -102,11 +103,13 @@ class Client:
         """Send any request of the API, and return the JSON of its answer."""
         return self._transport.json(method, path, body, query=query)
 
+    @keywords()
     def datasets(self) -> list[Dataset]:
         """Return the datasets that the user can read."""
         found = self._transport.pages("/api/datasets", "datasets")
         return [Dataset(self._transport, each) for each in found]
 
+    @keywords()
     def dataset(self, name_or_id: str | int) -> Dataset:
         """Return a dataset by its name or id.
 
@@ -252,6 +255,7 @@ class Client:
                 target.import_content(f"{target.id}.parquet", content)
         return target.sample(method, **options).frame(library_of(frame))
 
+    @keywords()
     def sample_of(self, job_id: str) -> Sample:
         """Return a sample that was drawn before, by its id or the first eight digits of it."""
         info = self.request("GET", f"/api/jobs/{job_id}")
@@ -300,6 +304,7 @@ class Dataset:
         """The address of the dataset's page."""
         return f"{self._transport.url}/datasets/{self.id}"
 
+    @keywords()
     def has_rows(self) -> bool:
         """Whether a file was imported."""
         return any(ref["tables"] for ref in self._overview())
@@ -475,6 +480,7 @@ class Dataset:
         path = f"/api/sampling/datasets/{self.id}/jobs"
         return self._job(Sample, self._transport.json("POST", path, body, creates_job=True)).wait()
 
+    @keywords()
     def schedules(self) -> list[dict[str, Any]]:
         """Return the schedules of the dataset, with their ``next_runs`` and ``last_job_id``."""
         return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})

@@ -18,6 +18,7 @@ from jobsvc_client.arguments import (
     number_of,
     numbers_of,
     plain,
+    without_nan,
 )
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
@@ -68,6 +69,7 @@ class Job:
         """The address of the job's page."""
         return f"{self._transport.url}/jobs/{self.id}"
 
+    @keywords()
     def refresh(self) -> Self:
         """Read the job again."""
         found = self._transport.json("GET", f"/api/jobs/{self.id}")
@@ -113,6 +115,7 @@ class Job:
             )
         return self
 
+    @keywords()
     def cancel(self) -> Self:
         """Cancel the job if it hasn't ended."""
         self._transport.json("POST", f"/api/jobs/{self.id}/cancel")
@@ -222,11 +225,13 @@ class RowsJob(Job):
 class Report(Job):
     """A report or a profile of a table."""
 
+    @keywords()
     def result(self) -> dict[str, Any]:
         """Return its figures, as the API gives them."""
         self.wait()
         return self._transport.json("GET", self._path())
 
+    @keywords()
     def save(self, path: str | Path) -> Path:
         """Write a report as one self-contained HTML page."""
         self.wait()
@@ -254,6 +259,7 @@ class Sample(RowsJob):
         """How many rows the source has."""
         return int(self._completed()["source_rows"])
 
+    @keywords()
     def comparison(self) -> dict[str, Any]:
         """Return the representativeness check, with its ``verdict``."""
         self.wait()
@@ -386,11 +392,13 @@ class Sample(RowsJob):
         body = numbers_of(body, EVALUATION_NUMBERS)
         return Evaluation(self._computed("evaluation", body))
 
+    @keywords()
     def findings(self) -> list[dict[str, Any]]:
         """Return the rows to examine, each with its newest ``finding`` or None."""
         self.wait()
         return self._transport.pages(f"{self._path()}/findings", "items")
 
+    @keywords(may_have_nan=("findings",))
     def add_findings(self, findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         """Enter findings, up to 1,000 with each request; return the counts by outcome.
 
@@ -398,13 +406,14 @@ class Sample(RowsJob):
         ``not_examinable``), and may have ``audit_value`` (decimal digits as text) and ``note``.
         """
         self.wait()
-        entries = [dict(each) for each in findings]
+        entries = [{name: without_nan(one) for name, one in each.items()} for each in findings]
         counts: dict[str, int] = {}
         for first in range(0, len(entries), PAGE):
             body = {"findings": entries[first : first + PAGE]}
             counts = self._transport.json("POST", f"{self._path()}/findings", body)["counts"]
         return counts
 
+    @keywords()
     def replace(self, row_id: str, reason: str) -> str:
         """Replace a row that can't be examined; return the id of the next row of the order."""
         body = {"_logical_row_id": row_id, "reason": reason}
@@ -458,11 +467,13 @@ class Sample(RowsJob):
             write_file(path, content)
         return envelope
 
+    @keywords()
     def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it
         """Return code for ``r``, ``stata``, ``sas`` or ``python`` that declares the design."""
         self.wait()
         return self._transport.content(f"{self._path()}/design", {"format": format}).decode()
 
+    @keywords()
     def residual(self, library: Library = "pandas") -> Any:
         """Return the rows that weren't drawn, of a sample with ``residual=True``."""
         return self._frame(f"{self._path()}/residual", library, None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, overload
 
+from jobsvc_client.arguments import keywords
 from jobsvc_client.display import (
     facts,
     heading,
@@ -74,6 +75,7 @@ class Estimate:
         of = f"{name} of {column}"
         return f"{of} = {self.value}" if self.statistic == "proportion" else of
 
+    @keywords()
     def figures(self) -> tuple[str, str, str, str]:
         """Write the estimate, the margin and both limits."""
         write = share_text if self.statistic == "proportion" else number_text
@@ -110,6 +112,7 @@ class Estimates(Sequence[Estimate]):
     def __iter__(self) -> Iterator[Estimate]:
         return iter(self._items)
 
+    @keywords()
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each figure and group."""
         rows = [

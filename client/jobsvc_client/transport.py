@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NoReturn
 
 import httpx
 
-from jobsvc_client.arguments import plain
+from jobsvc_client.arguments import check_numbers, plain
 from jobsvc_client.errors import JobsvcError, MissingField, error_of, foreign
 
 ATTEMPTS = 6
@@ -215,6 +215,7 @@ def json_text(value: Any) -> bytes:
         It holds something that JSON can't hold, such as NaN.
     """
     try:
+        check_numbers(value, "")
         return json.dumps(plain(value), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         message = f"The arguments can't be written as JSON: {error}."

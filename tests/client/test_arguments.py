@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from jobsvc_client import Client, Dataset, Job, JobsvcError, RowsJob, Sample, connect
+from jobsvc_client import Client, Dataset, Job, JobsvcError, Report, RowsJob, Sample, connect
 from jobsvc_client.arguments import plain
 from jobsvc_client.draws import draw_body
+from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, UploadedValues
 from marshmallow import Schema
 
 from http_api.routes.automation.schedules import ScheduleIn
@@ -27,6 +28,7 @@ from sampling_engine import METHODS
 from tests.client.api_fields import MODULE, module_text
 from tests.client.conftest import ROWS
 
+RESULTS = (Estimate, Estimates, Evaluation, Plan, UploadedValues)
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"filters": "id < 3"}, "filter"),
     ({"seeed": 42}, "seed"),
@@ -58,18 +60,12 @@ def test_an_unknown_argument_of_a_draw_is_named(
 
 
 def public_methods() -> list[Callable[..., Any]]:
-    """Every public method of the client that takes keywords, but that of any request."""
+    """Every public method of the client's classes, but that of any request."""
     found: dict[str, Callable[..., Any]] = {}
-    for owner in (Client, Dataset, Job, RowsJob, Sample):
+    for owner in (Client, Dataset, Job, RowsJob, Report, Sample, *RESULTS):
         for name, method in vars(owner).items():
             if not name.startswith("_") and inspect.isfunction(method) and name != "request":
-                keywords = [
-                    one
-                    for one in inspect.signature(method).parameters.values()
-                    if one.kind is inspect.Parameter.KEYWORD_ONLY
-                ]
-                if keywords:
-                    found[method.__qualname__] = method
+                found[method.__qualname__] = method
     return [*found.values(), connect]
 
 
@@ -77,8 +73,40 @@ def public_methods() -> list[Callable[..., Any]]:
 def test_every_method_names_the_closest_argument(method: Callable[..., Any]) -> None:
     names = [name for name in inspect.signature(method).parameters if name != "self"]
     assert "options" not in names
-    with pytest.raises(TypeError, match=f'has no argument "{names[-1]}x". Did you mean'):
-        method(None, **{f"{names[-1]}x": 1})
+    wrong = f"{names[-1]}x" if names else "wrong"
+    advice = "Did you mean" if names else "It takes none."
+    with pytest.raises(TypeError, match=f'has no argument "{wrong}". {advice}'):
+        method(None, **{wrong: 1})
+
+
+@pytest.mark.parametrize("nan", [float("nan"), np.float64("nan")], ids=["Python", "NumPy"])
+@pytest.mark.parametrize("method", public_methods(), ids=lambda method: method.__qualname__)
+def test_an_argument_that_is_nan_is_named(method: Callable[..., Any], nan: float) -> None:
+    for name in [name for name in inspect.signature(method).parameters if name != "self"]:
+        if name != "findings":
+            with pytest.raises(JobsvcError, match=f"^{name} is NaN."):
+                method(None, **{name: nan})
+
+
+def test_the_place_of_a_nan_in_an_argument_is_named(client: Client, dataset: Dataset) -> None:
+    with pytest.raises(JobsvcError, match=r"^size.north is NaN."):
+        dataset.plan("stratified", strata="region", size={"north": np.nan})
+    with pytest.raises(JobsvcError, match=r"^strata\[0\].breaks\[1\] is infinite."):
+        dataset.plan("stratified", strata=[{"column": "amount", "breaks": np.array([0, np.inf])}])
+    with pytest.raises(JobsvcError, match=r"^frame is NaN."):
+        client.sample(float("nan"))
+    with pytest.raises(JobsvcError, match=r"^rounds\[0\].seed is NaN."):
+        client.request("POST", "/api/anything", {"rounds": [{"seed": float("nan")}]})
+
+
+def test_nan_is_a_missing_value_in_findings(dataset: Dataset) -> None:
+    sample = dataset.sample(size=2, seed=1)
+    rows = [each["_logical_row_id"] for each in sample.findings()]
+    table = pd.DataFrame({"_logical_row_id": rows, "outcome": "ok", "note": ["seen", np.nan]})
+    table["audit_value"] = [np.nan, np.nan]
+    assert sample.add_findings(table.to_dict("records"))["ok"] == 2
+    notes = [each["finding"]["note"] for each in sample.findings()]
+    assert notes[0] == "seen" and not notes[1]
 
 
 NOT_ARGUMENTS = {
@@ -152,7 +180,7 @@ def test_an_allocation_is_drawn(dataset: Dataset) -> None:
         ({"rounds": [{"method": "random"}, {}], "margin": 0.03}, "rounds and margin can't"),
         ({"margin": 0.03, "size": 5}, "margin and size can't"),
         ({"margin": 0.03, "goal": {"margin": 0.04}}, "margin and goal can't"),
-        ({"size": np.nan}, "JSON"),
+        ({"size": np.nan}, "size is NaN"),
         ({"size": object()}, "JSON"),
     ],
 )
