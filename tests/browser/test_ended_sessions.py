@@ -44,6 +44,11 @@ def sees_the_end(page: Page) -> None:
     expect(page.locator("body")).not_to_contain_text("Authorization")
 
 
+def no_longer_says_so(page: Page) -> None:
+    """The notice of the end goes when what failed for it has worked."""
+    expect(page.locator("#session-ended")).to_have_count(0)
+
+
 def sign_in_again(page: Page, soeid: str) -> None:
     """Follow the notice's link, and sign in in the new tab."""
     with page.expect_popup() as opened:
@@ -98,6 +103,7 @@ def test_a_finding_is_kept(analyst: Analyst, server: LiveServer, end: End) -> No
     sign_in_again(page, soeid)
     line.get_by_label("Note about").press("Enter")
     expect(line.locator(".entered")).to_contain_text("Saved")
+    no_longer_says_so(page)
     notes = client.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
     assert notes[0]["finding"]["note"] == "seen by K."
 
@@ -118,6 +124,7 @@ def test_a_query_is_kept(analyst: Analyst, server: LiveServer, end: End) -> None
     sign_in_again(page, soeid)
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_role("region", name="Rows of the result")).to_contain_text("9")
+    no_longer_says_so(page)
 
 
 def test_settings_and_a_plain_form_are_kept(analyst: Analyst, server: LiveServer, end: End) -> None:
@@ -132,6 +139,7 @@ def test_settings_and_a_plain_form_are_kept(analyst: Analyst, server: LiveServer
     sign_in_again(page, soeid)
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("saved")
+    no_longer_says_so(page)
     assert client.get(f"/api/datasets/{dataset}").json()["description"] == "What was sold"
 
 

@@ -72,12 +72,18 @@ export function sessionEnded(state) {
   return new Problem(401, { code: "session_ended", detail: ENDED[state] });
 }
 
+async function sendOnce(send) {
+  const answer = await send();
+  if (answer.ok) document.dispatchEvent(new Event("request-succeeded"));
+  return answer;
+}
+
 /** Send a request, once more if the user has signed in again meanwhile; throws if the session has ended. */
 async function sendInSession(send) {
-  const answer = await send();
+  const answer = await sendOnce(send);
   if (answer.status !== 401 && answer.status !== 403) return answer;
   const state = await sessionState();
-  if (state === "renewed") return send();
+  if (state === "renewed") return sendOnce(send);
   if (state === "same") return answer;
   throw sessionEnded(state);
 }

@@ -38,12 +38,18 @@ document.addEventListener("session-ended", ({ detail: state }) => {
   document.getElementById("toasts").append(ended);
 });
 
-addEventListener("focus", async () => {
-  if (!ended) return;
+/** Remove the notice if the page's user is signed in again; returns whether it did. */
+async function removeIfRenewed() {
+  if (!ended) return false;
   const state = await sessionState().catch(() => "out");
-  if (state === "out" || state === "other") return;
-  ended?.remove();
+  if (!ended || state === "out" || state === "other") return false;
+  ended.remove();
   ended = null;
   document.dispatchEvent(new Event("session-renewed"));
-  notify("You are signed in again. Repeat what you did.");
+  return true;
+}
+
+addEventListener("focus", async () => {
+  if (await removeIfRenewed()) notify("You are signed in again. Repeat what you did.");
 });
+document.addEventListener("request-succeeded", removeIfRenewed);
