@@ -6,7 +6,7 @@ optional request field means that the field is omitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from operator import attrgetter, itemgetter
@@ -70,11 +70,12 @@ class StrictSchema(Schema):
             return
         unknown = [self.error_messages["unknown"]]
         names = (name for name, messages in error.messages.items() if messages == unknown)
+        known = [field.data_key or key for key, field in self.load_fields.items()]
         for name in list(islice(names, MAX_SUGGESTIONS)):
-            error.messages[name] = [unknown_field(str(name), self.load_fields)]
+            error.messages[name] = [unknown_field(str(name), known)]
 
 
-def unknown_field(name: str, known: Mapping[str, Any]) -> Message:
+def unknown_field(name: str, known: Collection[str]) -> Message:
     """The message for an unknown field."""
     if not known:
         return Message("Unknown parameter. This address takes none.")

@@ -127,6 +127,13 @@ def test_a_bare_row_number_gets_the_row_id_as_a_hint(server: LiveServer, job: st
     assert_problem(answer, 404, "not_found", hint)
 
 
+def test_an_unknown_field_is_refused_with_the_names_in_json(server: LiveServer, job: str) -> None:
+    body = {"findings": [{"row_id": "primary:1", "outcome": "ok"}]}
+    answer = server.admin.post(f"/api/sampling/jobs/{job}/findings", json=body)
+    assert_problem(answer, 422, "invalid_request", f"Known fields: {ROW}, ")
+    assert ", row_id" not in answer.json()["detail"]
+
+
 def test_two_findings_about_a_row_are_refused(server: LiveServer, job: str) -> None:
     row = items(server, job)["items"][0][ROW]
     answer = entered(server, job, *({ROW: row, "outcome": each} for each in ("ok", "exception")))
