@@ -185,7 +185,7 @@ def _print_tokens(tokens: list[dict[str, Any]]) -> None:
 
 
 @token.command("list")
-@click.argument("soeid", metavar="NAME", required=False)
+@click.argument("soeid", metavar="[NAME]", required=False)
 @click.option("--all", "everyone", is_flag=True, help="Those of all users, for admins.")
 @printed(_print_tokens)
 def list_tokens(client: ApiClient, soeid: str | None, everyone: bool) -> Any:

@@ -128,7 +128,7 @@ def _entry_id(client: ApiClient, entry: str, name: str | None) -> int:
 
 @bin_command.command("restore")
 @click.argument("entry", metavar="NUMBER|DATASET")
-@click.argument("deleted", metavar="NAME", required=False)
+@click.argument("deleted", metavar="[NAME]", required=False)
 @field_option("--name", "name", help="Another name, if its own is in use.")
 @printed(_print_message)
 def restore(client: ApiClient, entry: str, deleted: str | None, name: str | None) -> Any:
