@@ -59,6 +59,23 @@ def render(
     return _MARKS.sub(write, template)
 
 
+ALLOW_EMPTY = "or set `allow_empty`."
+ANY_COLUMNS = "import without `require_columns` to accept them."
+
+
+def with_names(message: str, name_of_field: Callable[[str], str]) -> str:
+    """Rename the API's fields in a failed job's message, which is stored without its template.
+
+    >>> with_names("This draw selects no row, or set allow_empty.", lambda _: "--allow-empty")
+    'This draw selects no row, or set --allow-empty.'
+    """
+    for advice in (ALLOW_EMPTY, ANY_COLUMNS):
+        stored = render(advice, {})
+        if message.endswith(stored):
+            return message.removesuffix(stored) + render(advice, {}, name_of_field)
+    return message
+
+
 class DomainError(Exception):
     """An input or a state that the product refuses.
 

@@ -29,7 +29,7 @@ from command_line.output import (
     progress_bar,
 )
 from command_line.root import Composition
-from domain_errors import render
+from domain_errors import render, with_names
 from job_runner.settings import Settings
 from storage.maintenance.data_directory import DataDirectory
 
@@ -112,9 +112,10 @@ def running_server(target: Target) -> ApiClient | None:
 class JobFailed(CommandFailed):
     """The awaited job failed."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
-        super().__init__("Job {id} failed: {error}", id=job["id"], error=job["error_message"])
+    def __init__(self, job: dict[str, Any], option_names: Mapping[str, str]) -> None:
         self.job = job
+        self.reason = with_names(job["error_message"], lambda field: option_names.get(field, field))
+        super().__init__("Job {id} failed: {error}", id=job["id"], error=self.reason)
 
 
 class ApiClient:
@@ -261,7 +262,7 @@ class ApiClient:
                     if job["status"] == "completed":
                         return job
                     if job["status"] == "failed":
-                        raise JobFailed(job)
+                        raise JobFailed(job, self._option_names)
                     time.sleep(POLL_INTERVAL_S)
         except httpx.RequestError as error:
             raise Unreachable(

@@ -33,6 +33,7 @@ from command_line.options import (
     Command,
     field_option,
     job_body,
+    option_names,
     printed,
     with_client,
 )
@@ -689,5 +690,8 @@ def _amount(text: str | None) -> str:
 
 
 def _print_warnings(result: dict[str, Any]) -> None:
-    for warning in result["warnings"]:
-        print_line(f"Warning: {warning}")
+    context = click.get_current_context()
+    names = {} if context.params.get("body") else option_names(context)
+    for each in result["warning_templates"]:
+        text = render(each["template"], each["parameters"], lambda field: names.get(field, field))
+        print_line(f"Warning: {text}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain_errors import DomainError, render
+from domain_errors import ALLOW_EMPTY, DomainError, render
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class RowsMissing(DomainError):
 
 EMPTY_SAMPLE = (
     "This draw selects no row: {eligible} of the {rows} {rows|row|rows} can be drawn. Change the "
-    "filter or the size, or set `allow_empty`."
+    f"filter or the size, {ALLOW_EMPTY}"
 )
 
 

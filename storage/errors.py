@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from domain_errors import DomainError
+from domain_errors import ANY_COLUMNS, DomainError
 
 
 class NotFound(DomainError):
@@ -59,13 +59,13 @@ class ColumnsChanged(Conflict):
 
     def __init__(self, ref: str, changes: str, *, by_dataset: bool) -> None:
         demand, advice = (
-            ("the dataset", "an owner of the dataset can allow other columns in its settings")
+            ("the dataset", "an owner of the dataset can allow other columns in its settings.")
             if by_dataset
-            else ("the request", "import without `require_columns` to accept them")
+            else ("the request", ANY_COLUMNS)
         )
         super().__init__(
             "The columns differ from those of {ref}: {changes}. Nothing was imported, since "
-            f"{demand} requires the same columns. Correct the file, or {advice}.",
+            f"{demand} requires the same columns. Correct the file, or {advice}",
             ref=ref,
             changes=changes,
         )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.lifecycle import Retryability, has_upload
-from application.samples.facts import screen_text
-from domain_errors import DomainError
+from application.samples.facts import label, screen_text
+from domain_errors import DomainError, with_names
 from sampling_engine.rounds import nth
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import seconds_between
@@ -112,7 +112,12 @@ def outcome_of(job: Job) -> str:
     """A job's result, error or current activity."""
     if job.status == "completed":
         return job.kind.result(job.output_summary)
-    return job.error_message or job.progress_message
+    return failure_of(job) or job.progress_message
+
+
+def failure_of(job: Job) -> str:
+    """Why a job failed, with the labels of screens; empty if it didn't."""
+    return with_names(job.error_message or "", label)
 
 
 def progress_of(job: Job, now: str) -> str:

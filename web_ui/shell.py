@@ -46,6 +46,7 @@ from storage.jobs.jobs import Priority
 from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
     duration_text,
+    failure_of,
     in_line,
     noun_of,
     outcome_of,
@@ -410,6 +411,7 @@ for _function in (
     local_time,
     method_title,
     noun_of,
+    failure_of,
     outcome_of,
     percent_text,
     progress_of,

@@ -17,8 +17,12 @@ LABELS = {
     parameter.name: parameter.label
     for method in METHODS
     for parameter in (*method.parameters, *method.superseded)
-} | {"exclude_drawn_by": "Exclude drawn rows by"}
-"""Screen names of the parameters of methods, and of a schedule's key."""
+} | {
+    "exclude_drawn_by": "Exclude drawn rows by",
+    "allow_empty": "Allow a sample without rows",
+    "require_columns": "Require the same columns",
+}
+"""Screen names of the parameters of methods, and of other fields that messages name."""
 SEED_ORIGINS = {
     "chosen": "Given in the request",
     "entropy": "Drawn by the server from the system's entropy",
@@ -54,7 +58,12 @@ def screen_text(template: str, parameters: Mapping[str, object] | None = None) -
         name: value.replace('"NULL"', "Missing") if isinstance(value, str) else value
         for name, value in (parameters or {}).items()
     }
-    return render(words, values, lambda name: f"“{LABELS[name]}”" if name in LABELS else name)
+    return render(words, values, label)
+
+
+def label(name: str) -> str:
+    """What screens call an API field."""
+    return f"“{LABELS[name]}”" if name in LABELS else name
 
 
 def favoured_rows(run_parameters: Mapping[str, Any]) -> str | None:

@@ -39,6 +39,11 @@ def test_the_box_and_the_setting_refuse_them(analyst: Analyst, server: LiveServe
     expect(page.locator("#column-changes")).to_contain_text("The import will be refused")
     page.get_by_role("button", name="Import file").click()
     expect(page.locator("#problems")).to_contain_text('"city" is missing, "town" is new')
+    shown = page.locator("#problems")
+    expect(shown).to_contain_text("import without “Require the same columns” to accept them.")
+    assert shown.inner_text().count("Nothing was imported") == 1
+    shown.get_by_role("link", name="Open job").click()
+    expect(page.get_by_role("alert")).to_contain_text("without “Require the same columns” to")
     page.goto(f"{server.url}/datasets/{dataset}?tab=settings")
     page.get_by_label("Require the same columns of each import").check()
     page.get_by_role("button", name="Save settings").click()

@@ -72,3 +72,16 @@ def test_a_message_names_the_option_of_a_draw(
     shown = run("sample", "Sales", *options, code=1).stderr
     assert said in shown
     assert not re.search(r"goal|design\.|output_name|commit_message|rounds\[", shown)
+
+
+def test_the_option_for_an_empty_sample_is_named(
+    run: Run, two_tables: None, tmp_path: Path
+) -> None:
+    given = ("Sales", "--size", "2", "--filter", "amount < 0 and amount > 1")
+    assert "the size, or set --allow-empty." in run("plan", *given).stdout
+    assert "the size, or set --allow-empty." in run("sample", *given, code=1).stderr
+    filters = {"expression": "amount < 0 and amount > 1"}
+    body = {"method": "random", "parameters": {"sample_size": 1}, "filters": filters}
+    (tmp_path / "body.json").write_text(json.dumps(body))
+    planned = run("plan", "Sales", "--body", str(tmp_path / "body.json"))
+    assert "or set allow_empty." in planned.stdout

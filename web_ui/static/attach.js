@@ -7,7 +7,7 @@ import { bytes, number } from "./format.js";
 import { clearMarks, mark } from "./forms.js";
 import { watchJob } from "./live.js";
 import { reportProblem } from "./notices.js";
-import { LABELS, typeName } from "./words.js";
+import { LABELS, failureOf, typeName } from "./words.js";
 
 const form = one("#attach");
 const { dataset } = form.dataset;
@@ -93,7 +93,7 @@ form.addEventListener("submit", async (event) => {
       if (job.status === "completed") location.assign(`/datasets/${dataset}?${new URLSearchParams({ tab: "data", ref, table: table().table_key ?? "primary", imported: id })}`);
       if (job.status !== "failed") return;
       key = newKey();
-      fill(state, h("span", { role: "alert", class: "field-problem" }, job.error_message));
+      fill(state, h("span", { role: "alert", class: "field-problem" }, failureOf(job)));
       end();
     });
   } catch (problem) {

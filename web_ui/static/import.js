@@ -11,7 +11,7 @@ import { previewOf, problemNotes, showPreview } from "./import_preview.js";
 import { watchJob } from "./live.js";
 import { announce, notify, reportProblem } from "./notices.js";
 import { requestCode } from "./request_code.js";
-import { LABELS } from "./words.js";
+import { LABELS, failureOf } from "./words.js";
 
 const MAX_SAME_NAMES = 20;
 const form = one("#import");
@@ -281,7 +281,7 @@ function follow(jobId, end) {
       key = newKey();
       one("#target").hidden = false;
       end(false, () => fill(one("#problems"), h("div", { class: "note bad", role: "alert" },
-        h("p", {}, job.error_message, " Nothing was imported. ", h("a", { href: `/jobs/${jobId}` }, "Open job")))));
+        h("p", {}, failureOf(job), job.error_code === "columns_changed" ? " " : " Nothing was imported. ", h("a", { href: `/jobs/${jobId}` }, "Open job")))));
     } else {
       progress(job.progress / 100, job.status === "pending" ? "Waiting for other imports" : job.progress_message || "Reading the file");
     }
