@@ -139,12 +139,24 @@ def preview_path(
     return f"/api/datasets/{dataset_id}/{name}", {"ref": ref if has_ref else MAIN}
 
 
-def print_column_changes(changes: dict[str, Any] | None) -> None:
-    """Print what an import changes in the columns of a version; nothing if there was none."""
+def requires_columns(client: ApiClient, dataset: str | None, given: bool) -> bool:
+    """Whether the request or the dataset, if it exists, requires the same columns."""
+    if given or dataset is None or is_new(client, dataset):
+        return given
+    return bool(client.get(f"/api/datasets/{client.dataset_id(dataset)}")["require_columns"])
+
+
+def print_column_changes(changes: dict[str, Any] | None, *, are_required: bool = False) -> None:
+    """Print what an import changes in the columns of a version; nothing if there was none.
+
+    In a preview, ``are_required`` says that the import will be refused if columns differ.
+    """
     if changes is None:
         return
     words = "differ from" if changes["changed"] else "are"
     print_line(f"The columns {words} those of the version before.")
+    if are_required and changes["changed"]:
+        print_line("The import will be refused, since the same columns are required.")
     for table in changes["tables"]:
         parts = [
             _listed("missing", [column["name"] for column in table["removed"]]),
@@ -183,7 +195,7 @@ def _beginning(source: Path, folder: Path, size: int) -> Path:
     return part
 
 
-def print_preview(preview: dict[str, Any]) -> None:
+def print_preview(preview: dict[str, Any], are_required: bool) -> None:
     """Print the tables of a preview, and what the file leaves open."""
     for problem in preview["problems"]:
         print_line(f"Problem: {problem['message']}")
@@ -209,7 +221,7 @@ def print_preview(preview: dict[str, Any]) -> None:
         for question in table["questions"]:
             answers = " or ".join(map(_answer, question["choices"]))
             print_line(f"Question: {question['text']} Answer with {answers}.")
-    print_column_changes(preview.get("column_changes"))
+    print_column_changes(preview.get("column_changes"), are_required=are_required)
 
 
 def _answer(choice: dict[str, Any]) -> str:
@@ -291,7 +303,8 @@ def import_command(
     with connected(target, create=not target.names_directory) as client:
         if preview:
             shown = preview_file(client, source, options, dataset, ref)
-            return print_result(shown, as_json, print_preview)
+            required = requires_columns(client, dataset, require_columns)
+            return print_result(shown, as_json, lambda found: print_preview(found, required))
         if dataset is None:
             raise click.UsageError("Missing option '--dataset'.")
         job = import_file(
@@ -406,12 +419,12 @@ def into_dataset(
         except JobFailed as failed:
             if not keep_failed:
                 raise
-            job = failed.job
+            job, reason = failed.job, failed.reason
     raise CommandFailed(
         'Job {job_id} failed: {error} The new dataset "{name}" is empty: import into it again, or '
         "delete it with `jobsvc rm`.",
         job_id=job["id"],
-        error=job["error_message"],
+        error=reason,
         name=dataset,
     )
 

@@ -15,6 +15,7 @@ from command_line.importing import (
     into_dataset,
     preview_path,
     print_column_changes,
+    requires_columns,
 )
 from command_line.options import AS_JSON, BATCH, field_option, with_target
 from command_line.output import print_items, print_line, print_result
@@ -88,7 +89,8 @@ def attach(
         if preview:
             path, fields = preview_path(client, "attach/preview", dataset, ref)
             found = client.post(path, body | fields)
-            return print_result(found, as_json, _print_preview)
+            required = requires_columns(client, dataset, require_columns)
+            return print_result(found, as_json, lambda shown: _print_preview(shown, required))
         if message is not None:
             body["commit_message"] = message
         if verify:
@@ -127,7 +129,7 @@ def _print_attached(job: dict[str, Any], changes: dict[str, Any] | None) -> None
     print_column_changes(changes)
 
 
-def _print_preview(preview: dict[str, Any]) -> None:
+def _print_preview(preview: dict[str, Any], are_required: bool) -> None:
     for table in preview["tables"]:
         print_line(
             f"Table {table['table_key']} through {table['connection']}: "
@@ -144,4 +146,4 @@ def _print_preview(preview: dict[str, Any]) -> None:
             print_line(f"and {table['file_count'] - len(files):,} more files")
         for note in table["notes"]:
             print_line(f"Note: {note}")
-    print_column_changes(preview.get("column_changes"))
+    print_column_changes(preview.get("column_changes"), are_required=are_required)

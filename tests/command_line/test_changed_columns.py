@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.command_line.conftest import Run
 
+WILL_REFUSE = "The import will be refused, since the same columns are required."
 SHOWN = (
     "The columns differ from those of the version before.",
     "Table primary: missing: city; another type: id (BIGINT, now VARCHAR); new: town; "
@@ -24,7 +25,14 @@ def test_changed_columns_are_printed_and_refused(run: Run, tmp_path: Path) -> No
     given = ("import", str(other), "--dataset", "ledger")
     refused = run(*given, code=1).stderr
     assert "the dataset requires the same columns" in refused
+    assert WILL_REFUSE in run(*given, "--preview").stdout
     assert "may differ from" in run("require-columns", "ledger", "--off").stdout
-    assert '"city" is missing' in run(*given, "--require-columns", code=1).stderr
+    for ref in ("main", "new"):  # a new ref begins as main
+        refused = run(*given, "--ref", ref, "--require-columns", code=1).stderr
+        assert '"city" is missing' in refused
+        assert "or import without --require-columns to accept them." in refused
+        assert WILL_REFUSE not in run(*given, "--ref", ref, "--preview").stdout
+        previewed = run(*given, "--ref", ref, "--preview", "--require-columns").stdout
+        assert WILL_REFUSE in previewed
     for shown in (run(*given, "--preview").stdout, run(*given).stdout):
         assert all(line in shown.splitlines() for line in SHOWN)
