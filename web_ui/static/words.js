@@ -20,8 +20,7 @@ export function messageOf({ msg, template, parameters }) {
 }
 
 /** A failed job's message, as failure_of of web_ui/job_texts.py writes it. */
-export const failureOf = ({ error_message: message }) => message.replace(/(or set |import without )(allow_empty|require_columns)(?=\.$| to accept them\.$)/,
-  (_, before, field) => `${before}“${LABELS[field]}”`);
+export const failureOf = ({ error_message: message }) => message.replace(/(?<= )(allow_empty|require_columns)(?=\.$| to accept them\.$)/, (field) => `“${LABELS[field]}”`);
 
 /** Screen words for those of templates. */
 const SCREEN_WORDS = { strata: "groups", stratum: "group", round: "step", rounds: "steps", Round: "Step", Rounds: "Steps" };
