@@ -951,6 +951,7 @@ class Case:
     table: dict[str, Any] = field(default_factory=dict)
     shown: list[str] = field(default_factory=list)  # the table's columns in sample.csv
     ledger: dict[str, Any] | None = None
+    ledger_signed_at: str = ""
 
     @property
     def predicate(self) -> dict[str, Any]:
@@ -2709,6 +2710,9 @@ def draw_hash(case: Case) -> str:
     return canonical_hash({"rounds": rounds, "source_rows": case.population["rows"]})
 
 
+OLDER_LEDGER = "The ledger may be older than the certificate: download it anew."
+
+
 def check_chain(case: Case) -> None:
     """Check the ledger's form, its chain of digests and its signed head."""
     ledger = parse_json(case.files["ledger"], "ledger.json")
@@ -2749,10 +2753,29 @@ def check_chain(case: Case) -> None:
         "ledger_head",
         f"The head is of entry {head['number']}; the list ends with {len(entries)}.",
     )
-    case.ledger = ledger
+    case.ledger, case.ledger_signed_at = ledger, head["signed_at"]
 
 
 def check_ledger_entries(case: Case) -> None:
+    """Compare the certificate with the ledger; a refusal says if an older ledger may be why."""
+    try:
+        _compare_with_ledger(case)
+    except Refusal as refusal:
+        if refusal.code in ("ledger_entry", "plan_ledger") and _is_older_ledger(case):
+            raise Refusal(refusal.code, f"{refusal.text} {OLDER_LEDGER}") from None
+        raise
+
+
+def _is_older_ledger(case: Case) -> bool:
+    """Tell whether the ledger was signed before the certificate, or ends before its entries."""
+    assert case.ledger is not None
+    own, plan = case.predicate["ledger"], case.predicate["plan"]
+    named = [own["number"] if own else 0, plan["ledger_number"] if plan else 0]
+    is_signed_before: bool = case.ledger_signed_at < case.predicate["issued_at"]
+    return is_signed_before or max(named) > len(case.ledger["entries"])
+
+
+def _compare_with_ledger(case: Case) -> None:
     """Compare draw, plan and replacements with the ledger; report other draws and deletions."""
     check_draw_entry(case)
     if case.predicate["plan"] is not None:
@@ -2868,18 +2891,17 @@ def _report_others(case: Case, job: str) -> None:
     assert case.ledger is not None
     entries, population, plan = case.ledger["entries"], case.population, case.predicate["plan"]
     bodies = [e["body"] for e in entries if e["kind"] == "draw" and e["body"]["job_id"] != job]
-    table = ("commit_id", "table_key")
-    same = [
-        b
-        for b in bodies
-        if [b["population_commit_id"], b["table_key"]] == [population[k] for k in table]
+    versions = [
+        b["population_commit_id"] for b in bodies if b["table_key"] == population["table_key"]
     ]
+    same = versions.count(population["commit_id"])
     gone: dict[str, bool] = {}
     for e in entries:
         if e["kind"] in ("deletion", "restoration"):
             gone[e["body"]["job_id"]] = e["kind"] == "deletion"
     deleted = [name for name, away in gone.items() if away]
-    text_ = f"the ledger has {_counted(len(same), 'other draw')} from the same table"
+    text_ = f"the ledger has {_counted(same, 'other draw')} from this version of the table"
+    text_ += f", {len(versions) - same} from other versions of it"
     if plan is not None:
         again = sum(b["plan_digest"] == plan["digest"] for b in bodies)
         text_ += f", {_counted(again, 'other draw')} by the same plan"
@@ -2894,7 +2916,7 @@ def _report_others(case: Case, job: str) -> None:
 def _report_plans(case: Case) -> None:
     """Report the plans of the table that were never drawn, and those registered several times."""
     assert case.ledger is not None
-    population, registered = case.population, defaultdict(list)
+    population, registered, elsewhere = case.population, defaultdict(list), 0
     for e in case.ledger["entries"]:
         if e["kind"] == "plan":
             digest, number = e["body"]["digest"], e["number"]
@@ -2902,14 +2924,18 @@ def _report_plans(case: Case) -> None:
             require(good, "plan_digest", f"The digest of entry {number} isn't that of its plan.")
             content = parse_canonical(e["body"]["text"], f"the plan of entry {number}")
             PLAN(content, f"the plan of entry {number}")
-            if all(content[k] == population[k] for k in ("commit_id", "table_key")):
-                registered[digest].append(number)
+            if content["table_key"] == population["table_key"]:
+                if content["commit_id"] == population["commit_id"]:
+                    registered[digest].append(number)
+                else:
+                    elsewhere += 1
     draws = Counter(e["body"]["plan_digest"] for e in case.ledger["entries"] if e["kind"] == "draw")
     every = sum(map(len, registered.values()))
     never = sum(max(len(numbers) - draws[d], 0) for d, numbers in registered.items())
     again = [(d, numbers) for d, numbers in registered.items() if len(numbers) > 1]
-    text_ = f"the ledger has {_counted(every, 'registered plan')} of the same table"
+    text_ = f"the ledger has {_counted(every, 'registered plan')} of this version of the table"
     text_ += f", of which at least {never} never drawn" if never else ""
+    text_ += f", and {elsewhere} of other versions of it"
     case.report.checked("L0", text_)
     for d, numbers in again[:10]:
         listed = ", ".join(map(str, numbers[:10])) + (" …" if len(numbers) > 10 else "")

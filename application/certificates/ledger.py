@@ -102,37 +102,53 @@ def ledger_file(service: Service, dataset_id: int) -> bytes:
 def draws_beside(service: Service, job: Job) -> list[str]:
     """Sentences on what the ledger shows beside a draw: other draws and plans of its table.
 
+    Those of other versions of the table are counted apart: an import of the same rows makes a new
+    version, whose own counts begin at 0.
+
     Several registrations of one plan are tries for a better seed, if only one of them is drawn.
     """
     parameters = job.run_parameters
-    table = (job.source_commit_id, parameters["table_key"])
+    key = parameters["table_key"]
     with service.database.read() as tx:
         entries = whole_ledger(tx, job.dataset_id)
     draws = [each.body for each in entries if each.kind == "draw"]
-    others = sum(
-        (body["population_commit_id"], body["table_key"]) == table and body["job_id"] != job.id
+    versions = [
+        body["population_commit_id"]
         for body in draws
-    )
+        if body["table_key"] == key and body["job_id"] != job.id
+    ]
+    others = versions.count(str(job.source_commit_id))
     plans: dict[str, list[int]] = {}
+    elsewhere = 0
     for entry in entries:
         if entry.kind == "plan":
             content = json.loads(entry.body["text"])
-            if (content["commit_id"], content["table_key"]) == table:
+            if content["table_key"] == key and content["commit_id"] == job.source_commit_id:
                 plans.setdefault(entry.body["digest"], []).append(entry.number)
+            elif content["table_key"] == key:
+                elsewhere += 1
     drawn = Counter(body["plan_digest"] for body in draws)
     return [
-        f"The ledger has {counted(others, 'other draw')} from this table. Previews of draws aren’t "
-        "in it.",
-        *_plan_sentences(plans, drawn),
+        f"The ledger has {counted(others, 'other draw')} from this version of the table, and "
+        f"{len(versions) - others:,} from other versions of it. Previews of draws aren’t in it.",
+        *_plan_sentences(plans, elsewhere, drawn),
     ]
 
 
-def _plan_sentences(plans: Mapping[str, Sequence[int]], drawn: Counter[str]) -> Iterator[str]:
-    """Sentences on a table's plans, of which each digest has the numbers of its entries."""
+def _plan_sentences(
+    plans: Mapping[str, Sequence[int]], elsewhere: int, drawn: Counter[str]
+) -> Iterator[str]:
+    """Sentences on plans of a version of a table: each digest has the numbers of its entries.
+
+    ``elsewhere`` counts the plans of other versions.
+    """
     never = sum(max(len(numbers) - drawn[digest], 0) for digest, numbers in plans.items())
     registered = counted(sum(map(len, plans.values())), "registered plan")
     undrawn = f", of which at least {never:,} never drawn" if never else ""
-    yield f"It has {registered} of this table{undrawn}."
+    yield (
+        f"It has {registered} of this version of the table{undrawn}, and {elsewhere:,} of other "
+        "versions of it."
+    )
     repeated = {digest: numbers for digest, numbers in plans.items() if len(numbers) > 1}
     for digest, numbers in islice(repeated.items(), MAX_LISTED):
         listed = ", ".join(map(str, numbers[:MAX_LISTED]))

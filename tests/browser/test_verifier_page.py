@@ -193,9 +193,26 @@ def test_registrations_of_one_plan_are_told(page: Page) -> None:
     assert report["accepted"], report["reason"]
     (ledger,) = (line for line in report["lines"] if line["title"] == "Ledger")
     assert "previews of draws aren't in the ledger" in ledger["why"]
-    assert "13 registered plans of this table, of which at least 12 never drawn" in ledger["why"]
+    assert "13 registered plans of this version of the table, of which at least 12" in ledger["why"]
     assert "was registered 13 times, by the entries 1, 3, 4, 5, " in ledger["why"]
     assert "drawn 1 time:" in ledger["why"]
+
+
+def test_draws_and_plans_of_other_versions_are_told(page: Page) -> None:
+    files = tamperings.add_other_version(tamperings.load("quicknet"), 2)
+    report = verify(page, files, allowKnownKey=True)
+    assert report["accepted"], report["reason"]
+    (why,) = (line["why"] for line in report["lines"] if line["title"] == "Ledger")
+    assert "0 other draws from this version of the table, 2 from other versions of it" in why
+    assert "1 registered plan of this version of the table, and 2 of other versions of it" in why
+
+
+@pytest.mark.parametrize("kind", ["draw", "replacement"])
+def test_an_older_ledger_is_refused_with_a_hint(page: Page, kind: str) -> None:
+    files = tamperings.cut_before(tamperings.load("replaced"), kind)
+    report = verify(page, files, allowKnownKey=True)
+    assert report["code"] == "ledger_entry"
+    assert report["reason"].endswith("older than the certificate: download it anew.")
 
 
 @pytest.mark.parametrize("base", ["random", "replaced"])

@@ -297,8 +297,10 @@ def test_plans_that_were_never_drawn_are_told(
     repeated = f"One plan (digest {digest}) was registered 3 times, by the entries 1, 2, 3, and "
     repeated += "drawn 1 time: each registration has another seed, so somebody may have chosen "
     expected = [
-        "The ledger has 0 other draws from this table. Previews of draws aren’t in it.",
-        "It has 4 registered plans of this table, of which at least 3 never drawn.",
+        "The ledger has 0 other draws from this version of the table, and 0 from other versions of "
+        "it. Previews of draws aren’t in it.",
+        "It has 4 registered plans of this version of the table, of which at least 3 never drawn, "
+        "and 0 of other versions of it.",
         f"{repeated}among them.",
     ]
     with server.service.database.read() as tx:
@@ -311,12 +313,36 @@ def test_plans_that_were_never_drawn_are_told(
     report = require_accepted(server, job["id"], dataset, "L4")
     assert "the plan was registered 3 times" in report["condition"]
     texts = [each["text"] for each in report["checks"]]
-    assert any("0 other draws from the same table" in x and "previews" in x for x in texts)
+    told = "0 other draws from this version of the table"
+    assert any(told in x and "previews" in x for x in texts)
     assert (
-        "the ledger has 4 registered plans of the same table, of which at least 3 never drawn"
-        in (texts)
-    )
+        "the ledger has 4 registered plans of this version of the table, of which at least 3 never "
+        "drawn, and 0 of other versions of it"
+    ) in texts
     assert any(text.startswith(repeated.lower()[:20]) and "1, 2, 3" in text for text in texts)
+
+
+def test_draws_and_plans_of_other_versions_are_told(server: LiveServer, clock: SetClock) -> None:
+    """An import of the same rows doesn't hide what was drawn before."""
+    dataset = server.new_dataset()
+    content = "id,city\n" + "".join(f"{row},Oslo\n" for row in range(200))
+    jobs = []
+    for tries in (2, 1):
+        server.import_text(dataset, content)
+        for _ in range(tries):
+            plan = registered(server, dataset, clock, clock.now)
+            jobs.append(drawn(server, dataset, plan, seed=len(jobs)))
+    with server.service.database.read() as tx:
+        found = get_job(tx, jobs[-1]["id"])
+    draws, plans, *_ = draws_beside(server.service, found)
+    assert "0 other draws from this version of the table, and 2 from other versions" in draws
+    assert plans == (
+        "It has 1 registered plan of this version of the table, and 2 of other versions of it."
+    )
+    report = require_accepted(server, jobs[-1]["id"], dataset, "L2")
+    texts = " ".join(each["text"] for each in report["checks"])
+    assert "0 other draws from this version of the table, 2 from other versions of it" in texts
+    assert "1 registered plan of this version of the table, and 2 of other versions" in texts
 
 
 REFUSED: dict[str, dict[str, Any]] = {

@@ -1445,6 +1445,35 @@ def register_again(files: Files, times: int) -> Files:
     return {**files, "ledger.json": dump(value)}
 
 
+def add_other_version(files: Files, times: int) -> Files:
+    """Add plans and draws of another version of the table to the end of the ledger."""
+    value = json.loads(files["ledger.json"])
+    both = [e for e in value["entries"] if e["kind"] in ("plan", "draw")]
+    for k in range(times):
+        for entry in copy.deepcopy(both):
+            body = entry["body"]
+            if entry["kind"] == "plan":
+                other = {**json.loads(body["text"]), "commit_id": "cd" * 32}
+                body["text"] = canonical(other)
+                body["digest"] = hashlib.sha256(body["text"].encode()).hexdigest()
+            else:
+                body |= {"job_id": f"other-{k}", "population_commit_id": "cd" * 32}
+                body |= {"sample_commit_id": "ef" * 32, "plan_digest": None}
+            value["entries"].append({**entry, "number": len(value["entries"]) + 1})
+    chain(value)
+    return {**files, "ledger.json": dump(value)}
+
+
+def cut_before(files: Files, kind: str) -> Files:
+    """The ledger as it was before the first entry of a kind, signed before the certificate."""
+    value = json.loads(files["ledger.json"])
+    at = next(k for k, e in enumerate(value["entries"]) if e["kind"] == kind)
+    del value["entries"][max(at, 1) :]
+    chain(value)
+    sign_head(value, signed_at="2020-01-01T00:00:00.000000+00:00")
+    return {**files, "ledger.json": dump(value)}
+
+
 def replace_later(files: Files, times: int = 1, at: str = "2029-01-01T00:00:00.000000") -> Files:
     """Add replacements of the sample to the end of the ledger."""
     value = json.loads(files["ledger.json"])

@@ -115,11 +115,29 @@ def test_registrations_of_one_plan_are_told() -> None:
     report = verify(files)
     assert not report.refusals
     texts = [line.text for line in report.lines if line.status == "checked"]
-    told = "the ledger has 13 registered plans of the same table, of which at least 12 never drawn"
-    assert told in texts
+    assert (
+        "the ledger has 13 registered plans of this version of the table, of which at least 12 "
+        "never drawn, and 0 of other versions of it"
+    ) in texts
     (again,) = (text for text in texts if text.startswith("one plan"))
     assert "was registered 13 times, by the entries 1, 3, 4, 5, " in again
     assert "drawn 1 time:" in again
+
+
+def test_draws_and_plans_of_other_versions_are_told() -> None:
+    report = verify(tamperings.add_other_version(tamperings.load("quicknet"), 2))
+    assert not report.refusals
+    texts = " ".join(line.text for line in report.lines)
+    assert "0 other draws from this version of the table, 2 from other versions of it" in texts
+    assert "1 registered plan of this version of the table, and 2 of other versions of it" in texts
+
+
+@pytest.mark.parametrize("kind", ["draw", "replacement"])
+def test_an_older_ledger_is_refused_with_a_hint(kind: str) -> None:
+    report = verify(tamperings.cut_before(tamperings.load("replaced"), kind))
+    (refusal,) = report.refusals
+    assert refusal.code == "ledger_entry"
+    assert refusal.text.endswith(verify_sample.OLDER_LEDGER)
 
 
 @pytest.mark.parametrize("base", ["random", "replaced"])
