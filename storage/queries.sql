@@ -1354,8 +1354,15 @@ WHERE kind = 'plan' AND body ->> '$.plan_id' = :plan_id AND dataset_id = :datase
 SELECT * FROM ledger_entries
 WHERE dataset_id = :dataset_id AND kind = 'plan' ORDER BY number DESC;
 
--- count_draws_of_plans: Count the draws of some plans by their digests.
-SELECT body ->> '$.plan_digest' AS digest, count(*) AS draws FROM ledger_entries
-WHERE dataset_id = :dataset_id AND kind = 'draw'
-    AND body ->> '$.plan_digest' IN (SELECT value FROM json_each(:digests))
+-- count_draws_of_plans: Count the registrations and draws of some plans by their digests.
+SELECT
+    digest,
+    count(*) FILTER (WHERE kind = 'plan') AS registrations,
+    count(*) FILTER (WHERE kind = 'draw') AS draws
+FROM (
+    SELECT kind, iif(kind = 'plan', body ->> '$.digest', body ->> '$.plan_digest') AS digest
+    FROM ledger_entries
+    WHERE dataset_id = :dataset_id AND kind IN ('plan', 'draw')
+)
+WHERE digest IN (SELECT value FROM json_each(:digests))
 GROUP BY digest;

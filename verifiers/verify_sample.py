@@ -3190,11 +3190,13 @@ def check_origin(case: Case) -> str | None:
     chain = DRAND[origin["chain"]]
     committed = seconds(plan["committed_at"])
     moment = chain.first + (origin["round"] - 1) * chain.period
-    require(
-        moment > committed,
-        "beacon_too_early",
-        "The beacon's round isn't later than `committed_at`.",
-    )
+    if moment <= committed:
+        raise Refusal(
+            "beacon_too_early",
+            f"Round {origin['round']} of drand {chain.name} came at "
+            f"{datetime.fromtimestamp(moment, UTC).isoformat()}, not after the plan's "
+            f"registration at {plan['committed_at']}.",
+        )
     require(
         moment - chain.period <= committed,
         "beacon_round",

@@ -40,7 +40,11 @@ BESIDE_PLAN = (
 
 @dataclass(frozen=True)
 class Plan:
-    """A registered plan. ``text`` is its canonical JSON, and ``digest`` the SHA-256 of that."""
+    """A registered plan. ``text`` is its canonical JSON, and ``digest`` the SHA-256 of that.
+
+    A draw's entry of the ledger names only the digest, so ``draws`` counts those of all
+    ``registrations`` with this digest.
+    """
 
     plan_id: str
     text: str
@@ -48,6 +52,7 @@ class Plan:
     committed_at: str
     committed_by: str
     ledger_number: int
+    registrations: int
     draws: int
 
     @property
@@ -102,7 +107,8 @@ def register_plan(by: Caller, dataset_id: int, request: SamplingRequest) -> Plan
         by.audit(
             tx, "plan_registered", dataset_id=dataset_id, about=("plan", plan_id), digest=digest
         )
-    return _plan(entry, 0)
+        (plan,) = _plans(tx, dataset_id, [entry])
+    return plan
 
 
 def get_plan(service: Service, dataset_id: int, plan_id: str) -> Plan:
@@ -159,10 +165,10 @@ def _plans(tx: Transaction, dataset_id: int, entries: Sequence[LedgerEntry]) -> 
     """The plans of some ledger entries, with the numbers of their draws."""
     digests = [each.body["digest"] for each in entries]
     counts = count_draws_of_plans(tx, dataset_id, digests)
-    return [_plan(each, counts.get(each.body["digest"], 0)) for each in entries]
+    return [_plan(each, *counts[each.body["digest"]]) for each in entries]
 
 
-def _plan(entry: LedgerEntry, draws: int) -> Plan:
+def _plan(entry: LedgerEntry, registrations: int, draws: int) -> Plan:
     body = entry.body
     return Plan(
         body["plan_id"],
@@ -171,6 +177,7 @@ def _plan(entry: LedgerEntry, draws: int) -> Plan:
         entry.recorded_at,
         entry.actor,
         entry.number,
+        registrations,
         draws,
     )
 
@@ -283,6 +290,19 @@ def _seed(
 def _require_first_round(service: Service, plan: Plan, chain: Chain, number: int) -> None:
     """Refuse a round that isn't the first one after the plan, or that hasn't come yet."""
     (known,) = (each for each in plan.first_rounds if each["chain"] == chain.hash)
+    if number < known["round"]:
+        came = timestamp(datetime.fromtimestamp(chain.time_of(number), UTC))
+        raise InvalidValue(
+            "The `round` {number} of this chain came at {came}, not after the plan's registration "
+            "at {registered}, so somebody could know its signature. A plan is drawn with the first "
+            "round after its registration: {first} of this chain, of {time}.",
+            loc=(*BEACON_LOC, "round"),
+            number=str(number),
+            came=came,
+            registered=plan.committed_at,
+            first=str(known["round"]),
+            time=known["time"],
+        )
     if known["round"] != number:
         raise InvalidValue(
             "A plan is drawn with the first `round` after its registration, so that nobody can "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ BESIDE_PLAN = {
 """Parameters of the command that a draw of a plan may have."""
 BEACON = "CHAIN:ROUND:SIGNATURE[:PREVIOUS_SIGNATURE]"
 NAMES = {chain.name: chain.hash for chain in CHAINS}
+CHAIN_HASH = re.compile("[0-9a-f]{64}")
 
 
 def _beacon(
@@ -30,7 +32,13 @@ def _beacon(
     signature, _, previous = rest.partition(":")
     if not (number.isascii() and number.isdigit() and signature):
         raise click.BadParameter(f"Write it as {BEACON}.")
-    given = {"chain": NAMES.get(chain, chain), "round": int(number), "signature": signature}
+    chain_hash = NAMES.get(chain, chain)
+    if not CHAIN_HASH.fullmatch(chain_hash):
+        names = " or ".join(NAMES)
+        raise click.BadParameter(
+            f'There is no chain "{chain}". Write {names}, or a chain\'s hash of 64 digits.'
+        )
+    given = {"chain": chain_hash, "round": int(number), "signature": signature}
     return {**given, "previous_signature": previous} if previous else given
 
 

@@ -79,7 +79,10 @@ class RegisteredPlanOut(Schema):
     committed_at = out.string()
     committed_by = out.string()
     ledger_number = out.integer()
-    draws = out.integer("How often it was drawn.")
+    registrations = out.integer("Registered plans with this digest, this one included.")
+    draws = out.integer(
+        "Draws of plans with this digest: a draw names the digest, not one of its registrations."
+    )
     first_rounds = out.list_of(FirstRoundOut, "The rounds of known beacons that can draw it.")
 
 

@@ -107,10 +107,11 @@ def list_plan_entries(
 
 def count_draws_of_plans(
     tx: Transaction, dataset_id: int, digests: Sequence[str]
-) -> dict[str, int]:
-    """Return how often some plans were drawn, by their digests, without those never drawn."""
+) -> dict[str, tuple[int, int]]:
+    """Return how often some plans were registered and drawn, by their digests."""
     given = {"dataset_id": dataset_id, "digests": json.dumps(digests)}
-    return {row["digest"]: row["draws"] for row in all_rows(tx, "count_draws_of_plans", **given)}
+    rows = all_rows(tx, "count_draws_of_plans", **given)
+    return {row["digest"]: (row["registrations"], row["draws"]) for row in rows}
 
 
 def count_registrations(tx: Transaction, dataset_id: int, digest: str) -> int:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,15 @@ def test_draws_and_plans_of_other_versions_are_told(page: Page) -> None:
     (why,) = (line["why"] for line in report["lines"] if line["title"] == "Ledger")
     assert "0 other draws from this version of the table, 2 from other versions of it" in why
     assert "1 registered plan of this version of the table, and 2 of other versions of it" in why
+
+
+def test_a_round_before_the_plan_is_refused_with_its_time(page: Page) -> None:
+    changes = {name: function for name, function, _ in tamperings.TAMPERINGS}
+    files = tamperings.tampered(changes["beacon_earlier"])
+    report = verify(page, files, allowKnownKey=True)
+    assert report["code"] == "beacon_too_early"
+    came = r"Round \d+ of drand default came at \d{4}-\d\d-\d\dT\S+Z, not after the plan's"
+    assert re.search(came, report["reason"])
 
 
 @pytest.mark.parametrize("kind", ["draw", "replacement"])

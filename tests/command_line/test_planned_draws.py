@@ -50,6 +50,8 @@ def test_contradicting_options_are_refused(run: Run, table: Path) -> None:
     assert "need --plan-id" in run("sample", "Sales", "--dice", "1", code=2).stderr
     assert "combined with --size" in run(*plan, "--size", "5", code=2).stderr
     assert "CHAIN:ROUND" in run(*plan, "--beacon", "quicknet", code=2).stderr
+    unknown = run(*plan, "--beacon", "quick:1:ab", code=2).stderr
+    assert 'no chain "quick". Write quicknet or default' in " ".join(unknown.split())
     assert (
         "Give one of" in run(*plan, "--seed", "1", "--dice", "1", "--witness", "A", code=2).stderr
     )

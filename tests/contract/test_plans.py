@@ -162,14 +162,14 @@ def test_another_round_of_the_beacon_is_refused(
     server: LiveServer, dataset: int, plan: dict[str, Any], step: int
 ) -> None:
     other = {**ROUND_1000.seed, "round": 1000 + step}
-    refused_beacon(
-        server,
-        dataset,
-        plan,
-        other,
-        "round",
-        "registration, so that nobody can choose among several: 1000",
-    )
+    came = (ROUND_1000.time - timedelta(seconds=3)).isoformat(timespec="microseconds")
+    parts = {
+        -1: f"The round 999 of this chain came at {came}, not after the plan's registration "
+        f"at {plan['committed_at']}, so somebody could know its signature. A plan is drawn with "
+        "the first round after its registration: 1000 of this chain",
+        1: "registration, so that nobody can choose among several: 1000",
+    }
+    refused_beacon(server, dataset, plan, other, "round", parts[step])
 
 
 def refused_beacon(
@@ -320,6 +320,20 @@ def test_plans_that_were_never_drawn_are_told(
         "drawn, and 0 of other versions of it"
     ) in texts
     assert any(text.startswith(repeated.lower()[:20]) and "1, 2, 3" in text for text in texts)
+
+
+def test_draws_of_a_digest_are_those_of_all_its_registrations(
+    server: LiveServer, clock: SetClock
+) -> None:
+    """A draw's entry names the digest, so one draw counts for each plan that has it."""
+    dataset = server.new_table(80)
+    first = registered(server, dataset, clock, ROUND_1000.before)
+    assert (first["registrations"], first["draws"]) == (1, 0)
+    drawn(server, dataset, first, seed=1)
+    second = registered(server, dataset, clock, ROUND_1000.before)
+    assert (second["registrations"], second["draws"]) == (2, 1)
+    plans = server.admin.get(url(dataset, "plans")).json()["plans"]
+    assert [(each["registrations"], each["draws"]) for each in plans] == [(2, 1), (2, 1)]
 
 
 def test_draws_and_plans_of_other_versions_are_told(server: LiveServer, clock: SetClock) -> None:

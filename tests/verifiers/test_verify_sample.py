@@ -132,6 +132,13 @@ def test_draws_and_plans_of_other_versions_are_told() -> None:
     assert "1 registered plan of this version of the table, and 2 of other versions of it" in texts
 
 
+def test_a_round_before_the_plan_is_refused_with_its_time() -> None:
+    changes = {name: function for name, function, _ in tamperings.TAMPERINGS}
+    report = verify(tamperings.tampered(changes["beacon_before_plan"]))
+    (text,) = (line.text for line in report.refusals if line.code == "beacon_too_early")
+    assert "Round 1000 of drand quicknet came at 2023-08-23T15:59:24+00:00, not after" in text
+
+
 @pytest.mark.parametrize("kind", ["draw", "replacement"])
 def test_an_older_ledger_is_refused_with_a_hint(kind: str) -> None:
     report = verify(tamperings.cut_before(tamperings.load("replaced"), kind))
