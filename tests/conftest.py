@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import itertools
 import os
 import signal
@@ -19,6 +20,11 @@ from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from tests.contract.attached_world import small_lake
 from tests.live_server import LiveServer, live_server
+
+# Tests import py-ecc, whose limit of 100,000 would let nested JSON end the process.
+RECURSION_LIMIT = sys.getrecursionlimit()
+importlib.import_module("py_ecc")
+sys.setrecursionlimit(RECURSION_LIMIT)
 
 # The same examples in every run; `--hypothesis-profile explore` looks for new ones.
 NOT_SLOW = [hypothesis.HealthCheck.too_slow]  # on a busy machine any input takes long

@@ -2131,7 +2131,7 @@ def read_data(case: Case) -> Table:
     width = 2 + len(passes) + len(names)
     # A column whose name an earlier one has, such as "present", has a number behind it.
     own = [
-        shown == name or re.fullmatch(re.escape(name) + "_[0-9]+", shown) is not None
+        shown == name or re.fullmatch(re.escape(name) + "_[0-9]+", shown or "") is not None
         for shown, name in zip(header[2 + len(passes) :], names, strict=False)
     ]
     good = len(header) == width and header[:2] == ["ordinal", "present"] and all(own)

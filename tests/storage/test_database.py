@@ -151,6 +151,7 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
     database.close()
     with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as old:
         old.execute("ALTER TABLE tokens DROP COLUMN last_used_at")
+        old.execute("ALTER TABLE datasets DROP COLUMN require_columns")
         old.execute("PRAGMA user_version = 15")
     migrated = Database(tmp_path / "old")  # requires the new schema
     with migrated.read() as tx:
