@@ -96,8 +96,8 @@ def check_numbers(value: Any, place: str) -> None:
     elif isinstance(value, list | tuple):
         for number, each in enumerate(value):
             check_numbers(each, f"{place}[{number}]")
-    elif not isinstance(value, str) and any(hasattr(value, name) for name in CONVERSIONS):
-        check_numbers(plain(value), place)
+    elif (converted := plain(value)) is not value:  # a number of NumPy may be a float already
+        check_numbers(converted, place)
 
 
 def without_nan(value: Any) -> Any:

@@ -165,7 +165,7 @@ def test_a_database_that_can_name_no_data_files_is_refused(
         made.add(other, "jobsvc.sqlite3")
     again = tmp_path / "again"
     refused = run("restore", str(archive), "--data-dir", str(again), code=3)
-    assert "isn't one of jobsvc: it has no schema version" in refused.stderr
+    assert "has no schema version" in refused.stderr
     assert not again.exists()
 
 

@@ -57,6 +57,7 @@ def test_a_lists_json_is_marshmallows(job: Job) -> None:
 def test_a_mapping_is_dumped_as_an_object_is(job: Job) -> None:
     draw = {
         **vars(job),
+        "job_kind": "sample",
         "duration_seconds": job.duration_seconds,
         "source_ref": "main",
         "table_key": "primary",
