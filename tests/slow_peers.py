@@ -16,8 +16,10 @@ def silent(connection: socket.socket, ended: threading.Event) -> None:
     ended.wait()
 
 
-def _dripping(start: bytes, drop: bytes) -> Hold:
+def _dripping(start: bytes, drop: bytes, *, speaks_first: bool = False) -> Hold:
     def hold(connection: socket.socket, ended: threading.Event) -> None:
+        if not speaks_first:  # a client refuses an answer that is there before its request
+            connection.recv(1)
         connection.sendall(start)
         while not ended.wait(DRIP_S):
             connection.sendall(drop)
@@ -29,7 +31,7 @@ drips_status = _dripping(b"H", b"T")
 drips_headers = _dripping(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x")
 drips_interim = _dripping(b"", b"HTTP/1.1 102 Processing\r\n\r\n")
 drips_body = _dripping(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{", b" ")
-drips_smtp = _dripping(b"220-mail\r\n", b"220-please wait\r\n")
+drips_smtp = _dripping(b"220-mail\r\n", b"220-please wait\r\n", speaks_first=True)
 
 
 @contextmanager
