@@ -222,11 +222,11 @@ def rows_at(
     """
     touched = rows.in_files(table)
     known = rows.ordinals
-    if known is not None and 0 < len(known) <= MAX_LISTED_ROWS * len(touched):
+    few = known is not None and len(known) <= MAX_FEW_ROWS
+    if few and known is not None and 0 < len(known) <= MAX_LISTED_ROWS * len(touched):
         return _listed_rows(touched, known, selected, rows.name, carried, where, params)
     shown = ", ".join([*([selected] if selected else []), *(f"p.{name}" for name in carried)])
     join = "JOIN" if carried else "SEMI JOIN"
-    few = known is not None and len(known) <= MAX_FEW_ROWS
     if len(touched) > MAX_BRANCHES and not few and not _hides_file_index(table):
         scan = FileScan(tuple(touched))
         return (
