@@ -234,7 +234,7 @@ def listening(
             owner = service.directory.owner()
             assert owner is not None  # noqa: S101 - it was written on opening
             service.directory.write_owner(replace(owner, url=server.url, token=token))
-            yield Listening(service, server.url, token, server.run)
+            yield Listening(service, server.url, token, server.run, server.stop)
         finally:
             stop_claiming()
             server.close()

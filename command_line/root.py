@@ -101,12 +101,13 @@ COMMANDS = {name: place for section in SECTIONS.values() for name, place in sect
 
 @dataclass(frozen=True)
 class Listening:
-    """A listening service; ``serve`` answers requests until the process is stopped."""
+    """A listening service; ``serve`` answers requests until ``stop``, which takes no lock."""
 
     service: Service
     url: str
     token: str
     serve: Callable[[], None]
+    stop: Callable[[], None]
 
 
 OpenService = Callable[["Settings", str, bool], AbstractContextManager[Listening]]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 import threading
 import webbrowser
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
 import click
 
@@ -57,9 +57,11 @@ def serve(
     """
     settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
     configure_logging(settings)
+    stopping = _Stopping(settings.stop_grace_s + composition.extra_stop_s)
     for number in stop_signals():
-        signal.signal(number, partial(_stop, settings.stop_grace_s + composition.extra_stop_s))
+        signal.signal(number, stopping)
     with composition.listening(settings, "jobsvc serve", True) as here:
+        stopping.started(here.stop)
         # Waitress spools request bodies to temporary files; put them on the data's disk.
         tempfile.tempdir = str(here.service.directory.scratch_dir)
         page = _announce(here)
@@ -71,15 +73,15 @@ def serve(
 def _announce(here: Listening) -> str:
     """Print the server's address after a successful start; return the page to open."""
     link = _first_link(here)
-    click.echo(f"jobsvc serves {here.url} from {here.service.directory.root}")
-    if link is None:
-        return here.url
-    hours = here.service.settings.link_hours
-    click.echo(
-        f"Nobody has a password yet. To sign in, open this link on this computer, once, within "
-        f"{hours} hours:\n  {link}"
-    )
-    return link
+    text = f"jobsvc serves {here.url} from {here.service.directory.root}"
+    if link is not None:
+        hours = here.service.settings.link_hours
+        text += (
+            "\nNobody has a password yet. To sign in, open this link on this computer, once, "
+            f"within {hours} hours:\n  {link}"
+        )
+    click.echo(text)  # at once, as the reader may leave after the first line
+    return link or here.url
 
 
 def _first_link(here: Listening) -> str | None:
@@ -100,22 +102,39 @@ def _first_link(here: Listening) -> str | None:
     return f"{here.url}/sign-in?later=1&code={code}"
 
 
-def _stop(exit_after_s: float, _number: int, _frame: FrameType | None) -> NoReturn:
-    """Stop in good order; a second signal or the time limit exits at once.
+class _Stopping:
+    """The handler of signals that stop the server; a second signal or the time limit exits at once.
 
-    SystemExit lets waitress finish the running requests. Exiting at once is safe: the next start
-    recovers as after a crash.
+    Exiting at once is safe: the next start recovers as after a crash.
+
+    Parameters
+    ----------
+    exit_after_s : float
+        Exit so long after the first signal, even if some work can't be interrupted.
     """
-    for number in stop_signals():
-        signal.signal(number, lambda second, _: os._exit(128 + second))
-    timer = threading.Timer(exit_after_s, _force_exit)
-    timer.daemon = True
-    timer.start()
-    with suppress(OSError):  # the terminal is closed
-        click.echo(
-            "Stopping: running jobs get some time to end. Press Ctrl-C again to stop at once."
-        )
-    raise SystemExit(0)
+
+    def __init__(self, exit_after_s: float) -> None:
+        self._exit_after_s = exit_after_s
+        self._stop: Callable[[], None] = sys.exit
+
+    def started(self, stop: Callable[[], None]) -> None:
+        """End by ``stop`` from now on.
+
+        SystemExit would leave locked whatever lock the main thread was taking.
+        """
+        self._stop = stop
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        for number in stop_signals():
+            signal.signal(number, lambda second, _: os._exit(128 + second))
+        timer = threading.Timer(self._exit_after_s, _force_exit)
+        timer.daemon = True
+        timer.start()
+        with suppress(OSError):  # the terminal is closed
+            click.echo(
+                "Stopping: running jobs get some time to end. Press Ctrl-C again to stop at once."
+            )
+        self._stop()
 
 
 def _force_exit() -> None:

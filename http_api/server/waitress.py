@@ -91,7 +91,7 @@ class HttpServer:
     on_refusal : callable
         Called with the error code of each request that the gate or parser refuses.
     leave : callable
-        Called first when a signal ends :meth:`run`.
+        Called first when :meth:`stop` ends :meth:`run`.
     slow_threads : int
         Threads for slow requests, in addition to those for quick ones.
     """
@@ -110,7 +110,7 @@ class HttpServer:
         self._channels: dict[int, Any] = {}
         self._lock = threading.Lock()
         self._pulling = threading.Lock()
-        self._closing = False
+        self._closing = self._leaving = False
         self._stopped = threading.Event()
         self._stopped.set()
         # It warns of each request that waits for a thread.
@@ -138,25 +138,32 @@ class HttpServer:
         for listener in self._listeners():
             listener.channel_class = limited_channel(gate, on_refusal, settings)
             listener.application = partial(_with_peer, listener.application)
+        self._wake_up = self._listeners()[0].trigger.pull_trigger
         self.port = int(self._listeners()[0].effective_port)
         self.url = f"http://{_reachable(settings.host)}:{self.port}"
 
     def run(self) -> None:
-        """Answer until :meth:`close` or a signal; after a signal, finish open requests."""
+        """Answer until :meth:`close`, or until :meth:`stop`; then finish open requests."""
         with self._lock:
             if self._closing:
                 return
             self._stopped.clear()
         try:
-            self._loop()
-        except (SystemExit, KeyboardInterrupt):
-            self._leave()
-            self._drain()
+            while self._channels and not self._leaving:
+                self._loop(1.0)
+            if self._leaving:
+                self._leave()
+                self._drain()
         finally:
             self._stopped.set()
 
-    def _loop(self, timeout_s: float = 1.0, rounds: int | None = None) -> None:
-        loop(timeout=timeout_s, use_poll=True, map=self._channels, count=rounds)
+    def stop(self) -> None:
+        """End :meth:`run`; for signal handlers, as it takes no lock."""
+        self._leaving = True
+        self._wake_up()
+
+    def _loop(self, timeout_s: float) -> None:
+        loop(timeout=timeout_s, use_poll=True, map=self._channels, count=1)
 
     def _drain(self) -> None:
         """Answer open requests within ``DRAIN_S``, and close idle connections."""
@@ -170,7 +177,7 @@ class HttpServer:
                 return
             for idle in set(connections).difference(busy):
                 idle.handle_close()
-            self._loop(0.02, 1)
+            self._loop(0.02)
 
     def close(self) -> None:
         """Let requests finish, then close every connection.
@@ -187,7 +194,7 @@ class HttpServer:
         if not self._stopped.is_set():
             # The loop runs in another thread, which must close its own sockets.
             with self._pulling:
-                self._listeners()[0].trigger.pull_trigger(self._close_in_loop)
+                self._wake_up(self._close_in_loop)
             self._stopped.wait(STOP_S)
         close_all(self._channels, ignore_all=True)
 

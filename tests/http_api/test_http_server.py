@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import os
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from signal import SIGTERM, signal
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -100,3 +105,29 @@ def test_health_is_answered_while_all_other_threads_work() -> None:
     server.close()
     loop.join(30)
     assert not loop.is_alive()
+
+
+@pytest.mark.parametrize("point", range(45))
+def test_a_signal_at_any_point_of_the_start_ends_the_server(point: int) -> None:
+    settings = Settings(port=0, http_threads=2)
+    server = HttpServer(lambda *_: [], settings, lambda *_: 1000, lambda code: None)
+    left = [point]
+
+    def count(_frame: FrameType, event: str, _about: Any) -> None:
+        if event in ("return", "c_return"):
+            left[0] -= 1
+            if left[0] < 0:
+                sys.setprofile(None)
+                os.kill(os.getpid(), SIGTERM)
+
+    before = signal(SIGTERM, lambda *_: server.stop())
+    began = time.monotonic()
+    try:
+        sys.setprofile(count)
+        server.run()
+    finally:
+        sys.setprofile(None)
+        signal(SIGTERM, before)
+    server.close()
+    assert left[0] < 0, "the server ended before the signal"
+    assert time.monotonic() - began < 3
