@@ -1,4 +1,4 @@
-"""How often intervals hold the true value: a short run of ``benchmarks.coverage``."""
+"""How often intervals hold the true value: a short run of ``benchmarks.coverage.designs``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from benchmarks.coverage import DESIGNS, Population, measure, population, sampler
+from benchmarks.coverage.designs import DESIGNS, Population, measure, population, sampler
 from sampling_engine import Round, drawn_rounds
 
 DRAWS = 150

@@ -6,7 +6,7 @@ engine, which prepares each round once; the draws then take the first rows of th
 the engine does. The goals: nominal 95 % intervals hold the true value in 93 to 97 % of the draws,
 and the mean estimated variance is within 5 % of the variance of the estimates.
 
-    python -m benchmarks.coverage [--draws 1000] [--design NAME ...]
+    python -m benchmarks.coverage designs [--draws 1000] [--design NAME ...]
 """
 
 from __future__ import annotations
@@ -364,7 +364,3 @@ def main() -> None:
                     f"| {one.ratio:.3f} ± {one.ratio_error:.3f} | {verdict} |",
                     flush=True,
                 )
-
-
-if __name__ == "__main__":
-    main()
