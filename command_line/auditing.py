@@ -17,6 +17,7 @@ from application.audit.kinds import (
     PARAMETERS,
     TOLERABLE,
     amount_of,
+    limits_of,
     progress_sentence,
 )
 from command_line.connection import ApiClient, Target, connected
@@ -351,7 +352,7 @@ def _print_evaluation(found: dict[str, Any]) -> None:
 
 
 def _print_remarks(found: dict[str, Any]) -> None:
-    """Notes, departures and the conclusion."""
+    """Notes, departures, and the conclusion with what holds it up."""
     for note in found.get("notes", ()):
         print_line(note)
     if found["signed"] and found["signed"]["difference"]:
@@ -362,6 +363,8 @@ def _print_remarks(found: dict[str, Any]) -> None:
         print_line(found["conclusion"]["sentence"])
     elif found["scope"]:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
+    for sentence in limits_of(found):
+        print_line(sentence)
 
 
 def _print_attributes(found: list[dict[str, Any]]) -> None:
@@ -442,6 +445,8 @@ def _print_review(found: dict[str, Any]) -> None:
         print_line(f"Kept: {kept['kind']}, confidence {kept['confidence']:.4g}{tolerable}.")
         if kept["conclusion"]:
             print_line(kept["conclusion"])
+            for sentence in limits_of(kept):
+                print_line(sentence)
 
 
 @click.command(name="working-paper")

@@ -227,7 +227,10 @@ def test_what_cannot_run_names_what_there_is() -> None:
                 assert extra in extras, each
         if "benchmarks." in each.text:
             module, *rest = each.words[2:]
-            source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+            place = ROOT / module.replace(".", "/")
+            if place.is_dir():
+                place /= rest.pop(0) if rest and rest[0][0] != "-" else "designs"
+            source = place.with_suffix(".py").read_text(encoding="utf-8")
             shared = re.findall(r"^from benchmarks\.(\w+) import", source, re.MULTILINE)
             source += "".join((ROOT / f"benchmarks/{one}.py").read_text("utf-8") for one in shared)
             for option in (word for word in rest if word.startswith("--")):

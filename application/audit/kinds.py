@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from domain_errors import counted
+from estimation_engine.audit.assurance import Status
 
 Kind = Literal["attributes", "two_stage", "monetary_unit", "variables", "sequential"]
 
@@ -175,6 +176,35 @@ DECISIONS: Mapping[str, str] = {
     "reject": "Errors are above what is tolerable: you can stop.",
     "continue": "Not yet decided: examine the next rows in the order of the draw.",
 }
+
+
+def limits_of(found: Mapping[str, Any]) -> list[str]:
+    """What holds up a conclusion and what limits it, the sentences that stand beside it.
+
+    Parameters
+    ----------
+    found : mapping
+        An evaluation, or the part of it that a sign-off kept; older ones have neither.
+    """
+    assurance = found.get("assurance")
+    return [*found.get("caveats", ()), *([assurance["sentence"]] if assurance else [])]
+
+
+ASSURANCES: Mapping[Status, str] = {
+    "proved": "Proved",
+    "customary": "Customary, not proved",
+    "can_fail": "Can fail",
+}
+VERDICTS: Mapping[bool | None, str] = {True: "good", False: "bad", None: "warn"}
+"""How a conclusion is coloured: errors are tolerable, they may not be, nothing is concluded."""
+
+
+def verdict_of(found: Mapping[str, Any]) -> str:
+    """The colour of an evaluation's conclusion; none while it is undecided or there is none."""
+    conclusion = found["conclusion"]
+    if conclusion is None or found.get("decision") == "continue":
+        return "warn" if conclusion is None and found["caveats"] else ""
+    return VERDICTS[conclusion["is_tolerable"]]
 
 
 def progress_sentence(counts: Mapping[str, int]) -> str:

@@ -16,7 +16,7 @@ from application.audit.evaluation.parameters import parameters_text
 from application.audit.exceptions_sheet import exceptions_sheet
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.items import drawn_facts
-from application.audit.kinds import BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
+from application.audit.kinds import ASSURANCES, BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
 from application.audit.paper_cells import keys_of, moment_of
 from application.audit.state import ROW_ID, AuditState, audit_state
 from application.certificates.ledger import draws_beside
@@ -140,7 +140,12 @@ def _cover(
         Block("Sample", facts),
         Block(
             "Conclusion",
-            [*own, ("Of the evaluation", _conclusion(evaluation)), *_departure(evaluation)],
+            [
+                *own,
+                ("Of the evaluation", _conclusion(evaluation)),
+                *_limits(evaluation),
+                *_departure(evaluation),
+            ],
         ),
         Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
         Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
@@ -193,6 +198,16 @@ def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> str:
     if evaluation["conclusion"] is None:
         return "No tolerable share or amount was given."
     return str(evaluation["conclusion"]["sentence"])
+
+
+def _limits(evaluation: Mapping[str, Any] | DomainError) -> Rows:
+    """What limits the conclusion, and what holds it up."""
+    if isinstance(evaluation, DomainError):
+        return []
+    assurance = evaluation["assurance"]
+    lines: Rows = [("What limits it", caveat) for caveat in evaluation["caveats"]]
+    holds = f"{ASSURANCES[assurance['status']]}. {assurance['sentence']} {assurance['source']}."
+    return [*lines, ("What holds it up", holds)]
 
 
 def _departure(evaluation: Mapping[str, Any] | DomainError) -> Rows:
@@ -282,6 +297,7 @@ def _evaluation(
         ("Confidence", Share(request.confidence)),
         ("Tolerable", _tolerable(request, found)),
         ("Conclusion", _conclusion(found)),
+        *_limits(found),
         *_departure(found),
     ]
     blocks = [Block("Settings", settings)]

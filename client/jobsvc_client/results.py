@@ -283,9 +283,26 @@ class Evaluation:
 
     @property
     def is_tolerable(self) -> bool | None:
-        """Whether the errors are tolerable; None without a conclusion."""
+        """Whether the errors are tolerable; None if nothing is concluded."""
         found = self.data.get("conclusion")
         return None if found is None else found["is_tolerable"]
+
+    @property
+    def assurance(self) -> dict[str, str]:
+        """What holds up the limits: ``status`` (proved, customary, can_fail), sentence, source."""
+        found: dict[str, str] = self.data["assurance"]
+        return found
+
+    @property
+    def caveats(self) -> list[str]:
+        """What limits the conclusion."""
+        return list(self.data["caveats"])
+
+    def _sentences(self) -> list[str]:
+        """Notes, then the conclusion with what limits it and what holds it up."""
+        notes = [f"Note: {note}" for note in self.data.get("notes", ())]
+        said = [self.conclusion] if self.conclusion else []
+        return [*notes, *said, *self.caveats, self.assurance["sentence"]]
 
     def _figures(self) -> tuple[list[str], list[list[Any]]]:
         match self.kind, self.data.get("measure"):
@@ -307,13 +324,10 @@ class Evaluation:
     def __repr__(self) -> str:
         columns, rows = self._figures()
         lines = [columns, *([str(cell) for cell in row] for row in rows)]
-        notes = [f"Note: {note}" for note in self.data.get("notes", ())]
-        texts = ["  ".join(line) for line in lines]
-        return "\n".join([*texts, *notes, *([self.conclusion] if self.conclusion else [])])
+        return "\n".join(["  ".join(line) for line in lines] + self._sentences())
 
     def _repr_html_(self) -> str:
-        texts = [*self.data.get("notes", ()), self.conclusion]
-        return table(*self._figures()) + "".join(paragraph(text) for text in texts if text)
+        return table(*self._figures()) + "".join(map(paragraph, self._sentences()))
 
 
 def _amount(given: Any) -> str:

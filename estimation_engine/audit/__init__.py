@@ -3,8 +3,9 @@
 Pure functions; each result has the rows of its arithmetic, and names its formula and source.
 """
 
+from estimation_engine.audit.assurance import Assurance
 from estimation_engine.audit.attributes import AttributesEvaluation, evaluate_attributes
-from estimation_engine.audit.conclusion import ONLY_OF_SCOPE, Conclusion, conclude
+from estimation_engine.audit.conclusion import ONLY_OF_SCOPE, Conclusion, conclude, withheld
 from estimation_engine.audit.limits import Likelihood
 from estimation_engine.audit.monetary import (
     AuditedItem,
@@ -47,6 +48,7 @@ from estimation_engine.audit.variables import (
 __all__ = [
     "ONLY_OF_SCOPE",
     "AmountTest",
+    "Assurance",
     "AttributesEvaluation",
     "AuditGoal",
     "AuditSize",
@@ -78,4 +80,5 @@ __all__ = [
     "two_stage_limit",
     "two_stage_plan",
     "two_stage_risk",
+    "withheld",
 ]

@@ -35,6 +35,10 @@ NETTED = (
     "Consider each direction, too."
 )
 FOUND = " The errors found in the sample are {sample_errors} in {error_rows} {error_rows|row|rows}."
+WITHHELD = (
+    "No conclusion at {confidence} confidence. The upper limit, {limit}, is below the tolerable "
+    "{tolerable}, but may be too low. {reason}"
+)
 ONLY_OF_SCOPE = " It is a conclusion on the rows that pass {scope} alone."
 MAX_PLACES = 10
 """Decimal places of percentages that would else look equal."""
@@ -42,9 +46,12 @@ MAX_PLACES = 10
 
 @dataclass(frozen=True)
 class Conclusion:
-    """Whether a limit is below what is tolerable, as data and in words."""
+    """Whether a limit is below what is tolerable, as data and in words.
 
-    is_tolerable: bool
+    ``is_tolerable`` is None where the limit is in doubt, so that nothing is concluded.
+    """
+
+    is_tolerable: bool | None
     template: str
     parameters: Mapping[str, object]
 
@@ -153,6 +160,16 @@ def conclude_misstatement(
         template += NETTED
         parameters |= {"over": amount(netted[0]), "under": amount(netted[1])}
     return Conclusion(is_tolerable, *scoped(template, parameters, scope))
+
+
+def withheld(found: Conclusion, reason: str, scope: str | None = None) -> Conclusion:
+    """No conclusion that errors are tolerable, as the limit may be too low for a reason.
+
+    A limit that isn't below what is tolerable stays: a higher one would say the same.
+    """
+    if not found.is_tolerable:
+        return found
+    return Conclusion(None, *scoped(WITHHELD, {**found.parameters, "reason": reason}, scope))
 
 
 def scoped(

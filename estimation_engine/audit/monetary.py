@@ -101,7 +101,10 @@ class DirectionEvaluation:
 
 @dataclass(frozen=True)
 class MonetaryEvaluation:
-    """The evaluation in both directions, with conclusions where a tolerable amount is given."""
+    """The evaluation in both directions, with conclusions where a tolerable amount is given.
+
+    ``caveats`` limit the conclusion, and stand beside it; ``notes`` explain.
+    """
 
     units: int
     book_value: int
@@ -111,6 +114,7 @@ class MonetaryEvaluation:
     overstatement: DirectionEvaluation
     understatement: DirectionEvaluation
     notes: tuple[str, ...]
+    caveats: tuple[str, ...]
     conclusion: Conclusion | None
     formula: str
     factors: str
@@ -170,7 +174,8 @@ def evaluate_monetary(
         likelihood,
         over,
         under,
-        _notes(items, over, under),
+        _notes(over, under),
+        _caveats(items),
         _conclusion(over, book_value, tolerable, confidence, decimals, scope),
         FORMULA,
         FACTORS[likelihood],
@@ -291,16 +296,18 @@ def _arithmetic(
     return tuple(rows)
 
 
-def _notes(
-    items: Sequence[AuditedItem], over: DirectionEvaluation, under: DirectionEvaluation
-) -> tuple[str, ...]:
-    notes = []
+def _caveats(items: Sequence[AuditedItem]) -> tuple[str, ...]:
     above = sum(abs(item.taint) > 1 for item in items if not item.is_take_all)
-    if above:
-        notes.append(
-            f"{above:,} taints are above 100 %. The bound assumes taints of up to 100 % for errors "
-            "that weren't found."
-        )
+    if not above:
+        return ()
+    return (
+        f"{above:,} taints are above 100 %. The bound assumes taints of up to 100 % for errors "
+        "that weren't found.",
+    )
+
+
+def _notes(over: DirectionEvaluation, under: DirectionEvaluation) -> tuple[str, ...]:
+    notes = []
     if len(over.arithmetic) > 1 and len(under.arithmetic) > 1:
         notes.append("Overstatements and understatements are evaluated apart, and aren't netted.")
     if len(under.arithmetic) > 1 or under.take_all.errors:

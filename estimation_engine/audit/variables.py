@@ -122,6 +122,7 @@ class VariablesEvaluation:
     understatement: ProjectedErrors
     arithmetic: tuple[ArithmeticRow, ...]
     notes: tuple[str, ...]
+    caveats: tuple[str, ...]
     conclusion: Conclusion | None
     formula: str
     source: str
@@ -180,10 +181,8 @@ def evaluate_variables(
         directions.over,
         directions.under,
         _arithmetic(given, estimator, limits, residuals),
-        (
-            *_direction_notes(given, estimator, directions, tolerable),
-            *_size_notes(given, estimator, errors, residuals),
-        ),
+        tuple(_direction_notes(given, estimator, directions, tolerable)),
+        tuple(_size_notes(given, estimator, errors, residuals)),
         _conclusion(given, limits, tolerable, confidence, sides, netted, scope),
         FORMULAS[estimator],
         SOURCES[estimator],

@@ -74,7 +74,9 @@ def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: P
     assert sequential.data["decision"] in sequential._repr_html_()
     evaluation = drawn.evaluate(0.15)
     assert evaluation.is_tolerable is True
-    assert str(evaluation).endswith(str(evaluation.conclusion))
+    assert str(evaluation.conclusion) in str(evaluation)
+    assert str(evaluation).endswith(evaluation.assurance["sentence"])
+    assert (evaluation.assurance["status"], evaluation.caveats) == ("proved", [])
     for name in ("paper.html", "paper.xlsx"):
         assert drawn.working_paper(tmp_path / name, tolerable=0.15).stat().st_size > 1000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from decimal import Decimal
 from typing import Any
 
@@ -217,7 +218,7 @@ def test_replaced_rows_are_projected_by_their_replacements(
     page = server.admin.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
     book = next(item for item in page if item[ROW] == made["replacement_id"])["data"]["amount"]
     assert float(found["projected"]) == pytest.approx(book * 30, abs=0.01)
-    assert found["notes"][0].startswith("1 examined row is in error")
+    assert found["caveats"][0].startswith("1 examined row is in error")
 
 
 def test_amounts_are_tested_after_any_row(server: LiveServer) -> None:
@@ -481,3 +482,31 @@ def test_money_that_nothing_can_replace_makes_the_sample_smaller(server: LiveSer
     basic = 1000 * binomial_limit(0, 8, 0.95)
     assert float(found["overstatement"]["basic_precision"]) == pytest.approx(basic, abs=0.01)
     assert "the sample is smaller by it" in found["conclusion"]["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "given", "status"),
+    [
+        (one("random", sample_size=20), "attributes", {}, "proved"),
+        (one("systematic", sample_size=20), "attributes", {}, "customary"),
+        (one("random", sample_size=20), "sequential", {"tolerable": 0.5}, "proved"),
+        (one("random", sample_size=20), "variables", {"book_column": "amount"}, "customary"),
+    ],
+)
+def test_every_kind_says_what_holds_it_up(
+    server: LiveServer,
+    dataset: int,
+    method: dict[str, Any],
+    kind: str,
+    given: dict[str, Any],
+    status: str,
+) -> None:
+    job = drawn(server, dataset, method)
+    examined(server, job, WRONG)
+    found = evaluated(server, job, kind, **given).json()
+    assert found["assurance"]["status"] == status
+    assert set(found["assurance"]) == {"status", "sentence", "source"}
+    path = f"/api/sampling/jobs/{job}/working-paper"
+    paper = html.unescape(server.admin.get(path, params={"kind": kind, **given}).text)
+    assert paper.index(found["assurance"]["sentence"]) < paper.index("Prepared by")
+    assert all(paper.index(caveat) < paper.index("Prepared by") for caveat in found["caveats"])

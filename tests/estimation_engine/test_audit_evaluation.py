@@ -182,7 +182,7 @@ def test_samples_that_stringer_does_not_fit_are_refused(
 def test_taints_above_one_are_noted() -> None:
     found = evaluate_monetary([AuditedItem(100, -50), *[AuditedItem(9, 9)] * 40], 9_000)
     assert found.overstatement.arithmetic[1].taint == 1.5
-    assert "1 taints are above 100 %" in found.notes[0]
+    assert "1 taints are above 100 %" in found.caveats[0]
 
 
 def test_conclusions_say_what_can_be_done() -> None:

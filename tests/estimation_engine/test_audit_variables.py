@@ -146,7 +146,7 @@ def test_few_errors_are_noted_and_none_are_refused() -> None:
     one = BOOK.copy()
     one[3] -= 1
     found = evaluate(AuditedAmounts(GIVEN.design, BOOK, one, ROWS, TOTAL))
-    assert found.notes[0].startswith("1 examined row is in error. The limits of a difference")
+    assert found.caveats[0].startswith("1 examined row is in error. The limits of a difference")
     clean = AuditedAmounts(GIVEN.design, BOOK, BOOK, ROWS, TOTAL)
     for estimator in ("difference", "ratio", "regression"):
         with pytest.raises(DomainError, match="has no variance and no limit"):
@@ -170,7 +170,7 @@ def test_limits_cover_as_often_as_they_say() -> None:
         book = LEDGER[drawn]
         given = AuditedAmounts(GIVEN.design, book, book - wrong[drawn], ROWS, TOTAL)
         found = evaluate(given, sides="two")
-        assert not any("skewed" in note for note in found.notes)
+        assert not any("skewed" in note for note in found.caveats)
         covered += found.lower_limit <= wrong.sum() <= found.upper_limit
     assert 0.93 * 400 < covered < 0.97 * 400
 
@@ -180,4 +180,4 @@ def test_skewed_errors_are_noted() -> None:
     audit[:25] -= 1
     audit[0] -= 5_000
     found = evaluate(AuditedAmounts(GIVEN.design, BOOK, audit, ROWS, TOTAL))
-    assert "rows are needed for the normal approximation" in found.notes[-1]
+    assert "rows are needed for the normal approximation" in found.caveats[-1]

@@ -160,3 +160,11 @@ def test_findings_are_estimated_on_the_page(reader: Reader, random_path: str) ->
         random_path, tab="estimates", **{**query, **share}
     )
     assert '<option value="amount" selected>' in page
+
+
+def test_what_holds_a_conclusion_up_stands_beside_it(reader: Reader, random_path: str) -> None:
+    for query in ("", "&kind=attributes&tolerable=50+%25"):
+        page = unescape(reader.page(f"{random_path}?tab=evaluation{query}"))
+        note = page[page.index('<div class="note ') :].split("</div>")[0]
+        assert "Proved." in note
+        assert "exact for rows drawn at random without replacement" in note

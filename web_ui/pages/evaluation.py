@@ -17,12 +17,14 @@ from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import parameters_text, signed_off
 from application.audit.items import drawn_book_column
 from application.audit.kinds import (
+    ASSURANCES,
     BREAKDOWN,
     DECISIONS,
     KINDS,
     PARAMETERS,
     amount_of,
     default_kind,
+    verdict_of,
 )
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
@@ -68,6 +70,7 @@ def evaluation_tab(found: Job) -> Values:
         "confidences": CONFIDENCES,
         "estimators": PARAMETERS["estimator"].choices,
         "paper_query": _paper_query(chosen),
+        "assurances": ASSURANCES,
     }
     if chosen["problem"]:
         return {**values, "problem": chosen["problem"]}
@@ -86,6 +89,7 @@ def evaluation_tab(found: Job) -> Values:
         **values,
         **_code(found, chosen),
         "answer": answer,
+        "verdict": verdict_of(answer),
         "pictures": _pictures(answer, _bound(answer, chosen["share"])),
     }
 

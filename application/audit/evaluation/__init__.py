@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from application.audit.evaluation.attributes import evaluate_exceptions
@@ -51,7 +52,7 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
             kind=request.kind,
             loc=KIND_LOC,
         )
-    found = _EVALUATE[request.kind](sample, request)
+    found = {"caveats": [], **_EVALUATE[request.kind](sample, request)}
     answer = {
         "job_id": job.id,
         "kind": request.kind,
@@ -61,5 +62,7 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         "scope": sample.scope,
         "signed": signed_json(state.review, request),
         **found,
+        "assurance": asdict(found["assurance"]),
+        "caveats": list(found["caveats"]),
     }
     return {**answer, "departure": departure(job.run_parameters, request.tolerable, answer)}

@@ -15,6 +15,7 @@ from application.audit.evaluation.request import (
 )
 from application.estimation.sample_design import design_of
 from estimation_engine.audit import evaluate_attributes
+from estimation_engine.audit.assurance import BY_ROWS, SYSTEMATIC
 from estimation_engine.audit.attributes import ArithmeticRow, AttributesEvaluation
 from estimation_engine.design import Design
 from estimation_engine.errors import InvalidFindings
@@ -31,7 +32,8 @@ def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> d
     """Bound the share of rows with an exception, of a sample with equal probabilities."""
     items, outside = require_all(sample, sample.items)
     tolerable = None if request.tolerable is None else tolerable_share(request.tolerable)
-    drawable = equal_chances(sample).population
+    design = equal_chances(sample)
+    drawable = design.population
     found = evaluate_attributes(
         len(items),
         sum(item.is_exception for item in items),
@@ -48,8 +50,10 @@ def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> d
             ArithmeticRow("Population", f"{drawable} − {outside}", drawable - outside),
         )
         found = replace(found, arithmetic=(*lines, *found.arithmetic))
+    is_systematic = design.method == "systematic"
     return {
         **asdict(found),
+        "assurance": SYSTEMATIC if is_systematic else BY_ROWS[found.likelihood],
         "attributes": [
             _attribute(name, sum(item.deviates_from(name) for item in items), found, request)
             for name in sample.state.attributes

@@ -17,6 +17,7 @@ from application.audit.evaluation.request import (
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
 from estimation_engine.audit import AuditedItem, MonetaryEvaluation, evaluate_monetary
+from estimation_engine.audit.assurance import STRINGER
 from estimation_engine.errors import InvalidFindings
 
 NOTE = (
@@ -98,6 +99,7 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
     )
     return {
         **_as_json(found, units),
+        "assurance": STRINGER[units.account["selection"]],
         "tolerable": None if tolerable is None else f"{tolerable.amount:f}",
         "notes": [
             *(tolerable.notes if tolerable else []),

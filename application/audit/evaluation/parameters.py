@@ -69,6 +69,8 @@ def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dic
         **{name: getattr(request, name) for name in PARAMETERS},
         "is_tolerable": conclusion.get("is_tolerable"),
         "conclusion": conclusion.get("sentence"),
+        "assurance": found["assurance"],
+        "caveats": found["caveats"],
     }
 
 

@@ -30,6 +30,7 @@ from estimation_engine.audit import (
     evaluate_share,
     share_boundary,
 )
+from estimation_engine.audit.assurance import SEQUENTIAL
 from estimation_engine.errors import InvalidFindings
 
 MAX_BOUNDARY_POINTS = 200
@@ -51,7 +52,8 @@ def evaluate_sequence(sample: ExaminedSample, request: EvaluationRequest) -> dic
         found = _amounts(sample, request, request.tolerable)
     else:
         found = _shares(sample, request, tolerable_share(request.tolerable))
-    return {**found, "conclusion": _conclusion(found["decision"], sample.scope)}
+    conclusion = _conclusion(found["decision"], sample.scope)
+    return {**found, "assurance": SEQUENTIAL, "conclusion": conclusion}
 
 
 def _conclusion(decision: str, scope: str | None) -> dict[str, Any]:

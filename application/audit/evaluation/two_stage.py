@@ -24,6 +24,7 @@ from estimation_engine.audit import (
     evaluate_two_stages,
     stage_one_decision,
 )
+from estimation_engine.audit.assurance import TWO_STAGES
 from estimation_engine.errors import InvalidFindings
 
 NOT_USED = (
@@ -76,6 +77,7 @@ def evaluate_stages(sample: ExaminedSample, request: EvaluationRequest) -> dict[
         notes.append(NOT_USED)
     return {
         **asdict(found),
+        "assurance": TWO_STAGES,
         "attributes": [
             _attribute(name, by_rule([_tested(part, name) for part in parts]))
             for name in sample.state.attributes

@@ -22,6 +22,7 @@ from application.estimation.sample_design import SampleDesign, design_of
 from domain_errors import counted
 from estimation_engine import Design, Statistic, VarianceRules, true_values
 from estimation_engine.audit import AuditedAmounts, VariablesEvaluation, evaluate_variables
+from estimation_engine.audit.assurance import VARIABLES
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import OpenTable, open_source
 from sampling_engine.sql.units import MoneyUnits
@@ -57,6 +58,7 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
     answer = {
         "book_column": book_column,
         "tolerable": None,
+        "assurance": VARIABLES,
         **_as_json(found, given.places, without),
     }
     if tolerable is not None:

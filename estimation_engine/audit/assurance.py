@@ -1,0 +1,94 @@
+"""What holds up the limit of an evaluation: a theorem, a custom, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["proved", "customary", "can_fail"]
+
+
+@dataclass(frozen=True)
+class Assurance:
+    """Why a limit holds at its confidence.
+
+    Parameters
+    ----------
+    status : {"proved", "customary", "can_fail"}
+        ``customary``: in general use, without a proof for this design. ``can_fail``: there are
+        populations for which the limit holds less often than its confidence says.
+    sentence, source : str
+        The assumption or theorem in words, and who gives it.
+    """
+
+    status: Status
+    sentence: str
+    source: str
+
+
+BY_ROWS: Mapping[str, Assurance] = {
+    "hypergeometric": Assurance(
+        "proved",
+        "This limit is exact for rows drawn at random without replacement.",
+        "Clopper and Pearson 1934, by the hypergeometric distribution",
+    ),
+    "binomial": Assurance(
+        "proved",
+        "This limit is proved for rows drawn at random with replacement; without replacement it "
+        "is on the safe side.",
+        "Clopper and Pearson 1934; Uhlmann 1966",
+    ),
+    "poisson": Assurance(
+        "proved",
+        "This limit is on the safe side for rows drawn at random: it is above that of the binomial "
+        "distribution.",
+        "Anderson and Samuels 1967",
+    ),
+}
+"""A limit of the share of rows with an exception, of a random sample, by likelihood."""
+
+SYSTEMATIC = Assurance(
+    "customary",
+    "This limit holds only if the order of the rows has nothing to do with exceptions: the rows of "
+    "a systematic sample are taken at equal distances.",
+    "Cochran 1977, section 8.5",
+)
+TWO_STAGES = Assurance(
+    "proved",
+    "The risk of the rule is computed for both stages, of rows drawn at random, since the rule was "
+    "set before the first row was examined.",
+    "Schilling and Neubauer, Acceptance Sampling in Quality Control; Jennison and Turnbull 1983",
+)
+SEQUENTIAL = Assurance(
+    "proved",
+    "This decision is valid after any number of rows, in the order of the draw.",
+    "Ville 1939; Waudby-Smith and Ramdas 2020",
+)
+VARIABLES = Assurance(
+    "customary",
+    "These limits assume that the projected misstatement is nearly normally distributed, which "
+    "needs many rows in error and amounts that aren't too skewed.",
+    "Cochran 1977, section 2.15",
+)
+STRINGER: Mapping[str, Assurance] = {
+    "random": Assurance(
+        "customary",
+        "Stringer's bound is customary: it isn't proved, and no counterexample is known for units "
+        "drawn at random.",
+        "Stringer 1963; Bickel 1992",
+    ),
+    "cell": Assurance(
+        "customary",
+        "Stringer's bound is customary: for one unit of each cell it is proved for rows that are "
+        "wholly in error, and not for others.",
+        "Stringer 1963; Hoeffding 1956",
+    ),
+    "fixed_interval": Assurance(
+        "can_fail",
+        "Stringer's bound isn't proved for a fixed interval, and can be too low where many amounts "
+        "are just below the interval.",
+        "Stringer 1963",
+    ),
+}
+"""Stringer's bound, by the selection of the units."""
