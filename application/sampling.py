@@ -118,6 +118,11 @@ class SamplingRequest:
     allow_empty: bool = False
 
     @property
+    def repeats_record(self) -> bool:
+        """Whether its rounds are those of an earlier draw or plan, as that recorded them."""
+        return self.draw_version is not None or self.plan is not None
+
+    @property
     def source(self) -> str:
         """The ref or the commit that is drawn from."""
         return self.source_ref if self.excluded is None else self.excluded.remaining_id
@@ -170,7 +175,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
         The ref or the table doesn't exist, or a filter, column or size is wrong.
     """
     source = open_table(service, dataset_id, request.source, request.table_key)
-    settled = settle_rounds(request.rounds)
+    settled = settle_rounds(request.rounds, recorded=request.repeats_record)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
     rule = DrawRule(version, source_draw(service, dataset_id, source.commit_id))
     rounds = engine_rounds(settled, source.files, rule)

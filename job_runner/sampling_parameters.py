@@ -20,6 +20,7 @@ from sampling_engine import (
     Round,
     Selection,
     effective_seed,
+    method_class,
     method_from_json,
     new_seed,
 )
@@ -55,9 +56,33 @@ def seed_origins(rounds: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["entropy" if given["parameters"].get("seed") is None else "chosen" for given in rounds]
 
 
-def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Number the rounds and draw a seed for each that has none, so that a job can be replayed."""
+def stated_rounds(
+    rounds: Sequence[Mapping[str, Any]], *, recorded: bool = False
+) -> list[dict[str, Any]]:
+    """Rounds that state each parameter whose default has changed.
+
+    New rounds get the present default, and ``recorded`` ones that with which they were drawn.
+    """
+    stated = []
+    for given in rounds:
+        missing = {
+            each.name: each.unrecorded if recorded else each.default
+            for each in method_class(given["method"]).declaration.parameters
+            if each.unrecorded is not None and given["parameters"].get(each.name) is None
+        }
+        stated.append({**given, "parameters": {**given["parameters"], **missing}})
+    return stated
+
+
+def settle_rounds(
+    rounds: Sequence[dict[str, Any]], *, recorded: bool = False
+) -> list[dict[str, Any]]:
+    """Number the rounds and draw a seed for each that has none, so that a job can be replayed.
+
+    New rounds state the defaults that have changed; ``recorded`` ones stay as they are.
+    """
     settled = []
+    rounds = rounds if recorded else stated_rounds(rounds)
     for place, given in enumerate(rounds, start=1):
         parameters = dict(given["parameters"])
         if parameters.get("seed") is None:

@@ -10,7 +10,7 @@ from sampling_engine.errors import (
     TooManyStrata,
 )
 from sampling_engine.explain import RowExplanation, explain_rows
-from sampling_engine.methods import METHOD_CLASSES, METHODS, method_from_json
+from sampling_engine.methods import METHOD_CLASSES, METHODS, method_class, method_from_json
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
 from sampling_engine.methods.monetary_unit import MonetaryUnitMethod
@@ -82,6 +82,7 @@ __all__ = [
     "drawn_rounds",
     "effective_seed",
     "explain_rows",
+    "method_class",
     "method_from_json",
     "new_seed",
     "plan_draw",

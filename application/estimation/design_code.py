@@ -54,8 +54,8 @@ def design_code(service: Service, job: Job, language: str, replicates: Replicate
     chances = found.design.chances
     if chances is not None and not np.allclose(chances * found.design.weights, 1.0, rtol=1e-12):
         raise UnsupportedDesign(
-            "Code declares monetary unit samples of a fixed interval alone: of this one use "
-            "`format` csv, which has weights."
+            "Several selected units lie in one row of this sample, which no program declares: "
+            "choose `replicates` jackknife or bootstrap, or `format` csv, which has the weights."
         )
     labels = _labels(service, job, found)
     if len(labels) > MAX_LISTED:

@@ -17,6 +17,7 @@ from application.estimation.value_sources import TABLE
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning import Goal, random_size
+from job_runner.sampling_parameters import stated_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
@@ -258,7 +259,8 @@ def _round(job: Job, found: SampleDesign, size: int) -> dict[str, Any]:
         parameters["min_per_stratum"] = max(parameters["min_per_stratum"], MIN_DRAWN)
     includes = method == "random" or any(name in parameters for name in GROWING)
     sized = {name: value for name, value in given.items() if name != "goal"}
-    return {"round": {**sized, "parameters": parameters}, "includes_sample": includes}
+    (larger,) = stated_rounds([{**sized, "parameters": parameters}], recorded=True)
+    return {"round": larger, "includes_sample": includes}
 
 
 def _grown(size: int | str, factor: float) -> int | str:

@@ -27,6 +27,7 @@ from application.schedules.times import next_time
 from domain_errors import DomainError
 from job_runner.attempt import ServiceStopping
 from job_runner.errors import transient_error, unexpected_error
+from job_runner.sampling_parameters import stated_rounds
 from job_runner.service import Service
 from storage.accounts.authority import Authority, require_level
 from storage.accounts.users import get_user
@@ -241,7 +242,7 @@ def _submit(
         return submit_profiling(service, by, dataset, **given)
     is_out_of_turn = authority is not None
     request = SamplingRequest(
-        **given,
+        **{**given, "rounds": stated_rounds(given["rounds"], recorded=True)},
         output_name=name,
         numbers_name=is_out_of_turn,
         allow_empty=True,  # there may be nothing new

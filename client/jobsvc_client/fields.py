@@ -63,8 +63,8 @@ class MethodParameters(TypedDict, total=False):
     negative ones.
     """
     order: Literal["seeded", "file"]
-    """The order in which amounts are added up: by the seed, which no pattern of the file can
-    match, or as in the file.
+    """The order in which amounts are added up: by the seed, which has nothing to do with the order
+    of the file, or as in the file.
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from apiflask import Schema
@@ -50,7 +51,7 @@ from http_api.schemas.sizes import (
     band_request,
     size_request,
 )
-from job_runner.sampling_parameters import seeded_rounds
+from job_runner.sampling_parameters import seeded_rounds, stated_rounds
 from job_runner.tables.open_tables import open_table
 from sampling_engine import METHODS
 from sampling_engine.filters import OPERATORS
@@ -387,6 +388,12 @@ class TemplatesOut(PageOut):
     templates = out.list_of(TemplateOut)
 
 
+def _stated(body: dict[str, Any], *, recorded: bool) -> dict[str, Any]:
+    """A template that states the defaults that have changed; see :func:`stated_rounds`."""
+    recorded = recorded or body.get("draw_version") is not None
+    return {**body, "rounds": stated_rounds(body["rounds"], recorded=recorded)}
+
+
 @templates_blueprint.post("", body=TemplateIn, output=TemplateOut)
 def keep(given: dict[str, Any]) -> Any:
     """Save a draw as a template."""
@@ -398,13 +405,15 @@ def keep(given: dict[str, Any]) -> Any:
                 loc=("body",),
                 count=count,
             )
-        return add_template(tx, caller().user.id, given["name"], given["body"], service().clock)
+        body = _stated(given["body"], recorded=False)
+        return add_template(tx, caller().user.id, given["name"], body, service().clock)
 
 
 @templates_blueprint.patch("/<int:template_id>", body=TemplateChangeIn, output=TemplateOut)
 def change(template_id: int, given: dict[str, Any]) -> Any:
     """Change the name of one of my templates, replace its draw, or both."""
     name, body = given.get("name"), given.get("body")
+    body = body and _stated(body, recorded=False)
     with caller().writing() as tx:
         return change_template(tx, caller().user.id, template_id, name, body, service().clock)
 
@@ -414,7 +423,8 @@ def templates(query: dict[str, int]) -> dict[str, Any]:
     """My templates, by name."""
     with service().database.read() as tx:
         found, total = list_templates(tx, caller().user.id, query["offset"], query["limit"])
-    return {"templates": found, "total": total, **query}
+    kept = [replace(each, body=_stated(each.body, recorded=True)) for each in found]
+    return {"templates": kept, "total": total, **query}
 
 
 @templates_blueprint.delete("/<int:template_id>", output=MessageOut)

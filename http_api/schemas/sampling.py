@@ -41,7 +41,8 @@ class DrawIn(StrictSchema):
         allow_none=True,
         validate=validate.Range(min=FIRST_DRAW_VERSION, max=DRAW_VERSION),
         description="The rule to draw by: the one that an earlier job's run_parameters "
-        "record, 1 if they record none, draws its rows again. Left out, the current rule.",
+        "record, 1 if they record none, draws its rows again; units of money are then selected by "
+        "a fixed interval unless `selection` is given. Left out, the current rule.",
     )
 
     amount_column = text(

@@ -83,7 +83,8 @@ class MonetaryUnitMethod(Method):
                 description="Units at a fixed interval, a random one in each cell of an interval's "
                 "size, or random ones.",
                 choices=("fixed_interval", "cell", "random"),
-                default="fixed_interval",
+                default="cell",
+                unrecorded="fixed_interval",
                 option="selection",
             ),
             Parameter(
@@ -100,8 +101,8 @@ class MonetaryUnitMethod(Method):
                 name="order",
                 type="string",
                 label="Order of cumulation",
-                description="The order in which amounts are added up: by the seed, which no "
-                "pattern of the file can match, or as in the file.",
+                description="The order in which amounts are added up: by the seed, which has "
+                "nothing to do with the order of the file, or as in the file.",
                 choices=("seeded", "file"),
                 default="seeded",
                 option="order",

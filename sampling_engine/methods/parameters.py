@@ -46,6 +46,9 @@ class Parameter:
         For a column's name: its values make groups, or must be numbers.
     only_with : mapping of str to tuple of str
         The parameter is used only with one of these; where values are named, only with them.
+    unrecorded : str, optional
+        What a recorded draw without the parameter was drawn with, where that isn't the default. A
+        new draw records the default.
     initial : optional
         The value that a form starts with.
     option : str, optional
@@ -66,6 +69,7 @@ class Parameter:
     max_length: int | None = None
     choices: tuple[str, ...] = ()
     default: str | int | None = None
+    unrecorded: str | None = None
     column: ColumnUse | None = None
     only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     initial: float | Mapping[str, int] | None = None

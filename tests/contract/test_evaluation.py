@@ -470,7 +470,8 @@ def test_money_that_nothing_can_replace_makes_the_sample_smaller(server: LiveSer
     small = server.new_dataset()
     lines = [f"{row},100.00" for row in range(10)]
     server.import_text(small, "\n".join(["id,amount", *lines]) + "\n")
-    draw = one("monetary_unit", book_column="amount", sample_size=9, seed=1)
+    parameters = {"book_column": "amount", "sample_size": 9, "selection": "fixed_interval"}
+    draw = one("monetary_unit", **parameters, seed=1)
     job = drawn(server, small, draw)
     rows = [each[ROW] for each in examined(server, job, OUTSIDE, OUTSIDE)]
     path = f"/api/sampling/jobs/{job}"

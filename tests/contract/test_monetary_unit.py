@@ -12,7 +12,12 @@ from tests.live_server import LiveServer
 AMOUNTS = [Decimal(row * row % 9_973) / 100 - 5 for row in range(1_200)] + [Decimal("90000.00")]
 ROUND: dict[str, Any] = {
     "method": "monetary_unit",
-    "parameters": {"book_column": "amount", "sample_size": 60, "seed": 8},
+    "parameters": {
+        "book_column": "amount",
+        "sample_size": 60,
+        "seed": 8,
+        "selection": "fixed_interval",
+    },
 }
 
 

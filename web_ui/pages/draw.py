@@ -12,7 +12,7 @@ from flask import Response, request
 from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
-from job_runner.sampling_parameters import DrawRule
+from job_runner.sampling_parameters import DrawRule, stated_rounds
 from sampling_engine import MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS
 from storage.accounts.datasets import Dataset
@@ -94,6 +94,7 @@ def _initial_body(copied_job: Job | None) -> dict[str, Any]:
         if size.isdigit() and copied_job.status == "completed":
             larger = larger_round(service(), copied_job, min(int(size), MAX_EXACT))
             body["rounds"] = [copy.deepcopy(larger)] if larger else body["rounds"]
+        body["rounds"] = stated_rounds(body["rounds"], recorded=True)
         for spec in body["rounds"]:
             spec["parameters"]["seed"] = _exact(spec["parameters"]["seed"])
         copied = {name: value for name, value in body.items() if name not in NOT_COPIED}
