@@ -11,13 +11,20 @@ from application.estimation.design_table import ReplicateRequest
 from application.estimation.sample_design import SampleDesign, design_json, design_of
 from application.identity.lookup import ordinal_of
 from domain_errors import DomainError
-from estimation_engine import Design
+from estimation_engine import Design, UnsupportedDesign
 from estimation_engine.joint import RowsOfPairs, inclusion_probabilities, joint_probabilities
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.tables import Int64s
-from sampling_engine import ORDER_VERSION, DrawnRound, Round, drawn_rounds, row_chances
+from sampling_engine import (
+    ORDER_VERSION,
+    DrawnRound,
+    MonetaryUnitMethod,
+    Round,
+    drawn_rounds,
+    row_chances,
+)
 from storage.jobs.jobs import Job
 
 
@@ -103,10 +110,12 @@ def pair_probabilities(
     Raises
     ------
     DomainError
-        A row id is invalid or of no row, or the steps aren't one sample.
+        A row id is invalid or of no row, the steps aren't one sample, or units were selected in
+        the order of the file.
     """
     source = open_source(service, job)
     found = design_of(service, job, source)
+    _require_seeded_order(found)
     ordinals, places = np.unique(_ordinals(source, pairs), return_inverse=True)
     first, second = places.reshape(-1, 2).T
     rows = _rows_of_pairs(service, source, found, ordinals)
@@ -126,6 +135,17 @@ def pair_probabilities(
             for one, other, both in zip(first, second, joint, strict=True)
         ],
     }
+
+
+def _require_seeded_order(found: SampleDesign) -> None:
+    """Refuse units of one start in the order of the file, or of cells: Hájek's formula is wrong."""
+    method = found.rounds[0].method
+    if isinstance(method, MonetaryUnitMethod) and method.follows_file:
+        raise UnsupportedDesign(
+            "Units of money were selected in the order of the file, so the joint probability of "
+            "two rows depends on the amounts between them, and of most pairs it can be 0. It is "
+            "known for a draw with the `order` seeded."
+        )
 
 
 def _ordinals(source: OpenTable, pairs: Sequence[Sequence[str]]) -> Int64s:

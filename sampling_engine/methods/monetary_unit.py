@@ -115,6 +115,11 @@ class MonetaryUnitMethod(Method):
     counts_hits: ClassVar = True
     reserves: ClassVar[Reserves] = "pareto"
 
+    @property
+    def follows_file(self) -> bool:
+        """Whether the order of the file has a part in which rows are drawn together."""
+        return self.order == "file" and self.selection != "random"
+
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse an interval that isn't a number of the column's minor units."""
         super().check(table, loc)

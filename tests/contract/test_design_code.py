@@ -270,6 +270,16 @@ def test_joint_probabilities_of_pairs(server: LiveServer, dataset: int) -> None:
     (first, second) = joint(cities, ["0", "4"], ["0", "1"]).json()["pairs"]
     assert first["joint_probability"] == pytest.approx(15 * 14 / (150 * 149))
     assert (second["joint_probability"], second["second_probability"]) == (0, 0)
+    for selection in ("fixed_interval", "cell", "random"):
+        units = {"book_column": "size", "sample_size": 20, "selection": selection}
+        money = drawn(server, dataset, one("monetary_unit", **units))
+        assert joint(money, ["0", "1"]).json()["approximate"] is True
+        in_file = drawn(server, dataset, one("monetary_unit", **units, order="file"))
+        answer = joint(in_file, ["0", "1"])
+        if selection == "random":
+            assert answer.json()["approximate"] is True
+        else:
+            assert_problem(answer, 422, "unsupported_design", "order of the file")
     mixed = drawn(server, dataset, *REPLICATES["rounds"])
     assert_problem(joint(mixed, ["0", "1"]), 422, "unsupported_design")
     assert_problem(joint(cities, ["0", "600"]), 404, "not_found")
