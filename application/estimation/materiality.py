@@ -24,12 +24,13 @@ from estimation_engine.audit import (
     two_stage_limit,
     two_stage_plan,
 )
-from job_runner.sampling_parameters import DrawRule, engine_rounds
+from job_runner.sampling_parameters import DrawRule, engine_rounds, stated_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
-from sampling_engine import plan_draw
+from sampling_engine import Round, plan_draw
 from sampling_engine.errors import InvalidMethod
 from sampling_engine.monetary.account import decimal_text
+from sampling_engine.monetary.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
 
 BY_MONEY = "monetary_unit"
@@ -50,7 +51,8 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
         The goal or the design doesn't fit; ``loc`` begins with ``goal`` or ``design``.
     """
     (given,) = request.goals
-    design = {name: value for name, value in request.design.items() if name != "goal"}
+    (stated,) = stated_rounds([request.design])
+    design = {name: value for name, value in stated.items() if name != "goal"}
     plan = _population(service, table, design, given)
     goal, total = _goal(given, plan)
     accept = given.get("accept")
@@ -63,6 +65,10 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
     parameters = {**design["parameters"]}
     parameters.pop("interval", None)
     sized = {**parameters, "sample_size": found.size}
+    notes = _notes(goal, found, plan) if accept is None else []
+    if sized.get("selection") == "fixed_interval":
+        planned = _plan(service, table, {**design, "parameters": sized})
+        notes += [each.message for each in planned.warnings if each.code in OF_FIXED_INTERVAL]
     return {
         "sample_size": found.size,
         "margin_of_error": None,
@@ -76,7 +82,7 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
         },
         "goals": [],
         "curve": [],
-        "notes": _notes(goal, found, plan) if accept is None else [],
+        "notes": notes,
         **dict.fromkeys(("clusters", "strata", "strata_count", "cost", "homogeneity")),
     }
 
@@ -85,9 +91,8 @@ def _population(
     service: Service, table: OpenTable, design: Mapping[str, Any], given: Mapping[str, Any]
 ) -> RoundPlan:
     """The plan of a round of one row, which has the rows and amounts to draw from."""
-    settled = {"round_number": 1, **design, "parameters": {"seed": 0, **design["parameters"]}}
     try:
-        (round_spec,) = engine_rounds([settled], table.files, DrawRule())
+        round_spec = _round_of(table, design)
         name = round_spec.method.declaration.name
         if name != BY_MONEY and name not in BY_ROWS:
             raise InvalidMethod(
@@ -102,8 +107,7 @@ def _population(
                 "`book_column` of the goal must be that of a monetary unit design.",
                 loc=("goal", "book_column"),
             )
-        counts_dir = service.directory.counts_dir
-        (plan,) = plan_draw(service.parquet, table.files, [round_spec], counts_dir=counts_dir)
+        plan = _plan(service, table, design)
     except DomainError as error:
         if error.loc[:2] == ("rounds", 0):
             error.loc = ("design", *error.loc[2:])
@@ -114,6 +118,18 @@ def _population(
             "No row can be drawn: the table is empty, or no row passes the filter.",
             loc=("design", "filters") if round_spec.filter else ("table_key",),
         )
+    return plan
+
+
+def _round_of(table: OpenTable, design: Mapping[str, Any]) -> Round:
+    settled = {"round_number": 1, **design, "parameters": {"seed": 0, **design["parameters"]}}
+    (round_spec,) = engine_rounds([settled], table.files, DrawRule())
+    return round_spec
+
+
+def _plan(service: Service, table: OpenTable, design: Mapping[str, Any]) -> RoundPlan:
+    rounds, counts_dir = [_round_of(table, design)], service.directory.counts_dir
+    (plan,) = plan_draw(service.parquet, table.files, rounds, counts_dir=counts_dir)
     return plan
 
 

@@ -34,12 +34,14 @@ from parquet_tables.tables import Int64s
 from sampling_engine import (
     FIRST_DRAW_VERSION,
     DrawnRound,
+    MonetaryUnitMethod,
     RandomMethod,
     Round,
     RowFilter,
     drawn_rounds,
     plan_draw,
 )
+from sampling_engine.monetary.fixed_interval import doubts_of
 from storage.jobs.jobs import Job
 
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}
@@ -125,7 +127,7 @@ def _with_rescaled_units(job: Job, spec: Round, part: DrawnRound) -> DrawnRound:
     A given interval makes the number of selected units random; so each stands for the amount
     without take-all rows by that number, and not for the interval.
     """
-    account = (job.output_summary or {})["rounds"][spec.round_number - 1].get("monetary_unit")
+    account = _account_of(job, spec)
     if part.weights is None or not account:
         return part
     left = Decimal(account["audited"]["total"]) - Decimal(account["take_all"]["total"])
@@ -142,6 +144,14 @@ def _with_rescaled_units(job: Job, spec: Round, part: DrawnRound) -> DrawnRound:
     factor = float(left / (account["units"] * Decimal(account["interval"])))
     scaled = np.where(part.probabilities == 1.0, part.weights, part.weights * factor)
     return replace(part, weights=scaled)
+
+
+def _account_of(job: Job, spec: Round) -> dict[str, Any] | None:
+    """The account of a round by monetary units; None for other rounds."""
+    account: dict[str, Any] | None = (job.output_summary or {})["rounds"][
+        spec.round_number - 1
+    ].get("monetary_unit")
+    return account
 
 
 def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:
@@ -243,10 +253,16 @@ def design_json(found: SampleDesign) -> dict[str, Any]:
 
 def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Settings) -> list[str]:
     """Notes on the assumptions and the scope of the estimates."""
-    design = found.design
+    design, methods = found.design, [each.method for each in found.rounds]
     notes = [_scope_note(job, found, source)]
-    if any(getattr(each.method, "order", None) == "file" for each in found.rounds):
+    if any(isinstance(each, MonetaryUnitMethod) and each.follows_file for each in methods):
         notes.append("Units were selected in the file's order, so the variance is approximate.")
+    notes += [
+        doubt
+        for each in found.rounds
+        if (money := _account_of(job, each))
+        for doubt in doubts_of(money)
+    ]
     if job.run_parameters.get("source_draw") is not None:
         notes.append(
             "That table is itself a sample or a residual. The estimates are for its rows, and not "
@@ -276,8 +292,7 @@ def _scope_note(job: Job, found: SampleDesign, source: OpenTable) -> str:
     design, covered, drawable = found.design, found.design.covered_rows, ""
     if design.method == "weighted":
         drawable = ": those with a weight above 0"
-        rounds = (job.output_summary or {})["rounds"]
-        account = rounds[found.rounds[0].round_number - 1].get("monetary_unit")
+        account = _account_of(job, found.rounds[0])
         if account:
             covered = account["audited"]["rows"]
             drawable = f": those with an amount {DRAWN_AMOUNTS[account['population']]}"

@@ -295,6 +295,17 @@ class MonetaryUnitOut(Schema):
     take_all = out.nested(RowsAndTotalOut, "Rows of at least the interval: always drawn.")
     interval = out.string("The amount by selected unit; null where all rows are drawn.", null=True)
     units = out.integer("Selected units outside the take-all rows.")
+    near_interval_share = out.number(
+        "Of a fixed interval: the share that rows of half an interval or more have of the money "
+        "outside the take-all rows. Above a third, limits can cover far less than they say.",
+        null=True,
+    )
+    regularity = out.number(
+        "Of a fixed interval: the variance of the selected units of equal wrong rows, beyond that "
+        "of units drawn one by one and in multiples of it, because amounts are nearly equal parts "
+        "of the interval. Above 0.025, limits can cover far less than they say.",
+        null=True,
+    )
 
 
 class PlannedRoundOut(SeededRoundOut):

@@ -23,6 +23,11 @@ from sampling_engine.monetary.account import (
     decimal_text,
 )
 from sampling_engine.monetary.cumulation import CumulatedRows
+from sampling_engine.monetary.fixed_interval import (
+    fixed_interval_warnings,
+    near_interval_share,
+    regularity_of,
+)
 from sampling_engine.monetary.ledger import Ledger, read_ledger
 from sampling_engine.monetary.monetary_round import MonetaryRound
 from sampling_engine.monetary.selection import UnitSelection
@@ -156,21 +161,28 @@ class MonetaryUnitMethod(Method):
         units = self._units(table)
         step = progress_part(on_progress, 0.0, 0.6)
         ledger = read_ledger(eligible, units.column, units, step)
-        step = progress_part(on_progress, 0.6, 0.9)
+        step = progress_part(on_progress, 0.6, 0.8)
         take_all = self._take_all(eligible, ledger, step)
         amounts = _units_of(
-            eligible, units, take_all.ordinals, progress_part(on_progress, 0.9, 1.0)
+            eligible, units, take_all.ordinals, progress_part(on_progress, 0.8, 0.9)
         )
         sums = ledger.without(take_all.ordinals, amounts)
         total = int(sums.sum())
         seed = eligible.round_spec.effective_seed
         selection = UnitSelection(self.selection, total, take_all.total, take_all.size, seed)
         count = len(selection.points())
-        account = self._account(
-            ledger, selection, count, RowsAndTotal(len(amounts), sum(amounts.tolist()))
-        )
+        drawn = RowsAndTotal(len(amounts), sum(amounts.tolist()))
+        account = self._account(ledger, selection, count, drawn)
+        warnings = self._warnings(ledger, count)
+        if self.selection == "fixed_interval":
+            step = progress_part(on_progress, 0.9, 0.95)
+            share = near_interval_share(eligible, ledger, take_all, selection, step)
+            step = progress_part(on_progress, 0.95, 1.0)
+            regularity = regularity_of(eligible, ledger, take_all, selection, step)
+            account = replace(account, near_interval_share=share, regularity=regularity)
+            warnings += fixed_interval_warnings(account, selection)
         allocated = np.array([len(take_all.ordinals) + count], dtype=np.int64)
-        prepared = eligible.prepared(allocated, self._warnings(ledger, count))
+        prepared = eligible.prepared(allocated, warnings)
         cumulated = CumulatedRows(
             units, sums, ledger.shift, take_all.least, self.order, eligible.round_spec
         )

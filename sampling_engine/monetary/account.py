@@ -42,6 +42,11 @@ class MonetaryAccount:
         Minor units by selected unit; 0 where every row is a take-all row.
     units : int
         The selected units outside take-all rows.
+    near_interval_share : float, optional
+        Of a fixed interval, the share of the money outside take-all rows that rows of half an
+        interval or more have; None where it isn't checked.
+    regularity : float, optional
+        Of a fixed interval, the extra variance of :func:`~.fixed_interval.regularity_of`.
     """
 
     book_column: str
@@ -56,6 +61,8 @@ class MonetaryAccount:
     take_all: RowsAndTotal
     interval: Fraction
     units: int
+    near_interval_share: float | None = None
+    regularity: float | None = None
 
     @property
     def audited(self) -> RowsAndTotal:
@@ -85,6 +92,8 @@ class MonetaryAccount:
             "take_all": self.take_all.as_json(self.decimals),
             "interval": interval if self.interval else None,
             "units": self.units,
+            "near_interval_share": self.near_interval_share,
+            "regularity": self.regularity,
         }
 
 

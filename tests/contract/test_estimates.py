@@ -353,6 +353,24 @@ def test_rows_without_a_selected_unit_are_not_estimated(server: LiveServer) -> N
     assert_problem(refused, 422, "unsupported_design", "with 99 in all")
 
 
+def test_a_fixed_interval_says_when_its_intervals_can_fail(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "\n".join(["amount", *["95", "5"] * 60]) + "\n")
+    total, doubt = {"statistic": "total", "column": "amount"}, "95 % of the money"
+    for more, said in (
+        ({"selection": "fixed_interval"}, ["covers near"]),
+        ({"selection": "fixed_interval", "order": "file"}, ["covers near", "depends on order"]),
+        ({"selection": "cell", "order": "file"}, []),
+        ({}, []),
+    ):
+        job = drawn(
+            server, dataset, one("monetary_unit", book_column="amount", sample_size=60, **more)
+        )
+        notes = " ".join(estimates(server, job, total)["notes"])
+        assert (doubt in notes) == ("covers near" in said), more
+        assert ("nothing to do with errors" in notes) == ("depends on order" in said), more
+
+
 def test_amounts_that_round_to_0_are_not_in_the_population(
     server: LiveServer, odd_table: int
 ) -> None:

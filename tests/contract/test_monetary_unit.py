@@ -47,6 +47,8 @@ def test_a_plan_accounts_for_every_row_and_amount(server: LiveServer, ledger: in
     interval = (sum(positive) - 90_000) / 59
     assert float(found["interval"]) == pytest.approx(float(interval))
     assert (planned["rows_planned"], planned["margin_of_error"]) == (60, None)
+    assert found["near_interval_share"] == 0.0
+    assert 0 <= found["regularity"] < 0.025
 
 
 def test_the_sample_has_hits_and_its_account(server: LiveServer, ledger: int) -> None:
@@ -67,6 +69,27 @@ def test_the_sample_has_hits_and_its_account(server: LiveServer, ledger: int) ->
     reserves = server.admin.get(f"/api/sampling/jobs/{job['id']}/reserves").json()["data"]
     assert not {row["id"] for row in reserves} & {row["id"] for row in rows}
     assert all(Decimal(str(row["amount"])) > 0 for row in reserves)
+
+
+def test_plan_draw_and_size_warn_of_the_same(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "\n".join(["amount", *["95.00", "5.00"] * 60]) + "\n")
+    path = f"/api/sampling/datasets/{dataset}"
+    given = {"book_column": "amount", "sample_size": 60, "selection": "fixed_interval", "seed": 1}
+    body = {"method": "monetary_unit", "parameters": given}
+    (planned,) = server.admin.post(f"{path}/plan", json=body).json()["rounds"]
+    drawn = server.draw(dataset, body)["output_summary"]["rounds"][0]
+    assert [each["code"] for each in planned["warning_templates"]] == ["amounts_near_interval"]
+    assert drawn["warnings"] == planned["warnings"]
+    assert drawn["monetary_unit"]["near_interval_share"] == 0.95
+    for selection, notes in (("fixed_interval", 1), ("cell", 0), (None, 0)):
+        chosen = {"book_column": "amount"} | ({} if selection is None else {"selection": selection})
+        design = {"method": "monetary_unit", "parameters": chosen}
+        size = {"goal": {"materiality": 0.05}, "design": design}
+        found = server.admin.post(f"{path}/size", json=size).json()
+        assert found["parameters"]["selection"] == (selection or "cell")
+        said = [each for each in found["notes"] if "half an interval or more" in each]
+        assert len(said) == notes, (selection, found["notes"])
 
 
 @pytest.mark.parametrize(

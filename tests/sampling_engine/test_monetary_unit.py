@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -22,6 +23,14 @@ from sampling_engine import (
 from sampling_engine.filters import parse_expression
 from sampling_engine.monetary import cumulation, ledger
 from sampling_engine.monetary.account import Selection
+from sampling_engine.monetary.fixed_interval import (
+    NEAR,
+    OF_FIXED_INTERVAL,
+    ORDER,
+    REGULAR,
+    covers_less,
+    doubts_of,
+)
 from sampling_engine.monetary.selection import UnitSelection
 from sampling_engine.selection.order import Int64s
 from tests.sampling_engine import plain_draw
@@ -342,6 +351,130 @@ def test_amounts_times_weights_are_the_total(workshop: Workshop, selection: str)
     assert stated == pytest.approx(sum(amounts) - first)
     assert sum(int(str(hits)) for *_, number, hits in rows if number == 2) == 90
     assert {hits for *_, number, hits in rows if number == 1} == {1}
+
+
+# --- what a fixed interval's limits depend on ---
+
+
+def codes_of(
+    workshop: Workshop, table: TableFiles, method: MonetaryUnitMethod
+) -> tuple[float | None, list[str]]:
+    (plan,) = plan_draw(workshop.database, table, [one_round(method)])
+    assert plan.monetary_unit is not None
+    codes = [each.code for each in plan.warnings if each.code in OF_FIXED_INTERVAL]
+    return plan.monetary_unit.near_interval_share, codes
+
+
+def plain_share(amounts: Sequence[int], left: int, interval: Fraction | None) -> float | None:
+    """By every amount: take-all rows first, then the rows of half an interval or more."""
+    units = [amount for amount in amounts if amount > 0]
+    while units and left and (step := interval or Fraction(sum(units), left)) <= max(units):
+        large = [amount for amount in units if amount >= step]
+        units = [amount for amount in units if amount < step]
+        left -= len(large)
+    if not units or not left:
+        return None
+    near = sum(amount for amount in units if 2 * amount >= step)
+    return float(Fraction(near, sum(units)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_share_near_the_interval_is_that_of_all_rows(workshop: Workshop, seed: int) -> None:
+    """Whether take-all rows were listed, whose list may begin above half an interval, or not."""
+    amounts = [0, -5, *skewed(400, seed)] if seed % 2 else [90] * 40 + list(range(1, 60))
+    table = ledger_of(workshop, amounts, "BIGINT", splits=[13])
+    for size in (1, 2, 5, 20, 45, 90, 300, 600):
+        found, _ = codes_of(workshop, table, by_money(sample_size=size))
+        rows = sum(amount > 0 for amount in amounts)
+        assert found == (None if size >= rows else plain_share(amounts, size, None)), size
+    for interval in (1, 30, 91, 150, 181, 999, 10**7):
+        found, _ = codes_of(workshop, table, by_money(interval=interval))
+        assert found == plain_share(amounts, 10**9, Fraction(interval)), interval
+
+
+def test_rows_that_earlier_rounds_drew_have_no_part_in_the_share(workshop: Workshop) -> None:
+    table = ledger_of(workshop, [95] * 60 + [5] * 60, "BIGINT")
+    large = parse_expression("a > 50", table)
+    rounds = [
+        one_round(RandomMethod(sample_fraction=1.0), filter=large),
+        one_round(by_money(sample_size=10), number=2),
+    ]
+    second = workshop.draw(table, *rounds).rounds[1]
+    assert second.monetary_unit is not None
+    assert (second.monetary_unit.near_interval_share, second.warnings) == (0.0, ())
+
+
+def test_the_regularity_is_that_of_all_rows(workshop: Workshop) -> None:
+    """The sum over all pairs, row by row; groups of one size have no spread."""
+    amounts = [48, 48, 4] * 40 + [7] * 9
+    table = ledger_of(workshop, amounts, "BIGINT", splits=[50])
+    (plan,) = plan_draw(workshop.database, table, [one_round(by_money(sample_size=40))])
+    assert plan.monetary_unit is not None
+    step, rows = sum(amounts) / 40, len(amounts)
+    found = 0.0
+    for size in (48, 4, 7):
+        hits = amounts.count(size) * size / step
+        excess = 0.0
+        for h in range(1, 13):
+            psi = sum(np.exp(2j * np.pi * h * amount / step) for amount in amounts) / rows
+            pairs = sum((rows - k) * psi**k for k in range(1, rows))
+            excess += max(4 / rows**2 * pairs.real, 0) * np.sinc(h * size / step) ** 2
+        found = max(found, min(hits, 10) * excess) if hits >= 0.5 else found
+    assert plan.monetary_unit.regularity == pytest.approx(found, abs=1e-6)
+    assert found > 0.1
+
+
+@pytest.mark.parametrize(
+    ("amounts", "method", "codes"),
+    [
+        ([95, 5] * 60, {"sample_size": 60}, [NEAR]),
+        ([95, 5] * 60, {"sample_size": 60, "order": "file"}, [ORDER, NEAR]),
+        ([95, 5] * 60, {"sample_size": 60, "selection": "cell", "order": "file"}, []),
+        ([95, 5] * 60, {"sample_size": 60, "selection": "random"}, []),
+        ([95, 5] * 60, {"interval": 50}, []),
+        ([95, 5] * 60, {"interval": 190.01}, []),
+        ([95, 5] * 60, {"sample_size": 1, "order": "file"}, []),
+        ([49, 49, 2] * 60, {"sample_size": 60}, [REGULAR]),
+        ([33, 33, 32, 2] * 100, {"sample_size": 100}, [REGULAR]),
+        ([49, 49, 2] * 60, {"sample_size": 60, "selection": "cell"}, []),
+        ([10] * 400, {"sample_size": 100}, []),
+        (list(range(1, 400)), {"sample_size": 60}, []),
+        (skewed(2_000), {"interval": 40_000}, []),
+        ([20] * 22 + [1] * 880, {"sample_size": 54}, []),
+        ([20] * 23 + [1] * 880, {"sample_size": 54}, [NEAR]),
+    ],
+)
+def test_a_fixed_interval_warns_where_limits_can_fail(
+    workshop: Workshop, amounts: list[int], method: dict[str, object], codes: list[str]
+) -> None:
+    table = ledger_of(workshop, amounts)
+    assert codes_of(workshop, table, by_money(**method))[1] == codes
+
+
+def test_the_warning_offers_cells_or_all_these_rows(workshop: Workshop) -> None:
+    table = ledger_of(workshop, [95, 5] * 60)
+    sample = workshop.draw(table, one_round(by_money(sample_size=60)))
+    assert warnings_of(sample.rounds[0]) == (
+        "Rows of half an interval or more have 95 % of the money that is left to chance. From a "
+        "fixed interval a limit at 95 % confidence can then cover far less: in a simulated ledger "
+        "of this kind it covered about 30 %. Use selection cell, or an interval of 50.00, at which "
+        "all these rows are drawn.",
+    )
+    whole = money_of(workshop, table, by_money(interval=50))
+    assert whole["take_all"] == {"rows": 60, "total": "5700.00"}
+
+
+def test_what_a_drawn_sample_says_of_its_limits(workshop: Workshop) -> None:
+    table = ledger_of(workshop, [95, 5] * 60)
+    account = money_of(workshop, table, by_money(sample_size=60, order="file"))
+    order, near = doubts_of(account)
+    assert ("order of the file" in order, "95 % of the money" in near) == (True, True)
+    assert covers_less(account) is True
+    del account["near_interval_share"]
+    assert covers_less(account) is None
+    assert "not checked" in doubts_of(account)[1]
+    cells = {**account, "selection": "cell"}
+    assert (doubts_of(cells), covers_less(cells)) == ([], False)
 
 
 # --- refusals and names ---
