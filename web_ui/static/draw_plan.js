@@ -9,7 +9,6 @@ const WIDTH = 120;
 const SUGGESTED = 3;
 const USES = [["strata", "groups"], ["sizes", "amount"], ["clusters", "clusters"]];
 
-/** Show a plan in an element. */
 export function showPlan(element, plan) {
   fill(element,
     h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows will be drawn.`),

@@ -11,7 +11,6 @@ const KINDS = {
   rows: "Rows or %", clusters: "As many as the clusters have", margin: "For a margin of ±", materiality: "For a materiality of", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
 };
 const MONETARY = "monetary_unit";
-/** What a size of a kind is called. */
 const nameOf = (kind, method) => (kind === "interval" && method.name === MONETARY ? "Interval of money" : KINDS[kind]);
 const CONFIDENCE = 0.95;
 
