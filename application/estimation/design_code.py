@@ -11,17 +11,20 @@ from application.estimation.code.r import r_code
 from application.estimation.code.replicates import replicate_code
 from application.estimation.code.sas import sas_code
 from application.estimation.code.stata import stata_code
+from application.estimation.code.texts import SampleFile
 from application.estimation.design_table import ReplicateRequest
 from application.estimation.sample_design import SampleDesign, design_of
-from estimation_engine import Design, UnsupportedDesign
+from estimation_engine import Design, UnsupportedDesign, is_number
 from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from parquet_tables.tables import Int64s
+from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.tables import Int64s, TableFiles
+from sampling_engine.sample_table import shown_columns
 from storage.jobs.jobs import Job
 
 MAX_LISTED = 2_000
 """Groups whose sizes stand in the code."""
-LANGUAGES: Mapping[str, Callable[[Design, Mapping[str, int]], str]] = {
+LANGUAGES: Mapping[str, Callable[[Design, Mapping[str, int], SampleFile], str]] = {
     "r": r_code,
     "stata": stata_code,
     "sas": sas_code,
@@ -41,11 +44,13 @@ def design_code(service: Service, job: Job, language: str, replicates: Replicate
     InvalidReplicates, LonelyStratum
         There can't be such replicates.
     """
-    found = design_of(service, job, open_source(service, job))
+    source = open_source(service, job)
+    found = design_of(service, job, source)
     made = replicates.of(found.design)
+    sample = _sample_file(service, job, source, found, with_sizes=language == "sas")
     if made is not None:
         count = made.factors.shape[1]
-        return replicate_code(language, found.design, replicates.kind, count, made.scale)
+        return replicate_code(language, found.design, replicates.kind, count, made.scale, sample)
     if found.design.parts:
         raise UnsupportedDesign(
             "No program declares steps that aren't one sample: choose `replicates` jackknife or "
@@ -64,7 +69,33 @@ def design_code(service: Service, job: Job, language: str, replicates: Replicate
             count=len(labels),
             maximum=MAX_LISTED,
         )
-    return LANGUAGES[language](found.design, labels)
+    return LANGUAGES[language](found.design, labels, sample)
+
+
+def _sample_file(
+    service: Service, job: Job, source: OpenTable, found: SampleDesign, *, with_sizes: bool
+) -> SampleFile:
+    """The columns of ``sample.csv``, and for SAS the bytes of their longest texts."""
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    partial = [
+        each.name for each in shown_columns(source.files, found.rounds) if each.rounds is not None
+    ]
+    return SampleFile(
+        sample.columns, partial, _longest_texts(service, sample) if with_sizes else {}
+    )
+
+
+def _longest_texts(service: Service, sample: TableFiles) -> dict[str, int]:
+    texts = [each for each in sample.columns if not is_number(each)]
+    longest = ", ".join(
+        f"max(strlen(CAST(f.{quote_identifier(each.name)} AS VARCHAR)))" for each in texts
+    )
+    with service.parquet.cursor(sample) as cursor:
+        (sizes,) = cursor.execute(
+            f"SELECT {longest} FROM read_parquet(?) AS f",
+            [[str(file.path) for file in sample.files]],
+        ).fetchall()
+    return {each.name: size or 0 for each, size in zip(texts, sizes, strict=True)}
 
 
 def _labels(service: Service, job: Job, found: SampleDesign) -> dict[str, int]:

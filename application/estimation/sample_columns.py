@@ -7,10 +7,10 @@ from typing import Any
 from application.estimation.value_sources import ValueSource, with_values
 from application.identity.lookup import typed_value
 from estimation_engine import is_number
+from estimation_engine.reading import ROW_ID
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_table, output_of
 from sampling_engine.filters.tree import family_of
-from sampling_engine.sample_table import HITS_COLUMN, SAMPLE_COLUMNS
 from storage.jobs.jobs import Job
 
 
@@ -18,9 +18,11 @@ def estimated_columns(
     service: Service, job: Job, values: ValueSource | None = None
 ) -> list[dict[str, Any]]:
     """The columns from outside and the table's own: whether they hold numbers, or decimals."""
-    columns = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.columns
+    found = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.columns
+    of_draw = [column.name for column in found].index(ROW_ID)
+    columns = [*found[:of_draw], *(each for each in found[of_draw:] if each.name == "_stratum")]
     if values is not None:
-        columns = (*values.columns, *columns)
+        columns = [*values.columns, *columns]
     return [
         {
             "name": column.name,
@@ -28,7 +30,6 @@ def estimated_columns(
             "has_decimals": is_number(column) and "INT" not in column.type,
         }
         for column in columns
-        if column.name not in (*SAMPLE_COLUMNS, *HITS_COLUMN) or column.name == "_stratum"
     ]
 
 

@@ -167,7 +167,7 @@ def test_a_value_runs_nothing_in_the_code(server: LiveServer, tmp_path: Path) ->
     server.import_text(table, f"city,amount\n{rows}")
     job = drawn(server, table, one("stratified", strata_columns=["city"], sample_size=10))
     stata = written(server, job, "stata", tmp_path).read_text("utf-8")
-    sizes = [line for line in stata.splitlines() if line.startswith("replace rows")]
+    sizes = [line for line in stata.splitlines() if line.startswith("replace _rows")]
     assert len(sizes) == 2
     assert 'if _stratum == "Oslo"' in sizes[1] + sizes[0]
     assert not [line for line in stata.splitlines() if line.startswith("!")]

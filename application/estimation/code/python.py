@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-from application.estimation.code.texts import about
-from estimation_engine import Design
+from application.estimation.code.texts import SampleFile, about, comment, quoted
+from estimation_engine import Design, is_number
 
 READ = """import csv
 
 import numpy as np
 from scipy import stats
 
+csv.field_size_limit(2**31 - 1)
 with open("sample.csv", newline="", encoding="utf-8-sig") as file:
     rows = sorted(csv.DictReader(file), key=lambda r: int(r["_logical_row_id"].rpartition(":")[2]))
-
+"""
+SPREAD = """
 
 def spread(t, size):
     n = len(t)
-    return 0.0 if n < 2 else (1 - n / size) * n / (n - 1) * ((t - t.mean()) ** 2).sum()
+    if n < 2:
+        return 0.0 if n == size else float("nan")  # one row of several gives no variance
+    return (1 - n / size) * n / (n - 1) * ((t - t.mean()) ** 2).sum()
 """
 WEIGHTED = """p = np.array([float(row["_inclusion_probability"]) for row in rows])
 w = 1 / p
@@ -30,10 +33,10 @@ def variance(t):
     c, t = 1 - p[p < 1], t[p < 1]
     return len(t) / (len(t) - 1) * (c * (t - (c * t).sum() / c.sum()) ** 2).sum()
 """
-ESTIMATE = '''def estimate(column):
+ESTIMATE = '''def estimate(column, number_of=float):
     """Total and mean: estimate, standard error and 95 % interval of each."""
     has_value = np.array([row[column] != "" for row in rows])
-    y = np.array([float(row[column] or 0) for row in rows])
+    y = np.array([float(number_of(row[column])) if row[column] else 0.0 for row in rows])
     size = (w * has_value).sum()
     mean = (w * y).sum() / size
     t_quantile = stats.t.ppf(0.975, degrees)
@@ -43,15 +46,10 @@ ESTIMATE = '''def estimate(column):
     ):
         error = variance(w * z) ** 0.5
         yield name, value, error, value - t_quantile * error, value + t_quantile * error
-
-
-if __name__ == "__main__":
-    for line in estimate("amount"):
-        print(*line)
 '''
 
 
-def python_code(design: Design, sizes: Mapping[str, int]) -> str:
+def python_code(design: Design, sizes: Mapping[str, int], sample: SampleFile) -> str:
     """The code; ``sizes`` are the rows of each stratum or cluster by label."""
     match design.method:
         case "stratified":
@@ -64,11 +62,34 @@ def python_code(design: Design, sizes: Mapping[str, int]) -> str:
             body = _systematic(design)
         case _:
             body = _random(design)
-    return f"{about(design, '#')}\n{READ}\n\n{body}\n\n{ESTIMATE}"
+    return (
+        f"{comment(about(design, sample), '#')}{READ}{check(design.rows)}{SPREAD}\n\n"
+        f"{body}\n\n{ESTIMATE}{example(sample)}"
+    )
+
+
+def check(rows: int) -> str:
+    """Code that requires all rows of the sample."""
+    return f"""if len(rows) != {rows}:
+    raise SystemExit("sample.csv has {{}} rows, and the sample {rows}.".format(len(rows)))
+"""
+
+
+def example(sample: SampleFile) -> str:
+    """Code that estimates the example: numbers, or the rows with a value."""
+    column = sample.example
+    given = quoted(column.name) if is_number(column) else f"{quoted(column.name)}, bool"
+    return f"""
+
+if __name__ == "__main__":
+    for line in estimate({given}):
+        print(*line)
+"""
 
 
 def _dictionary(sizes: Mapping[str, int]) -> str:
-    return json.dumps(dict(sizes), ensure_ascii=False, indent=1)
+    listed = "".join(f"    {quoted(label)}: {rows},\n" for label, rows in sizes.items())
+    return f"{{\n{listed}}}"
 
 
 def _stratified(sizes: Mapping[str, int]) -> str:
@@ -95,7 +116,7 @@ degrees = {drawn - 1}
 
 def variance(t):
     totals = np.array([t[cluster == i].sum() for i in N_I])
-    inside = sum(spread(t[cluster == i], N_I[i]) for i in N_I)
+    inside = np.nansum([spread(t[cluster == i], N_I[i]) for i in N_I])  # 0 of a single row
     return spread(totals, {clusters}) + {drawn} / {clusters} * inside
 """
 
