@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from jobsvc_client import Dataset, Sample
+from jobsvc_client import Dataset, Sample, connect
 
 import composition_root
 from application.request_code import ApiRequest, RequestCode, request_code
@@ -311,3 +311,70 @@ def test_names_that_look_like_options_become_ids() -> None:
     assert code.command == "jobsvc sample 3 --method random --size 20"
     sql = ApiRequest("/api/exploration/datasets/3/jobs", {"sql": "-- all\nSELECT 1"})
     assert request_code(sql, "", lambda _: "x").command is None
+
+
+ODD = (
+    'a"b',
+    "it's $HOME `date` !! {x} {0} {arguments}",
+    "C:\\temp\\n%s two\nlines\t\r\n end",
+    "band:1,2",
+    "--size a/b=5",
+    " 名前 é\u202e🙂\u2028 ",
+    "true",
+)
+
+
+@pytest.fixture(scope="module")
+def odd(server: LiveServer) -> Iterator[Dataset]:
+    """A dataset whose columns are numbers under odd names."""
+    header = ",".join('"' + name.replace('"', '""') + '"' for name in ODD)
+    lines = "".join(
+        ",".join(str(1 + (row * 3 + at) % 5) for at in range(len(ODD))) + "\n" for row in range(60)
+    )
+    number = server.new_named("odd names of columns", f"{header}\n{lines}")
+    table = server.admin.get(f"/api/datasets/{number}/refs/main/tables/primary/schema").json()
+    assert tuple(each["name"] for each in table["columns"]) == ODD
+    with connect(server.url, token=server.token) as client:
+        yield client.dataset(number)
+
+
+@pytest.mark.usefixtures("in_folder")
+@pytest.mark.parametrize("name", ODD)
+def test_odd_names_of_columns_are_sent_by_all_code(
+    proxy: FaultyProxy, odd: Dataset, name: str
+) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    first = ODD[0] if name != ODD[0] else ODD[1]
+    steps = [
+        {
+            "method": "stratified",
+            "parameters": {"strata_columns": [name, first], "sample_size": 30},
+            "filters": {"expression": f"{quoted} > 1"},
+            "selection": {"columns": [first, name], "order_by": name},
+        },
+        {
+            "method": "stratified",
+            "parameters": {"strata_columns": [{"column": name, "breaks": [2]}], "sample_size": 9},
+        },
+        {"method": "weighted", "parameters": {"weight_column": name, "sample_size": 9}},
+        {"method": "cluster", "parameters": {"cluster_column": name, "num_clusters": 2}},
+    ]
+    path = f"/api/sampling/datasets/{odd.id}/jobs"
+    for step in steps:
+        check(proxy, ApiRequest(path, {"rounds": [step]}), odd.name)
+    sample = odd.sample(size=30, seed=1)
+    figures = {
+        "statistics": [
+            {"statistic": "total", "column": name},
+            {"statistic": "proportion", "column": name, "value": 1},
+            {"statistic": "ratio", "column": name, "denominator": first},
+            {"statistic": "quantile", "column": name, "q": 0.5},
+        ],
+        "where": {"expression": f"{quoted} > 0"},
+        "calibrate": {"method": "regression", "columns": [name]},
+    }
+    check(proxy, ApiRequest(f"/api/sampling/jobs/{sample.id}/estimates", figures), "")
+    by = {"statistics": [{"statistic": "count"}], "by": [name]}
+    check(proxy, ApiRequest(f"/api/sampling/jobs/{sample.id}/estimates", by), "")
+    profile = {"columns": [name]}
+    check(proxy, ApiRequest(f"/api/profiling/datasets/{odd.id}/jobs", profile), odd.name)
