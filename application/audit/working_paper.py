@@ -231,7 +231,8 @@ def _difference(evaluation: Mapping[str, Any] | DomainError) -> str | None:
 def _items(service: Service, job: Job) -> Sheet:
     page = items_page(service, job, 0, MAX_ITEMS)
     drawn = drawn_facts(service, job)
-    columns = open_source(service, job).files.columns[:MAX_ITEM_COLUMNS]
+    own = open_source(service, job).files.columns
+    columns = own[:MAX_ITEM_COLUMNS]
     header = ["Row", "Selected", *(column.name for column in columns)]
     attributes = page["attributes"]
     header += ["Finding", *(["Deviations"] if attributes else []), "Audit value", "Note"]
@@ -240,6 +241,8 @@ def _items(service: Service, job: Job) -> Sheet:
     title = f"{page['total']:,} items"
     if page["total"] > len(rows):
         title += f", the first {len(rows):,}"
+    if len(own) > len(columns):
+        title += f"; the first {len(columns)} of {len(own):,} columns"
     return Sheet("Items", "Items and findings", [Block(title, rows, header)])
 
 

@@ -104,6 +104,36 @@ def test_another_kind_differs_from_the_signed_one(
     )
 
 
+def test_signed_texts_have_the_names_of_columns(server: LiveServer, reviewer: httpx.Client) -> None:
+    name = "Net_Amount (USD) ÄÖ `x` {count}"
+    dataset = server.new_dataset()
+    header = ",".join(["id", name, *(f"c{at}" for at in range(12))])
+    lines = [f"{row},{row + 1}{',0' * 12}" for row in range(60)]
+    server.import_text(dataset, "\n".join([header, *lines]) + "\n")
+    user = reviewer.get("/api/users/me").json()
+    grant = {"user_id": user["id"], "permission": "write"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
+    draw = {"method": "random", "parameters": {"sample_size": 30, "seed": 5}}
+    path = f"/api/sampling/jobs/{server.draw(dataset, {'rounds': [draw]})['id']}"
+    items = server.admin.get(f"{path}/findings").json()["items"]
+    found: list[dict[str, Any]] = [{ROW: item[ROW], "outcome": "ok"} for item in items]
+    found[0] |= {"outcome": "exception", "audit_value": "1"}
+    assert server.admin.post(f"{path}/findings", json={"findings": found}).status_code == 200
+    server.admin.post(f"{path}/review", json={"action": "submitted"})
+    given = {"kind": "variables", "book_column": name.replace("USD", "usd"), "tolerable": 1_000}
+    answer = signed(reviewer, path, **given)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["entries"][-1]["evaluation"]["book_column"] == name
+    again = server.admin.post(f"{path}/evaluation", json=given).json()
+    assert again["signed"]["difference"] is None
+    paper = server.admin.get(f"{path}/working-paper").text
+    assert f"book values {name}" in paper
+    assert "the first 12 of 14 columns" in paper
+    other = {"kind": "variables", "book_column": "id", "tolerable": 1_000}
+    difference = server.admin.post(f"{path}/evaluation", json=other).json()["signed"]["difference"]
+    assert difference == f"Signed off: book values {name}; evaluated with: book values id."
+
+
 def test_reopened_findings_have_no_signed_evaluation(
     server: LiveServer, dataset: int, reviewer: httpx.Client
 ) -> None:

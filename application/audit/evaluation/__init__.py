@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from application.audit.evaluation.attributes import evaluate_exceptions
@@ -21,6 +21,8 @@ from application.audit.planned import departure
 from application.audit.state import audit_state
 from estimation_engine.errors import InvalidFindings
 from job_runner.service import Service
+from job_runner.tables.open_tables import open_source
+from parquet_tables.names import folded
 from storage.jobs.jobs import Job
 
 __all__ = ["EvaluationRequest", "evaluate", "request_of"]
@@ -52,6 +54,7 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
             kind=request.kind,
             loc=KIND_LOC,
         )
+    request = _with_own_name(service, job, request)
     found = {"caveats": [], **_EVALUATE[request.kind](sample, request)}
     answer = {
         "job_id": job.id,
@@ -66,3 +69,10 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         "caveats": list(found["caveats"]),
     }
     return {**answer, "departure": departure(job.run_parameters, request.tolerable, answer)}
+
+
+def _with_own_name(service: Service, job: Job, request: EvaluationRequest) -> EvaluationRequest:
+    """A request with the book column's name as the table has it; it may differ in case."""
+    columns = open_source(service, job).files.columns if request.book_column else ()
+    own = [each.name for each in columns if folded(each.name) == folded(request.book_column or "")]
+    return replace(request, book_column=own[0]) if own else request

@@ -13,6 +13,7 @@ from typing import Any
 from application.audit.evaluation.request import EvaluationRequest
 from application.audit.kinds import KINDS, PARAMETERS, Kind, default_kind
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
+from parquet_tables.names import folded
 from storage.jobs.findings import Review, ReviewEntry
 from storage.jobs.jobs import Job
 
@@ -67,6 +68,7 @@ def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dic
         "confidence": request.confidence,
         "tolerable": None if tolerable is None else f"{tolerable:f}",
         **{name: getattr(request, name) for name in PARAMETERS},
+        "book_column": request.book_column and found.get("book_column", request.book_column),
         "is_tolerable": conclusion.get("is_tolerable"),
         "conclusion": conclusion.get("sentence"),
         "assurance": found["assurance"],
@@ -94,6 +96,8 @@ def _difference(kept: Mapping[str, Any], request: EvaluationRequest) -> str | No
         before, now = kept.get(name), getattr(request, name)
         if name == "tolerable":
             before = _decimal(before)
+        if name == "book_column" and before and now:
+            before, now = (before, before) if folded(before) == folded(now) else (before, now)
         if before != now:
             signed.append(_text(name, before))
             evaluated.append(_text(name, now))
@@ -107,6 +111,8 @@ def parameters_text(kept: Mapping[str, Any]) -> str:
 
     >>> parameters_text({"kind": "attributes", "confidence": 0.95, "tolerable": "0.05"})
     'share of exceptions, confidence 95 %, tolerable 5 %'
+    >>> parameters_text({"kind": "variables", "tolerable": None, "book_column": "Net USD"})
+    'misstatement by audit values, book values Net USD'
     """
     given = {**kept, "tolerable": _decimal(kept["tolerable"])}
     return ", ".join(
@@ -124,7 +130,8 @@ def _text(name: str, value: Any) -> str:
         return f"confidence {100 * value:g} %"
     if name == "tolerable":
         return f"tolerable {errors_text(value)}"
-    return f"{_title(name)} {PARAMETERS[name].choices.get(value, value).lower()}"
+    choices = PARAMETERS[name].choices
+    return f"{_title(name)} {choices[value].lower() if value in choices else value}"
 
 
 def _title(name: str) -> str:
