@@ -117,6 +117,7 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     if calibration is not None:
         notes += _calibration_notes(request, calibration, estimates)
     notes += _estimate_notes(estimates, where is not None)
+    notes += _equal_value_notes(found.design, estimates, where is not None)
     if request.with_true_values:
         notes += _add_true_values(service, source, found, request, estimates)
     return {
@@ -396,6 +397,24 @@ def _estimate_notes(estimates: Sequence[Mapping[str, Any]], has_filter: bool) ->
             "alone, a denominator of 0, or a quantile beyond the sampled values."
         )
     return notes
+
+
+def _equal_value_notes(
+    design: Design, estimates: Sequence[Mapping[str, Any]], has_filter: bool
+) -> list[str]:
+    """A note on margins of 0 that may follow from sampled rows that are all alike."""
+    without_width = 0
+    for each in estimates:
+        is_part = each["column"] or each["group"] or has_filter
+        is_point = each["standard_error"] == 0.0 and each["ci_low"] == each["ci_high"]
+        without_width += is_point and bool(each["statistic"] != "count" or is_part)
+    if design.is_census or not without_width:
+        return []
+    return [
+        f"{counted(without_width, 'estimate has', 'estimates have')} a margin of 0. That is exact "
+        "where the design or a calibration fixes the figure; otherwise the sampled rows are all "
+        "alike, which doesn't show that the other rows are."
+    ]
 
 
 def _add_true_values(

@@ -121,6 +121,7 @@ def _needed(
             "based on fewer than two rows.",
             loc=("by",) if estimate["group"] else ("column",),
         )
+    _require_variation(found, estimate)
     if kind != "margin" and value == 0:
         raise InvalidGoal(
             "The estimate is 0, so a precision relative to it has no meaning. Give a `margin`.",
@@ -159,6 +160,17 @@ def _needed(
         "size": size,
         "more": max(size - drawn, 0),
     }
+
+
+def _require_variation(found: SampleDesign, estimate: Mapping[str, Any]) -> None:
+    """Refuse a variance of 0 that follows from equal values: the other rows may differ."""
+    is_shown = estimate["statistic"] in ("mean", "total", "ratio")
+    if is_shown and estimate["variance"] == 0.0 and not found.design.is_census:
+        raise InvalidGoal(
+            "The sampled values don't vary, so the sample doesn't say how many rows the figure "
+            "needs: values that are rare may be in the other rows. Plan with the `frame`.",
+            loc=("basis",),
+        )
 
 
 def _by_frame(
