@@ -35,6 +35,7 @@ from estimation_engine.planning import (
     spent_sizes,
     stratified_degrees,
 )
+from estimation_engine.planning.skewness import CubeSums
 from job_runner.sampling_parameters import DrawRule, engine_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
@@ -163,6 +164,7 @@ class _Planner:
         self.method = round_spec.method
         self.name = self.method.declaration.name
         self.notes: list[str] = []
+        self._needed: dict[str, float] = {}
         self._require_possible()
         self.eligible = eligible_rows(state, round_spec, ignore_progress)
         if not self.eligible.total:
@@ -296,6 +298,10 @@ class _Planner:
             len(found.domains_by),
         )
         facts = frame_statistic(given["statistic"], cells)
+        if given["statistic"] != "proportion" and self.name in ("random", "systematic"):
+            needed = CubeSums(cells, sums.cubes).needed_rows(given["statistic"])
+            before = self._needed.get(given["column"], 0.0)
+            self._needed[given["column"]] = float(needed.max(initial=before))
         is_relative = given.get("margin") is None and self.request.budget is None
         zeros = facts.values == 0 if is_relative and given.get("by") else np.zeros(1, dtype=bool)
         if zeros.any():
@@ -686,10 +692,24 @@ class _Planner:
                 "sample misses the true value more often than its confidence says."
             )
         self._note_rare_shares(rows)
+        self._note_skewness(rows)
         if self.request.budget is not None and (found.ratios > 1.0 + ROUNDING).any():
             given = any(each.given.get(kind) is not None for each in self.figures for kind in KINDS)
             if given:
                 self._note("The budget doesn't reach all goals.")
+
+    def _note_skewness(self, rows: int) -> None:
+        """A margin of t·SE is that of an estimate that is nearly normal."""
+        for column, needed in self._needed.items():
+            if rows >= min(needed, self.population):
+                continue
+            is_less = needed < self.population
+            enough = f"about {float(f'{needed:.2g}'):,.0f}" if is_less else "a large part of all"
+            self._note(
+                f"{column} is skewed: an interval needs {enough} rows (25·G², Cochran 1977) to be "
+                f"right as often as its confidence says. With {rows:,} it misses the true value "
+                "more often. Take the largest values whole, by bands, or draw by weight."
+            )
 
     def _note_rare_shares(self, rows: int) -> None:
         """A margin of t·SE is that of estimates with some rows of either kind."""

@@ -49,14 +49,16 @@ class Variable:
 
 @dataclass(frozen=True, eq=False)
 class VariableSums:
-    """Sums by cell: rows with a value, Σu and Σu²; a value is (u + offset)·unit.
+    """Sums by cell: rows with a value, Σu, Σu² and Σu³; a value is (u + offset)·unit.
 
-    ``low`` and ``high`` are the range of the values; NaN without any.
+    Σu³ is a floating-point number, whose last digits depend on the order of the rows. ``low`` and
+    ``high`` are the range of the values; NaN without any.
     """
 
     counts: Int64s
     sums: np.ndarray
     squares: np.ndarray
+    cubes: np.ndarray
     offset: int
     unit: Fraction
     low: float
@@ -154,7 +156,7 @@ class _Reading:
     weights: Units | None
 
     def statement(self) -> Statement:
-        """Make the table of cells: keys k0…, domains b0…, rows n, and n0, s0, q0 … of variables."""
+        """Make the table of cells: keys k0…, domains b0…, rows n, and n0, s0, q0, u0 … of each."""
         state = self.eligible.state
         sources: list[str] = []
         params: list[object] = []
@@ -172,6 +174,7 @@ class _Reading:
                 f"{_count(f'v{at}', signed=is_signed)} AS n{at}",
                 f"{_sum(f'v{at}', signed=is_signed)} AS s{at}",
                 f"{_sum(f'CAST(v{at} AS HUGEINT) * v{at}', signed=is_signed)} AS q{at}",
+                f"{_sum(f'CAST(v{at} AS DOUBLE) * v{at} * v{at}', signed=is_signed)} AS u{at}",
             ]
         where = "" if self.weights is None else " WHERE x > 0"
         return (
@@ -225,7 +228,7 @@ class _Reading:
             joined = f" JOIN {name} AS s ON {statements.same_keys(self.columns)}"
         figures = [] if self.weights is None else ["t.x"]
         for at in range(len(self.variables)):
-            figures += [f"t.n{at}", f"t.s{at}", f"t.q{at}"]
+            figures += [f"t.n{at}", f"t.s{at}", f"t.q{at}", f"t.u{at}"]
         rows = self.eligible.state.cursor.execute(
             f"SELECT {group} AS stratum, {domain} AS domain, t.n, {', '.join(figures)} "
             f"FROM {CELLS} AS t{joined} WHERE t.n > 0 ORDER BY stratum, domain"
@@ -246,7 +249,7 @@ class _Reading:
     def _variables(self, sums: list[list[Any]], cells: int) -> list[VariableSums]:
         found = []
         for at, (variable, limits) in enumerate(zip(self.variables, self.ranges, strict=True)):
-            counts, first, second = sums[3 * at : 3 * at + 3] if cells else ([], [], [])
+            counts, first, second, third = sums[4 * at : 4 * at + 4] if cells else ([], [], [], [])
             offset, unit, low, high = 0, Fraction(1), 0.0, 1.0
             if limits is not None:
                 factor = Fraction(limits.units.factor)
@@ -255,7 +258,8 @@ class _Reading:
             elif variable.condition is None:
                 low = high = float("nan")
             arrays = (np.array(counts, dtype=np.int64), _exact(first), _exact(second))
-            found.append(VariableSums(*arrays, offset, unit, low, high))
+            cubes = np.array(third, dtype=np.float64)
+            found.append(VariableSums(*arrays, cubes, offset, unit, low, high))
         return found
 
 
