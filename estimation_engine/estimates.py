@@ -18,6 +18,7 @@ import numpy as np
 from estimation_engine.calibration import Calibration, Difference
 from estimation_engine.design import Booleans, Design, Floats, Ints
 from estimation_engine.errors import InvalidCalibration
+from estimation_engine.hypergeometric import risk_of
 from estimation_engine.intervals import (
     Confidence,
     Interval,
@@ -386,7 +387,9 @@ def _interval(
     if is_whole and (at_end or is_exact):
         successes = round(value * rows)
         return (
-            hypergeometric_interval(successes, rows, design.population, tail),
+            hypergeometric_interval(
+                successes, rows, design.population, risk_of(confidence.level, 2)
+            ),
             "hypergeometric",
         )
     if at_end:

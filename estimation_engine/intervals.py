@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from math import exp, inf, isfinite, log, sqrt
 from typing import Literal
+
+from estimation_engine.hypergeometric import least_wrong, most_wrong
 
 ProportionInterval = Literal["korn_graubard", "logit", "wilson", "exact"]
 Interval = tuple[float, float]
@@ -100,36 +103,14 @@ def wilson_interval(share: float, trials: float, z: float) -> Interval:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def hypergeometric_interval(successes: int, drawn: int, rows: int, tail: float) -> Interval:
+def hypergeometric_interval(
+    successes: int, drawn: int, rows: int, tail: float | Fraction
+) -> Interval:
     """The exact interval for the share of ``rows`` rows, of which ``drawn`` were drawn.
 
     Its ends are the smallest and the largest number of successes in the population for which the
     sample's number isn't in a tail of less than ``tail``.
     """
-    from scipy.stats import hypergeom
-
-    first, last = successes, rows - (drawn - successes)
-
-    def least() -> int:
-        low, high = first, last
-        while low < high:
-            middle = (low + high) // 2
-            if hypergeom.sf(successes - 1, rows, middle, drawn) > tail:
-                high = middle
-            else:
-                low = middle + 1
-        return low
-
-    def most() -> int:
-        low, high = first, last
-        while low < high:
-            middle = (low + high + 1) // 2
-            if hypergeom.cdf(successes, rows, middle, drawn) > tail:
-                low = middle
-            else:
-                high = middle - 1
-        return low
-
-    low = first if successes == 0 else least()
-    high = last if successes == drawn else most()
-    return low / rows, high / rows
+    risk = Fraction(repr(tail)) if isinstance(tail, float) else tail
+    low = least_wrong(risk, successes, drawn, rows)
+    return low / rows, most_wrong(risk, successes, drawn, rows) / rows

@@ -6,7 +6,7 @@ Pure functions; each result has the rows of its arithmetic, and names its formul
 from estimation_engine.audit.assurance import Assurance
 from estimation_engine.audit.attributes import AttributesEvaluation, evaluate_attributes
 from estimation_engine.audit.conclusion import ONLY_OF_SCOPE, Conclusion, conclude, withheld
-from estimation_engine.audit.limits import Likelihood
+from estimation_engine.audit.limits import Likelihood, Sides, default_likelihood
 from estimation_engine.audit.monetary import (
     AuditedItem,
     Direction,
@@ -40,7 +40,6 @@ from estimation_engine.audit.two_stage import (
 from estimation_engine.audit.variables import (
     AuditedAmounts,
     Estimator,
-    Sides,
     VariablesEvaluation,
     evaluate_variables,
 )
@@ -69,6 +68,7 @@ __all__ = [
     "VariablesEvaluation",
     "amount_test",
     "conclude",
+    "default_likelihood",
     "evaluate_attributes",
     "evaluate_monetary",
     "evaluate_share",

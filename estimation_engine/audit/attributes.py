@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 
 from estimation_engine.audit.conclusion import Conclusion, conclude
 from estimation_engine.audit.limits import (
     FORMULAS,
     SOURCES,
     Likelihood,
-    at_most,
+    Sides,
     binomial_limit,
-    hypergeometric_limit,
     poisson_factor,
 )
 from estimation_engine.errors import InvalidFindings
+from estimation_engine.hypergeometric import at_most, least_wrong, most_wrong, risk_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class AttributesEvaluation:
         The most likely share, exceptions by examined rows.
     upper_limit, upper_rows : float, int
         The upper limit of the share, and of the rows in the population.
+    lower_limit, lower_rows : float, int, optional
+        The lower limit, with two ``sides``; the confidence is then that of both limits together.
     """
 
     examined: int
@@ -46,6 +50,9 @@ class AttributesEvaluation:
     share: float
     upper_limit: float
     upper_rows: int
+    sides: Sides
+    lower_limit: float | None
+    lower_rows: int | None
     arithmetic: tuple[ArithmeticRow, ...]
     formula: str
     source: str
@@ -59,6 +66,7 @@ def evaluate_attributes(
     *,
     confidence: float = 0.95,
     likelihood: Likelihood = "hypergeometric",
+    sides: Sides = "one",
     tolerable: float | None = None,
     scope: str | None = None,
 ) -> AttributesEvaluation:
@@ -86,7 +94,12 @@ def evaluate_attributes(
     """
     check_counts(examined, exceptions, population)
     share = exceptions / examined
-    limit, rows = _limit(examined, exceptions, population, confidence, likelihood)
+    limits = _Limits(examined, exceptions, population, likelihood, sides, confidence)
+    limit, rows = limits.upper()
+    lower = None
+    if sides == "two":
+        lower, lines = limits.lower()
+        rows = [*lines, *rows]
     found = None
     if tolerable is not None:
         found = conclude(limit, tolerable, share, confidence, scope=scope)
@@ -99,6 +112,9 @@ def evaluate_attributes(
         share,
         limit,
         int(limit * population + 1e-9),
+        sides,
+        lower,
+        None if lower is None else ceil(lower * population - 1e-9),
         (ArithmeticRow("Most likely share", f"{exceptions} / {examined}", share), *rows),
         FORMULAS[likelihood],
         SOURCES[likelihood],
@@ -118,38 +134,73 @@ def check_counts(examined: int, exceptions: int, population: int) -> None:
         )
 
 
-def _limit(
-    examined: int, exceptions: int, population: int, confidence: float, likelihood: Likelihood
-) -> tuple[float, list[ArithmeticRow]]:
-    """The upper limit of the share, and its lines."""
-    match likelihood:
-        case "hypergeometric":
-            return _hypergeometric(examined, exceptions, population, confidence)
-        case "binomial":
-            limit = binomial_limit(exceptions, examined, confidence)
-            formula = f"Beta⁻¹({confidence:g}; {exceptions} + 1, {examined} − {exceptions})"
-            return limit, [ArithmeticRow("Upper limit", formula, limit)]
-        case "poisson":
-            factor = poisson_factor(exceptions, confidence)
-            limit = min(factor / examined, 1.0)
-            return limit, [
-                ArithmeticRow("Factor", f"Γ⁻¹({confidence:g}; {exceptions} + 1)", factor),
-                ArithmeticRow("Upper limit", f"{factor:.4f} / {examined}", limit),
-            ]
+@dataclass(frozen=True)
+class _Limits:
+    """Limits of a share, each at a level, with their lines."""
 
+    examined: int
+    exceptions: int
+    population: int
+    likelihood: Likelihood
+    sides: Sides
+    confidence: float
 
-def _hypergeometric(
-    examined: int, exceptions: int, population: int, confidence: float
-) -> tuple[float, list[ArithmeticRow]]:
-    wrong = hypergeometric_limit(exceptions, examined, population, confidence)
-    limit = wrong / population
-    rows = [
-        ArithmeticRow(
-            f"P(X ≤ {exceptions}) if {count} rows are wrong",
-            f"Hypergeometric({exceptions}; {population}, {count}, {examined})",
-            at_most(exceptions, population, count, examined),
-        )
-        for count in (wrong, wrong + 1)
-        if count <= population - (examined - exceptions)
-    ]
-    return limit, [*rows, ArithmeticRow("Upper limit", f"{wrong} / {population}", limit)]
+    @property
+    def risk(self) -> Fraction:
+        """The risk beyond each limit."""
+        return risk_of(self.confidence, 2 if self.sides == "two" else 1)
+
+    def upper(self) -> tuple[float, list[ArithmeticRow]]:
+        """The upper limit of the share."""
+        n, k, level = self.examined, self.exceptions, float(1 - self.risk)
+        match self.likelihood:
+            case "hypergeometric":
+                wrong = most_wrong(self.risk, k, n, self.population)
+                limit, lines = wrong / self.population, self._rows("≤", wrong, wrong + 1)
+                formula = f"{wrong} / {self.population}"
+            case "binomial":
+                limit, lines = binomial_limit(k, n, level), []
+                formula = f"Beta⁻¹({level:g}; {k} + 1, {n} − {k})"
+            case "poisson":
+                factor = poisson_factor(k, level)
+                limit = min(factor / n, 1.0)
+                lines = [ArithmeticRow("Factor", f"Γ⁻¹({level:g}; {k} + 1)", factor)]
+                formula = f"{factor:.4f} / {n}"
+        return limit, [*lines, ArithmeticRow("Upper limit", formula, limit)]
+
+    def lower(self) -> tuple[float, list[ArithmeticRow]]:
+        """The lower limit of the share."""
+        n, k, level = self.examined, self.exceptions, float(self.risk)
+        match self.likelihood:
+            case "hypergeometric":
+                wrong = least_wrong(self.risk, k, n, self.population)
+                limit, lines = wrong / self.population, self._rows("≥", wrong, wrong - 1)
+                formula = f"{wrong} / {self.population}"
+            case "binomial":
+                limit, lines = 1.0 - binomial_limit(n - k, n, 1 - level), []
+                formula = f"Beta⁻¹({level:g}; {k}, {n} − {k} + 1)"
+            case "poisson":
+                factor = poisson_factor(k - 1, level) if k else 0.0
+                limit = factor / n
+                lines = [ArithmeticRow("Lower factor", f"Γ⁻¹({level:g}; {k})", factor)]
+                formula = f"{factor:.4f} / {n}"
+        return limit, [*lines, ArithmeticRow("Lower limit", formula, limit)]
+
+    def _rows(self, sign: str, *wrong: int) -> list[ArithmeticRow]:
+        """The probabilities at the limit, and of one row beyond it."""
+        n, k, rows = self.examined, self.exceptions, self.population
+        tails = {
+            count: at_most(k, rows, count, n)
+            if sign == "≤"
+            else at_most(n - k, rows, rows - count, n)
+            for count in wrong
+            if k <= count <= rows - (n - k)
+        }
+        return [
+            ArithmeticRow(
+                f"P(X {sign} {k}) if {count} rows are wrong",
+                f"Hypergeometric({sign if sign == '≥' else ''}{k}; {rows}, {count}, {n})",
+                tail,
+            )
+            for count, tail in tails.items()
+        ]

@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import Literal
 
 from estimation_engine.design import Floats
+from estimation_engine.hypergeometric import most_wrong, risk_of
 
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
+Sides = Literal["one", "two"]
 
 FORMULAS: dict[Likelihood, str] = {
     "poisson": "Γ⁻¹(confidence; k + 1) / n",
     "binomial": "Beta⁻¹(confidence; k + 1, n − k)",
-    "hypergeometric": "the largest K with P(X ≤ k; N, K, n) > 1 − confidence, by N",
+    "hypergeometric": "the largest K with P(X ≤ k; N, K, n) ≥ 1 − confidence, by N",
 }
 SOURCES: dict[Likelihood, str] = {
     "poisson": "AICPA, Audit Sampling, appendix C",
@@ -56,21 +58,12 @@ def hypergeometric_limit(errors: int, size: int, population: int, confidence: fl
     >>> hypergeometric_limit(0, 102, 1200, 0.90)
     25
     """
-    low, high = errors, population - (size - errors)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if at_most(errors, population, middle, size) > 1.0 - confidence:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return most_wrong(risk_of(confidence), errors, size, population)
 
 
-def at_most(errors: int, population: int, wrong: int, size: int) -> float:
-    """P(X ≤ errors): of ``size`` rows drawn from ``population`` with ``wrong`` wrong ones."""
-    from scipy.stats import hypergeom
-
-    return float(hypergeom.cdf(errors, population, wrong, size))
+def default_likelihood(*, is_money: bool) -> Likelihood:
+    """The likelihood of a plan that names none: rows are drawn without replacement."""
+    return "poisson" if is_money else "hypergeometric"
 
 
 def stepwise_limits(count: int, size: int, confidence: float, likelihood: Likelihood) -> Floats:

@@ -22,11 +22,15 @@ from estimation_engine.audit.limits import (
     hypergeometric_limit,
     poisson_limit,
 )
+from estimation_engine.confidence import OUT_OF_RANGE, is_confidence
 from estimation_engine.design import Floats
 from estimation_engine.errors import InvalidGoal
+from estimation_engine.hypergeometric import are_below, at_most, risk_of
 
 MAX_SIZE = 200_000
 PART = 4_096
+NOISE = 1e-6
+"""Rows by which a number of rows that was rounded as a share can be off."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,10 @@ class AuditGoal:
         The expected errors: a share below 1, below the materiality; or from 1 their number in the
         sample. Discovery sampling expects 0.
     confidence : float
-        Above 0.5 and below 1.
+        From 0.5, and below 1.
     population : int, optional
-        Rows to draw from; needed for the hypergeometric likelihood.
+        Rows to draw from, which are wrong or not: errors are whole. Needed for the hypergeometric
+        likelihood.
     """
 
     materiality: float
@@ -61,11 +66,14 @@ class AuditSize:
     ----------
     tolerated_errors : float
         The expected errors in the sample: as long as there are no more, the upper limit is below
-        the materiality. With the Poisson likelihood it needn't be whole.
+        the materiality. Of money, with the Poisson likelihood, it needn't be whole.
     upper_limit : float
         The share that the limit is at this number of errors.
     limit_of_one_less : float or None
         The same for one item less, which isn't below the materiality; None for a size of 1.
+    pass_chance : float or None
+        The probability that a sample of rows has no more errors, at the expected rate; None of
+        money, where it depends on how much of an amount is wrong.
     interval_share : float
         1/size: the selection interval of a monetary unit sample by the book total.
     """
@@ -74,6 +82,7 @@ class AuditSize:
     tolerated_errors: float
     upper_limit: float
     limit_of_one_less: float | None
+    pass_chance: float | None
     interval_share: float
     formula: str
     source: str
@@ -117,6 +126,7 @@ def _size(goal: AuditGoal, size: int) -> AuditSize:
         errors,
         limit,
         _limit(goal, size - 1)[1] if size > 1 else None,
+        _pass_chance(goal, size, int(errors)),
         1.0 / size,
         FORMULAS[goal.likelihood],
         SOURCES[goal.likelihood],
@@ -137,14 +147,23 @@ def _limit(goal: AuditGoal, size: int) -> tuple[float, float]:
     return errors, wrong / population
 
 
+def _pass_chance(goal: AuditGoal, size: int, errors: int) -> float | None:
+    """P(X ≤ errors; N, K, n), K the expected rate of the population's rows, rounded up."""
+    if not goal.population:
+        return None
+    rate = Fraction(repr(goal.expected))
+    wrong = ceil((rate / size if rate >= 1 else rate) * goal.population)
+    return at_most(errors, goal.population, wrong, size)
+
+
 def check_goal(goal: AuditGoal) -> None:
     """Refuse values that are out of range."""
     if not 0.0 < goal.materiality < 1.0:
         raise InvalidGoal(
             "The materiality is a share above 0 and below 1.", loc=("goal", "materiality")
         )
-    if not 0.5 < goal.confidence < 1.0:
-        raise InvalidGoal("The confidence is above 0.5 and below 1.", loc=("goal", "confidence"))
+    if not is_confidence(goal.confidence):
+        raise InvalidGoal(OUT_OF_RANGE, loc=("goal", "confidence"))
     is_number = goal.expected >= 1.0
     if goal.expected < 0.0 or (is_number and goal.expected != int(goal.expected)):
         raise InvalidGoal(
@@ -167,13 +186,13 @@ def check_goal(goal: AuditGoal) -> None:
 
 
 def _expected_errors(goal: AuditGoal, sizes: NDArray[np.int64]) -> Floats:
-    """x: the expected errors in samples of these sizes; whole but for the Poisson likelihood."""
+    """x: the expected errors in samples of these sizes, whole but for money by Poisson."""
     if goal.expected >= 1.0:
         return np.full(len(sizes), goal.expected)
-    if goal.likelihood == "poisson":
+    if goal.likelihood == "poisson" and goal.population is None:
         return sizes.astype(np.float64) * goal.expected
-    share = Fraction(repr(goal.expected))
-    return np.array([ceil(share * size) for size in sizes.tolist()], dtype=np.float64)
+    part, whole = Fraction(repr(goal.expected)).as_integer_ratio()
+    return np.array([-(-part * size // whole) for size in sizes.tolist()], dtype=np.float64)
 
 
 Booleans = NDArray[np.bool_]
@@ -199,17 +218,15 @@ def _hypergeometric_is_enough(
     goal: AuditGoal, sizes: NDArray[np.int64], errors: Floats
 ) -> Booleans:
     """P(X ≤ x; N, K, n) < 1 - confidence, K = ⌈materiality·N⌉."""
-    from scipy.stats import hypergeom
-
-    population = goal.population or 0
-    chance = hypergeom.cdf(errors, population, wrong_rows(goal), sizes)
-    enough: Booleans = chance < 1.0 - goal.confidence
-    return enough
+    risk, whole = risk_of(goal.confidence), errors.astype(np.int64)
+    return are_below(risk, whole, goal.population or 0, wrong_rows(goal), sizes)
 
 
 def wrong_rows(goal: AuditGoal) -> int:
     """K: the fewest rows in error that reach the materiality."""
-    return ceil(Fraction(repr(goal.materiality)) * (goal.population or 0))
+    wrong = Fraction(repr(goal.materiality)) * (goal.population or 0)
+    # A number of rows as a share is rounded to a float.
+    return round(wrong) if abs(wrong - round(wrong)) < NOISE else ceil(wrong)
 
 
 _IS_ENOUGH: dict[Likelihood, Callable[[AuditGoal, NDArray[np.int64], Floats], Booleans]] = {

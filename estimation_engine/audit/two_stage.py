@@ -9,6 +9,8 @@ stop-or-go sampling.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import comb
 from typing import Literal
 
 import numpy as np
@@ -21,6 +23,7 @@ from estimation_engine.audit.limits import Likelihood
 from estimation_engine.audit.planning import MAX_SIZE, PART, AuditGoal, check_goal, wrong_rows
 from estimation_engine.design import Floats
 from estimation_engine.errors import InvalidGoal
+from estimation_engine.hypergeometric import CLOSE, point, risk_of
 
 MAX_ACCEPTED = 100
 FORMULA = "P(X₁ ≤ c₁) + Σ P(X₁ = j)·P(X₂ ≤ c₂ − j), j from c₁ + 1 to c₂"
@@ -30,7 +33,7 @@ SOURCE = (
 )
 LIMIT_SOURCE = (
     "Upper limit: Jennison and Turnbull 1983, Technometrics 25, 49–58: the largest share at which "
-    "a result that is as good or better has a probability above 1 − confidence"
+    "a result that is as good or better has a probability of 1 − confidence or more"
 )
 ACCEPTS = (
     "The rule accepts after stage {stage}: {errors} {errors|exception|exceptions} in {examined} "
@@ -124,7 +127,7 @@ class TwoStageEvaluation:
 
 
 def two_stage_plan(goal: AuditGoal, accept_first: int = 0, accept_both: int = 1) -> TwoStagePlan:
-    """Two stages of equal size, the smallest whose risk is at most 1 - confidence.
+    """Two stages of equal size, the smallest whose risk is below 1 - confidence.
 
     Raises
     ------
@@ -144,7 +147,13 @@ def two_stage_plan(goal: AuditGoal, accept_first: int = 0, accept_both: int = 1)
     for first in range(1, most + 1, PART):
         sizes = np.arange(first, min(first + PART, most + 1), dtype=np.int64)
         risks = rates.as_good(level, (sizes, sizes), (accept_first, accept_both), 2, accept_both)
-        enough = np.flatnonzero(risks <= 1.0 - goal.confidence)
+        enough = np.flatnonzero(
+            rates.are_below(
+                risk_of(goal.confidence),
+                risks,
+                *(level, sizes, sizes, (accept_first, accept_both), 2, accept_both),
+            )
+        )
         if len(enough):
             at = enough[0]
             size = int(sizes[at])
@@ -178,9 +187,11 @@ def two_stage_limit(
     rates = _Rates(likelihood, population)
     sizes, accepted = (rule.first, rule.second), (rule.accept_first, rule.accept_both)
     examined = rule.first + (rule.second if stage == 2 else 0)
+    risk = risk_of(confidence)
 
     def is_possible(level: float) -> bool:
-        return bool(rates.as_good(level, sizes, accepted, stage, errors)[0] > 1.0 - confidence)
+        chances = rates.as_good(level, sizes, accepted, stage, errors)
+        return not rates.are_below(risk, chances, level, *sizes, accepted, stage, errors)[0]
 
     if errors >= examined:
         return 1.0
@@ -395,11 +406,57 @@ class _Rates:
             chance = chance + self.exactly(found, level, first) * then
         return chance
 
+    def are_below(
+        self,
+        risk: Fraction,
+        chances: Floats,
+        level: float,
+        first: Sizes,
+        second: Sizes,
+        accepted: tuple[int, int],
+        stage: int,
+        errors: int,
+    ) -> NDArray[np.bool_]:
+        """Whether the probabilities of results as good are below a risk: ties by whole numbers."""
+        below: NDArray[np.bool_] = chances < float(risk)
+        if self.likelihood == "hypergeometric":
+            close = np.abs(chances - float(risk)) <= CLOSE * float(risk)
+            for at in np.flatnonzero(close).tolist():
+                sizes = (int(np.atleast_1d(first)[at]), int(np.atleast_1d(second)[at]))
+                below[at] = self._exactly(int(level), sizes, accepted, stage, errors) < risk
+        return below
+
+    def _exactly(
+        self,
+        wrong: int,
+        sizes: tuple[int, int],
+        accepted: tuple[int, int],
+        stage: int,
+        errors: int,
+    ) -> Fraction:
+        """The probability of a result as good or better, as a fraction."""
+
+        def ways(size: int, found: int, rows: int, wrong: int) -> int:
+            return comb(wrong, found) * comb(rows - wrong, size - found)
+
+        (first, second), rows = sizes, self.population
+        alone = range(min(errors if stage == 1 else accepted[0], wrong, first) + 1)
+        every = comb(rows - first, second)
+        total = every * sum(ways(first, found, rows, wrong) for found in alone)
+        if stage == 2:
+            for found in range(accepted[0] + 1, min(accepted[1], errors, wrong, first) + 1):
+                rest = rows - first, wrong - found
+                then = range(min(errors - found, wrong - found, second) + 1)
+                total += ways(first, found, rows, wrong) * sum(
+                    ways(second, more, *rest) for more in then if rest[0] >= rest[1]
+                )
+        return Fraction(total, every * comb(rows, first))
+
     def _chances(
         self, errors: NDArray[np.int64], level: float, size: Sizes, before: tuple[Sizes, int]
     ) -> Floats:
         """Shape (errors, sizes)."""
-        from scipy.stats import binom, hypergeom, poisson
+        from scipy.stats import binom, poisson
 
         counts, rows = errors[:, np.newaxis], np.atleast_1d(size)[np.newaxis, :]
         found: Floats
@@ -412,5 +469,5 @@ class _Rates:
                 rest = self.population - np.atleast_1d(before[0])[np.newaxis, :]
                 # A stage that can't have had so many exceptions has no probability anyway.
                 wrong = np.clip(int(level) - before[1], 0, rest)
-                found = hypergeom.pmf(counts, rest, wrong, rows)
+                found = point(counts, rest, wrong, rows)
         return found

@@ -17,6 +17,7 @@ import numpy as np
 
 from estimation_engine.audit.attributes import ArithmeticRow
 from estimation_engine.audit.conclusion import Conclusion, conclude_misstatement
+from estimation_engine.audit.limits import Sides
 from estimation_engine.calibration import Calibration, Difference, by_ratio, by_regression
 from estimation_engine.design import Design, Floats
 from estimation_engine.errors import InvalidFindings
@@ -25,7 +26,6 @@ from estimation_engine.intervals import t_quantile
 from estimation_engine.variance import VarianceRules
 
 Estimator = Literal["mean_per_unit", "difference", "ratio", "regression"]
-Sides = Literal["one", "two"]
 
 FORMULAS: dict[Estimator, str] = {
     "mean_per_unit": "B − Σ w·a",

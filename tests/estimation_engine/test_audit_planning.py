@@ -146,7 +146,7 @@ def test_the_limit_of_a_hypergeometric_size_is_below_the_materiality() -> None:
         (AuditGoal(0.05, 0.05), "expected", "must be below the materiality"),
         (AuditGoal(0.05, -0.01), "expected", "a share below 1"),
         (AuditGoal(0.05, 1.5), "expected", "a whole number of errors"),
-        (AuditGoal(0.05, confidence=0.5), "confidence", "above 0.5"),
+        (AuditGoal(0.05, confidence=0.49), "confidence", "from 0.5"),
         (AuditGoal(0.05, likelihood="hypergeometric"), "likelihood", "needs a population"),
         (AuditGoal(0.05, 0.0499), "expected", "expect fewer errors"),
         (AuditGoal(0.05, 3, population=20), "expected", "examine all rows"),
