@@ -14,6 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from application.audit.planned import with_likelihoods
 from application.job_submission import (
     Submission,
     earlier_job,
@@ -175,7 +176,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
         The ref or the table doesn't exist, or a filter, column or size is wrong.
     """
     source = open_table(service, dataset_id, request.source, request.table_key)
-    settled = settle_rounds(request.rounds, recorded=request.repeats_record)
+    settled = settle_rounds(with_likelihoods(request.rounds), recorded=request.repeats_record)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
     rule = DrawRule(version, source_draw(service, dataset_id, source.commit_id))
     rounds = engine_rounds(settled, source.files, rule)

@@ -219,7 +219,7 @@ DRAW_OPTIONS = (
         "--likelihood",
         "likelihood",
         type=click.Choice(list(PARAMETERS["likelihood"].choices)),
-        help="With --materiality [default: poisson].",
+        help="With --materiality [default: hypergeometric for rows, poisson for money].",
     ),
     field_option(
         "--confidence", "confidence", type=number, help="With --materiality [default: 95%]."

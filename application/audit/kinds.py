@@ -87,9 +87,9 @@ PARAMETERS: Mapping[str, Parameter] = {
             "likelihood",
             "--likelihood",
             "Likelihood",
-            "By default that of the recorded plan, else `hypergeometric` for attributes, "
-            "`poisson` for two stages and `binomial` for monetary units, which take `poisson`, "
-            "too.",
+            "By default that of the recorded plan, else `hypergeometric` for attributes and "
+            "`binomial` for monetary units, which take `poisson`, too. Plans from before it was "
+            "always recorded have none: their two stages take `poisson`.",
             {
                 "hypergeometric": "Hypergeometric",
                 "binomial": "Binomial",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from application.audit.kinds import KINDS, default_kind
+from estimation_engine.audit import Likelihood, default_likelihood
 from storage.jobs.jobs import Job
 
 CENT = Decimal("0.01")
@@ -18,6 +19,26 @@ def planned_goal(run_parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
     rounds = run_parameters["rounds"]
     goal = rounds[0].get("goal") if len(rounds) == 1 else None
     return goal if goal and "materiality" in goal else None
+
+
+def likelihood_of(goal: Mapping[str, Any], *, is_money: bool) -> Likelihood:
+    """The likelihood of a materiality: the given one, or that of rows or of money."""
+    return goal.get("likelihood") or default_likelihood(is_money=is_money)
+
+
+def with_likelihoods(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rounds of a draw, each materiality with its likelihood, so that it is recorded.
+
+    A sample is then evaluated as it was planned, also if a default changes later.
+    """
+    found = []
+    for each in rounds:
+        goal = each.get("goal")
+        if goal and "materiality" in goal:
+            likelihood = likelihood_of(goal, is_money=each["method"] == "monetary_unit")
+            each = {**each, "goal": {**goal, "likelihood": likelihood}}
+        found.append(dict(each))
+    return found
 
 
 def planned_tolerable(job: Job) -> Decimal | None:

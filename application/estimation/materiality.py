@@ -12,8 +12,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from application.audit.planned import likelihood_of
 from application.estimation.sizing import SizeRequest
-from domain_errors import DomainError, counted, render
+from domain_errors import DomainError, counted, percent_text, render
 from estimation_engine import InvalidGoal
 from estimation_engine.audit import (
     AuditGoal,
@@ -59,7 +60,7 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
     stages = _two_stages(goal, accept) if design["method"] == "random" else None
     found = size_for_materiality(goal) if accept is None else _size_of_both(goal, stages)
     _require_fewer_than_all(found, plan)
-    recorded = dict(given)
+    recorded = {**given, "likelihood": goal.likelihood}
     if accept is not None and stages is not None:
         recorded["first_stage"] = stages.first
     parameters = {**design["parameters"]}
@@ -136,8 +137,8 @@ def _plan(service: Service, table: OpenTable, design: Mapping[str, Any]) -> Roun
 def _goal(given: Mapping[str, Any], plan: RoundPlan) -> tuple[AuditGoal, Decimal | None]:
     """The goal with shares, and the book total."""
     materiality, expected = given["materiality"], given.get("expected", 0)
-    likelihood = given.get("likelihood", "poisson")
     money = plan.monetary_unit
+    likelihood = likelihood_of(given, is_money=money is not None)
     total = None
     if money is not None:
         total = Decimal(money.audited.total).scaleb(-money.decimals)
@@ -181,6 +182,7 @@ def _arithmetic(
         "tolerated_errors": found.tolerated_errors,
         "upper_limit": found.upper_limit,
         "limit_of_one_less": found.limit_of_one_less,
+        "pass_chance": found.pass_chance,
         "formula": found.formula,
         "source": found.source,
     }
@@ -220,7 +222,7 @@ def _size_of_both(goal: AuditGoal, stages: TwoStagePlan | None) -> AuditSize:
 
     less = replace(stages, first=stages.first - 1, second=stages.second - 1)
     return AuditSize(
-        *(size, float(accepted), limit(stages), limit(less) if stages.first > 1 else None),
+        *(size, float(accepted), limit(stages), limit(less) if stages.first > 1 else None, None),
         *(1.0 / size, stages.formula, stages.source),
     )
 
@@ -248,6 +250,12 @@ def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:
         f"If {condition}, errors are below the materiality at {100 * goal.confidence:g} % "
         "confidence."
     )
+    if goal.expected and found.pass_chance is not None:
+        rate = goal.expected if goal.expected < 1 else goal.expected / found.size
+        notes.append(
+            f"With {percent_text(rate)} of the rows in error, as expected, the sample has no more "
+            f"with a probability of {percent_text(found.pass_chance)}."
+        )
     if not goal.expected:
         notes.append(
             "No errors are expected (discovery sampling). If the sample has an error, plan a new "

@@ -100,6 +100,8 @@ def _print_materiality(found: dict[str, Any]) -> None:
         (errors, f"{found['tolerated_errors']:,.6g} in the sample"),
         ("upper limit", f"{found['upper_limit']:.4%}{formula}"),
     ]
+    if found["expected"] and found["pass_chance"] is not None:
+        rows.append(("chance to pass", f"{found['pass_chance']:.1%}"))
     if found["interval"] is not None:
         total, interval = (f"{Decimal(found[name]):,f}" for name in ("book_total", "interval"))
         rows += [("book total", total), ("interval", interval)]

@@ -64,7 +64,7 @@ PRECISION_OPTIONS = (
     "--likelihood",
     "likelihood",
     type=click.Choice(get_args(Likelihood)),
-    help="Of an audit [default: poisson].",
+    help="Of an audit [default: hypergeometric for rows, poisson for money].",
 )
 @ACCEPT
 @field_option("--by", "by", multiple=True, metavar="COLUMN", help="Each group reaches the goal.")

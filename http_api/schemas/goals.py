@@ -75,7 +75,8 @@ class GoalIn(StrictSchema):
     )
     likelihood = StrictString(
         validate=validate.OneOf(get_args(Likelihood)),
-        description="With `materiality`: poisson by default.",
+        description="With `materiality`: hypergeometric by default for rows, poisson for money. "
+        "It is recorded with the sample, and its evaluation takes it.",
     )
     book_column = text(
         1, 1000, description="With `materiality`: the book amounts of a monetary unit design."

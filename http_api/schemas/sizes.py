@@ -185,6 +185,11 @@ class MaterialitySizeOut(Schema):
     tolerated_errors = out.number("With more in the sample, the limit isn't below the materiality.")
     upper_limit = out.number("Of the errors' share with as many in the sample.")
     limit_of_one_less = out.number("With a row or unit less.", null=True)
+    pass_chance = out.number(
+        "Of rows: the probability of no more errors than that at the expected rate; null of money, "
+        "and of two stages.",
+        null=True,
+    )
     formula = out.string("Of the upper limit, with k errors in n.")
     source = out.string()
     two_stages = fields.Nested(

@@ -73,7 +73,14 @@ def test_the_printed_command_draws_an_audit_sample(
     goal = job["run_parameters"]["rounds"][0]["goal"]
     wanted = 9000 if "9,000" in options else 0.05
     expected = {"expected": 0.01} if "--expected" in options else {}
-    assert goal == {"materiality": wanted, **expected, "confidence": 0.95}
+    likelihood = "poisson" if "--book" in options else "hypergeometric"
+    assert goal == {
+        "materiality": wanted,
+        **expected,
+        "confidence": 0.95,
+        "likelihood": likelihood,
+    }
+    assert ("chance to pass" in output) == ("--expected" in options)
     without = [
         word for at, word in enumerate(words) if "--size" not in words[max(at - 1, 0) : at + 1]
     ]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from scipy.stats import hypergeom
 
 from tests.live_server import LiveServer
 
@@ -31,8 +32,9 @@ def size(server: LiveServer, ledger: int, goal: dict[str, Any], design: dict[str
 @pytest.mark.parametrize(
     ("goal", "expected"),
     [
-        ({"materiality": 0.03}, 100),
-        ({"materiality": 0.03, "expected": 0.01}, 220),
+        ({"materiality": 0.03, "likelihood": "poisson"}, 100),
+        ({"materiality": 0.03, "expected": 0.01, "likelihood": "binomial"}, 257),
+        ({"materiality": 0.05, "confidence": 0.9}, 45),
         ({"materiality": 0.05, "expected": 1, "likelihood": "binomial"}, 93),
         ({"materiality": 0.05, "likelihood": "hypergeometric", "confidence": 0.9}, 45),
     ],
@@ -79,7 +81,49 @@ def test_the_round_of_an_answer_is_drawn_and_records_its_goal(
     job = server.draw(ledger, {"rounds": [found["round"]]})
     assert job["output_summary"]["total_sampled"] == found["sample_size"] == 60
     goal = job["run_parameters"]["rounds"][0]["goal"]
-    assert goal == {"materiality": 0.05, "confidence": 0.95}
+    assert goal == {"materiality": 0.05, "confidence": 0.95, "likelihood": "poisson"}
+
+
+def test_rows_are_planned_with_a_whole_number_of_errors(server: LiveServer, ledger: int) -> None:
+    """AICPA's table A-1 has 93 rows with 1 error, also by the binomial likelihood."""
+    goal = {"materiality": 0.05, "expected": 0.01}
+    for likelihood, rows in (("binomial", 93), ("hypergeometric", 89), ("poisson", 95)):
+        found = size(server, ledger, {**goal, "likelihood": likelihood}, ROWS).json()
+        arithmetic = found["materiality"]
+        assert (found["sample_size"], arithmetic["tolerated_errors"]) == (rows, 1)
+        # 13 of 1,201 rows are 1 %, rounded up
+        chance = hypergeom.cdf(1, 1_201, 13, rows)
+        assert arithmetic["pass_chance"] == pytest.approx(chance)
+        assert found["notes"][1] == (
+            "With 1.0 % of the rows in error, as expected, the sample has no more with a "
+            f"probability of {100 * chance:.1f} %."
+        )
+    assert size(server, ledger, goal, MONEY).json()["materiality"]["pass_chance"] is None
+
+
+@pytest.mark.parametrize(("design", "likelihood"), [(ROWS, "hypergeometric"), (MONEY, "poisson")])
+@pytest.mark.parametrize("is_sized", [True, False])
+def test_a_sample_is_evaluated_by_the_likelihood_of_its_plan(
+    server: LiveServer, ledger: int, design: dict[str, Any], likelihood: str, is_sized: bool
+) -> None:
+    goal: dict[str, Any] = {"materiality": 0.05}
+    found = size(server, ledger, goal, design).json()
+    assert found["round"]["goal"]["likelihood"] == likelihood
+    assert found["materiality"]["likelihood"] == likelihood
+    drawn = found["round"] if is_sized else {**found["round"], "goal": goal}
+    job = server.draw(ledger, {"rounds": [drawn]})
+    assert job["run_parameters"]["rounds"][0]["goal"]["likelihood"] == likelihood
+    path = f"/api/sampling/jobs/{job['id']}"
+    items = server.admin.get(f"{path}/findings", params={"limit": 1000}).json()["items"]
+    findings = [{"_logical_row_id": item["_logical_row_id"], "outcome": "ok"} for item in items]
+    server.admin.post(f"{path}/findings", json={"findings": findings})
+    answer = server.admin.post(f"{path}/evaluation", json={}).json()
+    assert (answer["likelihood"], answer["departure"]) == (likelihood, None)
+    assert answer["conclusion"]["is_tolerable"]
+    other = server.admin.post(f"{path}/evaluation", json={"likelihood": "binomial"}).json()
+    assert other["departure"] == (
+        f"Planned: likelihood {likelihood}; evaluated with: likelihood binomial."
+    )
 
 
 @pytest.mark.parametrize(
