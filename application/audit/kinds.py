@@ -22,6 +22,8 @@ class Parameter:
         The field of the API; ``option`` is that of the command line, and ``title`` the page's.
     choices : mapping
         Titles by value; none for a column's name.
+    default : str, optional
+        The value that is taken if none is given, if it is the same for every sample.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Parameter:
     title: str
     help: str
     choices: Mapping[str, str] = field(default_factory=dict)
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ KINDS: Mapping[Kind, EvaluationKind] = {
     "attributes": EvaluationKind(
         "Share of exceptions",
         "random, systematic",
-        "the upper limit of the share of rows with an exception",
-        ("likelihood",),
+        "the upper limit of the share of rows with an exception, or limits on both sides",
+        ("likelihood", "sides"),
     ),
     "two_stage": EvaluationKind(
         "Two stages",
@@ -113,13 +116,16 @@ PARAMETERS: Mapping[str, Parameter] = {
                 "regression": "Regression",
                 "mean_per_unit": "Mean per unit",
             },
+            "difference",
         ),
         Parameter(
             "sides",
             "--sides",
             "Limits",
-            "`one` bounds the net misstatement from above (default), `two` on both sides.",
+            "`one` bounds the share, or the net misstatement, from above (default), `two` on both "
+            "sides: the confidence is then that of both limits together.",
             {"one": "Upper limit", "two": "Both sides"},
+            "one",
         ),
         Parameter(
             "lonely_stratum",
@@ -131,6 +137,7 @@ PARAMETERS: Mapping[str, Parameter] = {
                 "adjust": "compare with the overall mean",
                 "average": "use the mean variance of the other groups",
             },
+            "fail",
         ),
     )
 }

@@ -70,7 +70,7 @@ FIGURES = {
     "ratio_at_tolerable": "Ratio at the fewest rows that aren't tolerable",
     "threshold": "Decided at",
 }
-SHARES = ("share", "upper_limit", "risk")
+SHARES = ("share", "lower_limit", "upper_limit", "risk")
 """Figures that are shares, unless they are amounts."""
 Rows = list[tuple[Cell, ...]]
 
@@ -337,14 +337,17 @@ def _evaluation(
 def _attributes(found: Sequence[Mapping[str, Any]]) -> Block:
     """Each tested attribute by itself."""
     verdicts = {True: "Yes", False: "No", None: None}
+    low = any(each["lower_limit"] is not None for each in found)
     rows: Rows = [
         (
-            *(each["name"], each["deviations"], Share(each["share"]), _limit(each["upper_limit"])),
-            verdicts[each["is_tolerable"]],
+            *(each["name"], each["deviations"], Share(each["share"])),
+            *([_limit(each["lower_limit"])] if low else []),
+            *(_limit(each["upper_limit"]), verdicts[each["is_tolerable"]]),
         )
         for each in found
     ]
-    header = ("Attribute", "Deviations", "Most likely share", "Upper limit", "Tolerable")
+    limits = ("Lower limit", "Upper limit") if low else ("Upper limit",)
+    header = ("Attribute", "Deviations", "Most likely share", *limits, "Tolerable")
     return Block("Each attribute by itself", rows, header)
 
 

@@ -110,8 +110,8 @@ class EvaluationOptions(TypedDict, total=False):
 
     likelihood: Literal["hypergeometric", "binomial", "poisson"]
     """For `attributes` and `two_stage` and `monetary_unit`. By default that of the recorded plan,
-    else `hypergeometric` for attributes, `poisson` for two stages and `binomial` for monetary
-    units, which take `poisson`, too.
+    else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,
+    too. Plans from before it was always recorded have none: their two stages take `poisson`.
     """
     book_column: str
     """For `variables`. The column of book values. By default that of a sample by monetary units.
@@ -119,8 +119,8 @@ class EvaluationOptions(TypedDict, total=False):
     estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
     """For `variables`. How audit values are projected; `difference` by default."""
     sides: Literal["one", "two"]
-    """For `variables`. `one` bounds the net misstatement from above (default), `two` on both
-    sides.
+    """For `attributes` and `variables`. `one` bounds the share, or the net misstatement, from
+    above (default), `two` on both sides: the confidence is then that of both limits together.
     """
     lonely_stratum: Literal["fail", "adjust", "average"]
     """For `variables`. What to do with a stratum that has one drawn row of several; `fail` by

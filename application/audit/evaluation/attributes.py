@@ -41,6 +41,7 @@ def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> d
         drawable - outside,
         confidence=request.confidence,
         likelihood=request.likelihood or "hypergeometric",
+        sides=request.sides or "one",
         tolerable=tolerable,
         scope=sample.scope,
     )
@@ -74,12 +75,14 @@ def _attribute(
         whole.population,
         confidence=request.confidence,
         likelihood=whole.likelihood,
+        sides=whole.sides,
         tolerable=None if request.tolerable is None else float(request.tolerable),
     )
     return {
         "name": name,
         "deviations": deviations,
         "share": found.share,
+        "lower_limit": found.lower_limit,
         "upper_limit": found.upper_limit,
         "upper_rows": found.upper_rows,
         "is_tolerable": None if found.conclusion is None else found.conclusion.is_tolerable,

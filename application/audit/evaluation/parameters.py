@@ -93,7 +93,8 @@ def _difference(kept: Mapping[str, Any], request: EvaluationRequest) -> str | No
     """A sentence with the parameters that differ; None if all are those that were signed off."""
     signed, evaluated = [], []
     for name in ("kind", *NAMES):
-        before, now = kept.get(name), getattr(request, name)
+        default = PARAMETERS[name].default if name in PARAMETERS else None
+        before, now = kept.get(name) or default, getattr(request, name) or default
         if name == "tolerable":
             before = _decimal(before)
         if name == "book_column" and before and now:

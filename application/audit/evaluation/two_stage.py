@@ -102,6 +102,7 @@ def _attribute(name: str, found: TwoStageEvaluation) -> dict[str, Any]:
         "name": name,
         "deviations": found.exceptions,
         "share": found.share,
+        "lower_limit": None,
         "upper_limit": found.upper_limit,
         "upper_rows": found.upper_rows,
         "is_tolerable": None if found.decision == "continue" else found.conclusion.is_tolerable,
