@@ -20,6 +20,7 @@ from application.audit.kinds import (
     limits_of,
     progress_sentence,
 )
+from application.request_code.written_numbers import plain_text
 from command_line.connection import ApiClient, Target, connected
 from command_line.importing import READING_OPTIONS
 from command_line.options import AS_JSON, JOB, Command, field_option, printed, with_target
@@ -32,16 +33,7 @@ from command_line.output import (
     print_table,
 )
 from command_line.sampled_rows import KEY, upload_rows
-from command_line.sampling import number
-
-
-def tolerable_number(text: str) -> float:
-    """A tolerable amount, or a share, such as 3%."""
-    value = number(text)
-    if text.rstrip().endswith("%") and value >= 1:
-        raise click.BadParameter("A tolerable share is below 100%.")
-    return value
-
+from command_line.sampling import confidence_number, errors
 
 REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")
 OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
@@ -71,12 +63,12 @@ OPTIONS = (
         type=click.Choice(list(KINDS)),
         help="[default: that which fits the sample's plan and method].",
     ),
-    field_option("--tolerable", "tolerable", type=tolerable_number, help=TOLERABLE),
+    field_option("--tolerable", "tolerable", type=errors, help=TOLERABLE),
     field_option(
         "--confidence",
         "confidence",
-        type=number,
-        help="Below 1, or a percentage [default: that of the plan, else 95%].",
+        type=confidence_number,
+        help="Such as 90% or 0.9 [default: that of the plan, else 95%].",
     ),
     *(
         field_option(
@@ -375,12 +367,18 @@ def _print_attributes(found: list[dict[str, Any]]) -> None:
             each["name"],
             f"{each['deviations']:,}",
             f"{each['share']:.2%}",
-            "" if each["upper_limit"] is None else f"{each['upper_limit']:.2%}",
+            _limits(each),
             verdicts[each["is_tolerable"]],
         ]
         for each in found
     ]
     print_table(["attribute", "deviations", "share", "upper limit", ""], rows)
+
+
+def _limits(found: Mapping[str, Any]) -> str:
+    """The limits of a share as they are known: the upper one, or both."""
+    limits = [found[name] for name in ("lower_limit", "upper_limit")]
+    return " to ".join(f"{limit:.2%}" for limit in limits if limit is not None)
 
 
 def _print_each_direction(found: dict[str, Any]) -> None:
@@ -472,7 +470,11 @@ def working_paper(target: Target, job_id: str, output: Path, **given: Any) -> No
         raise click.BadParameter(
             "The name of the file ends with .html or .xlsx.", param_hint="--output"
         )
-    query = {name: value for name, value in given.items() if value is not None}
+    query = {
+        name: plain_text(value) if isinstance(value, float) else value
+        for name, value in given.items()
+        if value is not None
+    }
     path = f"/api/sampling/jobs/{job_id}/working-paper"
     with connected(target) as client, output_file(output) as file:
         if file is not None:

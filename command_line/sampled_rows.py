@@ -23,6 +23,7 @@ from command_line.output import (
     print_table,
     progress_bar,
 )
+from command_line.sampling import CONFIDENCE
 from domain_errors import counted
 
 
@@ -34,9 +35,6 @@ def _print_reserves(found: dict[str, Any]) -> None:
         print_line(f"Groups drawn whole have no replacement: {names}{more}.")
 
 
-CONFIDENCE = field_option(
-    "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
-)
 LONELY_STRATUM = field_option(
     "--lonely-stratum",
     "lonely_stratum",

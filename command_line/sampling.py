@@ -7,7 +7,6 @@ describe more, such as several rounds.
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from typing import Any
 import click
 
 from application.audit.kinds import PARAMETERS
-from application.request_code.words import BANDS, TWO_WAYS
+from application.request_code.words import BANDS
+from application.request_code.written_numbers import TWO_WAYS, confidence_of, errors_of, number_of
 from application.samples.facts import favoured_rows
 from command_line.certificates.planned_draws import planned_body, print_registered, with_plan
 from command_line.connection import ApiClient
@@ -38,7 +38,7 @@ from command_line.options import (
     with_client,
 )
 from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
-from domain_errors import percent_text, render
+from domain_errors import InvalidRequest, percent_text, render
 from sampling_engine import METHODS, MethodDeclaration, Parameter
 from sampling_engine.engines.engine import ENGINES
 
@@ -84,7 +84,6 @@ SIZE_HELP = (
 BANDS_HELP = " With bands of a number or date: COLUMN:BREAK,BREAK,… such as amount:0,1000,10000."
 
 GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?\s*")
-DECIMAL_COMMA = re.compile(r"\s*[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))\s*")
 
 
 def ungrouped(text: str) -> str:
@@ -92,10 +91,27 @@ def ungrouped(text: str) -> str:
     return text.replace(",", "") if GROUPED.fullmatch(text) else text
 
 
-def number(text: str) -> float:
-    """A number or, with its sign, a percentage, which may have a decimal comma."""
-    value = percentage(text) / 100 if text.rstrip().endswith("%") else _value(text)
-    return int(value) if value.is_integer() else value
+def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
+    """The type of an option, of a function of :mod:`application.request_code.written_numbers`."""
+
+    def convert(text: str) -> float:
+        try:
+            value = read(text)
+        except InvalidRequest as error:
+            raise click.BadParameter(str(error)) from None
+        is_whole = value == value.to_integral_value()
+        return int(value) if is_whole else float(value)
+
+    return convert
+
+
+number = reader(number_of)
+"""A number or, with its sign, a percentage."""
+errors = reader(errors_of)
+"""Errors that are tolerable or expected, as a share, an amount or a number."""
+confidence_number = reader(confidence_of)
+percentage = reader(lambda text: 100 * number_of(f"{text.rstrip(' %')}%"))
+"""A percentage with or without its sign."""
 
 
 def accepted_numbers(text: str) -> list[int]:
@@ -105,32 +121,6 @@ def accepted_numbers(text: str) -> list[int]:
     except ValueError:
         raise click.BadParameter("Write two numbers of exceptions, such as 0,1.") from None
     return [alone, both]
-
-
-def margin_number(text: str) -> float:
-    """A margin, with or without the sign ± before it."""
-    return number(text.strip().removeprefix("±"))
-
-
-def percentage(text: str) -> float:
-    """A percentage with or without its sign."""
-    plain = text.rstrip(" %")
-    if GROUPED.fullmatch(plain):
-        raise click.BadParameter(f"{text} can be read in two ways. Write a decimal point.")
-    return _value(plain)
-
-
-def _value(text: str) -> float:
-    has_comma = DECIMAL_COMMA.fullmatch(text) is not None
-    try:
-        value = float(text.replace(",", ".") if has_comma else ungrouped(text))
-    except ValueError:
-        raise click.BadParameter(
-            f'"{text}" is no number. Write it like 3, 2.5, 1,000 or, where a share is meant, 3%.'
-        ) from None
-    if not math.isfinite(value):
-        raise click.BadParameter(f"{text} is not a finite number.")
-    return value
 
 
 class WholeNumber(click.IntRange):
@@ -182,6 +172,13 @@ def option_of(parameter: Parameter) -> Callable[[Command], Command]:
     )
 
 
+CONFIDENCE = field_option(
+    "--confidence",
+    "confidence",
+    type=confidence_number,
+    default="0.95",
+    help="Such as 90% or 0.9 [default: 95%].",
+)
 ACCEPT = field_option(
     "--accept",
     "accept",
@@ -202,18 +199,18 @@ DRAW_OPTIONS = (
     field_option(
         "--margin",
         "margin",
-        type=margin_number,
+        type=number,
         help="Draw as many rows as a margin of error of ±MARGIN needs, such as 3% or 0.03.",
     ),
     field_option(
         "--materiality",
         "materiality",
-        type=number,
+        type=errors,
         help="Of an audit: record the tolerable errors, such as 3% or, of book amounts, 50,000. "
         "Without a size, draw as many rows as they need.",
     ),
     field_option(
-        "--expected", "expected", type=number, help="With --materiality: the expected errors."
+        "--expected", "expected", type=errors, help="With --materiality: the expected errors."
     ),
     field_option(
         "--likelihood",
@@ -222,7 +219,10 @@ DRAW_OPTIONS = (
         help="With --materiality [default: hypergeometric for rows, poisson for money].",
     ),
     field_option(
-        "--confidence", "confidence", type=number, help="With --materiality [default: 95%]."
+        "--confidence",
+        "confidence",
+        type=confidence_number,
+        help="With --materiality [default: 95%].",
     ),
     ACCEPT,
     field_option(

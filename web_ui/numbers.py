@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from application.request_code.written_numbers import confidence_of
+from domain_errors import InvalidRequest
+from estimation_engine.confidence import OUT_OF_RANGE, is_confidence
 from parquet_tables.columns import digits_of
 from parquet_tables.names import is_identifier_name
 
@@ -61,6 +65,49 @@ def decimal_text(text: str, places: int | None = None) -> str:
         return shown
     whole, _, decimals = shown.partition(".")
     return f"{whole}.{decimals.ljust(places, '0')}" if places else shown
+
+
+def percent_digits(share: float | Decimal) -> str:
+    """A share in percent without its sign, as short as it is.
+
+    >>> percent_digits(0.95), percent_digits(0.995)
+    ('95', '99.5')
+    """
+    return f"{100 * Decimal(str(share)):f}".rstrip("0").rstrip(".")
+
+
+def level_of(typed: str) -> float:
+    """The confidence in a field, which is a percentage or a share.
+
+    Raises
+    ------
+    InvalidRequest
+        It is no confidence.
+
+    Examples
+    --------
+    >>> level_of("95"), level_of("99,5 %"), level_of("0.5")
+    (0.95, 0.995, 0.5)
+    """
+    level = float(confidence_of(typed))
+    if not is_confidence(level):
+        raise InvalidRequest(OUT_OF_RANGE)
+    return level
+
+
+def confidence_choice(typed: str) -> dict[str, Any]:
+    """A typed confidence for a form, ``level`` is None if it is none."""
+    try:
+        level = level_of(typed)
+    except InvalidRequest:
+        return {"confidence": typed[:20], "level": None}
+    return {"confidence": percent_digits(level), "level": level}
+
+
+def chosen_level(choice: Mapping[str, Any]) -> float:
+    """The level of a :func:`confidence_choice`; InvalidRequest if it has none."""
+    level: float | None = choice["level"]
+    return level_of(choice["confidence"]) if level is None else level
 
 
 def range_text(label: str) -> str:

@@ -59,6 +59,7 @@ from web_ui.numbers import (
     cell_text,
     decimal_text,
     holds_numbers,
+    percent_digits,
     range_text,
     rounded_text,
 )
@@ -401,6 +402,7 @@ for _function in (
     csrf_field,
     day_of,
     decimal_text,
+    percent_digits,
     duration_text,
     exact_time,
     favoured_rows,

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
+
+from application.request_code.written_numbers import TWO_WAYS, plain_text
 
 Words = list[str] | None
 WriteWords = Callable[[Any], Words]
 
 BREAK = r"[+-]?[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 BANDS = re.compile(rf"(?P<column>.+):(?P<breaks>(?:{BREAK})(?:,(?:{BREAK}))*)", re.DOTALL)
-TWO_WAYS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
-"""A break that may have decimals or a thousands separator."""
 
 
-def option(name: str, value: Callable[[Any], str | None] = str) -> WriteWords:
+def text_of(given: Any) -> str:
+    """Write a value; a fraction in digits that can't be read in two ways."""
+    is_fraction = isinstance(given, float | Decimal) and given != int(given)
+    return plain_text(given) if is_fraction else str(given)
+
+
+def option(name: str, value: Callable[[Any], str | None] = text_of) -> WriteWords:
     """Write an option with its value, or with each value of a list."""
 
     def write(given: Any) -> Words:
@@ -79,7 +86,7 @@ def strata(given: Any) -> str | None:
 def number(given: float | str) -> str:
     """Write a number without a fraction as a whole one; a text stays as it is."""
     is_whole = isinstance(given, float) and given.is_integer()
-    return str(int(given) if is_whole else given)
+    return str(int(given)) if is_whole else text_of(given)
 
 
 def accepted(given: list[int]) -> Words:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from jobsvc_client.errors import JobsvcError
 
 Number: TypeAlias = "float | str"
-"""A number, or a percentage as a text: ``0.03`` or ``"3%"``."""
+"""A number, or a text with one: ``0.03``, ``"3%"``, ``"250.000,00"``."""
 Columns: TypeAlias = "str | Sequence[str]"
 
 PERCENTAGE = re.compile(r"\s*±?\s*([0-9]+(?:[.,][0-9]+)?)\s*%\s*")
@@ -24,6 +24,8 @@ CONVERSIONS = ("tolist", "to_list", "as_py")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 Method = TypeVar("Method", bound=Callable[..., Any])
 TWO_WAYS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
+POINT_OR_GROUP = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
+"""A text that the server refuses, as its point may stand for thousands."""
 
 
 def keywords(*declared: type, may_have_nan: Collection[str] = ()) -> Callable[[Method], Method]:
@@ -175,9 +177,12 @@ def number_of(argument: str, given: Number) -> float:
     return float(percent_digits(argument, given)) / 100 if isinstance(given, str) else given
 
 
-def numbers_of(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return fields, of which those with some names may be percentages."""
-    return {
-        name: number_of(name, value) if name in names and isinstance(value, str) else value
-        for name, value in given.items()
-    }
+def exact_text(given: Number) -> str:
+    """Return a number as a text that the server reads as this number; a text as it is.
+
+    >>> exact_text(12.125), exact_text(0.05), exact_text("12,5")
+    ('12.1250', '0.05', '12,5')
+    """
+    text = str(given)
+    is_open = not isinstance(given, str) and POINT_OR_GROUP.fullmatch(text)
+    return f"{text}0" if is_open else text

@@ -10,14 +10,12 @@ from jobsvc_client.arguments import (
     Number,
     listed,
     number_of,
-    numbers_of,
     percent_digits,
     plain,
 )
 from jobsvc_client.errors import JobsvcError
 from jobsvc_client.fields import MethodParameters
 
-GOAL_NUMBERS = ("margin", "materiality", "expected", "confidence")
 Size: TypeAlias = "int | float | str | Mapping[str, int | str]"
 Strata: TypeAlias = "str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]"
 Filter: TypeAlias = "str | Mapping[str, Any] | Sequence[Mapping[str, Any]]"
@@ -116,7 +114,7 @@ def _round(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
             if other in given or other in drawn["parameters"]:
                 raise _combined("margin", other, "A margin gives the size.")
     if "goal" in given:
-        drawn["goal"] = numbers_of(given["goal"], GOAL_NUMBERS)
+        drawn["goal"] = given["goal"]
     if "filter" in given:
         drawn["filters"] = filter_body(given["filter"])
     selection = {

@@ -13,10 +13,9 @@ from tqdm import tqdm
 from jobsvc_client.arguments import (
     Columns,
     Number,
+    exact_text,
     keywords,
     listed,
-    number_of,
-    numbers_of,
     plain,
     without_nan,
 )
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
 FIRST_POLL_S, MAX_POLL_S = 0.05, 1.0
 BAR_AFTER_S = 0.5
 PERCENT = 100
-EVALUATION_NUMBERS = ("tolerable", "confidence")
 ENDED = ("completed", "failed")
 
 
@@ -328,7 +326,7 @@ class Sample(RowsJob):
             "true_values": true_values,
             "by": listed(by) or None,
             "where": None if where is None else filter_body(where),
-            "confidence": None if confidence is None else number_of("confidence", confidence),
+            "confidence": confidence,
             "calibrate": calibrate,
             "values": values.number if isinstance(values, UploadedValues) else values,
         }
@@ -377,7 +375,8 @@ class Sample(RowsJob):
         ----------
         tolerable : float or str
             Below 1, or as a percentage such as ``"5%"``, a share of the rows or of the book value
-            evaluated; from 1 an amount. By default the materiality of the recorded plan.
+            evaluated; from 1 an amount, such as ``"250.000,00"``. By default the materiality of
+            the recorded plan.
         kind : str
             ``attributes``, ``two_stage``, ``monetary_unit``, ``variables`` or ``sequential``; by
             default the one that fits how the sample was planned and drawn.
@@ -389,7 +388,6 @@ class Sample(RowsJob):
         self.wait()
         given = {"tolerable": tolerable, "kind": kind, "confidence": confidence, **options}
         body = {name: value for name, value in given.items() if value is not None}
-        body = numbers_of(body, EVALUATION_NUMBERS)
         return Evaluation(self._computed("evaluation", body))
 
     @keywords()
@@ -427,7 +425,7 @@ class Sample(RowsJob):
         tolerable: Number | None = None,
         *,
         kind: str | None = None,
-        confidence: Number = 0.95,
+        confidence: Number | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Path:
         """Write the working paper to a file that ends with .html or .xlsx."""
@@ -435,11 +433,10 @@ class Sample(RowsJob):
         query = {
             "format": Path(path).suffix.removeprefix("."),
             "kind": kind,
-            "confidence": confidence,
-            "tolerable": tolerable,
+            "confidence": None if confidence is None else exact_text(confidence),
+            "tolerable": None if tolerable is None else exact_text(tolerable),
             **options,
         }
-        query = numbers_of(query, EVALUATION_NUMBERS)
         return write_file(path, self._transport.content(f"{self._path()}/working-paper", query))
 
     @keywords()

@@ -8,7 +8,7 @@ from typing import Any
 
 from command_line.options import Command, field_option
 from command_line.output import print_line, print_table
-from command_line.sampling import margin_number, number
+from command_line.sampling import CONFIDENCE, number
 
 STRATA_SHOWN = 40
 GOALS_SHOWN = 40
@@ -17,21 +17,19 @@ GOAL_OPTIONS = (
     field_option(
         "--margin",
         "margin",
-        type=margin_number,
+        type=number,
         help="The margin of error, such as 5 or, of a share, 3%.",
     ),
     field_option(
         "--relative-margin",
         "relative_margin",
-        type=margin_number,
+        type=number,
         help="The margin as a share of the figure, such as 5%.",
     ),
     field_option(
         "--cv", "cv", type=number, help="The standard error as a share of the figure, such as 2%."
     ),
-    field_option(
-        "--confidence", "confidence", type=number, default="0.95", help="Below 1 [default: 95%]."
-    ),
+    CONFIDENCE,
 )
 
 

@@ -15,7 +15,7 @@ from command_line.options import AS_JSON, REF, TABLE, field_option, job_body, wi
 from command_line.output import print_result
 from command_line.planning.answers import GOAL_OPTIONS, print_size, with_options
 from command_line.sampled_rows import share_goal
-from command_line.sampling import ACCEPT, DRAW_PARAMETERS, draw_body, number, option_of
+from command_line.sampling import ACCEPT, DRAW_PARAMETERS, draw_body, errors, number, option_of
 from sampling_engine import METHODS
 
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
@@ -54,11 +54,11 @@ PRECISION_OPTIONS = (
 @field_option(
     "--materiality",
     "materiality",
-    type=number,
+    type=errors,
     help="Of an audit: the tolerable errors, such as 3% or, of book amounts, 50,000.",
 )
 @field_option(
-    "--expected", "expected", type=number, help="Of an audit: the expected errors [default: 0]."
+    "--expected", "expected", type=errors, help="Of an audit: the expected errors [default: 0]."
 )
 @field_option(
     "--likelihood",

@@ -41,7 +41,7 @@ from http_api.schemas.estimates import (
     PairsIn,
     one_of,
 )
-from http_api.schemas.fields import QueryInteger, QueryNumber, StrictString
+from http_api.schemas.fields import QueryInteger, StrictString, confidence_field
 from http_api.schemas.sizes import MoreRowsIn, MoreRowsOut, more_rows_request
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
@@ -116,9 +116,7 @@ def needed_rows(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 class BacktestQuery(StrictQuery):
-    confidence = QueryNumber(
-        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
-    )
+    confidence = confidence_field()
     lonely_stratum = one_of(Lonely, "fail")
 
 

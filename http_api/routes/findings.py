@@ -26,6 +26,7 @@ from application.audit.review import review
 from application.audit.state import ROW_ID, audit_state, review_json
 from application.audit.working_paper import working_paper
 from application.audit.working_paper_page import working_paper_page
+from application.request_code.written_numbers import errors_of
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
 from http_api.routes.row_responses import file_answer, file_response
@@ -41,7 +42,12 @@ from http_api.schemas.base import (
     page_of,
     text,
 )
-from http_api.schemas.fields import QueryNumber, StrictInteger, StrictNumber, StrictString
+from http_api.schemas.fields import (
+    StrictInteger,
+    StrictString,
+    WrittenNumber,
+    confidence_field,
+)
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
@@ -436,7 +442,6 @@ def _parameters() -> dict[str, fields.Field[Any]]:
     return found
 
 
-CONFIDENCE = validate.Range(0.5, 1, min_inclusive=False, max_inclusive=False)
 ABOVE_ZERO = validate.Range(0, min_inclusive=False)
 
 
@@ -446,8 +451,8 @@ OF_PLAN = "By default that of the recorded plan, else 0.95."
 
 class _EvaluationIn(StrictSchema):
     kind = StrictString(validate=validate.OneOf(list(KINDS)), description=f"{KIND_HELP} {FITTING}")
-    confidence = StrictNumber(validate=CONFIDENCE, description=OF_PLAN)
-    tolerable = StrictNumber(validate=ABOVE_ZERO, description=TOLERABLE)
+    confidence = confidence_field(has_default=False, description=OF_PLAN)
+    tolerable = WrittenNumber(errors_of, validate=ABOVE_ZERO, description=TOLERABLE)
 
 
 EvaluationIn: Any = type("EvaluationIn", (_EvaluationIn,), _parameters())
@@ -508,8 +513,8 @@ def _exact(given: dict[str, Any]) -> dict[str, Any]:
 class _WorkingPaperQuery(StrictQuery):
     format = StrictString(load_default="html", validate=validate.OneOf(("html", "xlsx")))
     kind = StrictString(validate=validate.OneOf(list(KINDS)), description=FITTING)
-    confidence = QueryNumber(validate=CONFIDENCE, description=OF_PLAN)
-    tolerable = QueryNumber(validate=ABOVE_ZERO, description=TOLERABLE)
+    confidence = confidence_field(has_default=False, description=OF_PLAN)
+    tolerable = WrittenNumber(errors_of, validate=ABOVE_ZERO, description=TOLERABLE)
 
 
 WorkingPaperQuery: Any = type("WorkingPaperQuery", (_WorkingPaperQuery,), _parameters())

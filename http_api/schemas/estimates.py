@@ -19,6 +19,7 @@ from http_api.schemas.fields import (
     StrictBoolean,
     StrictNumber,
     StrictString,
+    confidence_field,
     invalid,
 )
 from http_api.schemas.filters import AnyValue, FiltersField
@@ -116,9 +117,7 @@ class EstimatesIn(StrictSchema):
     )
     by = BoundedList(text(1, 1000), load_default=list, least=0, most=MAX_GROUP_COLUMNS)
     where = FiltersField()
-    confidence = StrictNumber(
-        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
-    )
+    confidence = confidence_field()
     interval = fields.Nested(IntervalIn)
     variance = fields.Nested(VarianceIn)
     calibrate = fields.Nested(CalibrateIn)

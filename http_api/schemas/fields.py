@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from domain_errors import render
+from application.request_code.written_numbers import confidence_of, number_of
+from domain_errors import InvalidRequest, render
+from estimation_engine.confidence import DEFAULT_CONFIDENCE, LEAST_CONFIDENCE, OUT_OF_RANGE
 from sampling_engine import MAX_SEED_LENGTH
 from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.sqlite.clock import timestamp
@@ -127,6 +130,46 @@ class StrictNumber(Described, fields.Float):
         return float(value)
 
 
+NUMBER_OR_TEXT = [{"type": "number"}, {"type": "string"}]
+
+
+class WrittenNumber(fields.Field[float]):
+    """A JSON number, or a text with a number as people write it: ``"250.000,00"``, ``"2 %"``.
+
+    ``read`` is a function of :mod:`application.request_code.written_numbers`.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str], Decimal] = number_of,
+        *,
+        description: str | None = None,
+        **options: Any,
+    ) -> None:
+        described = {} if description is None else {"description": description}
+        super().__init__(
+            metadata={"anyOf": NUMBER_OR_TEXT, **described},
+            error_messages={"null": "Give a value."},
+            **options,
+        )
+        self._read = read
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if not isinstance(value, str):
+            return float(StrictNumber().deserialize(value, attr, data))
+        try:
+            return float(self._read(check_text(value)))
+        except InvalidRequest as error:
+            raise invalid(error.template, **error.parameters) from None
+
+
+def confidence_field(*, has_default: bool = True, description: str | None = None) -> WrittenNumber:
+    """The confidence of an interval or a limit; without a default None if it isn't given."""
+    default = {"load_default": DEFAULT_CONFIDENCE} if has_default else {}
+    within = validate.Range(LEAST_CONFIDENCE, 1, max_inclusive=False, error=OUT_OF_RANGE)
+    return WrittenNumber(confidence_of, validate=within, description=description, **default)
+
+
 class StrictBoolean(Described, fields.Boolean):
     """JSON's true or false."""
 
@@ -178,19 +221,6 @@ class QueryInteger(Described, fields.Integer):
         if len(digits) > 18:
             raise invalid("Must be a whole number of at most 18 digits.")
         return int(text)
-
-
-class QueryNumber(Described, fields.Float):
-    """A number in a query string."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
-        try:
-            number = float(str(value))
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise invalid('Must be a number, not "{given}".', given=str(value)[:50])
-        return number
 
 
 class QueryBoolean(Described, fields.Boolean):

@@ -6,12 +6,20 @@ from typing import Any, get_args
 
 from marshmallow import ValidationError, validate, validates_schema
 
+from application.request_code.written_numbers import errors_of
 from estimation_engine.audit import Likelihood
 from estimation_engine.audit.two_stage import MAX_ACCEPTED
 from estimation_engine.planning.frame import PlannedStatistic
 from estimation_engine.planning.goals import GoalInterval
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictNumber, StrictString
+from http_api.schemas.fields import (
+    BoundedList,
+    Message,
+    StrictInteger,
+    StrictString,
+    WrittenNumber,
+    confidence_field,
+)
 from http_api.schemas.filters import AnyValue
 
 MAX_GROUP_COLUMNS = 4
@@ -25,15 +33,15 @@ OF_AUDIT = ("expected", "likelihood", "book_column", "accept", "first_stage")
 class GoalIn(StrictSchema):
     """The precision that a figure of the table is to have, or a materiality."""
 
-    margin = StrictNumber(
+    margin = WrittenNumber(
         validate=ABOVE_ZERO,
         description="The half-width of the confidence interval, in units of the figure: 0.03 are "
         "3 percentage points of a share.",
     )
-    relative_margin = StrictNumber(
+    relative_margin = WrittenNumber(
         validate=ABOVE_ZERO, description="The margin as a share of the figure's true value."
     )
-    cv = StrictNumber(
+    cv = WrittenNumber(
         validate=ABOVE_ZERO,
         description="The coefficient of variation: the standard error as a share of the true "
         "value.",
@@ -55,20 +63,20 @@ class GoalIn(StrictSchema):
         most=MAX_GROUP_COLUMNS,
         metadata={"description": "Each group of these columns is to reach the goal."},
     )
-    confidence = StrictNumber(
-        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
-    )
+    confidence = confidence_field()
     interval = StrictString(
         validate=validate.OneOf(get_args(GoalInterval)),
         description="Of a `proportion`: the formula of its interval; t by default.",
     )
 
-    materiality = StrictNumber(
+    materiality = WrittenNumber(
+        errors_of,
         validate=ABOVE_ZERO,
         description="Of an audit: the tolerable errors, below 1 a share of the rows or of the book "
         "total, from 1 their number or amount.",
     )
-    expected = StrictNumber(
+    expected = WrittenNumber(
+        errors_of,
         validate=validate.Range(0),
         description="With `materiality`: the expected errors, 0 by default. Below 1 a share; from "
         "1 their amount, or without `book_column` their number in the sample.",

@@ -22,6 +22,8 @@ from http_api.schemas.fields import (
     StrictInteger,
     StrictNumber,
     StrictString,
+    WrittenNumber,
+    confidence_field,
 )
 from http_api.schemas.filters import FiltersField
 from http_api.schemas.goals import ABOVE_ZERO, MAX_GROUP_COLUMNS, GoalIn
@@ -284,14 +286,12 @@ class StrataOut(SizeOut):
 class MoreRowsIn(StatisticIn):
     """A figure of a finished sample, and the precision that it is to have."""
 
-    margin = StrictNumber(validate=ABOVE_ZERO)
-    relative_margin = StrictNumber(validate=ABOVE_ZERO)
-    cv = StrictNumber(validate=ABOVE_ZERO)
+    margin = WrittenNumber(validate=ABOVE_ZERO)
+    relative_margin = WrittenNumber(validate=ABOVE_ZERO)
+    cv = WrittenNumber(validate=ABOVE_ZERO)
     by = BoundedList(text(1, 1000), load_default=list, least=0, most=MAX_GROUP_COLUMNS)
     where = FiltersField()
-    confidence = StrictNumber(
-        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
-    )
+    confidence = confidence_field()
     variance = fields.Nested(VarianceIn)
     basis = one_of(
         Basis, "sample", "The variance: as the sample estimates it, or the true one of its source."

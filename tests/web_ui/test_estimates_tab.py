@@ -84,7 +84,7 @@ def test_groups_with_true_values(reader: Reader, path: str) -> None:
     # The page keeps its choices.
     for chosen in ("total", "amount", "city"):
         assert f'<option value="{chosen}" selected>' in page
-    assert '<option value="90" selected>' in page
+    assert 'id="confidence" name="confidence" value="90 %"' in page
     assert 'name="true_values" value="1" checked' in page
 
 

@@ -78,8 +78,22 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
             ["Tolerable: 5.00 % of 120,000.00 = 6,000.00.", "tolerable 6,000.00"],
         ),
         ({"tolerable": "100 %"}, ["100 % isn’t a tolerable amount or share"]),
-        ({"tolerable": "1,2"}, ["1,2 isn’t a tolerable amount or share"]),
+        ({"tolerable": "1,2,3"}, ["1,2,3 isn’t a tolerable amount or share"]),
         ({"tolerable": "3"}, ["above 0 and below 1"]),
+        ({"tolerable": "250.000"}, ["250.000 can be read in two ways. Write 250000"]),
+        ({"tolerable": "2,5 %"}, ["below the tolerable 2.50 %", 'value="2,5 %"']),
+        (
+            {"kind": "variables", "book_column": "amount", "tolerable": "50.000,00"},
+            ["tolerable 50,000.00", "tolerable=50000&"],
+        ),
+        ({"confidence": "50", "tolerable": "6 %"}, ['value="50 %"', "Upper limit 8.00 %"]),
+        ({"confidence": "97,5 %"}, ['value="97.5 %"', "Upper limit"]),
+        ({"confidence": "0.975"}, ['value="97.5 %"', "confidence=0.975"]),
+        ({"confidence": "40"}, ["A confidence is from 0.5, and below 1", 'value="40"']),
+        (
+            {"confidence": "90", "sides": "two"},
+            ["Lower limit", "P(X ≥ 1) if 1 rows are wrong", "0.2500 %", '<option value="two" selected>'],
+        ),
     ],
 )
 def test_a_random_sample_is_evaluated_by_exceptions(
@@ -132,7 +146,7 @@ def test_the_form_begins_with_the_recorded_plan(
     reader.api.post(f"/api/sampling/jobs/{job}/findings", json={"findings": entries})
     page = unescape(reader.page(f"/jobs/{job}", tab="evaluation"))
     assert 'value="30 %"' in page
-    assert '<option value="90" selected>' in page
+    assert 'id="confidence" name="confidence" value="90 %"' in page
     assert "Departs from the plan" not in page
     other = unescape(reader.page(f"/jobs/{job}", tab="evaluation", tolerable="40 %"))
     assert "Planned: tolerable 30 %; evaluated with: tolerable 40 %." in other

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 from flask import Response, request
@@ -26,13 +27,16 @@ from application.estimation.sample_columns import estimated_columns, value_of_te
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, value_source
 from application.estimation.workbook import estimates_workbook
-from domain_errors import DomainError
+from application.request_code.written_numbers import TwoReadings, number_of
+from domain_errors import DomainError, InvalidRequest
+from estimation_engine.confidence import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import formula_safe
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.charts.intervals import Interval, axis_of, interval_picture
 from web_ui.job_texts import problem_text
+from web_ui.numbers import chosen_level, confidence_choice, percent_digits
 from web_ui.pages.request_code import code_at
 from web_ui.shell import blueprint, caller, service, signed_in
 
@@ -46,7 +50,6 @@ STATISTICS = {
     "ratio": "Ratio of two totals",
     "quantile": "Quantile",
 }
-CONFIDENCES = (80, 90, 95, 99)
 LONELY = {
     "fail": "refuse",
     "adjust": "compare with the overall mean",
@@ -93,7 +96,7 @@ def _figures(found: Job) -> Values:
     values: Values = {
         "chosen": chosen,
         "statistics": STATISTICS,
-        "confidences": CONFIDENCES,
+        "confidences": USUAL_CONFIDENCES,
         "lonely_choices": LONELY,
         "calibrations": CALIBRATIONS,
         "uploads": uploads_of(service(), found),
@@ -146,12 +149,12 @@ def _known_total(each: Values) -> Values:
 def _backtest(found: Job) -> Values:
     """Every known figure: a line with its distance from the truth in margins."""
     chosen = _chosen()
-    values: Values = {"chosen": chosen, "confidences": CONFIDENCES, "lonely_choices": LONELY}
-    given = {
-        "confidence": chosen["confidence"] / 100,
-        "variance": {"lonely_stratum": chosen["lonely"]},
-    }
+    values: Values = {"chosen": chosen, "confidences": USUAL_CONFIDENCES, "lonely_choices": LONELY}
     try:
+        given = {
+            "confidence": chosen_level(chosen),
+            "variance": {"lonely_stratum": chosen["lonely"]},
+        }
         with caller().reading():
             answer = backtest_of(service(), found, settings_of(given))
         _audit(found)
@@ -210,30 +213,30 @@ def _needed(found: Job, chosen: Values) -> Values:
     """How many rows the margin of the URL needs; nothing without one."""
     if not chosen["goal"]:
         return {}
-    goal = _goal(chosen)
-    if goal is None:
-        return {"needed_problem": "Write a margin above 0, such as 5 or 3%."}
     try:
         with caller().reading():
-            request = MoreRowsRequest(_request(found, chosen), goal, chosen["basis"])
+            request = MoreRowsRequest(_request(found, chosen), _goal(chosen), chosen["basis"])
             return {"needed": more_rows(service(), found, request)}
     except DomainError as error:
         return {"needed_problem": problem_text(error)}
 
 
-def _goal(chosen: Values) -> dict[str, float] | None:
+def _goal(chosen: Values) -> dict[str, float]:
     """``3%`` is of the figure itself, or percentage points of a share; a number is in its units."""
-    text = chosen["goal"].lstrip("± ").replace(",", "")
+    text = chosen["goal"]
     is_share = chosen["statistic"] == "proportion"
     try:
-        number = float(text.rstrip("% "))
-    except ValueError:
-        return None
+        number = number_of(text)
+    except TwoReadings:
+        raise
+    except InvalidRequest:
+        number = Decimal(0)
     if not 0 < number < MAX_MARGIN:
-        return None
-    if text.endswith("%") or (is_share and number >= 1):
-        return {"margin" if is_share else "relative_margin": number / 100}
-    return {"margin": number}
+        raise InvalidRequest("Write a margin above 0, such as 5 or 3%.")
+    if is_share and number >= 1 and not text.endswith("%"):
+        number = number.scaleb(-2)
+    is_relative = text.endswith("%") and not is_share
+    return {"relative_margin" if is_relative else "margin": float(number)}
 
 
 @blueprint.get("/jobs/<job_id>/estimates.csv")
@@ -305,7 +308,7 @@ def _chosen() -> Values:
     """The choices of the URL, with defaults for those that are missing or no choice."""
     given = request.args
     statistic = given.get("statistic")
-    confidence = given.get("confidence", "95")
+    confidence = given.get("confidence", "").strip() or percent_digits(DEFAULT_CONFIDENCE)
     return {
         "statistic": statistic if statistic in STATISTICS else None,
         "column": given.get("column") or None,
@@ -316,7 +319,7 @@ def _chosen() -> Values:
         "where": given.get("where", "").strip(),
         "goal": given.get("goal", "").strip()[:50],
         "basis": "frame" if given.get("basis") == "frame" else "sample",
-        "confidence": int(confidence) if confidence in map(str, CONFIDENCES) else 95,
+        **confidence_choice(confidence),
         "true_values": "true_values" in given,
         "calibrate": given.get("calibrate") if given.get("calibrate") in CALIBRATIONS else None,
         "known": [name for name in given.getlist("known") if name],
@@ -377,7 +380,7 @@ def _body(found: Job, chosen: Values) -> Values:
         "statistics": [given],
         "by": chosen["by"],
         "where": {"expression": chosen["where"]} if chosen["where"] else None,
-        "confidence": chosen["confidence"] / 100,
+        "confidence": chosen_level(chosen),
         "variance": {"lonely_stratum": chosen["lonely"]},
         "true_values": chosen["true_values"],
         "calibrate": calibration and asdict(calibration),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from math import ceil, log10
@@ -29,23 +28,22 @@ from application.audit.kinds import (
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
 from application.estimation.sample_columns import estimated_columns
-from domain_errors import DomainError
+from application.request_code.written_numbers import TwoReadings, errors_of, plain_text
+from domain_errors import DomainError, InvalidRequest
+from estimation_engine.confidence import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES
 from job_runner.tables.open_tables import SAMPLE, output_of
 from storage.jobs.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
 from web_ui.job_texts import problem_text
-from web_ui.numbers import decimal_text
+from web_ui.numbers import confidence_choice, decimal_text, level_of, percent_digits
 from web_ui.pages.request_code import code_at
 from web_ui.shell import caller, service
 
 Values = dict[str, Any]
 
-CONFIDENCES = (80, 90, 95, 99)
 MAX_POWER = 6
 """The highest power of ten of M in the picture."""
-
-_PLAIN = re.compile(r"(\d{1,30}|\d{1,3}(,\d{3}){1,9})(\.\d{1,20})?")
 
 
 def evaluation_tab(found: Job) -> Values:
@@ -67,7 +65,7 @@ def evaluation_tab(found: Job) -> Values:
         "chosen": chosen,
         "kinds": KINDS,
         "fields": _fields(found, chosen),
-        "confidences": CONFIDENCES,
+        "confidences": USUAL_CONFIDENCES,
         "estimators": PARAMETERS["estimator"].choices,
         "paper_query": _paper_query(chosen),
         "assurances": ASSURANCES,
@@ -98,7 +96,7 @@ def _request(chosen: Values) -> Values:
     """The choices as the fields of a request."""
     return {
         "kind": chosen["kind"],
-        "confidence": chosen["confidence"] / 100,
+        "confidence": chosen["level"],
         "tolerable": chosen["share"],
         **chosen["parameters"],
     }
@@ -157,36 +155,36 @@ def _chosen(found: Job, review: Review) -> Values:
     kind = request.args.get("kind", signed.get("kind", ""))
     is_signed = bool(signed) and kind == signed["kind"]
     planned = _signed(signed) if is_signed else _planned(found, kind)
-    confidence = request.args.get("confidence", planned["confidence"])
+    confidence = request.args.get("confidence", "").strip() or planned["confidence"]
     typed = request.args.get("tolerable", planned["tolerable"]).strip()[:60]
     chosen: Values = {
         "kind": kind if kind in KINDS else default_kind(found.run_parameters),
-        "confidence": int(confidence) if confidence in map(str, CONFIDENCES) else 95,
+        **confidence_choice(confidence),
         "tolerable": typed,
         "share": None,
         "problem": None,
     }
     chosen["parameters"] = _parameters(chosen["kind"], signed if is_signed else {})
-    if typed:
-        try:
-            chosen["share"] = tolerable_of(typed)
-        except ValueError:
-            chosen["problem"] = f"{typed} isn’t a tolerable amount or share, such as 50,000 or 5 %."
+    try:
+        level_of(confidence)
+        chosen["share"] = tolerable_of(typed) if typed else None
+    except InvalidRequest as error:
+        chosen["problem"] = problem_text(error)
     return chosen
 
 
 def _signed(kept: Mapping[str, Any]) -> dict[str, str]:
     """The first values of a signed evaluation's form."""
     tolerable = "" if kept["tolerable"] is None else errors_text(Decimal(kept["tolerable"]))
-    return {"tolerable": tolerable, "confidence": f"{100 * kept['confidence']:g}"}
+    return {"tolerable": tolerable, "confidence": f"{percent_digits(kept['confidence'])} %"}
 
 
 def _planned(found: Job, kind: str) -> dict[str, str]:
     """The first values of the form: the recorded plan, if it is for this kind of evaluation."""
     goal, fitting = planned_goal(found.run_parameters), default_kind(found.run_parameters)
     if goal is None or kind not in ("", fitting):
-        return {"tolerable": "", "confidence": ""}
-    confidence = f"{100 * goal.get('confidence', 0.95):g}"
+        return {"tolerable": "", "confidence": f"{percent_digits(DEFAULT_CONFIDENCE)} %"}
+    confidence = f"{percent_digits(goal.get('confidence', DEFAULT_CONFIDENCE))} %"
     tolerable = planned_tolerable(found) or Decimal(0)
     return {"tolerable": errors_text(round(tolerable, 8)), "confidence": confidence}
 
@@ -194,7 +192,7 @@ def _planned(found: Job, kind: str) -> dict[str, str]:
 def _paper_query(chosen: Values) -> str:
     query = {name: value for name, value in _request(chosen).items() if value is not None}
     if chosen["share"] is not None:
-        query["tolerable"] = f"{chosen['share']:f}"
+        query["tolerable"] = plain_text(chosen["share"])
     return urlencode(query)
 
 
@@ -204,15 +202,17 @@ def tolerable_of(typed: str) -> Decimal:
     >>> tolerable_of("5 %"), tolerable_of("50,000")
     (Decimal('0.05'), Decimal('50000'))
     """
-    plain = typed.removesuffix("%").strip()
-    if not _PLAIN.fullmatch(plain) or not Decimal(plain.replace(",", "")):
-        raise ValueError(typed)
-    value = Decimal(plain.replace(",", ""))
-    if not typed.endswith("%"):
-        return value
-    if value >= 100:
-        raise ValueError(typed)
-    return value / 100
+    try:
+        value = errors_of(typed)
+    except TwoReadings:
+        raise
+    except InvalidRequest:
+        value = Decimal(0)
+    if value <= 0:
+        raise InvalidRequest(
+            "{typed} isn’t a tolerable amount or share, such as 50,000 or 5 %.", typed=typed
+        )
+    return value
 
 
 def percent(share: float) -> str:
@@ -249,7 +249,11 @@ def _pictures(answer: Values, tolerable: Bar | None) -> dict[str, Markup]:
         case "variables":
             return {"limits": _misstatement_bars(answer, tolerable)}
         case _:
-            figures = {"Most likely share": answer["share"], "Upper limit": answer["upper_limit"]}
+            figures = {
+                "Lower limit": answer.get("lower_limit"),
+                "Most likely share": answer["share"],
+                "Upper limit": answer["upper_limit"],
+            }
             bars = [
                 Bar(title, share, percent(share))
                 for title, share in figures.items()
