@@ -639,6 +639,7 @@ MANIFEST = members(
     more=True,
 )
 PLAN = members(
+    {"goals": items(nullable(mapping(anything)), 1, 20)},
     commit_id=HASH,
     dataset_id=integer(),
     table_key=text(),
@@ -3151,6 +3152,8 @@ def check_plan(case: Case) -> None:
         {"filter": r.filter, "method": r.method, "parameters": r.parameters} for r in case.rounds
     ]
     require(content["rounds"] == rounds, "plan_text", "Its rounds aren't those of the certificate.")
+    goals = content.get("goals", rounds)
+    require(len(goals) == len(rounds), "plan_text", "It has goals of another number of rounds.")
 
 
 def seconds(moment: str) -> Fraction:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from application.access import Caller
+from application.audit.planned import with_likelihoods
 from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
 from job_runner.sampling_parameters import stated_rounds
 from job_runner.service import Service
@@ -61,6 +62,21 @@ class Plan:
         """The members of the text."""
         parsed: dict[str, Any] = json.loads(self.text)
         return parsed
+
+    @property
+    def rounds(self) -> list[dict[str, Any]]:
+        """The rounds as requests have them, each with its goal if it has one."""
+        content = self.content
+        goals = content.get("goals") or [None] * len(content["rounds"])
+        return [
+            {
+                "method": each["method"],
+                "parameters": each["parameters"],
+                "filters": each["filter"],
+                **({} if goal is None else {"goal": goal}),
+            }
+            for each, goal in zip(content["rounds"], goals, strict=True)
+        ]
 
     @property
     def first_rounds(self) -> list[dict[str, Any]]:
@@ -148,7 +164,7 @@ def planned_request(by: Caller, dataset_id: int, given: Mapping[str, Any]) -> Sa
     plan = get_plan(service, dataset_id, given["plan_id"])
     content = plan.content
     _require_same_source(service, dataset_id, given, content)
-    rounds = _rounds_of(given.get("rounds") or (), content["rounds"])
+    rounds = _rounds_of(given.get("rounds") or (), plan)
     origin, seed = _seed(by, plan, given.get("seed"))
     if seed is not None:
         rounds = [{**each, "parameters": {**each["parameters"], "seed": seed}} for each in rounds]
@@ -184,12 +200,14 @@ def _plan(entry: LedgerEntry, registrations: int, draws: int) -> Plan:
 
 
 def _plan_text(dataset_id: int, draw: CheckedDraw) -> str:
+    goals = [each.get("goal") for each in draw.settled]
     return canonical_json(
         {
             "dataset_id": dataset_id,
             "commit_id": draw.source.commit_id,
             "table_key": draw.source.key,
             "rounds": [_planned_round(each) for each in draw.settled],
+            **({"goals": goals} if any(goals) else {}),
         }
     )
 
@@ -243,21 +261,17 @@ def _require_same_source(
         )
 
 
-def _rounds_of(
-    given: Sequence[dict[str, Any]], planned: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The plan's rounds, with what the request says of their columns and names."""
+def _rounds_of(given: Sequence[dict[str, Any]], plan: Plan) -> list[dict[str, Any]]:
+    """The plan's rounds and goals, with what the request says of their columns and names."""
     if not given:
-        return [
-            {"method": each["method"], "parameters": each["parameters"], "filters": each["filter"]}
-            for each in planned
-        ]
+        return plan.rounds
     for place, each in enumerate(given):
         if each["parameters"].get("seed") is not None:
             raise InvalidValue(
                 "Give the `seed` of a plan next to `plan_id`.",
                 loc=("body", "rounds", place, "parameters", "seed"),
             )
+    planned = plan.content["rounds"]
     is_older = any(
         each != stated for each, stated in zip(planned, stated_rounds(planned), strict=True)
     )
@@ -267,7 +281,25 @@ def _rounds_of(
             "The rounds differ from those of the plan. Leave `rounds` out, or register a new plan.",
             loc=("body", "rounds"),
         )
-    return list(own)
+    return [
+        _with_goal(place, each, planned_round)
+        for place, (each, planned_round) in enumerate(
+            zip(with_likelihoods(own), plan.rounds, strict=True)
+        )
+    ]
+
+
+def _with_goal(place: int, given: dict[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
+    """A round with the goal of the plan; a plan from before goals were registered has none."""
+    goal, wanted = given.get("goal"), planned.get("goal")
+    if wanted is None:
+        return given
+    if goal is not None and canonical_json(goal) != canonical_json(wanted):
+        raise InvalidValue(
+            "The goal differs from that of the plan. Leave `goal` out, or register a new plan.",
+            loc=("body", "rounds", place, "goal"),
+        )
+    return {**given, "goal": wanted}
 
 
 def _seed(

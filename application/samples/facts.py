@@ -104,9 +104,7 @@ def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> Facts:
     """The facts of a round in a job's ``run_parameters``; ``seeded`` has its seeds."""
     parameters = given["parameters"]
     facts = _parameter_facts(parameters)
-    if goal := given.get("goal"):
-        name = "Materiality" if "materiality" in goal else "Margin of error wanted"
-        facts.append((name, goal_text(goal)))
+    facts += _goal_facts(given)
     facts.append(("Seed", str(parameters["seed"])))
     if seeded["effective_seed"] != str(parameters["seed"]):
         facts.append(("Effective seed", seeded["effective_seed"]))
@@ -129,9 +127,17 @@ def planned_facts(planned: Mapping[str, Any]) -> Facts:
     if sizes := planned["parameters"].get("sizes"):
         texts = (f"{label}: {size}" for label, size in sizes.items())
         facts.append((LABELS["sizes"], ", ".join(texts)))
-    if planned["filter"]:
-        facts.append(("Filter", filter_text(planned["filter"])))
-    return facts
+    if planned["filters"]:
+        facts.append(("Filter", filter_text(planned["filters"])))
+    return facts + _goal_facts(planned)
+
+
+def _goal_facts(round_: Mapping[str, Any]) -> Facts:
+    goal = round_.get("goal")
+    if not goal:
+        return []
+    name = "Materiality" if "materiality" in goal else "Margin of error wanted"
+    return [(name, goal_text(goal))]
 
 
 def _parameter_facts(parameters: Mapping[str, Any]) -> Facts:

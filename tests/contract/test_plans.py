@@ -418,3 +418,72 @@ def test_who_may_not_write_registers_no_plan(server: LiveServer, dataset: int) -
     answer = server.client(made["token"]).post(url(dataset, "plan"), json=body)
     assert_problem(answer, 403, "forbidden")
     assert reader.get(url(dataset, "plans")).status_code == 200
+
+
+GOAL = {"materiality": 0.2, "expected": 1, "confidence": 0.9, "likelihood": "binomial"}
+AUDIT = {"method": "random", "parameters": {"sample_size": 40}, "goal": GOAL}
+
+
+def registered_audit(server: LiveServer, dataset: int, **change: Any) -> dict[str, Any]:
+    body = {"rounds": [{**AUDIT, **change}], "commit": True}
+    answer = server.admin.post(url(dataset, "plan"), json=body)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json()["registered"])
+
+
+@pytest.mark.parametrize("rounds", [None, [{**AUDIT, "goal": None}], [AUDIT]])
+def test_a_draw_of_a_plan_is_evaluated_by_its_materiality(
+    server: LiveServer, rounds: list[dict[str, Any]] | None
+) -> None:
+    dataset = server.new_table(200)
+    plan = registered_audit(server, dataset)
+    text = json.loads(plan["text"])
+    assert text["goals"] == [GOAL]
+    assert hashlib.sha256(plan["text"].encode()).hexdigest() == plan["digest"]
+    given = {} if rounds is None else {"rounds": rounds}
+    job = drawn(server, dataset, plan, seed=7, **given)
+    (round_,) = job["run_parameters"]["rounds"]
+    assert round_["goal"] == GOAL
+    path = f"/api/sampling/jobs/{job['id']}"
+    items = server.admin.get(f"{path}/findings", params={"limit": 1000}).json()["items"]
+    ids = [item["_logical_row_id"] for item in items]
+    findings = [{"_logical_row_id": row, "outcome": "ok"} for row in ids]
+    server.admin.post(f"{path}/findings", json={"findings": findings})
+    answer = server.admin.post(f"{path}/evaluation", json={}).json()
+    assert (answer["likelihood"], answer["confidence"]) == ("binomial", 0.9)
+    assert answer["conclusion"]["is_tolerable"]
+    assert answer["departure"] is None
+    other = server.admin.post(f"{path}/evaluation", json={"tolerable": 0.3}).json()
+    assert other["departure"] == "Planned: tolerable 20 %; evaluated with: tolerable 30 %."
+    require_accepted(server, job["id"], dataset, "L2")
+
+
+def test_a_plan_names_its_likelihood_and_stages(server: LiveServer) -> None:
+    dataset = server.new_table(200)
+    goal = {"materiality": 0.2, "accept": [0, 1], "first_stage": 20, "confidence": 0.95}
+    plan = registered_audit(server, dataset, goal=goal)
+    assert json.loads(plan["text"])["goals"] == [{**goal, "likelihood": "hypergeometric"}]
+    job = drawn(server, dataset, plan, seed=7)
+    page = server.admin.get(f"/api/sampling/jobs/{job['id']}/findings").json()
+    assert (page["stages"]["first"], page["total"]) == (20, 20)
+
+
+def test_another_goal_than_the_plans_is_refused(server: LiveServer) -> None:
+    dataset = server.new_table(200)
+    plan = registered_audit(server, dataset)
+    rounds = [{**AUDIT, "goal": {**GOAL, "materiality": 0.3}}]
+    body = {"plan_id": plan["plan_id"], "seed": 7, "rounds": rounds}
+    answer = server.admin.post(url(dataset, "jobs"), json=body)
+    assert_problem(answer, 422, "invalid_value")
+    assert answer.json()["errors"][0]["loc"] == ["body", "rounds", 0, "goal"]
+
+
+def test_a_plan_without_a_goal_has_the_text_that_it_always_had(
+    server: LiveServer, dataset: int, plan: dict[str, Any]
+) -> None:
+    """Its draw may still have a goal, as draws of earlier plans had."""
+    assert set(json.loads(plan["text"])) == {"commit_id", "dataset_id", "rounds", "table_key"}
+    rounds = [{**ROUNDS[0], "goal": {"materiality": 0.2}}, ROUNDS[1]]
+    job = drawn(server, dataset, plan, seed=17, rounds=rounds)
+    goal = job["run_parameters"]["rounds"][0]["goal"]
+    assert goal == {"materiality": 0.2, "confidence": 0.95, "likelihood": "hypergeometric"}

@@ -31,7 +31,7 @@ def plan(dataset_id: int, plan_id: str) -> Response:
         "plan.html",
         dataset=found,
         plan=registered,
-        steps=[planned_facts(each) for each in registered.content["rounds"]],
+        steps=[planned_facts(each) for each in registered.rounds],
         may_write=caller().may(found, "write"),
         beacon_url=beacon_url,
         name=request.args.get("name", ""),
