@@ -9,6 +9,7 @@ from math import ceil
 from estimation_engine.audit.conclusion import Conclusion, conclude
 from estimation_engine.audit.limits import (
     FORMULAS,
+    FORMULAS_OF_BOTH,
     SOURCES,
     Likelihood,
     Sides,
@@ -116,7 +117,7 @@ def evaluate_attributes(
         lower,
         None if lower is None else ceil(lower * population - 1e-9),
         (ArithmeticRow("Most likely share", f"{exceptions} / {examined}", share), *rows),
-        FORMULAS[likelihood],
+        (FORMULAS if sides == "one" else FORMULAS_OF_BOTH)[likelihood],
         SOURCES[likelihood],
         found,
     )

@@ -18,6 +18,14 @@ FORMULAS: dict[Likelihood, str] = {
     "binomial": "Beta⁻¹(confidence; k + 1, n − k)",
     "hypergeometric": "the largest K with P(X ≤ k; N, K, n) ≥ 1 − confidence, by N",
 }
+FORMULAS_OF_BOTH: dict[Likelihood, str] = {
+    "poisson": "Γ⁻¹((1 − confidence)/2; k) / n and Γ⁻¹((1 + confidence)/2; k + 1) / n",
+    "binomial": "Beta⁻¹((1 − confidence)/2; k, n − k + 1) and "
+    "Beta⁻¹((1 + confidence)/2; k + 1, n − k)",
+    "hypergeometric": "the smallest K with P(X ≥ k; N, K, n) ≥ (1 − confidence)/2 and the largest "
+    "with P(X ≤ k; N, K, n) ≥ (1 − confidence)/2, by N",
+}
+"""Of the limits on both sides."""
 SOURCES: dict[Likelihood, str] = {
     "poisson": "AICPA, Audit Sampling, appendix C",
     "binomial": "Clopper and Pearson 1934; AICPA, Audit Sampling, appendix A",

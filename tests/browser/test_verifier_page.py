@@ -486,3 +486,24 @@ def test_the_page_fits_360_pixels_and_colours_have_contrast(page: Page, scheme: 
     )
     assert min(ratios) >= 4.5
     context.close()
+
+
+def test_a_plan_with_a_goal_is_accepted(page: Page, server: LiveServer) -> None:
+    dataset, client = server.new_table(200), server.admin
+    goal = {"materiality": 0.2, "likelihood": "binomial"}
+    rounds = [{"method": "random", "parameters": {"sample_size": 20}, "goal": goal}]
+    path = f"/api/sampling/datasets/{dataset}"
+    plan = client.post(f"{path}/plan", json={"rounds": rounds, "commit": True}).json()["registered"]
+    job = server.draw(dataset, {"plan_id": plan["plan_id"], "seed": 3})["id"]
+    key = client.get("/api/signing-keys").json()["keys"][0]["public_key"]
+    certificate = f"/api/sampling/jobs/{job}/certificate"
+    files = {
+        "public-key.txt": key.encode(),
+        "certificate.json": client.get(certificate).content,
+        "sample.csv": client.get(f"{certificate}/sample?format=csv").content,
+        "data.csv": client.get(f"{certificate}/data").content,
+        "ledger.json": client.get(f"/api/datasets/{dataset}/ledger?format=json").content,
+    }
+    assert "goals" in json.loads(predicate(files)["plan"]["text"])
+    report = verify(page, files)
+    assert report["accepted"], report["reason"]

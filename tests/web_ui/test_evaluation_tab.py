@@ -92,7 +92,7 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
         ({"confidence": "40"}, ["A confidence is from 0.5, and below 1", 'value="40"']),
         (
             {"confidence": "90", "sides": "two"},
-            ["Lower limit", "P(X ≥ 1) if 1 rows are wrong", "0.2500 %", '<option value="two" selected>'],
+            ["P(X ≥ 1) if 1 rows are wrong", "Lower limit 0.25 %", '<option value="two" selected>'],
         ),
     ],
 )

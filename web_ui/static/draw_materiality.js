@@ -2,29 +2,19 @@
 
 import { callApi } from "./api.js";
 import { debounce, fill, h } from "./dom.js";
-import { percentOf, readNumber, refuse } from "./draw_fields.js";
+import { refuse } from "./draw_fields.js";
 import { designOf } from "./draw_goal.js";
 import { amount, number } from "./format.js";
 import { withPlace } from "./words.js";
 
 /** The likelihoods; one of rows alone is not for money. */
 const LIKELIHOODS = { poisson: "Poisson", binomial: "binomial", hypergeometric: "hypergeometric" };
-const CONFIDENCES = [0.8, 0.9, 0.95, 0.99];
+const CONFIDENCES = [50, 80, 90, 95, 99];
 /** The exceptions with which stage 1, and both stages, accept. */
 const STOP_OR_GO = [0, 1];
-const WRONG = "Write a share such as 3%, or an amount or number such as 50,000.";
 
 /** The methods that a materiality sizes. */
 export const AUDITED = ["random", "systematic", "monetary_unit"];
-
-/** "3%" → 0.03; "50,000" → 50000; undefined for another text, and for a number between 0 and 1 without a sign. */
-function errorsOf(text) {
-  const share = percentOf(text);
-  if (share !== undefined) return Number((share / 100).toPrecision(12));
-  const { plain } = readNumber(text);
-  const value = plain === undefined ? undefined : Number(plain);
-  return value === 0 || value >= 1 ? value : undefined;
-}
 
 const textOf = (value) => (value > 0 && value < 1 ? `${Number((value * 100).toPrecision(12))}%` : number(value));
 
@@ -33,8 +23,11 @@ const forms = new WeakMap();
 
 /** The fields of a materiality, and the size that the server finds for it. */
 export function materialityForm(context, round, { id, method, loc }) {
-  const { materiality, expected = 0, confidence, likelihood = "poisson", accept } = round.goal;
-  const form = forms.get(round.goal) ?? { tolerable: textOf(materiality), expected: textOf(expected), confidence, likelihood, accept };
+  const { materiality, expected = 0, confidence, likelihood, accept } = round.goal;
+  const usual = method === "monetary_unit" ? "poisson" : "hypergeometric";
+  const form = forms.get(round.goal) ?? { tolerable: textOf(materiality), expected: textOf(expected), confidence: textOf(confidence), likelihood, usual, accept };
+  // Rows and money have other likelihoods.
+  if (form.usual !== usual) Object.assign(form, { likelihood: undefined, usual });
   const staged = () => method === "random" && Boolean(form.accept);
   const found = h("div", { class: "stack", role: "status" });
   const tolerable = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": "Materiality", placeholder: "3% or 50,000", value: form.tolerable });
@@ -43,23 +36,20 @@ export function materialityForm(context, round, { id, method, loc }) {
   const ask = debounce(async () => {
     if (!tolerable.isConnected) return;
     const current = (turn += 1);
-    const wanted = { materiality: errorsOf(form.tolerable), expected: errorsOf(form.expected || "0"), confidence: form.confidence, likelihood: form.likelihood };
+    const wanted = { materiality: form.tolerable, expected: form.expected || 0, confidence: form.confidence, likelihood: form.likelihood };
     if (staged()) Object.assign(wanted, { expected: 0, accept: form.accept });
-    refuse(tolerable, wanted.materiality > 0 ? null : WRONG);
-    refuse(few, wanted.expected === undefined ? WRONG : null);
+    refuse(tolerable);
     fill(found);
-    if (wanted.materiality > 0 && wanted.expected !== undefined) {
-      try {
-        const answer = await callApi(`${context.sampling}/size`, { json: { ...context.source(), goal: wanted, design: designOf(round) } });
-        if (current !== turn || !tolerable.isConnected) return;
-        round.goal = answer.round.goal;
-        forms.set(round.goal, form);
-        Object.assign(round.parameters, answer.parameters);
-        showAnswer(found, answer);
-      } catch (problem) {
-        if (current !== turn || !tolerable.isConnected) return;
-        refuse(tolerable, problem.errors?.length ? withPlace(problem.errors[0]) : problem.message);
-      }
+    try {
+      const answer = await callApi(`${context.sampling}/size`, { json: { ...context.source(), goal: wanted, design: designOf(round) } });
+      if (current !== turn || !tolerable.isConnected) return;
+      round.goal = answer.round.goal;
+      forms.set(round.goal, form);
+      Object.assign(round.parameters, answer.parameters);
+      showAnswer(found, answer);
+    } catch (problem) {
+      if (current !== turn || !tolerable.isConnected) return;
+      refuse(tolerable, problem.errors?.length ? withPlace(problem.errors[0]) : problem.message);
     }
     delete tolerable.dataset.counting;
     context.changed();
@@ -84,10 +74,10 @@ export function materialityForm(context, round, { id, method, loc }) {
   find();
   return [h("div", { class: "row" },
     h("div", { class: "field compact" }, tolerable), h("span", {}, "with"), h("div", { class: "field compact" }, few), h("span", {}, "expected, at"),
-    h("select", { "aria-label": "Confidence", onchange: (event) => { form.confidence = Number(event.target.value); find(); } },
-      [...new Set([...CONFIDENCES, form.confidence])].map((one) => h("option", { value: one, selected: one === form.confidence }, `${Number((one * 100).toPrecision(6))} % confidence`))),
+    h("input", { class: "field compact", "aria-label": "Confidence", list: "levels", inputmode: "decimal", value: form.confidence, oninput: (event) => { form.confidence = event.target.value; find(); } }),
+    h("span", {}, "confidence"), h("datalist", { id: "levels" }, CONFIDENCES.map((one) => h("option", { value: `${one}%` }))),
     h("select", { "aria-label": "Likelihood", onchange: (event) => { form.likelihood = event.target.value; find(); } },
-      likelihoods.map(([name, title]) => h("option", { value: name, selected: name === form.likelihood }, title))),
+      likelihoods.map(([name, title]) => h("option", { value: name, selected: name === (form.likelihood ?? usual) }, title))),
     method === "random" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: staged(), onchange: chooseStages }), "In two stages") : null), found];
 }
 
