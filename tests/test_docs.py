@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 import composition_root
 from application.audit.kinds import KINDS, PARAMETERS
 from command_line import command
+from http_api.schemas.estimates import EstimatesIn
+from http_api.schemas.rounds import AnyRoundIn
 from http_api.server.metrics import Metrics
 from http_api.server.problems import STATUS_OF_CODE
 from job_runner.settings import Settings
@@ -169,3 +172,15 @@ def test_every_page_is_two_links_from_the_readme() -> None:
     near = links_of(ROOT / "README.md")
     reached = near.union(*(links_of(page) for page in near if page.suffix == ".md"))
     assert set(PAGES) - {ROOT / "README.md"} - reached == set()
+
+
+def test_the_json_of_the_pages_is_what_the_api_takes() -> None:
+    schemas = {"ESTIMATES.md": EstimatesIn, "SAMPLING.md": AnyRoundIn}
+    found = 0
+    for page, schema in schemas.items():
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            if '"statistics"' in block or '"method": "stratified"' in block:
+                schema().load(json.loads(block))
+                found += 1
+    assert found == len(schemas)
