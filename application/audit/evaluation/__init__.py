@@ -45,6 +45,7 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         Rows have no finding, or lack an audit value; the sample's method or a parameter doesn't fit
         the kind.
     """
+    request = _with_own_name(service, job, request)
     state = audit_state(service, job)
     sample = ExaminedSample(service, job, state, examined_items(service, job, state))
     if sample.rule is not None and request.kind not in ("two_stage", "sequential"):
@@ -54,7 +55,6 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
             kind=request.kind,
             loc=KIND_LOC,
         )
-    request = _with_own_name(service, job, request)
     found = {"caveats": [], **_EVALUATE[request.kind](sample, request)}
     answer = {
         "job_id": job.id,
