@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from application.audit.evaluation.attributes import evaluate_exceptions
@@ -12,6 +12,7 @@ from application.audit.evaluation.request import (
     KIND_LOC,
     EvaluationRequest,
     ExaminedSample,
+    with_own_column,
 )
 from application.audit.evaluation.sequential import evaluate_sequence
 from application.audit.evaluation.two_stage import evaluate_stages
@@ -21,8 +22,6 @@ from application.audit.planned import departure
 from application.audit.state import audit_state
 from estimation_engine.errors import InvalidFindings
 from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
-from parquet_tables.names import folded
 from storage.jobs.jobs import Job
 
 __all__ = ["EvaluationRequest", "evaluate", "request_of"]
@@ -45,7 +44,7 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         Rows have no finding, or lack an audit value; the sample's method or a parameter doesn't fit
         the kind.
     """
-    request = _with_own_name(service, job, request)
+    request = with_own_column(service, job, request)
     state = audit_state(service, job)
     sample = ExaminedSample(service, job, state, examined_items(service, job, state))
     if sample.rule is not None and request.kind not in ("two_stage", "sequential"):
@@ -69,10 +68,3 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         "caveats": list(found["caveats"]),
     }
     return {**answer, "departure": departure(job.run_parameters, request.tolerable, answer)}
-
-
-def _with_own_name(service: Service, job: Job, request: EvaluationRequest) -> EvaluationRequest:
-    """A request with the book column's name as the table has it; it may differ in case."""
-    columns = open_source(service, job).files.columns if request.book_column else ()
-    own = [each.name for each in columns if folded(each.name) == folded(request.book_column or "")]
-    return replace(request, book_column=own[0]) if own else request

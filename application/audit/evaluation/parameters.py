@@ -85,8 +85,15 @@ def signed_json(review: Review, request: EvaluationRequest) -> dict[str, Any] | 
         "user_soeid": signed.user_soeid,
         "at": signed.at,
         "evaluation": signed.evaluation,
-        "difference": _difference(signed.evaluation, request),
+        "difference": _difference(_with_case(signed.evaluation, request), request),
     }
+
+
+def _with_case(kept: Mapping[str, Any], request: EvaluationRequest) -> Mapping[str, Any]:
+    """What was kept, with the evaluated book column if the names differ in case alone."""
+    before, now = kept.get("book_column"), request.book_column
+    is_same = before and now and folded(before) == folded(now)
+    return {**kept, "book_column": now} if is_same else kept
 
 
 def _difference(kept: Mapping[str, Any], request: EvaluationRequest) -> str | None:
@@ -97,8 +104,6 @@ def _difference(kept: Mapping[str, Any], request: EvaluationRequest) -> str | No
         before, now = kept.get(name) or default, getattr(request, name) or default
         if name == "tolerable":
             before = _decimal(before)
-        if name == "book_column" and before and now:
-            before, now = (before, before) if folded(before) == folded(now) else (before, now)
         if before != now:
             signed.append(_text(name, before))
             evaluated.append(_text(name, now))

@@ -20,6 +20,7 @@ from estimation_engine.variance import Lonely
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
+from parquet_tables.names import folded
 from storage.jobs.jobs import Job
 
 KIND_LOC = ("body", "kind")
@@ -68,6 +69,13 @@ class EvaluationRequest:
                     choices=choices_sentence("", taken),
                     loc=("body", name),
                 )
+
+
+def with_own_column(service: Service, job: Job, request: EvaluationRequest) -> EvaluationRequest:
+    """A request with the book column's name as the table has it; it may differ in case."""
+    columns = open_source(service, job).files.columns if request.book_column else ()
+    own = [each.name for each in columns if folded(each.name) == folded(request.book_column or "")]
+    return replace(request, book_column=own[0]) if own else request
 
 
 @dataclass(frozen=True)
