@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from typing import Any, Literal
@@ -92,8 +92,20 @@ def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str,
         **_sizes(found, size),
         "groups": groups,
         **_round(job, found, size),
-        "notes": [*notes, *_notes(found, size)],
+        "notes": [*notes, *_notes(found, size, _misses(request, kinds[0], groups))],
     }
+
+
+def _misses(request: MoreRowsRequest, kind: str, groups: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an interval that the sample gives is wider than wanted; of a share it may be."""
+    if request.basis == "frame" or kind == "cv":
+        return False
+    limit = request.goal[kind] * (1.0 + 1e-9)
+    halves = [
+        (each["margin_of_error"], 1.0 if kind == "margin" else abs(each["estimate"]))
+        for each in groups
+    ]
+    return any(half is not None and half > limit * unit for half, unit in halves)
 
 
 def larger_round(service: Service, job: Job, size: int) -> dict[str, Any] | None:
@@ -285,10 +297,16 @@ def _grown(size: int | str, factor: float) -> int | str:
     return f"{share:.6f}%" if share < 100 else TAKE_ALL
 
 
-def _notes(found: SampleDesign, size: int) -> list[str]:
+def _notes(found: SampleDesign, size: int, misses: bool) -> list[str]:
     drawn, population = _units(found)
     notes = []
-    if size <= drawn:
+    if size <= drawn and misses:
+        notes.append(
+            "By t·SE the sample is large enough, but its interval of the share is wider than that, "
+            "and wider than wanted: the share is close to 0 or 1. Draw more rows, or plan with the "
+            "`frame`."
+        )
+    elif size <= drawn:
         notes.append("The sample reaches this precision already.")
     elif size >= population:
         notes.append("All rows must be drawn for this precision.")

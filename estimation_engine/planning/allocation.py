@@ -247,6 +247,8 @@ def sizes_for_budget(strata: Strata, budget: float, wanted: Floats) -> tuple[All
     Allocation, float
         The sizes, not rounded, and the factor by which they miss (above 1) or beat ``wanted``.
     """
+    if not strata.parts.any():  # no row is more informative than another
+        return Allocation(np.maximum(strata.least, 1.0), np.zeros(len(wanted))), 0.0
     # Powers of two of the factor, from the variances of a row of each stratum down.
     high = float(np.log2(np.maximum(strata.parts.sum(axis=1) / wanted, 1e-300).max())) + 1.0
     low = high - OCTAVES

@@ -64,3 +64,30 @@ def test_equal_values_dont_say_how_many_rows_are_needed(server: LiveServer, data
     assert "don't vary" in by_sample.json()["detail"]
     by_frame = server.admin.post(path, json={**TOTAL, "margin": 100, "basis": "frame"}).json()
     assert by_frame["more_rows"] > 300
+
+
+def test_a_rare_share_is_not_said_to_be_precise(server: LiveServer, dataset: int) -> None:
+    share = {"statistic": "proportion", "column": "id", "value": 17}
+    for seed in range(50):
+        job = drawn(server, dataset, one("random", sample_size=100, seed=seed))
+        if any(row["id"] == 17 for row in server.rows(job, limit=400)):
+            break
+    (found,) = estimates(server, job, share)["estimates"]
+    assert found["estimate"] == 0.01
+    half = (found["ci_high"] - found["ci_low"]) / 2
+    path = f"/api/sampling/jobs/{job}/more-rows"
+    below, above = (
+        server.admin.post(path, json={**share, "margin": margin}).json()
+        for margin in (0.98 * half, 1.02 * half)
+    )
+    assert "wider than wanted" in below["notes"][-1]
+    assert above["notes"][-1] == "The sample reaches this precision already."
+
+
+def test_bands_of_equal_values_have_sizes(server: LiveServer, dataset: int) -> None:
+    body = {"column": "error", "bands": 3, "sample_size": 100}
+    answer = server.admin.post(f"/api/sampling/datasets/{dataset}/strata", json=body)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["sample_size"] == sum(each["sample_size"] for each in found["strata"]) == 100
+    assert all(0 < each["sample_size"] <= each["rows"] for each in found["strata"])
