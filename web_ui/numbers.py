@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from application.request_code.written_numbers import confidence_of
+from application.estimation.confidence_levels import level_of
 from domain_errors import InvalidRequest
-from estimation_engine.confidence import OUT_OF_RANGE, is_confidence
 from parquet_tables.columns import digits_of
 from parquet_tables.names import is_identifier_name
 
@@ -74,25 +73,6 @@ def percent_digits(share: float | Decimal) -> str:
     ('95', '99.5')
     """
     return f"{100 * Decimal(str(share)):f}".rstrip("0").rstrip(".")
-
-
-def level_of(typed: str) -> float:
-    """The confidence in a field, which is a percentage or a share.
-
-    Raises
-    ------
-    InvalidRequest
-        It is no confidence.
-
-    Examples
-    --------
-    >>> level_of("95"), level_of("99,5 %"), level_of("0.5")
-    (0.95, 0.995, 0.5)
-    """
-    level = float(confidence_of(typed))
-    if not is_confidence(level):
-        raise InvalidRequest(OUT_OF_RANGE)
-    return level
 
 
 def confidence_choice(typed: str) -> dict[str, Any]:

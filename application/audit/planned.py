@@ -7,11 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.kinds import KINDS, default_kind
+from application.request_code.written_numbers import TWO_WAYS
 from estimation_engine.audit import Likelihood, default_likelihood
+from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from storage.jobs.jobs import Job
 
 CENT = Decimal("0.01")
 """Amounts that are closer are the same."""
+BY_MONEY = "monetary_unit"
+OF_ROWS = "The hypergeometric likelihood is for rows: choose poisson or binomial."
 
 
 def planned_goal(run_parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -35,7 +39,7 @@ def with_likelihoods(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
     for each in rounds:
         goal = each.get("goal")
         if goal and "materiality" in goal:
-            likelihood = likelihood_of(goal, is_money=each["method"] == "monetary_unit")
+            likelihood = likelihood_of(goal, is_money=each["method"] == BY_MONEY)
             each = {**each, "goal": {**goal, "likelihood": likelihood}}
         found.append(dict(each))
     return found
@@ -56,13 +60,15 @@ def planned_tolerable(job: Job) -> Decimal | None:
 def errors_text(value: Decimal) -> str:
     """A share below 1 as a percentage; an amount or a number of rows from 1 on.
 
-    >>> errors_text(Decimal("0.03")), errors_text(Decimal("3500000.0"))
-    ('3 %', '3,500,000')
+    >>> [errors_text(Decimal(text)) for text in ("0.03", "3500000.0", "12.125")]
+    ['3 %', '3,500,000', '12.1250']
     """
     given = 100 * value if value < 1 else value
     text = f"{given:,f}"
     plain = text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{plain} %" if value < 1 else plain
+    if value < 1:
+        return f"{plain} %"
+    return f"{plain}0" if TWO_WAYS.fullmatch(plain) else plain
 
 
 def departure(
@@ -93,7 +99,7 @@ def departure(
         evaluated.append(
             f"tolerable {'not given' if tolerable is None else errors_text(tolerable)}"
         )
-    confidence = goal.get("confidence", 0.95)
+    confidence = goal.get("confidence", DEFAULT_CONFIDENCE)
     if abs(confidence - found["confidence"]) > 1e-9:
         planned.append(f"confidence {100 * confidence:g} %")
         evaluated.append(f"confidence {100 * found['confidence']:g} %")

@@ -9,6 +9,7 @@ from typing import Any
 from application.estimation.sizing import SizeRequest, size_for_goals
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal
+from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from estimation_engine.planning import BandRule, Histogram, band_breaks, round_breaks
 from job_runner.sampling_parameters import DrawRule, engine_rounds
 from job_runner.service import Service
@@ -156,7 +157,7 @@ def _sized(
     design["parameters"]["sample_size"] = 1
     if request.filters:
         design["filters"] = request.filters
-    goal = {"statistic": "total", "confidence": 0.95, "column": request.column}
+    goal = {"statistic": "total", "confidence": DEFAULT_CONFIDENCE, "column": request.column}
     return size_for_goals(
         service,
         table,

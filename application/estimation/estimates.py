@@ -41,6 +41,7 @@ from estimation_engine import (
     read_values,
     true_values,
 )
+from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from estimation_engine.estimates import StatisticName
 from estimation_engine.reading import ReadSample
 from job_runner.sampling_parameters import parse_filter
@@ -474,7 +475,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
     """The settings of a request."""
     variance = given.get("variance") or {}
     return Settings(
-        given.get("confidence", 0.95),
+        given.get("confidence", DEFAULT_CONFIDENCE),
         (given.get("interval") or {}).get("proportion", "korn_graubard"),
         VarianceRules(variance.get("lonely_stratum", "fail"), variance.get("systematic", "sd1")),
     )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from application.audit.planned import likelihood_of
+from application.audit.planned import BY_MONEY, OF_ROWS, likelihood_of
 from application.estimation.sizing import SizeRequest
 from domain_errors import DomainError, counted, percent_text, render
 from estimation_engine import InvalidGoal
@@ -34,7 +34,6 @@ from sampling_engine.monetary.account import decimal_text
 from sampling_engine.monetary.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
 
-BY_MONEY = "monetary_unit"
 BY_ROWS = ("random", "systematic")
 TWO_STAGES = (
     "Examine {first} rows: with {accepted} accept, with more than {allowed} don't. Otherwise "
@@ -144,7 +143,7 @@ def _goal(given: Mapping[str, Any], plan: RoundPlan) -> tuple[AuditGoal, Decimal
         total = Decimal(money.audited.total).scaleb(-money.decimals)
         if likelihood == "hypergeometric":
             raise InvalidGoal(
-                "The hypergeometric likelihood is for rows: choose poisson or binomial.",
+                OF_ROWS,
                 loc=("goal", "likelihood"),
             )
     whole = Fraction(plan.eligible_rows) if total is None else Fraction(total)

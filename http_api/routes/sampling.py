@@ -9,9 +9,10 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.audit.planned import BY_MONEY
 from application.certificates.plans import list_plans, planned_request, register_plan
 from application.estimation.band_suggestions import suggest_bands
-from application.estimation.materiality import BY_MONEY, size_for_audit
+from application.estimation.materiality import size_for_audit
 from application.estimation.sizing import size_for_goals
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes

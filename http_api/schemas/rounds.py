@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
+from application.audit.planned import BY_MONEY, OF_ROWS
 from domain_errors import choices_sentence
 from http_api.schemas.base import StrictSchema, name_text, text
 from http_api.schemas.fields import (
@@ -262,6 +263,13 @@ class RoundIn(StrictSchema):
         if (data.get("selection") or {}).get("order_by"):
             message = Message("Two stages are listed in the order of the draw: leave it out.")
             raise ValidationError({"selection": {"order_by": [message]}})
+
+    @validates_schema(skip_on_field_errors=True)
+    def fits_its_likelihood(self, data: dict[str, Any], **_: Any) -> None:
+        """Money has no hypergeometric likelihood, by which the sample would be evaluated."""
+        goal = data.get("goal") or {}
+        if data["method"] == BY_MONEY and goal.get("likelihood") == "hypergeometric":
+            raise ValidationError({"goal": {"likelihood": [Message(OF_ROWS)]}})
 
 
 def _round_schema(method: type[Method]) -> type[RoundIn]:

@@ -158,6 +158,57 @@ def test_goals_that_do_not_fit_are_refused(
     assert ["body", *loc] in [error["loc"] for error in answer.json()["errors"]]
 
 
+def test_money_is_not_drawn_with_a_likelihood_of_rows(server: LiveServer, ledger: int) -> None:
+    """It would be recorded, and refused by the evaluation."""
+    goal = {"materiality": 0.05, "likelihood": "hypergeometric"}
+    parameters = {**MONEY["parameters"], "sample_size": 20}  # type: ignore[dict-item]
+    body = {"rounds": [{**MONEY, "parameters": parameters, "goal": goal}]}
+    answer = server.admin.post(f"/api/sampling/datasets/{ledger}/jobs", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["body", "rounds", 0, "goal", "likelihood"]
+
+
+@pytest.mark.parametrize(
+    ("goal", "shares"),
+    [
+        ({"materiality": "5 %", "expected": "0,5%", "confidence": "95"}, (0.05, 0.005, 0.95)),
+        ({"materiality": "60,05", "expected": "1", "confidence": "50 %"}, (0.05, 1, 0.5)),
+        ({"materiality": "60.05", "confidence": "99,9%"}, (0.05, 0, 0.999)),
+    ],
+)
+def test_numbers_are_read_as_they_are_written(
+    server: LiveServer, ledger: int, goal: dict[str, Any], shares: tuple[float, ...]
+) -> None:
+    found = size(server, ledger, goal, ROWS).json()
+    arithmetic = found["materiality"]
+    read = (arithmetic["materiality"], arithmetic["expected"], found["confidence"])
+    assert read == pytest.approx(shares)
+    assert isinstance(found["round"]["goal"]["materiality"], float)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("materiality", "250.000", "250.000 can be read in two ways. Write 250000, or 250.0000"),
+        ("materiality", "1,000%", "can be read in two ways"),
+        ("materiality", "100 %", "below 100%"),
+        ("expected", "few", '"few" is no number'),
+        ("materiality", "1e999", "is not a finite number"),
+        ("confidence", "49 %", "from 0.5, and below 1"),
+        ("confidence", 1, "from 0.5, and below 1"),
+        ("confidence", "100 %", "from 0.5, and below 1"),
+        ("materiality", True, "Must be a number, not true"),
+    ],
+)
+def test_numbers_that_can_not_be_read_are_refused(
+    server: LiveServer, ledger: int, name: str, text: Any, message: str
+) -> None:
+    answer = size(server, ledger, {"materiality": 0.05, name: text}, ROWS)
+    (error,) = answer.json()["errors"]
+    assert error["loc"] == ["body", "goal", name]
+    assert message in error["msg"]
+
+
 def test_a_materiality_is_the_only_goal(server: LiveServer, ledger: int) -> None:
     body = {"goals": [{"materiality": 0.03}, {"margin": 0.03}], "design": ROWS}
     answer = server.admin.post(f"/api/sampling/datasets/{ledger}/size", json=body)

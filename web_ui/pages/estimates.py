@@ -17,6 +17,7 @@ from application.audit.finding_values import has_findings
 from application.audit.items import drawn_book_column
 from application.estimation.backtest import backtest_of, holds_truth
 from application.estimation.calibrating import MAX_COLUMNS, CalibrationRequest
+from application.estimation.confidence_levels import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES
 from application.estimation.estimates import (
     EstimateRequest,
     estimates_of,
@@ -29,7 +30,6 @@ from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, v
 from application.estimation.workbook import estimates_workbook
 from application.request_code.written_numbers import TwoReadings, number_of
 from domain_errors import DomainError, InvalidRequest
-from estimation_engine.confidence import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import formula_safe
 from storage.errors import NotFound

@@ -27,16 +27,16 @@ from application.audit.kinds import (
 )
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
+from application.estimation.confidence_levels import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, level_of
 from application.estimation.sample_columns import estimated_columns
 from application.request_code.written_numbers import TwoReadings, errors_of, plain_text
 from domain_errors import DomainError, InvalidRequest
-from estimation_engine.confidence import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES
 from job_runner.tables.open_tables import SAMPLE, output_of
 from storage.jobs.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
 from web_ui.job_texts import problem_text
-from web_ui.numbers import confidence_choice, decimal_text, level_of, percent_digits
+from web_ui.numbers import confidence_choice, decimal_text, percent_digits
 from web_ui.pages.request_code import code_at
 from web_ui.shell import caller, service
 

@@ -16,7 +16,7 @@ const STOP_OR_GO = [0, 1];
 /** The methods that a materiality sizes. */
 export const AUDITED = ["random", "systematic", "monetary_unit"];
 
-const textOf = (value) => (value > 0 && value < 1 ? `${Number((value * 100).toPrecision(12))}%` : number(value));
+const textOf = (value) => (value > 0 && value < 1 ? `${Number((value * 100).toPrecision(12))}%` : number(value).replace(/^\d{1,3}\.\d{3}$/, "$&0"));
 
 /** What is typed, by the step's object. */
 const forms = new WeakMap();

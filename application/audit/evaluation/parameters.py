@@ -13,6 +13,7 @@ from typing import Any
 from application.audit.evaluation.request import EvaluationRequest
 from application.audit.kinds import KINDS, PARAMETERS, Kind, default_kind
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
+from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from parquet_tables.names import folded
 from storage.jobs.findings import Review, ReviewEntry
 from storage.jobs.jobs import Job
@@ -34,7 +35,7 @@ def request_of(job: Job, review: Review, given: Mapping[str, Any]) -> Evaluation
     chosen: dict[str, Any] = {
         name: defaults.get(name) if given.get(name) is None else given[name] for name in NAMES
     }
-    confidence = chosen.pop("confidence") or 0.95
+    confidence = chosen.pop("confidence") or DEFAULT_CONFIDENCE
     request = EvaluationRequest(given.get("kind") or defaults["kind"], confidence, **chosen)
     request.require_fitting_parameters()
     return request
