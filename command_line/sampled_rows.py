@@ -277,6 +277,14 @@ def _quantile(text: str) -> dict[str, Any]:
 @CONFIDENCE
 @LONELY_STRATUM
 @field_option(
+    "--minimum-degrees",
+    "minimum_degrees",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Show no interval with fewer degrees of freedom; 0 shows all.",
+)
+@field_option(
     "--calibrate",
     "method",
     "calibrate",
@@ -315,6 +323,7 @@ def estimate(
     where: str | None,
     confidence: float,
     lonely_stratum: str,
+    minimum_degrees: int,
     calibrate: str | None,
     known: tuple[str, ...],
     values: str | None,
@@ -352,6 +361,7 @@ def estimate(
         "where": None if where is None else {"expression": where},
         "confidence": confidence,
         "variance": {"lonely_stratum": lonely_stratum},
+        "interval": {"minimum_degrees": minimum_degrees},
         "calibrate": {"method": calibrate, "columns": list(known)} if calibrate else None,
         "true_values": true_values,
         "book_column": book,

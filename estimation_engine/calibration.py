@@ -141,20 +141,33 @@ class Calibration:
         return residuals
 
     def measured(
-        self, design: Design, rows: Ints, domains: Ints, z: Floats, count: int, rules: VarianceRules
+        self,
+        design: Design,
+        rows: Ints,
+        domains: Ints,
+        z: Floats,
+        count: int,
+        rules: VarianceRules,
+        *,
+        with_skewness: bool = False,
     ) -> Measured:
-        """The variance of each domain's calibrated estimate."""
+        """The variance of each domain's calibrated estimate, and its skewness."""
         by_domain = np.argsort(domains, kind="stable")
         stops = np.searchsorted(domains[by_domain], np.arange(count + 1))
         weights = self.calibrated_weights
         everything, one = np.arange(design.rows), np.zeros(design.rows, dtype=np.int64)
-        found, degrees = np.zeros(count), np.zeros(count, dtype=np.int64)
+        found = []
         for domain in range(count):
             cells = by_domain[stops[domain] : stops[domain + 1]]
             t = weights * self.residuals(rows[cells], z[cells])
-            measured = variances(design, everything, one, t, 1, rules)
-            found[domain], degrees[domain] = measured.variances[0], measured.degrees[0]
-        return Measured(found, degrees)
+            found.append(
+                variances(design, everything, one, t, 1, rules, with_skewness=with_skewness)
+            )
+        return Measured(
+            np.array([each.variances[0] for each in found]),
+            np.array([each.of_rounds[:, 0] for each in found]).T.reshape(-1, count),
+            np.array([each.skewness[0] for each in found]),
+        )
 
 
 @dataclass(frozen=True, eq=False)

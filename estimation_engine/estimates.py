@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from math import inf, isinf, isnan, sqrt
+from math import ceil, inf, isinf, isnan, sqrt
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from estimation_engine.calibration import Calibration, Difference
+from estimation_engine.degrees import degrees_of_freedom, groups_in
 from estimation_engine.design import Booleans, Design, Floats, Ints
 from estimation_engine.errors import InvalidCalibration
 from estimation_engine.hypergeometric import risk_of
@@ -45,17 +46,34 @@ StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quanti
 
 
 DEFAULT_RULES = VarianceRules()
+MINIMUM_DEGREES = 3
+"""An interval of fewer degrees of freedom isn't published, unless a request says so."""
+FEW_DEGREES = 10
+"""A standard error of fewer degrees of freedom is itself uncertain by a fourth or more."""
+ROWS_BY_SKEWNESS = 25
+"""Rows that the normal approximation needs, by the squared skewness of the values.
+
+Cochran 1977, section 2.15: so many rows keep the two-sided error of a 95 % interval below 6 %.
+"""
 NOISE = 1e-24
 """A variance of a share below this part of p(1 - p) is rounding: the share is known."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The confidence of the interval, and the choices that a design or a share leaves open."""
+    """The confidence of the interval, and the choices that a design or a share leaves open.
+
+    ``minimum_degrees``: an interval that rests on fewer degrees of freedom isn't given.
+    """
 
     confidence: float = 0.95
     proportion: ProportionInterval = "korn_graubard"
     rules: VarianceRules = DEFAULT_RULES
+    minimum_degrees: int = 0
+
+    def shows(self, degrees: int) -> bool:
+        """Whether an interval of so many degrees of freedom is given; without one there is none."""
+        return degrees >= max(self.minimum_degrees, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +109,9 @@ class Estimate:
     """An estimate of one domain; None where there is none.
 
     ``rows`` are the sampled rows with a value, ``missing`` those without, ``units`` the rows or
-    clusters with a value. ``interval`` names its formula.
+    clusters with a value. ``degrees`` are those of the domain, and ``interval`` names its formula.
+    ``normal_units`` are the units that the normal approximation needs, by their skewness; None for
+    intervals that don't rest on it.
     """
 
     value: float | None
@@ -104,6 +124,7 @@ class Estimate:
     missing: int
     units: int
     interval: str
+    normal_units: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,27 +159,54 @@ def estimate(
     groups = domains.groups[rows]
     weights = calibration if isinstance(calibration, Calibration) else None
     cells = _Cells(design, rows, groups, count, weights)
-    of = np.bincount(groups, minlength=count)
     missing = np.bincount(domains.groups[domains.included & ~values.present], minlength=count)
-    units = _units(design, rows, groups, count)
+    counts = _Counts.of(design, cells)
     if values.statistic == "quantile":
         _require_weights(calibration, values.statistic)
-        found = _quantiles(design, values, cells, settings)
+        found = _quantiles(design, values, cells, counts, settings)
     else:
         linear = _linear(design, values, domains, cells, calibration)
         interval = partial(_interval, design, values, domains, settings, calibration is None)
-        found = _of_linear(design, linear, cells, settings, of, interval)
+        with_skewness = values.statistic != "proportion"
+        found = _of_linear(design, linear, cells, counts, settings, interval, with_skewness)
     if values.statistic in AVERAGES:
         # Alone, a unit doesn't vary about its own mean; that says nothing about the other units.
         left = sums_by(groups, design.weights[rows] - 1.0, count) > ROUNDING
         found = [
             each._replace(error=np.nan) if alone and each.error == 0.0 else each
-            for each, alone in zip(found, (units == 1) & left, strict=True)
+            for each, alone in zip(found, (counts.units == 1) & left, strict=True)
         ]
     return [
-        _as_estimate(found[at], int(of[at]), int(missing[at]), int(units[at]))
+        _as_estimate(found[at], int(counts.rows[at]), int(missing[at]), int(counts.units[at]))
         for at in range(count)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Of each domain, shape (domains,): rows and units with a value.
+
+    ``trials`` are the independent rows that they are worth by their weights, for tests of a share
+    that all or none of them have. Each cluster may hold equal rows, so clusters count there.
+    """
+
+    rows: Ints
+    units: Ints
+    trials: Floats
+
+    @classmethod
+    def of(cls, design: Design, cells: _Cells) -> _Counts:
+        count, groups = cells.count, cells.groups
+        rows = np.bincount(groups, minlength=count)
+        w = design.weights[cells.rows]
+        units = rows
+        if design.units != design.rows:
+            units = groups_in(design.unit_numbers[cells.rows], groups, count)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # 1 + cv² of the weights: the design effect of unequal weights.
+            kish = rows * sums_by(groups, w * w, count) / sums_by(groups, w, count) ** 2
+            trials = units / (1.0 if design.method == "cluster" else kish)
+        return cls(rows, units, trials)
 
 
 def _linear(
@@ -179,29 +227,35 @@ def _of_linear(
     design: Design,
     linear: Linearised,
     cells: _Cells,
+    counts: _Counts,
     settings: Settings,
-    drawn: Ints,
-    interval: Callable[[Confidence, float, float, int], tuple[Interval | None, str]],
+    interval: Callable[[Confidence, float, float, int, float], tuple[Interval | None, str]],
+    with_skewness: bool,
 ) -> list[_Found]:
-    """The estimates with their errors; ``drawn`` are the rows with a value in each domain."""
-    measured = _measured(design, linear, cells, settings)
+    """The estimates with their errors."""
+    measured = _measured(design, linear, cells, settings, with_skewness)
+    degrees = _degrees(design, cells, measured)
     with np.errstate(invalid="ignore"):
         is_noise = measured.variances <= (ROUNDING * linear.values) ** 2
-    measured = replace(measured, variances=np.where(is_noise, 0.0, measured.variances))
-    effects = _design_effects(design, linear, measured.variances, len(drawn))
+    found = np.where(is_noise, 0.0, measured.variances)
+    effects = _design_effects(design, linear, found, cells.count)
+    needed = ROWS_BY_SKEWNESS * measured.skewness**2 * counts.units
     return [
         _Found(
             float(value),
             sqrt(v) if v >= 0 else np.nan,
             *interval(
-                Confidence(settings.confidence, int(degrees)), float(value), float(v), int(rows)
+                Confidence(settings.confidence, int(degrees[at])),
+                float(value),
+                float(v),
+                int(counts.rows[at]),
+                float(counts.trials[at]),
             ),
-            float(effect),
-            int(degrees),
+            float(effects[at]),
+            int(degrees[at]),
+            ceil(needed[at]) if with_skewness and v > 0 else None,
         )
-        for value, v, effect, degrees, rows in zip(
-            linear.values, measured.variances, effects, measured.degrees, drawn, strict=True
-        )
+        for at, (value, v) in enumerate(zip(linear.values, found, strict=True))
     ]
 
 
@@ -217,10 +271,11 @@ class _Found(NamedTuple):
     interval: str
     effect: float
     degrees: int
+    normal_units: int | None
 
 
 def _as_estimate(found: _Found, rows: int, missing: int, units: int) -> Estimate:
-    value, error, ends, name, effect, degrees = found
+    value, error, ends, name, effect, degrees, normal_units = found
     known = None if rows == 0 or isnan(error) else ends
     return Estimate(
         None if isnan(value) else value,
@@ -233,6 +288,7 @@ def _as_estimate(found: _Found, rows: int, missing: int, units: int) -> Estimate
         missing,
         units,
         name,
+        normal_units,
     )
 
 
@@ -330,11 +386,26 @@ def _difference(design: Design, values: Values, domains: Domains, known: Differe
     return cells.linearised(means, (e - means[groups] * beyond) / sizes[groups])
 
 
-def _measured(design: Design, linear: Linearised, cells: _Cells, settings: Settings) -> Measured:
+def _measured(
+    design: Design,
+    linear: Linearised,
+    cells: _Cells,
+    settings: Settings,
+    with_skewness: bool = False,
+) -> Measured:
     rows, domains, count, rules = linear.rows, linear.domains, cells.count, settings.rules
-    if cells.calibration is not None:
-        return cells.calibration.measured(design, rows, domains, linear.z, count, rules)
-    return variances(design, rows, domains, design.weights[rows] * linear.z, count, rules)
+    z, calibration = linear.z, cells.calibration
+    if calibration is not None:
+        return calibration.measured(
+            design, rows, domains, z, count, rules, with_skewness=with_skewness
+        )
+    t = design.weights[rows] * z
+    return variances(design, rows, domains, t, count, rules, with_skewness=with_skewness)
+
+
+def _degrees(design: Design, cells: _Cells, measured: Measured) -> Ints:
+    """Those of the rows with a value, also where a calibration or a difference reads others."""
+    return degrees_of_freedom(design, cells.rows, cells.groups, cells.count, measured.of_rounds)
 
 
 def _design_effects(design: Design, linear: Linearised, variance: Floats, count: int) -> Floats:
@@ -353,16 +424,6 @@ def _design_effects(design: Design, linear: Linearised, variance: Floats, count:
         return np.where(simple > 0, variance / simple, np.nan)
 
 
-def _units(design: Design, rows: Ints, groups: Ints, count: int) -> Ints:
-    """Rows with a value, or clusters that have such a row, by domain."""
-    if design.units == design.rows:
-        return np.bincount(groups, minlength=count)
-    numbers = design.unit_numbers
-    width = int(numbers.max()) + 1
-    cells = np.unique(groups * width + numbers[rows])
-    return np.bincount(cells // width, minlength=count)
-
-
 def _interval(
     design: Design,
     values: Values,
@@ -373,11 +434,13 @@ def _interval(
     value: float,
     variance: float,
     rows: int,
+    independent: float,
 ) -> tuple[Interval | None, str]:
     is_share = values.statistic == "proportion" and 0.0 <= value <= 1.0
     if not is_share or not rows:
         error = sqrt(variance) if variance >= 0 else np.nan
-        return (None if isnan(error) else t_interval(value, error, confidence)), "t"
+        is_shown = error == 0.0 or (not isnan(error) and settings.shows(confidence.degrees))
+        return (t_interval(value, error, confidence) if is_shown else None), "t"
     tail = confidence.tail
     is_whole = design.method == "random" and domains.is_all and bool(values.present.all())
     is_exact = is_plain and settings.proportion == "exact"
@@ -393,33 +456,24 @@ def _interval(
             "hypergeometric",
         )
     if at_end:
-        # Each cluster may hold equal rows, so clusters count, and not their rows.
-        trials = min(rows, design.units) / (1.0 if design.method == "cluster" else _kish(design))
-        return beta_interval(round(value) * trials, trials, tail), "clopper_pearson"
-    if isnan(variance):
-        return None, settings.proportion
-    # A calibrated sample may be worth more rows than it has.
-    most = float(rows) if is_plain else inf
-    trials = effective_rows(value, variance, design.rows, confidence, most)
-    match settings.proportion:
+        return beta_interval(round(value) * independent, independent, tail), "clopper_pearson"
+    name = "clopper_pearson" if settings.proportion == "exact" else settings.proportion
+    if isnan(variance) or not settings.shows(confidence.degrees):
+        return None, name
+    trials = effective_rows(value, variance, rows, confidence)
+    match name:
         case "logit":
-            return logit_interval(value, sqrt(variance), confidence), "logit"
+            return logit_interval(value, sqrt(variance), confidence), name
         case "wilson":
-            t = t_quantile(1.0 - tail, design.rows - 1)
-            return wilson_interval(value, trials, t), "wilson"
-        case "exact":
-            return beta_interval(value * trials, trials, tail), "clopper_pearson"
+            t = t_quantile(1.0 - tail, rows - 1)
+            return wilson_interval(value, trials, t), name
         case _:
-            return beta_interval(value * trials, trials, tail), "korn_graubard"
+            return beta_interval(value * trials, trials, tail), name
 
 
-def _kish(design: Design) -> float:
-    """1 + cv² of the weights: the design effect of unequal weights."""
-    w = design.weights
-    return float(len(w) * (w**2).sum() / w.sum() ** 2)
-
-
-def _quantiles(design: Design, values: Values, cells: _Cells, settings: Settings) -> list[_Found]:
+def _quantiles(
+    design: Design, values: Values, cells: _Cells, counts: _Counts, settings: Settings
+) -> list[_Found]:
     """The values at which the distribution function isn't significantly below or above q.
 
     As Woodruff (1952) turns back an interval of the distribution function, so here Clopper and
@@ -435,24 +489,31 @@ def _quantiles(design: Design, values: Values, cells: _Cells, settings: Settings
     up_to = y <= quantiles[cells.groups]
     below = _mean_of(cells, up_to.astype(np.float64))
     measured = _measured(design, below, cells, settings)
+    degrees = _degrees(design, cells, measured)
     effects = _design_effects(design, below, measured.variances, cells.count)
     before = _mean_of(cells, (y < quantiles[cells.groups]).astype(np.float64))
     others = _measured(design, before, cells, settings)
     left = sums_by(cells.groups, design.weights[cells.rows] - 1.0, cells.count)
     found: list[_Found] = []
     for at, curve in enumerate(curves):
-        confidence = Confidence(settings.confidence, int(measured.degrees[at]))
+        confidence = Confidence(settings.confidence, int(degrees[at]))
         shares = [
             (float(below.values[at]), float(measured.variances[at])),
             (float(before.values[at]), float(others.variances[at])),
         ]
+        is_left = left[at] > ROUNDING
         trials = inf
-        if left[at] > ROUNDING:
-            trials = _trials_at(design, shares, len(parts[at]), confidence)
+        if is_left and confidence.degrees:
+            trials = _trials_at(shares, int(counts.rows[at]), float(counts.trials[at]), confidence)
+        elif is_left:
+            trials = np.nan
         ends = curve.ends(values.q, trials, confidence.tail)
-        error = np.nan if ends is None else (ends[1] - ends[0]) / (2.0 * confidence.quantile)
-        if ends is not None and ends[0] == ends[1]:
-            error = 0.0
+        error = np.nan
+        if ends is not None:
+            width = ends[1] - ends[0]
+            error = width / (2.0 * confidence.quantile) if width else 0.0
+        if is_left and not settings.shows(confidence.degrees):
+            ends = None
         found.append(
             _Found(
                 float(quantiles[at]),
@@ -461,13 +522,14 @@ def _quantiles(design: Design, values: Values, cells: _Cells, settings: Settings
                 "woodruff",
                 float(effects[at]),
                 confidence.degrees,
+                None,
             )
         )
     return found
 
 
 def _trials_at(
-    design: Design, shares: Sequence[tuple[float, float]], rows: int, confidence: Confidence
+    shares: Sequence[tuple[float, float]], rows: int, independent: float, confidence: Confidence
 ) -> float:
     """The effective rows by the share nearer to one half, of pairs of share and variance.
 
@@ -477,10 +539,10 @@ def _trials_at(
     if isnan(variance):
         return np.nan
     if not 0.0 < share < 1.0:
-        return min(rows, design.units) / (1.0 if design.method == "cluster" else _kish(design))
+        return independent
     if variance <= NOISE * share * (1.0 - share):
         return inf
-    return effective_rows(share, variance, design.rows, confidence, inf)
+    return effective_rows(share, variance, rows, confidence)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Confidence:
-    """The level, and the degrees of freedom of the design."""
+    """The level, and the degrees of freedom of the domain."""
 
     level: float
     degrees: int
@@ -74,16 +74,18 @@ def exceeds_share(share: float, q: float, trials: float, tail: float) -> bool:
     return x > 0.0 and float(betainc(x, trials - x + 1.0, q)) <= tail
 
 
-def effective_rows(
-    share: float, variance: float, drawn: int, confidence: Confidence, most: float
-) -> float:
-    """n_e = p(1-p)/V, corrected for the degrees of freedom, at most ``most``."""
+def effective_rows(share: float, variance: float, drawn: int, confidence: Confidence) -> float:
+    """n_e = p(1-p)/V, corrected for the degrees of freedom, of ``drawn`` rows with a value.
+
+    It may be larger than ``drawn``: strata and known totals can make a sample worth more rows than
+    it has. As R's ``svyciprop(method = "beta")``, which doesn't cap it.
+    """
     found = share * (1.0 - share) / variance
     if drawn > 1 and confidence.degrees > 0:
         upper = 1.0 - confidence.tail
         ratio = t_quantile(upper, drawn - 1) / t_quantile(upper, confidence.degrees)
         found *= ratio * ratio
-    return min(found, most)
+    return found
 
 
 def logit_interval(share: float, error: float, confidence: Confidence) -> Interval | None:

@@ -8,6 +8,7 @@ table's order, so they don't depend on threads or files.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,14 +54,22 @@ class Layer:
 
     def variances(self, rows: Ints, domains: Ints, t: Floats, count: int) -> Floats:
         """By domain, shape (count,); t of the ``rows``, those of one domain together."""
+        return self.moments(rows, domains, t, count, 2)[0]
+
+    def moments(
+        self, rows: Ints, domains: Ints, t: Floats, count: int, most: int
+    ) -> tuple[Floats, ...]:
+        """The variance by domain and, with ``most`` 3, the third moment of the estimate."""
         if self.of_rows is None:
-            return self._of_units(rows, domains, t, count)
+            return self._of_units(rows, domains, t, count, most)
         width = len(self.groups)
         cells, places = _cells(domains * width + self.of_rows[rows], count * width)
         totals = sums_by(places, t, len(cells))
-        return self._of_units(cells % width, cells // width, totals, count)
+        return self._of_units(cells % width, cells // width, totals, count, most)
 
-    def _of_units(self, units: Ints, domains: Ints, t: Floats, count: int) -> Floats:
+    def _of_units(
+        self, units: Ints, domains: Ints, t: Floats, count: int, most: int
+    ) -> tuple[Floats, ...]:
         width = len(self.whole)
         numbers = domains if width == 1 else domains * width + self.groups[units]
         cells, places = _cells(numbers, count * width)
@@ -70,15 +79,21 @@ class Layer:
         if self.c is None:
             means = sums_by(places, t, len(cells)) / divisors
             present = np.bincount(places, minlength=len(cells)).astype(np.float64)
-            inside = sums_by(places, squared_differences(t, means[places]), len(cells))
         else:
-            c = self.c[units]
-            means = sums_by(places, c * t, len(cells)) / divisors
-            present = sums_by(places, c, len(cells))
-            inside = sums_by(places, c * squared_differences(t, means[places]), len(cells))
-        outside = np.maximum(whole - present, 0.0) * means**2
-        parts = self.factors[of_cell] * (inside + outside)
-        return parts if width == 1 else sums_by(cells // width, parts, count)
+            means = sums_by(places, self.c[units] * t, len(cells)) / divisors
+            present = sums_by(places, self.c[units], len(cells))
+        absent = np.maximum(whole - present, 0.0)
+        found = []
+        for power in range(2, most + 1):
+            differences = squared_differences(t, means[places])
+            if power == 3:
+                differences *= t - means[places]
+            if self.c is not None:
+                differences *= self.c[units] ** (power / 2)
+            inside = sums_by(places, differences, len(cells))
+            parts = self.factors[of_cell] ** (power / 2) * (inside + absent * (-means) ** power)
+            found.append(parts if width == 1 else sums_by(cells // width, parts, count))
+        return tuple(found)
 
 
 def squared_differences(t: Floats, means: Floats) -> Floats:
@@ -100,16 +115,28 @@ MAX_EMPTY_CELLS = 100_000
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Variances by domain, NaN where there is none, and their degrees of freedom."""
+    """Variances by domain, shape (domains,), NaN where there is none.
+
+    ``of_rounds`` are those of each round, shape (rounds, domains), of one sample alone its own.
+    ``skewness`` is that of the estimates' distribution, if that was requested.
+    """
 
     variances: Floats
-    degrees: Ints
+    of_rounds: Floats
+    skewness: Floats
 
 
 def variances(
-    design: Design, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRules
+    design: Design,
+    rows: Ints,
+    domains: Ints,
+    t: Floats,
+    count: int,
+    rules: VarianceRules,
+    *,
+    with_skewness: bool = False,
 ) -> Measured:
-    """The variance of each domain's Σ t; arrays of the result have shape (count,).
+    """The variance of each domain's Σ t, and the skewness of its distribution.
 
     Parameters
     ----------
@@ -117,17 +144,36 @@ def variances(
         The rows with a t, their domains from 0 to ``count``, and t; a row may be in several
         domains. By domain in the order of the rows.
     """
-    if design.parts:
-        return _of_rounds(design, rows, domains, t, count, rules)
-    found = _of_one_sample(design, rows, domains, t, count, rules)
-    return Measured(found, np.full(count, design.degrees, dtype=np.int64))
+    of_rounds, second, third = [], np.zeros(count), np.zeros(count)
+    # Cubes of very large or small numbers would leave the range of doubles.
+    scale = float(np.abs(t).max(initial=0.0)) or 1.0
+    for sample, at, own, factors in samples_of(design, rows):
+        inside, scaled = domains[own], t[own] * factors
+        of_rounds.append(_of_one_sample(sample, at, inside, scaled, count, rules))
+        if with_skewness:
+            values = scaled / scale if sample.hits is None else scaled / scale / sample.hits[at]
+            for layer in layers_of(sample):
+                moments = layer.moments(at, inside, values, count, 3)
+                second += moments[0]
+                third += moments[1]
+    found = np.array(of_rounds).reshape(len(of_rounds), count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skewness = np.nan_to_num(third / second**1.5, posinf=0.0, neginf=0.0)
+    return Measured(found.sum(axis=0), found, skewness)
 
 
-def _of_rounds(
-    design: Design, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRules
-) -> Measured:
-    """The sum over rounds, which are uncorrelated; degrees of freedom by Satterthwaite (1946)."""
-    found, below = np.zeros(count), np.zeros(count)
+def samples_of(design: Design, rows: Ints) -> Iterator[tuple[Design, Ints, Ints, Floats]]:
+    """The samples of a design that are left to chance, each with what it has of some rows.
+
+    Yields
+    ------
+    Design, array, array, array
+        The sample; of the ``rows`` that it has, their places in it and in ``rows``, and the parts
+        of their weights that are left to chance in it.
+    """
+    if not design.parts:
+        yield design, rows, np.arange(len(rows)), np.ones(len(rows))
+        return
     places = np.full(design.rows, -1)
     for part in design.parts:
         if not part.factors.any():
@@ -135,14 +181,8 @@ def _of_rounds(
         places[part.rows] = np.arange(len(part.rows))
         own = np.flatnonzero(places[rows] >= 0)
         at = places[rows[own]]
-        scaled = t[own] * part.factors[at]
-        variance = _of_one_sample(part.design, at, domains[own], scaled, count, rules)
-        found += variance
-        below += variance**2 / max(part.design.degrees, 1)
+        yield part.design, at, own, part.factors[at]
         places[part.rows] = -1
-    with np.errstate(divide="ignore", invalid="ignore"):
-        degrees = np.where(below > 0, found**2 / below, float(design.degrees))
-    return Measured(found, np.maximum(np.nan_to_num(degrees), 0.0).astype(np.int64))
 
 
 def _of_one_sample(

@@ -6,6 +6,7 @@ Every column of numbers gives a mean, and every value of a column of few values 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from application.estimation.estimates import EstimateRequest, estimates_of
@@ -68,7 +69,10 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any
             "covered": 0,
             "notes": ["No column of the table has numbers, or few enough values to be a category."],
         }
-    request = EstimateRequest(tested, settings=settings, with_true_values=True)
+    # A back-test counts every interval, also those that rest on few degrees of freedom.
+    request = EstimateRequest(
+        tested, settings=replace(settings, minimum_degrees=0), with_true_values=True
+    )
     found = estimates_of(service, job, request)
     figures = [each | _verdict(each) for each in found["estimates"]]
     verdicts = [each["covers"] for each in figures if each["covers"] is not None]

@@ -13,6 +13,7 @@ from application.estimation.calibrating import (
     both,
     find_calibration,
 )
+from application.estimation.interval_notes import interval_notes
 from application.estimation.sample_design import (
     SampleDesign,
     design_json,
@@ -42,7 +43,7 @@ from estimation_engine import (
     true_values,
 )
 from estimation_engine.confidence import DEFAULT_CONFIDENCE
-from estimation_engine.estimates import StatisticName
+from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
 from estimation_engine.reading import ReadSample
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
@@ -108,12 +109,15 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         _require_size(found.design.rows * len(read.keys) * len(statistics))
         _require_calibration_columns(sample, source, found, request.calibrate.columns)
         calibration = _calibration(service, source, relation, found, request, read)
-    estimates = [
-        each
+    estimated = [
+        pair
         for given, values in zip(request.statistics, read.values, strict=True)
-        for each in _of_statistic(given, values, read, found.design, request.settings, calibration)
+        for pair in _of_statistic(given, values, read, found.design, request.settings, calibration)
     ]
-    notes = design_notes(job, found, source, request.settings)
+    estimates = [each for each, _ in estimated]
+    unit = "cluster" if found.design.method == "cluster" else "row"
+    warnings = interval_notes(estimated, request.settings, unit)
+    notes = [*warnings, *design_notes(job, found, source, request.settings)]
     notes += _value_notes(service, job, request, values_from)
     if calibration is not None:
         notes += _calibration_notes(request, calibration, estimates)
@@ -132,6 +136,7 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         if values_from and values_from.upload
         else None,
         "design": design_json(found),
+        "warnings": warnings,
         "notes": notes,
     }
 
@@ -260,18 +265,22 @@ def _of_statistic(
     design: Design,
     settings: Settings,
     calibration: FoundCalibration | None,
-) -> list[dict[str, Any]]:
+) -> list[tuple[dict[str, Any], Estimate]]:
     """The estimates of one statistic, by group; calibrated ones have the uncalibrated, too."""
     plain = estimate(design, values, read.domains, settings)
     if calibration is None:
         return [
-            _as_json(given, key, each, settings) for key, each in zip(read.keys, plain, strict=True)
+            (_as_json(given, key, each, settings), each)
+            for key, each in zip(read.keys, plain, strict=True)
         ]
     known = calibration.calibration
     calibrated = estimate(design, values, read.domains, settings, known)
     return [
-        _as_json(given, key, _with_effect(each, before), settings)
-        | {"uncalibrated": _uncalibrated(before)}
+        (
+            _as_json(given, key, _with_effect(each, before), settings)
+            | {"uncalibrated": _uncalibrated(before)},
+            each,
+        )
         for key, each, before in zip(read.keys, calibrated, plain, strict=True)
     ]
 
@@ -473,11 +482,12 @@ def _has_column(table: TableFiles, found: SampleDesign, name: str | None) -> boo
 
 def settings_of(given: Mapping[str, Any]) -> Settings:
     """The settings of a request."""
-    variance = given.get("variance") or {}
+    interval, variance = given.get("interval") or {}, given.get("variance") or {}
     return Settings(
         given.get("confidence", DEFAULT_CONFIDENCE),
-        (given.get("interval") or {}).get("proportion", "korn_graubard"),
+        interval.get("proportion", "korn_graubard"),
         VarianceRules(variance.get("lonely_stratum", "fail"), variance.get("systematic", "sd1")),
+        interval.get("minimum_degrees", MINIMUM_DEGREES),
     )
 
 

@@ -263,7 +263,7 @@ FORMS = (
             Argument("values", keyword("values"), words.option("--values")),
             Argument("book_column", keyword("book_column"), words.option("--book")),
             Argument("variance", keyword("variance"), words.variance),
-            Argument("interval", keyword("interval"), words.no_words),
+            Argument("interval", keyword("interval"), words.interval),
             Argument("true_values", keyword("true_values"), words.flag("--true-values")),
         ),
         subject="sample",

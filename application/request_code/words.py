@@ -167,6 +167,12 @@ def variance(given: dict[str, Any]) -> Words:
     return option("--lonely-stratum")(given["lonely_stratum"]) if len(given) == 1 else None
 
 
+def interval(given: dict[str, Any]) -> Words:
+    """Write the degrees of freedom that an interval needs; the other choice has no option."""
+    needed = given.get("minimum_degrees")
+    return option("--minimum-degrees")(needed) if given.keys() == {"minimum_degrees"} else None
+
+
 def compared(given: dict[str, Any]) -> Words:
     """Write the version that a report compares with."""
     table = given.get("table_key")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import sqrt
 from typing import Literal
 
 import numpy as np
@@ -41,8 +41,6 @@ SOURCES: dict[Estimator, str] = {
 }
 MIN_ERRORS = 20
 """Fewer rows in error make the normal approximation of a difference doubtful."""
-ROWS_BY_SKEWNESS = 25
-"""Rows needed by the squared skewness of the residuals (Cochran 1977, section 2.15)."""
 MAX_STRATA = 200
 """Strata that the arithmetic lists."""
 
@@ -182,7 +180,7 @@ def evaluate_variables(
         directions.under,
         _arithmetic(given, estimator, limits, residuals),
         tuple(_direction_notes(given, estimator, directions, tolerable)),
-        tuple(_size_notes(given, estimator, errors, residuals)),
+        tuple(_size_notes(given, estimator, errors, found.normal_units or 0)),
         _conclusion(given, limits, tolerable, confidence, sides, netted, scope),
         FORMULAS[estimator],
         SOURCES[estimator],
@@ -456,9 +454,7 @@ def _direction_notes(
     return notes
 
 
-def _size_notes(
-    given: AuditedAmounts, estimator: Estimator, errors: int, residuals: Floats
-) -> list[str]:
+def _size_notes(given: AuditedAmounts, estimator: Estimator, errors: int, needed: int) -> list[str]:
     """Notes on conditions that make the normal approximation doubtful."""
     notes = []
     if errors < MIN_ERRORS and estimator != "mean_per_unit":
@@ -467,18 +463,12 @@ def _size_notes(
             f"a {estimator} assume about {MIN_ERRORS} or more, and may be too narrow; with few "
             "errors, a sample by monetary units and its evaluation are sounder."
         )
-    needed = ceil(ROWS_BY_SKEWNESS * _skewness(residuals) ** 2)
-    if given.design.rows < needed:
+    units = given.design.units
+    if units < needed:
+        noun = "clusters" if given.design.method == "cluster" else "rows"
         notes.append(
-            f"The amounts are skewed: about {needed:,} rows are needed for the normal "
-            f"approximation (Cochran 1977), and {given.design.rows:,} were drawn. The limits may "
+            f"The amounts are skewed: about {needed:,} {noun} are needed for the normal "
+            f"approximation (Cochran 1977), and {units:,} were drawn. The limits may "
             "be too narrow."
         )
     return notes
-
-
-def _skewness(residuals: Floats) -> float:
-    """Fisher's skewness, 0 where all residuals are equal."""
-    distances = residuals - residuals.mean()
-    deviation = sqrt(float((distances**2).mean()))
-    return float((distances**3).mean()) / deviation**3 if deviation else 0.0

@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 
 from application.estimation.value_sources import FINDINGS, LATEST, TABLE
 from estimation_engine import CalibrationMethod
-from estimation_engine.estimates import StatisticName
+from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
 from estimation_engine.intervals import ProportionInterval
 from estimation_engine.variance import Lonely, Systematic
 from http_api.schemas import out
@@ -17,6 +17,7 @@ from http_api.schemas.base import PageOut, StrictSchema, text
 from http_api.schemas.fields import (
     BoundedList,
     StrictBoolean,
+    StrictInteger,
     StrictNumber,
     StrictString,
     confidence_field,
@@ -28,6 +29,7 @@ from http_api.schemas.goals import MAX_GROUP_COLUMNS
 MAX_STATISTICS = 50
 MAX_PAIRS = 10_000
 MAX_CALIBRATED_COLUMNS = 20
+MAX_DEGREES = 1_000_000
 
 
 def one_of(literal: Any, default: str, description: str | None = None) -> StrictString:
@@ -64,6 +66,12 @@ class StatisticIn(StrictSchema):
 
 class IntervalIn(StrictSchema):
     proportion = one_of(ProportionInterval, "korn_graubard")
+    minimum_degrees = StrictInteger(
+        load_default=MINIMUM_DEGREES,
+        validate=validate.Range(0, MAX_DEGREES),
+        description="An interval with fewer degrees of freedom is null; 0 shows all. The estimate "
+        "and its standard error stay.",
+    )
 
 
 class VarianceIn(StrictSchema):
@@ -152,7 +160,10 @@ class EstimateOut(Schema):
     ci_low = out.number(null=True)
     ci_high = out.number(null=True)
     confidence = out.number()
-    df = out.integer("Degrees of freedom of the design.")
+    df = out.integer(
+        "Degrees of freedom of the group: its rows or clusters with a value, less the strata that "
+        "they are in."
+    )
     design_effect = out.number(
         "The variance by that of a simple random sample of as many rows.", null=True
     )
@@ -265,6 +276,9 @@ class EstimatesOut(Schema):
     calibration = out.nested(CalibrationOut, null=True)
     values = out.nested(UploadOut, "The upload that values were read from.", null=True)
     design = out.nested(DesignOut)
+    warnings = out.list_of(
+        fields.String(), "The first of `notes`: those that say which intervals are doubtful."
+    )
     notes = out.list_of(fields.String(), "What the estimates assume and refer to.")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import duckdb
 import pytest
+from scipy.special import stdtrit
 
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
@@ -99,7 +101,7 @@ def test_figures_are_those_of_the_rows_by_hand(server: LiveServer, dataset: int)
     squares = sum((value - mean) ** 2 for value in y) + (100 - len(y)) * mean**2
     variance = 36 * (1 - 1 / 6) * 100 / 99 * squares
     assert found["variance"] == pytest.approx(variance)
-    assert (found["n"], found["n_missing"], found["df"]) == (len(y), 100 - len(y), 99)
+    assert (found["n"], found["n_missing"], found["df"]) == (len(y), 100 - len(y), len(y) - 1)
 
 
 def test_two_random_rounds_are_one_sample(server: LiveServer, dataset: int) -> None:
@@ -133,8 +135,8 @@ def test_other_rounds_are_combined(server: LiveServer, dataset: int) -> None:
         assert each["estimate"] == pytest.approx(
             each["true_value"], abs=4 * each["standard_error"] + 1e-6
         )
-    # Kyiv was drawn by the last round alone, which left three strata to chance.
-    assert by_city["Kyiv"]["df"] == 3 * 30 - 3
+    # Kyiv was drawn by the last round alone, as one stratum.
+    assert by_city["Kyiv"]["df"] == by_city["Kyiv"]["n"] - 1
     one_filter = drawn(
         server,
         dataset,
@@ -380,3 +382,77 @@ def test_amounts_that_round_to_0_are_not_in_the_population(
     assert count["estimate"] == pytest.approx(count["true_value"])
     rows = f"{round(count['true_value'])} of the 200 rows of primary"
     assert f"The estimates are for {rows}: those with an amount above 0." in found["notes"]
+
+
+@pytest.fixture(scope="module")
+def shops(server: LiveServer) -> int:
+    """Strata of 60 rows, and a very skewed value."""
+    dataset_id = server.new_dataset()
+    lines = [
+        f"{row},{'abcd'[row // 60]},{row * 37 % 101},{2 ** (row * 7 % 31)}" for row in range(240)
+    ]
+    server.import_text(dataset_id, "\n".join(["id,shop,amount,size", *lines]) + "\n")
+    return dataset_id
+
+
+SHARE_OF_A = {"statistic": "proportion", "column": "shop", "value": "a"}
+OF_SHOPS = one(
+    "stratified", strata_columns=["shop"], sizes={"a": 2, "b": 3, "c": 5, "d": 10}, seed=1
+)
+
+
+def test_intervals_of_few_degrees_are_not_shown(server: LiveServer, shops: int) -> None:
+    job = drawn(server, shops, OF_SHOPS)
+    answer = estimates(server, job, MEAN, SHARE_OF_A, by=["shop"])
+    found = answer["estimates"][:4]
+    assert [each["df"] for each in found] == [1, 2, 4, 9]
+    assert [each["ci_low"] is None for each in found] == [True, True, False, False]
+    assert all(each["standard_error"] > 0 for each in found)
+    assert answer["design"]["df"] == 16
+    hidden, few = answer["warnings"]
+    assert hidden == (
+        "2 intervals are not shown, with fewer than 3 degrees of freedom (units with a value, less "
+        "their strata): mean of amount, shop a (1); mean of amount, shop b (2). Set "
+        "`minimum_degrees` to 0 to show them."
+    )
+    assert "mean of amount, shop c (4); mean of amount, shop d (9)" in few
+    assert answer["notes"][:2] == answer["warnings"]
+    # A share that all or no sampled rows have rests on no standard error.
+    assert all(each["ci_low"] is not None for each in answer["estimates"][4:])
+    shown = estimates(server, job, MEAN, by=["shop"], interval={"minimum_degrees": 0})
+    for each in shown["estimates"]:
+        half = float(stdtrit(each["df"], 0.975)) * each["standard_error"]
+        assert each["ci_high"] - each["estimate"] == pytest.approx(half)
+    (few,) = shown["warnings"]
+    assert few.startswith("4 estimates have fewer than 10 degrees of freedom")
+    strict = estimates(server, job, MEAN, by=["shop"], interval={"minimum_degrees": 10})
+    assert [each["ci_low"] for each in strict["estimates"]] == [None] * 4
+    refused = asked(server, job, {"statistics": [MEAN], "interval": {"minimum_degrees": -1}})
+    assert_problem(refused, 422, "invalid_request")
+
+
+def test_a_note_names_a_few_groups_of_many(server: LiveServer, shops: int) -> None:
+    job = drawn(server, shops, one("random", sample_size=60, seed=3))
+    notes = estimates(server, job, TOTAL, by=["amount"])["notes"]
+    assert all(len(note) < 600 for note in notes)
+    assert any(re.search(r"; and \d+ more\.", note) for note in notes)
+
+
+def test_skewed_values_say_how_many_rows_they_need(server: LiveServer, shops: int) -> None:
+    job = drawn(server, shops, one("random", sample_size=60, seed=3))
+    size = {"statistic": "total", "column": "size"}
+    ratio = {"statistic": "ratio", "column": "size", "denominator": "amount"}
+    (note,) = estimates(server, job, size, ratio, MEAN)["warnings"]
+    assert note.startswith("The values of 2 estimates are skewed")
+    assert re.search(r"total of size \((\d+) rows, not 60\); size by amount \(\d+ rows", note)
+    assert "Take large values whole, stratify by bands" in note
+    assert estimates(server, job, MEAN)["warnings"] == []
+
+
+def test_a_difference_keeps_the_degrees_of_its_group(server: LiveServer, shops: int) -> None:
+    job = drawn(server, shops, OF_SHOPS)
+    known = {"method": "difference", "columns": ["id"]}
+    found = estimates(server, job, MEAN, by=["shop"], calibrate=known)["estimates"]
+    assert [each["df"] for each in found] == [1, 2, 4, 9]
+    assert [each["ci_low"] is None for each in found] == [True, True, False, False]
+    assert [each["uncalibrated"]["ci_low"] is None for each in found] == [True, True, False, False]

@@ -211,3 +211,28 @@ def test_the_design_can_be_downloaded(server: LiveServer, reader: Reader, path: 
     assert "averaged by fixed shares" in page
     code = reader.get(f"/api/sampling{mixed}/design", format="r", replicates="bootstrap")
     assert "svrepdesign" in code.text
+
+
+FEW = "amount BETWEEN 30 AND 32"
+
+
+def test_an_interval_of_few_rows_is_shown_on_request(reader: Reader, path: str) -> None:
+    query = {"tab": "estimates", "statistic": "mean", "column": "amount", "where": FEW}
+    text = reader.text(path, **query)
+    rows = int(re.search(r"From (\d+) of 100 drawn rows", text)[1])  # type: ignore[index]
+    assert 2 <= rows <= 3
+    assert "1 interval is not shown, with fewer than 3 degrees of freedom" in text
+    assert "Set “Degrees of freedom, at least” to 0 to show them." in text
+    assert "(no interval)" in text
+    assert "– to –" not in text
+    shown = reader.text(path, **query, minimum_degrees="0")
+    assert "is not shown" not in shown
+    assert "fewer than 10 degrees of freedom" in shown
+    code = reader.page(path, **query, minimum_degrees="0")
+    assert "--minimum-degrees 0" in code
+    for given, is_hidden in (({}, True), ({"minimum_degrees": "0"}, False)):
+        answer = reader.get(f"{path}/estimates.csv", **query, **given)
+        (line,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+        assert (line["ci_low"] == "") is is_hidden
+        assert line["standard_error"] != ""
+        assert line["df"] == str(rows - 1)

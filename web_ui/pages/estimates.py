@@ -30,6 +30,7 @@ from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, v
 from application.estimation.workbook import estimates_workbook
 from application.request_code.written_numbers import TwoReadings, number_of
 from domain_errors import DomainError, InvalidRequest
+from estimation_engine.estimates import MINIMUM_DEGREES
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import formula_safe
 from storage.errors import NotFound
@@ -122,6 +123,9 @@ def _figures(found: Job) -> Values:
         "answer": answer,
         "shown": shown,
         "title": _title(chosen),
+        "assumptions": answer["notes"][len(answer["warnings"]) :],
+        "few_degrees": any(each["df"] < MINIMUM_DEGREES for each in answer["estimates"]),
+        "minimum_degrees": MINIMUM_DEGREES,
         "picture": _picture(_title(chosen), answer["estimates"], chosen),
         "inside": (sum(each["inside"] for each in known), len(known)),
         "max_drawn": MAX_DRAWN,
@@ -326,6 +330,7 @@ def _chosen() -> Values:
         "values": _values_of(given.get("values", "")),
         "book": given.get("book") or None,
         "lonely": given["lonely"] if given.get("lonely") in LONELY else "fail",
+        "all_intervals": given.get("minimum_degrees") == "0",
     }
 
 
@@ -381,6 +386,7 @@ def _body(found: Job, chosen: Values) -> Values:
         "by": chosen["by"],
         "where": {"expression": chosen["where"]} if chosen["where"] else None,
         "confidence": chosen_level(chosen),
+        "interval": {"minimum_degrees": 0} if chosen["all_intervals"] else None,
         "variance": {"lonely_stratum": chosen["lonely"]},
         "true_values": chosen["true_values"],
         "calibrate": calibration and asdict(calibration),
@@ -462,6 +468,7 @@ def _shown(each: Values, name: str) -> Values:
         "group": list(each["group"].values()),
         "estimate": figure(each["estimate"], name),
         "margin": margin_text(margin, name),
+        "has_interval": margin is not None,
         "low": figure(each["ci_low"], name),
         "high": figure(each["ci_high"], name),
         "error": figure(each["standard_error"], name),

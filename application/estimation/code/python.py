@@ -26,7 +26,10 @@ def spread(t, size):
 """
 WEIGHTED = """p = np.array([float(row["_inclusion_probability"]) for row in rows])
 w = 1 / p
-degrees = int((p < 1).sum()) - 1
+
+
+def degrees(has_value):
+    return max(int((has_value & (p < 1)).sum()) - 1, 0)
 
 
 def variance(t):
@@ -39,7 +42,7 @@ ESTIMATE = '''def estimate(column, number_of=float):
     y = np.array([float(number_of(row[column])) if row[column] else 0.0 for row in rows])
     size = (w * has_value).sum()
     mean = (w * y).sum() / size
-    t_quantile = stats.t.ppf(0.975, degrees)
+    t_quantile = stats.t.ppf(0.975, degrees(has_value))
     for name, value, z in (
         ("total", (w * y).sum(), y),
         ("mean", mean, has_value * (y - mean) / size),
@@ -97,7 +100,11 @@ def _stratified(sizes: Mapping[str, int]) -> str:
 stratum = np.array([row["_stratum"] for row in rows])
 drawn = {{h: int((stratum == h).sum()) for h in N_H}}
 w = np.array([N_H[h] / drawn[h] for h in stratum])
-degrees = sum(drawn[h] - 1 for h in N_H if drawn[h] < N_H[h])
+
+
+def degrees(has_value):
+    inside = [int((has_value & (stratum == h)).sum()) for h in N_H if drawn[h] < N_H[h]]
+    return sum(n - 1 for n in inside if n)
 
 
 def variance(t):
@@ -111,7 +118,10 @@ def _cluster(design: Design, sizes: Mapping[str, int]) -> str:
 cluster = np.array([row["_stratum"] for row in rows])
 drawn = {{i: int((cluster == i).sum()) for i in N_I}}
 w = np.array([{clusters} / {drawn} * N_I[i] / drawn[i] for i in cluster])
-degrees = {drawn - 1}
+
+
+def degrees(has_value):
+    return max(len(set(cluster[has_value])) - 1, 0)
 
 
 def variance(t):
@@ -124,7 +134,10 @@ def variance(t):
 def _systematic(design: Design) -> str:
     n, whole = design.rows, design.population
     return f"""w = np.full(len(rows), {whole} / {n})
-degrees = {n - 1}
+
+
+def degrees(has_value):
+    return max(int(has_value.sum()) - 1, 0)
 
 
 def variance(t):
@@ -135,7 +148,10 @@ def variance(t):
 def _random(design: Design) -> str:
     n, whole = design.rows, design.population
     return f"""w = np.full(len(rows), {whole} / {n})
-degrees = {n - 1}
+
+
+def degrees(has_value):
+    return max(int(has_value.sum()) - 1, 0)
 
 
 def variance(t):

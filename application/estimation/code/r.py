@@ -43,7 +43,7 @@ def r_code(design: Design, sizes: Mapping[str, int], sample: SampleFile) -> str:
             body = _random(design)
     return (
         f"{comment(about(design, sample), '#')}library(survey)\n"
-        f"{reading(sample, design.rows)}{ROWS}{example(sample)}{body}{estimates(design.degrees)}"
+        f"{reading(sample, design.rows)}{ROWS}{example(sample)}{body}{estimates(_degrees(design))}"
     )
 
 
@@ -77,12 +77,18 @@ def example(sample: SampleFile) -> str:
     return f"y <- data.frame(has_value = as.numeric(!is.na(s[[{quoted(column.name)}]])))\n"
 
 
-def estimates(degrees: int) -> str:
-    """Code that estimates the mean and the total of ``y``."""
-    return f"""mean <- svymean(y, design, na.rm = TRUE)
+def _degrees(design: Design) -> str:
+    """Those of the rows with a value; R counts strata that were drawn whole, too."""
+    return f"{design.degrees} - (degf(design) - degf(design[!is.na(y[[1]]), ]))"
+
+
+def estimates(degrees: int | str) -> str:
+    """Code that estimates the mean and the total of ``y``; ``degrees`` are code, too."""
+    return f"""degrees <- {degrees}
+mean <- svymean(y, design, na.rm = TRUE)
 total <- svytotal(y, design, na.rm = TRUE)
-print(mean); print(confint(mean, df = {degrees}))
-print(total); print(confint(total, df = {degrees}))
+print(mean); print(confint(mean, df = degrees))
+print(total); print(confint(total, df = degrees))
 """
 
 

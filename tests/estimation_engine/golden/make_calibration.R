@@ -24,6 +24,21 @@ clus1_rake <- rake(clus1, list(~stype, ~sch.wide), margins,
   control = list(maxit = 500, epsilon = 1e-12))
 clus1_strata <- postStratify(clus1, ~stype, margins[[1]])
 
+share <- function(x) {
+  ends <- paste(number(attr(x, "ci")), collapse = ", ")
+  sprintf('{"values": [%s], "errors": [%s], "ends": [%s]}',
+    number(as.numeric(coef(x))), number(sqrt(as.numeric(attr(x, "var")))), ends)
+}
+high <- function(design) share(svyciprop(~I(api00 > 650), design, method = "beta"))
+# A known share of last year's values makes the sample worth more rows than it has.
+apistrat$last <- ifelse(apistrat$api99 > 630, "high", "low")
+strat <- update(strat, last = apistrat$last)
+strat_last <- postStratify(strat, ~last, data.frame(last = c("high", "low"), Freq = c(3000, 3194)))
+degrees <- function(design) {
+  rows <- subset(design, stype != "E" & api00 > 700)
+  sprintf('{"values": [%d, %d]}', degf(design), degf(rows))
+}
+
 cat("{\n", paste(c(
   sprintf('"strat_regression_mean": %s', estimate(svymean(~api00, strat_regression))),
   sprintf('"strat_regression_total": %s', estimate(svytotal(~api99, strat_regression))),
@@ -34,5 +49,15 @@ cat("{\n", paste(c(
     estimate(svyratio(~api00, ~enroll, clus1_regression))),
   sprintf('"clus1_rake_mean": %s', estimate(svymean(~api00, clus1_rake))),
   sprintf('"clus1_rake_total": %s', estimate(svytotal(~enroll, clus1_rake))),
-  sprintf('"clus1_strata_mean": %s', estimate(svymean(~api00, clus1_strata)))
+  sprintf('"clus1_strata_mean": %s', estimate(svymean(~api00, clus1_strata))),
+  sprintf('"strat_share": %s', high(strat)),
+  sprintf('"strat_share_regression": %s', high(calibrate(strat, ~enroll + api.stu, known,
+    epsilon = 1e-12))),
+  sprintf('"strat_share_poststratified": %s', high(strat_last)),
+  sprintf('"strat_share_of_group": %s', high(subset(strat, stype == "H"))),
+  sprintf('"clus1_share": %s', high(clus1)),
+  sprintf('"clus1_share_of_group": %s', high(subset(clus1, stype != "E"))),
+  sprintf('"clus1_share_poststratified": %s', high(clus1_strata)),
+  sprintf('"strat_degrees": %s', degrees(strat)),
+  sprintf('"clus1_degrees": %s', degrees(clus1))
 ), collapse = ",\n"), "\n}\n", sep = "")
