@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
 from storage.jobs.jobs import Job
 
 Basis = Literal["sample", "frame"]
-MAX_STEPS = 20
+ROUNDING = 1e-9
 GROWING = ("samples_per_stratum", "sizes", "num_clusters")
 """Sizes of which a larger one with the same seed includes the rows of a smaller one."""
 
@@ -75,7 +76,9 @@ def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str,
             "The steps of this sample differ, so the rows that they need aren't known. Plan the "
             "size of a new sample."
         )
-    answer = estimates_of(service, job, request.estimate)
+    # Few degrees of freedom are what more rows are for, so no margin is withheld here.
+    settings = replace(request.estimate.settings, minimum_degrees=0)
+    answer = estimates_of(service, job, replace(request.estimate, settings=settings))
     if request.basis == "sample":
         groups = [_needed(found, each, kinds[0], request) for each in answer["estimates"]]
         size = max(group["size"] for group in groups)
@@ -140,7 +143,8 @@ def _needed(
             loc=(kind,),
         )
     goal = Goal(kind, request.goal[kind], estimate["confidence"], value)  # type: ignore[arg-type]
-    half = max(estimate["ci_high"] - value, value - estimate["ci_low"])
+    ends = (estimate["ci_low"], estimate["ci_high"])
+    half = 0.0 if None in ends else max(ends[1] - value, value - ends[0])
     if estimate["statistic"] == "proportion" and variance == 0.0 and half > goal.margin:
         raise InvalidGoal(
             "All sampled rows are of one kind, so the sample doesn't say how many rows the share "
@@ -154,14 +158,24 @@ def _needed(
     taken_off = 1.0 / drawn - 1.0 / whole
     size = drawn
     if variance > 0 and taken_off > 0:
-        square, lost = variance / taken_off, drawn - estimate["df"]
-        degrees = inf
-        for _ in range(MAX_STEPS):
-            before = size
-            size = max(ceil(random_size(square, goal.wanted(degrees), whole) - 1e-9), lost + 1)
-            size, degrees = min(size, population), size - lost
-            if size == before:
-                break
+        if not estimate["df"]:
+            raise InvalidGoal(
+                "An estimate has no degree of freedom, so the rows that it needs aren't known: at "
+                "most one unit of each stratum has a value.",
+                loc=("by",) if estimate["group"] else ("column",),
+            )
+        square, lost = variance / taken_off, drawn - design.degrees
+        # A group's degrees of freedom grow with those of the design.
+        share = estimate["df"] / design.degrees
+        # An interval of fewer isn't shown.
+        least = lost + ceil(max(request.estimate.settings.minimum_degrees, 1) / share)
+        sizes = range(min(least, population), population)
+
+        def is_reached(size: int) -> bool:
+            wanted = goal.wanted(max(share * (size - lost), 1.0))
+            return size >= random_size(square, wanted, whole) - ROUNDING
+
+        size = sizes.start + bisect_left(sizes, True, key=is_reached)
     else:
         size = min(drawn, 2)
     half = None if estimate["ci_low"] is None else (estimate["ci_high"] - estimate["ci_low"]) / 2

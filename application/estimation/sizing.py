@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from domain_errors import DomainError
+from domain_errors import DomainError, counted
 from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic
 from estimation_engine.design import Floats, Ints
+from estimation_engine.estimates import MINIMUM_DEGREES
 from estimation_engine.planning import (
     CellSums,
     ClusterPlan,
@@ -113,11 +114,16 @@ class _Figure:
 
 @dataclass(frozen=True)
 class _Reached:
-    """Standard error, half-width and ratio to the goal of each figure at one size."""
+    """Standard error, half-width and ratio to the goal of each figure at one size.
+
+    ``hidden`` are the figures whose interval an estimate wouldn't show, for want of degrees of
+    freedom.
+    """
 
     errors: Floats
     margins: Floats
     ratios: Floats
+    hidden: int
 
 
 def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> dict[str, Any]:
@@ -395,14 +401,19 @@ class _Planner:
     def plan(self) -> SizePlan:
         """The variances of the design by its size."""
         if self.name == "stratified":
-            return StratifiedPlan(self.strata, self._allocated)
+            return StratifiedPlan(self.strata, self._allocated, self._strata_counts)
         if self.name == "cluster":
             return self._cluster_plan()
         if self.weights is not None:
             rows = self.group_rows.astype(np.float64)
             sums, squares = self._stacked("group_sums"), self._stacked("group_sums_of_squares")
-            return WeightedPlan(rows, self.weights, sums, squares)
-        return RandomPlan(self.population, self._stacked("squares"))
+            return WeightedPlan(rows, self.weights, sums, squares, self._stacked("group_counts"))
+        return RandomPlan(self.population, self._stacked("squares"), self._stacked("rows"))
+
+    @property
+    def _strata_counts(self) -> Floats:
+        """The rows with a value in each stratum that has rows, shape (figures, strata)."""
+        return self._stacked("group_counts")[:, self.group_rows > 0]
 
     def _cluster_plan(self) -> ClusterPlan:
         present = self.group_rows > 0
@@ -410,7 +421,8 @@ class _Planner:
         drawn = self.method.rows_within(rows).astype(np.float64)  # type: ignore[attr-defined]
         weights = rows.astype(np.float64) * (rows / drawn - 1.0)
         within = self._stacked("group_squares")[:, present] @ weights
-        return ClusterPlan(int(present.sum()), self._stacked("total_squares"), within)
+        clusters = (self._stacked("group_counts")[:, present] > 0).sum(axis=1).astype(np.float64)
+        return ClusterPlan(int(present.sum()), self._stacked("total_squares"), within, clusters)
 
     @cached_property
     def strata(self) -> Strata:
@@ -443,9 +455,11 @@ class _Planner:
         sizes: Ints = self._allocation(size)[self.group_rows > 0]
         return sizes
 
-    def reached(self, variances: Floats, degrees: float, sizes: Ints | None, size: int) -> _Reached:
+    def reached(
+        self, variances: Floats, degrees: Floats, sizes: Ints | None, size: int
+    ) -> _Reached:
         """The precision of each figure."""
-        found = iter(variances)
+        found = zip(variances, degrees, strict=True)
         errors, margins, ratios = [], [], []
         for figure in self.figures:
             if figure.facts is None:
@@ -454,11 +468,12 @@ class _Planner:
                 margins.append(half)
                 ratios.append(half / figure.goal.limit)
                 continue
-            precision = figure.goal.precision(float(next(found)), degrees)
+            precision = figure.goal.precision(*map(float, next(found)))
             errors.append(precision.error)
             margins.append(precision.half_width)
             ratios.append(figure.goal.ratio(precision))
-        return _Reached(*(np.array(part) for part in (errors, margins, ratios)))
+        hidden = (variances > 0) & (degrees < MINIMUM_DEGREES)
+        return _Reached(np.array(errors), np.array(margins), np.array(ratios), int(hidden.sum()))
 
     def _plain_margin(self, confidence: float, sizes: Ints | None, size: int) -> float:
         """The margin of a share of one half, as a plan states it."""
@@ -475,7 +490,7 @@ class _Planner:
 
     def at_sizes(self, sizes: Ints) -> _Reached:
         """The precision at sizes of the strata."""
-        degrees = stratified_degrees(sizes, self.strata.rows)
+        degrees = stratified_degrees(sizes, self.strata.rows, self._strata_counts)
         return self.reached(self.strata.variances(sizes), degrees, sizes, int(sizes.sum()))
 
     # The answer.
@@ -524,7 +539,8 @@ class _Planner:
 
     def _size(self) -> int:
         def is_reached(size: int) -> bool:
-            return bool((self.at(size).ratios <= 1.0 + ROUNDING).all())
+            found = self.at(size)
+            return not found.hidden and bool((found.ratios <= 1.0 + ROUNDING).all())
 
         start = None
         if isinstance(self.plan, RandomPlan) and len(self.plan.squares):
@@ -539,14 +555,16 @@ class _Planner:
 
     def _goal_sizes(self) -> Ints:
         """Whole sizes of least cost; the second pass knows the degrees of freedom."""
-        degrees: float = inf
+        degrees = np.full(len(self.figures), inf)
         for _ in range(3):
-            wanted = np.array([each.goal.wanted(degrees) for each in self.figures])
+            pairs = zip(self.figures, degrees, strict=True)
+            wanted = np.array([each.goal.wanted(float(own)) for each, own in pairs])
             wanted = np.maximum(wanted, np.finfo(float).tiny)
             sizes = integer_sizes(self.strata, wanted, optimal_sizes(self.strata, wanted))
             if (self.at_sizes(sizes).ratios <= 1.0 + ROUNDING).all():
                 break
-            degrees = max(stratified_degrees(sizes, self.strata.rows), 1)
+            degrees = stratified_degrees(sizes, self.strata.rows, self._strata_counts)
+            degrees = np.maximum(degrees, 1.0)
         return sizes
 
     def _budget_sizes(self) -> Ints:
@@ -690,6 +708,12 @@ class _Planner:
             self._note(
                 f"{rows:,} rows are few: where values are skewed, the interval of so small a "
                 "sample misses the true value more often than its confidence says."
+            )
+        if found.hidden:
+            self._note(
+                f"{counted(found.hidden, 'figure is', 'figures are')} expected to have fewer than "
+                f"{MINIMUM_DEGREES} degrees of freedom, and estimates don't show such an interval "
+                "unless `minimum_degrees` says so: draw more rows of the smallest groups."
             )
         self._note_rare_shares(rows)
         self._note_skewness(rows)

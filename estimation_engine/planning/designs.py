@@ -1,6 +1,8 @@
 """The variances of estimates that a design of any size would have, and the smallest size.
 
 The variables are linearised: a variance is that of the estimated total of z over the population.
+Degrees of freedom are those that a figure's domain is expected to have: its units with a value less
+the strata that they are in, as :mod:`estimation_engine.degrees` counts them in a sample.
 """
 
 from __future__ import annotations
@@ -27,33 +29,47 @@ class SizePlan(Protocol):
     def variances(self, size: int) -> Floats:
         """Of each variable, shape (goals,)."""
 
-    def degrees(self, size: int) -> int:
-        """Degrees of freedom of the design."""
+    def degrees(self, size: int) -> Floats:
+        """The expected degrees of freedom of each variable's domain, shape (goals,)."""
 
 
 @dataclass(frozen=True, eq=False)
 class RandomPlan:
-    """A simple random sample; ``squares`` are S² of all rows, shape (goals,)."""
+    """A simple random sample.
+
+    ``squares`` are S² of all rows, and ``counts`` the rows with a value, both of shape (goals,).
+    """
 
     most: int
     squares: Floats
+    counts: Floats
 
     def variances(self, size: int) -> Floats:
         """N²(1/n - 1/N)S²."""
         found: Floats = self.most * (self.most / size - 1.0) * self.squares
         return found
 
-    def degrees(self, size: int) -> int:
-        """n - 1."""
-        return size - 1
+    def degrees(self, size: int) -> Floats:
+        """n·N_d/N - 1."""
+        return _at_least_one(size * self.counts / self.most - 1.0, size - 1)
+
+
+def _at_least_one(degrees: Floats, of_design: float) -> Floats:
+    """A domain that is expected to have few rows may have two of them."""
+    found: Floats = np.maximum(degrees, min(1.0, max(of_design, 0.0)))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
 class StratifiedPlan:
-    """A stratified sample, whose size ``allocate`` divides among the strata."""
+    """A stratified sample, whose size ``allocate`` divides among the strata.
+
+    ``counts`` are the rows with a value in each stratum, shape (goals, strata).
+    """
 
     strata: Strata
     allocate: Callable[[int], Ints]
+    counts: Floats
 
     @cached_property
     def most(self) -> int:
@@ -64,28 +80,33 @@ class StratifiedPlan:
         """The stratum sizes of the divided size."""
         return self.strata.variances(self.allocate(size).astype(np.float64))
 
-    def degrees(self, size: int) -> int:
-        """n - H of the strata that aren't drawn whole."""
-        return stratified_degrees(self.allocate(size), self.strata.rows)
+    def degrees(self, size: int) -> Floats:
+        """Expected rows less expected strata, of the strata that aren't drawn whole."""
+        return stratified_degrees(self.allocate(size), self.strata.rows, self.counts)
 
 
-def stratified_degrees(sizes: Ints, rows: Floats) -> int:
-    """The degrees of freedom of a stratified sample."""
+def stratified_degrees(sizes: Ints, rows: Floats, counts: Floats) -> Floats:
+    """The expected degrees of freedom of domains with ``counts`` rows, shape (goals, strata)."""
     chance = (sizes > 0) & (sizes < rows)
-    return int(sizes[chance].sum() - chance.sum())
+    n, whole, inside = sizes[chance], rows[chance], counts[:, chance]
+    expected = inside * (n / whole)
+    # A stratum has a row of the domain, surely where the other rows are fewer than its size.
+    hit = np.where(inside > whole - n, 1.0, 1.0 - (1.0 - n / whole) ** inside)
+    return _at_least_one((expected - hit).sum(axis=1), float(n.sum() - chance.sum()))
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterPlan:
     """A sample of clusters.
 
-    ``squares`` are S² of the clusters' totals, and ``within`` Σ N_i²(1/n_i - 1/N_i)S_i² of the
-    second stage, both of shape (goals,).
+    ``squares`` are S² of the clusters' totals, ``within`` Σ N_i²(1/n_i - 1/N_i)S_i² of the second
+    stage, and ``clusters`` those that have a row with a value, all of shape (goals,).
     """
 
     most: int
     squares: Floats
     within: Floats
+    clusters: Floats
 
     def variances(self, size: int) -> Floats:
         """M²(1/m - 1/M)S² + (M/m)·Σ N_i²(1/n_i - 1/N_i)S_i²; Cochran 1977, equation 11.24."""
@@ -93,9 +114,9 @@ class ClusterPlan:
         found: Floats = self.most * (repeats - 1.0) * self.squares + repeats * self.within
         return found
 
-    def degrees(self, size: int) -> int:
-        """m - 1."""
-        return size - 1
+    def degrees(self, size: int) -> Floats:
+        """m·M_d/M - 1."""
+        return _at_least_one(size * self.clusters / self.most - 1.0, size - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +127,15 @@ class WeightedPlan:
     ----------
     rows, weights : array, shape (groups,)
         The rows of each group, and their mean weight, in descending order of weight.
-    sums, squares : array, shape (goals, groups)
-        Σz and Σz² of each group.
+    sums, squares, counts : array, shape (goals, groups)
+        Σz and Σz² of each group, and its rows with a value.
     """
 
     rows: Floats
     weights: Floats
     sums: Floats
     squares: Floats
+    counts: Floats
 
     @cached_property
     def most(self) -> int:
@@ -145,10 +167,11 @@ class WeightedPlan:
         found: Floats = spread - (sums**2 / within if within > 0 else 0.0)
         return np.maximum(found, 0.0)
 
-    def degrees(self, size: int) -> int:
-        """n - 1 of the rows that are left to chance."""
-        is_sure = self.probabilities(size) >= 1.0
-        return max(size - int(self.rows[is_sure].sum()) - 1, 0)
+    def degrees(self, size: int) -> Floats:
+        """Σπ - 1 of the rows that are left to chance."""
+        pi = self.probabilities(size)
+        left = np.where(pi < 1.0, pi, 0.0)
+        return _at_least_one(self.counts @ left - 1.0, float(self.rows @ left) - 1.0)
 
 
 def smallest_size(

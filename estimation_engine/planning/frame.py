@@ -104,6 +104,13 @@ class FrameStatistic:
         return found
 
     @cached_property
+    def group_counts(self) -> Floats:
+        """The rows with a value of each group, shape (domains, groups)."""
+        found = np.zeros((self.cells.domain_count, len(self.cells.group_rows)))
+        found[self.cells.domains, self.cells.groups] = self.cells.counts
+        return found
+
+    @cached_property
     def group_sums(self) -> Floats:
         """Σz of each group, shape (domains, groups)."""
         return self._spread(self.exact_sums, power=1)

@@ -290,8 +290,9 @@ def test_a_sample_says_how_many_more_rows_it_needs(
     answer = more(server, job, **MEAN, relative_margin=0.02, basis=basis)
     assert answer.status_code == 200, answer.text
     found = answer.json()
-    if name == "cluster" and basis == "frame":  # by the true variance the sample is large enough
+    if name == "cluster":  # clusters are alike, so the sample is large enough
         assert found["more_rows"] == 0
+        assert all(each["margin_of_error"] <= 0.02 * each["estimate"] for each in found["groups"])
         return
     assert found["needed_rows"] == found["rows"] + found["more_rows"] > found["rows"]
     if name == "stratified":  # each stratum has a variance
@@ -347,3 +348,32 @@ def test_a_sample_of_one_kind_does_not_say_what_its_share_needs(
     refused = more(server, job, **share, margin=0.01)
     assert_problem(refused, 422, "invalid_goal", "of one kind")
     assert more(server, job, **share, margin=0.1).json()["more_rows"] == 0
+
+
+def test_more_rows_count_the_degrees_of_a_group(server: LiveServer, dataset: int) -> None:
+    """Few rows of a group have a wide interval, by the same t as its estimate."""
+    job = drawn(server, dataset, one("random", sample_size=40))
+    by_city = {"by": ["city"], "where": {"expression": "size > 4"}}
+    answer = more(server, job, **MEAN, relative_margin=0.5, **by_city)
+    assert answer.status_code == 200, answer.text
+    shown = server.admin.post(
+        f"/api/sampling/jobs/{job}/estimates",
+        json={"statistics": [MEAN], "interval": {"minimum_degrees": 0}, **by_city},
+    ).json()["estimates"]
+    for each, estimated in zip(answer.json()["groups"], shown, strict=True):
+        half = (estimated["ci_high"] - estimated["ci_low"]) / 2
+        assert each["margin_of_error"] == pytest.approx(half)
+        if estimated["df"] < 3:
+            assert each["more"] > 0
+        elif each["more"] == 0:
+            assert half <= 0.5 * estimated["estimate"]
+
+
+def test_groups_are_planned_by_their_own_degrees(server: LiveServer, dataset: int) -> None:
+    goal = {**MEAN, "relative_margin": 0.5}
+    design = {"method": "random", "parameters": {}}
+    whole = sized(server, dataset, goal=goal, design=design)
+    groups = sized(server, dataset, goal={**goal, "by": ["city", "size"]}, design=design)
+    assert whole["sample_size"] >= 4
+    # The smallest of 28 groups has some 21 of 600 rows, of which four are to be drawn.
+    assert groups["sample_size"] * 22 / 600 >= 4
