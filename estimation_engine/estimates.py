@@ -111,7 +111,8 @@ class Estimate:
     ``rows`` are the sampled rows with a value, ``missing`` those without, ``units`` the rows or
     clusters with a value. ``degrees`` are those of the domain, and ``interval`` names its formula.
     ``normal_units`` are the units that the normal approximation needs, by their skewness; None for
-    intervals that don't rest on it.
+    intervals that don't rest on it. ``is_constant``: the error is 0 only since the sampled values
+    are equal, and rows that weren't drawn may differ.
     """
 
     value: float | None
@@ -125,6 +126,7 @@ class Estimate:
     units: int
     interval: str
     normal_units: int | None
+    is_constant: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,17 +171,35 @@ def estimate(
         interval = partial(_interval, design, values, domains, settings, calibration is None)
         with_skewness = values.statistic != "proportion"
         found = _of_linear(design, linear, cells, counts, settings, interval, with_skewness)
+    left = sums_by(groups, design.weights[rows] - 1.0, count) > ROUNDING
     if values.statistic in AVERAGES:
         # Alone, a unit doesn't vary about its own mean; that says nothing about the other units.
-        left = sums_by(groups, design.weights[rows] - 1.0, count) > ROUNDING
         found = [
             each._replace(error=np.nan) if alone and each.error == 0.0 else each
             for each, alone in zip(found, (counts.units == 1) & left, strict=True)
         ]
+    may_vary = np.zeros(count, dtype=np.bool_)
+    if calibration is None and values.statistic in ("mean", "total", "ratio"):
+        may_vary = left & ~_knows_by_weights(design, cells, values.y[rows])
     return [
-        _as_estimate(found[at], int(counts.rows[at]), int(missing[at]), int(counts.units[at]))
+        _as_estimate(
+            found[at],
+            int(counts.rows[at]),
+            int(missing[at]),
+            int(counts.units[at]),
+            bool(may_vary[at]),
+        )
         for at in range(count)
     ]
+
+
+def _knows_by_weights(design: Design, cells: _Cells, y: Floats) -> Booleans:
+    """The domains whose values differ with unequal weights, which may know their total."""
+    if design.method not in ("weighted", "rounds"):
+        return np.zeros(cells.count, dtype=np.bool_)
+    first = np.zeros(cells.count)
+    first[cells.groups[::-1]] = y[::-1]
+    return np.bincount(cells.groups, y != first[cells.groups], cells.count) > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,7 +294,7 @@ class _Found(NamedTuple):
     normal_units: int | None
 
 
-def _as_estimate(found: _Found, rows: int, missing: int, units: int) -> Estimate:
+def _as_estimate(found: _Found, rows: int, missing: int, units: int, may_vary: bool) -> Estimate:
     value, error, ends, name, effect, degrees, normal_units = found
     known = None if rows == 0 or isnan(error) else ends
     return Estimate(
@@ -289,6 +309,7 @@ def _as_estimate(found: _Found, rows: int, missing: int, units: int) -> Estimate
         units,
         name,
         normal_units,
+        may_vary and error == 0.0,
     )
 
 

@@ -34,12 +34,10 @@ def interval_notes(
         What was drawn independently.
     """
     names_figure = len({_figure(given) for given, _ in estimated}) > 1
-    left = [
-        (_name(given, names_figure=names_figure), found)
-        for given, found in estimated
-        if found.error
-    ]
+    named = [(_name(given, names_figure=names_figure), found) for given, found in estimated]
+    left = [(name, found) for name, found in named if found.error]
     return [
+        *_constant_notes(named),
         *_hidden_notes(left, settings),
         *_skewness_notes(left, settings, unit),
         *_few_notes(left),
@@ -57,6 +55,17 @@ def is_skewed(found: Estimate) -> bool:
     if needed is None or needed <= units:
         return False
     return needed * units > CERTAIN * ROWS_BY_SKEWNESS
+
+
+def _constant_notes(estimated: Named) -> list[str]:
+    constant = [name for name, found in estimated if found.is_constant]
+    if not constant:
+        return []
+    return [
+        f"{counted(len(constant), 'estimate has', 'estimates have')} a standard error of 0 only "
+        "because the sampled values are equal; rows that weren't drawn may differ, so the interval "
+        f"isn't one of its confidence: {_listed(constant)}. Estimate a share instead."
+    ]
 
 
 def _hidden_notes(estimated: Named, settings: Settings) -> list[str]:
@@ -101,8 +110,8 @@ def _skewness_notes(estimated: Named, settings: Settings, unit: str) -> list[str
         f"The values of {counted(len(skewed), 'estimate')} are skewed, and the normal "
         "approximation needs more of them (25 times the squared skewness, Cochran 1977, section "
         f"2.15): {_listed(named)}. {100 * settings.confidence:g} % intervals then hold the true "
-        "value less often than they say, and miss mostly by being too low. Take large values "
-        "whole, stratify by bands of them, or draw with probabilities by size."
+        "value less often than they say, mostly since a sample has too few of the largest values. "
+        "Take large values whole, stratify by bands of them, or draw with probabilities by size."
     ]
 
 

@@ -449,6 +449,15 @@ def test_skewed_values_say_how_many_rows_they_need(server: LiveServer, shops: in
     assert estimates(server, job, MEAN)["warnings"] == []
 
 
+def test_equal_sampled_values_are_not_certain(server: LiveServer, shops: int) -> None:
+    job = drawn(server, shops, one("random", sample_size=120, seed=3))
+    mean, where = {"statistic": "mean", "column": "size"}, {"expression": "size = 1024"}
+    found = estimates(server, job, mean, where=where)
+    assert found["estimates"][0]["n"] > 1
+    (warning,) = found["warnings"]
+    assert "a standard error of 0 only because the sampled values are equal" in warning
+
+
 def test_a_difference_keeps_the_degrees_of_its_group(server: LiveServer, shops: int) -> None:
     job = drawn(server, shops, OF_SHOPS)
     known = {"method": "difference", "columns": ["id"]}

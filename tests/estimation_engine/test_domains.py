@@ -279,3 +279,19 @@ def test_strata_of_a_skewed_value_need_fewer_rows() -> None:
     banded = one(stratified_design(strata, np.array([900, 700, 500, 300, 100, 20])), "total", y)
     plain = one(random_design(120, 2_520), "total", y)
     assert (banded.normal_units or 0) < (plain.normal_units or 0) / 3
+
+
+def test_equal_values_are_no_certainty() -> None:
+    zeros = np.zeros(20)
+    for statistic in ("mean", "total"):
+        found = one(random_design(20, 400), statistic, zeros)
+        assert (found.error, found.is_constant) == (0.0, True)
+        assert not one(random_design(20, 20), statistic, zeros).is_constant
+    by_stratum = one(OF_SIXTY, "total", STRATA.astype(float))
+    assert (by_stratum.error, by_stratum.is_constant) == (0.0, True)
+    assert not one(OF_SIXTY, "count", np.ones(20)).is_constant
+    # Values in proportion to their probabilities have a known total.
+    p = np.linspace(0.1, 0.5, 20)
+    design = weighted_design(p, np.zeros(20, np.bool_), 100)
+    assert not one(design, "total", 7 * p).is_constant
+    assert one(design, "total", zeros).is_constant
