@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from estimation_engine.design import Design, Floats, Ints
-from estimation_engine.variance import samples_of
+from estimation_engine.variance import MAX_EMPTY_CELLS, samples_of
 
 ROUNDING = 1e-9
 
@@ -63,5 +63,10 @@ def _of_sample(design: Design, rows: Ints, domains: Ints, count: int) -> Ints:
 def groups_in(groups: Ints, domains: Ints, count: int) -> Ints:
     """The different groups of each domain's rows, shape (count,)."""
     width = int(groups.max(initial=0)) + 1
-    cells = np.unique(domains * width + groups)
-    return np.bincount(cells // width, minlength=count)
+    numbers = domains * width + groups
+    if count * width <= MAX_EMPTY_CELLS + len(numbers):
+        present = np.zeros(count * width, dtype=np.bool_)
+        present[numbers] = True
+        found: Ints = present.reshape(count, width).sum(axis=1)
+        return found
+    return np.bincount(np.unique(numbers) // width, minlength=count)

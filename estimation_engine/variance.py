@@ -162,17 +162,19 @@ def variances(
     return Measured(found.sum(axis=0), found, skewness)
 
 
-def samples_of(design: Design, rows: Ints) -> Iterator[tuple[Design, Ints, Ints, Floats]]:
+def samples_of(
+    design: Design, rows: Ints
+) -> Iterator[tuple[Design, Ints, Ints | slice, Floats | float]]:
     """The samples of a design that are left to chance, each with what it has of some rows.
 
     Yields
     ------
-    Design, array, array, array
+    Design, array, array or slice, array or float
         The sample; of the ``rows`` that it has, their places in it and in ``rows``, and the parts
         of their weights that are left to chance in it.
     """
     if not design.parts:
-        yield design, rows, np.arange(len(rows)), np.ones(len(rows))
+        yield design, rows, slice(None), 1.0
         return
     places = np.full(design.rows, -1)
     for part in design.parts:

@@ -260,6 +260,11 @@ class _Limits:
 def _limits(given: AuditedAmounts, found: Estimate, level: float) -> _Limits:
     if found.value is None or found.error is None:
         raise InvalidFindings("The design gives no variance, so the misstatement has no limit.")
+    if found.error and not found.degrees:
+        raise InvalidFindings(
+            "Each stratum has one drawn row, so there is no degree of freedom and no limit: draw "
+            "at least two rows of a stratum."
+        )
     t = t_quantile(level, found.degrees)
     return _Limits(given.total - found.value, found.error, found.degrees, level, t)
 

@@ -12,6 +12,7 @@ from domain_errors import DomainError
 from estimation_engine import random_design, stratified_design
 from estimation_engine.audit import AuditedAmounts, Estimator, VariablesEvaluation
 from estimation_engine.audit import evaluate_variables as evaluate
+from estimation_engine.variance import VarianceRules
 
 ROWS, DRAWN = 900, 60
 RNG = np.random.default_rng(4)
@@ -181,3 +182,11 @@ def test_skewed_errors_are_noted() -> None:
     audit[0] -= 5_000
     found = evaluate(AuditedAmounts(GIVEN.design, BOOK, audit, ROWS, TOTAL))
     assert "rows are needed for the normal approximation" in found.caveats[-1]
+
+
+def test_lonely_strata_alone_have_no_limit() -> None:
+    """Their substitute variance has no degree of freedom."""
+    design = stratified_design(np.array([0, 1]), np.array([10, 10]))
+    given = AuditedAmounts(design, np.array([10.0, 20.0]), np.array([9.0, 20.0]), 20, 300.0)
+    with pytest.raises(DomainError, match="no degree of freedom"):
+        evaluate(given, rules=VarianceRules("adjust"))
