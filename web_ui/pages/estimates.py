@@ -30,7 +30,6 @@ from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, v
 from application.estimation.workbook import estimates_workbook
 from application.request_code.written_numbers import TwoReadings, number_of
 from domain_errors import DomainError, InvalidRequest
-from estimation_engine.estimates import MINIMUM_DEGREES
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import formula_safe
 from storage.errors import NotFound
@@ -117,6 +116,7 @@ def _figures(found: Job) -> Values:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
     shown = [_shown(each, chosen["statistic"]) for each in answer["estimates"]]
     known = [each for each in shown if each["inside"] is not None]
+    minimum_degrees = settings_of({}).minimum_degrees
     return {
         **values,
         **_code(found, chosen),
@@ -124,8 +124,8 @@ def _figures(found: Job) -> Values:
         "shown": shown,
         "title": _title(chosen),
         "assumptions": answer["notes"][len(answer["warnings"]) :],
-        "few_degrees": any(each["df"] < MINIMUM_DEGREES for each in answer["estimates"]),
-        "minimum_degrees": MINIMUM_DEGREES,
+        "few_degrees": any(each["df"] < minimum_degrees for each in answer["estimates"]),
+        "minimum_degrees": minimum_degrees,
         "picture": _picture(_title(chosen), answer["estimates"], chosen),
         "inside": (sum(each["inside"] for each in known), len(known)),
         "max_drawn": MAX_DRAWN,
