@@ -12,6 +12,7 @@ from estimation_engine.calibration import (
 )
 from estimation_engine.design import (
     Design,
+    Frame,
     RoundRows,
     cluster_design,
     combined_design,
@@ -41,6 +42,7 @@ __all__ = [
     "Difference",
     "Domains",
     "Estimate",
+    "Frame",
     "InvalidCalibration",
     "InvalidEstimate",
     "InvalidGoal",

@@ -70,7 +70,7 @@ class Design:
     def lonely(self) -> Booleans:
         """The strata with one drawn row of several, shape (strata,); those of all rounds."""
         if self.parts:
-            return np.concatenate([part.design.lonely for part in self.parts])
+            return np.concatenate([part.chance.lonely for part in self.parts])
         if self.method != "stratified":
             return np.zeros(len(self.group_rows), dtype=np.bool_)
         lonely: Booleans = (self.group_drawn == 1) & (self.group_rows > 1)
@@ -86,7 +86,7 @@ class Design:
         """Degrees of freedom; 0 where no row was left to chance. The sum over rounds."""
         match self.method:
             case "rounds":
-                return sum(part.design.degrees for part in self.parts)
+                return sum(part.chance.degrees for part in self.parts)
             case "stratified":
                 chance = self.sampled_strata
                 return int(self.group_drawn[chance].sum() - chance.sum())
@@ -162,6 +162,45 @@ class Part:
     rows: Ints
     factors: Floats
 
+    @cached_property
+    def chance(self) -> Design:
+        """The design, where only strata that the round counts for are left to chance."""
+        own = self.design
+        if own.method != "stratified":
+            return own
+        counts = np.zeros(len(own.group_rows), dtype=np.bool_)
+        counts[own.groups[self.factors > 0]] = True
+        return replace(own, group_rows=np.where(counts, own.group_rows, own.group_drawn))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The size of a round that draws before all others, in expectation.
+
+    Parameters
+    ----------
+    population, drawn : int, float
+        N, the rows of the strata that it draws from, and n.
+    effective_units : float
+        m, the rows of a simple random sample that is as good, N²/Σ(1/π) over the population, or the
+        drawn clusters.
+    degrees : int
+        Degrees of freedom.
+    takes_all : bool
+        Whether it takes all that it can draw, whatever earlier rounds drew.
+    """
+
+    population: int
+    drawn: float
+    effective_units: float
+    degrees: int
+    takes_all: bool = False
+
+    @property
+    def share(self) -> float:
+        """m/(N(N - n)): the inverse variance of the simple random sample that is as good."""
+        return self.effective_units / (self.population * max(self.population - self.drawn, 1.0))
+
 
 @dataclass(frozen=True, eq=False)
 class RoundRows:
@@ -171,21 +210,20 @@ class RoundRows:
     ----------
     rows : array of int, shape (rows of the round,)
         The sorted places of its rows in the whole sample.
+    frame : Frame
+        Its size if it drew before all others, which doesn't depend on the rows that they drew.
     covers : array of bool, shape (rows,)
         The rows of the whole sample that the round could draw, or that an earlier round drew and
         that it could have drawn otherwise.
-    takes_all : bool
-        Whether it takes all rows that it covers, whatever earlier rounds drew.
-    effective_units : float, optional
-        The rows of a simple random sample that is as good, N²/Σ(1/π) over the population, or the
-        drawn clusters; by default the units of the design.
+    always : array of bool, shape (rows,), optional
+        The rows that it covers whatever rows earlier rounds drew; by default all of ``covers``.
     """
 
     design: Design
     rows: Ints
+    frame: Frame
     covers: Booleans
-    takes_all: bool = False
-    effective_units: float | None = None
+    always: Booleans | None = None
 
 
 def random_design(drawn: int, population: int) -> Design:
@@ -265,13 +303,14 @@ def combined_design(rounds: Sequence[RoundRows], rows: int, population: int) -> 
     What earlier rounds drew and round r's weighted rows together give an unbiased total of the rows
     that round r covers (Des Raj 1956, "Some estimators in sampling with varying probabilities
     without replacement"). These totals are uncorrelated. A row's total is averaged over the rounds
-    that cover it by fixed shares, in proportion to m/(N(N - n)): the inverse variance of the simple
-    random sample of m units that is as good. So each row has one combined weight.
+    that cover it by fixed shares, in proportion to :attr:`Frame.share`. So each row has one
+    combined weight.
 
     Parameters
     ----------
     rounds : sequence of RoundRows
-        Together they have each row once, and every row is covered by its own round.
+        Together they have each row once, and every row is covered by its own round. A round may
+        have no row: earlier rounds drew all that it covers.
     rows, population : int
         n and N of all rounds together.
     """
@@ -301,49 +340,46 @@ def combined_design(rounds: Sequence[RoundRows], rows: int, population: int) -> 
     )
 
 
-CENSUS, MEASURED, UNMEASURED = range(3)
+CENSUS, MEASURED, UNMEASURED, BY_CHANCE = range(4)
 
 
 class _Combined:
     """The shares of the rounds in each row's total.
 
-    Of a row only the rounds of the best level count. A census knows all that it covers, so it needs
-    no other round; a round without a degree of freedom has no variance, so it counts only where no
-    other round does.
+    None may depend on which rows were drawn by chance, or the combined estimate is biased. Of a row
+    only the rounds of the best level count. A census knows all that it covers, so it needs no other
+    round. A round without a degree of freedom has no variance, so it counts only where no other
+    round does. Where earlier rounds decide whether a round draws from a stratum at all, it counts
+    last, and then the first such round alone: the later ones may depend on its rows.
     """
 
     def __init__(self, rounds: Sequence[RoundRows], rows: int) -> None:
         self._rounds = rounds
-        self._levels: list[int] = []
-        self._shares: list[float] = []
-        totals = np.zeros((3, rows))
-        earlier = np.zeros(rows, dtype=np.bool_)
+        totals = np.zeros((4, rows))
+        self._levels: list[Ints] = []
         for each in rounds:
-            level, share = _level_and_share(each, int((earlier & each.covers).sum()))
-            totals[level, each.covers] += share
-            self._levels.append(level)
-            self._shares.append(share)
-            earlier[each.rows] = True
+            levels = _levels(each)
+            is_later = (levels == BY_CHANCE) & (totals[BY_CHANCE] > 0)
+            counts = np.flatnonzero(each.covers & ~is_later)
+            totals[levels[counts], counts] += _share(each)
+            self._levels.append(np.where(is_later, -1, levels))
         self._best = np.argmax(totals > 0, axis=0)
         self._totals = totals[self._best, np.arange(rows)]
 
     def shares(self, at: int) -> Floats:
         """The values of one round, shape (rows,)."""
         counts = self._rounds[at].covers & (self._best == self._levels[at])
-        return np.where(counts, self._shares[at] / self._totals, 0.0)
+        return np.where(counts, _share(self._rounds[at]) / self._totals, 0.0)
 
 
-def _level_and_share(each: RoundRows, drawn_before: int) -> tuple[int, float]:
-    """The level of a round, and its share before it is divided by the sum of the others'.
+def _levels(each: RoundRows) -> Ints:
+    """The level of a round for each row, shape (rows,)."""
+    level = MEASURED if each.frame.degrees > 0 else UNMEASURED
+    if each.frame.takes_all:
+        level = CENSUS
+    always = each.covers if each.always is None else each.always
+    return np.where(always, level, BY_CHANCE)
 
-    Neither may depend on which rows earlier rounds drew: N counts those, too, and a round that
-    takes all that they happened to leave is no census.
-    """
-    design = each.design
-    if design.is_census and (each.takes_all or not drawn_before):
-        return CENSUS, 1.0
-    population = design.population - design.uncovered_rows + drawn_before
-    left = max(population - design.rows, 1)
-    units = design.units if each.effective_units is None else each.effective_units
-    share = units / (population * left)
-    return (MEASURED if design.degrees > 0 else UNMEASURED), share
+
+def _share(each: RoundRows) -> float:
+    return 1.0 if each.frame.takes_all else each.frame.share

@@ -113,7 +113,7 @@ def bootstrap(design: Design, count: int, seed: int) -> Replicates:
 
 def _samples(design: Design) -> list[tuple[Design, Ints, Floats]]:
     """Each sample of the design: its rows, and the parts of their weights left to chance in it."""
-    found = [(part.design, part.rows, part.factors) for part in design.parts if part.factors.any()]
+    found = [(part.chance, part.rows, part.factors) for part in design.parts if part.factors.any()]
     if not design.parts:
         found = [(design, np.arange(design.rows), np.ones(design.rows))]
     for sample, _, _ in found:

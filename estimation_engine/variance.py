@@ -183,7 +183,7 @@ def samples_of(
         places[part.rows] = np.arange(len(part.rows))
         own = np.flatnonzero(places[rows] >= 0)
         at = places[rows[own]]
-        yield part.design, at, own, part.factors[at]
+        yield part.chance, at, own, part.factors[at]
         places[part.rows] = -1
 
 

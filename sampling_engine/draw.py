@@ -24,6 +24,7 @@ from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import Engine
 from sampling_engine.errors import RowsMissing, UnknownRow
+from sampling_engine.frame.rounds import round_frames
 from sampling_engine.results import DrawnRound, DrawnSample, RoundResult, Strategy
 from sampling_engine.rounds import (
     DrawState,
@@ -142,20 +143,16 @@ def drawn_rounds(
     with_keys : bool
         Read the values of all strata or clusters.
     with_frames : bool
-        Look the group of every drawn row up in the frame of each round.
+        Add what each round can draw.
     """
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        found = []
-        for finished in list(replay(state, rounds, ignore_progress)):
-            drawn = _drawn_round(finished, with_keys=with_keys)
-            if with_frames:
-                every = np.setdiff1d(state.taken, table.deletion_vector)
-                frame = finished.draw.groups_of(state, every)
-                units = finished.draw.effective_units(state)
-                drawn = replace(drawn, frame=frame, effective_units=units)
-            found.append(drawn)
-        return found
+        finished = list(replay(state, rounds, ignore_progress))
+        found = [_drawn_round(each, with_keys=with_keys) for each in finished]
+        if not with_frames:
+            return found
+        frames = round_frames(state, finished)
+        return [replace(each, frame=frame) for each, frame in zip(found, frames, strict=True)]
 
 
 def row_chances(

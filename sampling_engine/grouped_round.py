@@ -13,6 +13,7 @@ import numpy as np
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from sampling_engine.engines.duckdb_engine import eligible_pieces
+from sampling_engine.results import FrameFacts
 from sampling_engine.rounds import (
     DrawState,
     Floats,
@@ -104,13 +105,37 @@ class GroupedRound:
             groups[(groups >= 0) & left_out[groups]] = NO_STRATUM
         return groups
 
-    def effective_units(self, state: DrawState) -> float:
-        """The drawn clusters; of strata N²/Σ(N_h²/n_h)."""
+    def frame_facts(self, state: DrawState) -> FrameFacts:
+        """The effective units are the drawn clusters; of strata N²/Σ(N_h²/n_h)."""
         if self.clusters is not None:
-            return float(self.clusters[0])
-        drawn = self.prepared.allocated[self.prepared.allocated > 0].astype(np.float64)
-        rows = self.prepared.eligible[self.prepared.allocated > 0].astype(np.float64)
-        return float(rows.sum() ** 2 / (rows**2 / drawn).sum()) if len(drawn) else 0.0
+            return self._frame_of_clusters(*self.clusters)
+        has_rows = self.prepared.allocated > 0
+        drawn, rows = self.prepared.allocated[has_rows], self.prepared.eligible[has_rows]
+        chance = drawn < rows
+        inverse = (rows.astype(np.float64) ** 2 / drawn).sum()
+        return FrameFacts(
+            int(rows.sum()),
+            float(drawn.sum()),
+            float(rows.sum()) ** 2 / inverse if inverse else 0.0,
+            int((drawn[chance] - 1).sum()),
+            not chance.any(),
+            int(drawn.sum()),
+            float((drawn / rows).max(initial=0.0)),
+        )
+
+    def _frame_of_clusters(self, drawn: int, clusters: int) -> FrameFacts:
+        """The drawn rows in expectation: they don't depend on which clusters the seed draws."""
+        assert self.if_drawn is not None  # noqa: S101 - set with ``clusters``
+        rows = self.prepared.eligible
+        whole = drawn == clusters and bool((self.if_drawn == rows).all())
+        return FrameFacts(
+            int(rows.sum()),
+            float(self.if_drawn.sum()) * drawn / max(clusters, 1),
+            float(drawn),
+            max(drawn - 1, 0),
+            whole,
+            int(np.sort(self.if_drawn)[len(rows) - drawn :].sum()),
+        )
 
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """Rows of each stratum to draw by its rows; of clusters, times drawn clusters by all."""

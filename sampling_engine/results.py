@@ -133,6 +133,57 @@ class RoundPlan(RoundAccount):
 
 
 @dataclass(frozen=True)
+class FrameFacts:
+    """The size of a round that draws before all others, in expectation; no seed changes it.
+
+    Parameters
+    ----------
+    rows : int
+        N, the rows of the strata that it draws from.
+    drawn : float
+        n, the rows that it draws.
+    effective_units : float
+        The rows of a simple random sample that is as good, or the drawn clusters.
+    degrees : int
+        Degrees of freedom.
+    takes_all : bool
+        Whether it draws all N rows. It then takes all that earlier rounds leave, too.
+    most_rows : int
+        A bound of the rows that it draws, also of what earlier rounds leave.
+    most_chance : float
+        The largest inclusion probability, 1 where rows aren't drawn one by one.
+    """
+
+    rows: int
+    drawn: float
+    effective_units: float
+    degrees: int
+    takes_all: bool
+    most_rows: int
+    most_chance: float = 1.0
+
+
+@dataclass(frozen=True)
+class RoundFrame:
+    """What a round can draw.
+
+    Parameters
+    ----------
+    facts : FrameFacts
+        They don't depend on the rows that earlier rounds drew by chance.
+    covers : array of bool
+        Of every row that any round drew, by ordinal: whether the round drew from its stratum, or
+        could have drawn it and earlier rounds drew the whole stratum.
+    always : array of bool
+        Those that it covers whatever rows earlier rounds drew.
+    """
+
+    facts: FrameFacts
+    covers: NDArray[np.bool_]
+    always: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class DrawnRound:
     """The facts of a drawn round for estimates; arrays of its rows have shape (rows,).
 
@@ -147,11 +198,7 @@ class DrawnRound:
         Eligible and drawn rows of all strata or clusters.
     keys : list of dict
         The values of each group's columns; empty unless they were requested.
-    frame : array of int, optional
-        The group in this round of every row that any round drew, by ordinal; -1 for rows that this
-        round had no chance to draw.
-    effective_units : float, optional
-        With ``frame``: the rows of a simple random sample that is as good, or the drawn clusters.
+    frame : RoundFrame, optional
     weights, hits : arrays, optional
         Of monetary units: design weights, and the selected units in each row.
     """
@@ -162,8 +209,7 @@ class DrawnRound:
     group_rows: Int64s
     group_drawn: Int64s
     keys: list[dict[str, str | None]]
-    frame: Int64s | None = None
-    effective_units: float | None = None
+    frame: RoundFrame | None = None
     weights: NDArray[np.float64] | None = None
     hits: Int64s | None = None
 

@@ -22,7 +22,14 @@ from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import Engine
 from sampling_engine.errors import DrawWarning
 from sampling_engine.monetary.account import MonetaryAccount
-from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult, RunBy, Strategy
+from sampling_engine.results import (
+    GROUPS_LISTED,
+    FrameFacts,
+    GroupResult,
+    RoundResult,
+    RunBy,
+    Strategy,
+)
 from sampling_engine.selection.order import Int64s, Seed
 from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import Chosen
@@ -290,10 +297,11 @@ class RoundDraw(Protocol):
         Whether an earlier round drew a row makes no difference.
         """
 
-    def effective_units(self, state: DrawState) -> float:
-        """The rows of a simple random sample that is as good, or the drawn clusters.
+    def frame_facts(self, state: DrawState) -> FrameFacts:
+        """The size of the round, if earlier rounds left nothing to chance.
 
-        For a column that has nothing to do with the design: N²/Σ(1/π) over the round's rows.
+        Effective units are for a column that has nothing to do with the design: N²/Σ(1/π) over the
+        round's rows.
         """
 
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:

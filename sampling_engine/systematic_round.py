@@ -14,7 +14,7 @@ import numpy as np
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine.engines.duckdb_engine import eligible_pieces
 from sampling_engine.errors import NoReserves, RowsMissing
-from sampling_engine.results import Strategy
+from sampling_engine.results import FrameFacts, Strategy
 from sampling_engine.rounds import (
     DrawState,
     Floats,
@@ -107,9 +107,12 @@ class SystematicRound:
         """0 for the rows that pass the filter."""
         return self.prepared.strata.of(ordinals, ignore_progress)
 
-    def effective_units(self, state: DrawState) -> float:
-        """The drawn rows."""
-        return float(self.grid.count)
+    def frame_facts(self, state: DrawState) -> FrameFacts:
+        """The drawn rows: N/k in expectation, which k doesn't have to divide."""
+        rows, grid = int(self.prepared.eligible.sum()), self.grid
+        drawn = rows * grid.parts / max(grid.step, 1)
+        whole = grid.count == rows
+        return FrameFacts(rows, drawn, drawn, max(int(drawn) - 1, 0), whole, int(drawn) + 1)
 
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """The same for all; with a filter, a pass over its columns finds the rows' places."""

@@ -19,7 +19,7 @@ from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.rows import RowSet
 from sampling_engine.errors import RowsMissing
-from sampling_engine.results import Strategy
+from sampling_engine.results import FrameFacts, Strategy
 from sampling_engine.rounds import (
     DrawState,
     Floats,
@@ -191,10 +191,18 @@ class WeightedRound:
             groups[at] = 0
         return groups
 
-    def effective_units(self, state: DrawState) -> float:
+    def frame_facts(self, state: DrawState) -> FrameFacts:
         """By the weights of all rows."""
         row_filter = self.prepared.round_spec.filter
-        return effective_rows(state, self.weights.units, row_filter, self.take_all)
+        drawn = int(self.prepared.allocated.sum())
+        return FrameFacts(
+            self.weights.positive,
+            float(drawn),
+            effective_rows(state, self.weights.units, row_filter, self.take_all),
+            max(self.take_all.size - 1, 0),
+            drawn == self.weights.positive,
+            drawn,
+        )
 
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """1 for take-all rows; of others by their weights."""

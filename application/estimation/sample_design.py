@@ -15,6 +15,7 @@ import numpy as np
 from domain_errors import counted
 from estimation_engine import (
     Design,
+    Frame,
     RoundRows,
     Settings,
     UnsupportedDesign,
@@ -26,6 +27,7 @@ from estimation_engine import (
     systematic_design,
     weighted_design,
 )
+from estimation_engine.design import Booleans, Floats, Part
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
@@ -50,7 +52,7 @@ DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "othe
 
 @dataclass(frozen=True)
 class SampleDesign:
-    """A sample's design, and the rounds that have rows.
+    """A sample's design, and its rounds; those of which no row passes the filter are left out.
 
     Parameters
     ----------
@@ -96,9 +98,9 @@ def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
         counts_dir=service.directory.counts_dir,
         with_frames=not _are_one_sample(rounds),
     )
-    filled = [pair for pair in zip(rounds, drawn, strict=True) if len(pair[1].ordinals)]
-    if not filled:
+    if not any(len(part.ordinals) for part in drawn):
         raise UnsupportedDesign("The sample has no row, so nothing can be estimated from it.")
+    filled = [pair for pair in zip(rounds, drawn, strict=True) if _can_draw(pair[1])]
     specs = tuple(spec for spec, _ in filled)
     parts = [_with_rescaled_units(job, *pair) for pair in filled]
     ordinals = np.concatenate([part.ordinals for part in parts])
@@ -113,11 +115,7 @@ def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
         groups = np.concatenate([part.groups for part in parts])[order]
         design = _design_of(specs[0], parts[0], groups)
     else:
-        design = combined_design(
-            [_round_rows(spec, part, ordinals) for spec, part in zip(specs, parts, strict=True)],
-            len(ordinals),
-            _rows_of(service, source, population),
-        )
+        design = design_of_rounds(specs, parts, _rows_of(service, source, population))
     return SampleDesign(design, ordinals, np.concatenate(numbers)[order], specs, population)
 
 
@@ -154,16 +152,27 @@ def _account_of(job: Job, spec: Round) -> dict[str, Any] | None:
     return account
 
 
+def _can_draw(part: DrawnRound) -> bool:
+    """Whether it can draw a row of the table; earlier rounds may have drawn all that it could."""
+    return bool(len(part.ordinals)) or (part.frame is not None and part.frame.facts.drawn > 0)
+
+
+def design_of_rounds(specs: Sequence[Round], parts: Sequence[DrawnRound], rows: int) -> Design:
+    """The combined design of rounds that were drawn with their frames; ``rows`` is N."""
+    ordinals = np.sort(np.concatenate([part.ordinals for part in parts]))
+    rounds = [_round_rows(spec, part, ordinals) for spec, part in zip(specs, parts, strict=True)]
+    return combined_design(rounds, len(ordinals), rows)
+
+
 def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:
     assert part.frame is not None  # noqa: S101 - drawn with frames
-    design = _design_of(spec, part, part.groups)
-    takes_all = getattr(spec.method, "sample_fraction", None) == 1.0
+    facts = part.frame.facts
     return RoundRows(
-        design,
+        _design_of(spec, part, part.groups),
         np.searchsorted(ordinals, part.ordinals),
-        part.frame >= 0,
-        takes_all,
-        part.effective_units,
+        Frame(facts.rows, facts.drawn, facts.effective_units, facts.degrees, facts.takes_all),
+        part.frame.covers,
+        part.frame.always,
     )
 
 
@@ -282,9 +291,26 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
             "This draw follows draw version 1: its steps aren't independent if they share a seed, "
             "so the margins may be wrong."
         )
-    for spec, part in found.samples:
-        notes += [f"Step {spec.round_number}: {note}" for note in _sample_notes(part, settings)]
+    for spec, part in zip(found.rounds, design.parts, strict=True):
+        of_step = _sample_notes(part.design, settings, lonely=part.chance.lonely)
+        of_step += _weightless_note(part, design.weights[part.rows])
+        notes += [f"Step {spec.round_number}: {note}" for note in of_step]
     return notes
+
+
+def _weightless_note(part: Part, weights: Floats) -> list[str]:
+    """A note on the drawn rows that no estimate uses."""
+    rows = int((weights == 0.0).sum())
+    if not rows:
+        return []
+    counted_rows = f"{counted(rows, 'row has', 'rows have')} the weight 0: "
+    if part.design.degrees == 0:
+        return [counted_rows + "one drawn row or cluster alone has no variance."]
+    return [
+        counted_rows + "what earlier steps drew decides whether this step draws from their strata "
+        "at all, so counting them would bias the estimates. A `min_per_stratum` of 1 or more, or "
+        "rows by group, makes them count."
+    ]
 
 
 def _scope_note(job: Job, found: SampleDesign, source: OpenTable) -> str:
@@ -303,17 +329,19 @@ def _scope_note(job: Job, found: SampleDesign, source: OpenTable) -> str:
     return f"The estimates are for {rows}{passing}{drawable}."
 
 
-def _sample_notes(design: Design, settings: Settings) -> list[str]:
-    """Notes on one method."""
+def _sample_notes(
+    design: Design, settings: Settings, *, lonely: Booleans | None = None
+) -> list[str]:
+    """Notes on one method; with ``lonely`` on a step among others."""
     notes = []
     if design.uncovered_rows:
+        rows = counted(design.uncovered_rows, "row")
+        scope = "the estimates don't cover them" if lonely is None else "other steps may cover them"
+        notes.append(f"No row was drawn from strata with {rows}; {scope}.")
+    lonely = design.lonely if lonely is None else lonely
+    if lonely.any():
         notes.append(
-            f"No row was drawn from strata with {counted(design.uncovered_rows, 'row')}; the "
-            "estimates don't cover them."
-        )
-    if design.lonely.any():
-        notes.append(
-            f"{counted(int(design.lonely.sum()), 'stratum has', 'strata have')} one drawn row of "
+            f"{counted(int(lonely.sum()), 'stratum has', 'strata have')} one drawn row of "
             f"several; the variance is a substitute ({settings.rules.lonely_stratum})."
         )
     if design.method == "systematic":

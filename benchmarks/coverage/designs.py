@@ -24,6 +24,7 @@ import numpy as np
 from estimation_engine import (
     Design,
     Domains,
+    Frame,
     RoundRows,
     Settings,
     Values,
@@ -151,24 +152,23 @@ def population() -> Iterator[Population]:
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws of one design, by the seed of round 1; each round has its effective units."""
+    """Draws of one design, by the seed of round 1."""
 
-    rounds: Sequence[tuple[Chosen, float]]
+    rounds: Sequence[tuple[Chosen, Frame]]
 
     def draw(self, seed: int) -> tuple[Ints, Design]:
         """The sorted rows and the design."""
         taken = np.empty(0, dtype=np.int64)
         parts = []
-        for number, (choose, units) in enumerate(self.rounds, 1):
+        for number, (choose, frame) in enumerate(self.rounds, 1):
             rows, design = choose(effective_seed(seed, number, DRAW_VERSION, None), taken)
-            parts.append((rows, design, units))
+            parts.append((rows, design, frame))
             taken = np.sort(np.concatenate([taken, rows]))
         if len(parts) == 1:
             return parts[0][:2]
         every = np.ones(len(taken), dtype=np.bool_)
         of_rounds = [
-            RoundRows(own, np.searchsorted(taken, rows), every, effective_units=units)
-            for rows, own, units in parts
+            RoundRows(own, np.searchsorted(taken, rows), frame, every) for rows, own, frame in parts
         ]
         return taken, combined_design(of_rounds, len(taken), ROWS)
 
@@ -181,7 +181,9 @@ def sampler(found: Population, methods: Sequence[Method]) -> Sampler:
             state = DrawState(cursor, found.table)
             spec = Round(round_number=1, method=method, seed=0)
             draw = prepare_round(state, spec, ignore_progress)
-            choosers.append((_chooser(draw, state), draw.effective_units(state)))
+            facts = draw.frame_facts(state)
+            frame = Frame(facts.rows, facts.drawn, facts.effective_units, facts.degrees)
+            choosers.append((_chooser(draw, state), frame))
     return Sampler(choosers)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
@@ -66,6 +67,18 @@ class Method(ABC):
                 for key, value in parameters.items()
             }
         )
+
+    def always_draws(self, eligible: EligibleRows, taken: Int64s) -> NDArray[np.bool_]:
+        """Whether each group gives a row, whatever rows earlier rounds drew and while it has one.
+
+        Parameters
+        ----------
+        eligible : EligibleRows
+            Without the rows that earlier rounds drew by chance.
+        taken : array of int, shape (groups,)
+            Bounds of the rows that they draw from each group.
+        """
+        return np.ones(len(taken), dtype=np.bool_)
 
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse parameters that are out of range, contradict each other or don't fit the table."""
@@ -141,6 +154,11 @@ Sizes = tuple[Int64s, list[DrawWarning]]
 """Rows to draw from each stratum, shape (strata,), and the warnings on them."""
 
 NO_ROW = draw_warning("no_row_eligible", "No row was eligible, so none was drawn.")
+
+
+def least_left(rows: Int64s, taken: Int64s) -> Int64s:
+    """The rows of each group that has one left, if ``taken`` were drawn from it."""
+    return np.where(rows > 0, np.maximum(rows - taken, 1), 0)
 
 
 def total_size(

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.method import NO_ROW, Method, total_size
+from sampling_engine.methods.method import NO_ROW, Method, least_left, total_size
 from sampling_engine.methods.parameters import SAMPLE_FRACTION, SAMPLE_SIZE, SEED, MethodDeclaration
 from sampling_engine.rounds import EligibleRows
+from sampling_engine.selection.order import Int64s
 
 SIZES = " Give either `sample_size` or `sample_fraction`."
 
@@ -42,6 +44,12 @@ class RandomMethod(Method):
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
         """The method under the name that the request used."""
         return cls(name=name, **parameters)
+
+    def always_draws(self, eligible: EligibleRows, taken: Int64s) -> NDArray[np.bool_]:
+        """Unless the fraction of the rows that are left rounds to none."""
+        left = int(least_left(eligible.counts, taken).sum())
+        size, _ = total_size(self.sample_size, self.sample_fraction, left)
+        return np.array([size > 0])
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> GroupedRound:
         """One stratum of all eligible rows."""

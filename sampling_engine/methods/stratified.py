@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
@@ -27,7 +28,14 @@ from sampling_engine.errors import (
     draw_warning,
 )
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.method import NO_ROW, Allocations, Method, Sizes, total_size
+from sampling_engine.methods.method import (
+    NO_ROW,
+    Allocations,
+    Method,
+    Sizes,
+    least_left,
+    total_size,
+)
 from sampling_engine.methods.parameters import (
     SAMPLE_FRACTION,
     SAMPLE_SIZE,
@@ -223,6 +231,28 @@ class StratifiedMethod(Method):
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
         """The strata columns."""
         return strata_columns(table, self.strata_columns, (*loc, "strata_columns"))
+
+    def always_draws(self, eligible: EligibleRows, taken: Int64s) -> NDArray[np.bool_]:
+        """A share of one row or more of the rows that may be left; rounding can't take it away."""
+        counts = eligible.counts
+        left, has_rows = least_left(counts, taken), counts > 0
+        if self.samples_per_stratum is not None or self.min_per_stratum or not counts.any():
+            return has_rows
+        if self.sizes is not None:
+            found: NDArray[np.bool_] = self._named(replace(eligible, counts=left), self.sizes) > 0
+            return found
+        size, fraction = self.sample_size, self.sample_fraction
+        match self.allocation:
+            case "equal":
+                least = int(np.maximum(counts - taken, 0).sum())
+                size = share_of_rows(fraction, least) if fraction is not None else size or 0
+                return has_rows & (size >= int(has_rows.sum()))
+            case "proportional" if fraction is not None:
+                return left * fraction >= 1.5  # the size is rounded by half a row at most
+            case "proportional":
+                return left * (size or 0) >= int(counts.sum()) - taken
+            case _:
+                return np.zeros(len(counts), dtype=np.bool_)
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> GroupedRound:
         """Divide the sample's size among the strata."""

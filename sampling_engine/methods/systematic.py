@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves, draw_warning
-from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning
+from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning, least_left
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
 from sampling_engine.rounds import EligibleRows
+from sampling_engine.selection.order import Int64s
 from sampling_engine.systematic_round import NO_RESERVES, Grid, SystematicRound
 
 
@@ -81,6 +83,11 @@ class SystematicMethod(Method):
     def scans(self, *, is_filtered: bool) -> int:
         """Of a filter's rows: all are counted, then by block, and those of some blocks read."""
         return 3 if is_filtered else 0
+
+    def always_draws(self, eligible: EligibleRows, taken: Int64s) -> NDArray[np.bool_]:
+        """Unless the first row is beyond those that are left."""
+        first = 1 if self.interval is None else self.start or self.interval
+        return least_left(eligible.counts, taken) >= first
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> SystematicRound:
         """Lay the grid over the eligible rows."""

@@ -15,6 +15,7 @@ from sampling_engine.monetary.account import RowsAndTotal, decimal_text
 from sampling_engine.monetary.cumulation import CumulatedRows
 from sampling_engine.monetary.ledger import Ledger
 from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.results import FrameFacts
 from sampling_engine.rounds import (
     DrawState,
     Floats,
@@ -110,10 +111,19 @@ class MonetaryRound:
         groups[self.units_of(state, ordinals)[0]] = 0
         return groups
 
-    def effective_units(self, state: DrawState) -> float:
-        """By the amounts of all rows."""
+    def frame_facts(self, state: DrawState) -> FrameFacts:
+        """By the amounts of all rows; an interval selects total/interval units in expectation."""
         row_filter = self.prepared.round_spec.filter
-        return effective_rows(state, self.ledger.units, row_filter, self.take_all)
+        selection, take_all = self.selection, len(self.take_all.ordinals)
+        units = selection.total * selection.parts / max(selection.step, 1)
+        return FrameFacts(
+            self.ledger.population_rows,
+            take_all + units,
+            effective_rows(state, self.ledger.units, row_filter, self.take_all),
+            max(int(units) - 1, 0),
+            take_all == self.ledger.population_rows,
+            take_all + int(units) + 1,
+        )
 
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """1 for take-all rows; of others by their amounts and places in the cumulation."""

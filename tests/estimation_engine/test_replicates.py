@@ -7,6 +7,7 @@ import pytest
 
 from estimation_engine import (
     Design,
+    Frame,
     LonelyStratum,
     RoundRows,
     cluster_design,
@@ -36,10 +37,11 @@ DESIGNS: dict[str, Design] = {
     "weighted": weighted_design(P, P == 1.0, 500),
     "rounds": combined_design(
         [
-            RoundRows(systematic_design(30, 100), np.arange(30), EVERY),
+            RoundRows(systematic_design(30, 100), np.arange(30), Frame(100, 30, 30, 29), EVERY),
             RoundRows(
                 cluster_design(TENS[30:] - 5, np.full(5, 9), 9, 81),
                 np.arange(30, 60),
+                Frame(92, 30, 5, 4),
                 EVERY & (np.arange(60) > 10),
             ),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from estimation_engine import (
     Design,
+    Frame,
     RoundRows,
     combined_design,
     random_design,
@@ -20,6 +22,11 @@ from tests.estimation_engine.published import one
 Y = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0])
 EVERY = np.ones(7, dtype=np.bool_)
 FIRST_FOUR = np.arange(7) < 4
+
+
+def random_frame(drawn: int, population: int) -> Frame:
+    """Of a random round."""
+    return Frame(population, drawn, drawn, drawn - 1, drawn >= population)
 
 
 def two_rounds(
@@ -36,13 +43,14 @@ def two_rounds(
             RoundRows(
                 random_design(len(first), int(covers[0].sum())),
                 np.searchsorted(rows, first),
+                random_frame(len(first), int(covers[0].sum())),
                 covers[0][rows],
             ),
             RoundRows(
                 random_design(len(second), eligible),
                 np.searchsorted(rows, second),
+                random_frame(7 if second_takes_all else len(second), int(covers[1].sum())),
                 covers[1][rows],
-                second_takes_all,
             ),
         ],
         len(rows),
@@ -93,8 +101,15 @@ def test_all_large_rows_and_a_sample_of_the_others() -> None:
     rows = np.array([0, 2, 4, 5])
     design = combined_design(
         [
-            RoundRows(random_design(2, 2), np.array([2, 3]), np.isin(rows, large)),
-            RoundRows(random_design(2, 5), np.array([0, 1]), np.ones(4, dtype=np.bool_)),
+            RoundRows(
+                random_design(2, 2), np.array([2, 3]), random_frame(2, 2), np.isin(rows, large)
+            ),
+            RoundRows(
+                random_design(2, 5),
+                np.array([0, 1]),
+                random_frame(2, 7),
+                np.ones(4, dtype=np.bool_),
+            ),
         ],
         4,
         7,
@@ -110,13 +125,13 @@ def test_a_round_without_a_degree_of_freedom_counts_only_alone() -> None:
     rows = np.array([0, 2, 4])
     every = np.ones(3, dtype=np.bool_)
     parts = [
-        RoundRows(random_design(1, 7), np.array([1]), every),
-        RoundRows(random_design(2, 6), np.array([0, 2]), every),
+        RoundRows(random_design(1, 7), np.array([1]), random_frame(1, 7), every),
+        RoundRows(random_design(2, 6), np.array([0, 2]), random_frame(2, 7), every),
     ]
     design = combined_design(parts, 3, 7)
     assert design.weights.tolist() == [3.0, 1.0, 3.0]
     assert (one(design, "total", Y[rows]).error or 0) > 0
-    other = [parts[0], RoundRows(parts[1].design, parts[1].rows, np.array([True, False, True]))]
+    other = [parts[0], replace(parts[1], covers=np.array([True, False, True]))]
     alone = one(combined_design(other, 3, 7), "total", Y[rows])
     assert alone.value is not None
     assert alone.error is None
@@ -130,10 +145,16 @@ def test_methods_mix_and_the_larger_variance_sets_the_degrees() -> None:
     design = combined_design(
         [
             RoundRows(
-                stratified_design(strata, np.array([300, 200])), rows[:60], np.ones(100, np.bool_)
+                stratified_design(strata, np.array([300, 200])),
+                rows[:60],
+                Frame(500, 60, 58, 58),
+                np.ones(100, np.bool_),
             ),
             RoundRows(
-                weighted_design(p, np.zeros(40, np.bool_), 440), rows[60:], np.ones(100, np.bool_)
+                weighted_design(p, np.zeros(40, np.bool_), 440),
+                rows[60:],
+                Frame(500, 40, 30, 39),
+                np.ones(100, np.bool_),
             ),
         ],
         100,
@@ -151,10 +172,10 @@ def test_a_round_of_unequal_weights_has_a_small_share() -> None:
     weighted = weighted_design(np.array([0.5, 0.01]), np.zeros(2, np.bool_), 7)
     plain = random_design(2, 5)
     of_seven = [2 / (7 * 5), 2 / (7 * 5)]
-    for units, share in ((None, of_seven[0]), (0.1, 0.1 / (7 * 5))):
+    for units, share in ((2.0, of_seven[0]), (0.1, 0.1 / (7 * 5))):
         parts = [
-            RoundRows(weighted, rows[:2], every, effective_units=units),
-            RoundRows(plain, rows[2:], every),
+            RoundRows(weighted, rows[:2], Frame(7, 2, units, 1), every),
+            RoundRows(plain, rows[2:], random_frame(2, 7), every),
         ]
         own = share / (share + of_seven[1])
         assert combined_design(parts, 4, 7).weights[1] == pytest.approx(own * 100 + 1 - own)
