@@ -15,6 +15,7 @@ from job_runner.tables.open_tables import OpenTable, open_table
 from job_runner.tables.sample_comparison import brief_comparison, compare_sample
 from job_runner.tables.table_comparison import cached_comparison, comparison_of
 from parquet_tables.progress import ProgressCallback
+from profiling_engine.comparison.comparison import Outcome, label_of
 from profiling_engine.comparison.shared_columns import match_columns, quick_key
 from storage.errors import NotFound
 from storage.jobs.changes import JobChange
@@ -45,6 +46,11 @@ def job_changed(service: Service, change: JobChange) -> None:
         )
 
 
+def verdict_label(outcome: Outcome, detectable: float | None) -> str:
+    """The verdict in a few words, by the smallest detectable difference."""
+    return label_of(outcome, detectable)
+
+
 def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
     """The comparison of a completed draw, stored or computed now.
 
@@ -57,8 +63,11 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
     """
     with service.database.read() as tx:
         stored = get_comparison(tx, job.id)
-    if stored is not None and "outcome" in stored:  # not one of an earlier release
-        return stored
+    # One of an earlier release has no outcome, or another label for it.
+    if stored is not None and "outcome" in stored:
+        detectable = stored["minimum_detectable_difference"]
+        if stored["outcome_label"] == label_of(stored["outcome"], detectable):
+            return stored
     computed: dict[str, Any] | None = service.background.result(
         job.id, lambda on_progress: _compare(service, job.id, on_progress), WAIT_S
     )

@@ -622,7 +622,7 @@ def print_sample(job: dict[str, Any]) -> None:
     else:
         print_line(
             "The sample isn't compared with its population yet. The verdict will be on the job's "
-            f"tab Representative? and at {_comparison_of(job)}"
+            f"tab Comparison and at {_comparison_of(job)}"
         )
 
 

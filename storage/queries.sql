@@ -1123,7 +1123,8 @@ SELECT :job_id, :made_at, :brief, :whole WHERE EXISTS (SELECT 1 FROM jobs WHERE 
 ON CONFLICT (job_id) DO UPDATE SET made_at = :made_at, brief = :brief, whole = :whole;
 
 -- outcomes_of_jobs: Select the verdicts of compared jobs.
-SELECT job_id, brief ->> '$.outcome' AS outcome FROM comparisons
+SELECT job_id, brief ->> '$.outcome' AS outcome,
+       brief ->> '$.minimum_detectable_difference' AS detectable FROM comparisons
 WHERE job_id IN (SELECT value FROM json_each(:jobs)) AND brief ->> '$.outcome' IS NOT NULL;
 
 -- output_refs_of_jobs: Select the refs of the outputs of some jobs.

@@ -35,6 +35,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import Access, Caller, disconnection_of, origin_of
 from application.administration.overview import size_text
+from application.comparing import verdict_label
 from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
@@ -424,6 +425,7 @@ for _function in (
     rounded_text,
     screen_text,
     script,
+    verdict_label,
     state_of,
     title_of,
     with_query,

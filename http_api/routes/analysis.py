@@ -56,8 +56,8 @@ class ColumnComparisonOut(Schema):
     )
     stands_out = out.boolean("The same as `is_significant`.")
     minimum_detectable_difference = out.number(
-        "The smallest shift, measured as `distance` is, that the tests find "
-        "with 80 % power; null if the values can't be compared.",
+        "The smallest detectable difference: the smallest shift, measured as `distance` is, that "
+        "the tests find in about 80 % of samples; null if the values can't be compared.",
         null=True,
     )
     added_values = out.list_of(
@@ -110,7 +110,7 @@ class ComparisonOut(Schema):
     outcome = out.string(
         "`differs` if a column differs significantly, or two tables in their "
         "rows, columns, types or values; `equal` if two tables don't differ; for a sample else "
-        "`representative` if the minimum detectable difference is 0.15 or less, `inconclusive` if "
+        "`representative` if the smallest detectable difference is 0.15 or less, `inconclusive` if "
         "it is larger.",
         validate=validate.OneOf(["representative", "inconclusive", "differs", "equal"]),
     )
@@ -122,8 +122,8 @@ class ComparisonOut(Schema):
     )
     stand_out = out.list_of(fields.String(), "The columns that differ significantly.")
     minimum_detectable_difference = out.number(
-        "The share of the rows: a shift of this size, in any compared column, "
-        "differs significantly in at least about 80 % of samples.",
+        "The smallest detectable difference as a share of the rows: a shift of this size, in any "
+        "compared column, differs significantly in about 80 % of samples.",
         null=True,
     )
     noticeable = out.number("The same as `minimum_detectable_difference`.", null=True)

@@ -31,7 +31,7 @@ from sampling_engine import reference_of
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 
-COMPARISON_VERSION = "jobsvc-comparison-8"
+COMPARISON_VERSION = "jobsvc-comparison-9"
 BASE_READ, OTHER_READ = 0.2, 0.4
 """Shares of the progress."""
 

@@ -1,7 +1,8 @@
 """Compare two tables column by column: a sample with its population, or two versions.
 
-A sample is *representative* if no column differs significantly and the smallest detectable
-difference is at most 15 % of the rows. One column of each table is in memory at a time.
+The outcome of a sample is ``representative``, "No difference found", if no column differs
+significantly and the smallest detectable difference is at most 15 % of the rows. One column of each
+table is in memory at a time.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Outcome = Literal["representative", "inconclusive", "differs", "equal"]
 
 MAX_DETECTABLE = 0.15
 LABELS: dict[Outcome, str] = {
-    "representative": "Representative",
+    "representative": "No difference found",
     "inconclusive": "Inconclusive: the sample is too small",
     "differs": "Differs",
     "equal": "Equal",
@@ -145,9 +146,10 @@ def outcome_of(
     return "representative"
 
 
-def label_of(purpose: Purpose, outcome: Outcome) -> str:
-    if purpose == "tables" and outcome == "representative":
-        return "No difference found"
+def label_of(outcome: Outcome, detectable: float | None) -> str:
+    """The verdict in a few words; where nothing was compared, more rows may not help."""
+    if outcome == "inconclusive" and detectable is None:
+        return "Not compared"
     return LABELS[outcome]
 
 
@@ -280,7 +282,7 @@ class TableComparison:
     @property
     def verdict(self) -> str:
         """The verdict in sentences, with those of the columns that differ most."""
-        label = f"{label_of(self.purpose, self.outcome)}."
+        label = f"{label_of(self.outcome, self.detectable)}."
         of = counted(len(self.columns), "column")
         if self.outcome == "equal":
             rows = counted(self.structure.base_rows or 0, "row")
@@ -295,11 +297,12 @@ class TableComparison:
         if not self.columns:
             return f"{label} No column could be compared."
         none = f"{label} None of {of} differs significantly."
-        if self.detectable is None or self.detectable >= 1:
-            return f"{none} No difference, however large, would be detected with 80 % power."
+        blind = [column.name for column in self.columns if column.detectable_rows >= 1]
+        if blind or self.detectable is None:
+            return f"{none} No difference, however large, is likely to be found in {_named(blind)}."
         return (
             f"{none} The smallest detectable difference is {percent_text(self.detectable)} of the "
-            "rows: one of this size is found in at least 80 % of samples."
+            "rows: a shift of this size is found in about 80 % of samples."
         )
 
     def _differing(self) -> list[ColumnComparison]:
@@ -323,7 +326,7 @@ class TableComparison:
         return {
             "purpose": self.purpose,
             "outcome": outcome,
-            "outcome_label": label_of(self.purpose, outcome),
+            "outcome_label": label_of(outcome, self.detectable),
             "verdict": self.verdict,
             "alike": IS_ALIKE[outcome],
             "stand_out": [column.name for column in self.significant],

@@ -279,6 +279,19 @@ def share_gap(share: float, size: float, level: float, population: int = UNLIMIT
     return max(1 - share if up is None else up, share if down is None else down)
 
 
+def frequent_gap(share: float, size: float, level: float, population: int = UNLIMITED) -> float:
+    """The shift of rows to some values, in proportion to their shares, that one value's test finds.
+
+    The values together have the share p and the most frequent one ``share``, which rises to
+    share/p: the difference of all values is 1 - p.
+    """
+    if math.isinf(size):
+        return 0.0
+    rows = min(math.floor(size), population)
+    up = _increase(share, rows, level, population) if rows >= 1 and share > 0 else None
+    return 1.0 if up is None else up / (share + up)
+
+
 def _increase(share: float, rows: int, level: float, population: int) -> float | None:
     """The detectable increase of a share; None if even an increase to 1 isn't detected."""
     marked = round(share * population)
@@ -310,7 +323,19 @@ def categories_gap(shares: Floats, size: float, level: float) -> float:
         return share_gap(half, size, level)
     critical = float(_scipy().chdtri(degrees, level))
     half = _half(shares)
-    return max(_shift(part, size, critical, degrees) for part in (half, 1 - half))
+    beyond = _concentration(shares, size, critical, degrees)
+    return max(_shift(part, size, critical, degrees, beyond) for part in (half, 1 - half))
+
+
+def _concentration(shares: Floats, size: float, critical: float, degrees: int) -> float:
+    """The detectable difference of a sample whose rows are all in some categories; 1 if none is.
+
+    Of categories with the share p together, p below a half's share: the difference is 1 - p and
+    the statistic size·(1 - p)/p + chi-square of the other degrees of freedom.
+    """
+    lack = critical - float(_scipy().chdtri(degrees - 1, POWER))
+    p = size / (size + max(lack, 0.0))
+    return 1 - p if p >= shares.min() else 1.0
 
 
 def _half(shares: Floats) -> float:
@@ -321,8 +346,8 @@ def _half(shares: Floats) -> float:
     return min(first, second)
 
 
-def _shift(half: float, size: float, critical: float, degrees: int) -> float:
-    """The detectable increase of a half's share; 1 if there is none."""
+def _shift(half: float, size: float, critical: float, degrees: int, beyond: float) -> float:
+    """The detectable increase of a half's share; ``beyond`` if even an increase to 1 isn't."""
     variance = half * (1 - half)
     low, high = 0.0, 1 - half
     for step in range(STEPS):
@@ -333,7 +358,7 @@ def _shift(half: float, size: float, critical: float, degrees: int) -> float:
         if float((_NODE_WEIGHTS * tails).sum()) >= POWER:
             high = middle
         elif not step:
-            return 1.0
+            return beyond
         else:
             low = middle
     return high
@@ -344,16 +369,20 @@ class DetectionBasis:
     """The groups that a test compared, for its smallest detectable difference.
 
     The shares are empty for a test of distribution functions. ``level_share`` is this test's share
-    of the significance level.
+    of the significance level. ``is_of_frequent`` if only single values are tested: the share is
+    that of the most frequent one.
     """
 
     shares: Floats
     size: float
     level_share: float
     population: int = UNLIMITED
+    is_of_frequent: bool = False
 
     def gap(self, level: float) -> float:
         own = level * self.level_share
+        if self.is_of_frequent:
+            return frequent_gap(float(self.shares[0]), self.size, own, self.population)
         if not len(self.shares):
             return distribution_gap(self.size, own)
         if len(self.shares) == 1:
@@ -363,9 +392,6 @@ class DetectionBasis:
 
 GRID = np.linspace(0.02, 0.98, 49)
 """Quantiles of the base where the variance of the distribution function is computed."""
-
-
-NOTHING_DETECTABLE = DetectionBasis(np.empty(0), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -468,8 +494,10 @@ def categories_test(
     groups = groups_of_categories(expected, size)
     grouped = [np.bincount(groups, part).astype(np.float64) for part in (*shares, expected)]
     if len(grouped[2]) < 2:
-        no_group = is_rare(expected, size).all()
-        return replace(exact, basis=NOTHING_DETECTABLE) if no_group else exact
+        if not is_rare(expected, size).all():
+            return exact
+        frequent = replace(exact.basis, shares=expected.max(keepdims=True), is_of_frequent=True)
+        return replace(exact, basis=replace(frequent, size=size))
     first_size, second_size = (
         _mean_size(design.share_sizes(groups[own], grouped[2]), grouped[2])
         for design, own in zip((rows.first, rows.second), codes, strict=True)

@@ -254,10 +254,10 @@ def store_comparison(
     )
 
 
-def outcomes_of(tx: Transaction, job_ids: Sequence[str]) -> dict[str, str]:
-    """Return the verdicts of those of these jobs that have one, by job id."""
+def outcomes_of(tx: Transaction, job_ids: Sequence[str]) -> dict[str, tuple[str, float | None]]:
+    """Return the verdicts, with the smallest detectable difference, of jobs that have one."""
     rows = all_rows(tx, "outcomes_of_jobs", jobs=json.dumps(job_ids))
-    return {row["job_id"]: row["outcome"] for row in rows}
+    return {row["job_id"]: (row["outcome"], row["detectable"]) for row in rows}
 
 
 def get_comparison(tx: Transaction, job_id: str) -> dict[str, Any] | None:

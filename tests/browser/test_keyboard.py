@@ -47,7 +47,7 @@ def test_all_steps_work_by_keyboard_only(page: Page, server: LiveServer, tmp_pat
     keys.command("Draw the sample")
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
 
-    keys.command("Show Representative?")
+    keys.command("Show Comparison")
     expect(page.get_by_role("region", name="Columns compared")).to_be_visible()
     keys.command("Show Rows")
     expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(51)

@@ -49,8 +49,10 @@ GOOD = {
 def test_a_good_sample_is_representative(server: LiveServer, dataset: int, design: str) -> None:
     found = compared(server, dataset, *GOOD[design])
     assert (found["alike"], found["stand_out"]) == (True, []), found["verdict"]
-    assert (found["outcome"], found["outcome_label"]) == ("representative", "Representative")
-    assert found["verdict"].startswith("Representative. None of 3 columns differs significantly.")
+    assert (found["outcome"], found["outcome_label"]) == ("representative", "No difference found")
+    assert found["verdict"].startswith(
+        "No difference found. None of 3 columns differs significantly."
+    )
     assert found["base"] == {"rows": ROWS, "rows_read": ROWS, "of_rows": ROWS, "filter": None}
     assert [column["name"] for column in found["columns"]] == ["id", "city", "amount"]
     assert 0.03 < found["minimum_detectable_difference"] <= 0.15

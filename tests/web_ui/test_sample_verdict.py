@@ -33,7 +33,7 @@ def verdict(server: LiveServer, reader: Reader, design: dict[str, object]) -> tu
 def test_a_sample_that_detects_differences_is_green(server: LiveServer, reader: Reader) -> None:
     design = {"method": "random", "sample_size": 600, "seed": 1}
     tone, chip, strength = verdict(server, reader, design)
-    assert (tone, chip) == ("good", "Representative")
+    assert (tone, chip) == ("good", "No difference found")
     assert re.match(r"smallest detectable difference 1?\d\.\d %", strength)
 
 
@@ -67,7 +67,7 @@ def test_a_sample_that_favours_rows_has_no_verdict_on_top(
 def test_a_sample_that_differs_warns(server: LiveServer, reader: Reader) -> None:
     design = {"method": "systematic", "parameters": {"interval": 4, "start": 2}}
     assert verdict(server, reader, design)[:2] == ("warn", "Differs")
-    listed = r'<td data-label="Representative\?"><span class="chip warn">Differs</span>'
+    listed = r'<td data-label="Comparison"><span class="chip warn">Differs</span>'
     home = reader.page("/")
     assert re.search(listed, home)
     sample = reader.page(re.findall(r'href="(/jobs/[^"?]+)"', home.split(">Differs<")[0])[-1])

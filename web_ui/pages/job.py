@@ -160,7 +160,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
         tabs["rows"] = ("Rows", _sample)
         if found.run_parameters["export_residual"]:
             tabs["residual"] = ("Remaining rows", _residual)
-        tabs["comparison"] = ("Representative?", _comparison)
+        tabs["comparison"] = ("Comparison", _comparison)
         tabs["estimates"] = ("Estimates", estimates_tab)
         tabs["findings"] = ("Findings", findings_tab)
         tabs["evaluation"] = ("Evaluation", evaluation_tab)
