@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 from application.estimation.calibrating import (
@@ -44,6 +45,7 @@ from estimation_engine import (
 )
 from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
+from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
@@ -93,6 +95,7 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     statistics = [_statistic(sample, at, given) for at, given in enumerate(request.statistics)]
     by = [_column(sample, name, ("by", at)) for at, name in enumerate(request.by)]
     where = None if request.where is None else parse_filter(request.where, sample, ("where",))
+    _require_known_values(service, source, values_from, request, statistics)
     found = design_of(service, job, source)
     _require_in_every_round(source, found.rounds, request, where)
     with service.parquet.cursor(sample) as cursor:
@@ -368,10 +371,44 @@ def _statistic(
     return statistic
 
 
+def _require_known_values(
+    service: Service,
+    source: OpenTable,
+    values_from: ValueSource | None,
+    request: EstimateRequest,
+    statistics: Sequence[Statistic],
+) -> None:
+    """Refuse the share of a value that no row of the table has.
+
+    A value from outside that no sampled row has is a result, not a mistake; its column isn't in the
+    table.
+    """
+    outside = () if values_from is None else values_from.columns
+    with service.parquet.cursor(source.files) as cursor:
+        for at, (given, each) in enumerate(zip(request.statistics, statistics, strict=True)):
+            column = each.column
+            if column is None or each.condition is None or given.get("value") is None:
+                continue
+            if column in source.files.columns and column not in outside:
+                loc = ("statistics", at, "value")
+                condition, value = each.condition, given["value"]
+                require_known_value(
+                    cursor, source.files, column, condition, value, InvalidEstimate, loc
+                )
+
+
 def _as_json(
     given: Mapping[str, Any], key: dict[str, Any], found: Estimate, settings: Settings
 ) -> dict[str, Any]:
     names = ("statistic", "column", "denominator", "value", "q")
+    if not all(map(isfinite, (found.value or 0.0, found.error or 0.0))):
+        raise InvalidEstimate(
+            'The {statistic} of "{column}", or its variance, is beyond the largest number, '
+            "1.8e308: divide the values, or leave out the largest ones with `where`.",
+            statistic=given["statistic"],
+            column=given.get("column") or "",
+            loc=("statistics",),
+        )
     return {
         **{name: given.get(name) for name in names},
         "group": key,

@@ -17,6 +17,7 @@ from domain_errors import DomainError, counted
 from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic
 from estimation_engine.design import Floats, Ints
 from estimation_engine.estimates import MINIMUM_DEGREES
+from estimation_engine.known_values import require_known_value
 from estimation_engine.planning import (
     CellSums,
     ClusterPlan,
@@ -243,6 +244,13 @@ class _Planner:
             _variable(files, request.goals[at], lambda *loc, at=at: request.loc(at, *loc))
             for at in goals
         ]
+        cursor = self.eligible.state.cursor
+        for at, each in zip(goals, variables, strict=True):
+            value, loc = request.goals[at].get("value"), request.loc(at, "value")
+            if each.condition is not None and value is not None:
+                require_known_value(
+                    cursor, files, each.column, each.condition, value, InvalidGoal, loc
+                )
         units = None
         if self.name == "weighted":
             weights = files.column(self.method.weight_column)  # type: ignore[attr-defined]
@@ -695,7 +703,7 @@ class _Planner:
             self._note("A systematic sample is planned as a random one.")
         if self.weights is not None:
             self._note("The variance is Hájek's approximation for unequal probabilities.")
-        if self.name == "cluster":
+        if self.name == "cluster" and len(np.unique(self.group_rows[self.group_rows > 0])) > 1:
             self._note("Clusters have different numbers of rows: the rows are what to expect.")
         if self.request.budget is None and (found.ratios > 1.0 + ROUNDING).any():
             self._note(

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
-from sampling_engine.errors import draw_warning
+from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, Reserves
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclaration, Parameter
 from sampling_engine.rounds import EligibleRows
@@ -60,16 +60,7 @@ class WeightedMethod(Method):
         size = min(self.sample_size, weights.positive)
         warnings = [] if rows else [NO_ROW]
         if weights.positive < rows:
-            warnings.append(
-                draw_warning(
-                    "rows_without_weight",
-                    '{without} of {rows} eligible rows have no weight in "{column}", where NULL, '
-                    "NaN and 0 count as none: they can't be drawn.",
-                    without=rows - weights.positive,
-                    rows=rows,
-                    column=column.name,
-                )
-            )
+            warnings.append(_weightless_warning(weights, rows))
         if rows and size < self.sample_size:
             warnings.append(
                 draw_warning(
@@ -89,3 +80,19 @@ class WeightedMethod(Method):
         prepared = eligible.prepared(np.array([size], dtype=np.int64), warnings)
         order = uniform_order(eligible.state.table.file_rows, eligible.round_spec)
         return WeightedRound(prepared, weights, take_all, groups, order)
+
+
+def _weightless_warning(weights: Weights, rows: int) -> DrawWarning:
+    """A floating-point number below half a unit counts as 0, and the warning says so."""
+    units, tiny = weights.units, ""
+    if units.decimals is None:
+        tiny = f" and numbers below {0.5 / units.factor:.3g}, too small beside the largest,"
+    return draw_warning(
+        "rows_without_weight",
+        '{without} of {rows} eligible rows have no weight in "{column}": they can\'t be drawn. '
+        "NULL, NaN and 0{tiny} count as none.",
+        without=rows - weights.positive,
+        rows=rows,
+        column=units.column.name,
+        tiny=tiny,
+    )

@@ -465,3 +465,19 @@ def test_a_difference_keeps_the_degrees_of_its_group(server: LiveServer, shops: 
     assert [each["df"] for each in found] == [1, 2, 4, 9]
     assert [each["ci_low"] is None for each in found] == [True, True, False, False]
     assert [each["uncalibrated"]["ci_low"] is None for each in found] == [True, True, False, False]
+
+
+def test_the_share_of_an_unknown_value_is_refused(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=120))
+    typed = {"statistic": "proportion", "column": "city", "value": "oslo "}
+    answer = asked(server, job, {"statistics": [MEAN, typed]})
+    found = 'No row of the table has the value "oslo " in "city". Did you mean "Oslo"?'
+    problem = assert_problem(answer, 422, "invalid_estimate", found)
+    assert problem["errors"][0]["loc"] == ["body", "statistics", 1, "value"]
+    number = {"statistic": "proportion", "column": "size", "value": 70}
+    answer = asked(server, job, {"statistics": [number]})
+    assert_problem(answer, 422, "invalid_estimate", "Available: 7, 6, 5, 4, 3.")
+    goal = {"statistic": "proportion", "column": "city", "value": "Osla", "margin": 0.05}
+    body = {"goal": goal, "design": {"method": "random", "parameters": {}}}
+    answer = server.admin.post(f"/api/sampling/datasets/{dataset}/size", json=body)
+    assert_problem(answer, 422, "invalid_goal", 'Did you mean "Oslo"?')

@@ -146,8 +146,8 @@ def test_rows_without_a_weight_are_never_drawn_and_counted_in_a_warning(
     # 1e-300 is less than one unit, 2^-62 of the largest weight.
     assert sorted(workshop.ordinals(sample)) == [4, 6]
     assert warnings_of(sample.rounds[0]) == (
-        '5 of 7 eligible rows have no weight in "w", where NULL, NaN and 0 count as none: they '
-        "can't be drawn.",
+        '5 of 7 eligible rows have no weight in "w": they can\'t be drawn. NULL, NaN and 0 and '
+        "numbers below 8.67e-19, too small beside the largest, count as none.",
         "sample_size is 9, but only 2 eligible rows have a weight: all of them were drawn.",
     )
     assert set(sample_values(workshop, sample, "_inclusion_probability")) == {(1.0,)}
