@@ -160,11 +160,15 @@ def joined_statement(
     key: Key,
     columns: Sequence[tuple[Column, str]],
 ) -> Statement:
-    """SQL of the matched rows in the sample's order: the id, and given columns, renamed."""
+    """SQL of the matched rows in the sample's order: the id, and given columns, renamed.
+
+    A text without a character but spaces is no value.
+    """
     tables, params = _keyed(sample, given, key, [column for column, _ in columns])
     same = " AND ".join(f"s.k{at} = g.k{at}" for at in range(len(key)))
     values = "".join(
-        f", g.v{at} AS {quote_identifier(name)}" for at, (_, name) in enumerate(columns)
+        f", {_value(f'g.v{at}', column)} AS {quote_identifier(name)}"
+        for at, (column, name) in enumerate(columns)
     )
     return (
         f"WITH {tables} SELECT s.id AS {quote_identifier(ROW_ID)}{values} "
@@ -265,10 +269,22 @@ def changed_columns(
 
 def missing_counts(
     cursor: duckdb.DuckDBPyConnection, given: TableFiles, columns: Sequence[Column]
-) -> list[int]:
-    """The given rows without a value, of each column."""
+) -> list[tuple[int, int]]:
+    """The given rows without a value, of each column, and those of them with an empty text."""
     if not columns:
         return []
-    counts = ", ".join(f"count_if(g.{quote_identifier(each.name)} IS NULL)" for each in columns)
+    counts = []
+    for each in columns:
+        name = f"g.{quote_identifier(each.name)}"
+        missing = f"{_value(name, each)} IS NULL"
+        counts += [f"count_if({missing})", f"count_if({missing} AND {name} IS NOT NULL)"]
     rows, params = relation_of(given)
-    return list(cursor.execute(f"SELECT {counts} FROM {rows} AS g", params).fetchall()[0])
+    found = cursor.execute(f"SELECT {', '.join(counts)} FROM {rows} AS g", params).fetchall()[0]
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+def _value(name: str, column: Column) -> str:
+    """SQL of a value; NULL for an empty text."""
+    if column.type != "VARCHAR":
+        return name
+    return f"CASE WHEN NOT regexp_full_match({name}, '[\\s\\p{{Z}}]*') THEN {name} END"

@@ -16,7 +16,7 @@ from typing import Any
 
 from application.access import Caller
 from application.samples.row_files import KEY_LOC, InvalidRowFile, RowFile, read_row_file
-from domain_errors import choices_sentence
+from domain_errors import choices_sentence, counted
 from estimation_engine import is_number
 from estimation_engine.reading import relation_of
 from estimation_engine.row_keys import (
@@ -49,6 +49,7 @@ class ValueColumn:
     column: Column
     name: str
     missing: int
+    empty_texts: int
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,12 @@ def _matched(service: Service, job: Job, given: RowFile) -> Iterator[tuple[Match
             for each in columns
             if each.name != each.column.name
         ]
+        notes += [
+            f'{counted(each.empty_texts, "empty text")} in "{each.name}" '
+            f"{'counts' if each.empty_texts == 1 else 'count'} as missing."
+            for each in columns
+            if each.empty_texts
+        ]
         yield MatchedFile(read.table, key, match, columns, notes), folder
 
 
@@ -270,14 +277,14 @@ def _value_columns(
         missing = missing_counts(cursor, given, valued)
     used = set(own) | {column.name.lower() for column in valued if column not in changed}
     found = []
-    for column, without in zip(valued, missing, strict=True):
+    for column, (without, empty) in zip(valued, missing, strict=True):
         name = column.name
         if column in changed:
             name += UPLOADED_SUFFIX
             while name.lower() in used:
                 name += "_"
             used.add(name.lower())
-        found.append(ValueColumn(column, name, without))
+        found.append(ValueColumn(column, name, without, empty))
     if not found:
         raise InvalidRowFile(
             "The file has no values: its columns are the key and unchanged ones of the sample."

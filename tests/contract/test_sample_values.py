@@ -256,3 +256,24 @@ def test_uploads_survive_a_prune(server: LiveServer, job: str) -> None:
     pruned = server.admin.post("/api/admin/prune", json=body)
     assert pruned.status_code == 200, pruned.text
     assert asked(server, job, {"statistics": [TOTAL], "values": 1}).status_code == 200
+
+
+def test_empty_texts_count_as_missing_with_their_number(server: LiveServer, job: str) -> None:
+    rows = [
+        row | {"outcome": ('""', '"  "', "ok", "wrong")[at % 4]}
+        for at, row in enumerate(examined(server, job))
+    ]
+    content = csv_of(rows, "id", "outcome")
+    preview = send(server, job, content, "id", path="/preview").json()
+    (column,) = preview["columns"]
+    assert column["missing"] == DRAWN // 2
+    assert any('in "outcome" count as missing.' in note for note in preview["notes"])
+    stored = send(server, job, content, "id")
+    assert stored.status_code == 200, stored.text
+    share = {"statistic": "proportion", "column": "outcome", "value": "ok"}
+    found = asked(server, job, {"statistics": [share], "values": "latest"}).json()
+    (one_share,) = found["estimates"]
+    assert (one_share["n"], one_share["n_missing"]) == (DRAWN // 2, DRAWN // 2)
+    assert one_share["estimate"] == pytest.approx(0.5)
+    unseen = asked(server, job, {"statistics": [{**share, "value": "late"}], "values": "latest"})
+    assert unseen.json()["estimates"][0]["estimate"] == 0
