@@ -41,6 +41,8 @@ class Design:
         the variance; 0 for units that are selected with replacement.
     parts : tuple of Part
         Of ``rounds``: the designs of rounds that aren't one sample.
+    left_uncovered : int, optional
+        Of ``rounds``: the rows of strata that no round drew from, if known.
     """
 
     method: MethodName
@@ -52,6 +54,7 @@ class Design:
     take_all: Booleans
     clusters: tuple[int, int] | None = None
     parts: tuple[Part, ...] = ()
+    left_uncovered: int | None = None
     hits: Ints | None = None
     chances: Floats | None = None
 
@@ -137,7 +140,9 @@ class Design:
 
     @property
     def uncovered_rows(self) -> int:
-        """The rows of strata that no row was drawn from; the sum over rounds."""
+        """The rows of strata that no row was drawn from; of rounds so many at most."""
+        if self.left_uncovered is not None:
+            return self.left_uncovered
         if self.parts:
             return sum(part.design.uncovered_rows for part in self.parts)
         if self.method != "stratified":

@@ -161,7 +161,16 @@ def design_of_rounds(specs: Sequence[Round], parts: Sequence[DrawnRound], rows: 
     """The combined design of rounds that were drawn with their frames; ``rows`` is N."""
     ordinals = np.sort(np.concatenate([part.ordinals for part in parts]))
     rounds = [_round_rows(spec, part, ordinals) for spec, part in zip(specs, parts, strict=True)]
-    return combined_design(rounds, len(ordinals), rows)
+    design = combined_design(rounds, len(ordinals), rows)
+    population = _population_filter(specs)
+    # What a round over the whole population covers, another one's empty strata don't take away.
+    whole = [
+        each.design.uncovered_rows
+        for spec, each in zip(specs, rounds, strict=True)
+        if each.design.method != "weighted"
+        and (spec.filter and spec.filter.text) == (population and population.text)
+    ]
+    return replace(design, left_uncovered=min(whole, default=None))
 
 
 def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:

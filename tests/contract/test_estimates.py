@@ -481,3 +481,16 @@ def test_the_share_of_an_unknown_value_is_refused(server: LiveServer, dataset: i
     body = {"goal": goal, "design": {"method": "random", "parameters": {}}}
     answer = server.admin.post(f"/api/sampling/datasets/{dataset}/size", json=body)
     assert_problem(answer, 422, "invalid_goal", 'Did you mean "Oslo"?')
+
+
+def test_a_stratum_that_one_step_skips_is_covered_by_another(
+    server: LiveServer, dataset: int
+) -> None:
+    """Shops of 20 rows: 25 rows, in proportion to what is left of 30 shops, skip some."""
+    by_shop = one("stratified", strata_columns=["shop"], sample_size=25)
+    job = drawn(server, dataset, one("random", sample_size=200), by_shop)
+    found = estimates(server, job, COUNT, variance={"lonely_stratum": "adjust"}, true_values=True)
+    assert (found["design"]["N"], found["design"]["uncovered_rows"]) == (ROWS, 0)
+    assert found["estimates"][0]["true_value"] == ROWS
+    assert any("other steps may cover them" in note for note in found["notes"])
+    assert any("have the weight 0" in note for note in found["notes"])
