@@ -15,6 +15,7 @@ from application.estimation.calibrating import (
     find_calibration,
 )
 from application.estimation.interval_notes import interval_notes
+from application.estimation.monetary_selection import drawable
 from application.estimation.sample_design import (
     SampleDesign,
     design_json,
@@ -50,13 +51,11 @@ from estimation_engine.reading import ReadSample
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
-from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
+from sampling_engine import Round
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
-from sampling_engine.sql.units import MoneyUnits
 from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 
@@ -249,16 +248,18 @@ def _calibration(
 
 
 def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
-    """SQL over ``f`` of the source's rows that could be drawn; None for all rows."""
-    condition = None if found.population is None else found.population.condition("f")
-    method = found.rounds[0].method
-    if found.design.parts or not isinstance(method, WeightedMethod | MonetaryUnitMethod):
-        return condition
-    if isinstance(method, MonetaryUnitMethod):
-        units = MoneyUnits.of(table.column(method.book_column), method.population)
-        return both(condition, (f"({units.sql()}) > 0", []))
-    size = f"f.{quote_identifier(table.column(method.weight_column).name)}"
-    return both(condition, (f"({size} > 0 AND NOT isnan(CAST({size} AS DOUBLE)))", []))
+    """SQL over ``f`` of the source's rows that any round could draw; None for all rows."""
+    conditions: list[Statement] = []
+    for spec in found.rounds:
+        condition = drawable(spec, table)
+        if condition is None:
+            return None
+        if condition not in conditions:
+            conditions.append(condition)
+    if len(conditions) == 1:
+        return conditions[0]
+    sql = " OR ".join(f"coalesce({each}, false)" for each, _ in conditions)
+    return f"({sql})", [value for _, params in conditions for value in params]
 
 
 def _of_statistic(

@@ -1,0 +1,114 @@
+"""How the units of a sample by monetary units were selected: what a limit from them depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from application.estimation.calibrating import both
+from estimation_engine import Statistic, true_values
+from job_runner.sampling_parameters import recorded_rounds
+from job_runner.service import Service
+from job_runner.tables.open_tables import open_source
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import Statement, scan_statement
+from parquet_tables.tables import TableFiles
+from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
+from sampling_engine.sql.units import MoneyUnits
+from storage.jobs.jobs import Job
+
+Account = Mapping[str, Any]
+MAX_SHARE = Fraction(1, 3)
+"""The share of the money in rows of nearly an interval from which on a limit is doubted."""
+FILE_ORDER = (
+    "Units were selected at a fixed interval in the order of the file, so a limit holds only if "
+    "that order has nothing to do with errors."
+)
+
+
+def all_accounts(job: Job) -> list[Account]:
+    """The accounts of the steps of a sample, if all are by monetary units; else none."""
+    found = [each.get("monetary_unit") for each in (job.output_summary or {})["rounds"]]
+    accounts = [each for each in found if each]
+    return accounts if len(accounts) == len(found) else []
+
+
+def selection_doubt(
+    service: Service, table: TableFiles, spec: Round, account: Account
+) -> str | None:
+    """Why a limit from the units of a step can be too low; None if nothing speaks against it.
+
+    Amounts near a fixed interval are those that the draw recorded, or else are read from its table.
+    One selected unit is a random one, whatever the selection.
+    """
+    if account["selection"] != "fixed_interval" or account["units"] < 2:
+        return None
+    if account["order"] == "file":
+        return FILE_ORDER
+    share = account.get("near_interval_share")
+    if share is None:
+        share = _near_interval_share(service, table, spec, account)
+    if share <= MAX_SHARE:
+        return None
+    return (
+        f"Rows of between half an interval and one have {100 * share:.0f} % of the money that was "
+        "left to chance. Limits from a fixed interval can then be far too low: in simulated "
+        "ledgers of this kind, limits at 95 % held in 30 to 64 % of the draws. Draw with "
+        "`selection` cell, or with half the interval, at which these rows are always drawn."
+    )
+
+
+def _near_interval_share(
+    service: Service, table: TableFiles, spec: Round, account: Account
+) -> float:
+    """The share that rows of half an interval or more have of the money left to chance."""
+    assert isinstance(spec.method, MonetaryUnitMethod)  # noqa: S101 - it has an account
+    units = MoneyUnits.of(table.column(spec.method.book_column), spec.method.population)
+    sql, params = drawable(spec, table) or ("true", [])
+    scan, scanned = scan_statement(table, [f"CASE WHEN {sql} THEN {units.sql()} END AS v"], params)
+    tenthousandths = Decimal(account["interval"]).scaleb((units.decimals or 0) + 4)
+    interval = int(tenthousandths.to_integral_value())
+    statement = (
+        "SELECT coalesce(sum(v) FILTER (20000 * v::HUGEINT >= CAST(? AS HUGEINT)), 0), "
+        f"coalesce(sum(v), 0) FROM ({scan}) AS t WHERE 10000 * v::HUGEINT < CAST(? AS HUGEINT)"
+    )
+    with service.parquet.cursor(table) as cursor:
+        row = cursor.execute(statement, [interval, *scanned, interval]).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate
+    near, left = row
+    return float(near) / float(left) if left else 0.0
+
+
+def repeat_chance(account: Account, units: int) -> float:
+    """The most that units drawn with replacement would have one twice: n(n - 1)/2 pairs."""
+    drawn: int = account["units"]
+    return drawn * (drawn - 1) / (2 * units) if units else 0.0
+
+
+def drawable(spec: Round, table: TableFiles) -> Statement | None:
+    """SQL over ``f`` of the rows that a round could draw from a whole table; None for all."""
+    condition = None if spec.filter is None else spec.filter.condition("f")
+    if isinstance(spec.method, MonetaryUnitMethod):
+        units = MoneyUnits.of(table.column(spec.method.book_column), spec.method.population)
+        return both(condition, (f"({units.sql()}) > 0", []))
+    if isinstance(spec.method, WeightedMethod):
+        size = f"f.{quote_identifier(table.column(spec.method.weight_column).name)}"
+        return both(condition, (f"({size} > 0 AND NOT isnan(CAST({size} AS DOUBLE)))", []))
+    return condition
+
+
+def rows_of_several(service: Service, job: Job) -> int:
+    """The rows of the source that several rounds of a sample could draw."""
+    source = open_source(service, job).files
+    rounds = recorded_rounds(job.run_parameters, source)
+    if len(rounds) < 2:
+        return 0
+    conditions = [drawable(spec, source) or ("true", []) for spec in rounds]
+    counts = " + ".join(f"CAST(coalesce({sql}, false) AS INTEGER)" for sql, _ in conditions)
+    where = (f"({counts}) > 1", [value for _, params in conditions for value in params])
+    with service.parquet.cursor(source) as cursor:
+        found = true_values(cursor, source, [Statistic("count")], [], where) or {}
+    (rows,) = found[()]
+    return int(rows or 0)
