@@ -158,6 +158,15 @@ def drawn_facts(service: Service, job: Job) -> dict[str, tuple[int, bool]]:
     }
 
 
+def drawn_steps(service: Service, job: Job) -> dict[str, int]:
+    """The step by which each row was drawn."""
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    with service.parquet.cursor(sample) as cursor:
+        columns = [sample.column(name) for name in (ROW_ID, "_sampling_round")]
+        rows = cursor.execute(*page_statement(sample, columns)).fetchall()
+    return dict(rows)
+
+
 def drawn_book_column(job: Job) -> str | None:
     """The book column of a sample by monetary units; None for others."""
     accounts = [each.get("monetary_unit") for each in (job.output_summary or {}).get("rounds", ())]

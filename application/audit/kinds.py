@@ -67,9 +67,9 @@ KINDS: Mapping[Kind, EvaluationKind] = {
     ),
     "monetary_unit": EvaluationKind(
         "Misstatement by monetary units",
-        "monetary units, one step",
-        "the upper limit of the misstatement, by Stringer's bound",
-        ("likelihood",),
+        "monetary units; several steps if none could draw a row of another",
+        "the upper limit of the misstatement, by Stringer's or Gaffke's bound",
+        ("bound", "likelihood"),
     ),
     "variables": EvaluationKind(
         "Misstatement by audit values",
@@ -98,6 +98,15 @@ PARAMETERS: Mapping[str, Parameter] = {
                 "binomial": "Binomial",
                 "poisson": "Poisson",
             },
+        ),
+        Parameter(
+            "bound",
+            "--bound",
+            "Bound",
+            "`stringer` (default) is customary. `gaffke` is proved for units selected at random, "
+            "and for them alone; it has no likelihood.",
+            {"stringer": "Stringer", "gaffke": "Gaffke"},
+            "stringer",
         ),
         Parameter(
             "book_column",
@@ -178,6 +187,10 @@ def amount_of(direction: Mapping[str, Any], name: str) -> str:
     return str(given["amount"] if isinstance(given, Mapping) else given)
 
 
+OF_BALANCE = (
+    "An overstatement is a book value above the audit value: a debit that is too large, or a "
+    "credit that is too small."
+)
 DECISIONS: Mapping[str, str] = {
     "accept": "Errors are tolerable: you can stop.",
     "reject": "Errors are above what is tolerable: you can stop.",

@@ -113,6 +113,10 @@ class EvaluationOptions(TypedDict, total=False):
     else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,
     too. Plans from before it was always recorded have none: their two stages take `poisson`.
     """
+    bound: Literal["stringer", "gaffke"]
+    """For `monetary_unit`. `stringer` (default) is customary. `gaffke` is proved for units
+    selected at random, and for them alone; it has no likelihood.
+    """
     book_column: str
     """For `variables`. The column of book values. By default that of a sample by monetary units.
     """

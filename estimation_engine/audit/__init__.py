@@ -6,9 +6,11 @@ Pure functions; each result has the rows of its arithmetic, and names its formul
 from estimation_engine.audit.assurance import Assurance
 from estimation_engine.audit.attributes import AttributesEvaluation, evaluate_attributes
 from estimation_engine.audit.conclusion import ONLY_OF_SCOPE, Conclusion, conclude, withheld
+from estimation_engine.audit.gaffke import gaffke_limit
 from estimation_engine.audit.limits import Likelihood, Sides, default_likelihood
 from estimation_engine.audit.monetary import (
     AuditedItem,
+    Bound,
     Direction,
     MonetaryEvaluation,
     StringerRow,
@@ -53,6 +55,7 @@ __all__ = [
     "AuditSize",
     "AuditedAmounts",
     "AuditedItem",
+    "Bound",
     "Conclusion",
     "Direction",
     "Estimator",
@@ -74,6 +77,7 @@ __all__ = [
     "evaluate_share",
     "evaluate_two_stages",
     "evaluate_variables",
+    "gaffke_limit",
     "share_boundary",
     "size_for_materiality",
     "stage_one_decision",

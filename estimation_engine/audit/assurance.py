@@ -81,14 +81,71 @@ STRINGER: Mapping[str, Assurance] = {
     "cell": Assurance(
         "customary",
         "Stringer's bound is customary: for one unit of each cell it is proved for rows that are "
-        "wholly in error, and not for others.",
+        "wholly in error, where the units times the limit are at least the errors and 1, and not "
+        "for others.",
+        "Stringer 1963; Hoeffding 1956",
+    ),
+    "strata": Assurance(
+        "customary",
+        "Stringer's bound is customary: for several strata it isn't proved. It counts each taint "
+        "by the interval of its stratum.",
         "Stringer 1963; Hoeffding 1956",
     ),
     "fixed_interval": Assurance(
+        "customary",
+        "Stringer's bound is customary: it isn't proved for a fixed interval, and can be too low "
+        "where many amounts are just below the interval. This was checked: at most a third of the "
+        "money left to chance is in rows of between half an interval and one.",
+        "Stringer 1963",
+    ),
+    "doubted": Assurance(
         "can_fail",
-        "Stringer's bound isn't proved for a fixed interval, and can be too low where many amounts "
-        "are just below the interval.",
+        "Stringer's bound isn't proved for a fixed interval, and can be too low for this sample.",
         "Stringer 1963",
     ),
 }
-"""Stringer's bound, by the selection of the units."""
+"""Stringer's bound, by the selection of the units; ``doubted`` is of a fixed interval, too."""
+
+
+def gaffke_assurance(
+    repeat_chance: float, confidence: float, *, strata: int = 1, replaced: int = 0
+) -> Assurance:
+    """What holds up Gaffke's bound of units drawn at random without replacement.
+
+    Parameters
+    ----------
+    repeat_chance : float
+        The most that a draw with replacement could select a unit twice: the distributions of both
+        draws differ by no more.
+    replaced : int
+        Examined rows in the place of drawn ones.
+    """
+    sentences = [
+        "This limit is proved for units drawn at random with replacement, if no row is misstated "
+        "by more than its book amount."
+    ]
+    if strata > 1:
+        sentences.append(f"It is the sum of the limits of {strata} strata (Bonferroni).")
+    points = f"{100 * repeat_chance:.4f}" if repeat_chance >= 1e-6 else "0.0001"
+    is_proved = repeat_chance <= MAX_REPEATS * (1.0 - confidence)
+    if is_proved:
+        sentences.append(
+            "The units were drawn without replacement, which lowers the confidence by at most "
+            f"{points} percentage points."
+        )
+    else:
+        sentences.append(
+            "The units were drawn without replacement from so few that it isn't proved for them."
+        )
+    if replaced:
+        is_proved = False
+        sentences.append(
+            "It isn't proved for replaced rows: another rule chose the rows in their place."
+        )
+    status: Status = "proved" if is_proved else "customary"
+    return Assurance(status, " ".join(sentences), GAFFKE_SOURCE)
+
+
+GAFFKE_SOURCE = "Gaffke 2005; Vlassis and Thomas 2026 (preprint)"
+MAX_REPEATS = 0.1
+"""The correction for drawing without replacement, by 1 - confidence, up to which a limit holds."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain_errors import render
 
 BELOW = (
-    "The upper limit, {limit}, is below the tolerable {tolerable}: at {confidence} confidence the "
-    "sample supports that errors are tolerable."
+    "The upper limit{of}, {limit}, is below the tolerable {tolerable}: at {confidence} confidence "
+    "the sample supports that {errors} are tolerable."
 )
 ABOVE = (
-    "The upper limit, {limit}, is not below the tolerable {tolerable}: the sample doesn't support "
-    "that errors are tolerable. {next}"
+    "The upper limit{of}, {limit}, is not below the tolerable {tolerable}: the sample doesn't "
+    "support that {errors} are tolerable. {next}"
 )
 NOT_SUPPORTED = (
     "Find the causes of the errors, have the population corrected, or do other audit procedures."
@@ -69,6 +69,8 @@ def conclude(
     *,
     amounts: Callable[[float], str] | None = None,
     scope: str | None = None,
+    direction: str = "",
+    covered: Sequence[str] = (),
 ) -> Conclusion:
     """Compare an upper limit with what is tolerable; all are shares, from 0 to 1.
 
@@ -80,6 +82,8 @@ def conclude(
         The text of the amount that a share is of, which is shown before the share.
     scope : str, optional
         The filter of the sample's rows, to which the conclusion is limited.
+    direction, covered : str, sequence of str
+        That of the limit, such as ``overstatement``, and those that the conclusion covers.
 
     Examples
     --------
@@ -98,6 +102,8 @@ def conclude(
 
     parameters: dict[str, object] = {
         "measure": "share" if amounts is None else "misstatement",
+        "of": f" of {direction}s" if direction else "",
+        "errors": " and ".join(f"{each}s" for each in covered) or "errors",
         "limit": text(limit),
         "tolerable": text(tolerable),
         "found": text(found),
@@ -144,6 +150,8 @@ def conclude_misstatement(
     advice = MAYBE_SUPPORTED if abs(found) < tolerable else NOT_SUPPORTED
     parameters: dict[str, object] = {
         "measure": "misstatement",
+        "of": "",
+        "errors": "errors",
         "limit": amount(limit),
         "tolerable": amount(tolerable),
         "found": amount(found),

@@ -149,10 +149,30 @@ def test_directions_are_apart_and_take_all_errors_known() -> None:
     assert "rows that pass year = 2024 alone" in found.conclusion.sentence
 
 
-def test_credits_have_taints_like_debits() -> None:
+def test_the_direction_is_that_of_the_balance() -> None:
+    """A credit of -365.50 that should be -731.00 leaves a balance that is too high."""
+    right = [AuditedItem(-50, -50)] * 9
+    credit = evaluate_monetary([AuditedItem(-36550, -73100), *right], 10_000)
+    assert (credit.overstatement.arithmetic[1].taint, credit.overstatement.found.errors) == (1, 1)
+    assert credit.understatement.found.errors == 0
+    large = evaluate_monetary([AuditedItem(-100, -80), *right], 10_000)
     debit = evaluate_monetary([AuditedItem(100, 80), *[AuditedItem(50, 50)] * 9], 10_000)
-    credit = evaluate_monetary([AuditedItem(-100, -80), *[AuditedItem(-50, -50)] * 9], 10_000)
-    assert debit.overstatement.upper_share == credit.overstatement.upper_share
+    assert large.understatement.upper_share == debit.overstatement.upper_share
+
+
+def test_conclusions_name_their_directions() -> None:
+    items = [AuditedItem(-100, -70), *[AuditedItem(50, 50)] * 99]
+    one = evaluate_monetary(items, 10_000, tolerable=320).conclusion
+    assert one is not None
+    assert one.sentence.startswith("The upper limit of overstatements, 295 (2.95 %), is below")
+    assert "the sample supports that overstatements are tolerable." in one.sentence
+    both = evaluate_monetary(
+        items, 10_000, tolerable=320, concludes_on=("overstatement", "understatement")
+    ).conclusion
+    assert both is not None
+    assert both.is_tolerable is False
+    assert both.sentence.startswith("The upper limit of understatements, 346 (3.46 %), is not")
+    assert "support that overstatements and understatements are tolerable" in both.sentence
 
 
 def test_a_population_of_take_all_rows_has_no_allowance() -> None:
@@ -182,7 +202,19 @@ def test_samples_that_stringer_does_not_fit_are_refused(
 def test_taints_above_one_are_noted() -> None:
     found = evaluate_monetary([AuditedItem(100, -50), *[AuditedItem(9, 9)] * 40], 9_000)
     assert found.overstatement.arithmetic[1].taint == 1.5
-    assert "1 taints are above 100 %" in found.caveats[0]
+    assert found.caveats[0].startswith("Overstatements: 1 taint is above 100 %")
+
+
+def test_taints_above_one_leave_no_conclusion() -> None:
+    """The bound assumes that there are none, so the other direction alone may be concluded on."""
+    right = [AuditedItem(9, 9)] * 400
+    over = evaluate_monetary([AuditedItem(100, -50), *right], 9_000, tolerable=900).conclusion
+    under = evaluate_monetary([AuditedItem(100, 250), *right], 9_000, tolerable=900).conclusion
+    assert over is not None
+    assert under is not None
+    assert (over.is_tolerable, under.is_tolerable) == (None, True)
+    assert over.sentence.startswith("No conclusion at 95 % confidence.")
+    assert "above 100 %" in over.sentence
 
 
 def test_conclusions_say_what_can_be_done() -> None:

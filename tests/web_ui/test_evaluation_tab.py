@@ -127,12 +127,12 @@ def test_a_sequence_of_amounts_has_a_boundary(
     path = examined(server, reader, dataset, "monetary_unit", parameters)
     query = {"kind": "sequential", "tolerable": "12,000"}
     page = unescape(reader.page(path, tab="evaluation", **query))
-    for text in ("<polyline", ">100<", "left to chance", "Errors are tolerable"):
+    for text in ("<polyline", ">100<", "left to chance", "Overstatements are tolerable"):
         assert text in page
     paper = reader.api.get(
         f"/api/sampling{path}/working-paper", params={"kind": "sequential", "tolerable": 12000}
     )
-    assert "Errors are tolerable: you can stop." in paper.text
+    assert "Overstatements are tolerable: you can stop." in paper.text
 
 
 def test_the_form_begins_with_the_recorded_plan(

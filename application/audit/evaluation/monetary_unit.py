@@ -1,4 +1,7 @@
-"""Evaluate the misstatement of a sample by monetary units, by Stringer's bound."""
+"""Evaluate the misstatement of a sample by monetary units, by Stringer's or Gaffke's bound.
+
+Several steps are strata of one sample, if no row could be drawn by two of them.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,38 @@ from application.audit.evaluation.request import (
     require_all,
     tolerable_amount,
 )
-from application.audit.items import ExaminedItem, amounts_of, drawn_facts
-from estimation_engine.audit import AuditedItem, MonetaryEvaluation, evaluate_monetary
-from estimation_engine.audit.assurance import STRINGER
+from application.audit.items import ExaminedItem, amounts_of, drawn_facts, drawn_steps
+from application.audit.kinds import OF_BALANCE
+from application.estimation.monetary_selection import (
+    all_accounts,
+    repeat_chance,
+    rows_of_several,
+    selection_doubt,
+)
+from domain_errors import counted
+from estimation_engine.audit import (
+    AuditedItem,
+    Direction,
+    MonetaryEvaluation,
+    evaluate_monetary,
+)
+from estimation_engine.audit.assurance import STRINGER, Assurance, gaffke_assurance
 from estimation_engine.errors import InvalidFindings
+from job_runner.sampling_parameters import recorded_rounds
+from job_runner.tables.open_tables import open_source
 
 NOTE = (
     "Rows that aren't applicable are left out of the sample, with their units. Unless they are "
     "always drawn, their book value is still in the population, so the limit can be too "
     "high, but not too low."
 )
+ONLY: tuple[Direction, ...] = ("overstatement",)
+BOTH: tuple[Direction, ...] = ("overstatement", "understatement")
 
 
 @dataclass(frozen=True)
 class MonetaryUnits:
-    """A sample's account of its monetary units, with amounts in minor units."""
+    """The account of a sample's step by monetary units, with amounts in minor units."""
 
     account: Mapping[str, Any]
 
@@ -58,51 +78,87 @@ class MonetaryUnits:
         """Minor units as a decimal text."""
         return str(Decimal(round(units)).scaleb(-self.decimals))
 
-    def sign(self, book: int) -> int:
-        """1, or -1 where the population counts an amount without its sign."""
-        return -1 if book < 0 and self.account["population"] != "positive" else 1
+    @property
+    def has_credits(self) -> bool:
+        """Whether the population has amounts below 0."""
+        return bool(self.account["population"] != "positive")
 
 
-def monetary_units(sample: ExaminedSample, evaluation: str = "Stringer's bound") -> MonetaryUnits:
-    """The account of a sample of one round by monetary units; others are refused."""
-    rounds = (sample.job.output_summary or {})["rounds"]
-    accounts = [each["monetary_unit"] for each in rounds if each.get("monetary_unit")]
-    if len(accounts) != 1 or len(sample.rounds) != 1:
+def monetary_units(sample: ExaminedSample) -> MonetaryUnits:
+    """The account of a sample of one step by monetary units; others are refused."""
+    found = all_accounts(sample.job)
+    if len(found) != 1:
         raise InvalidFindings(
-            "{evaluation} needs a sample of one round drawn by monetary units. Evaluate the audit "
-            "values of this one as `variables`.",
-            evaluation=evaluation,
+            "A sequential evaluation of amounts needs a sample of one round drawn by monetary "
+            "units. Evaluate this one as `monetary_unit` or `variables`.",
             loc=KIND_LOC,
         )
-    return MonetaryUnits(accounts[0])
+    return MonetaryUnits(found[0])
+
+
+def _strata(sample: ExaminedSample) -> list[MonetaryUnits]:
+    """The accounts of a sample whose steps are all by monetary units, of rows of their own."""
+    found = all_accounts(sample.job)
+    if not found:
+        raise InvalidFindings(
+            "Stringer's and Gaffke's bounds need a sample drawn by monetary units, in every step. "
+            "Evaluate the audit values of this one as `variables`.",
+            loc=KIND_LOC,
+        )
+    if len({account["book_column"] for account in found}) > 1:
+        raise InvalidFindings(
+            "The steps selected units of different columns, so they aren't strata of one book "
+            "value.",
+            loc=KIND_LOC,
+        )
+    shared = rows_of_several(sample.service, sample.job)
+    if shared:
+        raise InvalidFindings(
+            "{rows} {rows|row|rows} could be drawn by several steps, so the steps aren't strata of "
+            "one sample. Evaluate the sample as `variables`, or draw with filters that have no row "
+            "in common.",
+            rows=shared,
+            loc=KIND_LOC,
+        )
+    return [MonetaryUnits(account) for account in found]
 
 
 def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
     """Bound the misstatement; overstatements and understatements apart."""
     items, outside = require_all(sample, sample.items)
-    units = monetary_units(sample)
-    audited = _audited_items(sample, items, units)
+    strata = _strata(sample)
+    units, bound = strata[0], request.bound or "stringer"
+    doubts, assurance = _assurance(sample, strata, request)
+    audited = _audited_items(sample, items, strata)
     # The book value that the conclusion is about: a take-all row that doesn't apply isn't in it.
-    whole = units.sampled + sum(abs(item.book) for item in audited if item.is_take_all)
+    sampled = [each.sampled for each in strata]
+    whole = sum(sampled) + sum(abs(item.book) for item in audited if item.is_take_all)
     tolerable = None
     if request.tolerable is not None:
         total = Decimal(units.text(whole))
         tolerable = tolerable_amount(request.tolerable, total, units.decimals)
     found = evaluate_monetary(
         audited,
-        units.sampled,
+        sampled,
         confidence=request.confidence,
         likelihood=request.likelihood or "binomial",
+        bound=bound,
         tolerable=None if tolerable is None else units.of(tolerable.amount),
         decimals=units.decimals,
         scope=sample.scope,
+        concludes_on=BOTH if any(each.has_credits for each in strata) else ONLY,
+        doubt=" ".join(doubts) or None,
+        most_units=[_most_units(each) for each in strata] if doubts else None,
     )
     return {
         **_as_json(found, units),
-        "assurance": STRINGER[units.account["selection"]],
+        "population": " and ".join(sorted({each.account["population"] for each in strata})),
+        "strata": len(strata),
+        "assurance": assurance,
         "tolerable": None if tolerable is None else f"{tolerable.amount:f}",
         "notes": [
             *(tolerable.notes if tolerable else []),
+            *_notes(sample, strata, request),
             *found.notes,
             *([NOTE] if outside else []),
         ],
@@ -111,20 +167,81 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
     }
 
 
+def _most_units(units: MonetaryUnits) -> float:
+    """The units that the interval gives on average, or those selected if they are more."""
+    interval = units.of(units.account["interval"] or 0)
+    return max(units.sampled / interval if interval else 0.0, float(units.account["units"]))
+
+
+def _assurance(
+    sample: ExaminedSample, strata: Sequence[MonetaryUnits], request: EvaluationRequest
+) -> tuple[list[str], Assurance]:
+    """What makes the bound doubtful, and what holds it up."""
+    selections = {each.account["selection"] for each in strata}
+    if request.bound == "gaffke":
+        if selections != {"random"}:
+            raise InvalidFindings(
+                "Gaffke's bound is proved for units selected at random alone, and these were "
+                "selected by {selection}. Use the bound `stringer`, or draw with `selection` "
+                "random.",
+                selection=" and ".join(sorted(each.replace("_", " ") for each in selections)),
+                loc=("body", "bound"),
+            )
+        chance = sum(repeat_chance(each.account, each.sampled) for each in strata)
+        replaced = len(sample.state.replacements)
+        return [], gaffke_assurance(
+            chance, request.confidence, strata=len(strata), replaced=replaced
+        )
+    source = open_source(sample.service, sample.job)
+    rounds = recorded_rounds(sample.job.run_parameters, source.files)
+    found = [
+        selection_doubt(sample.service, source.files, spec, each.account)
+        for spec, each in zip(rounds, strata, strict=True)
+    ]
+    doubts = list(dict.fromkeys(doubt for doubt in found if doubt is not None))
+    if doubts:
+        return doubts, STRINGER["doubted"]
+    if len(strata) > 1:
+        return [], STRINGER["strata"]
+    return [], STRINGER[selections.pop()]
+
+
+def _notes(
+    sample: ExaminedSample, strata: Sequence[MonetaryUnits], request: EvaluationRequest
+) -> list[str]:
+    """What the strata are, which direction is which, and what isn't used."""
+    notes = []
+    if len(strata) > 1:
+        parts = "; ".join(
+            f"step {number}, {counted(each.account['units'], 'unit')} of {each.text(each.sampled)} "
+            f"at an interval of {each.account['interval'] or 0}"
+            for number, each in enumerate(strata, start=1)
+        )
+        notes.append(f"The steps are strata of one sample: {parts}.")
+    if any(each.has_credits for each in strata):
+        notes.append(OF_BALANCE)
+    if request.bound == "gaffke" and request.likelihood not in (None, "binomial"):
+        notes.append(
+            f"Gaffke's bound has no factors, so the likelihood `{request.likelihood}` isn't used."
+        )
+    return notes
+
+
 def _audited_items(
-    sample: ExaminedSample, items: Sequence[ExaminedItem], units: MonetaryUnits
+    sample: ExaminedSample, items: Sequence[ExaminedItem], strata: Sequence[MonetaryUnits]
 ) -> list[AuditedItem]:
+    units = strata[0]
     drawn = drawn_facts(sample.service, sample.job)
+    steps = drawn_steps(sample.service, sample.job) if len(strata) > 1 else {}
     amounts = amounts_of(sample.service, sample.job, items, units.account["book_column"])
     found = []
     for item, each in zip(items, amounts, strict=True):
-        book = units.of(each.book)
-        sign = units.sign(book)
         hits, is_take_all = drawn[item.drawn_id]
         # The row in the place of a take-all row was left to chance.
         is_take_all = is_take_all and item.row_id == item.drawn_id
-        audit = sign * units.of(each.audit)
-        found.append(AuditedItem(sign * book, audit, hits, is_take_all, item.row_id))
+        stratum = steps.get(item.drawn_id, 1) - 1
+        book, audit = units.of(each.book), units.of(each.audit)
+        found.append(AuditedItem(book, audit, hits, is_take_all, item.row_id, stratum))
     return found
 
 
@@ -144,6 +261,8 @@ def _as_json(found: MonetaryEvaluation, units: MonetaryUnits) -> dict[str, Any]:
         other = amounts["basic_precision"] + amounts["projected"] + known
         amounts["incremental_allowance"] = amounts["upper_limit"] - other
         each |= {name: units.text(amount) for name, amount in amounts.items()}
+        if each["one_start_limit"] is not None:
+            each["one_start_limit"] = units.text(each["one_start_limit"])
         for errors in (each["take_all"], each["found"]):
             errors["amount"] = units.text(errors["amount"])
         for row in each["arithmetic"]:
@@ -151,5 +270,4 @@ def _as_json(found: MonetaryEvaluation, units: MonetaryUnits) -> dict[str, Any]:
     return {
         **given,
         "book_column": units.account["book_column"],
-        "population": units.account["population"],
     }

@@ -14,7 +14,7 @@ from application.audit.kinds import KINDS, PARAMETERS, Kind
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
 from domain_errors import choices_sentence
-from estimation_engine.audit import Conclusion, Estimator, Likelihood, Sides, TwoStageRule
+from estimation_engine.audit import Bound, Conclusion, Estimator, Likelihood, Sides, TwoStageRule
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.variance import Lonely
 from job_runner.sampling_parameters import recorded_rounds
@@ -52,6 +52,7 @@ class EvaluationRequest:
     confidence: float
     tolerable: Decimal | None = None
     likelihood: Likelihood | None = None
+    bound: Bound | None = None
     book_column: str | None = None
     estimator: Estimator | None = None
     sides: Sides | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -33,6 +33,11 @@ from estimation_engine.audit import (
 from estimation_engine.audit.assurance import SEQUENTIAL
 from estimation_engine.errors import InvalidFindings
 
+ONE_COUNTS = "Understatements count as 0: the evaluation is about overstatements."
+BOTH_COUNT = (
+    "Overstatements and understatements both count, without being netted, since the population has "
+    "credits."
+)
 MAX_BOUNDARY_POINTS = 200
 """Sample sizes of a sequence's boundary."""
 MAX_LINES = 1_000
@@ -52,13 +57,19 @@ def evaluate_sequence(sample: ExaminedSample, request: EvaluationRequest) -> dic
         found = _amounts(sample, request, request.tolerable)
     else:
         found = _shares(sample, request, tolerable_share(request.tolerable))
-    conclusion = _conclusion(found["decision"], sample.scope)
+    conclusion = _conclusion(found, sample.scope)
     return {**found, "assurance": SEQUENTIAL, "conclusion": conclusion}
 
 
-def _conclusion(decision: str, scope: str | None) -> dict[str, Any]:
-    """The decision in words; a filter limits it."""
-    template = DECISIONS[decision] + (ONLY_OF_SCOPE if scope else "")
+def _conclusion(found: Mapping[str, Any], scope: str | None) -> dict[str, Any]:
+    """The decision in words; a filter limits it, and of amounts it names the direction."""
+    decision = found["decision"]
+    template = DECISIONS[decision]
+    if found["measure"] == "amount":
+        both = found["population"] != "positive"
+        errors = "Overstatements and understatements together" if both else "Overstatements"
+        template = template.replace("Errors", errors)
+    template += ONLY_OF_SCOPE if scope else ""
     return {
         "is_tolerable": {"accept": True, "reject": False}.get(decision),
         "template": template,
@@ -172,7 +183,7 @@ def _amounts(sample: ExaminedSample, request: EvaluationRequest, amount: Decimal
 
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:
-    units = monetary_units(sample, "A sequential evaluation of amounts")
+    units = monetary_units(sample)
     if units.account["selection"] != "random":
         raise InvalidFindings(
             "Only units that were selected at random are in a random order: draw with `selection` "
@@ -215,21 +226,24 @@ def _sequence(sample: ExaminedSample, units: MonetaryUnits) -> _Sequence:
 def _tested(
     sample: ExaminedSample, units: MonetaryUnits, items: Sequence[ExaminedItem]
 ) -> list[_TestedItem]:
-    """The items' units; understatements count as 0, and above the book value is refused."""
+    """The items' units and errors; above the book value is refused.
+
+    Understatements count as 0, but of populations with credits errors of both directions count.
+    """
     amounts = amounts_of(sample.service, sample.job, items, units.account["book_column"])
     found = []
     for item, each in zip(items, amounts, strict=True):
         book = units.of(each.book)
-        sign = units.sign(book)
-        overstated = max(sign * (book - units.of(each.audit)), 0)
-        if overstated > sign * book:
+        error = book - units.of(each.audit)
+        overstated = abs(error) if units.has_credits else max(error, 0)
+        if overstated > abs(book):
             raise InvalidFindings(
                 "The misstatement of row {row_id} is above its book value, and a sequential "
                 "evaluation assumes that none is. Evaluate the sample as `monetary_unit`.",
                 row_id=item.row_id,
                 loc=KIND_LOC,
             )
-        found.append(_TestedItem(item.row_id, sign * book, overstated))
+        found.append(_TestedItem(item.row_id, abs(book), overstated))
     return found
 
 
@@ -291,7 +305,7 @@ def _lines(given: _Sequence, found: AmountTest) -> list[dict[str, Any]]:
 
 
 def _notes(given: _Sequence) -> list[str]:
-    notes = ["Understatements count as 0: the evaluation is about overstatements."]
+    notes = [BOTH_COUNT if given.units.has_credits else ONE_COUNTS]
     if len(given.tested) > MAX_LINES:
         notes.append(f"The arithmetic has the first {MAX_LINES:,} rows.")
     return notes

@@ -1,0 +1,274 @@
+"""Evaluations of monetary units over HTTP: bounds, selections, directions and strata."""
+
+from __future__ import annotations
+
+import html
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from estimation_engine.audit import gaffke_limit
+from estimation_engine.audit.limits import binomial_limit
+from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
+from tests.contract.test_evaluation import drawn, evaluated, examined
+from tests.live_server import LiveServer
+
+
+def table_of(server: LiveServer, *amounts: object) -> int:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "\n".join(["amount", *map(str, amounts)]) + "\n")
+    return dataset
+
+
+def money(server: LiveServer, dataset: int, size: int, **more: Any) -> str:
+    return drawn(
+        server, dataset, one("monetary_unit", book_column="amount", sample_size=size, **more)
+    )
+
+
+def wrong(value: object) -> dict[str, Any]:
+    return {"outcome": "exception", "audit_value": str(value)}
+
+
+@pytest.fixture(scope="module")
+def ledger(server: LiveServer) -> int:
+    """900 rows of 100.37 to 149.37."""
+    return table_of(server, *(f"{100 + row % 50}.37" for row in range(900)))
+
+
+def test_random_units_have_gaffkes_bound(server: LiveServer, ledger: int) -> None:
+    job = money(server, ledger, 50, selection="random")
+    book = examined(server, job)[0]["data"]["amount"]
+    half = f"{book / 2:.2f}"
+    examined(server, job, wrong(half))
+    found = evaluated(server, job, "monetary_unit", bound="gaffke", tolerable=20_000).json()
+    taint, total = (book - float(half)) / book, float(found["sampled_value"])
+    over = found["overstatement"]
+    limit = total * gaffke_limit([taint], 50, 0.95)
+    assert float(over["upper_limit"]) == pytest.approx(limit, abs=0.01)
+    basic = total * binomial_limit(0, 50, 0.95)
+    assert float(over["basic_precision"]) == pytest.approx(basic, abs=0.01)
+    names = ("basic_precision", "projected", "incremental_allowance")
+    assert sum(Decimal(over[name]) for name in names) == Decimal(over["upper_limit"])
+    assert found["assurance"]["status"] == "proved"
+    assert "percentage points" in found["assurance"]["sentence"]
+    assert found["conclusion"]["is_tolerable"] is True
+    assert found["bound"] == "gaffke"
+    stringer = evaluated(server, job, "monetary_unit").json()
+    assert stringer["bound"] == "stringer"
+    assert float(stringer["overstatement"]["upper_limit"]) > limit
+    poisson = evaluated(server, job, "monetary_unit", bound="gaffke", likelihood="poisson").json()
+    assert poisson["overstatement"] == over
+    assert any("`poisson` isn't used" in note for note in poisson["notes"])
+    path = f"/api/sampling/jobs/{job}/working-paper"
+    query = {"kind": "monetary_unit", "bound": "gaffke", "tolerable": 20_000}
+    paper = html.unescape(server.admin.get(path, params=query).text)
+    assert found["assurance"]["sentence"] in paper
+
+
+def test_gaffkes_bound_of_few_units_is_not_called_proved(server: LiveServer) -> None:
+    job = money(server, table_of(server, *[1] * 30), 9, selection="random")
+    examined(server, job)
+    found = evaluated(server, job, "monetary_unit", bound="gaffke").json()
+    assert found["assurance"]["status"] == "customary"
+    assert "isn't proved for them" in found["assurance"]["sentence"]
+
+
+@pytest.mark.parametrize("selection", ["cell", "fixed_interval"])
+def test_other_units_have_no_gaffke_bound(server: LiveServer, ledger: int, selection: str) -> None:
+    job = money(server, ledger, 20, selection=selection)
+    examined(server, job)
+    refused = evaluated(server, job, "monetary_unit", bound="gaffke")
+    assert_problem(refused, 422, "invalid_findings", "selected at random alone")
+    assert_problem(evaluated(server, job, "attributes", bound="gaffke"), 422, "invalid_findings")
+
+
+@pytest.mark.parametrize(
+    ("selection", "order", "status"),
+    [
+        ("random", "seeded", "customary"),
+        ("cell", "seeded", "customary"),
+        ("cell", "file", "customary"),
+        ("fixed_interval", "seeded", "customary"),
+        ("fixed_interval", "file", "can_fail"),
+    ],
+)
+def test_stringers_bound_says_what_holds_it_up(
+    server: LiveServer, ledger: int, selection: str, order: str, status: str
+) -> None:
+    job = money(server, ledger, 60, selection=selection, order=order)
+    examined(server, job)
+    found = evaluated(server, job, "monetary_unit", tolerable=0.06).json()
+    assert found["assurance"]["status"] == status
+    doubted = status == "can_fail"
+    assert found["conclusion"]["is_tolerable"] is (None if doubted else True)
+    assert len(found["caveats"]) == doubted
+    start = found["overstatement"]["one_start_limit"]
+    if not doubted:
+        assert start is None
+        return
+    assert "in the order of the file" in found["conclusion"]["sentence"]
+    share = min(0.95, float(start) / float(found["book_value"]))
+    assert share > 0.9
+
+
+@pytest.mark.parametrize(
+    ("large", "small", "rows", "tolerable"), [(95, 5, 60, 0.055), (97, 3, 100, 0.0298)]
+)
+def test_amounts_just_below_a_fixed_interval_are_doubted(
+    server: LiveServer, large: int, small: int, rows: int, tolerable: float
+) -> None:
+    """Where nearly all money was examined, the limit of what wasn't is a conclusion, too."""
+    dataset = table_of(server, *[large] * rows, *[small] * rows)
+    fixed = money(server, dataset, rows, selection="fixed_interval")
+    examined(server, fixed)
+    found = evaluated(server, fixed, "monetary_unit", tolerable=tolerable).json()
+    assert found["assurance"]["status"] == "can_fail"
+    assert found["conclusion"]["is_tolerable"] is None
+    assert f"have {large} % of the money" in found["caveats"][0]
+    path = f"/api/sampling/jobs/{fixed}/working-paper"
+    paper = html.unescape(server.admin.get(path, params={"tolerable": tolerable}).text)
+    assert paper.index(found["caveats"][0]) < paper.index("Prepared by")
+    unseen = float(found["overstatement"]["one_start_limit"]) / float(found["book_value"])
+    assert tolerable < unseen < 0.2
+    known = evaluated(server, fixed, "monetary_unit", tolerable=0.2).json()
+    assert known["conclusion"]["is_tolerable"] is True
+    above = evaluated(server, fixed, "monetary_unit", tolerable=0.01).json()
+    assert above["conclusion"]["is_tolerable"] is False
+    cells = money(server, dataset, rows, selection="cell")
+    examined(server, cells)
+    found = evaluated(server, cells, "monetary_unit", tolerable=tolerable).json()
+    assert (found["conclusion"]["is_tolerable"], found["caveats"]) == (True, [])
+
+
+# --- directions ---
+
+
+def test_a_credit_that_is_too_small_overstates_the_balance(server: LiveServer) -> None:
+    dataset = table_of(server, *["-365.50"] * 400)
+    job = money(server, dataset, 40, selection="random", population="absolute")
+    rows = len(examined(server, job, wrong("-731.00")))
+    found = evaluated(server, job, "monetary_unit", tolerable=50_000).json()
+    assert found["overstatement"]["found"] == {"rows": rows, "errors": 1, "amount": "365.50"}
+    assert found["overstatement"]["arithmetic"][1]["taint"] == 1
+    assert found["understatement"]["found"]["errors"] == 0
+    assert found["concludes_on"] == ["overstatement", "understatement"]
+    assert (
+        "that overstatements and understatements are tolerable" in found["conclusion"]["sentence"]
+    )
+    assert any("a credit that is too small" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("population", ["absolute", "negative"])
+def test_conclusions_on_credits_cover_both_directions(server: LiveServer, population: str) -> None:
+    dataset = table_of(server, *["-100"] * 400)
+    job = money(server, dataset, 40, selection="random", population=population)
+    examined(server, job, *[wrong("-10")] * 8)
+    found = evaluated(server, job, "monetary_unit", tolerable=0.2).json()
+    assert found["overstatement"]["found"]["errors"] == 0
+    assert found["conclusion"]["is_tolerable"] is False
+    assert "upper limit of understatements" in found["conclusion"]["sentence"]
+    sequence = evaluated(server, job, "sequential", tolerable=0.2).json()
+    assert (sequence["decision"], sequence["exceptions"]) == ("continue", 8)
+    assert sequence["notes"][1].startswith("Overstatements and understatements both count")
+
+
+def test_conclusions_name_the_direction(server: LiveServer, ledger: int) -> None:
+    job = money(server, ledger, 120, selection="random")
+    examined(server, job)
+    found = evaluated(server, job, "monetary_unit", tolerable=0.1).json()
+    assert found["concludes_on"] == ["overstatement"]
+    assert "sample supports that overstatements are tolerable" in found["conclusion"]["sentence"]
+    sequence = evaluated(server, job, "sequential", tolerable=0.1).json()
+    assert sequence["conclusion"]["sentence"] == "Overstatements are tolerable: you can stop."
+
+
+# --- strata ---
+
+
+@pytest.fixture(scope="module")
+def programmes(server: LiveServer) -> int:
+    """Two programmes of 300 rows with amounts from 1 to 300, and credits in between."""
+    dataset = server.new_dataset()
+    lines = [
+        f"{name},{sign}{row}.00"
+        for name in ("A", "B")
+        for row in range(1, 301)
+        for sign in (("", "-") if row % 10 == 0 else ("",))
+    ]
+    server.import_text(dataset, "\n".join(["programme,amount", *lines]) + "\n")
+    return dataset
+
+
+def rounds_of(*filters: str | None, sizes: tuple[int, ...], **more: Any) -> dict[str, Any]:
+    return {
+        "rounds": [
+            {
+                "round_number": at,
+                **one(
+                    "monetary_unit", text, book_column="amount", sample_size=size, seed=at, **more
+                ),
+            }
+            for at, (text, size) in enumerate(zip(filters, sizes, strict=True), start=1)
+        ]
+    }
+
+
+STRATA = ("programme = 'A'", "programme = 'B'")
+
+
+@pytest.mark.parametrize("selection", ["cell", "random"])
+def test_rounds_of_several_programmes_are_strata(
+    server: LiveServer, programmes: int, selection: str
+) -> None:
+    body = rounds_of(*STRATA, sizes=(30, 60), selection=selection)
+    job = server.draw(programmes, body)["id"]
+    first = examined(server, job)[0]
+    book = Decimal(str(first["data"]["amount"]))
+    examined(server, job, wrong(book / 2))
+    found = evaluated(server, job, "monetary_unit", tolerable=0.1).json()
+    value = sum(range(1, 301))
+    assert (found["units"], found["book_value"], found["strata"]) == (90, f"{2 * value}.00", 2)
+    basic = binomial_limit(0, 90, 0.95) * 90 * value / 30
+    assert float(found["overstatement"]["basic_precision"]) == pytest.approx(basic, abs=0.01)
+    assert float(found["overstatement"]["projected"]) == pytest.approx(0.5 * value / 30, abs=0.01)
+    assert "strata" in found["assurance"]["sentence"]
+    assert any("step 2, 60 units" in note for note in found["notes"])
+    gaffke = evaluated(server, job, "monetary_unit", bound="gaffke")
+    if selection == "cell":
+        assert_problem(gaffke, 422, "invalid_findings")
+        return
+    limit = value * (gaffke_limit([0.5], 30, 0.975) + gaffke_limit([], 60, 0.975))
+    over = gaffke.json()["overstatement"]
+    assert float(over["upper_limit"]) == pytest.approx(limit, abs=0.01)
+    assert gaffke.json()["assurance"]["status"] == "proved"
+
+
+@pytest.mark.parametrize(
+    ("filters", "rows"), [((None, "programme = 'B'"), 300), (("amount > 250", STRATA[0]), 50)]
+)
+def test_rounds_that_share_rows_are_no_strata(
+    server: LiveServer, programmes: int, filters: tuple[str | None, ...], rows: int
+) -> None:
+    job = server.draw(programmes, rounds_of(*filters, sizes=(5, 5), selection="cell"))["id"]
+    examined(server, job)
+    refused = evaluated(server, job, "monetary_unit")
+    detail = assert_problem(refused, 422, "invalid_findings")["detail"]
+    assert detail.startswith(f"{rows} rows could be drawn by several steps")
+
+
+@pytest.mark.parametrize("estimator", ["mean_per_unit", "difference", "ratio"])
+def test_variables_of_strata_have_the_book_value_that_could_be_drawn(
+    server: LiveServer, programmes: int, estimator: str
+) -> None:
+    job = server.draw(programmes, rounds_of(*STRATA, sizes=(30, 60), selection="cell"))["id"]
+    book = Decimal(str(examined(server, job)[0]["data"]["amount"]))
+    examined(server, job, wrong(book / 2))
+    body = {"estimator": estimator, "book_column": "amount"}
+    found = evaluated(server, job, "variables", **body).json()
+    assert found["book_value"] == "90300.00"
+    if estimator == "mean_per_unit":
+        # Each unit of the book value counts once, so that the estimate is that of the taints.
+        assert float(found["projected"]) == pytest.approx(0.5 * 45_150 / 30, rel=1e-6)
