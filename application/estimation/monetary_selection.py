@@ -35,7 +35,21 @@ def all_accounts(job: Job) -> list[Account]:
     return accounts if len(accounts) == len(found) else []
 
 
-def selection_doubt(
+def selection_doubts(service: Service, job: Job) -> list[str]:
+    """Why limits from the units of a sample's steps can be too low; empty for other samples."""
+    results = (job.output_summary or {})["rounds"]
+    if not any(each.get("monetary_unit") for each in results):
+        return []
+    source = open_source(service, job).files
+    doubts = [
+        _selection_doubt(service, source, spec, each["monetary_unit"])
+        for spec, each in zip(recorded_rounds(job.run_parameters, source), results, strict=True)
+        if each.get("monetary_unit")
+    ]
+    return list(dict.fromkeys(doubt for doubt in doubts if doubt is not None))
+
+
+def _selection_doubt(
     service: Service, table: TableFiles, spec: Round, account: Account
 ) -> str | None:
     """Why a limit from the units of a step can be too low; None if nothing speaks against it.

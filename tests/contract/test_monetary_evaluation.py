@@ -143,6 +143,21 @@ def test_amounts_just_below_a_fixed_interval_are_doubted(
     assert (found["conclusion"]["is_tolerable"], found["caveats"]) == (True, [])
 
 
+@pytest.mark.parametrize("selection", ["fixed_interval", "cell"])
+def test_variables_of_amounts_near_the_interval_are_doubted(
+    server: LiveServer, selection: str
+) -> None:
+    dataset = table_of(server, *[95] * 60, *[5] * 60)
+    job = money(server, dataset, 60, selection=selection)
+    examined(server, job, *[wrong(90)] * 25)
+    found = evaluated(server, job, "variables", tolerable=0.5).json()
+    doubted = selection == "fixed_interval"
+    assert any("held in 30 to 64 % of the draws" in each for each in found["caveats"]) is doubted
+    assert found["assurance"]["status"] == ("can_fail" if doubted else "customary")
+    if doubted:
+        assert found["conclusion"]["is_tolerable"] is None
+
+
 # --- directions ---
 
 

@@ -24,7 +24,7 @@ from application.estimation.monetary_selection import (
     all_accounts,
     repeat_chance,
     rows_of_several,
-    selection_doubt,
+    selection_doubts,
 )
 from domain_errors import counted
 from estimation_engine.audit import (
@@ -35,8 +35,6 @@ from estimation_engine.audit import (
 )
 from estimation_engine.audit.assurance import STRINGER, Assurance, gaffke_assurance
 from estimation_engine.errors import InvalidFindings
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.tables.open_tables import open_source
 
 NOTE = (
     "Rows that aren't applicable are left out of the sample, with their units. Unless they are "
@@ -192,13 +190,7 @@ def _assurance(
         return [], gaffke_assurance(
             chance, request.confidence, strata=len(strata), replaced=replaced
         )
-    source = open_source(sample.service, sample.job)
-    rounds = recorded_rounds(sample.job.run_parameters, source.files)
-    found = [
-        selection_doubt(sample.service, source.files, spec, each.account)
-        for spec, each in zip(rounds, strata, strict=True)
-    ]
-    doubts = list(dict.fromkeys(doubt for doubt in found if doubt is not None))
+    doubts = selection_doubts(sample.service, sample.job)
     if doubts:
         return doubts, STRINGER["doubted"]
     if len(strata) > 1:

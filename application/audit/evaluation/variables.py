@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +19,16 @@ from application.audit.evaluation.request import (
 from application.audit.items import amounts_of, drawn_book_column
 from application.audit.state import ordinal_of
 from application.estimation.estimates import frame_condition
+from application.estimation.monetary_selection import selection_doubts
 from application.estimation.sample_design import SampleDesign, design_of
 from domain_errors import counted
 from estimation_engine import Design, Statistic, VarianceRules, true_values
-from estimation_engine.audit import AuditedAmounts, VariablesEvaluation, evaluate_variables
+from estimation_engine.audit import (
+    AuditedAmounts,
+    VariablesEvaluation,
+    evaluate_variables,
+    withheld,
+)
 from estimation_engine.audit.assurance import VARIABLES
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import OpenTable, open_source
@@ -55,10 +62,13 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         scope=sample.scope,
         rules=VarianceRules(request.lonely_stratum or "fail"),
     )
+    doubts = selection_doubts(sample.service, sample.job)
+    if doubts:
+        found = _doubted(found, doubts, sample.scope)
     answer = {
         "book_column": book_column,
         "tolerable": None,
-        "assurance": VARIABLES,
+        "assurance": replace(VARIABLES, status="can_fail") if doubts else VARIABLES,
         **_as_json(found, given.places, without),
     }
     if tolerable is not None:
@@ -73,6 +83,16 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
             "the population examined."
         )
     return {**answer, "not_applicable": outside}
+
+
+def _doubted(
+    found: VariablesEvaluation, doubts: Sequence[str], scope: str | None
+) -> VariablesEvaluation:
+    """An evaluation whose interval can be too narrow by the selection of its monetary units."""
+    conclusion = found.conclusion
+    if conclusion is not None:
+        conclusion = withheld(conclusion, " ".join(doubts), scope)
+    return replace(found, conclusion=conclusion, caveats=(*doubts, *found.caveats))
 
 
 def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedAmounts, int]:
