@@ -13,10 +13,10 @@ from application.audit.causes import CAUSES
 from application.audit.kinds import (
     BREAKDOWN,
     KINDS,
-    LIKELY,
     PARAMETERS,
     TOLERABLE,
     amount_of,
+    likely_of,
     limits_of,
     progress_sentence,
 )
@@ -326,7 +326,7 @@ def _print_evaluation(found: dict[str, Any]) -> None:
             if found["kind"] == "variables":
                 _print_each_direction(found)
         case ("monetary_unit", _):
-            _print_directions(found, {**BREAKDOWN, **LIKELY})
+            _print_directions(found, {**BREAKDOWN, **likely_of(found)})
         case (_, "amount"):
             print_line(
                 f"{found['exceptions']:,} misstatements in {found['examined']:,} rows: M is "

@@ -181,6 +181,13 @@ LIKELY: Mapping[str, str] = {
 """The most likely misstatement: the projected one and the errors of rows always drawn."""
 
 
+def likely_of(found: Mapping[str, Any]) -> Mapping[str, str]:
+    """Those of an evaluation; of a doubted fixed interval with the limit that one start proves."""
+    if found["overstatement"]["one_start_limit"] is None:
+        return LIKELY
+    return {**LIKELY, "one_start_limit": "Limit that holds for any order of the rows"}
+
+
 def amount_of(direction: Mapping[str, Any], name: str) -> str:
     """An amount of one direction, as decimal text; errors of rows are an object with theirs."""
     given = direction[name]

@@ -16,7 +16,7 @@ from application.audit.evaluation.parameters import parameters_text
 from application.audit.exceptions_sheet import exceptions_sheet
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.items import drawn_facts
-from application.audit.kinds import ASSURANCES, BREAKDOWN, KINDS, LIKELY, PARAMETERS, amount_of
+from application.audit.kinds import ASSURANCES, BREAKDOWN, KINDS, PARAMETERS, amount_of, likely_of
 from application.audit.paper_cells import keys_of, moment_of
 from application.audit.state import ROW_ID, AuditState, audit_state
 from application.certificates.ledger import draws_beside
@@ -404,12 +404,13 @@ def _arithmetic(found: Mapping[str, Any], keys: Mapping[str, Cell]) -> list[Bloc
     if found["kind"] == "sequential":
         return [_sequence(found, keys)] if found["measure"] == "amount" else []
     blocks = []
-    header = ("i", "Row", "Key", "Taint t", "Factor p", "Increment", "Increment × t", "Amount")
+    factor = "Limit up to here" if found["bound"] == "gaffke" else "Factor p"
+    header = ("i", "Row", "Key", "Taint t", factor, "Increment", "Increment × t", "Amount")
     for direction in ("overstatement", "understatement"):
         each = found[direction]
         limits: Rows = [
             (label, Decimal(amount_of(each, name)))
-            for name, label in {**BREAKDOWN, **LIKELY}.items()
+            for name, label in {**BREAKDOWN, **likely_of(found)}.items()
         ]
         lines: Rows = [
             (

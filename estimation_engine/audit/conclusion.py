@@ -36,8 +36,8 @@ NETTED = (
 )
 FOUND = " The errors found in the sample are {sample_errors} in {error_rows} {error_rows|row|rows}."
 WITHHELD = (
-    "No conclusion at {confidence} confidence. The upper limit, {limit}, is below the tolerable "
-    "{tolerable}, but may be too low. {reason}"
+    "No conclusion at {confidence} confidence. The upper limit{of}, {limit}, is below the "
+    "tolerable {tolerable}, but may be too low. {reason}"
 )
 ONLY_OF_SCOPE = " It is a conclusion on the rows that pass {scope} alone."
 MAX_PLACES = 10

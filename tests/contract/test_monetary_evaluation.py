@@ -61,7 +61,7 @@ def test_random_units_have_gaffkes_bound(server: LiveServer, ledger: int) -> Non
     assert float(stringer["overstatement"]["upper_limit"]) > limit
     poisson = evaluated(server, job, "monetary_unit", bound="gaffke", likelihood="poisson").json()
     assert poisson["overstatement"] == over
-    assert any("`poisson` isn't used" in note for note in poisson["notes"])
+    assert any("likelihood poisson isn't used" in note for note in poisson["notes"])
     path = f"/api/sampling/jobs/{job}/working-paper"
     query = {"kind": "monetary_unit", "bound": "gaffke", "tolerable": 20_000}
     paper = html.unescape(server.admin.get(path, params=query).text)
@@ -109,7 +109,8 @@ def test_stringers_bound_says_what_holds_it_up(
     if not doubted:
         assert start is None
         return
-    assert "in the order of the file" in found["conclusion"]["sentence"]
+    assert "selected at a fixed interval" in found["conclusion"]["sentence"]
+    assert "in the order of the file" in found["caveats"][0]
     share = min(0.95, float(start) / float(found["book_value"]))
     assert share > 0.9
 

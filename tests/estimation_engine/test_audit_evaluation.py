@@ -213,7 +213,9 @@ def test_taints_above_one_leave_no_conclusion() -> None:
     assert over is not None
     assert under is not None
     assert (over.is_tolerable, under.is_tolerable) == (None, True)
-    assert over.sentence.startswith("No conclusion at 95 % confidence.")
+    assert over.sentence.startswith(
+        "No conclusion at 95 % confidence. The upper limit of overstatements, "
+    )
     assert "above 100 %" in over.sentence
 
 

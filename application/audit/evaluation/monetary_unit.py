@@ -214,7 +214,7 @@ def _notes(
         notes.append(OF_BALANCE)
     if request.bound == "gaffke" and request.likelihood not in (None, "binomial"):
         notes.append(
-            f"Gaffke's bound has no factors, so the likelihood `{request.likelihood}` isn't used."
+            f"Gaffke's bound has no factors, so the likelihood {request.likelihood} isn't used."
         )
     return notes
 

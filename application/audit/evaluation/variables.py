@@ -30,6 +30,7 @@ from estimation_engine.audit import (
     withheld,
 )
 from estimation_engine.audit.assurance import VARIABLES
+from estimation_engine.audit.monetary import ONE_START
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import OpenTable, open_source
 from sampling_engine.sql.units import MoneyUnits
@@ -91,7 +92,7 @@ def _doubted(
     """An evaluation whose interval can be too narrow by the selection of its monetary units."""
     conclusion = found.conclusion
     if conclusion is not None:
-        conclusion = withheld(conclusion, " ".join(doubts), scope)
+        conclusion = withheld(conclusion, ONE_START, scope)
     return replace(found, conclusion=conclusion, caveats=(*doubts, *found.caveats))
 
 
