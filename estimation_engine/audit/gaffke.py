@@ -12,9 +12,11 @@ import numpy as np
 
 from estimation_engine.design import Floats
 
-NODES = 201
-REACH = 10.0
-"""The points of the integral lie at sinh(v), v from 0 to REACH."""
+NODES = 169
+REACH = 14.0
+"""The points of the integral lie on a hyperbola, at v from 0 to REACH."""
+
+BEND, SMALL = 0.3, 0.1
 
 
 def gaffke_limit(taints: Sequence[float], size: int, confidence: float) -> float:
@@ -55,7 +57,7 @@ def _tail(weights: Floats, counts: Floats) -> float:
     """P(Σ wⱼ·Gⱼ > 0) with G of gamma distributions of the shapes ``counts``; signs of w differ.
 
     D is a vector of exponentials by their sum, so this is P(Σ vⱼ·Dⱼ > x) for w = v − x. It is the
-    integral of M(s)/s along a line through its saddle point, M the moments' generating function
+    integral of M(s)/s on a hyperbola through its saddle point, M the moments' generating function
     (Lugannani and Rice 1980). Equal taints are powers of a factor of M, and don't make it unstable.
     """
     from scipy.optimize import brentq
@@ -66,12 +68,31 @@ def _tail(weights: Floats, counts: Floats) -> float:
         point = share * pole
         return float((counts * weights / (1.0 - weights * point)).sum()) - 1.0 / point
 
-    saddle = pole * float(brentq(slope, 1e-15, 1.0 - 1e-15, xtol=1e-16, rtol=1e-10))
-    curvature = float((counts * (weights / (1.0 - weights * saddle)) ** 2).sum()) + saddle**-2
-    scale, steps = curvature**-0.5, np.linspace(0.0, REACH, NODES)
-    points = saddle + 1j * scale * np.sinh(steps)
-    logs = np.log1p(-np.multiply.outer(points, weights)) @ counts
+    saddle = pole * float(brentq(slope, 1e-15, 1.0 - 1e-15, xtol=1e-16, rtol=1e-3))
+    inside = 1.0 - weights * saddle
+    reach = weights / inside
+    scale = float((counts * reach**2).sum() + saddle**-2) ** -0.5
+    bend = _bend(counts, scale * reach, scale / saddle)
+    steps = np.linspace(0.0, REACH, NODES)
+    moved = scale * (bend * (np.cosh(steps) - 1.0) + 1j * np.sinh(steps))
+    slopes = scale * (bend * np.sinh(steps) + 1j * np.cosh(steps))
+    across, along = (np.multiply.outer(part, reach) for part in (moved.real, moved.imag))
+    sizes, angles = np.log((1.0 - across) ** 2 + along**2), np.arctan2(-along, 1.0 - across)
+    logs = (counts * sizes).sum(axis=1) / 2.0 + 1j * (counts * angles).sum(axis=1)
+    parts = (np.exp(-logs - (counts * np.log(inside)).sum()) / (saddle + moved) * slopes).imag
     # The integrand at -v is the conjugate of that at v.
-    parts = (np.exp(-logs) / points).real * np.cosh(steps)
     parts[0] /= 2.0
-    return float(parts.sum() * scale * steps[1] / np.pi)
+    return float(parts.sum() * steps[1] / np.pi)
+
+
+def _bend(counts: Floats, reaches: Floats, pole: float) -> float:
+    """How much the hyperbola bends to the right, around the poles there; below 0 to the left.
+
+    Many small weights make a factor like an exponential function, which must vanish. Without one
+    the path is curved as that of the steepest descent.
+    """
+    is_small = np.abs(reaches) < SMALL
+    exponent = float((counts * reaches)[is_small].sum())
+    if abs(exponent) > 0.5:
+        return -BEND if exponent > 0 else BEND
+    return 2.0 / 3.0 * float((counts * reaches**3).sum() - pole**3)

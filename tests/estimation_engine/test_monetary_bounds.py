@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from itertools import product
 from math import comb
 
@@ -71,7 +70,10 @@ def test_bounds_without_an_error(confidence: float, binomial: float, poisson: fl
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95, 0.999])
-@pytest.mark.parametrize(("errors", "size"), [(0, 1), (0, 2), (3, 7), (5, 100), (99, 100)])
+@pytest.mark.parametrize(
+    ("errors", "size"),
+    [(0, 1), (0, 2), (3, 7), (5, 100), (99, 100), (1, 10_000), (600, 1_000), (3, 100_000)],
+)
 def test_gaffke_of_whole_errors_is_clopper_and_pearson(
     errors: int, size: int, confidence: float
 ) -> None:
@@ -119,9 +121,9 @@ def test_the_arithmetic_of_gaffke_adds_up(taints: tuple[float, ...]) -> None:
 # --- one random start ---
 
 
-@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.9])
+@pytest.mark.parametrize("confidence", [0.5, 0.9])
 @pytest.mark.parametrize(
-    ("amounts", "size"), [((1, 2, 1, 2), 2), ((1, 1, 1, 3, 2, 1), 3), ((4, 1, 1, 4), 2)]
+    ("amounts", "size"), [((1, 2, 1, 2), 2), ((1, 1, 3, 2, 1), 3), ((4, 1, 1, 4), 2)]
 )
 def test_one_start_proves_its_limit(amounts: tuple[int, ...], size: int, confidence: float) -> None:
     """Every pattern of taints, in the order of the file, and every start: exact coverage."""
@@ -211,30 +213,27 @@ def test_gaffke_of_strata_is_the_sum_of_their_limits() -> None:
     assert "the sum over strata" in found.formula
 
 
-def test_bounds_of_strata_cover_as_often_as_they_say() -> None:
+@pytest.mark.parametrize("bound", ["stringer", "gaffke"])
+def test_bounds_of_strata_cover_as_often_as_they_say(bound: Bound) -> None:
     """Exactly, by enumeration: two strata of unequal intervals, and rows wholly in error."""
     sizes, rows, values = (3, 2), (4, 6), (40, 30)
+    limits = {}
+    for errors in product(range(4), range(3)):
+        items = [
+            item
+            for at, found in enumerate(errors)
+            for item in items_of(*[1.0] * found, units=sizes[at], stratum=at)
+        ]
+        evaluation = evaluate_monetary(items, values, confidence=0.8, bound=bound)
+        limits[errors] = evaluation.overstatement.upper_limit
     for wrong in product(range(5), range(7)):
-        true = sum(
-            Fraction(value * count, row)
-            for value, count, row in zip(values, wrong, rows, strict=True)
-        )
-        for bound in ("stringer", "gaffke"):
-            covered = 0.0
-            for errors in product(range(4), range(3)):
-                chance = 1.0
-                items: list[AuditedItem] = []
-                for at, found in enumerate(errors):
-                    share = wrong[at] / rows[at]
-                    chance *= float(
-                        comb(sizes[at], found) * share**found * (1 - share) ** (sizes[at] - found)
-                    )
-                    items += items_of(*[1.0] * found, units=sizes[at], stratum=at)
-                limit = evaluate_monetary(
-                    items,
-                    values,
-                    confidence=0.8,
-                    bound=bound,  # type: ignore[arg-type]
-                ).overstatement.upper_limit
-                covered += chance * (limit >= true - 1e-9)
-            assert covered >= 0.8 - 1e-12, (wrong, bound, covered)
+        shares = [count / row for count, row in zip(wrong, rows, strict=True)]
+        true = sum(value * share for value, share in zip(values, shares, strict=True))
+        covered = 0.0
+        for errors, limit in limits.items():
+            chances = [
+                comb(size, found) * share**found * (1 - share) ** (size - found)
+                for size, found, share in zip(sizes, errors, shares, strict=True)
+            ]
+            covered += chances[0] * chances[1] * (limit >= true - 1e-9)
+        assert covered >= 0.8 - 1e-12, (wrong, covered)
