@@ -68,8 +68,14 @@ SEQUENTIAL = Assurance(
 VARIABLES = Assurance(
     "customary",
     "These limits assume that the projected misstatement is nearly normally distributed, which "
-    "needs many rows in error and amounts that aren't too skewed.",
+    "needs many rows in error and amounts that aren't too skewed. Errors so rare that none was "
+    "drawn aren't seen.",
     "Cochran 1977, section 2.15",
+)
+CENSUS = Assurance(
+    "proved",
+    "All rows were examined, so the misstatement is known.",
+    "A census: nothing is estimated",
 )
 STRINGER: Mapping[str, Assurance] = {
     "random": Assurance(

@@ -39,6 +39,11 @@ WITHHELD = (
     "No conclusion at {confidence} confidence. The upper limit{of}, {limit}, is below the "
     "tolerable {tolerable}, but may be too low. {reason}"
 )
+WITHHELD_BETWEEN = (
+    "No conclusion at {confidence} confidence. The misstatement, between {low} and {limit}, is "
+    "within the tolerable {tolerable} in both directions, but these limits may be too narrow. "
+    "{reason}"
+)
 ONLY_OF_SCOPE = " It is a conclusion on the rows that pass {scope} alone."
 MAX_PLACES = 10
 """Decimal places of percentages that would else look equal."""
@@ -173,11 +178,15 @@ def conclude_misstatement(
 def withheld(found: Conclusion, reason: str, scope: str | None = None) -> Conclusion:
     """No conclusion that errors are tolerable, as the limit may be too low for a reason.
 
-    A limit that isn't below what is tolerable stays: a higher one would say the same.
+    What the conclusion says of the errors that were found, and of directions, stays. So does one
+    that errors aren't supported to be tolerable: a higher limit would say the same.
     """
     if not found.is_tolerable:
         return found
-    return Conclusion(None, *scoped(WITHHELD, {**found.parameters, "reason": reason}, scope))
+    between = found.template.startswith(BETWEEN)
+    stays = found.template.removeprefix(BETWEEN if between else BELOW).removesuffix(ONLY_OF_SCOPE)
+    template = (WITHHELD_BETWEEN if between else WITHHELD) + stays
+    return Conclusion(None, *scoped(template, {**found.parameters, "reason": reason}, scope))
 
 
 def scoped(

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from domain_errors import counted
 from estimation_engine.audit.attributes import ArithmeticRow
-from estimation_engine.audit.conclusion import Conclusion, conclude_misstatement
+from estimation_engine.audit.conclusion import Conclusion, conclude_misstatement, withheld
 from estimation_engine.audit.limits import Sides
+from estimation_engine.audit.normality import Normality, left_to_chance, units_in
 from estimation_engine.calibration import Calibration, Difference, by_ratio, by_regression
 from estimation_engine.design import Design, Floats
 from estimation_engine.errors import InvalidFindings
@@ -40,7 +42,7 @@ SOURCES: dict[Estimator, str] = {
     "regression": "Cochran 1977, chapter 7; Särndal, Swensson and Wretman 1992, chapter 6",
 }
 MIN_ERRORS = 20
-"""Fewer rows in error make the normal approximation of a difference doubtful."""
+"""Fewer rows or clusters in error make the normal approximation of a difference doubtful."""
 MAX_STRATA = 200
 """Strata that the arithmetic lists."""
 
@@ -158,7 +160,15 @@ def evaluate_variables(
     found, residuals = _projected(given, estimator, settings)
     limits = _limits(given, found, (1.0 + level) / 2.0)
     directions = _directions(given, estimator, settings)
-    netted = directions.netted(estimator)
+    doubts = _doubts(given, estimator, residuals)
+    conclusion = None
+    if tolerable is not None:
+        netted = directions.netted(estimator)
+        conclusion = _conclusion(given, limits, tolerable, confidence, sides, netted, scope)
+        if conclusion.is_tolerable:
+            doubts += _doubts_near(given, limits, residuals, tolerable, sides)
+        if doubts:
+            conclusion = withheld(conclusion, " ".join(each.reason for each in doubts), scope)
     return VariablesEvaluation(
         estimator,
         sides,
@@ -179,9 +189,12 @@ def evaluate_variables(
         directions.over,
         directions.under,
         _arithmetic(given, estimator, limits, residuals),
-        tuple(_direction_notes(given, estimator, directions, tolerable)),
-        tuple(_size_notes(given, estimator, errors, found.normal_units or 0)),
-        _conclusion(given, limits, tolerable, confidence, sides, netted, scope),
+        tuple(_direction_notes(given, estimator, directions)),
+        (
+            *(each.caveat for each in doubts),
+            *_direction_caveats(given, directions, tolerable),
+        ),
+        conclusion,
         FORMULAS[estimator],
         SOURCES[estimator],
     )
@@ -201,15 +214,13 @@ def _arithmetic(
 def _conclusion(
     given: AuditedAmounts,
     limits: _Limits,
-    tolerable: float | None,
+    tolerable: float,
     confidence: float,
     sides: Sides,
     netted: tuple[float, float] | None,
     scope: str | None,
-) -> Conclusion | None:
+) -> Conclusion:
     """The limits against what is tolerable, with the errors that were found."""
-    if tolerable is None:
-        return None
     errors = int(np.count_nonzero(given.misstatements))
     return conclude_misstatement(
         limits.lower if sides == "two" else None,
@@ -433,10 +444,7 @@ def _error_formula(design: Design) -> str:
 
 
 def _direction_notes(
-    given: AuditedAmounts,
-    estimator: Estimator,
-    directions: _Directions,
-    tolerable: float | None,
+    given: AuditedAmounts, estimator: Estimator, directions: _Directions
 ) -> list[str]:
     over, under = directions.over, directions.under
     notes = []
@@ -450,30 +458,107 @@ def _direction_notes(
             "The projected misstatement is net: overstatements less understatements. Each "
             "direction is shown alone, too."
         )
-    for name, each in (("Overstatements", over), ("Understatements", under)):
-        if tolerable is not None and each.errors and each.upper_limit >= tolerable:
-            notes.append(
-                f"{name} alone have an upper limit of {each.upper_limit:,.{given.places}f}, which "
-                "isn't below the tolerable amount."
+    if _few_errors(given) and (estimator == "mean_per_unit" or (over.errors and under.errors)):
+        notes.append(
+            "The upper limits of each direction alone may be too low: they assume about "
+            f"{MIN_ERRORS} or more errors in it."
+        )
+    return notes
+
+
+def _direction_caveats(
+    given: AuditedAmounts, directions: _Directions, tolerable: float | None
+) -> list[str]:
+    """What a conclusion on the net misstatement doesn't say of each direction."""
+    named = (("Overstatements", directions.over), ("Understatements", directions.under))
+    return [
+        f"{name} alone have an upper limit of {each.upper_limit:,.{given.places}f}, which isn't "
+        "below the tolerable amount."
+        for name, each in named
+        if tolerable is not None and each.errors and each.upper_limit >= tolerable
+    ]
+
+
+class Doubt(NamedTuple):
+    """Why limits may be too narrow: in full, and as the reason to conclude nothing."""
+
+    caveat: str
+    reason: str
+
+
+def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> list[Doubt]:
+    """Doubts about the normal approximation; none where no row was left to chance."""
+    design = given.design
+    if design.is_census:
+        return []
+    normality = Normality(design, design.weights * residuals)
+    doubts = []
+    if estimator != "mean_per_unit" and _few_errors(given):
+        doubts.append(_doubt_of_few(given, estimator))
+    elif normality.is_constant:
+        doubts.append(
+            Doubt(
+                "The rows left to chance don't differ in their errors, so the limits have no "
+                "margin. Other rows may differ.",
+                "They have no margin for rows that differ.",
             )
-    return notes
-
-
-def _size_notes(given: AuditedAmounts, estimator: Estimator, errors: int, needed: int) -> list[str]:
-    """Notes on conditions that make the normal approximation doubtful."""
-    notes = []
-    if errors < MIN_ERRORS and estimator != "mean_per_unit":
-        notes.append(
-            f"{errors} examined {'row is' if errors == 1 else 'rows are'} in error. The limits of "
-            f"a {estimator} assume about {MIN_ERRORS} or more, and may be too narrow; with few "
-            "errors, a sample by monetary units and its evaluation are sounder."
         )
-    units = given.design.units
+    units, needed = normality.units, normality.needed
     if units < needed:
-        noun = "clusters" if given.design.method == "cluster" else "rows"
-        notes.append(
-            f"The amounts are skewed: about {needed:,} {noun} are needed for the normal "
-            f"approximation (Cochran 1977), and {units:,} were drawn. The limits may "
-            "be too narrow."
+        name = _unit_name(design)
+        doubts.append(
+            Doubt(
+                f"The amounts are skewed: about {needed:,} {name}s are needed for the normal "
+                f"approximation (Cochran 1977), and {units:,} were drawn. The limits may be too "
+                "narrow.",
+                f"By the skewness of the amounts about {needed:,} {name}s are needed, and "
+                f"{units:,} were drawn.",
+            )
         )
-    return notes
+    return doubts
+
+
+def _doubts_near(
+    given: AuditedAmounts, limits: _Limits, residuals: Floats, tolerable: float, sides: Sides
+) -> list[Doubt]:
+    """The doubt whether limits that allow for skewness are tolerable, too."""
+    normality = Normality(given.design, given.design.weights * residuals)
+    wider = normality.allowance(limits.t) * limits.error if limits.error else 0.0
+    low, high = limits.lower - wider, limits.upper + wider
+    if high < tolerable and (sides == "one" or low > -tolerable):
+        return []
+    places = given.places
+    allowing = f"the upper limit is {high:,.{places}f}"
+    if sides == "two":
+        allowing = f"the misstatement is between {low:,.{places}f} and {high:,.{places}f}"
+    sentence = f"With an allowance for the skewness of the amounts {allowing}."
+    return [Doubt(sentence, sentence)]
+
+
+def _few_errors(given: AuditedAmounts) -> bool:
+    """Whether fewer than 20 rows or clusters that were left to chance have an error."""
+    return not given.design.is_census and _errors_by_chance(given) < MIN_ERRORS
+
+
+def _errors_by_chance(given: AuditedAmounts) -> int:
+    return units_in(given.design, (given.misstatements != 0) & left_to_chance(given.design))
+
+
+def _unit_name(design: Design) -> str:
+    return "cluster" if design.method == "cluster" else "row"
+
+
+def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
+    errors, by_chance = int(np.count_nonzero(given.misstatements)), _errors_by_chance(given)
+    name = _unit_name(given.design)
+    found = f"{errors:,} examined {'row is' if errors == 1 else 'rows are'} in error"
+    if name == "cluster":
+        found += f", in {counted(by_chance, name)}"
+    elif by_chance < errors:
+        found += f", {by_chance:,} of them not always drawn"
+    return Doubt(
+        f"{found}. The limits of a {estimator} assume about {MIN_ERRORS} or more, and may be too "
+        "narrow; with few errors, a sample by monetary units and its evaluation are sounder.",
+        f"It rests on {counted(by_chance, f'{name} in error', f'{name}s in error')}, and "
+        f"{MIN_ERRORS} are needed.",
+    )

@@ -29,7 +29,7 @@ from estimation_engine.audit import (
     evaluate_variables,
     withheld,
 )
-from estimation_engine.audit.assurance import VARIABLES
+from estimation_engine.audit.assurance import CENSUS, VARIABLES
 from estimation_engine.audit.monetary import ONE_START
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import OpenTable, open_source
@@ -39,6 +39,10 @@ AMOUNTS = (
     *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),
     *("lower_limit", "upper_limit"),
 )
+
+
+DOUBTED = replace(VARIABLES, status="can_fail")
+"""Where the selection of monetary units can make the interval too narrow."""
 
 
 def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
@@ -63,13 +67,14 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         scope=sample.scope,
         rules=VarianceRules(request.lonely_stratum or "fail"),
     )
-    doubts = selection_doubts(sample.service, sample.job)
+    is_census = given.design.is_census
+    doubts = () if is_census else selection_doubts(sample.service, sample.job)
     if doubts:
         found = _doubted(found, doubts, sample.scope)
     answer = {
         "book_column": book_column,
         "tolerable": None,
-        "assurance": replace(VARIABLES, status="can_fail") if doubts else VARIABLES,
+        "assurance": CENSUS if is_census else DOUBTED if doubts else VARIABLES,
         **_as_json(found, given.places, without),
     }
     if tolerable is not None:
