@@ -443,8 +443,8 @@ def _print_review(found: dict[str, Any]) -> None:
         print_line(f"Kept: {kept['kind']}, confidence {kept['confidence']:.4g}{tolerable}.")
         if kept["conclusion"]:
             print_line(kept["conclusion"])
-            for sentence in limits_of(kept):
-                print_line(sentence)
+        for sentence in limits_of(kept):
+            print_line(sentence)
 
 
 @click.command(name="working-paper")

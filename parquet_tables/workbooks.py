@@ -49,6 +49,7 @@ MIN_GROUPED = 10_000
 MAX_DIGITS = 15
 """Significant digits that a cell's number preserves."""
 ENTRY_COLOR = "#FFF2CC"
+TONES = {"good": "#E2F0D9", "bad": "#F8D7DA", "warn": "#FFE699"}
 MIN_YEAR = 1900
 """The first year of a sheet's dates; earlier ones are written as text."""
 DAY = "yyyy-mm-dd"
@@ -62,7 +63,18 @@ class Share:
     value: float
 
 
-Cell = str | int | float | Decimal | dt.date | Share | None
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence in the colour of its tone, a key of TONES."""
+
+    text: str
+    tone: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | int | float | Decimal | dt.date | Share | Verdict | None
 
 
 @dataclass(frozen=True)
@@ -329,7 +341,11 @@ class _Styles:
         self.title = workbook.add_format({"bold": True, "font_size": 14})
         self.heading = workbook.add_format({"bold": True, "font_size": 12})
         self.header = workbook.add_format({"bold": True, "bottom": 1})
-        self._text = workbook.add_format({"text_wrap": True, "valign": "top"})
+        style = {"text_wrap": True, "valign": "top"}
+        self._text = workbook.add_format(style)
+        self._verdicts = {
+            tone: workbook.add_format({**style, "bg_color": color}) for tone, color in TONES.items()
+        }
 
     def write(self, sheet: Any, line: int, at: int, value: Cell) -> None:
         """Write a value in the format of its type."""
@@ -348,7 +364,8 @@ class _Styles:
             number_format = "General" if isinstance(value, float) else "#,##0"
             sheet.write_number(line, at, value, self._number(number_format))
         else:
-            sheet.write_string(line, at, _shown_text(value)[:MAX_TEXT_LENGTH], self._text)
+            style = self._verdicts[value.tone] if isinstance(value, Verdict) else self._text
+            sheet.write_string(line, at, _shown_text(value)[:MAX_TEXT_LENGTH], style)
 
     def _number(self, number_format: str) -> Format:
         if number_format not in self._numbers:

@@ -226,12 +226,40 @@ VERDICTS: Mapping[bool | None, str] = {True: "good", False: "bad", None: "warn"}
 """How a conclusion is coloured: errors are tolerable, they may not be, nothing is concluded."""
 
 
+CONCLUSIONS: Mapping[bool | None, str] = {
+    True: "tolerable",
+    False: "not supported",
+    None: "no conclusion",
+}
+"""A conclusion in a word or two, beside the name of what concludes."""
+
+
 def verdict_of(found: Mapping[str, Any]) -> str:
-    """The colour of an evaluation's conclusion; none while it is undecided or there is none."""
+    """The colour of a conclusion; none while it is undecided or there is none.
+
+    Parameters
+    ----------
+    found : mapping
+        An evaluation, or the part of it that a sign-off kept; older ones have no caveats.
+    """
     conclusion = found["conclusion"]
     if conclusion is None or found.get("decision") == "continue":
-        return "warn" if conclusion is None and found["caveats"] else ""
-    return VERDICTS[conclusion["is_tolerable"]]
+        return "warn" if conclusion is None and found.get("caveats") else ""
+    kept = conclusion if isinstance(conclusion, Mapping) else found
+    return VERDICTS[kept["is_tolerable"]]
+
+
+def concluded_text(kept: Mapping[str, Any]) -> str:
+    """What a sign-off concluded, in a word or two.
+
+    >>> concluded_text({}), concluded_text({"is_tolerable": None, "decision": "continue"})
+    ('not evaluated', 'not decided')
+    """
+    if not kept:
+        return "not evaluated"
+    return (
+        "not decided" if kept.get("decision") == "continue" else CONCLUSIONS[kept["is_tolerable"]]
+    )
 
 
 def progress_sentence(counts: Mapping[str, int]) -> str:

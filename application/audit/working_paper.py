@@ -16,7 +16,15 @@ from application.audit.evaluation.parameters import parameters_text
 from application.audit.exceptions_sheet import exceptions_sheet
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.items import drawn_facts
-from application.audit.kinds import ASSURANCES, BREAKDOWN, KINDS, PARAMETERS, amount_of, likely_of
+from application.audit.kinds import (
+    ASSURANCES,
+    BREAKDOWN,
+    KINDS,
+    PARAMETERS,
+    amount_of,
+    likely_of,
+    verdict_of,
+)
 from application.audit.paper_cells import keys_of, moment_of
 from application.audit.state import ROW_ID, AuditState, audit_state
 from application.certificates.ledger import draws_beside
@@ -26,7 +34,7 @@ from domain_errors import DomainError
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source, version_of
 from parquet_tables.tables import Column
-from parquet_tables.workbooks import Block, Cell, Share, Sheet
+from parquet_tables.workbooks import Block, Cell, Share, Sheet, Verdict
 from storage.certificates.ledger import plan_entry
 from storage.jobs.findings import conclusion_of
 from storage.jobs.jobs import Job
@@ -192,29 +200,40 @@ def _version(service: Service, job: Job) -> Rows:
     return rows
 
 
-def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> str:
+def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> Cell:
     if isinstance(evaluation, DomainError):
-        return f"Not evaluated: {evaluation.message}"
+        return Verdict(f"Not evaluated: {evaluation.message}", "warn")
     if evaluation["conclusion"] is None:
-        return "No tolerable share or amount was given."
-    return str(evaluation["conclusion"]["sentence"])
+        return _verdict(evaluation, "No tolerable share or amount was given.")
+    return _verdict(evaluation, evaluation["conclusion"]["sentence"])
+
+
+def _verdict(found: Mapping[str, Any], sentence: str) -> Cell:
+    """A conclusion in its colour; without one while it is undecided."""
+    tone = verdict_of(found)
+    return Verdict(sentence, tone) if tone else sentence
 
 
 def _limits(evaluation: Mapping[str, Any] | DomainError) -> Rows:
-    """What limits the conclusion, and what holds it up."""
+    """What limits the conclusion, and what holds it up; sign-offs from before kept neither."""
     if isinstance(evaluation, DomainError):
         return []
-    assurance = evaluation["assurance"]
-    lines: Rows = [("What limits it", caveat) for caveat in evaluation["caveats"]]
-    holds = f"{ASSURANCES[assurance['status']]}. {assurance['sentence']} {assurance['source']}."
-    return [*lines, ("What holds it up", holds)]
+    lines: Rows = [("What limits it", caveat) for caveat in evaluation.get("caveats", ())]
+    if assurance := evaluation.get("assurance"):
+        holds = f"{ASSURANCES[assurance['status']]}. {assurance['sentence']} {assurance['source']}."
+        lines.append(("What holds it up", holds))
+    return lines
 
 
 def _departure(evaluation: Mapping[str, Any] | DomainError) -> Rows:
     """Lines that say where the evaluation differs from the plan and from the signed one."""
     lines: Rows = []
-    if difference := _difference(evaluation):
+    if not isinstance(evaluation, DomainError) and (difference := _difference(evaluation)):
         lines.append(("Not the signed evaluation", difference))
+        kept = evaluation["signed"]["evaluation"]
+        if kept["conclusion"] is not None:
+            lines.append(("Signed conclusion", _verdict(kept, kept["conclusion"])))
+            lines += _limits(kept)
     if not isinstance(evaluation, DomainError) and evaluation["departure"] is not None:
         lines.append(("Departs from the plan", evaluation["departure"]))
     return lines

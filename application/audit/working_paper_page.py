@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from markupsafe import Markup
 
-from parquet_tables.workbooks import Block, Cell, Share, Sheet
+from parquet_tables.workbooks import Block, Cell, Share, Sheet, Verdict
 
 STYLE = Markup(
     "@page { size: A4; margin: 15mm; @bottom-right { font: 8pt system-ui, sans-serif;"
@@ -26,6 +26,10 @@ STYLE = Markup(
     "thead { display: table-header-group; } tr, .facts { break-inside: avoid; }"
     "h1, h2 { break-after: avoid; } table.facts th { width: 35%; font-weight: 400; }"
     "table.facts td { white-space: pre-line; }"
+    "td.good, td.bad, td.warn { font-weight: 600; border-left: 4px solid; }"
+    "td.good { border-left-color: #1a7f37; background: #e6f4ea; }"
+    "td.bad { border-left-color: #b42318; background: #fdecea; }"
+    "td.warn { border-left-color: #9a6700; background: #fff4d6; }"
     "@page wide { size: A4 landscape; margin: 12mm; } .items { page: wide; }"
     ".items table { font-size: 6.5pt; } .items { overflow-x: auto; }"
     "@media print { body { max-width: none; margin: 0; padding: 0; }"
@@ -61,7 +65,7 @@ def _block(block: Block) -> Markup:
     else:
         rows = [
             Markup('<th scope="row">{}</th>').format(text(row[0]))
-            + Markup("<td>{}</td>").format("; ".join(map(text, row[1:])))
+            + Markup("<td{}>{}</td>").format(_tone(row[1:]), "; ".join(map(text, row[1:])))
             for row in block.rows
         ]
         head, kind = Markup(""), "facts"
@@ -73,6 +77,11 @@ def _block(block: Block) -> Markup:
 
 def _cell(value: Cell) -> Markup:
     return Markup("<td{}>{}</td>").format(_kind(_kind_of(value)), text(value))
+
+
+def _tone(values: Sequence[Cell]) -> Markup:
+    """The class of a verdict."""
+    return _kind(next((value.tone for value in values if isinstance(value, Verdict)), ""))
 
 
 def _kind(name: str) -> Markup:

@@ -442,7 +442,7 @@ def test_rows_that_nothing_can_replace_make_the_sample_smaller(
     server.admin.post(f"/api/sampling/jobs/{job}/findings", json=wrong)
     amounts = evaluated(server, job, "variables", book_column="amount").json()
     assert (amounts["examined"], amounts["errors"]) == (100, 1)
-    assert "2 rows. The misstatement of such rows is 0" in amounts["notes"][-1]
+    assert "2 rows. The misstatement of such rows is 0" in amounts["caveats"][-1]
 
 
 def test_a_sample_is_evaluated_once_its_reserves_are_used(server: LiveServer) -> None:
@@ -463,7 +463,7 @@ def test_a_sample_is_evaluated_once_its_reserves_are_used(server: LiveServer) ->
     sequence = evaluated(server, job, "sequential", tolerable=0.5).json()
     assert (sequence["examined"], sequence["population"]) == (7, 8)
     assert sequence["not_applicable"] == 1
-    assert sequence["notes"][0].startswith("1 drawn row isn't applicable")
+    assert sequence["caveats"][0].startswith("1 drawn row isn't applicable")
 
 
 def test_money_that_nothing_can_replace_makes_the_sample_smaller(server: LiveServer) -> None:

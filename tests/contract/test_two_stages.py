@@ -129,7 +129,7 @@ def test_a_corrected_stage_1_decides_again(server: LiveServer, job: str) -> None
     enter(server, job, rows_of(page_of(server, job), 1)[:1])
     found = evaluated(server, job).json()
     assert (found["decision"], found["examined"]) == ("accept", FIRST)
-    assert "which the rule doesn't use" in found["notes"][0]
+    assert "which the rule doesn't use" in found["caveats"][0]
 
 
 def test_other_evaluations_are_refused_or_said_to_depart(server: LiveServer, job: str) -> None:

@@ -59,6 +59,7 @@ def evaluation_tab(found: Job) -> Values:
         "review": review,
         "signed": signed,
         "signed_text": parameters_text(signed.evaluation) if signed else None,
+        "signed_verdict": verdict_of(signed.evaluation) if signed else "",
         "may_sign_off": review.state == "submitted" and not is_preparer(caller(), found),
         "is_first": not request.args.get("kind"),
         "sign_off": {f"evaluation.{name}": value for name, value in _body(chosen).items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from flask import request
 from application.access import RowSource
 from application.audit.causes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
-from application.audit.kinds import exceptions_text
+from application.audit.kinds import concluded_text, exceptions_text, limits_of, verdict_of
 from application.audit.review import is_preparer
 from application.identity.lookup import is_like_a_key, key_column
 from domain_errors import DomainError
@@ -69,8 +69,18 @@ def findings_tab(found: Job) -> dict[str, Any]:
         "value_text": partial(_value_text, _places(page["items"], source.files.columns)),
         "exceptions": exceptions_text(page["counts"]),
         "is_preparer": is_preparer(caller(), found),
+        "limits_of": limits_of,
+        "concluded": _concluded(page["review"]),
         **_history(found),
     }
+
+
+def _concluded(review: Mapping[str, Any]) -> dict[str, str]:
+    """What the sign-off in force concluded, and the colour of it."""
+    if review["state"] != "signed_off":
+        return {}
+    kept = review["entries"][-1]["evaluation"]
+    return {"text": concluded_text(kept), "tone": verdict_of(kept) if kept else ""}
 
 
 def _history(found: Job) -> dict[str, Any]:

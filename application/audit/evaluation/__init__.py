@@ -8,6 +8,7 @@ from typing import Any
 from application.audit.evaluation.attributes import evaluate_exceptions
 from application.audit.evaluation.monetary_unit import evaluate_money
 from application.audit.evaluation.parameters import request_of, signed_json
+from application.audit.evaluation.population import population_caveats
 from application.audit.evaluation.request import (
     KIND_LOC,
     EvaluationRequest,
@@ -62,9 +63,9 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
         "review_state": state.review.state,
         "replaced": len(state.replacements),
         "scope": sample.scope,
-        "signed": signed_json(state.review, request),
+        "signed": signed_json(state.review, request, found["conclusion"]),
         **found,
         "assurance": asdict(found["assurance"]),
-        "caveats": list(found["caveats"]),
+        "caveats": [*found["caveats"], *population_caveats(sample)],
     }
     return {**answer, "departure": departure(job.run_parameters, request.tolerable, answer)}

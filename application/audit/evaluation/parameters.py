@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation.request import EvaluationRequest
-from application.audit.kinds import KINDS, PARAMETERS, Kind, default_kind
+from application.audit.kinds import CONCLUSIONS, KINDS, PARAMETERS, Kind, default_kind
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from parquet_tables.names import folded
@@ -70,6 +70,7 @@ def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dic
         "tolerable": None if tolerable is None else f"{tolerable:f}",
         **{name: getattr(request, name) for name in PARAMETERS},
         "book_column": request.book_column and found.get("book_column", request.book_column),
+        "decision": found.get("decision"),
         "is_tolerable": conclusion.get("is_tolerable"),
         "conclusion": conclusion.get("sentence"),
         "assurance": found["assurance"],
@@ -77,8 +78,10 @@ def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dic
     }
 
 
-def signed_json(review: Review, request: EvaluationRequest) -> dict[str, Any] | None:
-    """The sign-off in force, and where a request differs from what it kept."""
+def signed_json(
+    review: Review, request: EvaluationRequest, conclusion: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """The sign-off in force, and where a request, or its conclusion, differs from what it kept."""
     signed = signed_off(review)
     if signed is None:
         return None
@@ -86,8 +89,22 @@ def signed_json(review: Review, request: EvaluationRequest) -> dict[str, Any] | 
         "user_soeid": signed.user_soeid,
         "at": signed.at,
         "evaluation": signed.evaluation,
-        "difference": _difference(_with_case(signed.evaluation, request), request),
+        "difference": _difference(_with_case(signed.evaluation, request), request)
+        or _other_conclusion(signed.evaluation, conclusion),
     }
+
+
+def _other_conclusion(kept: Mapping[str, Any], now: Mapping[str, Any] | None) -> str | None:
+    """A sentence if the same request concludes otherwise than when it was signed off."""
+    if now is None or kept.get("conclusion") is None:
+        return None
+    signed, concluded = kept["is_tolerable"], now["is_tolerable"]
+    if signed == concluded:
+        return None
+    return (
+        f"Signed off: {CONCLUSIONS[signed]}; by the present rules: {CONCLUSIONS[concluded]}. The "
+        "findings are the same."
+    )
 
 
 def _with_case(kept: Mapping[str, Any], request: EvaluationRequest) -> Mapping[str, Any]:

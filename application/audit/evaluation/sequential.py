@@ -22,7 +22,7 @@ from application.audit.evaluation.request import (
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
 from application.audit.kinds import DECISIONS, default_kind
-from domain_errors import render
+from domain_errors import counted, render
 from estimation_engine.audit import (
     ONLY_OF_SCOPE,
     AmountTest,
@@ -103,7 +103,8 @@ def _shares(sample: ExaminedSample, request: EvaluationRequest, tolerable: float
         **asdict(found),
         "measure": "share",
         "not_applicable": outside,
-        "notes": [render(OUTSIDE, {"outside": outside})] if outside else [],
+        "notes": [],
+        "caveats": [render(OUTSIDE, {"outside": outside})] if outside else [],
         "drawn": len(items),
         "exceptions_by_size": exceptions.tolist(),
         "boundary": {
@@ -141,12 +142,16 @@ class _TestedItem:
 
 @dataclass(frozen=True)
 class _Sequence:
-    """The rows always drawn, and those examined in the order of the units selected at random."""
+    """The rows always drawn, and those examined in the order of the units selected at random.
+
+    ``outside`` of both aren't applicable.
+    """
 
     units: MonetaryUnits
     certain: Sequence[_TestedItem]
     tested: Sequence[_TestedItem]
     drawn: int
+    outside: int
 
     @property
     def known_errors(self) -> int:
@@ -219,7 +224,11 @@ def _sequence(sample: ExaminedSample, units: MonetaryUnits) -> _Sequence:
     left = [item for item in items if not facts[item.drawn_id][1]]
     first = _first_examined(left)
     return _Sequence(
-        units, _tested(sample, units, certain), _tested(sample, units, first), len(left)
+        units,
+        _tested(sample, units, certain),
+        _tested(sample, units, first),
+        len(left),
+        sum(item.is_outside for item in (*certain, *first)),
     )
 
 
@@ -275,6 +284,7 @@ def _amounts_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
         "statistics_by_size": statistics.tolist(),
         "arithmetic": _lines(given, found),
         "notes": _notes(given),
+        "caveats": _caveats(given),
         "formula": found.formula,
         "source": found.source,
     }
@@ -305,7 +315,17 @@ def _lines(given: _Sequence, found: AmountTest) -> list[dict[str, Any]]:
 
 
 def _notes(given: _Sequence) -> list[str]:
-    notes = [BOTH_COUNT if given.units.has_credits else ONE_COUNTS]
-    if len(given.tested) > MAX_LINES:
-        notes.append(f"The arithmetic has the first {MAX_LINES:,} rows.")
-    return notes
+    if len(given.tested) <= MAX_LINES:
+        return []
+    return [f"The arithmetic has the first {MAX_LINES:,} rows."]
+
+
+def _caveats(given: _Sequence) -> list[str]:
+    caveats = [BOTH_COUNT if given.units.has_credits else ONE_COUNTS]
+    if given.outside:
+        rows = counted(given.outside, "row isn't", "rows aren't")
+        caveats.append(
+            f"{rows} applicable and count as rows without a misstatement. What replaced them "
+            "isn't used: it isn't next in the order of the units."
+        )
+    return caveats

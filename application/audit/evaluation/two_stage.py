@@ -72,9 +72,7 @@ def evaluate_stages(sample: ExaminedSample, request: EvaluationRequest) -> dict[
 
     parts = (first, second)
     found = by_rule([None if part is None else _stage(part) for part in parts])
-    notes = [NOTE] if outside else []
-    if decided != "continue" and rest:
-        notes.append(NOT_USED)
+    is_unused = decided != "continue" and rest
     return {
         **asdict(found),
         "assurance": TWO_STAGES,
@@ -84,7 +82,8 @@ def evaluate_stages(sample: ExaminedSample, request: EvaluationRequest) -> dict[
         ],
         "tolerable": tolerable,
         "not_applicable": outside,
-        "notes": notes,
+        "notes": [NOTE] if outside else [],
+        "caveats": [NOT_USED] if is_unused else [],
         "conclusion": conclusion_json(found.conclusion, outside),
     }
 

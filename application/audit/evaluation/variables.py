@@ -17,6 +17,7 @@ from application.audit.evaluation.request import (
     tolerable_amount,
 )
 from application.audit.items import amounts_of, drawn_book_column
+from application.audit.kinds import PARAMETERS
 from application.audit.state import ordinal_of
 from application.estimation.estimates import frame_condition
 from application.estimation.monetary_selection import selection_doubts
@@ -35,6 +36,7 @@ from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import OpenTable, open_source
 from sampling_engine.sql.units import MoneyUnits
 
+LONELY = PARAMETERS["lonely_stratum"].choices
 AMOUNTS = (
     *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),
     *("lower_limit", "upper_limit"),
@@ -58,6 +60,7 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
     if request.tolerable is not None:
         total = Decimal(repr(given.total))
         tolerable = tolerable_amount(request.tolerable, total, given.places)
+    rules = VarianceRules(request.lonely_stratum or "fail")
     found = evaluate_variables(
         given,
         estimator=request.estimator or "difference",
@@ -65,7 +68,7 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         confidence=request.confidence,
         tolerable=None if tolerable is None else float(tolerable.amount),
         scope=sample.scope,
-        rules=VarianceRules(request.lonely_stratum or "fail"),
+        rules=rules,
     )
     is_census = given.design.is_census
     doubts = () if is_census else selection_doubts(sample.service, sample.job)
@@ -77,13 +80,14 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         "assurance": CENSUS if is_census else DOUBTED if doubts else VARIABLES,
         **_as_json(found, given.places, without),
     }
+    answer["caveats"] += _variance_caveats(given.design, rules)
     if tolerable is not None:
         answer |= {
             "tolerable": f"{tolerable.amount:f}",
             "notes": [*tolerable.notes, *answer["notes"]],
         }
     if outside:
-        answer["notes"].append(
+        answer["caveats"].append(
             f"Not applicable, and no row is left to replace {'it' if outside == 1 else 'them'}: "
             f"{counted(outside, 'row')}. The misstatement of such rows is 0, as they are outside "
             "the population examined."
@@ -99,6 +103,33 @@ def _doubted(
     if conclusion is not None:
         conclusion = withheld(conclusion, ONE_START, scope)
     return replace(found, conclusion=conclusion, caveats=(*doubts, *found.caveats))
+
+
+def _variance_caveats(design: Design, rules: VarianceRules) -> list[str]:
+    """Parts of the variance that the sample doesn't show."""
+    caveats = []
+    if lonely := int(design.lonely.sum()):
+        caveats.append(
+            f"{counted(lonely, 'stratum has', 'strata have')} one drawn row of several, whose "
+            f"variance is a substitute: {LONELY[rules.lonely_stratum]}."
+        )
+    samples = [part.design for part in design.parts] or [design]
+    if any(each.method == "systematic" for each in samples):
+        caveats.append(
+            "The margin is approximate: one systematic sample doesn't show how much another start "
+            "would differ."
+        )
+    single = sum(
+        int(((each.group_drawn == 1) & (each.group_rows > 1)).sum())
+        for each in samples
+        if each.method == "cluster"
+    )
+    if single:
+        caveats.append(
+            f"{counted(single, 'cluster')} gave one row of several. The variance inside can't be "
+            "known, and counts as 0."
+        )
+    return caveats
 
 
 def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedAmounts, int]:
@@ -164,10 +195,16 @@ def _as_json(found: VariablesEvaluation, places: int, without: int) -> dict[str,
     for direction in ("overstatement", "understatement"):
         for name in ("found", "projected", "upper_limit"):
             given[direction][name] = text(given[direction][name])
-    notes = list(found.notes)
+    caveats = list(found.caveats)
     if without:
-        notes.append(
-            f"{without:,} rows of the population have no book value. They count as 0 in the book "
+        rows = counted(without, "row of the population has", "rows of the population have")
+        caveats.append(
+            f"{rows} no book value, and {'counts' if without == 1 else 'count'} as 0 in the book "
             "value of the population."
         )
-    return {**given, "notes": notes, "conclusion": conclusion_json(found.conclusion)}
+    return {
+        **given,
+        "notes": list(found.notes),
+        "caveats": caveats,
+        "conclusion": conclusion_json(found.conclusion),
+    }
