@@ -13,11 +13,13 @@ from application.audit.causes import CAUSES
 from application.audit.kinds import (
     BREAKDOWN,
     KINDS,
+    OTHER_SAMPLES,
     PARAMETERS,
     TOLERABLE,
     amount_of,
     likely_of,
     limits_of,
+    other_samples_lines,
     progress_sentence,
 )
 from application.request_code.written_numbers import plain_text
@@ -357,6 +359,8 @@ def _print_remarks(found: dict[str, Any]) -> None:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
     for sentence in limits_of(found):
         print_line(sentence)
+    if found["other_samples"]:
+        print_table(OTHER_SAMPLES, other_samples_lines(found))
 
 
 def _print_attributes(found: list[dict[str, Any]]) -> None:

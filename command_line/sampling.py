@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from application.audit.kinds import PARAMETERS
+from application.audit.kinds import PARAMETERS, carried_sentence
 from application.request_code.words import BANDS
 from application.request_code.written_numbers import TWO_WAYS, confidence_of, errors_of, number_of
 from application.samples.facts import favoured_rows
@@ -614,6 +614,8 @@ def print_sample(job: dict[str, Any]) -> None:
         _print_groups(round_, ("rows", "requested", "sampled"))
         _print_monetary_unit(round_)
     _print_warnings(summary)
+    if carried := carried_sentence(summary):
+        print_line(carried)
     favoured = favoured_rows(job["run_parameters"])
     if favoured is not None:
         print_line(f"Drawn by {favoured}, so its rows aren't expected to be like all rows.")

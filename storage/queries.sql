@@ -1162,26 +1162,60 @@ WHERE job_id = :job_id
 ORDER BY audit_conclusions.id DESC LIMIT 1;
 
 -- newest_findings: Select the newest finding of each row of a sample.
-SELECT findings.*, users.soeid AS user_soeid, counted.entries
+SELECT findings.*, users.soeid AS user_soeid, counted.entries,
+       CASE WHEN findings.id <= jobs.output_summary ->> '$.continues.last_finding_id'
+            THEN jobs.output_summary ->> '$.continues.job_id' END AS from_job_id
 FROM (SELECT max(id) AS id, count(*) AS entries FROM findings WHERE job_id = :job_id
       GROUP BY row_id) AS counted
 JOIN findings ON findings.id = counted.id
 JOIN users ON users.id = findings.user_id
+JOIN jobs ON jobs.id = findings.job_id
 ORDER BY findings.id;
 
 -- newest_finding_of_row: Select the id of the newest finding of a row.
 SELECT max(id) AS id FROM findings WHERE job_id = :job_id AND row_id = :row_id;
 
 -- findings_of_ids: Select findings of a sample by their ids.
-SELECT findings.*, users.soeid AS user_soeid, 1 AS entries
-FROM findings JOIN users ON users.id = findings.user_id
+SELECT findings.*, users.soeid AS user_soeid, 1 AS entries,
+       CASE WHEN findings.id <= jobs.output_summary ->> '$.continues.last_finding_id'
+            THEN jobs.output_summary ->> '$.continues.job_id' END AS from_job_id
+FROM findings JOIN users ON users.id = findings.user_id JOIN jobs ON jobs.id = findings.job_id
 WHERE job_id = :job_id AND findings.id IN (SELECT value FROM json_each(:ids));
 
 -- list_findings: List all findings of a sample or of a row, newest first.
-SELECT findings.*, users.soeid AS user_soeid, 1 AS entries
-FROM findings JOIN users ON users.id = findings.user_id
+SELECT findings.*, users.soeid AS user_soeid, 1 AS entries,
+       CASE WHEN findings.id <= jobs.output_summary ->> '$.continues.last_finding_id'
+            THEN jobs.output_summary ->> '$.continues.job_id' END AS from_job_id
+FROM findings JOIN users ON users.id = findings.user_id JOIN jobs ON jobs.id = findings.job_id
 WHERE job_id = :job_id AND (:row_id IS NULL OR row_id = :row_id)
 ORDER BY findings.id DESC;
+
+-- carry_findings: Copy the findings about some rows of another sample, corrections included.
+INSERT INTO findings (job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text,
+                      user_id, at)
+SELECT :job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text, user_id, at
+FROM findings
+WHERE job_id = :from_job_id AND row_id IN (SELECT value FROM json_each(:rows))
+ORDER BY id;
+
+-- carry_attributes: Copy the tested attributes of another sample.
+INSERT INTO tested_attributes (job_id, position, name)
+SELECT :job_id, position, name FROM tested_attributes WHERE job_id = :from_job_id;
+
+-- count_findings: Count the rows of a sample that have a finding; last_id is the newest entry.
+SELECT count(DISTINCT row_id) AS rows, max(id) AS last_id FROM findings WHERE job_id = :job_id;
+
+-- examined_samples: Select the other samples of a table that have findings, newest draw first.
+WITH RECURSIVE examined (job_id) AS (
+    SELECT min(job_id) FROM findings
+    UNION ALL
+    SELECT (SELECT min(job_id) FROM findings WHERE job_id > examined.job_id) FROM examined
+    WHERE examined.job_id IS NOT NULL
+)
+SELECT jobs.id FROM examined JOIN jobs ON jobs.id = examined.job_id
+WHERE jobs.dataset_id = :dataset_id AND jobs.id <> :job_id
+  AND jobs.run_parameters ->> '$.table_key' = :table_key
+ORDER BY jobs.seq DESC;
 
 -- insert_replacement: Insert the replacement of a row.
 INSERT INTO replacements (job_id, row_id, replacement_id, reason, user_id, at)

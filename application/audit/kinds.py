@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -166,6 +166,82 @@ def default_kind(run_parameters: Mapping[str, Any]) -> Kind:
     return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
 
 
+def is_in_sequence(rounds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the order of a draw is random, so that a sequential evaluation fits."""
+    if len(rounds) != 1:
+        return False
+    (given,) = rounds
+    if given["method"] == "monetary_unit":
+        return bool(given["parameters"].get("selection") == "random")
+    return bool(given["method"] == "random")
+
+
+def continues_of(summary: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What a draw recorded of the examined sample that it continues; None of other draws."""
+    found: Mapping[str, Any] | None = (summary or {}).get("continues")
+    return found
+
+
+SEQUENTIAL_ALONE = (
+    'Evaluate it as sequential ("Stop when sure"): a limit of a fixed size takes no account of the '
+    "first look."
+)
+NO_LIMIT = "No limit takes account of the first look, so it is evaluated without a conclusion."
+
+
+def carried_sentence(summary: Mapping[str, Any] | None) -> str | None:
+    """How many findings came along with a draw, and what follows; None of other draws.
+
+    >>> found = {"continues": {"name": "q1", "findings": 1, "is_repeat": True}}
+    >>> (carried_sentence(found) or "")[:60]
+    'The findings about 1 row came along from sample q1, which ha'
+    """
+    continues = continues_of(summary)
+    if continues is None:
+        return None
+    came = (
+        f"The findings about {counted(continues['findings'], 'row')} came along from sample "
+        f"{continues['name']}, which "
+    )
+    if continues["is_repeat"]:
+        return f"{came}has the same rows."
+    follows = SEQUENTIAL_ALONE if continues["in_order"] else NO_LIMIT
+    return f"{came}this one continues. {follows}"
+
+
+RELATIONS: Mapping[str, str] = {
+    "continued": "this one continues it",
+    "continues": "continues this one",
+    "other": "another sample",
+}
+"""What another sample is to the one that is evaluated."""
+
+
+def other_samples_lines(found: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Name, relation, version, result and signed conclusion of each sample that is listed."""
+    return [
+        (
+            f"{each['name']} (deleted)" if each["is_deleted"] else each["name"],
+            RELATIONS[each["relation"]],
+            "the same rows"
+            if each["has_same_rows"]
+            else f"version {(each['version'] or '?')[:12]}",
+            f"{counted(each['exceptions'], 'exception')} in {counted(each['examined'], 'row')}",
+            _signed_text(each["signed"]),
+        )
+        for each in found["other_samples"]
+    ]
+
+
+def _signed_text(signed: Mapping[str, Any] | None) -> str:
+    if signed is None:
+        return "not signed off"
+    kind = f"{KINDS[signed['kind']].title}: " if signed["kind"] else ""
+    return f"{kind}{signed['conclusion'] or 'signed off without a conclusion'}"
+
+
+OTHER_SAMPLES = ("Sample", "Relation", "Table", "Result", "Signed conclusion")
+"""The columns of the samples that an evaluation lists."""
 BREAKDOWN: Mapping[str, str] = {
     "basic_precision": "Basic precision",
     "projected": "Projected misstatement",

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_table, output_of
-from parquet_tables.rows import page_statement
-from storage.errors import Conflict, NotFound
+from job_runner.tables.drawn_rows import ROW_ID as ROW_ID
+from job_runner.tables.drawn_rows import STRATUM as STRATUM
+from job_runner.tables.drawn_rows import drawn_row_ids as drawn_row_ids
+from storage.errors import NotFound
 from storage.jobs.findings import (
     Finding,
     Replacement,
@@ -22,10 +23,6 @@ from storage.jobs.findings import (
 )
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
-
-ROW_ID, STRATUM, ROUND = "_logical_row_id", "_stratum", "_sampling_round"
-SELECTION_ORDER = "_selection_order"
-MAX_DRAWN = 100_000
 
 
 @dataclass(frozen=True)
@@ -73,33 +70,6 @@ def state_of(tx: Transaction, job: Job) -> AuditState:
         review_of(tx, job.id),
         attributes_of(tx, job.id),
     )
-
-
-def drawn_row_ids(service: Service, job: Job) -> dict[str, tuple[int, str | None]]:
-    """The round and stratum of each drawn row, by row id, in the order of the draw.
-
-    Raises
-    ------
-    Conflict
-        The sample has more than ``MAX_DRAWN`` rows.
-    """
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    if sample.row_count > MAX_DRAWN:
-        raise Conflict(
-            "Findings can be entered for samples of at most {maximum} rows; this one has {rows}.",
-            maximum=MAX_DRAWN,
-            rows=sample.row_count,
-        )
-
-    def read() -> dict[str, tuple[int, str | None]]:
-        columns = [sample.column(name) for name in (ROUND, SELECTION_ORDER, ROW_ID, STRATUM)]
-        with service.parquet.cursor(sample) as cursor:
-            rows = cursor.execute(*page_statement(sample, columns)).fetchall()
-        # A round's rows may be stored by another order than that of the draw.
-        rows.sort(key=lambda row: row[:2])
-        return {row_id: (round_number, stratum) for round_number, _, row_id, stratum in rows}
-
-    return service.results.drawn.get(job.id, read)
 
 
 def drawn_id_of(replacing: Mapping[str, Replacement], row_id: str) -> str:

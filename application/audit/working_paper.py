@@ -20,9 +20,11 @@ from application.audit.kinds import (
     ASSURANCES,
     BREAKDOWN,
     KINDS,
+    OTHER_SAMPLES,
     PARAMETERS,
     amount_of,
     likely_of,
+    other_samples_lines,
     verdict_of,
 )
 from application.audit.paper_cells import keys_of, moment_of
@@ -155,6 +157,7 @@ def _cover(
                 *_departure(evaluation),
             ],
         ),
+        *_other_samples(evaluation),
         Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
         Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
         Block("Version of the table", _version(service, job)),
@@ -223,6 +226,16 @@ def _limits(evaluation: Mapping[str, Any] | DomainError) -> Rows:
         holds = f"{ASSURANCES[assurance['status']]}. {assurance['sentence']} {assurance['source']}."
         lines.append(("What holds it up", holds))
     return lines
+
+
+def _other_samples(evaluation: Mapping[str, Any] | DomainError) -> list[Block]:
+    """The other samples of the table that have findings, with their results."""
+    if isinstance(evaluation, DomainError) or not evaluation["other_samples"]:
+        return []
+    total, lines = evaluation["other_samples_total"], other_samples_lines(evaluation)
+    newest = f", the newest {len(lines):,}" if total > len(lines) else ""
+    title = f"Other samples of the table with findings: {total:,}{newest}"
+    return [Block(title, lines, OTHER_SAMPLES)]
 
 
 def _departure(evaluation: Mapping[str, Any] | DomainError) -> Rows:

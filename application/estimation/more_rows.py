@@ -67,7 +67,8 @@ def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str,
         raise InvalidGoal(
             "The sample has findings, and rows that are added after the findings are known make an "
             "evaluation of a fixed size invalid. Evaluate the sample as `sequential`, which allows "
-            "more rows at any time; or draw a stage that was planned beforehand, or a new sample."
+            "more rows at any time: draw it with the same seed and a larger size, and its findings "
+            "come along. Or examine a stage that was planned beforehand."
         )
     source = open_source(service, job)
     found = design_of(service, job, source)

@@ -257,6 +257,12 @@ class Sample(RowsJob):
         """How many rows the source has."""
         return int(self._completed()["source_rows"])
 
+    @property
+    def continues(self) -> dict[str, Any] | None:
+        """The examined sample that this one continues, with the findings that came along."""
+        found: dict[str, Any] | None = self._completed().get("continues")
+        return found
+
     @keywords()
     def comparison(self) -> dict[str, Any]:
         """Return the representativeness check, with its ``verdict``."""
@@ -491,7 +497,8 @@ class Sample(RowsJob):
     def __repr__(self) -> str:
         if "total_sampled" not in (self.info.get("output_summary") or {}):
             return f"Sample {self.name} ({self.status})"
-        return f"Sample {self.name}: {self.size:,} of {self.source_rows:,} rows, job {self.id}"
+        text = f"Sample {self.name}: {self.size:,} of {self.source_rows:,} rows, job {self.id}"
+        return f"{text}. {_carried(self.continues)}" if self.continues else text
 
     def _repr_html_(self) -> str:
         title = heading(f"Sample {self.name}", self.url)
@@ -506,9 +513,19 @@ class Sample(RowsJob):
             pairs = [("Method", each["method"]), ("Rows", drawn), ("Seed", str(each["seed"]))]
             parts += [facts(pairs), groups_table(each, "sampled")]
             parts += map(paragraph, each["warnings"])
+        if continues := summary.get("continues"):
+            parts.append(paragraph(_carried(continues)))
         if verdict := (summary.get("comparison") or {}).get("verdict"):
             parts.append(paragraph(verdict))
         return "".join(parts)
+
+
+def _carried(continues: Mapping[str, Any]) -> str:
+    """That findings came along from an examined sample."""
+    return (
+        f"It continues sample {continues['name']}: findings about {continues['findings']:,} of its "
+        "rows came along"
+    )
 
 
 def _quoted_list(columns: Columns | None) -> str | None:

@@ -298,6 +298,11 @@ class Evaluation:
         """What limits the conclusion."""
         return list(self.data["caveats"])
 
+    @property
+    def other_samples(self) -> list[dict[str, Any]]:
+        """The other samples of the table that have findings, with their results, newest first."""
+        return list(self.data["other_samples"])
+
     def _sentences(self) -> list[str]:
         """Notes, then the conclusion with what limits it and what holds it up."""
         notes = [f"Note: {note}" for note in self.data.get("notes", ())]

@@ -19,8 +19,9 @@ NOT_SUPPORTED = (
     "Find the causes of the errors, have the population corrected, or do other audit procedures."
 )
 MAYBE_SUPPORTED = (
-    "The most likely {measure}, {found}, is below it: a new and larger sample may support it. Find "
-    "the causes of the errors, too."
+    "The most likely {measure}, {found}, is below it. Find the causes of the errors, have the "
+    "population corrected, or do other audit procedures. A sample that is enlarged now, when its "
+    "errors are known, is valid only as a sequential evaluation."
 )
 BETWEEN = (
     "The misstatement, between {low} and {limit}, is within the tolerable {tolerable} in both "

@@ -130,6 +130,9 @@ class FindingOut(Schema):
     cause_text = out.string()
     user_soeid = out.string()
     at = out.string()
+    from_job_id = out.string(
+        "The sample that the entry was carried over from, when this one was drawn.", null=True
+    )
 
 
 class NewestFindingOut(FindingOut):

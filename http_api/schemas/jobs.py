@@ -54,7 +54,8 @@ class JobOut(JobInListOut):
     run_parameters = out.json_object()
     output_summary = out.json_object(
         "Null until the job has completed. That of a sampling job has "
-        "`warnings` on the whole draw and `rounds`, each with its `seed` and `effective_seed`.",
+        "`warnings` on the whole draw and `rounds`, each with its `seed` and `effective_seed`; "
+        "`continues` names an examined sample whose `findings` came along.",
         null=True,
     )
     retry_of = out.string(null=True)

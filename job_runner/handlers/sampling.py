@@ -15,11 +15,26 @@ import numpy as np
 from job_runner.attempt import JobContext
 from job_runner.draw_engines import choose_engine, opened_engine
 from job_runner.sampling_parameters import ledger_facts, recorded_rounds
-from job_runner.tables.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_source
+from job_runner.tables.drawn_rows import (
+    MAX_DRAWN,
+    continued_sample,
+    examined_beside,
+    is_repeat_of,
+    rows_in_order,
+)
+from job_runner.tables.open_tables import (
+    NO_ORDINALS,
+    RESIDUAL,
+    SAMPLE,
+    OpenTable,
+    open_commit,
+    open_source,
+)
 from parquet_tables.progress import progress_part, without_progress
 from parquet_tables.tables import write_ordinals
 from sampling_engine import DrawnSample, draw_sample, draw_warnings
 from sampling_engine.errors import DrawWarning
+from storage.jobs.findings import Continued, examined_samples
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 
@@ -73,7 +88,24 @@ def run_sampling(context: JobContext) -> Outcome:
         draw=ledger_facts(
             parameters, source.commit_id, source.files.row_count, sample.rows_sampled
         ),
+        continued=_continued(context, source, tables[0]),
     )
+
+
+def _continued(context: JobContext, source: OpenTable, sample: StoredTable) -> Continued | None:
+    """The examined sample that the new one continues, if there is one."""
+    service, job = context.service, context.job
+    if sample.row_count > MAX_DRAWN:
+        return None
+    with service.database.read() as tx:
+        if not examined_samples(tx, job):
+            return None
+    rows = list(rows_in_order(service, sample.as_files(service.data_files, NO_ORDINALS)))
+    before = continued_sample(examined_beside(service, job, source.commit_id, rows))
+    if before is None:
+        return None
+    is_repeat = before.in_order and is_repeat_of(before, job, len(rows))
+    return Continued(before.job.id, before.name, rows, before.in_order, is_repeat)
 
 
 def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample) -> StoredTable:

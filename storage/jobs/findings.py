@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from storage.errors import Conflict
+from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, only, page, run
@@ -84,7 +85,10 @@ class NewFinding:
 
 @dataclass(frozen=True)
 class Finding:
-    """An entry about a row; ``entries`` counts those about the row, if it is the newest one."""
+    """An entry about a row; ``entries`` counts those about the row, if it is the newest one.
+
+    ``from_job_id`` is the sample that it was carried over from, when this one was drawn.
+    """
 
     id: int
     job_id: str
@@ -99,6 +103,22 @@ class Finding:
     at: str
     user_soeid: str
     entries: int
+    from_job_id: str | None
+
+
+@dataclass(frozen=True)
+class Continued:
+    """The examined sample that a new one continues, and the rows of the new one.
+
+    ``in_order`` says whether one of both samples is the first rows of the other, ``is_repeat``
+    whether the new one is the same sample, drawn again by the same plan.
+    """
+
+    job_id: str
+    name: str
+    row_ids: Sequence[str]
+    in_order: bool
+    is_repeat: bool
 
 
 @dataclass(frozen=True)
@@ -194,6 +214,43 @@ def _enter(tx: Transaction, job_id: str, user_id: int, new: NewFinding, at: str)
         at=at,
     )
     return int(row["id"])
+
+
+def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, Any] | None:
+    """Copy the entries of the continued sample, with their authors and times, and its attributes.
+
+    Returns
+    -------
+    dict or None
+        What the summary of the new sample states: the continued sample, the rows with a finding,
+        the last copied entry. None if there is no entry.
+    """
+    given = {"job_id": job_id, "from_job_id": continued.job_id}
+    run(tx, "carry_findings", **given, rows=json.dumps(list(continued.row_ids))).fetchall()
+    copied = only(tx, "count_findings", job_id=job_id)
+    if copied["last_id"] is None:
+        return None
+    run(tx, "carry_attributes", **given)
+    return {
+        "job_id": continued.job_id,
+        "name": continued.name,
+        "findings": copied["rows"],
+        "last_finding_id": copied["last_id"],
+        "in_order": continued.in_order,
+        "is_repeat": continued.is_repeat,
+    }
+
+
+def examined_samples(tx: Transaction, job: Job) -> list[Job]:
+    """Return the other samples of a job's table that have findings, newest draw first."""
+    rows = all_rows(
+        tx,
+        "examined_samples",
+        dataset_id=job.dataset_id,
+        table_key=job.run_parameters["table_key"],
+        job_id=job.id,
+    )
+    return [get_job(tx, row["id"], with_position=False) for row in rows]
 
 
 def newest_findings(tx: Transaction, job_id: str) -> dict[str, Finding]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
+from storage.jobs.findings import Continued, carry_over
 from storage.jobs.jobs import Job, complete_job, get_job
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
@@ -48,13 +49,15 @@ class Outcome:
     """The result of a job: a summary and, for some run types, a commit.
 
     ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit;
-    ``row_root`` is a new root of a table, which has a ledger entry, too.
+    ``row_root`` is a new root of a table, which has a ledger entry, too. ``continued`` is the
+    examined sample whose findings are carried over to that of the job.
     """
 
     summary: dict[str, Any] = field(default_factory=dict)
     commit: NewCommit | None = None
     draw: dict[str, Any] | None = None
     row_root: RowRoot | None = None
+    continued: Continued | None = None
 
 
 def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str | None:
@@ -102,6 +105,9 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
             "output_commit_id": commit.id,
             "output_ref": new.ref_name,
         }
+        if outcome.continued is not None:
+            carried = carry_over(tx, job.id, outcome.continued)
+            summary |= {} if carried is None else {"continues": carried}
         if changes is not None:
             summary["column_changes"] = [each.as_json() for each in changes]
         complete_job(tx, job, summary, commit.id, clock)

@@ -81,6 +81,24 @@ def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: P
         assert drawn.working_paper(tmp_path / name, tolerable=0.15).stat().st_size > 1000
 
 
+def test_a_larger_sample_has_the_findings(dataset: Dataset) -> None:
+    small = dataset.sample("random", size=20, seed=77)
+    small.add_findings(
+        {"_logical_row_id": item["_logical_row_id"], "outcome": "ok"} for item in small.findings()
+    )
+    assert small.continues is None
+    large = dataset.sample("random", size=50, seed=77)
+    assert large.continues is not None
+    assert (large.continues["job_id"], large.continues["findings"]) == (small.id, 20)
+    came = f"It continues sample {small.name}: findings about 20 of its rows came along"
+    assert came in repr(large)
+    assert came in large._repr_html_()
+    evaluation = large.evaluate(0.3)
+    assert evaluation.kind == "sequential"
+    assert small.id in {each["job_id"] for each in evaluation.other_samples}
+    assert f"This sample continues sample {small.name}" in repr(evaluation)
+
+
 def test_amounts_are_evaluated_by_default_where_they_were_drawn(dataset: Dataset) -> None:
     drawn = dataset.sample("monetary_unit", size=20, seed=2, parameters={"book_column": "amount"})
     drawn.add_findings(

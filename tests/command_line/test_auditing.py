@@ -143,3 +143,20 @@ def test_wrong_options_are_refused(run: Run, sample: str, tmp_path: Path) -> Non
     assert ".csv" in run("findings", sample, "--output", "list.pdf", code=2).stderr
     path = str(tmp_path / "paper.pdf")
     assert ".html or .xlsx" in run("working-paper", sample, "--output", path, code=2).stderr
+
+
+def test_a_larger_sample_has_the_findings(run: Run, sample: str) -> None:
+    for item in json.loads(run("findings", sample, "--json").stdout)["items"]:
+        run("findings", sample, item["_logical_row_id"], "ok")
+    drawn = run("sample", "Sales", "--size", "9", "--seed", "7").stdout
+    name = sample[:8]
+    assert f"The findings about 5 rows came along from sample {name}, which this one" in drawn
+    large = re.findall(r"job ([0-9a-f-]{36})", drawn)[0]
+    assert "5 of 9 rows have a finding" in run("findings", large).stdout
+    refused = run("evaluate", large, "--kind", "attributes", code=1).stderr
+    assert f"continues sample {name}" in refused
+    shown = run("evaluate", large, "--tolerable", "0.3").stdout
+    assert f"This sample continues sample {name}" in shown
+    assert re.search(
+        rf"{name} +this one continues it +the same rows +0 exceptions in 5 rows", shown
+    )

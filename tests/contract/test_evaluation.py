@@ -18,7 +18,7 @@ ROW = "_logical_row_id"
 WRONG = {"outcome": "exception", "audit_value": "0.05"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(server: LiveServer) -> int:
     """1,200 rows with amounts from 0.25 to 300."""
     dataset_id = server.new_dataset()

@@ -35,7 +35,7 @@ HEADER = [
 """The table has a column "note" of its own."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(server: LiveServer) -> int:
     """Columns invoice (text with leading zeros), year, amount and note (like a formula)."""
     dataset_id = server.new_dataset()
@@ -393,7 +393,7 @@ def test_long_amounts_lose_no_digit(server: LiveServer, job: str) -> None:
     assert items(server, job)[0]["finding"]["audit_value"] == "12345678901234567.89"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def by_amount(server: LiveServer, dataset: int) -> str:
     """A sample by monetary units."""
     draw = one("monetary_unit", book_column="amount", sample_size=DRAWN)

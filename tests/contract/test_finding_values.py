@@ -15,7 +15,7 @@ ROW, ROWS, DRAWN = "_logical_row_id", 400, 50
 TOTALS = [{"statistic": "total", "column": name} for name in ("audit_value", "misstatement")]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(server: LiveServer) -> int:
     dataset_id = server.new_dataset()
     lines = [f"{row},{('Oslo', 'Lima')[row % 2]},{row + 1}.50" for row in range(ROWS)]

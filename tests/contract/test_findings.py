@@ -15,7 +15,7 @@ from tests.live_server import LiveServer
 ROW = "_logical_row_id"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(server: LiveServer) -> int:
     return server.new_balanced_table(400)
 
@@ -29,7 +29,7 @@ def job(server: LiveServer, dataset: int) -> str:
     return str(made["id"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def reviewer(server: LiveServer, dataset: int) -> httpx.Client:
     client, user = server.new_user("analyst")
     answer = server.admin.put(

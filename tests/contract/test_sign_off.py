@@ -15,7 +15,7 @@ from tests.web_ui.reader import Reader
 ROW = "_logical_row_id"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(server: LiveServer) -> int:
     dataset_id = server.new_dataset()
     lines = [f"{row:05d},{row + 1}" for row in range(300)]
@@ -23,7 +23,7 @@ def dataset(server: LiveServer) -> int:
     return dataset_id
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def reviewer(server: LiveServer, dataset: int) -> Iterator[httpx.Client]:
     client, user = server.new_user()
     grant = {"user_id": user["id"], "permission": "write"}

@@ -14,7 +14,7 @@ FIRST = 55
 GOAL = {"materiality": 0.05, "accept": [0, 1], "likelihood": "hypergeometric"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(server: LiveServer) -> int:
     dataset_id = server.new_dataset()
     lines = [f"{row:05d},{row % 7}" for row in range(300)]

@@ -222,10 +222,12 @@ def test_taints_above_one_leave_no_conclusion() -> None:
 def test_conclusions_say_what_can_be_done() -> None:
     above = conclude(0.0348, 0.03, 0.0086, 0.95)
     assert above.sentence.startswith("The upper limit, 3.48 %, is not below the tolerable 3.00 %")
-    assert "a new and larger sample" in above.sentence
+    assert (
+        "enlarged now, when its errors are known, is valid only as a sequential" in above.sentence
+    )
     worse = conclude(0.0348, 0.03, 0.03, 0.95)
     assert "Find the causes of the errors" in worse.sentence
-    assert "larger sample" not in worse.sentence
+    assert "enlarged" not in worse.sentence
     below = conclude(0.02, 0.03, 0.0, 0.95)
     assert below.is_tolerable
     assert below.sentence.startswith("The upper limit, 2.00 %, is below the tolerable 3.00 %")

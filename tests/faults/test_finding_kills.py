@@ -129,3 +129,33 @@ def test_no_kill_loses_an_answered_finding_or_leaves_half_a_list(tmp_path: Path)
         ids = [each["id"] for found in entries.values() for each in found if each[ROW] == item[ROW]]
         assert (item["finding"]["id"], item["finding"]["entries"]) == (max(ids), len(ids))
     assert check(DataDirectory(data_dir), lambda done, what: None).faults == ()
+
+
+def test_no_kill_loses_or_doubles_findings_that_come_along(tmp_path: Path) -> None:
+    """The entries are copied in the transaction that completes the larger draw."""
+    chance = random.Random(8)
+    data_dir = tmp_path / "data"
+    with ServerProcess(data_dir, forked=True) as server:
+        job, rows = sampled(server)
+        found = [{ROW: row, "outcome": "ok", "note": "first"} for row in rows]
+        path = f"/api/sampling/jobs/{job}/findings"
+        ids = server.client().post(path, json={"findings": found}).json()["ids"]
+        dataset = server.client().get(f"/api/jobs/{job}").json()["dataset_id"]
+        server.kill()
+    larger = []
+    for life in range(2 * LIVES):
+        with ServerProcess(data_dir, forked=True) as server:
+            body = {"method": "random", "sample_size": 8 + life, "seed": 1}
+            answer = server.client().post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
+            larger.append(answer.json()["job_id"])
+            time.sleep(chance.uniform(0.0, 2 * MAX_WAIT_S))
+            server.kill()
+    with ServerProcess(data_dir, forked=True) as server:
+        client = server.client()
+        for each in larger:
+            assert finished(client, each)["output_summary"]["continues"]["findings"] == len(rows)
+            entries = entries_of(client, f"/api/sampling/jobs/{each}/findings")["first"]
+            assert [entry[ROW] for entry in entries] == rows
+        assert [entry["id"] for entry in entries_of(client, path)["first"]] == ids
+        assert server.terminate() == 0
+    assert check(DataDirectory(data_dir), lambda done, what: None).faults == ()

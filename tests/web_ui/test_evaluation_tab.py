@@ -19,7 +19,7 @@ def reader(server: LiveServer) -> Reader:
     return Reader(server)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(server: LiveServer, reader: Reader) -> int:
     dataset_id = server.new_dataset(reader.api)
     text = "\n".join(["amount", *(f"{100 + row}.50" for row in range(400))]) + "\n"
@@ -42,12 +42,12 @@ def examined(
     return f"/jobs/{job}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def random_path(server: LiveServer, reader: Reader, dataset: int) -> str:
     return examined(server, reader, dataset, "random", {"sample_size": 20})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
     parameters = {"book_column": "amount", "sample_size": 20}
     return examined(server, reader, dataset, "monetary_unit", parameters)
@@ -57,7 +57,13 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
     ("query", "texts"),
     [
         ({}, ["1 exception in 20 examined rows of 400", "Hypergeometric", "Upper limit 21.00 %"]),
-        ({"tolerable": "6 %"}, ["doesn't support that errors are tolerable", "a new and larger"]),
+        (
+            {"tolerable": "6 %"},
+            [
+                "doesn't support that errors are tolerable",
+                "enlarged now, when its errors are known",
+            ],
+        ),
         ({"kind": "sequential"}, ["Enter the tolerable share of rows"]),
         (
             {"kind": "sequential", "tolerable": "0.3"},
@@ -182,3 +188,32 @@ def test_what_holds_a_conclusion_up_stands_beside_it(reader: Reader, random_path
         note = page[page.index('<div class="note ') :].split("</div>")[0]
         assert "Proved." in note
         assert "exact for rows drawn at random without replacement" in note
+
+
+def test_the_pages_lead_from_a_sample_to_a_larger_one(
+    server: LiveServer, reader: Reader, dataset: int, random_path: str
+) -> None:
+    query = {"kind": "sequential", "tolerable": "0.3"}
+    page = unescape(reader.page(random_path, tab="evaluation", **query))
+    assert "The findings about 20 rows come along: examine the others." in page
+    small = random_path.rpartition("/")[2]
+    form = unescape(reader.page(f"/datasets/{dataset}/draw", job=small, size="40"))
+    assert f"the findings about 20 rows of sample {small[:8]} come along" in form
+    body = {"rounds": [{"method": "random", "parameters": {"seed": 3, "sample_size": 40}}]}
+    large = server.draw(dataset, body)["id"]
+    came = (
+        f"The findings about 20 rows came along from sample {small[:8]}, which this one continues"
+    )
+    assert came in unescape(reader.page(f"/jobs/{large}"))
+    findings = unescape(reader.page(f"/jobs/{large}", tab="findings"))
+    assert came in findings
+    assert findings.count(f", from sample {small[:8]}") == 20
+    page = unescape(reader.page(f"/jobs/{large}", tab="evaluation"))
+    assert '<option value="sequential" selected>' in page
+    refused = unescape(reader.page(f"/jobs/{large}", tab="evaluation", kind="attributes"))
+    assert "takes no account of that look" in refused
+    page = unescape(reader.page(f"/jobs/{large}", tab="evaluation", **query))
+    note = page[page.index('<div class="note ') :].split("</div>")[0]
+    assert f"This sample continues sample {small[:8]}" in note
+    assert f'<a href="/jobs/{small}?tab=evaluation">{small[:8]}</a>' in page
+    assert "1 exception in 20 rows" in page

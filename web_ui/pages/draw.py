@@ -9,14 +9,17 @@ from typing import Any
 
 from flask import Response, request
 
+from application.audit.kinds import NO_LIMIT, SEQUENTIAL_ALONE, is_in_sequence
 from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
+from domain_errors import counted
 from job_runner.sampling_parameters import DrawRule, stated_rounds
 from sampling_engine import MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS
 from storage.accounts.datasets import Dataset
 from storage.errors import Pruned
+from storage.jobs.findings import newest_findings
 from storage.jobs.jobs import Job
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs
@@ -41,6 +44,7 @@ def draw(dataset_id: int) -> Response:
         "draw.html",
         dataset=found,
         newer=copied and _newest(copied),
+        comes_along=copied and _comes_along(copied),
         data={
             "dataset_id": found.id,
             "dataset_name": found.name,
@@ -84,6 +88,24 @@ def _newest(job: Job) -> NewerVersion | None:
     with suppress(Pruned):
         return newer_version(service(), job)
     return None
+
+
+def _comes_along(job: Job) -> str | None:
+    """What becomes of the findings of a copied sample; None if it has none."""
+    with service().database.read() as tx:
+        findings = newest_findings(tx, job.id)
+    if not findings:
+        return None
+    name, rows = job.output_name or job.id[:8], counted(len(findings), "row")
+    if is_in_sequence(job.run_parameters["rounds"]):
+        return (
+            f"With the same seed and a larger size, the findings about {rows} of sample {name} "
+            f"come along. {SEQUENTIAL_ALONE}"
+        )
+    return (
+        f"Sample {name} has findings about {rows}. If the same seed draws its rows again, the "
+        f"findings come along. {NO_LIMIT}"
+    )
 
 
 def _initial_body(copied_job: Job | None) -> dict[str, Any]:

@@ -13,16 +13,17 @@ from markupsafe import Markup
 
 from application.access import RowSource
 from application.audit.evaluation import evaluate, request_of
-from application.audit.evaluation.parameters import parameters_text, signed_off
+from application.audit.evaluation.parameters import fitting_kind, parameters_text, signed_off
 from application.audit.items import drawn_book_column
 from application.audit.kinds import (
     ASSURANCES,
     BREAKDOWN,
     DECISIONS,
     KINDS,
+    OTHER_SAMPLES,
     PARAMETERS,
     amount_of,
-    default_kind,
+    other_samples_lines,
     verdict_of,
 )
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
@@ -88,6 +89,8 @@ def evaluation_tab(found: Job) -> Values:
         **values,
         **_code(found, chosen),
         "answer": answer,
+        "other_columns": OTHER_SAMPLES,
+        "other_lines": other_samples_lines(answer),
         "verdict": verdict_of(answer),
         "pictures": _pictures(answer, _bound(answer, chosen["share"])),
     }
@@ -159,7 +162,7 @@ def _chosen(found: Job, review: Review) -> Values:
     confidence = request.args.get("confidence", "").strip() or planned["confidence"]
     typed = request.args.get("tolerable", planned["tolerable"]).strip()[:60]
     chosen: Values = {
-        "kind": kind if kind in KINDS else default_kind(found.run_parameters),
+        "kind": kind if kind in KINDS else fitting_kind(found),
         **confidence_choice(confidence),
         "tolerable": typed,
         "share": None,
@@ -182,7 +185,7 @@ def _signed(kept: Mapping[str, Any]) -> dict[str, str]:
 
 def _planned(found: Job, kind: str) -> dict[str, str]:
     """The first values of the form: the recorded plan, if it is for this kind of evaluation."""
-    goal, fitting = planned_goal(found.run_parameters), default_kind(found.run_parameters)
+    goal, fitting = planned_goal(found.run_parameters), fitting_kind(found)
     if goal is None or kind not in ("", fitting):
         return {"tolerable": "", "confidence": f"{percent_digits(DEFAULT_CONFIDENCE)} %"}
     confidence = f"{percent_digits(goal.get('confidence', DEFAULT_CONFIDENCE))} %"

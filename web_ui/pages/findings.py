@@ -11,7 +11,14 @@ from flask import request
 from application.access import RowSource
 from application.audit.causes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
-from application.audit.kinds import concluded_text, exceptions_text, limits_of, verdict_of
+from application.audit.kinds import (
+    carried_sentence,
+    concluded_text,
+    continues_of,
+    exceptions_text,
+    limits_of,
+    verdict_of,
+)
 from application.audit.review import is_preparer
 from application.identity.lookup import is_like_a_key, key_column
 from domain_errors import DomainError
@@ -71,6 +78,8 @@ def findings_tab(found: Job) -> dict[str, Any]:
         "is_preparer": is_preparer(caller(), found),
         "limits_of": limits_of,
         "concluded": _concluded(page["review"]),
+        "carried_from": (continues_of(found.output_summary) or {}).get("name"),
+        "carried": carried_sentence(found.output_summary),
         **_history(found),
     }
 

@@ -12,6 +12,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
+from application.audit.kinds import carried_sentence
 from application.audit.review import may_undo_sign_offs
 from application.audit.state import STRATUM, audit_state
 from application.certificates.issuing import issues_of
@@ -181,6 +182,7 @@ def _overview(found: Job) -> Values:
         values["column_changes"] = job_changes(caller(), found)
     if found.run_type == "sampling":
         values["step_facts"] = _step_facts(found)
+        values["carried"] = carried_sentence(summary)
     if is_sample(found):
         values["awaits_comparison"] = service().settings.compare_samples
         values["overview"] = sample_overview(service(), found)

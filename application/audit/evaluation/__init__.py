@@ -7,6 +7,11 @@ from typing import Any
 
 from application.audit.evaluation.attributes import evaluate_exceptions
 from application.audit.evaluation.monetary_unit import evaluate_money
+from application.audit.evaluation.other_samples import (
+    other_samples,
+    require_allowed,
+    with_other_samples,
+)
 from application.audit.evaluation.parameters import request_of, signed_json
 from application.audit.evaluation.population import population_caveats
 from application.audit.evaluation.request import (
@@ -55,7 +60,10 @@ def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str
             kind=request.kind,
             loc=KIND_LOC,
         )
+    others = other_samples(service, job, state)
+    require_allowed(sample, others, request.kind)
     found = {"caveats": [], **_EVALUATE[request.kind](sample, request)}
+    found = with_other_samples(sample, others, request.kind, found)
     answer = {
         "job_id": job.id,
         "kind": request.kind,

@@ -11,7 +11,15 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation.request import EvaluationRequest
-from application.audit.kinds import CONCLUSIONS, KINDS, PARAMETERS, Kind, default_kind
+from application.audit.kinds import (
+    CONCLUSIONS,
+    KINDS,
+    PARAMETERS,
+    Kind,
+    continues_of,
+    default_kind,
+    is_in_sequence,
+)
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from parquet_tables.names import folded
@@ -41,9 +49,18 @@ def request_of(job: Job, review: Review, given: Mapping[str, Any]) -> Evaluation
     return request
 
 
+def fitting_kind(job: Job) -> Kind:
+    """The kind that fits a sample: `sequential` if it continues an examined one in its order."""
+    continues = continues_of(job.output_summary)
+    is_enlarged = continues is not None and not continues["is_repeat"] and continues["in_order"]
+    if is_enlarged and is_in_sequence(job.run_parameters["rounds"]):
+        return "sequential"
+    return default_kind(job.run_parameters)
+
+
 def _planned(job: Job, kind: Kind | None) -> dict[str, Any]:
     goal = planned_goal(job.run_parameters) or {}
-    fitting = default_kind(job.run_parameters)
+    fitting = fitting_kind(job)
     kind = kind or fitting
     planned: dict[str, Any] = {"kind": kind}
     if kind == fitting and goal:

@@ -10,7 +10,7 @@ from typing import Any
 
 from application.audit.findings import is_replaceable
 from application.audit.items import ExaminedItem
-from application.audit.kinds import KINDS, PARAMETERS, Kind
+from application.audit.kinds import KINDS, PARAMETERS, Kind, is_in_sequence
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
 from domain_errors import choices_sentence
@@ -102,12 +102,7 @@ class ExaminedSample:
     @property
     def has_sequence(self) -> bool:
         """Whether the order of the draw is random, so that a sequential evaluation fits."""
-        if len(self.rounds) != 1:
-            return False
-        (given,) = self.rounds
-        if given["method"] == "monetary_unit":
-            return bool(given["parameters"].get("selection") == "random")
-        return bool(given["method"] == "random")
+        return is_in_sequence(self.rounds)
 
     @cached_property
     def scope(self) -> str | None:

@@ -1,0 +1,235 @@
+"""The other samples of a table that have findings, and what they mean for a conclusion.
+
+A limit of a fixed size holds for a sample that was chosen beforehand. A sample that continues an
+examined one has its findings, and is evaluated after each look at them, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from application.audit.evaluation.request import KIND_LOC, ExaminedSample, conclusion_json
+from application.audit.kinds import Kind, continues_of
+from application.audit.state import AuditState, drawn_row_ids
+from domain_errors import counted, render
+from estimation_engine.audit import Conclusion
+from estimation_engine.audit.conclusion import scoped
+from estimation_engine.errors import InvalidFindings
+from job_runner.service import Service
+from job_runner.tables.drawn_rows import ExaminedBefore, examined_beside
+from job_runner.tables.open_tables import source_of, version_of
+from storage.jobs.findings import Finding, Review, review_of
+from storage.jobs.jobs import Job
+from storage.versions.refs import has_sample_ref
+
+MAX_OTHERS = 20
+"""Other samples that an evaluation lists, the newest."""
+MAX_NAMED = 3
+"""Other samples that a sentence names."""
+CONTINUES = (
+    "This sample continues sample {name}, whose rows were examined before: the decision allows for "
+    "each look at them."
+)
+NOT_SEQUENTIAL = (
+    "The sample continues sample {name}, whose rows were examined before. An evaluation by {kind} "
+    "takes no account of that look. Evaluate it as `sequential`, which is valid after any number "
+    "of rows."
+)
+ENLARGED = (
+    "This sample continues sample {name}, whose rows were examined before, and no limit "
+    "for {design} takes account of that look."
+)
+NO_CONCLUSION = "No conclusion at {confidence} confidence. {reason}"
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """The examined sample that a sample continues.
+
+    ``in_order`` says whether one of both is the first rows of the other, so that a sequential
+    evaluation allows for both looks.
+    """
+
+    name: str
+    in_order: bool
+
+
+@dataclass(frozen=True)
+class OtherSamples:
+    """The other samples of a table that have findings, newest draw first."""
+
+    service: Service
+    job: Job
+    found: Sequence[ExaminedBefore]
+    drawn: int
+    findings: Mapping[str, Finding]
+
+    @property
+    def continuation(self) -> Continuation | None:
+        """The sample that this one continues: as recorded at its draw, or by its rows."""
+        kept = continues_of(self.job.output_summary)
+        if kept is not None and not kept["is_repeat"]:
+            return Continuation(kept["name"], kept["in_order"])
+        before = next((each for each in self.found if self._is_continued(each)), None)
+        if before is None:
+            return None
+        return Continuation(before.name, before.in_order)
+
+    def _is_continued(self, other: ExaminedBefore) -> bool:
+        """Whether this sample has the rows of another one that was examined by itself."""
+        is_smaller = other.is_nested and 0 < other.drawn < self.drawn
+        return is_smaller and not other.own.isdisjoint(other.shared)
+
+    def relation(self, other: ExaminedBefore) -> str:
+        """The name of what another sample is to this one."""
+        kept = continues_of(self.job.output_summary)
+        if (kept is not None and kept["job_id"] == other.job.id) or self._is_continued(other):
+            return "continued"
+        theirs = continues_of(other.job.output_summary)
+        return "continues" if theirs and theirs["job_id"] == self.job.id else "other"
+
+    def differing(self, other: ExaminedBefore) -> int:
+        """The shared rows of which this sample has no finding, or another one."""
+        here = self.findings
+        return sum(
+            row not in here or _content(here[row]) != _content(other.findings[row])
+            for row in other.shared
+        )
+
+    @property
+    def caveats(self) -> list[str]:
+        """Rows with other findings in a continued sample; other samples that were examined."""
+        caveats = [
+            f"{counted(differing, 'row')} of sample {each.name}, which this one continues, "
+            f"{'has' if differing == 1 else 'have'} a finding there that this sample lacks or "
+            "contradicts."
+            for each in self.found
+            if self.relation(each) == "continued" and (differing := self.differing(each))
+        ]
+        beside = self._beside()
+        return caveats if beside is None else [*caveats, beside]
+
+    def _beside(self) -> str | None:
+        """That other samples were examined, of which this one may be the best."""
+        beside = [each for each in self.found if each.own and self.relation(each) != "continued"]
+        if not beside:
+            return None
+        names = ", ".join(each.name for each in beside[:MAX_NAMED])
+        more = ", …" if len(beside) > MAX_NAMED else ""
+        elsewhere = sum(not each.has_same_rows for each in beside)
+        versions = f", {elsewhere:,} of other versions of it" if elsewhere else ""
+        return (
+            f"{counted(len(beside), 'other sample')} of this table "
+            f"{'was' if len(beside) == 1 else 'were'} examined, too ({names}{more}{versions}). A "
+            "conclusion holds for a sample that was chosen beforehand, not for the best of several."
+        )
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The newest of them, with their results."""
+        return [self._json(each) for each in self.found[:MAX_OTHERS]]
+
+    def _json(self, other: ExaminedBefore) -> dict[str, Any]:
+        outcomes = Counter(each.outcome for each in other.findings.values())
+        job = other.job
+        with self.service.database.read() as tx:
+            review = review_of(tx, job.id)
+            is_deleted = not has_sample_ref(tx, job.dataset_id, job.output_commit_id)
+        return {
+            "job_id": job.id,
+            "name": other.name,
+            "is_deleted": is_deleted,
+            "relation": self.relation(other),
+            "version": None if job.source_commit_id is None else version_of(job),
+            "has_same_rows": other.has_same_rows,
+            "drawn": other.drawn or None,
+            "examined": len(other.findings) - outcomes["not_applicable"],
+            "exceptions": outcomes["exception"] + outcomes["not_examinable"],
+            "shared": len(other.shared),
+            "differing": self.differing(other),
+            "user_soeid": job.user_soeid,
+            "created_at": job.created_at,
+            "review_state": review.state,
+            "signed": _newest_sign_off(review),
+        }
+
+
+def _newest_sign_off(review: Review) -> dict[str, Any] | None:
+    """What the newest sign-off kept, also if the findings were reopened since; None if nothing."""
+    signed = [each for each in review.entries if each.action == "signed_off"]
+    if not signed:
+        return None
+    kept = signed[-1].evaluation
+    return {
+        "user_soeid": signed[-1].user_soeid,
+        "at": signed[-1].at,
+        "kind": kept.get("kind"),
+        "is_tolerable": kept.get("is_tolerable"),
+        "conclusion": kept.get("conclusion"),
+    }
+
+
+def other_samples(service: Service, job: Job, state: AuditState) -> OtherSamples:
+    """Read the other samples of a sample's table that have findings."""
+    drawn = list(drawn_row_ids(service, job))
+    found = examined_beside(service, job, source_of(job), drawn)
+    return OtherSamples(service, job, found, len(drawn), state.findings)
+
+
+def _content(finding: Finding) -> tuple[str, str | None, tuple[str, ...]]:
+    return finding.outcome, finding.audit_value, finding.deviations
+
+
+def require_allowed(sample: ExaminedSample, others: OtherSamples, kind: Kind) -> None:
+    """Refuse an evaluation that takes no account of an earlier look at the sample's rows.
+
+    Raises
+    ------
+    InvalidFindings
+        The sample continues an examined one, and isn't evaluated as sequential; or it is, but its
+        order isn't that of the examined one.
+    """
+    before = others.continuation
+    if before is None:
+        return
+    if sample.has_sequence and before.in_order and kind != "sequential":
+        raise InvalidFindings(NOT_SEQUENTIAL, name=before.name, kind=kind, loc=KIND_LOC)
+    if kind == "sequential" and not before.in_order:
+        raise InvalidFindings(
+            "The sample continues sample {name}, but in another order, so its first rows aren't "
+            "those that were examined first.",
+            name=before.name,
+            loc=KIND_LOC,
+        )
+
+
+def with_other_samples(
+    sample: ExaminedSample, others: OtherSamples, kind: Kind, found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """An evaluation with the other samples, and without a conclusion that they don't allow."""
+    before = others.continuation
+    caveats = [*found["caveats"], *others.caveats]
+    listed = {"other_samples": others.as_json(), "other_samples_total": len(others.found)}
+    if before is None:
+        return {**found, **listed, "caveats": caveats}
+    if kind == "sequential":
+        return {**found, **listed, "caveats": [render(CONTINUES, vars(before)), *caveats]}
+    methods = " and ".join(dict.fromkeys(each["method"] for each in sample.rounds))
+    design = f"{methods.replace('_', ' ')} samples"
+    if len(sample.rounds) > 1:
+        design = "samples of several steps"
+    reason = render(ENLARGED, {"name": before.name, "design": design})
+    answer = {**found, **listed, "caveats": [reason, *caveats]}
+    if found.get("attributes"):
+        answer["attributes"] = [
+            {**each, "is_tolerable": False if each["is_tolerable"] is False else None}
+            for each in found["attributes"]
+        ]
+    if found["conclusion"] and found["conclusion"]["is_tolerable"]:
+        text = {**found["conclusion"]["parameters"], "reason": reason}
+        conclusion = Conclusion(None, *scoped(NO_CONCLUSION, text, sample.scope))
+        answer["conclusion"] = conclusion_json(conclusion)
+        answer["caveats"] = caveats
+    return answer
