@@ -12,6 +12,7 @@ from typing import Any
 from application.audit.coverage import coverage_block, population_block
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import EvaluationRequest, evaluate
+from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
 from application.audit.exceptions_sheet import exceptions_sheet
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
@@ -95,8 +96,13 @@ def working_paper(service: Service, job: Job, request: EvaluationRequest) -> lis
         evaluation: Mapping[str, Any] | DomainError = evaluate(service, job, request)
     except DomainError as error:
         evaluation = error
+    others = (
+        other_samples(service, job, state).as_json()
+        if isinstance(evaluation, DomainError)
+        else evaluation
+    )
     return [
-        _cover(service, job, state, evaluation),
+        _cover(service, job, state, evaluation, others),
         Sheet(
             "Population",
             "Population and coverage",
@@ -111,7 +117,11 @@ def working_paper(service: Service, job: Job, request: EvaluationRequest) -> lis
 
 
 def _cover(
-    service: Service, job: Job, state: AuditState, evaluation: Mapping[str, Any] | DomainError
+    service: Service,
+    job: Job,
+    state: AuditState,
+    evaluation: Mapping[str, Any] | DomainError,
+    others: Mapping[str, Any],
 ) -> Sheet:
     review = state.review
     facts: Rows = [
@@ -157,7 +167,7 @@ def _cover(
                 *_departure(evaluation),
             ],
         ),
-        *_other_samples(evaluation),
+        *_other_samples(others),
         Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
         Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
         Block("Version of the table", _version(service, job)),
@@ -228,11 +238,11 @@ def _limits(evaluation: Mapping[str, Any] | DomainError) -> Rows:
     return lines
 
 
-def _other_samples(evaluation: Mapping[str, Any] | DomainError) -> list[Block]:
+def _other_samples(others: Mapping[str, Any]) -> list[Block]:
     """The other samples of the table that have findings, with their results."""
-    if isinstance(evaluation, DomainError) or not evaluation["other_samples"]:
+    lines, total = other_samples_lines(others), others["other_samples_total"]
+    if not lines:
         return []
-    total, lines = evaluation["other_samples_total"], other_samples_lines(evaluation)
     newest = f", the newest {len(lines):,}" if total > len(lines) else ""
     title = f"Other samples of the table with findings: {total:,}{newest}"
     return [Block(title, lines, OTHER_SAMPLES)]

@@ -74,7 +74,8 @@ class ExaminedBefore:
     in_order : bool
         Whether one of both samples is the first rows of the other.
     is_nested : bool
-        Whether both were drawn by one design and seed, and one of both has all rows of the other.
+        Whether it is so, or both were drawn by one design and seed, and at least half of the rows
+        that it has findings about are drawn in both.
     """
 
     job: Job
@@ -118,14 +119,11 @@ def examined_beside(
         rows: list[str] = []
         with suppress(DomainError):  # its files were pruned or are damaged
             rows = list(drawn_row_ids(service, other))
-        here = set(drawn)
         shared = tuple(row for row in drawn if row in findings) if same else ()
         least = min(len(rows), len(drawn))
         in_order = bool(shared and least) and rows[:least] == list(drawn[:least])
-        is_nested = bool(shared) and (
-            in_order
-            or (_design(other) == _design(job) and (here <= set(rows) or set(rows) <= here))
-        )
+        has_half = 2 * len(shared) >= len(findings) and bool(shared)
+        is_nested = in_order or (has_half and _design(other) == _design(job))
         found.append(
             ExaminedBefore(other, findings, own, len(rows), same, shared, in_order, is_nested)
         )

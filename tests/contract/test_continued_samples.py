@@ -61,6 +61,9 @@ def test_an_enlarged_sample_is_evaluated_as_sequential(server: LiveServer, datas
     examined(server, small, {"outcome": "exception"})
     large = drawn(server, dataset, one("random", sample_size=150))
     examined(server, large, {"outcome": "exception"})
+    paper = server.admin.get(f"/api/sampling/jobs/{large}/working-paper?kind=attributes").text
+    assert "Not evaluated: The sample continues sample" in paper
+    assert "Other samples of the table with findings: 1" in paper
     for kind in ("attributes", "variables"):
         more = {"book_column": "amount"} if kind == "variables" else {}
         refused = evaluated(server, large, kind, tolerable=0.1, **more)
@@ -109,6 +112,23 @@ def test_designs_without_an_order_get_no_conclusion(server: LiveServer, dataset:
     assert "no limit for stratified samples" in unlimited["caveats"][0]
     low = evaluated(server, large, "variables", book_column="amount", tolerable=1).json()
     assert low["conclusion"]["is_tolerable"] is False
+
+
+def test_most_rows_drawn_again_are_an_enlarged_sample(server: LiveServer, dataset: int) -> None:
+    """A larger total size can take a row from a stratum."""
+    design = {"strata_columns": ["region"], "min_per_stratum": 2}
+    small = drawn(server, dataset, one("stratified", sample_size=40, **design))
+    rows = {item[ROW] for item in examined(server, small, WRONG)}
+    path = f"/api/sampling/jobs/{small}/replacements"
+    server.admin.post(path, json={ROW: min(rows), "reason": "not an invoice"})
+    outside = items_of(server, small)[-1][ROW]
+    entry = {ROW: outside, "outcome": "ok"}
+    server.admin.post(f"/api/sampling/jobs/{small}/findings", json=entry)
+    large = drawn(server, dataset, one("stratified", sample_size=41, **design))
+    shared = (rows | {outside}) & {item[ROW] for item in items_of(server, large)}
+    assert summary(server, large)["continues"]["findings"] == len(shared) >= 40
+    other = drawn(server, dataset, one("stratified", sample_size=41, seed=6, **design))
+    assert "continues" not in summary(server, other)
 
 
 def test_another_step_after_the_look_gets_no_conclusion(server: LiveServer, dataset: int) -> None:

@@ -207,7 +207,7 @@ def test_the_pages_lead_from_a_sample_to_a_larger_one(
     assert came in unescape(reader.page(f"/jobs/{large}"))
     findings = unescape(reader.page(f"/jobs/{large}", tab="findings"))
     assert came in findings
-    assert findings.count(f", from sample {small[:8]}") == 20
+    assert findings.count(f", from {small[:8]}") == 20
     page = unescape(reader.page(f"/jobs/{large}", tab="evaluation"))
     assert '<option value="sequential" selected>' in page
     refused = unescape(reader.page(f"/jobs/{large}", tab="evaluation", kind="attributes"))

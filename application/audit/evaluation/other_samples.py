@@ -127,9 +127,10 @@ class OtherSamples:
             "conclusion holds for a sample that was chosen beforehand, not for the best of several."
         )
 
-    def as_json(self) -> list[dict[str, Any]]:
-        """The newest of them, with their results."""
-        return [self._json(each) for each in self.found[:MAX_OTHERS]]
+    def as_json(self) -> dict[str, Any]:
+        """Their number, and the newest of them with their results."""
+        newest = [self._json(each) for each in self.found[:MAX_OTHERS]]
+        return {"other_samples": newest, "other_samples_total": len(self.found)}
 
     def _json(self, other: ExaminedBefore) -> dict[str, Any]:
         outcomes = Counter(each.outcome for each in other.findings.values())
@@ -211,7 +212,7 @@ def with_other_samples(
     """An evaluation with the other samples, and without a conclusion that they don't allow."""
     before = others.continuation
     caveats = [*found["caveats"], *others.caveats]
-    listed = {"other_samples": others.as_json(), "other_samples_total": len(others.found)}
+    listed = others.as_json()
     if before is None:
         return {**found, **listed, "caveats": caveats}
     if kind == "sequential":
