@@ -271,6 +271,12 @@ def test_a_deleted_sample_still_counts(server: LiveServer, dataset: int) -> None
     assert_problem(evaluated(server, large, "attributes"), 422, "invalid_findings")
     found = evaluated(server, large, "sequential", tolerable=0.5).json()
     assert found["other_samples"][0]["is_deleted"] is True
+    binned = server.admin.get("/api/bin").json()["entries"]
+    (entry,) = [each["id"] for each in binned if each.get("dataset_id") == dataset]
+    assert server.admin.delete(f"/api/bin/{entry}").status_code == 200
+    largest = drawn(server, dataset, one("random", sample_size=90))
+    assert summary(server, largest)["continues"]["job_id"] == large
+    assert_problem(evaluated(server, large, "attributes"), 422, "invalid_findings")
 
 
 def test_tested_attributes_come_along(server: LiveServer, dataset: int) -> None:
