@@ -56,7 +56,8 @@ class MethodParameters(TypedDict, total=False):
     book_column: str
     """The column of the book amounts."""
     selection: Literal["fixed_interval", "cell", "random"]
-    """Units at a fixed interval, a random one in each cell of an interval's size, or random ones.
+    """A random unit in each cell of an interval's size, which is the default, units at a fixed
+    interval, or random ones.
     """
     population: Literal["positive", "absolute", "negative"]
     """The rows to draw from: with positive amounts, with any by its absolute value, or with

@@ -85,8 +85,8 @@ class MonetaryUnitMethod(Method):
                 name="selection",
                 type="string",
                 label="Selection",
-                description="Units at a fixed interval, a random one in each cell of an interval's "
-                "size, or random ones.",
+                description="A random unit in each cell of an interval's size, which is the "
+                "default, units at a fixed interval, or random ones.",
                 choices=("fixed_interval", "cell", "random"),
                 default="cell",
                 unrecorded="fixed_interval",
