@@ -22,6 +22,8 @@ from parquet_tables.tables import Int64s, TableFiles
 from sampling_engine.sample_table import shown_columns
 from storage.jobs.jobs import Job
 
+SAME_WEIGHT = 1e-4
+"""The relative difference of weights that is rounding: of the recorded interval of money."""
 MAX_LISTED = 2_000
 """Groups whose sizes stand in the code."""
 LANGUAGES: Mapping[str, Callable[[Design, Mapping[str, int], SampleFile], str]] = {
@@ -62,6 +64,7 @@ def design_code(service: Service, job: Job, language: str, replicates: Replicate
             "Several selected units lie in one row of this sample, which no program declares: "
             "choose `replicates` jackknife or bootstrap, or `format` csv, which has the weights."
         )
+    _require_weights_of_sample(service, job, found.design)
     labels = _labels(service, job, found)
     if len(labels) > MAX_LISTED:
         raise UnsupportedDesign(
@@ -70,6 +73,25 @@ def design_code(service: Service, job: Job, language: str, replicates: Replicate
             maximum=MAX_LISTED,
         )
     return LANGUAGES[language](found.design, labels, sample)
+
+
+def _require_weights_of_sample(service: Service, job: Job, design: Design) -> None:
+    """Refuse monetary units whose weights were scaled to the known amount: the file has others."""
+    if design.chances is None:
+        return
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    with service.parquet.cursor(sample) as cursor:
+        rows = cursor.execute(
+            "SELECT f._design_weight FROM read_parquet(?) AS f "
+            "ORDER BY CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT)",
+            [[str(file.path) for file in sample.files]],
+        ).fetchall()
+    if not np.allclose([row[0] for row in rows], design.weights, rtol=SAME_WEIGHT, atol=0.0):
+        raise UnsupportedDesign(
+            "The number of selected units was left to chance, so each stands for the amount by "
+            "their number, and the weights in the sample don't: choose `replicates` jackknife or "
+            "bootstrap, or `format` csv, which has the weights."
+        )
 
 
 def _sample_file(

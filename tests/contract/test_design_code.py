@@ -18,7 +18,7 @@ import pytest
 
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
-from tests.contract.test_estimates import DESIGNS, MEAN, TOTAL, dataset, drawn, estimates
+from tests.contract.test_estimates import BY_UNITS, DESIGNS, MEAN, TOTAL, dataset, drawn, estimates
 from tests.live_server import LiveServer
 
 __all__ = ["dataset"]
@@ -60,17 +60,28 @@ def written(
     return code
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", DESIGNS | BY_UNITS)
 def test_python_repeats_the_figures(
     server: LiveServer, dataset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    job = drawn(server, dataset, DESIGNS[name])
+    job = drawn(server, dataset, (DESIGNS | BY_UNITS)[name])
     code = written(server, job, "python", tmp_path)
     lines = figures_of_python(code, monkeypatch)
     names = ("estimate", "standard_error", "ci_low", "ci_high")
+    # The recorded interval of money is rounded.
+    tolerance = 1e-5 if name in BY_UNITS else 1e-9
     for each in estimates(server, job, MEAN, TOTAL)["estimates"]:
         expected = [each[field] for field in names]
-        assert lines[each["statistic"]] == pytest.approx(expected, rel=1e-9)
+        assert lines[each["statistic"]] == pytest.approx(expected, rel=tolerance)
+
+
+def test_units_of_a_given_interval_need_replicates(server: LiveServer, dataset: int) -> None:
+    given = one("monetary_unit", book_column="size", interval=37, selection="fixed_interval")
+    job = drawn(server, dataset, given)
+    path = f"/api/sampling/jobs/{job}/design"
+    assert_problem(server.admin.get(path, params={"format": "r"}), 422, "unsupported_design")
+    replicates = {"format": "r", "replicates": "jackknife"}
+    assert server.admin.get(path, params=replicates).status_code == 200
 
 
 def figures_of_python(code: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:

@@ -97,7 +97,7 @@ def sample_of(names: list[str], numbers: int | None = None) -> SampleFile:
 def write_csv(sample: SampleFile, case: Case, path: Path) -> None:
     """Write the file as the server exports it; columns are numbered from 0 by their values."""
     design, _, labels = case
-    draw = ("'primary:' || i", "1", "'any'", "i + 1", "labels[i + 1]", "chances[i + 1]", "1.0")
+    draw = ("'primary:' || i", "1", "'any'", "i + 1", "labels[i + 1]", "1.0", "weights[i + 1]")
     own = [f"({at} + i % 7)::DOUBLE" for at in range(len(sample.columns) - len(draw))]
     listed = ", ".join(
         f"{value} AS {quote_identifier(column.name)}"
@@ -107,8 +107,8 @@ def write_csv(sample: SampleFile, case: Case, path: Path) -> None:
         export_query(
             connection,
             f"SELECT {listed} FROM (SELECT unnest(range({ROWS})) AS i), "
-            "(SELECT ? AS labels, ? AS chances) ORDER BY (i * 7) % 20",
-            [labels, (1 / design.weights).tolist()],
+            "(SELECT ? AS labels, ? AS weights) ORDER BY (i * 7) % 20",
+            [labels, design.weights.tolist()],
             path,
             "csv",
         )

@@ -24,8 +24,8 @@ def spread(t, size):
         return 0.0 if n == size else float("nan")  # one row of several gives no variance
     return (1 - n / size) * n / (n - 1) * ((t - t.mean()) ** 2).sum()
 """
-WEIGHTED = """p = np.array([float(row["_inclusion_probability"]) for row in rows])
-w = 1 / p
+WEIGHTED = """w = np.array([float(row["_design_weight"]) for row in rows])
+p = 1 / w
 
 
 def degrees(has_value):

@@ -15,7 +15,7 @@ ROWS = """row <- as.numeric(sub(".*:", "", s[["_logical_row_id"]]))
 s <- s[order(row), ]
 d <- data.frame(row = sort(row))
 """
-WEIGHTED = """d$p <- s[["_inclusion_probability"]]
+WEIGHTED = """d$p <- 1 / s[["_design_weight"]]
 # R has Brewer's approximation, whose standard errors differ slightly from jobsvc's:
 design <- svydesign(ids = ~1, fpc = ~p, pps = "brewer", data = d, variables = s)
 # Those of jobsvc, of a total; for a mean use z = (y - mean) / sum(1 / p) in place of y:

@@ -24,7 +24,7 @@ STRATIFIED = """proc sql;
 quit;
 data d; set d2; _w = _rows / _drawn; run;
 """
-WEIGHTED = """data d; set s; _w = 1 / _inclusion_probability; run;
+WEIGHTED = """data d; set s; _w = _design_weight; run;
 /* SAS has no correction for unequal probabilities: its standard errors are a little larger. */
 """
 SYSTEMATIC = "/* Standard errors are those of a random sample: `systematic` random in jobsvc. */\n"

@@ -12,7 +12,7 @@ from estimation_engine import Design, is_number
 STRATIFIED = """generate double _w = _rows / _drawn
 egen _stratum_number = group(_stratum)
 """
-WEIGHTED = """generate double _w = 1 / _inclusion_probability
+WEIGHTED = """generate double _w = _design_weight
 * Stata has no correction for unequal probabilities, so its standard errors are a little larger.
 """
 SYSTEMATIC = "* Standard errors are those of a random sample: `systematic` random in jobsvc.\n"
