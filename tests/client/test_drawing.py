@@ -198,3 +198,21 @@ def test_what_is_no_frame_is_refused(client: Client) -> None:
     with pytest.raises(JobsvcError, match="list is no frame") as refused:
         client.sample([1, 2], size=1)  # type: ignore[arg-type]
     assert refused.value.code == "invalid_frame"
+
+
+def test_the_server_reads_written_numbers(dataset: Dataset, tmp_path: Path) -> None:
+    goal = {"materiality": "20 %", "confidence": "90"}
+    sample = dataset.sample("random", size=20, seed=6, goal=goal)
+    recorded = sample.info["run_parameters"]["rounds"][0]["goal"]
+    assert recorded == {"materiality": 0.2, "confidence": 0.9, "likelihood": "hypergeometric"}
+    sample.add_findings(
+        {"_logical_row_id": each["_logical_row_id"], "outcome": "ok"} for each in sample.findings()
+    )
+    both = sample.evaluate("12,5 %", confidence="50 %", sides="two").data
+    assert (both["confidence"], both["lower_limit"], both["sides"]) == (0.5, 0.0, "two")
+    paper = sample.working_paper(tmp_path / "paper.html").read_text()
+    assert "Planned:" not in paper
+    amount = sample.working_paper(tmp_path / "other.html", tolerable=12.125).read_text()
+    assert "A tolerable share is above 0 and below 1" in amount  # read, and no share
+    with pytest.raises(JobsvcError, match="can be read in two ways"):
+        sample.evaluate("250.000")

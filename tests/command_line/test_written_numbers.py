@@ -1,0 +1,93 @@
+"""Numbers as people write them: what is read, and what is refused as it has two readings."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from application.request_code.written_numbers import (
+    confidence_of,
+    errors_of,
+    number_of,
+    plain_text,
+)
+from domain_errors import InvalidRequest
+from tests.command_line.conftest import Run
+
+READ = {
+    "250.000,00": "250000",
+    "250,000": "250000",
+    "1,234,567.5": "1234567.5",
+    "1.234.567": "1234567",
+    "250 000": "250000",
+    "250\u202f000,5": "250000.5",
+    "250'000": "250000",
+    "12,5": "12.5",
+    "0,125": "0.125",
+    "0.125": "0.125",
+    "1234.125": "1234.125",
+    "2 %": "0.02",
+    "2,5%": "0.025",
+    "2.125 %": "0.02125",
+    "±3%": "0.03",
+    "-5": "-5",
+    "1e3": "1000",
+    ".5": "0.5",
+}
+TWO_WAYS = ("250.000", "1.234", "-12.500", "1,000%", "1,000,000 %")
+UNREADABLE = ("", "%", "few", "1,23,4", "1.2.3", "12 34", "0x10", "1_000", "nan", "1e999", "9" * 61)
+
+
+@pytest.mark.parametrize(("text", "value"), READ.items())
+def test_written_numbers_are_read(text: str, value: str) -> None:
+    assert number_of(text) == Decimal(value)
+
+
+@pytest.mark.parametrize("text", TWO_WAYS)
+def test_numbers_of_two_readings_are_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="can be read in two ways"):
+        number_of(text)
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_texts_that_are_no_numbers_are_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"is no number|is not a finite number"):
+        number_of(text)
+
+
+@pytest.mark.parametrize("value", [12.125, 0.125, 250000.0, 1e-7, 3.0, 999.999, 1234.125, 1e21])
+def test_written_digits_are_read_again(value: float) -> None:
+    assert float(number_of(plain_text(value))) == value
+
+
+def test_a_share_of_errors_is_below_all_and_a_bare_confidence_a_percentage() -> None:
+    assert errors_of("99.9 %") == Decimal("0.999")
+    with pytest.raises(InvalidRequest, match="below 100%"):
+        errors_of("100 %")
+    assert [confidence_of(text) for text in ("50", "95 %", "0.95", "99,9")] == [
+        Decimal(text) for text in ("0.5", "0.95", "0.95", "0.999")
+    ]
+
+
+def test_an_evaluation_reads_what_is_tolerable(run: Run, table: Path, tmp_path: Path) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    drawn = run("sample", "Sales", "--size", "5", "--seed", "7", "--json")
+    sample = str(json.loads(drawn.stdout)["id"])
+    for item in json.loads(run("findings", sample, "--json").stdout)["items"]:
+        run("findings", sample, item["_logical_row_id"], "ok")
+    amounts = ("--kind", "variables", "--book", "amount", "--estimator", "mean_per_unit")
+    for text in ("250.000,00", "250,000", "250 000"):
+        found = json.loads(run("evaluate", sample, *amounts, "--json", "--tolerable", text).stdout)
+        assert Decimal(found["tolerable"]) == 250_000
+    refused = run("evaluate", sample, "--tolerable", "250.000", code=2).stderr
+    assert "250.000 can be read in two ways. Write 250000, or 250.0000" in refused
+    both = ("--sides", "two", "--confidence", "50", "--tolerable", "12,5 %")
+    shown = run("evaluate", sample, *both).stdout
+    assert "Lower limit" in shown
+    assert "12.50 %" in shown
+    paper = tmp_path / "paper.html"
+    run("working-paper", sample, "--output", str(paper), *amounts, "--tolerable", "12.1250")
+    assert "12.12" in paper.read_text()
