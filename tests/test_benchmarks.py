@@ -12,7 +12,6 @@ pytest.importorskip("huey", reason="the extra [bench] isn't installed")
 pytest.importorskip("psutil", reason="the extra [bench] isn't installed")
 
 from benchmarks import (
-    coverage,
     estimates,
     false_alarms,
     load_neighbours,
@@ -20,6 +19,7 @@ from benchmarks import (
     many_files,
     soak,
 )
+from benchmarks.coverage import designs
 from benchmarks.figures import percentile
 from benchmarks.load_polling import measure_clients, measure_wait
 from benchmarks.pages import View, print_views
@@ -95,7 +95,7 @@ def test_coverage_is_printed_by_design(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["coverage", "--draws", "5", "--design", "random"])
-    coverage.main()
+    designs.main()
     said = capsys.readouterr().out
     assert said.count("| random | 300 | ") == 3
 

@@ -156,8 +156,8 @@ def conclude_misstatement(
     advice = MAYBE_SUPPORTED if abs(found) < tolerable else NOT_SUPPORTED
     parameters: dict[str, object] = {
         "measure": "misstatement",
-        "of": "",
-        "errors": "errors",
+        "of": " of the net misstatement",
+        "errors": "net overstatements",
         "limit": amount(limit),
         "tolerable": amount(tolerable),
         "found": amount(found),
