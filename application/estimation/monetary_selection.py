@@ -59,7 +59,7 @@ def selection_doubts(service: Service, job: Job) -> list[str]:
 def _selection_doubt(
     service: Service, table: TableFiles, spec: Round, account: Account
 ) -> str | None:
-    """Why a limit from the units of a step can be too low; None if nothing speaks against it.
+    """Why a limit from the units of a step can be too low; None if it isn't doubted.
 
     Amounts near a fixed interval are those that the draw recorded, or else are read from its table.
     One selected unit is a random one, whatever the selection.
