@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from application.estimation.calibrating import both
@@ -16,23 +15,11 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import TableFiles
 from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
+from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
 from sampling_engine.sql.units import MoneyUnits
 from storage.jobs.jobs import Job
 
 Account = Mapping[str, Any]
-MAX_SHARE = Fraction(1, 3)
-"""The share of the money in rows of nearly an interval from which on a limit is doubted."""
-MAX_REGULARITY = 0.025
-"""The recorded regularity of amounts by the interval from which on a limit is doubted."""
-REGULAR = (
-    "Most amounts are nearly equal parts of the interval. Limits from a fixed interval can then be "
-    "far too low: in a simulated ledger of this kind a limit at 95 % held in about half of the "
-    "draws. Draw by cells."
-)
-FILE_ORDER = (
-    "Units were selected at a fixed interval in the order of the file, so a limit holds only if "
-    "that order has nothing to do with errors."
-)
 
 
 def all_accounts(job: Job) -> list[Account]:
@@ -42,45 +29,31 @@ def all_accounts(job: Job) -> list[Account]:
     return accounts if len(accounts) == len(found) else []
 
 
-def selection_doubts(service: Service, job: Job) -> list[str]:
-    """Why limits from the units of a sample's steps can be too low; empty for other samples."""
+def selection_doubts(service: Service, job: Job) -> tuple[list[str], list[str]]:
+    """Why limits from the units of a sample's steps can be too low, and what wasn't checked.
+
+    Amounts near the interval are those that the draw recorded, or else are read from its table.
+    """
     results = (job.output_summary or {})["rounds"]
     if not any(each.get("monetary_unit") for each in results):
-        return []
+        return [], []
     source = open_source(service, job).files
-    doubts = [
-        _selection_doubt(service, source, spec, each["monetary_unit"])
+    accounts = [
+        _checked(service, source, spec, each["monetary_unit"])
         for spec, each in zip(recorded_rounds(job.run_parameters, source), results, strict=True)
         if each.get("monetary_unit")
     ]
-    return list(dict.fromkeys(doubt for doubt in doubts if doubt is not None))
+    doubts = [doubt for account in accounts for doubt in doubts_of(account)]
+    unchecked = [text for account in accounts for text in unchecked_of(account)]
+    return list(dict.fromkeys(doubts)), list(dict.fromkeys(unchecked))
 
 
-def _selection_doubt(
-    service: Service, table: TableFiles, spec: Round, account: Account
-) -> str | None:
-    """Why a limit from the units of a step can be too low; None if it isn't doubted.
-
-    Amounts near a fixed interval are those that the draw recorded, or else are read from its table.
-    One selected unit is a random one, whatever the selection.
-    """
-    if account["selection"] != "fixed_interval" or account["units"] < 2:
-        return None
-    if account["order"] == "file":
-        return FILE_ORDER
-    share, regularity = account.get("near_interval_share"), account.get("regularity")
-    if share is None:
-        share = _near_interval_share(service, table, spec, account)
-    if share <= MAX_SHARE and (regularity or 0.0) > MAX_REGULARITY:
-        return REGULAR
-    if share <= MAX_SHARE:
-        return None
-    return (
-        f"Rows of between half an interval and one have {100 * share:.0f} % of the money that was "
-        "left to chance. Limits from a fixed interval can then be far too low: in simulated "
-        "ledgers of this kind, limits at 95 % held in 30 to 64 % of the draws. Draw "
-        "by cells, or with half the interval, at which these rows are always drawn."
-    )
+def _checked(service: Service, table: TableFiles, spec: Round, account: Account) -> Account:
+    """The account with the share near a fixed interval, which older draws didn't record."""
+    if account["selection"] != "fixed_interval" or account.get("near_interval_share") is not None:
+        return account
+    share = _near_interval_share(service, table, spec, account)
+    return {**account, "near_interval_share": share}
 
 
 def _near_interval_share(

@@ -43,7 +43,7 @@ from sampling_engine import (
     drawn_rounds,
     plan_draw,
 )
-from sampling_engine.monetary.fixed_interval import doubts_of
+from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
 from storage.jobs.jobs import Job
 
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}
@@ -279,7 +279,7 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
         doubt
         for each in found.rounds
         if (money := _account_of(job, each))
-        for doubt in doubts_of(money)
+        for doubt in (*doubts_of(money), *unchecked_of(money))
     ]
     if job.run_parameters.get("source_draw") is not None:
         notes.append(

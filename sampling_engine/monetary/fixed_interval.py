@@ -151,46 +151,46 @@ def fixed_interval_warnings(
     return warnings
 
 
-def covers_less(account: Mapping[str, Any]) -> bool | None:
-    """Whether limits of a drawn round may cover far less, from its account as JSON.
-
-    None for a fixed interval that was drawn before this was checked.
-    """
-    if not _has_one_start(account):
-        return False
-    share, regularity = account.get("near_interval_share"), account.get("regularity")
-    if share is None or regularity is None:
-        return None
-    return bool(share > MAX_SHARE or regularity > MAX_REGULARITY)
-
-
 def doubts_of(account: Mapping[str, Any]) -> list[str]:
-    """What limits and intervals of a drawn round depend on, from its account as JSON."""
+    """Why limits and intervals of a drawn round can be too narrow, from its account as JSON."""
+    if not _has_one_start(account):
+        return []
     doubts = []
-    if _has_one_start(account) and account["order"] == "file":
+    if account["order"] == "file":
         doubts.append(
             "Units were selected at a fixed interval in the order of the file: limits and "
             "intervals hold only if that order has nothing to do with errors."
         )
-    found = covers_less(account)
-    if found is None:
-        doubts.append(
-            "The draw was made before it was checked whether amounts are nearly an interval or "
-            "equal parts of one, with which limits and intervals of a fixed interval can cover far "
-            "less than they say: not checked."
-        )
-    if found:
+    if (account.get("near_interval_share") or 0.0) > MAX_SHARE:
         share = account["near_interval_share"]
         doubts.append(
             f"Rows of half an interval or more have {100 * share:.0f} % of the money that was left "
             "to chance. Limits and intervals of a fixed interval can then cover far less than they "
-            "say: in a simulated ledger of this kind about 30 % in place of 95 %."
-            if share > MAX_SHARE
-            else "Most amounts are nearly equal parts of the interval. Limits and intervals of a "
-            "fixed interval can then cover far less than they say: in a simulated ledger of this "
-            "kind about 50 % in place of 95 %."
+            "say: in a simulated ledger of this kind about 30 % in place of 95 %. Draw by cells, "
+            "or with half the interval, at which these rows are always drawn."
+        )
+    elif (account.get("regularity") or 0.0) > MAX_REGULARITY:
+        doubts.append(
+            "Most amounts are nearly equal parts of the interval. Limits and intervals of a fixed "
+            "interval can then cover far less than they say: in a simulated ledger of this kind "
+            "about 50 % in place of 95 %. Draw by cells."
         )
     return doubts
+
+
+def unchecked_of(account: Mapping[str, Any]) -> list[str]:
+    """What wasn't checked of a round that was drawn before it could be."""
+    names = {
+        "near_interval_share": "are nearly an interval",
+        "regularity": "are nearly equal parts of one",
+    }
+    open_names = [text for name, text in names.items() if account.get(name) is None]
+    if not _has_one_start(account) or not open_names:
+        return []
+    return [
+        f"Not checked, since the draw is older: whether amounts {' or '.join(open_names)}, with "
+        "which limits and intervals of a fixed interval can cover far less than they say."
+    ]
 
 
 def _has_one_start(account: Mapping[str, Any]) -> bool:

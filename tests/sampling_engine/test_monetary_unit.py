@@ -28,8 +28,8 @@ from sampling_engine.monetary.fixed_interval import (
     OF_FIXED_INTERVAL,
     ORDER,
     REGULAR,
-    covers_less,
     doubts_of,
+    unchecked_of,
 )
 from sampling_engine.monetary.selection import UnitSelection
 from sampling_engine.selection.order import Int64s
@@ -469,12 +469,13 @@ def test_what_a_drawn_sample_says_of_its_limits(workshop: Workshop) -> None:
     account = money_of(workshop, table, by_money(sample_size=60, order="file"))
     order, near = doubts_of(account)
     assert ("order of the file" in order, "95 % of the money" in near) == (True, True)
-    assert covers_less(account) is True
-    del account["near_interval_share"]
-    assert covers_less(account) is None
-    assert "not checked" in doubts_of(account)[1]
-    cells = {**account, "selection": "cell"}
-    assert (doubts_of(cells), covers_less(cells)) == ([], False)
+    assert unchecked_of(account) == []
+    older = {**account, "near_interval_share": None, "regularity": None}
+    assert doubts_of(older) == [order]
+    (unchecked,) = unchecked_of(older)
+    assert "whether amounts are nearly an interval or are nearly equal parts of one" in unchecked
+    cells = {**older, "selection": "cell"}
+    assert (doubts_of(cells), unchecked_of(cells)) == ([], [])
 
 
 # --- refusals and names ---

@@ -126,7 +126,8 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
     items, outside = require_all(sample, sample.items)
     strata = _strata(sample)
     units, bound = strata[0], request.bound or "stringer"
-    doubts, assurance = _assurance(sample, strata, request)
+    doubts, unchecked = selection_doubts(sample.service, sample.job)
+    assurance = _assurance(sample, strata, request, is_doubted=bool(doubts))
     audited = _audited_items(sample, items, strata)
     # The book value that the conclusion is about: a take-all row that doesn't apply isn't in it.
     sampled = [each.sampled for each in strata]
@@ -153,6 +154,7 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
         "population": " and ".join(sorted({each.account["population"] for each in strata})),
         "strata": len(strata),
         "assurance": assurance,
+        "caveats": [*found.caveats, *unchecked],
         "tolerable": None if tolerable is None else f"{tolerable.amount:f}",
         "notes": [
             *(tolerable.notes if tolerable else []),
@@ -172,9 +174,13 @@ def _most_units(units: MonetaryUnits) -> float:
 
 
 def _assurance(
-    sample: ExaminedSample, strata: Sequence[MonetaryUnits], request: EvaluationRequest
-) -> tuple[list[str], Assurance]:
-    """What makes the bound doubtful, and what holds it up."""
+    sample: ExaminedSample,
+    strata: Sequence[MonetaryUnits],
+    request: EvaluationRequest,
+    *,
+    is_doubted: bool,
+) -> Assurance:
+    """What holds the bound up."""
     selections = {each.account["selection"] for each in strata}
     if request.bound == "gaffke":
         if selections != {"random"}:
@@ -187,15 +193,10 @@ def _assurance(
             )
         chance = sum(repeat_chance(each.account, each.sampled) for each in strata)
         replaced = len(sample.state.replacements)
-        return [], gaffke_assurance(
-            chance, request.confidence, strata=len(strata), replaced=replaced
-        )
-    doubts = selection_doubts(sample.service, sample.job)
-    if doubts:
-        return doubts, STRINGER["doubted"]
-    if len(strata) > 1:
-        return [], STRINGER["strata"]
-    return [], STRINGER[selections.pop()]
+        return gaffke_assurance(chance, request.confidence, strata=len(strata), replaced=replaced)
+    if is_doubted:
+        return STRINGER["doubted"]
+    return STRINGER["strata" if len(strata) > 1 else selections.pop()]
 
 
 def _notes(

@@ -71,7 +71,10 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         rules=rules,
     )
     is_census = given.design.is_census
-    doubts = () if is_census else selection_doubts(sample.service, sample.job)
+    doubts: list[str] = []
+    unchecked: list[str] = []
+    if not is_census:
+        doubts, unchecked = selection_doubts(sample.service, sample.job)
     if doubts:
         found = _doubted(found, doubts, sample.scope)
     answer = {
@@ -80,7 +83,7 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
         "assurance": CENSUS if is_census else DOUBTED if doubts else VARIABLES,
         **_as_json(found, given.places, without),
     }
-    answer["caveats"] += _variance_caveats(given.design, rules)
+    answer["caveats"] += [*unchecked, *_variance_caveats(given.design, rules)]
     if tolerable is not None:
         answer |= {
             "tolerable": f"{tolerable.amount:f}",
