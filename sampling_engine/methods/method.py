@@ -173,7 +173,7 @@ def total_size(
         return total, []
     warning = draw_warning(
         "fraction_rounds_to_none",
-        "`sample_fraction` {fraction} of {rows} eligible rows rounds to no row.",
+        "`sample_fraction` {fraction} of {rows} eligible rows is less than half a row.",
         fraction=sample_fraction,
         rows=rows,
     )

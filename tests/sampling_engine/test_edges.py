@@ -68,7 +68,7 @@ def test_a_fraction_that_rounds_to_no_row_says_so(workshop: Workshop, cities: Ta
     sample = workshop.draw(cities, Round(round_number=1, method=method, seed=1))
     assert sample.rows_sampled == 0
     assert warnings_of(sample.rounds[0]) == (
-        "sample_fraction 2e-05 of 20,000 eligible rows rounds to no row.",
+        "sample_fraction 2e-05 of 20,000 eligible rows is less than half a row.",
     )
 
 

@@ -22,7 +22,7 @@ def test_stratified_draw_is_proportional_and_null_is_a_stratum(
     ]
     assert list(sample.rounds[0].groups[0].key) == ["city"]
     assert warnings_of(sample.rounds[0]) == (
-        "1 of 4 strata are so small that their share rounds to no row; min_per_stratum 1 would "
+        "1 of 4 strata are so small that their share is below half a row; min_per_stratum 1 would "
         "draw from each.",
     )
     labels = workshop.rows(sample.table, "DISTINCT _stratum, city")
