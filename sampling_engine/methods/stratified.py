@@ -363,8 +363,8 @@ class StratifiedMethod(Method):
             warnings.append(
                 draw_warning(
                     "strata_round_to_none",
-                    "{without} of {strata} strata are so small that their share is below half a row; "
-                    "`min_per_stratum` 1 would draw from each.",
+                    "{without} of {strata} strata are so small that their share is below half a "
+                    "row; `min_per_stratum` 1 would draw from each.",
                     without=without,
                     strata=len(sizes),
                 )
