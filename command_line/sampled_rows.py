@@ -280,9 +280,7 @@ def _quantile(text: str) -> dict[str, Any]:
     "--minimum-degrees",
     "minimum_degrees",
     type=click.IntRange(0),
-    default=3,
-    show_default=True,
-    help="Show no interval with fewer degrees of freedom; 0 shows all.",
+    help="Show no interval with fewer degrees of freedom [3]; 0 shows all.",
 )
 @field_option(
     "--calibrate",
@@ -323,7 +321,7 @@ def estimate(
     where: str | None,
     confidence: float,
     lonely_stratum: str,
-    minimum_degrees: int,
+    minimum_degrees: int | None,
     calibrate: str | None,
     known: tuple[str, ...],
     values: str | None,
@@ -361,7 +359,7 @@ def estimate(
         "where": None if where is None else {"expression": where},
         "confidence": confidence,
         "variance": {"lonely_stratum": lonely_stratum},
-        "interval": {"minimum_degrees": minimum_degrees},
+        "interval": None if minimum_degrees is None else {"minimum_degrees": minimum_degrees},
         "calibrate": {"method": calibrate, "columns": list(known)} if calibrate else None,
         "true_values": true_values,
         "book_column": book,
