@@ -67,7 +67,7 @@ class Exchange:
             self._thread = thread
             thread.start()
         self._woken.wait(self.remaining_s)
-        if not result.done():
+        if not result.done() or (self.was_cut and result.exception() is not None):
             self._end()
             raise Overdue
         return result.result()

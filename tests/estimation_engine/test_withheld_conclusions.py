@@ -9,6 +9,7 @@ import pytest
 
 from estimation_engine import (
     Design,
+    Frame,
     RoundRows,
     cluster_design,
     combined_design,
@@ -39,10 +40,16 @@ DESIGNS = {
     ),
     "rounds": combined_design(
         [
-            RoundRows(random_design(60, 900), np.arange(60), np.ones(100, dtype=bool)),
+            RoundRows(
+                random_design(60, 900),
+                np.arange(60),
+                Frame(900, 60, 60, 59),
+                np.ones(100, dtype=bool),
+            ),
             RoundRows(
                 stratified_design(np.repeat([0, 1], 20), np.array([400, 440])),
                 np.arange(60, 100),
+                Frame(900, 40, 40, 38),
                 np.ones(100, dtype=bool),
             ),
         ],
