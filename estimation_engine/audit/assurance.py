@@ -65,11 +65,17 @@ SEQUENTIAL = Assurance(
     "This decision is valid after any number of rows, in the order of the draw.",
     "Ville 1939; Waudby-Smith and Ramdas 2020",
 )
+SEQUENTIAL_AMOUNTS = Assurance(
+    "proved",
+    "This decision is valid after any number of rows, in the order of the draw, if no row is "
+    "misstated by more than its book amount.",
+    "Ville 1939; Waudby-Smith and Ramdas 2020",
+)
 VARIABLES = Assurance(
     "customary",
     "These limits assume that the projected misstatement is nearly normally distributed, which "
-    "needs many rows in error and amounts that aren't too skewed. Errors so rare that none was "
-    "drawn aren't seen.",
+    "needs many rows in error and amounts that aren't too skewed. Errors that are larger or rarer "
+    "than those drawn aren't seen.",
     "Cochran 1977, section 2.15",
 )
 CENSUS = Assurance(
@@ -81,27 +87,29 @@ STRINGER: Mapping[str, Assurance] = {
     "random": Assurance(
         "customary",
         "Stringer's bound is customary: it isn't proved, and no counterexample is known for units "
-        "drawn at random.",
+        "drawn at random. It assumes that no row is misstated by more than its book amount.",
         "Stringer 1963; Bickel 1992",
     ),
     "cell": Assurance(
         "customary",
         "Stringer's bound is customary: for one unit of each cell it is proved for rows that are "
         "wholly in error, where the units times the limit are at least the errors and 1, and not "
-        "for others.",
+        "for others. It assumes that no row is misstated by more than its book amount.",
         "Stringer 1963; Hoeffding 1956",
     ),
     "strata": Assurance(
         "customary",
         "Stringer's bound is customary: for several strata it isn't proved. It counts each taint "
-        "by the interval of its stratum.",
+        "by the interval of its stratum, and assumes that no row is misstated by more than its "
+        "book amount.",
         "Stringer 1963; Hoeffding 1956",
     ),
     "fixed_interval": Assurance(
         "customary",
         "Stringer's bound is customary: it isn't proved for a fixed interval, and can be too low "
         "where many amounts are just below the interval. This was checked: at most a third of the "
-        "money left to chance is in rows of between half an interval and one.",
+        "money left to chance is in rows of between half an interval and one. It assumes that no "
+        "row is misstated by more than its book amount.",
         "Stringer 1963",
     ),
     "doubted": Assurance(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from domain_errors import render
 
@@ -113,7 +114,7 @@ def conclude(
         "limit": text(limit),
         "tolerable": text(tolerable),
         "found": text(found),
-        "confidence": f"{100 * confidence:g} %",
+        "confidence": confidence_text(confidence),
     }
     template = BELOW
     if not is_tolerable:
@@ -161,7 +162,7 @@ def conclude_misstatement(
         "limit": amount(limit),
         "tolerable": amount(tolerable),
         "found": amount(found),
-        "confidence": f"{100 * confidence:g} %",
+        "confidence": confidence_text(confidence),
     }
     if low is not None:
         parameters["low"] = amount(low)
@@ -197,6 +198,15 @@ def scoped(
     if scope is None:
         return template, parameters
     return template + ONLY_OF_SCOPE, {**parameters, "scope": scope}
+
+
+def confidence_text(confidence: float) -> str:
+    """A confidence as a percentage, with all of its digits.
+
+    >>> confidence_text(0.95), confidence_text(0.9999999)
+    ('95 %', '99.99999 %')
+    """
+    return f"{(100 * Decimal(repr(confidence))).normalize():f} %"
 
 
 def percent_text(share: float, places: int) -> str:

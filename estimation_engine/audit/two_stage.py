@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 
 from domain_errors import counted
 from estimation_engine.audit.attributes import ArithmeticRow, check_counts
-from estimation_engine.audit.conclusion import NOT_SUPPORTED, Conclusion, percent_text, scoped
+from estimation_engine.audit.conclusion import (
+    NOT_SUPPORTED,
+    Conclusion,
+    confidence_text,
+    percent_text,
+    scoped,
+)
 from estimation_engine.audit.limits import Likelihood
 from estimation_engine.audit.planning import MAX_SIZE, PART, AuditGoal, check_goal, wrong_rows
 from estimation_engine.design import Floats
@@ -348,7 +354,7 @@ def _conclusion(
         "allowed": rule.accept_both,
         "limit": "" if limit is None else percent_text(limit, 2),
         "tolerable": percent_text(tolerable, 2),
-        "confidence": f"{100 * confidence:g} %",
+        "confidence": confidence_text(confidence),
     }
     return Conclusion(is_tolerable, *scoped(template, parameters, scope))
 

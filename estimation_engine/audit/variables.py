@@ -43,6 +43,11 @@ SOURCES: dict[Estimator, str] = {
 }
 MIN_ERRORS = 20
 """Fewer rows or clusters in error make the normal approximation of a difference doubtful."""
+MIN_OF_STRATUM = 10
+MOST_IN_THIN_STRATA = 0.1
+"""Strata with fewer drawn rows may have at most this share of the book value left to chance."""
+MOST_RELATIVE_ERROR = 0.1
+"""Of a ratio's denominator: above it a ratio is biased (Cochran 1977, section 6.8)."""
 MAX_STRATA = 200
 """Strata that the arithmetic lists."""
 
@@ -167,6 +172,7 @@ def evaluate_variables(
         conclusion = _conclusion(given, limits, tolerable, confidence, sides, netted, scope)
         if conclusion.is_tolerable:
             doubts += _doubts_near(given, limits, residuals, tolerable, sides)
+            doubts += _unseen_errors(given, limits, tolerable, sides, 1.0 - confidence)
         if doubts:
             conclusion = withheld(conclusion, " ".join(each.reason for each in doubts), scope)
     return VariablesEvaluation(
@@ -503,6 +509,7 @@ def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> l
                 "They have no margin for rows that differ.",
             )
         )
+    doubts += [*_thin_strata(given), *_doubtful_book_values(given, estimator)]
     units, needed = normality.units, normality.needed
     if units < needed:
         name = _unit_name(design)
@@ -516,6 +523,92 @@ def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> l
             )
         )
     return doubts
+
+
+class _Stratum(NamedTuple):
+    """A stratum left to chance: its drawn rows, those in error, and its estimated book value."""
+
+    drawn: int
+    errors: int
+    book: float
+
+
+def _strata(given: AuditedAmounts) -> list[_Stratum]:
+    """Those of stratified samples that weren't drawn whole."""
+    design = given.design
+    parts = [(part.chance, part.rows) for part in design.parts]
+    found = []
+    for sample, rows in parts or [(design, np.arange(design.rows))]:
+        if sample.method != "stratified":
+            continue
+        book = design.weights[rows] * np.abs(given.book[rows])
+        wrong = given.misstatements[rows] != 0
+        for stratum in np.flatnonzero(sample.sampled_strata):
+            inside = sample.groups == stratum
+            if inside.any():
+                errors = int(wrong[inside].sum())
+                found.append(_Stratum(int(inside.sum()), errors, float(book[inside].sum())))
+    return found
+
+
+def _thin_strata(given: AuditedAmounts) -> list[Doubt]:
+    """The doubt about strata with few drawn rows that have much of the money."""
+    strata = _strata(given)
+    whole = sum(each.book for each in strata)
+    thin = [each for each in strata if each.drawn < MIN_OF_STRATUM]
+    share = sum(each.book for each in thin) / whole if whole else 0.0
+    if share <= MOST_IN_THIN_STRATA:
+        return []
+    text = (
+        f"Strata with fewer than {MIN_OF_STRATUM} drawn rows have {100 * share:.0f} % of the book "
+        "value that was left to chance. So few rows don't show how much their errors differ."
+    )
+    return [Doubt(text, text)]
+
+
+def _doubtful_book_values(given: AuditedAmounts, estimator: Estimator) -> list[Doubt]:
+    """The doubt that the drawn book values contradict the known total, or hardly estimate it."""
+    if estimator not in ("mean_per_unit", "ratio"):
+        return []
+    found = _total(given, given.book, Settings())
+    if found.value is None or not found.error:
+        return []
+    places = given.places
+    if estimator == "ratio" and found.error > MOST_RELATIVE_ERROR * abs(found.value):
+        text = (
+            f"The book values have a standard error of {found.error:,.{places}f} beside a total of "
+            f"{found.value:,.{places}f}: a ratio needs one below a tenth (Cochran 1977, section "
+            "6.8)."
+        )
+        return [Doubt(text, text)]
+    if estimator == "mean_per_unit" and abs(found.value - given.total) > 2.0 * found.error:
+        text = (
+            f"The drawn rows project a book value of {found.value:,.{places}f}, and that of the "
+            f"population is {given.total:,.{places}f}: large amounts weren't drawn, or too often."
+        )
+        return [Doubt(text, text)]
+    return []
+
+
+def _unseen_errors(
+    given: AuditedAmounts, limits: _Limits, tolerable: float, sides: Sides, risk: float
+) -> list[Doubt]:
+    """The doubt whether errors of strata without a drawn one are tolerable beside the others.
+
+    With the given risk a share of 1 - risk^(1/n) of a stratum's rows has an error, though n drawn
+    ones have none.
+    """
+    clean = [each for each in _strata(given) if not each.errors]
+    most = sum((1.0 - risk ** (1.0 / each.drawn)) * each.book for each in clean)
+    if limits.upper + most < tolerable and (sides == "one" or limits.lower - most > -tolerable):
+        return []
+    if not most:
+        return []
+    text = (
+        f"{counted(len(clean), 'stratum has', 'strata have')} no drawn row in error. Errors of up "
+        f"to {most:,.{given.places}f} can be there undetected."
+    )
+    return [Doubt(text, text)]
 
 
 def _doubts_near(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from domain_errors import DomainError
 from job_runner.service import Service
@@ -74,8 +73,8 @@ class ExaminedBefore:
     in_order : bool
         Whether one of both samples is the first rows of the other.
     is_nested : bool
-        Whether it is so, or both were drawn by one design and seed, and at least half of the rows
-        that it has findings about are drawn in both.
+        Whether it is so, or both have a method with the same seed, and share rows with findings:
+        what is drawn then depends on rows that were drawn before, whatever the sizes and filters.
     """
 
     job: Job
@@ -122,8 +121,7 @@ def examined_beside(
         shared = tuple(row for row in drawn if row in findings) if same else ()
         least = min(len(rows), len(drawn))
         in_order = bool(shared and least) and rows[:least] == list(drawn[:least])
-        has_half = 2 * len(shared) >= len(findings) and bool(shared)
-        is_nested = in_order or (has_half and _design(other) == _design(job))
+        is_nested = in_order or (bool(shared) and _has_common_seed(other, job))
         found.append(
             ExaminedBefore(other, findings, own, len(rows), same, shared, in_order, is_nested)
         )
@@ -147,12 +145,16 @@ def is_repeat_of(before: ExaminedBefore, job: Job, drawn: int) -> bool:
     return plan == other and before.drawn == drawn and (not earlier or earlier["is_repeat"])
 
 
-def _design(job: Job) -> list[Any]:
-    """The recorded methods, seeds and filters of a sample's rounds, without their sizes."""
-    return [
-        [given["method"], str(given["parameters"].get("seed")), given.get("filters")]
-        for given in job.run_parameters["rounds"]
-    ]
+def _has_common_seed(one: Job, other: Job) -> bool:
+    """Whether rounds of two samples have the same method and seed."""
+    methods, others = (
+        {
+            (given["method"], str(given["parameters"].get("seed")))
+            for given in job.run_parameters["rounds"]
+        }
+        for job in (one, other)
+    )
+    return not methods.isdisjoint(others)
 
 
 def _files_of(tx: Transaction, job: Job, key: str) -> object:

@@ -37,7 +37,7 @@ def reader(server: LiveServer) -> Reader:
     return Reader(server)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(server: LiveServer, reader: Reader) -> int:
     dataset_id = server.new_dataset()
     lines = [f"{row:05d},{row + 1}" for row in range(300)]

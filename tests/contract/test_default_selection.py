@@ -106,7 +106,7 @@ def test_an_old_request_as_code_and_form_draws_the_same_rows(
 def test_more_rows_of_an_old_draw_state_its_selection(
     server: LiveServer, old: dict[str, Any]
 ) -> None:
-    body = {"statistic": "total", "column": "amount", "relative_margin": 0.001}
+    body = {"statistic": "mean", "column": "amount", "relative_margin": 0.001}
     answer = server.admin.post(f"/api/sampling/jobs/{old['id']}/more-rows", json=body)
     assert answer.status_code == 200, answer.text
     larger = answer.json()["round"]

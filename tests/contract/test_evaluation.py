@@ -442,7 +442,7 @@ def test_rows_that_nothing_can_replace_make_the_sample_smaller(
     server.admin.post(f"/api/sampling/jobs/{job}/findings", json=wrong)
     amounts = evaluated(server, job, "variables", book_column="amount").json()
     assert (amounts["examined"], amounts["errors"]) == (100, 1)
-    assert "2 rows. The misstatement of such rows is 0" in amounts["caveats"][-1]
+    assert any("2 rows. The misstatement of such rows is 0" in text for text in amounts["caveats"])
 
 
 def test_a_sample_is_evaluated_once_its_reserves_are_used(server: LiveServer) -> None:

@@ -133,12 +133,12 @@ def test_a_sequence_of_amounts_has_a_boundary(
     path = examined(server, reader, dataset, "monetary_unit", parameters)
     query = {"kind": "sequential", "tolerable": "12,000"}
     page = unescape(reader.page(path, tab="evaluation", **query))
-    for text in ("<polyline", ">100<", "left to chance", "Overstatements are tolerable"):
+    for text in ("<polyline", ">100<", "left to chance", "overstatements are below the tolerable"):
         assert text in page
     paper = reader.api.get(
         f"/api/sampling{path}/working-paper", params={"kind": "sequential", "tolerable": 12000}
     )
-    assert "Overstatements are tolerable: you can stop." in paper.text
+    assert "at 95 % confidence overstatements are below the tolerable 12,000.00: you can stop." in paper.text
 
 
 def test_the_form_begins_with_the_recorded_plan(

@@ -99,6 +99,14 @@ class OtherSamples:
             for row in other.shared
         )
 
+    def _contradicted(self, other: ExaminedBefore) -> int:
+        """The shared rows of which both samples have findings that differ."""
+        here = self.findings
+        return sum(
+            row in here and _content(here[row]) != _content(other.findings[row])
+            for row in other.shared
+        )
+
     @property
     def caveats(self) -> list[str]:
         """Rows with other findings in a continued sample; other samples that were examined."""
@@ -108,6 +116,11 @@ class OtherSamples:
             "contradicts."
             for each in self.found
             if self.relation(each) == "continued" and (differing := self.differing(each))
+        ]
+        caveats += [
+            f"{counted(rows, 'row has', 'rows have')} another finding in sample {each.name}."
+            for each in self.found
+            if self.relation(each) != "continued" and (rows := self._contradicted(each))
         ]
         beside = self._beside()
         return caveats if beside is None else [*caveats, beside]

@@ -21,7 +21,7 @@ from application.audit.evaluation.request import (
     tolerable_share,
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
-from application.audit.kinds import DECISIONS, default_kind
+from application.audit.kinds import default_kind
 from domain_errors import counted, render
 from estimation_engine.audit import (
     ONLY_OF_SCOPE,
@@ -30,9 +30,20 @@ from estimation_engine.audit import (
     evaluate_share,
     share_boundary,
 )
-from estimation_engine.audit.assurance import SEQUENTIAL
+from estimation_engine.audit.assurance import SEQUENTIAL, SEQUENTIAL_AMOUNTS
+from estimation_engine.audit.conclusion import confidence_text
 from estimation_engine.errors import InvalidFindings
 
+CONCLUSIONS = {
+    "accept": "After {examined} {examined|row|rows}, at {confidence} confidence {errors} are below "
+    "the tolerable {tolerable}: you can stop.",
+    "reject": "After {examined} {examined|row|rows}, at {confidence} confidence {errors} aren't "
+    "below the tolerable {tolerable}: you can stop.",
+    "continue": "Not yet decided after {examined} {examined|row|rows} whether {errors} are below "
+    "the tolerable {tolerable} at {confidence} confidence: examine the next rows in the order of "
+    "the draw.",
+}
+OF_SCOPE = " These are the rows that pass {scope} alone."
 ONE_COUNTS = "Understatements count as 0: the evaluation is about overstatements."
 BOTH_COUNT = (
     "Overstatements and understatements both count, without being netted, since the population has "
@@ -57,24 +68,39 @@ def evaluate_sequence(sample: ExaminedSample, request: EvaluationRequest) -> dic
         found = _amounts(sample, request, request.tolerable)
     else:
         found = _shares(sample, request, tolerable_share(request.tolerable))
-    conclusion = _conclusion(found, sample.scope)
-    return {**found, "assurance": SEQUENTIAL, "conclusion": conclusion}
+    is_amount = found["measure"] == "amount"
+    return {
+        **found,
+        "assurance": SEQUENTIAL_AMOUNTS if is_amount else SEQUENTIAL,
+        "conclusion": _conclusion(found, request, sample.scope),
+    }
 
 
-def _conclusion(found: Mapping[str, Any], scope: str | None) -> dict[str, Any]:
+def _conclusion(
+    found: Mapping[str, Any], request: EvaluationRequest, scope: str | None
+) -> dict[str, Any]:
     """The decision in words; a filter limits it, and of amounts it names the direction."""
     decision = found["decision"]
-    template = DECISIONS[decision]
+    template, errors = CONCLUSIONS[decision], "exceptions"
     if found["measure"] == "amount":
         both = found["population"] != "positive"
-        errors = "Overstatements and understatements together" if both else "Overstatements"
-        template = template.replace("Errors", errors)
-    template += ONLY_OF_SCOPE if scope else ""
+        errors = "overstatements and understatements together" if both else "overstatements"
+    amount = found.get("tolerable")
+    share = f"{100 * float(request.tolerable or 0):.6g} %"
+    parameters = {
+        "examined": found["examined"],
+        "confidence": confidence_text(request.confidence),
+        "errors": errors,
+        "tolerable": f"{Decimal(amount):,f}" if isinstance(amount, str) else share,
+    }
+    if scope:
+        template += ONLY_OF_SCOPE if decision != "continue" else OF_SCOPE
+        parameters["scope"] = scope
     return {
         "is_tolerable": {"accept": True, "reject": False}.get(decision),
         "template": template,
-        "parameters": {"scope": scope} if scope else {},
-        "sentence": render(template, {"scope": scope}),
+        "parameters": parameters,
+        "sentence": render(template, parameters),
     }
 
 
