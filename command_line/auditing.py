@@ -22,7 +22,7 @@ from application.audit.kinds import (
     other_samples_lines,
     progress_sentence,
 )
-from application.request_code.written_numbers import plain_text
+from application.request_code.written_numbers import number_of, plain_text
 from command_line.connection import ApiClient, Target, connected
 from command_line.importing import READING_OPTIONS
 from command_line.options import AS_JSON, JOB, Command, field_option, printed, with_target
@@ -36,6 +36,7 @@ from command_line.output import (
 )
 from command_line.sampled_rows import KEY, upload_rows
 from command_line.sampling import confidence_number, errors
+from domain_errors import InvalidRequest
 
 REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")
 OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
@@ -93,11 +94,28 @@ def evaluation_options(command: Command) -> Command:
     return command
 
 
+def _amount(text: str) -> str:
+    """A written amount in plain digits; what can be read in two ways is refused."""
+    try:
+        value = number_of(text)
+    except InvalidRequest as error:
+        raise click.BadParameter(error.message) from None
+    if text.rstrip().endswith("%"):
+        raise click.BadParameter(f"{text} is a share. Write an amount, such as 1234.50.")
+    return f"{value:f}"
+
+
 @click.command()
 @JOB
 @click.argument("row", required=False)
 @click.argument("outcome", required=False, type=click.Choice(OUTCOMES))
-@field_option("--audit-value", "audit_value", metavar="AMOUNT", help="The correct value.")
+@field_option(
+    "--audit-value",
+    "audit_value",
+    type=_amount,
+    metavar="AMOUNT",
+    help="The correct value, such as 1,234.50 or 1.234,50.",
+)
 @field_option("--note", "note", help="What was found.")
 @field_option(
     "--deviation",
@@ -445,6 +463,8 @@ def _print_review(found: dict[str, Any]) -> None:
     if kept:
         tolerable = f", tolerable {kept['tolerable']}" if kept["tolerable"] else ""
         print_line(f"Kept: {kept['kind']}, confidence {kept['confidence']:.4g}{tolerable}.")
+        if kept.get("departure"):
+            print_line(f"Departs from the plan. {kept['departure']}")
         if kept["conclusion"]:
             print_line(kept["conclusion"])
         for sentence in limits_of(kept):

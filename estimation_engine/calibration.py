@@ -167,6 +167,7 @@ class Calibration:
             np.array([each.variances[0] for each in found]),
             np.array([each.of_rounds[:, 0] for each in found]).T.reshape(-1, count),
             np.array([each.skewness[0] for each in found]),
+            np.array([each.effective_degrees[0] for each in found]),
         )
 
 

@@ -111,8 +111,9 @@ class Estimate:
     ``rows`` are the sampled rows with a value, ``missing`` those without, ``units`` the rows or
     clusters with a value. ``degrees`` are those of the domain, and ``interval`` names its formula.
     ``normal_units`` are the units that the normal approximation needs, by their skewness; None for
-    intervals that don't rest on it. ``is_constant``: the error is 0 only since the sampled values
-    are equal, and rows that weren't drawn may differ.
+    intervals that don't rest on it. ``effective_degrees`` are Satterthwaite's of strata, infinite
+    for other designs. ``is_constant``: the error is 0 only since the sampled values are equal, and
+    rows that weren't drawn may differ.
     """
 
     value: float | None
@@ -127,6 +128,7 @@ class Estimate:
     interval: str
     normal_units: int | None
     is_constant: bool
+    effective_degrees: float = inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,6 +276,7 @@ def _of_linear(
             float(effects[at]),
             int(degrees[at]),
             ceil(needed[at]) if with_skewness and v > 0 else None,
+            float(measured.effective_degrees[at]),
         )
         for at, (value, v) in enumerate(zip(linear.values, found, strict=True))
     ]
@@ -292,10 +295,11 @@ class _Found(NamedTuple):
     effect: float
     degrees: int
     normal_units: int | None
+    effective_degrees: float = inf
 
 
 def _as_estimate(found: _Found, rows: int, missing: int, units: int, may_vary: bool) -> Estimate:
-    value, error, ends, name, effect, degrees, normal_units = found
+    value, error, ends, name, effect, degrees, normal_units, effective = found
     known = None if rows == 0 or isnan(error) else ends
     return Estimate(
         None if isnan(value) else value,
@@ -310,6 +314,7 @@ def _as_estimate(found: _Found, rows: int, missing: int, units: int, may_vary: b
         name,
         normal_units,
         may_vary and error == 0.0,
+        effective,
     )
 
 

@@ -59,7 +59,10 @@ class Layer:
     def moments(
         self, rows: Ints, domains: Ints, t: Floats, count: int, most: int
     ) -> tuple[Floats, ...]:
-        """The variance by domain and, with ``most`` 3, the third moment of the estimate."""
+        """The variance by domain.
+
+        With ``most`` 3 also the third moment, and Σ V²/(n - 1) of the groups.
+        """
         if self.of_rows is None:
             return self._of_units(rows, domains, t, count, most)
         width = len(self.groups)
@@ -83,7 +86,7 @@ class Layer:
             means = sums_by(places, self.c[units] * t, len(cells)) / divisors
             present = sums_by(places, self.c[units], len(cells))
         absent = np.maximum(whole - present, 0.0)
-        found = []
+        found, below = [], np.zeros(count)
         for power in range(2, most + 1):
             differences = squared_differences(t, means[places])
             if power == 3:
@@ -93,7 +96,10 @@ class Layer:
             inside = sums_by(places, differences, len(cells))
             parts = self.factors[of_cell] ** (power / 2) * (inside + absent * (-means) ** power)
             found.append(parts if width == 1 else sums_by(cells // width, parts, count))
-        return tuple(found)
+            if power == 2 and most > 2:
+                squares = parts**2 / np.maximum(whole - 1.0, 1.0)
+                below = squares if width == 1 else sums_by(cells // width, squares, count)
+        return (*found, below) if most > 2 else tuple(found)
 
 
 def squared_differences(t: Floats, means: Floats) -> Floats:
@@ -118,12 +124,14 @@ class Measured:
     """Variances by domain, shape (domains,), NaN where there is none.
 
     ``of_rounds`` are those of each round, shape (rounds, domains), of one sample alone its own.
-    ``skewness`` is that of the estimates' distribution, if that was requested.
+    ``skewness`` is that of the estimates' distribution, if that was requested, and
+    ``effective_degrees`` are Satterthwaite's over the strata of a stratified sample; else infinite.
     """
 
     variances: Floats
     of_rounds: Floats
     skewness: Floats
+    effective_degrees: Floats
 
 
 def variances(
@@ -144,7 +152,7 @@ def variances(
         The rows with a t, their domains from 0 to ``count``, and t; a row may be in several
         domains. By domain in the order of the rows.
     """
-    of_rounds, second, third = [], np.zeros(count), np.zeros(count)
+    of_rounds, second, third, below = [], np.zeros(count), np.zeros(count), np.zeros(count)
     # Cubes of very large or small numbers would leave the range of doubles.
     scale = float(np.abs(t).max(initial=0.0)) or 1.0
     for sample, at, own, factors in samples_of(design, rows):
@@ -156,10 +164,13 @@ def variances(
                 moments = layer.moments(at, inside, values, count, 3)
                 second += moments[0]
                 third += moments[1]
+                below += moments[2]
     found = np.array(of_rounds).reshape(len(of_rounds), count)
     with np.errstate(divide="ignore", invalid="ignore"):
         skewness = np.nan_to_num(third / second**1.5, posinf=0.0, neginf=0.0)
-    return Measured(found.sum(axis=0), found, skewness)
+        is_known = (below > 0) & (design.method == "stratified")
+        effective = np.where(is_known, second**2 / below, np.inf)
+    return Measured(found.sum(axis=0), found, skewness, effective)
 
 
 def samples_of(

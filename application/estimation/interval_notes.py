@@ -41,6 +41,7 @@ def interval_notes(
         *_hidden_notes(left, settings),
         *_skewness_notes(left, settings, unit),
         *_few_notes(left),
+        *_uneven_notes(left),
     ]
 
 
@@ -96,6 +97,24 @@ def _few_notes(estimated: Named) -> list[str]:
         f"{counted(len(few), 'estimate has', 'estimates have')} fewer than {FEW_DEGREES} degrees "
         "of freedom (units with a value, less their strata), so the standard error is itself "
         f"uncertain and the interval assumes normal values: {_degrees(few)}."
+    ]
+
+
+def _uneven_notes(estimated: Named) -> list[str]:
+    """Estimates whose variance is that of few rows, in strata that vary much."""
+    uneven = [
+        pair
+        for pair in estimated
+        if pair[1].low is not None and pair[1].effective_degrees < FEW_DEGREES <= pair[1].degrees
+    ]
+    if not uneven:
+        return []
+    named = [f"{name} (about {found.effective_degrees:.1f})" for name, found in uneven]
+    return [
+        f"Most of the variance of {counted(len(uneven), 'estimate')} is that of strata with few "
+        "drawn rows, so the standard error is uncertain, and the interval holds the true value "
+        "less often than it says. Effective degrees of freedom (Satterthwaite 1946): "
+        f"{_listed(named)}. Draw more rows of these strata."
     ]
 
 

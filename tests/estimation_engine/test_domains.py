@@ -296,3 +296,15 @@ def test_equal_values_are_no_certainty() -> None:
     design = weighted_design(p, np.zeros(20, np.bool_), 100)
     assert not one(design, "total", 7 * p).is_constant
     assert one(design, "total", zeros).is_constant
+
+
+def test_strata_with_few_rows_have_few_effective_degrees() -> None:
+    groups = np.repeat([0, 1], [100, 2])
+    design = stratified_design(groups, np.array([1800, 200]))
+    rng = np.random.default_rng(2)
+    y = np.where(groups == 0, rng.normal(100, 10, 102), rng.normal(10_000, 2_000, 102))
+    uneven = one(design, "total", y)
+    assert (uneven.degrees, round(uneven.effective_degrees, 2)) == (100, 1.0)
+    even = one(design, "total", rng.normal(100, 10, 102) / (1.0 + 9.0 * groups))
+    assert even.effective_degrees > 30
+    assert one(random_design(102, 2_000), "total", y).effective_degrees == np.inf

@@ -212,3 +212,43 @@ def test_what_a_withheld_conclusion_says_of_the_rest_stays() -> None:
     assert "The errors found in the sample are" in found.sentence
     assert "are taken from overstatements" in found.sentence
     assert found.sentence.count("year = 2024") == 1
+
+
+def test_strata_with_few_rows_or_no_error_are_doubted() -> None:
+    """A stratum with most of the money: 2 or 20 rows of it, in which no error was found."""
+    rng = np.random.default_rng(5)
+    for drawn, text in (
+        (2, "Strata with fewer than 10 drawn rows have 9"),
+        (20, "1 stratum has no"),
+    ):
+        design = stratified_design(np.repeat([0, 1], [200, drawn]), np.array([4_500, 500]))
+        book = np.r_[rng.uniform(50, 150, 200), rng.uniform(5_000, 15_000, drawn)]
+        errors = np.r_[rng.uniform(1, 2, 100), np.zeros(100 + drawn)]
+        given = AuditedAmounts(design, book, book - errors, 5_000, 5_450_000.0)
+        found = evaluate(given, tolerable=60_000)
+        assert found.conclusion is not None
+        assert found.conclusion.is_tolerable is None
+        assert any(each.startswith(text) for each in found.caveats), found.caveats
+        bounded = evaluate(given, tolerable=1.0).conclusion
+        assert bounded is not None
+        assert bounded.is_tolerable is False
+
+
+def test_a_mean_per_unit_of_other_book_values_is_doubted() -> None:
+    rng = np.random.default_rng(6)
+    book = rng.uniform(50, 150, 100)
+    audit = book - np.where(np.arange(100) < 25, 0.2 * book, 0.0)
+    for total, doubted in ((425_000.0, True), (float(50 * book.sum()), False)):
+        given = AuditedAmounts(random_design(100, 5_000), book, audit, 5_000, total)
+        found = evaluate(given, estimator="mean_per_unit", tolerable=60_000)
+        assert any("project a book value" in each for each in found.caveats) is doubted
+
+
+def test_a_ratio_needs_book_values_that_vary_little() -> None:
+    rng = np.random.default_rng(7)
+    for center, doubted in ((15, True), (500, False)):
+        book = rng.normal(center, 100, 300)
+        audit = book - 0.1 * np.abs(book)
+        given = AuditedAmounts(random_design(300, 5_000), book, audit, 5_000, 5_000.0 * center)
+        found = evaluate(given, estimator="ratio", tolerable=1e6)
+        assert any("a ratio needs one below a tenth" in each for each in found.caveats) is doubted

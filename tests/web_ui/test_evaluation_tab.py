@@ -138,7 +138,10 @@ def test_a_sequence_of_amounts_has_a_boundary(
     paper = reader.api.get(
         f"/api/sampling{path}/working-paper", params={"kind": "sequential", "tolerable": 12000}
     )
-    assert "at 95 % confidence overstatements are below the tolerable 12,000.00: you can stop." in paper.text
+    assert (
+        "at 95 % confidence overstatements are below the tolerable 12,000.00: you can stop."
+        in paper.text
+    )
 
 
 def test_the_form_begins_with_the_recorded_plan(

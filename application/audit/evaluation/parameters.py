@@ -92,6 +92,7 @@ def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dic
         "conclusion": conclusion.get("sentence"),
         "assurance": found["assurance"],
         "caveats": found["caveats"],
+        "departure": found["departure"],
     }
 
 
