@@ -79,7 +79,8 @@ def test_the_round_of_an_answer_is_drawn_and_records_its_goal(
         "drawn have no error, errors are below"
     )
     job = server.draw(ledger, {"rounds": [found["round"]]})
-    assert job["output_summary"]["total_sampled"] == found["sample_size"] == 60
+    drawn = job["output_summary"]["rounds"][0]["monetary_unit"]
+    assert drawn["units"] + drawn["take_all"]["rows"] == found["sample_size"] == 60
     goal = job["run_parameters"]["rounds"][0]["goal"]
     assert goal == {"materiality": 0.05, "confidence": 0.95, "likelihood": "poisson"}
 
