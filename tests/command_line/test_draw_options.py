@@ -39,7 +39,7 @@ def test_the_files_ending_settles_its_format(
         (("--method", "systematic", "--interval", "70", "--start", "3"), 10),
         (("--method", "cluster", "--cluster", "kind", "--clusters", "2", "--per-cluster", "5"), 10),
         (("--method", "weighted", "--weight", "amount", "--size", "9"), 9),
-        (("--method", "monetary_unit", "--book", "amount", "--size", "9"), 9),
+        (("--method", "monetary_unit", "--book", "amount", "--size", "9", "--seed", "4"), 9),
         (
             (
                 *("--method", "stratified", "--strata", "kind", "--size", "21"),
