@@ -50,7 +50,9 @@ def selection_doubts(service: Service, job: Job) -> tuple[list[str], list[str]]:
 
 def _checked(service: Service, table: TableFiles, spec: Round, account: Account) -> Account:
     """The account with the share near a fixed interval, which older draws didn't record."""
-    if account["selection"] != "fixed_interval" or account.get("near_interval_share") is not None:
+    if account["selection"] != "fixed_interval" or account["units"] < 2:
+        return account  # a single unit is a random one
+    if account.get("near_interval_share") is not None:
         return account
     share = _near_interval_share(service, table, spec, account)
     return {**account, "near_interval_share": share}

@@ -160,6 +160,17 @@ def test_variables_of_amounts_near_the_interval_are_doubted(
         assert found["conclusion"]["is_tolerable"] is None
 
 
+@pytest.mark.parametrize("kind", ["monetary_unit", "variables"])
+def test_rows_that_are_all_drawn_leave_no_doubt(server: LiveServer, kind: str) -> None:
+    dataset = table_of(server, *[95] * 20)
+    job = money(server, dataset, 20, selection="fixed_interval")
+    assert examined(server, job, wrong(90))
+    answer = evaluated(server, job, kind, tolerable=0.5)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["caveats"] == []
+    assert answer.json()["conclusion"]["is_tolerable"] is True
+
+
 # --- directions ---
 
 
