@@ -274,11 +274,6 @@ OF_BALANCE = (
     "An overstatement is a book value above the audit value: a debit that is too large, or a "
     "credit that is too small."
 )
-DECISIONS: Mapping[str, str] = {
-    "accept": "Errors are tolerable: you can stop.",
-    "reject": "Errors are above what is tolerable: you can stop.",
-    "continue": "Not yet decided: examine the next rows in the order of the draw.",
-}
 
 
 def limits_of(found: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,6 @@ from application.audit.items import drawn_book_column
 from application.audit.kinds import (
     ASSURANCES,
     BREAKDOWN,
-    DECISIONS,
     KINDS,
     OTHER_SAMPLES,
     PARAMETERS,
@@ -299,7 +298,7 @@ def _martingale(answer: Values) -> Markup:
     ]
     label = (
         f"M by examined rows: {answer['statistic']:.3g} after {answer['examined']}; "
-        f"{DECISIONS[answer['decision']]}"
+        f"{answer['conclusion']['sentence']}"
     )
     last = answer["drawn"]
     curves = [
@@ -327,7 +326,7 @@ def _boundary(answer: Values) -> Markup:
     ]
     label = (
         f"Exceptions by examined rows: {answer['exceptions']} of {answer['examined']}; "
-        f"{DECISIONS[answer['decision']]}"
+        f"{answer['conclusion']['sentence']}"
     )
     curves = [Curve("accept", accept), Curve("reject", reject), Curve("found", [(0, 0.0), *found])]
     return boundary_picture(

@@ -140,9 +140,6 @@ def _difference(kept: Mapping[str, Any], request: EvaluationRequest) -> str | No
         before, now = kept.get(name) or default, getattr(request, name) or default
         if name == "tolerable":
             before = _decimal(before)
-        if name in PARAMETERS:
-            default = PARAMETERS[name].default
-            before, now = before or default, now or default
         if before != now:
             signed.append(_text(name, before))
             evaluated.append(_text(name, now))
