@@ -77,12 +77,14 @@ def test_the_pages_of_a_list_are_the_list(server: LiveServer, lists: dict[str, s
 def test_the_levels_of_groups_are_pages_too(server: LiveServer) -> None:
     dataset = server.new_dataset()
     path = f"/api/datasets/{dataset}/permissions"
-    assert server.admin.put(path, json={"name": "everyone", "permission": "read"}).is_success
+    assert server.admin.post("/api/groups", json={"name": "Page readers"}).is_success
+    body = {"name": "Page readers", "permission": "read"}
+    assert server.admin.put(path, json=body).is_success
     first, second = (
         server.admin.get(path, params={"offset": offset, "limit": 1}).json() for offset in (0, 1)
     )
     assert (len(first["permissions"]), first["groups"], first["total"]) == (1, [], 2)
-    assert (second["permissions"], second["groups"][0]["group_name"]) == ([], "everyone")
+    assert (second["permissions"], second["groups"][0]["group_name"]) == ([], "Page readers")
 
 
 def test_commands_and_the_client_read_all_pages(
