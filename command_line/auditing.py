@@ -12,20 +12,17 @@ import click
 from application.audit.causes import CAUSES
 from application.audit.kinds import (
     BREAKDOWN,
-    KINDS,
     OTHER_SAMPLES,
-    PARAMETERS,
-    TOLERABLE,
     amount_of,
     likely_of,
     limits_of,
     other_samples_lines,
     progress_sentence,
 )
-from application.request_code.written_numbers import number_of, plain_text
 from command_line.connection import ApiClient, Target, connected
+from command_line.contract_options import with_request
 from command_line.importing import READING_OPTIONS
-from command_line.options import AS_JSON, JOB, Command, field_option, printed, with_target
+from command_line.options import AS_JSON, JOB, field_option, printed, with_target
 from command_line.output import (
     Columns,
     output_file,
@@ -35,7 +32,9 @@ from command_line.output import (
     print_table,
 )
 from command_line.sampled_rows import KEY, upload_rows
-from command_line.sampling import confidence_number, errors
+from contract.numbers import number_of, plain_text
+from contract.requests.evaluate import EvaluationRequest
+from contract.words import ESTIMATORS
 from domain_errors import InvalidRequest
 
 REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")
@@ -59,39 +58,7 @@ LINES: Columns = {
         each["problem"] or " ".join([each["after"]["note"], *each["doubts"]]).strip()
     ),
 }
-OPTIONS = (
-    field_option(
-        "--kind",
-        "kind",
-        type=click.Choice(list(KINDS)),
-        help="[default: that which fits the sample's plan and method].",
-    ),
-    field_option("--tolerable", "tolerable", type=errors, help=TOLERABLE),
-    field_option(
-        "--confidence",
-        "confidence",
-        type=confidence_number,
-        help="Such as 90% or 0.9 [default: that of the plan, else 95%].",
-    ),
-    *(
-        field_option(
-            each.option,
-            each.name,
-            each.name,
-            type=click.Choice(list(each.choices)) if each.choices else str,
-            metavar=None if each.choices else "COLUMN",
-            help=each.help.replace("`", ""),
-        )
-        for each in PARAMETERS.values()
-    ),
-)
-
-
-def evaluation_options(command: Command) -> Command:
-    """Add the options of an evaluation to a command."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+evaluation_options = with_request(EvaluationRequest)
 
 
 def _amount(text: str) -> str:
@@ -407,7 +374,7 @@ def _print_each_direction(found: dict[str, Any]) -> None:
     """The net figures of a projection, and those of each direction alone."""
     net = f"{Decimal(found['found']):,f} in {found['errors']:,}"
     print_line(f"Errors found in the sample, net: {net} of {found['examined']:,} rows.")
-    estimator = PARAMETERS["estimator"].choices[found["direction_estimator"]].lower()
+    estimator = ESTIMATORS[found["direction_estimator"]].lower()
     titles = {
         "found": "Errors found in the sample",
         "projected": f"Projected by {estimator}",

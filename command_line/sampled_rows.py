@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from command_line.connection import ApiClient, Target, connected
+from command_line.contract_options import body_of, with_request
 from command_line.importing import READING_OPTIONS
 from command_line.options import AS_JSON, JOB, field_option, printed, with_target
 from command_line.output import (
@@ -23,7 +24,7 @@ from command_line.output import (
     print_table,
     progress_bar,
 )
-from command_line.sampling import CONFIDENCE
+from contract.requests.estimate import BacktestRequest, EstimatesRequest
 from domain_errors import counted
 
 
@@ -33,16 +34,6 @@ def _print_reserves(found: dict[str, Any]) -> None:
         more = f" and {len(whole) - WHOLE_SHOWN:,} more" if len(whole) > WHOLE_SHOWN else ""
         names = ", ".join(map(str, whole[:WHOLE_SHOWN]))
         print_line(f"Groups drawn whole have no replacement: {names}{more}.")
-
-
-LONELY_STRATUM = field_option(
-    "--lonely-stratum",
-    "lonely_stratum",
-    type=click.Choice(("fail", "adjust", "average")),
-    default="fail",
-    show_default=True,
-    help="What to do with a stratum that has one drawn row of several.",
-)
 
 
 @click.command()
@@ -272,31 +263,7 @@ def _quantile(text: str) -> dict[str, Any]:
     help="A quantile, such as amount:0.5 for the median; repeatable.",
 )
 @click.option("--count", is_flag=True, help="The number of rows.")
-@field_option("--by", "by", multiple=True, metavar="COLUMN", help="Groups; up to 4 columns.")
-@field_option("--where", "where", metavar="FILTER", help="Only rows that match a filter.")
-@CONFIDENCE
-@LONELY_STRATUM
-@field_option(
-    "--minimum-degrees",
-    "minimum_degrees",
-    type=click.IntRange(0),
-    help="Show no interval with fewer degrees of freedom [3]; 0 shows all.",
-)
-@field_option(
-    "--calibrate",
-    "method",
-    "calibrate",
-    type=click.Choice(("difference", "ratio", "regression", "poststratify", "rake")),
-    help="Reproduce the table's totals of the --known columns.",
-)
-@field_option(
-    "--known",
-    "columns",
-    "known",
-    multiple=True,
-    metavar="COLUMN",
-    help="For --calibrate; repeatable.",
-)
+@with_request(EstimatesRequest)
 @field_option(
     "--values",
     "values",
@@ -304,30 +271,13 @@ def _quantile(text: str) -> dict[str, Any]:
     help="Read columns from a file of results, an earlier upload of one, or the findings.",
 )
 @KEY
-@field_option(
-    "--book",
-    "book_column",
-    "book",
-    metavar="COLUMN",
-    help="For --values findings: the column of book values.",
-)
-@click.option("--true-values", is_flag=True, help="Show the true values of the source, too.")
 @AS_JSON
 @with_target
 def estimate(
     target: Target,
     job_id: str,
-    by: tuple[str, ...],
-    where: str | None,
-    confidence: float,
-    lonely_stratum: str,
-    minimum_degrees: int | None,
-    calibrate: str | None,
-    known: tuple[str, ...],
     values: str | None,
     key: tuple[str, ...],
-    book: str | None,
-    true_values: bool,
     as_json: bool,
     **figures: Any,
 ) -> None:
@@ -340,6 +290,7 @@ def estimate(
     jobsvc estimate 917f045a --values results.xlsx --key invoice --total audited
     jobsvc estimate 917f045a --values findings --book amount --total misstatement
     """
+    body = body_of(EstimatesRequest, figures)
     statistics: list[dict[str, Any]] = [
         *(
             {"statistic": name, "column": each}
@@ -351,19 +302,9 @@ def estimate(
     ]
     if not statistics:
         raise click.UsageError("Name a figure, such as --mean COLUMN or --count.")
-    if bool(calibrate) != bool(known):
+    if len(body.get("calibrate", {"method", "columns"})) == 1:
         raise click.UsageError("--calibrate and --known COLUMN go together.")
-    body = {
-        "statistics": statistics,
-        "by": list(by),
-        "where": None if where is None else {"expression": where},
-        "confidence": confidence,
-        "variance": {"lonely_stratum": lonely_stratum},
-        "interval": None if minimum_degrees is None else {"minimum_degrees": minimum_degrees},
-        "calibrate": {"method": calibrate, "columns": list(known)} if calibrate else None,
-        "true_values": true_values,
-        "book_column": book,
-    }
+    body["statistics"] = statistics
     with connected(target) as client:
         if values is not None:
             body["values"] = _values_of(client, job_id, values, key)
@@ -371,7 +312,11 @@ def estimate(
         binned = client.all_of("/api/bin", "entries")
     if any(entry["job_id"] == found["job_id"] for entry in binned):
         print_line("The sample is in the bin.", err=True)
-    print_result(found, as_json, lambda found: _print(found, by, with_truth=true_values))
+    print_result(
+        found,
+        as_json,
+        lambda found: _print(found, body.get("by", ()), with_truth=body.get("true_values", False)),
+    )
 
 
 FORMATS = {
@@ -486,8 +431,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
 
 @click.command()
 @JOB
-@CONFIDENCE
-@LONELY_STRATUM
+@with_request(BacktestRequest)
 @printed(_print_backtest)
 def backtest(client: ApiClient, job_id: str, **query: Any) -> Any:
     """Estimate figures that are known, and compare.

@@ -17,12 +17,12 @@ from typing import Any
 
 import click
 
-from application.audit.kinds import PARAMETERS, carried_sentence
+from application.audit.kinds import carried_sentence
 from application.request_code.words import BANDS
-from application.request_code.written_numbers import TWO_WAYS, confidence_of, errors_of, number_of
 from application.samples.facts import favoured_rows
 from command_line.certificates.planned_draws import planned_body, print_registered, with_plan
 from command_line.connection import ApiClient
+from command_line.contract_options import reader
 from command_line.exploring import print_hints
 from command_line.options import (
     AS_JSON,
@@ -38,7 +38,9 @@ from command_line.options import (
     with_client,
 )
 from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
-from domain_errors import InvalidRequest, percent_text, render
+from contract.numbers import TWO_WAYS, confidence_of, errors_of, number_of
+from contract.words import LIKELIHOODS
+from domain_errors import percent_text, render
 from sampling_engine import METHODS, MethodDeclaration, Parameter
 from sampling_engine.engines.engine import ENGINES
 
@@ -89,20 +91,6 @@ GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?\s*")
 def ungrouped(text: str) -> str:
     """A number without thousands separators; commas stand between groups of three digits."""
     return text.replace(",", "") if GROUPED.fullmatch(text) else text
-
-
-def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
-    """The type of an option, of a function of :mod:`application.request_code.written_numbers`."""
-
-    def convert(text: str) -> float:
-        try:
-            value = read(text)
-        except InvalidRequest as error:
-            raise click.BadParameter(str(error)) from None
-        is_whole = value == value.to_integral_value()
-        return int(value) if is_whole else float(value)
-
-    return convert
 
 
 number = reader(number_of)
@@ -215,7 +203,7 @@ DRAW_OPTIONS = (
     field_option(
         "--likelihood",
         "likelihood",
-        type=click.Choice(list(PARAMETERS["likelihood"].choices)),
+        type=click.Choice(list(LIKELIHOODS)),
         help="With --materiality [default: hypergeometric for rows, poisson for money].",
     ),
     field_option(

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, inf, isinf, isnan, sqrt
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from contract.words import StatisticName
 from estimation_engine.calibration import Calibration, Difference
 from estimation_engine.degrees import degrees_of_freedom, groups_in
 from estimation_engine.design import Booleans, Design, Floats, Ints
@@ -42,12 +43,7 @@ from estimation_engine.variance import (
     variances,
 )
 
-StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quantile"]
-
-
 DEFAULT_RULES = VarianceRules()
-MINIMUM_DEGREES = 3
-"""An interval of fewer degrees of freedom isn't published, unless a request says so."""
 FEW_DEGREES = 10
 """A standard error of fewer degrees of freedom is itself uncertain by a fourth or more."""
 ROWS_BY_SKEWNESS = 25

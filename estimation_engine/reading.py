@@ -10,9 +10,10 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.words import StatisticName
 from estimation_engine.design import Booleans, Ints
 from estimation_engine.errors import InvalidEstimate, TooManyGroups
-from estimation_engine.estimates import Domains, StatisticName, Values
+from estimation_engine.estimates import Domains, Values
 from parquet_tables.columns import Column, digits_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, read_rows

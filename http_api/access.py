@@ -19,7 +19,9 @@ from werkzeug.datastructures import Authorization
 from application.access import Access, Caller, disconnection_of
 from application.providers.proxy_header import header_still_counts
 from application.sessions import COOKIE, require_own_page
+from contract.declarations import Request
 from http_api.schemas.base import MAX_SUGGESTIONS, unknown_field
+from http_api.schemas.contract import body_schema, query_schema
 from http_api.server.problems import of_http_error
 from http_api.state import state
 from job_runner import log_context
@@ -68,8 +70,8 @@ class SignedInBlueprint(APIBlueprint):
         self,
         rule: str,
         *,
-        query: type[Schema] | None = None,
-        body: type[Schema] | None = None,
+        query: type[Schema] | type[Request] | None = None,
+        body: type[Schema] | type[Request] | None = None,
         form: type[Schema] | None = None,
         output: type[Schema] | None = None,
         guard: Callable[[View], View] = lambda view: view,
@@ -78,21 +80,23 @@ class SignedInBlueprint(APIBlueprint):
     ) -> Callable[[View], View]:
         """Register a view: authentication, guard, input, output.
 
-        The view gets a query as ``query``, and a body or a form with files as ``given``. Without a
-        query's schema every parameter is refused. A form whose schema has ``or_json`` may also be
-        sent as JSON of that schema. With ``only_reads`` a read token may call it, whatever its
-        method.
+        The view gets a query as ``query``, and a body or a form with files as ``given``: an
+        instance of a request of the contract, or what a schema loads. Without a query every
+        parameter is refused. A form whose schema has ``or_json`` may also be sent as JSON of that
+        schema. With ``only_reads`` a read token may call it, whatever its method.
         """
 
         def register(view: View) -> View:
             if output is not None:
                 view = self.output(output)(view)
             if body is not None:
-                view = self.input(body, arg_name="given")(view)
+                schema = body_schema(body) if issubclass(body, Request) else body
+                view = self.input(schema, arg_name="given")(view)
             if form is not None:
                 view = self._form_view(form, view)
             if query is not None:
-                view = self.input(query, location="query", unknown=RAISE, arg_name="query")(view)
+                asked = query_schema(query) if issubclass(query, Request) else query
+                view = self.input(asked, location="query", unknown=RAISE, arg_name="query")(view)
             else:
                 view = without_query(view)
             view = self.auth_required(bearer)(guard(view))

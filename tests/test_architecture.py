@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LEAVES = {"domain_errors", "operating_system"}
+LEAVES = {"contract", "domain_errors", "operating_system"}
 MAY_IMPORT = {
+    "contract": {"domain_errors"},
     "parquet_tables": LEAVES,
     "storage": {"parquet_tables"} | LEAVES,
     "sampling_engine": {"parquet_tables"} | LEAVES,
@@ -60,6 +61,7 @@ MAY_IMPORT = {
     "command_line": {"application", "job_runner", "storage", "sampling_engine"} | LEAVES,
 }
 FORBIDDEN_LIBRARIES = {
+    "contract": {"flask", "sqlite3", "duckdb", "waitress", "numpy", "marshmallow", "click"},
     "parquet_tables": {"flask", "sqlite3", "waitress"},
     "storage": {"flask", "duckdb", "waitress"},
     "sampling_engine": {"flask", "sqlite3", "waitress"},

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from application.estimation.confidence_levels import level_of
+from contract.fields import CONFIDENCE
 from domain_errors import InvalidRequest
 from parquet_tables.columns import digits_of
 from parquet_tables.names import is_identifier_name
@@ -78,7 +78,7 @@ def percent_digits(share: float | Decimal) -> str:
 def confidence_choice(typed: str) -> dict[str, Any]:
     """A typed confidence for a form, ``level`` is None if it is none."""
     try:
-        level = level_of(typed)
+        level = CONFIDENCE.read(typed)
     except InvalidRequest:
         return {"confidence": typed[:20], "level": None}
     return {"confidence": percent_digits(level), "level": level}
@@ -87,7 +87,7 @@ def confidence_choice(typed: str) -> dict[str, Any]:
 def chosen_level(choice: Mapping[str, Any]) -> float:
     """The level of a :func:`confidence_choice`; InvalidRequest if it has none."""
     level: float | None = choice["level"]
-    return level_of(choice["confidence"]) if level is None else level
+    return CONFIDENCE.read(choice["confidence"]) if level is None else level
 
 
 def range_text(label: str) -> str:

@@ -1,163 +1,16 @@
-"""The kinds of evaluations and their parameters, for API, page, commands and docs."""
+"""What evaluations say, for API, page, commands and papers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from contract.requests.evaluate import KINDS
 from domain_errors import counted
 from estimation_engine.audit.assurance import Status
 
-Kind = Literal["attributes", "two_stage", "monetary_unit", "variables", "sequential"]
 
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of an evaluation.
-
-    Parameters
-    ----------
-    name : str
-        The field of the API; ``option`` is that of the command line, and ``title`` the page's.
-    choices : mapping
-        Titles by value; none for a column's name.
-    default : str, optional
-        The value that is taken if none is given, if it is the same for every sample.
-    """
-
-    name: str
-    option: str
-    title: str
-    help: str
-    choices: Mapping[str, str] = field(default_factory=dict)
-    default: str | None = None
-
-
-@dataclass(frozen=True)
-class EvaluationKind:
-    """A kind of evaluation.
-
-    Parameters
-    ----------
-    samples, result : str
-        Which samples it fits, and what it answers.
-    parameters : tuple of str
-        Names of those that it takes besides ``confidence`` and ``tolerable``.
-    """
-
-    title: str
-    samples: str
-    result: str
-    parameters: tuple[str, ...] = ()
-
-
-KINDS: Mapping[Kind, EvaluationKind] = {
-    "attributes": EvaluationKind(
-        "Share of exceptions",
-        "random, systematic",
-        "the upper limit of the share of rows with an exception, or limits on both sides",
-        ("likelihood", "sides"),
-    ),
-    "two_stage": EvaluationKind(
-        "Two stages",
-        "random, planned in two stages",
-        "whether the planned rule accepts, or asks for stage 2; its risk and the upper limit",
-        ("likelihood",),
-    ),
-    "monetary_unit": EvaluationKind(
-        "Misstatement by monetary units",
-        "monetary units; several steps if none could draw a row of another",
-        "the upper limit of the misstatement, by Stringer's or Gaffke's bound",
-        ("bound", "likelihood"),
-    ),
-    "variables": EvaluationKind(
-        "Misstatement by audit values",
-        "any whose estimates have margins",
-        "the projected misstatement with limits, by the estimation of audit values",
-        ("book_column", "estimator", "sides", "lonely_stratum"),
-    ),
-    "sequential": EvaluationKind(
-        "Stop when sure",
-        "random; monetary units selected at random, one step",
-        "whether exceptions, or misstatements, are tolerable; valid after every row",
-    ),
-}
-PARAMETERS: Mapping[str, Parameter] = {
-    each.name: each
-    for each in (
-        Parameter(
-            "likelihood",
-            "--likelihood",
-            "Likelihood",
-            "By default that of the recorded plan, else `hypergeometric` for attributes and "
-            "`binomial` for monetary units, which take `poisson`, too. Plans from before it was "
-            "always recorded have none: their two stages take `poisson`.",
-            {
-                "hypergeometric": "Hypergeometric",
-                "binomial": "Binomial",
-                "poisson": "Poisson",
-            },
-        ),
-        Parameter(
-            "bound",
-            "--bound",
-            "Bound",
-            "`stringer` (default) is customary. `gaffke` is proved for units selected at random, "
-            "and for them alone; it has no likelihood.",
-            {"stringer": "Stringer", "gaffke": "Gaffke"},
-            "stringer",
-        ),
-        Parameter(
-            "book_column",
-            "--book",
-            "Book values",
-            "The column of book values. By default that of a sample by monetary units.",
-        ),
-        Parameter(
-            "estimator",
-            "--estimator",
-            "Estimator",
-            "How audit values are projected; `difference` by default.",
-            {
-                "difference": "Difference",
-                "ratio": "Ratio",
-                "regression": "Regression",
-                "mean_per_unit": "Mean per unit",
-            },
-            "difference",
-        ),
-        Parameter(
-            "sides",
-            "--sides",
-            "Limits",
-            "`one` bounds the share, or the net misstatement, from above (default), `two` on both "
-            "sides: the confidence is then that of both limits together.",
-            {"one": "Upper limit", "two": "Both sides"},
-            "one",
-        ),
-        Parameter(
-            "lonely_stratum",
-            "--lonely-stratum",
-            "Groups with one drawn row",
-            "What to do with a stratum that has one drawn row of several; `fail` by default.",
-            {
-                "fail": "refuse",
-                "adjust": "compare with the overall mean",
-                "average": "use the mean variance of the other groups",
-            },
-            "fail",
-        ),
-    )
-}
-TOLERABLE = (
-    "What is tolerable: below 1 a share, such as 0.05, of the rows or of the book value evaluated; "
-    "from 1 an amount, for evaluations of amounts. By default the materiality of the recorded plan."
-)
-KIND_HELP = " ".join(f"`{name}`: {kind.result}." for name, kind in KINDS.items())
-
-
-def default_kind(run_parameters: Mapping[str, Any]) -> Kind:
+def default_kind(run_parameters: Mapping[str, Any]) -> str:
     """The kind of evaluation that fits how a sample was drawn."""
     rounds = run_parameters["rounds"]
     methods = {each["method"] for each in rounds}

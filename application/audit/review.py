@@ -16,6 +16,7 @@ from application.audit.evaluation.parameters import kept_evaluation
 from application.audit.findings import require_not_deleted
 from application.audit.stages import rows_to_examine
 from application.audit.state import drawn_row_ids, state_of
+from contract.requests.evaluate import EvaluationRequest
 from domain_errors import DomainError
 from storage.accounts.datasets import Level
 from storage.accounts.users import User
@@ -37,7 +38,7 @@ def review(
     job: Job,
     action: ReviewAction,
     note: str,
-    evaluation: Mapping[str, Any] | None = None,
+    evaluation: EvaluationRequest | None = None,
     previous_id: int | None = None,
 ) -> Review:
     """Take a step of a sample's review.
@@ -48,7 +49,7 @@ def review(
 
     Parameters
     ----------
-    evaluation : mapping, optional
+    evaluation : EvaluationRequest, optional
         Of a sign-off: the parameters of the evaluation; others are as in
         :func:`application.audit.evaluation.request_of`.
     previous_id : int, optional
@@ -106,7 +107,7 @@ def review(
 
 
 def _evaluation_to_keep(
-    by: Caller, job: Job, given: Mapping[str, Any] | None
+    by: Caller, job: Job, given: EvaluationRequest | None
 ) -> tuple[Mapping[str, Any] | None, int]:
     """What a sign-off keeps, and the newest step of the review that it is of.
 
@@ -117,7 +118,7 @@ def _evaluation_to_keep(
     with by.service.database.read() as tx:
         now = review_of(tx, job.id)
     _require_step(now, "signed_off")
-    request = request_of(job, now, given or {})
+    request = request_of(job, now, given or EvaluationRequest())
     try:
         with by.reading():
             return kept_evaluation(request, evaluate(by.service, job, request)), now.newest_id

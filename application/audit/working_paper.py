@@ -11,7 +11,7 @@ from typing import Any
 
 from application.audit.coverage import coverage_block, population_block
 from application.audit.entry_list import item_cell
-from application.audit.evaluation import EvaluationRequest, evaluate
+from application.audit.evaluation import SettledEvaluation, evaluate
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
 from application.audit.exceptions_sheet import exceptions_sheet
@@ -20,9 +20,7 @@ from application.audit.items import drawn_facts
 from application.audit.kinds import (
     ASSURANCES,
     BREAKDOWN,
-    KINDS,
     OTHER_SAMPLES,
-    PARAMETERS,
     amount_of,
     likely_of,
     other_samples_lines,
@@ -33,6 +31,8 @@ from application.audit.state import ROW_ID, AuditState, audit_state
 from application.certificates.ledger import draws_beside
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text
+from contract.requests.evaluate import KINDS
+from contract.words import ESTIMATORS
 from domain_errors import DomainError
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source, version_of
@@ -86,7 +86,7 @@ SHARES = ("share", "lower_limit", "upper_limit", "risk")
 Rows = list[tuple[Cell, ...]]
 
 
-def working_paper(service: Service, job: Job, request: EvaluationRequest) -> list[Sheet]:
+def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -> list[Sheet]:
     """The sheets of a sample's working paper: cover, population, design, items, ….
 
     An evaluation that can't be made is a sheet with its reason.
@@ -334,7 +334,7 @@ def _replacements(state: AuditState) -> Sheet:
 def _evaluation(
     service: Service,
     job: Job,
-    request: EvaluationRequest,
+    request: SettledEvaluation[Any],
     found: Mapping[str, Any] | DomainError,
 ) -> Sheet:
     settings: Rows = [
@@ -415,7 +415,7 @@ def _stages(found: Mapping[str, Any]) -> Rows:
     return [("Rule", plan), *results]
 
 
-def _tolerable(request: EvaluationRequest, found: Mapping[str, Any] | DomainError) -> Cell:
+def _tolerable(request: SettledEvaluation[Any], found: Mapping[str, Any] | DomainError) -> Cell:
     """The tolerable amount or share; a share of a book value as the evaluated amount."""
     if request.tolerable is None:
         return "Not given"
@@ -475,7 +475,7 @@ def _each_direction(found: Mapping[str, Any]) -> list[Block]:
         each = found[direction]
         amounts = (Decimal(each[name]) for name in ("found", "projected", "upper_limit"))
         rows.append((direction.capitalize(), each["errors"], *amounts))
-    estimator = PARAMETERS["estimator"].choices[found["direction_estimator"]]
+    estimator = ESTIMATORS[found["direction_estimator"]]
     return [Block(f"Each direction alone, by {estimator.lower()}", rows, header)]
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from application.estimation.sizing import SizeRequest, size_for_goals
+from contract.fields import DEFAULT_CONFIDENCE
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal
-from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from estimation_engine.planning import BandRule, Histogram, band_breaks, round_breaks
 from job_runner.sampling_parameters import DrawRule, engine_rounds
 from job_runner.service import Service

@@ -30,6 +30,9 @@ from application.estimation.value_sources import (
     value_source,
     with_values,
 )
+from contract.fields import DEFAULT_CONFIDENCE
+from contract.requests.estimate import EstimatesRequest, IntervalRequest, VarianceRequest
+from contract.words import StatisticName
 from domain_errors import counted
 from estimation_engine import (
     Design,
@@ -44,8 +47,6 @@ from estimation_engine import (
     read_values,
     true_values,
 )
-from estimation_engine.confidence import DEFAULT_CONFIDENCE
-from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
 from job_runner.sampling_parameters import parse_filter
@@ -518,20 +519,32 @@ def _has_column(table: TableFiles, found: SampleDesign, name: str | None) -> boo
     )
 
 
-def settings_of(given: Mapping[str, Any]) -> Settings:
-    """The settings of a request."""
-    interval, variance = given.get("interval") or {}, given.get("variance") or {}
-    return Settings(
-        given.get("confidence", DEFAULT_CONFIDENCE),
-        interval.get("proportion", "korn_graubard"),
-        VarianceRules(variance.get("lonely_stratum", "fail"), variance.get("systematic", "sd1")),
-        interval.get("minimum_degrees", MINIMUM_DEGREES),
+def estimate_request(given: EstimatesRequest) -> EstimateRequest:
+    """The request of an estimate."""
+    calibrate = None
+    if given.calibrate is not None:
+        calibrate = CalibrationRequest(given.calibrate.method, given.calibrate.columns)
+    return EstimateRequest(
+        [each.given() for each in given.statistics],
+        given.by,
+        given.where,
+        settings_of(given.confidence, given.variance, given.interval),
+        given.true_values,
+        calibrate,
+        given.values,
+        given.book_column,
     )
 
 
-def calibration_request(given: Mapping[str, Any]) -> CalibrationRequest | None:
-    """The calibration of a request, if there is one."""
-    calibrate = given.get("calibrate")
-    if not calibrate:
-        return None
-    return CalibrationRequest(calibrate["method"], calibrate["columns"])
+def settings_of(
+    confidence: float = DEFAULT_CONFIDENCE,
+    variance: VarianceRequest = VarianceRequest(),  # noqa: B008 - it is frozen
+    interval: IntervalRequest = IntervalRequest(),  # noqa: B008
+) -> Settings:
+    """The settings of a request."""
+    return Settings(
+        confidence,
+        interval.proportion,
+        VarianceRules(variance.lonely_stratum, variance.systematic),
+        interval.minimum_degrees,
+    )

@@ -6,15 +6,17 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from application.audit.finding_values import has_findings
-from application.estimation.estimates import EstimateRequest, estimates_of
+from application.estimation.estimates import EstimateRequest, estimates_of, settings_of
 from application.estimation.sample_design import SampleDesign, design_of
 from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
 from application.estimation.value_sources import TABLE
+from contract.requests.estimate import MoreRowsRequest
+from contract.words import Basis
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning import Goal, random_size
@@ -24,14 +26,13 @@ from job_runner.tables.open_tables import open_source
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
 from storage.jobs.jobs import Job
 
-Basis = Literal["sample", "frame"]
 ROUNDING = 1e-9
 GROWING = ("samples_per_stratum", "sizes", "num_clusters")
 """Sizes of which a larger one with the same seed includes the rows of a smaller one."""
 
 
 @dataclass(frozen=True)
-class MoreRowsRequest:
+class PrecisionGoal:
     """A figure of a sample, and the precision that it is to have.
 
     Parameters
@@ -49,7 +50,21 @@ class MoreRowsRequest:
     basis: Basis = "sample"
 
 
-def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str, Any]:
+def more_rows_request(given: MoreRowsRequest) -> PrecisionGoal:
+    """The figure and the precision of a request."""
+    body = given.given()
+    names = ("statistic", "column", "denominator", "value", "q")
+    estimate = EstimateRequest(
+        [{name: body[name] for name in names if name in body}],
+        given.by,
+        given.where,
+        settings_of(given.confidence, given.variance),
+    )
+    goal = {kind: body[kind] for kind in KINDS if kind in body}
+    return PrecisionGoal(estimate, goal, given.basis)
+
+
+def more_rows(service: Service, job: Job, request: PrecisionGoal) -> dict[str, Any]:
     """The size that a finished sample needs for a precision, as JSON.
 
     Raises
@@ -100,7 +115,7 @@ def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str,
     }
 
 
-def _misses(request: MoreRowsRequest, kind: str, groups: Sequence[Mapping[str, Any]]) -> bool:
+def _misses(request: PrecisionGoal, kind: str, groups: Sequence[Mapping[str, Any]]) -> bool:
     """Whether an interval that the sample gives is wider than wanted; of a share it may be."""
     if request.basis == "frame" or kind == "cv":
         return False
@@ -126,7 +141,7 @@ def _units(found: SampleDesign) -> tuple[int, int]:
 
 
 def _needed(
-    found: SampleDesign, estimate: Mapping[str, Any], kind: str, request: MoreRowsRequest
+    found: SampleDesign, estimate: Mapping[str, Any], kind: str, request: PrecisionGoal
 ) -> dict[str, Any]:
     """The units that one estimate needs, if its variance per unit stays."""
     drawn, population = _units(found)
@@ -201,7 +216,7 @@ def _require_variation(found: SampleDesign, estimate: Mapping[str, Any]) -> None
 
 
 def _by_frame(
-    service: Service, job: Job, found: SampleDesign, request: MoreRowsRequest
+    service: Service, job: Job, found: SampleDesign, request: PrecisionGoal
 ) -> tuple[int, list[dict[str, Any]], list[str]]:
     """The size that the design needs by the true variances of its source."""
     (statistic,) = request.estimate.statistics

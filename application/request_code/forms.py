@@ -6,13 +6,16 @@ client and as words of a command. A field without an argument has no such code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from application.audit.kinds import PARAMETERS
 from application.request_code import words
 from application.request_code.words import WriteWords
+from contract.declarations import Declared, Request, declared
+from contract.fields import Filter, Flag
+from contract.requests.estimate import EstimatesRequest
+from contract.requests.evaluate import EvaluationRequest
 from sampling_engine import METHODS
 
 Body = Mapping[str, Any]
@@ -221,6 +224,36 @@ def _without(*unwanted: str) -> Callable[[Body], Fields | None]:
     return lambda body: None if any(body.get(name) for name in unwanted) else dict(body)
 
 
+def arguments_of(
+    request: type[Request], *names: str, without: Sequence[str] = ()
+) -> tuple[Argument, ...]:
+    """The arguments of a request's fields, of the named ones or of all."""
+    return tuple(
+        _argument(own)
+        for own in declared(request)
+        if own.name not in without and (not names or own.name in names)
+    )
+
+
+def _argument(own: Declared) -> Argument:
+    option = own.option or ""
+    if isinstance(own.kind, Filter):
+        return Argument(
+            own.name, keyword(own.name, _filter), words.option(option, words.expression)
+        )
+    write = words.flag(option) if isinstance(own.kind, Flag) else words.option(option)
+    return Argument(own.name, keyword(own.name), write)
+
+
+def defaults_of(request: type[Request]) -> Fields:
+    """The defaults of a request's plain fields, as JSON."""
+    return {
+        own.name: list(own.default) if own.default == () else own.default
+        for own in declared(request)
+        if not own.is_required and not isinstance(own.default, Request)
+    }
+
+
 EXPLORATION = r"/api/exploration/datasets/(?P<dataset>\d+)/jobs"
 OF_SAMPLE = r"/api/sampling/jobs/(?P<job>[0-9a-f-]{8,36})"
 READING = ("sheet", "delimiter", "decimal", "thousands", "date_order", "encoding")
@@ -257,22 +290,17 @@ FORMS = (
         (
             Argument("statistics", _statistics, words.statistics),
             Argument("by", keyword("by", _one_or_list), words.option("--by")),
-            Argument("where", keyword("where", _filter), words.option("--where", words.expression)),
-            Argument("confidence", keyword("confidence"), words.option("--confidence")),
             Argument("calibrate", keyword("calibrate"), words.calibration),
-            Argument("values", keyword("values"), words.option("--values")),
-            Argument("book_column", keyword("book_column"), words.option("--book")),
             Argument("variance", keyword("variance"), words.variance),
             Argument("interval", keyword("interval"), words.interval),
-            Argument("true_values", keyword("true_values"), words.flag("--true-values")),
+            *arguments_of(
+                EstimatesRequest, without=("statistics", "by", "calibrate", "variance", "interval")
+            ),
         ),
         subject="sample",
         defaults={
-            "by": [],
-            "confidence": 0.95,
-            "values": "table",
+            **defaults_of(EstimatesRequest),
             "variance": {"lonely_stratum": "fail"},
-            "true_values": False,
         },
     ),
     Form(
@@ -280,13 +308,8 @@ FORMS = (
         "print(sample.evaluate({arguments}))",
         ("jobsvc", "evaluate", "{subject}"),
         (
-            Argument("tolerable", keyword("tolerable"), words.option("--tolerable")),
-            Argument("kind", keyword("kind"), words.option("--kind")),
-            Argument("confidence", keyword("confidence"), words.option("--confidence")),
-            *(
-                Argument(name, keyword(name), words.option(each.option))
-                for name, each in PARAMETERS.items()
-            ),
+            *arguments_of(EvaluationRequest, "tolerable", "kind"),
+            *arguments_of(EvaluationRequest, without=("tolerable", "kind")),
         ),
         subject="sample",
     ),

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contract.requests.estimate import MINIMUM_DEGREES
+from contract.words import StatisticName
 from estimation_engine import (
     Calibration,
     Design,
@@ -28,7 +30,6 @@ from estimation_engine import (
     stratified_design,
 )
 from estimation_engine.design import Floats, Ints
-from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
 from estimation_engine.intervals import t_quantile
 
 DRAWN = np.array([2, 3, 5, 10])

@@ -106,6 +106,22 @@ class RowsOptions(TypedDict, total=False):
     """`primary`, `sample` or the job's own table; or `residual`."""
 
 
+class EstimateOptions(TypedDict, total=False):
+    """How to estimate; docs/ESTIMATES.md."""
+
+    confidence: float | str
+    """Such as 90% or 0.9."""
+    interval: Mapping[str, Any]
+    variance: Mapping[str, Any]
+    calibrate: Mapping[str, Any]
+    book_column: str
+    """For `findings`: the column of book values, which a row that is OK has as its audit value. By
+    default that of a sample by monetary units.
+    """
+    true_values: bool
+    """Compute each true value from the source, too."""
+
+
 class EvaluationOptions(TypedDict, total=False):
     """How to evaluate findings; docs/AUDIT.md."""
 
@@ -113,6 +129,10 @@ class EvaluationOptions(TypedDict, total=False):
     """For `attributes` and `two_stage` and `monetary_unit`. By default that of the recorded plan,
     else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,
     too. Plans from before it was always recorded have none: their two stages take `poisson`.
+    """
+    sides: Literal["one", "two"]
+    """For `attributes` and `variables`. `one` bounds the share, or the net misstatement, from
+    above (default), `two` on both sides: the confidence is then that of both limits together.
     """
     bound: Literal["stringer", "gaffke"]
     """For `monetary_unit`. `stringer` (default) is customary. `gaffke` is proved for units
@@ -123,10 +143,6 @@ class EvaluationOptions(TypedDict, total=False):
     """
     estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
     """For `variables`. How audit values are projected; `difference` by default."""
-    sides: Literal["one", "two"]
-    """For `attributes` and `variables`. `one` bounds the share, or the net misstatement, from
-    above (default), `two` on both sides: the confidence is then that of both limits together.
-    """
     lonely_stratum: Literal["fail", "adjust", "average"]
     """For `variables`. What to do with a stratum that has one drawn row of several; `fail` by
     default.

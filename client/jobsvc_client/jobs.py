@@ -22,7 +22,7 @@ from jobsvc_client.arguments import (
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.fields import EvaluationOptions, RowsOptions
+from jobsvc_client.fields import EstimateOptions, EvaluationOptions, RowsOptions
 from jobsvc_client.frames import (
     Frame,
     Library,
@@ -269,7 +269,7 @@ class Sample(RowsJob):
         self.wait()
         return self._transport.json("GET", f"{self._path()}/comparison")
 
-    @keywords()
+    @keywords(EstimateOptions)
     def estimate(
         self,
         statistic: str | None = None,
@@ -281,13 +281,8 @@ class Sample(RowsJob):
         statistics: Sequence[Mapping[str, Any]] = (),
         by: Columns = (),
         where: Filter | None = None,
-        confidence: Number | None = None,
-        calibrate: Mapping[str, Any] | None = None,
         values: int | UploadedValues | None = None,
-        interval: Mapping[str, Any] | None = None,
-        variance: Mapping[str, Any] | None = None,
-        book_column: str | None = None,
-        true_values: bool | None = None,
+        **options: Unpack[EstimateOptions],
     ) -> Estimates:
         """Estimate figures of the population.
 
@@ -304,14 +299,11 @@ class Sample(RowsJob):
             Columns of groups.
         where : str or mapping
             Only rows that match a filter.
-        confidence : float or str
-            0.95 by default; or a percentage such as ``"90%"``.
-        calibrate : mapping
-            ``{"method": …, "columns": […]}``: reproduce the table's known totals.
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
-        interval, variance, book_column, true_values
-            As in the API; docs/ESTIMATES.md.
+        **options
+            The other fields of the request, such as ``confidence``, ``calibrate`` and
+            ``true_values``; docs/ESTIMATES.md.
 
         Examples
         --------
@@ -326,14 +318,9 @@ class Sample(RowsJob):
             figures.append(figure if value is ... else {**figure, "value": value})
         body: dict[str, Any] = {"statistics": figures}
         optional = {
-            "interval": interval,
-            "variance": variance,
-            "book_column": book_column,
-            "true_values": true_values,
+            **options,
             "by": listed(by) or None,
             "where": None if where is None else filter_body(where),
-            "confidence": confidence,
-            "calibrate": calibrate,
             "values": values.number if isinstance(values, UploadedValues) else values,
         }
         body |= {name: each for name, each in optional.items() if each is not None}

@@ -14,6 +14,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.fields import CONFIDENCE, OUT_OF_RANGE
 from estimation_engine.audit.limits import (
     FORMULAS,
     SOURCES,
@@ -22,7 +23,6 @@ from estimation_engine.audit.limits import (
     hypergeometric_limit,
     poisson_limit,
 )
-from estimation_engine.confidence import OUT_OF_RANGE, is_confidence
 from estimation_engine.design import Floats
 from estimation_engine.errors import InvalidGoal
 from estimation_engine.hypergeometric import are_below, at_most, risk_of
@@ -162,7 +162,7 @@ def check_goal(goal: AuditGoal) -> None:
         raise InvalidGoal(
             "The materiality is a share above 0 and below 1.", loc=("goal", "materiality")
         )
-    if not is_confidence(goal.confidence):
+    if not CONFIDENCE.bounds.holds(goal.confidence):
         raise InvalidGoal(OUT_OF_RANGE, loc=("goal", "confidence"))
     is_number = goal.expected >= 1.0
     if goal.expected < 0.0 or (is_number and goal.expected != int(goal.expected)):

@@ -19,15 +19,16 @@ from application.estimation.design_table import (
     TableFormat,
     write_design_table,
 )
-from application.estimation.estimates import (
-    EstimateRequest,
-    calibration_request,
-    estimates_of,
-    settings_of,
+from application.estimation.estimates import estimate_request, estimates_of, settings_of
+from application.estimation.more_rows import more_rows, more_rows_request
+from contract.requests.estimate import (
+    BacktestRequest,
+    EstimatesRequest,
+    MoreRowsRequest,
+    PairsRequest,
+    VarianceRequest,
 )
-from application.estimation.more_rows import more_rows
 from estimation_engine.replicates import MAX_REPLICATES, MIN_REPLICATES, ReplicateKind
-from estimation_engine.variance import Lonely
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
@@ -35,14 +36,11 @@ from http_api.schemas.base import StrictQuery
 from http_api.schemas.estimates import (
     BacktestOut,
     DesignFactsOut,
-    EstimatesIn,
     EstimatesOut,
     PairProbabilitiesOut,
-    PairsIn,
-    one_of,
 )
-from http_api.schemas.fields import QueryInteger, StrictString, confidence_field
-from http_api.schemas.sizes import MoreRowsIn, MoreRowsOut, more_rows_request
+from http_api.schemas.fields import QueryInteger, StrictString
+from http_api.schemas.sizes import MoreRowsOut
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from storage.jobs.jobs import Job
@@ -78,32 +76,22 @@ class DesignQuery(StrictQuery):
     )
 
 
-@blueprint.post("/estimates", body=EstimatesIn, output=EstimatesOut, only_reads=True)
-def estimates(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/estimates", body=EstimatesRequest, output=EstimatesOut, only_reads=True)
+def estimates(job_id: str, given: EstimatesRequest) -> dict[str, Any]:
     """Estimate figures of the population, with margins of error.
 
     From the sample's rows and its recorded design, with the finite-population correction. Several
     rounds of a sample are combined.
     """
     job = completed(caller().job(job_id), "sampling")
-    request = EstimateRequest(
-        given["statistics"],
-        given["by"],
-        given.get("where"),
-        settings_of(given),
-        given["true_values"],
-        calibration_request(given),
-        given["values"],
-        given.get("book_column"),
-    )
     with caller().reading():
-        found = estimates_of(service(), job, request)
+        found = estimates_of(service(), job, estimate_request(given))
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
     return found
 
 
-@blueprint.post("/more-rows", body=MoreRowsIn, output=MoreRowsOut, only_reads=True)
-def needed_rows(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/more-rows", body=MoreRowsRequest, output=MoreRowsOut, only_reads=True)
+def needed_rows(job_id: str, given: MoreRowsRequest) -> dict[str, Any]:
     """How many more rows a figure needs for a precision.
 
     By the variance that the sample estimates, or by the true one of its source.
@@ -115,24 +103,14 @@ def needed_rows(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-class BacktestQuery(StrictQuery):
-    confidence = confidence_field()
-    lonely_stratum = one_of(Lonely, "fail")
-
-
-@blueprint.get("/backtest", query=BacktestQuery, output=BacktestOut)
-def backtest(job_id: str, query: dict[str, Any]) -> dict[str, Any]:
+@blueprint.get("/backtest", query=BacktestRequest, output=BacktestOut)
+def backtest(job_id: str, query: BacktestRequest) -> dict[str, Any]:
     """Estimate figures that are known, and count the intervals that hold the true value.
 
     The mean of each column of numbers, and the share of each value of columns with few values.
     """
     job = completed(caller().job(job_id), "sampling")
-    settings = settings_of(
-        {
-            "confidence": query["confidence"],
-            "variance": {"lonely_stratum": query["lonely_stratum"]},
-        }
-    )
+    settings = settings_of(query.confidence, VarianceRequest(lonely_stratum=query.lonely_stratum))
     with caller().reading():
         found = backtest_of(service(), job, settings)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
@@ -180,14 +158,16 @@ def _design_table(
         return file_answer(path, f"design-{job.id[:8]}.{kind}", MEDIA_TYPES[kind])
 
 
-@blueprint.post("/joint-probabilities", body=PairsIn, output=PairProbabilitiesOut, only_reads=True)
-def joint_probabilities(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post(
+    "/joint-probabilities", body=PairsRequest, output=PairProbabilitiesOut, only_reads=True
+)
+def joint_probabilities(job_id: str, given: PairsRequest) -> dict[str, Any]:
     """The probabilities that both rows of a pair are drawn, for pairs of row ids.
 
     Exact, but for weighted samples, which have Hájek's approximation. The rows may be drawn or not.
     """
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():
-        found = pair_probabilities(service(), job, given["pairs"])
+        found = pair_probabilities(service(), job, given.pairs)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "design")
     return found

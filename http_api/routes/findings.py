@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,16 +16,15 @@ from application.audit.attributes import MAX_ATTRIBUTES, MAX_NAME, choose_attrib
 from application.audit.causes import CAUSES
 from application.audit.entering import enter
 from application.audit.entry_list import ListFormat, write_entry_list
-from application.audit.evaluation import EvaluationRequest, evaluate, request_of
+from application.audit.evaluation import SettledEvaluation, evaluate, request_of
 from application.audit.finding_files import enter_file, preview_file
 from application.audit.findings import MAX_NOTE, audit_counts, items_page, replace_row
-from application.audit.kinds import KIND_HELP, KINDS, PARAMETERS, TOLERABLE
 from application.audit.own_words import MAX_CONCLUSION, conclude
 from application.audit.review import review
 from application.audit.state import ROW_ID, audit_state, review_json
 from application.audit.working_paper import working_paper
 from application.audit.working_paper_page import working_paper_page
-from application.request_code.written_numbers import errors_of
+from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
 from http_api.routes.row_responses import file_answer, file_response
@@ -36,18 +34,13 @@ from http_api.schemas import out
 from http_api.schemas.base import (
     PageOut,
     PageQuery,
-    StrictQuery,
     StrictSchema,
     name_text,
     page_of,
     text,
 )
-from http_api.schemas.fields import (
-    StrictInteger,
-    StrictString,
-    WrittenNumber,
-    confidence_field,
-)
+from http_api.schemas.contract import body_schema
+from http_api.schemas.fields import StrictInteger, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
@@ -431,36 +424,6 @@ def preview_of_file(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _parameters() -> dict[str, fields.Field[Any]]:
-    """The fields of an evaluation's parameters."""
-    found: dict[str, fields.Field[Any]] = {}
-    for name, each in PARAMETERS.items():
-        kinds = " and ".join(f"`{key}`" for key, kind in KINDS.items() if name in kind.parameters)
-        help_ = f"For {kinds}. {each.help}"
-        if each.choices:
-            is_choice = validate.OneOf(list(each.choices))
-            found[name] = StrictString(validate=is_choice, description=help_)
-        else:
-            found[name] = text(1, 1000, description=help_)
-    return found
-
-
-ABOVE_ZERO = validate.Range(0, min_inclusive=False)
-
-
-FITTING = "By default that which fits the sample's plan and method."
-OF_PLAN = "By default that of the recorded plan, else 0.95."
-
-
-class _EvaluationIn(StrictSchema):
-    kind = StrictString(validate=validate.OneOf(list(KINDS)), description=f"{KIND_HELP} {FITTING}")
-    confidence = confidence_field(has_default=False, description=OF_PLAN)
-    tolerable = WrittenNumber(errors_of, validate=ABOVE_ZERO, description=TOLERABLE)
-
-
-EvaluationIn: Any = type("EvaluationIn", (_EvaluationIn,), _parameters())
-
-
 class ReviewIn(StrictSchema):
     action = StrictString(required=True, validate=validate.OneOf(REVIEW_ACTIONS))
     note = text(0, MAX_NOTE, load_default="")
@@ -470,7 +433,7 @@ class ReviewIn(StrictSchema):
         "newer one, the response is 409 `review_changed`, and no step is taken.",
     )
     evaluation = fields.Nested(
-        EvaluationIn,
+        body_schema(EvaluationRequest),
         metadata={
             "description": "Of `signed_off`: the evaluation that was reviewed. Its parameters and "
             "conclusion are kept. By default that of the plan, if it is possible."
@@ -486,9 +449,9 @@ EVALUATION: Any = {
 }
 
 
-@blueprint.post("/evaluation", body=EvaluationIn, only_reads=True)
+@blueprint.post("/evaluation", body=EvaluationRequest, only_reads=True)
 @blueprint.doc(responses=EVALUATION)
-def evaluation(job_id: str, given: dict[str, Any]) -> Response:
+def evaluation(job_id: str, given: EvaluationRequest) -> Response:
     """Evaluate the sample by its findings.
 
     With a `tolerable` share or amount the answer has a `conclusion` in words. `arithmetic` has the
@@ -502,30 +465,14 @@ def evaluation(job_id: str, given: dict[str, Any]) -> Response:
     return jsonify(found)
 
 
-def _request(job: Job, given: dict[str, Any]) -> EvaluationRequest:
+def _request(job: Job, given: EvaluationRequest) -> SettledEvaluation[Any]:
     with service().database.read() as tx:
-        return request_of(job, review_of(tx, job.id), _exact(given))
+        return request_of(job, review_of(tx, job.id), given)
 
 
-def _exact(given: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with a decimal `tolerable`."""
-    tolerable = given.get("tolerable")
-    return {**given, "tolerable": None if tolerable is None else Decimal(repr(tolerable))}
-
-
-class _WorkingPaperQuery(StrictQuery):
-    format = StrictString(load_default="html", validate=validate.OneOf(("html", "xlsx")))
-    kind = StrictString(validate=validate.OneOf(list(KINDS)), description=FITTING)
-    confidence = confidence_field(has_default=False, description=OF_PLAN)
-    tolerable = WrittenNumber(errors_of, validate=ABOVE_ZERO, description=TOLERABLE)
-
-
-WorkingPaperQuery: Any = type("WorkingPaperQuery", (_WorkingPaperQuery,), _parameters())
-
-
-@blueprint.get("/working-paper", query=WorkingPaperQuery)
+@blueprint.get("/working-paper", query=WorkingPaperRequest)
 @blueprint.doc(responses=file_response("text/html"))
-def paper(job_id: str, query: dict[str, Any]) -> Response:
+def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     """Download the working paper: cover, design, items, replacements, evaluation.
 
     As one HTML file that prints, or as a workbook. An evaluation that isn't possible yet is a note.
@@ -534,7 +481,7 @@ def paper(job_id: str, query: dict[str, Any]) -> Response:
     request = _request(job, query)
     with caller().reading():
         sheets = working_paper(service(), job, request)
-    ending = query["format"]
+    ending = query.format
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / f"paper.{ending}"
         if ending == "xlsx":
@@ -580,10 +527,14 @@ def review_step(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     entered them signs off or returns them; who signed off, or an owner of the dataset who entered
     and submitted none, reopens them.
     """
-    evaluation = _exact(given["evaluation"]) if "evaluation" in given else None
     job = _sample(job_id)
     step = review(
-        caller(), job, given["action"], given["note"], evaluation, given.get("previous_id")
+        caller(),
+        job,
+        given["action"],
+        given["note"],
+        given.get("evaluation"),
+        given.get("previous_id"),
     )
     return review_json(step)
 

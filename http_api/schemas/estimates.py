@@ -1,144 +1,12 @@
-"""Schemas of estimates from a sample."""
+"""Schemas of answers with estimates from a sample."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
-
 from apiflask import Schema
-from marshmallow import fields, validate
+from marshmallow import fields
 
-from application.estimation.value_sources import FINDINGS, LATEST, TABLE
-from estimation_engine import CalibrationMethod
-from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
-from estimation_engine.intervals import ProportionInterval
-from estimation_engine.variance import Lonely, Systematic
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, StrictSchema, text
-from http_api.schemas.fields import (
-    BoundedList,
-    StrictBoolean,
-    StrictInteger,
-    StrictNumber,
-    StrictString,
-    confidence_field,
-    invalid,
-)
-from http_api.schemas.filters import AnyValue, FiltersField
-from http_api.schemas.goals import MAX_GROUP_COLUMNS
-
-MAX_STATISTICS = 50
-MAX_PAIRS = 10_000
-MAX_CALIBRATED_COLUMNS = 20
-MAX_DEGREES = 1_000_000
-
-
-def one_of(literal: Any, default: str, description: str | None = None) -> StrictString:
-    """A choice of the engine's."""
-    return StrictString(
-        load_default=default, validate=validate.OneOf(get_args(literal)), description=description
-    )
-
-
-class StatisticIn(StrictSchema):
-    """A figure of the population to estimate."""
-
-    statistic = StrictString(required=True, validate=validate.OneOf(get_args(StatisticName)))
-    column = text(1, 1000, description="A column of the sample; `count` needs none.")
-    denominator = text(1, 1000, description="Of a `ratio`: the column of the divisor.")
-    value = AnyValue(
-        allow_none=True,
-        metadata={
-            "description": "Of a `proportion`: the value whose share is estimated; null for the "
-            "share of rows without a value."
-        },
-    )
-    q = StrictNumber(
-        load_default=0.5,
-        validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False),
-        description="Of a `quantile`: 0.5 is the median.",
-    )
-
-    def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
-        """A null ``value`` has a meaning."""
-        kept = super().without_nulls(data)
-        return {**kept, "value": None} if "value" in data and data["value"] is None else kept
-
-
-class IntervalIn(StrictSchema):
-    proportion = one_of(ProportionInterval, "korn_graubard")
-    minimum_degrees = StrictInteger(
-        load_default=MINIMUM_DEGREES,
-        validate=validate.Range(0, MAX_DEGREES),
-        description="An interval with fewer degrees of freedom is null; 0 shows all. The estimate "
-        "and its standard error stay.",
-    )
-
-
-class VarianceIn(StrictSchema):
-    lonely_stratum = one_of(
-        Lonely, "fail", "What to do with a stratum that has one drawn row of several."
-    )
-    systematic = one_of(Systematic, "sd1", "Successive differences, or as if it were random.")
-
-
-class CalibrateIn(StrictSchema):
-    """Columns whose totals in the population are reproduced."""
-
-    method = StrictString(
-        required=True,
-        validate=validate.OneOf(get_args(CalibrationMethod)),
-        description="`difference` and `ratio` take one column of numbers, `regression` several; "
-        "`poststratify` takes groups of all columns together, `rake` those of each column.",
-    )
-    columns = BoundedList(text(1, 1000), required=True, least=1, most=MAX_CALIBRATED_COLUMNS)
-
-
-class ValuesField(fields.Field[Any]):
-    """Where values come from: the table, an upload, or the findings."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            load_default=TABLE,
-            metadata={
-                "oneOf": [
-                    {"type": "string", "enum": [TABLE, LATEST, FINDINGS]},
-                    {"type": "integer", "minimum": 1},
-                ],
-                "description": "`table`; the number of an upload of values, or `latest`; or "
-                "`findings`, with the columns `finding`, `is_exception`, `audit_value` and "
-                "`misstatement`. Columns from outside and of the table can then be named.",
-            },
-        )
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str | int:
-        is_number = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
-        if value not in (TABLE, LATEST, FINDINGS) and not is_number:
-            raise invalid("Must be `table`, `latest`, `findings` or the number of an upload.")
-        return value  # type: ignore[no-any-return]
-
-
-class EstimatesIn(StrictSchema):
-    """Statistics of a sample's population, for groups of its rows."""
-
-    statistics = BoundedList(
-        fields.Nested(StatisticIn), required=True, least=1, most=MAX_STATISTICS
-    )
-    by = BoundedList(text(1, 1000), load_default=list, least=0, most=MAX_GROUP_COLUMNS)
-    where = FiltersField()
-    confidence = confidence_field()
-    interval = fields.Nested(IntervalIn)
-    variance = fields.Nested(VarianceIn)
-    calibrate = fields.Nested(CalibrateIn)
-    values = ValuesField()
-    book_column = text(
-        1,
-        1000,
-        description="For `findings`: the column of book values, which a row that is OK has as its "
-        "audit value. By default that of a sample by monetary units.",
-    )
-    true_values = StrictBoolean(
-        load_default=False, description="Compute each true value from the source, too."
-    )
+from http_api.schemas.base import PageOut
 
 
 class UncalibratedOut(Schema):
@@ -322,18 +190,6 @@ class DesignFactsOut(DesignOut):
     groups = out.list_of(GroupSizeOut, "All strata, or the drawn clusters; else none.")
     take_all = out.list_of(fields.String(), "The ids of rows drawn with certainty.")
     replicates = out.nested(ReplicatesOut, "Of the requested weights in the table.", null=True)
-
-
-class PairsIn(StrictSchema):
-    """Pairs of row ids."""
-
-    pairs = BoundedList(
-        BoundedList(text(1, 1000), least=2, most=2),
-        required=True,
-        least=1,
-        most=MAX_PAIRS,
-        metadata={"description": "Pairs of row ids such as `primary:17`."},
-    )
 
 
 class PairOut(Schema):

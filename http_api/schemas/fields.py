@@ -16,9 +16,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from application.request_code.written_numbers import confidence_of, number_of
+from contract.numbers import number_of
 from domain_errors import InvalidRequest, render
-from estimation_engine.confidence import DEFAULT_CONFIDENCE, LEAST_CONFIDENCE, OUT_OF_RANGE
 from sampling_engine import MAX_SEED_LENGTH
 from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.sqlite.clock import timestamp
@@ -133,25 +132,20 @@ class StrictNumber(Described, fields.Float):
 NUMBER_OR_TEXT = [{"type": "number"}, {"type": "string"}]
 
 
-class WrittenNumber(fields.Field[float]):
+class WrittenNumber(Described, fields.Field[float]):
     """A JSON number, or a text with a number as people write it: ``"250.000,00"``, ``"2 %"``.
 
-    ``read`` is a function of :mod:`application.request_code.written_numbers`.
+    ``read`` is a function of :mod:`contract.numbers`.
     """
 
     def __init__(
         self,
         read: Callable[[str], Decimal] = number_of,
         *,
-        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        described = {} if description is None else {"description": description}
-        super().__init__(
-            metadata={"anyOf": NUMBER_OR_TEXT, **described},
-            error_messages={"null": "Give a value."},
-            **options,
-        )
+        super().__init__(metadata={"anyOf": NUMBER_OR_TEXT, **(metadata or {})}, **options)
         self._read = read
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
@@ -163,11 +157,12 @@ class WrittenNumber(fields.Field[float]):
             raise invalid(error.template, **error.parameters) from None
 
 
-def confidence_field(*, has_default: bool = True, description: str | None = None) -> WrittenNumber:
-    """The confidence of an interval or a limit; without a default None if it isn't given."""
-    default = {"load_default": DEFAULT_CONFIDENCE} if has_default else {}
-    within = validate.Range(LEAST_CONFIDENCE, 1, max_inclusive=False, error=OUT_OF_RANGE)
-    return WrittenNumber(confidence_of, validate=within, description=description, **default)
+class WrittenDecimal(WrittenNumber):
+    """A written number with all its digits; a number of JSON as its shortest text has them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        number = super()._deserialize(value, attr, data, **kwargs)
+        return self._read(value) if isinstance(value, str) else Decimal(repr(number))
 
 
 class StrictBoolean(Described, fields.Boolean):

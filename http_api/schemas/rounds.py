@@ -14,8 +14,10 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
 from application.audit.planned import BY_MONEY, OF_ROWS
+from contract.requests.goal import FigureGoalRequest, GoalRequest
 from domain_errors import choices_sentence
 from http_api.schemas.base import StrictSchema, name_text, text
+from http_api.schemas.contract import body_schema
 from http_api.schemas.fields import (
     BoundedList,
     Message,
@@ -29,7 +31,6 @@ from http_api.schemas.fields import (
     kind_of,
 )
 from http_api.schemas.filters import FiltersField
-from http_api.schemas.goals import FigureGoalIn, GoalIn
 from sampling_engine import (
     MAX_ROUNDS,
     METHOD_CLASSES,
@@ -281,7 +282,9 @@ def _round_schema(method: type[Method]) -> type[RoundIn]:
         "parameters": fields.Nested(_parameters_schema(declaration), required=True),
     }
     members["goal"] = fields.Nested(
-        GoalIn if method.has_margin_of_error or method.counts_hits else FigureGoalIn,
+        body_schema(
+            GoalRequest if method.has_margin_of_error or method.counts_hits else FigureGoalRequest
+        ),
         allow_none=True,
         metadata={"description": "What the size is for; it is recorded and draws no row."},
     )

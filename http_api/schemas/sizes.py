@@ -8,13 +8,12 @@ from apiflask import Schema
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from application.estimation.band_suggestions import BandRequest
-from application.estimation.estimates import EstimateRequest, settings_of
-from application.estimation.more_rows import Basis, MoreRowsRequest
-from application.estimation.sizing import KINDS, AllocationChoice, SizeRequest
+from application.estimation.sizing import AllocationChoice, SizeRequest
+from contract.requests.goal import GoalRequest
 from estimation_engine.planning.bands import BandRule
 from http_api.schemas import out
-from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.estimates import StatisticIn, VarianceIn, one_of
+from http_api.schemas.base import StrictSchema, one_of, text
+from http_api.schemas.contract import body_schema
 from http_api.schemas.fields import (
     BoundedList,
     Message,
@@ -22,16 +21,14 @@ from http_api.schemas.fields import (
     StrictInteger,
     StrictNumber,
     StrictString,
-    WrittenNumber,
-    confidence_field,
 )
 from http_api.schemas.filters import FiltersField
-from http_api.schemas.goals import ABOVE_ZERO, MAX_GROUP_COLUMNS, GoalIn
 from http_api.schemas.rounds import AnyRoundIn
 from sampling_engine import METHODS
 from sampling_engine.methods.method import SIZE_NAMES
 from sampling_engine.methods.stratified import StratifiedMethod
 
+ABOVE_ZERO = validate.Range(0, min_inclusive=False)
 MAX_GOALS = 20
 MAX_BANDS = 20
 MAX_COSTS = 10_000
@@ -60,9 +57,9 @@ class SizeIn(StrictSchema):
 
     source_ref = text(1, 100, load_default="main")
     table_key = text(1, 200, allow_none=True)
-    goal = fields.Nested(GoalIn)
+    goal = fields.Nested(body_schema(GoalRequest))
     goals = BoundedList(
-        fields.Nested(GoalIn),
+        fields.Nested(body_schema(GoalRequest)),
         least=1,
         most=MAX_GOALS,
         metadata={"description": "Several goals, which the sample reaches at once."},
@@ -252,7 +249,7 @@ class StrataIn(StrictSchema):
     sample_size = StrictInteger(
         validate=validate.Range(min=1), description="Rows to draw, without a `goal`."
     )
-    goal = fields.Nested(GoalIn)
+    goal = fields.Nested(body_schema(GoalRequest))
     filters = FiltersField()
 
     @validates_schema(skip_on_field_errors=True)
@@ -281,30 +278,6 @@ class StrataOut(SizeOut):
     rule = out.string()
     breaks = out.list_of(fields.Raw(), "The bands' breaks, ascending, of few digits.")
     take_all = out.string("The label of the band that is taken whole.", null=True)
-
-
-class MoreRowsIn(StatisticIn):
-    """A figure of a finished sample, and the precision that it is to have."""
-
-    margin = WrittenNumber(validate=ABOVE_ZERO)
-    relative_margin = WrittenNumber(validate=ABOVE_ZERO)
-    cv = WrittenNumber(validate=ABOVE_ZERO)
-    by = BoundedList(text(1, 1000), load_default=list, least=0, most=MAX_GROUP_COLUMNS)
-    where = FiltersField()
-    confidence = confidence_field()
-    variance = fields.Nested(VarianceIn)
-    basis = one_of(
-        Basis, "sample", "The variance: as the sample estimates it, or the true one of its source."
-    )
-
-
-def more_rows_request(given: dict[str, Any]) -> MoreRowsRequest:
-    """The request of a body."""
-    names = ("statistic", "column", "denominator", "value", "q")
-    statistic = {name: given[name] for name in names if name in given}
-    estimate = EstimateRequest([statistic], given["by"], given.get("where"), settings_of(given))
-    goal = {kind: given[kind] for kind in KINDS if kind in given}
-    return MoreRowsRequest(estimate, goal, given["basis"])
 
 
 class NeededGroupOut(Schema):

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from marshmallow.fields import Field
 
-from http_api.routes.findings import EvaluationIn
+from contract.declarations import Request, declared
+from contract.fields import Choice, Count, Flag, Items, Kind, Part, Written
+from contract.requests.estimate import EstimatesRequest
+from contract.requests.evaluate import EvaluationRequest
 from http_api.routes.sample_rows import SampleQuery
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from import_engine.options import ImportOptions
@@ -40,6 +43,7 @@ TYPES = {
     "integer or string": "int | str",
 }
 ARGUMENTS_OF_EVALUATE = ("kind", "confidence", "tolerable")
+ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "where", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 QUERY_TYPES = {QueryInteger: "int", QueryBoolean: "bool", StrictString: "str"}
 
@@ -52,7 +56,16 @@ def module_text() -> str:
         _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
         _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _import_options()),
         _class("RowsOptions", "Which rows to write to a file, and how.", _rows()),
-        _class("EvaluationOptions", "How to evaluate findings; docs/AUDIT.md.", _evaluation()),
+        _class(
+            "EstimateOptions",
+            "How to estimate; docs/ESTIMATES.md.",
+            _options(EstimatesRequest, ARGUMENTS_OF_ESTIMATE),
+        ),
+        _class(
+            "EvaluationOptions",
+            "How to evaluate findings; docs/AUDIT.md.",
+            _options(EvaluationRequest, ARGUMENTS_OF_EVALUATE),
+        ),
     ]
     return "\n\n".join([HEAD, *classes])
 
@@ -99,13 +112,31 @@ def _rows() -> list[Entry]:
     ]
 
 
-def _evaluation() -> list[Entry]:
-    declared: dict[str, Field[Any]] = EvaluationIn._declared_fields
+def _options(request: type[Request], without: Sequence[str]) -> list[Entry]:
+    """The fields of a request that are keywords of a method."""
     return [
-        (name, _literal(getattr(field.validate, "choices", ())) or "str", _description(field))
-        for name, field in declared.items()
-        if name not in ARGUMENTS_OF_EVALUATE
+        (own.name, type_of(own.kind), own.description)
+        for own in declared(request)
+        if own.name not in without
     ]
+
+
+def type_of(kind: Kind) -> str:
+    match kind:
+        case Choice(titles):
+            return _literal(titles)
+        case Written():
+            return "float | str"
+        case Flag():
+            return "bool"
+        case Count():
+            return "int"
+        case Part():
+            return "Mapping[str, Any]"
+        case Items():
+            return "Sequence[Any]"
+        case _:
+            return "str"
 
 
 def _description(field: Field[Any]) -> str:

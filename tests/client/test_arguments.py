@@ -19,10 +19,11 @@ from jobsvc_client.draws import draw_body
 from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, UploadedValues
 from marshmallow import Schema
 
+from contract.requests.estimate import EstimatesRequest
+from contract.requests.evaluate import EvaluationRequest
 from http_api.routes.automation.schedules import ScheduleIn
 from http_api.routes.exploration import ExplorationJobIn
-from http_api.routes.findings import EvaluationIn
-from http_api.schemas.estimates import EstimatesIn
+from http_api.schemas.contract import body_schema
 from http_api.schemas.sampling import SamplingJobIn
 from sampling_engine import METHODS
 from tests.client.api_fields import MODULE, module_text
@@ -130,9 +131,9 @@ NOT_ARGUMENTS = {
     [
         (Dataset.sample, SamplingJobIn),
         (Dataset.changed_rows, ExplorationJobIn),
-        (Sample.estimate, EstimatesIn),
-        (Sample.evaluate, EvaluationIn),
-        (Sample.working_paper, EvaluationIn),
+        (Sample.estimate, body_schema(EstimatesRequest)),
+        (Sample.evaluate, body_schema(EvaluationRequest)),
+        (Sample.working_paper, body_schema(EvaluationRequest)),
         (Job.schedule, ScheduleIn),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from openpyxl import load_workbook
 
 from application.audit.evaluation.parameters import signed_json
-from application.audit.evaluation.request import EvaluationRequest
+from application.audit.evaluation.request import SettledEvaluation
 from storage.jobs.findings import Review, ReviewEntry
 from tests.contract.draw_requests import one
 from tests.live_server import LiveServer
@@ -115,7 +115,7 @@ def test_a_sign_off_that_concluded_otherwise_is_named() -> None:
         "conclusion": "The upper limit is below.",
     }
     entry = ReviewEntry(1, "0" * 32, "signed_off", "", 1, "2025-01-01", kept, "jane")
-    request = EvaluationRequest("attributes", 0.95, Decimal("0.05"))
+    request = SettledEvaluation.of("attributes", 0.95, Decimal("0.05"))
     found = signed_json(Review((entry,)), request, {"is_tolerable": None})
     assert found is not None
     assert found["difference"] == (

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
+from contract.words import StatisticName
 from estimation_engine import (
     Design,
     Domains,
@@ -25,7 +26,6 @@ from estimation_engine import (
     stratified_design,
     weighted_design,
 )
-from estimation_engine.estimates import StatisticName
 from estimation_engine.intervals import hypergeometric_interval
 from tests.estimation_engine.published import one
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -16,25 +15,37 @@ from application.access import RowSource
 from application.audit.finding_values import has_findings
 from application.audit.items import drawn_book_column
 from application.estimation.backtest import backtest_of, holds_truth
-from application.estimation.calibrating import MAX_COLUMNS, CalibrationRequest
-from application.estimation.confidence_levels import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES
+from application.estimation.calibrating import MAX_COLUMNS
 from application.estimation.estimates import (
     EstimateRequest,
+    estimate_request,
     estimates_of,
     settings_of,
 )
-from application.estimation.more_rows import MoreRowsRequest, more_rows
+from application.estimation.more_rows import PrecisionGoal, more_rows
 from application.estimation.sample_columns import estimated_columns, value_of_text
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, value_source
 from application.estimation.workbook import estimates_workbook
-from application.request_code.written_numbers import TwoReadings, number_of
+from contract.fields import DEFAULT_CONFIDENCE, NOT_GIVEN, USUAL_CONFIDENCES
+from contract.numbers import TwoReadings, number_of
+from contract.requests.estimate import (
+    DEFAULT_QUANTILE,
+    MINIMUM_DEGREES,
+    CalibrateRequest,
+    EstimatesRequest,
+    IntervalRequest,
+    StatisticRequest,
+    VarianceRequest,
+)
+from contract.words import CALIBRATIONS, LONELY, STATISTICS
 from domain_errors import DomainError, InvalidRequest
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import formula_safe
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.charts.intervals import Interval, axis_of, interval_picture
+from web_ui.contract_forms import form_fields, read_form
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice, percent_digits
 from web_ui.pages.request_code import code_at
@@ -42,26 +53,6 @@ from web_ui.shell import blueprint, caller, service, signed_in
 
 Values = dict[str, Any]
 
-STATISTICS = {
-    "mean": "Mean",
-    "total": "Total",
-    "proportion": "Share of a value",
-    "count": "Number of rows",
-    "ratio": "Ratio of two totals",
-    "quantile": "Quantile",
-}
-LONELY = {
-    "fail": "refuse",
-    "adjust": "compare with the overall mean",
-    "average": "use the mean variance of the other groups",
-}
-CALIBRATIONS = {
-    "difference": "Difference",
-    "ratio": "Ratio",
-    "regression": "Regression",
-    "poststratify": "Post-stratification",
-    "rake": "Raking",
-}
 DESIGN_TABLES = {
     "format=csv": "Weights of each row (CSV)",
     "format=csv&replicates=jackknife": "With jackknife weights (CSV)",
@@ -70,6 +61,8 @@ DESIGN_TABLES = {
 }
 PROGRAMS = {"r": "R (survey)", "stata": "Stata", "sas": "SAS", "python": "Python"}
 VIEWS = {"figures": "Figures", "backtest": "Back-test", "values": "Values from a file"}
+BY_ITSELF = ("confidence", "book_column", "true_values")
+"""Fields of the request that the page shows in a way of its own."""
 MAX_MARGIN = 1e300
 MAX_DRAWN = 40
 """Groups in the picture; the table has all."""
@@ -104,6 +97,7 @@ def _figures(found: Job) -> Values:
         "table_columns": estimated_columns(service(), found),
         "drawn_book": drawn_book_column(found),
         "max_known": MAX_KNOWN,
+        "further_fields": form_fields(EstimatesRequest, request.args, BY_ITSELF),
     }
     try:
         with caller().reading():
@@ -116,7 +110,7 @@ def _figures(found: Job) -> Values:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
     shown = [_shown(each, chosen["statistic"]) for each in answer["estimates"]]
     known = [each for each in shown if each["inside"] is not None]
-    minimum_degrees = settings_of({}).minimum_degrees
+    minimum_degrees = MINIMUM_DEGREES
     return {
         **values,
         **_code(found, chosen),
@@ -155,12 +149,11 @@ def _backtest(found: Job) -> Values:
     chosen = _chosen()
     values: Values = {"chosen": chosen, "confidences": USUAL_CONFIDENCES, "lonely_choices": LONELY}
     try:
-        given = {
-            "confidence": chosen_level(chosen),
-            "variance": {"lonely_stratum": chosen["lonely"]},
-        }
+        settings = settings_of(
+            chosen_level(chosen), VarianceRequest(lonely_stratum=chosen["lonely"])
+        )
         with caller().reading():
-            answer = backtest_of(service(), found, settings_of(given))
+            answer = backtest_of(service(), found, settings)
         _audit(found)
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
@@ -219,8 +212,8 @@ def _needed(found: Job, chosen: Values) -> Values:
         return {}
     try:
         with caller().reading():
-            request = MoreRowsRequest(_request(found, chosen), _goal(chosen), chosen["basis"])
-            return {"needed": more_rows(service(), found, request)}
+            goal = PrecisionGoal(_request(found, chosen), _goal(chosen), chosen["basis"])
+            return {"needed": more_rows(service(), found, goal)}
     except DomainError as error:
         return {"needed_problem": problem_text(error)}
 
@@ -367,62 +360,52 @@ def _first_choice(columns: list[Values]) -> Values:
     return {"statistic": "mean", "column": best["name"]}
 
 
-def _body(found: Job, chosen: Values) -> Values:
-    """The choices as the body of a request to the API."""
-    name = chosen["statistic"]
-    given: Values = {"statistic": name}
-    if name != "count":
-        given["column"] = chosen["column"]
+def _asked(found: Job, chosen: Values) -> EstimatesRequest:
+    """The choices as a request."""
+    name, value = chosen["statistic"], NOT_GIVEN
     if name == "proportion" and chosen["column"]:
         source, text = _source(found, chosen), chosen["value"]
-        given["value"] = value_of_text(service(), found, chosen["column"], text, source)
-    if name == "ratio":
-        given["denominator"] = chosen["denominator"]
-    if name == "quantile":
-        given["q"] = chosen["q"]
-    calibration = _calibration(chosen)
-    return {
-        "statistics": [given],
-        "by": chosen["by"],
-        "where": {"expression": chosen["where"]} if chosen["where"] else None,
-        "confidence": chosen_level(chosen),
-        "interval": {"minimum_degrees": 0} if chosen["all_intervals"] else None,
-        "variance": {"lonely_stratum": chosen["lonely"]},
-        "true_values": chosen["true_values"],
-        "calibrate": calibration and asdict(calibration),
-        "values": chosen["values"],
-        "book_column": chosen["book"],
-    }
+        value = value_of_text(service(), found, chosen["column"], text, source)
+    figure = StatisticRequest(
+        statistic=name,
+        column=chosen["column"] if name != "count" else None,
+        denominator=chosen["denominator"] if name == "ratio" else None,
+        value=value,
+        q=chosen["q"] if name == "quantile" else DEFAULT_QUANTILE,
+    )
+    return EstimatesRequest(
+        statistics=(figure,),
+        by=tuple(chosen["by"]),
+        where={"expression": chosen["where"]} if chosen["where"] else None,
+        confidence=chosen_level(chosen),
+        interval=IntervalRequest(minimum_degrees=0 if chosen["all_intervals"] else MINIMUM_DEGREES),
+        variance=VarianceRequest(lonely_stratum=chosen["lonely"]),
+        true_values=chosen["true_values"],
+        calibrate=_calibration(chosen),
+        values=chosen["values"],
+        book_column=chosen["book"],
+        **read_form(EstimatesRequest, request.args, BY_ITSELF),
+    )
 
 
 def _request(found: Job, chosen: Values) -> EstimateRequest:
-    body = _body(found, chosen)
-    return EstimateRequest(
-        body["statistics"],
-        body["by"],
-        body["where"],
-        settings_of(body),
-        body["true_values"],
-        _calibration(chosen),
-        body["values"],
-        body["book_column"],
-    )
+    return estimate_request(_asked(found, chosen))
 
 
 def _code(found: Job, chosen: Values) -> Values:
     """The request of the choices as code."""
-    body = {name: value for name, value in _body(found, chosen).items() if value is not None}
+    body = _asked(found, chosen).stated()
     code = code_at(f"/api/sampling/jobs/{found.id}/estimates", body)
     return {"code": code, "request_body": body}
 
 
-def _calibration(chosen: Values) -> CalibrationRequest | None:
+def _calibration(chosen: Values) -> CalibrateRequest | None:
     """The chosen calibration; none until a column is chosen."""
     method, known = chosen["calibrate"], chosen["known"]
     if not method or not known:
         return None
     # A method of one column leaves the choices of another method out.
-    return CalibrationRequest(method, known[: MAX_COLUMNS[method]])
+    return CalibrateRequest(method=method, columns=tuple(known[: MAX_COLUMNS[method]]))
 
 
 def _title(chosen: Values) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil, log10
 from typing import Any
@@ -18,23 +19,25 @@ from application.audit.items import drawn_book_column
 from application.audit.kinds import (
     ASSURANCES,
     BREAKDOWN,
-    KINDS,
     OTHER_SAMPLES,
-    PARAMETERS,
     amount_of,
     other_samples_lines,
     verdict_of,
 )
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
-from application.estimation.confidence_levels import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, level_of
 from application.estimation.sample_columns import estimated_columns
-from application.request_code.written_numbers import TwoReadings, errors_of, plain_text
+from contract.declarations import declared
+from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
+from contract.numbers import TwoReadings, errors_of, plain_text
+from contract.requests.evaluate import KINDS, EvaluationRequest
+from contract.words import ESTIMATORS
 from domain_errors import DomainError, InvalidRequest
 from job_runner.tables.open_tables import SAMPLE, output_of
 from storage.jobs.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
+from web_ui.contract_forms import FormField, form_fields
 from web_ui.job_texts import problem_text
 from web_ui.numbers import confidence_choice, decimal_text, percent_digits
 from web_ui.pages.request_code import code_at
@@ -42,6 +45,7 @@ from web_ui.shell import caller, service
 
 Values = dict[str, Any]
 
+BY_ITSELF = ("kind", "confidence", "tolerable")
 MAX_POWER = 6
 """The highest power of ten of M in the picture."""
 
@@ -67,7 +71,7 @@ def evaluation_tab(found: Job) -> Values:
         "kinds": KINDS,
         "fields": _fields(found, chosen),
         "confidences": USUAL_CONFIDENCES,
-        "estimators": PARAMETERS["estimator"].choices,
+        "estimators": ESTIMATORS,
         "paper_query": _paper_query(chosen),
         "assurances": ASSURANCES,
     }
@@ -95,22 +99,20 @@ def evaluation_tab(found: Job) -> Values:
     }
 
 
-def _request(chosen: Values) -> Values:
-    """The choices as the fields of a request."""
-    return {
-        "kind": chosen["kind"],
-        "confidence": chosen["level"],
-        "tolerable": chosen["share"],
-        **chosen["parameters"],
-    }
+def _request(chosen: Values) -> EvaluationRequest:
+    """The choices as a request."""
+    return EvaluationRequest(
+        kind=chosen["kind"],
+        confidence=chosen["level"],
+        tolerable=chosen["share"],
+        parameters=chosen["parameters"],
+    )
 
 
 def _body(chosen: Values) -> Values:
     """The choices as the body of a request."""
-    body = {name: value for name, value in _request(chosen).items() if value is not None}
-    if chosen["share"] is not None:
-        body["tolerable"] = float(chosen["share"])
-    return body
+    body = _request(chosen).given()
+    return body | ({} if chosen["share"] is None else {"tolerable": float(chosen["share"])})
 
 
 def _code(found: Job, chosen: Values) -> Values:
@@ -120,35 +122,30 @@ def _code(found: Job, chosen: Values) -> Values:
     return {"code": code, "request_body": body}
 
 
-def _fields(found: Job, chosen: Values) -> list[Values]:
-    """The parameters of the form, each with the kinds that it is for."""
+def _fields(found: Job, chosen: Values) -> list[FormField]:
+    """The parameters of the form; names of columns are chosen."""
     numbers = [each["name"] for each in estimated_columns(service(), found) if each["is_number"]]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
+    drawn = drawn_book_column(found) or ""
     strata = any(each["method"] == "stratified" for each in found.run_parameters["rounds"])
+    hidden = () if strata else ("lonely_stratum",)
+    fields = form_fields(EvaluationRequest, chosen["parameters"], (*BY_ITSELF, *hidden))
     return [
-        {
-            "name": name,
-            "title": each.title,
-            "choices": {"": "Default", **each.choices}
-            if name == "likelihood"
-            else each.choices or columns,
-            "chosen": chosen["parameters"].get(name)
-            or (drawn_book_column(found) if name == "book_column" else None),
-            "kinds": " ".join(key for key, kind in KINDS.items() if name in kind.parameters),
-        }
-        for name, each in PARAMETERS.items()
-        if strata or name != "lonely_stratum"
+        field if field.choices else replace(field, choices=columns, value=field.value or drawn)
+        for field in fields
     ]
 
 
 def _parameters(kind: str, signed: Mapping[str, Any]) -> Values:
     """The parameters that the kind takes: of the URL, or signed off."""
-    names = KINDS[kind].parameters  # type: ignore[index]
-    given = {name: request.args.get(name, signed.get(name)) for name in names}
+    given = {
+        each.name: (each.kind, request.args.get(each.name, signed.get(each.name)))
+        for each in declared(KINDS[kind].parameters)
+    }
     return {
         name: value
-        for name, value in given.items()
-        if value and (not PARAMETERS[name].choices or value in PARAMETERS[name].choices)
+        for name, (own, value) in given.items()
+        if value and (not isinstance(own, Choice) or value in own.titles)
     }
 
 
@@ -169,7 +166,7 @@ def _chosen(found: Job, review: Review) -> Values:
     }
     chosen["parameters"] = _parameters(chosen["kind"], signed if is_signed else {})
     try:
-        level_of(confidence)
+        CONFIDENCE.read(confidence)
         chosen["share"] = tolerable_of(typed) if typed else None
     except InvalidRequest as error:
         chosen["problem"] = problem_text(error)
@@ -193,7 +190,7 @@ def _planned(found: Job, kind: str) -> dict[str, str]:
 
 
 def _paper_query(chosen: Values) -> str:
-    query = {name: value for name, value in _request(chosen).items() if value is not None}
+    query = _request(chosen).given()
     if chosen["share"] is not None:
         query["tolerable"] = plain_text(chosen["share"])
     return urlencode(query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -16,8 +17,8 @@ from application.audit.evaluation.parameters import request_of, signed_json
 from application.audit.evaluation.population import population_caveats
 from application.audit.evaluation.request import (
     KIND_LOC,
-    EvaluationRequest,
     ExaminedSample,
+    SettledEvaluation,
     with_own_column,
 )
 from application.audit.evaluation.sequential import evaluate_sequence
@@ -30,9 +31,9 @@ from estimation_engine.errors import InvalidFindings
 from job_runner.service import Service
 from storage.jobs.jobs import Job
 
-__all__ = ["EvaluationRequest", "evaluate", "request_of"]
+__all__ = ["SettledEvaluation", "evaluate", "request_of"]
 
-_EVALUATE = {
+_EVALUATE: Mapping[str, Callable[[ExaminedSample, Any], dict[str, Any]]] = {
     "attributes": evaluate_exceptions,
     "two_stage": evaluate_stages,
     "monetary_unit": evaluate_money,
@@ -41,7 +42,7 @@ _EVALUATE = {
 }
 
 
-def evaluate(service: Service, job: Job, request: EvaluationRequest) -> dict[str, Any]:
+def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> dict[str, Any]:
     """Evaluate a sample, as JSON.
 
     Raises

@@ -7,13 +7,14 @@ from typing import Any
 
 from application.audit.evaluation.request import (
     KIND_LOC,
-    EvaluationRequest,
     ExaminedSample,
+    SettledEvaluation,
     conclusion_json,
     require_all,
     tolerable_share,
 )
 from application.estimation.sample_design import design_of
+from contract.requests.evaluate import AttributesParameters
 from estimation_engine.audit import evaluate_attributes
 from estimation_engine.audit.assurance import BY_ROWS, SYSTEMATIC
 from estimation_engine.audit.attributes import ArithmeticRow, AttributesEvaluation
@@ -28,7 +29,9 @@ NOTE = (
 )
 
 
-def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+def evaluate_exceptions(
+    sample: ExaminedSample, request: SettledEvaluation[AttributesParameters]
+) -> dict[str, Any]:
     """Bound the share of rows with an exception, of a sample with equal probabilities."""
     items, outside = require_all(sample, sample.items)
     tolerable = None if request.tolerable is None else tolerable_share(request.tolerable)
@@ -40,8 +43,8 @@ def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> d
         # Rows found outside aren't in the population; others of their kind are still counted.
         drawable - outside,
         confidence=request.confidence,
-        likelihood=request.likelihood or "hypergeometric",
-        sides=request.sides or "one",
+        likelihood=request.parameters.likelihood or "hypergeometric",
+        sides=request.parameters.sides or "one",
         tolerable=tolerable,
         scope=sample.scope,
     )
@@ -66,7 +69,10 @@ def evaluate_exceptions(sample: ExaminedSample, request: EvaluationRequest) -> d
 
 
 def _attribute(
-    name: str, deviations: int, whole: AttributesEvaluation, request: EvaluationRequest
+    name: str,
+    deviations: int,
+    whole: AttributesEvaluation,
+    request: SettledEvaluation[AttributesParameters],
 ) -> dict[str, Any]:
     """The limit of one attribute by itself, as if the rows were tested for it alone."""
     found = evaluate_attributes(

@@ -12,8 +12,8 @@ from typing import Any
 
 from application.audit.evaluation.request import (
     KIND_LOC,
-    EvaluationRequest,
     ExaminedSample,
+    SettledEvaluation,
     conclusion_json,
     require_all,
     tolerable_amount,
@@ -26,6 +26,7 @@ from application.estimation.monetary_selection import (
     rows_of_several,
     selection_doubts,
 )
+from contract.requests.evaluate import MonetaryParameters
 from domain_errors import counted
 from estimation_engine.audit import (
     AuditedItem,
@@ -121,11 +122,13 @@ def _strata(sample: ExaminedSample) -> list[MonetaryUnits]:
     return [MonetaryUnits(account) for account in found]
 
 
-def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+def evaluate_money(
+    sample: ExaminedSample, request: SettledEvaluation[MonetaryParameters]
+) -> dict[str, Any]:
     """Bound the misstatement; overstatements and understatements apart."""
     items, outside = require_all(sample, sample.items)
     strata = _strata(sample)
-    units, bound = strata[0], request.bound or "stringer"
+    units, bound = strata[0], request.parameters.bound or "stringer"
     doubts, unchecked = selection_doubts(sample.service, sample.job)
     assurance = _assurance(sample, strata, request, is_doubted=bool(doubts))
     audited = _audited_items(sample, items, strata)
@@ -140,7 +143,7 @@ def evaluate_money(sample: ExaminedSample, request: EvaluationRequest) -> dict[s
         audited,
         sampled,
         confidence=request.confidence,
-        likelihood=request.likelihood or "binomial",
+        likelihood=request.parameters.likelihood or "binomial",
         bound=bound,
         tolerable=None if tolerable is None else units.of(tolerable.amount),
         decimals=units.decimals,
@@ -176,13 +179,13 @@ def _most_units(units: MonetaryUnits) -> float:
 def _assurance(
     sample: ExaminedSample,
     strata: Sequence[MonetaryUnits],
-    request: EvaluationRequest,
+    request: SettledEvaluation[MonetaryParameters],
     *,
     is_doubted: bool,
 ) -> Assurance:
     """What holds the bound up."""
     selections = {each.account["selection"] for each in strata}
-    if request.bound == "gaffke":
+    if request.parameters.bound == "gaffke":
         if selections != {"random"}:
             raise InvalidFindings(
                 "Gaffke's bound is proved for units selected at random alone, and these were "
@@ -200,7 +203,9 @@ def _assurance(
 
 
 def _notes(
-    sample: ExaminedSample, strata: Sequence[MonetaryUnits], request: EvaluationRequest
+    sample: ExaminedSample,
+    strata: Sequence[MonetaryUnits],
+    request: SettledEvaluation[MonetaryParameters],
 ) -> list[str]:
     """What the strata are, which direction is which, and what isn't used."""
     notes = []
@@ -213,10 +218,9 @@ def _notes(
         notes.append(f"The steps are strata of one sample: {parts}.")
     if any(each.has_credits for each in strata):
         notes.append(OF_BALANCE)
-    if request.bound == "gaffke" and request.likelihood not in (None, "binomial"):
-        notes.append(
-            f"Gaffke's bound has no factors, so the likelihood {request.likelihood} isn't used."
-        )
+    bound, likelihood = request.parameters.bound, request.parameters.likelihood
+    if bound == "gaffke" and likelihood not in (None, "binomial"):
+        notes.append(f"Gaffke's bound has no factors, so the likelihood {likelihood} isn't used.")
     return notes
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from application.audit.evaluation.request import KIND_LOC, ExaminedSample, conclusion_json
-from application.audit.kinds import Kind, continues_of
+from application.audit.kinds import continues_of
 from application.audit.state import AuditState, drawn_row_ids
 from domain_errors import counted, render
 from estimation_engine.audit import Conclusion
@@ -196,7 +196,7 @@ def _content(finding: Finding) -> tuple[str, str | None, tuple[str, ...]]:
     return finding.outcome, finding.audit_value, finding.deviations
 
 
-def require_allowed(sample: ExaminedSample, others: OtherSamples, kind: Kind) -> None:
+def require_allowed(sample: ExaminedSample, others: OtherSamples, kind: str) -> None:
     """Refuse an evaluation that takes no account of an earlier look at the sample's rows.
 
     Raises
@@ -220,7 +220,7 @@ def require_allowed(sample: ExaminedSample, others: OtherSamples, kind: Kind) ->
 
 
 def with_other_samples(
-    sample: ExaminedSample, others: OtherSamples, kind: Kind, found: Mapping[str, Any]
+    sample: ExaminedSample, others: OtherSamples, kind: str, found: Mapping[str, Any]
 ) -> dict[str, Any]:
     """An evaluation with the other samples, and without a conclusion that they don't allow."""
     before = others.continuation

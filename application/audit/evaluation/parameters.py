@@ -10,26 +10,22 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from application.audit.evaluation.request import EvaluationRequest
-from application.audit.kinds import (
-    CONCLUSIONS,
-    KINDS,
-    PARAMETERS,
-    Kind,
-    continues_of,
-    default_kind,
-    is_in_sequence,
-)
+from application.audit.evaluation.request import SettledEvaluation
+from application.audit.kinds import CONCLUSIONS, continues_of, default_kind, is_in_sequence
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
-from estimation_engine.confidence import DEFAULT_CONFIDENCE
+from contract.fields import DEFAULT_CONFIDENCE, Choice
+from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
 from parquet_tables.names import folded
 from storage.jobs.findings import Review, ReviewEntry
 from storage.jobs.jobs import Job
 
-NAMES = ("confidence", "tolerable", *PARAMETERS)
+
+def _names() -> tuple[str, ...]:
+    """The parameters of an evaluation besides its kind."""
+    return ("confidence", "tolerable", *(each.name for each in evaluation_parameters()))
 
 
-def request_of(job: Job, review: Review, given: Mapping[str, Any]) -> EvaluationRequest:
+def request_of(job: Job, review: Review, given: EvaluationRequest) -> SettledEvaluation[Any]:
     """A request with the given parameters, and for others those signed off, or else planned.
 
     Signed parameters are taken by the same kind alone. The plan is of the kind that fits the
@@ -37,19 +33,16 @@ def request_of(job: Job, review: Review, given: Mapping[str, Any]) -> Evaluation
     """
     signed = signed_off(review)
     kept = signed.evaluation if signed else {}
-    defaults = _planned(job, given.get("kind"))
-    if kept and given.get("kind") in (None, kept["kind"]):
+    defaults = _planned(job, given.kind)
+    if kept and given.kind in (None, kept["kind"]):
         defaults = {**kept, "tolerable": _decimal(kept["tolerable"])}
-    chosen: dict[str, Any] = {
-        name: defaults.get(name) if given.get(name) is None else given[name] for name in NAMES
-    }
+    body = given.given()
+    chosen = {name: body.get(name, defaults.get(name)) for name in _names()}
     confidence = chosen.pop("confidence") or DEFAULT_CONFIDENCE
-    request = EvaluationRequest(given.get("kind") or defaults["kind"], confidence, **chosen)
-    request.require_fitting_parameters()
-    return request
+    return SettledEvaluation.of(given.kind or defaults["kind"], confidence, **chosen)
 
 
-def fitting_kind(job: Job) -> Kind:
+def fitting_kind(job: Job) -> str:
     """The kind that fits a sample: `sequential` if it continues an examined one in its order."""
     continues = continues_of(job.output_summary)
     is_enlarged = continues is not None and not continues["is_repeat"] and continues["in_order"]
@@ -58,14 +51,14 @@ def fitting_kind(job: Job) -> Kind:
     return default_kind(job.run_parameters)
 
 
-def _planned(job: Job, kind: Kind | None) -> dict[str, Any]:
+def _planned(job: Job, kind: str | None) -> dict[str, Any]:
     goal = planned_goal(job.run_parameters) or {}
     fitting = fitting_kind(job)
     kind = kind or fitting
     planned: dict[str, Any] = {"kind": kind}
     if kind == fitting and goal:
         planned |= {"confidence": goal.get("confidence"), "tolerable": planned_tolerable(job)}
-    if "likelihood" in KINDS[kind].parameters:
+    if "likelihood" in KINDS[kind].names:
         planned["likelihood"] = goal.get("likelihood")
     return planned
 
@@ -77,16 +70,16 @@ def signed_off(review: Review) -> ReviewEntry | None:
     return review.entries[-1]
 
 
-def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dict[str, Any]:
+def kept_evaluation(request: SettledEvaluation[Any], found: Mapping[str, Any]) -> dict[str, Any]:
     """The part of an evaluation that a sign-off stores, as JSON: parameters and conclusion."""
-    tolerable = request.tolerable
+    tolerable, book = request.tolerable, request.value_of("book_column")
     conclusion = found["conclusion"] or {}
     return {
         "kind": request.kind,
         "confidence": request.confidence,
         "tolerable": None if tolerable is None else f"{tolerable:f}",
-        **{name: getattr(request, name) for name in PARAMETERS},
-        "book_column": request.book_column and found.get("book_column", request.book_column),
+        **{name: request.value_of(name) for name in _names()[2:]},
+        "book_column": book and found.get("book_column", book),
         "decision": found.get("decision"),
         "is_tolerable": conclusion.get("is_tolerable"),
         "conclusion": conclusion.get("sentence"),
@@ -97,7 +90,7 @@ def kept_evaluation(request: EvaluationRequest, found: Mapping[str, Any]) -> dic
 
 
 def signed_json(
-    review: Review, request: EvaluationRequest, conclusion: Mapping[str, Any] | None
+    review: Review, request: SettledEvaluation[Any], conclusion: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
     """The sign-off in force, and where a request, or its conclusion, differs from what it kept."""
     signed = signed_off(review)
@@ -125,19 +118,24 @@ def _other_conclusion(kept: Mapping[str, Any], now: Mapping[str, Any] | None) ->
     )
 
 
-def _with_case(kept: Mapping[str, Any], request: EvaluationRequest) -> Mapping[str, Any]:
+def _with_case(kept: Mapping[str, Any], request: SettledEvaluation[Any]) -> Mapping[str, Any]:
     """What was kept, with the evaluated book column if the names differ in case alone."""
-    before, now = kept.get("book_column"), request.book_column
+    before, now = kept.get("book_column"), request.value_of("book_column")
     is_same = before and now and folded(before) == folded(now)
     return {**kept, "book_column": now} if is_same else kept
 
 
-def _difference(kept: Mapping[str, Any], request: EvaluationRequest) -> str | None:
+def _difference(kept: Mapping[str, Any], request: SettledEvaluation[Any]) -> str | None:
     """A sentence with the parameters that differ; None if all are those that were signed off."""
     signed, evaluated = [], []
-    for name in ("kind", *NAMES):
-        default = PARAMETERS[name].default if name in PARAMETERS else None
-        before, now = kept.get(name) or default, getattr(request, name) or default
+    usual = {
+        each.name: each.kind.usual
+        for each in evaluation_parameters()
+        if isinstance(each.kind, Choice)
+    }
+    for name in ("kind", *_names()):
+        default = usual.get(name)
+        before, now = kept.get(name) or default, request.value_of(name) or default
         if name == "tolerable":
             before = _decimal(before)
         if before != now:
@@ -158,26 +156,23 @@ def parameters_text(kept: Mapping[str, Any]) -> str:
     """
     given = {**kept, "tolerable": _decimal(kept["tolerable"])}
     return ", ".join(
-        _text(name, given[name]) for name in ("kind", *NAMES) if given.get(name) is not None
+        _text(name, given[name]) for name in ("kind", *_names()) if given.get(name) is not None
     )
 
 
 def _text(name: str, value: Any) -> str:
     if name == "kind":
-        kind: Kind = value
-        return KINDS[kind].title.lower()
+        return KINDS[value].title.lower()
+    own = next((each for each in evaluation_parameters() if each.name == name), None)
+    title = name if own is None else own.title.lower()
     if value is None:
-        return f"{_title(name)} not given"
+        return f"{title} not given"
     if name == "confidence":
         return f"confidence {100 * value:g} %"
     if name == "tolerable":
         return f"tolerable {errors_text(value)}"
-    choices = PARAMETERS[name].choices
-    return f"{_title(name)} {choices[value].lower() if value in choices else value}"
-
-
-def _title(name: str) -> str:
-    return PARAMETERS[name].title.lower() if name in PARAMETERS else name
+    titles = own.kind.titles if own is not None and isinstance(own.kind, Choice) else {}
+    return f"{title} {titles[value].lower() if value in titles else value}"
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from application.audit.findings import is_replaceable
 from application.audit.items import ExaminedItem
-from application.audit.kinds import KINDS, PARAMETERS, Kind, is_in_sequence
+from application.audit.kinds import is_in_sequence
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
+from contract.declarations import Request
+from contract.requests.evaluate import KINDS
 from domain_errors import choices_sentence
-from estimation_engine.audit import Bound, Conclusion, Estimator, Likelihood, Sides, TwoStageRule
+from estimation_engine.audit import Conclusion, TwoStageRule
 from estimation_engine.errors import InvalidFindings
-from estimation_engine.variance import Lonely
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
@@ -37,46 +38,66 @@ OUTSIDE = (
 )
 
 
+Parameters = TypeVar("Parameters", bound=Request)
+
+
 @dataclass(frozen=True)
-class EvaluationRequest:
-    """The request of an evaluation; :mod:`application.audit.kinds` declares its parameters.
+class SettledEvaluation(Generic[Parameters]):
+    """The request of an evaluation, with what was signed off or planned where nothing was given.
 
     Parameters
     ----------
     tolerable : Decimal, optional
         Below 1 a share of the rows, or of the book value evaluated. From 1 an amount, for
         evaluations of amounts.
+    parameters : Request
+        Those of the kind.
     """
 
-    kind: Kind
+    kind: str
     confidence: float
-    tolerable: Decimal | None = None
-    likelihood: Likelihood | None = None
-    bound: Bound | None = None
-    book_column: str | None = None
-    estimator: Estimator | None = None
-    sides: Sides | None = None
-    lonely_stratum: Lonely | None = None
+    tolerable: Decimal | None
+    parameters: Parameters
 
-    def require_fitting_parameters(self) -> None:
-        """Refuse a parameter that the kind doesn't take."""
-        taken = KINDS[self.kind].parameters
-        for name in PARAMETERS:
-            if getattr(self, name) is not None and name not in taken:
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        confidence: float,
+        tolerable: Decimal | None = None,
+        **parameters: Any,
+    ) -> SettledEvaluation[Any]:
+        """Refuse a parameter that the kind doesn't take; None is no parameter."""
+        own = KINDS[kind]
+        given = {name: value for name, value in parameters.items() if value is not None}
+        for name in given:
+            if name not in own.names:
                 raise InvalidFindings(
                     "An evaluation by {kind} has no `{name}`. {choices}",
-                    kind=self.kind,
+                    kind=kind,
                     name=name,
-                    choices=choices_sentence("", taken),
+                    choices=choices_sentence("", own.names),
                     loc=("body", name),
                 )
+        return SettledEvaluation(kind, confidence, tolerable, own.parameters(**given))
+
+    def value_of(self, name: str) -> Any:
+        """A parameter of any kind; None if this kind has no such parameter."""
+        return getattr(self, name, getattr(self.parameters, name, None))
 
 
-def with_own_column(service: Service, job: Job, request: EvaluationRequest) -> EvaluationRequest:
+def with_own_column(
+    service: Service, job: Job, request: SettledEvaluation[Any]
+) -> SettledEvaluation[Any]:
     """A request with the book column's name as the table has it; it may differ in case."""
-    columns = open_source(service, job).files.columns if request.book_column else ()
-    own = [each.name for each in columns if folded(each.name) == folded(request.book_column or "")]
-    return replace(request, book_column=own[0]) if own else request
+    wanted = request.value_of("book_column")
+    if not wanted:
+        return request
+    columns = open_source(service, job).files.columns
+    own = [each.name for each in columns if folded(each.name) == folded(wanted)]
+    if not own:
+        return request
+    return replace(request, parameters=replace(request.parameters, book_column=own[0]))
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from application.audit.evaluation.monetary_unit import MonetaryUnits, monetary_u
 from application.audit.evaluation.request import (
     KIND_LOC,
     OUTSIDE,
-    EvaluationRequest,
     ExaminedSample,
+    SettledEvaluation,
     require_all,
     tolerable_amount,
     tolerable_share,
@@ -57,7 +57,7 @@ MAX_STATISTIC = 1e300
 """Stands for infinity in JSON."""
 
 
-def evaluate_sequence(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+def evaluate_sequence(sample: ExaminedSample, request: SettledEvaluation[Any]) -> dict[str, Any]:
     """Evaluate the first items of the order up to the first without a finding."""
     if request.tolerable is None:
         raise InvalidFindings(
@@ -77,7 +77,7 @@ def evaluate_sequence(sample: ExaminedSample, request: EvaluationRequest) -> dic
 
 
 def _conclusion(
-    found: Mapping[str, Any], request: EvaluationRequest, scope: str | None
+    found: Mapping[str, Any], request: SettledEvaluation[Any], scope: str | None
 ) -> dict[str, Any]:
     """The decision in words; a filter limits it, and of amounts it names the direction."""
     decision = found["decision"]
@@ -104,7 +104,9 @@ def _conclusion(
     }
 
 
-def _shares(sample: ExaminedSample, request: EvaluationRequest, tolerable: float) -> dict[str, Any]:
+def _shares(
+    sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: float
+) -> dict[str, Any]:
     design, items = equal_chances(sample), sample.items
     if design.method == "systematic":
         raise InvalidFindings(
@@ -185,7 +187,9 @@ class _Sequence:
         return sum(item.overstated for item in self.certain)
 
 
-def _amounts(sample: ExaminedSample, request: EvaluationRequest, amount: Decimal) -> dict[str, Any]:
+def _amounts(
+    sample: ExaminedSample, request: SettledEvaluation[Any], amount: Decimal
+) -> dict[str, Any]:
     """Test the misstatement by the first selected units; all rows always drawn are examined."""
     units = _random_units(sample)
     whole = Decimal(units.text(units.total))

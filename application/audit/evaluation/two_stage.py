@@ -10,13 +10,14 @@ from typing import Any
 from application.audit.evaluation.attributes import NOTE, equal_chances
 from application.audit.evaluation.request import (
     KIND_LOC,
-    EvaluationRequest,
     ExaminedSample,
+    SettledEvaluation,
     conclusion_json,
     require_all,
     tolerable_share,
 )
 from application.audit.items import ExaminedItem
+from contract.requests.evaluate import TwoStageParameters
 from estimation_engine.audit import (
     Stage,
     TwoStageEvaluation,
@@ -32,7 +33,9 @@ NOT_USED = (
 )
 
 
-def evaluate_stages(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+def evaluate_stages(
+    sample: ExaminedSample, request: SettledEvaluation[TwoStageParameters]
+) -> dict[str, Any]:
     """The decision of the rule, its risk at what is tolerable, and the upper limit of the share."""
     rule = sample.rule
     if rule is None:
@@ -66,7 +69,7 @@ def evaluate_stages(sample: ExaminedSample, request: EvaluationRequest) -> dict[
             *(examined, stage_1 or Stage(0, 0), stage_2, population),
             tolerable=tolerable,
             confidence=request.confidence,
-            likelihood=request.likelihood or "poisson",
+            likelihood=request.parameters.likelihood or "poisson",
             scope=sample.scope,
         )
 

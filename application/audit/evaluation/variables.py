@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 
 from application.audit.evaluation.request import (
-    EvaluationRequest,
     ExaminedSample,
+    SettledEvaluation,
     conclusion_json,
     require_all,
     tolerable_amount,
 )
 from application.audit.items import amounts_of, drawn_book_column
-from application.audit.kinds import PARAMETERS
 from application.audit.state import ordinal_of
 from application.estimation.estimates import frame_condition
 from application.estimation.monetary_selection import selection_doubts
 from application.estimation.sample_design import SampleDesign, design_of
+from contract.requests.evaluate import VariablesParameters
+from contract.words import LONELY
 from domain_errors import counted
 from estimation_engine import Design, Statistic, VarianceRules, true_values
 from estimation_engine.audit import (
@@ -36,7 +37,6 @@ from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import OpenTable, open_source
 from sampling_engine.sql.units import MoneyUnits
 
-LONELY = PARAMETERS["lonely_stratum"].choices
 AMOUNTS = (
     *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),
     *("lower_limit", "upper_limit"),
@@ -47,9 +47,11 @@ DOUBTED = replace(VARIABLES, status="can_fail")
 """Where the selection of monetary units can make the interval too narrow."""
 
 
-def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) -> dict[str, Any]:
+def evaluate_audit_values(
+    sample: ExaminedSample, request: SettledEvaluation[VariablesParameters]
+) -> dict[str, Any]:
     """Project the misstatement of the examined rows to the population."""
-    book_column = request.book_column or drawn_book_column(sample.job)
+    book_column = request.parameters.book_column or drawn_book_column(sample.job)
     if book_column is None:
         raise InvalidFindings(
             "Name the column of book values with `book_column`.", loc=("body", "book_column")
@@ -60,11 +62,11 @@ def evaluate_audit_values(sample: ExaminedSample, request: EvaluationRequest) ->
     if request.tolerable is not None:
         total = Decimal(repr(given.total))
         tolerable = tolerable_amount(request.tolerable, total, given.places)
-    rules = VarianceRules(request.lonely_stratum or "fail")
+    rules = VarianceRules(request.parameters.lonely_stratum or "fail")
     found = evaluate_variables(
         given,
-        estimator=request.estimator or "difference",
-        sides=request.sides or "one",
+        estimator=request.parameters.estimator or "difference",
+        sides=request.parameters.sides or "one",
         confidence=request.confidence,
         tolerable=None if tolerable is None else float(tolerable.amount),
         scope=sample.scope,

@@ -1,0 +1,181 @@
+"""Reads the declaration of a request: its fields, each with kind, help, title and option.
+
+Each field of a request is annotated, such as ``Annotated[float, CONFIDENCE, Help("…")]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar, Self, get_type_hints
+
+from contract.fields import NOT_GIVEN, Kind
+from domain_errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class Help:
+    """What a field means, in one sentence or two; fields stand in backticks."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Title:
+    """What a form calls a field."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a command calls a field, if not by its name; None where it has no option."""
+
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A field of a request.
+
+    Parameters
+    ----------
+    option : str or None
+        The option of commands, such as ``--lonely-stratum``.
+    default : object
+        ``MISSING`` if the field is required.
+    only_with : tuple of str
+        The choices of another field that it goes with; none if it goes with all.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str = ""
+    title: str = ""
+    option: str | None = None
+    only_with: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """The help, with the choices that the field goes with."""
+        kinds = " and ".join(f"`{name}`" for name in self.only_with)
+        return f"For {kinds}. {self.help}" if kinds else self.help
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a request must give it."""
+        return self.default is MISSING
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether null is a value of its own, not the same as a missing field."""
+        return self.default is NOT_GIVEN
+
+
+class Refused(InvalidRequest):
+    """A field that doesn't fit the others; ``field`` is its name."""
+
+    def __init__(self, field_name: str, template: str, **parameters: object) -> None:
+        super().__init__(template, loc=("body", field_name), **parameters)
+        self.field = field_name
+
+
+Rule = Callable[[Mapping[str, Any]], None]
+"""Checks the given fields of a body together, and raises :class:`Refused`."""
+
+
+class Request:
+    """The base of requests; a subclass is a frozen dataclass with annotated fields.
+
+    Attributes
+    ----------
+    rules : sequence of callable
+        What holds across fields.
+    aliases : mapping
+        Names of an earlier version that are still read, with the name that they became.
+    is_recorded : bool
+        Whether a job's parameters keep it, so that a body is read as the JSON of its given fields.
+    """
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    aliases: ClassVar[Mapping[str, str]] = {}
+    is_recorded: ClassVar[bool] = False
+
+    @classmethod
+    def further_fields(cls) -> tuple[Declared, ...]:
+        """Fields of a body that aren't fields of the class."""
+        return ()
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Self:
+        """The request of a body whose values are read."""
+        return cls(**body)
+
+    def given(self) -> dict[str, Any]:
+        """The fields that have a value, by name: the body of this request."""
+        return {
+            each.name: _plain(value)
+            for each in declared(type(self))
+            if (value := getattr(self, each.name, None)) is not NOT_GIVEN
+            and (value is not None or each.is_nullable)
+        }
+
+    def stated(self) -> dict[str, Any]:
+        """The body without fields that have their default."""
+        body = self.given()
+        return {
+            each.name: _stated(getattr(self, each.name))
+            for each in declared(type(self))
+            if each.name in body and getattr(self, each.name) != each.default
+        }
+
+
+def _stated(value: Any) -> Any:
+    if isinstance(value, Request):
+        return value.stated()
+    return [_stated(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Request):
+        return value.given()
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+_OWN: dict[type[Request], tuple[Declared, ...]] = {}
+
+
+def declared(request: type[Request]) -> tuple[Declared, ...]:
+    """The fields of a request, in their order: those with a kind, and further ones."""
+    if request not in _OWN:
+        hints = get_type_hints(request, include_extras=True)
+        _OWN[request] = tuple(
+            _declared(each.name, hints[each.name].__metadata__, _default(each))
+            for each in fields(request)  # type: ignore[arg-type]
+            if hasattr(hints[each.name], "__metadata__")
+        )
+    return (*_OWN[request], *request.further_fields())
+
+
+def declared_field(request: type[Request], name: str) -> Declared:
+    """One field of a request."""
+    return next(each for each in declared(request) if each.name == name)
+
+
+def _default(own: Any) -> Any:
+    return own.default if own.default_factory is MISSING else own.default_factory()
+
+
+def _declared(name: str, marks: tuple[Any, ...], default: Any) -> Declared:
+    found: dict[type, Any] = {type(mark): mark for mark in marks}
+    kinds = [mark for mark in marks if isinstance(mark, Kind)]
+    option = found.get(Option, Option(f"--{name.replace('_', '-')}"))
+    return Declared(
+        name,
+        kinds[0],
+        default,
+        found[Help].text if Help in found else "",
+        found[Title].text if Title in found else name.replace("_", " ").capitalize(),
+        option.name,
+    )

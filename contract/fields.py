@@ -1,0 +1,244 @@
+"""Kinds of values: the type and the bounds of a field, and how a person writes it.
+
+A kind knows no framework. ``read`` is for texts that people type, in commands and forms; the JSON
+of the API has its own types, which :mod:`http_api.schemas.contract` checks by the same bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, get_args
+
+from contract.numbers import confidence_of, errors_of, number_of
+from domain_errors import InvalidRequest, choices_sentence
+
+LONGEST_TEXT = 1000
+DEFAULT_CONFIDENCE = 0.95
+LEAST_CONFIDENCE = 0.5
+"""The lowest; published tables begin with it. The highest is below 1."""
+USUAL_CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.99)
+OUT_OF_RANGE = "A confidence is from 0.5, and below 1, such as 0.95 or 95 %."
+
+
+class NotGiven:
+    """What stands for a field that may be null, and wasn't given."""
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+
+NOT_GIVEN = NotGiven()
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The smallest and the largest number; ``above`` and ``below`` leave them out themselves."""
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def holds(self, value: float | Decimal) -> bool:
+        """Whether a number is within them."""
+        return (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+
+UNBOUNDED = Bounds()
+ABOVE_ZERO = Bounds(above=0)
+
+
+class Kind:
+    """The kind of a field."""
+
+    metavar: str | None = None
+
+    def read(self, text: str) -> Any:
+        """The value that a person wrote.
+
+        Raises
+        ------
+        InvalidRequest
+            The text is none.
+        """
+        return text
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """A text of some length, in characters."""
+
+    least: int = 0
+    most: int = LONGEST_TEXT
+    metavar: str | None = None
+
+
+@dataclass(frozen=True)
+class ColumnName(Text):
+    """The name of a column."""
+
+    least: int = 1
+    metavar: str | None = "COLUMN"
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of several values, each with its title.
+
+    Parameters
+    ----------
+    usual : str, optional
+        The value that is taken if none is given, where the field has no default of its own.
+    """
+
+    titles: Mapping[Any, str] = field(hash=False)
+    usual: str | None = None
+
+    @staticmethod
+    def of(literal: Any) -> Choice:
+        """A choice of a type's literals, whose titles are the values."""
+        return Choice({value: value for value in get_args(literal)})
+
+    def read(self, text: str) -> str:
+        """A value, as it is."""
+        if text not in self.titles:
+            raise InvalidRequest(choices_sentence(text, list(self.titles)))
+        return text
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """True or false."""
+
+
+@dataclass(frozen=True)
+class Count(Kind):
+    """A whole number."""
+
+    bounds: Bounds = UNBOUNDED
+
+    def read(self, text: str) -> int:
+        """A whole number, with thousands separators or without."""
+        value = number_of(text)
+        if value != int(value) or not self.bounds.holds(value):
+            raise InvalidRequest("{text} is no whole number that fits.", text=text[:60])
+        return int(value)
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A number of JSON."""
+
+    bounds: Bounds = UNBOUNDED
+
+    def read(self, text: str) -> float:
+        """A number."""
+        return float(number_of(text))
+
+
+@dataclass(frozen=True)
+class Written(Kind):
+    """A number of JSON, or a text with a number as people write it.
+
+    Parameters
+    ----------
+    how : callable
+        The function of :mod:`contract.numbers` that reads the text.
+    refusal : str, optional
+        The sentence about a number out of bounds.
+    """
+
+    how: Callable[[str], Decimal] = number_of
+    bounds: Bounds = UNBOUNDED
+    refusal: str | None = None
+    metavar: str | None = "NUMBER"
+
+    def exactly(self, text: str) -> Decimal:
+        """The number in a text, with all its digits."""
+        value = self.how(text)
+        if self.refusal is not None and not self.bounds.holds(value):
+            raise InvalidRequest(self.refusal)
+        return value
+
+    def read(self, text: str) -> float:
+        """The number in a text."""
+        return float(self.exactly(text))
+
+
+@dataclass(frozen=True)
+class Exact(Written):
+    """A written number with all its digits, as a Decimal."""
+
+    def read(self, text: str) -> Any:
+        """The number in a text."""
+        return self.exactly(text)
+
+
+CONFIDENCE = Written(
+    confidence_of, Bounds(least=LEAST_CONFIDENCE, below=1), OUT_OF_RANGE, metavar="LEVEL"
+)
+"""The confidence of a limit or an interval; a percentage is one, too."""
+TOLERABLE = Exact(errors_of, ABOVE_ZERO)
+ERRORS = Written(errors_of, ABOVE_ZERO)
+"""Errors that are tolerable or expected: below 1 a share, from 1 a number or an amount."""
+MARGIN = Written(number_of, ABOVE_ZERO)
+
+
+@dataclass(frozen=True)
+class Items(Kind):
+    """A list of values of one kind."""
+
+    of: Kind
+    most: int
+    least: int = 0
+
+
+@dataclass(frozen=True)
+class Mapped(Kind):
+    """A number for each of several names."""
+
+    of: Kind
+    most: int
+
+
+@dataclass(frozen=True)
+class Part(Kind):
+    """An object, which is a request of its own."""
+
+    of: type
+
+
+@dataclass(frozen=True)
+class Scalar(Kind):
+    """A text, a number, true, false or null."""
+
+
+@dataclass(frozen=True)
+class Filter(Kind):
+    """A filter of rows: an expression, or conditions."""
+
+    metavar: str | None = "FILTER"
+
+    def read(self, text: str) -> dict[str, str]:
+        """An expression."""
+        return {"expression": text}
+
+
+@dataclass(frozen=True)
+class ValueSource(Kind):
+    """Where values come from: the table, an upload by its number, or the findings."""
+
+    words: tuple[str, ...] = ("table", "latest", "findings")
+
+    def read(self, text: str) -> str | int:
+        """A word, or the number of an upload."""
+        if text in self.words:
+            return text
+        return Count(Bounds(1, 2**31 - 1)).read(text)

@@ -1,0 +1,223 @@
+"""Requests for estimates of a population from a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from contract.declarations import Help, Option, Request, Title
+from contract.fields import (
+    CONFIDENCE,
+    DEFAULT_CONFIDENCE,
+    MARGIN,
+    NOT_GIVEN,
+    Bounds,
+    Choice,
+    ColumnName,
+    Count,
+    Filter,
+    Flag,
+    Items,
+    Number,
+    Part,
+    Scalar,
+    Text,
+    ValueSource,
+)
+from contract.words import (
+    CALIBRATIONS,
+    LONELY,
+    STATISTICS,
+    Basis,
+    CalibrationMethod,
+    Lonely,
+    ProportionInterval,
+    StatisticName,
+    Systematic,
+)
+
+MAX_STATISTICS = 50
+MAX_PAIRS = 10_000
+MAX_CALIBRATED_COLUMNS = 20
+MAX_DEGREES = 1_000_000
+MAX_GROUP_COLUMNS = 4
+DEFAULT_QUANTILE = 0.5
+MINIMUM_DEGREES = 3
+"""Degrees of freedom below which an interval is hidden: it would be useless or wrong."""
+
+Confidence = Annotated[float, CONFIDENCE, Title("Confidence"), Help("Such as 90% or 0.9.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticRequest(Request):
+    """A figure of the population to estimate."""
+
+    statistic: Annotated[StatisticName, Choice(STATISTICS), Title("Figure")]
+    column: Annotated[
+        str | None, ColumnName(), Help("A column of the sample; `count` needs none.")
+    ] = None
+    denominator: Annotated[
+        str | None, ColumnName(), Help("Of a `ratio`: the column of the divisor.")
+    ] = None
+    value: Annotated[
+        Any,
+        Scalar(),
+        Help(
+            "Of a `proportion`: the value whose share is estimated; null for the share of rows "
+            "without a value."
+        ),
+    ] = NOT_GIVEN
+    q: Annotated[
+        float, Number(Bounds(above=0, below=1)), Help("Of a `quantile`: 0.5 is the median.")
+    ] = DEFAULT_QUANTILE
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntervalRequest(Request):
+    """The intervals of an estimate."""
+
+    proportion: Annotated[ProportionInterval, Choice.of(ProportionInterval), Option(None)] = (
+        "korn_graubard"
+    )
+    minimum_degrees: Annotated[
+        int,
+        Count(Bounds(0, MAX_DEGREES)),
+        Help(
+            "An interval with fewer degrees of freedom is null; 0 shows all. The estimate and its "
+            "standard error stay."
+        ),
+    ] = MINIMUM_DEGREES
+
+
+LonelyStratum = Annotated[
+    Lonely,
+    Choice(LONELY),
+    Title("Groups with one drawn row"),
+    Help("What to do with a stratum that has one drawn row of several."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VarianceRequest(Request):
+    """What a design leaves open about its variance."""
+
+    lonely_stratum: LonelyStratum = "fail"
+    systematic: Annotated[
+        Systematic,
+        Choice.of(Systematic),
+        Option(None),
+        Help("Successive differences, or as if it were random."),
+    ] = "sd1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateRequest(Request):
+    """Columns whose totals in the population are reproduced."""
+
+    method: Annotated[
+        CalibrationMethod,
+        Choice(CALIBRATIONS),
+        Option("--calibrate"),
+        Help(
+            "`difference` and `ratio` take one column of numbers, `regression` several; "
+            "`poststratify` takes groups of all columns together, `rake` those of each column."
+        ),
+    ]
+    columns: Annotated[
+        tuple[str, ...],
+        Items(ColumnName(), most=MAX_CALIBRATED_COLUMNS, least=1),
+        Option("--known"),
+        Help("Columns whose totals in the table are known."),
+    ]
+
+
+By = Annotated[
+    tuple[str, ...],
+    Items(ColumnName(), most=MAX_GROUP_COLUMNS),
+    Title("For each"),
+    Help("Columns of groups; up to 4."),
+]
+Where = Annotated[
+    dict[str, Any] | None,
+    Filter(),
+    Title("Only rows with"),
+    Help("Only rows that match a filter, such as `amount > 0`."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimatesRequest(Request):
+    """Statistics of a sample's population, for groups of its rows."""
+
+    statistics: Annotated[
+        tuple[StatisticRequest, ...],
+        Items(Part(StatisticRequest), most=MAX_STATISTICS, least=1),
+        Option(None),
+    ]
+    by: By = ()
+    where: Where = None
+    confidence: Confidence = DEFAULT_CONFIDENCE
+    interval: Annotated[IntervalRequest, Part(IntervalRequest)] = IntervalRequest()
+    variance: Annotated[VarianceRequest, Part(VarianceRequest)] = VarianceRequest()
+    calibrate: Annotated[CalibrateRequest | None, Part(CalibrateRequest)] = None
+    values: Annotated[
+        str | int,
+        ValueSource(),
+        Option(None),
+        Title("Values"),
+        Help(
+            "`table`; the number of an upload of values, or `latest`; or `findings`, with the "
+            "columns `finding`, `is_exception`, `audit_value` and `misstatement`. Columns from "
+            "outside and of the table can then be named."
+        ),
+    ] = "table"
+    book_column: Annotated[
+        str | None,
+        ColumnName(),
+        Option("--book"),
+        Title("Book values"),
+        Help(
+            "For `findings`: the column of book values, which a row that is OK has as its audit "
+            "value. By default that of a sample by monetary units."
+        ),
+    ] = None
+    true_values: Annotated[bool, Flag(), Help("Compute each true value from the source, too.")] = (
+        False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestRequest(Request):
+    """Estimate figures that are known."""
+
+    confidence: Confidence = DEFAULT_CONFIDENCE
+    lonely_stratum: LonelyStratum = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairsRequest(Request):
+    """Pairs of row ids."""
+
+    pairs: Annotated[
+        tuple[tuple[str, str], ...],
+        Items(Items(Text(1), most=2, least=2), most=MAX_PAIRS, least=1),
+        Help("Pairs of row ids such as `primary:17`."),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoreRowsRequest(StatisticRequest):
+    """A figure of a finished sample, and the precision that it is to have."""
+
+    margin: Annotated[float | None, MARGIN] = None
+    relative_margin: Annotated[float | None, MARGIN] = None
+    cv: Annotated[float | None, MARGIN] = None
+    by: By = ()
+    where: Where = None
+    confidence: Confidence = DEFAULT_CONFIDENCE
+    variance: Annotated[VarianceRequest, Part(VarianceRequest)] = VarianceRequest()
+    basis: Annotated[
+        Basis,
+        Choice.of(Basis),
+        Help("The variance: as the sample estimates it, or the true one of its source."),
+    ] = "sample"

@@ -1,0 +1,237 @@
+"""The request of an evaluation, and the kinds of evaluations with their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from contract.declarations import Declared, Help, Option, Request, Title, declared
+from contract.fields import CONFIDENCE, TOLERABLE, Choice, ColumnName
+from contract.words import (
+    BOUNDS,
+    ESTIMATORS,
+    LIKELIHOODS,
+    LONELY,
+    SIDES,
+    Bound,
+    Estimator,
+    Likelihood,
+    Lonely,
+    Sides,
+)
+
+OwnLikelihood = Annotated[
+    Likelihood | None,
+    Choice(LIKELIHOODS),
+    Help(
+        "By default that of the recorded plan, else `hypergeometric` for attributes and "
+        "`binomial` for monetary units, which take `poisson`, too. Plans from before it was "
+        "always recorded have none: their two stages take `poisson`."
+    ),
+]
+OwnSides = Annotated[
+    Sides | None,
+    Choice(SIDES, usual="one"),
+    Title("Limits"),
+    Help(
+        "`one` bounds the share, or the net misstatement, from above (default), `two` on both "
+        "sides: the confidence is then that of both limits together."
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributesParameters(Request):
+    """Parameters of a share of exceptions."""
+
+    likelihood: OwnLikelihood = None
+    sides: OwnSides = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoStageParameters(Request):
+    """Parameters of two stages."""
+
+    likelihood: OwnLikelihood = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonetaryParameters(Request):
+    """Parameters of a misstatement by monetary units."""
+
+    bound: Annotated[
+        Bound | None,
+        Choice(BOUNDS, usual="stringer"),
+        Help(
+            "`stringer` (default) is customary. `gaffke` is proved for units selected at random, "
+            "and for them alone; it has no likelihood."
+        ),
+    ] = None
+    likelihood: OwnLikelihood = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariablesParameters(Request):
+    """Parameters of a misstatement by audit values."""
+
+    book_column: Annotated[
+        str | None,
+        ColumnName(),
+        Title("Book values"),
+        Option("--book"),
+        Help("The column of book values. By default that of a sample by monetary units."),
+    ] = None
+    estimator: Annotated[
+        Estimator | None,
+        Choice(ESTIMATORS, usual="difference"),
+        Help("How audit values are projected; `difference` by default."),
+    ] = None
+    sides: OwnSides = None
+    lonely_stratum: Annotated[
+        Lonely | None,
+        Choice(LONELY, usual="fail"),
+        Title("Groups with one drawn row"),
+        Help("What to do with a stratum that has one drawn row of several; `fail` by default."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequentialParameters(Request):
+    """An evaluation that may stop after any row has none."""
+
+
+@dataclass(frozen=True)
+class EvaluationKind:
+    """A kind of evaluation.
+
+    Parameters
+    ----------
+    samples, result : str
+        Which samples it fits, and what it answers.
+    parameters : type
+        Those that it takes besides ``confidence`` and ``tolerable``.
+    """
+
+    name: str
+    title: str
+    samples: str
+    result: str
+    parameters: type[Request]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its parameters."""
+        return tuple(each.name for each in declared(self.parameters))
+
+
+KINDS: dict[str, EvaluationKind] = {
+    kind.name: kind
+    for kind in (
+        EvaluationKind(
+            "attributes",
+            "Share of exceptions",
+            "random, systematic",
+            "the upper limit of the share of rows with an exception, or limits on both sides",
+            AttributesParameters,
+        ),
+        EvaluationKind(
+            "two_stage",
+            "Two stages",
+            "random, planned in two stages",
+            "whether the planned rule accepts, or asks for stage 2; its risk and the upper limit",
+            TwoStageParameters,
+        ),
+        EvaluationKind(
+            "monetary_unit",
+            "Misstatement by monetary units",
+            "monetary units; several steps if none could draw a row of another",
+            "the upper limit of the misstatement, by Stringer's or Gaffke's bound",
+            MonetaryParameters,
+        ),
+        EvaluationKind(
+            "variables",
+            "Misstatement by audit values",
+            "any whose estimates have margins",
+            "the projected misstatement with limits, by the estimation of audit values",
+            VariablesParameters,
+        ),
+        EvaluationKind(
+            "sequential",
+            "Stop when sure",
+            "random; monetary units selected at random, one step",
+            "whether exceptions, or misstatements, are tolerable; valid after every row",
+            SequentialParameters,
+        ),
+    )
+}
+"""The kinds, in the order in which they are offered."""
+
+
+def evaluation_parameters() -> tuple[Declared, ...]:
+    """The parameters of all kinds, each once; ``only_with`` names the kinds that take it."""
+    found: dict[str, Declared] = {}
+    for kind in KINDS.values():
+        for each in declared(kind.parameters):
+            known = found.get(each.name, each)
+            found[each.name] = replace(known, only_with=(*known.only_with, kind.name))
+    return tuple(found.values())
+
+
+FITTING = "By default that which fits the sample's plan and method."
+
+
+def _kinds() -> tuple[Declared, ...]:
+    """The choice of a kind, and the parameters of all kinds."""
+    titles = {name: kind.title for name, kind in KINDS.items()}
+    results = " ".join(f"`{name}`: {kind.result}." for name, kind in KINDS.items())
+    kind = Declared("kind", Choice(titles), None, f"{results} {FITTING}", "Kind", "--kind")
+    return (kind, *evaluation_parameters())
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest(Request):
+    """Evaluate a sample by its findings."""
+
+    kind: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    confidence: Annotated[
+        float | None,
+        CONFIDENCE,
+        Help("Such as 90% or 0.9. By default that of the recorded plan, else 0.95."),
+    ] = None
+    tolerable: Annotated[
+        Decimal | None,
+        TOLERABLE,
+        Help(
+            "What is tolerable: below 1 a share, such as 0.05, of the rows or of the book value "
+            "evaluated; from 1 an amount, for evaluations of amounts. By default the materiality "
+            "of the recorded plan."
+        ),
+    ] = None
+
+    @classmethod
+    def further_fields(cls) -> tuple[Declared, ...]:
+        """The kind, and the parameters of all kinds."""
+        return _kinds()
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Self:
+        """The request of a body, in which the parameters are beside the other fields."""
+        names = [each.name for each in evaluation_parameters()]
+        own = {name: value for name, value in body.items() if name not in names}
+        return cls(**own, parameters={name: body[name] for name in names if name in body})
+
+    def given(self) -> dict[str, Any]:
+        """The body."""
+        kind = {} if self.kind is None else {"kind": self.kind}
+        parameters = {k: value for k, value in self.parameters.items() if value is not None}
+        return {**kind, **super().given(), **parameters}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkingPaperRequest(EvaluationRequest):
+    """A working paper, with an evaluation."""
+
+    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"

@@ -1,0 +1,191 @@
+"""Marshmallow schemas of the contract's requests; a loaded body is an instance of its request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+
+from contract import fields as kinds
+from contract.declarations import Declared, Refused, Request, declared
+from contract.fields import Bounds, Kind
+from http_api.schemas.base import StrictQuery, StrictSchema, text
+from http_api.schemas.fields import (
+    BoundedList,
+    Message,
+    QueryBoolean,
+    QueryInteger,
+    StrictBoolean,
+    StrictInteger,
+    StrictNumber,
+    StrictString,
+    WrittenDecimal,
+    WrittenNumber,
+    invalid,
+)
+from http_api.schemas.filters import AnyValue, FiltersField
+
+
+class _Contract:
+    """What a schema of a request adds: renamed fields, null as a value, rules, the instance."""
+
+    request: ClassVar[type[Request]]
+    load_fields: Mapping[str, fields.Field[Any]]
+
+    def reshape(self, data: Any) -> Any:
+        """Read the names of an earlier version."""
+        aliases = self.request.aliases
+        if isinstance(data, dict) and not aliases.keys().isdisjoint(data):
+            renamed = {aliases.get(name, name): value for name, value in data.items()}
+            data = renamed if len(renamed) == len(data) else data
+        return super().reshape(data)  # type: ignore[misc]
+
+    def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Keep a null that is a value."""
+        kept: dict[str, Any] = super().without_nulls(data)  # type: ignore[misc]
+        nulls = (each.name for each in declared(self.request) if each.is_nullable)
+        return kept | {name: None for name in nulls if name in data and data[name] is None}
+
+    @validates_schema(skip_on_field_errors=True)
+    def fits_together(self, data: dict[str, Any], **_: Any) -> None:
+        """Check the rules of the request."""
+        for rule in self.request.rules:
+            try:
+                rule(data)
+            except Refused as error:
+                message = Message(error.template, **error.parameters)
+                raise ValidationError(message, error.field) from None
+
+    @post_load
+    def instance(self, data: dict[str, Any], **_: Any) -> Request | dict[str, Any]:
+        """The request; the JSON of one that is recorded."""
+        loaded = self.request.of(data)
+        return loaded.given() if loaded.is_recorded else loaded
+
+
+_SCHEMAS: dict[tuple[type[Request], type[StrictSchema]], type[Any]] = {}
+
+
+def body_schema(request: type[Request]) -> type[StrictSchema]:
+    """The schema of a JSON body."""
+    return _schema(request, StrictSchema, "In", _of_body)
+
+
+def query_schema(request: type[Request]) -> type[StrictQuery]:
+    """The schema of a query string."""
+    return _schema(request, StrictQuery, "Query", _of_query)
+
+
+def _schema(
+    request: type[Request],
+    base: type[StrictSchema],
+    ending: str,
+    field_of: Callable[[Declared], fields.Field[Any]],
+) -> type[Any]:
+    if (request, base) not in _SCHEMAS:
+        members: dict[str, Any] = {each.name: field_of(each) for each in declared(request)}
+        members |= {"request": request, "__doc__": request.__doc__}
+        name = request.__name__.removesuffix("Request") + ending
+        _SCHEMAS[request, base] = type(name, (_Contract, base), members)
+    return _SCHEMAS[request, base]
+
+
+def _of_query(own: Declared) -> fields.Field[Any]:
+    options = _options(own)
+    match own.kind:
+        case kinds.Count(bounds):
+            return QueryInteger(validate=_range(bounds), **options)
+        case kinds.Flag():
+            return QueryBoolean(**options)
+        case _:
+            return _field(own.kind, options)
+
+
+def _of_body(own: Declared) -> fields.Field[Any]:
+    return _field(own.kind, _options(own))
+
+
+def _options(own: Declared) -> dict[str, Any]:
+    """Marshmallow's options of a declared field."""
+    options: dict[str, Any] = {"required": True} if own.is_required else {}
+    if own.description:
+        options["metadata"] = {"description": own.description}
+    if own.is_nullable:
+        options["allow_none"] = True
+    elif not own.is_required and own.default is not None and not isinstance(own.default, Request):
+        is_list = isinstance(own.default, tuple)
+        options["load_default"] = list if is_list else own.default
+    return options
+
+
+def _field(kind: Kind, options: dict[str, Any]) -> fields.Field[Any]:
+    """The field of a kind."""
+    return FIELDS[next(each for each in type(kind).__mro__ if each in FIELDS)](kind, options)
+
+
+def _mapped(kind: kinds.Mapped, options: dict[str, Any]) -> fields.Field[Any]:
+    most = validate.Length(1, kind.most)
+    return fields.Dict(keys=StrictString(), values=_field(kind.of, {}), validate=most, **options)
+
+
+def _range(bounds: Bounds, refusal: str | None = None) -> validate.Range | None:
+    if bounds == kinds.UNBOUNDED:
+        return None
+    least, most = bounds.least, bounds.most
+    return validate.Range(
+        bounds.above if least is None else least,
+        bounds.below if most is None else most,
+        min_inclusive=bounds.above is None,
+        max_inclusive=bounds.below is None,
+        error=refusal,
+    )
+
+
+class _ValueSource(fields.Field[Any]):
+    """Where values come from: the table, an upload, or the findings."""
+
+    def __init__(self, words: tuple[str, ...], options: dict[str, Any]) -> None:
+        metadata = {
+            **options.pop("metadata", {}),
+            "oneOf": [
+                {"type": "string", "enum": list(words)},
+                {"type": "integer", "minimum": 1},
+            ],
+        }
+        super().__init__(metadata=metadata, **options)
+        self._words = words
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str | int:
+        is_number = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
+        if value not in self._words and not is_number:
+            raise invalid("Must be `table`, `latest`, `findings` or the number of an upload.")
+        return value  # type: ignore[no-any-return]
+
+
+FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
+    kinds.Text: lambda kind, options: text(kind.least, kind.most, **options),
+    kinds.Choice: lambda kind, options: StrictString(
+        validate=validate.OneOf(list(kind.titles)), **options
+    ),
+    kinds.Flag: lambda _, options: StrictBoolean(**options),
+    kinds.Count: lambda kind, options: StrictInteger(validate=_range(kind.bounds), **options),
+    kinds.Number: lambda kind, options: StrictNumber(validate=_range(kind.bounds), **options),
+    kinds.Exact: lambda kind, options: WrittenDecimal(
+        kind.how, validate=_range(kind.bounds, kind.refusal), **options
+    ),
+    kinds.Written: lambda kind, options: WrittenNumber(
+        kind.how, validate=_range(kind.bounds, kind.refusal), **options
+    ),
+    kinds.Items: lambda kind, options: BoundedList(
+        _field(kind.of, {}), least=kind.least, most=kind.most, **options
+    ),
+    kinds.Mapped: _mapped,
+    kinds.Part: lambda kind, options: fields.Nested(body_schema(kind.of), **options),
+    kinds.Scalar: lambda _, options: AnyValue(**options),
+    kinds.Filter: lambda _, options: FiltersField(
+        **{name: value for name, value in options.items() if name != "metadata"}
+    ),
+    kinds.ValueSource: lambda kind, options: _ValueSource(kind.words, options),
+}
+"""What makes the field of a kind."""
