@@ -21,7 +21,7 @@ from application.providers.proxy_header import header_still_counts
 from application.sessions import COOKIE, require_own_page
 from contract.declarations import Request
 from http_api.schemas.base import MAX_SUGGESTIONS, unknown_field
-from http_api.schemas.contract import body_schema, query_schema
+from http_api.schemas.contract import answer_schema, body_schema, query_schema
 from http_api.server.problems import of_http_error
 from http_api.state import state
 from job_runner import log_context
@@ -73,7 +73,7 @@ class SignedInBlueprint(APIBlueprint):
         query: type[Schema] | type[Request] | None = None,
         body: type[Schema] | type[Request] | None = None,
         form: type[Schema] | None = None,
-        output: type[Schema] | None = None,
+        output: type[Any] | None = None,
         guard: Callable[[View], View] = lambda view: view,
         only_reads: bool = False,
         **options: Any,
@@ -81,14 +81,16 @@ class SignedInBlueprint(APIBlueprint):
         """Register a view: authentication, guard, input, output.
 
         The view gets a query as ``query``, and a body or a form with files as ``given``: an
-        instance of a request of the contract, or what a schema loads. Without a query every
+        instance of a request of the contract, or what a schema loads. It returns an answer, or what
+        a schema dumps. Without a query every
         parameter is refused. A form whose schema has ``or_json`` may also be sent as JSON of that
         schema. With ``only_reads`` a read token may call it, whatever its method.
         """
 
         def register(view: View) -> View:
             if output is not None:
-                view = self.output(output)(view)
+                answer = output if issubclass(output, Schema) else answer_schema(output)
+                view = self.output(answer)(view)
             if body is not None:
                 schema = body_schema(body) if issubclass(body, Request) else body
                 view = self.input(schema, arg_name="given")(view)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from apiflask import Schema
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from application.administration.grantees import find_member
+from contract.declarations import Help
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.users import UserOut
-from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
+from http_api.schemas.contract import list_schema, listed
 from http_api.schemas.fields import BoundedList, StrictString, TextLength, check_name, check_visible
 from storage.accounts.groups import (
     Group,
@@ -23,6 +22,7 @@ from storage.accounts.groups import (
     remove_member,
     rename_group,
 )
+from storage.accounts.users import User
 from storage.sqlite.database import Transaction
 
 blueprint = SignedInBlueprint("groups", __name__, url_prefix="/api/groups", tag="Users")
@@ -30,21 +30,11 @@ MAX_MEMBERS = 1000
 """Most users that one request adds."""
 
 
-class GroupOut(Schema):
-    id = out.integer()
-    name = out.string()
-    created_at = out.string()
-    members = out.integer("The number of its users.")
-    datasets = out.integer("The number of datasets in which it has a level.")
-    is_everyone = out.boolean("The group of all users, which can't be changed.")
+@dataclass(frozen=True)
+class GroupWithUsers(Group):
+    """A group with its users."""
 
-
-class GroupWithUsersOut(GroupOut):
-    users = out.list_of(UserOut, "Empty for everyone: `GET /api/users` lists them.")
-
-
-class GroupsOut(PageOut):
-    groups = out.list_of(GroupOut)
+    users: Annotated[list[User], Help("Empty for everyone: `GET /api/users` lists them.")]
 
 
 class GroupsQuery(PageQuery):
@@ -88,16 +78,15 @@ class MemberIn(StrictSchema):
     user = text(1, 100, required=True, description="A user's name.")
 
 
-@blueprint.get("", query=GroupsQuery, output=GroupsOut)
+@blueprint.get("", query=GroupsQuery, output=list_schema("groups", Group))
 def groups(query: dict[str, Any]) -> dict[str, Any]:
     """The groups by name, everyone first, for all users."""
     with service().database.read() as tx:
-        found, total = list_groups(tx, **query)
-    return {"groups": found, "total": total, "offset": query["offset"], "limit": query["limit"]}
+        return listed("groups", list_groups(tx, **query), query)
 
 
-@blueprint.post("", body=GroupIn, output=GroupWithUsersOut)
-def create_group(given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("", body=GroupIn, output=GroupWithUsers)
+def create_group(given: dict[str, Any]) -> GroupWithUsers:
     """Create a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
@@ -107,16 +96,16 @@ def create_group(given: dict[str, Any]) -> dict[str, Any]:
         return _with_users(tx, group.id)
 
 
-@blueprint.get("/<int:group_id>", output=GroupWithUsersOut)
-def one_group(group_id: int) -> dict[str, Any]:
+@blueprint.get("/<int:group_id>", output=GroupWithUsers)
+def one_group(group_id: int) -> GroupWithUsers:
     """One group with its users, for admins."""
     caller().require_role("admin")
     with service().database.read() as tx:
         return _with_users(tx, group_id)
 
 
-@blueprint.patch("/<int:group_id>", body=GroupChangeIn, output=GroupWithUsersOut)
-def change_group(group_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.patch("/<int:group_id>", body=GroupChangeIn, output=GroupWithUsers)
+def change_group(group_id: int, given: dict[str, Any]) -> GroupWithUsers:
     """Rename a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
@@ -145,8 +134,8 @@ def delete_group(group_id: int) -> dict[str, str]:
     return {"message": "Group deleted"}
 
 
-@blueprint.put("/<int:group_id>/members", body=MembersIn, output=GroupWithUsersOut)
-def put_members(group_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.put("/<int:group_id>/members", body=MembersIn, output=GroupWithUsers)
+def put_members(group_id: int, given: dict[str, Any]) -> GroupWithUsers:
     """Add users to a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
@@ -154,8 +143,8 @@ def put_members(group_id: int, given: dict[str, Any]) -> dict[str, Any]:
         return _with_users(tx, group_id)
 
 
-@blueprint.delete("/<int:group_id>/members", body=MemberIn, output=GroupWithUsersOut)
-def delete_member(group_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.delete("/<int:group_id>/members", body=MemberIn, output=GroupWithUsers)
+def delete_member(group_id: int, given: dict[str, Any]) -> GroupWithUsers:
     """Remove a user from a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
@@ -180,6 +169,6 @@ def _add(tx: Transaction, group: Group, names: list[str]) -> None:
         )
 
 
-def _with_users(tx: Transaction, group_id: int) -> dict[str, Any]:
+def _with_users(tx: Transaction, group_id: int) -> GroupWithUsers:
     group = get_group(tx, group_id)
-    return {**vars(group), "is_everyone": group.is_everyone, "users": members_of(tx, group)}
+    return GroupWithUsers(**vars(group), users=members_of(tx, group))

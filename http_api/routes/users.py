@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from apiflask import APIBlueprint, Schema
+from apiflask import APIBlueprint
 from flask import g, request
-from marshmallow import RAISE, ValidationError, fields, validate
+from marshmallow import RAISE, ValidationError, validate
 
 from application.access import origin_of
 from application.credentials import MAX_LENGTH, MIN_LENGTH, check_soeid, hash_password
 from application.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
+from contract.declarations import Help
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, bearer, caller, service, without_query
-from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, name_text, text
+from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, name_text, text
+from http_api.schemas.contract import answer_schema, list_schema, listed
 from http_api.schemas.fields import (
     Message,
     QueryBoolean,
@@ -24,9 +26,16 @@ from http_api.schemas.fields import (
     StrictInteger,
     StrictString,
 )
-from storage.accounts.tokens import issue_token, list_tokens, open_sign_in_link, revoke_named_token
+from storage.accounts.tokens import (
+    Token,
+    issue_token,
+    list_tokens,
+    open_sign_in_link,
+    revoke_named_token,
+)
 from storage.accounts.users import (
     ROLES,
+    ListedUser,
     User,
     add_user,
     change_user,
@@ -39,25 +48,23 @@ from storage.sqlite.database import Transaction
 blueprint = SignedInBlueprint("users", __name__, url_prefix="/api/users", tag="Users")
 
 
-class UserOut(Schema):
-    id = out.integer()
-    soeid = out.string()
-    role_name = out.string()
-    created_at = out.string()
+@dataclass(frozen=True)
+class NewUser(User):
+    """A user who was added."""
+
+    link: Annotated[
+        str | None,
+        Help("A one-time link to set a password, shown only here; null with `password`."),
+    ] = None
+    link_expires_at: str | None = None
 
 
-class ListedUserOut(UserOut):
-    has_password = out.boolean("False until an invited user has set one.")
-    by_provider = out.boolean("Whether the user signs in by the identity provider.")
-    link_expires_at = out.string("Of an unused one-time link.", null=True)
-    groups = out.list_of(fields.String(), "Names of the user's groups, without everyone.")
+@dataclass(frozen=True)
+class Link:
+    """A one-time link to set a password."""
 
-
-class NewUserOut(UserOut):
-    link = out.string(
-        "A one-time link to set a password, shown only here; null with `password`.", null=True
-    )
-    link_expires_at = out.string(null=True)
+    link: Annotated[str, Help("Shown only here.")]
+    link_expires_at: str
 
 
 class PasswordText(StrictString):
@@ -88,36 +95,26 @@ class UserChangeIn(StrictSchema):
     role_name = StrictString(validate=validate.OneOf(ROLES))
 
 
-class LinkOut(Schema):
-    link = out.string("Shown only here.")
-    link_expires_at = out.string()
-
-
 class UsersQuery(PageQuery):
     q = text(1, 100, description="Part of the SOEID, in any case.")
 
 
-class UsersOut(PageOut):
-    users = out.list_of(ListedUserOut)
-
-
-@blueprint.get("/me", output=UserOut)
-def me() -> Any:
+@blueprint.get("/me", output=User)
+def me() -> User:
     """The current user."""
     return caller().user
 
 
-@blueprint.get("", query=UsersQuery, output=UsersOut)
+@blueprint.get("", query=UsersQuery, output=list_schema("users", ListedUser))
 def users(query: dict[str, Any]) -> dict[str, Any]:
     """The users, by SOEID, for admins."""
     caller().require_role("admin")
     with service().database.read() as tx:
-        found, total = list_users(tx, **query, clock=service().clock)
-    return {"users": found, "total": total, "offset": query["offset"], "limit": query["limit"]}
+        return listed("users", list_users(tx, **query, clock=service().clock), query)
 
 
-@blueprint.post("", body=UserIn, output=NewUserOut)
-def create_user(given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("", body=UserIn, output=NewUser)
+def create_user(given: dict[str, Any]) -> NewUser:
     """Add a user, as an admin.
 
     Without a password the response has a one-time link with which the user sets one.
@@ -130,20 +127,20 @@ def create_user(given: dict[str, Any]) -> dict[str, Any]:
         caller().audit(
             tx, "user_added", about=("user", added.id), soeid=added.soeid, role_name=added.role_name
         )
-        link = _new_link(tx, added) if password_hash is None else {}
-    return {**vars(added), "link": None, "link_expires_at": None, **link}
+        link = vars(_new_link(tx, added)) if password_hash is None else {}
+    return NewUser(**vars(added), **link)
 
 
-@blueprint.get("/<int:user_id>", output=UserOut)
-def one_user(user_id: int) -> Any:
+@blueprint.get("/<int:user_id>", output=User)
+def one_user(user_id: int) -> User:
     """One user, for admins."""
     caller().require_role("admin")
     with service().database.read() as tx:
         return get_user(tx, user_id)
 
 
-@blueprint.patch("/<int:user_id>", body=UserChangeIn, output=UserOut)
-def patch_user(user_id: int, given: dict[str, Any]) -> Any:
+@blueprint.patch("/<int:user_id>", body=UserChangeIn, output=User)
+def patch_user(user_id: int, given: dict[str, Any]) -> User:
     """Change a role or a password.
 
     Admins change any user. Others change their own password and give the current one, if they have
@@ -176,8 +173,8 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
         return changed
 
 
-@blueprint.post("/<int:user_id>/sign-in-link", output=LinkOut)
-def make_link(user_id: int) -> dict[str, str]:
+@blueprint.post("/<int:user_id>/sign-in-link", output=Link)
+def make_link(user_id: int) -> Link:
     """Create a one-time link to set a password.
 
     For admins. It replaces an earlier link of the same user.
@@ -187,12 +184,12 @@ def make_link(user_id: int) -> dict[str, str]:
         return _new_link(tx, get_user(tx, user_id))
 
 
-def _new_link(tx: Transaction, user: User) -> dict[str, str]:
+def _new_link(tx: Transaction, user: User) -> Link:
     """Create a one-time link at the address that the caller uses."""
     lifetime = timedelta(hours=service().settings.link_hours)
     code, expires_at = open_sign_in_link(tx, user.id, lifetime, service().clock)
     caller().audit(tx, "sign_in_link_made", about=("user", user.id), soeid=user.soeid)
-    return {"link": f"{_address()}/sign-in?code={code}", "link_expires_at": expires_at}
+    return Link(f"{_address()}/sign-in?code={code}", expires_at)
 
 
 def _address() -> str:
@@ -239,27 +236,15 @@ class TokenIn(StrictSchema):
     user_id = StrictInteger(allow_none=True, description="For another user, as an admin.")
 
 
-class TokenOut(Schema):
-    id = out.integer()
-    name = out.string()
-    scope = out.string()
-    created_at = out.string()
-    expires_at = out.string(null=True)
-    last_used_at = out.string("Within a minute; null if it was never used.", null=True)
-    user_id = out.integer()
-    user_soeid = out.string()
+@dataclass(frozen=True)
+class NewToken(Token):
+    """A token that was made, with its secret."""
+
+    token: Annotated[str, Help("Shown only once.")]
 
 
-class NewTokenOut(TokenOut):
-    token = out.string("Shown only once.")
-
-
-class TokensOut(PageOut):
-    tokens = out.list_of(TokenOut)
-
-
-@tokens_blueprint.post("", body=TokenIn, output=NewTokenOut)
-def create_token(given: dict[str, Any]) -> dict[str, Any]:
+@tokens_blueprint.post("", body=TokenIn, output=NewToken)
+def create_token(given: dict[str, Any]) -> NewToken:
     """Create a token.
 
     Only its hash is stored: save it yourself. It expires after 90 days unless the request or the
@@ -289,7 +274,7 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
             scope=token.scope,
             expires_at=token.expires_at,
         )
-    return {**vars(token), "token": secret}
+    return NewToken(**vars(token), token=secret)
 
 
 class TokensQuery(PageQuery):
@@ -297,7 +282,7 @@ class TokensQuery(PageQuery):
     all = QueryBoolean(load_default=False, description="Those of all users, for admins.")
 
 
-@tokens_blueprint.get("", query=TokensQuery, output=TokensOut)
+@tokens_blueprint.get("", query=TokensQuery, output=list_schema("tokens", Token))
 def tokens(query: dict[str, Any]) -> dict[str, Any]:
     """My named tokens, newest first; for admins also those of others.
 
@@ -309,13 +294,8 @@ def tokens(query: dict[str, Any]) -> dict[str, Any]:
     if owner_id != caller().user.id:
         caller().require_role("admin")
     with service().database.read() as tx:
-        found, total = list_tokens(tx, owner_id, query["offset"], query["limit"])
-    return {
-        "tokens": found,
-        "total": total,
-        "offset": query["offset"],
-        "limit": query["limit"],
-    }
+        found = list_tokens(tx, owner_id, query["offset"], query["limit"])
+    return listed("tokens", found, query)
 
 
 @tokens_blueprint.delete("/<int:token_id>", output=MessageOut)
@@ -345,20 +325,23 @@ class LoginIn(StrictSchema):
     client_secret = text()
 
 
-class LoginOut(Schema):
-    access_token = out.string()
-    token_type = out.string()
-    expires_in = out.integer("Seconds.")
-    user_id = out.integer()
-    soeid = out.string()
-    role_name = out.string()
+@dataclass(frozen=True)
+class Login:
+    """A session of a user."""
+
+    access_token: str
+    token_type: str
+    expires_in: Annotated[int, Help("Seconds.")]
+    user_id: int
+    soeid: str
+    role_name: str
 
 
 @sign_in_blueprint.post("/login")
 @without_query
 @sign_in_blueprint.input(LoginIn, location="json_or_form", unknown=RAISE, arg_name="given")
-@sign_in_blueprint.output(LoginOut)
-def login(given: dict[str, Any]) -> dict[str, Any]:
+@sign_in_blueprint.output(answer_schema(Login))
+def login(given: dict[str, Any]) -> Login:
     """Sign in.
 
     With a JSON body or the OAuth2 password form.
@@ -372,14 +355,14 @@ def login(given: dict[str, Any]) -> dict[str, Any]:
         given["password"],
         origin_of(request.remote_addr, g.get("request_id"), None),
     )
-    return {
-        "access_token": session.secret,
-        "token_type": "bearer",
-        "expires_in": int(session.lifetime.total_seconds()),
-        "user_id": session.user.id,
-        "soeid": session.user.soeid,
-        "role_name": session.user.role_name,
-    }
+    return Login(
+        access_token=session.secret,
+        token_type="bearer",  # noqa: S106 - the kind of the token
+        expires_in=int(session.lifetime.total_seconds()),
+        user_id=session.user.id,
+        soeid=session.user.soeid,
+        role_name=session.user.role_name,
+    )
 
 
 sign_in_blueprint.post("/token", endpoint="token")(login)

@@ -187,6 +187,11 @@ class PlainSchema(Schema):
             for key, field in zip(self._keys, self.dump_fields.values(), strict=True)
             if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested)
         }
+        self._objects = {
+            key: field.schema
+            for key, field in zip(self._keys, self.dump_fields.values(), strict=True)
+            if isinstance(field, fields.Nested)
+        }
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """Pick and name the values."""
@@ -199,4 +204,6 @@ class PlainSchema(Schema):
         picked = dict(zip(self._keys, pick(obj), strict=True))
         for key, schema in self._lists.items():
             picked[key] = schema.dump(picked[key], many=True)
+        for key, schema in self._objects.items():
+            picked[key] = None if picked[key] is None else schema.dump(picked[key])
         return picked

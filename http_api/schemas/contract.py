@@ -1,16 +1,23 @@
-"""Marshmallow schemas of the contract's requests; a loaded body is an instance of its request."""
+"""Marshmallow schemas of requests and answers, from their declarations.
+
+A loaded body is an instance of its request. An answer is an instance of its class, or of another
+that has the attributes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from apiflask import Schema
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from contract import fields as kinds
+from contract.answers import AnswerField, answer_fields
 from contract.declarations import Declared, Refused, Request, declared
 from contract.fields import Bounds, Kind
-from http_api.schemas.base import StrictQuery, StrictSchema, text
+from http_api.schemas import out
+from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import (
     BoundedList,
     Message,
@@ -189,3 +196,49 @@ FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] =
     kinds.ValueSource: lambda kind, options: _ValueSource(kind.words, options),
 }
 """What makes the field of a kind."""
+
+
+_PLAIN: Mapping[Any, Callable[..., fields.Field[Any]]] = {
+    str: out.string,
+    int: out.integer,
+    float: out.number,
+    bool: out.boolean,
+    dict: out.json_object,
+    Mapping: out.json_object,
+    Any: out.raw,
+}
+_ANSWERS: dict[type[Any], type[PlainSchema]] = {}
+
+
+def answer_schema(answer: type[Any]) -> type[PlainSchema]:
+    """The schema of an answer."""
+    if answer not in _ANSWERS:
+        members: dict[str, Any] = {each.key: _answered(each) for each in answer_fields(answer)}
+        members["__doc__"] = answer.__doc__
+        _ANSWERS[answer] = type(f"{answer.__name__}Out", (PlainSchema,), members)
+    return _ANSWERS[answer]
+
+
+def list_schema(name: str, item: type[Any]) -> type[Schema]:
+    """The schema of a page of a list, of which ``listed`` makes the JSON."""
+    members: dict[str, Any] = {name: out.list_of(answer_schema(item))}
+    return type(f"{name.title()}Out", (PlainSchema, PageOut), members)
+
+
+def listed(name: str, found: tuple[Sequence[Any], int], query: Mapping[str, Any]) -> dict[str, Any]:
+    """The page of a list: its items and the number of all."""
+    items, total = found
+    return {name: items, "total": total, "offset": query["offset"], "limit": query["limit"]}
+
+
+def _answered(own: AnswerField) -> fields.Field[Any]:
+    options: dict[str, Any] = {"null": own.is_null}
+    if own.key != own.name:
+        options["attribute"] = own.name
+    if own.type is list:
+        item = _PLAIN[own.item]() if own.item in _PLAIN else answer_schema(own.item)
+        inner = fields.String() if own.item is str else item
+        return out.list_of(inner, own.help, **options)
+    if own.type in _PLAIN:
+        return _PLAIN[own.type](own.help, **options)
+    return out.nested(answer_schema(own.type), own.help, **options)

@@ -31,13 +31,13 @@ raw = _required(fields.Raw)
 json_object = _required(fields.Dict)
 
 
-def nested(schema: type[Schema], *description: str, **options: Any) -> fields.Nested:
+def nested(schema: type[Schema], *description: str | None, **options: Any) -> fields.Nested:
     """An object."""
     return _required(lambda **given: fields.Nested(schema, **given))(*description, **options)
 
 
 def list_of(
-    item: type[Schema] | fields.Field[Any], *description: str, **options: Any
+    item: type[Schema] | fields.Field[Any], *description: str | None, **options: Any
 ) -> fields.List[Any]:
     """A list of objects or of values."""
     inner = item if isinstance(item, fields.Field) else fields.Nested(item)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+from contract.declarations import Help
 from storage.accounts.users import User, require_free_name, user_of_row
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
@@ -26,12 +28,14 @@ class Group:
     id: int
     name: str
     created_at: str
-    members: int
-    datasets: int
+    members: Annotated[int, Help("The number of its users.")]
+    datasets: Annotated[int, Help("The number of datasets in which it has a level.")]
 
     @property
-    def is_everyone(self) -> bool:
-        """Whether it is the group of all users, which can't be changed."""
+    def is_everyone(
+        self,
+    ) -> Annotated[bool, Help("The group of all users, which can't be changed.")]:
+        """Whether it is the group of all users."""
         return self.id == EVERYONE
 
 

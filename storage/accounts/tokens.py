@@ -11,8 +11,9 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
+from contract.declarations import Help
 from storage.accounts.users import User, user_of_row
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
@@ -27,17 +28,14 @@ KEEP_EXPIRED = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Token:
-    """A stored token, without its secret.
-
-    ``last_used_at`` is of a named token, within a minute; None if it was never used.
-    """
+    """A stored token, without its secret; ``last_used_at`` is of a named one."""
 
     id: int
     name: str
     scope: Scope
     created_at: str
     expires_at: str | None
-    last_used_at: str | None
+    last_used_at: Annotated[str | None, Help("Within a minute; null if it was never used.")]
     user_id: int
     user_soeid: str
 

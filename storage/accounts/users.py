@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
+from contract.declarations import Help
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
@@ -37,10 +38,10 @@ class ListedUser(User):
     They are invited if they have no password and sign in by no provider.
     """
 
-    has_password: bool
-    by_provider: bool
-    link_expires_at: str | None
-    groups: tuple[str, ...]
+    has_password: Annotated[bool, Help("False until an invited user has set one.")]
+    by_provider: Annotated[bool, Help("Whether the user signs in by the identity provider.")]
+    link_expires_at: Annotated[str | None, Help("Of an unused one-time link.")]
+    groups: Annotated[tuple[str, ...], Help("Names of the user's groups, without everyone.")]
 
 
 def add_user(

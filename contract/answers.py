@@ -1,0 +1,91 @@
+"""Reads the declaration of an answer: a dataclass, of storage or of a use case, that becomes JSON.
+
+Its fields are those of the JSON, but for hidden ones; a property is one if the annotation of what
+it returns has a help text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from contract.declarations import Help
+
+T = TypeVar("T")
+
+
+class Mark:
+    """A mark of a field."""
+
+
+HIDDEN = Mark()
+Hidden = Annotated[T, HIDDEN]
+"""A field that no answer has."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """The name in JSON, where it isn't that of the field."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class AnswerField:
+    """A field of an answer.
+
+    Parameters
+    ----------
+    name, key : str
+        The attribute, and the name in JSON.
+    type : type
+        Without None.
+    item : type, optional
+        That of a list's items; ``type`` is then ``list``.
+    """
+
+    name: str
+    key: str
+    type: Any
+    item: Any = None
+    is_null: bool = False
+    help: str | None = None
+
+
+def answer_fields(answer: type) -> tuple[AnswerField, ...]:
+    """The fields of an answer: its own, then its properties."""
+    hints = get_type_hints(answer, include_extras=True)
+    own = [(each.name, hints[each.name]) for each in fields(answer)]
+    for name, member in _properties(answer).items():
+        hint = get_type_hints(member.fget, include_extras=True)["return"]
+        if get_origin(hint) is Annotated:
+            own.append((name, hint))
+    return tuple(_field(name, hint) for name, hint in own if HIDDEN not in get_args(hint))
+
+
+def _properties(answer: type) -> Mapping[str, property]:
+    return {
+        name: member
+        for each in reversed(answer.__mro__)
+        for name, member in vars(each).items()
+        if isinstance(member, property)
+    }
+
+
+def _field(name: str, hint: Any) -> AnswerField:
+    marks = {type(mark): mark for mark in getattr(hint, "__metadata__", ())}
+    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    parts = get_args(plain) if get_origin(plain) in (Union, UnionType) else (plain,)
+    types = [part for part in parts if part is not NoneType]
+    base = types[0] if len(types) == 1 else Any
+    origin = get_origin(base) or base
+    item = None
+    if origin is Literal:
+        origin = str
+    elif origin in (list, tuple, Sequence):
+        origin, item = list, get_args(base)[0]
+    key = marks[Named].name if Named in marks else name
+    description = marks[Help].text if Help in marks else None
+    return AnswerField(name, key, origin, item, len(types) < len(parts), description)
