@@ -17,7 +17,7 @@ from domain_errors import InvalidRequest
 class Help:
     """What a field means, in one sentence or two; fields stand in backticks."""
 
-    text: str
+    text: str | None
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ Each transaction checks the user's level in the dataset and writes the audit ent
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from application.access import Caller
 from application.audit.review import may_undo_sign_offs, require_second_person
 from application.job_submission import require_unreserved
+from contract.declarations import Help
 from job_runner.service import Service
 from storage.accounts.authority import require_level, require_role
 from storage.accounts.datasets import Level, restore_dataset
@@ -199,16 +201,23 @@ def _samples_of(tx: Transaction, entry: BinEntry) -> list[str]:
     return [entry.job_id] if entry.kind == "sample" and entry.job_id is not None else []
 
 
-def shown_entry(by: Caller, entry: BinEntry) -> dict[str, Any]:
-    """Return an entry as JSON, with what the user may do."""
+@dataclass(frozen=True)
+class ShownEntry(BinEntry):
+    """An entry of the bin, with what the user may do."""
+
+    expires_at: str
+    may_restore: bool
+    may_delete: Annotated[bool, Help("Whether I may delete it for good.")]
+
+
+def shown_entry(by: Caller, entry: BinEntry) -> ShownEntry:
+    """An entry, with what the user may do."""
     may_change = by.user.role_name != "viewer"
     with by.service.database.read() as tx:
         may_undo = may_undo_sign_offs(tx, by.user, entry.level, _samples_of(tx, entry))
-    return {
+    return ShownEntry(
         **vars(entry),
-        "kind": entry.kind,
-        "name": entry.name,
-        "expires_at": expires_at(by.service, entry),
-        "may_restore": may_change and entry.level in ("write", "admin"),
-        "may_delete": may_change and entry.level == "admin" and may_undo,
-    }
+        expires_at=expires_at(by.service, entry),
+        may_restore=may_change and entry.level in ("write", "admin"),
+        may_delete=may_change and entry.level == "admin" and may_undo,
+    )

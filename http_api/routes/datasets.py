@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from apiflask import Schema
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, validate, validates_schema
 
 from application.administration.grantees import find_grantee, find_member
 from application.identity.bin import delete_dataset
+from contract.declarations import Help
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.deleted import BinnedOut, binned
-from http_api.routes.versions import CommitTableOut, commit_tables
-from http_api.schemas import out
-from http_api.schemas.base import (
-    PageOut,
-    PageQuery,
-    StrictQuery,
-    StrictSchema,
-    name_text,
-    page_of,
-    text,
-)
+from http_api.routes.deleted import Binned, binned
+from http_api.routes.versions import CommitTable, commit_tables
+from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, name_text, text
+from http_api.schemas.contract import list_schema, listed
 from http_api.schemas.fields import (
     BoundedList,
     Message,
@@ -33,7 +26,10 @@ from storage.accounts.audit import Action, ObjectType
 from storage.accounts.datasets import (
     LEVELS,
     SORTS,
+    Dataset,
     DatasetFilters,
+    GroupPermission,
+    Permission,
     change_dataset,
     create_dataset,
     delete_group_permission,
@@ -69,23 +65,6 @@ class DatasetChangeIn(StrictSchema):
     )
 
 
-class DatasetOut(Schema):
-    id = out.integer()
-    dataset_id = out.integer(attribute="id", dump_only=True)
-    name = out.string()
-    description = out.string()
-    tags = out.list_of(fields.String())
-    created_by = out.string()
-    created_at = out.string()
-    updated_at = out.string()
-    require_columns = out.boolean("Whether imports that change columns are refused.")
-    permission = out.string(attribute="level")
-
-
-class DatasetsOut(PageOut):
-    datasets = out.list_of(DatasetOut)
-
-
 class DatasetsQuery(PageQuery):
     q = text(1, 200, description="Part of the name or the description.")
     name = text(1, 200, description="The exact name, in any case.")
@@ -93,21 +72,30 @@ class DatasetsQuery(PageQuery):
     sort = StrictString(load_default="-updated_at", validate=validate.OneOf(list(SORTS)))
 
 
-class OverviewRefOut(Schema):
-    name = out.string()
-    commit_id = out.string(null=True)
-    updated_at = out.string()
-    tables = out.list_of(CommitTableOut)
+@dataclass(frozen=True)
+class OverviewRef:
+    """A ref with its tables."""
+
+    name: str
+    commit_id: str | None
+    updated_at: str
+    tables: list[CommitTable]
 
 
-class OverviewOut(PageOut):
-    dataset_id = out.integer()
-    name = out.string()
-    refs = out.list_of(OverviewRefOut, "`main` first.")
+@dataclass(frozen=True)
+class DatasetOverview:
+    """The refs of a dataset, with their tables."""
+
+    total: int
+    offset: int
+    limit: int
+    dataset_id: int
+    name: str
+    refs: Annotated[list[OverviewRef], Help("`main` first.")]
 
 
-@blueprint.post("", body=DatasetIn, output=DatasetOut)
-def create(given: dict[str, Any]) -> Any:
+@blueprint.post("", body=DatasetIn, output=Dataset)
+def create(given: dict[str, Any]) -> Dataset:
     """Create a dataset.
 
     It starts with an empty ref `main`.
@@ -119,24 +107,24 @@ def create(given: dict[str, Any]) -> Any:
         return made
 
 
-@blueprint.get("", query=DatasetsQuery, output=DatasetsOut)
+@blueprint.get("", query=DatasetsQuery, output=list_schema("datasets", Dataset))
 def datasets(query: dict[str, Any]) -> dict[str, Any]:
     """The datasets that I may read."""
     page = {"offset": query["offset"], "limit": query["limit"]}
     filters = DatasetFilters(query.get("q"), query.get("tag"), query.get("name"))
     with service().database.read() as tx:
-        found, total = list_datasets(tx, caller().user, filters, sort=query["sort"], **page)
-    return {"datasets": found, "total": total, **page}
+        found = list_datasets(tx, caller().user, filters, sort=query["sort"], **page)
+    return listed("datasets", found, query)
 
 
-@blueprint.get("/<int:dataset_id>", output=DatasetOut)
-def one(dataset_id: int) -> Any:
+@blueprint.get("/<int:dataset_id>", output=Dataset)
+def one(dataset_id: int) -> Dataset:
     """One dataset."""
     return caller().dataset(dataset_id, "read")
 
 
-@blueprint.patch("/<int:dataset_id>", body=DatasetChangeIn, output=DatasetOut)
-def change(dataset_id: int, given: dict[str, Any]) -> Any:
+@blueprint.patch("/<int:dataset_id>", body=DatasetChangeIn, output=Dataset)
+def change(dataset_id: int, given: dict[str, Any]) -> Dataset:
     """Change a dataset's name, description, tags or requirement.
 
     Only its owners, with the level admin, change `require_columns`.
@@ -164,18 +152,18 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
         return get_dataset(tx, dataset_id, caller().user)
 
 
-@blueprint.delete("/<int:dataset_id>", output=BinnedOut)
-def delete(dataset_id: int) -> dict[str, Any]:
+@blueprint.delete("/<int:dataset_id>", output=Binned)
+def delete(dataset_id: int) -> Binned:
     """Remove a dataset.
 
     It goes to the bin with its versions, samples and jobs. If samples are signed off, nobody who
     prepared their findings can remove it.
     """
-    return {"message": "Dataset removed", **binned(delete_dataset(caller(), dataset_id))}
+    return binned("Dataset removed", delete_dataset(caller(), dataset_id))
 
 
-@blueprint.get("/<int:dataset_id>/overview", query=PageQuery, output=OverviewOut)
-def overview(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
+@blueprint.get("/<int:dataset_id>/overview", query=PageQuery, output=DatasetOverview)
+def overview(dataset_id: int, query: dict[str, int]) -> DatasetOverview:
     """Refs with their tables.
 
     The choices of a form.
@@ -188,16 +176,16 @@ def overview(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
             for ref in refs
             if ref.commit_id is not None
         }
-    return {
-        "dataset_id": dataset.id,
-        "name": dataset.name,
-        "total": total,
-        **query,
-        "refs": [
-            {**vars(ref), "tables": commit_tables(commits[ref.commit_id]) if ref.commit_id else []}
-            for ref in refs
-        ],
-    }
+    shown = [
+        OverviewRef(
+            ref.name,
+            ref.commit_id,
+            ref.updated_at,
+            commit_tables(commits[ref.commit_id]) if ref.commit_id else [],
+        )
+        for ref in refs
+    ]
+    return DatasetOverview(total, query["offset"], query["limit"], dataset.id, dataset.name, shown)
 
 
 permissions_blueprint = SignedInBlueprint(
@@ -237,29 +225,25 @@ class PermissionKey(StrictQuery):
         _require_one(data, ("user_id", "group_id"))
 
 
-class PermissionOut(Schema):
-    user_id = out.integer()
-    user_soeid = out.string()
-    permission = out.string(attribute="level")
+@dataclass(frozen=True)
+class Permissions:
+    """The levels of users and of groups."""
+
+    permissions: list[Permission]
+    groups: list[GroupPermission]
 
 
-class GroupPermissionOut(Schema):
-    group_id = out.integer()
-    group_name = out.string()
-    permission = out.string(attribute="level")
+@dataclass(frozen=True)
+class PermissionsPage(Permissions):
+    """A page of them: users, then groups."""
+
+    total: int
+    offset: int
+    limit: int
 
 
-class PermissionsOut(Schema):
-    permissions = out.list_of(PermissionOut)
-    groups = out.list_of(GroupPermissionOut)
-
-
-class PermissionsPageOut(PageOut, PermissionsOut):
-    pass
-
-
-@permissions_blueprint.get("", query=PageQuery, output=PermissionsPageOut)
-def permissions(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
+@permissions_blueprint.get("", query=PageQuery, output=PermissionsPage)
+def permissions(dataset_id: int, query: dict[str, int]) -> PermissionsPage:
     """The permissions of users and groups in a dataset.
 
     A page counts both: the users come first, then the groups.
@@ -267,16 +251,16 @@ def permissions(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         found = _permissions(tx, dataset_id)
-    both = [(name, one) for name, listed in found.items() for one in listed]
-    page = page_of("both", both, query)
-    return {
-        **page,
-        **{name: [one for own, one in page["both"] if own == name] for name in found},
-    }
+    offset, limit = query["offset"], query["limit"]
+    both = [*found.permissions, *found.groups]
+    page = both[offset : offset + limit]
+    users = [one for one in page if isinstance(one, Permission)]
+    groups = [one for one in page if isinstance(one, GroupPermission)]
+    return PermissionsPage(users, groups, len(both), offset, limit)
 
 
-@permissions_blueprint.put("", body=PermissionIn, output=PermissionsOut)
-def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@permissions_blueprint.put("", body=PermissionIn, output=Permissions)
+def set_permission(dataset_id: int, given: dict[str, Any]) -> Permissions:
     """Set the level of a user or a group: read, write or admin."""
     caller().dataset(dataset_id, "admin")
     level = given["permission"]
@@ -290,8 +274,8 @@ def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         return _permissions(tx, dataset_id)
 
 
-@permissions_blueprint.delete("", body=PermissionKey, output=PermissionsOut)
-def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@permissions_blueprint.delete("", body=PermissionKey, output=Permissions)
+def unset_permission(dataset_id: int, given: dict[str, Any]) -> Permissions:
     """Remove the level of a user or a group."""
     caller().dataset(dataset_id, "admin")
     with caller().writing() as tx:
@@ -303,11 +287,8 @@ def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         return _permissions(tx, dataset_id)
 
 
-def _permissions(tx: Transaction, dataset_id: int) -> dict[str, Any]:
-    return {
-        "permissions": list_permissions(tx, dataset_id),
-        "groups": list_group_permissions(tx, dataset_id),
-    }
+def _permissions(tx: Transaction, dataset_id: int) -> Permissions:
+    return Permissions(list_permissions(tx, dataset_id), list_group_permissions(tx, dataset_id))
 
 
 def _find_grantee(tx: Transaction, given: dict[str, Any]) -> User | Group:

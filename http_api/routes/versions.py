@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from apiflask import Schema
 from flask import Response, jsonify
@@ -12,9 +13,10 @@ from application.access import RowSource
 from application.band_views import band_view
 from application.identity.bin import delete_ref
 from application.table_views import column_summaries, parse_view
+from contract.declarations import Help
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.deleted import BinnedOut, binned
+from http_api.routes.deleted import Binned, binned
 from http_api.routes.row_responses import (
     RowsOut,
     RowsQuery,
@@ -25,7 +27,8 @@ from http_api.routes.row_responses import (
     rows_work,
 )
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.contract import list_schema, listed
 from http_api.schemas.fields import QueryBoolean, QueryList
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from job_runner.tables.reports import cached_profile
@@ -33,6 +36,7 @@ from parquet_tables.tables import Column
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import (
     MAIN,
+    Ref,
     create_ref,
     get_ref,
     list_refs,
@@ -47,18 +51,6 @@ blueprint = SignedInBlueprint(
 )
 
 
-class RefOut(Schema):
-    name = out.string()
-    ref_name = out.string(attribute="name", dump_only=True)
-    commit_id = out.string(null=True)
-    created_at = out.string()
-    updated_at = out.string()
-
-
-class RefsOut(PageOut):
-    refs = out.list_of(RefOut)
-
-
 class RefIn(StrictSchema):
     name = text(1, 100)
     from_ref = text(1, 100)
@@ -66,73 +58,87 @@ class RefIn(StrictSchema):
     commit_id = text(1, 100)
 
 
-class CommitTableOut(Schema):
-    table_key = out.string()
-    row_count = out.integer()
-    column_count = out.integer()
-    size_bytes = out.integer()
-    attached_files = out.integer("The number of files that are read where they are.")
-    verified_files = out.integer("Of these, the ones whose rows and statistics were checked.")
+@dataclass(frozen=True)
+class CommitTable:
+    """A table of a commit."""
+
+    table_key: str
+    row_count: int
+    column_count: int
+    size_bytes: int
+    attached_files: Annotated[int, Help("The number of files that are read where they are.")]
+    verified_files: Annotated[
+        int, Help("Of these, the ones whose rows and statistics were checked.")
+    ]
 
 
-class CommitOut(Schema):
-    commit_id = out.string()
-    parent_commit_id = out.string(null=True)
-    message = out.string()
-    author = out.string()
-    created_at = out.string()
-    tables = out.list_of(CommitTableOut)
+@dataclass(frozen=True)
+class CommitFacts:
+    """A commit with its tables."""
+
+    commit_id: str
+    parent_commit_id: str | None
+    message: str
+    author: str
+    created_at: str
+    tables: list[CommitTable]
 
 
 class HistoryQuery(PageQuery):
     ref_name = text(1, 100, load_default=MAIN)
 
 
-class CommitHistoryOut(PageOut):
-    dataset_id = out.integer()
-    ref_name = out.string()
-    commits = out.list_of(CommitOut)
+@dataclass(frozen=True)
+class CommitHistory:
+    """Commits of a ref."""
+
+    total: int
+    offset: int
+    limit: int
+    dataset_id: int
+    ref_name: str
+    commits: list[CommitFacts]
 
 
-def commit_tables(commit: Commit) -> list[dict[str, Any]]:
-    """Return a commit's tables in order, with their sizes."""
+def commit_tables(commit: Commit) -> list[CommitTable]:
+    """A commit's tables in order, with their sizes."""
     return [
-        {
-            "table_key": table.key,
-            "row_count": table.row_count,
-            "column_count": len(table.columns),
-            "size_bytes": table.size_bytes,
-            "attached_files": len(table.attached_files),
-            "verified_files": sum(file.verified for file in table.attached_files),
-        }
+        CommitTable(
+            table.key,
+            table.row_count,
+            len(table.columns),
+            table.size_bytes,
+            len(table.attached_files),
+            sum(file.verified for file in table.attached_files),
+        )
         for table in commit.manifest.tables
     ]
 
 
-def commit_json(commit: Commit) -> dict[str, Any]:
-    """Return a commit as JSON."""
+def commit_facts(commit: Commit) -> CommitFacts:
+    """A commit with its tables."""
     manifest = commit.manifest
-    return {
-        "commit_id": commit.id,
-        "parent_commit_id": manifest.parent_id,
-        "message": manifest.message,
-        "author": manifest.author,
-        "created_at": manifest.created_at,
-        "tables": commit_tables(commit),
-    }
+    return CommitFacts(
+        commit.id,
+        manifest.parent_id,
+        manifest.message,
+        manifest.author,
+        manifest.created_at,
+        commit_tables(commit),
+    )
 
 
-@blueprint.get("/refs", query=PageQuery, output=RefsOut)
+@blueprint.get("/refs", query=PageQuery, output=list_schema("refs", Ref))
 def refs(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
     """A dataset's refs, main first."""
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        found, total = list_refs(tx, dataset_id, query["offset"], query["limit"])
-    return {"refs": found, "total": total, **query}
+        found = list_refs(tx, dataset_id, query["offset"], query["limit"])
+    return listed("refs", found, query)
 
 
-@blueprint.post("/refs", body=RefIn, output=RefOut)
-def create(dataset_id: int, given: dict[str, str]) -> Any:
+@blueprint.post("/refs", body=RefIn, output=Ref)
+def create(dataset_id: int, given: dict[str, str]) -> Ref:
     """Name a commit.
 
     `name` with `from_ref`, or `ref_name` with `commit_id`. Nothing is copied. Names that start with
@@ -156,26 +162,26 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         return made
 
 
-@blueprint.get("/refs/<ref>", output=RefOut)
-def one(dataset_id: int, ref: str) -> Any:
+@blueprint.get("/refs/<ref>", output=Ref)
+def one(dataset_id: int, ref: str) -> Ref:
     """One ref."""
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         return get_ref(tx, dataset_id, ref)
 
 
-@blueprint.delete("/refs/<ref>", output=BinnedOut)
-def delete(dataset_id: int, ref: str) -> dict[str, Any]:
+@blueprint.delete("/refs/<ref>", output=Binned)
+def delete(dataset_id: int, ref: str) -> Binned:
     """Delete a sample, a saved query or another ref.
 
     It goes to the bin; `main` can't be deleted. A signed-off sample is deleted by the person who
     signed it off, or by an owner of the dataset who prepared none of its findings.
     """
-    return {"message": "Ref deleted", **binned(delete_ref(caller(), dataset_id, ref))}
+    return binned("Ref deleted", delete_ref(caller(), dataset_id, ref))
 
 
-@blueprint.get("/history", query=HistoryQuery, output=CommitHistoryOut)
-def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+@blueprint.get("/history", query=HistoryQuery, output=CommitHistory)
+def commits(dataset_id: int, query: dict[str, Any]) -> CommitHistory:
     """Commits of a ref, newest first."""
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
@@ -185,20 +191,22 @@ def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
             if ref.commit_id is not None
             else ([], 0)
         )
-    return {
-        "dataset_id": dataset_id,
-        "commits": [commit_json(commit) for commit in found],
-        "total": total,
-        **query,
-    }
+    return CommitHistory(
+        total,
+        query["offset"],
+        query["limit"],
+        dataset_id,
+        query["ref_name"],
+        [commit_facts(commit) for commit in found],
+    )
 
 
-@blueprint.get("/commits/<commit>", output=CommitOut)
-def commit(dataset_id: int, commit: str) -> dict[str, Any]:
+@blueprint.get("/commits/<commit>", output=CommitFacts)
+def commit(dataset_id: int, commit: str) -> CommitFacts:
     """One commit, by id, first digits of the id, or ref."""
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        return commit_json(open_commit(tx, dataset_id, commit))
+        return commit_facts(open_commit(tx, dataset_id, commit))
 
 
 tables_blueprint = SignedInBlueprint(
@@ -239,9 +247,12 @@ class TableSchemaOut(Schema):
     columns = out.list_of(ColumnOut)
 
 
-class TablesOut(Schema):
-    commit_id = out.string()
-    tables = out.list_of(CommitTableOut)
+@dataclass(frozen=True)
+class CommitTables:
+    """The tables of a commit."""
+
+    commit_id: str
+    tables: list[CommitTable]
 
 
 class CommitSchemaOut(Schema):
@@ -322,13 +333,13 @@ class CommitRowsQuery(RowsQuery):
     table_key = text(1, 200)
 
 
-@tables_blueprint.get("/refs/<ref>/tables", output=TablesOut)
-def tables(dataset_id: int, ref: str) -> dict[str, Any]:
+@tables_blueprint.get("/refs/<ref>/tables", output=CommitTables)
+def tables(dataset_id: int, ref: str) -> CommitTables:
     """The tables of a ref."""
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         commit = open_commit(tx, dataset_id, ref)
-    return {"commit_id": commit.id, "tables": commit_tables(commit)}
+    return CommitTables(commit.id, commit_tables(commit))
 
 
 @tables_blueprint.get(

@@ -12,8 +12,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
+from contract.answers import Named
+from contract.declarations import Help
 from storage.accounts.users import User
 from storage.errors import Conflict, NameTaken, NotFound
 from storage.sqlite.clock import Clock, timestamp
@@ -48,8 +50,13 @@ class Dataset:
     created_by: str
     created_at: str
     updated_at: str
-    require_columns: bool
-    level: Level
+    require_columns: Annotated[bool, Help("Whether imports that change columns are refused.")]
+    level: Annotated[Level, Named("permission")]
+
+    @property
+    def dataset_id(self) -> Annotated[int, Help(None)]:
+        """The id, by the name that other answers give it."""
+        return self.id
 
     def allows(self, level: Level) -> bool:
         """Return whether the user's level includes ``level``."""
@@ -238,7 +245,7 @@ class Permission:
 
     user_id: int
     user_soeid: str
-    level: Level
+    level: Annotated[Level, Named("permission")]
 
 
 def list_permissions(tx: Transaction, dataset_id: int) -> list[Permission]:
@@ -255,7 +262,7 @@ class GroupPermission:
 
     group_id: int
     group_name: str
-    level: Level
+    level: Annotated[Level, Named("permission")]
 
 
 def list_group_permissions(tx: Transaction, dataset_id: int) -> list[GroupPermission]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from contract.answers import Hidden
+from contract.declarations import Help
 from storage.accounts.datasets import Level, remove_dataset
 from storage.accounts.users import User
 from storage.errors import NotFound
@@ -19,6 +21,8 @@ from storage.sqlite.queries import first, only, page, run, statement
 from storage.versions.refs import delete_ref, get_ref, kind_of_ref, output_name_of
 
 Kind = Literal["dataset", "sample", "query", "version"]
+KINDS_HELP = "`dataset`, `sample`, `query` or `version`."
+NAME_HELP = "The name of the sample, the saved query, the version or the dataset."
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,19 @@ class BinEntry:
     dataset_name: str
     ref_name: str | None
     commit_id: str | None
-    purpose: str | None
-    job_id: str | None
+    purpose: Annotated[str | None, Help("The commit's message.")]
+    job_id: Annotated[str | None, Help("The job that made the commit.")]
     deleted_by: str
     deleted_at: str
-    level: Level | None
+    level: Hidden[Level | None]
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Annotated[Kind, Help(KINDS_HELP)]:
         """The name of the deleted object."""
         return "dataset" if self.ref_name is None else kind_of_ref(self.ref_name)
 
     @property
-    def name(self) -> str:
+    def name(self) -> Annotated[str, Help(NAME_HELP)]:
         """The name of the dataset, the sample, the saved query or the version."""
         return self.dataset_name if self.ref_name is None else output_name_of(self.ref_name)
 

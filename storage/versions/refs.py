@@ -11,8 +11,9 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from contract.declarations import Help
 from domain_errors import choices_sentence
 from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
 from storage.sqlite.clock import Clock, timestamp
@@ -41,6 +42,11 @@ class Ref:
     commit_id: str | None
     created_at: str
     updated_at: str
+
+    @property
+    def ref_name(self) -> Annotated[str, Help(None)]:
+        """The name, as commits and tables are asked for by it."""
+        return self.name
 
 
 def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
