@@ -43,13 +43,16 @@ class AnswerField:
     type : type
         Without None.
     item : type, optional
-        That of a list's items; ``type`` is then ``list``.
+        That of a list's items, or of a mapping's values.
+    choices : tuple
+        The values of a literal.
     """
 
     name: str
     key: str
     type: Any
     item: Any = None
+    choices: tuple[str, ...] = ()
     is_null: bool = False
     help: str | None = None
 
@@ -81,11 +84,14 @@ def _field(name: str, hint: Any) -> AnswerField:
     types = [part for part in parts if part is not NoneType]
     base = types[0] if len(types) == 1 else Any
     origin = get_origin(base) or base
-    item = None
+    item: Any = None
+    choices: tuple[str, ...] = ()
     if origin is Literal:
-        origin = str
+        origin, choices = str, get_args(base)
     elif origin in (list, tuple, Sequence):
         origin, item = list, get_args(base)[0]
+    elif origin in (dict, Mapping):
+        origin, item = dict, get_args(base)[1]
     key = marks[Named].name if Named in marks else name
     description = marks[Help].text if Help in marks else None
-    return AnswerField(name, key, origin, item, len(types) < len(parts), description)
+    return AnswerField(name, key, origin, item, choices, len(types) < len(parts), description)

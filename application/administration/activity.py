@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from contract.declarations import Help
 from domain_errors import DomainError, render
 from job_runner.service import Service
 from parquet_tables.exports import formula_safe
@@ -188,6 +189,16 @@ def parts_of(entry: Entry) -> list[Part]:
         elif name is not None:
             parts += facts.get(name) or [Part("(unknown)")]
     return parts
+
+
+@dataclass(frozen=True)
+class Activity(Entry):
+    """An entry with its sentence."""
+
+    @property
+    def sentence(self) -> Annotated[str, Help("The entry in plain words.")]:
+        """As :func:`sentence`."""
+        return sentence(self)
 
 
 def sentence(entry: Entry) -> str:

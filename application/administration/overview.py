@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from contract.declarations import Help
 from storage.accounts.audit import last_time_of
 from storage.jobs.lists import count_unresolved
 from storage.maintenance.disk_use import disk_of
@@ -20,10 +21,12 @@ class AdminOverview:
     ``last_backup_at`` is None if neither the server nor ``jobsvc backup`` has made a backup.
     """
 
-    failed_jobs: int
-    free_bytes: int
-    disk_bytes: int
-    last_backup_at: str | None
+    failed_jobs: Annotated[int, Help("Failures that nobody has retried or dismissed.")]
+    free_bytes: Annotated[int, Help("Free space on the disk.")]
+    disk_bytes: Annotated[int, Help("Size of the disk.")]
+    last_backup_at: Annotated[
+        str | None, Help("Of the last backup, by the server or by `jobsvc backup`.")
+    ]
 
 
 def admin_overview(service: Service) -> AdminOverview:

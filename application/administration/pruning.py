@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+from contract.answers import Hidden
+from contract.declarations import Help
 from job_runner.service import Service
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.tokens import KEEP_EXPIRED
 from storage.accounts.users import User
 from storage.jobs.submission import KEY_LIFETIME
-from storage.maintenance.pruning import Cutoffs, Marks, PruneReport, Sweep, mark
+from storage.maintenance.pruning import Cutoffs, KindTotal, Marks, PruneReport, Sweep, mark
 from storage.sqlite.clock import timestamp
 
 ORPHAN_AFTER = timedelta(days=1)
@@ -53,9 +55,19 @@ class Prune:
     """
 
     dry_run: bool
-    complete: bool
-    keeps: Mapping[str, int]
-    report: PruneReport
+    complete: Annotated[bool, Help("False if there is more to remove: send the request again.")]
+    keeps: Annotated[Mapping[str, int], Help("The retention settings, in days; 0 is forever.")]
+    report: Hidden[PruneReport]
+
+    @property
+    def size_bytes(self) -> Annotated[int, Help(None)]:
+        """Bytes of all files."""
+        return self.report.size_bytes
+
+    @property
+    def kinds(self) -> Annotated[list[KindTotal], Help(None)]:
+        """The totals by kind."""
+        return self.report.totals
 
 
 def prune(

@@ -6,10 +6,11 @@ Each kind has at most ``limit`` results and reads a bounded number of rows.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from application.access import Caller
+from contract.declarations import Help
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.jobs.jobs import Job, job_ids_by_prefix
 from storage.jobs.lists import JobFilters, list_jobs
@@ -30,7 +31,7 @@ ROW_KEY = re.compile(r"(?P<table>.+):(?P<ordinal>[0-9]{1,18})")
 class Hit:
     """One result. A row is that of the table from which the sample was drawn."""
 
-    kind: Kind
+    kind: Annotated[Kind, Help("`dataset`, `sample`, `query`, `version`, `job` or `row`.")]
     name: str
     purpose: str | None
     dataset_id: int
@@ -38,26 +39,25 @@ class Hit:
     created_at: str
     ref_name: str | None = None
     commit_id: str | None = None
-    job_id: str | None = None
+    job_id: Annotated[str | None, Help("The job of the sample, the saved query or the row.")] = None
     run_type: str | None = None
-    job_kind: str | None = None
-    row: str | None = None
+    job_kind: Annotated[str | None, Help("What that job makes.")] = None
+    row: Annotated[str | None, Help("The row's `_logical_row_id` in the sample of the job.")] = None
 
 
-def search(by: Caller, text: str, limit: int) -> list[dict[str, Any]]:
-    """Find a text, as JSON: rows by key, jobs and versions by id, others by name or purpose."""
+def search(by: Caller, text: str, limit: int) -> list[Hit]:
+    """Find a text: rows by key, jobs and versions by id, others by name or purpose."""
     with by.service.database.read() as tx:
         latest, _ = list_jobs(tx, by.user, JobFilters(), offset=0, limit=MAX_JOBS)
         jobs = [job for job in latest if len(job.run_parameters_json) <= MAX_JOB_CHARACTERS]
         by_name = [*_datasets(tx, by, text, limit), *_refs(tx, by, text, limit)]
         named = {hit.job_id for hit in by_name}
-        hits = [
+        return [
             *_rows(jobs, text, limit),
             *_by_id(tx, by, text.lower(), limit),
             *by_name,
             *[hit for hit in _jobs(jobs, text, limit) if hit.job_id not in named],
         ]
-    return [asdict(hit) for hit in hits]
 
 
 def _datasets(tx: Transaction, by: Caller, text: str, limit: int) -> list[Hit]:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from apiflask import Schema
 from flask import Response
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, validate, validates_schema
 
-from application.administration.activity import sentence, write_csv
+from application.administration.activity import Activity, write_csv
 from application.administration.backup import begin_backup
 from application.administration.overview import AdminOverview, admin_overview
 from application.administration.pruning import MAX_AHEAD_DAYS, Prune, prune
+from contract.declarations import Help
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
-from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, page_of, text
+from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, page_of, text
+from http_api.schemas.contract import list_schema, listed
 from http_api.schemas.fields import (
     Message,
     QueryInteger,
@@ -29,8 +30,7 @@ from http_api.schemas.fields import (
 from parquet_tables.exports import MEDIA_TYPES
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.certificates.keys import PublicKey, list_public_keys
-from storage.maintenance.disk_use import measure
-from storage.maintenance.pruning import KINDS
+from storage.maintenance.disk_use import DatasetUse, KindUse, measure
 
 blueprint = SignedInBlueprint(
     "audit", __name__, url_prefix="/api/admin/audit", tag="Administration"
@@ -54,32 +54,7 @@ class AuditQuery(PageQuery, EntryFilters):
     """Filters and the page."""
 
 
-class EntryOut(Schema):
-    id = out.integer()
-    at = out.string()
-    action = out.string()
-    user_id = out.integer(null=True)
-    user_soeid = out.string("At the time of the entry.")
-    dataset_id = out.integer(null=True)
-    object_type = out.string(null=True)
-    object_id = out.string(null=True)
-    client_address = out.string(null=True)
-    request_id = out.string(null=True)
-    token_id = out.integer(null=True)
-    token_kind = out.string(null=True)
-    token_name = out.string(null=True)
-    details = out.json_object()
-    dataset_name = out.string("Its present name.", null=True)
-    sentence = fields.Function(
-        sentence, metadata={"type": "string", "description": "The entry in plain words."}
-    )
-
-
-class AuditOut(PageOut):
-    entries = out.list_of(EntryOut)
-
-
-@blueprint.get("", query=AuditQuery, output=AuditOut)
+@blueprint.get("", query=AuditQuery, output=list_schema("entries", Activity))
 def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
     """Who did what, newest first, for admins.
 
@@ -89,7 +64,7 @@ def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     with service().database.read() as tx:
         found, total = list_entries(tx, _filters(query), **page)
-    return {"entries": found, "total": total, **page}
+    return listed("entries", ([Activity(**vars(entry)) for entry in found], total), page)
 
 
 @blueprint.get("/csv", query=EntryFilters)
@@ -119,36 +94,18 @@ storage_blueprint = SignedInBlueprint(
 )
 
 
-class KindUseOut(Schema):
-    kind = out.string()
-    files = out.integer()
-    size_bytes = out.integer()
+@dataclass(frozen=True)
+class StoragePage:
+    """Disk use, and a page of the datasets."""
 
-
-class DatasetUseOut(Schema):
-    dataset_id = out.integer()
-    name = out.string()
-    removed_at = out.string(null=True)
-    commits = out.integer()
-    files = out.integer()
-    size_bytes = out.integer("A file of several datasets counts in each.")
-
-
-class StorageOut(PageOut):
-    size_bytes = out.integer()
-    free_bytes = out.integer("Free space on the disk.")
-    disk_bytes = out.integer("Size of the disk.")
-    kinds = out.list_of(KindUseOut)
-    datasets = out.list_of(DatasetUseOut)
-
-
-class OverviewOut(Schema):
-    failed_jobs = out.integer("Failures that nobody has retried or dismissed.")
-    free_bytes = out.integer("Free space on the disk.")
-    disk_bytes = out.integer("Size of the disk.")
-    last_backup_at = out.string(
-        "Of the last backup, by the server or by `jobsvc backup`.", null=True
-    )
+    total: int
+    offset: int
+    limit: int
+    size_bytes: int
+    free_bytes: Annotated[int, Help("Free space on the disk.")]
+    disk_bytes: Annotated[int, Help("Size of the disk.")]
+    kinds: list[KindUse]
+    datasets: list[DatasetUse]
 
 
 class PruneIn(StrictSchema):
@@ -168,37 +125,8 @@ class PruneIn(StrictSchema):
             raise ValidationError(Message("`ahead_days` requires `dry_run`."), "ahead_days")
 
 
-class ExampleOut(Schema):
-    id = out.string()
-    name = out.string()
-    dataset_name = out.string(null=True)
-    at = out.string()
-    size_bytes = out.integer()
-
-
-class TallyOut(Schema):
-    kind = out.string(metadata={"enum": list(KINDS)})
-    count = out.integer()
-    size_bytes = out.integer("0 for rows.")
-    oldest = out.string(null=True)
-    newest = out.string(null=True)
-    examples = out.list_of(ExampleOut)
-
-
-class PruneOut(Schema):
-    dry_run = out.boolean()
-    complete = out.boolean("False if there is more to remove: send the request again.")
-    keeps = out.json_object(
-        "The retention settings, in days; 0 is forever.",
-        keys=fields.String(),
-        values=fields.Integer(),
-    )
-    size_bytes = out.integer(attribute="report.size_bytes")
-    kinds = out.list_of(TallyOut, attribute="report.totals")
-
-
-@storage_blueprint.get("/storage", query=PageQuery, output=StorageOut)
-def storage_use(query: dict[str, int]) -> dict[str, Any]:
+@storage_blueprint.get("/storage", query=PageQuery, output=StoragePage)
+def storage_use(query: dict[str, int]) -> StoragePage:
     """Disk use, for admins.
 
     By kind of file, and by dataset, the largest first.
@@ -207,18 +135,19 @@ def storage_use(query: dict[str, int]) -> dict[str, Any]:
     with service().database.read() as tx:
         use = measure(tx, service().directory)
     end = query["offset"] + query["limit"]
-    return {
-        "size_bytes": use.size_bytes,
-        "free_bytes": use.free_bytes,
-        "disk_bytes": use.disk_bytes,
-        "kinds": use.kinds,
-        "datasets": use.datasets[query["offset"] : end],
-        "total": len(use.datasets),
-        **query,
-    }
+    return StoragePage(
+        len(use.datasets),
+        query["offset"],
+        query["limit"],
+        use.size_bytes,
+        use.free_bytes,
+        use.disk_bytes,
+        use.kinds,
+        use.datasets[query["offset"] : end],
+    )
 
 
-@storage_blueprint.get("/overview", output=OverviewOut)
+@storage_blueprint.get("/overview", output=AdminOverview)
 def overview() -> AdminOverview:
     """Failed jobs, free disk space and the last backup, for admins."""
     caller().require_role("admin")
@@ -242,7 +171,7 @@ def backup() -> Response:
     return answer
 
 
-@storage_blueprint.post("/prune", body=PruneIn, output=PruneOut)
+@storage_blueprint.post("/prune", body=PruneIn, output=Prune)
 def prune_storage(given: dict[str, Any]) -> Prune:
     """Remove unreachable and expired data, for admins.
 
@@ -260,25 +189,14 @@ signing_keys_blueprint = SignedInBlueprint(
 )
 
 
-class SigningKeyOut(Schema):
-    key_id = out.string("The SHA-256 of the public key's 32 bytes.")
-    public_key = out.string("The Ed25519 public key, 64 hexadecimal digits.")
-    created_at = out.string()
-    retired_at = out.string("Null for the current key.", null=True)
-
-
-class SigningKeysOut(PageOut):
-    keys = out.list_of(SigningKeyOut, "The current key first, then the newest.")
-
-
-@signing_keys_blueprint.get("", query=PageQuery, output=SigningKeysOut)
+@signing_keys_blueprint.get("", query=PageQuery, output=list_schema("keys", PublicKey))
 def signing_keys(query: dict[str, int]) -> dict[str, Any]:
     """The public keys that verify certificates, with all retired ones."""
     with service().database.read() as tx:
         return page_of("keys", list_public_keys(tx), query)
 
 
-@signing_keys_blueprint.post("/rotate", output=SigningKeyOut)
+@signing_keys_blueprint.post("/rotate", output=PublicKey)
 def rotate_signing_key() -> PublicKey:
     """Replace the key that signs certificates, for admins. The old public key stays listed."""
     caller().require_role("admin")

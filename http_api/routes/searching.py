@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from apiflask import Schema
 from marshmallow import validate
 
-from application.identity.search import search
+from application.identity.search import Hit, search
 from http_api.access import SignedInBlueprint, caller
-from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryInteger
 
@@ -31,28 +30,16 @@ class SearchQuery(StrictQuery):
     )
 
 
-class HitOut(Schema):
-    kind = out.string("`dataset`, `sample`, `query`, `version`, `job` or `row`.")
-    name = out.string()
-    purpose = out.string(null=True)
-    dataset_id = out.integer()
-    dataset_name = out.string()
-    created_at = out.string()
-    ref_name = out.string(null=True)
-    commit_id = out.string(null=True)
-    job_id = out.string("The job of the sample, the saved query or the row.", null=True)
-    run_type = out.string(null=True)
-    job_kind = out.string("What that job makes.", null=True)
-    row = out.string("The row's `_logical_row_id` in the sample of the job.", null=True)
+@dataclass(frozen=True)
+class Found:
+    """What a text was found in."""
+
+    q: str
+    results: list[Hit]
 
 
-class SearchOut(Schema):
-    q = out.string()
-    results = out.list_of(HitOut)
-
-
-@blueprint.get("", query=SearchQuery, output=SearchOut)
-def find(query: dict[str, Any]) -> dict[str, Any]:
+@blueprint.get("", query=SearchQuery, output=Found)
+def find(query: dict[str, Any]) -> Found:
     """Find datasets, samples, saved queries, versions, jobs and rows that I can see.
 
     By name and purpose: all datasets, the 20,000 refs that changed last, the latest 200 jobs. A row
@@ -60,4 +47,4 @@ def find(query: dict[str, Any]) -> dict[str, Any]:
     """
     q = query["q"].strip()
     with caller().reading():  # it reads many jobs and refs
-        return {"q": q, "results": search(caller(), q, query["limit"]) if q else []}
+        return Found(q, search(caller(), q, query["limit"]) if q else [])

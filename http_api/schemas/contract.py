@@ -204,7 +204,6 @@ _PLAIN: Mapping[Any, Callable[..., fields.Field[Any]]] = {
     float: out.number,
     bool: out.boolean,
     dict: out.json_object,
-    Mapping: out.json_object,
     Any: out.raw,
 }
 _ANSWERS: dict[type[Any], type[PlainSchema]] = {}
@@ -239,6 +238,10 @@ def _answered(own: AnswerField) -> fields.Field[Any]:
         item = _PLAIN[own.item]() if own.item in _PLAIN else answer_schema(own.item)
         inner = fields.String() if own.item is str else item
         return out.list_of(inner, own.help, **options)
+    if own.choices:
+        options["metadata"] = {"enum": [*own.choices, *([None] if own.is_null else [])]}
+    if own.type is dict and own.item in (str, int):
+        options |= {"keys": fields.String(), "values": _PLAIN[own.item]()}
     if own.type in _PLAIN:
         return _PLAIN[own.type](own.help, **options)
     return out.nested(answer_schema(own.type), own.help, **options)

@@ -10,8 +10,10 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
+from contract.answers import Hidden
+from contract.declarations import Help
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import first, page, run
@@ -130,7 +132,7 @@ class Entry:
     at: str
     action: str
     user_id: int | None
-    user_soeid: str
+    user_soeid: Annotated[str, Help("At the time of the entry.")]
     dataset_id: int | None
     object_type: str | None
     object_id: str | None
@@ -140,8 +142,8 @@ class Entry:
     token_kind: str | None
     token_name: str | None
     details: dict[str, Any]
-    dataset_name: str | None
-    output_ref: str | None
+    dataset_name: Annotated[str | None, Help("Its present name.")]
+    output_ref: Hidden[str | None]
 
 
 @dataclass(frozen=True)

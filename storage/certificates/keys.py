@@ -10,6 +10,7 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from contract.declarations import Help
 from operating_system import sync_file, sync_folder
 from storage.certificates.envelopes import key_id, public_bytes
 from storage.errors import DamagedData
@@ -31,10 +33,10 @@ from storage.sqlite.queries import all_rows, run
 class PublicKey:
     """A public key, in hexadecimal; ``retired_at`` is None for the current one."""
 
-    key_id: str
-    public_key: str
+    key_id: Annotated[str, Help("The SHA-256 of the public key's 32 bytes.")]
+    public_key: Annotated[str, Help("The Ed25519 public key, 64 hexadecimal digits.")]
     created_at: str
-    retired_at: str | None
+    retired_at: Annotated[str | None, Help("Null for the current key.")]
 
 
 class SigningKeys:

@@ -13,8 +13,10 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
+from contract.answers import Hidden, Named
+from contract.declarations import Help
 from storage.accounts.users import User
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
@@ -47,12 +49,17 @@ class Receiver:
     id: int
     user_id: int
     user_soeid: str
-    kind: Kind
-    dataset_id: int | None
-    address: str
+    kind: Hidden[Kind]
+    dataset_id: Annotated[
+        int | None, Help("Null: it receives events of your jobs in all datasets.")
+    ]
+    address: Annotated[str, Named("url")]
     events: tuple[str, ...]
     created_at: str
-    disabled_at: str | None
+    disabled_at: Annotated[
+        str | None,
+        Help("When the receiver answered 410; nothing is sent until it is enabled."),
+    ]
 
 
 @dataclass(frozen=True)
@@ -73,20 +80,26 @@ class Delivery:
     """
 
     id: int
-    message_id: str
-    receiver_id: int
+    message_id: Annotated[
+        str,
+        Help(
+            "The header `webhook-id`, or the local part of the `Message-ID`; the same in each "
+            "attempt."
+        ),
+    ]
+    receiver_id: Hidden[int]
     event: str
-    payload: str
+    payload: Annotated[str, Help("The event as JSON; to webhooks it is the body.")]
     created_at: str
     attempts: int
     attempted_at: str | None
-    response_status: int | None
-    problem: str | None
+    response_status: Annotated[int | None, Help("Of the latest attempt; null without an answer.")]
+    problem: Annotated[str | None, Help("Of the latest attempt.")]
     next_attempt_at: str | None
     delivered_at: str | None
 
     @property
-    def state(self) -> str:
+    def state(self) -> Annotated[str, Help("`waiting`, `delivered` or `failed`.")]:
         """``delivered``, ``waiting`` for an attempt, or ``failed`` for good."""
         if self.delivered_at is not None:
             return "delivered"

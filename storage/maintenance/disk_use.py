@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from contract.declarations import Help
 from storage.errors import NotWritable
 from storage.maintenance.data_directory import DataDirectory, is_lost_and_found
 from storage.sqlite.database import Transaction
@@ -146,7 +148,7 @@ class DatasetUse:
     removed_at: str | None
     commits: int
     files: int
-    size_bytes: int
+    size_bytes: Annotated[int, Help("A file of several datasets counts in each.")]
 
 
 @dataclass(frozen=True)

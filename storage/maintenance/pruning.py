@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
+from contract.declarations import Help
 from parquet_tables.cached_files import INTEGERS_SUFFIX
 from storage.maintenance.data_directory import INCOMING, DataDirectory, entries
 from storage.sqlite.clock import timestamp
@@ -87,7 +88,7 @@ class KindTotal:
 
     kind: Kind
     count: int = 0
-    size_bytes: int = 0
+    size_bytes: Annotated[int, Help("0 for rows.")] = 0
     oldest: str | None = None
     newest: str | None = None
     examples: list[Example] = field(default_factory=list)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-from apiflask import Schema
 from marshmallow import fields
 
 from application.attaching import connection_fields
 from application.job_submission import MAX_URI_LENGTH
+from contract.declarations import Help
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.schemas import out
 from http_api.schemas.base import (
     MessageOut,
-    PageOut,
     PageQuery,
     StrictSchema,
     name_text,
     page_of,
     text,
 )
+from http_api.schemas.contract import list_schema
 from http_api.schemas.fields import BoundedList
 from storage.accounts.connections import (
     Connection,
@@ -34,17 +35,24 @@ blueprint = SignedInBlueprint("connections", __name__, url_prefix="/api/connecti
 MAX_USERS = 1000
 
 
-class ConnectionOut(Schema):
-    id = out.integer()
-    name = out.string("Tables name it, so it never changes.")
-    prefix = out.string("The URI of the folder, bucket or container whose files it reads.")
-    created_at = out.string()
-    credentials = out.string("Null for users who aren't admins.", null=True)
-    usable_by = out.list_of(fields.String(), "Users and groups; empty for users who aren't admins.")
+@dataclass(frozen=True)
+class ShownConnection:
+    """A connection, as far as a user may see it."""
 
+    id: int
+    name: Annotated[str, Help("Tables name it, so it never changes.")]
+    prefix: Annotated[str, Help("The URI of the folder, bucket or container whose files it reads.")]
+    created_at: str
+    credentials: Annotated[str | None, Help("Null for users who aren't admins.")]
+    usable_by: Annotated[
+        Sequence[str], Help("Users and groups; empty for users who aren't admins.")
+    ]
 
-class ConnectionsOut(PageOut):
-    connections = out.list_of(ConnectionOut)
+    @classmethod
+    def of(cls, connection: Connection, *, to_admin: bool = True) -> ShownConnection:
+        """What an admin sees, or another user."""
+        shown = cls(**vars(connection))
+        return shown if to_admin else replace(shown, credentials=None, usable_by=())
 
 
 def _prefix(**options: Any) -> fields.Field[Any]:
@@ -89,18 +97,19 @@ class ConnectionChangeIn(StrictSchema):
     usable_by = _usable_by()
 
 
-@blueprint.get("", query=PageQuery, output=ConnectionsOut)
+@blueprint.get("", query=PageQuery, output=list_schema("connections", ShownConnection))
 def connections(query: dict[str, int]) -> dict[str, Any]:
     """The connections that you may use, by name; all for admins."""
     user = caller().user
     with service().database.read() as tx:
         found = list_connections(tx, user)
-    shown = [_shown(one, is_admin=user.role_name == "admin") for one in found]
+    is_admin = user.role_name == "admin"
+    shown = [ShownConnection.of(one, to_admin=is_admin) for one in found]
     return page_of("connections", shown, query)
 
 
-@blueprint.post("", body=ConnectionIn, output=ConnectionOut)
-def create_connection(given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("", body=ConnectionIn, output=ShownConnection)
+def create_connection(given: dict[str, Any]) -> ShownConnection:
     """Create a connection, as an admin.
 
     The body holds no keys: they are variables of the server's environment.
@@ -111,11 +120,11 @@ def create_connection(given: dict[str, Any]) -> dict[str, Any]:
         checked = connection_fields(service(), tx, **given)
         made = add_connection(tx, name, checked, service().clock)
         _audit(tx, "connection_made", made)
-        return _shown(made, is_admin=True)
+        return ShownConnection.of(made)
 
 
-@blueprint.patch("/<int:connection_id>", body=ConnectionChangeIn, output=ConnectionOut)
-def change(connection_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.patch("/<int:connection_id>", body=ConnectionChangeIn, output=ShownConnection)
+def change(connection_id: int, given: dict[str, Any]) -> ShownConnection:
     """Change a connection, as an admin; its name stays.
 
     Tables whose files aren't under a new prefix can't be read.
@@ -129,7 +138,7 @@ def change(connection_id: int, given: dict[str, Any]) -> dict[str, Any]:
         )
         changed = change_connection(tx, connection_id, checked)
         _audit(tx, "connection_changed", changed)
-        return _shown(changed, is_admin=True)
+        return ShownConnection.of(changed)
 
 
 @blueprint.delete("/<int:connection_id>", output=MessageOut)
@@ -154,8 +163,3 @@ def _audit(tx: Any, action: Any, connection: Connection) -> None:
         credentials=connection.credentials,
         usable_by=list(connection.usable_by),
     )
-
-
-def _shown(connection: Connection, *, is_admin: bool) -> dict[str, Any]:
-    shown = vars(connection)
-    return shown if is_admin else {**shown, "credentials": None, "usable_by": []}

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
-
-from apiflask import Schema
-from marshmallow import fields
 
 from application.notifications import registering
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.automation.receivers import events_field, page_of_deliveries
-from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
-from http_api.schemas.deliveries import DeliveriesOut, DeliveryOut
+from http_api.schemas.contract import list_schema
 from job_runner.settings import MAX_EMAIL_LENGTH
-from storage.jobs.receivers import get_email
+from storage.jobs.receivers import Delivery, Receiver, get_email
 
 blueprint = SignedInBlueprint("emails", __name__, url_prefix="/api/users/me/email", tag="E-mail")
 
 
-class EmailOut(Schema):
-    address = out.string()
-    events = out.list_of(fields.String())
-    created_at = out.string()
+@dataclass(frozen=True)
+class Email:
+    """An e-mail address and its events."""
+
+    address: str
+    events: list[str]
+    created_at: str
 
 
 class EmailIn(StrictSchema):
@@ -35,15 +35,15 @@ class EmailIn(StrictSchema):
     events = events_field(registering.USUAL_EMAIL_EVENTS)
 
 
-@blueprint.get("", output=EmailOut)
-def email() -> Any:
+@blueprint.get("", output=Email)
+def email() -> Receiver:
     """My e-mail address and its events; 404 if I have set none."""
     with service().database.read() as tx:
         return get_email(tx, caller().user)
 
 
-@blueprint.put("", body=EmailIn, output=EmailOut)
-def put_email(given: dict[str, Any]) -> Any:
+@blueprint.put("", body=EmailIn, output=Email)
+def put_email(given: dict[str, Any]) -> Receiver:
     """Set my e-mail address and its events.
 
     They are about my own jobs and schedules, and reviews that I may do.
@@ -58,19 +58,19 @@ def delete_email() -> dict[str, str]:
     return {"message": "E-mail address deleted"}
 
 
-@blueprint.get("/deliveries", query=PageQuery, output=DeliveriesOut)
+@blueprint.get("/deliveries", query=PageQuery, output=list_schema("deliveries", Delivery))
 def deliveries(query: dict[str, int]) -> dict[str, Any]:
     """The messages to my e-mail address, newest first, with the latest attempt of each."""
     return page_of_deliveries(get_email, query)
 
 
-@blueprint.post("/test", output=DeliveryOut)
-def send_test() -> Any:
+@blueprint.post("/test", output=Delivery)
+def send_test() -> Delivery:
     """Send a test message; the log shows what became of it."""
     return registering.send_test(caller(), get_email)
 
 
-@blueprint.post("/deliveries/<int:delivery_id>/send-again", output=DeliveryOut)
-def send_again(delivery_id: int) -> Any:
+@blueprint.post("/deliveries/<int:delivery_id>/send-again", output=Delivery)
+def send_again(delivery_id: int) -> Delivery:
     """Send a message again, with the same id."""
     return registering.resend(caller(), get_email, delivery_id)

@@ -9,6 +9,7 @@ from marshmallow import validate
 
 from application.notifications.registering import Finder
 from http_api.access import caller, service
+from http_api.schemas.contract import listed
 from http_api.schemas.fields import BoundedList, StrictString
 from storage.jobs.receivers import EVENTS, list_deliveries
 
@@ -28,5 +29,5 @@ def page_of_deliveries(find: Finder, query: dict[str, int]) -> dict[str, Any]:
     """A page of the messages to a receiver of the caller, newest first."""
     with service().database.read() as tx:
         receiver = find(tx, caller().user)
-        found, total = list_deliveries(tx, receiver, query["offset"], query["limit"])
-    return {"deliveries": found, "total": total, **query}
+        found = list_deliveries(tx, receiver, query["offset"], query["limit"])
+    return listed("deliveries", found, query)
