@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from application.certificates.statement import statement_of
+from contract.declarations import Help
 from job_runner.service import Service
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.certificates import Issue, get_payload, insert_certificate, list_issues
@@ -25,9 +27,9 @@ class IssuedCertificate:
 
     issue: int
     issued_at: str
-    replacements: int
+    replacements: Annotated[int, Help("The replaced rows that it states.")]
     payload_sha256: str
-    superseded_at: str | None
+    superseded_at: Annotated[str | None, Help("When the first row was replaced after it.")]
 
 
 def certificate_of(service: Service, job: Job, issue: int | None) -> dict[str, object]:

@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from application.audit.state import ordinal_of
 from application.sampling import ExcludedRows
+from contract.declarations import Help
 from domain_errors import counted
 from job_runner.service import Service
 from job_runner.tables.open_tables import (
@@ -65,6 +66,30 @@ class NoRowsLeft(Conflict):
 
 
 @dataclass(frozen=True)
+class ExcludedSample:
+    """An earlier sample of a schedule."""
+
+    job_id: str
+    name: str
+    rows: Annotated[int, Help("Drawn rows.")]
+
+
+@dataclass(frozen=True)
+class ExclusionFacts:
+    """The rows that a run would exclude now."""
+
+    key: list[str]
+    commit_id: Annotated[str, Help("The version that a run would read now.")]
+    table_key: str
+    source_rows: Annotated[int, Help("Rows of the table.")]
+    excluded_rows: Annotated[
+        int, Help("Rows that the samples have; rows that left the table don't count.")
+    ]
+    remaining_rows: Annotated[int, Help("Rows that a run would draw from.")]
+    samples: Annotated[list[ExcludedSample], Help("Oldest first.")]
+
+
+@dataclass(frozen=True)
 class DrawnRows:
     """The rows of a version that earlier samples have.
 
@@ -91,24 +116,23 @@ class DrawnRows:
         """Rows of the version that no earlier sample has."""
         return self.source.files.row_count - len(self.ordinals)
 
-    def as_json(self) -> dict[str, Any]:
-        """The fields of the API."""
-        return {
-            "key": list(self.key),
-            "commit_id": self.source.commit_id,
-            "table_key": self.source.key,
-            "source_rows": self.source.files.row_count,
-            "excluded_rows": len(self.ordinals),
-            "remaining_rows": self.remaining,
-            "samples": [
-                {
-                    "job_id": job.id,
-                    "name": job.output_name,
-                    "rows": (job.output_summary or {})["total_sampled"],
-                }
-                for job in self.draws
-            ],
-        }
+    def facts(self) -> ExclusionFacts:
+        """What the API says of it."""
+        samples = [
+            ExcludedSample(
+                job.id, job.output_name or "", (job.output_summary or {})["total_sampled"]
+            )
+            for job in self.draws
+        ]
+        return ExclusionFacts(
+            list(self.key),
+            self.source.commit_id,
+            self.source.key,
+            self.source.files.row_count,
+            len(self.ordinals),
+            self.remaining,
+            samples,
+        )
 
 
 def drawn_rows(

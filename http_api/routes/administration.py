@@ -17,8 +17,8 @@ from application.administration.pruning import MAX_AHEAD_DAYS, Prune, prune
 from contract.declarations import Help
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
-from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, page_of, text
-from http_api.schemas.contract import list_schema, listed
+from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.contract import Listing, list_schema, listed, page_of
 from http_api.schemas.fields import (
     Message,
     QueryInteger,
@@ -55,7 +55,7 @@ class AuditQuery(PageQuery, EntryFilters):
 
 
 @blueprint.get("", query=AuditQuery, output=list_schema("entries", Activity))
-def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
+def audit_entries(query: dict[str, Any]) -> Listing:
     """Who did what, newest first, for admins.
 
     Filters combine; `total` counts all matching entries. Entries never change.
@@ -64,7 +64,7 @@ def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     with service().database.read() as tx:
         found, total = list_entries(tx, _filters(query), **page)
-    return listed("entries", ([Activity(**vars(entry)) for entry in found], total), page)
+    return listed(([Activity(**vars(entry)) for entry in found], total), page)
 
 
 @blueprint.get("/csv", query=EntryFilters)
@@ -189,11 +189,15 @@ signing_keys_blueprint = SignedInBlueprint(
 )
 
 
-@signing_keys_blueprint.get("", query=PageQuery, output=list_schema("keys", PublicKey))
-def signing_keys(query: dict[str, int]) -> dict[str, Any]:
+@signing_keys_blueprint.get(
+    "",
+    query=PageQuery,
+    output=list_schema("keys", PublicKey, "The current key first, then the newest."),
+)
+def signing_keys(query: dict[str, int]) -> Listing:
     """The public keys that verify certificates, with all retired ones."""
     with service().database.read() as tx:
-        return page_of("keys", list_public_keys(tx), query)
+        return page_of(list_public_keys(tx), query)
 
 
 @signing_keys_blueprint.post("/rotate", output=PublicKey)

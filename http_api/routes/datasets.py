@@ -14,7 +14,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import Binned, binned
 from http_api.routes.versions import CommitTable, commit_tables
 from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, name_text, text
-from http_api.schemas.contract import list_schema, listed
+from http_api.schemas.contract import Listing, list_schema, listed
 from http_api.schemas.fields import (
     BoundedList,
     Message,
@@ -108,13 +108,13 @@ def create(given: dict[str, Any]) -> Dataset:
 
 
 @blueprint.get("", query=DatasetsQuery, output=list_schema("datasets", Dataset))
-def datasets(query: dict[str, Any]) -> dict[str, Any]:
+def datasets(query: dict[str, Any]) -> Listing:
     """The datasets that I may read."""
     page = {"offset": query["offset"], "limit": query["limit"]}
     filters = DatasetFilters(query.get("q"), query.get("tag"), query.get("name"))
     with service().database.read() as tx:
         found = list_datasets(tx, caller().user, filters, sort=query["sort"], **page)
-    return listed("datasets", found, query)
+    return listed(found, query)
 
 
 @blueprint.get("/<int:dataset_id>", output=Dataset)

@@ -16,7 +16,7 @@ from application.identity.bin import (
 from contract.declarations import Help
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, name_text
-from http_api.schemas.contract import list_schema, listed
+from http_api.schemas.contract import Listing, list_schema, listed
 from http_api.schemas.fields import QueryInteger
 from storage.versions.bin import KINDS_HELP, NAME_HELP, BinEntry, list_bin
 
@@ -48,7 +48,7 @@ class RestoreIn(StrictSchema):
 
 
 @blueprint.get("", query=BinQuery, output=list_schema("entries", ShownEntry))
-def entries(query: dict[str, Any]) -> dict[str, Any]:
+def entries(query: dict[str, Any]) -> Listing:
     """What is in the bin, newest first.
 
     The deleted samples, saved queries and versions of the datasets that I can see, and the deleted
@@ -56,7 +56,7 @@ def entries(query: dict[str, Any]) -> dict[str, Any]:
     """
     with service().database.read() as tx:
         found, total = list_bin(tx, caller().user, binned_since(service()), **query)
-    return listed("entries", ([shown_entry(caller(), entry) for entry in found], total), query)
+    return listed(([shown_entry(caller(), entry) for entry in found], total), query)
 
 
 @blueprint.post("/<int:entry_id>/restore", body=RestoreIn, output=MessageOut)

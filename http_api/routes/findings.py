@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -36,10 +35,9 @@ from http_api.schemas.base import (
     PageQuery,
     StrictSchema,
     name_text,
-    page_of,
     text,
 )
-from http_api.schemas.contract import body_schema
+from http_api.schemas.contract import Listing, body_schema, list_schema, listed, page_of
 from http_api.schemas.fields import StrictInteger, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
@@ -48,7 +46,9 @@ from storage.jobs.findings import (
     OUTCOMES,
     REVIEW_ACTIONS,
     AuditConclusion,
+    Finding,
     NewFinding,
+    Replacement,
     attributes_of,
     conclusion_of,
     list_findings,
@@ -247,28 +247,9 @@ class HistoryQuery(PageQuery):
     row = text(1, 300, description="A row id; by default entries about all rows.")
 
 
-class HistoryOut(PageOut):
-    job_id = out.string()
-    findings = out.list_of(FindingOut, "Newest first.")
-
-
 class ReplacementIn(StrictSchema):
     row_id = text(1, 300, data_key=ROW_ID, required=True)
     reason = text(1, MAX_NOTE, required=True)
-
-
-class ReplacementOut(Schema):
-    job_id = out.string()
-    row_id = out.string(data_key=ROW_ID)
-    replacement_id = out.string("The row that joined the sample.")
-    reason = out.string()
-    user_soeid = out.string()
-    at = out.string()
-
-
-class ReplacementsOut(PageOut):
-    job_id = out.string()
-    replacements = out.list_of(ReplacementOut, "Oldest first.")
 
 
 class FindingsQuery(PageQuery):
@@ -308,14 +289,18 @@ def _entry_list(job: Job, kind: ListFormat) -> Response:
         return file_answer(path, name, MEDIA_TYPES[kind])
 
 
-@blueprint.get("/findings/history", query=HistoryQuery, output=HistoryOut)
-def history(job_id: str, query: dict[str, Any]) -> dict[str, Any]:
+@blueprint.get(
+    "/findings/history",
+    query=HistoryQuery,
+    output=list_schema("findings", Finding, "Newest first.", of_job=True),
+)
+def history(job_id: str, query: dict[str, Any]) -> Listing:
     """All entries about the rows, corrections included."""
     job = _sample(job_id)
     page = {"offset": query["offset"], "limit": query["limit"]}
     with service().database.read() as tx:
-        entries, total = list_findings(tx, job.id, query.get("row"), **page)
-    return {"job_id": job.id, "findings": entries, "total": total, **page}
+        found = list_findings(tx, job.id, query.get("row"), **page)
+    return listed(found, page, job.id)
 
 
 @blueprint.post("/findings", form=FindingsFileIn, output=EnteredOut, guard=large_uploads)
@@ -494,23 +479,27 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
         return file_answer(path, name, PAPER_TYPES[ending])
 
 
-@blueprint.get("/replacements", query=PageQuery, output=ReplacementsOut)
-def replacements(job_id: str, query: dict[str, int]) -> dict[str, Any]:
+@blueprint.get(
+    "/replacements",
+    query=PageQuery,
+    output=list_schema("replacements", Replacement, "Oldest first.", of_job=True),
+)
+def replacements(job_id: str, query: dict[str, int]) -> Listing:
     """The replaced rows, with reasons."""
     job = _sample(job_id)
     state = audit_state(service(), job)
-    return {"job_id": job.id, **page_of("replacements", state.replacements, query)}
+    return page_of(state.replacements, query, job.id)
 
 
-@blueprint.post("/replacements", body=ReplacementIn, output=ReplacementOut)
-def replace(job_id: str, given: dict[str, str]) -> dict[str, Any]:
+@blueprint.post("/replacements", body=ReplacementIn, output=Replacement)
+def replace(job_id: str, given: dict[str, str]) -> Replacement:
     """Replace a row by the next row of the order, in its group if the draw has groups.
 
     The replaced row gets the finding `not_applicable` with the reason.
     """
     job = _sample(job_id)
     with caller().reading():
-        return asdict(replace_row(caller(), job, given["row_id"], given["reason"]))
+        return replace_row(caller(), job, given["row_id"], given["reason"])
 
 
 @blueprint.get("/review", output=ReviewOut)

@@ -9,7 +9,7 @@ from application.administration.grantees import find_member
 from contract.declarations import Help
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
-from http_api.schemas.contract import list_schema, listed
+from http_api.schemas.contract import Listing, list_schema, listed
 from http_api.schemas.fields import BoundedList, StrictString, TextLength, check_name, check_visible
 from storage.accounts.groups import (
     Group,
@@ -79,10 +79,10 @@ class MemberIn(StrictSchema):
 
 
 @blueprint.get("", query=GroupsQuery, output=list_schema("groups", Group))
-def groups(query: dict[str, Any]) -> dict[str, Any]:
+def groups(query: dict[str, Any]) -> Listing:
     """The groups by name, everyone first, for all users."""
     with service().database.read() as tx:
-        return listed("groups", list_groups(tx, **query), query)
+        return listed(list_groups(tx, **query), query)
 
 
 @blueprint.post("", body=GroupIn, output=GroupWithUsers)

@@ -185,7 +185,7 @@ class PreviewTableOut(Schema):
     questions = out.list_of(QuestionOut)
 
 
-class ProblemOut(Schema):
+class OptionProblemOut(Schema):
     loc = out.list_of(fields.String(), "The option, for example `options`, `types`, `Amount`.")
     message = out.string()
     template = out.string("The message with the names of parameters in braces.")
@@ -195,7 +195,7 @@ class ProblemOut(Schema):
 class DatasetPreviewOut(Schema):
     tables = out.list_of(PreviewTableOut)
     raw_lines = out.list_of(fields.String(), "The first lines of a text, as they are in the file.")
-    problems = out.list_of(ProblemOut, "Options that the file's values don't fit.")
+    problems = out.list_of(OptionProblemOut, "Options that the file's values don't fit.")
     column_changes = out.nested(
         ColumnChangesOut, "What the import would change in the columns of the ref.", null=True
     )
@@ -204,7 +204,7 @@ class DatasetPreviewOut(Schema):
 class PreviewOut(Schema):
     tables = out.list_of(PreviewTableOut)
     raw_lines = out.list_of(fields.String(), "The first lines of a text, as they are in the file.")
-    problems = out.list_of(ProblemOut, "Options that the file's values don't fit.")
+    problems = out.list_of(OptionProblemOut, "Options that the file's values don't fit.")
 
 
 def large_uploads(view: View) -> View:

@@ -19,7 +19,8 @@ from application.samples.row_files import RowFile
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import OptionsField, large_uploads, plain_name
 from http_api.routes.submissions import completed
-from http_api.schemas.base import PageQuery, StrictSchema, page_of
+from http_api.schemas.base import PageQuery, StrictSchema
+from http_api.schemas.contract import page_of
 from http_api.schemas.estimates import MatchOut, StoredUploadOut, UploadsOut
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
@@ -111,5 +112,9 @@ def store(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
 def uploads(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """List the uploads of values of a sample."""
     job = completed(caller().job(job_id), "sampling")
-    page = page_of("uploads", uploads_of(service(), job), query)
-    return {**page, "uploads": [upload_json(each, job) for each in page["uploads"]]}
+    page = page_of(uploads_of(service(), job), query)
+    return {
+        **query,
+        "total": page.total,
+        "uploads": [upload_json(each, job) for each in page.items],
+    }

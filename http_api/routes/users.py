@@ -18,7 +18,7 @@ from contract.declarations import Help
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, bearer, caller, service, without_query
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, name_text, text
-from http_api.schemas.contract import answer_schema, list_schema, listed
+from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
 from http_api.schemas.fields import (
     Message,
     QueryBoolean,
@@ -106,11 +106,11 @@ def me() -> User:
 
 
 @blueprint.get("", query=UsersQuery, output=list_schema("users", ListedUser))
-def users(query: dict[str, Any]) -> dict[str, Any]:
+def users(query: dict[str, Any]) -> Listing:
     """The users, by SOEID, for admins."""
     caller().require_role("admin")
     with service().database.read() as tx:
-        return listed("users", list_users(tx, **query, clock=service().clock), query)
+        return listed(list_users(tx, **query, clock=service().clock), query)
 
 
 @blueprint.post("", body=UserIn, output=NewUser)
@@ -283,7 +283,7 @@ class TokensQuery(PageQuery):
 
 
 @tokens_blueprint.get("", query=TokensQuery, output=list_schema("tokens", Token))
-def tokens(query: dict[str, Any]) -> dict[str, Any]:
+def tokens(query: dict[str, Any]) -> Listing:
     """My named tokens, newest first; for admins also those of others.
 
     An expired one is listed for 30 days.
@@ -295,7 +295,7 @@ def tokens(query: dict[str, Any]) -> dict[str, Any]:
         caller().require_role("admin")
     with service().database.read() as tx:
         found = list_tokens(tx, owner_id, query["offset"], query["limit"])
-    return listed("tokens", found, query)
+    return listed(found, query)
 
 
 @tokens_blueprint.delete("/<int:token_id>", output=MessageOut)

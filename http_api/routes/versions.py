@@ -28,7 +28,7 @@ from http_api.routes.row_responses import (
 )
 from http_api.schemas import out
 from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, text
-from http_api.schemas.contract import list_schema, listed
+from http_api.schemas.contract import Listing, list_schema, listed
 from http_api.schemas.fields import QueryBoolean, QueryList
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from job_runner.tables.reports import cached_profile
@@ -129,12 +129,12 @@ def commit_facts(commit: Commit) -> CommitFacts:
 
 
 @blueprint.get("/refs", query=PageQuery, output=list_schema("refs", Ref))
-def refs(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
+def refs(dataset_id: int, query: dict[str, int]) -> Listing:
     """A dataset's refs, main first."""
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         found = list_refs(tx, dataset_id, query["offset"], query["limit"])
-    return listed("refs", found, query)
+    return listed(found, query)
 
 
 @blueprint.post("/refs", body=RefIn, output=Ref)

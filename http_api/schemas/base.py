@@ -6,7 +6,7 @@ optional request field means that the field is omitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from operator import attrgetter, itemgetter
@@ -126,17 +126,6 @@ class PageOut(Schema):
     total = out.integer()
     offset = out.integer()
     limit = out.integer()
-
-
-def page_of(name: str, items: Sequence[Any], query: Mapping[str, int]) -> dict[str, Any]:
-    """Return the page of a short list, which is read as a whole.
-
-    >>> page_of("names", ["a", "b", "c"], {"offset": 1, "limit": 1})
-    {'names': ['b'], 'total': 3, 'offset': 1, 'limit': 1}
-    """
-    offset, limit = query["offset"], query["limit"]
-    shown = items[offset : offset + limit]
-    return {name: shown, "total": len(items), "offset": offset, "limit": limit}
 
 
 class SentenceOut(Schema):

@@ -7,6 +7,7 @@ that has the attributes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from apiflask import Schema
@@ -218,16 +219,42 @@ def answer_schema(answer: type[Any]) -> type[PlainSchema]:
     return _ANSWERS[answer]
 
 
-def list_schema(name: str, item: type[Any]) -> type[Schema]:
-    """The schema of a page of a list, of which ``listed`` makes the JSON."""
-    members: dict[str, Any] = {name: out.list_of(answer_schema(item))}
+@dataclass(frozen=True)
+class Listing:
+    """A page of a list, with the number of all its items; ``job_id`` is of a list of a job."""
+
+    items: Sequence[Any]
+    total: int
+    offset: int
+    limit: int
+    job_id: str | None = None
+
+
+def list_schema(
+    name: str, item: type[Any], help_: str | None = None, *, of_job: bool = False
+) -> type[Schema]:
+    """The schema of a listing, whose items have this name."""
+    members: dict[str, Any] = {"job_id": out.string()} if of_job else {}
+    members[name] = out.list_of(answer_schema(item), help_, attribute="items")
     return type(f"{name.title()}Out", (PlainSchema, PageOut), members)
 
 
-def listed(name: str, found: tuple[Sequence[Any], int], query: Mapping[str, Any]) -> dict[str, Any]:
-    """The page of a list: its items and the number of all."""
-    items, total = found
-    return {name: items, "total": total, "offset": query["offset"], "limit": query["limit"]}
+def listed(
+    page: tuple[Sequence[Any], int], query: Mapping[str, int], job_id: str | None = None
+) -> Listing:
+    """A page of items, and the number of all."""
+    items, total = page
+    return Listing(items, total, query["offset"], query["limit"], job_id)
+
+
+def page_of(items: Sequence[Any], query: Mapping[str, int], job_id: str | None = None) -> Listing:
+    """The page of a short list, which is read as a whole.
+
+    >>> page_of(["a", "b", "c"], {"offset": 1, "limit": 1}).items
+    ['b']
+    """
+    offset, limit = query["offset"], query["limit"]
+    return Listing(items[offset : offset + limit], len(items), offset, limit, job_id)
 
 
 def _answered(own: AnswerField) -> fields.Field[Any]:

@@ -10,8 +10,10 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
+from contract.answers import Hidden, Named
+from contract.declarations import Help
 from storage.errors import Conflict
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
@@ -91,19 +93,22 @@ class Finding:
     """
 
     id: int
-    job_id: str
-    row_id: str
+    job_id: Hidden[str]
+    row_id: Annotated[str, Named("_logical_row_id")]
     outcome: Outcome
     audit_value: str | None
     note: str
-    deviations: tuple[str, ...]
+    deviations: Annotated[tuple[str, ...], Help("Tested attributes from which the row deviates.")]
     cause: str | None
     cause_text: str
-    user_id: int
+    user_id: Hidden[int]
     at: str
     user_soeid: str
-    entries: int
-    from_job_id: str | None
+    entries: Hidden[int]
+    from_job_id: Annotated[
+        str | None,
+        Help("The sample that the entry was carried over from, when this one was drawn."),
+    ]
 
 
 @dataclass(frozen=True)
@@ -125,12 +130,12 @@ class Continued:
 class Replacement:
     """A row of a sample and the row that replaced it."""
 
-    id: int
+    id: Hidden[int]
     job_id: str
-    row_id: str
-    replacement_id: str
+    row_id: Annotated[str, Named("_logical_row_id")]
+    replacement_id: Annotated[str, Help("The row that joined the sample.")]
     reason: str
-    user_id: int
+    user_id: Hidden[int]
     at: str
     user_soeid: str
 

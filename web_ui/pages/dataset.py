@@ -312,7 +312,9 @@ def _exclusion(schedules: list[Schedule]) -> Values:
     if chosen is None:
         return {}
     try:
-        return {"exclusion": {"name": chosen.name, **excluded_next(caller(), chosen.id).as_json()}}
+        return {
+            "exclusion": {"name": chosen.name, **vars(excluded_next(caller(), chosen.id).facts())}
+        }
     except DomainError as error:
         return {"exclusion_name": chosen.name, "exclusion_problem": problem_text(error)}
 

@@ -17,10 +17,9 @@ from http_api.schemas.base import (
     PageQuery,
     StrictSchema,
     name_text,
-    page_of,
     text,
 )
-from http_api.schemas.contract import list_schema
+from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.fields import BoundedList
 from storage.accounts.connections import (
     Connection,
@@ -98,14 +97,14 @@ class ConnectionChangeIn(StrictSchema):
 
 
 @blueprint.get("", query=PageQuery, output=list_schema("connections", ShownConnection))
-def connections(query: dict[str, int]) -> dict[str, Any]:
+def connections(query: dict[str, int]) -> Listing:
     """The connections that you may use, by name; all for admins."""
     user = caller().user
     with service().database.read() as tx:
         found = list_connections(tx, user)
     is_admin = user.role_name == "admin"
     shown = [ShownConnection.of(one, to_admin=is_admin) for one in found]
-    return page_of("connections", shown, query)
+    return page_of(shown, query)
 
 
 @blueprint.post("", body=ConnectionIn, output=ShownConnection)

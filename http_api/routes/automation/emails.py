@@ -9,7 +9,7 @@ from application.notifications import registering
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.automation.receivers import events_field, page_of_deliveries
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
-from http_api.schemas.contract import list_schema
+from http_api.schemas.contract import Listing, list_schema
 from job_runner.settings import MAX_EMAIL_LENGTH
 from storage.jobs.receivers import Delivery, Receiver, get_email
 
@@ -59,7 +59,7 @@ def delete_email() -> dict[str, str]:
 
 
 @blueprint.get("/deliveries", query=PageQuery, output=list_schema("deliveries", Delivery))
-def deliveries(query: dict[str, int]) -> dict[str, Any]:
+def deliveries(query: dict[str, int]) -> Listing:
     """The messages to my e-mail address, newest first, with the latest attempt of each."""
     return page_of_deliveries(get_email, query)
 

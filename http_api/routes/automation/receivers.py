@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from marshmallow import validate
 
 from application.notifications.registering import Finder
 from http_api.access import caller, service
-from http_api.schemas.contract import listed
+from http_api.schemas.contract import Listing, listed
 from http_api.schemas.fields import BoundedList, StrictString
 from storage.jobs.receivers import EVENTS, list_deliveries
 
@@ -25,9 +24,9 @@ def events_field(default: Sequence[str]) -> BoundedList:
     )
 
 
-def page_of_deliveries(find: Finder, query: dict[str, int]) -> dict[str, Any]:
+def page_of_deliveries(find: Finder, query: dict[str, int]) -> Listing:
     """A page of the messages to a receiver of the caller, newest first."""
     with service().database.read() as tx:
         receiver = find(tx, caller().user)
         found = list_deliveries(tx, receiver, query["offset"], query["limit"])
-    return listed("deliveries", found, query)
+    return listed(found, query)

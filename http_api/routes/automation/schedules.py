@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any
 
-from apiflask import Schema
-from marshmallow import fields, validate
+from marshmallow import validate
 
 from application.schedules import registering
+from application.schedules.excluding import ExclusionFacts
 from application.schedules.times import explained, upcoming
+from contract.declarations import Help
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.schemas import out
 from http_api.schemas.base import (
     MessageOut,
-    PageOut,
     PageQuery,
-    SentenceOut,
     StrictQuery,
     StrictSchema,
     name_text,
-    page_of,
     text,
 )
+from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.fields import BoundedList, QueryInteger, StrictBoolean, StrictString
-from storage.jobs.schedules import MISFIRES, Schedule, list_schedules
+from storage.jobs.schedules import MISFIRES, Problem, Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 
 blueprint = SignedInBlueprint("schedules", __name__, url_prefix="/api/schedules", tag="Schedules")
@@ -37,32 +36,46 @@ MAX_KEY_COLUMNS = 20
 MISFIRE = "At a time at which the server didn't run: `run` once late, or `skip` it."
 
 
-class ScheduleOut(Schema):
-    id = out.integer()
-    name = out.string()
-    dataset_id = out.integer()
-    user_soeid = out.string("Its jobs are this user's.")
-    run_type = out.string()
-    job_id = out.string("The job whose request it repeats.")
-    request = out.json_object("The parameters of each job.")
-    cron = out.string()
-    zone = out.string()
-    explanation = out.string("`cron` in words.")
-    misfire = out.string()
-    exclude_drawn_by = out.list_of(fields.String(), EXCLUDE)
-    paused_at = out.string(null=True)
-    next_runs = out.list_of(fields.String(), "The next times in UTC; empty while paused.")
-    last_run_at = out.string(null=True)
-    last_job_id = out.string(null=True)
-    problem = out.string(
-        "Why the latest run wasn't submitted; until a run is, or the key is changed.", null=True
-    )
-    problem_template = out.nested(SentenceOut, "`problem` as data.", null=True)
-    created_at = out.string()
+@dataclass(frozen=True)
+class ShownSchedule:
+    """A schedule with its next times."""
 
+    id: int
+    name: str
+    dataset_id: int
+    user_soeid: Annotated[str, Help("Its jobs are this user's.")]
+    run_type: str
+    job_id: Annotated[str, Help("The job whose request it repeats.")]
+    request: Annotated[dict[str, Any], Help("The parameters of each job.")]
+    cron: str
+    zone: str
+    explanation: Annotated[str, Help("`cron` in words.")]
+    misfire: str
+    exclude_drawn_by: Annotated[list[str], Help(EXCLUDE)]
+    paused_at: str | None
+    next_runs: Annotated[list[str], Help("The next times in UTC; empty while paused.")]
+    last_run_at: str | None
+    last_job_id: str | None
+    problem: Annotated[
+        str | None,
+        Help("Why the latest run wasn't submitted; until a run is, or the key is changed."),
+    ]
+    problem_template: Annotated[Problem | None, Help("`problem` as data.")]
+    created_at: str
 
-class SchedulesOut(PageOut):
-    schedules = out.list_of(ScheduleOut)
+    @classmethod
+    def of(cls, schedule: Schedule) -> ShownSchedule:
+        """A schedule as the API shows it."""
+        kept = {each.name for each in fields(cls)}
+        own = {name: value for name, value in vars(schedule).items() if name in kept}
+        problem = schedule.problem
+        own |= {
+            "explanation": explained(schedule.cron, schedule.zone),
+            "next_runs": [] if schedule.paused_at else _times(schedule.cron, schedule.zone),
+            "problem": None if problem is None else problem.message,
+            "problem_template": problem,
+        }
+        return cls(**own)
 
 
 class SchedulesQuery(PageQuery):
@@ -102,64 +115,54 @@ class PreviewQuery(StrictQuery):
     zone = text(1, 64, load_default="UTC", description=ZONE)
 
 
-class PreviewOut(Schema):
-    explanation = out.string()
-    next_runs = out.list_of(fields.String())
+@dataclass(frozen=True)
+class NextRuns:
+    """The next times of a cron expression."""
+
+    explanation: str
+    next_runs: list[str]
 
 
-class RunOut(Schema):
-    job_id = out.string()
+@dataclass(frozen=True)
+class StartedRun:
+    """The job of a run."""
+
+    job_id: str
 
 
-class ExcludedSampleOut(Schema):
-    job_id = out.string()
-    name = out.string()
-    rows = out.integer("Drawn rows.")
-
-
-class ExclusionOut(Schema):
-    key = out.list_of(fields.String())
-    commit_id = out.string("The version that a run would read now.")
-    table_key = out.string()
-    source_rows = out.integer("Rows of the table.")
-    excluded_rows = out.integer("Rows that the samples have; rows that left the table don't count.")
-    remaining_rows = out.integer("Rows that a run would draw from.")
-    samples = out.list_of(ExcludedSampleOut, "Oldest first.")
-
-
-@blueprint.get("", query=SchedulesQuery, output=SchedulesOut)
-def schedules(query: dict[str, int]) -> dict[str, Any]:
+@blueprint.get("", query=SchedulesQuery, output=list_schema("schedules", ShownSchedule))
+def schedules(query: dict[str, int]) -> Listing:
     """The schedules of a dataset, oldest first."""
     caller().dataset(query["dataset_id"], "read")
     with service().database.read() as tx:
         found = list_schedules(tx, query["dataset_id"])
-    page = page_of("schedules", found, query)
-    return {**page, "schedules": [_shown(one) for one in page["schedules"]]}
+    page = page_of(found, query)
+    return replace(page, items=[ShownSchedule.of(one) for one in page.items])
 
 
-@blueprint.post("", body=ScheduleIn, output=ScheduleOut)
-def create_schedule(given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("", body=ScheduleIn, output=ShownSchedule)
+def create_schedule(given: dict[str, Any]) -> ShownSchedule:
     """Repeat the request of a draw or a profile at times of a cron expression.
 
     Each run reads the newest version of its `source_ref` and draws new seeds.
     """
     job = caller().job(given.pop("job_id"))
-    return _shown(registering.create(caller(), job, **given))
+    return ShownSchedule.of(registering.create(caller(), job, **given))
 
 
-@blueprint.get("/preview", query=PreviewQuery, output=PreviewOut)
-def preview(query: dict[str, str]) -> dict[str, Any]:
+@blueprint.get("/preview", query=PreviewQuery, output=NextRuns)
+def preview(query: dict[str, str]) -> NextRuns:
     """The next times of a cron expression, in UTC, and the expression in words."""
-    return {"explanation": explained(**query), "next_runs": _times(**query)}
+    return NextRuns(explained(**query), _times(**query))
 
 
-@blueprint.patch("/<int:schedule_id>", body=ScheduleChangeIn, output=ScheduleOut)
-def change_schedule(schedule_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.patch("/<int:schedule_id>", body=ScheduleChangeIn, output=ShownSchedule)
+def change_schedule(schedule_id: int, given: dict[str, Any]) -> ShownSchedule:
     """Change when a schedule runs, pause or resume it.
 
     The next run is the first time from now on: what a pause has missed isn't run.
     """
-    return _shown(registering.change(caller(), schedule_id, given))
+    return ShownSchedule.of(registering.change(caller(), schedule_id, given))
 
 
 @blueprint.delete("/<int:schedule_id>", output=MessageOut)
@@ -169,33 +172,20 @@ def delete_schedule(schedule_id: int) -> dict[str, str]:
     return {"message": "Schedule deleted"}
 
 
-@blueprint.post("/<int:schedule_id>/run", output=RunOut)
-def run_now(schedule_id: int) -> dict[str, str]:
+@blueprint.post("/<int:schedule_id>/run", output=StartedRun)
+def run_now(schedule_id: int) -> StartedRun:
     """Submit a job of the schedule now; its next times stay."""
-    return {"job_id": registering.run_at_once(caller(), schedule_id).id}
+    return StartedRun(registering.run_at_once(caller(), schedule_id).id)
 
 
-@blueprint.get("/<int:schedule_id>/exclusion", output=ExclusionOut)
-def exclusion(schedule_id: int) -> dict[str, Any]:
+@blueprint.get("/<int:schedule_id>/exclusion", output=ExclusionFacts)
+def exclusion(schedule_id: int) -> ExclusionFacts:
     """The rows of earlier samples that a run would exclude now.
 
     It reads the key's columns of the whole table.
     """
-    return registering.excluded_next(caller(), schedule_id).as_json()
+    return registering.excluded_next(caller(), schedule_id).facts()
 
 
 def _times(cron: str, zone: str) -> list[str]:
     return [timestamp(at) for at in upcoming(cron, zone, service().clock())]
-
-
-def _shown(schedule: Schedule) -> dict[str, Any]:
-    times = [] if schedule.paused_at else _times(schedule.cron, schedule.zone)
-    explanation = explained(schedule.cron, schedule.zone)
-    problem = schedule.problem
-    return {
-        **vars(schedule),
-        "explanation": explanation,
-        "next_runs": times,
-        "problem": None if problem is None else problem.message,
-        "problem_template": problem,
-    }

@@ -10,8 +10,8 @@ from application.notifications import registering
 from contract.declarations import Help
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.automation.receivers import events_field, page_of_deliveries
-from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, page_of, text
-from http_api.schemas.contract import list_schema
+from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
+from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.fields import StrictInteger
 from storage.jobs.receivers import EVENTS, Delivery, Receiver, list_webhooks
 
@@ -40,11 +40,11 @@ class WebhookIn(StrictSchema):
 
 
 @blueprint.get("", query=PageQuery, output=list_schema("webhooks", Receiver))
-def webhooks(query: dict[str, int]) -> dict[str, Any]:
+def webhooks(query: dict[str, int]) -> Listing:
     """My webhooks, oldest first; all for admins."""
     with service().database.read() as tx:
         found = list_webhooks(tx, caller().user)
-    return page_of("webhooks", found, query)
+    return page_of(found, query)
 
 
 @blueprint.post("", body=WebhookIn, output=CreatedWebhook)
@@ -73,7 +73,7 @@ def enable_webhook(webhook_id: int) -> Receiver:
 
 
 @blueprint.get("/<int:webhook_id>/deliveries", query=PageQuery, output=Deliveries)
-def deliveries(webhook_id: int, query: dict[str, int]) -> dict[str, Any]:
+def deliveries(webhook_id: int, query: dict[str, int]) -> Listing:
     """The messages of a webhook, newest first, with the latest attempt of each."""
     return page_of_deliveries(registering.webhook_by_id(webhook_id), query)
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from apiflask import Schema
 from flask import Response
 from marshmallow import validate
 
 from application.access import RowSource
-from application.certificates.issuing import certificate_of, issues_of
+from application.certificates.issuing import IssuedCertificate, certificate_of, issues_of
 from application.certificates.statement import write_data, write_sample_csv
+from contract.answers import Named
+from contract.declarations import Help
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed
-from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictQuery, page_of
+from http_api.schemas.base import PageQuery, StrictQuery
+from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.fields import QueryInteger, StrictString
 from job_runner.tables.open_tables import SAMPLE, open_table, output_of, source_of
 from parquet_tables.exports import MEDIA_TYPES
@@ -37,27 +39,21 @@ class CertificateQuery(StrictQuery):
     )
 
 
-class SignatureOut(Schema):
-    keyid = out.string("The SHA-256 of the public key's 32 bytes.")
-    sig = out.string("Ed25519, in Base64.")
+@dataclass(frozen=True)
+class Signature:
+    """A signature of the statement."""
+
+    keyid: Annotated[str, Help("The SHA-256 of the public key's 32 bytes.")]
+    sig: Annotated[str, Help("Ed25519, in Base64.")]
 
 
-class EnvelopeOut(Schema):
-    payloadType = out.string()  # noqa: N815 - the name of DSSE
-    payload = out.string("The statement's bytes in Base64.")
-    signatures = out.list_of(SignatureOut)
+@dataclass(frozen=True)
+class Envelope:
+    """A DSSE envelope."""
 
-
-class IssueOut(Schema):
-    issue = out.integer()
-    issued_at = out.string()
-    replacements = out.integer("The replaced rows that it states.")
-    payload_sha256 = out.string()
-    superseded_at = out.string("When the first row was replaced after it.", null=True)
-
-
-class IssuesOut(PageOut):
-    certificates = out.list_of(IssueOut, "The newest first.")
+    payload_type: Annotated[str, Named("payloadType")]
+    payload: Annotated[str, Help("The statement's bytes in Base64.")]
+    signatures: list[Signature]
 
 
 class SampleFileQuery(StrictQuery):
@@ -72,7 +68,7 @@ def _name_of(job: Job) -> str:
     return job.output_name or job.id[:8]
 
 
-@blueprint.get("/certificate", query=CertificateQuery, output=EnvelopeOut)
+@blueprint.get("/certificate", query=CertificateQuery, output=Envelope)
 def certificate(job_id: str, query: dict[str, Any]) -> Response:
     """The signed certificate of a sample.
 
@@ -89,10 +85,14 @@ def certificate(job_id: str, query: dict[str, Any]) -> Response:
     return answer
 
 
-@blueprint.get("/certificates", query=PageQuery, output=IssuesOut)
-def certificates(job_id: str, query: dict[str, int]) -> dict[str, Any]:
+@blueprint.get(
+    "/certificates",
+    query=PageQuery,
+    output=list_schema("certificates", IssuedCertificate, "The newest first."),
+)
+def certificates(job_id: str, query: dict[str, int]) -> Listing:
     """The certificates that were issued of a sample."""
-    return page_of("certificates", issues_of(service(), _drawn(job_id)), query)
+    return page_of(issues_of(service(), _drawn(job_id)), query)
 
 
 @blueprint.get("/certificate/data")
