@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "profiling_engine": {"parquet_tables"} | LEAVES,
     "import_engine": {"parquet_tables"} | LEAVES,
     "sql_sandbox": {"parquet_tables"} | LEAVES,
-    "job_runner": {
+    "service": {
         "storage",
         "sampling_engine",
         "estimation_engine",
@@ -30,7 +30,7 @@ MAY_IMPORT = {
     }
     | LEAVES,
     "application": {
-        "job_runner",
+        "service",
         "storage",
         "sampling_engine",
         "estimation_engine",
@@ -39,9 +39,19 @@ MAY_IMPORT = {
         "parquet_tables",
     }
     | LEAVES,
+    "job_runner": {
+        "application",
+        "service",
+        "storage",
+        "sampling_engine",
+        "profiling_engine",
+        "import_engine",
+        "parquet_tables",
+    }
+    | LEAVES,
     "http_api": {
         "application",
-        "job_runner",
+        "service",
         "storage",
         "sampling_engine",
         "estimation_engine",
@@ -50,14 +60,14 @@ MAY_IMPORT = {
     | LEAVES,
     "web_ui": {
         "application",
-        "job_runner",
+        "service",
         "storage",
         "import_engine",
         "sampling_engine",
         "parquet_tables",
     }
     | LEAVES,
-    "command_line": {"application", "job_runner", "storage", "sampling_engine"} | LEAVES,
+    "command_line": {"application", "service", "storage", "sampling_engine"} | LEAVES,
 }
 FORBIDDEN_LIBRARIES = {
     "parquet_tables": {"flask", "sqlite3", "waitress"},
@@ -67,6 +77,7 @@ FORBIDDEN_LIBRARIES = {
     "profiling_engine": {"flask", "sqlite3", "waitress"},
     "import_engine": {"flask", "sqlite3", "waitress"},
     "sql_sandbox": {"flask", "sqlite3", "waitress", "numpy"},
+    "service": {"flask", "sqlite3", "duckdb", "waitress"},
     "job_runner": {"flask", "sqlite3", "duckdb", "waitress"},
     "application": {"flask", "sqlite3", "duckdb", "waitress"},
     "http_api": {"sqlite3", "duckdb"},

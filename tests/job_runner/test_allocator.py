@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from job_runner.allocator import OWN_SETTINGS
+from service.allocator import OWN_SETTINGS
 
 THREADS = 24
 ARENAS = f"""
 import ctypes, tempfile, threading
-from job_runner.allocator import limit_arenas
+from service.allocator import limit_arenas
 c = ctypes.CDLL(None)
 if not hasattr(c, "malloc_info"):
     raise SystemExit("this C library has no arenas")
