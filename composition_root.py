@@ -42,7 +42,7 @@ from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
 from storage.certificates.keys import SigningKeys
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
-from storage.jobs.jobs import RunType
+from storage.jobs.kinds import JobKind
 from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.sqlite.clock import Clock, system_clock, timestamp
 from storage.sqlite.database import Database
@@ -67,7 +67,7 @@ def running_service(
     *,
     create: bool = True,
     clock: Clock = system_clock,
-    handlers: Mapping[RunType, Handler] = HANDLERS,
+    handlers: Mapping[JobKind, Handler] = HANDLERS,
     on_attempt: AttemptListener = ignore_attempt,
 ) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
@@ -193,7 +193,7 @@ def listening(
     purpose: str,
     create: bool = True,
     clock: Clock = system_clock,
-    handlers: Mapping[RunType, Handler] = HANDLERS,
+    handlers: Mapping[JobKind, Handler] = HANDLERS,
     *,
     documented: bool = True,
 ) -> Iterator[Listening]:
@@ -246,7 +246,7 @@ def serving_in_background(
     purpose: str,
     create: bool = True,
     clock: Clock = system_clock,
-    handlers: Mapping[RunType, Handler] = HANDLERS,
+    handlers: Mapping[JobKind, Handler] = HANDLERS,
 ) -> Iterator[Listening]:
     """Serve on a free local port, for one command."""
     local = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)

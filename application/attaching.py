@@ -5,6 +5,7 @@ Connections are changed here, too: the server's settings limit their prefixes.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,7 +27,6 @@ from import_engine.sources.connections import (
 )
 from import_engine.sources.uris import UriNotAllowed, parse_uri
 from parquet_tables.progress import ignore_progress
-from service.lanes import LANE_OF_DOWNLOADS
 from service.service import Service
 from service.settings import Settings
 from service.tables.attached_files import (
@@ -41,6 +41,7 @@ from storage.accounts.connections import Connection, ConnectionFields, list_conn
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import ATTACHMENT
 from storage.jobs.submission import NewJob
 from storage.maintenance.checking import NotAllowedHere
 from storage.sqlite.database import Transaction
@@ -158,7 +159,7 @@ def submit_attach(
     }
     if verifies:
         parameters["verify"] = True
-    new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
+    new = by.new_job(service, ATTACHMENT, dataset, None, parameters, math.inf)
 
     def settle(tx: Transaction, new: NewJob) -> NewJob:
         usable_connections(service, tx, by.user, named)

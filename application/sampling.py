@@ -36,7 +36,6 @@ from sampling_engine import (
 )
 from sampling_engine.errors import EMPTY_SAMPLE, draw_warning
 from service.draw_engines import EngineChoice, choose_engine, opened_engine
-from service.lanes import lane_of_draw
 from service.sampling_parameters import (
     DrawRule,
     engine_rounds,
@@ -50,6 +49,7 @@ from service.tables.reports import cached_profile
 from storage.accounts.datasets import Dataset
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job, job_with_output_ref
+from storage.jobs.kinds import SAMPLE, rows_drawn
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, has_ref
@@ -220,8 +220,8 @@ def submit_sampling(
         parameters["allow_empty"] = True
     if request.excluded is not None:
         parameters["excluded"] = request.excluded.as_json()
-    lane = lane_of_draw(draw.settled, draw.source.files.row_count)
-    new = by.new_job(service, "sampling", dataset, draw.source.commit_id, parameters, lane)
+    size = rows_drawn(draw.settled, draw.source.files.row_count)
+    new = by.new_job(service, SAMPLE, dataset, draw.source.commit_id, parameters, size)
     return submit(service, by, new, partial(_settle_output, request.numbers_name))
 
 

@@ -20,7 +20,7 @@ from sampling_engine.engines.spark_connection import SparkServer
 from service.low_priority import LowPriorityExecutor
 from service.settings import Settings
 from storage.certificates.keys import SigningKeys
-from storage.jobs.jobs import Lane
+from storage.jobs.kinds import Lane
 from storage.maintenance.data_directory import DataDirectory
 from storage.maintenance.pruning import PruneLimits
 from storage.sqlite.clock import Clock

@@ -1,4 +1,4 @@
-"""The handler of run type ``sampling``: draw the rounds and store the rows as a commit.
+"""The handler of samples: draw the rounds and store the rows as a commit.
 
 The recorded commit, parameters and seeds determine the rows.
 """
@@ -34,6 +34,7 @@ from service.tables.open_tables import (
     open_commit,
     open_source,
 )
+from storage.jobs import kinds
 from storage.jobs.findings import Continued, examined_samples
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
@@ -42,7 +43,7 @@ DRAW_SHARE = 0.95
 """Share of the progress for drawing; the rest is for hashing and syncing the file."""
 
 
-def run_sampling(context: JobContext) -> Outcome:
+def run_draw(context: JobContext) -> Outcome:
     """Draw the rounds, store the sample and create its ref."""
     service, job = context.service, context.job
     parameters = job.run_parameters
@@ -139,3 +140,6 @@ def _summary(
         "warning_templates": [asdict(warning) for warning in warnings],
         "renamed_columns": sample.renamed_columns,
     }
+
+
+HANDLERS = {kinds.SAMPLE: run_draw}
