@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parquet_tables.tables import TableFiles, read_ordinals
+from parquet_tables.rows import read_ordinals
+from parquet_tables.tables import TableFiles
 from sampling_engine import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,

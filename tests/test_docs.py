@@ -14,7 +14,7 @@ from command_line import command
 from http_api.schemas.estimates import EstimatesIn
 from http_api.schemas.rounds import AnyRoundIn
 from http_api.server.metrics import Metrics
-from http_api.server.problems import STATUS_OF_CODE
+from http_api.server.statuses import STATUS_OF_CODE
 from sampling_engine import METHODS, Parameter
 from service.settings import Settings
 from storage.accounts.audit import ACTIONS

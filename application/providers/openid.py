@@ -22,8 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from application.credentials import SignInRefused
-from application.providers.admission import ProvedUser
-from application.providers.attempts import Attempt, ProviderUnavailable
+from application.providers.answers import Attempt, ProvedUser, ProviderUnavailable
 from application.work_limits import TooMuchWork, WorkLimit
 from import_engine.sources.exchange import Exchange, Overdue
 from service.service import LruCache

@@ -16,7 +16,8 @@ from werkzeug.wrappers import Request
 
 from application.access import Access
 from application.credentials import SignInRefused
-from application.providers.admission import PROXY_ISSUER, ProvedUser, admit, record_refusal
+from application.providers.admission import PROXY_ISSUER, admit, record_refusal
+from application.providers.answers import ProvedUser
 from application.sign_in import SignedIn, counted_attempt
 from service.settings import Settings
 from storage.accounts.audit import Origin

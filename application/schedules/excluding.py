@@ -19,8 +19,8 @@ from application.audit.state import ordinal_of
 from application.sampling import ExcludedRows
 from domain_errors import counted
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from parquet_tables.rows import rows_statement
-from parquet_tables.tables import Int64s, TableFiles, UnknownColumn, write_ordinals
+from parquet_tables.rows import rows_statement, write_ordinals
+from parquet_tables.tables import Int64s, TableFiles, UnknownColumn
 from parquet_tables.writing import write_parquet
 from profiling_engine.comparison.keyed_rows import InvalidKey, key_of, rows_with_keys
 from service.service import Service

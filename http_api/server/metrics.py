@@ -26,7 +26,7 @@ from application.notifications.sending import RESULTS, Result
 from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
-from http_api.server.problems import STATUS_OF_CODE
+from http_api.server.statuses import STATUS_OF_CODE
 from service.service import Service
 from storage.jobs.changes import JobChange
 from storage.jobs.kinds import LANES, RUN_TYPES

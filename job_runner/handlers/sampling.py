@@ -14,7 +14,7 @@ import numpy as np
 
 from job_runner.attempt import JobContext
 from parquet_tables.progress import progress_part, without_progress
-from parquet_tables.tables import write_ordinals
+from parquet_tables.rows import write_ordinals
 from sampling_engine import DrawnSample, draw_sample, draw_warnings
 from sampling_engine.errors import DrawWarning
 from service.draw_engines import choose_engine, opened_engine

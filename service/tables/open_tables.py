@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain_errors import choices_sentence
-from parquet_tables.tables import Int64s, TableFiles, read_ordinals
+from parquet_tables.rows import read_ordinals
+from parquet_tables.tables import Int64s, TableFiles
 from service.service import Service
 from service.tables.attached_files import open_attached
 from storage.errors import NotFound, Pruned
