@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from application.access import Access
 from application.comparing import job_changed
 from application.notifications.sending import AttemptListener, MessageSender, ignore_attempt
-from application.schedules.running import Scheduler
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
 from application.work_limits import WorkLimits, work_limits
@@ -31,6 +30,7 @@ from job_runner.attempt import Handler
 from job_runner.handlers import HANDLERS
 from job_runner.recovery import recover
 from job_runner.runner import Runner
+from job_runner.scheduler import Scheduler
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from sampling_engine.engines.spark_connection import SparkServer
