@@ -194,13 +194,8 @@ def listening(
     create: bool = True,
     clock: Clock = system_clock,
     handlers: Mapping[JobKind, Handler] = HANDLERS,
-    *,
-    documented: bool = True,
 ) -> Iterator[Listening]:
-    """Listen on the address; ``serve`` answers requests inside the block.
-
-    The OpenAPI document is built first (0.2 s), or if not ``documented``, when it is requested.
-    """
+    """Listen on the address; ``serve`` answers requests inside the block."""
     possible_connections(settings.http_connections)  # before any file is opened
     metrics = Metrics()
     with running_service(
@@ -214,8 +209,6 @@ def listening(
     ) as service:
         require_password(service)
         app = build_app(service, metrics)
-        if documented:
-            app.build_document()
 
         def stop_claiming() -> None:
             service.stopping.set()
@@ -250,7 +243,7 @@ def serving_in_background(
 ) -> Iterator[Listening]:
     """Serve on a free local port, for one command."""
     local = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
-    with listening(local, purpose, create, clock, handlers, documented=False) as here:
+    with listening(local, purpose, create, clock, handlers) as here:
         answering = threading.Thread(target=here.serve, name="http", daemon=True)
         answering.start()
         yield here
