@@ -31,10 +31,10 @@ from job_runner.handlers import HANDLERS
 from job_runner.recovery import recover
 from job_runner.runner import Runner
 from job_runner.scheduler import Scheduler
+from operating_system import limit_arenas
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from sampling_engine.engines.spark_connection import SparkServer
-from service.allocator import limit_arenas
 from service.service import Service
 from service.settings import Settings
 from storage.accounts.audit import record_of_service

@@ -283,7 +283,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "total_rows": total_rows,
         "rounds": [planned_round.as_json() for planned_round in planned],
         "amount_column": request.amount_column,
-        "engine": draw.engine.as_json(),
+        "engine": asdict(draw.engine),
         "warnings": [warning.message for warning in warnings],
         "warning_templates": [asdict(warning) for warning in warnings],
         # Never computed for a plan: a profile reads the whole table.

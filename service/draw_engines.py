@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import unquote
 
 from domain_errors import DomainError
@@ -68,10 +68,6 @@ class EngineChoice:
     files: int
     read_bytes: int | None
     scans: int
-
-    def as_json(self) -> dict[str, Any]:
-        """The choice as a JSON object."""
-        return asdict(self)
 
 
 def choose_engine(

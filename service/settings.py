@@ -40,7 +40,7 @@ def _setting(
 
 def _metadata(
     unit: str, text: str, least: int | None = None, choices: tuple[str, ...] = ()
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {"unit": unit, "help": text, "least": least, "choices": choices}
 
 

@@ -75,7 +75,7 @@ def run_draw(context: JobContext) -> Outcome:
         tables.append(_stored_residual(context, source, sample))
     summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
     if service.spark is not None or requested is not None:
-        summary["engine"] = choice.as_json()
+        summary["engine"] = asdict(choice)
     summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(
         summary=summary,
