@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from application.access import Access
 from application.comparing import job_changed
 from application.notifications.sending import AttemptListener, MessageSender, ignore_attempt
-from application.schedules.running import Scheduler
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
 from application.work_limits import WorkLimits, work_limits
@@ -27,22 +26,23 @@ from http_api.openapi import DocumentedApp
 from http_api.server.metrics import Metrics
 from http_api.server.uploads import gate
 from http_api.server.waitress import HttpServer, possible_connections
-from job_runner.allocator import limit_arenas
 from job_runner.attempt import Handler
 from job_runner.handlers import HANDLERS
 from job_runner.recovery import recover
 from job_runner.runner import Runner
-from job_runner.service import Service
-from job_runner.settings import Settings
+from job_runner.scheduler import Scheduler
+from operating_system import limit_arenas
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from sampling_engine.engines.spark_connection import SparkServer
+from service.service import Service
+from service.settings import Settings
 from storage.accounts.audit import record_of_service
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
 from storage.certificates.keys import SigningKeys
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
-from storage.jobs.jobs import RunType
+from storage.jobs.kinds import JobKind
 from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.sqlite.clock import Clock, system_clock, timestamp
 from storage.sqlite.database import Database
@@ -67,7 +67,7 @@ def running_service(
     *,
     create: bool = True,
     clock: Clock = system_clock,
-    handlers: Mapping[RunType, Handler] = HANDLERS,
+    handlers: Mapping[JobKind, Handler] = HANDLERS,
     on_attempt: AttemptListener = ignore_attempt,
 ) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
@@ -193,14 +193,9 @@ def listening(
     purpose: str,
     create: bool = True,
     clock: Clock = system_clock,
-    handlers: Mapping[RunType, Handler] = HANDLERS,
-    *,
-    documented: bool = True,
+    handlers: Mapping[JobKind, Handler] = HANDLERS,
 ) -> Iterator[Listening]:
-    """Listen on the address; ``serve`` answers requests inside the block.
-
-    The OpenAPI document is built first (0.2 s), or if not ``documented``, when it is requested.
-    """
+    """Listen on the address; ``serve`` answers requests inside the block."""
     possible_connections(settings.http_connections)  # before any file is opened
     metrics = Metrics()
     with running_service(
@@ -214,8 +209,6 @@ def listening(
     ) as service:
         require_password(service)
         app = build_app(service, metrics)
-        if documented:
-            app.build_document()
 
         def stop_claiming() -> None:
             service.stopping.set()
@@ -246,11 +239,11 @@ def serving_in_background(
     purpose: str,
     create: bool = True,
     clock: Clock = system_clock,
-    handlers: Mapping[RunType, Handler] = HANDLERS,
+    handlers: Mapping[JobKind, Handler] = HANDLERS,
 ) -> Iterator[Listening]:
     """Serve on a free local port, for one command."""
     local = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
-    with listening(local, purpose, create, clock, handlers, documented=False) as here:
+    with listening(local, purpose, create, clock, handlers) as here:
         answering = threading.Thread(target=here.serve, name="http", daemon=True)
         answering.start()
         yield here

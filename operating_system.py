@@ -414,3 +414,25 @@ def ended_by_memory_limit(returncode: int) -> bool:
     if sys.platform == "win32":
         return False
     return returncode in (-signal.SIGKILL, -signal.SIGABRT)
+
+
+M_ARENA_MAX = -8  # of glibc's malloc.h
+ALLOCATOR_SETTINGS = ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
+"""Environment variables by which an administrator limits the arenas of glibc's allocator."""
+
+
+def limit_arenas() -> bool:
+    """Allow one arena a core, at least two; False where no limit can be set (see mallopt(3)).
+
+    Each arena of glibc's allocator retains the memory that its threads freed, and glibc makes up to
+    eight arenas a core: a server's threads would hold many times the memory of the largest query.
+    """
+    if any(name in os.environ for name in ALLOCATOR_SETTINGS):
+        return False
+    import ctypes  # only servers limit arenas
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(M_ARENA_MAX, max(os.cpu_count() or 1, 2)))

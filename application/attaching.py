@@ -5,6 +5,7 @@ Connections are changed here, too: the server's settings limit their prefixes.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,10 +26,10 @@ from import_engine.sources.connections import (
     credentials_from,
 )
 from import_engine.sources.uris import UriNotAllowed, parse_uri
-from job_runner.lanes import LANE_OF_DOWNLOADS
-from job_runner.service import Service
-from job_runner.settings import Settings
-from job_runner.tables.attached_files import (
+from parquet_tables.progress import ignore_progress
+from service.service import Service
+from service.settings import Settings
+from service.tables.attached_files import (
     TableToAttach,
     attach,
     notes_on,
@@ -36,11 +37,11 @@ from job_runner.tables.attached_files import (
     usable_connections,
     version_of,
 )
-from parquet_tables.progress import ignore_progress
 from storage.accounts.connections import Connection, ConnectionFields, list_connections
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import ATTACHMENT
 from storage.jobs.submission import NewJob
 from storage.maintenance.checking import NotAllowedHere
 from storage.sqlite.database import Transaction
@@ -158,7 +159,7 @@ def submit_attach(
     }
     if verifies:
         parameters["verify"] = True
-    new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
+    new = by.new_job(service, ATTACHMENT, dataset, None, parameters, math.inf)
 
     def settle(tx: Transaction, new: NewJob) -> NewJob:
         usable_connections(service, tx, by.user, named)

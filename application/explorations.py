@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,14 +14,14 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
-from job_runner.lanes import LANE_OF_QUERIES, lane_of_profile
-from job_runner.service import Service
-from job_runner.sql_queries import sandbox_of, source_tables
-from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from profiling_engine.comparison.row_diff import resolve_keys
+from service.service import Service
+from service.sql_queries import sandbox_of, source_tables
+from service.tables.open_tables import OpenTable, open_commit, open_table
 from storage.accounts.datasets import Dataset
 from storage.errors import NotFound
-from storage.jobs.jobs import Job, Lane
+from storage.jobs.jobs import Job
+from storage.jobs.kinds import QUERY, REPORT, ROW_DIFF, values_read
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
@@ -61,8 +62,8 @@ def submit_report(
     parameters: dict[str, Any] = {"source_ref": source_ref, "table_key": source.key}
     if compare_to is not None:
         parameters["compare_to"] = compare_to.recorded(compare_to.open(service, dataset.id))
-    lane = lane_of_profile(source.files.row_count, len(source.files.columns))
-    new = by.new_job(service, "exploration", dataset, source.commit_id, parameters, lane)
+    size = values_read(source.files.row_count, len(source.files.columns))
+    new = by.new_job(service, REPORT, dataset, source.commit_id, parameters, size)
     return submit(service, by, new, _require_other)
 
 
@@ -74,7 +75,7 @@ class CheckedContent:
     """
 
     commit_id: str
-    lane: Lane
+    size: float
     recorded: dict[str, Any]
     requested: dict[str, Any]
     message: str
@@ -97,7 +98,7 @@ class Query:
         sandbox_of(service).check(self.sql, source_tables(service, commit))
         return CheckedContent(
             commit_id=commit.id,
-            lane=LANE_OF_QUERIES,
+            size=math.inf,
             recorded={"sql": self.sql, "table_key": table_key},
             requested={"sql": self.sql, "commit_id": commit.id},
             message=f"Query of {source_ref}",
@@ -121,7 +122,7 @@ class RowDiff:
         rows = base.files.row_count + other.files.row_count
         return CheckedContent(
             commit_id=base.commit_id,
-            lane=lane_of_profile(rows, len(base.files.columns)),
+            size=values_read(rows, len(base.files.columns)),
             recorded={
                 "table_key": base.key,
                 "compare_to": self.compare_to.recorded(other),
@@ -175,7 +176,8 @@ def submit_table(
         "commit_message": commit_message or checked.message,
         "request_digest": request_digest(request),
     }
-    new = by.new_job(service, "exploration", dataset, checked.commit_id, parameters, checked.lane)
+    kind = QUERY if isinstance(content, Query) else ROW_DIFF
+    new = by.new_job(service, kind, dataset, checked.commit_id, parameters, checked.size)
     return submit(service, by, new, _settle_table)
 
 

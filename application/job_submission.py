@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,15 +18,15 @@ from typing import Any
 from domain_errors import InvalidRequest
 from import_engine.options import ImportOptions
 from import_engine.sources import uris
-from job_runner.lanes import LANE_OF_DOWNLOADS, lane_of_import
-from job_runner.service import Service
 from operating_system import sync_file, sync_folder
+from service.service import Service
 from storage.accounts.audit import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.errors import Conflict
-from storage.jobs.jobs import Job, Lane, Priority, RunType, get_job, job_with_output_ref
+from storage.jobs.jobs import Job, Priority, get_job, job_with_output_ref
+from storage.jobs.kinds import IMPORT, JobKind
 from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
 from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref, parse_ref_name, require_movable
@@ -60,21 +61,21 @@ class Submission:
     def new_job(
         self,
         service: Service,
-        run_type: RunType,
+        kind: JobKind,
         dataset: Dataset,
         source_commit_id: str | None,
         parameters: dict[str, Any],
-        lane: Lane,
+        size: float,
     ) -> NewJob:
-        """A job of this user with this priority and origin."""
+        """A job of this user with this priority and origin; its size determines its lane."""
         return NewJob(
             id=service.new_id(),
-            run_type=run_type,
+            run_type=kind.run_type,
             dataset_id=dataset.id,
             user_id=self.user.id,
             source_commit_id=source_commit_id,
             run_parameters=parameters,
-            lane=lane,
+            lane=kind.lane(size),
             priority=self.priority,
             origin=self.origin,
         )
@@ -239,7 +240,7 @@ def submit_import(
         "commit_message": commit_message or f"Import {file_name}",
         **recorded,
     }
-    new = by.new_job(service, "import", dataset, None, parameters, lane_of_import(size_bytes))
+    new = by.new_job(service, IMPORT, dataset, None, parameters, size_bytes)
 
     def move_upload() -> None:
         target = service.directory.upload_path(new.id)
@@ -278,7 +279,7 @@ def submit_uri_import(
         **_recorded(options),
         **required_columns(require_columns),
     }
-    new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
+    new = by.new_job(service, IMPORT, dataset, None, parameters, math.inf)
     return submit(service, by, new, partial(require_ref_to_move, ref_name))
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from application.access import Caller
 from application.job_submission import Submission, submit
 from domain_errors import DomainError
-from job_runner.sampling_parameters import DrawRule
-from job_runner.service import Service
-from job_runner.tables.open_tables import source_of
 from operating_system import sync_folder
+from service.sampling_parameters import DrawRule
+from service.service import Service
+from service.tables.open_tables import source_of
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.users import User
@@ -129,7 +129,7 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
 
 def has_upload(job: Job) -> bool:
     """Whether a job imports an uploaded file; each attempt reads URIs again."""
-    return job.run_type == "import" and "size_bytes" in job.run_parameters
+    return job.kind is IMPORT and "size_bytes" in job.run_parameters
 
 
 class FileGone(Conflict):
@@ -172,7 +172,7 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
     """
     if job.status != "failed":
         raise Conflict("The job is {status}; only a failed job can be retried.", status=job.status)
-    if job.run_type == "import":
+    if not job.kind.reads_commit:
         if (retried_as := latest_retry(tx, job.id)) is not None:
             raise Conflict("The import was already retried as job {job_id}.", job_id=retried_as)
         get_ref(tx, job.dataset_id, job.run_parameters["ref"])
@@ -219,7 +219,7 @@ def same_request(job: Job) -> dict[str, Any]:
     version of its rule. It lacks the file of an import.
     """
     request = original_request(job)
-    if job.kind is IMPORT:
+    if not job.kind.reads_commit:
         return request
     request["source_ref"] = source_of(job)
     if job.run_type == "sampling":

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from application.job_submission import Submission, submit
-from job_runner.lanes import lane_of_profile
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_source, open_table
-from job_runner.tables.reports import of_columns, profile_of
 from parquet_tables.tables import UnknownColumn
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_source, open_table
+from service.tables.reports import of_columns, profile_of
 from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import PROFILE, values_read
 
 
 def submit_profiling(
@@ -35,8 +35,8 @@ def submit_profiling(
         "table_key": source.key,
         "columns": _exact_names(source, columns),
     }
-    lane = lane_of_profile(source.files.row_count, len(source.files.columns))
-    new = by.new_job(service, "profiling", dataset, source.commit_id, parameters, lane)
+    size = values_read(source.files.row_count, len(source.files.columns))
+    new = by.new_job(service, PROFILE, dataset, source.commit_id, parameters, size)
     return submit(service, by, new)
 
 

@@ -23,18 +23,6 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
-from job_runner.draw_engines import EngineChoice, choose_engine, opened_engine
-from job_runner.lanes import lane_of_draw
-from job_runner.sampling_parameters import (
-    DrawRule,
-    engine_rounds,
-    seed_origins,
-    settle_rounds,
-    source_draw,
-)
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_table
-from job_runner.tables.reports import cached_profile
 from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import read_page
 from sampling_engine import (
@@ -47,9 +35,21 @@ from sampling_engine import (
     plan_draw,
 )
 from sampling_engine.errors import EMPTY_SAMPLE, draw_warning
+from service.draw_engines import EngineChoice, choose_engine, opened_engine
+from service.sampling_parameters import (
+    DrawRule,
+    engine_rounds,
+    seed_origins,
+    settle_rounds,
+    source_draw,
+)
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_table
+from service.tables.reports import cached_profile
 from storage.accounts.datasets import Dataset
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job, job_with_output_ref
+from storage.jobs.kinds import SAMPLE, rows_drawn
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, has_ref
@@ -220,8 +220,8 @@ def submit_sampling(
         parameters["allow_empty"] = True
     if request.excluded is not None:
         parameters["excluded"] = request.excluded.as_json()
-    lane = lane_of_draw(draw.settled, draw.source.files.row_count)
-    new = by.new_job(service, "sampling", dataset, draw.source.commit_id, parameters, lane)
+    size = rows_drawn(draw.settled, draw.source.files.row_count)
+    new = by.new_job(service, SAMPLE, dataset, draw.source.commit_id, parameters, size)
     return submit(service, by, new, partial(_settle_output, request.numbers_name))
 
 
@@ -283,7 +283,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "total_rows": total_rows,
         "rounds": [planned_round.as_json() for planned_round in planned],
         "amount_column": request.amount_column,
-        "engine": draw.engine.as_json(),
+        "engine": asdict(draw.engine),
         "warnings": [warning.message for warning in warnings],
         "warning_templates": [asdict(warning) for warning in warnings],
         # Never computed for a plan: a profile reads the whole table.

@@ -35,11 +35,11 @@ import composition_root
 from benchmarks.figures import print_goal
 from benchmarks.served import DRAWN, ROOT, ROWS, Served, draw_body, jobsvc_serve
 from job_runner.attempt import Handler, JobContext
-from job_runner.settings import Settings
 from parquet_tables.writing import copy_sql
+from service.settings import Settings
 from storage.accounts.datasets import create_dataset
 from storage.accounts.users import first_admin
-from storage.jobs.jobs import RunType
+from storage.jobs.kinds import PROFILE, JobKind
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.publishing import Outcome
 from storage.jobs.submission import NewJob, insert_job
@@ -65,7 +65,7 @@ def nothing(context: JobContext) -> Outcome:
 def ours(folder: Path, jobs: int) -> float:
     """Jobs that do nothing, accepted in the process that runs them."""
     settings = Settings(data_dir=folder, workers=WORKERS, waiting_jobs_max=jobs)
-    handlers: Mapping[RunType, Handler] = {"profiling": nothing}
+    handlers: Mapping[JobKind, Handler] = {PROFILE: nothing}
     with composition_root.running_service(settings, "benchmark", handlers=handlers) as service:
         with service.database.write() as tx:
             admin = first_admin(tx)

@@ -26,7 +26,8 @@ from command_line.output import (
     print_line,
     utc_text,
 )
-from storage.jobs.jobs import RUN_TYPES, STATUSES
+from storage.jobs.jobs import STATUSES
+from storage.jobs.kinds import RUN_TYPES
 
 ID_DIGITS = 8
 """Digits of a job's id in a list; every command accepts this prefix."""

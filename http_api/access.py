@@ -24,8 +24,8 @@ from http_api.schemas.base import MAX_SUGGESTIONS, unknown_field
 from http_api.schemas.contract import answer_schema, body_schema, query_schema
 from http_api.server.problems import of_http_error
 from http_api.state import state
-from job_runner import log_context
-from job_runner.service import Service
+from service import log_context
+from service.service import Service
 from storage.accounts.tokens import TokenHolder
 from storage.errors import Forbidden
 

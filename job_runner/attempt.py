@@ -18,10 +18,16 @@ from functools import cached_property
 from pathlib import Path
 
 from domain_errors import DomainError
-from job_runner.errors import RETRYABLE_CODES, transient_error, unexpected_error
-from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback
+from service.errors import (
+    RETRYABLE_CODES,
+    ServiceStopping,
+    TimedOut,
+    transient_error,
+    unexpected_error,
+)
+from service.service import Service
 from storage.errors import StaleJob
 from storage.jobs.jobs import Job, fail_job, report_progress
 from storage.jobs.publishing import Outcome, publish
@@ -70,18 +76,8 @@ class JobInterrupted(Exception):
     """The job was cancelled, so the result isn't needed."""
 
 
-class TimedOut(DomainError):
-    """The job exceeded the time limit of its run type."""
-
-    code = "timed_out"
-
-
 class OutgrewShortLane(Exception):
     """The job holds a thread of the short lane for too long while another user's job waits."""
-
-
-class ServiceStopping(Exception):
-    """The service stops: the job is released and runs again at the next start."""
 
 
 @dataclass(frozen=True)

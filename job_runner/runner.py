@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from job_runner.attempt import INTERVALS, Attempt, Handler, Intervals
-from job_runner.log_context import logged_with
-from job_runner.service import Service
-from storage.jobs.jobs import Job, Lane, RunType
+from service.log_context import logged_with
+from service.service import Service
+from storage.jobs.jobs import Job
+from storage.jobs.kinds import JobKind, Lane
 from storage.jobs.queue import RETRY_DELAYS_S, claim_next_job, has_waiting, next_due
 
 logger = logging.getLogger("jobsvc.jobs")
@@ -34,7 +35,7 @@ class Runner:
 
     def __init__(
         self,
-        handlers: Mapping[RunType, Handler],
+        handlers: Mapping[JobKind, Handler],
         threads: Mapping[Lane, int],
         intervals: Intervals = INTERVALS,
     ) -> None:
@@ -129,7 +130,7 @@ class Runner:
         interrupted = self._interrupts[job.id]
         try:
             attempt = Attempt(service, job, self._releasing, interrupted, self._intervals)
-            attempt.run(self._handlers[job.run_type])
+            attempt.run(self._handlers[job.kind])
         except Exception:
             # The job stays "running" in the database, so the next start runs it again.
             logger.exception("the attempt of job %s could not be ended", job.id)

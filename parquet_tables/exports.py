@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 import duckdb
-from nanoarrow import ipc
 
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowView, count_statement, page_statement, view_statement
@@ -97,6 +96,8 @@ def export_rows(
         export_query(cursor, query, params, path, "parquet", metadata=metadata)
     else:
         relation = cursor.sql(query, params=params)
+        from nanoarrow import ipc  # 10 ms: only if it is used
+
         with path.open("wb") as file, ipc.StreamWriter.from_writable(file) as writer:
             writer.write_stream(relation)
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 
 from domain_errors import DomainError
+from parquet_tables.database import registered
 from parquet_tables.json_values import json_value, shown_expression
 from parquet_tables.quoting import positional_names, quote_identifier, quote_text
 from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from parquet_tables.transient_errors import is_out_of_memory
+from parquet_tables.writing import write_parquet
 
 MAX_RUN_LENGTH = 1 << 30
 """Rows of one bit string, which DuckDB indexes by 32-bit integers."""
@@ -531,3 +534,16 @@ def frequent_values(
         complete=not is_sampled and len(values) <= limit,
         has_nulls=any(value is None for value, _ in rows),
     )
+
+
+def write_ordinals(cursor: duckdb.DuckDBPyConnection, ordinals: Int64s, path: Path) -> DataFile:
+    """Write ordinals, given in any order, to a file of one ascending column ``ordinal``."""
+    with registered(cursor, {"deleted": {"ordinal": np.unique(ordinals)}}):
+        return write_parquet(cursor, "SELECT ordinal FROM deleted ORDER BY ordinal", [], path)
+
+
+def read_ordinals(cursor: duckdb.DuckDBPyConnection, path: Path) -> Int64s:
+    rows = cursor.execute(
+        "SELECT f.ordinal FROM read_parquet(?) AS f ORDER BY f.ordinal", [str(path)]
+    ).fetchnumpy()
+    return np.asarray(rows["ordinal"], dtype=np.int64)

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from domain_errors import DomainError, choices_sentence
 from parquet_tables.columns import Column, DataFile
-from parquet_tables.database import registered
-from parquet_tables.writing import ROW_GROUP_ROWS, write_parquet
+from parquet_tables.writing import ROW_GROUP_ROWS
 
 __all__ = ["Column", "DataFile", "Int64s", "TableFiles", "UnknownColumn"]
 
@@ -122,16 +119,3 @@ class TableFiles:
         if not names:
             return self.columns
         return tuple(dict.fromkeys(self.column(name) for name in names))
-
-
-def write_ordinals(cursor: duckdb.DuckDBPyConnection, ordinals: Int64s, path: Path) -> DataFile:
-    """Write ordinals, given in any order, to a file of one ascending column ``ordinal``."""
-    with registered(cursor, {"deleted": {"ordinal": np.unique(ordinals)}}):
-        return write_parquet(cursor, "SELECT ordinal FROM deleted ORDER BY ordinal", [], path)
-
-
-def read_ordinals(cursor: duckdb.DuckDBPyConnection, path: Path) -> Int64s:
-    rows = cursor.execute(
-        "SELECT f.ordinal FROM read_parquet(?) AS f ORDER BY f.ordinal", [str(path)]
-    ).fetchnumpy()
-    return np.asarray(rows["ordinal"], dtype=np.int64)

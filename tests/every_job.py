@@ -10,6 +10,7 @@ from typing import Any
 import xlsxwriter
 
 from storage.jobs.kinds import (
+    ATTACHMENT,
     IMPORT,
     PROFILE,
     QUERY,
@@ -55,7 +56,7 @@ VARIANTS: Mapping[str, JobKind] = {
     "import: file": IMPORT,
     "import: workbook": IMPORT,
     "import: URI": IMPORT,
-    "import: attached": IMPORT,
+    "import: attached": ATTACHMENT,
     "query": QUERY,
     "query: saved": QUERY,
     "row diff": ROW_DIFF,

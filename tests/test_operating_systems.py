@@ -33,8 +33,16 @@ print(count)
 """
 PACKAGES = (
     *("parquet_tables", "import_engine", "sampling_engine", "estimation_engine"),
-    *("profiling_engine", "sql_sandbox", "storage", "job_runner", "application", "http_api"),
-    *("web_ui", "command_line"),
+    *(
+        "profiling_engine",
+        "sql_sandbox",
+        "storage",
+        "service",
+        "job_runner",
+        "application",
+        "http_api",
+    ),
+    *("http_api", "web_ui", "command_line"),
 )
 
 

@@ -10,6 +10,7 @@ from application.samples.facts import label, screen_text
 from domain_errors import DomainError, with_names
 from sampling_engine.rounds import nth
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import IMPORT
 from storage.sqlite.clock import seconds_between
 from storage.versions.refs import kind_of_ref, output_name_of
 
@@ -40,23 +41,16 @@ _ADVICE: Mapping[str, str] = {
     "internal_error": "An administrator finds details in the server's log, by the job's id.",
 }
 _OTHER_ADVICE = "Correct the request as the message says, and submit it again."
-_RETRY_REASONS = {
-    "sampling": ": the same seeds draw the same rows",
-    "import": ": the file is still stored",
-}
 
 
 def advice(job: Job, retryability: Retryability) -> str:
     """The advice for a failed job, by its error code and by whether it can be retried."""
-    if retryability.is_retryable:
-        action = "retry the job"
-    else:
-        action = "import the file again" if job.run_type == "import" else "submit a new job"
-    is_stored = retryability.is_retryable and (job.run_type != "import" or has_upload(job))
+    action = "retry the job" if retryability.is_retryable else job.kind.resubmit
+    has_input = job.kind is not IMPORT or has_upload(job)
     return _ADVICE.get(job.error_code or "", _OTHER_ADVICE).format(
         action=action,
         Action=action[0].upper() + action[1:],
-        reason=_RETRY_REASONS.get(job.run_type, "") if is_stored else "",
+        reason=job.kind.retry_reason if retryability.is_retryable and has_input else "",
     )
 
 

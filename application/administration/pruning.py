@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from contract.answers import Hidden
 from contract.declarations import Help
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.tokens import KEEP_EXPIRED

@@ -7,15 +7,15 @@ from typing import Any
 
 from application.job_submission import Submission, submit
 from domain_errors import DomainError
-from job_runner.lanes import lane_of_profile
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.accounts.datasets import Dataset
 from storage.certificates.row_roots import row_root_of
 from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import ROW_PROOFS, values_read
 
 FORMAT = "jobsvc-row-proofs-1"
 ROW_ID = "_logical_row_id"
@@ -42,8 +42,8 @@ def submit_row_root(
         "table_key": source.key,
         "row_root": True,
     }
-    lane = lane_of_profile(source.files.file_rows, len(source.files.columns))
-    new = by.new_job(service, "profiling", dataset, source.commit_id, parameters, lane)
+    size = values_read(source.files.file_rows, len(source.files.columns))
+    new = by.new_job(service, ROW_PROOFS, dataset, source.commit_id, parameters, size)
     return submit(service, by, new)
 
 

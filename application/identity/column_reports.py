@@ -8,12 +8,11 @@ from typing import Any
 
 from application.access import Caller
 from domain_errors import DomainError, InvalidRequest
-from job_runner.sampling_parameters import columns_of_request
-from job_runner.tables.open_tables import PRIMARY
 from parquet_tables.tables import TableFiles
+from service.sampling_parameters import columns_of_request
+from service.tables.open_tables import PRIMARY
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
-from storage.jobs.kinds import IMPORT
 from storage.jobs.schedules import list_schedules
 from storage.jobs.templates import list_templates
 from storage.sqlite.database import Transaction
@@ -47,7 +46,7 @@ def job_changes(by: Caller, job: Job) -> dict[str, Any] | None:
     InvalidRequest
         The job is no import.
     """
-    if job.kind is not IMPORT:
+    if job.kind.reads_commit:
         raise InvalidRequest("Job {id} is no import.", id=job.id, loc=("path", "job_id"))
     recorded = (job.output_summary or {}).get("column_changes")
     if recorded is None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal
 
 from application.access import Access
 from application.credentials import SignInRefused, check_soeid
+from application.providers.answers import ProvedUser
 from application.sign_in import SignedIn, begin_session, record_failure
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.audit import Action, Origin, record
 from storage.accounts.identities import (
-    Identity,
     end_own_tokens,
     find_known_user,
     identity_of,
@@ -31,23 +30,6 @@ PROXY_ISSUER = "proxy"
 """The issuer of the users whom the header of a proxy names."""
 Way = Literal["proxy", "provider"]
 """By which way a user signed in: the name of the session's token."""
-
-
-@dataclass(frozen=True)
-class ProvedUser:
-    """A user as the provider describes them.
-
-    Parameters
-    ----------
-    name : str
-        The user name of a new account.
-    groups : tuple of str
-        The provider's names of the user's groups.
-    """
-
-    identity: Identity
-    name: str
-    groups: tuple[str, ...]
 
 
 def role_of(settings: Settings, groups: tuple[str, ...]) -> Role | None:

@@ -6,17 +6,14 @@ The pages use it; :mod:`openid` sends requests to the provider.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qsl, quote, urlencode
+from typing import TYPE_CHECKING
 
 from application.access import Access
 from application.credentials import SignInRefused
 from application.providers.admission import admit, record_refusal
+from application.providers.answers import Attempt
 from application.sign_in import SignedIn
-from domain_errors import DomainError
 from storage.accounts.audit import Origin
 
 if TYPE_CHECKING:
@@ -25,58 +22,8 @@ if TYPE_CHECKING:
 SESSION = "provider"
 ATTEMPT_S = 600
 """Time in which a user must sign in at the provider."""
-MAX_TARGET = 1500
-"""Longest address of a page that a sign-in returns to, as a cookie stores it."""
 
 logger = logging.getLogger("jobsvc.sign_in")
-
-
-class ProviderUnavailable(DomainError):
-    """The provider doesn't respond, or responds with something else than OpenID Connect."""
-
-    code = "provider_unavailable"
-    retry_after_s = 5
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(
-            "The identity provider can't be used ({problem}). Try again later, or sign in with a "
-            "password.",
-            problem=problem,
-        )
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """The contents of a browser's cookie while its user signs in at the provider.
-
-    Parameters
-    ----------
-    target : str
-        The page to return to.
-    """
-
-    state: str
-    nonce: str
-    verifier: str
-    target: str
-
-    @classmethod
-    def to_page(cls, target: str) -> Self:
-        """A new attempt, with random values of 256 bits."""
-        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        fits = len(quote(target, safe="")) <= MAX_TARGET
-        return cls(state, nonce, verifier, target if fits else "/")
-
-    def text(self) -> str:
-        """The value of the cookie."""
-        return urlencode(vars(self))
-
-    @classmethod
-    def of_text(cls, text: str) -> Self | None:
-        """The attempt of a cookie; None if it is missing or invalid."""
-        values = dict(parse_qsl(text[:4096]))
-        names = {item.name for item in fields(cls)}
-        return cls(**values) if set(values) == names else None
 
 
 def sign_in_by_provider(

@@ -22,12 +22,11 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from application.credentials import SignInRefused
-from application.providers.admission import ProvedUser
-from application.providers.attempts import Attempt, ProviderUnavailable
+from application.providers.answers import Attempt, ProvedUser, ProviderUnavailable
 from application.work_limits import TooMuchWork, WorkLimit
 from import_engine.sources.exchange import Exchange, Overdue
-from job_runner.service import LruCache
-from job_runner.settings import InvalidSetting, Settings
+from service.service import LruCache
+from service.settings import InvalidSetting, Settings
 from storage.accounts.identities import Identity
 from storage.sqlite.clock import Clock
 

@@ -15,8 +15,8 @@ from application.schedules.times import next_time
 from profiling_engine.comparison.keyed_rows import InvalidKey
 from storage.accounts.audit import Action
 from storage.errors import Conflict, NotFound
-from storage.jobs.jobs import Job, RunType
-from storage.jobs.kinds import PROFILE
+from storage.jobs.jobs import Job
+from storage.jobs.kinds import PROFILE, RunType
 from storage.jobs.schedules import (
     NewSchedule,
     Schedule,

@@ -39,9 +39,9 @@ from http_api.schemas.base import (
 )
 from http_api.schemas.contract import Listing, body_schema, list_schema, listed, page_of
 from http_api.schemas.fields import StrictInteger, StrictString
-from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
+from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.findings import (
     OUTCOMES,
     REVIEW_ACTIONS,

@@ -21,11 +21,12 @@ from http_api.schemas.column_changes import JobColumnChangesOut
 from http_api.schemas.fields import QueryBoolean, QueryInteger, QueryList, StrictString, Timestamp
 from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut, accepted
 from http_api.state import state
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.tokens import find_token_user
 from storage.errors import NotFound
-from storage.jobs.jobs import RUN_TYPES, STATUSES, Job, get_job, list_log
+from storage.jobs.jobs import STATUSES, Job, get_job, list_log
+from storage.jobs.kinds import RUN_TYPES
 from storage.jobs.lists import ORDERS, JobFilters, list_jobs
 
 blueprint = SignedInBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")

@@ -17,7 +17,8 @@ from application.job_submission import Submission, idempotency_key
 from domain_errors import DomainError
 from http_api.access import caller
 from storage.errors import NotFound
-from storage.jobs.jobs import Job, Priority, RunType
+from storage.jobs.jobs import Job, Priority
+from storage.jobs.kinds import RunType
 
 
 class JobNotCompleted(DomainError):

@@ -30,9 +30,9 @@ from http_api.schemas import out
 from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.contract import Listing, list_schema, listed
 from http_api.schemas.fields import QueryBoolean, QueryList
-from job_runner.tables.open_tables import OpenTable, open_commit, open_table
-from job_runner.tables.reports import cached_profile
 from parquet_tables.tables import Column
+from service.tables.open_tables import OpenTable, open_commit, open_table
+from service.tables.reports import cached_profile
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import (
     MAIN,

@@ -11,6 +11,9 @@ from http_api.schemas.fields import StrictString
 from storage.jobs.jobs import PRIORITIES, Job
 from storage.jobs.kinds import KINDS
 
+NOUNS = tuple(dict.fromkeys(kind.noun for kind in KINDS))
+"""Attachments are imports, as the guide's run types have it."""
+
 
 class JobAcceptedOut(Schema):
     """The response to a request that creates a job."""
@@ -29,7 +32,9 @@ class JobInListOut(PlainSchema):
     id = out.string()
     job_id = out.string(attribute="id", dump_only=True)
     run_type = out.string()
-    job_kind = out.string(f"What the job makes: {', '.join(kind.noun for kind in KINDS)}.")
+    job_kind = out.string(
+        f"What the job makes: {', '.join(dict.fromkeys(kind.noun for kind in KINDS))}."
+    )
     output_name = out.string("The name of the sample or the saved query.", null=True)
     purpose = out.string("The `commit_message` of the request.", null=True)
     status = out.string()

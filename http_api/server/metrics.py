@@ -26,10 +26,10 @@ from application.notifications.sending import RESULTS, Result
 from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
-from http_api.server.problems import STATUS_OF_CODE
-from job_runner.service import Service
+from http_api.server.statuses import STATUS_OF_CODE
+from service.service import Service
 from storage.jobs.changes import JobChange
-from storage.jobs.jobs import LANES, RUN_TYPES
+from storage.jobs.kinds import LANES, RUN_TYPES
 from storage.jobs.queue import count_open_jobs
 from storage.jobs.receivers import KINDS, Kind, count_waiting_deliveries
 from storage.maintenance.disk_use import DiskUseMeter

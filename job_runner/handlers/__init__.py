@@ -1,19 +1,20 @@
-"""The handlers of jobs, one for each run type."""
+"""The handlers of jobs, one for each kind; each module of this folder names its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 
 from job_runner.attempt import Handler
-from job_runner.handlers.exploration import run_exploration
-from job_runner.handlers.imports import run_import
-from job_runner.handlers.profiling import run_profiling
-from job_runner.handlers.sampling import run_sampling
-from storage.jobs.jobs import RunType
+from storage.jobs.kinds import JobKind
 
-HANDLERS: Mapping[RunType, Handler] = {
-    "import": run_import,
-    "sampling": run_sampling,
-    "exploration": run_exploration,
-    "profiling": run_profiling,
-}
+
+def _of_modules() -> dict[JobKind, Handler]:
+    handlers: dict[JobKind, Handler] = {}
+    for module in iter_modules(__path__, f"{__name__}."):
+        handlers |= import_module(module.name).HANDLERS
+    return handlers
+
+
+HANDLERS: Mapping[JobKind, Handler] = _of_modules()

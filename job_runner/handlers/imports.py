@@ -1,7 +1,7 @@
-"""The handler of run type ``import``: store a file as a commit on a ref.
+"""The handlers of imports and attachments: store a file as a commit on a ref, or name files there.
 
-The file was uploaded, or each attempt downloads it from a URI into its scratch directory. Attached
-files stay where they are: their footers are read.
+An imported file was uploaded, or each attempt downloads it from a URI into its scratch directory.
+Attached files stay where they are: their footers are read.
 
 The ref moves only to a commit with every row of the file; an unreadable file leaves nothing behind.
 """
@@ -20,12 +20,13 @@ from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
-from job_runner.tables.attached_files import TableToAttach, attach, notes_on
 from parquet_tables.progress import ProgressCallback, progress_part
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
+from service.tables.attached_files import TableToAttach, attach, notes_on
 from storage.accounts.users import get_user
 from storage.errors import DamagedData
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import ATTACHMENT, IMPORT
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.column_changes import TableShape, checked_changes
 from storage.versions.manifests import StoredTable, get_commit
@@ -38,8 +39,6 @@ READ_SHARE, ADD_SHARE = 0.93, 0.95
 def run_import(context: JobContext) -> Outcome:
     """Read the upload, store its tables and move the ref."""
     job = context.job
-    if "attach" in job.run_parameters:
-        return _attached(context)
     reading = progress_part(context.on_progress, 0.0, READ_SHARE)
     source: dict[str, str] = {}
     if "uri" in job.run_parameters:
@@ -85,47 +84,6 @@ def run_import(context: JobContext) -> Outcome:
     )
 
 
-def _attached(context: JobContext) -> Outcome:
-    """Read the footers of files that stay where they are, and move the ref to their tables."""
-    service, parameters = context.service, context.job.run_parameters
-    with service.database.read() as tx:
-        user = get_user(tx, context.job.user_id)
-        commit_id = get_ref(tx, context.job.dataset_id, parameters["ref"]).commit_id
-        before = get_commit(tx, context.job.dataset_id, commit_id).manifest if commit_id else None
-    rows_before = {table.key: table.row_count for table in before.tables} if before else {}
-    given = [TableToAttach.from_json(table) for table in parameters["attach"]]
-    tables = attach(
-        service,
-        context.parquet,
-        user,
-        given,
-        context.on_progress,
-        verifies=parameters.get("verify", False),
-    )
-    return Outcome(
-        summary={
-            "file_name": parameters["file_name"],
-            "size_bytes": sum(table.size_bytes for table in tables),
-            "tables": [
-                {
-                    **_summary(table),
-                    "files": len(table.files),
-                    "rows_before": rows_before.get(table.key),
-                    "notes": [*_rows_note(table, rows_before), *notes_on(table)],
-                    "control_totals": [],
-                }
-                for table in tables
-            ],
-        },
-        commit=NewCommit(
-            ref_name=parameters["ref"],
-            message=parameters["commit_message"],
-            tables=tables,
-            require_columns=_requires_columns(context.job),
-        ),
-    )
-
-
 def _requires_columns(job: Job) -> bool:
     return bool(job.run_parameters.get("require_columns"))
 
@@ -135,13 +93,6 @@ def _check_columns(context: JobContext, shapes: Sequence[TableShape]) -> None:
     job, ref = context.job, context.job.run_parameters["ref"]
     with context.service.database.read() as tx:
         checked_changes(tx, job.dataset_id, ref, shapes, require_columns=_requires_columns(job))
-
-
-def _rows_note(table: StoredTable, rows_before: Mapping[str, int]) -> list[str]:
-    if table.key not in rows_before:
-        return []
-    rows = counted(rows_before[table.key], "row")
-    return [f"The version before had {rows} in this table; this one has {table.row_count:,}."]
 
 
 def _options(job: Job) -> ImportOptions:
@@ -203,3 +154,54 @@ def _table_summary(
         "notes": [*table.notes, *(question.text for question in table.questions)],
         "control_totals": [asdict(each) for each in totals],
     }
+
+
+def run_attachment(context: JobContext) -> Outcome:
+    """Read the footers of files that stay where they are, and move the ref to their tables."""
+    service, parameters = context.service, context.job.run_parameters
+    with service.database.read() as tx:
+        user = get_user(tx, context.job.user_id)
+        commit_id = get_ref(tx, context.job.dataset_id, parameters["ref"]).commit_id
+        before = get_commit(tx, context.job.dataset_id, commit_id).manifest if commit_id else None
+    rows_before = {table.key: table.row_count for table in before.tables} if before else {}
+    given = [TableToAttach.from_json(table) for table in parameters["attach"]]
+    tables = attach(
+        service,
+        context.parquet,
+        user,
+        given,
+        context.on_progress,
+        verifies=parameters.get("verify", False),
+    )
+    return Outcome(
+        summary={
+            "file_name": parameters["file_name"],
+            "size_bytes": sum(table.size_bytes for table in tables),
+            "tables": [
+                {
+                    **_summary(table),
+                    "files": len(table.files),
+                    "rows_before": rows_before.get(table.key),
+                    "notes": [*_rows_note(table, rows_before), *notes_on(table)],
+                    "control_totals": [],
+                }
+                for table in tables
+            ],
+        },
+        commit=NewCommit(
+            ref_name=parameters["ref"],
+            message=parameters["commit_message"],
+            tables=tables,
+            require_columns=_requires_columns(context.job),
+        ),
+    )
+
+
+def _rows_note(table: StoredTable, rows_before: Mapping[str, int]) -> list[str]:
+    if table.key not in rows_before:
+        return []
+    rows = counted(rows_before[table.key], "row")
+    return [f"The version before had {rows} in this table; this one has {table.row_count:,}."]
+
+
+HANDLERS = {IMPORT: run_import, ATTACHMENT: run_attachment}

@@ -1,4 +1,4 @@
-"""The work of a profiling job that builds the row root of a table, for row proofs."""
+"""The handler of row proofs: build the row root of a table."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import secrets
 import time
 
 from job_runner.attempt import JobContext
-from job_runner.tables.open_tables import open_source
 from parquet_tables.merkle import merkle_root
 from parquet_tables.row_hashes import SECRET_BYTES, hash_table
+from service.tables.open_tables import open_source
 from storage.certificates.row_roots import RowRoot, row_root_of
+from storage.jobs.kinds import ROW_PROOFS
 from storage.jobs.publishing import Outcome
 
 
@@ -42,3 +43,6 @@ def build_row_root(context: JobContext) -> Outcome:
         },
         row_root=built,
     )
+
+
+HANDLERS = {ROW_PROOFS: build_row_root}

@@ -1,4 +1,4 @@
-"""The handler of run type ``sampling``: draw the rounds and store the rows as a commit.
+"""The handler of samples: draw the rounds and store the rows as a commit.
 
 The recorded commit, parameters and seeds determine the rows.
 """
@@ -13,16 +13,20 @@ from typing import Any
 import numpy as np
 
 from job_runner.attempt import JobContext
-from job_runner.draw_engines import choose_engine, opened_engine
-from job_runner.sampling_parameters import ledger_facts, recorded_rounds
-from job_runner.tables.drawn_rows import (
+from parquet_tables.progress import progress_part, without_progress
+from parquet_tables.rows import write_ordinals
+from sampling_engine import DrawnSample, draw_sample, draw_warnings
+from sampling_engine.errors import DrawWarning
+from service.draw_engines import choose_engine, opened_engine
+from service.sampling_parameters import ledger_facts, recorded_rounds
+from service.tables.drawn_rows import (
     MAX_DRAWN,
     continued_sample,
     examined_beside,
     is_repeat_of,
     rows_in_order,
 )
-from job_runner.tables.open_tables import (
+from service.tables.open_tables import (
     NO_ORDINALS,
     RESIDUAL,
     SAMPLE,
@@ -30,10 +34,7 @@ from job_runner.tables.open_tables import (
     open_commit,
     open_source,
 )
-from parquet_tables.progress import progress_part, without_progress
-from parquet_tables.tables import write_ordinals
-from sampling_engine import DrawnSample, draw_sample, draw_warnings
-from sampling_engine.errors import DrawWarning
+from storage.jobs import kinds
 from storage.jobs.findings import Continued, examined_samples
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
@@ -42,7 +43,7 @@ DRAW_SHARE = 0.95
 """Share of the progress for drawing; the rest is for hashing and syncing the file."""
 
 
-def run_sampling(context: JobContext) -> Outcome:
+def run_draw(context: JobContext) -> Outcome:
     """Draw the rounds, store the sample and create its ref."""
     service, job = context.service, context.job
     parameters = job.run_parameters
@@ -74,7 +75,7 @@ def run_sampling(context: JobContext) -> Outcome:
         tables.append(_stored_residual(context, source, sample))
     summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
     if service.spark is not None or requested is not None:
-        summary["engine"] = choice.as_json()
+        summary["engine"] = asdict(choice)
     summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(
         summary=summary,
@@ -139,3 +140,6 @@ def _summary(
         "warning_templates": [asdict(warning) for warning in warnings],
         "renamed_columns": sample.renamed_columns,
     }
+
+
+HANDLERS = {kinds.SAMPLE: run_draw}

@@ -14,18 +14,14 @@ from typing import Any, Literal
 
 from storage.errors import Conflict, NotFound, StaleJob
 from storage.jobs.changes import ending_change
-from storage.jobs.kinds import JobKind, kind_of
+from storage.jobs.kinds import JobKind, Lane, RunType, kind_of
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, page, run, statement
 from storage.versions.refs import output_name_of
 
-RunType = Literal["sampling", "import", "exploration", "profiling"]
-RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
 Status = Literal["pending", "running", "completed", "failed"]
 STATUSES: tuple[Status, ...] = ("pending", "running", "completed", "failed")
-Lane = Literal["short", "long"]
-LANES: tuple[Lane, ...] = ("short", "long")
 Priority = Literal["interactive", "batch"]
 PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
 

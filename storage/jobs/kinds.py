@@ -1,26 +1,46 @@
-"""The kinds of jobs: what a job makes, by its run type and parameters, and how texts name that.
+"""The kinds of jobs: each is declared here once, and has one handler in ``job_runner/handlers``.
 
-Pages, the command, e-mails, the audit trail and the search take their words from here.
+The guide's four run types stay what jobs store, lists filter and metrics label. A run type has one
+kind without a marker; a job of its other kinds has the parameter that the kind names. Storage,
+submission, retries, texts, the audit trail and the search take what they need from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from domain_errors import counted
+from storage.accounts.audit import Action
 
+RunType = Literal["sampling", "import", "exploration", "profiling"]
+RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
+Lane = Literal["short", "long"]
+LANES: tuple[Lane, ...] = ("short", "long")
 Values = Mapping[str, Any]
 
+LONG_FILE_BYTES = 16 * 1024**2
+LONG_DRAW_ROWS = 250_000
+LONG_READ_VALUES = 20_000_000
+"""Sizes of jobs that take about a second."""
+COLUMN_ROWS = 10_000
+"""A column that is read costs as much as this number of its values, however few it has."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class JobKind:
-    """What jobs of one kind make.
+    """What jobs of one kind make, and the rules for them.
 
     Parameters
     ----------
+    run_type : RunType
+        The run type that its jobs store. Its setting ``…_limit_min`` is their time limit.
+    marker : str
+        The run parameter that its jobs have and others of the run type don't; "" for one kind.
+    action : Action
+        The action of the audit entry of a submission.
     noun : str
         The result, in one or two words.
     phrase : str
@@ -29,15 +49,50 @@ class JobKind:
         The fields of a summary that its texts need, beside ``execution_time_seconds``.
     result_of : callable
         The result in a few words, from a summary that has these fields.
+    long_from : float
+        The size from which a job runs in the long lane: bytes of a file, drawn rows, or values by
+        :func:`values_read`; 0 if the duration can't be known in advance.
+    path : str
+        Where its requests are sent, below ``/api/datasets/{id}/``; "" for the path of the run type.
+    reads_commit : bool
+        Whether jobs read a fixed commit. Others move a ref to their result, and are retried once.
+    retry_reason : str
+        Why a retry helps, as the end of a sentence.
+    resubmit : str
+        What to do when no retry is possible.
     makes_figures : bool
         Whether the result is figures instead of rows.
     """
 
+    run_type: RunType
+    marker: str
+    action: Action
     noun: str
     phrase: str
     fields: tuple[str, ...]
     result_of: Callable[[Values], str]
+    long_from: float
+    path: str = ""
+    reads_commit: bool = True
+    retry_reason: str = ""
+    resubmit: str = "submit a new job"
     makes_figures: bool = False
+
+    def lane(self, size: float) -> Lane:
+        """The lane of a job of this size; it is recorded, so that long jobs don't delay short ones.
+
+        >>> SAMPLE.lane(1_000), SAMPLE.lane(30_000_000)
+        ('short', 'long')
+        >>> PROFILE.lane(values_read(1_000_000, 10)), PROFILE.lane(values_read(60, 5_000))
+        ('short', 'long')
+        """
+        return "long" if size >= self.long_from else "short"
+
+    def request_path(self, dataset_id: int) -> str:
+        """The path of the API to which a request of this kind is posted."""
+        if self.path:
+            return f"/api/datasets/{dataset_id}/{self.path}"
+        return f"/api/{self.run_type}/datasets/{dataset_id}/jobs"
 
     def has_fields(self, summary: Values | None) -> bool:
         """Whether a summary has all fields; those of earlier versions may lack one."""
@@ -55,6 +110,28 @@ class JobKind:
         return self.noun
 
 
+def values_read(rows: int, columns: int) -> int:
+    """The size of a job that reads these columns whole."""
+    return max(rows, COLUMN_ROWS) * columns
+
+
+def rows_drawn(rounds: Sequence[Values], source_rows: int) -> float:
+    """The size of a draw; a round counts with no rows if it has sizes of strata or clusters.
+
+    >>> rows_drawn([{"parameters": {"sample_fraction": 0.5}}], 60_000_000)
+    30000000.0
+    """
+    rows = 0.0
+    for parameters in (each["parameters"] for each in rounds):
+        if parameters.get("sample_size") is not None:
+            rows += float(parameters["sample_size"])
+        elif parameters.get("sample_fraction") is not None:
+            rows += float(parameters["sample_fraction"]) * source_rows
+        elif parameters.get("interval"):
+            rows += source_rows / float(parameters["interval"])
+    return min(rows, source_rows)
+
+
 def _imported(summary: Values) -> str:
     tables = summary["tables"]
     rows = f"{counted(sum(table['rows'] for table in tables), 'row')} imported"
@@ -62,47 +139,86 @@ def _imported(summary: Values) -> str:
 
 
 SAMPLE = JobKind(
-    "sample",
-    "a sample",
-    ("total_sampled", "source_rows", "rounds"),
-    lambda made: f"{made['total_sampled']:,} of {counted(made['source_rows'], 'row')}",
+    run_type="sampling",
+    marker="",
+    action="draw_asked",
+    noun="sample",
+    phrase="a sample",
+    fields=("total_sampled", "source_rows", "rounds"),
+    result_of=lambda made: f"{made['total_sampled']:,} of {counted(made['source_rows'], 'row')}",
+    long_from=LONG_DRAW_ROWS,
+    retry_reason=": the same seeds draw the same rows",
 )
-IMPORT = JobKind("import", "an import", ("tables",), _imported)
+IMPORT = JobKind(
+    run_type="import",
+    marker="",
+    action="import_asked",
+    noun="import",
+    phrase="an import",
+    fields=("tables",),
+    result_of=_imported,
+    long_from=LONG_FILE_BYTES,
+    reads_commit=False,
+    retry_reason=": the file is still stored",
+    resubmit="import the file again",
+)
+ATTACHMENT = replace(IMPORT, marker="attach", long_from=0, retry_reason="")
 QUERY = JobKind(
-    "query",
-    "a query",
-    ("rows", "columns", "notes"),
-    lambda made: f"{counted(made['rows'], 'row')} found",
+    run_type="exploration",
+    marker="sql",
+    action="exploration_asked",
+    noun="query",
+    phrase="a query",
+    fields=("rows", "columns", "notes"),
+    result_of=lambda made: f"{counted(made['rows'], 'row')} found",
+    long_from=0,
 )
 ROW_DIFF = JobKind(
-    "row changes",
-    "a list of changed rows",
-    ("rows", "columns", "row_diff"),
-    lambda made: f"{counted(made['rows'], 'row')} changed",
+    run_type="exploration",
+    marker="keys",
+    action="exploration_asked",
+    noun="row changes",
+    phrase="a list of changed rows",
+    fields=("rows", "columns", "row_diff"),
+    result_of=lambda made: f"{counted(made['rows'], 'row')} changed",
+    long_from=LONG_READ_VALUES,
 )
 REPORT = JobKind(
-    "report",
-    "a report",
-    ("rows", "columns", "alerts"),
-    lambda made: f"report of {counted(made['columns'], 'column')}",
+    run_type="exploration",
+    marker="",
+    action="exploration_asked",
+    noun="report",
+    phrase="a report",
+    fields=("rows", "columns", "alerts"),
+    result_of=lambda made: f"report of {counted(made['columns'], 'column')}",
+    long_from=LONG_READ_VALUES,
     makes_figures=True,
 )
 PROFILE = JobKind(
-    "profile",
-    "a profile",
-    ("rows", "columns", "alerts"),
-    lambda made: f"profile of {counted(made['columns'], 'column')}",
+    run_type="profiling",
+    marker="",
+    action="profile_asked",
+    noun="profile",
+    phrase="a profile",
+    fields=("rows", "columns", "alerts"),
+    result_of=lambda made: f"profile of {counted(made['columns'], 'column')}",
+    long_from=LONG_READ_VALUES,
     makes_figures=True,
 )
 ROW_PROOFS = JobKind(
-    "row proofs",
-    "row proofs",
-    ("rows", "row_root"),
-    lambda made: f"row proofs of {counted(made['rows'], 'row')}",
+    run_type="profiling",
+    marker="row_root",
+    action="profile_asked",
+    noun="row proofs",
+    phrase="row proofs",
+    fields=("rows", "row_root"),
+    result_of=lambda made: f"row proofs of {counted(made['rows'], 'row')}",
+    long_from=LONG_READ_VALUES,
+    path="row-roots",
     makes_figures=True,
 )
 
-KINDS = (SAMPLE, IMPORT, QUERY, ROW_DIFF, REPORT, PROFILE, ROW_PROOFS)
+KINDS = (SAMPLE, IMPORT, ATTACHMENT, QUERY, ROW_DIFF, REPORT, PROFILE, ROW_PROOFS)
 
 
 def kind_of(run_type: str, parameters: Values) -> JobKind:
@@ -111,13 +227,9 @@ def kind_of(run_type: str, parameters: Values) -> JobKind:
     >>> kind_of("exploration", {"sql": "SELECT 1"}) is QUERY
     True
     """
-    if run_type == "exploration":
-        if "sql" in parameters:
-            return QUERY
-        return ROW_DIFF if "keys" in parameters else REPORT
-    if run_type == "profiling":
-        return ROW_PROOFS if parameters.get("row_root") else PROFILE
-    return SAMPLE if run_type == "sampling" else IMPORT
+    kinds = [kind for kind in KINDS if kind.run_type == run_type]
+    marked = (kind for kind in kinds if parameters.get(kind.marker))
+    return next(marked, None) or next(kind for kind in kinds if not kind.marker)
 
 
 def kind_named(noun: str) -> JobKind | None:

@@ -6,7 +6,7 @@ orphans, which the next start removes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +55,7 @@ class Outcome:
 
     summary: dict[str, Any] = field(default_factory=dict)
     commit: NewCommit | None = None
-    draw: dict[str, Any] | None = None
+    draw: Mapping[str, Any] | None = None
     row_root: RowRoot | None = None
     continued: Continued | None = None
 

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from storage.errors import StaleJob
 from storage.jobs.changes import JobChange, ending_change
-from storage.jobs.jobs import Job, Lane, get_job
+from storage.jobs.jobs import Job, get_job
+from storage.jobs.kinds import Lane
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, run

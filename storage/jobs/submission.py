@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from storage.accounts.audit import MAX_SQL_LENGTH, THIS_PROCESS, Action, Origin, record
+from storage.accounts.audit import MAX_SQL_LENGTH, THIS_PROCESS, Origin, record
 from storage.errors import Conflict, TooManyWaiting
 from storage.jobs.changes import JobChange
-from storage.jobs.jobs import PRIORITIES, Lane, Priority, RunType
-from storage.jobs.kinds import kind_of
+from storage.jobs.jobs import PRIORITIES, Priority
+from storage.jobs.kinds import Lane, RunType, kind_of
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, run
@@ -37,12 +37,6 @@ class NewJob:
     origin: Origin = THIS_PROCESS
 
 
-_SUBMIT_ACTIONS: dict[RunType, Action] = {
-    "sampling": "draw_asked",
-    "import": "import_asked",
-    "exploration": "exploration_asked",
-    "profiling": "profile_asked",
-}
 _AUDITED_PARAMETERS = (
     *("ref", "file_name", "size_bytes"),
     *("source_ref", "table_key", "output_ref", "compare_to", "keys"),
@@ -82,7 +76,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> 
     record(
         tx,
         clock,
-        _SUBMIT_ACTIONS[job.run_type] if job.retry_of is None else "job_retried",
+        kind.action if job.retry_of is None else "job_retried",
         user_id=job.user_id,
         origin=job.origin,
         dataset_id=job.dataset_id,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from job_runner.attempt import JobContext
 from job_runner.handlers import HANDLERS
+from storage.jobs.kinds import IMPORT
 from storage.jobs.publishing import Outcome
 from tests.forked_process import run_jobsvc
 
@@ -15,7 +16,7 @@ ENDS_WITHIN_S = 2.0
 
 def serve(data_dir: Path) -> None:
     """Serve on a free port."""
-    handlers = {**HANDLERS, "import": _never_end}
+    handlers = {**HANDLERS, IMPORT: _never_end}
     arguments = ["serve", "--port", "0", "--data-dir", str(data_dir)]
     run_jobsvc(arguments, extra_stop_s=ENDS_WITHIN_S, handlers=handlers)
 

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from job_runner.allocator import OWN_SETTINGS
+from operating_system import ALLOCATOR_SETTINGS
 
 THREADS = 24
 ARENAS = f"""
 import ctypes, tempfile, threading
-from job_runner.allocator import limit_arenas
+from operating_system import limit_arenas
 c = ctypes.CDLL(None)
 if not hasattr(c, "malloc_info"):
     raise SystemExit("this C library has no arenas")
@@ -41,7 +41,9 @@ with tempfile.TemporaryFile() as file:
 
 def arenas(**variables: str) -> tuple[bool, int]:
     """Whether the limit was set, and how many arenas many threads then have."""
-    environment = {name: text for name, text in os.environ.items() if name not in OWN_SETTINGS}
+    environment = {
+        name: text for name, text in os.environ.items() if name not in ALLOCATOR_SETTINGS
+    }
     said = subprocess.run(
         [sys.executable, "-c", ARENAS],
         env={**environment, **variables},

@@ -9,10 +9,11 @@ import pytest
 
 from job_runner.attempt import Handler, Intervals, JobContext
 from job_runner.runner import Runner
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, list_log
+from storage.jobs.kinds import IMPORT
 from storage.jobs.publishing import Outcome
 from tests.job_runner.conftest import WAIT_S, job_of, running, submit
 
@@ -26,7 +27,7 @@ def other(service: Service) -> User:
 
 
 def claiming(service: Service, handler: Handler) -> AbstractContextManager[Service]:
-    return running(service, Runner({"import": handler}, {"short": 1, "long": 1}, SOON))
+    return running(service, Runner({IMPORT: handler}, {"short": 1, "long": 1}, SOON))
 
 
 class Work:

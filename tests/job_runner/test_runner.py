@@ -17,10 +17,11 @@ import pytest
 from domain_errors import DomainError
 from job_runner.attempt import INTERVALS, Handler, Intervals, JobContext
 from job_runner.runner import Runner
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.jobs import Job
+from storage.jobs.kinds import IMPORT
 from storage.jobs.publishing import Outcome
 from storage.jobs.queue import claim_next_job, recover_jobs
 from storage.sqlite.database import Database, Sync, Transaction
@@ -30,7 +31,7 @@ from tests.job_runner.conftest import WAIT_S, job_of, running, submit
 def claiming(
     service: Service, handler: Handler, workers: int = 2, intervals: Intervals = INTERVALS
 ) -> AbstractContextManager[Service]:
-    return running(service, Runner({"import": handler}, {"short": workers}, intervals))
+    return running(service, Runner({IMPORT: handler}, {"short": workers}, intervals))
 
 
 class Finished:

@@ -6,9 +6,10 @@ import threading
 
 from job_runner.attempt import JobContext
 from job_runner.runner import Runner
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
+from storage.jobs.kinds import IMPORT
 from storage.jobs.publishing import Outcome
 from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
@@ -23,7 +24,7 @@ def test_a_stopping_service_releases_jobs_after_the_grace_period(
         while True:
             context.on_progress(0.5, "half way")
 
-    runner = Runner({"import": handler}, {"short": 1})
+    runner = Runner({IMPORT: handler}, {"short": 1})
     woken = joined(service, runner)
     runner.start(woken)
     job_id = submit(woken, dataset, user)
@@ -45,7 +46,7 @@ def test_a_stopping_service_ends_jobs_and_claims_none(
         context.on_progress(0.5, "half way")
         return Outcome({"done": True})
 
-    runner = Runner({"import": handler}, {"short": 1})
+    runner = Runner({IMPORT: handler}, {"short": 1})
     woken = joined(service, runner)
     runner.start(woken)
     first, second = (submit(woken, dataset, user) for _ in range(2))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.tables import read_ordinals, write_ordinals
+from parquet_tables.rows import read_ordinals, write_ordinals
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000, 100_000])

@@ -15,7 +15,7 @@ from parquet_tables.child_side import BASE_MB, THREAD_MB
 from parquet_tables.columns import Column
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback
-from parquet_tables.tables import write_ordinals
+from parquet_tables.rows import write_ordinals
 from parquet_tables.writing import read_columns, write_parquet
 from sql_sandbox import Limits, Sandbox, SourceTable
 

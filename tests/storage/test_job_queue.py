@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User, add_user
 from storage.errors import StaleJob
-from storage.jobs.jobs import LANES, Job, Lane, Priority, cancel_job, get_job
+from storage.jobs.jobs import Job, Priority, cancel_job, get_job
+from storage.jobs.kinds import LANES, Lane
 from storage.jobs.queue import (
     RETRY_DELAYS_S,
     claim_next_job,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage.jobs.jobs import RunType, cancel_job, fail_job, get_job
+from storage.jobs.jobs import cancel_job, fail_job, get_job
+from storage.jobs.kinds import RunType
 from storage.jobs.submission import NewJob, insert_job
 from tests.live_server import LiveServer
 from tests.web_ui.reader import Reader

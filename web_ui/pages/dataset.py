@@ -18,17 +18,17 @@ from application.identity.column_reports import job_changes
 from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from domain_errors import DomainError
-from job_runner.lanes import lane_of_profile
-from job_runner.sql_queries import DATA, FUNCTIONS
-from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
-from job_runner.tables.reports import cached_profile, profile_of
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
+from service.sql_queries import DATA, FUNCTIONS
+from service.tables.open_tables import PRIMARY, open_commit, open_table
+from service.tables.reports import cached_profile, profile_of
 from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
 from storage.errors import NotFound
 from storage.jobs.findings import signed_off_jobs
 from storage.jobs.jobs import Job, outcomes_of
+from storage.jobs.kinds import PROFILE, values_read
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
@@ -193,7 +193,7 @@ def _profile(context: Values) -> Values:
         table = open_table(service(), dataset_id, context["commit"].id, key)
         found = cached_profile(service(), table.files)
         rows, columns = table.files.row_count, len(table.files.columns)
-        is_short = lane_of_profile(rows, columns) == "short"
+        is_short = PROFILE.lane(values_read(rows, columns)) == "short"
         is_quick = rows * columns <= QUICK_CELLS and columns <= PROFILE_COLUMNS
         if found is None and is_short and (is_quick or "wait" in request.args):
             database = service().parquet

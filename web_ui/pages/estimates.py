@@ -40,8 +40,8 @@ from contract.requests.estimate import (
 )
 from contract.words import CALIBRATIONS, LONELY, STATISTICS
 from domain_errors import DomainError, InvalidRequest
-from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import formula_safe
+from service.tables.open_tables import SAMPLE, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.charts.intervals import Interval, axis_of, interval_picture

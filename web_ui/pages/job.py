@@ -30,8 +30,8 @@ from application.samples.replacements import next_rows
 from application.schedules.registering import repeated_request
 from application.table_views import view_page
 from domain_errors import DomainError
-from job_runner.sampling_parameters import seeded_rounds
-from job_runner.tables.open_tables import (
+from service.sampling_parameters import seeded_rounds
+from service.tables.open_tables import (
     RESIDUAL,
     RESULT,
     SAMPLE,
@@ -168,7 +168,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
         tabs["reserves"] = ("Replacements", _reserves)
         tabs["why"] = ("Look up a row", _why)
         tabs["certificate"] = ("Certificate", _certificate)
-    if found.run_type == "exploration" and found.output_commit_id is not None:
+    if found.kind in (kinds.QUERY, kinds.ROW_DIFF) and found.output_commit_id is not None:
         tabs["result"] = ("Rows", _result)
     tabs["request"] = ("Request", _request)
     tabs["log"] = ("Log", _log)
@@ -178,7 +178,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
 def _overview(found: Job) -> Values:
     summary = found.output_summary
     values: Values = {"summary": summary or {}, "has_result": found.kind.has_fields(summary)}
-    if found.kind is kinds.IMPORT and values["has_result"]:
+    if not found.kind.reads_commit and values["has_result"]:
         values["column_changes"] = job_changes(caller(), found)
     if found.run_type == "sampling":
         values["step_facts"] = _step_facts(found)
@@ -332,7 +332,7 @@ def _request(found: Job) -> Values:
     except Pruned as error:
         original = _json(original_request(found))
         return {**values, "parameters": original, "problem": problem_text(error)}
-    described = None if "attach" in body else _api_request(found, body)
+    described = None if found.kind is kinds.ATTACHMENT else _api_request(found, body)
     return {**values, "parameters": _json(body), "code": described and code_of(described)}
 
 
@@ -353,10 +353,8 @@ def _can_repeat(found: Job) -> bool:
 
 def _api_request(found: Job, body: Values) -> ApiRequest:
     """The request of a job; that of an import is a form with a file, or the URI of one."""
-    if found.kind is kinds.ROW_PROOFS:
-        return ApiRequest(f"/api/datasets/{found.dataset_id}/row-roots", body)
-    if found.run_type != "import":
-        return ApiRequest(f"/api/{found.run_type}/datasets/{found.dataset_id}/jobs", body)
+    if found.kind is not kinds.IMPORT:
+        return ApiRequest(found.kind.request_path(found.dataset_id), body)
     path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
     sent = {
         name: body[name]

@@ -17,7 +17,8 @@ from domain_errors import DomainError, InvalidRequest, counted
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
 from storage.accounts.users import User
 from storage.errors import NotFound
-from storage.jobs.jobs import RUN_TYPES, STATUSES, Job
+from storage.jobs.jobs import STATUSES, Job
+from storage.jobs.kinds import RUN_TYPES
 from storage.jobs.lists import ORDERS, JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 from web_ui.shell import (

@@ -14,13 +14,8 @@ from flask import Response, abort, g, jsonify, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.credentials import SignInRefused
-from application.providers.attempts import (
-    ATTEMPT_S,
-    SESSION,
-    Attempt,
-    ProviderUnavailable,
-    sign_in_by_provider,
-)
+from application.providers.answers import Attempt, ProviderUnavailable
+from application.providers.attempts import ATTEMPT_S, SESSION, sign_in_by_provider
 from application.providers.back_channel import sign_out_by_provider
 from application.providers.proxy_header import SESSION as PROXY_SESSION
 from application.sessions import drop_cookie, put_cookie

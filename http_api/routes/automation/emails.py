@@ -10,7 +10,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.automation.receivers import events_field, page_of_deliveries
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
 from http_api.schemas.contract import Listing, list_schema
-from job_runner.settings import MAX_EMAIL_LENGTH
+from service.settings import MAX_EMAIL_LENGTH
 from storage.jobs.receivers import Delivery, Receiver, get_email
 
 blueprint = SignedInBlueprint("emails", __name__, url_prefix="/api/users/me/email", tag="E-mail")

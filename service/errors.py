@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import parquet_tables.transient_errors
 import storage.sqlite.database
-from domain_errors import MachineFault
+from domain_errors import DomainError, MachineFault
 from parquet_tables.transient_errors import is_out_of_memory
 
 RETRYABLE_CODES = frozenset(
@@ -50,3 +50,13 @@ def unexpected_error(error: BaseException) -> MachineFault:
     return MachineFault(
         "internal_error", f"An unexpected error occurred ({name}). See the server's log."
     )
+
+
+class TimedOut(DomainError):
+    """The job exceeded the time limit of its run type."""
+
+    code = "timed_out"
+
+
+class ServiceStopping(Exception):
+    """The service stops: the job is released and runs again at the next start."""

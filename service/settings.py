@@ -40,7 +40,7 @@ def _setting(
 
 def _metadata(
     unit: str, text: str, least: int | None = None, choices: tuple[str, ...] = ()
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {"unit": unit, "help": text, "least": least, "choices": choices}
 
 
@@ -135,12 +135,7 @@ class ServiceLimits:
 
     def limit_min(self, run_type: str) -> float:
         """The time limit of a run type in minutes; 0 for none."""
-        return {
-            "sampling": self.sampling_limit_min,
-            "import": self.import_limit_min,
-            "exploration": self.exploration_limit_min,
-            "profiling": self.profiling_limit_min,
-        }.get(run_type, 0)
+        return float(getattr(self, f"{run_type}_limit_min"))
 
 
 MIN_PROXY_SECRET = 16

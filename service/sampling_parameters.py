@@ -9,11 +9,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
-from job_runner.service import Service
-from job_runner.tables.open_tables import source_of
-from parquet_tables.tables import TableFiles, read_ordinals
+from parquet_tables.rows import read_ordinals
+from parquet_tables.tables import TableFiles
 from sampling_engine import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,
@@ -26,6 +25,8 @@ from sampling_engine import (
 )
 from sampling_engine.certificates.redraw_data import columns_for_redraw
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
+from service.service import Service
+from service.tables.open_tables import source_of
 from storage.certificates.canonical_json import digest_of
 from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import Commit, get_commit
@@ -162,13 +163,20 @@ def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int,
     return parse_conditions(given["conditions"], given["logic"], table, loc=(*loc, "conditions"))
 
 
-def seeded_rounds(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each round in a job's ``run_parameters`` by number, method, seeds and origin of the seed.
+class SeededRound(TypedDict):
+    """A round's seeds; the origin is that of :func:`seed_origins`, None where it isn't recorded."""
 
-    The origin is that of :func:`seed_origins`; None for a job from before it was recorded.
-    """
+    round_number: int
+    method: str
+    seed: int | str
+    effective_seed: str
+    seed_origin: str | None
+
+
+def seeded_rounds(parameters: Mapping[str, Any]) -> list[SeededRound]:
+    """The seeds of each round in a job's ``run_parameters``."""
     rule = DrawRule.recorded(parameters)
-    rounds = []
+    rounds: list[SeededRound] = []
     origins = parameters.get("seed_origins") or [None] * len(parameters["rounds"])
     for given, origin in zip(parameters["rounds"], origins, strict=True):
         number, seed = given["round_number"], given["parameters"]["seed"]
@@ -223,9 +231,19 @@ def draw_digest(parameters: Mapping[str, Any], source_rows: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
 
 
+class DrawFacts(TypedDict):
+    """What the ledger entry of a draw states of its job's ``run_parameters``."""
+
+    population_commit_id: str
+    table_key: str
+    rows: int
+    plan_digest: str | None
+    draw_sha256: str
+
+
 def ledger_facts(
     parameters: Mapping[str, Any], commit_id: str, source_rows: int, rows: int
-) -> dict[str, Any]:
+) -> DrawFacts:
     """The part of a job's ``run_parameters`` that the ledger entry of its draw states.
 
     ``draw_sha256`` is over canonical JSON as docs/CERTIFICATE.md defines it, in which 4.0 is 4. So

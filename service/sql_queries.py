@@ -6,11 +6,11 @@ import os
 import re
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
-from job_runner.service import Service
-from job_runner.tables.open_tables import PRIMARY, open_commit, require_files
 from parquet_tables.names import folded
+from service.service import Service
+from service.tables.open_tables import PRIMARY, open_commit, require_files
 from sql_sandbox import FUNCTIONS as ALLOWED_FUNCTIONS
 from sql_sandbox import Limits, Sandbox, SourceTable
 from storage.versions.manifests import Commit, StoredTable
@@ -47,10 +47,23 @@ def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
     return tuple(tables)
 
 
+class QueryRows(TypedDict):
+    """The first rows of a query, as JSON."""
+
+    dataset_id: int
+    commit_id: str
+    data: list[dict[str, Any]]
+    columns: list[str]
+    types: list[str]
+    has_more: bool
+    notes: list[str]
+    execution_time_seconds: float
+
+
 def query_at_once(
     service: Service, dataset_id: int, *, source_ref: str, sql: str, limit: int
-) -> dict[str, Any]:
-    """A query's first rows, as JSON, without a job and a commit; SqlError if it is refused."""
+) -> QueryRows:
+    """Run a query without a job and a commit; SqlError if it is refused."""
     began = time.perf_counter()
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source_ref)
