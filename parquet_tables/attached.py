@@ -95,7 +95,7 @@ none of its statistics either."""
 
 
 @dataclass
-class _Version:
+class _OpenableVersion:
     """A version that can be opened; its mask is made at the first opening."""
 
     path: AttachedPath
@@ -134,7 +134,7 @@ class AttachedFiles:
     def __init__(self, max_versions: int = MAX_VERSIONS) -> None:
         self._max_versions = max_versions
         self._lock = threading.Lock()
-        self._versions: OrderedDict[str, _Version] = OrderedDict()
+        self._versions: OrderedDict[str, _OpenableVersion] = OrderedDict()
         self._errors: OrderedDict[str, DomainError] = OrderedDict()
 
     def add(
@@ -147,7 +147,7 @@ class AttachedFiles:
     ) -> None:
         """Let DuckDB open a version by its path; errors call the file ``name``."""
         with self._lock:
-            added = _Version(path, open_version, name, belief)
+            added = _OpenableVersion(path, open_version, name, belief)
             known = self._versions.get(str(path))
             if known is not None and known.belief == belief:
                 added.mask, added.opened_at = known.mask, known.opened_at
@@ -180,7 +180,7 @@ class AttachedFiles:
         found.opened_at = time.monotonic()
         return found.path.size_bytes, found.open
 
-    def _version(self, path: str) -> _Version:
+    def _version(self, path: str) -> _OpenableVersion:
         with self._lock:
             found = self._versions.get(path)
         if found is None:

@@ -164,9 +164,9 @@ def _pieces(table: TableFiles, first: int, last: int) -> list[Piece]:
     ]
 
 
-def _request(table: TableFiles, first: int, end: int, secret: bytes, result: Path) -> Request:
+def _request(table: TableFiles, first: int, end: int, secret: bytes, result: Path) -> HashRequest:
     pieces = _pieces(table, first, end)
-    return Request(pieces, row_text(table.columns), first, secret.hex(), str(result))
+    return HashRequest(pieces, row_text(table.columns), first, secret.hex(), str(result))
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ Piece = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
-class Request:
+class HashRequest:
     """The work of one child, as one line of JSON; ``first`` is the ordinal of the first row."""
 
     files: Sequence[Piece]
@@ -267,16 +267,16 @@ class Request:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @staticmethod
-    def from_line(line: bytes) -> Request:
-        return Request(**json.loads(line))
+    def from_line(line: bytes) -> HashRequest:
+        return HashRequest(**json.loads(line))
 
 
 def main() -> None:
     """Run the child process."""
-    serve_one(Request.from_line, lambda _: ProcessLimits(MEMORY_MB, threads=1), _answer)
+    serve_one(HashRequest.from_line, lambda _: ProcessLimits(MEMORY_MB, threads=1), _answer)
 
 
-def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
+def _answer(request: HashRequest, on_progress: ProgressCallback) -> dict[str, Any]:
     connection = duckdb.connect(config={"threads": 1, "memory_limit": f"{MEMORY_MB}MiB"})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET allowed_paths = ?", [[path for path, _, _ in request.files]])
@@ -287,7 +287,7 @@ def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
 
 
 def _write_nodes(
-    request: Request, cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback
+    request: HashRequest, cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback
 ) -> None:
     """Write the hashes of the request's subtrees, one after the other."""
     secret = bytes.fromhex(request.secret)
@@ -302,7 +302,7 @@ def _write_nodes(
             on_progress(done / rows, "hashing the rows")
 
 
-def _batches(request: Request, cursor: duckdb.DuckDBPyConnection) -> Iterator[list[bytes]]:
+def _batches(request: HashRequest, cursor: duckdb.DuckDBPyConnection) -> Iterator[list[bytes]]:
     """Yield the rows' texts in their order, ``BATCH_ROWS`` at a time over the files' borders."""
     waiting: list[bytes] = []
     for path, first, last in request.files:

@@ -58,7 +58,7 @@ class SourceTable:
 
 
 @dataclass(frozen=True)
-class Request:
+class QueryRequest:
     """One query, with the folder for its spilled data.
 
     ``attached_descriptor`` is the socket through which the parent reads attached files.
@@ -92,13 +92,13 @@ class Request:
         return json.dumps(asdict(self), default=str).encode() + b"\n"
 
     @staticmethod
-    def from_line(line: bytes) -> Request:
+    def from_line(line: bytes) -> QueryRequest:
         fields = json.loads(line)
         fields["tables"] = tuple(_table(table) for table in fields["tables"])
         fields["limits"] = Limits(**fields["limits"])
         fields["folder"] = Path(fields["folder"])
         fields["result"] = Path(fields["result"]) if fields["result"] else None
-        return Request(**fields)
+        return QueryRequest(**fields)
 
 
 def _data_file(path: str | dict[str, Any], rows: int) -> DataFile:

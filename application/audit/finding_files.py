@@ -74,7 +74,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 @dataclass(frozen=True)
-class Line:
+class FindingLine:
     """A row of a file, numbered as a spreadsheet program shows it: 2 is below a header in row 1.
 
     Parameters
@@ -99,7 +99,7 @@ class Line:
 class PlannedLine:
     """The effect of a line, and the newest entry before it."""
 
-    line: Line
+    line: FindingLine
     action: Action
     before: Finding | None
     problem: DomainError | None = None
@@ -114,7 +114,7 @@ class ReadFile:
     values in a sample by monetary units.
     """
 
-    lines: Sequence[Line]
+    lines: Sequence[FindingLine]
     key: Sequence[str]
     notes: Sequence[str]
     row_ids: Set[str]
@@ -228,7 +228,7 @@ def _lines(
     names: EntryNames,
     options: ImportOptions,
     attributes: Sequence[str],
-) -> list[Line]:
+) -> list[FindingLine]:
     """The lines of a file, each with what it enters or why it can't."""
     table, key = read.table, read.key
     by_name = {column.name.lower(): column for column in table.columns}
@@ -343,8 +343,8 @@ def _line(
     given: Mapping[str, Any],
     problem: DomainError | None,
     attributes: Sequence[str],
-) -> Line:
-    line = Line(number, key, row_id)
+) -> FindingLine:
+    line = FindingLine(number, key, row_id)
     try:
         if "finding_id" in given:
             line = replace(line, seen_id=_entry_id(given["finding_id"]))
@@ -498,7 +498,7 @@ def _plan(tx: Transaction, job: Job, read: ReadFile) -> list[PlannedLine]:
 
 
 def _planned(
-    line: Line,
+    line: FindingLine,
     newest: Mapping[str, Finding],
     replaced: Mapping[str, str],
     seen: Mapping[int, Finding],
@@ -533,7 +533,7 @@ def _id_of(finding: Finding | None) -> int:
     return 0 if finding is None else finding.id
 
 
-def _stale(line: Line, before: Finding | None, then: Finding | None) -> DomainError:
+def _stale(line: FindingLine, before: Finding | None, then: Finding | None) -> DomainError:
     if line.seen_id and (then is None or then.row_id != line.row_id):
         return InvalidValue(
             "Entry {entry} isn't about row {row_id}: cells of the list were moved. Download the "

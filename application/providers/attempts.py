@@ -46,7 +46,7 @@ class ProviderUnavailable(DomainError):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class SignInAttempt:
     """The contents of a browser's cookie while its user signs in at the provider.
 
     Parameters
@@ -82,7 +82,7 @@ class Attempt:
 def sign_in_by_provider(
     access: Access,
     provider: OpenidProvider,
-    attempt: Attempt | None,
+    attempt: SignInAttempt | None,
     answer: Mapping[str, str],
     return_url: str,
     origin: Origin,

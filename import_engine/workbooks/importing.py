@@ -60,7 +60,7 @@ DEFAULT_LIMITS = WorkbookLimits()
 
 
 @dataclass(frozen=True)
-class Request:
+class WorkbookRequest:
     """One workbook to read, as one line of JSON: the child reads no settings."""
 
     path: Path
@@ -74,9 +74,9 @@ class Request:
         return json.dumps(fields, default=str).encode() + b"\n"
 
     @staticmethod
-    def from_line(line: bytes) -> Request:
+    def from_line(line: bytes) -> WorkbookRequest:
         fields = json.loads(line)
-        return Request(
+        return WorkbookRequest(
             path=Path(fields["path"]),
             destination=Path(fields["destination"]),
             row_group_rows=fields["row_group_rows"],
@@ -104,7 +104,7 @@ def import_workbook(
         Reading it takes more memory or time than ``limits`` allow.
     """
     options.require_only(OPTIONS, "workbooks")
-    request = Request(path, work.destination, work.row_group_rows, limits, options)
+    request = WorkbookRequest(path, work.destination, work.row_group_rows, limits, options)
     errors_path = work.scratch("workbook-errors")
     try:
         answer = ask_child(

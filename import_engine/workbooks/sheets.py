@@ -38,7 +38,7 @@ from import_engine.workbooks.archive import (
     open_archive,
     without_stray_cells,
 )
-from import_engine.workbooks.importing import Request, too_much_memory
+from import_engine.workbooks.importing import WorkbookRequest, too_much_memory
 from import_engine.workbooks.sheet_range import (
     SheetRange,
     found_range,
@@ -65,15 +65,15 @@ logging.getLogger("fastexcel").setLevel(logging.ERROR)
 
 def main() -> None:
     """Read the workbook of the request on the first line of standard input."""
-    serve_one(Request.from_line, _limits, answer_to)
+    serve_one(WorkbookRequest.from_line, _limits, answer_to)
 
 
-def _limits(request: Request) -> ProcessLimits:
+def _limits(request: WorkbookRequest) -> ProcessLimits:
     limits = request.limits
     return ProcessLimits(limits.memory_mb, limits.threads, limits.cpu_s)
 
 
-def answer_to(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
+def answer_to(request: WorkbookRequest, on_progress: ProgressCallback) -> dict[str, Any]:
     """Return the tables of a workbook, or its error, as JSON."""
     try:
         return {"tables": [_table_json(table) for table in _tables(request, on_progress)]}
@@ -112,7 +112,7 @@ def _table_json(table: ImportedTable) -> dict[str, Any]:
     }
 
 
-def _tables(request: Request, on_progress: ProgressCallback) -> tuple[ImportedTable, ...]:
+def _tables(request: WorkbookRequest, on_progress: ProgressCallback) -> tuple[ImportedTable, ...]:
     limits, destination = request.limits, request.destination
     with (
         ParquetDatabase(

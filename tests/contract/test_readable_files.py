@@ -12,7 +12,7 @@ import pytest
 
 from parquet_tables.child_process import ChildDied, ask_child
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.row_hashes import MAX_ANSWER_BYTES, Request
+from parquet_tables.row_hashes import MAX_ANSWER_BYTES, HashRequest
 from tests.live_server import LiveServer
 
 SECRETS = (
@@ -76,7 +76,7 @@ def test_the_process_that_hashes_rows_reads_its_files_alone(
     result = tmp_path / "hashes"
 
     def hashed(expression: str) -> None:
-        request = Request([(str(data), 0, 20)], expression, 0, "00" * 16, str(result))
+        request = HashRequest([(str(data), 0, 20)], expression, 0, "00" * 16, str(result))
         ask_child(
             "parquet_tables.row_hashes",
             request.to_line(),

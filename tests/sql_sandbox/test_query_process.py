@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sql_sandbox import Sandbox, SourceTable
-from sql_sandbox.request import Request
+from sql_sandbox.request import QueryRequest
 from tests.sql_sandbox.conftest import LIMITS, OutOfTime
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def test_a_querys_process_ends_when_its_parent_is_gone(
         "        process.stdin.write(sys.stdin.buffer.readline()); process.stdin.flush()\n"
         "        print(process.pid, flush=True); process.wait()\n"
     )
-    request = Request("rows", sql, tables, LIMITS, tmp_path, first_rows=1)
+    request = QueryRequest("rows", sql, tables, LIMITS, tmp_path, first_rows=1)
     with subprocess.Popen(
         [sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
     ) as running:
