@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from domain_errors import InvalidRequest
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from import_engine.sources import uris
 from job_runner.lanes import LANE_OF_DOWNLOADS, lane_of_import
 from job_runner.service import Service
@@ -289,7 +289,7 @@ def required_columns(require_columns: bool) -> Mapping[str, bool]:
 
 def _recorded(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Check import options; a job's run parameters record those that are given."""
-    given = ImportOptions.from_json(options or {}).to_json()
+    given = ReadOptions.from_json(options or {}).to_json()
     return {"options": given} if given else {}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from import_engine.errors import LONG_LINE_BYTES, TOO_LONG, check_column_count, delimited_error
-from import_engine.options import DELIMITERS, DETECT_ALL, ImportOptions
+from import_engine.options import DELIMITERS, DETECT_ALL, ReadOptions
 from import_engine.table_edges import YEARS, years_name_columns
 from import_engine.text_edges import (
     find_bottom,
@@ -123,7 +123,7 @@ class Layout:
 
     dialect: Dialect
     columns: tuple[TextColumn, ...]
-    options: ImportOptions = DETECT_ALL
+    options: ReadOptions = DETECT_ALL
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class DelimitedRows(TextRows):
 
     file: TextFile
     dialect: Dialect
-    options: ImportOptions = DETECT_ALL
+    options: ReadOptions = DETECT_ALL
 
     def query(
         self,
@@ -190,7 +190,7 @@ def import_delimited(
     *,
     gzipped: bool,
     prefer_tab: bool,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a delimited text file; an UnreadableFile names the line."""
     options.require_only(OPTIONS, "delimited text")
@@ -200,7 +200,7 @@ def import_delimited(
 
 def _import_utf8(
     work: ImportWork,
-    options: ImportOptions,
+    options: ReadOptions,
     prefer_tab: bool,
     whole: TextFile,
     notes: Sequence[str],
@@ -214,7 +214,7 @@ def _import_utf8(
 
 
 def _without_bottom(
-    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions
+    work: ImportWork, file: TextFile, dialect: Dialect, options: ReadOptions
 ) -> tuple[TextFile, Sequence[str], int]:
     """Return the file without the lines below the table, the notes on them and their number."""
     if not work.whole_file:
@@ -229,7 +229,7 @@ def _without_bottom(
 
 def _import_rows(
     work: ImportWork,
-    options: ImportOptions,
+    options: ReadOptions,
     file: TextFile,
     dialect: Dialect,
     notes: Sequence[str],
@@ -272,7 +272,7 @@ def _alternatives(
 
 def _import_in_dialect(
     work: ImportWork,
-    options: ImportOptions,
+    options: ReadOptions,
     file: TextFile,
     dialect: Dialect,
     notes: Sequence[str],
@@ -289,7 +289,7 @@ def _import_in_dialect(
 
 
 def find_layout(
-    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions = DETECT_ALL
+    work: ImportWork, file: TextFile, dialect: Dialect, options: ReadOptions = DETECT_ALL
 ) -> tuple[Layout, Sequence[str]]:
     """Find the columns of a file in its first rows; also return notes on their names."""
     rows = DelimitedRows(file, dialect, options)
@@ -309,7 +309,7 @@ def _grouped_or_plain(
     candidate_lists: Sequence[CandidateTypes],
     first: Sequence[Sequence[str]],
     dialect: Dialect,
-    options: ImportOptions,
+    options: ReadOptions,
 ) -> list[CandidateTypes]:
     """Let ``1.234`` be open where another column or the delimiter suggests a decimal comma."""
     forms = [candidates[0].form for candidates in candidate_lists]
@@ -348,7 +348,7 @@ def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequen
 
 
 def sniff(
-    work: ImportWork, file: TextFile, options: ImportOptions, *, prefer_tab: bool
+    work: ImportWork, file: TextFile, options: ReadOptions, *, prefer_tab: bool
 ) -> tuple[Dialect, Sequence[str]]:
     """Find a file's dialect and its first row; also return notes on the lines above it.
 
@@ -378,7 +378,7 @@ def sniff(
 
 
 def sniff_within(
-    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions = DETECT_ALL
+    work: ImportWork, file: TextFile, dialect: Dialect, options: ReadOptions = DETECT_ALL
 ) -> Dialect:
     """Find the header and the number of columns for a known delimiter and quote.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from import_engine.delimited import import_delimited
 from import_engine.formats import Format, detect_format
 from import_engine.json_lines import import_json
-from import_engine.options import DETECT_ALL, ImportOptions
+from import_engine.options import DETECT_ALL, ReadOptions
 from import_engine.parquet import count_parquet_rows, import_parquet
 from import_engine.table_edges import MAX_LABEL, is_total_label
 from import_engine.work import SAMPLE_ROWS, ImportedTable, ImportWork
@@ -35,7 +35,7 @@ def import_file(
     destination: Path,
     *,
     on_progress: ProgressCallback,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
     row_group_rows: int = ROW_GROUP_ROWS,
     sample_rows: int = SAMPLE_ROWS,
     whole_file: bool = True,
@@ -102,7 +102,7 @@ def import_first_rows(
     rows: int,
     *,
     on_progress: ProgressCallback,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
 ) -> tuple[ImportedTable, int]:
     """Import the first rows of a Parquet file; also return its row count.
 

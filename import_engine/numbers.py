@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from parquet_tables.quoting import quote_text
 
 _SPACES = " \u00a0\u2009\u202f"
@@ -118,7 +118,7 @@ def _pattern(form: NumberForm, whole: bool) -> str:
 
 
 def number_forms(
-    cells: Sequence[str], options: ImportOptions, *, zeros: bool = False
+    cells: Sequence[str], options: ReadOptions, *, zeros: bool = False
 ) -> tuple[NumberForm, ...]:
     """Return the forms that all cells have: two if the decimal mark is open.
 
@@ -137,7 +137,7 @@ def number_forms(
 
 
 def written_forms(
-    cells: Sequence[str], options: ImportOptions, *, zeros: bool = False
+    cells: Sequence[str], options: ReadOptions, *, zeros: bool = False
 ) -> tuple[NumberForm, ...]:
     """Like :func:`number_forms`, also for plain numbers."""
     percents = sum("%" in cell for cell in cells)
@@ -185,7 +185,7 @@ def reads_as_number(cell: str) -> bool:
     """
     if _PLAIN.fullmatch(cell):
         return True
-    return any(map(str.isdigit, cell)) and bool(written_forms([cell], ImportOptions()))
+    return any(map(str.isdigit, cell)) and bool(written_forms([cell], ReadOptions()))
 
 
 def shortened_blanks(cell: str) -> str:

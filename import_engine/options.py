@@ -41,7 +41,7 @@ class InvalidOption(DomainError):
 
 
 @dataclass(frozen=True)
-class ImportOptions:
+class ReadOptions:
     """How to read a file; each option is optional, and a given one wins over detection.
 
     Parameters
@@ -81,7 +81,7 @@ class ImportOptions:
     names: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
-    def from_json(given: Mapping[str, Any]) -> ImportOptions:
+    def from_json(given: Mapping[str, Any]) -> ReadOptions:
         """Check the options of a request.
 
         Raises
@@ -89,7 +89,7 @@ class ImportOptions:
         InvalidOption
             An option is unknown or its value is invalid; ``loc`` names it.
         """
-        known = [each.name for each in fields(ImportOptions)]
+        known = [each.name for each in fields(ReadOptions)]
         for name in given:
             if name not in known:
                 raise InvalidOption(
@@ -101,7 +101,7 @@ class ImportOptions:
         checked = {
             name: _CHECKS[name](name, value) for name, value in given.items() if value is not None
         }
-        options = ImportOptions(**checked)
+        options = ReadOptions(**checked)
         options._check_together()
         return options._with_decimal()
 
@@ -114,7 +114,7 @@ class ImportOptions:
             if value is not None and value != {}
         }
 
-    def for_columns(self, columns: Collection[str]) -> ImportOptions:
+    def for_columns(self, columns: Collection[str]) -> ReadOptions:
         """Return the options without those for other columns."""
         types = {name: each for name, each in self.types.items() if name in columns}
         names = {name: each for name, each in self.names.items() if name in columns}
@@ -130,7 +130,7 @@ class ImportOptions:
                     kind=kind,
                 )
 
-    def _with_decimal(self) -> ImportOptions:
+    def _with_decimal(self) -> ReadOptions:
         """Return the options with the decimal mark that the thousands sign leaves."""
         if self.decimal is not None or self.thousands not in DECIMALS:
             return self
@@ -266,5 +266,5 @@ _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "names": _names,
 }
 
-DETECT_ALL = ImportOptions()
+DETECT_ALL = ReadOptions()
 """No option is given."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from import_engine.options import DELIMITERS, ImportOptions, InvalidOption
+from import_engine.options import DELIMITERS, InvalidOption, ReadOptions
 from import_engine.table_edges import (
     HEAD_ROWS,
     JOINED,
@@ -65,7 +65,7 @@ class Record:
     values: Sequence[str]
 
 
-def find_top(file: TextFile, options: ImportOptions, guess: Callable[[str], str]) -> Top:
+def find_top(file: TextFile, options: ReadOptions, guess: Callable[[str], str]) -> Top:
     """Find where the table begins; ``guess`` returns the delimiter that a first line suggests."""
     given = _given_skip(options)
     lines = head_lines(file, given or 0)
@@ -109,7 +109,7 @@ def find_top(file: TextFile, options: ImportOptions, guess: Callable[[str], str]
     return Top(found if is_found else delimiter, first, header, tuple(notes), names)
 
 
-def _given_skip(options: ImportOptions) -> int | None:
+def _given_skip(options: ReadOptions) -> int | None:
     """The number of lines that the options skip; None if they don't say."""
     if options.header_row:
         return options.header_row - 1
@@ -192,7 +192,7 @@ class Bottom:
 
 
 def find_bottom(
-    file: TextFile, options: ImportOptions, split: Split, width: int, lines_above: int, quote: str
+    file: TextFile, options: ReadOptions, split: Split, width: int, lines_above: int, quote: str
 ) -> Bottom:
     """Find the lines below the table.
 

@@ -17,7 +17,7 @@ import duckdb
 from domain_errors import choices_sentence
 from import_engine.errors import TypeMisfit
 from import_engine.numbers import are_grouped_ids, obstacle, reads_as_number, shows_point
-from import_engine.options import ImportOptions, InvalidOption
+from import_engine.options import InvalidOption, ReadOptions
 from import_engine.values import (
     CODE,
     EMPTY,
@@ -165,9 +165,7 @@ class TextRows(ABC):
         return found
 
 
-def renamed(
-    names: Sequence[str], options: ImportOptions
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def renamed(names: Sequence[str], options: ReadOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Rename columns by the options; return the final names and notes, as ``settle_names`` does."""
     for option in ("names", "types"):
         for name in getattr(options, option):

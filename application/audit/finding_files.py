@@ -43,7 +43,7 @@ from domain_errors import DomainError, choices_sentence
 from estimation_engine.reading import relation_of
 from estimation_engine.row_keys import Key, lines_statement, similar_keys
 from import_engine.numbers import written_forms
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.exports import formula_safe
@@ -184,7 +184,7 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        options = ImportOptions.from_json(given.options or {})
+        options = ReadOptions.from_json(given.options or {})
         texts = (names.outcome, names.note, names.cause, names.cause_text, *names.attributes)
         read = read_row_file(service, columns, given, Path(folder), texts)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
@@ -226,7 +226,7 @@ def _lines(
     items: Statement,
     read: ReadRowFile,
     names: EntryNames,
-    options: ImportOptions,
+    options: ReadOptions,
     attributes: Sequence[str],
 ) -> list[FindingLine]:
     """The lines of a file, each with what it enters or why it can't."""
@@ -266,7 +266,7 @@ def _lines(
     return lines
 
 
-def _amounts(service: Service, cells: Set[Any], options: ImportOptions) -> dict[str, str]:
+def _amounts(service: Service, cells: Set[Any], options: ReadOptions) -> dict[str, str]:
     """The written amounts of cells as plain digits, as the import of a column of them reads them.
 
     An amount that reads in two ways isn't among them. A column with other texts stays text.

@@ -16,7 +16,7 @@ from domain_errors import DomainError, choices_sentence
 from estimation_engine.reading import ROW_ID
 from estimation_engine.row_keys import Key, in_both
 from import_engine.importer import import_file
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from import_engine.work import ImportedTable, TablePlace
 from job_runner.service import Service
 from parquet_tables.tables import Column, TableFiles
@@ -73,7 +73,7 @@ def read_row_file(
     InvalidRowFile
         The file lacks a column of the key, or several sheets have the key; reading takes too long.
     """
-    options = ImportOptions.from_json(given.options or {})
+    options = ReadOptions.from_json(given.options or {})
     names = {name.lower() for name in given.key or (ROW_ID,)}
     texts = {*texts, *(name for name in names if _is_text(columns, name))}
     found, sheets_note = _chosen(_imported(service, given, folder / "0", options), names)
@@ -95,7 +95,7 @@ def _is_text(columns: Sequence[Column], name: str) -> bool:
 
 
 def _imported(
-    service: Service, given: RowFile, target: Path, options: ImportOptions
+    service: Service, given: RowFile, target: Path, options: ReadOptions
 ) -> Sequence[ImportedTable]:
     deadline = time.monotonic() + MAX_DURATION_S
 

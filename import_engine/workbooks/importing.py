@@ -15,7 +15,7 @@ from typing import Any
 
 from domain_errors import DomainError
 from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
-from import_engine.options import DETECT_ALL, ImportOptions, InvalidOption
+from import_engine.options import DETECT_ALL, InvalidOption, ReadOptions
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question, TablePlace
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.child_process import ChildDied, ask_child
@@ -67,7 +67,7 @@ class WorkbookRequest:
     destination: Path
     row_group_rows: int
     limits: WorkbookLimits
-    options: ImportOptions = DETECT_ALL
+    options: ReadOptions = DETECT_ALL
 
     def to_line(self) -> bytes:
         fields = {**asdict(self), "options": self.options.to_json()}
@@ -81,7 +81,7 @@ class WorkbookRequest:
             destination=Path(fields["destination"]),
             row_group_rows=fields["row_group_rows"],
             limits=WorkbookLimits(**fields["limits"]),
-            options=ImportOptions.from_json(fields["options"]),
+            options=ReadOptions.from_json(fields["options"]),
         )
 
 
@@ -89,7 +89,7 @@ def import_workbook(
     work: ImportWork,
     path: Path,
     limits: WorkbookLimits = DEFAULT_LIMITS,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
 ) -> tuple[ImportedTable, ...]:
     """Read every sheet that isn't empty, hidden ones as well, in a child process.
 

@@ -20,7 +20,7 @@ import fastexcel
 
 from domain_errors import DomainError, choices_sentence, counted
 from import_engine.errors import TypeMisfit, UnreadableFile
-from import_engine.options import ImportOptions, InvalidOption
+from import_engine.options import InvalidOption, ReadOptions
 from import_engine.text_tables import TextColumn, renamed, tidied_sql, type_notes
 from import_engine.values import WHOLE_LIMIT
 from import_engine.work import (
@@ -129,7 +129,7 @@ def _tables(request: WorkbookRequest, on_progress: ProgressCallback) -> tuple[Im
 
 
 def _read_workbook(
-    work: ImportWork, path: Path, options: ImportOptions, unpacked_bytes: int
+    work: ImportWork, path: Path, options: ReadOptions, unpacked_bytes: int
 ) -> tuple[ImportedTable, ...]:
     """Read every non-empty sheet; results and errors are those of ``import_workbook``."""
     with open_archive(path) as archive:
@@ -196,11 +196,11 @@ def _placed(table: ImportedTable, cells: SheetCells) -> ImportedTable:
     return replace(table, notes=(*table.notes, note))
 
 
-def _why_empty(options: ImportOptions) -> str:
+def _why_empty(options: ReadOptions) -> str:
     return "is empty" if given_range(options) is None else "has no cells below the skipped rows"
 
 
-def _require_columns(tables: Sequence[ImportedTable], options: ImportOptions) -> None:
+def _require_columns(tables: Sequence[ImportedTable], options: ReadOptions) -> None:
     """Refuse an option for a column that no sheet has."""
     renamed([each.source_name for table in tables for each in table.readings], options)
 
@@ -242,7 +242,7 @@ def _load(
     cursor: duckdb.DuckDBPyConnection,
     reader: fastexcel.ExcelReader,
     number: int,
-    options: ImportOptions,
+    options: ReadOptions,
 ) -> _Sheet | None:
     """Load the table of a sheet; returns None if it has no cells."""
     given = given_range(options)
@@ -270,7 +270,7 @@ def _import_sheet(
     number: int,
     name: str,
     notes: Sequence[str],
-    options: ImportOptions,
+    options: ReadOptions,
 ) -> ImportedTable | None:
     """Import one sheet; returns None if it has no cells."""
     unreadable = UnreadableFile(
@@ -314,7 +314,7 @@ def _read_columns(
     sheet: _Sheet,
     names: Sequence[str],
     source_names: Sequence[str],
-    options: ImportOptions,
+    options: ReadOptions,
 ) -> tuple[list[Stored], tuple[ColumnReading, ...], list[Question]]:
     """Find how each column is stored, what changes in its texts, and what they leave open."""
     cursor = work.cursor

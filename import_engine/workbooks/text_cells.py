@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from import_engine.text_tables import (
     CellQuery,
     ColumnPlan,
@@ -32,7 +32,7 @@ class SheetTexts(TextRows):
 
     source: str
     cells: Sequence[str]
-    options: ImportOptions
+    options: ReadOptions
 
     def query(self, types: Sequence[CandidateType]) -> CellQuery:
         """Return the cells as they are."""
@@ -47,7 +47,7 @@ class SheetTexts(TextRows):
 
 
 def read_texts(
-    work: ImportWork, rows: SheetTexts, names: Sequence[str], options: ImportOptions
+    work: ImportWork, rows: SheetTexts, names: Sequence[str], options: ReadOptions
 ) -> tuple[list[TextColumn], list[Question]]:
     """Find the types of text columns over all rows; also return what they leave open."""
     if not names:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from domain_errors import counted
 from import_engine.importer import import_file
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
@@ -144,8 +144,8 @@ def _rows_note(table: StoredTable, rows_before: Mapping[str, int]) -> list[str]:
     return [f"The version before had {rows} in this table; this one has {table.row_count:,}."]
 
 
-def _options(job: Job) -> ImportOptions:
-    return ImportOptions.from_json(job.run_parameters.get("options", {}))
+def _options(job: Job) -> ReadOptions:
+    return ReadOptions.from_json(job.run_parameters.get("options", {}))
 
 
 def _imported_uri(
