@@ -168,7 +168,7 @@ def must_confirm_password(who: User) -> bool:
 
     Admins needn't: with an admin's token one can add another admin.
     """
-    return who.role_name != "admin"
+    return not who.is_admin
 
 
 def confirm_password(caller: Caller, password: str | None) -> None:

@@ -149,7 +149,7 @@ def _require_linkable(settings: Settings, tx: Transaction, found: User, proved: 
             "there, or ask an administrator.",
             name=proved.name,
         )
-    if not settings.link_local_accounts or found.role_name == "admin":
+    if not settings.link_local_accounts or found.is_admin:
         raise SignInRefused(
             'The name "{name}" belongs to an account that doesn\'t sign in by the provider. Sign '
             "in with its password, or ask an administrator.",

@@ -7,7 +7,6 @@ review is submitted or signed off: the state is read in the transaction of the e
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -16,7 +15,7 @@ from storage.errors import Conflict
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, only, page, run
+from storage.sqlite.queries import Records, all_rows, first, json_tuple, only, run
 
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -106,6 +105,9 @@ class Finding:
     from_job_id: str | None
 
 
+_FINDINGS = Records(Finding, deviations=json_tuple)
+
+
 @dataclass(frozen=True)
 class Continued:
     """The examined sample that a new one continues, and the rows of the new one.
@@ -135,6 +137,9 @@ class Replacement:
     user_soeid: str
 
 
+_REPLACEMENTS = Records(Replacement)
+
+
 @dataclass(frozen=True)
 class ReviewEntry:
     """A step of a review; of a sign-off with what it kept of the evaluation, else empty."""
@@ -147,6 +152,9 @@ class ReviewEntry:
     at: str
     evaluation: Mapping[str, Any]
     user_soeid: str
+
+
+_REVIEW_ENTRIES = Records(ReviewEntry, evaluation=json.loads)
 
 
 @dataclass(frozen=True)
@@ -255,26 +263,21 @@ def examined_samples(tx: Transaction, job: Job) -> list[Job]:
 
 def newest_findings(tx: Transaction, job_id: str) -> dict[str, Finding]:
     """Return the newest entry about each row, by row id."""
-    found = (_finding(row) for row in all_rows(tx, "newest_findings", job_id=job_id))
-    return {finding.row_id: finding for finding in found}
+    newest = _FINDINGS.all(tx, "newest_findings", job_id=job_id)
+    return {finding.row_id: finding for finding in newest}
 
 
 def findings_of_ids(tx: Transaction, job_id: str, ids: Sequence[int]) -> dict[int, Finding]:
     """Return entries of a sample by their ids."""
-    rows = all_rows(tx, "findings_of_ids", job_id=job_id, ids=json.dumps(list(ids)))
-    return {finding.id: finding for finding in map(_finding, rows)}
+    entries = _FINDINGS.all(tx, "findings_of_ids", job_id=job_id, ids=json.dumps(list(ids)))
+    return {finding.id: finding for finding in entries}
 
 
 def list_findings(
     tx: Transaction, job_id: str, row_id: str | None, offset: int, limit: int
 ) -> tuple[list[Finding], int]:
     """Return a page of the entries of a sample or of a row, newest first, and their number."""
-    rows, total = page(tx, "list_findings", offset, limit, job_id=job_id, row_id=row_id)
-    return [_finding(row) for row in rows], total
-
-
-def _finding(row: sqlite3.Row) -> Finding:
-    return Finding(**{**dict(row), "deviations": tuple(json.loads(row["deviations"]))})
+    return _FINDINGS.page(tx, "list_findings", offset, limit, job_id=job_id, row_id=row_id)
 
 
 def enter_replacement(
@@ -309,7 +312,7 @@ def enter_replacement(
 
 def list_replacements(tx: Transaction, job_id: str) -> list[Replacement]:
     """Return the replacements of a sample, oldest first."""
-    return [Replacement(**dict(row)) for row in all_rows(tx, "list_replacements", job_id=job_id)]
+    return _REPLACEMENTS.all(tx, "list_replacements", job_id=job_id)
 
 
 def require_open(tx: Transaction, job_id: str) -> None:
@@ -328,13 +331,7 @@ def require_open(tx: Transaction, job_id: str) -> None:
 
 def review_of(tx: Transaction, job_id: str) -> Review:
     """Return the review of a sample."""
-    rows = all_rows(tx, "list_reviews", job_id=job_id)
-    return Review(
-        tuple(
-            ReviewEntry(**{**dict(row), "evaluation": json.loads(row["evaluation"])})
-            for row in rows
-        )
-    )
+    return Review(tuple(_REVIEW_ENTRIES.all(tx, "list_reviews", job_id=job_id)))
 
 
 def enter_review(
@@ -382,6 +379,9 @@ class AuditConclusion:
     user_soeid: str
 
 
+_CONCLUSIONS = Records(AuditConclusion)
+
+
 def enter_conclusion(tx: Transaction, job_id: str, user_id: int, text: str, clock: Clock) -> None:
     """Enter the auditor's conclusion on a sample.
 
@@ -396,8 +396,8 @@ def enter_conclusion(tx: Transaction, job_id: str, user_id: int, text: str, cloc
 
 def conclusion_of(tx: Transaction, job_id: str) -> AuditConclusion | None:
     """Return the conclusion that counts; None if there is none, or its text is empty."""
-    row = first(tx, "newest_conclusion", job_id=job_id)
-    return None if row is None or not row["text"] else AuditConclusion(**dict(row))
+    conclusion = _CONCLUSIONS.first(tx, "newest_conclusion", job_id=job_id)
+    return conclusion if conclusion is not None and conclusion.text else None
 
 
 def preparers_of(tx: Transaction, job_id: str) -> dict[int, str]:

@@ -58,4 +58,4 @@ def find_commits(tx: Transaction, viewer: User, prefix: str, limit: int) -> list
 
 
 def _visible(viewer: User) -> str:
-    return statement("all_dataset_ids" if viewer.role_name == "admin" else "permitted_dataset_ids")
+    return statement("all_dataset_ids" if viewer.is_admin else "permitted_dataset_ids")

@@ -5,7 +5,6 @@ A user's waiting jobs are limited. A request with the same key returns the same 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,7 +16,7 @@ from storage.jobs.jobs import PRIORITIES, Lane, Priority, RunType
 from storage.jobs.kinds import kind_of
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run
+from storage.sqlite.queries import all_rows, first, json_text, number, run
 from storage.versions.manifests import get_commit
 
 
@@ -63,7 +62,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> 
         raise TooManyWaiting(max_waiting)
     row = {
         **vars(job),
-        "run_parameters": json.dumps(job.run_parameters, ensure_ascii=False),
+        "run_parameters": json_text(job.run_parameters),
         "created_at": timestamp(clock()),
         "priority": PRIORITIES.index(job.priority),
         "request_id": job.origin.request_id,

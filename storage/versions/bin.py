@@ -101,7 +101,7 @@ def list_bin(
     A user sees the refs of visible datasets, and the deleted datasets in which they are admin.
     """
     conditions = [] if dataset_id is None else [_OF_DATASET]
-    if viewer.role_name != "admin":
+    if not viewer.is_admin:
         conditions.append(_SHOWN)
     where = "".join(f" AND {condition}" for condition in conditions)
     params = {"user_id": viewer.id, "since": since, "dataset_id": dataset_id}
@@ -111,7 +111,7 @@ def list_bin(
 
 def get_bin_entry(tx: Transaction, entry_id: int, viewer: User, since: str) -> BinEntry:
     """Return an entry since a time that the viewer can see; else raise NotFound."""
-    where = " AND bin.id = :id" + ("" if viewer.role_name == "admin" else f" AND {_SHOWN}")
+    where = " AND bin.id = :id" + ("" if viewer.is_admin else f" AND {_SHOWN}")
     sql = statement("list_bin", where=where)
     row = tx.execute(sql, {"user_id": viewer.id, "since": since, "id": entry_id}).fetchone()
     if row is None:
@@ -137,6 +137,6 @@ def purge_bin_entry(tx: Transaction, entry_id: int, clock: Clock) -> None:
 
 def _entry(row: sqlite3.Row, viewer: User) -> BinEntry:
     values = dict(row)
-    if viewer.role_name == "admin":
+    if viewer.is_admin:
         values["level"] = "admin"
     return BinEntry(**values)

@@ -17,7 +17,7 @@ from domain_errors import choices_sentence
 from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, page, run
+from storage.sqlite.queries import Records, all_rows, first, run
 
 MAIN = "main"
 SAMPLE_PREFIX = "smpl-"
@@ -41,6 +41,9 @@ class Ref:
     commit_id: str | None
     created_at: str
     updated_at: str
+
+
+_REFS = Records(Ref)
 
 
 def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
@@ -99,16 +102,14 @@ def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
 
 def find_ref(tx: Transaction, dataset_id: int, name: str) -> Ref | None:
     """Return a ref by its exact name; None if there is none."""
-    row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
-    return None if row is None else _ref(row)
+    return _REFS.first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
 
 
 def list_refs(
     tx: Transaction, dataset_id: int, offset: int = 0, limit: int = 1000
 ) -> tuple[list[Ref], int]:
     """Return a page of a dataset's refs, ``main`` first, and their number."""
-    rows, total = page(tx, "list_refs", offset, limit, dataset_id=dataset_id)
-    return [_ref(row) for row in rows], total
+    return _REFS.page(tx, "list_refs", offset, limit, dataset_id=dataset_id)
 
 
 def has_ref(tx: Transaction, dataset_id: int, name: str) -> bool:
@@ -252,7 +253,3 @@ def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
 
 def _choices(tx: Transaction, dataset_id: int, name: str) -> str:
     return choices_sentence(name, sorted(list_ref_names(tx, dataset_id)))
-
-
-def _ref(row: sqlite3.Row) -> Ref:
-    return Ref(row["name"], row["commit_id"], row["created_at"], row["updated_at"])

@@ -95,7 +95,7 @@ def connections(query: dict[str, int]) -> dict[str, Any]:
     user = caller().user
     with service().database.read() as tx:
         found = list_connections(tx, user)
-    shown = [_shown(one, is_admin=user.role_name == "admin") for one in found]
+    shown = [_shown(one, is_admin=user.is_admin) for one in found]
     return page_of("connections", shown, query)
 
 
