@@ -51,7 +51,7 @@ def import_file(
         and deletes the rest.
     on_progress : ProgressCallback
         Receives fractions that never decrease; its exceptions stop the import and pass through.
-    options : ImportOptions
+    options : ReadOptions
         What is given wins over detection.
     sample_rows : int
         First rows in which the delimiter and the columns' types are found.

@@ -124,9 +124,9 @@ def number_forms(
 
     Empty if the cells are plain numbers, or not all numbers of one currency.
 
-    >>> [form.decimal for form in number_forms(["1.234,50 €"], ImportOptions())]
+    >>> [form.decimal for form in number_forms(["1.234,50 €"], ReadOptions())]
     [',']
-    >>> [form.decimal for form in number_forms(["1,234"], ImportOptions())]
+    >>> [form.decimal for form in number_forms(["1,234"], ReadOptions())]
     ['.', ',']
     """
     if not cells or not all(any(map(str.isdigit, cell)) for cell in cells):

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from parquet_tables.columns import Column
+from parquet_tables.columns import Column, DataType
 from parquet_tables.footers.structures import (
     MAGIC,
     Chunk,
@@ -256,14 +256,13 @@ def require_statistics(
 
 
 _TEXTS = ("VARCHAR", "BLOB")
-_FLOATS = ("FLOAT", "DOUBLE")
 
 
 def _comparable(value: str, type_: str) -> str:
     """The SQL of a value as text: equal values have one text, and those of texts are in order."""
     if type_ in _TEXTS:
         return f"hex({value})"
-    zero = " + 0" if type_ in _FLOATS else ""  # 0.0 is -0.0
+    zero = " + 0" if DataType(type_).is_float else ""  # 0.0 is -0.0
     return f"CAST({value}{zero} AS VARCHAR)"
 
 
@@ -302,8 +301,8 @@ def _actual_statistics(
     parts = []
     for at, column in enumerate(columns):
         own = f"c{at}"
-        numbers = f" FILTER (NOT isnan({own}))" if column.type in _FLOATS else ""
-        nans = f"count(*) FILTER (isnan({own}))" if column.type in _FLOATS else "0"
+        numbers = f" FILTER (NOT isnan({own}))" if column.data_type.is_float else ""
+        nans = f"count(*) FILTER (isnan({own}))" if column.data_type.is_float else "0"
         parts += [
             _comparable(f"min({own}){numbers}", column.type),
             _comparable(f"max({own}){numbers}", column.type),
