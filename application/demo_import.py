@@ -11,7 +11,7 @@ from job_runner.service import Service
 from storage.accounts.audit import record
 from storage.accounts.authority import write_as
 from storage.accounts.datasets import create_dataset
-from storage.maintenance.data_directory import INCOMING
+from storage.contents import INCOMING
 from storage.versions.refs import MAIN
 
 

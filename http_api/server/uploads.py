@@ -26,8 +26,8 @@ from http_api.server.request_limits import Gate, Refusal
 from job_runner.service import Service
 from job_runner.settings import Settings
 from storage.accounts.tokens import find_token_holder
+from storage.contents import INCOMING
 from storage.errors import NotWritable
-from storage.maintenance.data_directory import INCOMING
 from storage.maintenance.health import DiskFull, check_room
 
 MAX_FORM_PARTS = 20

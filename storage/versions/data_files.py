@@ -20,6 +20,7 @@ from typing import Any
 
 from operating_system import remove, replace_with_same, set_modified, sync_folder
 from parquet_tables.columns import AttachedPath
+from storage.contents import data_files, entries_of_data_files
 from storage.errors import DamagedData
 
 ALWAYS_HASHED_BYTES = 16 * 1024**2
@@ -260,7 +261,7 @@ class DataFiles:
         """Yield the files whose hash isn't in ``referenced`` and that no job holds now."""
         with self._lock:
             held = set(self._held)
-        for path in self._root.glob("??/*.parquet"):
+        for path in data_files(self._root):
             if path.stem not in referenced and path.stem not in held:
                 yield path
 
@@ -287,7 +288,7 @@ class DataFiles:
         Safe only while no job runs: no commit references a running job's files yet.
         """
         removed = 0
-        for path in self._root.glob("??/*"):
+        for path in entries_of_data_files(self._root):
             if path.name.removesuffix(".parquet") not in referenced:
                 path.unlink()
                 removed += 1
