@@ -81,7 +81,7 @@ class CheckedContent:
 
 
 @dataclass(frozen=True)
-class Query:
+class QueryContent:
     """The rows of a SELECT."""
 
     sql: str
@@ -105,7 +105,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class RowDiff:
+class RowDiffContent:
     """The rows that were added, removed or changed up to ``compare_to``, by key columns."""
 
     compare_to: CompareTo
@@ -140,7 +140,7 @@ def submit_table(
     service: Service,
     by: Submission,
     dataset: Dataset,
-    content: Query | RowDiff,
+    content: QueryContent | RowDiffContent,
     *,
     source_ref: str = "main",
     table_key: str | None = None,

@@ -905,7 +905,7 @@ class Order:
 
 
 @dataclass
-class CertifiedRound:
+class StatedRound:
     """A round of the certificate, with what the sample's CSV adds to it."""
 
     number: int
@@ -949,7 +949,7 @@ class Case:
     key: bytes
     report: CheckReport
     statement: dict[str, Any] = field(default_factory=dict)
-    rounds: list[CertifiedRound] = field(default_factory=list)
+    rounds: list[StatedRound] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=dict)  # of the table's columns
     table: dict[str, Any] = field(default_factory=dict)
     shown: list[str] = field(default_factory=list)  # the table's columns in sample.csv
@@ -974,15 +974,15 @@ class Case:
     def version(self) -> int:
         return int(self.predicate["engine"]["draw_version"])
 
-    def before(self, rnd: CertifiedRound) -> set[int]:
+    def before(self, rnd: StatedRound) -> set[int]:
         """Return the rows that earlier rounds drew."""
         return {i for other in self.rounds if other.number < rnd.number for i in other.drawn()}
 
-    def others(self, rnd: CertifiedRound) -> set[int]:
+    def others(self, rnd: StatedRound) -> set[int]:
         """Return the rows that the other rounds drew."""
         return {i for other in self.rounds if other.number != rnd.number for i in other.drawn()}
 
-    def is_whole(self, rnd: CertifiedRound) -> bool:
+    def is_whole(self, rnd: StatedRound) -> bool:
         """Tell whether the round draws from all rows of the files but those of earlier rounds."""
         return rnd.filter is None and self.table["left_out"] is None
 
@@ -1039,7 +1039,7 @@ def read_rounds(case: Case) -> None:
     )
     for r in rounds:
         case.rounds.append(
-            CertifiedRound(
+            StatedRound(
                 r["round_number"],
                 r["method"],
                 r["parameters"],
@@ -1215,7 +1215,7 @@ def _rows_by_place(
     return by_round
 
 
-def _read_sample_columns(case: Case, r: CertifiedRound, ends: list[Row]) -> None:
+def _read_sample_columns(case: Case, r: StatedRound, ends: list[Row]) -> None:
     """Compare the columns that the draw adds to each row with a round, and take them from it."""
     prefix = case.population["table_key"] + ":"
     ordinals = []
@@ -1295,7 +1295,7 @@ def check_ordinals(case: Case) -> None:
         )
 
 
-def r_hash(case: Case, rnd: CertifiedRound) -> str:
+def r_hash(case: Case, rnd: StatedRound) -> str:
     return str(case.predicate["rounds"][rnd.number - 1]["ordinals_sha256"])
 
 
@@ -1320,7 +1320,7 @@ def quoted_label(values: Iterable[str | None]) -> str:
     return " | ".join(parts)
 
 
-def group_columns(rnd: CertifiedRound) -> list[tuple[str, dict[str, Any] | None]]:
+def group_columns(rnd: StatedRound) -> list[tuple[str, dict[str, Any] | None]]:
     """Return the columns of strata or clusters, each with its bands or None."""
     if rnd.method == "cluster":
         return [(rnd.parameters["cluster_column"], None)]
@@ -1339,7 +1339,7 @@ def column_name(case: Case, name: str) -> str:
     return found[0]
 
 
-def check_groups(case: Case, rnd: CertifiedRound) -> None:
+def check_groups(case: Case, rnd: StatedRound) -> None:
     facts, groups = rnd.facts, rnd.groups
     where = f"Round {rnd.number}"
     if groups is None:
@@ -1413,7 +1413,7 @@ def value_order(value: str | None, kind: str) -> tuple[int, Any]:
 GroupKey = Callable[[dict[str, str | None]], tuple[Any, ...]]
 
 
-def group_order(case: Case, rnd: CertifiedRound) -> GroupKey:
+def group_order(case: Case, rnd: StatedRound) -> GroupKey:
     """Return what sorts the groups of a round by their keys."""
     columns = []
     for column, bands in group_columns(rnd):
@@ -1474,7 +1474,7 @@ def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
     return [f"< {texts[0]}", *middle, f"≥ {texts[-1]}"]
 
 
-def cluster_chance(rnd: CertifiedRound) -> Fraction:
+def cluster_chance(rnd: StatedRound) -> Fraction:
     """Return the probability of a cluster; 1 for other methods."""
     facts = rnd.facts
     if rnd.method != "cluster" or not facts["clusters"]:
@@ -1482,7 +1482,7 @@ def cluster_chance(rnd: CertifiedRound) -> Fraction:
     return Fraction(facts["drawn"], facts["clusters"])
 
 
-def fact_probabilities(rnd: CertifiedRound) -> list[Fraction | None]:
+def fact_probabilities(rnd: StatedRound) -> list[Fraction | None]:
     """Return the probabilities that follow from the facts; None where one doesn't."""
     facts, n = rnd.facts, rnd.rows
     if rnd.method in ("random", "reservoir"):
@@ -1501,7 +1501,7 @@ def fact_probabilities(rnd: CertifiedRound) -> list[Fraction | None]:
     return [Fraction(1)] * certain + [None] * (n - certain)
 
 
-def check_probabilities(case: Case, rnd: CertifiedRound) -> None:
+def check_probabilities(case: Case, rnd: StatedRound) -> None:
     """Check probabilities and weights as far as they follow from the facts."""
     where = f"round {rnd.number}"
     probabilities, weights = rnd.probabilities, rnd.weights
@@ -1564,7 +1564,7 @@ def check_probabilities(case: Case, rnd: CertifiedRound) -> None:
         )
 
 
-def check_amounts(rnd: CertifiedRound) -> None:
+def check_amounts(rnd: StatedRound) -> None:
     """Check the sums of a monetary unit or weighted round."""
     facts, where = rnd.facts, f"Round {rnd.number}"
     if rnd.method == "weighted":
@@ -1671,7 +1671,7 @@ def check_data_member(case: Case) -> None:
     )
 
 
-def round_columns(rnd: CertifiedRound) -> list[str]:
+def round_columns(rnd: StatedRound) -> list[str]:
     """Return the columns that a round's draw reads."""
     names = [column for column, _ in group_columns(rnd)] if rnd.has_groups else []
     optional = ("weight_column", "book_column", "allocation_column", "cost_column")
@@ -1801,7 +1801,7 @@ def named_sizes(sizes: dict[str, Any], labels: list[str], rows: list[int]) -> li
 
 
 def strata_sizes(
-    rnd: CertifiedRound, rows: list[int], labels: list[str], spread: list[Fraction] | None
+    rnd: StatedRound, rows: list[int], labels: list[str], spread: list[Fraction] | None
 ) -> list[int] | None:
     """Return the rows to draw of each stratum; None if they need the data."""
     given = rnd.parameters
@@ -1820,7 +1820,7 @@ def strata_sizes(
     )
 
 
-def cluster_sizes(rnd: CertifiedRound, rows: list[int]) -> list[int]:
+def cluster_sizes(rnd: StatedRound, rows: list[int]) -> list[int]:
     """Return the rows to draw of each cluster, 0 for those that aren't drawn."""
     given, count = rnd.parameters, len(rows)
     result = [0] * count
@@ -1844,7 +1844,7 @@ def ascending(ranks: list[int], where: str) -> None:
     require(good, "order_violated", f"The ranks of {where} don't ascend.")
 
 
-def check_order(case: Case, rnd: CertifiedRound) -> None:
+def check_order(case: Case, rnd: StatedRound) -> None:
     """Check a round's order and sizes as far as facts allow."""
     ordinals, where = rnd.drawn(), f"round {rnd.number}"
     for name, most in (("sample_fraction", 1), ("sample_percentage", 100), ("interval", None)):
@@ -1897,7 +1897,7 @@ def check_order(case: Case, rnd: CertifiedRound) -> None:
         _check_units(rnd, where)
 
 
-def _check_group_sizes(rnd: CertifiedRound, where: str) -> None:
+def _check_group_sizes(rnd: StatedRound, where: str) -> None:
     groups = rnd.groups
     if rnd.method == "cluster":
         count = rnd.facts["groups_count"]
@@ -1928,7 +1928,7 @@ def _check_group_sizes(rnd: CertifiedRound, where: str) -> None:
         )
 
 
-def _check_last_ranks(rnd: CertifiedRound, ranks: list[int], where: str) -> None:
+def _check_last_ranks(rnd: StatedRound, ranks: list[int], where: str) -> None:
     given = {g["label"]: g["last_rank"] for g in rnd.groups or []}
     if rnd.labels is not None:
         found = {label: str(rank) for rank, label in zip(ranks, rnd.labels, strict=True)}
@@ -1949,7 +1949,7 @@ def _check_last_ranks(rnd: CertifiedRound, ranks: list[int], where: str) -> None
         require(good, "last_rank", f"{where}: one isn't the rank of a drawn row.")
 
 
-def _check_grid(case: Case, rnd: CertifiedRound, ordinals: list[int], where: str) -> None:
+def _check_grid(case: Case, rnd: StatedRound, ordinals: list[int], where: str) -> None:
     given, eligible = rnd.parameters, rnd.eligible
     first, step, parts = (int(rnd.facts[name]) for name in ("first", "step", "parts"))
     if "interval" in given:
@@ -1991,7 +1991,7 @@ def _check_grid(case: Case, rnd: CertifiedRound, ordinals: list[int], where: str
 
 
 def selected_units(
-    rnd: CertifiedRound, units: int, step: int, parts: int, count: int | None
+    rnd: StatedRound, units: int, step: int, parts: int, count: int | None
 ) -> list[int]:
     """Return the selected units in the order of selection."""
     selection = rnd.parameters.get("selection", "fixed_interval")
@@ -2011,12 +2011,12 @@ def selected_units(
     return [unit for unit in found if unit < units]
 
 
-def money_interval(rnd: CertifiedRound, decimals: int) -> Fraction | None:
+def money_interval(rnd: StatedRound, decimals: int) -> Fraction | None:
     given = rnd.parameters
     return exact_number(given["interval"]) * 10**decimals if "interval" in given else None
 
 
-def _check_units(rnd: CertifiedRound, where: str) -> None:
+def _check_units(rnd: StatedRound, where: str) -> None:
     facts = rnd.facts
     units, step, parts, selected = (
         int(facts["units"]),
@@ -2044,7 +2044,7 @@ def _check_units(rnd: CertifiedRound, where: str) -> None:
     )
 
 
-Reserves = Callable[[CertifiedRound, str | None], Iterator[int] | None]
+Reserves = Callable[[StatedRound, str | None], Iterator[int] | None]
 
 
 def follow_replacements(case: Case, reserves: Reserves) -> int:
@@ -2107,7 +2107,7 @@ def follow_replacements(case: Case, reserves: Reserves) -> int:
 def simple_reserves(case: Case) -> Reserves:
     """Return the reserves of random rounds from all rows; none for other rounds."""
 
-    def reserves(rnd: CertifiedRound, label: str | None) -> Iterator[int] | None:
+    def reserves(rnd: StatedRound, label: str | None) -> Iterator[int] | None:
         if rnd.method not in ("random", "reservoir") or not case.is_whole(rnd):
             return None
         taken = {i for other in case.rounds for i in other.drawn()}
@@ -2169,7 +2169,7 @@ def read_data(case: Case) -> Table:
     )
 
 
-def shown_cells(case: Case) -> Iterator[tuple[CertifiedRound, int, str, str | None]]:
+def shown_cells(case: Case) -> Iterator[tuple[StatedRound, int, str, str | None]]:
     """Give round, ordinal, column and value of each cell of the sample.
 
     One round of several can show fewer columns: its other cells are all empty.
@@ -2275,7 +2275,7 @@ class Redraw:
                     self.lines[rnd.number, None] = line[rnd.rows :]
             taken.update(rnd.drawn())
 
-    def compare(self, rnd: CertifiedRound, due: list[int]) -> None:
+    def compare(self, rnd: StatedRound, due: list[int]) -> None:
         for place, (mine, other) in enumerate(zip(rnd.drawn(), due, strict=False), 1):
             require(
                 mine == other,
@@ -2288,7 +2288,7 @@ class Redraw:
             f"The redraw of round {rnd.number} has {len(due)} rows.",
         )
 
-    def reserves(self, rnd: CertifiedRound, label: str | None) -> Iterator[int]:
+    def reserves(self, rnd: StatedRound, label: str | None) -> Iterator[int]:
         others = self.case.others(rnd)
         return (i for i in self.lines.get((rnd.number, label), ()) if i not in others)
 
@@ -2296,14 +2296,14 @@ class Redraw:
         name = column_name(self.case, name)
         return self.table.columns[name], self.case.types[name]
 
-    def groups(self, rnd: CertifiedRound, eligible: list[int]) -> None:
+    def groups(self, rnd: StatedRound, eligible: list[int]) -> None:
         groups = self.redrawn_groups(rnd, self.members(rnd, eligible))
         compare_group_facts(rnd, [group.facts() for group in groups])
         self.compare(rnd, [i for _, i in sorted(pair for group in groups for pair in group.drawn)])
         compare_group_chances(rnd, groups)
 
     def members(
-        self, rnd: CertifiedRound, eligible: list[int]
+        self, rnd: StatedRound, eligible: list[int]
     ) -> list[tuple[dict[str, str | None], list[int]]]:
         """Return the values and the rows of each group, in the order of the groups."""
         columns: list[tuple[str, list[str | None]]] = []
@@ -2330,7 +2330,7 @@ class Redraw:
         )
 
     def redrawn_groups(
-        self, rnd: CertifiedRound, members: list[tuple[dict[str, str | None], list[int]]]
+        self, rnd: StatedRound, members: list[tuple[dict[str, str | None], list[int]]]
     ) -> list[RedrawnGroup]:
         """Draw from each group; keep the rows that follow, for replacements."""
         counts = [len(rows) for _, rows in members]
@@ -2349,7 +2349,7 @@ class Redraw:
             self.lines[rnd.number, label] = [i for _, i in line[size:]]
         return groups
 
-    def spread(self, rnd: CertifiedRound, groups: list[list[int]]) -> list[Fraction] | None:
+    def spread(self, rnd: StatedRound, groups: list[list[int]]) -> list[Fraction] | None:
         """Return rows times standard deviation, over the root of the mean cost for `optimal`."""
         if rnd.parameters.get("allocation") not in ("neyman", "optimal"):
             return None
@@ -2378,7 +2378,7 @@ class Redraw:
         return result
 
     def pareto(
-        self, rnd: CertifiedRound, sizes: dict[int, int], step: int, parts: int, order: Order
+        self, rnd: StatedRound, sizes: dict[int, int], step: int, parts: int, order: Order
     ) -> dict[int, float]:
         """Return the Pareto keys of rows with the targets p = size·parts/step."""
         top = 1 << order.bits
@@ -2389,7 +2389,7 @@ class Redraw:
             keys[i] = odds * ((step - size) / size)
         return keys
 
-    def weighted(self, rnd: CertifiedRound, eligible: list[int]) -> None:
+    def weighted(self, rnd: StatedRound, eligible: list[int]) -> None:
         facts, where = rnd.facts, f"Round {rnd.number}"
         values, kind = self.column(rnd.parameters["weight_column"])
         passing = self.table.passes.get(rnd.number, self.table.present)
@@ -2438,7 +2438,7 @@ class Redraw:
             )
 
     def near(
-        self, rnd: CertifiedRound, start: int, due: list[int], keys: dict[int, float]
+        self, rnd: StatedRound, start: int, due: list[int], keys: dict[int, float]
     ) -> list[int]:
         """Take the certificate's order of rows whose keys differ by rounding alone."""
         mine = rnd.drawn()[start : start + len(due)]
@@ -2447,7 +2447,7 @@ class Redraw:
         )
         return mine if same and len(mine) == len(due) else due
 
-    def monetary(self, rnd: CertifiedRound, eligible: list[int]) -> None:
+    def monetary(self, rnd: StatedRound, eligible: list[int]) -> None:
         facts, where, given = rnd.facts, f"Round {rnd.number}", rnd.parameters
         values, kind = self.column(given["book_column"])
         decimals = money_decimals(kind)
@@ -2482,7 +2482,7 @@ class Redraw:
             )
             self.lines[rnd.number, None] = sorted(keys, key=lambda i: keys[i])
 
-    def cumulation(self, rnd: CertifiedRound, ranks: dict[int, int]) -> list[int]:
+    def cumulation(self, rnd: StatedRound, ranks: dict[int, int]) -> list[int]:
         """Return the rows by seeded blocks, and by rank inside a block."""
         shift = 0
         while -(-self.case.file_rows >> shift) > 262_144:
@@ -2493,7 +2493,7 @@ class Redraw:
 
 
 def audited_amounts(
-    rnd: CertifiedRound, amounts: dict[int, int | None], decimals: int
+    rnd: StatedRound, amounts: dict[int, int | None], decimals: int
 ) -> dict[int, int]:
     """Compare the sums of the amounts with the facts; return the amounts that can be drawn."""
     facts, where = rnd.facts, f"Round {rnd.number}"
@@ -2521,7 +2521,7 @@ def audited_amounts(
     }
 
 
-def compare_unit_chances(rnd: CertifiedRound, hits: Counter[int], money: CertifiedUnits) -> None:
+def compare_unit_chances(rnd: StatedRound, hits: Counter[int], money: CertifiedUnits) -> None:
     """Compare probabilities, weights and hits of a monetary unit round with the redraw."""
     where, selection = f"Round {rnd.number}", rnd.parameters.get("selection", "fixed_interval")
     for k, i in enumerate(rnd.drawn()):
@@ -2546,7 +2546,7 @@ def compare_unit_chances(rnd: CertifiedRound, hits: Counter[int], money: Certifi
             )
 
 
-def compare_group_facts(rnd: CertifiedRound, facts: list[dict[str, Any]]) -> None:
+def compare_group_facts(rnd: StatedRound, facts: list[dict[str, Any]]) -> None:
     """Compare the groups of a round with those of the redraw."""
     for mine, due in zip(rnd.groups or [], facts, strict=False):
         for name in ("label", "rows", "allocated", "last_rank"):
@@ -2562,7 +2562,7 @@ def compare_group_facts(rnd: CertifiedRound, facts: list[dict[str, Any]]) -> Non
     require(good, "groups", f"The data have {len(facts)} other groups.")
 
 
-def compare_group_chances(rnd: CertifiedRound, groups: list[RedrawnGroup]) -> None:
+def compare_group_chances(rnd: StatedRound, groups: list[RedrawnGroup]) -> None:
     """Compare the probabilities and the strata of the drawn rows with those of the redraw."""
     group_of = {i: group for group in groups for i in group.rows}
     first = cluster_chance(rnd)
@@ -2582,7 +2582,7 @@ def compare_group_chances(rnd: CertifiedRound, groups: list[RedrawnGroup]) -> No
             )
 
 
-def _hash_of_groups(rnd: CertifiedRound, facts: list[dict[str, Any]]) -> bool:
+def _hash_of_groups(rnd: StatedRound, facts: list[dict[str, Any]]) -> bool:
     return canonical_hash(facts) == str(rnd.facts["groups_sha256"])
 
 
