@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -38,10 +38,16 @@ from application.audit.findings import (
 )
 from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, audit_state, drawn_row_ids, ordinal_of
-from application.samples.row_files import InvalidRowFile, ReadRowFile, RowFile, read_row_file
+from application.samples.row_files import (
+    NO_ROW,
+    FileRow,
+    InvalidRowFile,
+    ReadRowFile,
+    RowFile,
+    read_row_file,
+)
 from domain_errors import DomainError, choices_sentence
-from estimation_engine.reading import relation_of
-from estimation_engine.row_keys import Key, lines_statement, similar_keys
+from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
 from import_engine.options import ReadOptions
 from job_runner.service import Service
@@ -67,20 +73,16 @@ MAX_LINES_SHOWN = 1000
 """Lines that a preview lists."""
 MAX_REASONS = 100
 """Refused lines that an error lists; the preview lists more."""
-MAX_LINES_NAMED = 5
-"""Other lines of the same key that a reason names."""
 Action = Literal["refused", "changed", "new", "unchanged", "empty"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 @dataclass(frozen=True)
 class FindingLine:
-    """A row of a file, numbered as a spreadsheet program shows it: 2 is below a header in row 1.
+    """What a row of a file enters; see :class:`FileRow`.
 
     Parameters
     ----------
-    key : str
-        As the file has it.
     finding : NewFinding, optional
         None if the line is empty or has a problem.
     seen_id : int, optional
@@ -197,11 +199,10 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
         items = _items_relation(source, row_ids, read.key)
         lines = _lines(service, source, items, read, names, options, state.attributes)
     if not lines:
-        raise InvalidRowFile("The file has no row.")
+        raise InvalidRowFile(NO_ROW)
     open_ids = set(row_ids) - state.replaced.keys()
     books = books_of(service, job, row_ids)
-    key = [own.name for own, _ in read.key]
-    return ReadFile(lines, key, read.notes, open_ids, books, state.attributes)
+    return ReadFile(lines, read.key_names, read.notes, open_ids, books, state.attributes)
 
 
 def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Statement:
@@ -230,40 +231,19 @@ def _lines(
     attributes: Sequence[str],
 ) -> list[FindingLine]:
     """The lines of a file, each with what it enters or why it can't."""
-    table, key = read.table, read.key
-    by_name = {column.name.lower(): column for column in table.columns}
+    by_name = {column.name.lower(): column for column in read.table.columns}
     if names.outcome not in by_name:
         raise InvalidRowFile(
             'The file has no column "{column}". {choices}',
             column=names.outcome,
-            choices=choices_sentence(names.outcome, [column.name for column in table.columns]),
+            choices=choices_sentence(names.outcome, [column.name for column in read.table.columns]),
         )
     wanted = names.by_field().items()
     cells = {field: by_name[name.lower()] for field, name in wanted if name.lower() in by_name}
-    statement = lines_statement(items, relation_of(table), key, tuple(cells.values()))
     with service.parquet.cursor(source.files) as cursor:
-        above = read.place.first_row - 1
-        rows = [(above + line, *rest) for line, *rest in cursor.execute(*statement).fetchall()]
-        unknown = [text for _, text, matches, *_ in rows if text is not None and not matches]
-        similar = similar_keys(cursor, items, key, list(dict.fromkeys(unknown)))
-    numbers = defaultdict[str, list[int]](list)
-    for number, _, _, row_id, *_ in rows:
-        if row_id is not None:
-            numbers[row_id].append(number)
-    key_names = ", ".join(own.name for own, _ in key)
-    places = [4 + at for at, field in enumerate(cells) if field == "audit_value"]
-    amounts = _amounts(service, {row[at] for row in rows for at in places}, options)
-    formulas = _formulas(read, {column.name for column in cells.values()})
-    lines = []
-    for number, text, matches, row_id, *values in rows:
-        given = dict(zip(cells, values, strict=True))
-        if (amount := given.get("audit_value")) in amounts:
-            given["audit_value"] = amounts[amount]
-        problem = formulas.get(number) or _key_problem(
-            key_names, text, matches, similar, numbers.get(row_id, []), number
-        )
-        lines.append(_line(number, text or "", row_id, given, problem, attributes))
-    return lines
+        rows = read.rows(cursor, items, cells)
+    amounts = _amounts(service, {row.values.get("audit_value") for row in rows}, options)
+    return [_line(row, amounts, attributes) for row in rows]
 
 
 def _amounts(service: Service, cells: Set[Any], options: ReadOptions) -> dict[str, str]:
@@ -285,71 +265,16 @@ def _amounts(service: Service, cells: Set[Any], options: ReadOptions) -> dict[st
     return dict(zip(found, map(str, row), strict=True))
 
 
-def _formulas(read: ReadRowFile, fields: Set[str]) -> dict[int, DomainError]:
-    """The problem of each row of which a cell of the key or the finding has no stored result."""
-    columns = read.table.columns
-    needed = fields | {other.name for _, other in read.key}
-    return {
-        read.place.first_row + row: InvalidValue(
-            "The formula in cell {cell} has no stored result. Open the workbook in a spreadsheet "
-            "program, save it, and upload it again, or write the value.",
-            cell=name,
-        )
-        for row, column, name in reversed(read.place.empty_formulas)
-        if 0 <= column < len(columns) and columns[column].name in needed
-    }
-
-
-def _key_problem(
-    key: str,
-    text: str | None,
-    matches: int,
-    similar: Mapping[str, str],
-    numbers: Sequence[int],
-    number: int,
-) -> DomainError | None:
-    """Why a line's key isn't that of one row to examine."""
-    if text is None:
-        return InvalidValue("The row has no value in the key ({key}).", key=key)
-    if matches == 0:
-        hint = f' Did you mean "{similar[text]}"?' if text in similar else ""
-        return InvalidValue(
-            'No row to examine has the {key} "{text}".{hint}', key=key, text=text, hint=hint
-        )
-    if matches > 1:
-        return InvalidValue(
-            '{count} rows to examine have the {key} "{text}". Add columns to `key`, or use '
-            "_logical_row_id.",
-            count=matches,
-            key=key,
-            text=text,
-        )
-    others = [str(each) for each in numbers if each != number]
-    if others:
-        return InvalidValue(
-            'The {key} "{text}" is in {count} other {count|row|rows}, too: {lines}.',
-            key=key,
-            text=text,
-            count=len(others),
-            lines=", ".join(others[:MAX_LINES_NAMED]) + (" …" if others[MAX_LINES_NAMED:] else ""),
-        )
-    return None
-
-
-def _line(
-    number: int,
-    key: str,
-    row_id: str | None,
-    given: Mapping[str, Any],
-    problem: DomainError | None,
-    attributes: Sequence[str],
-) -> FindingLine:
-    line = FindingLine(number, key, row_id)
+def _line(row: FileRow, amounts: Mapping[str, str], attributes: Sequence[str]) -> FindingLine:
+    cells = dict(row.values)
+    if isinstance(amount := cells.get("audit_value"), str) and amount in amounts:
+        cells["audit_value"] = amounts[amount]
+    line, problem = FindingLine(row.number, row.key, row.row_id), row.problem
     try:
-        if "finding_id" in given:
-            line = replace(line, seen_id=_entry_id(given["finding_id"]))
-        if problem is None and row_id is not None:
-            line = replace(line, finding=_finding(row_id, given, attributes))
+        if "finding_id" in cells:
+            line = replace(line, seen_id=_entry_id(cells["finding_id"]))
+        if problem is None and row.row_id is not None:
+            line = replace(line, finding=_finding(row.row_id, cells, attributes))
     except DomainError as error:
         problem = error
     return replace(line, problem=problem)
