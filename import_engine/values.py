@@ -335,7 +335,9 @@ def text_candidates(
     if not cells:
         return found
     if not any("." in cell for cell in cells):
-        found = _narrowed(tuple(map(_without_codes, found)), cells)
+        # Without a point, digits with an exponent may be codes.
+        doubles = (replace(each, codes_are_text=each.type == "DOUBLE") for each in found)
+        found = _narrowed(tuple(doubles), cells)
     found = _in_order(found, options)
     if options.decimal == ",":
         found = tuple(each for each in found if each.type != "DOUBLE")
@@ -350,10 +352,6 @@ def reads_as_time(cell: str) -> bool:
     [True, True, False]
     """
     return any(map(str.isdigit, cell)) and _time().fullmatch(cell) is not None
-
-
-def _without_codes(candidate: CandidateType) -> CandidateType:
-    return replace(candidate, codes_are_text=candidate.type == "DOUBLE")
 
 
 def form_candidates(forms: Sequence[NumberForm]) -> CandidateTypes:

@@ -68,6 +68,8 @@ def ask_child(
     ------
     ChildDied, AnswerTooLarge
         The child gave no answer.
+    OSError
+        It answered with the number of a fault of the machine.
     """
     with (
         errors_path.open("wb") as errors,
@@ -78,6 +80,8 @@ def ask_child(
     if answer is None:
         text = errors_path.read_text(encoding="utf-8", errors="replace")
         raise ChildDied(process.returncode, text[-2000:].strip())
+    if "fault" in answer:
+        raise OSError(answer["fault"], os.strerror(answer["fault"]))
     return answer
 
 

@@ -275,11 +275,11 @@ MAX_TREE_DEPTH = 8000
 
 def main() -> None:
     sys.setrecursionlimit(MAX_TREE_DEPTH)
-    serve_one(QueryRequest.from_line, _limits, _answer)
-
-
-def _limits(request: QueryRequest) -> ProcessLimits:
-    return ProcessLimits(request.limits.memory_mb, request.limits.threads, request.cpu_s)
+    serve_one(
+        QueryRequest.from_line,
+        lambda query: ProcessLimits(query.limits.memory_mb, query.limits.threads, query.cpu_s),
+        _answer,
+    )
 
 
 def _answer(request: QueryRequest, on_progress: ProgressCallback) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,14 +102,13 @@ class QueryRequest:
         return QueryRequest(**fields)
 
 
-def _data_file(path: str | dict[str, Any], rows: int) -> DataFile:
-    return DataFile(Path(path) if isinstance(path, str) else AttachedPath(**path), rows)
-
-
 def _table(fields: dict[str, Any]) -> SourceTable:
     return SourceTable(
         key=fields["key"],
         columns=tuple(Column(**column) for column in fields["columns"]),
-        files=tuple(_data_file(**file) for file in fields["files"]),
+        files=tuple(
+            DataFile(Path(path) if isinstance(path, str) else AttachedPath(**path), rows)
+            for path, rows in map(itemgetter("path", "rows"), fields["files"])
+        ),
         deletion_vector=Path(fields["deletion_vector"]) if fields["deletion_vector"] else None,
     )

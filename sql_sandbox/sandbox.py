@@ -7,7 +7,6 @@ by the exploration jobs and the SQL preview.
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -69,13 +68,11 @@ def answer_to(
             "Reduce the rows or columns, or run the query as a job.",
             limit_mb=MAX_ANSWER_MB,
         ) from None
-    if "answer" in answer:
-        watch.check_size()
-        found: dict[str, Any] = answer["answer"]
-        return found
     if "error" in answer:
         raise error_of(**answer["error"])
-    raise OSError(answer["fault"], os.strerror(answer["fault"]))
+    watch.check_size()
+    result: dict[str, Any] = answer["answer"]
+    return result
 
 
 class QueryWatch:

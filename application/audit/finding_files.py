@@ -240,8 +240,7 @@ def _lines(
         )
     wanted = names.by_field().items()
     cells = {field: by_name[name.lower()] for field, name in wanted if name.lower() in by_name}
-    with service.parquet.cursor(source.files) as cursor:
-        rows = read.rows(cursor, items, cells)
+    rows = read.rows(service.parquet, source.files, items, cells)
     amounts = _amounts(service, {row.values.get("audit_value") for row in rows}, options)
     return [_line(row, amounts, attributes) for row in rows]
 

@@ -238,8 +238,7 @@ def _matched(service: Service, job: Job, given: RowFile) -> Iterator[tuple[Match
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
         folder = Path(name)
         read = read_row_file(service, sample.columns, given, folder)
-        with service.parquet.cursor() as cursor:
-            match = read.match(cursor, relation_of(sample))
+        match = read.match(service.parquet, relation_of(sample))
         columns = _value_columns(service, sample, read.table, read.key)
         notes = [*read.notes]
         notes += [

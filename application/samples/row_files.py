@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.reading import ROW_ID, relation_of
@@ -27,13 +27,11 @@ from import_engine.importer import import_file
 from import_engine.options import ReadOptions
 from import_engine.work import ImportedTable, TablePlace
 from job_runner.service import Service
+from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.sample_table import SAMPLE_COLUMNS
 from storage.errors import InvalidValue
-
-if TYPE_CHECKING:
-    import duckdb
 
 MAX_DURATION_S = 60.0
 MAX_LINES_NAMED = 5
@@ -95,9 +93,10 @@ class ReadRowFile:
         """The sample's names of the key's columns."""
         return tuple(own.name for own, _ in self.key)
 
-    def match(self, cursor: duckdb.DuckDBPyConnection, sample: Statement) -> KeyMatch:
+    def match(self, parquet: ParquetDatabase, sample: Statement) -> KeyMatch:
         """Count the rows that match those of a table, and those that don't."""
-        return match_rows(cursor, sample, relation_of(self.table), self.key)
+        with parquet.cursor() as cursor:
+            return match_rows(cursor, sample, relation_of(self.table), self.key)
 
     def require_clean(self, match: KeyMatch) -> None:
         """Raise InvalidRowFile unless each row of the file is that of one sampled row."""
@@ -120,13 +119,21 @@ class ReadRowFile:
             raise InvalidRowFile(NO_ROW)
 
     def rows(
-        self, cursor: duckdb.DuckDBPyConnection, items: Statement, cells: Mapping[str, Column]
+        self,
+        parquet: ParquetDatabase,
+        table: TableFiles,
+        items: Statement,
+        cells: Mapping[str, Column],
     ) -> list[FileRow]:
-        """Return each row of the file with the row to examine that has its key, or a problem."""
+        """Return each row of the file with the row to examine that has its key, or a problem.
+
+        ``items`` is SQL of the rows to examine, which reads ``table``.
+        """
         statement = lines_statement(items, relation_of(self.table), self.key, tuple(cells.values()))
-        lines = cursor.execute(*statement).fetchall()
-        unknown = [text for _, text, matches, *_ in lines if text is not None and not matches]
-        similar = similar_keys(cursor, items, self.key, list(dict.fromkeys(unknown)))
+        with parquet.cursor(table) as cursor:
+            lines = cursor.execute(*statement).fetchall()
+            unknown = [text for _, text, matches, *_ in lines if text is not None and not matches]
+            similar = similar_keys(cursor, items, self.key, list(dict.fromkeys(unknown)))
         above = self.place.first_row - 1
         numbers = defaultdict[str, list[int]](list)
         for line, _, _, row_id, *_ in lines:

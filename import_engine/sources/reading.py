@@ -1,7 +1,8 @@
 """Reads files of URIs: web servers, object stores and folders of the server.
 
 Web servers are read by httpx, since obstore follows redirects to other hosts. Credentials come from
-the server's environment alone, and no message quotes a library's error, which may hold them.
+the server's environment alone, and no message quotes a library's error, which may hold them. A
+folder of a table format is refused: a reader of all its files would count replaced rows, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange, Overdue
-from import_engine.sources.table_formats import table_format_of
 from import_engine.sources.uris import SourceUri, is_link_local
 from operating_system import entries_below, lies_in, open_below, read_at, real_path
 
@@ -423,3 +423,45 @@ def _link(uri: SourceUri) -> SourceNotFound:
         "leads to.",
         uri=str(uri),
     )
+
+
+@dataclass(frozen=True)
+class _TableFormat:
+    """A format, known by a folder in the table's folder that has a file with this ending."""
+
+    name: str
+    log_folder: str
+    ending: str
+
+
+_FORMATS = (
+    _TableFormat("a Delta table", "_delta_log", ""),
+    _TableFormat("an Iceberg table", "metadata", ".metadata.json"),
+    _TableFormat("a Hudi table", ".hoodie", ""),
+)
+
+
+def table_format_of(
+    folder: SourceUri, names: Callable[[SourceUri], Iterator[str]], plain: set[SourceUri]
+) -> tuple[str, SourceUri] | None:
+    """The table format that a folder belongs to, and the folder of its log; None for plain files.
+
+    Reads the folder itself and those above it, up to that of its prefix.
+
+    Parameters
+    ----------
+    names : callable
+        Yields the names in a folder; nothing if there is none.
+    plain : set of SourceUri
+        Folders without a log, which aren't read again; those that are found are added.
+    """
+    for depth in range(len(folder.segments), folder.allowed - 1, -1):
+        above = replace(folder, segments=folder.segments[:depth])
+        if above in plain:
+            continue
+        for found in _FORMATS:
+            log = replace(above.child(found.log_folder), is_folder=True)
+            if any(name.endswith(found.ending) for name in names(log)):
+                return found.name, log
+        plain.add(above)
+    return None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,8 +113,6 @@ def import_workbook(
         raise _child_error(died, limits) from None
     finally:
         errors_path.unlink(missing_ok=True)
-    if "fault" in answer:
-        raise OSError(answer["fault"], os.strerror(answer["fault"]))
     if "error" in answer:
         kind = _ERRORS.get(answer["error"], UnreadableFile)
         raise kind(answer["template"], loc=answer["loc"], **answer["parameters"])

@@ -218,7 +218,8 @@ class Archive:
         names += [(path, str(path.relative_to(root))) for path in map(store.path, self.hashes)]
         with tarfile.open(fileobj=io.BytesIO(), mode="w:") as archive:
             for path, name in names:
-                member = _private(archive.gettarinfo(path, name))
+                member = archive.gettarinfo(path, name)
+                member.mode &= 0o600
                 header = member.tobuf(archive.format, tarfile.ENCODING, "surrogateescape")
                 yield member, header, path
 
@@ -308,11 +309,6 @@ class _Archive(io.BufferedReader):
         self._spare_bytes = math.inf
         yield
         self._spare_bytes = MAX_HEADER_BYTES
-
-
-def _private(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.mode &= 0o600
-    return member
 
 
 def _members(archive: Path, packed: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
