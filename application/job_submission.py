@@ -20,7 +20,7 @@ from import_engine.sources import uris
 from job_runner.lanes import LANE_OF_DOWNLOADS, lane_of_import
 from job_runner.service import Service
 from operating_system import sync_file, sync_folder
-from storage.accounts.audit import THIS_PROCESS, Origin
+from storage.accounts.audit_trail import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User

@@ -16,7 +16,7 @@ from job_runner.sampling_parameters import DrawRule
 from job_runner.service import Service
 from job_runner.tables.open_tables import source_of
 from operating_system import sync_folder
-from storage.accounts.audit import THIS_PROCESS, Origin, record
+from storage.accounts.audit_trail import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.users import User
 from storage.errors import Conflict

@@ -31,7 +31,7 @@ from parquet_tables.workbooks import (
     check_fits,
     write_form,
 )
-from storage.jobs.findings import attributes_of
+from storage.audit.findings import attributes_of
 from storage.jobs.jobs import Job
 
 ITEMS_AT_ONCE = 1000

@@ -56,8 +56,7 @@ from parquet_tables.exports import formula_safe
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column
-from storage.errors import InvalidValue
-from storage.jobs.findings import (
+from storage.audit.findings import (
     OUTCOMES,
     Finding,
     NewFinding,
@@ -66,6 +65,7 @@ from storage.jobs.findings import (
     list_replacements,
     newest_findings,
 )
+from storage.errors import InvalidValue
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 

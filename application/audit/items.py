@@ -21,7 +21,7 @@ from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.rows import page_statement, rows_statement
 from parquet_tables.tables import UnknownColumn
-from storage.jobs.findings import Finding
+from storage.audit.findings import Finding
 from storage.jobs.jobs import Job
 
 BOOK_LOC = ("book_column",)

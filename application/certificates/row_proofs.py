@@ -13,8 +13,8 @@ from job_runner.tables.open_tables import SAMPLE, open_source, open_table, outpu
 from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
 from storage.accounts.datasets import Dataset
+from storage.audit.findings import list_replacements
 from storage.certificates.row_roots import row_root_of
-from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 
 FORMAT = "jobsvc-row-proofs-1"

@@ -56,7 +56,7 @@ from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine import Round
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
-from storage.jobs.findings import list_replacements
+from storage.audit.findings import list_replacements
 from storage.jobs.jobs import Job
 
 MAX_ESTIMATES = 20_000

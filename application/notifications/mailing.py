@@ -24,7 +24,7 @@ from import_engine.sources.exchange import Exchange, Overdue
 from job_runner.service import Service
 from job_runner.settings import Settings
 from storage.accounts.users import get_user
-from storage.jobs.receivers import DueDelivery
+from storage.notifications.receivers import DueDelivery
 
 SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Other characters are encoded, so that every mail server takes the message."""

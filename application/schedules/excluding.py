@@ -33,8 +33,8 @@ from parquet_tables.tables import Int64s, TableFiles, UnknownColumn, write_ordin
 from parquet_tables.writing import write_parquet
 from profiling_engine.comparison.keyed_rows import InvalidKey, key_of, rows_with_keys
 from storage.accounts.users import User
+from storage.audit.findings import list_replacements
 from storage.errors import Conflict
-from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 from storage.jobs.schedules import Schedule, draws_of
 from storage.sqlite.clock import timestamp

@@ -35,7 +35,7 @@ from http_api.state import state
 from job_runner.sql_queries import query_at_once
 from job_runner.tables.open_tables import RESULT, open_table, output_of
 from job_runner.tables.reports import job_report
-from storage.accounts.audit import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
+from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import REPORT
 

@@ -51,7 +51,7 @@ from http_api.schemas.fields import (
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
-from storage.jobs.findings import (
+from storage.audit.findings import (
     OUTCOMES,
     REVIEW_ACTIONS,
     AuditConclusion,

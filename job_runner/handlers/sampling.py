@@ -34,7 +34,7 @@ from parquet_tables.progress import progress_part, without_progress
 from parquet_tables.tables import write_ordinals
 from sampling_engine import DrawnSample, draw_sample, draw_warnings
 from sampling_engine.errors import DrawWarning
-from storage.jobs.findings import Continued, examined_samples
+from storage.audit.findings import Continued, examined_samples
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 

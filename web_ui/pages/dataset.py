@@ -26,8 +26,8 @@ from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
+from storage.audit.findings import signed_off_jobs
 from storage.errors import NotFound
-from storage.jobs.findings import signed_off_jobs
 from storage.jobs.jobs import Job, outcomes_of
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.schedules import Schedule, list_schedules

@@ -23,7 +23,7 @@ from application.audit.kinds import (
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from parquet_tables.names import folded
-from storage.jobs.findings import Review, ReviewEntry
+from storage.audit.findings import Review, ReviewEntry
 from storage.jobs.jobs import Job
 
 NAMES = ("confidence", "tolerable", *PARAMETERS)
