@@ -117,8 +117,8 @@ def file_sizes(folder: Path) -> Iterator[tuple[str, int]]:
     waiting = [str(folder)]
     while waiting:
         try:
-            with os.scandir(waiting.pop()) as found:
-                for entry in found:
+            with os.scandir(waiting.pop()) as listed:
+                for entry in listed:
                     if _is_lost_and_found(entry):
                         continue
                     if entry.is_dir(follow_symlinks=False):

@@ -58,7 +58,9 @@ class ConnectionFields:
     usable_by: Sequence[User | Group]
 
 
-def add_connection(tx: Transaction, name: str, given: ConnectionFields, clock: Clock) -> Connection:
+def add_connection(
+    tx: Transaction, name: str, fields: ConnectionFields, clock: Clock
+) -> Connection:
     """Add a connection; raise Conflict if one has this name, in any case."""
     if first(tx, "connection_by_name", name=name) is not None:
         raise Conflict('A connection "{name}" exists already.', loc=("name",), name=name)
@@ -66,11 +68,11 @@ def add_connection(tx: Transaction, name: str, given: ConnectionFields, clock: C
         tx,
         "insert_connection",
         name=name,
-        prefix=given.prefix,
-        credentials=given.credentials,
+        prefix=fields.prefix,
+        credentials=fields.credentials,
         now=timestamp(clock()),
     )
-    _put_users(tx, row["id"], given.usable_by)
+    _put_users(tx, row["id"], fields.usable_by)
     return get_connection(tx, row["id"])
 
 
@@ -122,18 +124,18 @@ def usable_connection(
     )
 
 
-def change_connection(tx: Transaction, connection_id: int, given: ConnectionFields) -> Connection:
+def change_connection(tx: Transaction, connection_id: int, fields: ConnectionFields) -> Connection:
     """Change everything but the name."""
     get_connection(tx, connection_id)
     run(
         tx,
         "update_connection",
         id=connection_id,
-        prefix=given.prefix,
-        credentials=given.credentials,
+        prefix=fields.prefix,
+        credentials=fields.credentials,
     )
     _clear_users(tx, connection_id)
-    _put_users(tx, connection_id, given.usable_by)
+    _put_users(tx, connection_id, fields.usable_by)
     return get_connection(tx, connection_id)
 
 

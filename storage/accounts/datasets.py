@@ -156,13 +156,13 @@ def change_dataset(
         Its creator has another dataset of this name, which the viewer can see.
     """
     before = get_dataset(tx, dataset_id, viewer)
-    given = {
+    fields = {
         "name": name,
         "description": description,
         "tags": None if tags is None else tuple(tags),
         "require_columns": require_columns,
     }
-    changed = [name for name, value in given.items() if value not in (None, getattr(before, name))]
+    changed = [name for name, value in fields.items() if value not in (None, getattr(before, name))]
     if not changed:
         return []
     if name is not None and _has_namesake(tx, viewer, name, dataset_id=dataset_id):

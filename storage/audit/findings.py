@@ -233,12 +233,12 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
         What the summary of the new sample states: the continued sample, the rows with a finding,
         the last copied entry. None if there is no entry.
     """
-    given = {"job_id": job_id, "from_job_id": continued.job_id}
-    run(tx, "carry_findings", **given, rows=json.dumps(list(continued.row_ids))).fetchall()
+    samples = {"job_id": job_id, "from_job_id": continued.job_id}
+    run(tx, "carry_findings", **samples, rows=json.dumps(list(continued.row_ids))).fetchall()
     copied = only(tx, "count_findings", job_id=job_id)
     if copied["last_id"] is None:
         return None
-    run(tx, "carry_attributes", **given)
+    run(tx, "carry_attributes", **samples)
     return {
         "job_id": continued.job_id,
         "name": continued.name,

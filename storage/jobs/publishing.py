@@ -109,7 +109,7 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
             carried = carry_over(tx, job.id, outcome.continued)
             summary |= {} if carried is None else {"continues": carried}
         if changes is not None:
-            summary["column_changes"] = [each.as_json() for each in changes]
+            summary["column_changes"] = [change.as_json() for change in changes]
         complete_job(tx, job, summary, commit.id, clock)
         if outcome.draw is not None:
             body = {**outcome.draw, "job_id": job.id, "sample_commit_id": commit.id}

@@ -131,7 +131,7 @@ class Times:
 def add_schedule(tx: Transaction, new: NewSchedule, clock: Clock) -> Schedule:
     """Add a schedule; raise Conflict if the name is in use or the dataset has too many."""
     known = list_schedules(tx, new.dataset_id)
-    taken = [one.name for one in known if _in_ref(one.name) == _in_ref(new.name)]
+    taken = [schedule.name for schedule in known if _in_ref(schedule.name) == _in_ref(new.name)]
     if taken:
         raise Conflict(
             'There is a schedule "{name}" already, whose samples would have the same names.',

@@ -259,8 +259,8 @@ class DataDirectory:
     def last_backup(self) -> str | None:
         """Return the time of the last backup that a command made; None if there is none."""
         try:
-            found = datetime.fromisoformat(self._backup_path.read_text(encoding="utf-8"))
-            return timestamp(found) if found.tzinfo else None
+            moment = datetime.fromisoformat(self._backup_path.read_text(encoding="utf-8"))
+            return timestamp(moment) if moment.tzinfo else None
         except (OSError, ValueError):
             return None
 

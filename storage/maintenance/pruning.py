@@ -174,17 +174,17 @@ def mark(
             "jobs_before": cutoffs.jobs,
         }
         datasets = report.add_rows("datasets", run(tx, "prunable_datasets", **before))
-        found = run(tx, "unreachable_commits", datasets=json.dumps(datasets), **before)
-        commits = report.add_rows("commits", found)
+        rows = run(tx, "unreachable_commits", datasets=json.dumps(datasets), **before)
+        commits = report.add_rows("commits", rows)
     if cutoffs.jobs is not None or datasets:
-        found = run(
+        rows = run(
             tx,
             "prunable_jobs",
             jobs_before=cutoffs.jobs,
             datasets=json.dumps(datasets),
             commits=json.dumps(commits),
         )
-        jobs = report.add_rows("jobs", found)
+        jobs = report.add_rows("jobs", rows)
     for row in all_rows(
         tx,
         "count_prunable",
@@ -330,13 +330,13 @@ class Sweep:
         while True:
             with self.database.read() as tx:
                 limits = {"after": after, "limit": self.limits.log_entries}
-                found = all_rows(tx, "old_log_entries", logs_before=before, **limits)
-            if not found:
+                entries = all_rows(tx, "old_log_entries", logs_before=before, **limits)
+            if not entries:
                 return
             with self.database.write() as tx:
-                run(tx, "delete_log_entries", entries=json.dumps([row["id"] for row in found]))
-            self.report["log_entries"].add_deleted(found)
-            after = found[-1]["id"]
+                run(tx, "delete_log_entries", entries=json.dumps([row["id"] for row in entries]))
+            self.report["log_entries"].add_deleted(entries)
+            after = entries[-1]["id"]
             yield
 
     def _remove_datasets(self) -> Iterator[None]:

@@ -121,8 +121,8 @@ def get_bin_entry(tx: Transaction, entry_id: int, viewer: User, since: str) -> B
 
 def is_binned(tx: Transaction, dataset_id: int, commit_id: str | None, since: str) -> bool:
     """Return whether a deleted ref of a commit can still be restored."""
-    found = first(tx, "binned_commit", dataset_id=dataset_id, commit_id=commit_id, since=since)
-    return found is not None
+    entry = first(tx, "binned_commit", dataset_id=dataset_id, commit_id=commit_id, since=since)
+    return entry is not None
 
 
 def delete_bin_entry(tx: Transaction, entry_id: int) -> None:
