@@ -187,8 +187,8 @@ def _json_text(type_: str, cell: str) -> str:
         return text
     marked = f"regexp_replace({text}, {_BARE_WORDS})"
     quoted = f"replace(replace({marked}, chr(1) || chr(1), ''), chr(1), '\"')"
-    found = f"contains({text}, 'NaN') OR contains({text}, 'Infinity')"
-    return f"CASE WHEN {found} THEN {quoted} ELSE {text} END"
+    has_bare_word = f"contains({text}, 'NaN') OR contains({text}, 'Infinity')"
+    return f"CASE WHEN {has_bare_word} THEN {quoted} ELSE {text} END"
 
 
 def as_integer(value: str, type_: str) -> str:

@@ -311,8 +311,8 @@ def _batches(request: HashRequest, cursor: duckdb.DuckDBPyConnection) -> Iterato
             "WHERE f.file_row_number >= ? AND f.file_row_number < ?",
             [path, first, last],
         )
-        while found := cursor.fetchmany(BATCH_ROWS - len(waiting)):
-            waiting += [text.encode() for (text,) in found]
+        while rows := cursor.fetchmany(BATCH_ROWS - len(waiting)):
+            waiting += [text.encode() for (text,) in rows]
             if len(waiting) == BATCH_ROWS:
                 yield waiting
                 waiting = []

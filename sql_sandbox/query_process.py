@@ -97,11 +97,11 @@ def hide_catalog(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> 
     every qualified name.
     """
     taken = {folded(key) for key in keys}
-    found = connection.execute(
+    views = connection.execute(
         "SELECT DISTINCT view_name FROM duckdb_views() "
         "WHERE internal AND schema_name <> 'information_schema'"
     ).fetchall()
-    for (name,) in found:
+    for (name,) in views:
         if folded(name) not in taken:
             connection.execute(
                 f"CREATE VIEW {quote_identifier(name)} AS SELECT error('no such table') AS hidden"
