@@ -175,8 +175,8 @@ class DelimitedRows(TextRows):
         date_format = next(iter(dates.values()), ISO_DATE)
         days = {
             i
-            for i, each in dates.items()
-            if each == date_format and not plans[i].tidied and not _HAS_MONTH_NAME.search(each)
+            for i, date in dates.items()
+            if date == date_format and not plans[i].tidied and not _HAS_MONTH_NAME.search(date)
         }
         return self.query(days=days, date_format=date_format)
 
@@ -243,8 +243,8 @@ def _import_rows(
         message = str(error)
         for other, alternative, note in _alternatives(work, file, dialect, message):
             try:
-                found = sniff_within(work, other, alternative, options)
-                return _import_in_dialect(work, options, other, found, [*notes, note])
+                sniffed = sniff_within(work, other, alternative, options)
+                return _import_in_dialect(work, options, other, sniffed, [*notes, note])
             except duckdb.Error as another:
                 if is_machine_error(another):
                     raise
@@ -342,8 +342,8 @@ def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequen
         return names, ["The file has no header row; its columns are named by their position."]
     query = rows.query(has_header=False)
     sql = f"SELECT * FROM {query.source} LIMIT 1"
-    found = work.ask(sql, query.params, "reading the header")
-    cells = found[0] if found else [None] * width
+    header = work.ask(sql, query.params, "reading the header")
+    cells = header[0] if header else [None] * width
     return settle_names([None if cell is None else str(cell) for cell in cells])
 
 
@@ -385,10 +385,10 @@ def sniff_within(
     If rows don't fit the dialect, the first row determines the number of columns; reading then
     fails at the line that doesn't fit.
     """
-    found = _sniffed(work, file, dialect)
-    if found:
-        check_column_count(found.columns)
-        dialect = replace(dialect, has_header=found.has_header, columns=found.columns)
+    sniffed = _sniffed(work, file, dialect)
+    if sniffed:
+        check_column_count(sniffed.columns)
+        dialect = replace(dialect, has_header=sniffed.has_header, columns=sniffed.columns)
     else:
         first_line = head_lines(file, dialect.skip)[dialect.skip]
         dialect = replace(dialect, columns=max(1, len(dialect.values(first_line))))
@@ -397,13 +397,17 @@ def sniff_within(
     return replace(dialect, has_header=options.header_row > 0)
 
 
-def _delimiter(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> str:
-    counts = {each: len(Dialect(each).values(first_line)) - 1 for each in DELIMITERS}
+def _delimiter(sniffed: Dialect | None, first_line: str, *, prefer_tab: bool) -> str:
+    counts = {delimiter: len(Dialect(delimiter).values(first_line)) - 1 for delimiter in DELIMITERS}
     if prefer_tab and counts["\t"]:
         return "\t"
-    if found and found.columns > 1 and (counts.get(found.delimiter) or not any(counts.values())):
-        return found.delimiter
-    return max(DELIMITERS, key=lambda each: counts[each])
+    if (
+        sniffed
+        and sniffed.columns > 1
+        and (counts.get(sniffed.delimiter) or not any(counts.values()))
+    ):
+        return sniffed.delimiter
+    return max(DELIMITERS, key=lambda delimiter: counts[delimiter])
 
 
 def _apostrophes_enclose(lines: Sequence[str], delimiter: str) -> bool:

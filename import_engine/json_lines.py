@@ -169,15 +169,15 @@ def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     # NULL stands for a value that isn't an object.
     keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
     sql = f"SELECT DISTINCT unnest({keys}) AS key FROM {source} {limit}"
-    found = {key for (key,) in work.run(sql, file.params, _COLLECTING)}
-    if None in found:
+    keys_of_all = {key for (key,) in work.run(sql, file.params, _COLLECTING)}
+    if None in keys_of_all:
         raise UnreadableFile(
             "The file holds values that aren't objects; each row must be an object."
         )
-    if not found:
+    if not keys_of_all:
         raise UnreadableFile("The file holds no object with a key.")
-    _check_count(len(found))
-    return (*known, *sorted(str(key) for key in found - set(known)))
+    _check_count(len(keys_of_all))
+    return (*known, *sorted(str(key) for key in keys_of_all - set(known)))
 
 
 def _check_count(keys: int) -> None:

@@ -91,7 +91,7 @@ class NumberForm:
 def _pattern(form: NumberForm, whole: bool) -> str:
     space = f"[{_SPACES}]*"
     whole_part = r"\d+" if form.zeros else r"(?:0|[1-9]\d*)"
-    groups = "".join(_GROUPS.get(each, each) for each in form.thousands)
+    groups = "".join(_GROUPS.get(sign, sign) for sign in form.thousands)
     if groups:
         whole_part = rf"(?:{whole_part}|[1-9]\d{{0,2}}(?:[{re.escape(groups)}]\d{{3}})+)"
     number = whole_part
@@ -103,7 +103,7 @@ def _pattern(form: NumberForm, whole: bool) -> str:
         number += f"{space}%"
     before = after = ""
     if form.currencies:
-        either = "|".join(re.escape(each) for each in form.currencies)
+        either = "|".join(re.escape(sign) for sign in form.currencies)
         before, after = f"(?:(?:{either}){space})?", f"(?:{space}(?:{either}))?"
     minus = f"[{_MINUS}]"
     amount = f"{before}{number}{after}"
@@ -222,9 +222,9 @@ def obstacle(cells: Sequence[str]) -> str | None:
 
 def _currencies(cell: str) -> Iterator[str]:
     for pattern in (_FIRST_CURRENCY, _LAST_CURRENCY):
-        found = pattern.search(cell)
-        if found:
-            yield found[1]
+        currency = pattern.search(cell)
+        if currency:
+            yield currency[1]
 
 
 def _spellings(tokens: Sequence[str]) -> tuple[str, ...]:
