@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from parquet_tables.child_process import Watch, ask_child
+from parquet_tables.child_process import Watch, ask_child, line_of
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import AttachedPath, Column
 from parquet_tables.database import ParquetDatabase
@@ -140,7 +140,7 @@ def hash_table(
         with progress.one(number) as watch:
             ask_child(
                 "parquet_tables.row_hashes",
-                request.to_line(),
+                line_of(request),
                 scratch / f"errors-{number}",
                 watch,
                 MAX_ANSWER_BYTES,
@@ -263,17 +263,11 @@ class HashRequest:
     secret: str
     result: str
 
-    def to_line(self) -> bytes:
-        return json.dumps(asdict(self)).encode() + b"\n"
-
-    @staticmethod
-    def from_line(line: bytes) -> HashRequest:
-        return HashRequest(**json.loads(line))
-
 
 def main() -> None:
     """Run the child process."""
-    serve_one(HashRequest.from_line, lambda _: ProcessLimits(MEMORY_MB, threads=1), _answer)
+    limits = ProcessLimits(MEMORY_MB, threads=1)
+    serve_one(lambda line: HashRequest(**json.loads(line)), lambda _: limits, _answer)
 
 
 def _answer(request: HashRequest, on_progress: ProgressCallback) -> dict[str, Any]:

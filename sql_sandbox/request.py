@@ -7,7 +7,7 @@ other files.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
@@ -88,9 +88,6 @@ class QueryRequest:
         """The attached files of the tables, each once."""
         paths = (path for table in self.tables for path in table.paths)
         return tuple(dict.fromkeys(path for path in paths if isinstance(path, AttachedPath)))
-
-    def to_line(self) -> bytes:
-        return json.dumps(asdict(self), default=str).encode() + b"\n"
 
     @staticmethod
     def from_line(line: bytes) -> QueryRequest:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.attached_pipe import served
-from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child
+from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child, line_of
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.footers.damage import DamagedFile
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -54,7 +54,7 @@ def answer_to(
     try:
         answer = ask_child(
             CHILD_MODULE,
-            request.to_line(),
+            line_of(request),
             errors_path,
             watch,
             max_answer_bytes,

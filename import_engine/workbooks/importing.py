@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
 from import_engine.options import DETECT_ALL, InvalidOption, ReadOptions
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question, TablePlace
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
-from parquet_tables.child_process import ChildDied, ask_child
+from parquet_tables.child_process import ChildDied, ask_child, line_of
 from parquet_tables.columns import Column, DataFile
 
 logger = logging.getLogger("jobsvc.workbooks")
@@ -68,10 +68,6 @@ class WorkbookRequest:
     limits: WorkbookLimits
     options: ReadOptions = DETECT_ALL
 
-    def to_line(self) -> bytes:
-        fields = {**asdict(self), "options": self.options.to_json()}
-        return json.dumps(fields, default=str).encode() + b"\n"
-
     @staticmethod
     def from_line(line: bytes) -> WorkbookRequest:
         fields = json.loads(line)
@@ -107,7 +103,7 @@ def import_workbook(
     errors_path = work.scratch("workbook-errors")
     try:
         answer = ask_child(
-            CHILD_MODULE, request.to_line(), errors_path, work.on_progress, MAX_ANSWER_BYTES
+            CHILD_MODULE, line_of(request), errors_path, work.on_progress, MAX_ANSWER_BYTES
         )
     except ChildDied as died:
         raise _child_error(died, limits) from None

@@ -15,7 +15,7 @@ from storage.errors import Conflict
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, json_tuple, only, run
+from storage.sqlite.queries import Records, all_rows, first, json_tuple, number, only, run
 
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -207,21 +207,8 @@ def _enter(tx: Transaction, job_id: str, user_id: int, new: NewFinding, at: str)
                 loc=("body", "findings"),
                 row_id=new.row_id,
             )
-    row = only(
-        tx,
-        "insert_finding",
-        job_id=job_id,
-        row_id=new.row_id,
-        outcome=new.outcome,
-        audit_value=new.audit_value,
-        note=new.note,
-        deviations=json.dumps(new.deviations),
-        cause=new.cause,
-        cause_text=new.cause_text,
-        user_id=user_id,
-        at=at,
-    )
-    return int(row["id"])
+    values = {**vars(new), "deviations": json.dumps(new.deviations)}
+    return number(tx, "insert_finding", job_id=job_id, user_id=user_id, at=at, **values)
 
 
 def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, Any] | None:
@@ -297,17 +284,9 @@ def enter_replacement(
         The review is submitted or signed off.
     """
     require_open(tx, job_id)
-    made = first(
-        tx,
-        "insert_replacement",
-        job_id=job_id,
-        row_id=row_id,
-        replacement_id=replacement_id,
-        reason=reason,
-        user_id=user_id,
-        at=timestamp(clock()),
-    )
-    return made is not None
+    rows = {"row_id": row_id, "replacement_id": replacement_id, "reason": reason}
+    entry = {"job_id": job_id, "user_id": user_id, "at": timestamp(clock())}
+    return first(tx, "insert_replacement", **rows, **entry) is not None
 
 
 def list_replacements(tx: Transaction, job_id: str) -> list[Replacement]:
@@ -344,16 +323,9 @@ def enter_review(
     evaluation: Mapping[str, Any] | None = None,
 ) -> None:
     """Enter a step of a review; the caller has checked that it may follow."""
-    run(
-        tx,
-        "insert_review",
-        job_id=job_id,
-        action=action,
-        note=note,
-        user_id=user_id,
-        at=timestamp(clock()),
-        evaluation=json.dumps(evaluation or {}),
-    ).fetchall()
+    step = {"action": action, "note": note, "evaluation": json.dumps(evaluation or {})}
+    entry = {"job_id": job_id, "user_id": user_id, "at": timestamp(clock())}
+    number(tx, "insert_review", **step, **entry)
 
 
 def attributes_of(tx: Transaction, job_id: str) -> tuple[str, ...]:

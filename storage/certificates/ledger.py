@@ -109,8 +109,8 @@ def count_draws_of_plans(
     tx: Transaction, dataset_id: int, digests: Sequence[str]
 ) -> dict[str, tuple[int, int]]:
     """Return how often some plans were registered and drawn, by their digests."""
-    plans = {"dataset_id": dataset_id, "digests": json.dumps(digests)}
-    rows = all_rows(tx, "count_draws_of_plans", **plans)
+    plans = json.dumps(digests)
+    rows = all_rows(tx, "count_draws_of_plans", dataset_id=dataset_id, digests=plans)
     return {row["digest"]: (row["registrations"], row["draws"]) for row in rows}
 
 

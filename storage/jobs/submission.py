@@ -133,12 +133,5 @@ def store_key(
         return
     now = clock()
     all_rows(tx, "delete_expired_keys", before=timestamp(now - KEY_LIFETIME))
-    run(
-        tx,
-        "put_idempotency_key",
-        user_id=user_id,
-        key=key.key,
-        request_hash=key.request_hash,
-        job_id=job_id,
-        created_at=timestamp(now),
-    )
+    request = {**vars(key), "job_id": job_id, "created_at": timestamp(now)}
+    run(tx, "put_idempotency_key", user_id=user_id, **request)

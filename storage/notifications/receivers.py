@@ -206,16 +206,8 @@ def put_email(
     if known is not None:
         run(tx, "update_receiver", id=known.id, **values)
     else:
-        run(
-            tx,
-            "insert_receiver",
-            user_id=user.id,
-            kind="email",
-            dataset_id=None,
-            secret=None,
-            now=timestamp(clock()),
-            **values,
-        )
+        others = {"kind": "email", "dataset_id": None, "secret": None, "now": timestamp(clock())}
+        run(tx, "insert_receiver", user_id=user.id, **others, **values)
     return get_email(tx, user)
 
 

@@ -92,7 +92,7 @@ def page(
 
 
 def number(tx: Transaction, name: str, /, **params: Any) -> int:
-    """Return the integer of a statement that counts."""
+    """Return the integer of a statement that counts, or inserts a row and returns its number."""
     return int(only(tx, name, **params)[0])
 
 

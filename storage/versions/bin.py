@@ -15,7 +15,7 @@ from storage.accounts.users import User
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, only, page, run, statement
+from storage.sqlite.queries import first, number, page, run, statement
 from storage.versions.refs import delete_ref, get_ref, kind_of_ref, output_name_of
 
 Kind = Literal["dataset", "sample", "query", "version"]
@@ -71,16 +71,8 @@ def _insert(
     user: User,
     clock: Clock,
 ) -> int:
-    row = only(
-        tx,
-        "insert_bin_entry",
-        dataset_id=dataset_id,
-        ref_name=name,
-        commit_id=commit_id,
-        deleted_by=user.id,
-        now=timestamp(clock()),
-    )
-    return int(row["id"])
+    ref = {"dataset_id": dataset_id, "ref_name": name, "commit_id": commit_id}
+    return number(tx, "insert_bin_entry", **ref, deleted_by=user.id, now=timestamp(clock()))
 
 
 _OF_DATASET = "bin.dataset_id = :dataset_id"

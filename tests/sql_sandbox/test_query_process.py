@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from parquet_tables.child_process import line_of
 from sql_sandbox import Sandbox, SourceTable
 from sql_sandbox.request import QueryRequest
 from tests.sql_sandbox.conftest import LIMITS, OutOfTime
@@ -70,7 +71,7 @@ def test_a_querys_process_ends_when_its_parent_is_gone(
     ) as running:
         assert running.stdin is not None
         assert running.stdout is not None
-        running.stdin.write(request.to_line())
+        running.stdin.write(line_of(request))
         running.stdin.flush()
         child = Path("/proc") / running.stdout.readline().decode().strip()
         end = time.monotonic() + 10
