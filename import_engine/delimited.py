@@ -115,18 +115,6 @@ class Dialect:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The dialect and the columns that were detected in a file.
-
-    :func:`read_layout` needs nothing else to read the file.
-    """
-
-    dialect: Dialect
-    columns: tuple[TextColumn, ...]
-    options: ReadOptions = DETECT_ALL
-
-
-@dataclass(frozen=True)
 class DelimitedRows(TextRows):
     """The rows of a file in a dialect."""
 
@@ -206,7 +194,7 @@ def _import_utf8(
     notes: Sequence[str],
 ) -> ImportedTable:
     """Read the rows between the lines above and below the table."""
-    dialect, top_notes = sniff(work, whole, options, prefer_tab=prefer_tab)
+    dialect, top_notes = _sniff(work, whole, options, prefer_tab=prefer_tab)
     file, bottom_notes, skip_below = _without_bottom(work, whole, dialect, options)
     noted = [*notes, *top_notes, *bottom_notes]
     table = _import_rows(work, options, file, dialect, noted)
@@ -243,7 +231,7 @@ def _import_rows(
         message = str(error)
         for other, alternative, note in _alternatives(work, file, dialect, message):
             try:
-                sniffed = sniff_within(work, other, alternative, options)
+                sniffed = _sniff_within(work, other, alternative, options)
                 return _import_in_dialect(work, options, other, sniffed, [*notes, note])
             except duckdb.Error as another:
                 if is_machine_error(another):
@@ -277,8 +265,18 @@ def _import_in_dialect(
     dialect: Dialect,
     notes: Sequence[str],
 ) -> ImportedTable:
-    layout, name_notes = find_layout(work, file, dialect, options)
-    table = read_layout(work, file, layout, [*notes, *name_notes])
+    """Find the columns in the first rows, and read all; a type that doesn't fit is found again."""
+    rows = DelimitedRows(file, dialect, options)
+    source_names, name_notes = _names(work, rows)
+    names, renamed_notes = renamed(source_names, options)
+    first = rows.first_cells(work, dialect.columns)
+    types = [options.types.get(name) for name in source_names]
+    candidate_lists = [rows.candidates(*column) for column in zip(first, types, strict=True)]
+    candidate_lists = _grouped_or_plain(candidate_lists, first, dialect, options)
+    plans = detect(work.short_step(), rows, candidate_lists, work.sample_rows)
+    columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, first))
+    columns = decided(work, rows, columns)
+    table = write_text_table(work, rows, columns, [*notes, *name_notes, *renamed_notes])
     detected = {
         "delimiter": dialect.delimiter,
         "header_row": dialect.skip + 1 if dialect.has_header else 0,
@@ -286,23 +284,6 @@ def _import_in_dialect(
     }
     place = TablePlace(1 + dialect.skip + dialect.has_header)
     return replace(table, detected={**detected, **table.detected}, place=place)
-
-
-def find_layout(
-    work: ImportWork, file: TextFile, dialect: Dialect, options: ReadOptions = DETECT_ALL
-) -> tuple[Layout, Sequence[str]]:
-    """Find the columns of a file in its first rows; also return notes on their names."""
-    rows = DelimitedRows(file, dialect, options)
-    source_names, notes = _names(work, rows)
-    names, renamed_notes = renamed(source_names, options)
-    first = rows.first_cells(work, dialect.columns)
-    types = [options.types.get(name) for name in source_names]
-    candidate_lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
-    candidate_lists = _grouped_or_plain(candidate_lists, first, dialect, options)
-    plans = detect(work.short_step(), rows, candidate_lists, work.sample_rows)
-    columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, first))
-    columns = decided(work, rows, columns)
-    return Layout(dialect, tuple(columns), options), [*notes, *renamed_notes]
 
 
 def _grouped_or_plain(
@@ -325,14 +306,6 @@ def _grouped_or_plain(
     ]
 
 
-def read_layout(
-    work: ImportWork, file: TextFile, layout: Layout, notes: Sequence[str]
-) -> ImportedTable:
-    """Read a file of a known layout; types that don't fit all rows are inferred again."""
-    rows = DelimitedRows(file, layout.dialect, layout.options)
-    return write_text_table(work, rows, layout.columns, notes)
-
-
 def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequence[str]]:
     width = rows.dialect.columns
     if rows.dialect.names:
@@ -347,7 +320,7 @@ def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequen
     return settle_names([None if cell is None else str(cell) for cell in cells])
 
 
-def sniff(
+def _sniff(
     work: ImportWork, file: TextFile, options: ReadOptions, *, prefer_tab: bool
 ) -> tuple[Dialect, Sequence[str]]:
     """Find a file's dialect and its first row; also return notes on the lines above it.
@@ -367,7 +340,7 @@ def sniff(
     dialect = Dialect(top.delimiter or guess(lines[top.skip]), skip=top.skip)
     if free and free.quote == "'" and _apostrophes_enclose(lines, dialect.delimiter):
         dialect = replace(dialect, quote="'", escape="'")
-    dialect = sniff_within(work, file, dialect, options)
+    dialect = _sniff_within(work, file, dialect, options)
     if top.names and len(top.names) == dialect.columns:
         dialect = replace(dialect, has_header=True, names=tuple(top.names))
     if not dialect.has_header and options.header_row is None:
@@ -377,7 +350,7 @@ def sniff(
     return dialect, top.notes
 
 
-def sniff_within(
+def _sniff_within(
     work: ImportWork, file: TextFile, dialect: Dialect, options: ReadOptions = DETECT_ALL
 ) -> Dialect:
     """Find the header and the number of columns for a known delimiter and quote.
@@ -401,11 +374,8 @@ def _delimiter(sniffed: Dialect | None, first_line: str, *, prefer_tab: bool) ->
     counts = {delimiter: len(Dialect(delimiter).values(first_line)) - 1 for delimiter in DELIMITERS}
     if prefer_tab and counts["\t"]:
         return "\t"
-    if (
-        sniffed
-        and sniffed.columns > 1
-        and (counts.get(sniffed.delimiter) or not any(counts.values()))
-    ):
+    is_split = sniffed is not None and sniffed.columns > 1
+    if sniffed and is_split and (counts.get(sniffed.delimiter) or not any(counts.values())):
         return sniffed.delimiter
     return max(DELIMITERS, key=lambda delimiter: counts[delimiter])
 
