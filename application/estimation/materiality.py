@@ -25,14 +25,14 @@ from estimation_engine.audit import (
     two_stage_limit,
     two_stage_plan,
 )
-from job_runner.sampling_parameters import DrawRule, engine_rounds, stated_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
 from sampling_engine import Round, plan_draw
 from sampling_engine.errors import InvalidMethod
 from sampling_engine.monetary.account import decimal_text
 from sampling_engine.monetary.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
+from service.sampling_parameters import DrawRule, engine_rounds, stated_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
 
 BY_ROWS = ("random", "systematic")
 TWO_STAGES = (

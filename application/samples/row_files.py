@@ -26,11 +26,11 @@ from estimation_engine.row_keys import (
 from import_engine.importer import import_file
 from import_engine.options import ReadOptions
 from import_engine.work import ImportedTable, TablePlace
-from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.sample_table import SAMPLE_COLUMNS
+from service.service import Service
 from storage.errors import InvalidValue
 
 MAX_DURATION_S = 60.0
