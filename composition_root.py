@@ -37,7 +37,7 @@ from parquet_tables.database import ParquetDatabase
 from sampling_engine.engines.spark_connection import SparkServer
 from service.service import Service
 from service.settings import Settings
-from storage.accounts.audit import record_of_service
+from storage.accounts.audit_trail import record_of_service
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
 from storage.certificates.keys import SigningKeys

@@ -11,7 +11,7 @@ from parquet_tables.tables import Column
 from profiling_engine.columns.summaries import histogram_edges
 from sampling_engine.amounts import add, amount_text
 from sampling_engine.band_totals import BandTotals, band_totals
-from sampling_engine.methods.parameters import found_column, is_number
+from sampling_engine.methods.parameters import found_column
 from sampling_engine.selection.bands import Bands, band_column, banded_family, break_key
 from service.service import Service
 from service.tables.open_tables import OpenTable
@@ -39,7 +39,7 @@ def band_view(
     if breaks:
         band_column(column, Bands(name, tuple(breaks)), ("query",))
     amount = table.files.column(amount_name) if amount_name else column
-    has_amount = amount_name is not None or is_number(column)
+    has_amount = amount_name is not None or column.data_type.is_number
     by_place = {break_key(column, text): text for text in (*edges, *breaks)}
     places = sorted(by_place)
     totals = None

@@ -8,10 +8,10 @@ from pathlib import Path
 from application.demo_data import DATASET, DESCRIPTION, FILE_NAME, MESSAGE, write_demo_file
 from application.job_submission import Submission, submit_import
 from service.service import Service
-from storage.accounts.audit import record
+from storage.accounts.audit_trail import record
 from storage.accounts.authority import write_as
 from storage.accounts.datasets import create_dataset
-from storage.maintenance.data_directory import INCOMING
+from storage.contents import INCOMING
 from storage.versions.refs import MAIN
 
 

@@ -82,7 +82,7 @@ class CheckedContent:
 
 
 @dataclass(frozen=True)
-class Query:
+class QueryContent:
     """The rows of a SELECT."""
 
     sql: str
@@ -106,7 +106,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class RowDiff:
+class RowDiffContent:
     """The rows that were added, removed or changed up to ``compare_to``, by key columns."""
 
     compare_to: CompareTo
@@ -141,7 +141,7 @@ def submit_table(
     service: Service,
     by: Submission,
     dataset: Dataset,
-    content: Query | RowDiff,
+    content: QueryContent | RowDiffContent,
     *,
     source_ref: str = "main",
     table_key: str | None = None,
@@ -176,7 +176,7 @@ def submit_table(
         "commit_message": commit_message or checked.message,
         "request_digest": request_digest(request),
     }
-    kind = QUERY if isinstance(content, Query) else ROW_DIFF
+    kind = QUERY if isinstance(content, QueryContent) else ROW_DIFF
     new = by.new_job(service, kind, dataset, checked.commit_id, parameters, checked.size)
     return submit(service, by, new, _settle_table)
 

@@ -22,7 +22,7 @@ from domain_errors import DomainError
 from import_engine.errors import LargeUnpacked, TypeMisfit, UnreadableFile
 from import_engine.formats import Format, detect_format, format_of_name
 from import_engine.importer import import_file, import_first_rows
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from import_engine.sources.downloading import HeadSizes, download_head, names_of_folder
 from import_engine.sources.uris import SourceUri, allowed_uri
 from import_engine.text_files import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
@@ -202,7 +202,7 @@ def _previewing(
                 limit=round(MAX_DURATION_S),
             )
 
-    given = ImportOptions.from_json(options or {})
+    given = ReadOptions.from_json(options or {})
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         try:
             yield _Preview(service, Path(folder), file_name, on_progress, given)
@@ -222,7 +222,7 @@ class _Preview:
     folder: Path
     file_name: str
     on_progress: ProgressCallback
-    options: ImportOptions
+    options: ReadOptions
     end: bytes = b""
 
     def of(self, upload: Path, end: Path | None, *, whole: bool) -> dict[str, Any]:

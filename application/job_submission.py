@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from domain_errors import InvalidRequest
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from import_engine.sources import uris
 from operating_system import sync_file, sync_folder
 from service.service import Service
-from storage.accounts.audit import THIS_PROCESS, Origin
+from storage.accounts.audit_trail import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
@@ -290,7 +290,7 @@ def required_columns(require_columns: bool) -> Mapping[str, bool]:
 
 def _recorded(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Check import options; a job's run parameters record those that are given."""
-    given = ImportOptions.from_json(options or {}).to_json()
+    given = ReadOptions.from_json(options or {}).to_json()
     return {"options": given} if given else {}
 
 

@@ -16,7 +16,7 @@ from operating_system import sync_folder
 from service.sampling_parameters import DrawRule
 from service.service import Service
 from service.tables.open_tables import source_of
-from storage.accounts.audit import THIS_PROCESS, Origin, record
+from storage.accounts.audit_trail import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.users import User
 from storage.errors import Conflict

@@ -24,7 +24,7 @@ from application.credentials import (
 from application.throttle import TooManyAttempts
 from domain_errors import DomainError, InvalidRequest
 from service.service import Service
-from storage.accounts.audit import Origin, record
+from storage.accounts.audit_trail import Origin, record
 from storage.accounts.identities import identity_of
 from storage.accounts.tokens import (
     issue_token,
@@ -168,7 +168,7 @@ def must_confirm_password(who: User) -> bool:
 
     Admins needn't: with an admin's token one can add another admin.
     """
-    return who.role_name != "admin"
+    return not who.is_admin
 
 
 def confirm_password(caller: Caller, password: str | None) -> None:

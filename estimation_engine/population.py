@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from estimation_engine.reading import ALL, Statistic
-from parquet_tables.columns import Column, digits_of
+from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, read_rows, scan_statement
 from parquet_tables.tables import TableFiles
@@ -116,7 +116,7 @@ def _exponents(
         for statistic in statistics
         if statistic.name in ("total", "mean", "ratio")
         for column in (statistic.column, statistic.denominator)
-        if column is not None and (column.type in FLOATS or _is_wide(column))
+        if column is not None and (column.data_type.is_float or _is_wide(column))
     }
     if not columns:
         return {}
@@ -135,13 +135,13 @@ def _exponents(
 
 
 def _is_wide(column: Column) -> bool:
-    digits = digits_of(column.type)
+    digits = column.data_type.digits
     return digits is not None and digits[0] > SURE_DIGITS
 
 
 def _has_exact_sum(column: Column, largest: float) -> bool:
     """Whether a sum of ``MAX_SUMMED`` decimals has no more than 38 digits."""
-    _, scale = digits_of(column.type) or (0, 0)
+    _, scale = column.data_type.digits or (0, 0)
     return largest * 10.0**scale * MAX_SUMMED < 1e37
 
 

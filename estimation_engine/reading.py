@@ -14,18 +14,12 @@ from contract.words import StatisticName
 from estimation_engine.design import Booleans, Ints
 from estimation_engine.errors import InvalidEstimate, TooManyGroups
 from estimation_engine.estimates import Domains, Values
-from parquet_tables.columns import Column, digits_of
+from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, read_rows
 from parquet_tables.tables import TableFiles
 
 ROW_ID = "_logical_row_id"
-NUMBERS = frozenset(
-    (
-        "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
-        "FLOAT", "DOUBLE",
-    )
-)  # fmt: skip
 MAX_CELLS = 50_000_000
 """Values that are read at once: rows times columns."""
 MAX_GROUPS = 1_000
@@ -93,7 +87,7 @@ def check_statistic(statistic: Statistic, loc: tuple[str | int, ...]) -> None:
 
 def is_number(column: Column) -> bool:
     """Whether a column holds numbers."""
-    return column.type in NUMBERS or digits_of(column.type) is not None
+    return column.data_type.is_number
 
 
 def read_values(

@@ -88,50 +88,39 @@ def match_rows(
     sample, given : Statement
         SQL of the two tables.
     """
-    places = range(len(key))
-    keys = ", ".join(f"k{at}" for at in places)
-    same = " AND ".join(f"s.k{at} = g.k{at}" for at in places)
-    shown = " || ', ' || ".join(f"g.t{at}" for at in places)
-    lacks = " OR ".join(f"g.t{at} IS NULL" for at in places)
-    tables, params = _keyed(sample, given, key)
-
-    def listed(query: str) -> Listed:
-        """Of a query with one text in each row, in order: its rows and the first of them."""
-        sql = (
-            f"WITH {tables}, q AS ({query}) SELECT count(*), "
-            f"coalesce(list(label ORDER BY place)[:{SHOWN:d}], []) FROM q"
-        )
-        count, first = cursor.execute(sql, params).fetchall()[0]
-        return Listed(int(count), tuple(first))
-
-    has_key = f"NOT ({lacks})"
-    matched = listed(
-        f"SELECT g.line AS place, {shown} AS label FROM g WHERE {has_key} AND EXISTS "
-        f"(SELECT 1 FROM s WHERE {same})"
+    lines, params = _lines(sample, given, key)
+    keys = ", ".join(f"k{at}" for at in range(len(key)))
+    same = " AND ".join(f"s.k{at} = l.k{at}" for at in range(len(key)))
+    # Each list has a place and a label for each of its entries.
+    lists = (
+        "SELECT line AS place, 'row ' || line AS label FROM l WHERE label IS NULL",
+        f"SELECT min(line) AS place, min(label) AS label FROM l WHERE label IS NOT NULL "
+        f"GROUP BY {keys} HAVING count(*) > 1",
+        "SELECT line AS place, label FROM l WHERE label IS NOT NULL AND matches = 0",
+        f"SELECT min(line) AS place, min(label) AS label FROM l WHERE matches > 1 GROUP BY {keys}",
+        "SELECT s.ordinal AS place, s.id AS label FROM s WHERE NOT EXISTS "
+        f"(SELECT 1 FROM l WHERE {same})",
     )
-    rows = listed("SELECT g.line AS place, '' AS label FROM g")
-    unmatched = listed(
-        f"SELECT g.line AS place, {shown} AS label FROM g WHERE {has_key} AND NOT EXISTS "
-        f"(SELECT 1 FROM s WHERE {same})"
+    counted = ", ".join(
+        f"(SELECT (count(*), coalesce(list(label ORDER BY place)[:{SHOWN:d}], [])) FROM ({query}))"
+        for query in lists
     )
+    rows, matched, *entries = cursor.execute(
+        f"{lines} SELECT (SELECT count(*) FROM l), "
+        f"(SELECT count(*) FROM l WHERE label IS NOT NULL AND matches > 0), {counted}",
+        params,
+    ).fetchall()[0]
+    listed = [Listed(int(count), tuple(first)) for count, first in entries]
+    without_key, repeated, unmatched, ambiguous, unanswered = listed
     similar = similar_keys(cursor, sample, key, unmatched.first[:1])
     return KeyMatch(
-        rows.count,
-        matched.count,
-        listed(f"SELECT g.line AS place, 'row ' || g.line AS label FROM g WHERE {lacks}"),
-        listed(
-            f"SELECT min(g.line) AS place, min({shown}) AS label FROM g WHERE {has_key} "
-            f"GROUP BY {keys} HAVING count(*) > 1"
-        ),
+        rows,
+        matched,
+        without_key,
+        repeated,
         unmatched,
-        listed(
-            f"SELECT min(g.line) AS place, min({shown}) AS label FROM g JOIN (SELECT {keys} FROM s "
-            f"GROUP BY {keys} HAVING count(*) > 1) AS s ON {same} GROUP BY {_of('g', places)}"
-        ),
-        listed(
-            "SELECT s.ordinal AS place, s.id AS label FROM s WHERE NOT EXISTS "
-            f"(SELECT 1 FROM g WHERE {same})"
-        ),
+        ambiguous,
+        unanswered,
         next(iter(similar.values()), None),
     )
 
@@ -185,22 +174,32 @@ def lines_statement(
     The columns are the row's number from 1, its key as text (NULL if a part lacks), how many
     sampled rows have the key, the id of one of them, and ``columns``.
     """
+    lines, params = _lines(sample, given, key, columns)
+    values = "".join(f", v{at}" for at in range(len(columns)))
+    return f"{lines} SELECT line, label, matches, id{values} FROM l ORDER BY line", params
+
+
+def _lines(
+    sample: Statement, given: Statement, key: Key, columns: Sequence[Column] = ()
+) -> Statement:
+    """The tables of :func:`_keyed`, and ``l``: each given row with the sampled rows of its key.
+
+    Its columns are the line, the parts of the key, the key as text (NULL if a part lacks), how many
+    sampled rows have it, the id of one of them, and the values.
+    """
     places = range(len(key))
     tables, params = _keyed(sample, given, key, columns)
     keys = ", ".join(f"k{at}" for at in places)
     same = " AND ".join(f"m.k{at} = g.k{at}" for at in places)
-    shown = " || ', ' || ".join(f"g.t{at}" for at in places)
+    label = " || ', ' || ".join(f"g.t{at}" for at in places)
+    parts = "".join(f", g.k{at}" for at in places)
     values = "".join(f", g.v{at}" for at in range(len(columns)))
     return (
         f"WITH {tables}, m AS (SELECT {keys}, count(*) AS rows, min(id) AS id FROM s GROUP BY "
-        f"{keys}) SELECT g.line, {shown}, coalesce(m.rows, 0), m.id{values} "
-        f"FROM g LEFT JOIN m ON {same} ORDER BY g.line",
+        f"{keys}), l AS MATERIALIZED (SELECT g.line{parts}, {label} AS label, "
+        f"coalesce(m.rows, 0) AS matches, m.id{values} FROM g LEFT JOIN m ON {same})",
         params,
     )
-
-
-def _of(table: str, places: range) -> str:
-    return ", ".join(f"{table}.k{at}" for at in places)
 
 
 def _keyed(

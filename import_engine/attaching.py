@@ -61,19 +61,19 @@ def files_of(
     SourceNotFound, SourceDenied, SourceUnavailable
         A folder has no files, or can't be listed.
     """
-    found: dict[SourceUri, None] = {}
+    files: dict[SourceUri, None] = {}
     plain: set[SourceUri] = set()
     for uri in uris:
         names = connection.file_names(uri, step, MAX_FILES, plain) if uri.is_folder else None
         for file in [uri] if names is None else map(uri.child, names):
-            if file in found:
+            if file in files:
                 raise UnreadableFile("The file {uri} is named twice.", uri=str(file))
-            found[file] = None
-    if len(found) > MAX_FILES:
+            files[file] = None
+    if len(files) > MAX_FILES:
         raise UnreadableFile(
-            "The table has {files} files; the limit is {limit}.", files=len(found), limit=MAX_FILES
+            "The table has {files} files; the limit is {limit}.", files=len(files), limit=MAX_FILES
         )
-    return list(found)
+    return list(files)
 
 
 def partition_notes(files: Sequence[SourceUri], columns: Sequence[Column]) -> list[str]:
@@ -85,9 +85,9 @@ def partition_notes(files: Sequence[SourceUri], columns: Sequence[Column]) -> li
         stated.setdefault(folder.partition("=")[0], []).append(folder)
     return [
         f'The table has no column "{name}": it is in names of folders '
-        f"({', '.join(found[:SHOWN_FOLDERS] + ['…'] * (len(found) > SHOWN_FOLDERS))}) and not in "
+        f"({', '.join(named[:SHOWN_FOLDERS] + ['…'] * (len(named) > SHOWN_FOLDERS))}) and not in "
         "the files. Write the files with it if draws or reports need it."
-        for name, found in stated.items()
+        for name, named in stated.items()
         if name.lower() not in own
     ]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from import_engine.errors import LONG_LINE_BYTES, TOO_LONG, check_column_count, delimited_error
-from import_engine.options import DELIMITERS, DETECT_ALL, ImportOptions
+from import_engine.options import DELIMITERS, DETECT_ALL, ReadOptions
 from import_engine.table_edges import YEARS, years_name_columns
 from import_engine.text_edges import (
     find_bottom,
@@ -115,24 +115,12 @@ class Dialect:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The dialect and the columns that were detected in a file.
-
-    :func:`read_layout` needs nothing else to read the file.
-    """
-
-    dialect: Dialect
-    columns: tuple[TextColumn, ...]
-    options: ImportOptions = DETECT_ALL
-
-
-@dataclass(frozen=True)
 class DelimitedRows(TextRows):
     """The rows of a file in a dialect."""
 
     file: TextFile
     dialect: Dialect
-    options: ImportOptions = DETECT_ALL
+    options: ReadOptions = DETECT_ALL
 
     def query(
         self,
@@ -175,8 +163,8 @@ class DelimitedRows(TextRows):
         date_format = next(iter(dates.values()), ISO_DATE)
         days = {
             i
-            for i, each in dates.items()
-            if each == date_format and not plans[i].tidied and not _HAS_MONTH_NAME.search(each)
+            for i, date in dates.items()
+            if date == date_format and not plans[i].tidied and not _HAS_MONTH_NAME.search(date)
         }
         return self.query(days=days, date_format=date_format)
 
@@ -190,7 +178,7 @@ def import_delimited(
     *,
     gzipped: bool,
     prefer_tab: bool,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a delimited text file; an UnreadableFile names the line."""
     options.require_only(OPTIONS, "delimited text")
@@ -200,13 +188,13 @@ def import_delimited(
 
 def _import_utf8(
     work: ImportWork,
-    options: ImportOptions,
+    options: ReadOptions,
     prefer_tab: bool,
     whole: TextFile,
     notes: Sequence[str],
 ) -> ImportedTable:
     """Read the rows between the lines above and below the table."""
-    dialect, top_notes = sniff(work, whole, options, prefer_tab=prefer_tab)
+    dialect, top_notes = _sniff(work, whole, options, prefer_tab=prefer_tab)
     file, bottom_notes, skip_below = _without_bottom(work, whole, dialect, options)
     noted = [*notes, *top_notes, *bottom_notes]
     table = _import_rows(work, options, file, dialect, noted)
@@ -214,7 +202,7 @@ def _import_utf8(
 
 
 def _without_bottom(
-    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions
+    work: ImportWork, file: TextFile, dialect: Dialect, options: ReadOptions
 ) -> tuple[TextFile, Sequence[str], int]:
     """Return the file without the lines below the table, the notes on them and their number."""
     if not work.whole_file:
@@ -229,7 +217,7 @@ def _without_bottom(
 
 def _import_rows(
     work: ImportWork,
-    options: ImportOptions,
+    options: ReadOptions,
     file: TextFile,
     dialect: Dialect,
     notes: Sequence[str],
@@ -243,8 +231,8 @@ def _import_rows(
         message = str(error)
         for other, alternative, note in _alternatives(work, file, dialect, message):
             try:
-                found = sniff_within(work, other, alternative, options)
-                return _import_in_dialect(work, options, other, found, [*notes, note])
+                sniffed = _sniff_within(work, other, alternative, options)
+                return _import_in_dialect(work, options, other, sniffed, [*notes, note])
             except duckdb.Error as another:
                 if is_machine_error(another):
                     raise
@@ -272,13 +260,23 @@ def _alternatives(
 
 def _import_in_dialect(
     work: ImportWork,
-    options: ImportOptions,
+    options: ReadOptions,
     file: TextFile,
     dialect: Dialect,
     notes: Sequence[str],
 ) -> ImportedTable:
-    layout, name_notes = find_layout(work, file, dialect, options)
-    table = read_layout(work, file, layout, [*notes, *name_notes])
+    """Find the columns in the first rows, and read all; a type that doesn't fit is found again."""
+    rows = DelimitedRows(file, dialect, options)
+    source_names, name_notes = _names(work, rows)
+    names, renamed_notes = renamed(source_names, options)
+    first = rows.first_cells(work, dialect.columns)
+    types = [options.types.get(name) for name in source_names]
+    candidate_lists = [rows.candidates(*column) for column in zip(first, types, strict=True)]
+    candidate_lists = _grouped_or_plain(candidate_lists, first, dialect, options)
+    plans = detect(work.short_step(), rows, candidate_lists, work.sample_rows)
+    columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, first))
+    columns = decided(work, rows, columns)
+    table = write_text_table(work, rows, columns, [*notes, *name_notes, *renamed_notes])
     detected = {
         "delimiter": dialect.delimiter,
         "header_row": dialect.skip + 1 if dialect.has_header else 0,
@@ -288,28 +286,11 @@ def _import_in_dialect(
     return replace(table, detected={**detected, **table.detected}, place=place)
 
 
-def find_layout(
-    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions = DETECT_ALL
-) -> tuple[Layout, Sequence[str]]:
-    """Find the columns of a file in its first rows; also return notes on their names."""
-    rows = DelimitedRows(file, dialect, options)
-    source_names, notes = _names(work, rows)
-    names, renamed_notes = renamed(source_names, options)
-    first = rows.first_cells(work, dialect.columns)
-    types = [options.types.get(name) for name in source_names]
-    candidate_lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
-    candidate_lists = _grouped_or_plain(candidate_lists, first, dialect, options)
-    plans = detect(work.short_step(), rows, candidate_lists, work.sample_rows)
-    columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, first))
-    columns = decided(work, rows, columns)
-    return Layout(dialect, tuple(columns), options), [*notes, *renamed_notes]
-
-
 def _grouped_or_plain(
     candidate_lists: Sequence[CandidateTypes],
     first: Sequence[Sequence[str]],
     dialect: Dialect,
-    options: ImportOptions,
+    options: ReadOptions,
 ) -> list[CandidateTypes]:
     """Let ``1.234`` be open where another column or the delimiter suggests a decimal comma."""
     forms = [candidates[0].form for candidates in candidate_lists]
@@ -325,14 +306,6 @@ def _grouped_or_plain(
     ]
 
 
-def read_layout(
-    work: ImportWork, file: TextFile, layout: Layout, notes: Sequence[str]
-) -> ImportedTable:
-    """Read a file of a known layout; types that don't fit all rows are inferred again."""
-    rows = DelimitedRows(file, layout.dialect, layout.options)
-    return write_text_table(work, rows, layout.columns, notes)
-
-
 def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequence[str]]:
     width = rows.dialect.columns
     if rows.dialect.names:
@@ -342,13 +315,13 @@ def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequen
         return names, ["The file has no header row; its columns are named by their position."]
     query = rows.query(has_header=False)
     sql = f"SELECT * FROM {query.source} LIMIT 1"
-    found = work.ask(sql, query.params, "reading the header")
-    cells = found[0] if found else [None] * width
+    header = work.ask(sql, query.params, "reading the header")
+    cells = header[0] if header else [None] * width
     return settle_names([None if cell is None else str(cell) for cell in cells])
 
 
-def sniff(
-    work: ImportWork, file: TextFile, options: ImportOptions, *, prefer_tab: bool
+def _sniff(
+    work: ImportWork, file: TextFile, options: ReadOptions, *, prefer_tab: bool
 ) -> tuple[Dialect, Sequence[str]]:
     """Find a file's dialect and its first row; also return notes on the lines above it.
 
@@ -367,7 +340,7 @@ def sniff(
     dialect = Dialect(top.delimiter or guess(lines[top.skip]), skip=top.skip)
     if free and free.quote == "'" and _apostrophes_enclose(lines, dialect.delimiter):
         dialect = replace(dialect, quote="'", escape="'")
-    dialect = sniff_within(work, file, dialect, options)
+    dialect = _sniff_within(work, file, dialect, options)
     if top.names and len(top.names) == dialect.columns:
         dialect = replace(dialect, has_header=True, names=tuple(top.names))
     if not dialect.has_header and options.header_row is None:
@@ -377,18 +350,18 @@ def sniff(
     return dialect, top.notes
 
 
-def sniff_within(
-    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions = DETECT_ALL
+def _sniff_within(
+    work: ImportWork, file: TextFile, dialect: Dialect, options: ReadOptions = DETECT_ALL
 ) -> Dialect:
     """Find the header and the number of columns for a known delimiter and quote.
 
     If rows don't fit the dialect, the first row determines the number of columns; reading then
     fails at the line that doesn't fit.
     """
-    found = _sniffed(work, file, dialect)
-    if found:
-        check_column_count(found.columns)
-        dialect = replace(dialect, has_header=found.has_header, columns=found.columns)
+    sniffed = _sniffed(work, file, dialect)
+    if sniffed:
+        check_column_count(sniffed.columns)
+        dialect = replace(dialect, has_header=sniffed.has_header, columns=sniffed.columns)
     else:
         first_line = head_lines(file, dialect.skip)[dialect.skip]
         dialect = replace(dialect, columns=max(1, len(dialect.values(first_line))))
@@ -397,13 +370,14 @@ def sniff_within(
     return replace(dialect, has_header=options.header_row > 0)
 
 
-def _delimiter(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> str:
-    counts = {each: len(Dialect(each).values(first_line)) - 1 for each in DELIMITERS}
+def _delimiter(sniffed: Dialect | None, first_line: str, *, prefer_tab: bool) -> str:
+    counts = {delimiter: len(Dialect(delimiter).values(first_line)) - 1 for delimiter in DELIMITERS}
     if prefer_tab and counts["\t"]:
         return "\t"
-    if found and found.columns > 1 and (counts.get(found.delimiter) or not any(counts.values())):
-        return found.delimiter
-    return max(DELIMITERS, key=lambda each: counts[each])
+    is_split = sniffed is not None and sniffed.columns > 1
+    if sniffed and is_split and (counts.get(sniffed.delimiter) or not any(counts.values())):
+        return sniffed.delimiter
+    return max(DELIMITERS, key=lambda delimiter: counts[delimiter])
 
 
 def _apostrophes_enclose(lines: Sequence[str], delimiter: str) -> bool:

@@ -67,11 +67,11 @@ class DetectedFormat:
 def format_of_name(original_name: str) -> DetectedFormat:
     """The format that a file's name gives; UnreadableFile if its ending is unknown."""
     gzipped, ending = _ending(original_name)
-    found = ENDINGS.get(ending)
-    if found is None or (gzipped and f"{ending}.gz" not in GZIPPED):
+    named = ENDINGS.get(ending)
+    if named is None or (gzipped and f"{ending}.gz" not in GZIPPED):
         shown = 'The ending "{ending}" is unknown.' if ending else "The file has no ending."
         raise UnreadableFile(shown + " {accepted}", ending=ending, accepted=ACCEPTED)
-    return DetectedFormat(found, gzipped)
+    return DetectedFormat(named, gzipped)
 
 
 def _ending(original_name: str) -> tuple[bool, str]:
@@ -94,7 +94,7 @@ def detect_format(original_name: str, path: Path) -> DetectedFormat:
     return named
 
 
-def _check_content(found: Format, gzipped: bool, ending: str, head: bytes, tail: bytes) -> None:
+def _check_content(named: Format, gzipped: bool, ending: str, head: bytes, tail: bytes) -> None:
     kind = next((kind for magic, kind in _KNOWN.items() if head.startswith(magic)), None)
     shown = head.removeprefix(codecs.BOM_UTF8).lstrip().lower()
     kind = kind or next((kind for start, kind in _MARKUP.items() if shown.startswith(start)), None)
@@ -102,13 +102,13 @@ def _check_content(found: Format, gzipped: bool, ending: str, head: bytes, tail:
         if not head.startswith(_GZIP):
             raise UnreadableFile("The file is named .gz, but its content isn't gzip.")
         return
-    if found is Format.PARQUET:
+    if named is Format.PARQUET:
         if head.startswith(_ENCRYPTED_PARQUET):
             raise UnreadableFile("The Parquet file is encrypted.")
         if head.startswith(_PARQUET) and tail != _PARQUET:
             raise UnreadableFile("The Parquet file is cut off: its end is missing. Send it again.")
         expected = _PARQUET
-    elif found is Format.XLSX:
+    elif named is Format.XLSX:
         if head.startswith(_OLE):
             raise UnreadableFile(
                 "The workbook is protected by a password, or is an old .xls renamed. "

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from import_engine.delimited import import_delimited
-from import_engine.formats import Format, detect_format
+from import_engine.formats import DetectedFormat, Format, detect_format
 from import_engine.json_lines import import_json
-from import_engine.options import DETECT_ALL, ImportOptions
+from import_engine.options import DETECT_ALL, ReadOptions
 from import_engine.parquet import count_parquet_rows, import_parquet
 from import_engine.table_edges import MAX_LABEL, is_total_label
 from import_engine.work import SAMPLE_ROWS, ImportedTable, ImportWork
@@ -35,7 +35,7 @@ def import_file(
     destination: Path,
     *,
     on_progress: ProgressCallback,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
     row_group_rows: int = ROW_GROUP_ROWS,
     sample_rows: int = SAMPLE_ROWS,
     whole_file: bool = True,
@@ -51,7 +51,7 @@ def import_file(
         and deletes the rest.
     on_progress : ProgressCallback
         Receives fractions that never decrease; its exceptions stop the import and pass through.
-    options : ImportOptions
+    options : ReadOptions
         What is given wins over detection.
     sample_rows : int
         First rows in which the delimiter and the columns' types are found.
@@ -71,28 +71,29 @@ def import_file(
     InvalidOption
         An option doesn't apply to the file.
     """
-    found = detect_format(original_name, source)
-    gzipped = found.gzipped
-    with (
-        _readable(database, source, destination) as source,
-        _work(database, destination, on_progress, row_group_rows) as work,
-    ):
+    detected = detect_format(original_name, source)
+    with _opened(database, source, destination, on_progress, row_group_rows) as (work, readable):
         work = replace(work, sample_rows=sample_rows, whole_file=whole_file)
-        match found.format:
-            case Format.CSV | Format.TSV:
-                tab = found.format is Format.TSV
-                table = import_delimited(
-                    work, source, gzipped=gzipped, prefer_tab=tab, options=options
-                )
-                return (_with_inner_totals(work, table),)
-            case Format.JSON | Format.JSON_LINES:
-                lines = found.format is Format.JSON_LINES
-                return (import_json(work, source, gzipped=gzipped, lines=lines, options=options),)
-            case Format.PARQUET:
-                return (import_parquet(work, source, options=options),)
-            case Format.XLSX:
-                tables = import_workbook(work, source, options=options)
-                return tuple(_with_inner_totals(work, table) for table in tables)
+        return _read(work, readable, detected, options)
+
+
+def _read(
+    work: ImportWork, path: Path, detected: DetectedFormat, options: ReadOptions
+) -> tuple[ImportedTable, ...]:
+    gzipped = detected.gzipped
+    match detected.format:
+        case Format.CSV | Format.TSV:
+            tab = detected.format is Format.TSV
+            table = import_delimited(work, path, gzipped=gzipped, prefer_tab=tab, options=options)
+            return (_with_inner_totals(work, table),)
+        case Format.JSON | Format.JSON_LINES:
+            lines = detected.format is Format.JSON_LINES
+            return (import_json(work, path, gzipped=gzipped, lines=lines, options=options),)
+        case Format.PARQUET:
+            return (import_parquet(work, path, options=options),)
+        case Format.XLSX:
+            tables = import_workbook(work, path, options=options)
+            return tuple(_with_inner_totals(work, table) for table in tables)
 
 
 def import_first_rows(
@@ -102,19 +103,16 @@ def import_first_rows(
     rows: int,
     *,
     on_progress: ProgressCallback,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
 ) -> tuple[ImportedTable, int]:
     """Import the first rows of a Parquet file; also return its row count.
 
     Only this format allows both without a full read. Parameters and errors are those of
     :func:`import_file`.
     """
-    with (
-        _readable(database, source, destination) as source,
-        _work(database, destination, on_progress, ROW_GROUP_ROWS) as work,
-    ):
-        table = import_parquet(work, source, max_rows=rows, options=options)
-        return table, count_parquet_rows(work, source)
+    with _opened(database, source, destination, on_progress) as (work, readable):
+        table = import_parquet(work, readable, max_rows=rows, options=options)
+        return table, count_parquet_rows(work, readable)
 
 
 def _with_inner_totals(work: ImportWork, table: ImportedTable) -> ImportedTable:
@@ -129,18 +127,24 @@ def _with_inner_totals(work: ImportWork, table: ImportedTable) -> ImportedTable:
         f"FROM read_parquet(?) AS f LIMIT {rows:d}) AS t WHERE length(t.v) <= {MAX_LABEL}"
     )
     texts = [str(text) for (text,) in work.ask(sql, [path], "looking for totals")]
-    found = sorted(filter(is_total_label, texts))
-    if not found:
+    labels = sorted(filter(is_total_label, texts))
+    if not labels:
         return table
-    note = f'Rows within the table may be totals, such as "{found[0]}"; they were kept.'
+    note = f'Rows within the table may be totals, such as "{labels[0]}"; they were kept.'
     return replace(table, notes=(*table.notes, note))
 
 
 @contextmanager
-def _readable(database: ParquetDatabase, source: Path, destination: Path) -> Iterator[Path]:
-    """Give a file a name that DuckDB may read, until the block ends: it reads no other upload.
+def _opened(
+    database: ParquetDatabase,
+    source: Path,
+    destination: Path,
+    on_progress: ProgressCallback,
+    row_group_rows: int = ROW_GROUP_ROWS,
+) -> Iterator[tuple[ImportWork, Path]]:
+    """Yield the context of an import, and a name by which DuckDB may read this upload alone.
 
-    It is a hard link, or a copy on a disk that has none.
+    The name is a hard link, or a copy on a disk that has none; the block's end deletes it.
     """
     readable = destination / "source"
     try:
@@ -149,21 +153,15 @@ def _readable(database: ParquetDatabase, source: Path, destination: Path) -> Ite
         except OSError:
             database.require_free(source.stat().st_size)
             shutil.copyfile(source, readable)
-        yield readable
+        with database.cursor() as cursor:
+            work = ImportWork(
+                cursor,
+                destination,
+                MonotonicProgress(on_progress),
+                row_group_rows,
+                database.thread_memory_bytes,
+                require_free=database.require_free,
+            )
+            yield work, readable
     finally:
         readable.unlink(missing_ok=True)
-
-
-@contextmanager
-def _work(
-    database: ParquetDatabase, destination: Path, on_progress: ProgressCallback, row_group_rows: int
-) -> Iterator[ImportWork]:
-    with database.cursor() as cursor:
-        yield ImportWork(
-            cursor,
-            destination,
-            MonotonicProgress(on_progress),
-            row_group_rows,
-            database.thread_memory_bytes,
-            require_free=database.require_free,
-        )

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from import_engine.errors import UnreadableFile, duckdb_errors_as, json_error
-from import_engine.options import DETECT_ALL, ImportOptions
+from import_engine.options import DETECT_ALL, ReadOptions
 from import_engine.text_files import TextFile, read_as_utf8
 from import_engine.text_tables import (
     CellQuery,
@@ -75,7 +75,7 @@ class JsonRows(TextRows):
 
     file: JsonFile
     keys: Sequence[str]
-    options: ImportOptions = DETECT_ALL
+    options: ReadOptions = DETECT_ALL
 
     def query(self, types: Sequence[CandidateType]) -> CellQuery:
         """Return unquoted strings for text and times, else JSON.
@@ -117,7 +117,7 @@ def import_json(
     *,
     gzipped: bool,
     lines: bool,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a JSON file; an UnreadableFile names the malformed line or object."""
     options.require_only(OPTIONS, "JSON")
@@ -126,7 +126,7 @@ def import_json(
 
 
 def _import_utf8(
-    work: ImportWork, options: ImportOptions, lines: bool, text: TextFile, notes: Sequence[str]
+    work: ImportWork, options: ReadOptions, lines: bool, text: TextFile, notes: Sequence[str]
 ) -> ImportedTable:
     start = text.head().lstrip()[:1]
     if start not in (b"[", b"{"):
@@ -169,15 +169,15 @@ def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     # NULL stands for a value that isn't an object.
     keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
     sql = f"SELECT DISTINCT unnest({keys}) AS key FROM {source} {limit}"
-    found = {key for (key,) in work.run(sql, file.params, _COLLECTING)}
-    if None in found:
+    keys_of_all = {key for (key,) in work.run(sql, file.params, _COLLECTING)}
+    if None in keys_of_all:
         raise UnreadableFile(
             "The file holds values that aren't objects; each row must be an object."
         )
-    if not found:
+    if not keys_of_all:
         raise UnreadableFile("The file holds no object with a key.")
-    _check_count(len(found))
-    return (*known, *sorted(str(key) for key in found - set(known)))
+    _check_count(len(keys_of_all))
+    return (*known, *sorted(str(key) for key in keys_of_all - set(known)))
 
 
 def _check_count(keys: int) -> None:

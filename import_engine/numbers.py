@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from parquet_tables.quoting import quote_text
 
 _SPACES = " \u00a0\u2009\u202f"
@@ -91,7 +91,7 @@ class NumberForm:
 def _pattern(form: NumberForm, whole: bool) -> str:
     space = f"[{_SPACES}]*"
     whole_part = r"\d+" if form.zeros else r"(?:0|[1-9]\d*)"
-    groups = "".join(_GROUPS.get(each, each) for each in form.thousands)
+    groups = "".join(_GROUPS.get(sign, sign) for sign in form.thousands)
     if groups:
         whole_part = rf"(?:{whole_part}|[1-9]\d{{0,2}}(?:[{re.escape(groups)}]\d{{3}})+)"
     number = whole_part
@@ -103,7 +103,7 @@ def _pattern(form: NumberForm, whole: bool) -> str:
         number += f"{space}%"
     before = after = ""
     if form.currencies:
-        either = "|".join(re.escape(each) for each in form.currencies)
+        either = "|".join(re.escape(sign) for sign in form.currencies)
         before, after = f"(?:(?:{either}){space})?", f"(?:{space}(?:{either}))?"
     minus = f"[{_MINUS}]"
     amount = f"{before}{number}{after}"
@@ -118,15 +118,15 @@ def _pattern(form: NumberForm, whole: bool) -> str:
 
 
 def number_forms(
-    cells: Sequence[str], options: ImportOptions, *, zeros: bool = False
+    cells: Sequence[str], options: ReadOptions, *, zeros: bool = False
 ) -> tuple[NumberForm, ...]:
     """Return the forms that all cells have: two if the decimal mark is open.
 
     Empty if the cells are plain numbers, or not all numbers of one currency.
 
-    >>> [form.decimal for form in number_forms(["1.234,50 €"], ImportOptions())]
+    >>> [form.decimal for form in number_forms(["1.234,50 €"], ReadOptions())]
     [',']
-    >>> [form.decimal for form in number_forms(["1,234"], ImportOptions())]
+    >>> [form.decimal for form in number_forms(["1,234"], ReadOptions())]
     ['.', ',']
     """
     if not cells or not all(any(map(str.isdigit, cell)) for cell in cells):
@@ -137,7 +137,7 @@ def number_forms(
 
 
 def written_forms(
-    cells: Sequence[str], options: ImportOptions, *, zeros: bool = False
+    cells: Sequence[str], options: ReadOptions, *, zeros: bool = False
 ) -> tuple[NumberForm, ...]:
     """Like :func:`number_forms`, also for plain numbers."""
     percents = sum("%" in cell for cell in cells)
@@ -185,7 +185,7 @@ def reads_as_number(cell: str) -> bool:
     """
     if _PLAIN.fullmatch(cell):
         return True
-    return any(map(str.isdigit, cell)) and bool(written_forms([cell], ImportOptions()))
+    return any(map(str.isdigit, cell)) and bool(written_forms([cell], ReadOptions()))
 
 
 def shortened_blanks(cell: str) -> str:
@@ -222,9 +222,9 @@ def obstacle(cells: Sequence[str]) -> str | None:
 
 def _currencies(cell: str) -> Iterator[str]:
     for pattern in (_FIRST_CURRENCY, _LAST_CURRENCY):
-        found = pattern.search(cell)
-        if found:
-            yield found[1]
+        currency = pattern.search(cell)
+        if currency:
+            yield currency[1]
 
 
 def _spellings(tokens: Sequence[str]) -> tuple[str, ...]:

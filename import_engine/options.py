@@ -41,7 +41,7 @@ class InvalidOption(DomainError):
 
 
 @dataclass(frozen=True)
-class ImportOptions:
+class ReadOptions:
     """How to read a file; each option is optional, and a given one wins over detection.
 
     Parameters
@@ -81,7 +81,7 @@ class ImportOptions:
     names: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
-    def from_json(given: Mapping[str, Any]) -> ImportOptions:
+    def from_json(raw: Mapping[str, Any]) -> ReadOptions:
         """Check the options of a request.
 
         Raises
@@ -89,8 +89,8 @@ class ImportOptions:
         InvalidOption
             An option is unknown or its value is invalid; ``loc`` names it.
         """
-        known = [each.name for each in fields(ImportOptions)]
-        for name in given:
+        known = [option.name for option in fields(ReadOptions)]
+        for name in raw:
             if name not in known:
                 raise InvalidOption(
                     'There is no import option "{name}". {choices}',
@@ -99,25 +99,25 @@ class ImportOptions:
                     choices=choices_sentence(name, known),
                 )
         checked = {
-            name: _CHECKS[name](name, value) for name, value in given.items() if value is not None
+            name: _CHECKS[name](name, value) for name, value in raw.items() if value is not None
         }
-        options = ImportOptions(**checked)
+        options = ReadOptions(**checked)
         options._check_together()
         return options._with_decimal()
 
     def to_json(self) -> dict[str, Any]:
         """Return the given options alone."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values = {option.name: getattr(self, option.name) for option in fields(self)}
         return {
             name: dict(value) if isinstance(value, Mapping) else value
             for name, value in values.items()
             if value is not None and value != {}
         }
 
-    def for_columns(self, columns: Collection[str]) -> ImportOptions:
+    def for_columns(self, columns: Collection[str]) -> ReadOptions:
         """Return the options without those for other columns."""
-        types = {name: each for name, each in self.types.items() if name in columns}
-        names = {name: each for name, each in self.names.items() if name in columns}
+        types = {name: value for name, value in self.types.items() if name in columns}
+        names = {name: value for name, value in self.names.items() if name in columns}
         return replace(self, types=types, names=names)
 
     def require_only(self, allowed: tuple[str, ...], kind: str) -> None:
@@ -130,7 +130,7 @@ class ImportOptions:
                     kind=kind,
                 )
 
-    def _with_decimal(self) -> ImportOptions:
+    def _with_decimal(self) -> ReadOptions:
         """Return the options with the decimal mark that the thousands sign leaves."""
         if self.decimal is not None or self.thousands not in DECIMALS:
             return self
@@ -213,7 +213,7 @@ def _texts(name: str, value: object) -> Mapping[str, str]:
         raise InvalidOption(
             f"`{name}` must be an object with a text for each column.", loc=("options", name)
         )
-    return {_text(name, key): _text(name, each) for key, each in value.items()}
+    return {_text(name, key): _text(name, text) for key, text in value.items()}
 
 
 def _names(name: str, value: object) -> Mapping[str, str]:
@@ -232,8 +232,8 @@ def _types(name: str, value: object) -> Mapping[str, str]:
     return {column: _type(column, type_) for column, type_ in _texts(name, value).items()}
 
 
-def _type(column: str, given: str) -> str:
-    text = given.upper().replace(" ", "")
+def _type(column: str, name: str) -> str:
+    text = name.upper().replace(" ", "")
     text = _ALIASES.get(text, text)
     if text == "DECIMAL":
         return "DECIMAL(18,2)"
@@ -242,7 +242,7 @@ def _type(column: str, given: str) -> str:
         raise InvalidOption(
             'There is no type "{type}". Choose one of: {choices}.',
             loc=("options", "types", column),
-            type=given[:50],
+            type=name[:50],
             choices=", ".join(TYPES),
         )
     if digits and int(digits[2]) > int(digits[1]):
@@ -266,5 +266,5 @@ _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "names": _names,
 }
 
-DETECT_ALL = ImportOptions()
+DETECT_ALL = ReadOptions()
 """No option is given."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from import_engine.errors import UnreadableFile, check_column_count, duckdb_errors_as
-from import_engine.options import DETECT_ALL, ImportOptions
+from import_engine.options import DETECT_ALL, ReadOptions
 from import_engine.text_tables import renamed
 from import_engine.work import ColumnReading, ImportedTable, ImportWork
 from operating_system import read_at
@@ -50,7 +50,7 @@ def import_parquet(
     *,
     max_rows: int | None = None,
     small_bytes: int = SMALL_BYTES,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a Parquet file, or its first ``max_rows`` rows."""
     options.require_only(("names",), "Parquet")

@@ -230,9 +230,9 @@ def is_total_label(cell: str) -> bool:
 
 def _misses_usual_value(row: Row, above: Sequence[Row], width: int) -> bool:
     """Whether a cell is empty whose column has values in the rows above."""
-    data = [each for each in above if len(each) == width and not is_total_label(each[0])]
+    data = [cells for cells in above if len(cells) == width and not is_total_label(cells[0])]
     for place in range(width):
-        present = sum(bool(each[place].strip()) for each in data)
+        present = sum(bool(cells[place].strip()) for cells in data)
         if not row[place].strip() and data and present >= 0.8 * len(data):
             return True
     return False
@@ -240,9 +240,9 @@ def _misses_usual_value(row: Row, above: Sequence[Row], width: int) -> bool:
 
 def _adds_up(row: Row, above: Sequence[Row]) -> bool:
     """Whether the numbers of a row are the sums of the rows above."""
-    data = [each for each in above if len(each) == len(row) and not is_total_label(each[0])]
+    data = [cells for cells in above if len(cells) == len(row) and not is_total_label(cells[0])]
     places = [at for at, cell in enumerate(row) if _is_value(cell)]
-    columns = [[*(each[at] for each in data if each[at].strip()), row[at]] for at in places]
+    columns = [[*(cells[at] for cells in data if cells[at].strip()), row[at]] for at in places]
     return bool(places) and all(
         any(_last_is_sum(cells, decimal) for decimal in (".", ",")) for cells in columns
     )
@@ -250,7 +250,7 @@ def _adds_up(row: Row, above: Sequence[Row]) -> bool:
 
 def _last_is_sum(cells: Sequence[str], decimal: str) -> bool:
     amounts = [_amount(cell, decimal) for cell in cells]
-    known = [each for each in amounts if each is not None]
+    known = [amount for amount in amounts if amount is not None]
     return len(known) == len(cells) > 2 and sum(known[:-1]) == known[-1]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from import_engine.options import DELIMITERS, ImportOptions, InvalidOption
+from import_engine.options import DELIMITERS, InvalidOption, ReadOptions
 from import_engine.table_edges import (
     HEAD_ROWS,
     JOINED,
@@ -65,25 +65,25 @@ class Record:
     values: Sequence[str]
 
 
-def find_top(file: TextFile, options: ImportOptions, guess: Callable[[str], str]) -> Top:
+def find_top(file: TextFile, options: ReadOptions, guess: Callable[[str], str]) -> Top:
     """Find where the table begins; ``guess`` returns the delimiter that a first line suggests."""
-    given = _given_skip(options)
-    lines = head_lines(file, given or 0)
+    skipped = _given_skip(options)
+    lines = head_lines(file, skipped or 0)
     separator = _SEPARATOR_LINE.fullmatch(lines[0])
     notes = []
     base = 0
     delimiter = options.delimiter
-    if separator and given is None:
+    if separator and skipped is None:
         base = 1
         delimiter = delimiter or separator[1]
         notes.append(f'The line "{lines[0]}" gives the delimiter; it is not a row.')
-    if given is not None:
-        if len(lines) <= given:
+    if skipped is not None:
+        if len(lines) <= skipped:
             name = "header_row" if options.header_row else "skip_above"
             raise InvalidOption(
                 "The file has only {rows} {rows|row|rows}.", loc=("options", name), rows=len(lines)
             )
-        base = given
+        base = skipped
     first = next((at for at in range(base, len(lines)) if lines[at].strip()), base)
     if options.header_row and first != base:
         raise InvalidOption(
@@ -92,11 +92,11 @@ def find_top(file: TextFile, options: ImportOptions, guess: Callable[[str], str]
             row=options.header_row,
         )
     header = None if options.header_row is None else options.header_row > 0
-    if given is not None or header is False:
+    if skipped is not None or header is False:
         return Top(delimiter, first, header, tuple(notes))
     known = delimiter or guess(lines[first])
-    found = delimiter or _consistent_delimiter(lines, first, known)
-    rows = records(lines, first, found)
+    best = delimiter or _consistent_delimiter(lines, first, known)
+    rows = records(lines, first, best)
     place, names = header_place([row.values for row in rows])
     texts = [row.text for row in rows[: place - (1 if names else 0)] if any(row.values)]
     if texts:
@@ -105,11 +105,11 @@ def find_top(file: TextFile, options: ImportOptions, guess: Callable[[str], str]
         notes.append(JOINED)
     if place:
         first = rows[place].line
-    is_found = found != known or place > 0
-    return Top(found if is_found else delimiter, first, header, tuple(notes), names)
+    is_found = best != known or place > 0
+    return Top(best if is_found else delimiter, first, header, tuple(notes), names)
 
 
-def _given_skip(options: ImportOptions) -> int | None:
+def _given_skip(options: ReadOptions) -> int | None:
     """The number of lines that the options skip; None if they don't say."""
     if options.header_row:
         return options.header_row - 1
@@ -129,9 +129,9 @@ def head_lines(file: TextFile, least: int = 0) -> list[str]:
 
 def records(lines: Sequence[str], first: int, delimiter: str, quote: str = '"') -> list[Record]:
     """Split the first lines into rows; a line that opens a quote is joined to those after it."""
-    found: list[Record] = []
+    rows: list[Record] = []
     at = first
-    while at < len(lines) - 1 and len(found) < HEAD_ROWS:
+    while at < len(lines) - 1 and len(rows) < HEAD_ROWS:
         end = at + 1
         if quote and lines[at].count(quote) % 2:
             odd = (
@@ -141,11 +141,11 @@ def records(lines: Sequence[str], first: int, delimiter: str, quote: str = '"') 
             )
             end = next(odd, at) + 1
         text = "\n".join(lines[at:end])
-        found.append(Record(at, text, split_line(text, delimiter, quote)))
+        rows.append(Record(at, text, split_line(text, delimiter, quote)))
         at = end
-    if at == len(lines) - 1 and lines[at] and len(found) < HEAD_ROWS:
-        found.append(Record(at, lines[at], split_line(lines[at], delimiter, quote)))
-    return found
+    if at == len(lines) - 1 and lines[at] and len(rows) < HEAD_ROWS:
+        rows.append(Record(at, lines[at], split_line(lines[at], delimiter, quote)))
+    return rows
 
 
 def split_line(line: str, delimiter: str, quote: str = '"') -> Sequence[str]:
@@ -175,8 +175,8 @@ def _consistent_delimiter(lines: Sequence[str], first: int, known: str) -> str:
         width, rows = counts.most_common(1)[0] if counts else (0, 0)
         return rows / counts.total() if width > 1 else 0.0
 
-    shares = {each: share(each) for each in (known, *DELIMITERS)}
-    best = max(shares, key=lambda each: shares[each])
+    shares = {candidate: share(candidate) for candidate in (known, *DELIMITERS)}
+    best = max(shares, key=lambda candidate: shares[candidate])
     if shares[known] >= CONSISTENT_SHARE or shares[best] < FOUND_SHARE:
         return known
     return best
@@ -192,7 +192,7 @@ class Bottom:
 
 
 def find_bottom(
-    file: TextFile, options: ImportOptions, split: Split, width: int, lines_above: int, quote: str
+    file: TextFile, options: ReadOptions, split: Split, width: int, lines_above: int, quote: str
 ) -> Bottom:
     """Find the lines below the table.
 
@@ -245,15 +245,15 @@ def _last_lines(file: TextFile, lines_above: int, least: int) -> Iterator[tuple[
         with file.path.open("rb") as content:
             content.seek(start)
             tail = content.read()
-        found = [match for match in _LINE.finditer(tail) if match[0]]
+        matches = [match for match in _LINE.finditer(tail) if match[0]]
         if start == 0:
-            found = found[lines_above:]
-        elif found:
-            found = found[1:]
-        if start == 0 or len(found) > least + HEAD_ROWS or size >= MAX_EDGE_BYTES:
+            matches = matches[lines_above:]
+        elif matches:
+            matches = matches[1:]
+        if start == 0 or len(matches) > least + HEAD_ROWS or size >= MAX_EDGE_BYTES:
             break
         size *= 8
-    for match in found:
+    for match in matches:
         yield start + match.start(), match[0].rstrip(b"\r\n").decode("utf-8", errors="replace")
 
 

@@ -107,17 +107,17 @@ def read_as_utf8(
 
 
 def _read_decoded(
-    work: ImportWork, file: TextFile, read: ReadText, given: str | None
+    work: ImportWork, file: TextFile, read: ReadText, given_encoding: str | None
 ) -> ImportedTable:
     head = file.head()
     if not head.strip(b" \t\r\n\xef\xbb\xbf\xff\xfe\0"):
         raise UnreadableFile("The file is empty.")
-    encoding = given or declared_encoding(head)
+    encoding = given_encoding or declared_encoding(head)
     if encoding in (None, *UTF8):
         try:
             return _with_encoding(read(_without_bom(file, work.scratch("text")), ()), "utf-8")
         except (duckdb.Error, UnreadableFile) as error:
-            if given or is_machine_error(error) or _is_utf8(file):
+            if given_encoding or is_machine_error(error) or _is_utf8(file):
                 raise
             _refuse_damaged_utf8(file)
             encoding = "cp1252"

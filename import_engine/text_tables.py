@@ -17,7 +17,7 @@ import duckdb
 from domain_errors import choices_sentence
 from import_engine.errors import TypeMisfit
 from import_engine.numbers import are_grouped_ids, obstacle, reads_as_number, shows_point
-from import_engine.options import ImportOptions, InvalidOption
+from import_engine.options import InvalidOption, ReadOptions
 from import_engine.values import (
     CODE,
     EMPTY,
@@ -135,8 +135,8 @@ class TextRows(ABC):
         limit = min(FIRST_ROWS, max(MIN_ROWS, FIRST_CELLS // width))
         cells = ", ".join(f"left({cell}, {SHOWN_CHARACTERS})" for cell in query.cells)
         sql = f"SELECT {cells} FROM {query.source} LIMIT {limit:d}"
-        found = work.ask(sql, query.params, _INFERRING)
-        columns = zip(*found, strict=True) if found else ([] for _ in range(width))
+        rows = work.ask(sql, query.params, _INFERRING)
+        columns = zip(*rows, strict=True) if rows else ([] for _ in range(width))
         return [[text for cell in column if (text := _known_text(cell))] for column in columns]
 
     def later_candidates(
@@ -148,26 +148,24 @@ class TextRows(ABC):
         """
         query = self.query([WHOLE] * len(types))
         cells = [self.known_cell(query.cells[column]) for column in columns]
-        found: list[CandidateTypes] = []
+        candidates: list[CandidateTypes] = []
         for start in range(0, len(cells), CHUNK_COLUMNS):
             end = min(start + CHUNK_COLUMNS, len(cells))
             part = work.part(start / len(cells), end / len(cells))
-            wanted = (
+            values = (
                 f"any_value(left({tidied_sql(cell)}, {SHOWN_CHARACTERS}))"
                 for cell in cells[start:end]
             )
-            sql = f"SELECT {', '.join(wanted)} FROM {query.source}"
+            sql = f"SELECT {', '.join(values)} FROM {query.source}"
             (row,) = part.run(sql, query.params, _INFERRING)
-            found += [
+            candidates += [
                 self.candidates([] if cell is None else [str(cell)], types[column])
                 for cell, column in zip(row, columns[start:end], strict=True)
             ]
-        return found
+        return candidates
 
 
-def renamed(
-    names: Sequence[str], options: ImportOptions
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def renamed(names: Sequence[str], options: ReadOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Rename columns by the options; return the final names and notes, as ``settle_names`` does."""
     for option in ("names", "types"):
         for name in getattr(options, option):
@@ -209,20 +207,20 @@ def detection_sql(
         words, and for each candidate but the last (text) whether it fits; NULL if no cell has a
         value.
     """
-    raw, cells, values, wanted = (list[str]() for _ in range(4))
+    raw, cells, values, answers = (list[str]() for _ in range(4))
     for i, (column, candidates) in enumerate(zip(columns, candidate_lists, strict=True)):
         r, x = f"r{i}", f"x{i}"
         raw.append(f"{column} AS {r}")
         cells.append(f"{r}, {tidied_sql(r)} AS {x}")
         values.append(f"{r}, {x}")
-        wanted.append(f"bool_or({r} IS DISTINCT FROM {x})")
-        wanted.append(f"bool_or(CASE WHEN {x} IS NULL THEN trim({r}) IN ({_WORDS}) END)")
+        answers.append(f"bool_or({r} IS DISTINCT FROM {x})")
+        answers.append(f"bool_or(CASE WHEN {x} IS NULL THEN trim({r}) IN ({_WORDS}) END)")
         for j, candidate in enumerate(candidates[:-1]):
             values.append(f"{candidate.value(x, lenient=True)} AS v{i}_{j}")
-            wanted.append(f"bool_and({candidate.fits(x, f'v{i}_{j}')})")
+            answers.append(f"bool_and({candidate.fits(x, f'v{i}_{j}')})")
     limited = source if limit is None else f"(SELECT * FROM {source} LIMIT {limit:d})"
     within = f"(SELECT {', '.join(cells)} FROM (SELECT {', '.join(raw)} FROM {limited}))"
-    return f"SELECT {', '.join(wanted)} FROM (SELECT {', '.join(values)} FROM {within})"
+    return f"SELECT {', '.join(answers)} FROM (SELECT {', '.join(values)} FROM {within})"
 
 
 def fitting_plans(
@@ -277,12 +275,12 @@ def detect(
         candidates if has_rivals or len(candidates) == 1 else (candidates[0], TEXT)
         for candidates, has_rivals in zip(candidate_lists, rivals, strict=True)
     ]
-    found = _fitting(work.part(0.0, 0.5), rows, narrow, limit)
+    plans = _fitting(work.part(0.0, 0.5), rows, narrow, limit)
     left = [
         candidates[1:]
         if plan.candidates == (TEXT,) and len(candidates) > 2 and not has_rivals
         else (TEXT,)
-        for candidates, plan, has_rivals in zip(candidate_lists, found, rivals, strict=True)
+        for candidates, plan, has_rivals in zip(candidate_lists, plans, rivals, strict=True)
     ]
     if limit is None:
         sampled = _fitting(work.part(0.5, 0.5), rows, left, work.sample_rows)
@@ -290,7 +288,7 @@ def detect(
     wider = _fitting(work.part(0.5, 1.0), rows, left, limit)
     return [
         wide if plan.candidates == (TEXT,) else plan
-        for plan, wide in zip(found, wider, strict=True)
+        for plan, wide in zip(plans, wider, strict=True)
     ]
 
 
@@ -300,7 +298,7 @@ def _fitting(
     """Run :func:`detection_sql` on the columns of several candidates, some at a time."""
     query = rows.query([candidates[0] for candidates in candidate_lists])
     unsettled = [i for i, candidates in enumerate(candidate_lists) if len(candidates) > 1]
-    found = [ColumnPlan(candidates) for candidates in candidate_lists]
+    plans = [ColumnPlan(candidates) for candidates in candidate_lists]
     for start in range(0, len(unsettled), CHUNK_COLUMNS):
         chosen = unsettled[start : start + CHUNK_COLUMNS]
         lists = [candidate_lists[i] for i in chosen]
@@ -308,8 +306,8 @@ def _fitting(
         part = work.part(start / len(unsettled), (start + len(chosen)) / len(unsettled))
         (row,) = part.run(sql, query.params, _INFERRING)
         for i, plan in zip(chosen, fitting_plans(row, lists), strict=True):
-            found[i] = plan
-    return found
+            plans[i] = plan
+    return plans
 
 
 def write_text_table(
@@ -335,16 +333,16 @@ def _over_all_rows(
     """Infer the columns from all rows, also those that are empty in the first ones."""
     candidate_lists = [column.candidates for column in columns]
     types = [column.given_type for column in columns]
-    empty = [i for i, each in enumerate(columns) if not each.first and types[i] != "VARCHAR"]
+    empty = [i for i, column in enumerate(columns) if not column.first and types[i] != "VARCHAR"]
     later = rows.later_candidates(work.part(0.0, 0.2), types, empty) if empty else []
     for i, candidates in zip(empty, later, strict=True):
         candidate_lists[i] = candidates
     plans = detect(work.part(0.2, 0.8), rows, candidate_lists, None)
-    found = [
+    inferred = [
         replace(column, candidates=candidates, plan=plan)
         for column, candidates, plan in zip(columns, candidate_lists, plans, strict=True)
     ]
-    return _with_later_forms(work.part(0.8, 1.0), rows, found)
+    return _with_later_forms(work.part(0.8, 1.0), rows, inferred)
 
 
 def _with_later_forms(

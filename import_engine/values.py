@@ -19,7 +19,7 @@ from import_engine.numbers import (
     shortened_blanks,
     written_forms,
 )
-from import_engine.options import DATE_ORDERS, DETECT_ALL, ImportOptions
+from import_engine.options import DATE_ORDERS, DETECT_ALL, ReadOptions
 from parquet_tables.quoting import quote_text
 
 WHOLE_LIMIT = 2**53
@@ -317,7 +317,7 @@ CandidateTypes = tuple[CandidateType, ...]
 
 
 def text_candidates(
-    cells: Sequence[str], options: ImportOptions = DETECT_ALL, type_: str | None = None
+    cells: Sequence[str], options: ReadOptions = DETECT_ALL, type_: str | None = None
 ) -> CandidateTypes:
     """Return the types whose form all ``cells`` have; VARCHAR is the last one.
 
@@ -335,7 +335,9 @@ def text_candidates(
     if not cells:
         return found
     if not any("." in cell for cell in cells):
-        found = _narrowed(tuple(map(_without_codes, found)), cells)
+        # Without a point, digits with an exponent may be codes.
+        doubles = (replace(each, codes_are_text=each.type == "DOUBLE") for each in found)
+        found = _narrowed(tuple(doubles), cells)
     found = _in_order(found, options)
     if options.decimal == ",":
         found = tuple(each for each in found if each.type != "DOUBLE")
@@ -352,10 +354,6 @@ def reads_as_time(cell: str) -> bool:
     return any(map(str.isdigit, cell)) and _time().fullmatch(cell) is not None
 
 
-def _without_codes(candidate: CandidateType) -> CandidateType:
-    return replace(candidate, codes_are_text=candidate.type == "DOUBLE")
-
-
 def form_candidates(forms: Sequence[NumberForm]) -> CandidateTypes:
     """Return the number types of some forms, the narrower types first."""
     return tuple(
@@ -366,21 +364,21 @@ def form_candidates(forms: Sequence[NumberForm]) -> CandidateTypes:
     )
 
 
-def grouped_candidates(cells: Sequence[str], options: ImportOptions) -> CandidateTypes:
+def grouped_candidates(cells: Sequence[str], options: ReadOptions) -> CandidateTypes:
     """Return the readings of plain numbers whose points may group digits, as in ``1.234``."""
     if options.decimal or not is_open_fraction(cells):
         return ()
     return (*form_candidates(written_forms(cells, options)), TEXT)
 
 
-def _in_order(candidates: CandidateTypes, options: ImportOptions) -> CandidateTypes:
+def _in_order(candidates: CandidateTypes, options: ReadOptions) -> CandidateTypes:
     """Drop the dates of another order than the given one."""
     if options.date_order is None:
         return candidates
     return tuple(each for each in candidates if each.order in (None, options.date_order))
 
 
-def _given_type(cells: Sequence[str], options: ImportOptions, type_: str) -> CandidateTypes:
+def _given_type(cells: Sequence[str], options: ReadOptions, type_: str) -> CandidateTypes:
     if type_ == "VARCHAR":
         return (TEXT,)
     if not cells:
@@ -456,7 +454,7 @@ def decimal_mismatch(cell: str, value: str) -> str:
 
 
 def json_candidates(
-    cells: Sequence[str], options: ImportOptions = DETECT_ALL, type_: str | None = None
+    cells: Sequence[str], options: ReadOptions = DETECT_ALL, type_: str | None = None
 ) -> CandidateTypes:
     """Like :func:`text_candidates`, for JSON values: quoted digits stay text.
 

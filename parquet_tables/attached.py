@@ -95,7 +95,7 @@ none of its statistics either."""
 
 
 @dataclass
-class _Version:
+class _OpenableVersion:
     """A version that can be opened; its mask is made at the first opening."""
 
     path: AttachedPath
@@ -134,7 +134,7 @@ class AttachedFiles:
     def __init__(self, max_versions: int = MAX_VERSIONS) -> None:
         self._max_versions = max_versions
         self._lock = threading.Lock()
-        self._versions: OrderedDict[str, _Version] = OrderedDict()
+        self._versions: OrderedDict[str, _OpenableVersion] = OrderedDict()
         self._errors: OrderedDict[str, DomainError] = OrderedDict()
 
     def add(
@@ -147,7 +147,7 @@ class AttachedFiles:
     ) -> None:
         """Let DuckDB open a version by its path; errors call the file ``name``."""
         with self._lock:
-            added = _Version(path, open_version, name, belief)
+            added = _OpenableVersion(path, open_version, name, belief)
             known = self._versions.get(str(path))
             if known is not None and known.belief == belief:
                 added.mask, added.opened_at = known.mask, known.opened_at
@@ -176,16 +176,16 @@ class AttachedFiles:
 
     def version(self, path: str) -> tuple[int, OpenVersion]:
         """Return the size of a version by its path, and what opens it."""
-        found = self._version(path)
-        found.opened_at = time.monotonic()
-        return found.path.size_bytes, found.open
+        version = self._version(path)
+        version.opened_at = time.monotonic()
+        return version.path.size_bytes, version.open
 
-    def _version(self, path: str) -> _Version:
+    def _version(self, path: str) -> _OpenableVersion:
         with self._lock:
-            found = self._versions.get(path)
-        if found is None:
+            version = self._versions.get(path)
+        if version is None:
             raise _ReadFailed("no such attached file")
-        return found
+        return version
 
     def name(self, path: AttachedPath) -> str:
         """Return how errors call a file."""
@@ -194,10 +194,10 @@ class AttachedFiles:
     def last_opened(self, paths: Sequence[AttachedPath], most: int) -> list[AttachedPath]:
         """Return the files that were opened last, latest first."""
         with self._lock:
-            found = {
+            versions = {
                 path: self._versions[str(path)] for path in paths if str(path) in self._versions
             }
-        return sorted(found, key=lambda path: found[path].opened_at, reverse=True)[:most]
+        return sorted(versions, key=lambda path: versions[path].opened_at, reverse=True)[:most]
 
     @contextmanager
     def kept_errors(self) -> Iterator[None]:

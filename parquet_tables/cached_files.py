@@ -61,11 +61,11 @@ def mark_used(path: Path) -> None:
 def read_cached(path: Path) -> dict[str, Any] | None:
     """Read a JSON result; None if none is readable."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     mark_used(path)
-    return found if isinstance(found, dict) else None
+    return result if isinstance(result, dict) else None
 
 
 def write_cached(path: Path, result: dict[str, Any]) -> None:

@@ -14,10 +14,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from operating_system import child_options
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 POLL_INTERVAL_S = 0.05
 EXIT_WAIT_S = 2.0
@@ -28,6 +32,11 @@ Watch = Callable[[float, str], None]
 
 def _start(module: str, path: Sequence[str]) -> str:
     return f"import sys; sys.path[:] = {path!r}; from {module} import main; main()"
+
+
+def line_of(request: DataclassInstance) -> bytes:
+    """Return a request as one line of JSON, paths as texts."""
+    return json.dumps(asdict(request), default=str).encode() + b"\n"
 
 
 class ChildDied(Exception):
@@ -68,6 +77,8 @@ def ask_child(
     ------
     ChildDied, AnswerTooLarge
         The child gave no answer.
+    OSError
+        It answered with the number of a fault of the machine.
     """
     with (
         errors_path.open("wb") as errors,
@@ -78,6 +89,8 @@ def ask_child(
     if answer is None:
         text = errors_path.read_text(encoding="utf-8", errors="replace")
         raise ChildDied(process.returncode, text[-2000:].strip())
+    if "fault" in answer:
+        raise OSError(answer["fault"], os.strerror(answer["fault"]))
     return answer
 
 

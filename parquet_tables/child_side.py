@@ -49,7 +49,9 @@ def serve_one(
     out = _private_output()
     request = parse(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    _apply(limits_of(request))
+    limits = limits_of(request)
+    data_mb = BASE_MB + THREAD_MB * limits.threads + limits.memory_mb
+    limit_this_process(data_mb * 1024**2, limits.cpu_s, NICENESS)
 
     def on_progress(fraction: float, message: str) -> None:
         _write(out, {"progress": [fraction, message]})
@@ -79,8 +81,3 @@ def _end_with_parent() -> None:
         while os.read(0, 1):
             pass
     os._exit(1)
-
-
-def _apply(limits: ProcessLimits) -> None:
-    data_mb = BASE_MB + THREAD_MB * limits.threads + limits.memory_mb
-    limit_this_process(data_mb * 1024**2, limits.cpu_s, NICENESS)

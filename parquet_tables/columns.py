@@ -10,6 +10,82 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+_INTEGERS = frozenset(
+    f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+) | {"HUGEINT", "UHUGEINT"}
+_BEYOND_64_BITS = ("UBIGINT", "HUGEINT", "UHUGEINT")
+MAX_EXACT_DIGITS = 18
+
+
+@dataclass(frozen=True)
+class DataType:
+    """A DuckDB type by its name, and the questions that rooms have about it."""
+
+    name: str
+
+    @property
+    def digits(self) -> tuple[int, int] | None:
+        """Precision and scale of a DECIMAL; None for any other type.
+
+        >>> DataType("DECIMAL(12,2)").digits, DataType("DECIMAL(12,2)[]").digits
+        ((12, 2), None)
+        """
+        if not (self.name.startswith("DECIMAL(") and self.name.endswith(")")):
+            return None
+        digits, decimals = self.name.removeprefix("DECIMAL(").removesuffix(")").split(",")
+        return int(digits), int(decimals)
+
+    @property
+    def decimals(self) -> int | None:
+        """The scale of an exact type that fits 64 bits; None for any other type.
+
+        >>> [DataType(name).decimals for name in ("DECIMAL(12,2)", "SMALLINT", "DOUBLE")]
+        [2, 0, None]
+        """
+        if self.is_integer:
+            return None if self.name in _BEYOND_64_BITS else 0
+        digits = self.digits
+        return digits[1] if digits and digits[0] <= MAX_EXACT_DIGITS else None
+
+    @property
+    def is_integer(self) -> bool:
+        return self.name in _INTEGERS
+
+    @property
+    def is_float(self) -> bool:
+        return self.name in ("FLOAT", "DOUBLE")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its numbers never have decimals."""
+        digits = self.digits
+        return self.is_integer or (digits is not None and digits[1] == 0)
+
+    @property
+    def is_number(self) -> bool:
+        return self.is_integer or self.is_float or self.digits is not None
+
+    @property
+    def is_text(self) -> bool:
+        return self.name == "VARCHAR"
+
+    @property
+    def is_date(self) -> bool:
+        return self.name == "DATE"
+
+    @property
+    def is_timestamp(self) -> bool:
+        return self.name.startswith("TIMESTAMP") and not self.name.endswith("]")
+
+    @property
+    def is_moment(self) -> bool:
+        return self.is_date or self.is_timestamp
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values are dates, timestamps or times of day."""
+        return self.is_moment or self.name == "TIME"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -17,6 +93,11 @@ class Column:
 
     name: str
     type: str
+
+    @property
+    def data_type(self) -> DataType:
+        """The type, to ask about."""
+        return DataType(self.type)
 
 
 ATTACHED = "attached"
@@ -63,10 +144,6 @@ STORED_TYPES = frozenset(
         "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE",
     }
 )  # fmt: skip
-INTEGERS = frozenset(
-    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-)
-MAX_EXACT_DIGITS = 18
 WIDER_TYPES = {"TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP"}
 TEXT_TYPES = ("ENUM", "JSON", '"NULL"')
 NESTED_TYPES = ("STRUCT", "MAP", "UNION", "VARIANT")
@@ -85,7 +162,7 @@ class Stored:
 
 def stored_as(name: str, type_: str, cell: str) -> Stored:
     """Return how the column ``name`` of ``type_``, with the SQL ``cell``, is stored."""
-    if type_ in STORED_TYPES or (type_.startswith("DECIMAL") and not type_.endswith("]")):
+    if type_ in STORED_TYPES or DataType(type_).digits:
         return Stored(cell, type_)
     if type_ in WIDER_TYPES:
         return Stored(f"CAST({cell} AS {WIDER_TYPES[type_]})", WIDER_TYPES[type_])
@@ -110,32 +187,8 @@ def _json_text(type_: str, cell: str) -> str:
         return text
     marked = f"regexp_replace({text}, {_BARE_WORDS})"
     quoted = f"replace(replace({marked}, chr(1) || chr(1), ''), chr(1), '\"')"
-    found = f"contains({text}, 'NaN') OR contains({text}, 'Infinity')"
-    return f"CASE WHEN {found} THEN {quoted} ELSE {text} END"
-
-
-def digits_of(type_: str) -> tuple[int, int] | None:
-    """Return precision and scale of a DECIMAL; None for any other type.
-
-    >>> digits_of("DECIMAL(12,2)"), digits_of("DECIMAL(12,2)[]")
-    ((12, 2), None)
-    """
-    if not (type_.startswith("DECIMAL(") and type_.endswith(")")):
-        return None
-    digits, decimals = type_.removeprefix("DECIMAL(").removesuffix(")").split(",")
-    return int(digits), int(decimals)
-
-
-def decimals_of(type_: str) -> int | None:
-    """Return the scale of an exact type that fits 64 bits; None for any other type.
-
-    >>> decimals_of("DECIMAL(12,2)"), decimals_of("SMALLINT"), decimals_of("DOUBLE")
-    (2, 0, None)
-    """
-    if type_ in INTEGERS:
-        return 0
-    digits = digits_of(type_)
-    return digits[1] if digits and digits[0] <= MAX_EXACT_DIGITS else None
+    has_bare_word = f"contains({text}, 'NaN') OR contains({text}, 'Infinity')"
+    return f"CASE WHEN {has_bare_word} THEN {quoted} ELSE {text} END"
 
 
 def as_integer(value: str, type_: str) -> str:
@@ -146,7 +199,7 @@ def as_integer(value: str, type_: str) -> str:
     >>> as_integer("f.price", "DECIMAL(9,2)")
     'CAST(f.price * 100 AS BIGINT)'
     """
-    digits = digits_of(type_)
+    digits = DataType(type_).digits
     if not digits or not digits[1]:
         return f"CAST({value} AS BIGINT)"
     # DuckDB multiplies decimals in 64 bits (18 digits) unless one of them is wider.

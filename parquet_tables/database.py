@@ -191,10 +191,10 @@ class ParquetDatabase:
             yield
         except duckdb.Error as error:
             paths = [file.path for table in tables for file, _ in table.with_starts()]
-            found = self._damaged_file(error, paths) if may_be_damage(error) else None
-            if found is None:
+            damaged = self._damaged_file(error, paths) if may_be_damage(error) else None
+            if damaged is None:
                 raise
-            raise found from error
+            raise damaged from error
 
     def _damaged_file(
         self, error: duckdb.Error, paths: Sequence[Path | AttachedPath]

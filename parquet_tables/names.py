@@ -16,7 +16,7 @@ RESERVED = frozenset({"file_row_number"})
 """DuckDB's virtual column of row positions, which the engines use."""
 
 
-def settle_names(found: Sequence[str | None]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def settle_names(source_names: Sequence[str | None]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Apply the rule to the names in a file; return the final names and a note for each renaming.
 
     An empty name becomes ``column_<position>``, counted from 1; a duplicate or reserved one gets
@@ -25,12 +25,12 @@ def settle_names(found: Sequence[str | None]) -> tuple[tuple[str, ...], tuple[st
     >>> settle_names(["ID", "id", ""])[0]
     ('ID', 'id_1', 'column_3')
     """
-    clean = [(name or "").replace("\0", "") for name in found]
+    clean = [(name or "").replace("\0", "") for name in source_names]
     taken = {folded(name) for name in clean}
     used: set[str] = set()
     names: list[str] = []
     notes: list[str] = []
-    for position, (original, name) in enumerate(zip(found, clean, strict=True), start=1):
+    for position, (original, name) in enumerate(zip(source_names, clean, strict=True), start=1):
         settled, reason = _settle(name, position, taken, used)
         if not reason and settled != original:
             reason = "a name can't hold NUL characters"
@@ -44,8 +44,9 @@ def settle_names(found: Sequence[str | None]) -> tuple[tuple[str, ...], tuple[st
 def _settle(name: str, position: int, taken: set[str], used: set[str]) -> tuple[str, str]:
     """Return a column's final name, and the reason of a renaming or an empty text."""
     if not name.strip():
-        wanted = f"column_{position}"
-        free = wanted if folded(wanted) not in taken | used else _first_free(wanted, taken | used)
+        free = f"column_{position}"
+        if folded(free) in taken | used:
+            free = _first_free(free, taken | used)
         return free, "it had no name"
     if folded(name) in RESERVED:
         return _first_free(name, taken | used), "the name is reserved"

@@ -38,10 +38,10 @@ def shown_identifier(name: str) -> str:
 @cache
 def _reserved_words() -> frozenset[str]:
     with duckdb.connect() as connection:
-        found = connection.execute(
+        keywords = connection.execute(
             "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
         )
-        return frozenset(name for (name,) in found.fetchall())
+        return frozenset(name for (name,) in keywords.fetchall())
 
 
 def quote_text(text: str) -> str:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from parquet_tables.child_process import Watch, ask_child
+from parquet_tables.child_process import Watch, ask_child, line_of
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import AttachedPath, Column
 from parquet_tables.database import ParquetDatabase
@@ -140,7 +140,7 @@ def hash_table(
         with progress.one(number) as watch:
             ask_child(
                 "parquet_tables.row_hashes",
-                request.to_line(),
+                line_of(request),
                 scratch / f"errors-{number}",
                 watch,
                 MAX_ANSWER_BYTES,
@@ -164,9 +164,9 @@ def _pieces(table: TableFiles, first: int, last: int) -> list[Piece]:
     ]
 
 
-def _request(table: TableFiles, first: int, end: int, secret: bytes, result: Path) -> Request:
+def _request(table: TableFiles, first: int, end: int, secret: bytes, result: Path) -> HashRequest:
     pieces = _pieces(table, first, end)
-    return Request(pieces, row_text(table.columns), first, secret.hex(), str(result))
+    return HashRequest(pieces, row_text(table.columns), first, secret.hex(), str(result))
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ Piece = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
-class Request:
+class HashRequest:
     """The work of one child, as one line of JSON; ``first`` is the ordinal of the first row."""
 
     files: Sequence[Piece]
@@ -263,20 +263,14 @@ class Request:
     secret: str
     result: str
 
-    def to_line(self) -> bytes:
-        return json.dumps(asdict(self)).encode() + b"\n"
-
-    @staticmethod
-    def from_line(line: bytes) -> Request:
-        return Request(**json.loads(line))
-
 
 def main() -> None:
     """Run the child process."""
-    serve_one(Request.from_line, lambda _: ProcessLimits(MEMORY_MB, threads=1), _answer)
+    limits = ProcessLimits(MEMORY_MB, threads=1)
+    serve_one(lambda line: HashRequest(**json.loads(line)), lambda _: limits, _answer)
 
 
-def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
+def _answer(request: HashRequest, on_progress: ProgressCallback) -> dict[str, Any]:
     connection = duckdb.connect(config={"threads": 1, "memory_limit": f"{MEMORY_MB}MiB"})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET allowed_paths = ?", [[path for path, _, _ in request.files]])
@@ -287,7 +281,7 @@ def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
 
 
 def _write_nodes(
-    request: Request, cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback
+    request: HashRequest, cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback
 ) -> None:
     """Write the hashes of the request's subtrees, one after the other."""
     secret = bytes.fromhex(request.secret)
@@ -302,7 +296,7 @@ def _write_nodes(
             on_progress(done / rows, "hashing the rows")
 
 
-def _batches(request: Request, cursor: duckdb.DuckDBPyConnection) -> Iterator[list[bytes]]:
+def _batches(request: HashRequest, cursor: duckdb.DuckDBPyConnection) -> Iterator[list[bytes]]:
     """Yield the rows' texts in their order, ``BATCH_ROWS`` at a time over the files' borders."""
     waiting: list[bytes] = []
     for path, first, last in request.files:
@@ -311,8 +305,8 @@ def _batches(request: Request, cursor: duckdb.DuckDBPyConnection) -> Iterator[li
             "WHERE f.file_row_number >= ? AND f.file_row_number < ?",
             [path, first, last],
         )
-        while found := cursor.fetchmany(BATCH_ROWS - len(waiting)):
-            waiting += [text.encode() for (text,) in found]
+        while rows := cursor.fetchmany(BATCH_ROWS - len(waiting)):
+            waiting += [text.encode() for (text,) in rows]
             if len(waiting) == BATCH_ROWS:
                 yield waiting
                 waiting = []

@@ -269,12 +269,12 @@ def _listed_rows(
     for file, start in touched:
         scan = FileScan(((file, start),))
         begin, end = np.searchsorted(ordinals, (start, start + file.rows))
-        wanted = (ordinals[begin:end] - start).tolist()
+        numbers = (ordinals[begin:end] - start).tolist()
         branches.append(
             f"SELECT {first}{selected} FROM {scan.source} "
-            f"WHERE f.file_row_number IN ({', '.join('?' * len(wanted))}){where}"
+            f"WHERE f.file_row_number IN ({', '.join('?' * len(numbers))}){where}"
         )
-        bound += [*([start] if carried else []), scan.paths, *wanted, *params]
+        bound += [*([start] if carried else []), scan.paths, *numbers, *params]
     union = " UNION ALL ".join(branches)
     if not carried:
         return union, bound
@@ -312,8 +312,8 @@ def find_rows(
 ) -> Int64s:
     """Return the ordinals of a view's rows ``offset`` to ``offset + limit``, in its order."""
     sql, params = _view_rows(table, view, "", "t.ordinal", offset, limit)
-    found: Int64s = cursor.execute(sql, params).fetchnumpy()["ordinal"]
-    return np.asarray(found, dtype=np.int64)
+    ordinals: Int64s = cursor.execute(sql, params).fetchnumpy()["ordinal"]
+    return np.asarray(ordinals, dtype=np.int64)
 
 
 def view_statement(
@@ -377,14 +377,14 @@ def unique_in_first_rows(
         return []
     sql, params = page_statement(table, columns, 0, rows)
     name = {column: f"c{at}" for at, column in enumerate(columns)}
-    wanted = []
+    counts = []
     for key in keys:
         names = [name[column] for column in key]
         distinct = names[0] if len(names) == 1 else f"({', '.join(names)})"
-        complete = (f"count({each}) = count(*)" for each in names)
-        wanted.append(f"{' AND '.join(complete)} AND count(DISTINCT {distinct}) = count(*)")
+        complete = (f"count({part}) = count(*)" for part in names)
+        counts.append(f"{' AND '.join(complete)} AND count(DISTINCT {distinct}) = count(*)")
     listed = positional_names(len(columns))
-    query = f"SELECT {', '.join(wanted)} FROM ({sql}) AS t({listed})"
+    query = f"SELECT {', '.join(counts)} FROM ({sql}) AS t({listed})"
     return list(cursor.execute(query, params).fetchall()[0])
 
 

@@ -20,7 +20,6 @@ import xlsxwriter.worksheet
 from xlsxwriter.format import Format
 
 from domain_errors import DomainError
-from parquet_tables.columns import INTEGERS, digits_of
 from parquet_tables.json_values import json_value
 from parquet_tables.names import is_identifier_name
 from parquet_tables.quoting import positional_names
@@ -234,18 +233,18 @@ def _write_rows(
 
 def _number_format(column: Column, values: Sequence[Any]) -> str:
     """Excel's format of a column, from its type and first values: grouped, unless it holds ids."""
-    if column.type == "DATE":
+    if column.data_type.is_date:
         return DAY
-    if column.type.startswith("TIMESTAMP"):
+    if column.data_type.is_timestamp:
         return MOMENT
-    digits = digits_of(column.type)
+    digits = column.data_type.digits
     if digits is not None:
         return grouped_format(digits[1])
     numbers = [value for value in values if isinstance(value, int | float)]
-    if column.type in INTEGERS:
+    if column.data_type.is_integer:
         is_small = all(abs(value) < MIN_GROUPED for value in numbers)
         return "0" if is_small or is_identifier_name(column.name) else "#,##0"
-    if column.type in ("DOUBLE", "FLOAT") and numbers:
+    if column.data_type.is_float and numbers:
         places = max(MIN_FLOAT_PLACES, *map(_places, numbers))
         if places <= MAX_PLACES and not is_identifier_name(column.name):
             return grouped_format(places)

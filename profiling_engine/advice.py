@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain_errors import counted
+from parquet_tables.columns import DataType
 from profiling_engine.columns.profile import (
     Alert,
     ColumnProfile,
@@ -376,7 +377,7 @@ def cluster_hint(column: ColumnProfile) -> ClusterHint | None:
     distinct, frequent = column.distinct, column.most_frequent
     if distinct is None or not frequent or not frequent.values or column.unique:
         return None
-    is_whole = column.type.endswith(("INT", ",0)")) or column.type == "INTEGER"
+    is_whole = DataType(column.type).is_whole
     if column.kind not in ("text", "number") or (column.number and not is_whole):
         return None
     if not frequent.complete or not distinct.value or column.nulls.value:

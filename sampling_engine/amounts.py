@@ -12,7 +12,6 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parquet_tables.columns import digits_of
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import RowSet
@@ -103,7 +102,7 @@ def amount_text(column: Column, value: Decimal) -> str:
     places = places_of(column)
     with localcontext(prec=DIGITS):
         text = f"{value.quantize(Decimal(1).scaleb(-places)):f}"
-    if column.type not in ("FLOAT", "DOUBLE"):
+    if not column.data_type.is_float:
         return text
     whole, _, decimals = text.partition(".")
     return f"{whole}.{decimals.rstrip('0').ljust(MIN_FLOAT_PLACES, '0')}"
@@ -111,9 +110,9 @@ def amount_text(column: Column, value: Decimal) -> str:
 
 def places_of(column: Column) -> int:
     """The decimal places in which a column's amounts are added."""
-    if column.type in ("FLOAT", "DOUBLE"):
+    if column.data_type.is_float:
         return FLOAT_PLACES
-    digits = digits_of(column.type)
+    digits = column.data_type.digits
     return digits[1] if digits else 0
 
 
@@ -187,7 +186,7 @@ def _expected(prepared: Prepared, total: Amounts, column: Column) -> Amounts | N
     """Exact where all or none of a stratum's rows are drawn, else to the column's unit."""
     if not prepared.round_spec.method.has_margin_of_error:
         return None
-    is_float = column.type in ("FLOAT", "DOUBLE")
+    is_float = column.data_type.is_float
     unit = 10 ** (MIN_FLOAT_PLACES if is_float else places_of(column))
     expected: list[Amount] = []
     for amount, allocated, eligible in zip(

@@ -13,7 +13,6 @@ from math import frexp, ldexp
 
 import numpy as np
 
-from parquet_tables.columns import decimals_of
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import Column
 from sampling_engine.errors import InvalidNumbers
@@ -79,7 +78,7 @@ class TakeAll:
 
 def read_weights(eligible: EligibleRows, column: Column, on_progress: ProgressCallback) -> Weights:
     """Sum the weights in one pass or, for floating-point numbers, in two."""
-    decimals = decimals_of(column.type)
+    decimals = column.data_type.decimals
     if decimals is not None:
         return _exact_weights(eligible, column, decimals, on_progress)
     state, row_filter = eligible.state, eligible.round_spec.filter

@@ -16,7 +16,7 @@ import duckdb
 from domain_errors import DomainError
 from parquet_tables.footers.damage import is_of_reader
 from parquet_tables.transient_errors import BUSY, disk_full, machine_fault
-from sql_sandbox.request import Limits, Request
+from sql_sandbox.request import Limits, QueryRequest
 
 
 class SqlError(DomainError):
@@ -121,7 +121,7 @@ _STATEMENT_ERRORS = (
 )
 
 
-def user_error(error: duckdb.Error, request: Request, offset: int) -> Exception:
+def user_error(error: duckdb.Error, request: QueryRequest, offset: int) -> Exception:
     """Translate DuckDB's error for the user, or into an OSError for a fault of the machine.
 
     The user's text begins at byte ``offset`` of the statement that ran.

@@ -26,7 +26,7 @@ from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.writing import copy_sql, write_parquet
 from sql_sandbox.errors import SqlError, SqlTooLarge, out_of_memory, user_error
-from sql_sandbox.request import Limits, Request, SourceTable
+from sql_sandbox.request import Limits, QueryRequest, SourceTable
 from sql_sandbox.statement import MAX_DEPTH, read_statement, too_deep
 
 MAX_RUN_LENGTH = 500_000_000
@@ -97,11 +97,11 @@ def hide_catalog(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> 
     every qualified name.
     """
     taken = {folded(key) for key in keys}
-    found = connection.execute(
+    views = connection.execute(
         "SELECT DISTINCT view_name FROM duckdb_views() "
         "WHERE internal AND schema_name <> 'information_schema'"
     ).fetchall()
-    for (name,) in found:
+    for (name,) in views:
         if folded(name) not in taken:
             connection.execute(
                 f"CREATE VIEW {quote_identifier(name)} AS SELECT error('no such table') AS hidden"
@@ -198,7 +198,7 @@ def _stored_as(name: str, type_: str, cell: str) -> Stored:
     return stored_as(name, type_, cell)
 
 
-def run(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
+def run(request: QueryRequest, on_progress: ProgressCallback) -> dict[str, Any]:
     """Return the answer to a request; raises SqlError, or OSError for a fault of the machine."""
     connection = open_instance(request.limits, request.folder)
     keys: dict[str, str] = {}
@@ -227,7 +227,7 @@ def run(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
 
 
 def _first_rows(
-    connection: duckdb.DuckDBPyConnection, request: Request, query: NormalizedQuery
+    connection: duckdb.DuckDBPyConnection, request: QueryRequest, query: NormalizedQuery
 ) -> dict[str, Any]:
     max_rows = request.first_rows
     prefix = f"SELECT {', '.join(json_cell(column) for column in query.columns)} FROM (\n"
@@ -239,7 +239,7 @@ def _first_rows(
 
 def _file(
     connection: duckdb.DuckDBPyConnection,
-    request: Request,
+    request: QueryRequest,
     query: NormalizedQuery,
     path: Path,
     on_progress: ProgressCallback,
@@ -261,7 +261,7 @@ def _file(
 
 
 @contextmanager
-def _user_errors(request: Request, *, offset: int) -> Iterator[None]:
+def _user_errors(request: QueryRequest, *, offset: int) -> Iterator[None]:
     """Translate DuckDB's errors inside the block; the user's text begins at byte ``offset``."""
     try:
         yield
@@ -275,14 +275,14 @@ MAX_TREE_DEPTH = 8000
 
 def main() -> None:
     sys.setrecursionlimit(MAX_TREE_DEPTH)
-    serve_one(Request.from_line, _limits, _answer)
+    serve_one(
+        QueryRequest.from_line,
+        lambda query: ProcessLimits(query.limits.memory_mb, query.limits.threads, query.cpu_s),
+        _answer,
+    )
 
 
-def _limits(request: Request) -> ProcessLimits:
-    return ProcessLimits(request.limits.memory_mb, request.limits.threads, request.cpu_s)
-
-
-def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
+def _answer(request: QueryRequest, on_progress: ProgressCallback) -> dict[str, Any]:
     try:
         return {"answer": run(request, on_progress)}
     except SqlError as error:

@@ -7,7 +7,8 @@ other files.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,7 +59,7 @@ class SourceTable:
 
 
 @dataclass(frozen=True)
-class Request:
+class QueryRequest:
     """One query, with the folder for its spilled data.
 
     ``attached_descriptor`` is the socket through which the parent reads attached files.
@@ -88,27 +89,23 @@ class Request:
         paths = (path for table in self.tables for path in table.paths)
         return tuple(dict.fromkeys(path for path in paths if isinstance(path, AttachedPath)))
 
-    def to_line(self) -> bytes:
-        return json.dumps(asdict(self), default=str).encode() + b"\n"
-
     @staticmethod
-    def from_line(line: bytes) -> Request:
+    def from_line(line: bytes) -> QueryRequest:
         fields = json.loads(line)
         fields["tables"] = tuple(_table(table) for table in fields["tables"])
         fields["limits"] = Limits(**fields["limits"])
         fields["folder"] = Path(fields["folder"])
         fields["result"] = Path(fields["result"]) if fields["result"] else None
-        return Request(**fields)
-
-
-def _data_file(path: str | dict[str, Any], rows: int) -> DataFile:
-    return DataFile(Path(path) if isinstance(path, str) else AttachedPath(**path), rows)
+        return QueryRequest(**fields)
 
 
 def _table(fields: dict[str, Any]) -> SourceTable:
     return SourceTable(
         key=fields["key"],
         columns=tuple(Column(**column) for column in fields["columns"]),
-        files=tuple(_data_file(**file) for file in fields["files"]),
+        files=tuple(
+            DataFile(Path(path) if isinstance(path, str) else AttachedPath(**path), rows)
+            for path, rows in map(itemgetter("path", "rows"), fields["files"])
+        ),
         deletion_vector=Path(fields["deletion_vector"]) if fields["deletion_vector"] else None,
     )

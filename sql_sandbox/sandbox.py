@@ -7,7 +7,6 @@ by the exploration jobs and the SQL preview.
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.attached_pipe import served
-from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child
+from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child, line_of
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.footers.damage import DamagedFile
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -31,7 +30,7 @@ from sql_sandbox.errors import (
     error_of,
     out_of_memory,
 )
-from sql_sandbox.request import Limits, Request, SourceTable
+from sql_sandbox.request import Limits, QueryRequest, SourceTable
 
 if TYPE_CHECKING:  # the process of a query needs no fsspec
     from parquet_tables.attached import AttachedFiles
@@ -45,7 +44,7 @@ MAX_ANSWER_MB = 16
 
 
 def answer_to(
-    request: Request, on_progress: ProgressCallback, timeout_s: float | None
+    request: QueryRequest, on_progress: ProgressCallback, timeout_s: float | None
 ) -> dict[str, Any]:
     if timeout_s is not None:
         request = replace(request, cpu_s=int(timeout_s * request.limits.threads) + 10)
@@ -55,7 +54,7 @@ def answer_to(
     try:
         answer = ask_child(
             CHILD_MODULE,
-            request.to_line(),
+            line_of(request),
             errors_path,
             watch,
             max_answer_bytes,
@@ -69,20 +68,18 @@ def answer_to(
             "Reduce the rows or columns, or run the query as a job.",
             limit_mb=MAX_ANSWER_MB,
         ) from None
-    if "answer" in answer:
-        watch.check_size()
-        found: dict[str, Any] = answer["answer"]
-        return found
     if "error" in answer:
         raise error_of(**answer["error"])
-    raise OSError(answer["fault"], os.strerror(answer["fault"]))
+    watch.check_size()
+    result: dict[str, Any] = answer["answer"]
+    return result
 
 
 class QueryWatch:
     """Ends a query that exceeds a limit."""
 
     def __init__(
-        self, request: Request, on_progress: ProgressCallback, timeout_s: float | None
+        self, request: QueryRequest, on_progress: ProgressCallback, timeout_s: float | None
     ) -> None:
         self._request = request
         self._on_progress = on_progress
@@ -113,7 +110,7 @@ class QueryWatch:
             )
 
 
-def _child_error(request: Request, died: ChildDied) -> Exception:
+def _child_error(request: QueryRequest, died: ChildDied) -> Exception:
     logger.warning("a query's process ended with %d: %s", died.returncode, died.errors)
     if ended_by_cpu_limit(died.returncode) and request.cpu_s is not None:
         return _timeout(request.cpu_s)
@@ -195,10 +192,10 @@ class Sandbox:
         return WrittenResult(_shape(answer), DataFile(path, answer["row_count"]))
 
     @contextmanager
-    def _request(self, sql: str, tables: tuple[SourceTable, ...]) -> Iterator[Request]:
+    def _request(self, sql: str, tables: tuple[SourceTable, ...]) -> Iterator[QueryRequest]:
         with tempfile.TemporaryDirectory(dir=self._scratch_dir, prefix="sql-") as folder:
             limits = self._limits.within_disk(Path(folder))
-            request = Request("check", sql, tables, limits, Path(folder))
+            request = QueryRequest("check", sql, tables, limits, Path(folder))
             with served(self._attached, request.attached) as serving:
                 if serving is None:
                     yield request

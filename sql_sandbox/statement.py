@@ -120,14 +120,14 @@ def _single_select(connection: duckdb.DuckDBPyConnection, sql: str, keys: Mappin
     if "\0" in sql:
         raise InvalidSql("The statement holds the character U+0000.")
     _tree(connection, sql, sql, 0, keys)
-    found = connection.extract_statements(sql)
-    if not found:
+    statements = connection.extract_statements(sql)
+    if not statements:
         raise InvalidSql("The statement is empty.")
-    if len(found) > 1:
+    if len(statements) > 1:
         raise SqlRefused(
-            "These are {count} statements; only one SELECT can be run.", count=len(found)
+            "These are {count} statements; only one SELECT can be run.", count=len(statements)
         )
-    kind = found[0].type.name
+    kind = statements[0].type.name
     if kind == "MULTI":  # a PIVOT that would search its columns first
         raise SqlRefused(
             "PIVOT needs its values listed, so that the result's columns are known before it runs: "
@@ -171,8 +171,8 @@ def _tree(
 
 def _quoted_key(message: str, keys: Mapping[str, str]) -> str | None:
     """Return the table's key, which is an SQL keyword, at which the parser failed."""
-    found = _NEAR_WORD.search(message)
-    return None if found is None else keys.get(folded(found[1]))
+    word = _NEAR_WORD.search(message)
+    return None if word is None else keys.get(folded(word[1]))
 
 
 def too_deep() -> SqlRefused:

@@ -18,7 +18,7 @@ from http_api.server.metrics import Metrics
 from http_api.server.statuses import STATUS_OF_CODE
 from sampling_engine import METHODS, Parameter
 from service.settings import Settings
-from storage.accounts.audit import ACTIONS
+from storage.accounts.audit_trail import ACTIONS
 from storage.jobs.changes import JobChange
 from tests.command_line.conftest import paths_of
 from tests.derived import with_tables

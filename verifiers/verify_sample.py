@@ -125,7 +125,7 @@ DRAND = {
 }
 
 
-class Refusal(Exception):
+class CheckFailed(Exception):
     """A check that failed, with its code and a sentence."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -145,7 +145,7 @@ class Usage(Exception):
 def require(condition: object, code: str, text: str) -> None:
     """Refuse with `code` unless the condition holds."""
     if not condition:
-        raise Refusal(code, text)
+        raise CheckFailed(code, text)
 
 
 # --- the report ---
@@ -162,7 +162,7 @@ class Line:
 
 
 @dataclass
-class Report:
+class CheckReport:
     """The lines of all checks, and the reasons of a refusal."""
 
     lines: list[Line] = field(default_factory=list)
@@ -188,7 +188,7 @@ class Report:
         """Report the block as checked, or as refused for the reason that it raises."""
         try:
             yield
-        except Refusal as refusal:
+        except CheckFailed as refusal:
             self.lines.append(Line(level, "refused", f"{text}: {refusal.text}", refusal.code))
         except NotCheckable as reason:
             self.skipped(level, f"{text}: {reason}")
@@ -216,7 +216,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         names = Counter(name for name, _ in pairs)
-        raise Refusal(
+        raise CheckFailed(
             "duplicate_member", f"The member {names.most_common(1)[0][0][:60]!r} occurs twice."
         )
     return members
@@ -235,7 +235,7 @@ def _double(text: str) -> float:
 
 
 def _constant(text: str) -> float:
-    raise Refusal("bad_json", f"{text} isn't JSON.")
+    raise CheckFailed("bad_json", f"{text} isn't JSON.")
 
 
 def parse_json(data: bytes | str, what: str) -> Any:
@@ -249,10 +249,12 @@ def parse_json(data: bytes | str, what: str) -> Any:
             parse_float=_double,
             parse_constant=_constant,
         )
-    except Refusal as refusal:
-        raise Refusal(refusal.code, f"{what}: {refusal.text}") from None
+    except CheckFailed as refusal:
+        raise CheckFailed(refusal.code, f"{what}: {refusal.text}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise Refusal("bad_json", f"{what} isn't valid JSON in UTF-8: {str(error)[:80]}.") from None
+        raise CheckFailed(
+            "bad_json", f"{what} isn't valid JSON in UTF-8: {str(error)[:80]}."
+        ) from None
 
 
 def _number_text(value: float) -> str:
@@ -368,7 +370,7 @@ def either(*schemas: Schema) -> Schema:
         for schema in schemas[:-1]:
             try:
                 return schema(value, where)
-            except Refusal:
+            except CheckFailed:
                 continue
         return schemas[-1](value, where)
 
@@ -778,7 +780,7 @@ def decode_base64(value: str, what: str) -> bytes:
     try:
         data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal("bad_base64", f"{what} isn't Base64.") from None
+        raise CheckFailed("bad_base64", f"{what} isn't Base64.") from None
     require(
         base64.b64encode(data).decode() == value, "bad_base64", f"{what} isn't canonical Base64."
     )
@@ -820,7 +822,7 @@ def read_csv(data: bytes, code: str, what: str) -> Iterator[Row]:
     try:
         source = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise Refusal(code, f"{what} isn't UTF-8.") from None
+        raise CheckFailed(code, f"{what} isn't UTF-8.") from None
     require(source.endswith("\n"), code, f"{what} doesn't end with a line feed.")
     position, end, line = 0, len(source), 0
     while position < end:
@@ -903,7 +905,7 @@ class Order:
 
 
 @dataclass
-class Round:
+class StatedRound:
     """A round of the certificate, with what the sample's CSV adds to it."""
 
     number: int
@@ -945,9 +947,9 @@ class Case:
 
     files: dict[str, bytes]
     key: bytes
-    report: Report
+    report: CheckReport
     statement: dict[str, Any] = field(default_factory=dict)
-    rounds: list[Round] = field(default_factory=list)
+    rounds: list[StatedRound] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=dict)  # of the table's columns
     table: dict[str, Any] = field(default_factory=dict)
     shown: list[str] = field(default_factory=list)  # the table's columns in sample.csv
@@ -972,15 +974,15 @@ class Case:
     def version(self) -> int:
         return int(self.predicate["engine"]["draw_version"])
 
-    def before(self, rnd: Round) -> set[int]:
+    def before(self, rnd: StatedRound) -> set[int]:
         """Return the rows that earlier rounds drew."""
         return {i for other in self.rounds if other.number < rnd.number for i in other.drawn()}
 
-    def others(self, rnd: Round) -> set[int]:
+    def others(self, rnd: StatedRound) -> set[int]:
         """Return the rows that the other rounds drew."""
         return {i for other in self.rounds if other.number != rnd.number for i in other.drawn()}
 
-    def is_whole(self, rnd: Round) -> bool:
+    def is_whole(self, rnd: StatedRound) -> bool:
         """Tell whether the round draws from all rows of the files but those of earlier rounds."""
         return rnd.filter is None and self.table["left_out"] is None
 
@@ -1037,7 +1039,7 @@ def read_rounds(case: Case) -> None:
     )
     for r in rounds:
         case.rounds.append(
-            Round(
+            StatedRound(
                 r["round_number"],
                 r["method"],
                 r["parameters"],
@@ -1213,7 +1215,7 @@ def _rows_by_place(
     return by_round
 
 
-def _read_sample_columns(case: Case, r: Round, ends: list[Row]) -> None:
+def _read_sample_columns(case: Case, r: StatedRound, ends: list[Row]) -> None:
     """Compare the columns that the draw adds to each row with a round, and take them from it."""
     prefix = case.population["table_key"] + ":"
     ordinals = []
@@ -1240,7 +1242,7 @@ def _read_sample_columns(case: Case, r: Round, ends: list[Row]) -> None:
     ):
         if mine is not None and mine != theirs:
             place = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True), 1) if a != b)
-            raise Refusal(
+            raise CheckFailed(
                 "sample_row",
                 f"Row {place} of round {r.number} has another {name} than the certificate.",
             )
@@ -1293,7 +1295,7 @@ def check_ordinals(case: Case) -> None:
         )
 
 
-def r_hash(case: Case, rnd: Round) -> str:
+def r_hash(case: Case, rnd: StatedRound) -> str:
     return str(case.predicate["rounds"][rnd.number - 1]["ordinals_sha256"])
 
 
@@ -1318,7 +1320,7 @@ def quoted_label(values: Iterable[str | None]) -> str:
     return " | ".join(parts)
 
 
-def group_columns(rnd: Round) -> list[tuple[str, dict[str, Any] | None]]:
+def group_columns(rnd: StatedRound) -> list[tuple[str, dict[str, Any] | None]]:
     """Return the columns of strata or clusters, each with its bands or None."""
     if rnd.method == "cluster":
         return [(rnd.parameters["cluster_column"], None)]
@@ -1337,7 +1339,7 @@ def column_name(case: Case, name: str) -> str:
     return found[0]
 
 
-def check_groups(case: Case, rnd: Round) -> None:
+def check_groups(case: Case, rnd: StatedRound) -> None:
     facts, groups = rnd.facts, rnd.groups
     where = f"Round {rnd.number}"
     if groups is None:
@@ -1411,7 +1413,7 @@ def value_order(value: str | None, kind: str) -> tuple[int, Any]:
 GroupKey = Callable[[dict[str, str | None]], tuple[Any, ...]]
 
 
-def group_order(case: Case, rnd: Round) -> GroupKey:
+def group_order(case: Case, rnd: StatedRound) -> GroupKey:
     """Return what sorts the groups of a round by their keys."""
     columns = []
     for column, bands in group_columns(rnd):
@@ -1472,7 +1474,7 @@ def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
     return [f"< {texts[0]}", *middle, f"≥ {texts[-1]}"]
 
 
-def cluster_chance(rnd: Round) -> Fraction:
+def cluster_chance(rnd: StatedRound) -> Fraction:
     """Return the probability of a cluster; 1 for other methods."""
     facts = rnd.facts
     if rnd.method != "cluster" or not facts["clusters"]:
@@ -1480,7 +1482,7 @@ def cluster_chance(rnd: Round) -> Fraction:
     return Fraction(facts["drawn"], facts["clusters"])
 
 
-def fact_probabilities(rnd: Round) -> list[Fraction | None]:
+def fact_probabilities(rnd: StatedRound) -> list[Fraction | None]:
     """Return the probabilities that follow from the facts; None where one doesn't."""
     facts, n = rnd.facts, rnd.rows
     if rnd.method in ("random", "reservoir"):
@@ -1499,7 +1501,7 @@ def fact_probabilities(rnd: Round) -> list[Fraction | None]:
     return [Fraction(1)] * certain + [None] * (n - certain)
 
 
-def check_probabilities(case: Case, rnd: Round) -> None:
+def check_probabilities(case: Case, rnd: StatedRound) -> None:
     """Check probabilities and weights as far as they follow from the facts."""
     where = f"round {rnd.number}"
     probabilities, weights = rnd.probabilities, rnd.weights
@@ -1562,7 +1564,7 @@ def check_probabilities(case: Case, rnd: Round) -> None:
         )
 
 
-def check_amounts(rnd: Round) -> None:
+def check_amounts(rnd: StatedRound) -> None:
     """Check the sums of a monetary unit or weighted round."""
     facts, where = rnd.facts, f"Round {rnd.number}"
     if rnd.method == "weighted":
@@ -1669,7 +1671,7 @@ def check_data_member(case: Case) -> None:
     )
 
 
-def round_columns(rnd: Round) -> list[str]:
+def round_columns(rnd: StatedRound) -> list[str]:
     """Return the columns that a round's draw reads."""
     names = [column for column, _ in group_columns(rnd)] if rnd.has_groups else []
     optional = ("weight_column", "book_column", "allocation_column", "cost_column")
@@ -1799,7 +1801,7 @@ def named_sizes(sizes: dict[str, Any], labels: list[str], rows: list[int]) -> li
 
 
 def strata_sizes(
-    rnd: Round, rows: list[int], labels: list[str], spread: list[Fraction] | None
+    rnd: StatedRound, rows: list[int], labels: list[str], spread: list[Fraction] | None
 ) -> list[int] | None:
     """Return the rows to draw of each stratum; None if they need the data."""
     given = rnd.parameters
@@ -1818,7 +1820,7 @@ def strata_sizes(
     )
 
 
-def cluster_sizes(rnd: Round, rows: list[int]) -> list[int]:
+def cluster_sizes(rnd: StatedRound, rows: list[int]) -> list[int]:
     """Return the rows to draw of each cluster, 0 for those that aren't drawn."""
     given, count = rnd.parameters, len(rows)
     result = [0] * count
@@ -1842,7 +1844,7 @@ def ascending(ranks: list[int], where: str) -> None:
     require(good, "order_violated", f"The ranks of {where} don't ascend.")
 
 
-def check_order(case: Case, rnd: Round) -> None:
+def check_order(case: Case, rnd: StatedRound) -> None:
     """Check a round's order and sizes as far as facts allow."""
     ordinals, where = rnd.drawn(), f"round {rnd.number}"
     for name, most in (("sample_fraction", 1), ("sample_percentage", 100), ("interval", None)):
@@ -1895,7 +1897,7 @@ def check_order(case: Case, rnd: Round) -> None:
         _check_units(rnd, where)
 
 
-def _check_group_sizes(rnd: Round, where: str) -> None:
+def _check_group_sizes(rnd: StatedRound, where: str) -> None:
     groups = rnd.groups
     if rnd.method == "cluster":
         count = rnd.facts["groups_count"]
@@ -1917,7 +1919,7 @@ def _check_group_sizes(rnd: Round, where: str) -> None:
                 if rnd.method == "cluster" and not (g["allocated"] and size)
                 else "allocation"
             )
-            raise Refusal(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
+            raise CheckFailed(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
     if sizes is None:
         require(
             rnd.rows == wanted_size(rnd.parameters, rnd.eligible),
@@ -1926,7 +1928,7 @@ def _check_group_sizes(rnd: Round, where: str) -> None:
         )
 
 
-def _check_last_ranks(rnd: Round, ranks: list[int], where: str) -> None:
+def _check_last_ranks(rnd: StatedRound, ranks: list[int], where: str) -> None:
     given = {g["label"]: g["last_rank"] for g in rnd.groups or []}
     if rnd.labels is not None:
         found = {label: str(rank) for rank, label in zip(ranks, rnd.labels, strict=True)}
@@ -1947,7 +1949,7 @@ def _check_last_ranks(rnd: Round, ranks: list[int], where: str) -> None:
         require(good, "last_rank", f"{where}: one isn't the rank of a drawn row.")
 
 
-def _check_grid(case: Case, rnd: Round, ordinals: list[int], where: str) -> None:
+def _check_grid(case: Case, rnd: StatedRound, ordinals: list[int], where: str) -> None:
     given, eligible = rnd.parameters, rnd.eligible
     first, step, parts = (int(rnd.facts[name]) for name in ("first", "step", "parts"))
     if "interval" in given:
@@ -1988,7 +1990,9 @@ def _check_grid(case: Case, rnd: Round, ordinals: list[int], where: str) -> None
             require(good, "order_violated", f"Row {k + 1} of {where} can't stand at place {place}.")
 
 
-def selected_units(rnd: Round, units: int, step: int, parts: int, count: int | None) -> list[int]:
+def selected_units(
+    rnd: StatedRound, units: int, step: int, parts: int, count: int | None
+) -> list[int]:
     """Return the selected units in the order of selection."""
     selection = rnd.parameters.get("selection", "fixed_interval")
     if not units or not parts:
@@ -2007,12 +2011,12 @@ def selected_units(rnd: Round, units: int, step: int, parts: int, count: int | N
     return [unit for unit in found if unit < units]
 
 
-def money_interval(rnd: Round, decimals: int) -> Fraction | None:
+def money_interval(rnd: StatedRound, decimals: int) -> Fraction | None:
     given = rnd.parameters
     return exact_number(given["interval"]) * 10**decimals if "interval" in given else None
 
 
-def _check_units(rnd: Round, where: str) -> None:
+def _check_units(rnd: StatedRound, where: str) -> None:
     facts = rnd.facts
     units, step, parts, selected = (
         int(facts["units"]),
@@ -2040,7 +2044,7 @@ def _check_units(rnd: Round, where: str) -> None:
     )
 
 
-Reserves = Callable[[Round, str | None], Iterator[int] | None]
+Reserves = Callable[[StatedRound, str | None], Iterator[int] | None]
 
 
 def follow_replacements(case: Case, reserves: Reserves) -> int:
@@ -2103,7 +2107,7 @@ def follow_replacements(case: Case, reserves: Reserves) -> int:
 def simple_reserves(case: Case) -> Reserves:
     """Return the reserves of random rounds from all rows; none for other rounds."""
 
-    def reserves(rnd: Round, label: str | None) -> Iterator[int] | None:
+    def reserves(rnd: StatedRound, label: str | None) -> Iterator[int] | None:
         if rnd.method not in ("random", "reservoir") or not case.is_whole(rnd):
             return None
         taken = {i for other in case.rounds for i in other.drawn()}
@@ -2165,7 +2169,7 @@ def read_data(case: Case) -> Table:
     )
 
 
-def shown_cells(case: Case) -> Iterator[tuple[Round, int, str, str | None]]:
+def shown_cells(case: Case) -> Iterator[tuple[StatedRound, int, str, str | None]]:
     """Give round, ordinal, column and value of each cell of the sample.
 
     One round of several can show fewer columns: its other cells are all empty.
@@ -2193,7 +2197,7 @@ def check_cells(case: Case, table: Table) -> None:
 
 
 @dataclass
-class MoneyUnits:
+class CertifiedUnits:
     """The monetary units of a round without its take-all rows.
 
     ``amounts`` and ``starts`` have the amount of each row, and its first unit in the cumulation.
@@ -2271,7 +2275,7 @@ class Redraw:
                     self.lines[rnd.number, None] = line[rnd.rows :]
             taken.update(rnd.drawn())
 
-    def compare(self, rnd: Round, due: list[int]) -> None:
+    def compare(self, rnd: StatedRound, due: list[int]) -> None:
         for place, (mine, other) in enumerate(zip(rnd.drawn(), due, strict=False), 1):
             require(
                 mine == other,
@@ -2284,7 +2288,7 @@ class Redraw:
             f"The redraw of round {rnd.number} has {len(due)} rows.",
         )
 
-    def reserves(self, rnd: Round, label: str | None) -> Iterator[int]:
+    def reserves(self, rnd: StatedRound, label: str | None) -> Iterator[int]:
         others = self.case.others(rnd)
         return (i for i in self.lines.get((rnd.number, label), ()) if i not in others)
 
@@ -2292,14 +2296,14 @@ class Redraw:
         name = column_name(self.case, name)
         return self.table.columns[name], self.case.types[name]
 
-    def groups(self, rnd: Round, eligible: list[int]) -> None:
+    def groups(self, rnd: StatedRound, eligible: list[int]) -> None:
         groups = self.redrawn_groups(rnd, self.members(rnd, eligible))
         compare_group_facts(rnd, [group.facts() for group in groups])
         self.compare(rnd, [i for _, i in sorted(pair for group in groups for pair in group.drawn)])
         compare_group_chances(rnd, groups)
 
     def members(
-        self, rnd: Round, eligible: list[int]
+        self, rnd: StatedRound, eligible: list[int]
     ) -> list[tuple[dict[str, str | None], list[int]]]:
         """Return the values and the rows of each group, in the order of the groups."""
         columns: list[tuple[str, list[str | None]]] = []
@@ -2326,7 +2330,7 @@ class Redraw:
         )
 
     def redrawn_groups(
-        self, rnd: Round, members: list[tuple[dict[str, str | None], list[int]]]
+        self, rnd: StatedRound, members: list[tuple[dict[str, str | None], list[int]]]
     ) -> list[RedrawnGroup]:
         """Draw from each group; keep the rows that follow, for replacements."""
         counts = [len(rows) for _, rows in members]
@@ -2345,7 +2349,7 @@ class Redraw:
             self.lines[rnd.number, label] = [i for _, i in line[size:]]
         return groups
 
-    def spread(self, rnd: Round, groups: list[list[int]]) -> list[Fraction] | None:
+    def spread(self, rnd: StatedRound, groups: list[list[int]]) -> list[Fraction] | None:
         """Return rows times standard deviation, over the root of the mean cost for `optimal`."""
         if rnd.parameters.get("allocation") not in ("neyman", "optimal"):
             return None
@@ -2374,7 +2378,7 @@ class Redraw:
         return result
 
     def pareto(
-        self, rnd: Round, sizes: dict[int, int], step: int, parts: int, order: Order
+        self, rnd: StatedRound, sizes: dict[int, int], step: int, parts: int, order: Order
     ) -> dict[int, float]:
         """Return the Pareto keys of rows with the targets p = size·parts/step."""
         top = 1 << order.bits
@@ -2385,7 +2389,7 @@ class Redraw:
             keys[i] = odds * ((step - size) / size)
         return keys
 
-    def weighted(self, rnd: Round, eligible: list[int]) -> None:
+    def weighted(self, rnd: StatedRound, eligible: list[int]) -> None:
         facts, where = rnd.facts, f"Round {rnd.number}"
         values, kind = self.column(rnd.parameters["weight_column"])
         passing = self.table.passes.get(rnd.number, self.table.present)
@@ -2433,7 +2437,9 @@ class Redraw:
                 "L2", f"{loose} probabilities of round {rnd.number}, from numerical integration"
             )
 
-    def near(self, rnd: Round, start: int, due: list[int], keys: dict[int, float]) -> list[int]:
+    def near(
+        self, rnd: StatedRound, start: int, due: list[int], keys: dict[int, float]
+    ) -> list[int]:
         """Take the certificate's order of rows whose keys differ by rounding alone."""
         mine = rnd.drawn()[start : start + len(due)]
         same = all(
@@ -2441,7 +2447,7 @@ class Redraw:
         )
         return mine if same and len(mine) == len(due) else due
 
-    def monetary(self, rnd: Round, eligible: list[int]) -> None:
+    def monetary(self, rnd: StatedRound, eligible: list[int]) -> None:
         facts, where, given = rnd.facts, f"Round {rnd.number}", rnd.parameters
         values, kind = self.column(given["book_column"])
         decimals = money_decimals(kind)
@@ -2468,7 +2474,7 @@ class Redraw:
         hits = Counter(line[bisect_right(begins, unit) - 1] for unit in chosen)
         head = [i for _, i in sorted(zip(order.ranks(certain), certain, strict=True))]
         self.compare(rnd, head + list(hits))
-        compare_unit_chances(rnd, hits, MoneyUnits(rest, starts, units, step, parts))
+        compare_unit_chances(rnd, hits, CertifiedUnits(rest, starts, units, step, parts))
         wide = Order(self.case.file_rows, rnd.seed + ":reserves", 62)
         if any(item["round_number"] == rnd.number for item in self.case.predicate["replacements"]):
             keys = self.pareto(
@@ -2476,7 +2482,7 @@ class Redraw:
             )
             self.lines[rnd.number, None] = sorted(keys, key=lambda i: keys[i])
 
-    def cumulation(self, rnd: Round, ranks: dict[int, int]) -> list[int]:
+    def cumulation(self, rnd: StatedRound, ranks: dict[int, int]) -> list[int]:
         """Return the rows by seeded blocks, and by rank inside a block."""
         shift = 0
         while -(-self.case.file_rows >> shift) > 262_144:
@@ -2486,7 +2492,9 @@ class Redraw:
         return sorted(ranks, key=lambda i: (places[i >> shift], ranks[i]))
 
 
-def audited_amounts(rnd: Round, amounts: dict[int, int | None], decimals: int) -> dict[int, int]:
+def audited_amounts(
+    rnd: StatedRound, amounts: dict[int, int | None], decimals: int
+) -> dict[int, int]:
     """Compare the sums of the amounts with the facts; return the amounts that can be drawn."""
     facts, where = rnd.facts, f"Round {rnd.number}"
     known = {i: v for i, v in amounts.items() if v is not None}
@@ -2513,7 +2521,7 @@ def audited_amounts(rnd: Round, amounts: dict[int, int | None], decimals: int) -
     }
 
 
-def compare_unit_chances(rnd: Round, hits: Counter[int], money: MoneyUnits) -> None:
+def compare_unit_chances(rnd: StatedRound, hits: Counter[int], money: CertifiedUnits) -> None:
     """Compare probabilities, weights and hits of a monetary unit round with the redraw."""
     where, selection = f"Round {rnd.number}", rnd.parameters.get("selection", "fixed_interval")
     for k, i in enumerate(rnd.drawn()):
@@ -2538,7 +2546,7 @@ def compare_unit_chances(rnd: Round, hits: Counter[int], money: MoneyUnits) -> N
             )
 
 
-def compare_group_facts(rnd: Round, facts: list[dict[str, Any]]) -> None:
+def compare_group_facts(rnd: StatedRound, facts: list[dict[str, Any]]) -> None:
     """Compare the groups of a round with those of the redraw."""
     for mine, due in zip(rnd.groups or [], facts, strict=False):
         for name in ("label", "rows", "allocated", "last_rank"):
@@ -2554,7 +2562,7 @@ def compare_group_facts(rnd: Round, facts: list[dict[str, Any]]) -> None:
     require(good, "groups", f"The data have {len(facts)} other groups.")
 
 
-def compare_group_chances(rnd: Round, groups: list[RedrawnGroup]) -> None:
+def compare_group_chances(rnd: StatedRound, groups: list[RedrawnGroup]) -> None:
     """Compare the probabilities and the strata of the drawn rows with those of the redraw."""
     group_of = {i: group for group in groups for i in group.rows}
     first = cluster_chance(rnd)
@@ -2574,7 +2582,7 @@ def compare_group_chances(rnd: Round, groups: list[RedrawnGroup]) -> None:
             )
 
 
-def _hash_of_groups(rnd: Round, facts: list[dict[str, Any]]) -> bool:
+def _hash_of_groups(rnd: StatedRound, facts: list[dict[str, Any]]) -> bool:
     return canonical_hash(facts) == str(rnd.facts["groups_sha256"])
 
 
@@ -2761,9 +2769,9 @@ def check_ledger_entries(case: Case) -> None:
     """Compare the certificate with the ledger; a refusal says if an older ledger may be why."""
     try:
         _compare_with_ledger(case)
-    except Refusal as refusal:
+    except CheckFailed as refusal:
         if refusal.code in ("ledger_entry", "plan_ledger") and _is_older_ledger(case):
-            raise Refusal(refusal.code, f"{refusal.text} {OLDER_LEDGER}") from None
+            raise CheckFailed(refusal.code, f"{refusal.text} {OLDER_LEDGER}") from None
         raise
 
 
@@ -3194,7 +3202,7 @@ def check_origin(case: Case) -> str | None:
     committed = seconds(plan["committed_at"])
     moment = chain.first + (origin["round"] - 1) * chain.period
     if moment <= committed:
-        raise Refusal(
+        raise CheckFailed(
             "beacon_too_early",
             f"Round {origin['round']} of drand {chain.name} came at "
             f"{datetime.fromtimestamp(moment, UTC).isoformat()}, not after the plan's "
@@ -3226,7 +3234,7 @@ def check_origin(case: Case) -> str | None:
     return None
 
 
-def check_beacon(report: Report, chain: Drand, origin: dict[str, Any]) -> str | None:
+def check_beacon(report: CheckReport, chain: Drand, origin: dict[str, Any]) -> str | None:
     """Check the beacon's BLS signature; return why it can't be checked here, if it can't."""
     number, signature = origin["round"], bytes.fromhex(origin["signature"])
     require(
@@ -3293,9 +3301,9 @@ def bls_valid(key: bytes, message: bytes, signature: bytes) -> bool | None:
 # --- the program ---
 
 
-def verify(files: dict[str, bytes], key: bytes) -> Report:
+def verify(files: dict[str, bytes], key: bytes) -> CheckReport:
     """Verify a certificate, given the contents of its files and the public key."""
-    report = Report()
+    report = CheckReport()
     case = Case(files, key, report)
     done = len(report.lines)
     with report.check("L0", "the certificate", say=False):
@@ -3506,16 +3514,16 @@ def load(arguments: argparse.Namespace) -> tuple[dict[str, bytes], bool]:
     return files, bool(arguments.key)
 
 
-def verify_files(files: dict[str, bytes]) -> Report:
+def verify_files(files: dict[str, bytes]) -> CheckReport:
     """Verify the contents of files, the public key among them, by their names in `FILES`."""
-    report = Report()
+    report = CheckReport()
     key = b""
     with report.check("L0", "the public key", say=False):
         key = parse_key(files["key"])
     return report if report.refusals else verify(files, key)
 
 
-def as_data(report: Report) -> dict[str, Any]:
+def as_data(report: CheckReport) -> dict[str, Any]:
     levels = report.levels()
     return {
         "accepted": not report.refusals,
@@ -3537,7 +3545,7 @@ def printable(value: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)
 
 
-def print_report(report: Report) -> None:
+def print_report(report: CheckReport) -> None:
     data = as_data(report)
     for line in report.lines:
         print(printable(f"{line.level}  {line.status:<18}  {line.text}"))

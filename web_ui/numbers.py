@@ -9,10 +9,9 @@ from typing import Any
 
 from contract.fields import CONFIDENCE
 from domain_errors import InvalidRequest
-from parquet_tables.columns import digits_of
+from parquet_tables.columns import DataType
 from parquet_tables.names import is_identifier_name
 
-_NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 DIGITS = 6
 DOUBLE_DIGITS = 15
 LARGEST_PLAIN = 1e21
@@ -20,7 +19,7 @@ LARGEST_PLAIN = 1e21
 
 def holds_numbers(type_: str) -> bool:
     """Whether a column of this type is right-aligned."""
-    return any(name in type_ for name in _NUMBER_TYPES) and "[" not in type_
+    return DataType(type_).is_number
 
 
 def cell_text(value: Any, name: str, type_: str) -> str:
@@ -35,12 +34,12 @@ def cell_text(value: Any, name: str, type_: str) -> str:
     """
     if isinstance(value, bool):
         return str(value).lower()
-    digits = digits_of(type_)
+    digits = DataType(type_).digits
     if digits is not None:
         return decimal_text(str(value), digits[1])
     if not isinstance(value, int | float) or not holds_numbers(type_):
         return str(value)
-    if "INT" in type_:
+    if DataType(type_).is_integer:
         return str(value) if abs(value) < 10_000 or is_identifier_name(name) else f"{value:,}"
     if abs(value) >= LARGEST_PLAIN:
         return str(value)

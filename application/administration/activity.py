@@ -15,7 +15,7 @@ from contract.declarations import Help
 from domain_errors import DomainError, render
 from parquet_tables.exports import formula_safe
 from service.service import Service
-from storage.accounts.audit import Action, AuditFilters, Entry, list_entries
+from storage.accounts.audit_trail import Action, AuditFilters, Entry, list_entries
 from storage.jobs.kinds import kind_named, kind_of
 from storage.versions.refs import kind_of_ref, output_name_of
 
@@ -168,7 +168,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Part:
+class SentencePart:
     """A part of a sentence; ``kind`` and ``id`` say what its text names, if that has a page."""
 
     text: str
@@ -176,18 +176,18 @@ class Part:
     id: int | str | None = None
 
 
-def parts_of(entry: Entry) -> list[Part]:
+def parts_of(entry: Entry) -> list[SentencePart]:
     """Return the sentence of an entry in parts."""
     facts = _facts(entry)
-    parts: list[Part] = []
+    parts: list[SentencePart] = []
     for literal, name, _, _ in Formatter().parse(_template(entry)):
         if literal:
-            parts.append(Part(literal))
+            parts.append(SentencePart(literal))
         if name is not None and "|" in name:
             counted = {name.partition("|")[0]: 0} | entry.details  # the plural without a count
-            parts.append(Part(render(f"{{{name}}}", counted)))
+            parts.append(SentencePart(render(f"{{{name}}}", counted)))
         elif name is not None:
-            parts += facts.get(name) or [Part("(unknown)")]
+            parts += facts.get(name) or [SentencePart("(unknown)")]
     return parts
 
 
@@ -214,21 +214,23 @@ def _template(entry: Entry) -> str:
     return found
 
 
-def _facts(entry: Entry) -> dict[str, list[Part]]:
+def _facts(entry: Entry) -> dict[str, list[SentencePart]]:
     """The facts that the sentences name."""
     details = entry.details
-    facts = {name: [Part(_text(value))] for name, value in details.items()}
-    facts["action"] = [Part(entry.action.replace("_", " "))]
-    facts["what"] = [Part(VIEWS.get(details.get("what", ""), _text(details.get("what", "rows"))))]
+    facts = {name: [SentencePart(_text(value))] for name, value in details.items()}
+    facts["action"] = [SentencePart(entry.action.replace("_", " "))]
+    facts["what"] = [
+        SentencePart(VIEWS.get(details.get("what", ""), _text(details.get("what", "rows"))))
+    ]
     if details.get("kind") == "operator":
-        facts["name"] = [Part("of the command line")]
+        facts["name"] = [SentencePart("of the command line")]
     unknown = "an unknown user" if entry.action == "sign_in_failed" else "the server"
-    facts["who"] = [Part(entry.user_soeid or unknown)]
-    facts["level"] = [Part(LEVELS.get(details.get("permission", ""), ""))]
+    facts["who"] = [SentencePart(entry.user_soeid or unknown)]
+    facts["level"] = [SentencePart(LEVELS.get(details.get("permission", ""), ""))]
     grantee = details.get("soeid") or details.get("name")
-    facts["grantee"] = [Part(_text(grantee) if grantee else f"user {entry.object_id}")]
+    facts["grantee"] = [SentencePart(_text(grantee) if grantee else f"user {entry.object_id}")]
     facts["dataset"] = [_dataset(entry)]
-    facts["ref"] = [Part(_named(entry.object_id or ""))]
+    facts["ref"] = [SentencePart(_named(entry.object_id or ""))]
     facts["result"] = [_result(entry)]
     facts["source"] = _source(entry)
     return facts
@@ -238,11 +240,11 @@ def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _dataset(entry: Entry) -> Part:
+def _dataset(entry: Entry) -> SentencePart:
     if entry.dataset_id is None:
-        return Part("(unknown)")
+        return SentencePart("(unknown)")
     name = entry.dataset_name or entry.details.get("name") or f"dataset {entry.dataset_id}"
-    return Part(str(name), "dataset", entry.dataset_id)
+    return SentencePart(str(name), "dataset", entry.dataset_id)
 
 
 def _named(ref: str) -> str:
@@ -251,10 +253,10 @@ def _named(ref: str) -> str:
     return f"{kinds[kind_of_ref(ref)]} {output_name_of(ref)}"
 
 
-def _result(entry: Entry) -> Part:
+def _result(entry: Entry) -> SentencePart:
     """The result of a job, by its name if it has one."""
     ref = entry.details.get("output_ref") or entry.output_ref
-    return Part(_named(str(ref)) if ref else _made(entry), "job", entry.object_id)
+    return SentencePart(_named(str(ref)) if ref else _made(entry), "job", entry.object_id)
 
 
 def _made(entry: Entry) -> str:
@@ -266,13 +268,13 @@ def _made(entry: Entry) -> str:
     return "a job" if kind is None else kind.phrase
 
 
-def _source(entry: Entry) -> list[Part]:
+def _source(entry: Entry) -> list[SentencePart]:
     """The table, or the job's result, whose rows were read."""
     job_id = entry.details.get("job_id")
     if job_id is None:
-        return [Part(f"{entry.object_id} in "), _dataset(entry)]
+        return [SentencePart(f"{entry.object_id} in "), _dataset(entry)]
     text = _named(entry.output_ref) if entry.output_ref else "a job"
-    return [Part(text, "job", str(job_id)), Part(" of "), _dataset(entry)]
+    return [SentencePart(text, "job", str(job_id)), SentencePart(" of "), _dataset(entry)]
 
 
 class TooManyEntries(DomainError):

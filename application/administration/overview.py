@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from contract.declarations import Help
-from storage.accounts.audit import last_time_of
+from storage.accounts.audit_trail import last_time_of
 from storage.jobs.lists import count_unresolved
 from storage.maintenance.disk_use import disk_of
 

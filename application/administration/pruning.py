@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from contract.answers import Hidden
 from contract.declarations import Help
 from service.service import Service
-from storage.accounts.audit import THIS_PROCESS, Origin, record
+from storage.accounts.audit_trail import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.tokens import KEEP_EXPIRED
 from storage.accounts.users import User

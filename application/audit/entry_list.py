@@ -18,7 +18,6 @@ from typing import Any, Literal
 from application.audit.causes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
-from parquet_tables.columns import INTEGERS, digits_of
 from parquet_tables.exports import formula_safe
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
@@ -32,7 +31,7 @@ from parquet_tables.workbooks import (
 )
 from service.service import Service
 from service.tables.open_tables import open_source
-from storage.jobs.findings import attributes_of
+from storage.audit.findings import attributes_of
 from storage.jobs.jobs import Job
 
 ITEMS_AT_ONCE = 1000
@@ -195,16 +194,16 @@ def _csv_text(cell: Cell) -> str:
 
 def item_cell(value: Any, column: Column) -> Cell:
     """A value of the table: dates and numbers as such, but text stays text, and so do ids."""
-    if isinstance(value, str) and column.type.startswith(("DATE", "TIMESTAMP")):
+    if isinstance(value, str) and column.data_type.is_moment:
         return _time_of(value, column)
-    if value is None or (isinstance(value, str) and digits_of(column.type) is None):
+    if value is None or (isinstance(value, str) and column.data_type.digits is None):
         return value
     if isinstance(value, bool | list | dict):
         return str(value)
-    if column.type in INTEGERS:
+    if column.data_type.is_integer:
         return str(value) if is_identifier_name(column.name) else int(value)
     number = Decimal(str(value))
-    if digits := digits_of(column.type):
+    if digits := column.data_type.digits:
         return number.quantize(Decimal(1).scaleb(-digits[1]))
     return _amount_of(number)
 

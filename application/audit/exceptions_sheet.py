@@ -14,7 +14,7 @@ from application.audit.paper_cells import keys_of, moment_of
 from application.audit.state import AuditState
 from parquet_tables.workbooks import Block, Cell, Sheet
 from service.service import Service
-from storage.jobs.findings import Finding, list_findings
+from storage.audit.findings import Finding, list_findings
 from storage.jobs.jobs import Job
 
 MAX_ENTRIES = 10_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -38,20 +38,25 @@ from application.audit.findings import (
 )
 from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, audit_state, drawn_row_ids, ordinal_of
-from application.samples.row_files import InvalidRowFile, ReadRowFile, RowFile, read_row_file
+from application.samples.row_files import (
+    NO_ROW,
+    FileRow,
+    InvalidRowFile,
+    ReadRowFile,
+    RowFile,
+    read_row_file,
+)
 from domain_errors import DomainError, choices_sentence
-from estimation_engine.reading import relation_of
-from estimation_engine.row_keys import Key, lines_statement, similar_keys
+from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from parquet_tables.exports import formula_safe
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source
-from storage.errors import InvalidValue
-from storage.jobs.findings import (
+from storage.audit.findings import (
     OUTCOMES,
     Finding,
     NewFinding,
@@ -60,6 +65,7 @@ from storage.jobs.findings import (
     list_replacements,
     newest_findings,
 )
+from storage.errors import InvalidValue
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 
@@ -67,20 +73,16 @@ MAX_LINES_SHOWN = 1000
 """Lines that a preview lists."""
 MAX_REASONS = 100
 """Refused lines that an error lists; the preview lists more."""
-MAX_LINES_NAMED = 5
-"""Other lines of the same key that a reason names."""
 Action = Literal["refused", "changed", "new", "unchanged", "empty"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 @dataclass(frozen=True)
-class Line:
-    """A row of a file, numbered as a spreadsheet program shows it: 2 is below a header in row 1.
+class FindingLine:
+    """What a row of a file enters; see :class:`FileRow`.
 
     Parameters
     ----------
-    key : str
-        As the file has it.
     finding : NewFinding, optional
         None if the line is empty or has a problem.
     seen_id : int, optional
@@ -99,7 +101,7 @@ class Line:
 class PlannedLine:
     """The effect of a line, and the newest entry before it."""
 
-    line: Line
+    line: FindingLine
     action: Action
     before: Finding | None
     problem: DomainError | None = None
@@ -114,7 +116,7 @@ class ReadFile:
     values in a sample by monetary units.
     """
 
-    lines: Sequence[Line]
+    lines: Sequence[FindingLine]
     key: Sequence[str]
     notes: Sequence[str]
     row_ids: Set[str]
@@ -184,7 +186,7 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        options = ImportOptions.from_json(given.options or {})
+        options = ReadOptions.from_json(given.options or {})
         texts = (names.outcome, names.note, names.cause, names.cause_text, *names.attributes)
         read = read_row_file(service, columns, given, Path(folder), texts)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
@@ -197,11 +199,10 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
         items = _items_relation(source, row_ids, read.key)
         lines = _lines(service, source, items, read, names, options, state.attributes)
     if not lines:
-        raise InvalidRowFile("The file has no row.")
+        raise InvalidRowFile(NO_ROW)
     open_ids = set(row_ids) - state.replaced.keys()
     books = books_of(service, job, row_ids)
-    key = [own.name for own, _ in read.key]
-    return ReadFile(lines, key, read.notes, open_ids, books, state.attributes)
+    return ReadFile(lines, read.key_names, read.notes, open_ids, books, state.attributes)
 
 
 def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Statement:
@@ -226,47 +227,25 @@ def _lines(
     items: Statement,
     read: ReadRowFile,
     names: EntryNames,
-    options: ImportOptions,
+    options: ReadOptions,
     attributes: Sequence[str],
-) -> list[Line]:
+) -> list[FindingLine]:
     """The lines of a file, each with what it enters or why it can't."""
-    table, key = read.table, read.key
-    by_name = {column.name.lower(): column for column in table.columns}
+    by_name = {column.name.lower(): column for column in read.table.columns}
     if names.outcome not in by_name:
         raise InvalidRowFile(
             'The file has no column "{column}". {choices}',
             column=names.outcome,
-            choices=choices_sentence(names.outcome, [column.name for column in table.columns]),
+            choices=choices_sentence(names.outcome, [column.name for column in read.table.columns]),
         )
     wanted = names.by_field().items()
     cells = {field: by_name[name.lower()] for field, name in wanted if name.lower() in by_name}
-    statement = lines_statement(items, relation_of(table), key, tuple(cells.values()))
-    with service.parquet.cursor(source.files) as cursor:
-        above = read.place.first_row - 1
-        rows = [(above + line, *rest) for line, *rest in cursor.execute(*statement).fetchall()]
-        unknown = [text for _, text, matches, *_ in rows if text is not None and not matches]
-        similar = similar_keys(cursor, items, key, list(dict.fromkeys(unknown)))
-    numbers = defaultdict[str, list[int]](list)
-    for number, _, _, row_id, *_ in rows:
-        if row_id is not None:
-            numbers[row_id].append(number)
-    key_names = ", ".join(own.name for own, _ in key)
-    places = [4 + at for at, field in enumerate(cells) if field == "audit_value"]
-    amounts = _amounts(service, {row[at] for row in rows for at in places}, options)
-    formulas = _formulas(read, {column.name for column in cells.values()})
-    lines = []
-    for number, text, matches, row_id, *values in rows:
-        given = dict(zip(cells, values, strict=True))
-        if (amount := given.get("audit_value")) in amounts:
-            given["audit_value"] = amounts[amount]
-        problem = formulas.get(number) or _key_problem(
-            key_names, text, matches, similar, numbers.get(row_id, []), number
-        )
-        lines.append(_line(number, text or "", row_id, given, problem, attributes))
-    return lines
+    rows = read.rows(service.parquet, source.files, items, cells)
+    amounts = _amounts(service, {row.values.get("audit_value") for row in rows}, options)
+    return [_line(row, amounts, attributes) for row in rows]
 
 
-def _amounts(service: Service, cells: Set[Any], options: ImportOptions) -> dict[str, str]:
+def _amounts(service: Service, cells: Set[Any], options: ReadOptions) -> dict[str, str]:
     """The written amounts of cells as plain digits, as the import of a column of them reads them.
 
     An amount that reads in two ways isn't among them. A column with other texts stays text.
@@ -285,71 +264,16 @@ def _amounts(service: Service, cells: Set[Any], options: ImportOptions) -> dict[
     return dict(zip(found, map(str, row), strict=True))
 
 
-def _formulas(read: ReadRowFile, fields: Set[str]) -> dict[int, DomainError]:
-    """The problem of each row of which a cell of the key or the finding has no stored result."""
-    columns = read.table.columns
-    needed = fields | {other.name for _, other in read.key}
-    return {
-        read.place.first_row + row: InvalidValue(
-            "The formula in cell {cell} has no stored result. Open the workbook in a spreadsheet "
-            "program, save it, and upload it again, or write the value.",
-            cell=name,
-        )
-        for row, column, name in reversed(read.place.empty_formulas)
-        if 0 <= column < len(columns) and columns[column].name in needed
-    }
-
-
-def _key_problem(
-    key: str,
-    text: str | None,
-    matches: int,
-    similar: Mapping[str, str],
-    numbers: Sequence[int],
-    number: int,
-) -> DomainError | None:
-    """Why a line's key isn't that of one row to examine."""
-    if text is None:
-        return InvalidValue("The row has no value in the key ({key}).", key=key)
-    if matches == 0:
-        hint = f' Did you mean "{similar[text]}"?' if text in similar else ""
-        return InvalidValue(
-            'No row to examine has the {key} "{text}".{hint}', key=key, text=text, hint=hint
-        )
-    if matches > 1:
-        return InvalidValue(
-            '{count} rows to examine have the {key} "{text}". Add columns to `key`, or use '
-            "_logical_row_id.",
-            count=matches,
-            key=key,
-            text=text,
-        )
-    others = [str(each) for each in numbers if each != number]
-    if others:
-        return InvalidValue(
-            'The {key} "{text}" is in {count} other {count|row|rows}, too: {lines}.',
-            key=key,
-            text=text,
-            count=len(others),
-            lines=", ".join(others[:MAX_LINES_NAMED]) + (" …" if others[MAX_LINES_NAMED:] else ""),
-        )
-    return None
-
-
-def _line(
-    number: int,
-    key: str,
-    row_id: str | None,
-    given: Mapping[str, Any],
-    problem: DomainError | None,
-    attributes: Sequence[str],
-) -> Line:
-    line = Line(number, key, row_id)
+def _line(row: FileRow, amounts: Mapping[str, str], attributes: Sequence[str]) -> FindingLine:
+    cells = dict(row.values)
+    if isinstance(amount := cells.get("audit_value"), str) and amount in amounts:
+        cells["audit_value"] = amounts[amount]
+    line, problem = FindingLine(row.number, row.key, row.row_id), row.problem
     try:
-        if "finding_id" in given:
-            line = replace(line, seen_id=_entry_id(given["finding_id"]))
-        if problem is None and row_id is not None:
-            line = replace(line, finding=_finding(row_id, given, attributes))
+        if "finding_id" in cells:
+            line = replace(line, seen_id=_entry_id(cells["finding_id"]))
+        if problem is None and row.row_id is not None:
+            line = replace(line, finding=_finding(row.row_id, cells, attributes))
     except DomainError as error:
         problem = error
     return replace(line, problem=problem)
@@ -498,7 +422,7 @@ def _plan(tx: Transaction, job: Job, read: ReadFile) -> list[PlannedLine]:
 
 
 def _planned(
-    line: Line,
+    line: FindingLine,
     newest: Mapping[str, Finding],
     replaced: Mapping[str, str],
     seen: Mapping[int, Finding],
@@ -533,7 +457,7 @@ def _id_of(finding: Finding | None) -> int:
     return 0 if finding is None else finding.id
 
 
-def _stale(line: Line, before: Finding | None, then: Finding | None) -> DomainError:
+def _stale(line: FindingLine, before: Finding | None, then: Finding | None) -> DomainError:
     if line.seen_id and (then is None or then.row_id != line.row_id):
         return InvalidValue(
             "Entry {entry} isn't about row {row_id}: cells of the list were moved. Download the "

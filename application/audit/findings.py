@@ -32,9 +32,7 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import NoReserves
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from storage.certificates.ledger import append_entry
-from storage.errors import Conflict, InvalidValue
-from storage.jobs.findings import (
+from storage.audit.findings import (
     OUTCOMES,
     NewFinding,
     Replacement,
@@ -45,6 +43,8 @@ from storage.jobs.findings import (
     list_replacements,
     require_open,
 )
+from storage.certificates.ledger import append_entry
+from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 from storage.versions.refs import has_sample_ref

@@ -21,7 +21,7 @@ from parquet_tables.rows import page_statement, rows_statement
 from parquet_tables.tables import UnknownColumn
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from storage.jobs.findings import Finding
+from storage.audit.findings import Finding
 from storage.jobs.jobs import Job
 
 BOOK_LOC = ("book_column",)

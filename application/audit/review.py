@@ -20,8 +20,7 @@ from contract.requests.evaluate import EvaluationRequest
 from domain_errors import DomainError
 from storage.accounts.datasets import Level
 from storage.accounts.users import User
-from storage.errors import Conflict, Forbidden, InvalidValue
-from storage.jobs.findings import (
+from storage.audit.findings import (
     Review,
     ReviewAction,
     ReviewEntry,
@@ -29,6 +28,7 @@ from storage.jobs.findings import (
     preparers_of,
     review_of,
 )
+from storage.errors import Conflict, Forbidden, InvalidValue
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 

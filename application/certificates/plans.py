@@ -41,7 +41,7 @@ BESIDE_PLAN = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class RegisteredPlan:
     """A registered plan. ``text`` is its canonical JSON, and ``digest`` the SHA-256 of that.
 
     A draw's entry of the ledger names only the digest, so ``draws`` counts those of all
@@ -98,7 +98,7 @@ class Plan:
         return found
 
 
-def register_plan(by: Caller, dataset_id: int, request: SamplingRequest) -> Plan:
+def register_plan(by: Caller, dataset_id: int, request: SamplingRequest) -> RegisteredPlan:
     """Check a draw and record its plan in the ledger, before anybody knows its seed.
 
     Raises
@@ -128,7 +128,7 @@ def register_plan(by: Caller, dataset_id: int, request: SamplingRequest) -> Plan
     return plan
 
 
-def get_plan(service: Service, dataset_id: int, plan_id: str) -> Plan:
+def get_plan(service: Service, dataset_id: int, plan_id: str) -> RegisteredPlan:
     """Return a registered plan; NotFound if the dataset has none of this id."""
     with service.database.read() as tx:
         entry = plan_entry(tx, dataset_id, plan_id)
@@ -137,7 +137,7 @@ def get_plan(service: Service, dataset_id: int, plan_id: str) -> Plan:
 
 def list_plans(
     service: Service, dataset_id: int, offset: int, limit: int
-) -> tuple[list[Plan], int]:
+) -> tuple[list[RegisteredPlan], int]:
     """Return a page of a dataset's registered plans, newest first, and their number."""
     with service.database.read() as tx:
         entries, total = list_plan_entries(tx, dataset_id, offset, limit)
@@ -178,16 +178,18 @@ def planned_request(by: Caller, dataset_id: int, given: Mapping[str, Any]) -> Sa
     return SamplingRequest(**others, **planned)
 
 
-def _plans(tx: Transaction, dataset_id: int, entries: Sequence[LedgerEntry]) -> list[Plan]:
+def _plans(
+    tx: Transaction, dataset_id: int, entries: Sequence[LedgerEntry]
+) -> list[RegisteredPlan]:
     """The plans of some ledger entries, with the numbers of their draws."""
     digests = [each.body["digest"] for each in entries]
     counts = count_draws_of_plans(tx, dataset_id, digests)
     return [_plan(each, *counts[each.body["digest"]]) for each in entries]
 
 
-def _plan(entry: LedgerEntry, registrations: int, draws: int) -> Plan:
+def _plan(entry: LedgerEntry, registrations: int, draws: int) -> RegisteredPlan:
     body = entry.body
-    return Plan(
+    return RegisteredPlan(
         body["plan_id"],
         body["text"],
         body["digest"],
@@ -261,7 +263,7 @@ def _require_same_source(
         )
 
 
-def _rounds_of(given: Sequence[dict[str, Any]], plan: Plan) -> list[dict[str, Any]]:
+def _rounds_of(given: Sequence[dict[str, Any]], plan: RegisteredPlan) -> list[dict[str, Any]]:
     """The plan's rounds and goals, with what the request says of their columns and names."""
     if not given:
         return plan.rounds
@@ -303,7 +305,7 @@ def _with_goal(place: int, given: dict[str, Any], planned: Mapping[str, Any]) ->
 
 
 def _seed(
-    by: Caller, plan: Plan, seed: int | str | Mapping[str, Any] | None
+    by: Caller, plan: RegisteredPlan, seed: int | str | Mapping[str, Any] | None
 ) -> tuple[dict[str, Any] | None, int | str | None]:
     """The origin of a public seed, and the seed itself."""
     if seed is None or isinstance(seed, int | str):
@@ -324,7 +326,7 @@ def _seed(
     return origin, f"beacon:{beacon['chain']}:{beacon['round']}:{randomness}:{plan.digest}"
 
 
-def _require_first_round(service: Service, plan: Plan, chain: Chain, number: int) -> None:
+def _require_first_round(service: Service, plan: RegisteredPlan, chain: Chain, number: int) -> None:
     """Refuse a round that isn't the first one after the plan, or that hasn't come yet."""
     (known,) = (each for each in plan.first_rounds if each["chain"] == chain.hash)
     if number < known["round"]:

@@ -12,8 +12,8 @@ from parquet_tables.rows import page_statement
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.accounts.datasets import Dataset
+from storage.audit.findings import list_replacements
 from storage.certificates.row_roots import row_root_of
-from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import ROW_PROOFS, values_read
 

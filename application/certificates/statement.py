@@ -29,11 +29,11 @@ from sampling_engine import (
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from storage.audit.findings import Replacement
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import LedgerEntry, draw_entry, plan_entry
 from storage.certificates.row_roots import row_root_of
 from storage.errors import DamagedData
-from storage.jobs.findings import Replacement
 from storage.jobs.jobs import Job
 from storage.versions.manifests import StoredTable, get_commit
 

@@ -13,7 +13,6 @@ from application.estimation.estimates import EstimateRequest, estimates_of
 from application.estimation.sample_columns import estimated_columns
 from domain_errors import counted
 from estimation_engine import Settings
-from estimation_engine.population import FLOATS
 from estimation_engine.reading import relation_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import read_rows
@@ -107,7 +106,7 @@ def holds_truth(each: Mapping[str, Any]) -> bool | None:
 
 def _not_finite(service: Service, sample: TableFiles, columns: Sequence[Column]) -> list[str]:
     """The columns with a sampled value that is NaN or infinite."""
-    names = [column.name for column in columns if column.type in FLOATS]
+    names = [column.name for column in columns if column.data_type.is_float]
     if not names:
         return []
     relation, params = relation_of(sample)

@@ -15,7 +15,7 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine.errors import InvalidMethod, InvalidStrata
 from sampling_engine.frame.histogram import FineHistogram, fine_histogram
-from sampling_engine.methods.parameters import found_column, is_number
+from sampling_engine.methods.parameters import found_column
 from sampling_engine.rounds import DrawState, eligible_rows
 from service.sampling_parameters import DrawRule, engine_rounds
 from service.service import Service
@@ -55,7 +55,7 @@ def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> d
         The column holds no numbers or does not vary, or the goal can't be reached.
     """
     column = found_column(table.files, request.column, ("column",))
-    if not is_number(column):
+    if not column.data_type.is_number:
         raise InvalidMethod(
             'Bands are suggested for a column of numbers; "{column}" is of type {type}.',
             column=column.name,

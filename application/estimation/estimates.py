@@ -57,7 +57,7 @@ from sampling_engine.sample_table import shown_columns
 from service.sampling_parameters import parse_filter
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
-from storage.jobs.findings import list_replacements
+from storage.audit.findings import list_replacements
 from storage.jobs.jobs import Job
 
 MAX_ESTIMATES = 20_000

@@ -15,17 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from application.access import Caller
-from application.samples.row_files import KEY_LOC, InvalidRowFile, RowFile, read_row_file
+from application.samples.row_files import InvalidRowFile, ReadRowFile, RowFile, read_row_file
 from domain_errors import choices_sentence, counted
 from estimation_engine import is_number
 from estimation_engine.reading import relation_of
 from estimation_engine.row_keys import (
     Key,
     KeyMatch,
-    Listed,
     changed_columns,
     joined_statement,
-    match_rows,
     missing_counts,
 )
 from parquet_tables.rows import Statement
@@ -34,9 +32,9 @@ from parquet_tables.writing import write_parquet
 from sampling_engine.sample_table import SAMPLE_COLUMNS
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
+from storage.audit.sample_values import NewValues, SampleValues, insert_values, list_values
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
-from storage.jobs.sample_values import NewValues, SampleValues, insert_values, list_values
 
 MAX_UPLOADS = 1_000
 UPLOADED_SUFFIX = " (uploaded)"
@@ -56,8 +54,7 @@ class ValueColumn:
 class MatchedFile:
     """A file that was read and matched with the sample's rows."""
 
-    table: TableFiles
-    key: Key
+    read: ReadRowFile
     match: KeyMatch
     columns: Sequence[ValueColumn]
     notes: Sequence[str]
@@ -66,7 +63,7 @@ class MatchedFile:
         """The preview of the upload."""
         match = self.match
         return {
-            "key": [own.name for own, _ in self.key],
+            "key": list(self.read.key_names),
             "rows": match.rows,
             "matched": match.matched,
             **{
@@ -91,8 +88,15 @@ class MatchedFile:
             ],
             "similar_value": match.similar,
             "notes": list(self.notes),
-            "problem": _problem(self),
+            "problem": self._problem(),
         }
+
+    def _problem(self) -> str | None:
+        try:
+            self.read.require_clean(self.match)
+        except InvalidRowFile as error:
+            return error.message
+        return None
 
 
 def preview_values(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
@@ -116,21 +120,20 @@ def store_values(caller: Caller, job: Job, given: RowFile) -> dict[str, Any]:
         _matched(service, job, given) as (found, folder),
         service.data_files.hold() as adopt,
     ):
-        _require_clean(found)
+        found.read.require_clean(found.match)
         statement = joined_statement(
             _sample_relation(service, job),
-            relation_of(found.table),
-            found.key,
+            relation_of(found.read.table),
+            found.read.key,
             [(each.column, each.name) for each in found.columns],
         )
         with service.parquet.cursor() as cursor:
             written = write_parquet(cursor, *statement, folder / "values.parquet")
         columns = [Column(each.name, each.column.type) for each in found.columns]
-        key = tuple(own.name for own, _ in found.key)
         new = NewValues(
             given.name,
             upload_sha256,
-            key,
+            found.read.key_names,
             columns,
             found.notes,
             adopt(written.written, written.rows),
@@ -235,10 +238,8 @@ def _matched(service: Service, job: Job, given: RowFile) -> Iterator[tuple[Match
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
         folder = Path(name)
         read = read_row_file(service, sample.columns, given, folder)
-        key = read.key
-        with service.parquet.cursor() as cursor:
-            match = match_rows(cursor, relation_of(sample), relation_of(read.table), key)
-        columns = _value_columns(service, sample, read.table, key)
+        match = read.match(service.parquet, relation_of(sample))
+        columns = _value_columns(service, sample, read.table, read.key)
         notes = [*read.notes]
         notes += [
             f'The table has a column "{each.column.name}", too: that of the file is "{each.name}".'
@@ -251,7 +252,7 @@ def _matched(service: Service, job: Job, given: RowFile) -> Iterator[tuple[Match
             for each in columns
             if each.empty_texts
         ]
-        yield MatchedFile(read.table, key, match, columns, notes), folder
+        yield MatchedFile(read, match, columns, notes), folder
 
 
 def _value_columns(
@@ -290,50 +291,3 @@ def _value_columns(
             "The file has no values: its columns are the key and unchanged ones of the sample."
         )
     return found
-
-
-def _problem(found: MatchedFile) -> str | None:
-    try:
-        _require_clean(found)
-    except InvalidRowFile as error:
-        return error.message
-    return None
-
-
-def _require_clean(found: MatchedFile) -> None:
-    match, key = found.match, ", ".join(own.name for own, _ in found.key)
-    problems: tuple[tuple[Listed, str], ...] = (
-        (
-            match.without_key,
-            "{count} {count|row|rows} of the file {count|has|have} no value in the key ({key}): "
-            "{first}.",
-        ),
-        (
-            match.ambiguous,
-            "The key ({key}) doesn't identify the sampled rows; {count} {count|value is|values "
-            "are} in several: "
-            "{first}. Add columns to `key`, or use _logical_row_id.",
-        ),
-        (
-            match.repeated,
-            "{count} {count|key|keys} ({key}) {count|is|are} in several rows of the file: {first}.",
-        ),
-        (
-            match.unmatched,
-            "{count} {count|row|rows} of the file {count|has|have} a key ({key}) that no sampled "
-            "row has: {first}.{hint}",
-        ),
-    )
-    hint = f' Did you mean "{match.similar}"?' if match.similar else ""
-    for listed, template in problems:
-        if listed.count:
-            raise InvalidRowFile(
-                template,
-                count=listed.count,
-                key=key,
-                first=listed.text,
-                hint=hint,
-                loc=KEY_LOC,
-            )
-    if not match.rows:
-        raise InvalidRowFile("The file has no row.")

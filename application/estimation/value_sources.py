@@ -13,8 +13,8 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
+from storage.audit.sample_values import SampleValues
 from storage.jobs.jobs import Job
-from storage.jobs.sample_values import SampleValues
 
 TABLE, LATEST, FINDINGS = "table", "latest", "findings"
 """The named sources of values; any other source is the number of an upload."""

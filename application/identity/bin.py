@@ -18,9 +18,9 @@ from service.service import Service
 from storage.accounts.authority import require_level, require_role
 from storage.accounts.datasets import Level, restore_dataset
 from storage.accounts.users import User
+from storage.audit.findings import signed_off_jobs
 from storage.certificates.ledger import append_entry
 from storage.errors import NameTaken
-from storage.jobs.findings import signed_off_jobs
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import (

@@ -14,9 +14,8 @@ from contract.declarations import Help
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.jobs.jobs import Job, job_ids_by_prefix
 from storage.jobs.lists import JobFilters, list_jobs
-from storage.jobs.search import find_commits, find_refs
 from storage.sqlite.database import Transaction
-from storage.versions.refs import kind_of_ref, output_name_of
+from storage.versions.refs import find_commits, find_refs, kind_of_ref, output_name_of
 
 Kind = Literal["dataset", "sample", "query", "version", "job", "row"]
 MAX_JOBS = 200

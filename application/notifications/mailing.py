@@ -18,13 +18,13 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from application.notifications.mail_texts import MailText, mail_text, one_line
-from application.notifications.outcomes import Outcome
+from application.notifications.outcomes import DeliveryOutcome
 from application.notifications.registering import email_address
 from import_engine.sources.exchange import Exchange, Overdue
 from service.service import Service
 from service.settings import Settings
 from storage.accounts.users import get_user
-from storage.jobs.receivers import DueDelivery
+from storage.notifications.receivers import DueDelivery
 
 SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Other characters are encoded, so that every mail server takes the message."""
@@ -60,7 +60,7 @@ class _Dialogue(smtplib.SMTP):
             raise
 
 
-def mail(service: Service, due: DueDelivery, exchange: Exchange) -> Outcome:
+def mail(service: Service, due: DueDelivery, exchange: Exchange) -> DeliveryOutcome:
     """Send a delivery once, within the time limit of the exchange.
 
     Raises
@@ -78,14 +78,14 @@ def mail(service: Service, due: DueDelivery, exchange: Exchange) -> Outcome:
     try:
         exchange.run(lambda: _send(settings, address, message, exchange))
     except Overdue:
-        return Outcome(None, "The mail server didn't answer in time.")
+        return DeliveryOutcome(None, "The mail server didn't answer in time.")
     except smtplib.SMTPRecipientsRefused as error:
         return _refused(*error.recipients[address])
     except smtplib.SMTPDataError as error:
         return _refused(error.smtp_code, error.smtp_error)
     except (smtplib.SMTPException, OSError) as error:
         return _unsent(error)
-    return Outcome(250, None)
+    return DeliveryOutcome(250, None)
 
 
 def message_of(
@@ -145,28 +145,32 @@ def _connection(settings: Settings, exchange: Exchange) -> Iterator[smtplib.SMTP
         connection.close()
 
 
-def _refused(status: int, answer: bytes | str) -> Outcome:
+def _refused(status: int, answer: bytes | str) -> DeliveryOutcome:
     """The outcome of a refusal of the address or the message, which is for good from 500 on."""
     problem = f"The mail server answered {status} {_text(answer)}"
-    return Outcome(status, problem, may_retry=status < GIVE_UP_FROM)
+    return DeliveryOutcome(status, problem, may_retry=status < GIVE_UP_FROM)
 
 
-def _unsent(error: Exception) -> Outcome:
+def _unsent(error: Exception) -> DeliveryOutcome:
     """The outcome of a fault of the connection or the settings, which may be repaired."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
         problem = (
             f"The mail server refused the sign-in ({error.smtp_code} {_text(error.smtp_error)}). "
             "Ask an administrator to check smtp_user and its password."
         )
-        return Outcome(error.smtp_code, problem)
+        return DeliveryOutcome(error.smtp_code, problem)
     if isinstance(error, smtplib.SMTPResponseException):
         problem = f"The mail server answered {error.smtp_code} {_text(error.smtp_error)}"
-        return Outcome(error.smtp_code, problem)
+        return DeliveryOutcome(error.smtp_code, problem)
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return Outcome(None, f"The mail server lacks a command: {_text(str(error))}")
+        return DeliveryOutcome(None, f"The mail server lacks a command: {_text(str(error))}")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Outcome(None, f"The mail server's certificate is invalid: {error.verify_message}.")
-    return Outcome(None, f"The connection to the mail server failed ({type(error).__name__}).")
+        return DeliveryOutcome(
+            None, f"The mail server's certificate is invalid: {error.verify_message}."
+        )
+    return DeliveryOutcome(
+        None, f"The connection to the mail server failed ({type(error).__name__})."
+    )
 
 
 def _text(answer: bytes | str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeliveryOutcome:
     """The end of an attempt: delivered if there is no problem.
 
     Parameters

@@ -7,18 +7,18 @@ from typing import Any
 
 import httpx
 
-from application.notifications.outcomes import Outcome
+from application.notifications.outcomes import DeliveryOutcome
 from application.notifications.registering import webhook_uri
 from application.notifications.signing import signature
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, UriNotAllowed, is_link_local
 from service.settings import Settings
-from storage.jobs.receivers import DueDelivery
+from storage.notifications.receivers import DueDelivery
 
 
 def post(
     settings: Settings, client: httpx.Client, due: DueDelivery, now: datetime, exchange: Exchange
-) -> Outcome:
+) -> DeliveryOutcome:
     """Send a delivery once, within the time limit of the exchange.
 
     Raises
@@ -30,21 +30,23 @@ def post(
     try:
         status = exchange.run(lambda: _status_of(client, uri, due, now, exchange))
     except (httpx.TimeoutException, Overdue):
-        return Outcome(None, "The receiver didn't answer in time.")
+        return DeliveryOutcome(None, "The receiver didn't answer in time.")
     except httpx.HTTPError as error:
-        return Outcome(None, f"The connection failed ({type(error).__name__}).")
+        return DeliveryOutcome(None, f"The connection failed ({type(error).__name__}).")
     if httpx.codes.is_success(status):
-        return Outcome(status, None)
+        return DeliveryOutcome(status, None)
     if httpx.codes.is_redirect(status):
-        return Outcome(status, "The receiver redirects to another address, which isn't followed.")
+        return DeliveryOutcome(
+            status, "The receiver redirects to another address, which isn't followed."
+        )
     problem = f"The receiver answered with status {status}."
     if status != httpx.codes.GONE:
-        return Outcome(status, problem)
+        return DeliveryOutcome(status, problem)
     consequence = (
         "The webhook is disabled: it receives no messages. When the receiver is back, enable it on "
         f"its page or with `jobsvc webhook enable {due.receiver_id}`."
     )
-    return Outcome(status, f"{problem} {consequence}", is_gone=True)
+    return DeliveryOutcome(status, f"{problem} {consequence}", is_gone=True)
 
 
 def _status_of(

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
-from application.notifications.outcomes import Outcome
+from application.notifications.outcomes import DeliveryOutcome
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange
 from service.service import Service
-from storage.accounts.audit import record_of_service
+from storage.accounts.audit_trail import record_of_service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import get_user
 from storage.errors import NotFound
-from storage.jobs.receivers import (
+from storage.notifications.receivers import (
     KINDS,
     DueDelivery,
     Kind,
@@ -43,7 +43,7 @@ logger = logging.getLogger("jobsvc.notifications")
 
 
 @dataclass(frozen=True)
-class Share:
+class AttemptShare:
     """The most attempts at once: in total, of one user, and to one host."""
 
     total: int
@@ -51,7 +51,10 @@ class Share:
     of_host: int
 
 
-SHARES: dict[Kind, Share] = {"webhook": Share(16, 4, 4), "email": Share(1, 1, 1)}
+SHARES: dict[Kind, AttemptShare] = {
+    "webhook": AttemptShare(16, 4, 4),
+    "email": AttemptShare(1, 1, 1),
+}
 """E-mails have a thread of their own, since one server takes them all."""
 MIN_PAUSE_S, MAX_PAUSE_S = 0.01, 60.0
 """Bounds of the wait for the next delivery: after a change of the clock it is found in a minute."""
@@ -215,7 +218,7 @@ def _pause_s(now: datetime, following: datetime | None) -> float:
 
 def attempt(
     service: Service, client: httpx.Client, due: DueDelivery, exchange: Exchange
-) -> Outcome:
+) -> DeliveryOutcome:
     """Send a delivery once."""
     # Few servers send messages, and the libraries take 0.2 s.
     from application.notifications.mailing import mail
@@ -228,9 +231,9 @@ def attempt(
         return post(service.settings, client, due, service.clock(), exchange)
     except NoRight:
         problem = "The user can't read the dataset any more."
-        return Outcome(None, problem, may_retry=False)
+        return DeliveryOutcome(None, problem, may_retry=False)
     except DomainError as error:
-        return Outcome(None, error.message)
+        return DeliveryOutcome(None, error.message)
 
 
 def _require_right(service: Service, due: DueDelivery) -> None:
@@ -244,7 +247,7 @@ def _require_right(service: Service, due: DueDelivery) -> None:
         raise NoRight from None
 
 
-def _store(service: Service, due: DueDelivery, outcome: Outcome) -> Result:
+def _store(service: Service, due: DueDelivery, outcome: DeliveryOutcome) -> Result:
     now, delays = service.clock(), service.settings.delivery_delays_s
     next_at = None
     if outcome.problem is not None and outcome.may_retry and due.attempts < len(delays):

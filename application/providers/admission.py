@@ -15,7 +15,7 @@ from application.credentials import SignInRefused, check_soeid
 from application.providers.answers import ProvedUser
 from application.sign_in import SignedIn, begin_session, record_failure
 from service.settings import Settings
-from storage.accounts.audit import Action, Origin, record
+from storage.accounts.audit_trail import Action, Origin, record
 from storage.accounts.identities import (
     end_own_tokens,
     find_known_user,
@@ -131,7 +131,7 @@ def _require_linkable(settings: Settings, tx: Transaction, found: User, proved: 
             "there, or ask an administrator.",
             name=proved.name,
         )
-    if not settings.link_local_accounts or found.role_name == "admin":
+    if not settings.link_local_accounts or found.is_admin:
         raise SignInRefused(
             'The name "{name}" belongs to an account that doesn\'t sign in by the provider. Sign '
             "in with its password, or ask an administrator.",

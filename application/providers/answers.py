@@ -29,7 +29,7 @@ class ProviderUnavailable(DomainError):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class SignInAttempt:
     """The contents of a browser's cookie while its user signs in at the provider.
 
     Parameters

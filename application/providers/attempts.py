@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from application.access import Access
 from application.credentials import SignInRefused
 from application.providers.admission import admit, record_refusal
-from application.providers.answers import Attempt
+from application.providers.answers import SignInAttempt
 from application.sign_in import SignedIn
-from storage.accounts.audit import Origin
+from storage.accounts.audit_trail import Origin
 
 if TYPE_CHECKING:
     from application.providers.openid import OpenidProvider
@@ -29,7 +29,7 @@ logger = logging.getLogger("jobsvc.sign_in")
 def sign_in_by_provider(
     access: Access,
     provider: OpenidProvider,
-    attempt: Attempt | None,
+    attempt: SignInAttempt | None,
     answer: Mapping[str, str],
     return_url: str,
     origin: Origin,

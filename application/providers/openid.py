@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from application.credentials import SignInRefused
-from application.providers.answers import Attempt, ProvedUser, ProviderUnavailable
+from application.providers.answers import ProvedUser, ProviderUnavailable, SignInAttempt
 from application.work_limits import TooMuchWork, WorkLimit
 from import_engine.sources.exchange import Exchange, Overdue
 from service.service import LruCache
@@ -73,7 +73,7 @@ class Metadata:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProviderAnswer:
     """A response of the provider."""
 
     status: int
@@ -123,7 +123,7 @@ class OpenidProvider:
         """The provider's name for users."""
         return self._settings.oidc_name or str(urlsplit(self._settings.oidc_issuer).hostname)
 
-    def authorization_url(self, attempt: Attempt, return_url: str) -> str:
+    def authorization_url(self, attempt: SignInAttempt, return_url: str) -> str:
         """The provider's page on which a user signs in.
 
         Raises
@@ -165,7 +165,7 @@ class OpenidProvider:
         self._id_tokens.get(token_id, lambda: id_token)
 
     def exchange(
-        self, attempt: Attempt | None, answer: Mapping[str, str], return_url: str
+        self, attempt: SignInAttempt | None, answer: Mapping[str, str], return_url: str
     ) -> Mapping[str, Any]:
         """Return the tokens for the provider's answer.
 
@@ -233,7 +233,7 @@ class OpenidProvider:
             ) from None
         return Identity(self._settings.oidc_issuer, str(claims["sub"]))
 
-    def _tokens(self, code: str, attempt: Attempt, return_url: str) -> Mapping[str, Any]:
+    def _tokens(self, code: str, attempt: SignInAttempt, return_url: str) -> Mapping[str, Any]:
         """Exchange a code for tokens (RFC 6749, section 4.1.3)."""
         settings = self._settings
         form = {
@@ -416,7 +416,7 @@ def _unavailable(problem: str) -> ProviderUnavailable:
     return ProviderUnavailable(problem)
 
 
-def _ask(method: str, address: str, **options: Any) -> Answer:
+def _ask(method: str, address: str, **options: Any) -> ProviderAnswer:
     """Send a request to the provider and return its whole answer, within ``LIMIT_S``."""
     exchange = Exchange(LIMIT_S)
     try:
@@ -427,7 +427,9 @@ def _ask(method: str, address: str, **options: Any) -> Answer:
         raise _unavailable(f"{type(error).__name__}") from None
 
 
-def _answer(exchange: Exchange, method: str, address: str, options: Mapping[str, Any]) -> Answer:
+def _answer(
+    exchange: Exchange, method: str, address: str, options: Mapping[str, Any]
+) -> ProviderAnswer:
     body = bytearray()
     with (
         httpx.Client(timeout=LIMIT_S) as client,
@@ -437,4 +439,4 @@ def _answer(exchange: Exchange, method: str, address: str, options: Mapping[str,
             body += piece
             if len(body) > MAX_ANSWER_BYTES:
                 raise _unavailable("its answer is too large")
-    return Answer(response.status_code, bytes(body))
+    return ProviderAnswer(response.status_code, bytes(body))

@@ -20,7 +20,7 @@ from application.providers.admission import PROXY_ISSUER, admit, record_refusal
 from application.providers.answers import ProvedUser
 from application.sign_in import SignedIn, counted_attempt
 from service.settings import Settings
-from storage.accounts.audit import Origin
+from storage.accounts.audit_trail import Origin
 from storage.accounts.identities import Identity
 from storage.accounts.tokens import TokenHolder
 

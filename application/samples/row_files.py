@@ -1,28 +1,42 @@
-"""Files about rows of a sample, such as values or findings: read, with the columns of their key.
+"""Files about rows of a sample, such as values or findings: read, and matched with the rows by key.
 
-The import engine reads a file as it reads an import. Values and findings are matched by the same
-key: ``_logical_row_id``, or columns of the table.
+The import engine reads a file as it reads an import. The key is ``_logical_row_id``, or columns of
+the table. What is wrong with a key is said here, for a whole file or for each of its rows.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from domain_errors import DomainError, choices_sentence
-from estimation_engine.reading import ROW_ID
-from estimation_engine.row_keys import Key, in_both
+from estimation_engine.reading import ROW_ID, relation_of
+from estimation_engine.row_keys import (
+    Key,
+    KeyMatch,
+    in_both,
+    lines_statement,
+    match_rows,
+    similar_keys,
+)
 from import_engine.importer import import_file
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from import_engine.work import ImportedTable, TablePlace
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.sample_table import SAMPLE_COLUMNS
 from service.service import Service
+from storage.errors import InvalidValue
 
 MAX_DURATION_S = 60.0
+MAX_LINES_NAMED = 5
+"""Other rows of the same key that a problem names."""
+NO_ROW = "The file has no row."
 KEY_LOC = ("key",)
 
 
@@ -43,6 +57,29 @@ class RowFile:
 
 
 @dataclass(frozen=True)
+class FileRow:
+    """A row of a file, numbered as a spreadsheet program shows it: 2 is below a header in row 1.
+
+    Parameters
+    ----------
+    key : str
+        As the file has it.
+    row_id : str or None
+        That of a row of the sample with this key.
+    problem : DomainError or None
+        Why the row isn't that of one row of the sample, or can't be read.
+    values : mapping
+        Its cells, by the caller's names.
+    """
+
+    number: int
+    key: str
+    row_id: str | None
+    problem: DomainError | None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class ReadRowFile:
     """A file that was read, and its key."""
 
@@ -50,6 +87,123 @@ class ReadRowFile:
     key: Key
     notes: Sequence[str]
     place: TablePlace
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The sample's names of the key's columns."""
+        return tuple(own.name for own, _ in self.key)
+
+    def match(self, parquet: ParquetDatabase, sample: Statement) -> KeyMatch:
+        """Count the rows that match those of a table, and those that don't."""
+        with parquet.cursor() as cursor:
+            return match_rows(cursor, sample, relation_of(self.table), self.key)
+
+    def require_clean(self, match: KeyMatch) -> None:
+        """Raise InvalidRowFile unless each row of the file is that of one sampled row."""
+        hint = f' Did you mean "{match.similar}"?' if match.similar else ""
+        for listed, template in zip(
+            (match.without_key, match.ambiguous, match.repeated, match.unmatched),
+            _PROBLEMS_OF_FILES,
+            strict=True,
+        ):
+            if listed.count:
+                raise InvalidRowFile(
+                    template,
+                    count=listed.count,
+                    key=", ".join(self.key_names),
+                    first=listed.text,
+                    hint=hint,
+                    loc=KEY_LOC,
+                )
+        if not match.rows:
+            raise InvalidRowFile(NO_ROW)
+
+    def rows(
+        self,
+        parquet: ParquetDatabase,
+        table: TableFiles,
+        items: Statement,
+        cells: Mapping[str, Column],
+    ) -> list[FileRow]:
+        """Return each row of the file with the row to examine that has its key, or a problem.
+
+        ``items`` is SQL of the rows to examine, which reads ``table``.
+        """
+        statement = lines_statement(items, relation_of(self.table), self.key, tuple(cells.values()))
+        with parquet.cursor(table) as cursor:
+            lines = cursor.execute(*statement).fetchall()
+            unknown = [text for _, text, matches, *_ in lines if text is not None and not matches]
+            similar = similar_keys(cursor, items, self.key, list(dict.fromkeys(unknown)))
+        above = self.place.first_row - 1
+        numbers = defaultdict[str, list[int]](list)
+        for line, _, _, row_id, *_ in lines:
+            if row_id is not None:
+                numbers[row_id].append(above + line)
+        formulas = self._empty_formulas({column.name for column in cells.values()})
+        rows = []
+        for line, text, matches, row_id, *values in lines:
+            number = above + line
+            others = [other for other in numbers.get(row_id, ()) if other != number]
+            problem = formulas.get(number) or self._problem(text, matches, similar, others)
+            cells_of_row = dict(zip(cells, values, strict=True))
+            rows.append(FileRow(number, text or "", row_id, problem, cells_of_row))
+        return rows
+
+    def _empty_formulas(self, fields: Set[str]) -> dict[int, DomainError]:
+        """The problem of each row of which a cell that is read has no stored result."""
+        columns = self.table.columns
+        needed = fields | {other.name for _, other in self.key}
+        return {
+            self.place.first_row + row: InvalidValue(
+                "The formula in cell {cell} has no stored result. Open the workbook in a "
+                "spreadsheet program, save it, and upload it again, or write the value.",
+                cell=name,
+            )
+            for row, column, name in reversed(self.place.empty_formulas)
+            if 0 <= column < len(columns) and columns[column].name in needed
+        }
+
+    def _problem(
+        self, text: str | None, matches: int, similar: Mapping[str, str], others: Sequence[int]
+    ) -> DomainError | None:
+        """Why a row's key isn't that of one row to examine; ``others`` are rows with the same."""
+        key = ", ".join(self.key_names)
+        if text is None:
+            return InvalidValue("The row has no value in the key ({key}).", key=key)
+        if matches == 0:
+            hint = f' Did you mean "{similar[text]}"?' if text in similar else ""
+            return InvalidValue(
+                'No row to examine has the {key} "{text}".{hint}', key=key, text=text, hint=hint
+            )
+        if matches > 1:
+            return InvalidValue(
+                '{count} rows to examine have the {key} "{text}". Add columns to `key`, or use '
+                "_logical_row_id.",
+                count=matches,
+                key=key,
+                text=text,
+            )
+        if others:
+            more = " …" if others[MAX_LINES_NAMED:] else ""
+            return InvalidValue(
+                'The {key} "{text}" is in {count} other {count|row|rows}, too: {lines}.',
+                key=key,
+                text=text,
+                count=len(others),
+                lines=", ".join(map(str, others[:MAX_LINES_NAMED])) + more,
+            )
+        return None
+
+
+_PROBLEMS_OF_FILES = (
+    "{count} {count|row|rows} of the file {count|has|have} no value in the key ({key}): {first}.",
+    "The key ({key}) doesn't identify the sampled rows; {count} {count|value is|values are} in "
+    "several: {first}. Add columns to `key`, or use _logical_row_id.",
+    "{count} {count|key|keys} ({key}) {count|is|are} in several rows of the file: {first}.",
+    "{count} {count|row|rows} of the file {count|has|have} a key ({key}) that no sampled row has: "
+    "{first}.{hint}",
+)
+"""Of rows without a key, and of ambiguous, repeated and unknown keys."""
 
 
 def read_row_file(
@@ -73,7 +227,7 @@ def read_row_file(
     InvalidRowFile
         The file lacks a column of the key, or several sheets have the key; reading takes too long.
     """
-    options = ImportOptions.from_json(given.options or {})
+    options = ReadOptions.from_json(given.options or {})
     names = {name.lower() for name in given.key or (ROW_ID,)}
     texts = {*texts, *(name for name in names if _is_text(columns, name))}
     found, sheets_note = _chosen(_imported(service, given, folder / "0", options), names)
@@ -95,7 +249,7 @@ def _is_text(columns: Sequence[Column], name: str) -> bool:
 
 
 def _imported(
-    service: Service, given: RowFile, target: Path, options: ImportOptions
+    service: Service, given: RowFile, target: Path, options: ReadOptions
 ) -> Sequence[ImportedTable]:
     deadline = time.monotonic() + MAX_DURATION_S
 

@@ -34,8 +34,8 @@ from service.tables.open_tables import (
     output_of,
 )
 from storage.accounts.users import User
+from storage.audit.findings import list_replacements
 from storage.errors import Conflict
-from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 from storage.jobs.schedules import Schedule, draws_of
 from storage.sqlite.clock import timestamp

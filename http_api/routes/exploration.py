@@ -9,7 +9,13 @@ from flask import Response, jsonify, request
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from application.access import RowSource
-from application.explorations import CompareTo, Query, RowDiff, submit_report, submit_table
+from application.explorations import (
+    CompareTo,
+    QueryContent,
+    RowDiffContent,
+    submit_report,
+    submit_table,
+)
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import (
@@ -29,7 +35,7 @@ from http_api.state import state
 from service.sql_queries import query_at_once
 from service.tables.open_tables import RESULT, open_table, output_of
 from service.tables.reports import job_report
-from storage.accounts.audit import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
+from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import REPORT
 
@@ -157,7 +163,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     compare_to = None if other is None else CompareTo(**other)
     if compare_to is not None and keys is not None:
         given.pop("sql", None)
-        job = submit_table(service(), by, dataset, RowDiff(compare_to, keys), **given)
+        job = submit_table(service(), by, dataset, RowDiffContent(compare_to, keys), **given)
     elif given.get("sql") is None:
         job = submit_report(
             service(),
@@ -169,7 +175,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         )
     else:
         with access().work_limits.queries.piece(caller().user.id):
-            job = submit_table(service(), by, dataset, Query(given.pop("sql")), **given)
+            job = submit_table(service(), by, dataset, QueryContent(given.pop("sql")), **given)
     return accepted(job, "Exploration job created")
 
 

@@ -42,7 +42,7 @@ from http_api.schemas.fields import StrictInteger, StrictString
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
 from service.tables.open_tables import SAMPLE, output_of
-from storage.jobs.findings import (
+from storage.audit.findings import (
     OUTCOMES,
     REVIEW_ACTIONS,
     AuditConclusion,

@@ -303,7 +303,7 @@ def delete_token(token_id: int) -> dict[str, str]:
     """Revoke one of my tokens; as an admin, that of any user."""
     with caller().writing() as tx:
         user = caller().user_in(tx)
-        ended = revoke_named_token(tx, None if user.role_name == "admin" else user.id, token_id)
+        ended = revoke_named_token(tx, None if user.is_admin else user.id, token_id)
         caller().audit(
             tx, "token_ended", about=("token", token_id), owner=ended.user_soeid, name=ended.name
         )

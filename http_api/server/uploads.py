@@ -27,8 +27,8 @@ from http_api.server.statuses import STATUS_OF_CODE
 from service.service import Service
 from service.settings import Settings
 from storage.accounts.tokens import find_token_holder
+from storage.contents import INCOMING
 from storage.errors import NotWritable
-from storage.maintenance.data_directory import INCOMING
 from storage.maintenance.health import DiskFull, check_room
 
 MAX_FORM_PARTS = 20

@@ -216,14 +216,14 @@ class OpenConnection:
         import obstore
 
         with self._names_itself(), object_errors(uri):
-            found = obstore.head(self.stores.get(uri, self.config), _key(uri))
-        if not found["e_tag"]:
+            status = obstore.head(self.stores.get(uri, self.config), _key(uri))
+        if not status["e_tag"]:
             raise SourceNotFound(
                 "The object store states no ETag of {uri}, so that a change of the file couldn't "
                 "be noticed.",
                 uri=str(uri),
             )
-        return FileVersion(found["size"], e_tag=found["e_tag"])
+        return FileVersion(status["size"], e_tag=status["e_tag"])
 
     def require(self, uri: SourceUri, version: FileVersion) -> None:
         """Raise SourceChanged if a file has another version now, or doesn't exist."""
@@ -256,12 +256,12 @@ def credentials_from(
     if not name or scheme not in VARIABLES:
         return {}
     start = f"{name}_{VARIABLES[scheme]}"
-    found = {
+    config = {
         variable.removeprefix(f"{name}_"): value
         for variable, value in environment.items()
         if variable.startswith(start)
     }
-    if not found:
+    if not config:
         raise CredentialsMissing(
             "The server's environment has no variable {start}…, such as {example}, in which the "
             'connection "{connection}" has its credentials. An administrator sets it and starts '
@@ -270,7 +270,7 @@ def credentials_from(
             example=start + EXAMPLES[scheme],
             connection=connection,
         )
-    return found
+    return config
 
 
 def _key(uri: SourceUri) -> str:
@@ -278,10 +278,12 @@ def _key(uri: SourceUri) -> str:
 
 
 def _local_version(uri: SourceUri, descriptor: int) -> FileVersion:
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         raise not_found(uri)
-    return FileVersion(found.st_size, modified_ns=str(found.st_mtime_ns), inode=str(found.st_ino))
+    return FileVersion(
+        status.st_size, modified_ns=str(status.st_mtime_ns), inode=str(status.st_ino)
+    )
 
 
 def _require_same(uri: SourceUri, version: FileVersion, now: FileVersion) -> None:

@@ -1,7 +1,8 @@
 """Reads files of URIs: web servers, object stores and folders of the server.
 
 Web servers are read by httpx, since obstore follows redirects to other hosts. Credentials come from
-the server's environment alone, and no message quotes a library's error, which may hold them.
+the server's environment alone, and no message quotes a library's error, which may hold them. A
+folder of a table format is refused: a reader of all its files would count replaced rows, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange, Overdue
-from import_engine.sources.table_formats import table_format_of
 from import_engine.sources.uris import SourceUri, is_link_local
 from operating_system import entries_below, lies_in, open_below, read_at, real_path
 
@@ -124,7 +124,7 @@ def file_names(
     if uri.scheme in ("http", "https"):
         raise SourceNotFound("A web server doesn't list files. Name one file instead of a folder.")
     _refuse_table_format(uri, step, config, set() if plain is None else plain)
-    found: list[str] = []
+    found_names: list[str] = []
     for name in _names(uri, step, config):
         if name.startswith((".", "_")):
             continue
@@ -135,14 +135,14 @@ def file_names(
                 remedy=if_nested,
                 folder=name.split("/")[0],
             )
-        found.append(name)
-        if len(found) > most:
+        found_names.append(name)
+        if len(found_names) > most:
             raise SourceNotFound(
                 "{uri} has more than {most} files, the limit.", uri=str(uri), most=most
             )
-    if not found:
+    if not found_names:
         raise not_found(uri)
-    return sorted(found)
+    return sorted(found_names)
 
 
 def _names(
@@ -162,9 +162,9 @@ def _refuse_table_format(
         with suppress(SourceNotFound, SourceDenied):
             yield from _names(folder, step, config)
 
-    found = table_format_of(uri, names, plain)
-    if found is not None:
-        kind, log = found
+    table_format = table_format_of(uri, names, plain)
+    if table_format is not None:
+        kind, log = table_format
         raise SourceNotFound(
             "{uri} belongs to {kind}: {log} says which of its files count, so rows of files that "
             "the table has replaced or deleted would count, too. Export a snapshot of the table "
@@ -314,18 +314,18 @@ def _stored_object(uri: SourceUri) -> Iterator[OpenSource]:
     key = "/".join(uri.segments)
     with object_errors(uri):
         store = object_store(uri)
-        found = obstore.head(store, key)
+        status = obstore.head(store, key)
 
     def part(start: int, stop: int) -> bytes:
         with object_errors(uri):
             got = obstore.get(
-                store, key, options={"range": (start, stop), "if_match": found["e_tag"]}
+                store, key, options={"range": (start, stop), "if_match": status["e_tag"]}
             )
             return bytes(got.bytes())
 
-    starts = range(0, found["size"], PIECE_BYTES)
-    pieces = (part(start, min(start + PIECE_BYTES, found["size"])) for start in starts)
-    yield OpenSource(found["size"], pieces, part)
+    starts = range(0, status["size"], PIECE_BYTES)
+    pieces = (part(start, min(start + PIECE_BYTES, status["size"])) for start in starts)
+    yield OpenSource(status["size"], pieces, part)
 
 
 def _object_names(
@@ -344,21 +344,21 @@ def _object_names(
             chunk = next(chunks, None)
         if chunk is None:
             return
-        yield from (one["path"][start:] for one in chunk if one["path"] != prefix)
+        yield from (listed["path"][start:] for listed in chunk if listed["path"] != prefix)
 
 
 @contextmanager
 def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
     descriptor = open_file_below(uri)
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise not_found(uri)
 
         def part(start: int, stop: int) -> bytes:
             return read_at(descriptor, stop - start, start)
 
-        yield OpenSource(found.st_size, iter(lambda: file.read(PIECE_BYTES), b""), part)
+        yield OpenSource(status.st_size, iter(lambda: file.read(PIECE_BYTES), b""), part)
 
 
 def _local_names(uri: SourceUri) -> Iterator[str]:
@@ -423,3 +423,45 @@ def _link(uri: SourceUri) -> SourceNotFound:
         "leads to.",
         uri=str(uri),
     )
+
+
+@dataclass(frozen=True)
+class _TableFormat:
+    """A format, known by a folder in the table's folder that has a file with this ending."""
+
+    name: str
+    log_folder: str
+    ending: str
+
+
+_FORMATS = (
+    _TableFormat("a Delta table", "_delta_log", ""),
+    _TableFormat("an Iceberg table", "metadata", ".metadata.json"),
+    _TableFormat("a Hudi table", ".hoodie", ""),
+)
+
+
+def table_format_of(
+    folder: SourceUri, names: Callable[[SourceUri], Iterator[str]], plain: set[SourceUri]
+) -> tuple[str, SourceUri] | None:
+    """The table format that a folder belongs to, and the folder of its log; None for plain files.
+
+    Reads the folder itself and those above it, up to that of its prefix.
+
+    Parameters
+    ----------
+    names : callable
+        Yields the names in a folder; nothing if there is none.
+    plain : set of SourceUri
+        Folders without a log, which aren't read again; those that are found are added.
+    """
+    for depth in range(len(folder.segments), folder.allowed - 1, -1):
+        above = replace(folder, segments=folder.segments[:depth])
+        if above in plain:
+            continue
+        for table_format in _FORMATS:
+            log = replace(above.child(table_format.log_folder), is_folder=True)
+            if any(name.endswith(table_format.ending) for name in names(log)):
+                return table_format.name, log
+        plain.add(above)
+    return None

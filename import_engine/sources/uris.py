@@ -105,7 +105,10 @@ def parse_uri(text: str, loc: Sequence[str | int] = ()) -> SourceUri:
     problem, uri = _parsed(text)
     if uri is None:
         raise InvalidUri(
-            problem, loc=loc, schemes=", ".join(f"{one}://" for one in SCHEMES), maximum=MAX_LENGTH
+            problem,
+            loc=loc,
+            schemes=", ".join(f"{scheme}://" for scheme in SCHEMES),
+            maximum=MAX_LENGTH,
         )
     return uri
 

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from domain_errors import DomainError
 from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
-from import_engine.options import DETECT_ALL, ImportOptions, InvalidOption
+from import_engine.options import DETECT_ALL, InvalidOption, ReadOptions
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question, TablePlace
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
-from parquet_tables.child_process import ChildDied, ask_child
+from parquet_tables.child_process import ChildDied, ask_child, line_of
 from parquet_tables.columns import Column, DataFile
 
 logger = logging.getLogger("jobsvc.workbooks")
@@ -60,28 +59,24 @@ DEFAULT_LIMITS = WorkbookLimits()
 
 
 @dataclass(frozen=True)
-class Request:
+class WorkbookRequest:
     """One workbook to read, as one line of JSON: the child reads no settings."""
 
     path: Path
     destination: Path
     row_group_rows: int
     limits: WorkbookLimits
-    options: ImportOptions = DETECT_ALL
-
-    def to_line(self) -> bytes:
-        fields = {**asdict(self), "options": self.options.to_json()}
-        return json.dumps(fields, default=str).encode() + b"\n"
+    options: ReadOptions = DETECT_ALL
 
     @staticmethod
-    def from_line(line: bytes) -> Request:
+    def from_line(line: bytes) -> WorkbookRequest:
         fields = json.loads(line)
-        return Request(
+        return WorkbookRequest(
             path=Path(fields["path"]),
             destination=Path(fields["destination"]),
             row_group_rows=fields["row_group_rows"],
             limits=WorkbookLimits(**fields["limits"]),
-            options=ImportOptions.from_json(fields["options"]),
+            options=ReadOptions.from_json(fields["options"]),
         )
 
 
@@ -89,7 +84,7 @@ def import_workbook(
     work: ImportWork,
     path: Path,
     limits: WorkbookLimits = DEFAULT_LIMITS,
-    options: ImportOptions = DETECT_ALL,
+    options: ReadOptions = DETECT_ALL,
 ) -> tuple[ImportedTable, ...]:
     """Read every sheet that isn't empty, hidden ones as well, in a child process.
 
@@ -104,18 +99,16 @@ def import_workbook(
         Reading it takes more memory or time than ``limits`` allow.
     """
     options.require_only(OPTIONS, "workbooks")
-    request = Request(path, work.destination, work.row_group_rows, limits, options)
+    request = WorkbookRequest(path, work.destination, work.row_group_rows, limits, options)
     errors_path = work.scratch("workbook-errors")
     try:
         answer = ask_child(
-            CHILD_MODULE, request.to_line(), errors_path, work.on_progress, MAX_ANSWER_BYTES
+            CHILD_MODULE, line_of(request), errors_path, work.on_progress, MAX_ANSWER_BYTES
         )
     except ChildDied as died:
         raise _child_error(died, limits) from None
     finally:
         errors_path.unlink(missing_ok=True)
-    if "fault" in answer:
-        raise OSError(answer["fault"], os.strerror(answer["fault"]))
     if "error" in answer:
         kind = _ERRORS.get(answer["error"], UnreadableFile)
         raise kind(answer["template"], loc=answer["loc"], **answer["parameters"])

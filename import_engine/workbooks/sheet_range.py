@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import fastexcel
 
-from import_engine.options import ImportOptions, InvalidOption
+from import_engine.options import InvalidOption, ReadOptions
 from import_engine.table_edges import (
     HEAD_ROWS,
     JOINED,
@@ -75,7 +75,7 @@ class SheetRange:
         return {"header_row": above + 1, "skip_above": above, "skip_below": self.skip_below}
 
 
-def given_range(options: ImportOptions) -> SheetRange | None:
+def given_range(options: ReadOptions) -> SheetRange | None:
     """The start of the table by the options; None if they don't say."""
     if options.header_row:
         return SheetRange(header_row=options.header_row - 1)
@@ -119,7 +119,7 @@ def found_range(
 def without_footer(
     cursor: duckdb.DuckDBPyConnection,
     cells: fastexcel.ExcelSheet,
-    options: ImportOptions,
+    options: ReadOptions,
     within: SheetRange,
 ) -> SheetRange:
     """Return the range without totals and notes at its end."""

@@ -1,7 +1,8 @@
 """The child process that reads one workbook: each sheet becomes a table.
 
 The first row below titles names the columns; no number loses a digit; cells with an Excel error
-(``#DIV/0!``) are missing. An abort of the parser ends this process alone.
+(``#DIV/0!``) are missing. Texts of digits alone stay text, with a question: Excel users store ids
+so. An abort of the parser ends this process alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -20,9 +21,22 @@ import fastexcel
 
 from domain_errors import DomainError, choices_sentence, counted
 from import_engine.errors import TypeMisfit, UnreadableFile
-from import_engine.options import ImportOptions, InvalidOption
-from import_engine.text_tables import TextColumn, renamed, tidied_sql, type_notes
-from import_engine.values import WHOLE_LIMIT
+from import_engine.options import InvalidOption, ReadOptions
+from import_engine.text_tables import (
+    CellQuery,
+    ColumnPlan,
+    TextColumn,
+    TextRows,
+    as_text,
+    decided,
+    detect,
+    misfit,
+    questions,
+    renamed,
+    tidied_sql,
+    type_notes,
+)
+from import_engine.values import TEXT, WHOLE_LIMIT, CandidateType, CandidateTypes, text_candidates
 from import_engine.work import (
     PRIMARY,
     ColumnReading,
@@ -38,14 +52,13 @@ from import_engine.workbooks.archive import (
     open_archive,
     without_stray_cells,
 )
-from import_engine.workbooks.importing import Request, too_much_memory
+from import_engine.workbooks.importing import WorkbookRequest, too_much_memory
 from import_engine.workbooks.sheet_range import (
     SheetRange,
     found_range,
     given_range,
     without_footer,
 )
-from import_engine.workbooks.text_cells import SheetTexts, read_texts
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import Column, Stored, stored_as
 from parquet_tables.database import ParquetDatabase, registered
@@ -65,15 +78,14 @@ logging.getLogger("fastexcel").setLevel(logging.ERROR)
 
 def main() -> None:
     """Read the workbook of the request on the first line of standard input."""
-    serve_one(Request.from_line, _limits, answer_to)
+    serve_one(
+        WorkbookRequest.from_line,
+        lambda read: ProcessLimits(read.limits.memory_mb, read.limits.threads, read.limits.cpu_s),
+        answer_to,
+    )
 
 
-def _limits(request: Request) -> ProcessLimits:
-    limits = request.limits
-    return ProcessLimits(limits.memory_mb, limits.threads, limits.cpu_s)
-
-
-def answer_to(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
+def answer_to(request: WorkbookRequest, on_progress: ProgressCallback) -> dict[str, Any]:
     """Return the tables of a workbook, or its error, as JSON."""
     try:
         return {"tables": [_table_json(table) for table in _tables(request, on_progress)]}
@@ -112,7 +124,7 @@ def _table_json(table: ImportedTable) -> dict[str, Any]:
     }
 
 
-def _tables(request: Request, on_progress: ProgressCallback) -> tuple[ImportedTable, ...]:
+def _tables(request: WorkbookRequest, on_progress: ProgressCallback) -> tuple[ImportedTable, ...]:
     limits, destination = request.limits, request.destination
     with (
         ParquetDatabase(
@@ -129,7 +141,7 @@ def _tables(request: Request, on_progress: ProgressCallback) -> tuple[ImportedTa
 
 
 def _read_workbook(
-    work: ImportWork, path: Path, options: ImportOptions, unpacked_bytes: int
+    work: ImportWork, path: Path, options: ReadOptions, unpacked_bytes: int
 ) -> tuple[ImportedTable, ...]:
     """Read every non-empty sheet; results and errors are those of ``import_workbook``."""
     with open_archive(path) as archive:
@@ -147,6 +159,8 @@ def _read_workbook(
             sheet=options.sheet,
             choices=choices_sentence(options.sheet, sheets),
         )
+    is_below = given_range(options) is not None
+    why_empty = "has no cells below the skipped rows" if is_below else "is empty"
     tables: list[ImportedTable] = []
     skipped: list[str] = []
     for number, name in enumerate(sheets):
@@ -163,10 +177,11 @@ def _read_workbook(
         if table:
             tables.append(_placed(table, cells.get(name, SheetCells())))
         else:
-            skipped.append(f'The sheet "{name}" {_why_empty(options)}; it was left out.')
+            skipped.append(f'The sheet "{name}" {why_empty}; it was left out.')
     if not tables:
         raise UnreadableFile("The workbook has no sheet with cells.")
-    _require_columns(tables, options)
+    # Refuses an option for a column that no sheet has.
+    renamed([reading.source_name for table in tables for reading in table.readings], options)
     first, *others = tables
     notes_of_first = (*first.notes, *skipped)
     if others:
@@ -194,15 +209,6 @@ def _placed(table: ImportedTable, cells: SheetCells) -> ImportedTable:
         "it and try again."
     )
     return replace(table, notes=(*table.notes, note))
-
-
-def _why_empty(options: ImportOptions) -> str:
-    return "is empty" if given_range(options) is None else "has no cells below the skipped rows"
-
-
-def _require_columns(tables: Sequence[ImportedTable], options: ImportOptions) -> None:
-    """Refuse an option for a column that no sheet has."""
-    renamed([each.source_name for table in tables for each in table.readings], options)
 
 
 @contextmanager
@@ -242,7 +248,7 @@ def _load(
     cursor: duckdb.DuckDBPyConnection,
     reader: fastexcel.ExcelReader,
     number: int,
-    options: ImportOptions,
+    options: ReadOptions,
 ) -> _Sheet | None:
     """Load the table of a sheet; returns None if it has no cells."""
     given = given_range(options)
@@ -270,7 +276,7 @@ def _import_sheet(
     number: int,
     name: str,
     notes: Sequence[str],
-    options: ImportOptions,
+    options: ReadOptions,
 ) -> ImportedTable | None:
     """Import one sheet; returns None if it has no cells."""
     unreadable = UnreadableFile(
@@ -314,7 +320,7 @@ def _read_columns(
     sheet: _Sheet,
     names: Sequence[str],
     source_names: Sequence[str],
-    options: ImportOptions,
+    options: ReadOptions,
 ) -> tuple[list[Stored], tuple[ColumnReading, ...], list[Question]]:
     """Find how each column is stored, what changes in its texts, and what they leave open."""
     cursor = work.cursor
@@ -452,3 +458,64 @@ def _text_sql(column: int) -> str:
         f"CASE WHEN TRY_CAST({text} AS DOUBLE) <> {number} "
         f"THEN CAST({number} AS VARCHAR) ELSE {text} END"
     )
+
+
+_PLAIN_TYPES = ("BIGINT", "DOUBLE", "BOOLEAN")
+
+
+@dataclass(frozen=True)
+class SheetTexts(TextRows):
+    """The text columns of a sheet; ``cells`` is the SQL of each one."""
+
+    source: str
+    cells: Sequence[str]
+    options: ReadOptions
+
+    def query(self, types: Sequence[CandidateType]) -> CellQuery:
+        """Return the cells as they are."""
+        return CellQuery(self.source, (), self.cells)
+
+    def candidates(self, cells: Sequence[str], type_: str | None = None) -> CandidateTypes:
+        """Return written numbers, dates and times; plain numbers only if the type is given."""
+        found = text_candidates(cells, self.options, type_)
+        if type_ is not None:
+            return found
+        return tuple(each for each in found if each.form or each.type not in _PLAIN_TYPES)
+
+
+def read_texts(
+    work: ImportWork, rows: SheetTexts, names: Sequence[str], options: ReadOptions
+) -> tuple[list[TextColumn], list[Question]]:
+    """Find the types of text columns over all rows; also return what they leave open."""
+    if not names:
+        return [], []
+    first = rows.first_cells(work, len(names))
+    types = [options.types.get(name) for name in names]
+    lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
+    plans = detect(work.short_step(), rows, lists, None)
+    columns = list(map(TextColumn, names, lists, plans, names, types, first))
+    columns = decided(work, rows, columns)
+    for column in columns:
+        if column.given_type not in (None, column.plan.inferred.type):
+            raise misfit(work, rows, columns, column)
+    columns = [
+        replace(column, plan=ColumnPlan((TEXT,))) if column.plan.inferred.empty else column
+        for column in columns
+    ]
+    asked = list(questions(columns))
+    known = {question.column for question in asked}
+    for column in columns:
+        is_text = column.plan.inferred == TEXT and not column.given_type and column.first
+        if not is_text or column.source_name in known:
+            continue
+        type_ = text_candidates(column.first)[0].type
+        if type_ in ("BIGINT", "DOUBLE"):
+            asked.append(_number_question(column, type_))
+    return columns, asked
+
+
+def _number_question(column: TextColumn, type_: str) -> Question:
+    name = column.source_name
+    choice: tuple[str, Mapping[str, object]] = ("Number", {"types": {name: type_}})
+    text = f'Column "{name}" stays text: its numbers are stored as text, such as {column.first[0]}.'
+    return Question("digits", name, text, (as_text(name), choice))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from domain_errors import counted
 from import_engine.importer import import_file
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
@@ -95,8 +95,8 @@ def _check_columns(context: JobContext, shapes: Sequence[TableShape]) -> None:
         checked_changes(tx, job.dataset_id, ref, shapes, require_columns=_requires_columns(job))
 
 
-def _options(job: Job) -> ImportOptions:
-    return ImportOptions.from_json(job.run_parameters.get("options", {}))
+def _options(job: Job) -> ReadOptions:
+    return ReadOptions.from_json(job.run_parameters.get("options", {}))
 
 
 def _imported_uri(

@@ -34,8 +34,8 @@ from service.tables.open_tables import (
     open_commit,
     open_source,
 )
+from storage.audit.findings import Continued, examined_samples
 from storage.jobs import kinds
-from storage.jobs.findings import Continued, examined_samples
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 

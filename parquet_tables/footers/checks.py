@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from parquet_tables.columns import Column
+from parquet_tables.columns import Column, DataType
 from parquet_tables.footers.structures import (
     MAGIC,
     Chunk,
@@ -129,21 +129,21 @@ def require_agreement(stated: StatedFile) -> None:
         overlap or lie outside the file.
     """
     rows, groups = 0, 0
-    for _, found in groupby(stated.chunks, key=lambda one: one.group):
-        chunks = list(found)
+    for _, of_group in groupby(stated.chunks, key=lambda column: column.group):
+        chunks = list(of_group)
         rows += chunks[0].group_rows
         groups += 1
-        if [one.column for one in chunks] != list(range(len(stated.is_flat))):
+        if [column.column for column in chunks] != list(range(len(stated.is_flat))):
             raise FooterContradicted(
                 f"row group {groups:,} has {len(chunks):,} columns, and the schema has "
                 f"{len(stated.is_flat):,}"
             )
-        for one, is_flat in zip(chunks, stated.is_flat, strict=True):
-            values, expected = one.chunk.values, one.group_rows
+        for column, is_flat in zip(chunks, stated.is_flat, strict=True):
+            values, expected = column.chunk.values, column.group_rows
             if values < expected or (is_flat and values != expected):
                 raise FooterContradicted(
                     f"row group {groups:,} has {expected:,} rows, and its column "
-                    f'"{one.name}" has {values:,} values'
+                    f'"{column.name}" has {values:,} values'
                 )
     if (rows, groups) != (stated.rows, stated.groups):
         raise FooterContradicted(
@@ -151,14 +151,14 @@ def require_agreement(stated: StatedFile) -> None:
             f"are {groups:,} with {rows:,} rows"
         )
     reached = _LEAST_OFFSET
-    for one in sorted(stated.chunks, key=lambda one: (one.chunk.start, one.chunk.end)):
-        chunk = one.chunk
+    for column in sorted(stated.chunks, key=lambda column: (column.chunk.start, column.chunk.end)):
+        chunk = column.chunk
         if not chunk.values:
             continue
-        is_inside = reached <= chunk.start <= one.first_data < chunk.end <= stated.data_end
+        is_inside = reached <= chunk.start <= column.first_data < chunk.end <= stated.data_end
         if not is_inside:
             raise FooterContradicted(
-                f"{one.place} is stated in the bytes {chunk.start:,} to {chunk.end:,}, where "
+                f"{column.place} is stated in the bytes {chunk.start:,} to {chunk.end:,}, where "
                 f"there is another column, or which aren't among the {stated.data_end:,} of data"
             )
         reached = chunk.end
@@ -174,15 +174,15 @@ def require_pages(
     FooterContradicted
         The pages have other numbers of values, can't be read, or belong to no column.
     """
-    for at, one in enumerate(stated.chunks):
+    for at, column in enumerate(stated.chunks):
         step(at / len(stated.chunks))
         try:
-            values = values_in_pages(read, one.chunk)
+            values = values_in_pages(read, column.chunk)
         except StrangeFooter as problem:
-            raise FooterContradicted(f"{one.place} has damaged pages: {problem}") from None
-        if values != one.chunk.values:
+            raise FooterContradicted(f"{column.place} has damaged pages: {problem}") from None
+        if values != column.chunk.values:
             raise FooterContradicted(
-                f"it states {one.chunk.values:,} values for {one.place}, whose pages have "
+                f"it states {column.chunk.values:,} values for {column.place}, whose pages have "
                 f"{values:,}"
             )
     _require_no_hidden_bytes(stated, read)
@@ -194,10 +194,10 @@ def _require_no_hidden_bytes(stated: StatedFile, read: ReadBytes) -> None:
     A Bloom filter may have no stated size; some writers fill up blocks with zeros, or write a copy
     of a chunk's metadata after it.
     """
-    parts = [(one.chunk.start, one.chunk.end) for one in stated.chunks]
+    parts = [(column.chunk.start, column.chunk.end) for column in stated.chunks]
     unsized: set[int] = set()
-    for one in stated.chunks:
-        for start, size_bytes in one.indexes:
+    for column in stated.chunks:
+        for start, size_bytes in column.indexes:
             if start and size_bytes:
                 parts.append((start, start + size_bytes))
             elif start:
@@ -256,14 +256,13 @@ def require_statistics(
 
 
 _TEXTS = ("VARCHAR", "BLOB")
-_FLOATS = ("FLOAT", "DOUBLE")
 
 
 def _comparable(value: str, type_: str) -> str:
     """The SQL of a value as text: equal values have one text, and those of texts are in order."""
     if type_ in _TEXTS:
         return f"hex({value})"
-    zero = " + 0" if type_ in _FLOATS else ""  # 0.0 is -0.0
+    zero = " + 0" if DataType(type_).is_float else ""  # 0.0 is -0.0
     return f"CAST({value}{zero} AS VARCHAR)"
 
 
@@ -271,7 +270,7 @@ def _stated_statistics(
     cursor: duckdb.DuckDBPyConnection, path: str, columns: Sequence[Column]
 ) -> dict[tuple[int, int], tuple[Any, ...]]:
     """The statistics of each row group and column, by both."""
-    found: dict[tuple[int, int], tuple[Any, ...]] = {}
+    statistics: dict[tuple[int, int], tuple[Any, ...]] = {}
     for at, column in enumerate(columns):
         values = [
             _comparable(f"TRY_CAST({name} AS {column.type})", column.type)
@@ -283,8 +282,8 @@ def _stated_statistics(
             "FROM parquet_metadata(?) WHERE column_id = ?"
         )
         for group, *row in cursor.execute(sql, [path, at]).fetchall():
-            found[(group, at)] = tuple(row)
-    return found
+            statistics[(group, at)] = tuple(row)
+    return statistics
 
 
 def _actual_statistics(
@@ -302,8 +301,8 @@ def _actual_statistics(
     parts = []
     for at, column in enumerate(columns):
         own = f"c{at}"
-        numbers = f" FILTER (NOT isnan({own}))" if column.type in _FLOATS else ""
-        nans = f"count(*) FILTER (isnan({own}))" if column.type in _FLOATS else "0"
+        numbers = f" FILTER (NOT isnan({own}))" if column.data_type.is_float else ""
+        nans = f"count(*) FILTER (isnan({own}))" if column.data_type.is_float else "0"
         parts += [
             _comparable(f"min({own}){numbers}", column.type),
             _comparable(f"max({own}){numbers}", column.type),

@@ -153,37 +153,37 @@ def mask_of(footer: bytes, *, keep_statistics: bool) -> list[tuple[int, int]]:
     StrangeFooter
         The footer is damaged, or its fields aren't in order.
     """
-    found: list[tuple[int, int]] = []
+    masks: list[tuple[int, int]] = []
     walk = _Walk(footer)
     try:
         for field, kind, _ in walk.fields():
             if (field, kind) == (_ROW_GROUPS, _LIST):
                 for _ in walk.elements():
-                    _mask_row_group(walk, found, _STATISTICS + keep_statistics)
+                    _mask_row_group(walk, masks, _STATISTICS + keep_statistics)
     except (IndexError, RecursionError):
         raise StrangeFooter("it is cut off") from None
-    return found
+    return masks
 
 
-def _mask_row_group(walk: _Walk, found: list[tuple[int, int]], first: int) -> None:
+def _mask_row_group(walk: _Walk, masks: list[tuple[int, int]], first: int) -> None:
     for field, kind, _ in walk.fields():
         if (field, kind) != (_CHUNKS, _LIST):
             continue
         for _ in walk.elements():
-            for part in _masked(walk, found, _FIRST_OF_INDEXES, _CHUNK_METADATA):
+            for part in _masked(walk, masks, _FIRST_OF_INDEXES, _CHUNK_METADATA):
                 if part == _CHUNK_METADATA:
-                    for _ in _masked(walk, found, first, _DATA_PAGE_OFFSET):
+                    for _ in _masked(walk, masks, first, _DATA_PAGE_OFFSET):
                         pass
 
 
-def _masked(walk: _Walk, found: list[tuple[int, int]], first: int, needed: int) -> Iterator[int]:
+def _masked(walk: _Walk, masks: list[tuple[int, int]], first: int, needed: int) -> Iterator[int]:
     """Mask the fields of a structure from the id ``first`` on; yield the ids before it."""
     last, is_masked = 0, False
     for field, kind, place in walk.fields():
         if field >= first and not is_masked:
             if last < needed:
                 raise StrangeFooter("a required field is missing")
-            found.append((place, _LARGEST_STEP | kind))
+            masks.append((place, _LARGEST_STEP | kind))
             is_masked = True
         if not is_masked:
             yield field

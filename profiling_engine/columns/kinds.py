@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Literal
 
-from parquet_tables.columns import as_integer, decimals_of, digits_of
+from parquet_tables.columns import DataType, as_integer
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 
@@ -20,8 +20,6 @@ AxisType = Literal["BIGINT", "HUGEINT", "DOUBLE"]
 Number = int | float
 """A place on an axis."""
 
-FLOAT_TYPES = ("FLOAT", "DOUBLE")
-TIME_TYPES = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 OTHER_KINDS: dict[str, Kind] = {"VARCHAR": "text", "BOOLEAN": "boolean", "BLOB": "binary"}
 MAX_BIGINT = 2**63 - 1
 WIDE = Context(prec=100)
@@ -45,18 +43,18 @@ class Axis:
 
     def sql(self, value: str) -> str:
         """The SQL of ``x``; NULL for NULL, NaN and infinite values."""
-        if self.column_type in FLOAT_TYPES:
+        if DataType(self.column_type).is_float:
             return f"CASE WHEN isfinite({value}) THEN CAST({value} AS DOUBLE) END"
         if self.column_type == "DATE":
             days = f"CAST({value} - DATE '1970-01-01' AS BIGINT)"
             return f"CASE WHEN isfinite({value}) THEN {days} END"
         if self.column_type == "TIMESTAMP_NS":
             return f"epoch_ns({value})"
-        if self.column_type in TIME_TYPES:
+        if DataType(self.column_type).is_time:
             return f"epoch_us({value})"
         if self.column_type == "UBIGINT":
             return f"CAST({value} AS HUGEINT)"
-        if decimals_of(self.column_type) is None:
+        if DataType(self.column_type).decimals is None:
             # A product would overflow every integer type, so remove the point from the digits.
             return f"CAST(replace(CAST({value} AS VARCHAR), '.', '') AS HUGEINT)"
         return as_integer(value, self.column_type)
@@ -105,7 +103,7 @@ class ColumnKind:
     def value_sql(self) -> str:
         """The SQL of ``v`` of a row ``f``; -0.0 is 0.0."""
         name = f"f.{quote_identifier(self.column.name)}"
-        if self.column.type in FLOAT_TYPES:
+        if self.column.data_type.is_float:
             return f"{name} + CAST(0 AS {self.column.type})"
         return name
 
@@ -119,12 +117,12 @@ def kind_of(column: Column) -> ColumnKind:
     type_ = column.type
     if type_ in OTHER_KINDS:
         return ColumnKind(column, OTHER_KINDS[type_])
-    if type_ in TIME_TYPES:
+    if column.data_type.is_time:
         return ColumnKind(column, "moment", Axis("BIGINT", type_))
-    if type_ in FLOAT_TYPES:
+    if column.data_type.is_float:
         return ColumnKind(column, "number", Axis("DOUBLE", type_))
-    decimals = decimals_of(type_)
+    decimals = column.data_type.decimals
     if decimals is not None:
         return ColumnKind(column, "number", Axis("BIGINT", type_, decimals))
-    _, decimals = digits_of(type_) or (20, 0)  # a wide DECIMAL, or UBIGINT
+    _, decimals = column.data_type.digits or (20, 0)  # a wide DECIMAL, or UBIGINT
     return ColumnKind(column, "number", Axis("HUGEINT", type_, decimals))

@@ -23,7 +23,7 @@ from parquet_tables.quoting import (
 )
 from parquet_tables.rows import RowView, view_statement
 from parquet_tables.tables import Column, TableFiles
-from profiling_engine.columns.kinds import FLOAT_TYPES, kind_of
+from profiling_engine.columns.kinds import kind_of
 
 Groups = list[tuple[Any, int]]
 MAX_BINS = 20
@@ -198,7 +198,7 @@ def _figures(value: str, column: Column, *, is_exact: bool) -> str:
 
 def _number(value: str, column: Column) -> str:
     cast = f"CAST({value} AS DOUBLE)"
-    return f"CASE WHEN isfinite({value}) THEN {cast} END" if column.type in FLOAT_TYPES else cast
+    return f"CASE WHEN isfinite({value}) THEN {cast} END" if column.data_type.is_float else cast
 
 
 def _with_chart(plain: ColumnSummary, source: _Source, ends: list[float] | None) -> ColumnSummary:
@@ -220,7 +220,7 @@ def _numbers(plain: ColumnSummary, source: _Source, ends: list[float]) -> Column
         values = tuple(Part(str(value), rows, f"{name} = {value}") for value, rows in found)
         return _charted(plain, "bins", values)
     low, high = float(plain.minimum), float(plain.maximum)
-    if column.type in FLOAT_TYPES and not abs(high - low) < float("inf"):
+    if column.data_type.is_float and not abs(high - low) < float("inf"):
         low, high = ends
     is_clipped = high - low > LONG_TAIL * max(ends[1] - ends[0], 0) > 0
     first, last = ends if is_clipped else (low, high)

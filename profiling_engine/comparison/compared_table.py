@@ -365,11 +365,11 @@ def _plain(values: Any, kind: type[np.generic]) -> Any:
 
 def _as_number(compared: ComparedColumn) -> str:
     name, column = compared.sql, compared.column
-    if column.type == "DATE":
+    if column.data_type.is_date:
         number = f"CAST({name} - DATE '1970-01-01' AS DOUBLE)"
-    elif column.type.startswith("TIMESTAMP"):
+    elif column.data_type.is_timestamp:
         number = f"epoch_us(CAST({name} AS TIMESTAMP)) / 86400e6"
-    elif column.type.startswith("TIME"):
+    elif column.data_type.is_time:
         return f"epoch_us(CAST({name} AS TIME)) / 86400e6"
     else:
         return f"CAST({name} AS DOUBLE)"

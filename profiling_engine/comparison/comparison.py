@@ -227,7 +227,7 @@ class ColumnComparison:
         parts = figures.pop("parts") if is_detailed else ()
         for name in ("parts", "value_basis", "missing_basis"):
             figures.pop(name, None)
-        if self.column.type.startswith(("DATE", "TIME")) and self.distance.means is not None:
+        if self.column.data_type.is_time and self.distance.means is not None:
             figures["base_mean"], figures["other_mean"] = (
                 shown(self.column, mean) for mean in self.distance.means
             )

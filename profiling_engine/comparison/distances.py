@@ -102,15 +102,15 @@ def shown(column: Column, number: float) -> str:
     >>> shown(Column("price", "DOUBLE"), 1234.5678)
     '1234.57'
     """
-    if not column.type.startswith(("DATE", "TIME")):
+    if not column.data_type.is_time:
         return f"{number:.6g}"
     try:
         time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)
     except OverflowError:  # DuckDB's years go beyond 9999
         return f"day {number:.0f}"
-    if column.type == "DATE":
+    if column.data_type.is_date:
         return f"{time:%Y-%m-%d}"
-    return f"{time:%Y-%m-%d %H:%M}" if column.type.startswith("TIMESTAMP") else f"{time:%H:%M}"
+    return f"{time:%Y-%m-%d %H:%M}" if column.data_type.is_timestamp else f"{time:%H:%M}"
 
 
 def intervals(

@@ -18,20 +18,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import unique_in_first_rows
 from parquet_tables.tables import Column, TableFiles
 
-_INTEGERS = frozenset(
-    f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
-) | {"INTEGER", "UINTEGER"}
-_TEXT = "VARCHAR"
 _LEADING_ZERO = "'^\\s*[+-]?0[0-9]'"
-
-
-def is_number(type_: str) -> bool:
-    """Whether a type holds numbers."""
-    return type_ in _INTEGERS or type_ in ("FLOAT", "DOUBLE") or type_.startswith("DECIMAL(")
-
-
-def _is_time(type_: str) -> bool:
-    return type_ == "DATE" or type_.startswith("TIMESTAMP")
 
 
 @dataclass(frozen=True)
@@ -47,34 +34,38 @@ class SharedColumn:
         return self.other.name
 
     @property
+    def are_numbers(self) -> bool:
+        """Whether both columns hold numbers."""
+        return self.base.data_type.is_number and self.other.data_type.is_number
+
+    @property
     def is_retyped(self) -> bool:
         """Whether the tables have different types."""
         return self.base.type != self.other.type
 
     def equal(self, one: str, two: str) -> str:
         """Build the SQL of whether a base's value ``one`` equals the other's value ``two``."""
-        types = self.base.type, self.other.type
+        before, now = self.base.data_type, self.other.data_type
         if not self.is_retyped:
             return f"{one} IS NOT DISTINCT FROM {two}"
-        if all(map(is_number, types)) or all(map(_is_time, types)):
+        if self.are_numbers or (before.is_moment and now.is_moment):
             return (
-                f"(TRY_CAST({one} AS {types[1]}) IS NOT DISTINCT FROM {two} "
-                f"AND TRY_CAST({two} AS {types[0]}) IS NOT DISTINCT FROM {one})"
+                f"(TRY_CAST({one} AS {now.name}) IS NOT DISTINCT FROM {two} "
+                f"AND TRY_CAST({two} AS {before.name}) IS NOT DISTINCT FROM {one})"
             )
-        if types[0] == _TEXT and is_number(types[1]):
-            return _reads_as(one, two, types[1])
-        if types[1] == _TEXT and is_number(types[0]):
-            return _reads_as(two, one, types[0])
+        if before.is_text and now.is_number:
+            return _reads_as(one, two, now.name)
+        if now.is_text and before.is_number:
+            return _reads_as(two, one, before.name)
         return f"CAST({one} AS VARCHAR) IS NOT DISTINCT FROM CAST({two} AS VARCHAR)"
 
     def key(self, value: str) -> str:
         """Build the SQL of a value as a part of a key, with one type for both tables."""
         if not self.is_retyped:
             return value
-        types = {self.base.type, self.other.type}
-        if types <= _INTEGERS:
+        if self.base.data_type.is_integer and self.other.data_type.is_integer:
             return f"CAST({value} AS HUGEINT)"
-        return f"CAST({value} AS {'DOUBLE' if all(map(is_number, types)) else _TEXT})"
+        return f"CAST({value} AS {'DOUBLE' if self.are_numbers else 'VARCHAR'})"
 
 
 def _reads_as(text: str, number: str, type_: str) -> str:
@@ -169,8 +160,8 @@ NEARLY_UNIQUE = 0.8
 
 
 def _can_be_key(column: SharedColumn) -> bool:
-    types = (column.base.type, column.other.type)
-    return not any(type_ in ("FLOAT", "DOUBLE", "BOOLEAN") or _is_time(type_) for type_ in types)
+    types = (column.base.data_type, column.other.data_type)
+    return not any(type_.is_float or type_.is_moment or type_.name == "BOOLEAN" for type_ in types)
 
 
 def _distinct_values(

@@ -15,7 +15,6 @@ from profiling_engine.tables.control_totals import (
     MAX_COLUMNS,
     SUM_DIGITS,
     control_totals,
-    is_number,
     shown_decimal,
 )
 
@@ -43,7 +42,7 @@ def total_changes(
     on_progress: ProgressCallback = ignore_progress,
 ) -> tuple[TotalChange, ...]:
     """Add up all rows of the columns that are numbers in both tables."""
-    both = [one for one in shared if is_number(one.base) and is_number(one.other)][:MAX_COLUMNS]
+    both = [column for column in shared if column.are_numbers][:MAX_COLUMNS]
     sides = (
         replace(base, columns=tuple(one.base for one in both)),
         replace(other, columns=tuple(one.other for one in both)),

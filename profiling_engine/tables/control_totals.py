@@ -7,7 +7,6 @@ that identify rows, such as account numbers, are marked: their sums mean little.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
@@ -16,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from parquet_tables.columns import INTEGERS, Column, digits_of
+from parquet_tables.columns import Column
 from parquet_tables.names import is_identifier_name
 from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress
 from parquet_tables.quoting import quote_identifier
@@ -36,8 +35,6 @@ MIN_UNIQUE_ROWS = 20
 """Rows below which unique numbers may be amounts."""
 MAX_GAP = 10
 """The largest average distance of numbers that count rows."""
-_FLOATS = ("DOUBLE", "FLOAT")
-_WHOLES = (*INTEGERS, "UBIGINT", "HUGEINT")
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,8 @@ def control_totals(
     on_progress: ProgressCallback = ignore_progress,
 ) -> list[ControlTotal]:
     """Add up each number column of a table."""
-    columns = [each for each in table.columns if is_number(each)][:MAX_COLUMNS]
-    identifiers = _identifiers(cursor, table, [each for each in columns if _is_whole(each)])
+    columns = [each for each in table.columns if each.data_type.is_number][:MAX_COLUMNS]
+    identifiers = _identifiers(cursor, table, [each for each in columns if each.data_type.is_whole])
     found: dict[str, ControlTotal] = {}
     scale_of = {each.name: 0 for each in columns}
     while left := [each for each in columns if each.name not in found]:
@@ -79,15 +76,6 @@ def control_totals(
                 else:
                     found[column.name] = total
     return [found[each.name] for each in columns]
-
-
-def is_number(column: Column) -> bool:
-    """Whether a column has control totals."""
-    return column.type in (*_FLOATS, *_WHOLES) or column.type.startswith("DECIMAL(")
-
-
-def _is_whole(column: Column) -> bool:
-    return column.type in _WHOLES or (column.type.startswith("DECIMAL(") and ",0)" in column.type)
 
 
 def _identifiers(
@@ -141,7 +129,7 @@ def _sums(table: TableFiles, columns: Sequence[tuple[Column, int]]) -> Statement
             wanted += [f"fsum({v}) FILTER ({v} > 0)", f"fsum({v}) FILTER ({v} < 0)", "false"]
             continue
         value, exact = x, "true"
-        if column.type in _FLOATS:
+        if column.data_type.is_float:
             scale = SCALES[attempt]
             value = f"TRY_CAST({x} AS DECIMAL(18,{scale}))"
             exact = (
@@ -158,10 +146,10 @@ def _sums(table: TableFiles, columns: Sequence[tuple[Column, int]]) -> Statement
 
 def _is_approximate(column: Column, attempt: int) -> bool:
     """Whether the sum is one of DOUBLEs: of unusual fractions, or where exact ones may overflow."""
-    if column.type in _FLOATS:
+    if column.data_type.is_float:
         return attempt == len(SCALES)
-    digits = re.match(r"DECIMAL\((\d+),", column.type)
-    return column.type == "HUGEINT" or (digits is not None and int(digits[1]) > MAX_SUM_DIGITS)
+    digits = column.data_type.digits
+    return column.type == "HUGEINT" or (digits is not None and digits[0] > MAX_SUM_DIGITS)
 
 
 def _by_three(row: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -173,14 +161,14 @@ def _total(
 ) -> ControlTotal | None:
     """Return the total, or None if the values have more decimals than were tried."""
     positive, negative, exact = sums
-    is_last = column.type not in _FLOATS or attempt == len(SCALES)
+    is_last = not column.data_type.is_float or attempt == len(SCALES)
     if exact is False and not is_last:
         return None
     plus, minus = (Decimal(str(each or 0)) for each in (positive, negative))
     with localcontext() as context:
         context.prec = SUM_DIGITS
         both = plus + minus if plus.is_finite() and minus.is_finite() else Decimal("NaN")
-    digits = digits_of(column.type)
+    digits = column.data_type.digits
 
     def text(value: Decimal) -> str:
         return f"{value:.{digits[1]}f}" if digits else shown_decimal(value)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from parquet_tables.columns import decimals_of, digits_of
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from sampling_engine.amounts import FLOAT_PLACES
@@ -55,7 +54,7 @@ from sampling_engine.sql.passes import (
     UnitTotals,
 )
 from sampling_engine.sql.statements import not_taken, same_keys
-from sampling_engine.sql.units import FLOATS, MAX_FLOAT_AMOUNT, MAX_MONEY, MoneyUnits, Units
+from sampling_engine.sql.units import MAX_FLOAT_AMOUNT, MAX_MONEY, MoneyUnits, Units
 
 if TYPE_CHECKING:
     from sampling_engine.selection.strata import Strata
@@ -91,7 +90,7 @@ class SparkTable:
         name = self.name(column)
         if isinstance(column, BandColumn):
             return column.number_of(name, spark_type(column.compared_as))
-        return f"{name} + CAST(0 AS {column.type})" if column.type in FLOATS else name
+        return f"{name} + CAST(0 AS {column.type})" if column.data_type.is_float else name
 
     def keys(self, columns: Sequence[Column]) -> str:
         return "".join(f", {self.key(column)} AS k{i}" for i, column in enumerate(columns))
@@ -255,7 +254,7 @@ def ordinals_of_blocks(table: SparkTable, row_filter: RowFilter | None, shift: i
 
 @query_of.register
 def exact_totals(wanted: ExactTotals, table: SparkTable) -> Query:
-    digits = digits_of(wanted.column.type)
+    digits = wanted.column.data_type.digits
     wide = f"DECIMAL(38,{digits[1]})" if digits else WIDE
     source, params = table.rows(f", {table.name(wanted.column)} AS v", wanted.row_filter)
     return Query(
@@ -270,7 +269,7 @@ def exact_totals(wanted: ExactTotals, table: SparkTable) -> Query:
 def range_of(wanted: RangeOf, table: SparkTable) -> Query:
     """The extremes of exact numbers are of the column's own type; DuckDB makes them DOUBLE."""
     column, name = wanted.column, table.name(wanted.column)
-    if decimals_of(column.type) is not None:
+    if column.data_type.decimals is not None:
         source, params = table.rows(f", {name} AS v", wanted.row_filter)
         low, high = (
             f"CAST(CAST(f.{one} AS {column.type}) AS DOUBLE) AS {one}" for one in ("low", "high")
@@ -414,8 +413,8 @@ def amounts_by_stratum(wanted: AmountsByStratum, table: SparkTable) -> Query:
     a number's text.
     """
     strata, name = wanted.strata, table.name(wanted.column)
-    if wanted.column.type not in FLOATS:
-        digits = digits_of(wanted.column.type)
+    if not wanted.column.data_type.is_float:
+        digits = wanted.column.data_type.digits
         wide = f"DECIMAL(38,{digits[1]})" if digits else WIDE
         value = f"{table.keys(strata.columns)}, CAST({name} AS {wide}) AS v"
         source, params = table.rows(value, strata.row_filter)
@@ -512,15 +511,15 @@ class Money:
 
     @property
     def is_exact(self) -> bool:
-        return decimals_of(self.units.column.type) is not None
+        return self.units.column.data_type.decimals is not None
 
     @property
     def _is_float(self) -> bool:
-        return self.units.column.type in FLOATS
+        return self.units.column.data_type.is_float
 
     @property
     def _narrow(self) -> str:
-        wide = digits_of(self.units.column.type)
+        wide = self.units.column.data_type.digits
         return f"DECIMAL(18,{self.units.decimals})" if wide else "BIGINT"
 
     def signed(self) -> str:

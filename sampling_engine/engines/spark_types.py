@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from domain_errors import DomainError
-from parquet_tables.columns import MAX_EXACT_DIGITS, digits_of
+from parquet_tables.columns import MAX_EXACT_DIGITS, DataType
 from parquet_tables.tables import Column
 
 SPARK_TYPES = {
@@ -54,7 +54,7 @@ def spark_type(type_: str) -> str:
 
 def is_read_by_spark(type_: str) -> bool:
     """Whether Spark reads a column of this type from Parquet."""
-    return type_ in SPARK_TYPES or digits_of(type_) is not None
+    return type_ in SPARK_TYPES or DataType(type_).digits is not None
 
 
 def require_types(columns: Iterable[Column]) -> None:
@@ -66,7 +66,7 @@ def require_types(columns: Iterable[Column]) -> None:
 
 def require_number(column: Column) -> None:
     """Raise NotInSpark for a number that becomes another DOUBLE in Spark than in DuckDB."""
-    digits = digits_of(column.type)
+    digits = column.data_type.digits
     if column.type == "UBIGINT" or (digits and digits[0] > MAX_EXACT_DIGITS):
         raise NotInSpark(column)
 
@@ -74,7 +74,7 @@ def require_number(column: Column) -> None:
 def as_double(value: str, column: Column) -> str:
     """A number as the DOUBLE that DuckDB makes of it."""
     require_number(column)
-    if digits_of(column.type):
+    if column.data_type.digits:
         return double_of_decimal(value, column.type)
     return f"CAST({value} AS DOUBLE)"
 
@@ -84,7 +84,7 @@ def double_of_decimal(value: str, type_: str) -> str:
 
     Above 2^53 it divides whole part and remainder apart.
     """
-    digits = digits_of(type_)
+    digits = DataType(type_).digits
     assert digits is not None  # noqa: S101 - the caller's part
     if digits[0] > MAX_EXACT_DIGITS:
         raise NotInSpark(Column("", type_))
@@ -108,7 +108,7 @@ def as_integer(value: str, type_: str) -> str:
     Up to 15 digits it is the nearest integer of a DOUBLE, since Spark is slow at multiplying
     decimals: the product of two roundings is off by less than 10^15 · 2^-52 = 0.23.
     """
-    digits = digits_of(type_)
+    digits = DataType(type_).digits
     if not digits or not digits[1]:
         return f"CAST({value} AS BIGINT)"
     if digits[0] <= EXACT_DIGITS:
@@ -122,7 +122,7 @@ def decimal_of_text(text: str, type_: str) -> str:
     Up to 18 digits Spark holds it as an integer, as a stored one. CAST makes a BigDecimal of a
     text, and then each comparison with a stored number makes another one.
     """
-    digits = digits_of(type_)
+    digits = DataType(type_).digits
     if digits is None or digits[0] > MAX_EXACT_DIGITS:
         return f"CAST({text} AS {type_})"
     whole, places = max(digits[0] - digits[1], 1), digits[1]

@@ -13,7 +13,7 @@ from functools import cache
 
 import duckdb
 
-from parquet_tables.columns import digits_of
+from parquet_tables.columns import DataType
 from parquet_tables.tables import Column
 from sampling_engine.engines.spark_types import decimal_of_text, double_of_decimal, spark_type
 from sampling_engine.filters.filter import ConditionWriter, Statement, value_at
@@ -58,7 +58,7 @@ class _SparkWriter(ConditionWriter):
         name = self._name(column)
         if not type_name:
             return name
-        if type_name == "DOUBLE" and digits_of(column.type):
+        if type_name == "DOUBLE" and column.data_type.digits:
             return double_of_decimal(name, column.type)
         return f"CAST({name} AS {spark_type(type_name)})"
 
@@ -79,7 +79,7 @@ class _SparkWriter(ConditionWriter):
 
     def _cast(self, type_name: str, text: str) -> str:
         self.params.append(text)
-        if digits_of(type_name):
+        if DataType(type_name).digits:
             return decimal_of_text("?", type_name)
         return "?" if type_name == "VARCHAR" else f"CAST(? AS {spark_type(type_name)})"
 

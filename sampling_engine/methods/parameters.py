@@ -201,16 +201,9 @@ def _check_value(parameter: Parameter, value: Any, loc: Loc) -> None:
         )
 
 
-NUMBER_TYPES = frozenset(
-    {
-        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
-        *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
-        *("FLOAT", "DOUBLE", "DECIMAL"),
-    }
-)
-# Types whose values have an order and a text of their own. Not INTERVAL: DuckDB holds "1 month"
-# and "30 days" for equal.
-GROUP_TYPES = NUMBER_TYPES | {
+# Types beside numbers whose values have an order and a text of their own. Not INTERVAL: DuckDB
+# holds "1 month" and "30 days" for equal.
+GROUP_TYPES = {
     *("BOOLEAN", "VARCHAR", "ENUM", "UUID", "BLOB", "JSON", "DATE"),
     *("TIME", "TIME_NS", "TIME WITH TIME ZONE"),
     *("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
@@ -228,7 +221,9 @@ def found_column(table: TableFiles, name: str, loc: Loc) -> Column:
 def group_column(table: TableFiles, name: str, kind: str, loc: Loc) -> Column:
     """A column whose distinct values make strata or clusters."""
     column = found_column(table, name, loc)
-    if not _is_of(column, GROUP_TYPES):
+    # A list of texts ends in [], an array in [3]; in parentheses is a width or the choices.
+    makes_groups = column.type.split("(")[0] in GROUP_TYPES and not column.type.endswith("]")
+    if not (makes_groups or column.data_type.is_number):
         raise InvalidStrata(
             'The column "{column}" is of type {type}, whose values make no {groups}: use a column '
             "of numbers, texts, dates, times or true and false.",
@@ -260,23 +255,13 @@ def strata_columns(
     return tuple(columns)
 
 
-def is_number(column: Column) -> bool:
-    """Whether a column holds numbers."""
-    return _is_of(column, NUMBER_TYPES)
-
-
 def check_number_column(table: TableFiles, name: str, parameter: str, loc: Loc) -> None:
     """Refuse a column that is not there, or holds no numbers."""
     column = found_column(table, name, loc)
-    if not is_number(column):
+    if not column.data_type.is_number:
         raise InvalidMethod(
             f'`{parameter}` needs a column of numbers; "{{column}}" is of type {{type}}.',
             column=column.name,
             type=column.type,
             loc=loc,
         )
-
-
-def _is_of(column: Column, types: frozenset[str]) -> bool:
-    # A list of texts ends in [], an array in [3]; what is in parentheses is a width or the choices.
-    return not column.type.endswith("]") and column.type.split("(")[0] in types

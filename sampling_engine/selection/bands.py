@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 
-from parquet_tables.columns import digits_of
+from parquet_tables.columns import DataType
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
 from sampling_engine.errors import InvalidStrata
@@ -235,7 +235,7 @@ def _upper(value: Decimal | int, type_: str, family: Family) -> str | bool:
         return format_temporal(value, family)
     if family is Family.FLOAT:
         return f"{value:f}"
-    digits, places = digits_of(type_) or (0, 0)
+    digits, places = DataType(type_).digits or (0, 0)
     # A value is below the break if it is below the next one that the type can hold.
     scaled = ceil(Fraction(value) * 10**places)
     low, high = (1 - 10**digits, 10**digits - 1) if digits else integer_range(type_)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import duckdb
 
-from parquet_tables.columns import decimals_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import RowSet, Statement
 from parquet_tables.tables import Column, TableFiles
@@ -135,7 +134,7 @@ class RangeOf(Pass[Range]):
 
     def statement(self, table: TableFiles) -> Statement:
         name = f"f.{quote_identifier(self.column.name)}"
-        if decimals_of(self.column.type) is not None:
+        if self.column.data_type.decimals is not None:
             # Every value is finite, and the extremes may be had from the files' statistics.
             source, params = statements.all_rows(table, f"{name} AS v", self.row_filter)
             return (

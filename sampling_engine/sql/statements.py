@@ -117,7 +117,7 @@ def key_value(column: Column) -> str:
     if isinstance(column, BandColumn):
         return column.number()
     name = f"f.{quote_identifier(column.name)}"
-    if column.type in ("FLOAT", "DOUBLE"):
+    if column.data_type.is_float:
         # 0.0 and -0.0 are equal but differ as text: adding zero makes both 0.0.
         return f"{name} + CAST(0 AS {column.type})"
     return name
@@ -252,7 +252,7 @@ def amount_value(column: Column) -> str:
     A floating-point number counts as the nearest decimal of six places.
     """
     name = f"f.{quote_identifier(column.name)}"
-    if column.type in ("FLOAT", "DOUBLE"):
+    if column.data_type.is_float:
         return f"CASE WHEN isfinite({name}) THEN TRY_CAST({name} AS DECIMAL(38, 6)) END"
     return name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from parquet_tables.columns import as_integer, decimals_of, digits_of
+from parquet_tables.columns import as_integer
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 
@@ -57,9 +57,9 @@ class MoneyUnits(Units):
     @classmethod
     def of(cls, column: Column, population: Population) -> MoneyUnits:
         """The minor units of a column."""
-        decimals = decimals_of(column.type)
+        decimals = column.data_type.decimals
         if decimals is None:
-            digits = digits_of(column.type)
+            digits = column.data_type.digits
             whole = 0 if "INT" in column.type else MINOR_PLACES
             decimals = min(digits[1], MINOR_PLACES) if digits else whole
         return cls(column, decimals=decimals, population=population)
@@ -69,7 +69,7 @@ class MoneyUnits(Units):
         name = f"f.{quote_identifier(self.column.name)}"
         if self._is_exact:
             return as_integer(name, self.column.type)
-        if self.column.type in FLOATS:
+        if self.column.data_type.is_float:
             value = f"CAST({name} AS DOUBLE)"
             return (
                 f"CASE WHEN abs({value}) < {MAX_FLOAT_AMOUNT!r}::DOUBLE "
@@ -91,7 +91,7 @@ class MoneyUnits(Units):
         name = f"f.{quote_identifier(self.column.name)}"
         if self._is_exact:
             return "false"
-        present = f"NOT isnan({name})" if self.column.type in FLOATS else "true"
+        present = f"NOT isnan({name})" if self.column.data_type.is_float else "true"
         return f"{name} IS NOT NULL AND {present} AND ({self.signed()}) IS NULL"
 
     def rounded(self) -> str:
@@ -99,7 +99,7 @@ class MoneyUnits(Units):
         name = f"f.{quote_identifier(self.column.name)}"
         if self._is_exact:
             return "false"
-        if self.column.type in FLOATS:
+        if self.column.data_type.is_float:
             cents = f"CAST({name} AS DOUBLE) * 100"
             precision = 1e-7 if self.column.type == "FLOAT" else 1e-15
             return (
@@ -110,9 +110,9 @@ class MoneyUnits(Units):
 
     @property
     def _is_exact(self) -> bool:
-        return decimals_of(self.column.type) is not None
+        return self.column.data_type.decimals is not None
 
     @property
     def _narrow(self) -> str:
         """The exact type that a wider one is rounded to."""
-        return f"DECIMAL(18,{self.decimals})" if digits_of(self.column.type) else "BIGINT"
+        return f"DECIMAL(18,{self.decimals})" if self.column.data_type.digits else "BIGINT"

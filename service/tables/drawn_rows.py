@@ -14,8 +14,8 @@ from parquet_tables.rows import page_statement
 from parquet_tables.tables import TableFiles
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
+from storage.audit.findings import Finding, examined_samples, newest_findings
 from storage.errors import Conflict, NotFound
-from storage.jobs.findings import Finding, examined_samples, newest_findings
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit

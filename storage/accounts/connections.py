@@ -6,8 +6,6 @@ environment and holds none. Manifests name a connection, so its name never chang
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +14,7 @@ from storage.accounts.users import User
 from storage.errors import Conflict, Forbidden, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, only, run
+from storage.sqlite.queries import Records, first, json_tuple, only, run
 
 
 class ConnectionMissing(NotFound):
@@ -48,6 +46,9 @@ class Connection:
     created_at: str
 
 
+_CONNECTIONS = Records(Connection, usable_by=json_tuple)
+
+
 @dataclass(frozen=True)
 class ConnectionFields:
     """The fields of a connection that an administrator sets, besides its name."""
@@ -57,7 +58,9 @@ class ConnectionFields:
     usable_by: Sequence[User | Group]
 
 
-def add_connection(tx: Transaction, name: str, given: ConnectionFields, clock: Clock) -> Connection:
+def add_connection(
+    tx: Transaction, name: str, fields: ConnectionFields, clock: Clock
+) -> Connection:
     """Add a connection; raise Conflict if one has this name, in any case."""
     if first(tx, "connection_by_name", name=name) is not None:
         raise Conflict('A connection "{name}" exists already.', loc=("name",), name=name)
@@ -65,38 +68,39 @@ def add_connection(tx: Transaction, name: str, given: ConnectionFields, clock: C
         tx,
         "insert_connection",
         name=name,
-        prefix=given.prefix,
-        credentials=given.credentials,
+        prefix=fields.prefix,
+        credentials=fields.credentials,
         now=timestamp(clock()),
     )
-    _put_users(tx, row["id"], given.usable_by)
+    _put_users(tx, row["id"], fields.usable_by)
     return get_connection(tx, row["id"])
 
 
 def get_connection(tx: Transaction, connection_id: int) -> Connection:
     """Return a connection by id."""
-    rows = all_rows(tx, "list_connections", id=connection_id, name=None, user_id=None)
-    if not rows:
+    connection = _CONNECTIONS.first(
+        tx, "list_connections", id=connection_id, name=None, user_id=None
+    )
+    if connection is None:
         raise NotFound("Connection {connection} not found.", connection=str(connection_id))
-    return _connection(rows[0])
+    return connection
 
 
 def find_connection(tx: Transaction, name: str) -> Connection:
     """Return the connection of a table's files; raise ConnectionMissing if there is none."""
-    rows = all_rows(tx, "list_connections", id=None, name=name, user_id=None)
-    if not rows:
+    connection = _CONNECTIONS.first(tx, "list_connections", id=None, name=name, user_id=None)
+    if connection is None:
         raise ConnectionMissing(
             'The connection "{name}" doesn\'t exist. An administrator can create it again.',
             name=name,
         )
-    return _connection(rows[0])
+    return connection
 
 
 def list_connections(tx: Transaction, user: User) -> list[Connection]:
     """Return the connections that a user may use, by name; all for an administrator."""
-    user_id = None if user.role_name == "admin" else user.id
-    rows = all_rows(tx, "list_connections", id=None, name=None, user_id=user_id)
-    return [_connection(row) for row in rows]
+    user_id = None if user.is_admin else user.id
+    return _CONNECTIONS.all(tx, "list_connections", id=None, name=None, user_id=user_id)
 
 
 def usable_connection(
@@ -120,18 +124,18 @@ def usable_connection(
     )
 
 
-def change_connection(tx: Transaction, connection_id: int, given: ConnectionFields) -> Connection:
+def change_connection(tx: Transaction, connection_id: int, fields: ConnectionFields) -> Connection:
     """Change everything but the name."""
     get_connection(tx, connection_id)
     run(
         tx,
         "update_connection",
         id=connection_id,
-        prefix=given.prefix,
-        credentials=given.credentials,
+        prefix=fields.prefix,
+        credentials=fields.credentials,
     )
     _clear_users(tx, connection_id)
-    _put_users(tx, connection_id, given.usable_by)
+    _put_users(tx, connection_id, fields.usable_by)
     return get_connection(tx, connection_id)
 
 
@@ -149,11 +153,6 @@ def _clear_users(tx: Transaction, connection_id: int) -> None:
 
 
 def _put_users(tx: Transaction, connection_id: int, usable_by: Sequence[User | Group]) -> None:
-    for one in usable_by:
-        name = "put_connection_user" if isinstance(one, User) else "put_connection_group"
-        run(tx, name, connection_id=connection_id, grantee_id=one.id)
-
-
-def _connection(row: sqlite3.Row) -> Connection:
-    fields = dict(row)
-    return Connection(**{**fields, "usable_by": tuple(json.loads(fields["usable_by"]))})
+    for grantee in usable_by:
+        name = "put_connection_user" if isinstance(grantee, User) else "put_connection_group"
+        run(tx, name, connection_id=connection_id, grantee_id=grantee.id)

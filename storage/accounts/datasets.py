@@ -20,7 +20,16 @@ from storage.accounts.users import User
 from storage.errors import Conflict, NameTaken, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, only, page, run
+from storage.sqlite.queries import (
+    Records,
+    chosen_filters,
+    first,
+    json_text,
+    number,
+    only,
+    page,
+    run,
+)
 from storage.versions.refs import MAIN, create_ref
 
 Level = Literal["read", "write", "admin"]
@@ -98,7 +107,7 @@ def create_dataset(
         "insert_dataset",
         name=name,
         description=description,
-        tags=json.dumps(list(tags), ensure_ascii=False),
+        tags=json_text(list(tags)),
         created_by=creator.id,
         now=timestamp(now),
     )
@@ -111,7 +120,7 @@ def create_dataset(
 def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> Dataset:
     """Return a dataset; raise the same NotFound if it doesn't exist or the viewer can't see it."""
     row = first(tx, "dataset_for", id=dataset_id, user_id=viewer.id)
-    if row is None or (row["level"] is None and viewer.role_name != "admin"):
+    if row is None or (row["level"] is None and not viewer.is_admin):
         raise NotFound("Dataset {dataset} not found.", dataset=str(dataset_id))
     return _dataset(row, viewer)
 
@@ -126,13 +135,12 @@ def list_datasets(
     limit: int,
 ) -> tuple[list[Dataset], int]:
     """Return a page of the datasets that the viewer can see, and their total."""
-    given = {name: value for name, value in vars(filters).items() if value is not None}
-    conditions = ["datasets.removed_at IS NULL", *(_CONDITIONS[name] for name in given)]
-    if viewer.role_name != "admin":
+    params = chosen_filters(filters)
+    conditions = ["datasets.removed_at IS NULL", *(_CONDITIONS[name] for name in params)]
+    if not viewer.is_admin:
         conditions.append(_PERMITTED)
     fragments = {"where": "WHERE " + " AND ".join(conditions), "order": SORTS[sort]}
-    params = {"user_id": viewer.id, **given}
-    rows, total = page(tx, "list_datasets", offset, limit, fragments, **params)
+    rows, total = page(tx, "list_datasets", offset, limit, fragments, user_id=viewer.id, **params)
     return [_dataset(row, viewer) for row in rows], total
 
 
@@ -155,13 +163,13 @@ def change_dataset(
         Its creator has another dataset of this name, which the viewer can see.
     """
     before = get_dataset(tx, dataset_id, viewer)
-    given = {
+    fields = {
         "name": name,
         "description": description,
         "tags": None if tags is None else tuple(tags),
         "require_columns": require_columns,
     }
-    changed = [name for name, value in given.items() if value not in (None, getattr(before, name))]
+    changed = [name for name, value in fields.items() if value not in (None, getattr(before, name))]
     if not changed:
         return []
     if name is not None and _has_namesake(tx, viewer, name, dataset_id=dataset_id):
@@ -172,7 +180,7 @@ def change_dataset(
         id=dataset_id,
         name=name,
         description=description,
-        tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
+        tags=None if tags is None else json_text(list(tags)),
         require_columns=require_columns,
         now=timestamp(clock()),
     ).fetchall()
@@ -219,13 +227,12 @@ def _has_namesake(
 ) -> bool:
     """Return whether the creator has another dataset of this name that the viewer can see."""
     dataset = {"creator_id": creator_id, "id": dataset_id, "name": name}
-    sees_all = viewer.role_name == "admin"
-    row = first(tx, "visible_namesake", viewer_id=viewer.id, sees_all=sees_all, **dataset)
+    row = first(tx, "visible_namesake", viewer_id=viewer.id, sees_all=viewer.is_admin, **dataset)
     return row is not None
 
 
 def _dataset(row: sqlite3.Row, viewer: User) -> Dataset:
-    level = "admin" if viewer.role_name == "admin" else row["level"]
+    level = "admin" if viewer.is_admin else row["level"]
     return Dataset(
         id=row["id"],
         name=row["name"],
@@ -250,10 +257,7 @@ class Permission:
 
 def list_permissions(tx: Transaction, dataset_id: int) -> list[Permission]:
     """Return the permissions in a dataset, by SOEID."""
-    rows = all_rows(tx, "list_permissions", dataset_id=dataset_id)
-    return [
-        Permission(row["user_id"], row["user_soeid"], cast(Level, row["level"])) for row in rows
-    ]
+    return Records(Permission).all(tx, "list_permissions", dataset_id=dataset_id)
 
 
 @dataclass(frozen=True)
@@ -267,8 +271,7 @@ class GroupPermission:
 
 def list_group_permissions(tx: Transaction, dataset_id: int) -> list[GroupPermission]:
     """Return the groups' permissions in a dataset, by name; everyone comes first."""
-    rows = all_rows(tx, "list_group_permissions", dataset_id=dataset_id)
-    return [GroupPermission(**row) for row in rows]
+    return Records(GroupPermission).all(tx, "list_group_permissions", dataset_id=dataset_id)
 
 
 def put_permission(tx: Transaction, dataset_id: int, user_id: int, level: Level) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help
-from storage.accounts.users import User, require_free_name, user_of_row
+from storage.accounts.users import USERS, User, require_free_name
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, only, page, run
+from storage.sqlite.queries import Records, first, only, run
 
 EVERYONE = 1
 """The id of the group of all users."""
@@ -39,6 +39,9 @@ class Group:
         return self.id == EVERYONE
 
 
+_GROUPS = Records(Group)
+
+
 def add_group(tx: Transaction, name: str, clock: Clock) -> Group:
     """Add an empty group; raise Conflict if a user or a group has this name."""
     require_free_name(tx, name)
@@ -48,10 +51,10 @@ def add_group(tx: Transaction, name: str, clock: Clock) -> Group:
 
 def get_group(tx: Transaction, group_id: int) -> Group:
     """Return a group by id."""
-    rows = all_rows(tx, "list_groups", id=group_id, q=None)
-    if not rows:
+    group = _GROUPS.first(tx, "list_groups", id=group_id, q=None)
+    if group is None:
         raise NotFound("Group {group} not found.", group=str(group_id))
-    return Group(**rows[0])
+    return group
 
 
 def find_group(tx: Transaction, name: str) -> Group | None:
@@ -64,13 +67,12 @@ def list_groups(
     tx: Transaction, offset: int, limit: int, q: str | None = None
 ) -> tuple[list[Group], int]:
     """Return a page of the groups by name, and their number; ``q`` is a part of the name."""
-    rows, total = page(tx, "list_groups", offset, limit, id=None, q=q)
-    return [Group(**row) for row in rows], total
+    return _GROUPS.page(tx, "list_groups", offset, limit, id=None, q=q)
 
 
 def members_of(tx: Transaction, group: Group) -> list[User]:
     """Return the members by SOEID; none for everyone."""
-    return [user_of_row(row) for row in all_rows(tx, "group_members", id=group.id)]
+    return USERS.all(tx, "group_members", id=group.id)
 
 
 def rename_group(tx: Transaction, group_id: int, name: str) -> Group:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from storage.accounts.users import User, user_of_row
+from storage.accounts.users import USERS, User
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, run
+from storage.sqlite.queries import Records, all_rows, first, run
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,12 @@ class KnownUser:
 def find_known_user(tx: Transaction, identity: Identity) -> KnownUser | None:
     """Return the user who last signed in with this identity."""
     row = first(tx, "user_of_identity", **vars(identity))
-    return None if row is None else KnownUser(user_of_row(row), row["removed_at"] is not None)
+    return None if row is None else KnownUser(USERS.of(row), row["removed_at"] is not None)
 
 
 def identity_of(tx: Transaction, user_id: int) -> Identity | None:
     """Return the identity of a user; None for a local account."""
-    row = first(tx, "identity_of_user", user_id=user_id)
-    return None if row is None else Identity(row["issuer"], row["subject"])
+    return Records(Identity).first(tx, "identity_of_user", user_id=user_id)
 
 
 def link_identity(tx: Transaction, user: User, identity: Identity) -> None:

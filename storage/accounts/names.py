@@ -21,5 +21,5 @@ def unsafe_character(name: str) -> str | None:
     >>> [unsafe_character(name) for name in ("invoice\\u202exslx", "a\\r\\nb", "حساب")]
     ['U+202E', 'U+000D', None]
     """
-    found = _UNSAFE.search(name)
-    return None if found is None else f"U+{ord(found[0]):04X}"
+    unsafe = _UNSAFE.search(name)
+    return None if unsafe is None else f"U+{ord(unsafe[0]):04X}"

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from contract.declarations import Help
-from storage.accounts.users import User, user_of_row
+from storage.accounts.users import USERS, User
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, only, page, run
+from storage.sqlite.queries import Records, first, run
 
 Scope = Literal["read", "write"]
 Kind = Literal["session", "named", "operator"]
@@ -42,6 +41,9 @@ class Token:
     def ends_within(self, span: timedelta, clock: Clock) -> bool:
         """Return whether the token expires within a time, or has expired."""
         return self.expires_at is not None and self.expires_at <= timestamp(clock() + span)
+
+
+_TOKENS = Records(Token)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def issue_token(
     """Create a token; return its secret, which is not stored, and the token."""
     secret = secrets.token_urlsafe(32)
     now = clock()
-    row = only(
+    token = _TOKENS.only(
         tx,
         "insert_token",
         token_hash=hash_secret(secret),
@@ -84,7 +86,7 @@ def issue_token(
         created_at=timestamp(now),
         expires_at=None if lifetime is None else timestamp(now + lifetime),
     )
-    return secret, _token(row)
+    return secret, token
 
 
 def find_token_holder(tx: Transaction, secret: str) -> TokenHolder | None:
@@ -93,7 +95,7 @@ def find_token_holder(tx: Transaction, secret: str) -> TokenHolder | None:
     if row is None:
         return None
     return TokenHolder(
-        user_of_row(row),
+        USERS.of(row),
         row["token_id"],
         row["scope"],
         row["kind"],
@@ -104,16 +106,14 @@ def find_token_holder(tx: Transaction, secret: str) -> TokenHolder | None:
 
 def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None:
     """Return a token's user by its id; None if it has expired or its user was removed."""
-    row = first(tx, "token_user", id=token_id, now=timestamp(clock()))
-    return None if row is None else user_of_row(row)
+    return USERS.first(tx, "token_user", id=token_id, now=timestamp(clock()))
 
 
 def list_tokens(
     tx: Transaction, user_id: int | None, offset: int, limit: int
 ) -> tuple[list[Token], int]:
     """Return a page of the named tokens of a user, or of all users, and their number."""
-    rows, total = page(tx, "list_named_tokens", offset, limit, user_id=user_id)
-    return [_token(row) for row in rows], total
+    return _TOKENS.page(tx, "list_named_tokens", offset, limit, user_id=user_id)
 
 
 def note_token_use(tx: Transaction, token_id: int, at: str) -> None:
@@ -123,13 +123,13 @@ def note_token_use(tx: Transaction, token_id: int, at: str) -> None:
 
 def revoke_named_token(tx: Transaction, user_id: int | None, token_id: int) -> Token:
     """Delete and return a named token of a user, or of any user."""
-    row = first(tx, "delete_named_token", id=token_id, user_id=user_id)
-    if row is None:
+    token = _TOKENS.first(tx, "delete_named_token", id=token_id, user_id=user_id)
+    if token is None:
         raise NotFound(
             "There is no token {token}." if user_id is None else "You have no token {token}.",
             token=str(token_id),
         )
-    return _token(row)
+    return token
 
 
 def revoke_token(tx: Transaction, token_id: int) -> None:
@@ -161,8 +161,7 @@ def open_sign_in_link(
 
 def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
     """Return the user of an unexpired link, without using the link."""
-    row = first(tx, "sign_in_link_user", code_hash=hash_secret(code), now=timestamp(clock()))
-    return None if row is None else user_of_row(row)
+    return USERS.first(tx, "sign_in_link_user", code_hash=hash_secret(code), now=timestamp(clock()))
 
 
 def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
@@ -177,16 +176,3 @@ def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
 def hash_secret(secret: str) -> str:
     """Return the stored hash of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _token(row: sqlite3.Row) -> Token:
-    return Token(
-        row["id"],
-        row["name"],
-        cast(Scope, row["scope"]),
-        row["created_at"],
-        row["expires_at"],
-        row["last_used_at"],
-        row["user_id"],
-        row["user_soeid"],
-    )

@@ -6,16 +6,14 @@ can't sign in; their jobs and commits stay.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from dataclasses import dataclass
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from contract.declarations import Help
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, number, only, page, run
+from storage.sqlite.queries import Records, first, json_tuple, number, run
 
 Role = Literal["admin", "analyst", "viewer"]
 ROLES: tuple[Role, ...] = ("admin", "analyst", "viewer")
@@ -29,6 +27,13 @@ class User:
     soeid: str
     role_name: Role
     created_at: str
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role_name == "admin"
+
+
+USERS = Records(User)
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,15 @@ class ListedUser(User):
     groups: Annotated[tuple[str, ...], Help("Names of the user's groups, without everyone.")]
 
 
+_LISTED_USERS = Records(ListedUser, has_password=bool, by_provider=bool, groups=json_tuple)
+
+
 def add_user(
     tx: Transaction, soeid: str, role_name: Role, password_hash: str | None, clock: Clock
 ) -> User:
     """Add a user; raise Conflict if an active user or a group has this name."""
     require_free_name(tx, soeid, "soeid")
-    row = only(
+    return USERS.only(
         tx,
         "insert_user",
         soeid=soeid,
@@ -57,7 +65,6 @@ def add_user(
         password_hash=password_hash,
         created_at=timestamp(clock()),
     )
-    return user_of_row(row)
 
 
 def require_free_name(tx: Transaction, name: str, field: str = "name") -> None:
@@ -73,13 +80,12 @@ def get_user(tx: Transaction, user_id: int) -> User:
     row = first(tx, "user_by_id", id=user_id)
     if row is None or row["removed_at"] is not None:
         raise NotFound("User {user} not found.", user=str(user_id))
-    return user_of_row(row)
+    return USERS.of(row)
 
 
 def find_user(tx: Transaction, soeid: str) -> User | None:
     """Return an active user by SOEID, ignoring case."""
-    row = first(tx, "user_by_soeid", soeid=soeid)
-    return None if row is None else user_of_row(row)
+    return USERS.first(tx, "user_by_soeid", soeid=soeid)
 
 
 def password_hash_of(tx: Transaction, soeid: str) -> str | None:
@@ -92,24 +98,12 @@ def list_users(
     tx: Transaction, offset: int, limit: int, q: str | None = None, *, clock: Clock
 ) -> tuple[list[ListedUser], int]:
     """Return a page of the users by SOEID, and their number; ``q`` is a substring of the SOEID."""
-    rows, total = page(tx, "list_users", offset, limit, q=q, now=timestamp(clock()))
-    return [_listed(row) for row in rows], total
-
-
-def _listed(row: sqlite3.Row) -> ListedUser:
-    return ListedUser(
-        **vars(user_of_row(row)),
-        has_password=bool(row["has_password"]),
-        by_provider=bool(row["by_provider"]),
-        link_expires_at=row["link_expires_at"],
-        groups=tuple(json.loads(row["groups"])),
-    )
+    return _LISTED_USERS.page(tx, "list_users", offset, limit, q=q, now=timestamp(clock()))
 
 
 def first_admin(tx: Transaction) -> User | None:
     """Return the oldest active admin."""
-    row = first(tx, "first_admin")
-    return None if row is None else user_of_row(row)
+    return USERS.first(tx, "first_admin")
 
 
 def anyone_can_sign_in(tx: Transaction) -> bool:
@@ -137,8 +131,9 @@ def change_user(
         run(tx, "delete_own_tokens_of_user", user_id=user_id)
         run(tx, "delete_sign_in_links_of_user", user_id=user_id)
         run(tx, "delete_identity_of_user", user_id=user_id)
-    row = only(tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash)
-    return user_of_row(row)
+    return USERS.only(
+        tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash
+    )
 
 
 def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
@@ -157,12 +152,7 @@ def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
 
 
 def _require_another_admin(tx: Transaction, user: User) -> None:
-    if user.role_name == "admin" and number(tx, "count_admins") == 1:
+    if user.is_admin and number(tx, "count_admins") == 1:
         raise Conflict(
             '"{soeid}" is the last admin. Make another user admin first.', soeid=user.soeid
         )
-
-
-def user_of_row(row: sqlite3.Row) -> User:
-    """Return the user of a row of ``users``, or of a row with these columns."""
-    return User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])

@@ -47,7 +47,7 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, int):
         return abs(value) < MAX_EXACT
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
+        return all(isinstance(key, str) and _is_plain(member) for key, member in value.items())
     return isinstance(value, list) and all(map(_is_plain, value))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, run
+from storage.sqlite.queries import Records, first, run
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Issue:
 
 def list_issues(tx: Transaction, job_id: str) -> list[Issue]:
     """Return the certificates of a sample, newest first."""
-    return [Issue(**dict(row)) for row in all_rows(tx, "list_certificates", job_id=job_id)]
+    return Records(Issue).all(tx, "list_certificates", job_id=job_id)
 
 
 def get_payload(tx: Transaction, job_id: str, issue: int) -> bytes:

@@ -26,7 +26,7 @@ from storage.certificates.envelopes import key_id, public_bytes
 from storage.errors import DamagedData
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Database, Transaction
-from storage.sqlite.queries import all_rows, run
+from storage.sqlite.queries import Records, run
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class SigningKeys:
 
 def list_public_keys(tx: Transaction) -> list[PublicKey]:
     """All public keys, the current one first, then the newest."""
-    return [PublicKey(**row) for row in all_rows(tx, "list_signing_keys")]
+    return Records(PublicKey).all(tx, "list_signing_keys")
 
 
 def _record(tx: Transaction, key: Ed25519PrivateKey, clock: Clock) -> None:

@@ -16,7 +16,7 @@ from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, page, run
+from storage.sqlite.queries import Records, all_rows, first, number, run
 
 Kind = Literal["plan", "draw", "replacement", "deletion", "restoration", "row_root"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -43,6 +43,9 @@ class LedgerEntry:
         return digest_of({name: value for name, value in vars(self).items() if name != "digest"})
 
 
+_ENTRIES = Records(LedgerEntry, body=json.loads)
+
+
 def append_entry(
     tx: Transaction, dataset_id: int, kind: Kind, actor: str, body: Mapping[str, Any], clock: Clock
 ) -> LedgerEntry:
@@ -66,8 +69,7 @@ def list_ledger(
     tx: Transaction, dataset_id: int, offset: int, limit: int
 ) -> tuple[list[LedgerEntry], int]:
     """Return a page of a dataset's entries, newest first, and their number."""
-    rows, total = page(tx, "list_ledger", offset, limit, dataset_id=dataset_id)
-    return [_entry(row) for row in rows], total
+    return _ENTRIES.page(tx, "list_ledger", offset, limit, dataset_id=dataset_id)
 
 
 def output_refs(tx: Transaction, entries: Sequence[LedgerEntry]) -> dict[str, str]:
@@ -78,39 +80,37 @@ def output_refs(tx: Transaction, entries: Sequence[LedgerEntry]) -> dict[str, st
 
 def whole_ledger(tx: Transaction, dataset_id: int) -> list[LedgerEntry]:
     """Return all entries of a dataset in their order."""
-    return [_entry(row) for row in all_rows(tx, "whole_ledger", dataset_id=dataset_id)]
+    return _ENTRIES.all(tx, "whole_ledger", dataset_id=dataset_id)
 
 
 def draw_entry(tx: Transaction, dataset_id: int, job_id: str) -> LedgerEntry | None:
     """Return the entry of a job's draw; None if the draw is older than the ledger."""
-    row = first(tx, "ledger_entry_of_draw", dataset_id=dataset_id, job_id=job_id)
-    return None if row is None else _entry(row)
+    return _ENTRIES.first(tx, "ledger_entry_of_draw", dataset_id=dataset_id, job_id=job_id)
 
 
 def plan_entry(tx: Transaction, dataset_id: int, plan_id: str) -> LedgerEntry:
     """Return the entry of a plan; raise NotFound if the dataset has none of this id."""
-    row = first(tx, "ledger_entry_of_plan", dataset_id=dataset_id, plan_id=plan_id)
-    if row is None:
+    entry = _ENTRIES.first(tx, "ledger_entry_of_plan", dataset_id=dataset_id, plan_id=plan_id)
+    if entry is None:
         raise NotFound(
             'The dataset has no plan "{plan_id}".', loc=("body", "plan_id"), plan_id=plan_id
         )
-    return _entry(row)
+    return entry
 
 
 def list_plan_entries(
     tx: Transaction, dataset_id: int, offset: int, limit: int
 ) -> tuple[list[LedgerEntry], int]:
     """Return a page of the entries of a dataset's plans, newest first, and their number."""
-    rows, total = page(tx, "list_plan_entries", offset, limit, dataset_id=dataset_id)
-    return [_entry(row) for row in rows], total
+    return _ENTRIES.page(tx, "list_plan_entries", offset, limit, dataset_id=dataset_id)
 
 
 def count_draws_of_plans(
     tx: Transaction, dataset_id: int, digests: Sequence[str]
 ) -> dict[str, tuple[int, int]]:
     """Return how often some plans were registered and drawn, by their digests."""
-    given = {"dataset_id": dataset_id, "digests": json.dumps(digests)}
-    rows = all_rows(tx, "count_draws_of_plans", **given)
+    plans = json.dumps(digests)
+    rows = all_rows(tx, "count_draws_of_plans", dataset_id=dataset_id, digests=plans)
     return {row["digest"]: (row["registrations"], row["draws"]) for row in rows}
 
 
@@ -144,12 +144,7 @@ def all_ledger_faults(connection: sqlite3.Connection, statement: str) -> tuple[i
     cursor = connection.execute(statement)
     names = [column[0] for column in cursor.description]
     for values in cursor:
-        entry = _entry(dict(zip(names, values, strict=True)))
+        entry = _ENTRIES.of(dict(zip(names, values, strict=True)))
         ledgers.setdefault(entry.dataset_id, []).append(entry)
     faults = [fault for entries in ledgers.values() for fault in chain_faults(entries)]
     return sum(map(len, ledgers.values())), faults
-
-
-def _entry(row: Mapping[str, Any] | sqlite3.Row) -> LedgerEntry:
-    values = dict(row)
-    return LedgerEntry(**{**values, "body": json.loads(values["body"])})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from storage.certificates.ledger import append_entry
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, run
+from storage.sqlite.queries import Records, run
 
 HASH_BYTES = 32
 
@@ -37,6 +37,12 @@ class RowRoot:
     nodes: Sequence[bytes]
 
 
+_ROW_ROOTS = Records(
+    RowRoot,
+    nodes=lambda nodes: [nodes[at : at + HASH_BYTES] for at in range(0, len(nodes), HASH_BYTES)],
+)
+
+
 def insert_row_root(
     tx: Transaction, dataset_id: int, new: RowRoot, actor: str, clock: Clock
 ) -> None:
@@ -63,15 +69,5 @@ def insert_row_root(
 
 def row_root_of(tx: Transaction, dataset_id: int, commit_id: str, table_key: str) -> RowRoot | None:
     """Return the root of a table; None if none was built."""
-    row = first(tx, "row_root", dataset_id=dataset_id, commit_id=commit_id, table_key=table_key)
-    if row is None:
-        return None
-    nodes = row["nodes"]
-    return RowRoot(
-        row["commit_id"],
-        row["table_key"],
-        row["rows"],
-        row["root"],
-        row["secret"],
-        [nodes[at : at + HASH_BYTES] for at in range(0, len(nodes), HASH_BYTES)],
-    )
+    table = {"dataset_id": dataset_id, "commit_id": commit_id, "table_key": table_key}
+    return _ROW_ROOTS.first(tx, "row_root", **table)

@@ -17,7 +17,7 @@ from storage.jobs.changes import ending_change
 from storage.jobs.kinds import JobKind, Lane, RunType, kind_of
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, page, run, statement
+from storage.sqlite.queries import Records, all_rows, first, json_text, number, run, statement
 from storage.versions.refs import output_name_of
 
 Status = Literal["pending", "running", "completed", "failed"]
@@ -161,7 +161,7 @@ def complete_job(
         tx,
         job,
         "complete_job",
-        output_summary=json.dumps(summary, ensure_ascii=False),
+        output_summary=json_text(summary),
         output_commit_id=commit_id,
         now=timestamp(clock()),
     )
@@ -232,8 +232,7 @@ class LogEntry:
 
 def list_log(tx: Transaction, job_id: str, offset: int, limit: int) -> tuple[list[LogEntry], int]:
     """Return a page of a job's log, oldest entry first, and the number of entries."""
-    rows, total = page(tx, "list_job_log", offset, limit, job_id=job_id)
-    return [LogEntry(row["at"], row["message"]) for row in rows], total
+    return Records(LogEntry).page(tx, "list_job_log", offset, limit, job_id=job_id)
 
 
 def store_comparison(
@@ -245,8 +244,8 @@ def store_comparison(
         "store_comparison",
         job_id=job_id,
         made_at=timestamp(clock()),
-        brief=json.dumps(brief, ensure_ascii=False),
-        whole=json.dumps(whole, ensure_ascii=False),
+        brief=json_text(brief),
+        whole=json_text(whole),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from domain_errors import counted
-from storage.accounts.audit import Action
+from storage.accounts.audit_trail import Action
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
 RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from storage.audit.findings import Continued, carry_over
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
-from storage.jobs.findings import Continued, carry_over
 from storage.jobs.jobs import Job, complete_job, get_job
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
@@ -109,7 +109,7 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
             carried = carry_over(tx, job.id, outcome.continued)
             summary |= {} if carried is None else {"continues": carried}
         if changes is not None:
-            summary["column_changes"] = [each.as_json() for each in changes]
+            summary["column_changes"] = [change.as_json() for change in changes]
         complete_job(tx, job, summary, commit.id, clock)
         if outcome.draw is not None:
             body = {**outcome.draw, "job_id": job.id, "sample_commit_id": commit.id}

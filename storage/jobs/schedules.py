@@ -7,7 +7,6 @@ neither loses nor repeats a run.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -18,7 +17,7 @@ from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, only, run
+from storage.sqlite.queries import Records, all_rows, first, json_text, only, run
 
 Misfire = Literal["run", "skip"]
 MISFIRES: tuple[Misfire, ...] = ("run", "skip")
@@ -93,6 +92,13 @@ class Schedule:
     user_soeid: str
 
 
+def _problem(text: str | None) -> Problem | None:
+    return None if text is None else Problem(**json.loads(text))
+
+
+_SCHEDULES = Records(Schedule, request=json.loads, exclude_drawn_by=json.loads, problem=_problem)
+
+
 @dataclass(frozen=True)
 class NewSchedule:
     """A schedule to add, which repeats the request of the job ``job_id``."""
@@ -125,7 +131,7 @@ class Times:
 def add_schedule(tx: Transaction, new: NewSchedule, clock: Clock) -> Schedule:
     """Add a schedule; raise Conflict if the name is in use or the dataset has too many."""
     known = list_schedules(tx, new.dataset_id)
-    taken = [one.name for one in known if _in_ref(one.name) == _in_ref(new.name)]
+    taken = [schedule.name for schedule in known if _in_ref(schedule.name) == _in_ref(new.name)]
     if taken:
         raise Conflict(
             'There is a schedule "{name}" already, whose samples would have the same names.',
@@ -136,9 +142,9 @@ def add_schedule(tx: Transaction, new: NewSchedule, clock: Clock) -> Schedule:
         raise Conflict("The dataset has {most} schedules, the limit.", most=MAX_SCHEDULES)
     values = {
         **vars(new),
-        "request": json.dumps(new.request, ensure_ascii=False),
+        "request": json_text(new.request),
         "next_run_at": timestamp(new.next_run_at),
-        "exclude_drawn_by": json.dumps(new.exclude_drawn_by, ensure_ascii=False),
+        "exclude_drawn_by": json_text(new.exclude_drawn_by),
     }
     row = only(tx, "insert_schedule", **values, now=timestamp(clock()))
     return get_schedule(tx, row["id"])
@@ -151,22 +157,20 @@ def _in_ref(name: str) -> str:
 
 def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
     """Return a schedule, without a check of permissions."""
-    rows = all_rows(tx, "list_schedules", id=schedule_id, dataset_id=None, active=False)
-    if not rows:
+    schedule = _SCHEDULES.first(tx, "list_schedules", id=schedule_id, dataset_id=None, active=False)
+    if schedule is None:
         raise NotFound("Schedule {schedule} not found.", schedule=str(schedule_id))
-    return _schedule(rows[0])
+    return schedule
 
 
 def list_schedules(tx: Transaction, dataset_id: int) -> list[Schedule]:
     """Return the schedules of a dataset, oldest first."""
-    rows = all_rows(tx, "list_schedules", id=None, dataset_id=dataset_id, active=False)
-    return [_schedule(row) for row in rows]
+    return _SCHEDULES.all(tx, "list_schedules", id=None, dataset_id=dataset_id, active=False)
 
 
 def active_schedules(tx: Transaction) -> list[Schedule]:
     """Return all schedules that aren't paused."""
-    rows = all_rows(tx, "list_schedules", id=None, dataset_id=None, active=True)
-    return [_schedule(row) for row in rows]
+    return _SCHEDULES.all(tx, "list_schedules", id=None, dataset_id=None, active=True)
 
 
 def draws_of(tx: Transaction, schedule: Schedule) -> tuple[Job, ...]:
@@ -193,7 +197,7 @@ def change_schedule(
         paused_at=paused_at,
         now=timestamp(times.now),
         next_run_at=timestamp(times.next_run_at),
-        exclude_drawn_by=json.dumps(exclude_drawn_by, ensure_ascii=False),
+        exclude_drawn_by=json_text(exclude_drawn_by),
     )
     if exclude_drawn_by != schedule.exclude_drawn_by:
         run(tx, "forget_schedule_problem", id=schedule.id)
@@ -235,11 +239,3 @@ def note_run(tx: Transaction, schedule: Schedule, job_id: str, clock: Clock) -> 
 def remove_schedule(tx: Transaction, schedule: Schedule) -> None:
     """Delete a schedule; its jobs stay."""
     run(tx, "delete_schedule", id=schedule.id)
-
-
-def _schedule(row: sqlite3.Row) -> Schedule:
-    fields = dict(row)
-    parsed = {name: json.loads(fields[name]) for name in ("request", "exclude_drawn_by")}
-    if fields["problem"] is not None:
-        parsed["problem"] = Problem(**json.loads(fields["problem"]))
-    return Schedule(**{**fields, **parsed})

@@ -5,19 +5,18 @@ A user's waiting jobs are limited. A request with the same key returns the same 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from storage.accounts.audit import MAX_SQL_LENGTH, THIS_PROCESS, Origin, record
+from storage.accounts.audit_trail import MAX_SQL_LENGTH, THIS_PROCESS, Origin, record
 from storage.errors import Conflict, TooManyWaiting
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import PRIORITIES, Priority
 from storage.jobs.kinds import Lane, RunType, kind_of
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run
+from storage.sqlite.queries import all_rows, first, json_text, number, run
 from storage.versions.manifests import get_commit
 
 
@@ -57,7 +56,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> 
         raise TooManyWaiting(max_waiting)
     row = {
         **vars(job),
-        "run_parameters": json.dumps(job.run_parameters, ensure_ascii=False),
+        "run_parameters": json_text(job.run_parameters),
         "created_at": timestamp(clock()),
         "priority": PRIORITIES.index(job.priority),
         "request_id": job.origin.request_id,
@@ -128,12 +127,5 @@ def store_key(
         return
     now = clock()
     all_rows(tx, "delete_expired_keys", before=timestamp(now - KEY_LIFETIME))
-    run(
-        tx,
-        "put_idempotency_key",
-        user_id=user_id,
-        key=key.key,
-        request_hash=key.request_hash,
-        job_id=job_id,
-        created_at=timestamp(now),
-    )
+    request = {**vars(key), "job_id": job_id, "created_at": timestamp(now)}
+    run(tx, "put_idempotency_key", user_id=user_id, **request)

@@ -7,14 +7,13 @@ table is checked when it is used.
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, only, page
+from storage.sqlite.queries import Records, first, json_text
 
 
 @dataclass(frozen=True)
@@ -27,20 +26,16 @@ class DrawTemplate:
     created_at: str
 
 
+_TEMPLATES = Records(DrawTemplate, body=json.loads)
+
+
 def add_template(
     tx: Transaction, user_id: int, name: str, body: dict[str, Any], clock: Clock
 ) -> DrawTemplate:
     """Store a template; raise Conflict if the user has one of that name."""
     _require_free(tx, user_id, name)
-    row = only(
-        tx,
-        "add_draw_template",
-        user_id=user_id,
-        name=name,
-        body=_json(body),
-        created_at=timestamp(clock()),
-    )
-    return _template(row)
+    values = {"name": name, "body": json_text(body), "created_at": timestamp(clock())}
+    return _TEMPLATES.only(tx, "add_draw_template", user_id=user_id, **values)
 
 
 def change_template(
@@ -60,26 +55,25 @@ def change_template(
     """
     if name is not None:
         _require_free(tx, user_id, name, template_id)
-    row = first(
+    template = _TEMPLATES.first(
         tx,
         "change_draw_template",
         id=template_id,
         user_id=user_id,
         name=name,
-        body=None if body is None else _json(body),
+        body=None if body is None else json_text(body),
         created_at=timestamp(clock()),
     )
-    if row is None:
+    if template is None:
         raise _missing(template_id)
-    return _template(row)
+    return template
 
 
 def list_templates(
     tx: Transaction, user_id: int, offset: int, limit: int
 ) -> tuple[list[DrawTemplate], int]:
     """Return a page of a user's templates by name, and their number."""
-    rows, total = page(tx, "list_draw_templates", offset, limit, user_id=user_id)
-    return [_template(row) for row in rows], total
+    return _TEMPLATES.page(tx, "list_draw_templates", offset, limit, user_id=user_id)
 
 
 def delete_template(tx: Transaction, user_id: int, template_id: int) -> None:
@@ -102,11 +96,3 @@ def _require_free(tx: Transaction, user_id: int, name: str, but: int | None = No
 
 def _missing(template_id: int) -> NotFound:
     return NotFound("You have no template {number}.", number=str(template_id))
-
-
-def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False)
-
-
-def _template(row: sqlite3.Row) -> DrawTemplate:
-    return DrawTemplate(row["id"], row["name"], json.loads(row["body"]), row["created_at"])

@@ -20,15 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from operating_system import sync_file, sync_folder
+from storage.contents import BUILDING, DATABASE, PARTS, occupants, restored_parts
 from storage.errors import CannotOpenDatabase, Conflict, InvalidValue
 from storage.maintenance.checking import Findings, ProgressCallback, check, open_to_read
-from storage.maintenance.data_directory import DATABASE, PARTS, DataDirectory, occupants
-from storage.maintenance.durable import (
-    BUILDING,
-    remove_leftovers,
-    sync_tree,
-    temporary_folder,
-)
+from storage.maintenance.data_directory import DataDirectory
+from storage.maintenance.durable import remove_leftovers, sync_tree, temporary_folder
 from storage.sqlite.database import damage
 from storage.sqlite.queries import statement
 from storage.sqlite.schema import (
@@ -222,7 +218,8 @@ class Archive:
         names += [(path, str(path.relative_to(root))) for path in map(store.path, self.hashes)]
         with tarfile.open(fileobj=io.BytesIO(), mode="w:") as archive:
             for path, name in names:
-                member = _private(archive.gettarinfo(path, name))
+                member = archive.gettarinfo(path, name)
+                member.mode &= 0o600
                 header = member.tobuf(archive.format, tarfile.ENCODING, "surrogateescape")
                 yield member, header, path
 
@@ -314,11 +311,6 @@ class _Archive(io.BufferedReader):
         self._spare_bytes = MAX_HEADER_BYTES
 
 
-def _private(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.mode &= 0o600
-    return member
-
-
 def _members(archive: Path, packed: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Yield the members in order; refuse those that a backup doesn't have, and duplicates."""
     seen: set[str] = set()
@@ -384,9 +376,9 @@ def _filled_from_within(root: Path) -> Iterator[Path]:
 
 def _require_empty(root: Path) -> None:
     """Refuse a directory with entries other than those of an interrupted restore."""
-    found = {path.name for path in occupants(root) if not path.name.startswith(BUILDING)}
-    half_moved = any(map(_is_half_moved, root.glob(f"{BUILDING}*/{PARTS}")))
-    if found and not (found == {"files"} and half_moved):
+    names = {path.name for path in occupants(root) if not path.name.startswith(BUILDING)}
+    half_moved = any(map(_is_half_moved, restored_parts(root)))
+    if names and not (names == {"files"} and half_moved):
         raise _not_empty(root)
 
 

@@ -158,11 +158,11 @@ def _check(
         done_bytes += file.size_bytes
     not_checked: list[Unchecked] = []
     if find_problem is not None:
-        for found in _attached_findings(connection, attached, find_problem, on_progress):
-            if isinstance(found, Fault):
-                faults.append(found)
+        for finding in _attached_findings(connection, attached, find_problem, on_progress):
+            if isinstance(finding, Fault):
+                faults.append(finding)
             else:
-                not_checked.append(found)
+                not_checked.append(finding)
     on_progress(1.0, "checked")
     return Findings(
         commits=len(commits),

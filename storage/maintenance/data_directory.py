@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator, Set
 from contextlib import closing, contextmanager, suppress
@@ -17,7 +16,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from operating_system import LOCK_NAME, lock_file, lock_folder
+from operating_system import lock_file, lock_folder
+from storage.contents import (
+    BUILDING,
+    DATABASE,
+    FILES_OF_SQLITE,
+    clear,
+    data_files,
+    entries,
+    restored_parts,
+    unfinished_cache_files,
+    uploads,
+)
 from storage.errors import (
     DamagedDatabase,
     DataDirectoryInUse,
@@ -25,7 +35,7 @@ from storage.errors import (
     ForeignDirectory,
     NoDataDirectory,
 )
-from storage.maintenance.durable import BUILDING, remove_leftovers
+from storage.maintenance.durable import remove_leftovers
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import cannot_open
 from storage.sqlite.schema import CORE_TABLES, table_names
@@ -71,53 +81,9 @@ class FilesLock:
             os.close(descriptor)
 
 
-LOST_AND_FOUND = "lost+found"
-"""ext2 to ext4 create this folder in the root of a disk. It is never counted or removed."""
-
-
-def is_lost_and_found(entry: Path | os.DirEntry[str]) -> bool:
-    """Return whether an entry is the folder ``lost+found``, and not a file or link of that name."""
-    return entry.name == LOST_AND_FOUND and entry.is_dir() and not entry.is_symlink()
-
-
-def entries(folder: Path) -> Iterator[Path]:
-    """Yield the entries of a folder, without ``lost+found`` and the lock of Windows."""
-    return (
-        path for path in folder.iterdir() if not is_lost_and_found(path) and path.name != LOCK_NAME
-    )
-
-
-def occupants(folder: Path) -> Iterator[Path]:
-    """Yield the entries that make a folder non-empty, including a non-empty ``lost+found``."""
-    return (path for path in folder.iterdir() if not is_lost_and_found(path) or _has_entries(path))
-
-
-def clear(folder: Path) -> None:
-    """Remove a folder's entries as far as possible, without following links."""
-    if folder.is_symlink():
-        return
-    for path in entries(folder):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-            continue
-        with suppress(OSError):
-            path.unlink()
-
-
-def _has_entries(folder: Path) -> bool:
-    try:
-        return any(folder.iterdir())
-    except PermissionError:  # it counts as empty
-        return False
-
-
-DATABASE = "jobsvc.sqlite3"
-PARTS = "parts"
-"""The folder in a restore's temporary folder with the parts that it moves into the directory."""
-
 _FILES_OF_A_START = frozenset(
     {"owner.json", "owner.partial", "files.lock", "last-backup"}
-    | {f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal")}
+    | {f"{DATABASE}{end}" for end in FILES_OF_SQLITE}
 )
 """The files that a first start leaves when it is killed before the database has its tables."""
 
@@ -133,9 +99,9 @@ def _require_ours(root: Path, folders: tuple[Path, ...], *, create: bool) -> Non
             )
     if _holds_our_tables(root / DATABASE):
         return
-    if any(root.glob(f"{BUILDING}*/{PARTS}")):
+    if any(restored_parts(root)):
         raise DamagedDatabase(f"a restore into {root} was interrupted")
-    if any(root.glob("files/??/*.parquet")):
+    if any(data_files(root / "files")):
         raise DamagedDatabase(f"{root} has data files, but no database")
     for path in sorted(entries(root)):
         if not _is_left_by_a_start(path, folders):
@@ -176,10 +142,6 @@ def _is_left_by_a_start(path: Path, folders: tuple[Path, ...]) -> bool:
     if path.is_dir():
         return path.name.startswith(BUILDING) or (path in folders and not any(entries(path)))
     return path.name in _FILES_OF_A_START
-
-
-INCOMING = "incoming-"
-"""The prefix of uploads that have no job yet."""
 
 
 @dataclass(frozen=True)
@@ -297,8 +259,8 @@ class DataDirectory:
     def last_backup(self) -> str | None:
         """Return the time of the last backup that a command made; None if there is none."""
         try:
-            found = datetime.fromisoformat(self._backup_path.read_text(encoding="utf-8"))
-            return timestamp(found) if found.tzinfo else None
+            moment = datetime.fromisoformat(self._backup_path.read_text(encoding="utf-8"))
+            return timestamp(moment) if moment.tzinfo else None
         except (OSError, ValueError):
             return None
 
@@ -312,7 +274,7 @@ class DataDirectory:
 
     def uploads(self) -> list[str]:
         """Return the names of all uploads: job ids, and files without a job."""
-        return [path.name for path in entries(self.uploads_dir)]
+        return [path.name for path in uploads(self.uploads_dir, incoming=True)]
 
     def sweep_uploads(self, needed: Set[str]) -> None:
         """Delete all uploads except the needed ones."""
@@ -344,5 +306,5 @@ class DataDirectory:
         for directory in (self.scratch_dir, self.spill_dir):
             clear(directory)
         remove_leftovers(self.root)
-        for unfinished in self.counts_dir.glob("*.part"):
+        for unfinished in unfinished_cache_files(self.counts_dir):
             unfinished.unlink()

@@ -6,20 +6,19 @@ A data file of several datasets counts for each of them.
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from contract.declarations import Help
+from storage.contents import DATABASE, database_files, file_sizes
 from storage.errors import NotWritable
-from storage.maintenance.data_directory import DataDirectory, is_lost_and_found
+from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, run
 
@@ -67,14 +66,14 @@ class DiskUseMeter:
     def measure(self) -> DiskUse:
         """Return the current sizes; that of the data files may be cached."""
         directory = self._directory
-        database = directory.database_path
+        sqlite = {file.path.name: file.size_bytes for file in database_files(directory.root)}
         disk = disk_of(directory)
         return DiskUse(
             part_bytes={"files": self._files_bytes()}
-            | {path.name: _bytes(path) for path in directory.folders[1:]},
+            | {path.name: sum(_sizes(path)) for path in directory.folders[1:]},
             sqlite_bytes={
-                "database": _file_bytes(database),
-                "wal": _file_bytes(database.with_name(f"{database.name}-wal")),
+                "database": sqlite.get(DATABASE, 0),
+                "wal": sqlite.get(f"{DATABASE}-wal", 0),
             },
             free_bytes=disk.free,
             disk_bytes=disk.total,
@@ -84,7 +83,7 @@ class DiskUseMeter:
         with self._lock:
             began = self._monotonic()
             if began >= self._good_until:
-                self._files_sum = _bytes(self._directory.files_dir)
+                self._files_sum = sum(_sizes(self._directory.files_dir))
                 duration_s = self._monotonic() - began
                 self._good_until = began + max(self._cache_s, self._cache_factor * duration_s)
             return self._files_sum
@@ -101,33 +100,8 @@ def disk_of(directory: DataDirectory) -> DiskSpace:
     return DiskSpace(total=disk.total, free=disk.free)
 
 
-def file_sizes(directory: Path) -> Iterator[tuple[str, int]]:
-    """Yield the names and sizes of all files below a directory, except files deleted meanwhile."""
-    waiting = [str(directory)]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    if is_lost_and_found(entry):
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                        continue
-                    with suppress(FileNotFoundError):
-                        yield entry.name, entry.stat(follow_symlinks=False).st_size
-        except FileNotFoundError:
-            continue
-
-
-def _bytes(directory: Path) -> int:
-    return sum(size for _, size in file_sizes(directory))
-
-
-def _file_bytes(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except FileNotFoundError:
-        return 0
+def _sizes(folder: Path) -> list[int]:
+    return [size for _, size in file_sizes(folder)]
 
 
 @dataclass(frozen=True)
@@ -169,11 +143,10 @@ class StorageUse:
 def measure(tx: Transaction, directory: DataDirectory) -> StorageUse:
     """Measure everything; the datasets come largest first."""
     data_files = dict(file_sizes(directory.files_dir))
-    sqlite_files = directory.root.glob(f"{directory.database_path.name}*")
     parts = {
         "data_files": list(data_files.values()),
         "uploads": _sizes(directory.uploads_dir),
-        "database": [path.stat().st_size for path in sqlite_files],
+        "database": [file.size_bytes for file in database_files(directory.root)],
         "counts": _sizes(directory.counts_dir),
         "scratch": _sizes(directory.scratch_dir),
         "spill": _sizes(directory.spill_dir),
@@ -203,7 +176,3 @@ def _datasets(tx: Transaction, sizes: Mapping[str, int]) -> list[DatasetUse]:
         for row in all_rows(tx, "commits_of_datasets")
     ]
     return sorted(datasets, key=lambda dataset: (-dataset.size_bytes, dataset.dataset_id))
-
-
-def _sizes(directory: Path) -> list[int]:
-    return [size for _, size in file_sizes(directory)]

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import operating_system
 from operating_system import sync_file, sync_folder
-
-BUILDING = ".jobsvc-building-"
+from storage.contents import BUILDING, building_folders
 
 
 def sync_tree(root: Path) -> None:
@@ -43,7 +42,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
 def remove_leftovers(parent: Path) -> None:
     """Remove the temporary folders that killed processes of this user left in ``parent``."""
-    for folder in parent.glob(f"{BUILDING}*"):
+    for folder in building_folders(parent):
         try:
             lock = _lock(folder)
         except OSError:  # a file, a link, unreadable, or deleted meanwhile

@@ -11,15 +11,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
 from contract.declarations import Help
 from parquet_tables.cached_files import INTEGERS_SUFFIX
-from storage.maintenance.data_directory import INCOMING, DataDirectory, entries
-from storage.sqlite.clock import timestamp
+from storage.contents import FileOnDisk, cache_files, uploads
+from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import all_rows, first, run
 from storage.versions.data_files import DataFiles
@@ -176,17 +175,17 @@ def mark(
             "jobs_before": cutoffs.jobs,
         }
         datasets = report.add_rows("datasets", run(tx, "prunable_datasets", **before))
-        found = run(tx, "unreachable_commits", datasets=json.dumps(datasets), **before)
-        commits = report.add_rows("commits", found)
+        rows = run(tx, "unreachable_commits", datasets=json.dumps(datasets), **before)
+        commits = report.add_rows("commits", rows)
     if cutoffs.jobs is not None or datasets:
-        found = run(
+        rows = run(
             tx,
             "prunable_jobs",
             jobs_before=cutoffs.jobs,
             datasets=json.dumps(datasets),
             commits=json.dumps(commits),
         )
-        jobs = report.add_rows("jobs", found)
+        jobs = report.add_rows("jobs", rows)
     for row in all_rows(
         tx,
         "count_prunable",
@@ -332,13 +331,13 @@ class Sweep:
         while True:
             with self.database.read() as tx:
                 limits = {"after": after, "limit": self.limits.log_entries}
-                found = all_rows(tx, "old_log_entries", logs_before=before, **limits)
-            if not found:
+                entries = all_rows(tx, "old_log_entries", logs_before=before, **limits)
+            if not entries:
                 return
             with self.database.write() as tx:
-                run(tx, "delete_log_entries", entries=json.dumps([row["id"] for row in found]))
-            self.report["log_entries"].add_deleted(found)
-            after = found[-1]["id"]
+                run(tx, "delete_log_entries", entries=json.dumps([row["id"] for row in entries]))
+            self.report["log_entries"].add_deleted(entries)
+            after = entries[-1]["id"]
             yield
 
     def _remove_datasets(self) -> Iterator[None]:
@@ -386,9 +385,8 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 def _uploads(
     tx: Transaction, directory: DataDirectory, jobs: Set[int], cutoffs: Cutoffs
 ) -> Iterator[_File]:
-    for path in entries(directory.uploads_dir):
-        if path.name.startswith(INCOMING):
-            continue  # the request that receives it deletes it
+    # The request that receives an upload deletes it if it gets no job.
+    for path in uploads(directory.uploads_dir):
         job = first(tx, "upload_of_job", id=path.name)
         if job is None:
             yield from _prunable(path, path.name, path.name, before=cutoffs.orphans)
@@ -403,24 +401,20 @@ def _uploads(
 def _counts(directory: DataDirectory, referenced: Set[str], cutoffs: Cutoffs) -> Iterator[_File]:
     """Yield cache files whose table was deleted or that were not used for the retention time.
 
-    Their names begin with the hash of the table's first file.
+    A file that was never finished is yielded some time after its last write.
     """
-    for path in entries(directory.counts_dir):
-        is_cache = path.suffix in CACHE_SUFFIXES
-        is_orphan = is_cache and path.name.partition("-")[0] not in referenced
-        before = cutoffs.counts if is_cache else cutoffs.orphans
+    for cached in cache_files(directory.counts_dir, CACHE_SUFFIXES):
+        name, table = cached.path.name, cached.table
+        is_orphan = table is not None and table not in referenced
+        before = cutoffs.orphans if table is None else cutoffs.counts
         if is_orphan or before is not None:
-            yield from _prunable(path, path.name, path.name, before=None if is_orphan else before)
+            yield from _prunable(cached.path, name, name, before=None if is_orphan else before)
 
 
 def _prunable(
     path: Path, id_: str, name: str, *, dataset_name: str | None = None, before: str | None = None
 ) -> Iterator[_File]:
     """Yield the file if it exists and was last written or used before a time."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return
-    at = timestamp(datetime.fromtimestamp(status.st_mtime, UTC))
-    if before is None or at < before:
-        yield _File(path, Example(id_, name, dataset_name, at, status.st_size))
+    file = FileOnDisk.find(path)
+    if file is not None and (before is None or file.modified_at < before):
+        yield _File(path, Example(id_, name, dataset_name, file.modified_at, file.size_bytes))

@@ -1,19 +1,27 @@
-"""Load and run the named SQL statements of ``queries.sql``.
+"""Load and run the named SQL statements of ``queries.sql``, and read their rows as objects.
 
 A statement starts at a line ``-- name: purpose`` and ends before the next one.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from storage.sqlite.database import Transaction
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
+NO_FRAGMENTS: Mapping[str, str] = MappingProxyType({})
 
 _HEADER = re.compile(r"^-- (?P<name>[a-z_]+): (?P<purpose>.+)$", re.MULTILINE)
 
@@ -67,7 +75,7 @@ def page(
     name: str,
     offset: int,
     limit: int,
-    fragments: Mapping[str, str] = MappingProxyType({}),
+    fragments: Mapping[str, str] = NO_FRAGMENTS,
     /,
     **params: Any,
 ) -> tuple[list[sqlite3.Row], int]:
@@ -84,5 +92,70 @@ def page(
 
 
 def number(tx: Transaction, name: str, /, **params: Any) -> int:
-    """Return the integer of a statement that counts."""
+    """Return the integer of a statement that counts, or inserts a row and returns its number."""
     return int(only(tx, name, **params)[0])
+
+
+class Records(Generic[Record]):
+    """Read rows as objects of a dataclass: each field from the column of its name.
+
+    ``decoders`` have a function for each field that is stored in another form, such as JSON.
+    """
+
+    def __init__(self, kind: type[Record], **decoders: Callable[[Any], Any]) -> None:
+        self._make: Callable[..., Record] = kind
+        self._names = [field.name for field in fields(kind)]
+        self._decoders = decoders
+
+    def of(self, row: sqlite3.Row | Mapping[str, Any]) -> Record:
+        """Return the object of a row, which may have more columns."""
+        values = {name: row[name] for name in self._names}
+        for name, decode in self._decoders.items():
+            values[name] = decode(values[name])
+        return self._make(**values)
+
+    def first(self, tx: Transaction, name: str, /, **params: Any) -> Record | None:
+        """Return the object of the only row, or None."""
+        row = first(tx, name, **params)
+        return None if row is None else self.of(row)
+
+    def only(self, tx: Transaction, name: str, /, **params: Any) -> Record:
+        """Return the object of a statement that always has one row."""
+        return self.of(only(tx, name, **params))
+
+    def all(self, tx: Transaction, name: str, /, **params: Any) -> list[Record]:
+        """Return the objects of all rows."""
+        return [self.of(row) for row in run(tx, name, **params)]
+
+    def page(
+        self,
+        tx: Transaction,
+        name: str,
+        offset: int,
+        limit: int,
+        fragments: Mapping[str, str] = NO_FRAGMENTS,
+        /,
+        **params: Any,
+    ) -> tuple[list[Record], int]:
+        """Return a page of objects, and the number of all; see :func:`page`."""
+        rows, total = page(tx, name, offset, limit, fragments, **params)
+        return [self.of(row) for row in rows], total
+
+
+def json_tuple(text: str) -> tuple[Any, ...]:
+    """Return a stored list."""
+    return tuple(json.loads(text))
+
+
+def json_text(value: object) -> str:
+    """Return the stored form of a list or an object."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def chosen_filters(filters: DataclassInstance) -> dict[str, Any]:
+    """Return the parameters of the filters of a list that are set; several values are JSON."""
+    return {
+        name: json_text(value) if isinstance(value, tuple) else value
+        for name, value in vars(filters).items()
+        if value is not None and value is not False
+    }

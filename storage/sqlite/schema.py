@@ -31,8 +31,10 @@ def _created(*names: str) -> str:
     """Build the statements of ``schema.sql`` that create some objects, in its order."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(schema_script())
-        found = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY rowid").fetchall()
-    return ";\n".join(sql for name, sql in found if name in names)
+        objects = connection.execute(
+            "SELECT name, sql FROM sqlite_schema ORDER BY rowid"
+        ).fetchall()
+    return ";\n".join(sql for name, sql in objects if name in names)
 
 
 _NEW_IN_15 = _created(
@@ -183,25 +185,25 @@ def require_known_schema(connection: sqlite3.Connection) -> None:
     UnknownSchema
         Names the first tables, indexes and triggers that differ.
     """
-    found = list(differences(connection))
-    if found:
-        more = f", and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
+    differing = list(differences(connection))
+    if differing:
+        more = f", and {len(differing) - MAX_LISTED} more" if len(differing) > MAX_LISTED else ""
         raise UnknownSchema(
             "The database's schema differs from that of this jobsvc: {differences}. Undo the "
             "change, or restore the data directory from a backup.",
-            differences=", ".join(found[:MAX_LISTED]) + more,
+            differences=", ".join(differing[:MAX_LISTED]) + more,
         )
 
 
 def differences(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield a phrase for each object that is missing, unknown or different."""
-    expected, found = _expected(), _objects(connection)
-    for kind, name in sorted(expected.keys() | found.keys()):
-        if (kind, name) not in found:
+    expected, present = _expected(), _objects(connection)
+    for kind, name in sorted(expected.keys() | present.keys()):
+        if (kind, name) not in present:
             yield f'the {kind} "{name}" is missing'
         elif (kind, name) not in expected:
             yield f'the {kind} "{name}" is unknown'
-        elif not _same(found[kind, name], expected[kind, name]):
+        elif not _same(present[kind, name], expected[kind, name]):
             yield f'the {kind} "{name}" differs'
 
 

@@ -17,7 +17,7 @@ from storage.accounts.users import User
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, only, page, run, statement
+from storage.sqlite.queries import first, number, page, run, statement
 from storage.versions.refs import delete_ref, get_ref, kind_of_ref, output_name_of
 
 Kind = Literal["dataset", "sample", "query", "version"]
@@ -75,16 +75,8 @@ def _insert(
     user: User,
     clock: Clock,
 ) -> int:
-    row = only(
-        tx,
-        "insert_bin_entry",
-        dataset_id=dataset_id,
-        ref_name=name,
-        commit_id=commit_id,
-        deleted_by=user.id,
-        now=timestamp(clock()),
-    )
-    return int(row["id"])
+    ref = {"dataset_id": dataset_id, "ref_name": name, "commit_id": commit_id}
+    return number(tx, "insert_bin_entry", **ref, deleted_by=user.id, now=timestamp(clock()))
 
 
 _OF_DATASET = "bin.dataset_id = :dataset_id"
@@ -105,7 +97,7 @@ def list_bin(
     A user sees the refs of visible datasets, and the deleted datasets in which they are admin.
     """
     conditions = [] if dataset_id is None else [_OF_DATASET]
-    if viewer.role_name != "admin":
+    if not viewer.is_admin:
         conditions.append(_SHOWN)
     where = "".join(f" AND {condition}" for condition in conditions)
     params = {"user_id": viewer.id, "since": since, "dataset_id": dataset_id}
@@ -115,7 +107,7 @@ def list_bin(
 
 def get_bin_entry(tx: Transaction, entry_id: int, viewer: User, since: str) -> BinEntry:
     """Return an entry since a time that the viewer can see; else raise NotFound."""
-    where = " AND bin.id = :id" + ("" if viewer.role_name == "admin" else f" AND {_SHOWN}")
+    where = " AND bin.id = :id" + ("" if viewer.is_admin else f" AND {_SHOWN}")
     sql = statement("list_bin", where=where)
     row = tx.execute(sql, {"user_id": viewer.id, "since": since, "id": entry_id}).fetchone()
     if row is None:
@@ -125,8 +117,8 @@ def get_bin_entry(tx: Transaction, entry_id: int, viewer: User, since: str) -> B
 
 def is_binned(tx: Transaction, dataset_id: int, commit_id: str | None, since: str) -> bool:
     """Return whether a deleted ref of a commit can still be restored."""
-    found = first(tx, "binned_commit", dataset_id=dataset_id, commit_id=commit_id, since=since)
-    return found is not None
+    entry = first(tx, "binned_commit", dataset_id=dataset_id, commit_id=commit_id, since=since)
+    return entry is not None
 
 
 def delete_bin_entry(tx: Transaction, entry_id: int) -> None:
@@ -141,6 +133,6 @@ def purge_bin_entry(tx: Transaction, entry_id: int, clock: Clock) -> None:
 
 def _entry(row: sqlite3.Row, viewer: User) -> BinEntry:
     values = dict(row)
-    if viewer.role_name == "admin":
+    if viewer.is_admin:
         values["level"] = "admin"
     return BinEntry(**values)

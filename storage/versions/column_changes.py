@@ -92,7 +92,7 @@ def column_changes(
     before: Sequence[TableShape], now: Sequence[TableShape]
 ) -> tuple[ColumnChanges, ...]:
     """Compare the tables of two versions, in the order of the new one; lost tables come last."""
-    old, new = ({table.key: table for table in each} for each in (before, now))
+    old, new = ({table.key: table for table in tables} for tables in (before, now))
     keys = [*new, *(key for key in old if key not in new)]
     return tuple(_changes(key, old.get(key), new.get(key)) for key in keys)
 
@@ -123,7 +123,7 @@ def shapes_of_ref(tx: Transaction, dataset_id: int, ref_name: str) -> list[Table
     commit_id = get_ref(tx, dataset_id, ref_name).commit_id
     if commit_id is None:
         return None
-    return [TableShape.of(each) for each in get_commit(tx, dataset_id, commit_id).manifest.tables]
+    return [TableShape.of(table) for table in get_commit(tx, dataset_id, commit_id).manifest.tables]
 
 
 def checked_changes(
@@ -145,7 +145,7 @@ def checked_changes(
     if before is None:
         return None
     changes = column_changes(before, now)
-    if any(each.any for each in changes):
+    if any(change.any for change in changes):
         if only(tx, "dataset_requires_columns", id=dataset_id)["require_columns"]:
             raise ColumnsChanged(ref_name, _named(changes), by_dataset=True)
         if require_columns:
@@ -156,13 +156,13 @@ def checked_changes(
 def _named(changes: Sequence[ColumnChanges]) -> str:
     """The first changes as a text."""
     texts = []
-    for each in changes:
-        of = f" of {each.table_key}" if len(changes) > 1 else ""
-        texts += [f'"{column.name}"{of} is missing' for column in each.removed]
+    for change in changes:
+        of = f" of {change.table_key}" if len(changes) > 1 else ""
+        texts += [f'"{column.name}"{of} is missing' for column in change.removed]
         texts += [
             f'"{now.name}"{of} has type {now.type} instead of {before.type}'
-            for before, now in each.retyped
+            for before, now in change.retyped
         ]
-        texts += [f'"{column.name}"{of} is new' for column in each.added]
+        texts += [f'"{column.name}"{of} is new' for column in change.added]
     more = f", and {len(texts) - MAX_NAMED:,} more" if len(texts) > MAX_NAMED else ""
     return ", ".join(texts[:MAX_NAMED]) + more

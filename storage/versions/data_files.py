@@ -20,6 +20,7 @@ from typing import Any
 
 from operating_system import remove, replace_with_same, set_modified, sync_folder
 from parquet_tables.columns import AttachedPath
+from storage.contents import data_files, entries_of_data_files
 from storage.errors import DamagedData
 
 ALWAYS_HASHED_BYTES = 16 * 1024**2
@@ -33,7 +34,7 @@ HASH_LOCKS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Version:
+class _FileState:
     """Values that change when a file is written or replaced."""
 
     inode: int
@@ -46,7 +47,7 @@ class _Version:
 class _Result:
     """The result for one version of a file."""
 
-    version: _Version
+    version: _FileState
     is_intact: bool
 
 
@@ -107,7 +108,7 @@ class IntactFiles:
             self._store(sha256, _Result(current, is_intact))
         return is_intact
 
-    def _cached(self, sha256: str, version: _Version | None) -> _Result | None:
+    def _cached(self, sha256: str, version: _FileState | None) -> _Result | None:
         result = self._results.get(sha256)
         return result if result is not None and result.version == version else None
 
@@ -126,7 +127,7 @@ def seal(descriptor: int, path: Path, sha256: str) -> None:
     set_modified(descriptor, path, status.st_atime_ns, second_ns + 1_000 * _microseconds(sha256))
 
 
-def _has_seal(version: _Version, sha256: str) -> bool:
+def _has_seal(version: _FileState, sha256: str) -> bool:
     # Archives store times as fractions, which lose a few nanoseconds.
     return (version.modified_ns + 500) // 1_000 % 1_000_000 == _microseconds(sha256)
 
@@ -135,12 +136,12 @@ def _microseconds(sha256: str) -> int:
     return int(sha256[:12], 16) % 1_000_000
 
 
-def _version(descriptor: int) -> _Version | None:
+def _version(descriptor: int) -> _FileState | None:
     """Return the version of a regular file; None for other file types."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         return None
-    return _Version(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return _FileState(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ class DataFiles:
         """Yield the files whose hash isn't in ``referenced`` and that no job holds now."""
         with self._lock:
             held = set(self._held)
-        for path in self._root.glob("??/*.parquet"):
+        for path in data_files(self._root):
             if path.stem not in referenced and path.stem not in held:
                 yield path
 
@@ -287,7 +288,7 @@ class DataFiles:
         Safe only while no job runs: no commit references a running job's files yet.
         """
         removed = 0
-        for path in self._root.glob("??/*"):
+        for path in entries_of_data_files(self._root):
             if path.name.removesuffix(".parquet") not in referenced:
                 path.unlink()
                 removed += 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from domain_errors import choices_sentence
 from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, page, run
+from storage.sqlite.queries import Records, all_rows, first, run
 from storage.versions.data_files import AttachedFile, DataFiles, StoredFile
 
 MANIFEST_VERSION = 1
@@ -183,6 +182,9 @@ class Commit:
     manifest: Manifest
 
 
+_COMMITS = Records(Commit, manifest=parse_manifest)
+
+
 def insert_commit(tx: Transaction, author_id: int, manifest: Manifest) -> Commit:
     """Insert a manifest as a commit, and its references to data files."""
     commit = Commit(manifest.commit_id, manifest)
@@ -196,20 +198,19 @@ def insert_commit(tx: Transaction, author_id: int, manifest: Manifest) -> Commit
 
 def get_commit(tx: Transaction, dataset_id: int, commit_id: str) -> Commit:
     """Return a commit by its full id; see :func:`storage.versions.refs.resolve`."""
-    row = first(tx, "commit_by_id", dataset_id=dataset_id, id=commit_id)
-    if row is None:
+    commit = _COMMITS.first(tx, "commit_by_id", dataset_id=dataset_id, id=commit_id)
+    if commit is None:
         raise NotFound('Commit "{commit}" not found.', commit=commit_id)
-    return _commit(row)
+    return commit
 
 
 def history(
     tx: Transaction, dataset_id: int, commit_id: str, offset: int, limit: int
 ) -> tuple[list[Commit], int]:
     """Return a page of a commit and its ancestors, newest first, and their number."""
-    rows, total = page(
+    return _COMMITS.page(
         tx, "commit_history", offset, limit, dataset_id=dataset_id, commit_id=commit_id
     )
-    return [_commit(row) for row in rows], total
 
 
 def is_ancestor(tx: Transaction, dataset_id: int, ancestor_id: str, commit_id: str) -> bool:
@@ -228,7 +229,3 @@ def referenced_files(tx: Transaction) -> set[str]:
 def referenced_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:
     """Return which of some hashes are of data files that a commit or uploaded values need."""
     return {row["sha256"] for row in run(tx, "referenced_among", hashes=json.dumps(hashes))}
-
-
-def _commit(row: sqlite3.Row) -> Commit:
-    return Commit(row["id"], parse_manifest(row["manifest"]))

@@ -2,7 +2,8 @@
 
 A ref moves only by compare-and-swap; that of a sample or a saved query never moves. ``main`` always
 exists; no ref name looks like a commit id. A change of a ref also sets the dataset's ``updated_at``
-and records the commit that it leaves.
+and records the commit that it leaves. A search reads at most ``MAX_REFS`` refs, those that changed
+last.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Annotated, Literal
 
 from contract.declarations import Help
 from domain_errors import choices_sentence
+from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, page, run
+from storage.sqlite.queries import Records, all_rows, first, run, statement
 
 MAIN = "main"
 SAMPLE_PREFIX = "smpl-"
@@ -47,6 +49,9 @@ class Ref:
     def ref_name(self) -> Annotated[str, Help(None)]:
         """The name, as commits and tables are asked for by it."""
         return self.name
+
+
+_REFS = Records(Ref)
 
 
 def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
@@ -105,16 +110,14 @@ def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
 
 def find_ref(tx: Transaction, dataset_id: int, name: str) -> Ref | None:
     """Return a ref by its exact name; None if there is none."""
-    row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
-    return None if row is None else _ref(row)
+    return _REFS.first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
 
 
 def list_refs(
     tx: Transaction, dataset_id: int, offset: int = 0, limit: int = 1000
 ) -> tuple[list[Ref], int]:
     """Return a page of a dataset's refs, ``main`` first, and their number."""
-    rows, total = page(tx, "list_refs", offset, limit, dataset_id=dataset_id)
-    return [_ref(row) for row in rows], total
+    return _REFS.page(tx, "list_refs", offset, limit, dataset_id=dataset_id)
 
 
 def has_ref(tx: Transaction, dataset_id: int, name: str) -> bool:
@@ -260,5 +263,51 @@ def _choices(tx: Transaction, dataset_id: int, name: str) -> str:
     return choices_sentence(name, sorted(list_ref_names(tx, dataset_id)))
 
 
-def _ref(row: sqlite3.Row) -> Ref:
-    return Ref(row["name"], row["commit_id"], row["created_at"], row["updated_at"])
+MAX_REFS = 20_000
+
+
+@dataclass(frozen=True)
+class FoundRef:
+    """A ref, with the purpose of its commit and the job that made it."""
+
+    dataset_id: int
+    dataset_name: str
+    ref_name: str
+    commit_id: str
+    purpose: str
+    created_at: str
+    job_id: str | None
+
+
+@dataclass(frozen=True)
+class FoundCommit:
+    """A commit and its message."""
+
+    dataset_id: int
+    dataset_name: str
+    commit_id: str
+    purpose: str
+    created_at: str
+
+
+def find_refs(
+    tx: Transaction, viewer: User, text: str, limit: int, scanned: int = MAX_REFS
+) -> list[FoundRef]:
+    """Return refs whose name or purpose contains a text in any case: the best matches first.
+
+    A name that is or begins with the text precedes others; then the latest change.
+    """
+    sql = statement("find_refs", visible=_visible(viewer))
+    params = {"user_id": viewer.id, "text": text, "limit": limit, "scanned": scanned}
+    return [FoundRef(*row) for row in tx.execute(sql, params)]
+
+
+def find_commits(tx: Transaction, viewer: User, prefix: str, limit: int) -> list[FoundCommit]:
+    """Return the commits whose id begins with a prefix."""
+    sql = statement("find_commits", visible=_visible(viewer))
+    params = {"user_id": viewer.id, "prefix": prefix, "limit": limit}
+    return [FoundCommit(*row) for row in tx.execute(sql, params)]
+
+
+def _visible(viewer: User) -> str:
+    return statement("all_dataset_ids" if viewer.is_admin else "permitted_dataset_ids")

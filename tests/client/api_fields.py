@@ -19,7 +19,7 @@ from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from http_api.routes.sample_rows import SampleQuery
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from sampling_engine import METHODS, Parameter
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
@@ -100,7 +100,7 @@ def _parameters() -> list[Entry]:
 
 
 def _import_options() -> list[Entry]:
-    return [(one.name, str(one.type).removesuffix(" | None"), "") for one in fields(ImportOptions)]
+    return [(one.name, str(one.type).removesuffix(" | None"), "") for one in fields(ReadOptions)]
 
 
 def _rows() -> list[Entry]:

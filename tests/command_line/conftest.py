@@ -16,7 +16,7 @@ import composition_root
 from command_line import Composition, command
 from operating_system import stop_signals
 from service.settings import Settings
-from storage.maintenance.data_directory import DATABASE
+from storage.contents import DATABASE
 from storage.sqlite.clock import Clock, system_clock
 from storage.sqlite.database import Database
 from tests.live_server import LiveServer, live_server, write_csv

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.maintenance.data_directory import DATABASE
+from storage.contents import DATABASE
 from tests.command_line.conftest import Run
 from tests.forked_process import jobsvc
 from tests.storage.test_recognition import contents

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from storage.maintenance.data_directory import LOST_AND_FOUND
+from storage.contents import LOST_AND_FOUND
 from tests.command_line.conftest import Run
 from tests.forked_process import ForkedProcess, run_jobsvc
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from parquet_tables.child_process import ChildDied, ask_child
+from parquet_tables.child_process import ChildDied, ask_child, line_of
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.row_hashes import MAX_ANSWER_BYTES, Request
+from parquet_tables.row_hashes import MAX_ANSWER_BYTES, HashRequest
 from tests.live_server import LiveServer
 
 SECRETS = (
@@ -76,10 +76,10 @@ def test_the_process_that_hashes_rows_reads_its_files_alone(
     result = tmp_path / "hashes"
 
     def hashed(expression: str) -> None:
-        request = Request([(str(data), 0, 20)], expression, 0, "00" * 16, str(result))
+        request = HashRequest([(str(data), 0, 20)], expression, 0, "00" * 16, str(result))
         ask_child(
             "parquet_tables.row_hashes",
-            request.to_line(),
+            line_of(request),
             tmp_path / "errors",
             lambda *_: None,
             MAX_ANSWER_BYTES,

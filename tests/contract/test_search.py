@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from storage.accounts.users import get_user
-from storage.jobs.search import find_refs
+from storage.versions.refs import find_refs
 from tests.live_server import LiveServer
 
 

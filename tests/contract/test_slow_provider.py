@@ -16,7 +16,6 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
-from application.providers.answers import Attempt
 from tests.server_process import ServerProcess
 from tests.slow_peers import Hold, drips_body, drips_headers, silent, slow_peer
 
@@ -104,7 +103,7 @@ def test_a_silent_provider_delays_no_other_request(tmp_path: Path, hold: Hold) -
 
 
 def test_a_silent_token_endpoint_delays_no_other_request(tmp_path: Path) -> None:
-    attempt = Attempt.to_page("/")
+    attempt = SignInAttempt.to_page("/")
     with (
         slow_peer(silent) as port,
         listed_provider(port) as issuer,

@@ -10,7 +10,7 @@ import pytest
 
 from import_engine.errors import UnreadableFile
 from import_engine.importer import import_file
-from import_engine.options import DETECT_ALL, ImportOptions
+from import_engine.options import DETECT_ALL, ReadOptions
 from import_engine.work import SAMPLE_ROWS, ImportedTable
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -47,7 +47,7 @@ class Importing:
         name: str = "file.csv",
         on_progress: ProgressCallback = ignore_progress,
         row_group_rows: int = 32_768,
-        options: ImportOptions = DETECT_ALL,
+        options: ReadOptions = DETECT_ALL,
     ) -> tuple[ImportedTable, ...]:
         """Import and return the tables, their files still there."""
         self.count += 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from import_engine.errors import UnreadableFile
-from import_engine.options import ImportOptions
+from import_engine.options import ReadOptions
 from tests.import_engine.awkward_files import DELIMITED, JSON_LINES, WORKBOOKS, Awkward
 from tests.import_engine.conftest import Importing
 
@@ -21,7 +21,7 @@ FILES: dict[str, Awkward] = {
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES.keys())
 def test_an_awkward_file_gives_its_table(importing: Importing, file: Awkward) -> None:
-    options = ImportOptions.from_json(file.options)
+    options = ReadOptions.from_json(file.options)
     if file.rows is None:
         with pytest.raises(UnreadableFile) as caught:
             importing.tables(file.content, file.file_name, options=options)
@@ -42,7 +42,7 @@ def test_an_awkward_file_gives_its_table(importing: Importing, file: Awkward) ->
         said = [*outcome.notes, *(question.text for question in table.questions)]
         for question in table.questions:
             for _, choice in question.choices:
-                given = ImportOptions.from_json({**file.options, **choice})
+                given = ReadOptions.from_json({**file.options, **choice})
                 (answered,) = importing.tables(file.content, file.file_name, options=given)
                 assert question not in answered.questions
     for part in file.says:

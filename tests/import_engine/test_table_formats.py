@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from import_engine.sources.table_formats import table_format_of
+from import_engine.sources.reading import table_format_of
 from import_engine.sources.uris import SourceUri, parse_uri
 
 LOGS = {"s3://lake/2025/delta/_delta_log/": ["0.json"], "s3://lake/_delta_log/": ["0.json"]}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from import_engine.workbooks.importing import DEFAULT_LIMITS, Request
+from import_engine.workbooks.importing import DEFAULT_LIMITS, WorkbookRequest
 from import_engine.workbooks.sheets import answer_to
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -24,7 +24,7 @@ def _ends(request: dict[str, Any], _: ProgressCallback) -> dict[str, Any]:
         for number in request["numbers"]:
             destination = folder / f"out-{number}"
             destination.mkdir()
-            one = Request(folder / f"{number}.xlsx", destination, 32_768, DEFAULT_LIMITS)
+            one = WorkbookRequest(folder / f"{number}.xlsx", destination, 32_768, DEFAULT_LIMITS)
             answer = answer_to(one, ignore_progress)
             log.write(json.dumps([number, answer.get("error", "tables")]) + "\n")
             log.flush()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from parquet_tables.columns import as_integer, decimals_of
+from parquet_tables.columns import DataType, as_integer
 from parquet_tables.database import ParquetDatabase
 
 
@@ -33,4 +33,26 @@ def test_exact_number_counts_in_units_of_its_last_digit(
 
 def test_only_exact_numbers_of_64_bits_have_decimals() -> None:
     types = ("DECIMAL(18,4)", "DECIMAL(19,4)", "DECIMAL(9,2)[]", "UBIGINT", "DOUBLE", "VARCHAR")
-    assert [decimals_of(type_) for type_ in types] == [4, None, None, None, None, None]
+    assert [DataType(type_).decimals for type_ in types] == [4, None, None, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("UBIGINT", {"number", "integer", "whole"}),
+        ("HUGEINT", {"number", "integer", "whole"}),
+        ("DECIMAL(20,0)", {"number", "whole"}),
+        ("DECIMAL(9,2)", {"number"}),
+        ("FLOAT", {"number", "float"}),
+        ("DATE", {"date", "moment", "time"}),
+        ("TIMESTAMP WITH TIME ZONE", {"timestamp", "moment", "time"}),
+        ("TIME", {"time"}),
+        ("VARCHAR", {"text"}),
+        ("INTERVAL", set()),
+        ("TIMESTAMP[]", set()),
+        ("DECIMAL(9,2)[]", set()),
+    ],
+)
+def test_a_type_says_what_its_values_are(name: str, answers: set[str]) -> None:
+    kinds = ("number", "integer", "whole", "float", "text", "date", "timestamp", "moment", "time")
+    assert {kind for kind in kinds if getattr(DataType(name), f"is_{kind}")} == answers

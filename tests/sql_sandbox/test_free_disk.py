@@ -12,7 +12,7 @@ import pytest
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.progress import ignore_progress
 from sql_sandbox import Sandbox, SourceTable, SqlOutOfMemory
-from sql_sandbox.request import Request
+from sql_sandbox.request import QueryRequest
 from sql_sandbox.sandbox import QueryWatch
 from tests.sql_sandbox.conftest import LIMITS
 
@@ -55,7 +55,9 @@ def test_the_settings_limit_is_no_full_disk(tmp_path: Path) -> None:
 
 def test_a_query_that_spills_ends_when_others_fill_the_disk(tmp_path: Path) -> None:
     limits = replace(LIMITS, keep_free_mb=more_than_free_mb(tmp_path))
-    watch = QueryWatch(Request("rows", "SELECT 1", (), limits, tmp_path), ignore_progress, None)
+    watch = QueryWatch(
+        QueryRequest("rows", "SELECT 1", (), limits, tmp_path), ignore_progress, None
+    )
     watch(0.5, "")
     (tmp_path / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"spilled")
     with pytest.raises(OSError, match="No space left"):

@@ -13,7 +13,7 @@ from parquet_tables.progress import ignore_progress
 from sql_sandbox import InvalidSql, Sandbox, SourceTable
 from sql_sandbox.errors import SqlError
 from sql_sandbox.query_process import hide_catalog, lock, make_views, open_instance, run
-from sql_sandbox.request import Request
+from sql_sandbox.request import QueryRequest
 from sql_sandbox.statement import read_statement
 from tests.sql_sandbox.conftest import LIMITS
 from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_user_message, shorten
@@ -140,7 +140,7 @@ def test_the_catalog_is_refused(
 def test_a_cte_in_scope_is_read(
     tables: tuple[SourceTable, ...], tmp_path: Path, sql: str, rows: int
 ) -> None:
-    request = Request("rows", sql, tables, LIMITS, tmp_path, first_rows=5)
+    request = QueryRequest("rows", sql, tables, LIMITS, tmp_path, first_rows=5)
     assert run(request, ignore_progress)["rows"] == [[rows]]
 
 

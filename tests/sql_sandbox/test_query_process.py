@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from parquet_tables.child_process import line_of
 from sql_sandbox import Sandbox, SourceTable
-from sql_sandbox.request import Request
+from sql_sandbox.request import QueryRequest
 from tests.sql_sandbox.conftest import LIMITS, OutOfTime
 
 ROOT = Path(__file__).parents[2]
@@ -64,13 +65,13 @@ def test_a_querys_process_ends_when_its_parent_is_gone(
         "        process.stdin.write(sys.stdin.buffer.readline()); process.stdin.flush()\n"
         "        print(process.pid, flush=True); process.wait()\n"
     )
-    request = Request("rows", sql, tables, LIMITS, tmp_path, first_rows=1)
+    request = QueryRequest("rows", sql, tables, LIMITS, tmp_path, first_rows=1)
     with subprocess.Popen(
         [sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
     ) as running:
         assert running.stdin is not None
         assert running.stdout is not None
-        running.stdin.write(request.to_line())
+        running.stdin.write(line_of(request))
         running.stdin.flush()
         child = Path("/proc") / running.stdout.readline().decode().strip()
         end = time.monotonic() + 10

@@ -10,7 +10,7 @@ from parquet_tables.progress import ignore_progress
 from sql_sandbox import SourceTable
 from sql_sandbox.errors import SqlError
 from sql_sandbox.query_process import run
-from sql_sandbox.request import Request
+from sql_sandbox.request import QueryRequest
 from tests.sql_sandbox.conftest import LIMITS
 from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_user_message, shorten
 
@@ -121,7 +121,7 @@ def test_only_a_single_select_is_accepted(
 ) -> None:
     file = tables[0].files[0].path
     before = file.read_bytes(), sorted(data_dir.iterdir())
-    request = Request("check", sql.replace(FILE, str(file)), tables, LIMITS, tmp_path)
+    request = QueryRequest("check", sql.replace(FILE, str(file)), tables, LIMITS, tmp_path)
     with pytest.raises(SqlError) as caught:
         run(request, ignore_progress)
     assert_user_message(caught.value, code, part, tmp_path)

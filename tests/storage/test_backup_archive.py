@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from storage.contents import DATABASE
 from storage.errors import InvalidValue
 from storage.maintenance.backup import unpack
-from storage.maintenance.data_directory import DATABASE
 
 FILE = f"files/ab/{'ab' * 32}.parquet"
 

@@ -12,8 +12,7 @@ from py_ecc.bls.point_compression import decompress_G1
 from py_ecc.bls.typing import G1Compressed
 from py_ecc.optimized_bls12_381 import add, curve_order, is_inf, multiply, neg
 
-from storage.certificates.beacons import CHAINS, Chain
-from storage.certificates.bls import verify_signature
+from storage.certificates.beacons import CHAINS, Chain, verify_signature
 from tests.published_rounds import (
     DEFAULT,
     INVENTED,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.maintenance.durable import BUILDING, temporary_folder
+from storage.contents import BUILDING
+from storage.maintenance.durable import temporary_folder
 
 
 def test_temporary_folder_is_deleted_after_errors(tmp_path: Path) -> None:

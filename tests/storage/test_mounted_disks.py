@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from storage.contents import DATABASE, LOST_AND_FOUND
 from storage.errors import Conflict
 from storage.maintenance.backup import filled
-from storage.maintenance.data_directory import DATABASE, LOST_AND_FOUND, DataDirectory, Owner
+from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.maintenance.disk_use import DiskUseMeter
 from storage.sqlite.database import Database
 

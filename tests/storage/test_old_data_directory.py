@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
+from storage.contents import DATABASE
 from storage.jobs.jobs import get_job
 from storage.maintenance.backup import restore
 from storage.maintenance.checking import check
-from storage.maintenance.data_directory import DATABASE, DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.database import Transaction
 from storage.sqlite.schema import NEWEST_VERSION, differences
 from tests.live_server import LiveServer, live_server

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from storage.contents import DATABASE, LOST_AND_FOUND
 from storage.errors import (
     DamagedDatabase,
     ForeignDirectory,
     NoDataDirectory,
 )
-from storage.maintenance.data_directory import DATABASE, LOST_AND_FOUND, DataDirectory, Owner
+from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.sqlite.database import Database
 
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from storage.contents import BUILDING, DATABASE, PARTS
 from storage.errors import Conflict, DamagedDatabase, DataDirectoryInUse
 from storage.maintenance.backup import filled
-from storage.maintenance.data_directory import DATABASE, PARTS, DataDirectory, Owner
-from storage.maintenance.durable import BUILDING
+from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.sqlite.database import Database
 
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from domain_errors import DomainError
+from storage.contents import DATABASE
 from storage.errors import NewerSchema, OlderSchema, UnknownSchema, UnmigratedSchema
 from storage.maintenance.backup import back_up, restore
 from storage.maintenance.checking import check
-from storage.maintenance.data_directory import DATABASE, DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.database import Database
 from storage.sqlite.schema import NEWEST_VERSION, OLDEST_VERSION
 

@@ -12,10 +12,11 @@ from tempfile import mkdtemp
 import pytest
 
 from storage.accounts.users import add_user
+from storage.contents import DATABASE
 from storage.errors import CannotOpenDatabase
 from storage.maintenance.backup import back_up
 from storage.maintenance.checking import check
-from storage.maintenance.data_directory import DATABASE, DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 

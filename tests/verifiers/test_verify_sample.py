@@ -20,7 +20,7 @@ NAMES = {file_name: name for name, file_name in verify_sample.FILES.items()}
 LEVELS = {"dice": "L4", "drand": "L4", "quicknet": "L4", "proofs": "L3"}
 
 
-def verify(files: tamperings.Files) -> verify_sample.Report:
+def verify(files: tamperings.Files) -> verify_sample.CheckReport:
     return verify_sample.verify_files({NAMES[name]: content for name, content in files.items()})
 
 

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.comparing import likely_key, shown_tables
-from application.explorations import CompareTo, RowDiff, submit_table
+from application.explorations import CompareTo, RowDiffContent, submit_table
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
 from parquet_tables.names import folded
@@ -112,7 +112,7 @@ def list_changes(dataset_id: int) -> AnyResponse:
         service(),
         by,
         found,
-        RowDiff(CompareTo(given["to"], given["to_table"] or None), keys),
+        RowDiffContent(CompareTo(given["to"], given["to_table"] or None), keys),
         source_ref=given["from"],
         table_key=given["from_table"] or None,
     )

@@ -25,8 +25,8 @@ from service.tables.open_tables import PRIMARY, open_commit, open_table
 from service.tables.reports import cached_profile, profile_of
 from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
+from storage.audit.findings import signed_off_jobs
 from storage.errors import NotFound
-from storage.jobs.findings import signed_off_jobs
 from storage.jobs.jobs import Job, outcomes_of
 from storage.jobs.kinds import PROFILE, values_read
 from storage.jobs.lists import JobFilters, list_jobs

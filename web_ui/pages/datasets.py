@@ -51,7 +51,7 @@ def home() -> Response:
         dataset_count=dataset_count,
         can_create=me.role_name != "viewer",
         needs_password=needs_password,
-        admin=admin_overview(service()) if me.role_name == "admin" else None,
+        admin=admin_overview(service()) if me.is_admin else None,
     )
 
 

@@ -18,8 +18,8 @@ from sampling_engine import MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawRule, stated_rounds
 from storage.accounts.datasets import Dataset
+from storage.audit.findings import newest_findings
 from storage.errors import Pruned
-from storage.jobs.findings import newest_findings
 from storage.jobs.jobs import Job
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs

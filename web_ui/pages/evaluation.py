@@ -34,7 +34,7 @@ from contract.requests.evaluate import KINDS, EvaluationRequest
 from contract.words import ESTIMATORS
 from domain_errors import DomainError, InvalidRequest
 from service.tables.open_tables import SAMPLE, output_of
-from storage.jobs.findings import Review, conclusion_of, review_of
+from storage.audit.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
 from web_ui.contract_forms import FormField, form_fields

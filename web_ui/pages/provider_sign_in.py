@@ -14,7 +14,7 @@ from flask import Response, abort, g, jsonify, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.credentials import SignInRefused
-from application.providers.answers import Attempt, ProviderUnavailable
+from application.providers.answers import ProviderUnavailable, SignInAttempt
 from application.providers.attempts import ATTEMPT_S, SESSION, sign_in_by_provider
 from application.providers.back_channel import sign_out_by_provider
 from application.providers.proxy_header import SESSION as PROXY_SESSION
@@ -45,7 +45,7 @@ PATH = "/sign-in/provider"
 @blueprint.get(PATH)
 def begin_at_provider() -> AnyResponse:
     """Send the browser to the provider's sign-in page."""
-    attempt = Attempt.to_page(local_page(request.args.get("next", "/")))
+    attempt = SignInAttempt.to_page(local_page(request.args.get("next", "/")))
     try:
         response = to(_provider().authorization_url(attempt, _own_url(f"{PATH}/return")))
     except (ProviderUnavailable, TooMuchWork) as error:
@@ -65,7 +65,7 @@ def begin_at_provider() -> AnyResponse:
 @blueprint.get(f"{PATH}/return")
 def return_from_provider() -> AnyResponse:
     """Begin the session of the user whom the provider has authenticated."""
-    attempt = Attempt.of_text(request.cookies.get(ATTEMPT_COOKIE, ""))
+    attempt = SignInAttempt.of_text(request.cookies.get(ATTEMPT_COOKIE, ""))
     try:
         found = sign_in_by_provider(
             access(),

@@ -21,7 +21,7 @@ from estimation_engine.errors import InvalidFindings
 from service.service import Service
 from service.tables.drawn_rows import ExaminedBefore, examined_beside
 from service.tables.open_tables import source_of, version_of
-from storage.jobs.findings import Finding, Review, review_of
+from storage.audit.findings import Finding, Review, review_of
 from storage.jobs.jobs import Job
 from storage.versions.refs import has_sample_ref
 

@@ -16,7 +16,7 @@ from application.audit.planned import errors_text, planned_goal, planned_tolerab
 from contract.fields import DEFAULT_CONFIDENCE, Choice
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
 from parquet_tables.names import folded
-from storage.jobs.findings import Review, ReviewEntry
+from storage.audit.findings import Review, ReviewEntry
 from storage.jobs.jobs import Job
 
 

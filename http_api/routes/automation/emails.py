@@ -11,7 +11,7 @@ from http_api.routes.automation.receivers import events_field, page_of_deliverie
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
 from http_api.schemas.contract import Listing, list_schema
 from service.settings import MAX_EMAIL_LENGTH
-from storage.jobs.receivers import Delivery, Receiver, get_email
+from storage.notifications.receivers import Delivery, Receiver, get_email
 
 blueprint = SignedInBlueprint("emails", __name__, url_prefix="/api/users/me/email", tag="E-mail")
 

@@ -13,7 +13,7 @@ from http_api.routes.automation.receivers import events_field, page_of_deliverie
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
 from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.fields import StrictInteger
-from storage.jobs.receivers import EVENTS, Delivery, Receiver, list_webhooks
+from storage.notifications.receivers import EVENTS, Delivery, Receiver, list_webhooks
 
 Deliveries = list_schema("deliveries", Delivery)
 blueprint = SignedInBlueprint("webhooks", __name__, url_prefix="/api/webhooks", tag="Webhooks")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +20,7 @@ from storage.accounts.users import User
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, only, page, run
+from storage.sqlite.queries import Records, first, json_tuple, number, only, run
 
 Kind = Literal["webhook", "email"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -60,6 +59,9 @@ class Receiver:
         str | None,
         Help("When the receiver answered 410; nothing is sent until it is enabled."),
     ]
+
+
+_RECEIVERS = Records(Receiver, events=json_tuple)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,9 @@ class Delivery:
         if self.delivered_at is not None:
             return "delivered"
         return "failed" if self.next_attempt_at is None else "waiting"
+
+
+_DELIVERIES = Records(Delivery)
 
 
 @dataclass(frozen=True)
@@ -193,15 +198,17 @@ def add_webhook(tx: Transaction, user: User, new: NewWebhook, clock: Clock) -> R
 
 def get_webhook(tx: Transaction, webhook_id: int, user: User) -> Receiver:
     """Return a webhook of a user, or any for an admin."""
-    found = _receivers(tx, "webhook", webhook_id, _owner(user))
-    if not found:
+    owner = None if user.is_admin else user.id
+    webhook = _RECEIVERS.first(tx, "list_receivers", kind="webhook", id=webhook_id, user_id=owner)
+    if webhook is None:
         raise NotFound("Webhook {webhook} not found.", webhook=str(webhook_id))
-    return found[0]
+    return webhook
 
 
 def list_webhooks(tx: Transaction, user: User) -> list[Receiver]:
     """Return the webhooks of a user, or all for an admin, oldest first."""
-    return _receivers(tx, "webhook", None, _owner(user))
+    owner = None if user.is_admin else user.id
+    return _RECEIVERS.all(tx, "list_receivers", kind="webhook", id=None, user_id=owner)
 
 
 def put_email(
@@ -212,30 +219,22 @@ def put_email(
     if known is not None:
         run(tx, "update_receiver", id=known.id, **values)
     else:
-        run(
-            tx,
-            "insert_receiver",
-            user_id=user.id,
-            kind="email",
-            dataset_id=None,
-            secret=None,
-            now=timestamp(clock()),
-            **values,
-        )
+        others = {"kind": "email", "dataset_id": None, "secret": None, "now": timestamp(clock())}
+        run(tx, "insert_receiver", user_id=user.id, **others, **values)
     return get_email(tx, user)
 
 
 def find_email(tx: Transaction, user: User) -> Receiver | None:
     """Return the e-mail address of a user; None if they have set none."""
-    return next(iter(_receivers(tx, "email", None, user.id)), None)
+    return _RECEIVERS.first(tx, "list_receivers", kind="email", id=None, user_id=user.id)
 
 
 def get_email(tx: Transaction, user: User) -> Receiver:
     """Return the e-mail address of a user, or raise NotFound."""
-    found = find_email(tx, user)
-    if found is None:
+    address = find_email(tx, user)
+    if address is None:
         raise NotFound("You have set no e-mail address.")
-    return found
+    return address
 
 
 def remove_receiver(tx: Transaction, receiver: Receiver) -> None:
@@ -290,23 +289,22 @@ def send_again(tx: Transaction, receiver: Receiver, delivery_id: int, clock: Clo
 
 def get_delivery(tx: Transaction, receiver: Receiver, delivery_id: int) -> Delivery:
     """Return a delivery to a receiver."""
-    row = first(tx, "delivery_by_id", receiver_id=receiver.id, id=delivery_id)
-    if row is None:
+    delivery = _DELIVERIES.first(tx, "delivery_by_id", receiver_id=receiver.id, id=delivery_id)
+    if delivery is None:
         raise NotFound("Delivery {delivery} not found.", delivery=str(delivery_id))
-    return Delivery(**dict(row))
+    return delivery
 
 
 def list_deliveries(
     tx: Transaction, receiver: Receiver, offset: int, limit: int
 ) -> tuple[list[Delivery], int]:
     """Return a page of a receiver's deliveries, newest first, and their number."""
-    rows, total = page(tx, "list_deliveries", offset, limit, receiver_id=receiver.id)
-    return [Delivery(**dict(row)) for row in rows], total
+    return _DELIVERIES.page(tx, "list_deliveries", offset, limit, receiver_id=receiver.id)
 
 
 def count_waiting_deliveries(tx: Transaction) -> list[WaitingDeliveries]:
     """Count the deliveries of each kind that wait; a kind without any is left out."""
-    return [WaitingDeliveries(**dict(row)) for row in all_rows(tx, "count_waiting_deliveries")]
+    return Records(WaitingDeliveries).all(tx, "count_waiting_deliveries")
 
 
 def due_delivery(
@@ -322,7 +320,7 @@ def due_delivery(
     occupied : Occupied
         No delivery to these receivers and hosts, or of these users, is returned.
     """
-    row = first(
+    return Records(DueDelivery).first(
         tx,
         "due_delivery",
         kind=kind,
@@ -333,9 +331,6 @@ def due_delivery(
         reached=json.dumps(dict(occupied.reached)),
         **occupied.parameters(),
     )
-    if row is None:
-        return None
-    return DueDelivery(**{name: row[name] for name in DueDelivery.__dataclass_fields__})
 
 
 def next_delivery(tx: Transaction, kind: Kind, occupied: Occupied) -> datetime | None:
@@ -378,16 +373,3 @@ def end_attempt(
 def _require_enabled(receiver: Receiver) -> None:
     if receiver.disabled_at is not None:
         raise Conflict("The receiver answered 410, so the webhook is disabled. Enable it first.")
-
-
-def _owner(user: User) -> int | None:
-    return None if user.role_name == "admin" else user.id
-
-
-def _receivers(
-    tx: Transaction, kind: Kind, receiver_id: int | None, user_id: int | None
-) -> list[Receiver]:
-    rows: list[sqlite3.Row] = all_rows(
-        tx, "list_receivers", kind=kind, id=receiver_id, user_id=user_id
-    )
-    return [Receiver(**{**dict(row), "events": tuple(json.loads(row["events"]))}) for row in rows]

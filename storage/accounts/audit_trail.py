@@ -7,16 +7,15 @@ changes and deletions.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 from contract.answers import Hidden
 from contract.declarations import Help
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, page, run
+from storage.sqlite.queries import Records, chosen_filters, first, json_text, run
 
 Action = Literal[
     "signed_in",
@@ -146,6 +145,9 @@ class Entry:
     output_ref: Hidden[str | None]
 
 
+_ENTRIES = Records(Entry, details=json.loads)
+
+
 @dataclass(frozen=True)
 class AuditFilters:
     """Filters of a list of entries, joined by AND; None doesn't filter."""
@@ -196,7 +198,7 @@ def record(
         object_type=kind,
         object_id=None if identity is None else str(identity),
         **vars(origin),
-        details=json.dumps(dict(details or {}), ensure_ascii=False),
+        details=json_text(dict(details or {})),
     )
 
 
@@ -226,24 +228,13 @@ def list_entries(
     tx: Transaction, filters: AuditFilters, offset: int, limit: int
 ) -> tuple[list[Entry], int]:
     """Return a page of the entries that match every filter, newest first, and their total."""
-    params = {
-        field.name: value
-        for field in fields(filters)
-        if (value := getattr(filters, field.name)) is not None
-    }
+    params = chosen_filters(filters)
     conditions = " AND ".join(_CONDITIONS[name] for name in params)
     where = f"WHERE {conditions}" if conditions else ""
-    if filters.actions is not None:
-        params["actions"] = json.dumps(filters.actions)
-    rows, total = page(tx, "list_audit_entries", offset, limit, {"where": where}, **params)
-    return [_entry(row) for row in rows], total
+    return _ENTRIES.page(tx, "list_audit_entries", offset, limit, {"where": where}, **params)
 
 
 def last_time_of(tx: Transaction, action: Action) -> str | None:
     """Return the time of the newest entry of an action; None if there is none."""
     row = first(tx, "last_audit_entry", action=action)
     return None if row is None else str(row["at"])
-
-
-def _entry(row: sqlite3.Row) -> Entry:
-    return Entry(**{**dict(row), "details": json.loads(row["details"])})

@@ -7,7 +7,6 @@ review is submitted or signed off: the state is read in the transaction of the e
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
@@ -18,7 +17,7 @@ from storage.errors import Conflict
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, only, page, run
+from storage.sqlite.queries import Records, all_rows, first, json_tuple, number, only, run
 
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -111,6 +110,9 @@ class Finding:
     ]
 
 
+_FINDINGS = Records(Finding, deviations=json_tuple)
+
+
 @dataclass(frozen=True)
 class Continued:
     """The examined sample that a new one continues, and the rows of the new one.
@@ -140,6 +142,9 @@ class Replacement:
     user_soeid: str
 
 
+_REPLACEMENTS = Records(Replacement)
+
+
 @dataclass(frozen=True)
 class ReviewEntry:
     """A step of a review; of a sign-off with what it kept of the evaluation, else empty."""
@@ -152,6 +157,9 @@ class ReviewEntry:
     at: str
     evaluation: Mapping[str, Any]
     user_soeid: str
+
+
+_REVIEW_ENTRIES = Records(ReviewEntry, evaluation=json.loads)
 
 
 @dataclass(frozen=True)
@@ -204,21 +212,8 @@ def _enter(tx: Transaction, job_id: str, user_id: int, new: NewFinding, at: str)
                 loc=("body", "findings"),
                 row_id=new.row_id,
             )
-    row = only(
-        tx,
-        "insert_finding",
-        job_id=job_id,
-        row_id=new.row_id,
-        outcome=new.outcome,
-        audit_value=new.audit_value,
-        note=new.note,
-        deviations=json.dumps(new.deviations),
-        cause=new.cause,
-        cause_text=new.cause_text,
-        user_id=user_id,
-        at=at,
-    )
-    return int(row["id"])
+    values = {**vars(new), "deviations": json.dumps(new.deviations)}
+    return number(tx, "insert_finding", job_id=job_id, user_id=user_id, at=at, **values)
 
 
 def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, Any] | None:
@@ -230,12 +225,12 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
         What the summary of the new sample states: the continued sample, the rows with a finding,
         the last copied entry. None if there is no entry.
     """
-    given = {"job_id": job_id, "from_job_id": continued.job_id}
-    run(tx, "carry_findings", **given, rows=json.dumps(list(continued.row_ids))).fetchall()
+    samples = {"job_id": job_id, "from_job_id": continued.job_id}
+    run(tx, "carry_findings", **samples, rows=json.dumps(list(continued.row_ids))).fetchall()
     copied = only(tx, "count_findings", job_id=job_id)
     if copied["last_id"] is None:
         return None
-    run(tx, "carry_attributes", **given)
+    run(tx, "carry_attributes", **samples)
     return {
         "job_id": continued.job_id,
         "name": continued.name,
@@ -260,26 +255,21 @@ def examined_samples(tx: Transaction, job: Job) -> list[Job]:
 
 def newest_findings(tx: Transaction, job_id: str) -> dict[str, Finding]:
     """Return the newest entry about each row, by row id."""
-    found = (_finding(row) for row in all_rows(tx, "newest_findings", job_id=job_id))
-    return {finding.row_id: finding for finding in found}
+    newest = _FINDINGS.all(tx, "newest_findings", job_id=job_id)
+    return {finding.row_id: finding for finding in newest}
 
 
 def findings_of_ids(tx: Transaction, job_id: str, ids: Sequence[int]) -> dict[int, Finding]:
     """Return entries of a sample by their ids."""
-    rows = all_rows(tx, "findings_of_ids", job_id=job_id, ids=json.dumps(list(ids)))
-    return {finding.id: finding for finding in map(_finding, rows)}
+    entries = _FINDINGS.all(tx, "findings_of_ids", job_id=job_id, ids=json.dumps(list(ids)))
+    return {finding.id: finding for finding in entries}
 
 
 def list_findings(
     tx: Transaction, job_id: str, row_id: str | None, offset: int, limit: int
 ) -> tuple[list[Finding], int]:
     """Return a page of the entries of a sample or of a row, newest first, and their number."""
-    rows, total = page(tx, "list_findings", offset, limit, job_id=job_id, row_id=row_id)
-    return [_finding(row) for row in rows], total
-
-
-def _finding(row: sqlite3.Row) -> Finding:
-    return Finding(**{**dict(row), "deviations": tuple(json.loads(row["deviations"]))})
+    return _FINDINGS.page(tx, "list_findings", offset, limit, job_id=job_id, row_id=row_id)
 
 
 def enter_replacement(
@@ -299,22 +289,14 @@ def enter_replacement(
         The review is submitted or signed off.
     """
     require_open(tx, job_id)
-    made = first(
-        tx,
-        "insert_replacement",
-        job_id=job_id,
-        row_id=row_id,
-        replacement_id=replacement_id,
-        reason=reason,
-        user_id=user_id,
-        at=timestamp(clock()),
-    )
-    return made is not None
+    rows = {"row_id": row_id, "replacement_id": replacement_id, "reason": reason}
+    entry = {"job_id": job_id, "user_id": user_id, "at": timestamp(clock())}
+    return first(tx, "insert_replacement", **rows, **entry) is not None
 
 
 def list_replacements(tx: Transaction, job_id: str) -> list[Replacement]:
     """Return the replacements of a sample, oldest first."""
-    return [Replacement(**dict(row)) for row in all_rows(tx, "list_replacements", job_id=job_id)]
+    return _REPLACEMENTS.all(tx, "list_replacements", job_id=job_id)
 
 
 def require_open(tx: Transaction, job_id: str) -> None:
@@ -333,13 +315,7 @@ def require_open(tx: Transaction, job_id: str) -> None:
 
 def review_of(tx: Transaction, job_id: str) -> Review:
     """Return the review of a sample."""
-    rows = all_rows(tx, "list_reviews", job_id=job_id)
-    return Review(
-        tuple(
-            ReviewEntry(**{**dict(row), "evaluation": json.loads(row["evaluation"])})
-            for row in rows
-        )
-    )
+    return Review(tuple(_REVIEW_ENTRIES.all(tx, "list_reviews", job_id=job_id)))
 
 
 def enter_review(
@@ -352,16 +328,9 @@ def enter_review(
     evaluation: Mapping[str, Any] | None = None,
 ) -> None:
     """Enter a step of a review; the caller has checked that it may follow."""
-    run(
-        tx,
-        "insert_review",
-        job_id=job_id,
-        action=action,
-        note=note,
-        user_id=user_id,
-        at=timestamp(clock()),
-        evaluation=json.dumps(evaluation or {}),
-    ).fetchall()
+    step = {"action": action, "note": note, "evaluation": json.dumps(evaluation or {})}
+    entry = {"job_id": job_id, "user_id": user_id, "at": timestamp(clock())}
+    number(tx, "insert_review", **step, **entry)
 
 
 def attributes_of(tx: Transaction, job_id: str) -> tuple[str, ...]:
@@ -387,6 +356,9 @@ class AuditConclusion:
     user_soeid: str
 
 
+_CONCLUSIONS = Records(AuditConclusion)
+
+
 def enter_conclusion(tx: Transaction, job_id: str, user_id: int, text: str, clock: Clock) -> None:
     """Enter the auditor's conclusion on a sample.
 
@@ -401,8 +373,8 @@ def enter_conclusion(tx: Transaction, job_id: str, user_id: int, text: str, cloc
 
 def conclusion_of(tx: Transaction, job_id: str) -> AuditConclusion | None:
     """Return the conclusion that counts; None if there is none, or its text is empty."""
-    row = first(tx, "newest_conclusion", job_id=job_id)
-    return None if row is None or not row["text"] else AuditConclusion(**dict(row))
+    conclusion = _CONCLUSIONS.first(tx, "newest_conclusion", job_id=job_id)
+    return conclusion if conclusion is not None and conclusion.text else None
 
 
 def preparers_of(tx: Transaction, job_id: str) -> dict[int, str]:
