@@ -13,12 +13,12 @@ from sampling_engine.explain import RowExplanation, explain_rows
 from sampling_engine.methods import METHOD_CLASSES, METHODS, method_class, method_from_json
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
-from sampling_engine.methods.monetary_unit import MonetaryUnitMethod
+from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MAX_SEED_LENGTH, MethodDeclaration, Parameter
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
-from sampling_engine.methods.weighted import WeightedMethod
+from sampling_engine.methods.weighted.declaration import WeightedMethod
 from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves

@@ -20,12 +20,12 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import AmountAccount, drawn_account
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import Engine
-from sampling_engine.errors import DrawWarning
-from sampling_engine.monetary.account import MonetaryAccount
+from sampling_engine.errors import DrawWarning, InvalidNumbers
 from sampling_engine.results import (
     GROUPS_LISTED,
     FrameFacts,
     GroupResult,
+    OwnAccount,
     RoundResult,
     RunBy,
     Strategy,
@@ -34,7 +34,7 @@ from sampling_engine.selection.order import Int64s, Seed
 from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Round, RowFilter
-from sampling_engine.sql.passes import CountRows, CountStrata, Pass, Result
+from sampling_engine.sql.passes import CountRows, CountStrata, Pass, RefusedNumbers, Result
 from sampling_engine.sql.statements import one_stratum
 
 StrataKey = tuple[tuple[Column, ...], str | None]
@@ -200,7 +200,7 @@ class Prepared:
 
     ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
     ``requested`` are the requested rows, where a stratum may have fewer; None if as allocated.
-    ``monetary_unit`` has the amounts of a round that selects by them.
+    ``own`` is the part of the account that the round's method alone has.
     """
 
     round_spec: Round
@@ -209,7 +209,7 @@ class Prepared:
     allocated: Int64s
     warnings: Sequence[DrawWarning] = ()
     requested: Int64s | None = None
-    monetary_unit: MonetaryAccount | None = None
+    own: OwnAccount | None = None
 
 
 @dataclass(frozen=True)
@@ -239,6 +239,23 @@ class EligibleRows:
     ) -> Prepared:
         """The round with the rows to draw from each stratum."""
         return Prepared(self.round_spec, self.strata, self.counts, allocated, warnings, requested)
+
+    def refuse_numbers(self, column: Column, parameter: str, on_progress: ProgressCallback) -> None:
+        """Refuse numbers of eligible rows that are negative or infinite."""
+        negative, infinite = 0, 0
+        for part, sign in self.state.signed_rows:
+            refused = RefusedNumbers(column, self.round_spec.filter, part)
+            found = self.state.run(refused, on_progress)
+            negative, infinite = negative + sign * found.negative, infinite + sign * found.infinite
+        if negative or infinite:
+            raise InvalidNumbers(
+                'The column "{column}" has {negative} negative and {infinite} infinite values in '
+                "the eligible rows: filter them out or choose another column.",
+                column=column.name,
+                negative=negative,
+                infinite=infinite,
+                loc=(*self.loc, parameter),
+            )
 
 
 @dataclass(frozen=True)
@@ -370,7 +387,7 @@ def account_of(
         "groups_count": int((eligible > 0).sum()) if kind is not None else 0,
         "uncovered_rows": int(eligible[uncovered].sum()) if kind == "strata" else None,
         "amount": amounts,
-        "monetary_unit": prepared.monetary_unit,
+        "own": prepared.own,
         "warnings": tuple(prepared.warnings),
     }
 

@@ -30,8 +30,8 @@ from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
 from sampling_engine import Round, plan_draw
 from sampling_engine.errors import InvalidMethod
-from sampling_engine.monetary.account import decimal_text
-from sampling_engine.monetary.fixed_interval import OF_FIXED_INTERVAL
+from sampling_engine.methods.monetary_unit.account import account_of_money, decimal_text
+from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
 
 BY_ROWS = ("random", "systematic")
@@ -112,7 +112,7 @@ def _population(
         if error.loc[:2] == ("rounds", 0):
             error.loc = ("design", *error.loc[2:])
         raise
-    money = plan.monetary_unit
+    money = account_of_money(plan)
     if not plan.eligible_rows or (money is not None and not money.audited.total):
         raise InvalidGoal(
             "No row can be drawn: the table is empty, or no row passes the filter.",
@@ -136,7 +136,7 @@ def _plan(service: Service, table: OpenTable, design: Mapping[str, Any]) -> Roun
 def _goal(given: Mapping[str, Any], plan: RoundPlan) -> tuple[AuditGoal, Decimal | None]:
     """The goal with shares, and the book total."""
     materiality, expected = given["materiality"], given.get("expected", 0)
-    money = plan.monetary_unit
+    money = account_of_money(plan)
     likelihood = likelihood_of(given, is_money=money is not None)
     total = None
     if money is not None:
@@ -168,7 +168,7 @@ def _share(value: float, whole: Fraction) -> float:
 def _arithmetic(
     goal: AuditGoal, found: AuditSize, plan: RoundPlan, total: Decimal | None
 ) -> dict[str, Any]:
-    money, interval = plan.monetary_unit, None
+    money, interval = account_of_money(plan), None
     if money is not None:
         interval = decimal_text(money.audited.total // found.size, money.decimals)
     return {
@@ -188,7 +188,7 @@ def _arithmetic(
 
 
 def _require_fewer_than_all(found: AuditSize, plan: RoundPlan) -> None:
-    money = plan.monetary_unit
+    money = account_of_money(plan)
     if money is not None and found.size > money.audited.rows:
         raise InvalidGoal(
             "{size} units would be needed of {rows} rows. Examine all rows, expect fewer errors, "
@@ -238,9 +238,9 @@ def _stages_json(stages: TwoStagePlan) -> dict[str, Any]:
 
 
 def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:
-    notes = []
+    notes, money = [], account_of_money(plan)
     condition = f"the sample's exceptions number {found.tolerated_errors:g} at most"
-    if plan.monetary_unit is not None:
+    if money is not None:
         condition = (
             f"the taints of the rows that aren't always drawn add up to {found.tolerated_errors:g} "
             "at most, and those always drawn have no error"
@@ -260,6 +260,6 @@ def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:
             "No errors are expected (discovery sampling). If the sample has an error, plan a new "
             "size."
         )
-    if plan.monetary_unit is not None and found.size >= plan.monetary_unit.audited.rows:
+    if money is not None and found.size >= money.audited.rows:
         notes.append("The size is at least the rows of the population: all of them are drawn.")
     return notes

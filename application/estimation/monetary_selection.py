@@ -15,7 +15,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import TableFiles
 from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
-from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
+from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 from sampling_engine.sql.units import MoneyUnits
 from storage.jobs.jobs import Job
 

@@ -43,7 +43,7 @@ from sampling_engine import (
     drawn_rounds,
     plan_draw,
 )
-from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
+from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 from storage.jobs.jobs import Job
 
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}

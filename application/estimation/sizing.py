@@ -49,9 +49,9 @@ from sampling_engine.filters import parse_conditions
 from sampling_engine.frame.sums import FrameSums, Variable, read_frame
 from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_column
 from sampling_engine.methods.stratified import values_by_stratum
+from sampling_engine.methods.weighted.weights import read_weights
 from sampling_engine.plan import margin_of_error
 from sampling_engine.rounds import DrawState, eligible_rows
-from sampling_engine.weights import read_weights
 
 MAX_GROUPS = 1_000
 MAX_FIGURES = 5_000_000

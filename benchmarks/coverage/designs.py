@@ -54,13 +54,13 @@ from sampling_engine import (
     WeightedMethod,
     effective_seed,
 )
-from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.monetary.monetary_round import MonetaryRound
+from sampling_engine.methods.grouped_round import GroupedRound
+from sampling_engine.methods.monetary_unit.round import MonetaryRound
+from sampling_engine.methods.systematic import Grid, SystematicRound
+from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
 from sampling_engine.rounds import DrawState, RoundDraw, prepare_round, seed_for
 from sampling_engine.selection.bands import Bands
 from sampling_engine.spec import DRAW_VERSION
-from sampling_engine.systematic_round import Grid, SystematicRound
-from sampling_engine.weighted_round import WeightedRound, uniform_order
 
 ROWS = 4_000
 SHUFFLED = "systematic, rows in random order"

@@ -11,7 +11,7 @@ import numpy as np
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import DrawWarning, NoReserves, draw_warning
-from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, Method, Sizes
 from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter, group_column
 from sampling_engine.results import GroupKind

@@ -27,7 +27,7 @@ from sampling_engine.errors import (
     UnknownStratum,
     draw_warning,
 )
-from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import (
     NO_ROW,
     Allocations,

@@ -17,8 +17,8 @@ from sampling_engine.filters import parse_conditions, parse_expression
 from sampling_engine.frame import sums
 from sampling_engine.frame.histogram import fine_histogram
 from sampling_engine.frame.sums import FrameSums, Variable, read_frame
+from sampling_engine.methods.weighted.weights import read_weights
 from sampling_engine.rounds import DrawState, eligible_rows
-from sampling_engine.weights import read_weights
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
 

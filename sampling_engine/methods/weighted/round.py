@@ -19,6 +19,8 @@ from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.rows import RowSet
 from sampling_engine.errors import RowsMissing
+from sampling_engine.methods.weighted.inclusion import SizeGroups, log_odds_of, ratios_to_targets
+from sampling_engine.methods.weighted.weights import TakeAll, Weights, effective_rows
 from sampling_engine.results import FrameFacts, Strategy
 from sampling_engine.rounds import (
     DrawState,
@@ -29,7 +31,6 @@ from sampling_engine.rounds import (
     RowOutcome,
     nth,
 )
-from sampling_engine.selection.inclusion import SizeGroups, log_odds_of, ratios_to_targets
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import (
@@ -40,7 +41,6 @@ from sampling_engine.selection.walk_and_scan import (
 from sampling_engine.spec import FIRST_DRAW_VERSION, Round
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import ScanUnits
-from sampling_engine.weights import TakeAll, Weights, effective_rows
 
 # Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
 # with a probability below half a step, 2^-17, without any chance.

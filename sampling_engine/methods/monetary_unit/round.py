@@ -11,10 +11,16 @@ import numpy as np
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import RowSet
-from sampling_engine.monetary.account import RowsAndTotal, decimal_text
-from sampling_engine.monetary.cumulation import CumulatedRows
-from sampling_engine.monetary.ledger import Ledger
-from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.methods.monetary_unit.account import (
+    MonetaryAccount,
+    RowsAndTotal,
+    decimal_text,
+)
+from sampling_engine.methods.monetary_unit.cumulation import CumulatedRows
+from sampling_engine.methods.monetary_unit.ledger import Ledger
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
+from sampling_engine.methods.weighted.round import UNIFORM_BITS, WeightedRound
+from sampling_engine.methods.weighted.weights import TakeAll, effective_rows
 from sampling_engine.results import FrameFacts
 from sampling_engine.rounds import (
     DrawState,
@@ -30,8 +36,6 @@ from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import UnitRows
-from sampling_engine.weighted_round import UNIFORM_BITS, WeightedRound
-from sampling_engine.weights import TakeAll, effective_rows
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ class MonetaryRound:
     def facts(self, rows: RoundRows) -> dict[str, Any]:
         """The amounts in minor units, and the selection of units."""
         ledger, selection = self.ledger, self.selection
-        account = self.prepared.monetary_unit
-        assert account is not None  # noqa: S101 - set by the method
+        account = self.prepared.own
+        assert isinstance(account, MonetaryAccount)  # noqa: S101 - set by the method
         return {
             "positive": _rows_and_total(ledger.positive),
             "negative": _rows_and_total(ledger.negative),

@@ -14,29 +14,30 @@ from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, Reserves
-from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
-from sampling_engine.monetary.account import (
+from sampling_engine.methods.monetary_unit.account import (
+    NAME,
     Cumulation,
     MonetaryAccount,
     RowsAndTotal,
     Selection,
     decimal_text,
 )
-from sampling_engine.monetary.cumulation import CumulatedRows
-from sampling_engine.monetary.fixed_interval import (
+from sampling_engine.methods.monetary_unit.cumulation import CumulatedRows
+from sampling_engine.methods.monetary_unit.fixed_interval import (
     fixed_interval_warnings,
     near_interval_share,
     regularity_of,
 )
-from sampling_engine.monetary.ledger import Ledger, read_ledger
-from sampling_engine.monetary.monetary_round import MonetaryRound
-from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.methods.monetary_unit.ledger import Ledger, read_ledger
+from sampling_engine.methods.monetary_unit.round import MonetaryRound
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
+from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
+from sampling_engine.methods.weighted.weights import TakeAll, take_all_rows
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import RowsOfUnits
 from sampling_engine.sql.units import MAX_MONEY, MoneyUnits, Population
-from sampling_engine.weights import TakeAll, take_all_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class MonetaryUnitMethod(Method):
     order: Cumulation = "seeded"
 
     declaration: ClassVar = MethodDeclaration(
-        name="monetary_unit",
+        name=NAME,
         title="Monetary units",
         description="Every unit of money has the same selection probability, so that of a row is "
         "in proportion to its amount. Rows of at least the interval are always drawn. Give "
@@ -186,9 +187,7 @@ class MonetaryUnitMethod(Method):
         cumulated = CumulatedRows(
             units, sums, ledger.shift, take_all.least, self.order, eligible.round_spec
         )
-        return MonetaryRound(
-            replace(prepared, monetary_unit=account), ledger, take_all, selection, cumulated
-        )
+        return MonetaryRound(replace(prepared, own=account), ledger, take_all, selection, cumulated)
 
     def _take_all(
         self, eligible: EligibleRows, ledger: Ledger, on_progress: ProgressCallback
