@@ -10,7 +10,13 @@ from sampling_engine.errors import (
     TooManyStrata,
 )
 from sampling_engine.explain import RowExplanation, explain_rows
-from sampling_engine.methods import METHOD_CLASSES, METHODS, method_class, method_from_json
+from sampling_engine.methods import (
+    DEFAULT_METHOD,
+    METHOD_CLASSES,
+    METHODS,
+    method_class,
+    method_from_json,
+)
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
@@ -41,6 +47,7 @@ from sampling_engine.spec import (
 )
 
 __all__ = [
+    "DEFAULT_METHOD",
     "DRAW_VERSION",
     "FIRST_DRAW_VERSION",
     "MAX_ROUNDS",

@@ -16,6 +16,7 @@ from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
+from sampling_engine import RandomMethod, StratifiedMethod
 from sampling_engine.errors import InvalidMethod, InvalidStrata
 from sampling_engine.frame.histogram import FineHistogram, fine_histogram
 from sampling_engine.methods.parameters import found_column, is_number
@@ -107,7 +108,7 @@ def _histogram(
     service: Service, table: OpenTable, request: BandRequest, column: Column
 ) -> FineHistogram:
     parameters = {"sample_size": 1, "seed": 0}
-    given = {"round_number": 1, "method": "random", "parameters": parameters}
+    given = {"round_number": 1, "method": RandomMethod.declaration.name, "parameters": parameters}
     if request.filters:
         given["filters"] = request.filters
     try:
@@ -153,10 +154,10 @@ def _sized(
 ) -> dict[str, Any]:
     """The sizes of the bands for the goal, or of the rows to draw."""
     bands = {"column": request.column, "breaks": breaks}
-    design: dict[str, Any] = {"method": "stratified", "parameters": {"strata_columns": [bands]}}
-    design["parameters"]["sample_size"] = 1
+    parameters = {"strata_columns": [bands], "sample_size": 1}
+    design = {"method": StratifiedMethod.declaration.name, "parameters": parameters}
     if request.filters:
-        design["filters"] = request.filters
+        design |= {"filters": request.filters}
     goal = {"statistic": "total", "confidence": DEFAULT_CONFIDENCE, "column": request.column}
     return size_for_goals(
         service,

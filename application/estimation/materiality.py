@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from application.audit.planned import BY_MONEY, OF_ROWS, likelihood_of
+from application.audit.planned import OF_ROWS, likelihood_of
 from application.estimation.sizing import SizeRequest
 from domain_errors import DomainError, counted, percent_text, render
 from estimation_engine import InvalidGoal
@@ -28,13 +28,12 @@ from estimation_engine.audit import (
 from job_runner.sampling_parameters import DrawRule, engine_rounds, stated_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
-from sampling_engine import Round, plan_draw
+from sampling_engine import Round, method_class, plan_draw
 from sampling_engine.errors import InvalidMethod
 from sampling_engine.methods.monetary_unit.account import account_of_money, decimal_text
 from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
 
-BY_ROWS = ("random", "systematic")
 TWO_STAGES = (
     "Examine {first} rows: with {accepted} accept, with more than {allowed} don't. Otherwise "
     "examine {second} more, and accept with at most {allowed} {allowed|exception|exceptions} in "
@@ -56,7 +55,8 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
     plan = _population(service, table, design, given)
     goal, total = _goal(given, plan)
     accept = given.get("accept")
-    stages = _two_stages(goal, accept) if design["method"] == "random" else None
+    has_stages = method_class(design["method"]).has_stages
+    stages = _two_stages(goal, accept) if has_stages else None
     found = size_for_materiality(goal) if accept is None else _size_of_both(goal, stages)
     _require_fewer_than_all(found, plan)
     recorded = {**given, "likelihood": goal.likelihood}
@@ -93,16 +93,16 @@ def _population(
     """The plan of a round of one row, which has the rows and amounts to draw from."""
     try:
         round_spec = _round_of(table, design)
-        name = round_spec.method.declaration.name
-        if name != BY_MONEY and name not in BY_ROWS:
+        method = round_spec.method
+        if not method.selects_money and not method.equal_chances:
             raise InvalidMethod(
                 "A size for a materiality needs a random, systematic or monetary unit design, not "
                 "{method}.",
-                method=round_spec.method.name,
+                method=method.name,
                 loc=("design", "method"),
             )
         book = given.get("book_column")
-        if book is not None and book != getattr(round_spec.method, "book_column", None):
+        if book is not None and not (method.selects_money and book == method.favoured_column):
             raise InvalidGoal(
                 "`book_column` of the goal must be that of a monetary unit design.",
                 loc=("goal", "book_column"),

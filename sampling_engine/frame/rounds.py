@@ -52,7 +52,7 @@ def _covered(state: DrawState, finished: FinishedRound, every: Int64s) -> NDArra
     covered: NDArray[np.bool_] = finished.draw.groups_of(state, every) >= 0
     prepared = finished.draw.prepared
     is_empty = not len(finished.rows.chosen.ordinals)
-    if is_empty and prepared.round_spec.method.declaration.name == "systematic":
+    if is_empty and prepared.round_spec.method.may_draw_none:
         return covered & (not prepared.eligible.any())
     return covered
 

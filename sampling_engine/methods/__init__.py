@@ -47,6 +47,10 @@ METHODS: tuple[MethodDeclaration, ...] = tuple(
 """Every method under every name, in the order in which they are offered."""
 
 
+DEFAULT_METHOD = METHODS[0].name
+"""The method of a draw that names none, in forms, commands and code."""
+
+
 def method_class(name: str) -> type[Method]:
     """The class of a method by any of its names."""
     return _CLASS_OF[name]

@@ -12,7 +12,7 @@ from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import DrawWarning, NoReserves, draw_warning
 from sampling_engine.methods.grouped_round import GroupedRound
-from sampling_engine.methods.method import NO_ROW, Method, Sizes
+from sampling_engine.methods.method import NO_ROW, Method, PlannedBy, Sizes
 from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter, group_column
 from sampling_engine.results import GroupKind
 from sampling_engine.rounds import EligibleRows, seed_for
@@ -80,6 +80,7 @@ class ClusterMethod(Method):
     )
     group_kind: ClassVar[GroupKind | None] = "clusters"
     size_parameter: ClassVar = "num_clusters"
+    planned_by: ClassVar[PlannedBy | None] = "clusters"
     has_margin_of_error: ClassVar = False
     comparison_note: ClassVar = (
         "Rows of one cluster were drawn together, so each cluster counts once."
@@ -142,15 +143,15 @@ class ClusterMethod(Method):
                 )
         return sizes, warnings
 
-    def rows_within(self, clusters: Int64s) -> Int64s:
-        """The rows to draw of clusters that have so many, shape (clusters,)."""
+    def rows_within(self, groups: Int64s) -> Int64s:
+        """All rows of the clusters, so many of each, or a percentage."""
         if self.samples_per_cluster is not None:
-            return np.minimum(clusters, self.samples_per_cluster)
+            return np.minimum(groups, self.samples_per_cluster)
         if self.sample_percentage is None:
-            return clusters
+            return groups
         share = Fraction(repr(self.sample_percentage)) / 100
         # Rows times the fraction, a half upwards, in integers of any length.
         up = 2 * share.denominator
-        exact = 2 * share.numerator * clusters.astype(object) + share.denominator
+        exact = 2 * share.numerator * groups.astype(object) + share.denominator
         rows: Int64s = np.maximum(exact // up, 1).astype(np.int64)
         return rows

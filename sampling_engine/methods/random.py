@@ -39,6 +39,8 @@ class RandomMethod(Method):
     }
     reads_rows: ClassVar = False
     draws_from_list: ClassVar = True
+    equal_chances: ClassVar = True
+    has_stages: ClassVar = True
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:

@@ -32,6 +32,7 @@ from sampling_engine.methods.method import (
     NO_ROW,
     Allocations,
     Method,
+    PlannedBy,
     Sizes,
     least_left,
     total_size,
@@ -175,6 +176,7 @@ class StratifiedMethod(Method):
         ),
     )
     group_kind: ClassVar[GroupKind | None] = "strata"
+    planned_by: ClassVar[PlannedBy | None] = "strata"
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:

@@ -80,6 +80,9 @@ class SystematicMethod(Method):
         exactly_one_of=(("interval", "sample_size"),),
     )
     draws_from_list: ClassVar = True
+    may_draw_none: ClassVar = True
+    planning_note: ClassVar = "A systematic sample is planned as a random one."
+    equal_chances: ClassVar = True
     comparison_note: ClassVar = "A systematic sample is treated as a random one."
 
     def check_combination(self, loc: Loc) -> None:

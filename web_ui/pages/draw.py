@@ -15,7 +15,7 @@ from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
 from domain_errors import counted
 from job_runner.sampling_parameters import DrawRule, stated_rounds
-from sampling_engine import MAX_ROUNDS, METHODS
+from sampling_engine import DEFAULT_METHOD, MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS
 from storage.accounts.datasets import Dataset
 from storage.errors import Pruned
@@ -26,7 +26,7 @@ from storage.versions.refs import MAIN, list_refs
 from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
-PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
+PLAIN_ROUND: dict[str, Any] = {"method": DEFAULT_METHOD, "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
 NOT_COPIED = (*ADDED_PARAMETERS, "output_name")
 

@@ -32,6 +32,7 @@ from application.estimation.sample_columns import estimated_columns
 from application.request_code.written_numbers import TwoReadings, errors_of, plain_text
 from domain_errors import DomainError, InvalidRequest
 from job_runner.tables.open_tables import SAMPLE, output_of
+from sampling_engine import method_class
 from storage.jobs.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
@@ -124,7 +125,10 @@ def _fields(found: Job, chosen: Values) -> list[Values]:
     """The parameters of the form, each with the kinds that it is for."""
     numbers = [each["name"] for each in estimated_columns(service(), found) if each["is_number"]]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
-    strata = any(each["method"] == "stratified" for each in found.run_parameters["rounds"])
+    strata = any(
+        method_class(each["method"]).group_kind == "strata"
+        for each in found.run_parameters["rounds"]
+    )
     return [
         {
             "name": name,

@@ -21,7 +21,7 @@ from application.audit.evaluation.request import (
     tolerable_share,
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
-from application.audit.kinds import default_kind
+from application.audit.kinds import selects_money
 from domain_errors import counted, render
 from estimation_engine.audit import (
     ONLY_OF_SCOPE,
@@ -64,7 +64,7 @@ def evaluate_sequence(sample: ExaminedSample, request: EvaluationRequest) -> dic
             "A sequential evaluation needs a tolerable share, or an amount for monetary units.",
             loc=("body", "tolerable"),
         )
-    if default_kind(sample.job.run_parameters) == "monetary_unit":
+    if selects_money(sample.rounds):
         found = _amounts(sample, request, request.tolerable)
     else:
         found = _shares(sample, request, tolerable_share(request.tolerable))

@@ -117,9 +117,21 @@ class MonetaryUnitMethod(Method):
         ),
         exactly_one_of=(("sample_size", "interval"),),
     )
+    planned_by: ClassVar = None
     has_margin_of_error: ClassVar = False
-    counts_hits: ClassVar = True
+    selects_money: ClassVar = True
+    favours: ClassVar = "amount"
     reserves: ClassVar[Reserves] = "pareto"
+
+    @property
+    def in_random_order(self) -> bool:
+        """Units that are selected at random are."""
+        return self.selection == "random"
+
+    @property
+    def favoured_column(self) -> str:
+        """The book amounts."""
+        return self.book_column
 
     @property
     def follows_file(self) -> bool:
