@@ -181,6 +181,14 @@ class Method(ABC):
         kept = {name: value for name, value in parameters.items() if name not in SIZE_NAMES}
         return {**kept, self.size_parameter: size}
 
+    @classmethod
+    def with_any_size(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters of a request with a size, where none says how much each group gives."""
+        own = cls.size_parameter
+        sizes = {name for group in cls.declaration.exactly_one_of if own in group for name in group}
+        has_size = not sizes or bool((sizes - {own}) & parameters.keys())
+        return dict(parameters) if has_size else {**parameters, own: 1}
+
     def check_reserves(self) -> None:  # noqa: B027 - optional
         """Refuse a round that has no replacement rows."""
 

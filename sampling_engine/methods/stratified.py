@@ -374,6 +374,18 @@ class StratifiedMethod(Method):
         return warnings
 
 
+OWN_ALLOCATION = (
+    "sizes",
+    "samples_per_stratum",
+    *(
+        parameter.name
+        for parameter in StratifiedMethod.declaration.parameters
+        if parameter.name == "allocation" or "allocation" in parameter.only_with
+    ),
+)
+"""Parameters that an optimal allocation replaces."""
+
+
 def _strata_entry(entry: str | Mapping[str, Any]) -> str | Bands:
     if isinstance(entry, str):
         return entry

@@ -17,7 +17,7 @@ from http_api.routes.findings import EvaluationIn
 from http_api.routes.sample_rows import SampleQuery
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from import_engine.options import ImportOptions
-from sampling_engine import METHODS, Parameter
+from sampling_engine import DEFAULT_METHOD, METHODS, Parameter
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
 HEAD = '''"""Fields of the API that are arguments of the client, by the methods that take them.
@@ -29,6 +29,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
+
+DEFAULT_METHOD = "{method}"
+"""The method of a draw that names none."""
 '''
 TYPES = {
     "integer": "int",
@@ -54,7 +57,7 @@ def module_text() -> str:
         _class("RowsOptions", "Which rows to write to a file, and how.", _rows()),
         _class("EvaluationOptions", "How to evaluate findings; docs/AUDIT.md.", _evaluation()),
     ]
-    return "\n\n".join([HEAD, *classes])
+    return "\n\n".join([HEAD.format(method=DEFAULT_METHOD), *classes])
 
 
 def _class(name: str, doc: str, entries: Iterable[Entry]) -> str:

@@ -33,6 +33,7 @@ from estimation_engine.audit import (
 from estimation_engine.audit.assurance import SEQUENTIAL, SEQUENTIAL_AMOUNTS
 from estimation_engine.audit.conclusion import confidence_text
 from estimation_engine.errors import InvalidFindings
+from sampling_engine.methods.monetary_unit.account import AT_RANDOM
 
 CONCLUSIONS = {
     "accept": "After {examined} {examined|row|rows}, at {confidence} confidence {errors} are below "
@@ -215,7 +216,7 @@ def _amounts(sample: ExaminedSample, request: EvaluationRequest, amount: Decimal
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:
     units = monetary_units(sample)
-    if units.account["selection"] != "random":
+    if units.account["selection"] != AT_RANDOM:
         raise InvalidFindings(
             "Only units that were selected at random are in a random order: draw with `selection` "
             "random to stop when sure. Evaluate this sample as `monetary_unit` when all rows have "

@@ -14,6 +14,7 @@ NAME = "monetary_unit"
 """The name of the method, and of its account in JSON."""
 
 Selection = Literal["fixed_interval", "cell", "random"]
+AT_RANDOM: Selection = "random"
 Cumulation = Literal["seeded", "file"]
 INTERVAL_PLACES = 4
 """Decimal places of an interval beyond those of its amounts."""

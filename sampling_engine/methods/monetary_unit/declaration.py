@@ -15,6 +15,7 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, Reserves
 from sampling_engine.methods.monetary_unit.account import (
+    AT_RANDOM,
     NAME,
     Cumulation,
     MonetaryAccount,
@@ -126,7 +127,7 @@ class MonetaryUnitMethod(Method):
     @property
     def in_random_order(self) -> bool:
         """Units that are selected at random are."""
-        return self.selection == "random"
+        return self.selection == AT_RANDOM
 
     @property
     def favoured_column(self) -> str:
@@ -136,7 +137,7 @@ class MonetaryUnitMethod(Method):
     @property
     def follows_file(self) -> bool:
         """Whether the order of the file has a part in which rows are drawn together."""
-        return self.order == "file" and self.selection != "random"
+        return self.order == "file" and self.selection != AT_RANDOM
 
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse an interval that isn't a number of the column's minor units."""
@@ -146,7 +147,7 @@ class MonetaryUnitMethod(Method):
 
     def check_combination(self, loc: Loc) -> None:
         """Random units have a number."""
-        if self.selection == "random" and self.interval is not None:
+        if self.selection == AT_RANDOM and self.interval is not None:
             raise InvalidMethod(
                 "`selection` random needs `sample_size` in place of `interval`.",
                 loc=(*loc, "interval"),
