@@ -12,7 +12,7 @@ from job_runner.tables.open_tables import OpenTable
 from parquet_tables.tables import Column
 from profiling_engine.columns.summaries import histogram_edges
 from sampling_engine.amounts import add, amount_text
-from sampling_engine.band_totals import BandTotals, band_totals
+from sampling_engine.frame import BandTotals, band_totals
 from sampling_engine.methods.parameters import found_column, is_number
 from sampling_engine.selection.bands import Bands, band_column, banded_family, break_key
 

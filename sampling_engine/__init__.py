@@ -1,7 +1,11 @@
 """The sampling engine: from a table's files and a list of rounds to the drawn rows."""
 
-from sampling_engine.certificates.redraw_data import columns_for_redraw, write_redraw_data
-from sampling_engine.certificates.rounds import CertifiedRound, certified_rounds
+from sampling_engine.certificates import (
+    CertifiedRound,
+    certified_rounds,
+    columns_for_redraw,
+    write_redraw_data,
+)
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.draw import draw_sample, drawn_rounds, row_chances
 from sampling_engine.errors import (

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
@@ -26,6 +27,7 @@ from sampling_engine.results import (
     FrameFacts,
     GroupResult,
     OwnAccount,
+    RoundAccount,
     RoundResult,
     RunBy,
     Strategy,
@@ -35,7 +37,8 @@ from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, W
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Round, RowFilter
 from sampling_engine.sql.passes import CountRows, CountStrata, Pass, RefusedNumbers, Result
-from sampling_engine.sql.statements import one_stratum
+from sampling_engine.sql.statements import one_stratum, units_of_picked
+from sampling_engine.sql.units import Units
 
 StrataKey = tuple[tuple[Column, ...], str | None]
 
@@ -85,6 +88,17 @@ class DrawState:
     def run(self, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
         """Make a pass over all rows by the draw's engine."""
         return self.engine.run(self, wanted, on_progress)
+
+    def units_of(
+        self, units: Units, row_filter: RowFilter | None, ordinals: Int64s
+    ) -> tuple[Int64s, Int64s]:
+        """Places in ``ordinals`` and units of the rows that pass the filter and have some."""
+        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
+        rows = RowSet.of("picked", ordinals)
+        statement = units_of_picked(self.table, units, rows, row_filter)
+        with registered(self.cursor, {"picked": picked}):
+            found = self.cursor.execute(*statement).fetchnumpy()
+        return found["position"], found["v"]
 
     def take(self, ordinals: Int64s) -> None:
         """No later round draws these rows."""
@@ -302,7 +316,7 @@ class RoundDraw(Protocol):
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
         """Inclusion probability and design weight of each drawn row."""
 
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The facts of all rows that the draw depends on, as docs/CERTIFICATE.md lists them.
 
         Groups are complete, whatever their number.
@@ -362,34 +376,32 @@ class FinishedRound:
         strata = self.rows.chosen.strata
         sampled = np.bincount(strata, minlength=len(self.draw.prepared.eligible))
         return RoundResult(
-            **account_of(self.draw.prepared, sampled, self.amounts),
+            **vars(account_of(self.draw.prepared, sampled, self.amounts)),
             rows_sampled=len(strata),
             run_by=self.rows.run_by,
             output_name=self.draw.prepared.round_spec.output_name,
         )
 
 
-def account_of(
-    prepared: Prepared, sampled: Int64s, amounts: AmountAccount | None
-) -> dict[str, Any]:
-    """The fields of a round's account; groups are the first strata, or the first drawn clusters."""
+def account_of(prepared: Prepared, sampled: Int64s, amounts: AmountAccount | None) -> RoundAccount:
+    """A round's account; its groups are the first strata, or the first drawn clusters."""
     round_spec, eligible, allocated = prepared.round_spec, prepared.eligible, prepared.allocated
     kind = round_spec.method.group_kind
     uncovered = (eligible > 0) & (allocated == 0)
-    return {
-        "round_number": round_spec.round_number,
-        "method": round_spec.method.name,
-        "eligible_rows": int(eligible.sum()),
-        "seed": round_spec.seed,
-        "effective_seed": round_spec.effective_seed,
-        "group_kind": kind,
-        "groups": _groups(prepared, sampled, amounts) if kind is not None else (),
-        "groups_count": int((eligible > 0).sum()) if kind is not None else 0,
-        "uncovered_rows": int(eligible[uncovered].sum()) if kind == "strata" else None,
-        "amount": amounts,
-        "own": prepared.own,
-        "warnings": tuple(prepared.warnings),
-    }
+    return RoundAccount(
+        round_number=round_spec.round_number,
+        method=round_spec.method.name,
+        eligible_rows=int(eligible.sum()),
+        seed=round_spec.seed,
+        effective_seed=round_spec.effective_seed,
+        group_kind=kind,
+        groups=_groups(prepared, sampled, amounts) if kind is not None else (),
+        groups_count=int((eligible > 0).sum()) if kind is not None else 0,
+        uncovered_rows=int(eligible[uncovered].sum()) if kind == "strata" else None,
+        amount=amounts,
+        own=prepared.own,
+        warnings=tuple(prepared.warnings),
+    )
 
 
 def _groups(

@@ -18,7 +18,7 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import RandomMethod, StratifiedMethod
 from sampling_engine.errors import InvalidMethod, InvalidStrata
-from sampling_engine.frame.histogram import FineHistogram, fine_histogram
+from sampling_engine.frame import FineHistogram, fine_histogram
 from sampling_engine.methods.parameters import found_column, is_number
 from sampling_engine.rounds import DrawState, eligible_rows
 
@@ -64,7 +64,8 @@ def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> d
             loc=("column",),
         )
     histogram = _histogram(service, table, request, column)
-    breaks, takes_last = _breaks(histogram, request, column, _first_size(request))
+    first = request.sample_size if request.goal is None else FIRST_SIZE
+    breaks, takes_last = _breaks(histogram, request, column, first)
     needed = 2 * (len(breaks) + 2)  # with the missing values
     if request.goal is None and request.sample_size < needed:
         raise InvalidGoal(
@@ -98,10 +99,6 @@ def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> d
         "breaks": breaks,
         "take_all": labels[-1] if takes_last else None,
     }
-
-
-def _first_size(request: BandRequest) -> int:
-    return request.sample_size if request.goal is None else FIRST_SIZE
 
 
 def _histogram(

@@ -6,7 +6,7 @@ One scan adds up what the variances need; docs/PLANNING.md has the formulas.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from typing import Any, Literal
@@ -53,7 +53,7 @@ from sampling_engine import (
 )
 from sampling_engine.errors import InvalidMethod
 from sampling_engine.filters import parse_conditions
-from sampling_engine.frame.sums import FrameSums, Variable, read_frame
+from sampling_engine.frame import FrameSums, Variable, read_frame
 from sampling_engine.methods.method import PlannedBy
 from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_column
 from sampling_engine.methods.stratified import values_by_stratum
@@ -133,19 +133,28 @@ class _Reached:
     ratios: Floats
     hidden: int
 
+    @property
+    def binding(self) -> int:
+        """The place of the figure that needs most rows."""
+        return int(np.argmax(self.ratios))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether all goals are reached."""
+        return bool((self.ratios <= 1.0 + ROUNDING).all())
+
 
 @dataclass(frozen=True)
 class _Sized:
     """The found size: its rows, the method's parameters, and what it reaches.
 
-    ``strata`` are the rows of each stratum, shape (strata,).
+    ``own`` are the fields of the answer that the design alone has.
     """
 
     rows: int
-    parameters: dict[str, Any]
+    parameters: Mapping[str, Any]
     reached: _Reached
-    clusters: int | None = None
-    strata: Ints | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> dict[str, Any]:
@@ -454,7 +463,7 @@ class _Planner:
     def _size(self) -> int:
         def is_reached(size: int) -> bool:
             reached = self.at(size)
-            return not reached.hidden and bool((reached.ratios <= 1.0 + ROUNDING).all())
+            return not reached.hidden and reached.is_enough
 
         start = None
         if isinstance(self.plan, RandomPlan) and len(self.plan.squares):
@@ -468,7 +477,9 @@ class _Planner:
         return smallest_size(self.plan, is_reached, least, start)
 
     def _sized(self, parameters: Mapping[str, Any]) -> _Sized:
-        size = self._size()
+        return self._sized_at(self._size(), parameters)
+
+    def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
         with_size = self.method.with_size(parameters, size)
         return _Sized(self.rows_of(size), with_size, self.at(size))
 
@@ -483,48 +494,35 @@ class _Planner:
     def answer(self, settled: Mapping[str, Any]) -> dict[str, Any]:
         """The size with all that it follows from, as JSON."""
         sized = self._sized(settled["parameters"])
-        reached, strata = sized.reached, sized.strata
-        binding = int(np.argmax(reached.ratios))
+        reached = sized.reached
         self._add_notes(sized.rows, reached)
+        (goal, *others) = self.request.goals
+        is_recorded = not others and any(kind in goal for kind in KINDS)
         return {
             "sample_size": sized.rows,
-            "margin_of_error": float(reached.margins[binding]),
-            "confidence": self.figures[binding].goal.confidence,
+            "margin_of_error": float(reached.margins[reached.binding]),
+            "confidence": self.figures[reached.binding].goal.confidence,
             "eligible_rows": self.population,
             "parameters": sized.parameters,
-            "round": {**settled, "parameters": sized.parameters, **self._recorded_goal()},
-            "clusters": sized.clusters,
-            "goals": self._goals_json(reached, binding),
-            "strata": None if strata is None else self._strata_json(strata),
-            "strata_count": None if strata is None else len(strata),
-            "cost": None if strata is None else self._cost(strata),
-            "homogeneity": self._homogeneity(self.figures[binding]),
-            "curve": self._curve(binding),
+            "round": {
+                **settled,
+                "parameters": sized.parameters,
+                **({"goal": dict(goal)} if is_recorded else {}),
+            },
+            "goals": self._goals_json(reached),
+            "curve": self._curve(reached.binding),
             "notes": self.notes,
+            **dict.fromkeys(("clusters", "strata", "strata_count", "cost", "homogeneity")),
+            **sized.own,
         }
 
-    def _recorded_goal(self) -> dict[str, Any]:
-        """The goal as a round records it; several goals aren't recorded."""
-        (goal, *others) = self.request.goals
-        is_goal = not others and any(kind in goal for kind in KINDS)
-        return {"goal": dict(goal)} if is_goal else {}
-
-    def _strata_json(self, sizes: Ints) -> list[dict[str, Any]] | None:
-        return None
-
-    def _cost(self, sizes: Ints) -> float | None:
-        return None
-
-    def _homogeneity(self, figure: _Figure) -> float | None:
-        return None
-
-    def _goals_json(self, found: _Reached, binding: int) -> list[dict[str, Any]]:
+    def _goals_json(self, reached: _Reached) -> list[dict[str, Any]]:
         answers = []
         for at, figure in enumerate(self.figures):
             value = None if figure.facts is None else figure.goal.value
             if figure.facts is not None:
                 value = float(figure.facts.values[figure.domain])
-            margin, error = float(found.margins[at]), float(found.errors[at])
+            margin, error = float(reached.margins[at]), float(reached.errors[at])
             answers.append(
                 {
                     "statistic": figure.given.get("statistic", "proportion"),
@@ -539,7 +537,7 @@ class _Planner:
                     "standard_error": None if figure.facts is None else error,
                     "reached_cv": error / abs(value) if value else None,
                     "confidence": figure.goal.confidence,
-                    "is_binding": at == binding,
+                    "is_binding": at == reached.binding,
                 }
             )
         return answers
@@ -557,9 +555,9 @@ class _Planner:
         if self.method.planning_note is not None:
             self._note(self.method.planning_note)
 
-    def _add_notes(self, rows: int, found: _Reached) -> None:
+    def _add_notes(self, rows: int, reached: _Reached) -> None:
         self._note_design()
-        if self.request.budget is None and (found.ratios > 1.0 + ROUNDING).any():
+        if self.request.budget is None and not reached.is_enough:
             self._note(
                 "Even all clusters miss the goal, since only some rows of each are drawn: draw "
                 "more rows of each."
@@ -571,18 +569,18 @@ class _Planner:
                 f"{rows:,} rows are few: where values are skewed, the interval of so small a "
                 "sample misses the true value more often than its confidence says."
             )
-        if found.hidden:
+        if reached.hidden:
+            hidden = counted(reached.hidden, "figure is", "figures are")
             self._note(
-                f"{counted(found.hidden, 'figure is', 'figures are')} expected to have fewer than "
+                f"{hidden} expected to have fewer than "
                 f"{MINIMUM_DEGREES} degrees of freedom, and estimates don't show such an interval "
                 "unless `minimum_degrees` says so: draw more rows of the smallest groups."
             )
         self._note_rare_shares(rows)
         self._note_skewness(rows)
-        if self.request.budget is not None and (found.ratios > 1.0 + ROUNDING).any():
-            given = any(each.given.get(kind) is not None for each in self.figures for kind in KINDS)
-            if given:
-                self._note("The budget doesn't reach all goals.")
+        has_goal = any(each.given.get(kind) is not None for each in self.figures for kind in KINDS)
+        if self.request.budget is not None and has_goal and not reached.is_enough:
+            self._note("The budget doesn't reach all goals.")
 
     def _note_skewness(self, rows: int) -> None:
         """A margin of t·SE is that of an estimate that is nearly normal."""
@@ -681,10 +679,13 @@ class _StrataPlanner(_Planner):
         variances = strata.variances(sizes.astype(np.float64))
         return self._reached(variances, degrees, sizes, strata.rows.astype(np.int64))
 
-    def _sized(self, parameters: Mapping[str, Any]) -> _Sized:
-        size = self.rows_of(self._size())
-        sizes, with_size = self._allocated(size), self.method.with_size(parameters, size)
-        return _Sized(int(sizes.sum()), with_size, self.at_sizes(sizes), strata=sizes)
+    def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
+        size = self.rows_of(size)
+        return self._sized_by(self._allocated(size), self.method.with_size(parameters, size))
+
+    def _sized_by(self, sizes: Ints, parameters: Mapping[str, Any]) -> _Sized:
+        own = {"strata": self._strata_json(sizes), "strata_count": len(sizes)}
+        return _Sized(int(sizes.sum()), parameters, self.at_sizes(sizes), own)
 
     def _strata_json(self, sizes: Ints) -> list[dict[str, Any]]:
         numbers = np.flatnonzero(self.group_rows > 0)[:STRATA_LISTED]
@@ -720,8 +721,10 @@ class _OptimalPlanner(_StrataPlanner):
         is_whole = sizes == self.strata.rows
         named = zip(self._labels(), sizes.tolist(), is_whole.tolist(), strict=True)
         by_label = {label: TAKE_ALL if all_ else n for label, n, all_ in named}
-        sized = {**kept, "sizes": by_label}
-        return _Sized(int(sizes.sum()), sized, self.at_sizes(sizes), strata=sizes)
+        sized = self._sized_by(sizes, {**kept, "sizes": by_label})
+        if not self.request.cost and self.request.budget is None:
+            return sized
+        return replace(sized, own={**sized.own, "cost": float(self.strata.costs @ sizes)})
 
     def _goal_sizes(self) -> Ints:
         """Whole sizes of least cost; the second pass knows the degrees of freedom."""
@@ -729,7 +732,7 @@ class _OptimalPlanner(_StrataPlanner):
         for _ in range(3):
             pairs = zip(self.figures, degrees, strict=True)
             sizes = self._sizes_for(np.array([each.goal.wanted(float(own)) for each, own in pairs]))
-            if (self.at_sizes(sizes).ratios <= 1.0 + ROUNDING).all():
+            if self.at_sizes(sizes).is_enough:
                 break
             degrees = stratified_degrees(sizes, self.strata.rows, self._counts)
             degrees = np.maximum(degrees, 1.0)
@@ -758,11 +761,6 @@ class _OptimalPlanner(_StrataPlanner):
             )
         allocation, _ = sizes_for_budget(strata, budget, self._wanted)
         return spent_sizes(strata, budget, allocation)
-
-    def _cost(self, sizes: Ints) -> float | None:
-        if not self.request.cost and self.request.budget is None:
-            return None
-        return float(self.strata.costs @ sizes)
 
     def _curve_points(self) -> Iterator[tuple[int, _Reached]]:
         """The whole sizes for multiples of the wanted variances."""
@@ -793,16 +791,13 @@ class _ClusterPlanner(_Planner):
         """The rows to expect: it depends on the clusters how many there are."""
         return round(size * float(self.method.rows_within(self._cluster_rows).mean()))
 
-    def _sized(self, parameters: Mapping[str, Any]) -> _Sized:
-        size = self._size()
-        with_size = self.method.with_size(parameters, size)
-        return _Sized(self.rows_of(size), with_size, self.at(size), clusters=size)
-
-    def _homogeneity(self, figure: _Figure) -> float | None:
-        if figure.facts is None:
-            return None
-        homogeneity = float(figure.facts.homogeneity[figure.domain])
-        return homogeneity if np.isfinite(homogeneity) else None
+    def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
+        sized = super()._sized_at(size, parameters)
+        figure, homogeneity = self.figures[sized.reached.binding], inf
+        if figure.facts is not None:
+            homogeneity = float(figure.facts.homogeneity[figure.domain])
+        finite = homogeneity if np.isfinite(homogeneity) else None
+        return replace(sized, own={"clusters": size, "homogeneity": finite})
 
     def _note_design(self) -> None:
         if len(np.unique(self._cluster_rows)) > 1:

@@ -10,7 +10,7 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.errors import DrawWarning, NoReserves, draw_warning
+from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, Method, PlannedBy, Sizes
 from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter, group_column
@@ -90,13 +90,15 @@ class ClusterMethod(Method):
         """The cluster column."""
         return (group_column(table, self.cluster_column, "clusters", (*loc, "cluster_column")),)
 
-    def check_reserves(self) -> None:
+    @property
+    def no_reserves(self) -> str | None:
         """A cluster that is drawn whole has none."""
-        if self.samples_per_cluster is None and self.sample_percentage is None:
-            raise NoReserves(
-                "A cluster round that draws all rows of its clusters has no reserves: draw a "
-                "larger `num_clusters` with the same seed, which adds clusters."
-            )
+        if self.samples_per_cluster is not None or self.sample_percentage is not None:
+            return None
+        return (
+            "A cluster round that draws all rows of its clusters has no reserves: draw a larger "
+            "`num_clusters` with the same seed, which adds clusters."
+        )
 
     def units_drawn(self, rows: int, groups: int) -> int:
         """The drawn clusters."""

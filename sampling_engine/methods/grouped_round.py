@@ -6,7 +6,6 @@ A random round has one stratum. In a cluster round the clusters are the strata.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -71,7 +70,7 @@ class GroupedRound:
         with np.errstate(divide="ignore", invalid="ignore"):
             return (part / whole)[strata], (whole / part)[strata]
 
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The last rank that was drawn, of each stratum or cluster if there are any."""
         prepared, chosen = self.prepared, rows.chosen
         if prepared.round_spec.method.group_kind is None:

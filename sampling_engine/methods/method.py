@@ -189,8 +189,10 @@ class Method(ABC):
         has_size = not sizes or bool((sizes - {own}) & parameters.keys())
         return dict(parameters) if has_size else {**parameters, own: 1}
 
-    def check_reserves(self) -> None:  # noqa: B027 - optional
-        """Refuse a round that has no replacement rows."""
+    @property
+    def no_reserves(self) -> str | None:
+        """Why a round has no replacement rows; None if it has some."""
+        return None
 
     def units_drawn(self, rows: int, groups: int) -> int:
         """Units that were drawn independently: rows, or clusters of a round with ``groups``."""

@@ -266,7 +266,8 @@ class StratifiedMethod(Method):
             warnings = _named_warnings(requested, eligible)
         elif self.samples_per_stratum is not None:
             requested = np.where(counts > 0, self.samples_per_stratum, 0)
-            warnings = _equal_warnings(self.samples_per_stratum, counts)
+            short = int(((counts > 0) & (counts < self.samples_per_stratum)).sum())
+            warnings = _short_warning(short, int((counts > 0).sum()), self.samples_per_stratum)
         else:
             shares = self._shares(eligible, on_progress)
             requested, warnings = self._allocated(counts, shares, eligible.loc)
@@ -469,12 +470,6 @@ def _named_warnings(requested: Int64s, eligible: EligibleRows) -> list[DrawWarni
             )
         )
     return warnings
-
-
-def _equal_warnings(size: int, eligible: Int64s) -> list[DrawWarning]:
-    present = eligible > 0
-    short = int((present & (eligible < size)).sum())
-    return _short_warning(short, int(present.sum()), size)
 
 
 def _short_warning(short: int, strata: int, size: int) -> list[DrawWarning]:

@@ -7,7 +7,7 @@ theory and methods".
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,9 +100,10 @@ class SystematicMethod(Method):
                 "`start` must be 1 to {interval}, the interval.", interval=self.interval, loc=at
             )
 
-    def check_reserves(self) -> None:
-        """There are none."""
-        raise NoReserves(NO_RESERVES)
+    @property
+    def no_reserves(self) -> str:
+        """The rows off the grid have no order."""
+        return NO_RESERVES
 
     def scans(self, *, is_filtered: bool) -> int:
         """Of a filter's rows: all are counted, then by block, and those of some blocks read."""
@@ -192,7 +193,7 @@ class SystematicRound:
         """There are none: the rows off the grid have no order."""
         raise NoReserves(NO_RESERVES)
 
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The grid."""
         grid = self.grid
         return {"first": str(grid.first), "step": str(grid.step), "parts": str(grid.parts)}

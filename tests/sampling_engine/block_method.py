@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
-from sampling_engine.errors import NoReserves
 from sampling_engine.methods.method import NO_ROW, Method
 from sampling_engine.methods.parameters import SEED, MethodDeclaration, Parameter
 from sampling_engine.methods.systematic import Grid, SystematicRound
@@ -52,9 +51,10 @@ class BlockMethod(Method):
     planned_by: ClassVar = None
     has_margin_of_error: ClassVar = False
 
-    def check_reserves(self) -> None:
+    @property
+    def no_reserves(self) -> str:
         """The rows beside the block have no order."""
-        raise NoReserves("A block has no reserves.")
+        return "A block has no reserves."
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> BlockRound:
         """Draw the start among those at which the block ends inside the table."""

@@ -8,9 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
-from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, Reserves
@@ -36,7 +34,6 @@ from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDec
 from sampling_engine.methods.weighted.weights import TakeAll, take_all_rows
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.sql import statements
 from sampling_engine.sql.passes import RowsOfUnits
 from sampling_engine.sql.units import MAX_MONEY, MoneyUnits, Population
 
@@ -177,9 +174,13 @@ class MonetaryUnitMethod(Method):
         ledger = read_ledger(eligible, units.column, units, step)
         step = progress_part(on_progress, 0.6, 0.8)
         take_all = self._take_all(eligible, ledger, step)
-        amounts = _units_of(
-            eligible, units, take_all.ordinals, progress_part(on_progress, 0.8, 0.9)
-        )
+        amounts = np.zeros(len(take_all.ordinals), dtype=np.int64)
+        if len(amounts):
+            step = progress_part(on_progress, 0.8, 0.9)
+            with watched(eligible.state.cursor, step, "reading take-all rows"):
+                state, row_filter = eligible.state, eligible.round_spec.filter
+                places, found = state.units_of(units, row_filter, take_all.ordinals)
+            amounts[places] = found
         sums = ledger.without(take_all.ordinals, amounts)
         total = int(sums.sum())
         seed = eligible.round_spec.effective_seed
@@ -187,7 +188,9 @@ class MonetaryUnitMethod(Method):
         count = len(selection.points())
         drawn = RowsAndTotal(len(amounts), sum(amounts.tolist()))
         account = self._account(ledger, selection, count, drawn)
-        warnings = self._warnings(ledger, count)
+        warnings = [NO_ROW]
+        if ledger.rows:
+            warnings = [*self._of_population(ledger), *self._of_selection(ledger, count)]
         if self.selection == "fixed_interval":
             step = progress_part(on_progress, 0.9, 0.95)
             share = near_interval_share(eligible, ledger, take_all, selection, step)
@@ -234,11 +237,6 @@ class MonetaryUnitMethod(Method):
             interval=selection.interval,
             units=count,
         )
-
-    def _warnings(self, ledger: Ledger, count: int) -> list[DrawWarning]:
-        if not ledger.rows:
-            return [NO_ROW]
-        return [*self._of_population(ledger), *self._of_selection(ledger, count)]
 
     def _of_population(self, ledger: Ledger) -> list[DrawWarning]:
         """Rows that can't be drawn, and amounts that were rounded."""
@@ -299,23 +297,3 @@ class MonetaryUnitMethod(Method):
                 )
             )
         return warnings
-
-
-def _units_of(
-    eligible: EligibleRows, units: MoneyUnits, ordinals: Int64s, on_progress: ProgressCallback
-) -> Int64s:
-    """The minor units of some rows of the population."""
-    if not len(ordinals):
-        return ordinals
-    state = eligible.state
-    picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-    wanted, row_filter = RowSet.of("picked", ordinals), eligible.round_spec.filter
-    statement = statements.units_of_picked(state.table, units, wanted, row_filter)
-    with (
-        registered(state.cursor, {"picked": picked}),
-        watched(state.cursor, on_progress, "reading take-all rows"),
-    ):
-        rows = state.cursor.execute(*statement).fetchnumpy()
-    found = np.zeros(len(ordinals), dtype=np.int64)
-    found[rows["position"]] = rows["v"]
-    return found

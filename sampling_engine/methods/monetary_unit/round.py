@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
-from parquet_tables.rows import RowSet
 from sampling_engine.methods.monetary_unit.account import (
     MonetaryAccount,
     RowsAndTotal,
@@ -34,7 +31,6 @@ from sampling_engine.rounds import (
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import Chosen
-from sampling_engine.sql import statements
 from sampling_engine.sql.passes import UnitRows
 
 
@@ -91,7 +87,7 @@ class MonetaryRound:
         assert rows.weights is not None  # noqa: S101 - set by choose
         return rows.probabilities, rows.weights
 
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The amounts in minor units, and the selection of units."""
         ledger, selection = self.ledger, self.selection
         account = self.prepared.own
@@ -143,13 +139,8 @@ class MonetaryRound:
 
     def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
         """Places in ``ordinals`` and minor units of the rows of the population."""
-        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        wanted = RowSet.of("picked", ordinals)
         row_filter = self.prepared.round_spec.filter
-        statement = statements.units_of_picked(state.table, self.ledger.units, wanted, row_filter)
-        with registered(state.cursor, {"picked": picked}):
-            rows = state.cursor.execute(*statement).fetchnumpy()
-        return rows["position"], rows["v"]
+        return state.units_of(self.ledger.units, row_filter, ordinals)
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Add the number of selected units in the row, or that it is a take-all row."""

@@ -10,14 +10,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import frexp, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from parquet_tables.rows import RowSet
 from sampling_engine.errors import RowsMissing
 from sampling_engine.methods.weighted.inclusion import SizeGroups, log_odds_of, ratios_to_targets
 from sampling_engine.methods.weighted.weights import TakeAll, Weights, effective_rows
@@ -39,7 +36,6 @@ from sampling_engine.selection.walk_and_scan import (
     weighted_walk_is_cheaper,
 )
 from sampling_engine.spec import FIRST_DRAW_VERSION, Round
-from sampling_engine.sql import statements
 from sampling_engine.sql.passes import ScanUnits
 
 # Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
@@ -171,7 +167,7 @@ class WeightedRound:
             keys: Floats = (lower / upper) * ((1.0 - p) / p)
         return keys
 
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The weights' sum in units, what a unit is, and the number of take-all rows."""
         units = self.weights.units
         exponent = None if units.decimals is not None else frexp(units.factor)[1] - 1
@@ -345,13 +341,8 @@ class WeightedRound:
 
     def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
         """Places in ``ordinals`` and units of the rows that pass the filter and have a weight."""
-        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         row_filter = self.prepared.round_spec.filter
-        wanted = RowSet.of("picked", ordinals)
-        statement = statements.units_of_picked(state.table, self.weights.units, wanted, row_filter)
-        with registered(state.cursor, {"picked": picked}):
-            rows = state.cursor.execute(*statement).fetchnumpy()
-        return rows["position"], rows["v"]
+        return state.units_of(self.weights.units, row_filter, ordinals)
 
     def _scan(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
         """Read all rows whose key may be small enough."""
