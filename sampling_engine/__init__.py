@@ -37,7 +37,7 @@ from sampling_engine.results import (
     DrawnSample,
     Strategy,
 )
-from sampling_engine.rounds import Outcome, RowChances
+from sampling_engine.rounds import Outcome
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import (
     DRAW_VERSION,
@@ -72,7 +72,6 @@ __all__ = [
     "RandomMethod",
     "Reference",
     "Round",
-    "RowChances",
     "RowExplanation",
     "RowFilter",
     "RowsMissing",

@@ -5,23 +5,24 @@ A row that is taken, deleted from the table or drawn, is never drawn again.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.database import registered
-from parquet_tables.progress import ProgressCallback, progress_part
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import AmountAccount, drawn_account
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import Engine
-from sampling_engine.errors import DrawWarning, InvalidNumbers
+from sampling_engine.errors import DrawWarning, InvalidNumbers, NoReserves
 from sampling_engine.results import (
     GROUPS_LISTED,
     FrameFacts,
@@ -300,22 +301,27 @@ class RowOutcome:
         return cls("drawn", reason, rank)
 
 
-class RoundDraw(Protocol):
+@dataclass(frozen=True)
+class RoundDraw(ABC):
     """One kind of round at work."""
 
-    @property
-    def prepared(self) -> Prepared:
-        """The facts that were computed."""
+    prepared: Prepared
 
+    @abstractmethod
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The round's rows."""
 
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The rows after the drawn ones that no round drew, ``limit`` a stratum."""
+        raise NoReserves(self.prepared.round_spec.method.no_reserves or "")
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
-        """Inclusion probability and design weight of each drawn row."""
+        """Inclusion probability and design weight of each drawn row; by default its own."""
+        assert rows.probabilities is not None  # noqa: S101 - set by choose
+        weights = 1.0 / rows.probabilities if rows.weights is None else rows.weights
+        return rows.probabilities, weights
 
+    @abstractmethod
     def facts(self, rows: RoundRows) -> dict[str, object]:
         """The facts of all rows that the draw depends on, as docs/CERTIFICATE.md lists them.
 
@@ -327,7 +333,9 @@ class RoundDraw(Protocol):
 
         Whether an earlier round drew a row makes no difference.
         """
+        return self.prepared.strata.of(ordinals, ignore_progress)
 
+    @abstractmethod
     def frame_facts(self, state: DrawState) -> FrameFacts:
         """The size of the round, if earlier rounds left nothing to chance.
 
@@ -335,12 +343,15 @@ class RoundDraw(Protocol):
         round's rows.
         """
 
+    @abstractmethod
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """The chances of rows that aren't taken, before the round draws."""
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Explain the drawn row at ``place``, from 0, in the order of selection."""
+        return RowOutcome.drawn(rows, place)
 
+    @abstractmethod
     def explain_not_drawn(
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
     ) -> list[RowOutcome]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine.engines.duckdb_engine import eligible_pieces
-from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves, RowsMissing, draw_warning
+from sampling_engine.errors import InvalidMethod, InvalidSize, RowsMissing, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning, least_left
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
 from sampling_engine.results import FrameFacts, Strategy
@@ -22,7 +22,7 @@ from sampling_engine.rounds import (
     DrawState,
     EligibleRows,
     Floats,
-    Prepared,
+    RoundDraw,
     RoundRows,
     RowChances,
     RowOutcome,
@@ -31,11 +31,6 @@ from sampling_engine.rounds import (
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import ColumnStrata
 from sampling_engine.selection.walk_and_scan import Chosen
-
-NO_RESERVES = (
-    "A systematic round has no reserves: the rows between the drawn ones have no order. "
-    "Draw another round, with another start or a smaller interval."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +98,10 @@ class SystematicMethod(Method):
     @property
     def no_reserves(self) -> str:
         """The rows off the grid have no order."""
-        return NO_RESERVES
+        return (
+            "A systematic round has no reserves: the rows between the drawn ones have no order. "
+            "Draw another round, with another start or a smaller interval."
+        )
 
     def scans(self, *, is_filtered: bool) -> int:
         """Of a filter's rows: all are counted, then by block, and those of some blocks read."""
@@ -172,10 +170,9 @@ def _drawn_below(rows: int, seed: int | str) -> int:
 
 
 @dataclass(frozen=True)
-class SystematicRound:
+class SystematicRound(RoundDraw):
     """A round on a grid."""
 
-    prepared: Prepared
     grid: Grid
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
@@ -189,18 +186,10 @@ class SystematicRound:
         zeros = np.zeros(len(ordinals), dtype=np.int64)
         return RoundRows(Chosen(ordinals, zeros, np.arange(len(ordinals))), run_by)
 
-    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
-        """There are none: the rows off the grid have no order."""
-        raise NoReserves(NO_RESERVES)
-
     def facts(self, rows: RoundRows) -> dict[str, object]:
         """The grid."""
         grid = self.grid
         return {"first": str(grid.first), "step": str(grid.step), "parts": str(grid.parts)}
-
-    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
-        """0 for the rows that pass the filter."""
-        return self.prepared.strata.of(ordinals, ignore_progress)
 
     def frame_facts(self, state: DrawState) -> FrameFacts:
         """The drawn rows: N/k in expectation, which k doesn't have to divide."""
@@ -221,10 +210,6 @@ class SystematicRound:
             for eligible in eligible_pieces(state, row_filter, ignore_progress):
                 places += np.searchsorted(eligible, ordinals)
         return RowChances(groups, probabilities, places, (grid.parts, grid.step))
-
-    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
-        """A grid has no ranks."""
-        return RowOutcome.drawn(rows, place)
 
     def explain_not_drawn(
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
