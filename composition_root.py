@@ -32,11 +32,11 @@ from job_runner.attempt import Handler
 from job_runner.handlers import HANDLERS
 from job_runner.recovery import recover
 from job_runner.runner import Runner
-from job_runner.service import Service
-from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from sampling_engine.engines.spark_connection import SparkServer
+from service.service import Service
+from service.settings import Settings
 from storage.accounts.audit import record_of_service
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin

@@ -17,7 +17,7 @@ from application.job_submission import Submission
 from application.throttle import MessageRate, SignInThrottle
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
-from job_runner.service import LruCache, Service
+from service.service import LruCache, Service
 from storage.accounts import authority as checks
 from storage.accounts.audit import Action, ObjectType, Origin, record
 from storage.accounts.authority import Authority, write_as

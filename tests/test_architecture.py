@@ -144,7 +144,7 @@ OTHER_MEANINGS = {
     "client/jobsvc_client/fields.py": {"random"},  # the default, and a selection of units
     "estimation_engine/audit/assurance.py": {"random"},  # a selection of units
     "estimation_engine/variance.py": {"random"},  # a variance of systematic samples
-    "job_runner/tables/table_comparison.py": {"weighted"},  # a field of answers
+    "service/tables/table_comparison.py": {"weighted"},  # a field of answers
     "profiling_engine/advice.py": {"cluster"},  # a role of a column
     "profiling_engine/comparison/compared_table.py": {"cluster"},  # a column of a statement
     "sql_sandbox/statement.py": {"random"},  # a function of SQL

@@ -10,7 +10,7 @@ from storage.jobs.lists import count_unresolved
 from storage.maintenance.disk_use import disk_of
 
 if TYPE_CHECKING:  # commands that show sizes need no engine
-    from job_runner.service import Service
+    from service.service import Service
 
 
 @dataclass(frozen=True)

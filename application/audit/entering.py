@@ -16,7 +16,7 @@ from application.audit.findings import checked_finding, require_entries, row_rep
 from application.audit.items import book_values, drawn_book_column
 from application.audit.stages import require_reached
 from application.audit.state import ROW_ID, drawn_row_ids, not_in_sample, state_of
-from job_runner.service import Service
+from service.service import Service
 from storage.errors import InvalidValue
 from storage.jobs.findings import NewFinding, enter_findings, list_replacements
 from storage.jobs.jobs import Job

@@ -27,11 +27,11 @@ from application.audit.state import (
     review_json,
 )
 from application.samples.replacements import next_rows
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.rows import read_page, read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import NoReserves
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.findings import (

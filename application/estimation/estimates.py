@@ -48,14 +48,14 @@ from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
-from job_runner.sampling_parameters import parse_filter
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine import Round
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
+from service.sampling_parameters import parse_filter
+from service.service import Service
+from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 

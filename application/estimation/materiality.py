@@ -25,14 +25,14 @@ from estimation_engine.audit import (
     two_stage_limit,
     two_stage_plan,
 )
-from job_runner.sampling_parameters import DrawRule, engine_rounds, stated_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
 from sampling_engine import Round, method_class, plan_draw
 from sampling_engine.errors import InvalidMethod
 from sampling_engine.methods.monetary_unit.account import account_of_money, decimal_text
 from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
+from service.sampling_parameters import DrawRule, engine_rounds, stated_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
 
 TWO_STAGES = (
     "Examine {first} rows: with {accepted} accept, with more than {allowed} don't. Otherwise "

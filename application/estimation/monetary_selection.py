@@ -8,9 +8,6 @@ from typing import Any
 
 from application.estimation.calibrating import both
 from estimation_engine import Statistic, true_values
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import TableFiles
@@ -18,6 +15,9 @@ from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 from sampling_engine.sql.units import MoneyUnits
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 Account = Mapping[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from application.access import Caller
 from application.notifications.signing import new_secret
 from import_engine.sources.uris import InvalidUri, SourceUri, allowing_prefix, parse_uri
-from job_runner.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
+from service.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
 from storage.accounts.audit import Action, ObjectType
 from storage.accounts.users import User
 from storage.errors import InvalidValue

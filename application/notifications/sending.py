@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from application.notifications.outcomes import Outcome
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.audit import record_of_service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import get_user

@@ -48,9 +48,9 @@ from http_api.schemas.fields import (
     WrittenNumber,
     confidence_field,
 )
-from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
+from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.findings import (
     OUTCOMES,
     REVIEW_ACTIONS,

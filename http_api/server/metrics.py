@@ -27,7 +27,7 @@ from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
 from http_api.server.problems import STATUS_OF_CODE
-from job_runner.service import Service
+from service.service import Service
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import LANES, RUN_TYPES
 from storage.jobs.queue import count_open_jobs

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from application.notifications.signing import new_secret
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE, add_group, add_members, get_group

@@ -12,7 +12,7 @@ import pytest
 
 from application.notifications.sending import attempt
 from import_engine.sources.exchange import Exchange
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import get_user
 from storage.jobs.receivers import DueDelivery, get_email, list_deliveries

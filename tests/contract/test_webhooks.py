@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from application.notifications import posting
-from job_runner.settings import InvalidSetting, Settings
+from service.settings import InvalidSetting, Settings
 from storage.accounts.datasets import put_permission
 from storage.jobs.receivers import MAX_WEBHOOKS
 from tests.contract.deliveries import newest_delivery, review_sample

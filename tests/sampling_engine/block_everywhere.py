@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 import composition_root
 from application.request_code import ApiRequest, request_code
 from command_line import Composition, command
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.client import api_fields
 from tests.live_server import LiveServer, live_server
 from tests.test_docs import parameter_lines

@@ -31,8 +31,8 @@ from application.estimation.confidence_levels import DEFAULT_CONFIDENCE, USUAL_C
 from application.estimation.sample_columns import estimated_columns
 from application.request_code.written_numbers import TwoReadings, errors_of, plain_text
 from domain_errors import DomainError, InvalidRequest
-from job_runner.tables.open_tables import SAMPLE, output_of
 from sampling_engine import method_class
+from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
