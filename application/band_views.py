@@ -10,7 +10,7 @@ from application.table_views import TableView, column_summaries
 from parquet_tables.tables import Column
 from profiling_engine.columns.summaries import histogram_edges
 from sampling_engine.amounts import add, amount_text
-from sampling_engine.band_totals import BandTotals, band_totals
+from sampling_engine.frame import BandTotals, band_totals
 from sampling_engine.methods.parameters import found_column
 from sampling_engine.selection.bands import Bands, band_column, banded_family, break_key
 from service.service import Service

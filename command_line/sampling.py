@@ -41,8 +41,9 @@ from command_line.output import CommandFailed, output_file, print_line, print_re
 from contract.numbers import TWO_WAYS, confidence_of, errors_of, number_of
 from contract.words import LIKELIHOODS
 from domain_errors import percent_text, render
-from sampling_engine import METHODS, MethodDeclaration, Parameter
+from sampling_engine import DEFAULT_METHOD, METHODS, MethodDeclaration, Parameter
 from sampling_engine.engines.engine import ENGINES
+from sampling_engine.methods.monetary_unit.account import recorded_account
 
 GROUPS_SHOWN = 40
 MIB = 1 << 20
@@ -180,7 +181,7 @@ DRAW_OPTIONS = (
         "--method",
         "method",
         type=click.Choice([method.name for method in METHODS]),
-        default="random",
+        default=DEFAULT_METHOD,
         show_default=True,
     ),
     *map(option_of, DRAW_PARAMETERS.values()),
@@ -659,7 +660,7 @@ def _coverage(amount: dict[str, Any]) -> str:
 
 def _print_monetary_unit(round_: dict[str, Any]) -> None:
     """Print the amounts of a round by monetary units: each eligible row is in one line."""
-    found = round_.get("monetary_unit")
+    found = recorded_account(round_)
     if found is None:
         return
     kinds = ("positive", "zero", "negative", "audited", "take_all")

@@ -1,7 +1,11 @@
 """The sampling engine: from a table's files and a list of rounds to the drawn rows."""
 
-from sampling_engine.certificates.redraw_data import columns_for_redraw, write_redraw_data
-from sampling_engine.certificates.rounds import CertifiedRound, certified_rounds
+from sampling_engine.certificates import (
+    CertifiedRound,
+    certified_rounds,
+    columns_for_redraw,
+    write_redraw_data,
+)
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.draw import draw_sample, drawn_rounds, row_chances
 from sampling_engine.errors import (
@@ -10,15 +14,21 @@ from sampling_engine.errors import (
     TooManyStrata,
 )
 from sampling_engine.explain import RowExplanation, explain_rows
-from sampling_engine.methods import METHOD_CLASSES, METHODS, method_class, method_from_json
+from sampling_engine.methods import (
+    DEFAULT_METHOD,
+    METHOD_CLASSES,
+    METHODS,
+    method_class,
+    method_from_json,
+)
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
-from sampling_engine.methods.monetary_unit import MonetaryUnitMethod
+from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MAX_SEED_LENGTH, MethodDeclaration, Parameter
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
-from sampling_engine.methods.weighted import WeightedMethod
+from sampling_engine.methods.weighted.declaration import WeightedMethod
 from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
@@ -27,7 +37,7 @@ from sampling_engine.results import (
     DrawnSample,
     Strategy,
 )
-from sampling_engine.rounds import Outcome, RowChances
+from sampling_engine.rounds import Outcome
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import (
     DRAW_VERSION,
@@ -41,6 +51,7 @@ from sampling_engine.spec import (
 )
 
 __all__ = [
+    "DEFAULT_METHOD",
     "DRAW_VERSION",
     "FIRST_DRAW_VERSION",
     "MAX_ROUNDS",
@@ -61,7 +72,6 @@ __all__ = [
     "RandomMethod",
     "Reference",
     "Round",
-    "RowChances",
     "RowExplanation",
     "RowFilter",
     "RowsMissing",

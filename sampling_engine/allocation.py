@@ -20,7 +20,6 @@ from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.sql.passes import RangeOf, SumsByStratum
 from sampling_engine.sql.units import Units
-from sampling_engine.weights import refuse_numbers
 
 MAX_INT64 = (1 << 63) - 1
 FINEST_SHARE = 1 << 40
@@ -240,7 +239,7 @@ def optimal_shares(
     """Rows times standard deviation, divided by the root of the mean cost."""
     shares = neyman_shares(eligible, column, progress_part(on_progress, 0.0, 0.5))
     step = progress_part(on_progress, 0.5, 0.7)
-    refuse_numbers(eligible, cost_column, "cost_column", step)
+    eligible.refuse_numbers(cost_column, "cost_column", step)
     sums = read_sums(eligible, cost_column, progress_part(on_progress, 0.7, 1.0))
     present = eligible.counts > 0
     warnings = [*shares.warnings, *_rows_without_number(cost_column, eligible.total, sums)]

@@ -103,7 +103,7 @@ def _plan_of(prepared: Prepared, amounts: AmountAccount | None) -> RoundPlan:
     if prepared.round_spec.method.has_margin_of_error:
         margin = margin_of_error(prepared.allocated, prepared.eligible)
     return RoundPlan(
-        **account_of(prepared, np.zeros_like(prepared.eligible), amounts),
+        **vars(account_of(prepared, np.zeros_like(prepared.eligible), amounts)),
         rows_planned=int(prepared.allocated.sum()),
         margin_of_error=margin,
     )

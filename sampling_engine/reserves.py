@@ -18,7 +18,7 @@ from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine.checks import check_rounds
-from sampling_engine.errors import InvalidSize, UnknownRound
+from sampling_engine.errors import InvalidSize, NoReserves, UnknownRound
 from sampling_engine.methods.parameters import MAX_SIZE
 from sampling_engine.rounds import DrawState, replay
 from sampling_engine.sample_table import reserve_rows
@@ -82,7 +82,8 @@ def _check_request(rounds: Sequence[Round], round_number: int, limit: int) -> No
         )
     if not 1 <= limit <= MAX_SIZE:
         raise InvalidSize("`limit` is 1 or more.", loc=("limit",))
-    rounds[round_number - 1].method.check_reserves()
+    if (reason := rounds[round_number - 1].method.no_reserves) is not None:
+        raise NoReserves(reason)
 
 
 def _write(

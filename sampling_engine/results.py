@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
 
 if TYPE_CHECKING:
     from sampling_engine.amounts import AmountAccount
-    from sampling_engine.monetary.account import MonetaryAccount
 
 GROUPS_LISTED = 1_000
 
@@ -45,6 +44,17 @@ class GroupResult:
         return {name: value for name, value in asdict(self).items() if name != "amount" or value}
 
 
+class OwnAccount(Protocol):
+    """The part of a round's account that its method alone has; ``name`` is its field in JSON."""
+
+    @property
+    def name(self) -> str:
+        """The name of the method."""
+
+    def as_json(self) -> dict[str, object]:
+        """The account as a JSON object."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RoundAccount:
     """The facts that a draw and a plan report of a round.
@@ -64,7 +74,7 @@ class RoundAccount:
     groups_count: int = 0
     uncovered_rows: int | None = None
     amount: AmountAccount | None = None
-    monetary_unit: MonetaryAccount | None = None
+    own: OwnAccount | None = None
     warnings: tuple[DrawWarning, ...] = ()
 
     def as_json(self) -> dict[str, object]:
@@ -85,8 +95,8 @@ class RoundAccount:
             account["uncovered_rows"] = self.uncovered_rows
         if self.amount is not None:
             account["amount"] = self.amount.as_json()
-        if self.monetary_unit is not None:
-            account["monetary_unit"] = self.monetary_unit.as_json()
+        if self.own is not None:
+            account[self.own.name] = self.own.as_json()
         return account
 
 

@@ -5,27 +5,30 @@ A row that is taken, deleted from the table or drawn, is never drawn again.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.progress import ProgressCallback, progress_part
+from parquet_tables.database import registered
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import AmountAccount, drawn_account
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import Engine
-from sampling_engine.errors import DrawWarning
-from sampling_engine.monetary.account import MonetaryAccount
+from sampling_engine.errors import DrawWarning, InvalidNumbers, NoReserves
 from sampling_engine.results import (
     GROUPS_LISTED,
     FrameFacts,
     GroupResult,
+    OwnAccount,
+    RoundAccount,
     RoundResult,
     RunBy,
     Strategy,
@@ -34,8 +37,9 @@ from sampling_engine.selection.order import Int64s, Seed
 from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Round, RowFilter
-from sampling_engine.sql.passes import CountRows, CountStrata, Pass, Result
-from sampling_engine.sql.statements import one_stratum
+from sampling_engine.sql.passes import CountRows, CountStrata, Pass, RefusedNumbers, Result
+from sampling_engine.sql.statements import one_stratum, units_of_picked
+from sampling_engine.sql.units import Units
 
 StrataKey = tuple[tuple[Column, ...], str | None]
 
@@ -85,6 +89,17 @@ class DrawState:
     def run(self, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
         """Make a pass over all rows by the draw's engine."""
         return self.engine.run(self, wanted, on_progress)
+
+    def units_of(
+        self, units: Units, row_filter: RowFilter | None, ordinals: Int64s
+    ) -> tuple[Int64s, Int64s]:
+        """Places in ``ordinals`` and units of the rows that pass the filter and have some."""
+        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
+        rows = RowSet.of("picked", ordinals)
+        statement = units_of_picked(self.table, units, rows, row_filter)
+        with registered(self.cursor, {"picked": picked}):
+            found = self.cursor.execute(*statement).fetchnumpy()
+        return found["position"], found["v"]
 
     def take(self, ordinals: Int64s) -> None:
         """No later round draws these rows."""
@@ -200,7 +215,7 @@ class Prepared:
 
     ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
     ``requested`` are the requested rows, where a stratum may have fewer; None if as allocated.
-    ``monetary_unit`` has the amounts of a round that selects by them.
+    ``own`` is the part of the account that the round's method alone has.
     """
 
     round_spec: Round
@@ -209,7 +224,7 @@ class Prepared:
     allocated: Int64s
     warnings: Sequence[DrawWarning] = ()
     requested: Int64s | None = None
-    monetary_unit: MonetaryAccount | None = None
+    own: OwnAccount | None = None
 
 
 @dataclass(frozen=True)
@@ -240,6 +255,23 @@ class EligibleRows:
         """The round with the rows to draw from each stratum."""
         return Prepared(self.round_spec, self.strata, self.counts, allocated, warnings, requested)
 
+    def refuse_numbers(self, column: Column, parameter: str, on_progress: ProgressCallback) -> None:
+        """Refuse numbers of eligible rows that are negative or infinite."""
+        negative, infinite = 0, 0
+        for part, sign in self.state.signed_rows:
+            refused = RefusedNumbers(column, self.round_spec.filter, part)
+            found = self.state.run(refused, on_progress)
+            negative, infinite = negative + sign * found.negative, infinite + sign * found.infinite
+        if negative or infinite:
+            raise InvalidNumbers(
+                'The column "{column}" has {negative} negative and {infinite} infinite values in '
+                "the eligible rows: filter them out or choose another column.",
+                column=column.name,
+                negative=negative,
+                infinite=infinite,
+                loc=(*self.loc, parameter),
+            )
+
 
 @dataclass(frozen=True)
 class RowOutcome:
@@ -269,23 +301,28 @@ class RowOutcome:
         return cls("drawn", reason, rank)
 
 
-class RoundDraw(Protocol):
+@dataclass(frozen=True)
+class RoundDraw(ABC):
     """One kind of round at work."""
 
-    @property
-    def prepared(self) -> Prepared:
-        """The facts that were computed."""
+    prepared: Prepared
 
+    @abstractmethod
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The round's rows."""
 
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The rows after the drawn ones that no round drew, ``limit`` a stratum."""
+        raise NoReserves(self.prepared.round_spec.method.no_reserves or "")
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
-        """Inclusion probability and design weight of each drawn row."""
+        """Inclusion probability and design weight of each drawn row; by default its own."""
+        assert rows.probabilities is not None  # noqa: S101 - set by choose
+        weights = 1.0 / rows.probabilities if rows.weights is None else rows.weights
+        return rows.probabilities, weights
 
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    @abstractmethod
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The facts of all rows that the draw depends on, as docs/CERTIFICATE.md lists them.
 
         Groups are complete, whatever their number.
@@ -296,7 +333,9 @@ class RoundDraw(Protocol):
 
         Whether an earlier round drew a row makes no difference.
         """
+        return self.prepared.strata.of(ordinals, ignore_progress)
 
+    @abstractmethod
     def frame_facts(self, state: DrawState) -> FrameFacts:
         """The size of the round, if earlier rounds left nothing to chance.
 
@@ -304,12 +343,15 @@ class RoundDraw(Protocol):
         round's rows.
         """
 
+    @abstractmethod
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
         """The chances of rows that aren't taken, before the round draws."""
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Explain the drawn row at ``place``, from 0, in the order of selection."""
+        return RowOutcome.drawn(rows, place)
 
+    @abstractmethod
     def explain_not_drawn(
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
     ) -> list[RowOutcome]:
@@ -345,34 +387,32 @@ class FinishedRound:
         strata = self.rows.chosen.strata
         sampled = np.bincount(strata, minlength=len(self.draw.prepared.eligible))
         return RoundResult(
-            **account_of(self.draw.prepared, sampled, self.amounts),
+            **vars(account_of(self.draw.prepared, sampled, self.amounts)),
             rows_sampled=len(strata),
             run_by=self.rows.run_by,
             output_name=self.draw.prepared.round_spec.output_name,
         )
 
 
-def account_of(
-    prepared: Prepared, sampled: Int64s, amounts: AmountAccount | None
-) -> dict[str, Any]:
-    """The fields of a round's account; groups are the first strata, or the first drawn clusters."""
+def account_of(prepared: Prepared, sampled: Int64s, amounts: AmountAccount | None) -> RoundAccount:
+    """A round's account; its groups are the first strata, or the first drawn clusters."""
     round_spec, eligible, allocated = prepared.round_spec, prepared.eligible, prepared.allocated
     kind = round_spec.method.group_kind
     uncovered = (eligible > 0) & (allocated == 0)
-    return {
-        "round_number": round_spec.round_number,
-        "method": round_spec.method.name,
-        "eligible_rows": int(eligible.sum()),
-        "seed": round_spec.seed,
-        "effective_seed": round_spec.effective_seed,
-        "group_kind": kind,
-        "groups": _groups(prepared, sampled, amounts) if kind is not None else (),
-        "groups_count": int((eligible > 0).sum()) if kind is not None else 0,
-        "uncovered_rows": int(eligible[uncovered].sum()) if kind == "strata" else None,
-        "amount": amounts,
-        "monetary_unit": prepared.monetary_unit,
-        "warnings": tuple(prepared.warnings),
-    }
+    return RoundAccount(
+        round_number=round_spec.round_number,
+        method=round_spec.method.name,
+        eligible_rows=int(eligible.sum()),
+        seed=round_spec.seed,
+        effective_seed=round_spec.effective_seed,
+        group_kind=kind,
+        groups=_groups(prepared, sampled, amounts) if kind is not None else (),
+        groups_count=int((eligible > 0).sum()) if kind is not None else 0,
+        uncovered_rows=int(eligible[uncovered].sum()) if kind == "strata" else None,
+        amount=amounts,
+        own=prepared.own,
+        warnings=tuple(prepared.warnings),
+    )
 
 
 def _groups(

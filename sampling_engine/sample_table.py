@@ -112,7 +112,7 @@ def columns_of_draw(rounds: Sequence[Round]) -> dict[str, str]:
 
 
 def _has_hits(rounds: Sequence[Round]) -> bool:
-    return any(each.method.counts_hits for each in rounds)
+    return any(each.method.selects_money for each in rounds)
 
 
 def shown_columns(table: TableFiles, rounds: Sequence[Round]) -> list[Shown]:

@@ -132,7 +132,7 @@ def _refusal(
         require_types(columns)
         for each in rounds:
             for name in each.method.number_columns:
-                if not each.method.counts_hits:  # amounts in minor units may be of any decimals
+                if not each.method.selects_money:  # amounts in minor units may be of any decimals
                     require_number(table.column(name))
     except NotInSpark as refusal:
         return refusal

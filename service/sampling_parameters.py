@@ -23,7 +23,7 @@ from sampling_engine import (
     method_from_json,
     new_seed,
 )
-from sampling_engine.certificates.redraw_data import columns_for_redraw
+from sampling_engine.certificates import columns_for_redraw
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
 from service.service import Service
 from service.tables.open_tables import source_of

@@ -76,11 +76,9 @@ def value_of(parameter: Parameter) -> str:
     return ", ".join(parts)
 
 
-def test_the_sampling_page_lists_every_parameter() -> None:
-    page = (ROOT / "docs" / "SAMPLING.md").read_text(encoding="utf-8")
-    section = page.split("### Parameters\n")[1].split("\n#")[0]
-    listed = [line for line in section.splitlines() if line.startswith("| `")]
-    assert listed == [
+def parameter_lines() -> list[str]:
+    """The lines of the table of parameters in docs/SAMPLING.md."""
+    return [
         f"| `{method.name}` | `{parameter.name}` | "
         f"{f'`--{parameter.option}`' if parameter.option else ''} | {value_of(parameter)} | "
         f"{parameter.description} |"
@@ -88,6 +86,13 @@ def test_the_sampling_page_lists_every_parameter() -> None:
         if method.other_name_of is None
         for parameter in method.parameters
     ]
+
+
+def test_the_sampling_page_lists_every_parameter() -> None:
+    page = (ROOT / "docs" / "SAMPLING.md").read_text(encoding="utf-8")
+    section = page.split("### Parameters\n")[1].split("\n#")[0]
+    listed = [line for line in section.splitlines() if line.startswith("| `")]
+    assert listed == parameter_lines()
 
 
 def test_the_audit_page_lists_every_kind_and_parameter() -> None:

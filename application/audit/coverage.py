@@ -14,6 +14,7 @@ from application.audit.items import book_values, drawn_book_column, drawn_facts,
 from application.audit.state import AuditState
 from application.samples.facts import filter_text
 from parquet_tables.workbooks import Block, Cell, Share
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
@@ -36,7 +37,7 @@ def population_block(service: Service, job: Job) -> Block:
         label = f"Step {each['round_number']}: " if len(given) > 1 else ""
         filters = each.get("filters")
         label += f"Rows that pass {filter_text(filters)}" if filters else "Rows to choose from"
-        account = result.get("monetary_unit")
+        account = recorded_account(result)
         total = _decimal((result.get("amount") or {}).get("total"))
         if account:
             total = sum((_part(account[sign])[1] for sign in SIGNS), Decimal(0))
@@ -80,7 +81,7 @@ def _population(service: Service, job: Job) -> tuple[int, Decimal | None]:
     if len(results) > 1:
         return open_source(service, job).files.row_count, None
     (result,) = results
-    if account := result.get("monetary_unit"):
+    if account := recorded_account(result):
         return _part(account["audited"])
     return result["eligible_rows"], _decimal((result.get("amount") or {}).get("total"))
 

@@ -19,6 +19,7 @@ from estimation_engine import is_number
 from estimation_engine.errors import InvalidFindings
 from parquet_tables.rows import page_statement, rows_statement
 from parquet_tables.tables import UnknownColumn
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.findings import Finding
@@ -169,6 +170,7 @@ def drawn_steps(service: Service, job: Job) -> dict[str, int]:
 
 def drawn_book_column(job: Job) -> str | None:
     """The book column of a sample by monetary units; None for others."""
-    accounts = [each.get("monetary_unit") for each in (job.output_summary or {}).get("rounds", ())]
+    rounds = (job.output_summary or {}).get("rounds", ())
+    accounts = [recorded_account(each) for each in rounds]
     names = {each["book_column"] for each in accounts if each}
     return names.pop() if len(names) == 1 and all(accounts) else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from application.audit.kinds import default_kind
+from application.audit.kinds import selects_money
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import KINDS
@@ -15,7 +15,6 @@ from storage.jobs.jobs import Job
 
 CENT = Decimal("0.01")
 """Amounts that are closer are the same."""
-BY_MONEY = "monetary_unit"
 OF_ROWS = "The hypergeometric likelihood is for rows: choose poisson or binomial."
 
 
@@ -40,7 +39,7 @@ def with_likelihoods(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
     for each in rounds:
         goal = each.get("goal")
         if goal and "materiality" in goal:
-            likelihood = likelihood_of(goal, is_money=each["method"] == BY_MONEY)
+            likelihood = likelihood_of(goal, is_money=selects_money([each]))
             each = {**each, "goal": {**goal, "likelihood": likelihood}}
         found.append(dict(each))
     return found
@@ -52,7 +51,7 @@ def planned_tolerable(job: Job) -> Decimal | None:
     if goal is None:
         return None
     materiality = Decimal(repr(goal["materiality"]))
-    if materiality < 1 or default_kind(job.run_parameters) == "monetary_unit":
+    if materiality < 1 or selects_money(job.run_parameters["rounds"]):
         return materiality
     (result,) = (job.output_summary or {})["rounds"]
     return materiality / Decimal(result["eligible_rows"])
@@ -123,7 +122,7 @@ def _is_same(
     found: Mapping[str, Any],
 ) -> bool:
     """Whether both are the same share, or come to the same amount or share of rows."""
-    is_money = default_kind(run_parameters) == "monetary_unit"
+    is_money = selects_money(run_parameters["rounds"])
     if is_money != ("book_value" in found):
         return False
     if is_money:

@@ -13,8 +13,9 @@ from estimation_engine import InvalidGoal
 from estimation_engine.planning import BandRule, Histogram, band_breaks, round_breaks
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
+from sampling_engine import RandomMethod, StratifiedMethod
 from sampling_engine.errors import InvalidMethod, InvalidStrata
-from sampling_engine.frame.histogram import FineHistogram, fine_histogram
+from sampling_engine.frame import FineHistogram, fine_histogram
 from sampling_engine.methods.parameters import found_column
 from sampling_engine.rounds import DrawState, eligible_rows
 from service.sampling_parameters import DrawRule, engine_rounds
@@ -63,7 +64,8 @@ def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> d
             loc=("column",),
         )
     histogram = _histogram(service, table, request, column)
-    breaks, takes_last = _breaks(histogram, request, column, _first_size(request))
+    first = request.sample_size if request.goal is None else FIRST_SIZE
+    breaks, takes_last = _breaks(histogram, request, column, first)
     needed = 2 * (len(breaks) + 2)  # with the missing values
     if request.goal is None and request.sample_size < needed:
         raise InvalidGoal(
@@ -99,15 +101,11 @@ def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> d
     }
 
 
-def _first_size(request: BandRequest) -> int:
-    return request.sample_size if request.goal is None else FIRST_SIZE
-
-
 def _histogram(
     service: Service, table: OpenTable, request: BandRequest, column: Column
 ) -> FineHistogram:
     parameters = {"sample_size": 1, "seed": 0}
-    given = {"round_number": 1, "method": "random", "parameters": parameters}
+    given = {"round_number": 1, "method": RandomMethod.declaration.name, "parameters": parameters}
     if request.filters:
         given["filters"] = request.filters
     try:
@@ -153,10 +151,10 @@ def _sized(
 ) -> dict[str, Any]:
     """The sizes of the bands for the goal, or of the rows to draw."""
     bands = {"column": request.column, "breaks": breaks}
-    design: dict[str, Any] = {"method": "stratified", "parameters": {"strata_columns": [bands]}}
-    design["parameters"]["sample_size"] = 1
+    parameters = {"strata_columns": [bands], "sample_size": 1}
+    design = {"method": StratifiedMethod.declaration.name, "parameters": parameters}
     if request.filters:
-        design["filters"] = request.filters
+        design |= {"filters": request.filters}
     goal = {"statistic": "total", "confidence": DEFAULT_CONFIDENCE, "column": request.column}
     return size_for_goals(
         service,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from application.audit.planned import BY_MONEY, OF_ROWS, likelihood_of
+from application.audit.planned import OF_ROWS, likelihood_of
 from application.estimation.sizing import SizeRequest
 from domain_errors import DomainError, counted, percent_text, render
 from estimation_engine import InvalidGoal
@@ -25,16 +25,15 @@ from estimation_engine.audit import (
     two_stage_limit,
     two_stage_plan,
 )
-from sampling_engine import Round, plan_draw
+from sampling_engine import Round, method_class, plan_draw
 from sampling_engine.errors import InvalidMethod
-from sampling_engine.monetary.account import decimal_text
-from sampling_engine.monetary.fixed_interval import OF_FIXED_INTERVAL
+from sampling_engine.methods.monetary_unit.account import account_of_money, decimal_text
+from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
 from service.sampling_parameters import DrawRule, engine_rounds, stated_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable
 
-BY_ROWS = ("random", "systematic")
 TWO_STAGES = (
     "Examine {first} rows: with {accepted} accept, with more than {allowed} don't. Otherwise "
     "examine {second} more, and accept with at most {allowed} {allowed|exception|exceptions} in "
@@ -56,7 +55,8 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
     plan = _population(service, table, design, given)
     goal, total = _goal(given, plan)
     accept = given.get("accept")
-    stages = _two_stages(goal, accept) if design["method"] == "random" else None
+    has_stages = method_class(design["method"]).has_stages
+    stages = _two_stages(goal, accept) if has_stages else None
     found = size_for_materiality(goal) if accept is None else _size_of_both(goal, stages)
     _require_fewer_than_all(found, plan)
     recorded = {**given, "likelihood": goal.likelihood}
@@ -93,16 +93,16 @@ def _population(
     """The plan of a round of one row, which has the rows and amounts to draw from."""
     try:
         round_spec = _round_of(table, design)
-        name = round_spec.method.declaration.name
-        if name != BY_MONEY and name not in BY_ROWS:
+        method = round_spec.method
+        if not method.selects_money and not method.equal_chances:
             raise InvalidMethod(
                 "A size for a materiality needs a random, systematic or monetary unit design, not "
                 "{method}.",
-                method=round_spec.method.name,
+                method=method.name,
                 loc=("design", "method"),
             )
         book = given.get("book_column")
-        if book is not None and book != getattr(round_spec.method, "book_column", None):
+        if book is not None and not (method.selects_money and book == method.favoured_column):
             raise InvalidGoal(
                 "`book_column` of the goal must be that of a monetary unit design.",
                 loc=("goal", "book_column"),
@@ -112,7 +112,7 @@ def _population(
         if error.loc[:2] == ("rounds", 0):
             error.loc = ("design", *error.loc[2:])
         raise
-    money = plan.monetary_unit
+    money = account_of_money(plan)
     if not plan.eligible_rows or (money is not None and not money.audited.total):
         raise InvalidGoal(
             "No row can be drawn: the table is empty, or no row passes the filter.",
@@ -136,7 +136,7 @@ def _plan(service: Service, table: OpenTable, design: Mapping[str, Any]) -> Roun
 def _goal(given: Mapping[str, Any], plan: RoundPlan) -> tuple[AuditGoal, Decimal | None]:
     """The goal with shares, and the book total."""
     materiality, expected = given["materiality"], given.get("expected", 0)
-    money = plan.monetary_unit
+    money = account_of_money(plan)
     likelihood = likelihood_of(given, is_money=money is not None)
     total = None
     if money is not None:
@@ -168,7 +168,7 @@ def _share(value: float, whole: Fraction) -> float:
 def _arithmetic(
     goal: AuditGoal, found: AuditSize, plan: RoundPlan, total: Decimal | None
 ) -> dict[str, Any]:
-    money, interval = plan.monetary_unit, None
+    money, interval = account_of_money(plan), None
     if money is not None:
         interval = decimal_text(money.audited.total // found.size, money.decimals)
     return {
@@ -188,7 +188,7 @@ def _arithmetic(
 
 
 def _require_fewer_than_all(found: AuditSize, plan: RoundPlan) -> None:
-    money = plan.monetary_unit
+    money = account_of_money(plan)
     if money is not None and found.size > money.audited.rows:
         raise InvalidGoal(
             "{size} units would be needed of {rows} rows. Examine all rows, expect fewer errors, "
@@ -238,9 +238,9 @@ def _stages_json(stages: TwoStagePlan) -> dict[str, Any]:
 
 
 def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:
-    notes = []
+    notes, money = [], account_of_money(plan)
     condition = f"the sample's exceptions number {found.tolerated_errors:g} at most"
-    if plan.monetary_unit is not None:
+    if money is not None:
         condition = (
             f"the taints of the rows that aren't always drawn add up to {found.tolerated_errors:g} "
             "at most, and those always drawn have no error"
@@ -260,6 +260,6 @@ def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:
             "No errors are expected (discovery sampling). If the sample has an error, plan a new "
             "size."
         )
-    if plan.monetary_unit is not None and found.size >= plan.monetary_unit.audited.rows:
+    if money is not None and found.size >= money.audited.rows:
         notes.append("The size is at least the rows of the population: all of them are drawn.")
     return notes

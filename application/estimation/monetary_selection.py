@@ -12,7 +12,8 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import TableFiles
 from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
-from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
+from sampling_engine.methods.monetary_unit.account import recorded_account
+from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 from sampling_engine.sql.units import MoneyUnits
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
@@ -24,7 +25,7 @@ Account = Mapping[str, Any]
 
 def all_accounts(job: Job) -> list[Account]:
     """The accounts of the steps of a sample, if all are by monetary units; else none."""
-    found = [each.get("monetary_unit") for each in (job.output_summary or {})["rounds"]]
+    found = [recorded_account(each) for each in (job.output_summary or {})["rounds"]]
     accounts = [each for each in found if each]
     return accounts if len(accounts) == len(found) else []
 
@@ -35,13 +36,13 @@ def selection_doubts(service: Service, job: Job) -> tuple[list[str], list[str]]:
     Amounts near the interval are those that the draw recorded, or else are read from its table.
     """
     results = (job.output_summary or {})["rounds"]
-    if not any(each.get("monetary_unit") for each in results):
+    if not any(recorded_account(each) for each in results):
         return [], []
     source = open_source(service, job).files
     accounts = [
-        _checked(service, source, spec, each["monetary_unit"])
+        _checked(service, source, spec, account)
         for spec, each in zip(recorded_rounds(job.run_parameters, source), results, strict=True)
-        if each.get("monetary_unit")
+        if (account := recorded_account(each))
     ]
     doubts = [doubt for account in accounts for doubt in doubts_of(account)]
     unchecked = [text for account in accounts for text in unchecked_of(account)]

@@ -39,7 +39,7 @@ from sampling_engine import (
     drawn_rounds,
     plan_draw,
 )
-from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
+from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable

@@ -5,8 +5,8 @@ One scan adds up what the variances need; docs/PLANNING.md has the formulas.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from typing import Any, Literal
@@ -40,15 +40,23 @@ from estimation_engine.planning import (
 from estimation_engine.planning.skewness import CubeSums
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine import Round, check_rounds
+from sampling_engine import (
+    Method,
+    Round,
+    StratifiedMethod,
+    WeightedMethod,
+    check_rounds,
+    method_class,
+)
 from sampling_engine.errors import InvalidMethod
 from sampling_engine.filters import parse_conditions
-from sampling_engine.frame.sums import FrameSums, Variable, read_frame
+from sampling_engine.frame import FrameSums, Variable, read_frame
+from sampling_engine.methods.method import PlannedBy
 from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_column
 from sampling_engine.methods.stratified import values_by_stratum
+from sampling_engine.methods.weighted.weights import read_weights
 from sampling_engine.plan import margin_of_error
 from sampling_engine.rounds import DrawState, eligible_rows
-from sampling_engine.weights import read_weights
 from service.sampling_parameters import DrawRule, engine_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable
@@ -66,7 +74,6 @@ SMALL = 30
 RARE = 5
 """Expected rows with a value, or without it, below which a share's interval isn't symmetric."""
 ROUNDING = 1e-9
-PLANNED_METHODS = ("random", "systematic", "stratified", "cluster", "weighted")
 KINDS = ("margin", "relative_margin", "cv")
 AllocationChoice = Literal["design", "optimal"]
 
@@ -126,6 +133,29 @@ class _Reached:
     ratios: Floats
     hidden: int
 
+    @property
+    def binding(self) -> int:
+        """The place of the figure that needs most rows."""
+        return int(np.argmax(self.ratios))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether all goals are reached."""
+        return bool((self.ratios <= 1.0 + ROUNDING).all())
+
+
+@dataclass(frozen=True)
+class _Sized:
+    """The found size: its rows, the method's parameters, and what it reaches.
+
+    ``own`` are the fields of the answer that the design alone has.
+    """
+
+    rows: int
+    parameters: Mapping[str, Any]
+    reached: _Reached
+    own: Mapping[str, Any] = field(default_factory=dict)
+
 
 def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> dict[str, Any]:
     """The smallest size of a design that reaches all goals, as JSON.
@@ -144,8 +174,8 @@ def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> 
         check_rounds(table.files, [round_spec])
         with service.parquet.cursor(table.files) as cursor:
             state = DrawState(cursor, table.files, counts_dir=service.directory.counts_dir)
-            planner = _Planner(request, table, round_spec, state)
-            return planner.answer(settled)
+            planner = _planner_of(request, round_spec.method)
+            return planner(request, table, round_spec, state).answer(settled)
     except DomainError as error:
         if error.loc[:2] == ("rounds", 0):
             error.loc = ("design", *error.loc[2:])
@@ -156,23 +186,63 @@ def _parameters(request: SizeRequest) -> dict[str, Any]:
     """The design's parameters; an estimated variance needs two rows of each stratum."""
     parameters = dict(request.design["parameters"])
     has_column = any("column" in goal for goal in request.goals)
-    if request.design["method"] == "stratified" and (has_column or request.allocation == "optimal"):
+    by_strata = method_class(request.design["method"]).planned_by == "strata"
+    if by_strata and (has_column or request.allocation == "optimal"):
         parameters["min_per_stratum"] = max(parameters.get("min_per_stratum", 0), MIN_DRAWN)
     return parameters
 
 
+def _planner_of(request: SizeRequest, method: Method) -> type[_Planner]:
+    """The class that plans a design; a request that none can answer is refused."""
+    if method.planned_by is None:
+        raise InvalidMethod(
+            "A precision can't be planned for method {method}.",
+            method=method.name,
+            loc=("design", "method"),
+        )
+    is_optimal = request.allocation == "optimal"
+    if is_optimal and method.planned_by != "strata":
+        raise InvalidGoal(
+            "An optimal allocation needs a stratified design, not {method}.",
+            method=method.name,
+            loc=("allocation",),
+        )
+    if not is_optimal and (request.cost or request.budget is not None):
+        raise InvalidGoal(
+            "`cost` and `budget` need `allocation` optimal.",
+            loc=("cost" if request.cost else "budget",),
+        )
+    for at, goal in enumerate(request.goals):
+        if "column" in goal or (method.has_margin_of_error and not is_optimal):
+            continue
+        raise InvalidMethod(
+            "The best sizes of the strata depend on the values of their rows: add a "
+            "`statistic` of a column."
+            if is_optimal
+            else "The margin of error of method {method} depends on the rows that it draws: "
+            "add a `statistic` of a column, or give a size.",
+            method=method.name,
+            loc=request.loc(at, "column") if is_optimal else ("design", "method"),
+        )
+    return _OptimalPlanner if is_optimal else _PLANNERS[method.planned_by]
+
+
 class _Planner:
-    """The figures of a request, the facts of its table, and the sizes that they need."""
+    """The figures of a request, the facts of its table, and the size that they need.
+
+    Rows are drawn one by one with equal probabilities; other designs have classes of their own.
+    """
+
+    max_groups = MAX_GROUPS
+    """Figures of all goals."""
 
     def __init__(
         self, request: SizeRequest, table: OpenTable, round_spec: Round, state: DrawState
     ) -> None:
         self.request, self.table, self.round_spec = request, table, round_spec
         self.method = round_spec.method
-        self.name = self.method.declaration.name
         self.notes: list[str] = []
         self._needed: dict[str, float] = {}
-        self._require_possible()
         self.eligible = eligible_rows(state, round_spec, ignore_progress)
         if not self.eligible.total:
             raise InvalidGoal(
@@ -180,45 +250,11 @@ class _Planner:
                 loc=("design", "filters") if round_spec.filter else ("table_key",),
             )
         self.population = self.eligible.total
-        self.weights: Floats | None = None
         self.group_rows: Ints = self.eligible.counts
         self.figures = self._read_figures()
         if not self.figures:
             raise InvalidGoal(
                 "No row has a value in the columns of the goals.", loc=request.loc(0, "column")
-            )
-
-    def _require_possible(self) -> None:
-        request = self.request
-        if self.name not in PLANNED_METHODS:
-            raise InvalidMethod(
-                "A precision can't be planned for method {method}.",
-                method=self.method.name,
-                loc=("design", "method"),
-            )
-        is_optimal = request.allocation == "optimal"
-        if is_optimal and self.name != "stratified":
-            raise InvalidGoal(
-                "An optimal allocation needs a stratified design, not {method}.",
-                method=self.method.name,
-                loc=("allocation",),
-            )
-        if not is_optimal and (request.cost or request.budget is not None):
-            raise InvalidGoal(
-                "`cost` and `budget` need `allocation` optimal.",
-                loc=("cost" if request.cost else "budget",),
-            )
-        for at, goal in enumerate(request.goals):
-            if "column" in goal or (self.method.has_margin_of_error and not is_optimal):
-                continue
-            raise InvalidMethod(
-                "The best sizes of the strata depend on the values of their rows: add a "
-                "`statistic` of a column."
-                if is_optimal
-                else "The margin of error of method {method} depends on the rows that it draws: "
-                "add a `statistic` of a column, or give a size.",
-                method=self.method.name,
-                loc=request.loc(at, "column") if is_optimal else ("design", "method"),
             )
 
     def _read_figures(self) -> list[_Figure]:
@@ -251,52 +287,38 @@ class _Planner:
                 require_known_value(
                     cursor, files, each.column, each.condition, value, InvalidGoal, loc
                 )
-        units = None
-        if self.name == "weighted":
-            weights = files.column(self.method.weight_column)  # type: ignore[attr-defined]
-            units = read_weights(self.eligible, weights, ignore_progress).units
-        found = read_frame(self.eligible, variables, by, ignore_progress, units)
-        if units is not None:
-            self._use_weights(found)
-        self._require_few(found, by, goals)
-        return {at: self._figures(at, found, place) for place, at in enumerate(goals)}
+        frame = self._read_frame(variables, by)
+        self._require_few(frame, by, goals)
+        return {at: self._figures(at, frame, place) for place, at in enumerate(goals)}
 
-    def _use_weights(self, found: FrameSums) -> None:
-        self.weights, self.group_rows = found.group_weights, found.group_rows
-        covered = int(found.group_rows.sum())
-        if covered < self.population:
-            self._note(
-                f"{self.population - covered:,} rows have no weight, so they can't be drawn and "
-                "the figures don't cover them."
-            )
-        self.population = covered
-        if not covered:
-            raise InvalidGoal(
-                "No row has a weight above 0.", loc=("design", "parameters", "weight_column")
-            )
+    def _read_frame(self, variables: Sequence[Variable], by: Sequence[Column]) -> FrameSums:
+        return read_frame(self.eligible, variables, by, ignore_progress)
 
     def _require_few(self, found: FrameSums, by: Sequence[Column], goals: Sequence[int]) -> None:
         domains, groups = len(found.domains_by), len(found.group_rows)
-        is_optimal = self.request.allocation == "optimal"
-        most = MAX_OPTIMAL_FIGURES if is_optimal else MAX_GROUPS
-        if domains * len(self.request.goals) > most and by:
+        if domains * len(self.request.goals) > self.max_groups and by:
             raise TooManyGroups(
                 "{columns} make {count} groups, which with {goals} goals are more than {maximum} "
                 "figures. Choose a column with fewer values.",
                 columns=", ".join(f'"{column.name}"' for column in by),
                 count=domains,
                 goals=len(self.request.goals),
-                maximum=most,
+                maximum=self.max_groups,
                 loc=self.request.loc(goals[0], "by"),
             )
-        if (is_optimal and groups > MAX_OPTIMAL_STRATA) or domains * groups > MAX_FIGURES:
+        most = self._most_groups(domains)
+        if groups > most:
             raise TooManyGroups(
                 "The design has {count} strata or clusters; sizes for these goals are computed "
                 "for up to {maximum}. Choose columns with fewer values, or bands.",
                 count=groups,
-                maximum=MAX_OPTIMAL_STRATA if is_optimal else MAX_FIGURES // domains,
+                maximum=most,
                 loc=("design", "parameters"),
             )
+
+    def _most_groups(self, domains: int) -> int:
+        """The strata or clusters for which sizes are computed."""
+        return MAX_FIGURES // max(domains, 1)
 
     def _figures(self, at: int, found: FrameSums, place: int) -> list[_Figure]:
         given, sums = self.request.goals[at], found.variables[place]
@@ -312,7 +334,7 @@ class _Planner:
             len(found.domains_by),
         )
         facts = frame_statistic(given["statistic"], cells)
-        if given["statistic"] != "proportion" and self.name in ("random", "systematic"):
+        if given["statistic"] != "proportion" and self.method.equal_chances:
             needed = CubeSums(cells, sums.cubes).needed_rows(given["statistic"])
             before = self._needed.get(given["column"], 0.0)
             self._needed[given["column"]] = float(needed.max(initial=before))
@@ -408,147 +430,40 @@ class _Planner:
     @cached_property
     def plan(self) -> SizePlan:
         """The variances of the design by its size."""
-        if self.name == "stratified":
-            return StratifiedPlan(self.strata, self._allocated, self._strata_counts)
-        if self.name == "cluster":
-            return self._cluster_plan()
-        if self.weights is not None:
-            rows = self.group_rows.astype(np.float64)
-            sums, squares = self._stacked("group_sums"), self._stacked("group_sums_of_squares")
-            return WeightedPlan(rows, self.weights, sums, squares, self._stacked("group_counts"))
         return RandomPlan(self.population, self._stacked("squares"), self._stacked("rows"))
 
-    @property
-    def _strata_counts(self) -> Floats:
-        """The rows with a value in each stratum that has rows, shape (figures, strata)."""
-        return self._stacked("group_counts")[:, self.group_rows > 0]
+    def rows_of(self, size: int) -> int:
+        """The rows that a size draws."""
+        return size
 
-    def _cluster_plan(self) -> ClusterPlan:
-        present = self.group_rows > 0
-        rows = self.group_rows[present]
-        drawn = self.method.rows_within(rows).astype(np.float64)  # type: ignore[attr-defined]
-        weights = rows.astype(np.float64) * (rows / drawn - 1.0)
-        within = self._stacked("group_squares")[:, present] @ weights
-        clusters = (self._stacked("group_counts")[:, present] > 0).sum(axis=1).astype(np.float64)
-        return ClusterPlan(int(present.sum()), self._stacked("total_squares"), within, clusters)
+    def at(self, size: int) -> _Reached:
+        """The precision at a size of the design."""
+        drawn, rows = np.array([min(size, self.population)]), np.array([self.population])
+        return self._reached(self.plan.variances(size), self.plan.degrees(size), drawn, rows)
 
-    @cached_property
-    def strata(self) -> Strata:
-        """The strata that have rows."""
-        present = self.group_rows > 0
-        rows = self.group_rows[present].astype(np.float64)
-        least = np.minimum(self.method.min_per_stratum, rows)  # type: ignore[attr-defined]
-        squares = self._stacked("group_squares")[:, present]
-        if self.request.takes_last:
-            last = self._labels().index("NULL") - 1 if "NULL" in self._labels() else -1
-            least[last] = rows[last]
-        return Strata(rows, squares, self._costs()[present], np.maximum(least, 1.0))
-
-    def _costs(self) -> Floats:
-        costs = np.ones(len(self.group_rows))
-        if self.request.cost:
-            named = values_by_stratum(self.eligible.strata, self.request.cost, ("cost",))  # type: ignore[arg-type]
-            costs[list(named)] = list(named.values())
-            without = int((self.group_rows > 0).sum()) - len(named)
-            if without > 0:
-                self._note(f"{without:,} strata have no cost: a row of them costs 1.")
-        return costs
-
-    @cached_property
-    def _allocation(self) -> Callable[[int], Ints]:
-        return self.method.allocations(self.eligible, ignore_progress)
-
-    def _allocated(self, size: int) -> Ints:
-        """The design's own sizes of the strata that have rows."""
-        sizes: Ints = self._allocation(size)[self.group_rows > 0]
-        return sizes
-
-    def reached(
-        self, variances: Floats, degrees: Floats, sizes: Ints | None, size: int
-    ) -> _Reached:
-        """The precision of each figure."""
-        found = zip(variances, degrees, strict=True)
+    def _reached(self, variances: Floats, degrees: Floats, drawn: Ints, rows: Ints) -> _Reached:
+        """The precision of each figure; that of a share of one half is by the drawn rows."""
+        pairs = zip(variances, degrees, strict=True)
         errors, margins, ratios = [], [], []
         for figure in self.figures:
             if figure.facts is None:
-                half = self._plain_margin(figure.goal.confidence, sizes, size)
+                margin = margin_of_error(drawn, rows, figure.goal.confidence)
+                half = 1.0 if margin is None else margin
                 errors.append(half)
                 margins.append(half)
                 ratios.append(half / figure.goal.limit)
                 continue
-            precision = figure.goal.precision(*map(float, next(found)))
+            precision = figure.goal.precision(*map(float, next(pairs)))
             errors.append(precision.error)
             margins.append(precision.half_width)
             ratios.append(figure.goal.ratio(precision))
         hidden = (variances > 0) & (degrees < MINIMUM_DEGREES)
         return _Reached(np.array(errors), np.array(margins), np.array(ratios), int(hidden.sum()))
 
-    def _plain_margin(self, confidence: float, sizes: Ints | None, size: int) -> float:
-        """The margin of a share of one half, as a plan states it."""
-        drawn = np.array([min(size, self.population)]) if sizes is None else sizes
-        rows = np.array([self.population]) if sizes is None else self.strata.rows.astype(np.int64)
-        found = margin_of_error(drawn, rows, confidence)
-        return 1.0 if found is None else found
-
-    def at(self, size: int) -> _Reached:
-        """The precision at a size of the design."""
-        plan = self.plan
-        sizes = self._allocated(size) if isinstance(plan, StratifiedPlan) else None
-        return self.reached(plan.variances(size), plan.degrees(size), sizes, size)
-
-    def at_sizes(self, sizes: Ints) -> _Reached:
-        """The precision at sizes of the strata."""
-        degrees = stratified_degrees(sizes, self.strata.rows, self._strata_counts)
-        return self.reached(self.strata.variances(sizes), degrees, sizes, int(sizes.sum()))
-
-    # The answer.
-
-    def answer(self, settled: Mapping[str, Any]) -> dict[str, Any]:
-        """The size with all that it follows from, as JSON."""
-        if self.request.allocation == "optimal":
-            sizes = self._budget_sizes() if self.request.budget is not None else self._goal_sizes()
-            found = self.at_sizes(sizes)
-            parameters = self._sized_parameters(settled["parameters"], sizes)
-            rows, clusters = int(sizes.sum()), None
-        else:
-            size = self._size()
-            if self.name == "stratified":
-                size = int(self._allocated(size).sum())
-            found = self.at(size)
-            parameters = self.method.with_size(settled["parameters"], size)
-            sizes = self._allocated(size) if self.name == "stratified" else np.array([size])
-            rows, clusters = int(sizes.sum()), None
-            if self.name == "cluster":
-                clusters, rows = size, self._expected_rows(size)
-        binding = int(np.argmax(found.ratios))
-        self._add_notes(rows, found)
-        return {
-            "sample_size": rows,
-            "margin_of_error": float(found.margins[binding]),
-            "confidence": self.figures[binding].goal.confidence,
-            "eligible_rows": self.population,
-            "parameters": parameters,
-            "round": {**settled, "parameters": parameters, **self._recorded_goal()},
-            "clusters": clusters,
-            "goals": self._goals_json(found, binding),
-            "strata": self._strata_json(sizes) if self.name == "stratified" else None,
-            "strata_count": len(sizes) if self.name == "stratified" else None,
-            "cost": self._cost(sizes),
-            "homogeneity": self._homogeneity(binding),
-            "curve": self._curve(binding, rows),
-            "notes": self.notes,
-        }
-
-    def _recorded_goal(self) -> dict[str, Any]:
-        """The goal as a round records it; several goals aren't recorded."""
-        (goal, *others) = self.request.goals
-        is_goal = not others and any(kind in goal for kind in KINDS)
-        return {"goal": dict(goal)} if is_goal else {}
-
     def _size(self) -> int:
         def is_reached(size: int) -> bool:
-            found = self.at(size)
-            return not found.hidden and bool((found.ratios <= 1.0 + ROUNDING).all())
+            reached = self.at(size)
+            return not reached.hidden and reached.is_enough
 
         start = None
         if isinstance(self.plan, RandomPlan) and len(self.plan.squares):
@@ -561,59 +476,53 @@ class _Planner:
         least = MIN_DRAWN if self._with_facts else 1
         return smallest_size(self.plan, is_reached, least, start)
 
-    def _goal_sizes(self) -> Ints:
-        """Whole sizes of least cost; the second pass knows the degrees of freedom."""
-        degrees = np.full(len(self.figures), inf)
-        for _ in range(3):
-            pairs = zip(self.figures, degrees, strict=True)
-            wanted = np.array([each.goal.wanted(float(own)) for each, own in pairs])
-            wanted = np.maximum(wanted, np.finfo(float).tiny)
-            sizes = integer_sizes(self.strata, wanted, optimal_sizes(self.strata, wanted))
-            if (self.at_sizes(sizes).ratios <= 1.0 + ROUNDING).all():
-                break
-            degrees = stratified_degrees(sizes, self.strata.rows, self._strata_counts)
-            degrees = np.maximum(degrees, 1.0)
-        return sizes
+    def _sized(self, parameters: Mapping[str, Any]) -> _Sized:
+        return self._sized_at(self._size(), parameters)
 
-    def _budget_sizes(self) -> Ints:
-        budget, strata = float(self.request.budget or 0.0), self.strata
-        needed = float(strata.costs @ strata.least)
-        if needed > budget:
-            raise InvalidGoal(
-                "The budget {budget} is too small: {rows} rows of each stratum cost {needed}.",
-                budget=f"{budget:,g}",
-                rows=self.method.min_per_stratum,  # type: ignore[attr-defined]
-                needed=f"{needed:,g}",
-                loc=("budget",),
-            )
-        wanted = np.array([each.goal.wanted(inf) for each in self.figures])
-        allocation, _ = sizes_for_budget(strata, budget, wanted)
-        return spent_sizes(strata, budget, allocation)
+    def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
+        with_size = self.method.with_size(parameters, size)
+        return _Sized(self.rows_of(size), with_size, self.at(size))
 
-    def _labels(self) -> list[str]:
-        numbers = np.flatnonzero(self.group_rows > 0)
-        return [label or "" for label in self.eligible.strata.labels(numbers)]
+    def _curve_points(self) -> Iterator[tuple[int, _Reached]]:
+        """Rows in equal ratios from 2 to all, and what they reach."""
+        most = self.plan.most
+        for size in sorted(set(np.geomspace(min(2, most), most, CURVE_POINTS).round().astype(int))):
+            yield self.rows_of(int(size)), self.at(int(size))
 
-    def _sized_parameters(self, parameters: Mapping[str, Any], sizes: Ints) -> dict[str, Any]:
-        kept = {
-            name: value for name, value in parameters.items() if name in ("strata_columns", "seed")
+    # The answer.
+
+    def answer(self, settled: Mapping[str, Any]) -> dict[str, Any]:
+        """The size with all that it follows from, as JSON."""
+        sized = self._sized(settled["parameters"])
+        reached = sized.reached
+        self._add_notes(sized.rows, reached)
+        (goal, *others) = self.request.goals
+        is_recorded = not others and any(kind in goal for kind in KINDS)
+        return {
+            "sample_size": sized.rows,
+            "margin_of_error": float(reached.margins[reached.binding]),
+            "confidence": self.figures[reached.binding].goal.confidence,
+            "eligible_rows": self.population,
+            "parameters": sized.parameters,
+            "round": {
+                **settled,
+                "parameters": sized.parameters,
+                **({"goal": dict(goal)} if is_recorded else {}),
+            },
+            "goals": self._goals_json(reached),
+            "curve": self._curve(reached.binding),
+            "notes": self.notes,
+            **dict.fromkeys(("clusters", "strata", "strata_count", "cost", "homogeneity")),
+            **sized.own,
         }
-        is_whole = sizes == self.strata.rows
-        named = zip(self._labels(), sizes.tolist(), is_whole.tolist(), strict=True)
-        return {**kept, "sizes": {label: TAKE_ALL if all_ else n for label, n, all_ in named}}
 
-    def _expected_rows(self, clusters: int) -> int:
-        rows = self.group_rows[self.group_rows > 0]
-        drawn = self.method.rows_within(rows)  # type: ignore[attr-defined]
-        return round(clusters * float(drawn.mean()))
-
-    def _goals_json(self, found: _Reached, binding: int) -> list[dict[str, Any]]:
+    def _goals_json(self, reached: _Reached) -> list[dict[str, Any]]:
         answers = []
         for at, figure in enumerate(self.figures):
             value = None if figure.facts is None else figure.goal.value
             if figure.facts is not None:
                 value = float(figure.facts.values[figure.domain])
-            margin, error = float(found.margins[at]), float(found.errors[at])
+            margin, error = float(reached.margins[at]), float(reached.errors[at])
             answers.append(
                 {
                     "statistic": figure.given.get("statistic", "proportion"),
@@ -628,84 +537,27 @@ class _Planner:
                     "standard_error": None if figure.facts is None else error,
                     "reached_cv": error / abs(value) if value else None,
                     "confidence": figure.goal.confidence,
-                    "is_binding": at == binding,
+                    "is_binding": at == reached.binding,
                 }
             )
         return answers
 
-    def _strata_json(self, sizes: Ints) -> list[dict[str, Any]]:
-        numbers = np.flatnonzero(self.group_rows > 0)[:STRATA_LISTED]
-        facts = self._with_facts[0].facts if self._with_facts else None
-        deviations = None if facts is None else facts.cells.deviations()
-        return [
-            {
-                "key": key,
-                "label": label,
-                "rows": int(self.group_rows[number]),
-                "sample_size": int(sizes[at]),
-                "standard_deviation": None if deviations is None else float(deviations[number]),
-                "cost": float(self.strata.costs[at]),
-            }
-            for at, (number, key, label) in enumerate(
-                zip(
-                    numbers,
-                    self.eligible.strata.keys(numbers),
-                    self.eligible.strata.labels(numbers),
-                    strict=True,
-                )
-            )
-        ]
-
-    def _cost(self, sizes: Ints) -> float | None:
-        if not self.request.cost and self.request.budget is None:
-            return None
-        return float(self.strata.costs @ sizes)
-
-    def _homogeneity(self, binding: int) -> float | None:
-        figure = self.figures[binding]
-        if self.name != "cluster" or figure.facts is None:
-            return None
-        found = float(figure.facts.homogeneity[figure.domain])
-        return found if np.isfinite(found) else None
-
-    def _curve(self, binding: int, rows: int) -> list[dict[str, Any]]:
-        """The half-width of the binding figure at sizes in equal ratios around the found one."""
-        if self.request.allocation == "optimal":
-            return self._optimal_curve(binding)
-        most = self.plan.most
+    def _curve(self, binding: int) -> list[dict[str, Any]]:
+        """The half-width of the binding figure by rows."""
         points: list[dict[str, Any]] = []
-        for size in _curve_sizes(most):
-            margin = float(self.at(size).margins[binding])
-            if not np.isfinite(margin):
-                continue
-            drawn = self._expected_rows(size) if self.name == "cluster" else size
-            if self.name == "stratified":
-                drawn = int(self._allocated(size).sum())
-            if not points or drawn > points[-1]["sample_size"]:
-                points.append({"sample_size": drawn, "margin_of_error": margin})
+        for rows, reached in self._curve_points():
+            margin = float(reached.margins[binding])
+            if np.isfinite(margin) and (not points or rows > points[-1]["sample_size"]):
+                points.append({"sample_size": rows, "margin_of_error": margin})
         return points
 
-    def _optimal_curve(self, binding: int) -> list[dict[str, Any]]:
-        """The whole sizes for multiples of the wanted variances."""
-        points: list[dict[str, Any]] = []
-        wanted = np.array([each.goal.wanted(inf) for each in self.figures])
-        for power in range(6, -7, -1):
-            given = np.maximum(wanted * 2.0 ** (power / 1.5), np.finfo(float).tiny)
-            sizes = integer_sizes(self.strata, given, optimal_sizes(self.strata, given))
-            margin = float(self.at_sizes(sizes).margins[binding])
-            drawn = int(sizes.sum())
-            if np.isfinite(margin) and (not points or drawn > points[-1]["sample_size"]):
-                points.append({"sample_size": drawn, "margin_of_error": margin})
-        return points
+    def _note_design(self) -> None:
+        if self.method.planning_note is not None:
+            self._note(self.method.planning_note)
 
-    def _add_notes(self, rows: int, found: _Reached) -> None:
-        if self.name == "systematic":
-            self._note("A systematic sample is planned as a random one.")
-        if self.weights is not None:
-            self._note("The variance is Hájek's approximation for unequal probabilities.")
-        if self.name == "cluster" and len(np.unique(self.group_rows[self.group_rows > 0])) > 1:
-            self._note("Clusters have different numbers of rows: the rows are what to expect.")
-        if self.request.budget is None and (found.ratios > 1.0 + ROUNDING).any():
+    def _add_notes(self, rows: int, reached: _Reached) -> None:
+        self._note_design()
+        if self.request.budget is None and not reached.is_enough:
             self._note(
                 "Even all clusters miss the goal, since only some rows of each are drawn: draw "
                 "more rows of each."
@@ -717,18 +569,18 @@ class _Planner:
                 f"{rows:,} rows are few: where values are skewed, the interval of so small a "
                 "sample misses the true value more often than its confidence says."
             )
-        if found.hidden:
+        if reached.hidden:
+            hidden = counted(reached.hidden, "figure is", "figures are")
             self._note(
-                f"{counted(found.hidden, 'figure is', 'figures are')} expected to have fewer than "
+                f"{hidden} expected to have fewer than "
                 f"{MINIMUM_DEGREES} degrees of freedom, and estimates don't show such an interval "
                 "unless `minimum_degrees` says so: draw more rows of the smallest groups."
             )
         self._note_rare_shares(rows)
         self._note_skewness(rows)
-        if self.request.budget is not None and (found.ratios > 1.0 + ROUNDING).any():
-            given = any(each.given.get(kind) is not None for each in self.figures for kind in KINDS)
-            if given:
-                self._note("The budget doesn't reach all goals.")
+        has_goal = any(each.given.get(kind) is not None for each in self.figures for kind in KINDS)
+        if self.request.budget is not None and has_goal and not reached.is_enough:
+            self._note("The budget doesn't reach all goals.")
 
     def _note_skewness(self, rows: int) -> None:
         """A margin of t·SE is that of an estimate that is nearly normal."""
@@ -762,9 +614,242 @@ class _Planner:
             )
 
 
-def _curve_sizes(most: int) -> list[int]:
-    """Sizes in equal ratios from 2 to all."""
-    return sorted({int(size) for size in np.geomspace(min(2, most), most, CURVE_POINTS).round()})
+class _StrataPlanner(_Planner):
+    """The method divides a size among strata."""
+
+    method: StratifiedMethod
+
+    @property
+    def _counts(self) -> Floats:
+        """The rows with a value in each stratum that has rows, shape (figures, strata)."""
+        return self._stacked("group_counts")[:, self.group_rows > 0]
+
+    @cached_property
+    def plan(self) -> StratifiedPlan:
+        """The variances by the divided size."""
+        return StratifiedPlan(self.strata, self._allocated, self._counts)
+
+    @cached_property
+    def strata(self) -> Strata:
+        """The strata that have rows."""
+        present = self.group_rows > 0
+        rows = self.group_rows[present].astype(np.float64)
+        least = np.minimum(self.method.min_per_stratum, rows)
+        squares = self._stacked("group_squares")[:, present]
+        if self.request.takes_last:
+            last = self._labels().index("NULL") - 1 if "NULL" in self._labels() else -1
+            least[last] = rows[last]
+        return Strata(rows, squares, self._costs()[present], np.maximum(least, 1.0))
+
+    def _costs(self) -> Floats:
+        costs = np.ones(len(self.group_rows))
+        if self.request.cost:
+            named = values_by_stratum(self.eligible.strata, self.request.cost, ("cost",))  # type: ignore[arg-type]
+            costs[list(named)] = list(named.values())
+            without = int((self.group_rows > 0).sum()) - len(named)
+            if without > 0:
+                self._note(f"{without:,} strata have no cost: a row of them costs 1.")
+        return costs
+
+    def _labels(self) -> list[str]:
+        numbers = np.flatnonzero(self.group_rows > 0)
+        return [label or "" for label in self.eligible.strata.labels(numbers)]
+
+    @cached_property
+    def _allocation(self) -> Callable[[int], Ints]:
+        return self.method.allocations(self.eligible, ignore_progress)
+
+    def _allocated(self, size: int) -> Ints:
+        """The design's own sizes of the strata that have rows."""
+        sizes: Ints = self._allocation(size)[self.group_rows > 0]
+        return sizes
+
+    def rows_of(self, size: int) -> int:
+        """A minimum of each stratum can raise a size."""
+        return int(self._allocated(size).sum())
+
+    def at(self, size: int) -> _Reached:
+        """The precision at the divided size."""
+        return self.at_sizes(self._allocated(size))
+
+    def at_sizes(self, sizes: Ints) -> _Reached:
+        """The precision at sizes of the strata."""
+        strata = self.strata
+        degrees = stratified_degrees(sizes, strata.rows, self._counts)
+        variances = strata.variances(sizes.astype(np.float64))
+        return self._reached(variances, degrees, sizes, strata.rows.astype(np.int64))
+
+    def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
+        size = self.rows_of(size)
+        return self._sized_by(self._allocated(size), self.method.with_size(parameters, size))
+
+    def _sized_by(self, sizes: Ints, parameters: Mapping[str, Any]) -> _Sized:
+        own = {"strata": self._strata_json(sizes), "strata_count": len(sizes)}
+        return _Sized(int(sizes.sum()), parameters, self.at_sizes(sizes), own)
+
+    def _strata_json(self, sizes: Ints) -> list[dict[str, Any]]:
+        numbers = np.flatnonzero(self.group_rows > 0)[:STRATA_LISTED]
+        facts = self._with_facts[0].facts if self._with_facts else None
+        deviations = None if facts is None else facts.cells.deviations()
+        keys, labels = self.eligible.strata.keys(numbers), self.eligible.strata.labels(numbers)
+        return [
+            {
+                "key": key,
+                "label": label,
+                "rows": int(self.group_rows[number]),
+                "sample_size": int(sizes[at]),
+                "standard_deviation": None if deviations is None else float(deviations[number]),
+                "cost": float(self.strata.costs[at]),
+            }
+            for at, (number, key, label) in enumerate(zip(numbers, keys, labels, strict=True))
+        ]
+
+
+class _OptimalPlanner(_StrataPlanner):
+    """The strata are sized for the goals at least cost, or for the best precision of a budget."""
+
+    max_groups = MAX_OPTIMAL_FIGURES
+
+    def _most_groups(self, domains: int) -> int:
+        return min(MAX_OPTIMAL_STRATA, super()._most_groups(domains))
+
+    def _sized(self, parameters: Mapping[str, Any]) -> _Sized:
+        sizes = self._goal_sizes() if self.request.budget is None else self._budget_sizes()
+        kept = {
+            name: value for name, value in parameters.items() if name in ("strata_columns", "seed")
+        }
+        is_whole = sizes == self.strata.rows
+        named = zip(self._labels(), sizes.tolist(), is_whole.tolist(), strict=True)
+        by_label = {label: TAKE_ALL if all_ else n for label, n, all_ in named}
+        sized = self._sized_by(sizes, {**kept, "sizes": by_label})
+        if not self.request.cost and self.request.budget is None:
+            return sized
+        return replace(sized, own={**sized.own, "cost": float(self.strata.costs @ sizes)})
+
+    def _goal_sizes(self) -> Ints:
+        """Whole sizes of least cost; the second pass knows the degrees of freedom."""
+        degrees = np.full(len(self.figures), inf)
+        for _ in range(3):
+            pairs = zip(self.figures, degrees, strict=True)
+            sizes = self._sizes_for(np.array([each.goal.wanted(float(own)) for each, own in pairs]))
+            if self.at_sizes(sizes).is_enough:
+                break
+            degrees = stratified_degrees(sizes, self.strata.rows, self._counts)
+            degrees = np.maximum(degrees, 1.0)
+        return sizes
+
+    def _sizes_for(self, variances: Floats) -> Ints:
+        """Whole sizes of least cost that reach these variances."""
+        positive = np.maximum(variances, np.finfo(float).tiny)
+        return integer_sizes(self.strata, positive, optimal_sizes(self.strata, positive))
+
+    @property
+    def _wanted(self) -> Floats:
+        """The variances of the goals, with many degrees of freedom."""
+        return np.array([each.goal.wanted(inf) for each in self.figures])
+
+    def _budget_sizes(self) -> Ints:
+        budget, strata = float(self.request.budget or 0.0), self.strata
+        needed = float(strata.costs @ strata.least)
+        if needed > budget:
+            raise InvalidGoal(
+                "The budget {budget} is too small: {rows} rows of each stratum cost {needed}.",
+                budget=f"{budget:,g}",
+                rows=self.method.min_per_stratum,
+                needed=f"{needed:,g}",
+                loc=("budget",),
+            )
+        allocation, _ = sizes_for_budget(strata, budget, self._wanted)
+        return spent_sizes(strata, budget, allocation)
+
+    def _curve_points(self) -> Iterator[tuple[int, _Reached]]:
+        """The whole sizes for multiples of the wanted variances."""
+        for power in range(6, -7, -1):
+            sizes = self._sizes_for(self._wanted * 2.0 ** (power / 1.5))
+            yield int(sizes.sum()), self.at_sizes(sizes)
+
+
+class _ClusterPlanner(_Planner):
+    """The size is a number of clusters."""
+
+    @property
+    def _cluster_rows(self) -> Ints:
+        """The rows of the clusters that have some."""
+        return self.group_rows[self.group_rows > 0]
+
+    @cached_property
+    def plan(self) -> ClusterPlan:
+        """The variances by the drawn clusters."""
+        present, rows = self.group_rows > 0, self._cluster_rows
+        drawn = self.method.rows_within(rows).astype(np.float64)
+        weights = rows.astype(np.float64) * (rows / drawn - 1.0)
+        within = self._stacked("group_squares")[:, present] @ weights
+        clusters = (self._stacked("group_counts")[:, present] > 0).sum(axis=1).astype(np.float64)
+        return ClusterPlan(len(rows), self._stacked("total_squares"), within, clusters)
+
+    def rows_of(self, size: int) -> int:
+        """The rows to expect: it depends on the clusters how many there are."""
+        return round(size * float(self.method.rows_within(self._cluster_rows).mean()))
+
+    def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
+        sized = super()._sized_at(size, parameters)
+        figure, homogeneity = self.figures[sized.reached.binding], inf
+        if figure.facts is not None:
+            homogeneity = float(figure.facts.homogeneity[figure.domain])
+        finite = homogeneity if np.isfinite(homogeneity) else None
+        return replace(sized, own={"clusters": size, "homogeneity": finite})
+
+    def _note_design(self) -> None:
+        if len(np.unique(self._cluster_rows)) > 1:
+            self._note("Clusters have different numbers of rows: the rows are what to expect.")
+
+
+class _WeightsPlanner(_Planner):
+    """The probability of a row is in proportion to its weight."""
+
+    method: WeightedMethod
+    weights: Floats
+
+    def _read_frame(self, variables: Sequence[Variable], by: Sequence[Column]) -> FrameSums:
+        column = self.table.files.column(self.method.weight_column)
+        units = read_weights(self.eligible, column, ignore_progress).units
+        frame = read_frame(self.eligible, variables, by, ignore_progress, units)
+        assert frame.group_weights is not None  # noqa: S101 - it was read with units
+        self.weights, self.group_rows = frame.group_weights, frame.group_rows
+        covered = int(frame.group_rows.sum())
+        if covered < self.population:
+            self._note(
+                f"{self.population - covered:,} rows have no weight, so they can't be drawn and "
+                "the figures don't cover them."
+            )
+        self.population = covered
+        if not covered:
+            raise InvalidGoal(
+                "No row has a weight above 0.", loc=("design", "parameters", "weight_column")
+            )
+        return frame
+
+    @cached_property
+    def plan(self) -> WeightedPlan:
+        """Hájek's variances; rows are grouped by their weights."""
+        return WeightedPlan(
+            self.group_rows.astype(np.float64),
+            self.weights,
+            self._stacked("group_sums"),
+            self._stacked("group_sums_of_squares"),
+            self._stacked("group_counts"),
+        )
+
+    def _note_design(self) -> None:
+        self._note("The variance is Hájek's approximation for unequal probabilities.")
+
+
+_PLANNERS: Mapping[PlannedBy, type[_Planner]] = {
+    "rows": _Planner,
+    "strata": _StrataPlanner,
+    "clusters": _ClusterPlanner,
+    "weights": _WeightsPlanner,
+}
 
 
 def _variable(

@@ -16,7 +16,7 @@ from contract.declarations import Declared, Request, declared
 from contract.fields import Filter, Flag
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
-from sampling_engine import METHODS
+from sampling_engine import DEFAULT_METHOD, METHODS
 
 Body = Mapping[str, Any]
 Fields = dict[str, Any]
@@ -198,7 +198,7 @@ def _step_fields(step: Body) -> Fields | None:
     """The fields of a step; None if it has some that have no arguments."""
     parameters = dict(step.get("parameters") or {})
     goal = step.get("goal")
-    fields: Fields = {"method": step.get("method", "random")}
+    fields: Fields = {"method": step.get("method", DEFAULT_METHOD)}
     if goal is not None and "materiality" in goal:
         fields |= {f"goal.{name}": value for name, value in goal.items()}
     elif goal is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from domain_errors import counted, render
 from sampling_engine import METHODS
 from sampling_engine.methods import method_class
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from sampling_engine.selection.bands import comparable
 
 Facts = list[tuple[str, str]]
@@ -75,8 +76,8 @@ def favoured_rows(run_parameters: Mapping[str, Any]) -> str | None:
     >>> favoured_rows({"rounds": [{"method": "monetary_unit"}]})
     'amount'
     """
-    methods = {given["method"] for given in run_parameters["rounds"]}
-    return "amount" if "monetary_unit" in methods else "weight" if "weighted" in methods else None
+    favoured = {method_class(given["method"]).favours for given in run_parameters["rounds"]}
+    return next((each for each in ("amount", "weight") if each in favoured), None)
 
 
 def warnings_of(account: Mapping[str, Any]) -> list[str]:
@@ -151,7 +152,7 @@ def _parameter_facts(parameters: Mapping[str, Any]) -> Facts:
 
 def monetary_facts(result: Mapping[str, Any]) -> Facts:
     """The amounts of a round by monetary units, in the account of the round."""
-    found = result.get("monetary_unit")
+    found = recorded_account(result)
     if found is None:
         return []
     kinds = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}

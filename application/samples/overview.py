@@ -10,7 +10,7 @@ import numpy as np
 
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.samples.facts import excluded_text
-from sampling_engine.methods import method_class
+from sampling_engine.methods import method_class, method_from_json
 from sampling_engine.plan import margin_of_error
 from service.service import Service
 from storage.errors import Pruned
@@ -92,12 +92,11 @@ def sample_overview(service: Service, job: Job) -> SampleOverview:
 
 def _estimated_amount(job: Job) -> str | None:
     amount: str | None = job.run_parameters.get("amount_column")
-    weights = {
-        each["parameters"].get(name)
+    favoured = {
+        method_from_json(each["method"], each["parameters"]).favoured_column
         for each in job.run_parameters["rounds"]
-        for name in ("weight_column", "book_column")
     }
-    return None if amount in weights else amount
+    return None if amount in favoured else amount
 
 
 def _newer(service: Service, job: Job) -> NewerVersion | None:

@@ -54,13 +54,14 @@ from sampling_engine import (
     WeightedMethod,
     effective_seed,
 )
-from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.monetary.monetary_round import MonetaryRound
+from sampling_engine.methods.cluster import ClusterRound
+from sampling_engine.methods.grouped_round import GroupedRound
+from sampling_engine.methods.monetary_unit.round import MonetaryRound
+from sampling_engine.methods.systematic import Grid, SystematicRound
+from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
 from sampling_engine.rounds import DrawState, RoundDraw, prepare_round, seed_for
 from sampling_engine.selection.bands import Bands
 from sampling_engine.spec import DRAW_VERSION
-from sampling_engine.systematic_round import Grid, SystematicRound
-from sampling_engine.weighted_round import WeightedRound, uniform_order
 
 ROWS = 4_000
 SHUFFLED = "systematic, rows in random order"
@@ -209,10 +210,10 @@ def _grouped(draw: GroupedRound, groups: Ints) -> Chosen:
 
     def choose(seed: str, taken: Ints) -> tuple[Ints, Design]:
         sizes = draw.prepared.allocated
-        if draw.clusters is not None and draw.if_drawn is not None:
+        if isinstance(draw, ClusterRound):
             order = SeededOrder(len(eligible), seed_for(seed, "clusters"))
             sizes = np.zeros_like(eligible)
-            drawn = order.first(draw.clusters[0])
+            drawn = order.first(draw.drawn)
             sizes[drawn] = draw.if_drawn[drawn]
         left = np.setdiff1d(EVERY, taken)
         ranks = SeededOrder(ROWS, seed).rank(left)
@@ -220,7 +221,7 @@ def _grouped(draw: GroupedRound, groups: Ints) -> Chosen:
         of = groups[in_line]
         places = np.arange(len(in_line)) - np.searchsorted(of, of)
         rows = np.sort(in_line[places < sizes[of]])
-        if draw.clusters is not None:
+        if isinstance(draw, ClusterRound):
             return rows, cluster_design(groups[rows], eligible, len(eligible), ROWS)
         if is_random:
             return rows, random_design(len(rows), len(left))

@@ -18,7 +18,7 @@ import numpy as np
 
 from estimation_engine.audit import AuditedItem, Bound, evaluate_monetary, gaffke_limit
 from estimation_engine.design import Floats, Ints
-from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
 
 ROWS, SIZE, CONFIDENCE = 600, 60, 0.95
 PARTS = {"one stratum": (1.0,), "three strata": (0.5, 0.3, 0.2)}

@@ -16,7 +16,7 @@ from jobsvc_client.arguments import Columns, keywords, listed, number_of, plain
 from jobsvc_client.display import facts, heading
 from jobsvc_client.draws import DrawOptions, draw_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.fields import ImportOptions
+from jobsvc_client.fields import DEFAULT_METHOD, ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample
 from jobsvc_client.results import Plan
@@ -224,7 +224,7 @@ class Client:
     def sample(
         self,
         frame: Frame,
-        method: str = "random",
+        method: str = DEFAULT_METHOD,
         *,
         dataset: str | None = None,
         **options: Unpack[DrawOptions],
@@ -390,7 +390,7 @@ class Dataset:
 
     @keywords(DrawOptions)
     def sample(
-        self, method: str = "random", *, wait: bool = True, **options: Unpack[DrawOptions]
+        self, method: str = DEFAULT_METHOD, *, wait: bool = True, **options: Unpack[DrawOptions]
     ) -> Sample:
         """Draw a sample.
 
@@ -440,12 +440,12 @@ class Dataset:
         return sample.wait() if wait else sample
 
     @keywords(DrawOptions)
-    def plan(self, method: str = "random", **options: Unpack[DrawOptions]) -> Plan:
+    def plan(self, method: str = DEFAULT_METHOD, **options: Unpack[DrawOptions]) -> Plan:
         """Return what a draw would give, without drawing; takes what :meth:`sample` takes."""
         return Plan(self._computed("plan", self._draw_body(method, options)))
 
     @keywords(DrawOptions)
-    def register_plan(self, method: str = "random", **options: Unpack[DrawOptions]) -> Plan:
+    def register_plan(self, method: str = DEFAULT_METHOD, **options: Unpack[DrawOptions]) -> Plan:
         """Register a plan in the ledger before its seed exists; takes what :meth:`plan` takes.
 
         :meth:`draw_plan` draws it by its :attr:`Plan.id`.

@@ -14,7 +14,7 @@ from jobsvc_client.arguments import (
     plain,
 )
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.fields import MethodParameters
+from jobsvc_client.fields import DEFAULT_METHOD, MethodParameters
 
 Size: TypeAlias = "int | float | str | Mapping[str, int | str]"
 Strata: TypeAlias = "str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]"
@@ -91,7 +91,7 @@ def draw_body(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     if "rounds" not in given:
         return {**body, "rounds": [_round(method, given)]}
     beside = [name for name in given if name in RoundOptions.__annotations__]
-    if method != "random":
+    if method != DEFAULT_METHOD:
         beside.insert(0, "method")
     if beside:
         raise _combined("rounds", beside[0], "Give it in the rounds.")

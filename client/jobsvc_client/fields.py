@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
+DEFAULT_METHOD = "random"
+"""The method of a draw that names none."""
+
 
 class MethodParameters(TypedDict, total=False):
     """The parameters of the methods of sampling."""

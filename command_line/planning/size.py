@@ -16,7 +16,7 @@ from command_line.output import print_result
 from command_line.planning.answers import GOAL_OPTIONS, print_size, with_options
 from command_line.sampled_rows import share_goal
 from command_line.sampling import ACCEPT, DRAW_PARAMETERS, draw_body, errors, number, option_of
-from sampling_engine import METHODS
+from sampling_engine import DEFAULT_METHOD, METHODS
 
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
 SIZE_OPTIONS = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
@@ -72,7 +72,7 @@ PRECISION_OPTIONS = (
 @click.option(
     "--method",
     type=click.Choice([method.name for method in METHODS]),
-    default="random",
+    default=DEFAULT_METHOD,
     show_default=True,
 )
 @with_options([option_of(one) for name, one in DRAW_PARAMETERS.items() if name not in SIZE_OPTIONS])

@@ -9,7 +9,6 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.access import RowSource
-from application.audit.planned import BY_MONEY
 from application.certificates.plans import list_plans, planned_request, register_plan
 from application.estimation.band_suggestions import suggest_bands
 from application.estimation.materiality import size_for_audit
@@ -52,7 +51,7 @@ from http_api.schemas.sizes import (
     band_request,
     size_request,
 )
-from sampling_engine import METHODS
+from sampling_engine import METHODS, method_class
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import seeded_rounds, stated_rounds
 from service.tables.open_tables import open_table
@@ -208,7 +207,8 @@ def size(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         is_audit = "materiality" in request.goals[0]
         find = size_for_audit if is_audit else size_for_goals
         found = find(service(), table, request)
-    if any("column" in goal for goal in request.goals) or request.design["method"] == BY_MONEY:
+    is_money = method_class(request.design["method"]).selects_money
+    if is_money or any("column" in goal for goal in request.goals):
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
     return found
 

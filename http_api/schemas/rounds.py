@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
-from application.audit.planned import BY_MONEY, OF_ROWS
+from application.audit.planned import OF_ROWS
 from contract.requests.goal import FigureGoalRequest, GoalRequest
 from domain_errors import choices_sentence
 from http_api.schemas.base import StrictSchema, name_text, text
@@ -38,6 +38,7 @@ from sampling_engine import (
     Method,
     MethodDeclaration,
     Parameter,
+    method_class,
 )
 from sampling_engine.selection.bands import MAX_BREAKS, MAX_LABEL_LENGTH
 
@@ -252,7 +253,7 @@ class RoundIn(StrictSchema):
             return
         size = data["parameters"].get("sample_size")
         problem = None
-        if data["method"] != "random":
+        if not method_class(data["method"]).has_stages:
             problem = Message("Two stages are drawn at random: leave it out.")
         elif goal.get("first_stage", 1) >= (size or 0):
             problem = Message("Stage 1 must have fewer rows than `sample_size`.")
@@ -269,7 +270,8 @@ class RoundIn(StrictSchema):
     def fits_its_likelihood(self, data: dict[str, Any], **_: Any) -> None:
         """Money has no hypergeometric likelihood, by which the sample would be evaluated."""
         goal = data.get("goal") or {}
-        if data["method"] == BY_MONEY and goal.get("likelihood") == "hypergeometric":
+        is_money = method_class(data["method"]).selects_money
+        if is_money and goal.get("likelihood") == "hypergeometric":
             raise ValidationError({"goal": {"likelihood": [Message(OF_ROWS)]}})
 
 
@@ -283,7 +285,7 @@ def _round_schema(method: type[Method]) -> type[RoundIn]:
     }
     members["goal"] = fields.Nested(
         body_schema(
-            GoalRequest if method.has_margin_of_error or method.counts_hits else FigureGoalRequest
+            GoalRequest if method.has_margin_of_error or method.selects_money else FigureGoalRequest
         ),
         allow_none=True,
         metadata={"description": "What the size is for; it is recorded and draws no row."},

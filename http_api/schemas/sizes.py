@@ -24,32 +24,16 @@ from http_api.schemas.fields import (
 )
 from http_api.schemas.filters import FiltersField
 from http_api.schemas.rounds import AnyRoundIn
-from sampling_engine import METHODS
+from sampling_engine import METHODS, method_class
 from sampling_engine.methods.method import SIZE_NAMES
-from sampling_engine.methods.stratified import StratifiedMethod
+from sampling_engine.methods.stratified import OWN_ALLOCATION
 
 ABOVE_ZERO = validate.Range(0, min_inclusive=False)
 MAX_GOALS = 20
 MAX_BANDS = 20
 MAX_COSTS = 10_000
 
-SIZED = {
-    method.name
-    for method in METHODS
-    if "sample_size" in [parameter.name for parameter in method.parameters]
-}
-"""The methods that take a sample's size."""
-
-OWN_ALLOCATION = (
-    "sizes",
-    "samples_per_stratum",
-    *(
-        parameter.name
-        for parameter in StratifiedMethod.declaration.parameters
-        if parameter.name == "allocation" or "allocation" in parameter.only_with
-    ),
-)
-"""Parameters that an optimal allocation replaces."""
+KNOWN = {method.name for method in METHODS}
 
 
 class SizeIn(StrictSchema):
@@ -90,18 +74,13 @@ class SizeIn(StrictSchema):
         design = data.get("design") if isinstance(data, dict) else None
         if not isinstance(design, dict) or not isinstance(design.get("parameters", {}), dict):
             return data
-        replaced: tuple[str, ...] = SIZE_NAMES
-        if data.get("allocation") == "optimal":
-            replaced = (*SIZE_NAMES, *OWN_ALLOCATION)
-        given = {
-            name: value
-            for name, value in (design.get("parameters") or {}).items()
-            if name not in replaced
-        }
-        if design.get("method") in SIZED and not {"samples_per_stratum", "sizes"} & given.keys():
-            given["sample_size"] = 1
-        if design.get("method") == "cluster":
-            given["num_clusters"] = 1
+        is_optimal = data.get("allocation") == "optimal"
+        replaced = (*SIZE_NAMES, *OWN_ALLOCATION) if is_optimal else SIZE_NAMES
+        parameters = design.get("parameters") or {}
+        given = {name: value for name, value in parameters.items() if name not in replaced}
+        name = design.get("method")
+        if isinstance(name, str) and name in KNOWN:
+            given = method_class(name).with_any_size(given)
         return {**data, "design": {**design, "parameters": given}}
 
     @validates_schema(skip_on_field_errors=True)

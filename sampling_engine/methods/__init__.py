@@ -8,12 +8,12 @@ from typing import Any
 
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
-from sampling_engine.methods.monetary_unit import MonetaryUnitMethod
+from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MethodDeclaration
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
-from sampling_engine.methods.weighted import WeightedMethod
+from sampling_engine.methods.weighted.declaration import WeightedMethod
 
 METHOD_CLASSES: tuple[type[Method], ...] = (
     RandomMethod,
@@ -45,6 +45,10 @@ METHODS: tuple[MethodDeclaration, ...] = tuple(
     )
 )
 """Every method under every name, in the order in which they are offered."""
+
+
+DEFAULT_METHOD = METHODS[0].name
+"""The method of a draw that names none, in forms, commands and code."""
 
 
 def method_class(name: str) -> type[Method]:

@@ -10,12 +10,20 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.errors import DrawWarning, NoReserves, draw_warning
-from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.method import NO_ROW, Method, Sizes
+from sampling_engine.errors import DrawWarning, draw_warning
+from sampling_engine.methods.grouped_round import GroupedRound
+from sampling_engine.methods.method import NO_ROW, Method, PlannedBy, Sizes
 from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter, group_column
-from sampling_engine.results import GroupKind
-from sampling_engine.rounds import EligibleRows, seed_for
+from sampling_engine.results import FrameFacts, GroupKind
+from sampling_engine.rounds import (
+    DrawState,
+    EligibleRows,
+    Floats,
+    RoundDraw,
+    RoundRows,
+    RowOutcome,
+    seed_for,
+)
 from sampling_engine.selection.order import Int64s, SeededOrder
 
 
@@ -80,6 +88,7 @@ class ClusterMethod(Method):
     )
     group_kind: ClassVar[GroupKind | None] = "clusters"
     size_parameter: ClassVar = "num_clusters"
+    planned_by: ClassVar[PlannedBy | None] = "clusters"
     has_margin_of_error: ClassVar = False
     comparison_note: ClassVar = (
         "Rows of one cluster were drawn together, so each cluster counts once."
@@ -89,26 +98,28 @@ class ClusterMethod(Method):
         """The cluster column."""
         return (group_column(table, self.cluster_column, "clusters", (*loc, "cluster_column")),)
 
-    def check_reserves(self) -> None:
+    @property
+    def no_reserves(self) -> str | None:
         """A cluster that is drawn whole has none."""
-        if self.samples_per_cluster is None and self.sample_percentage is None:
-            raise NoReserves(
-                "A cluster round that draws all rows of its clusters has no reserves: draw a "
-                "larger `num_clusters` with the same seed, which adds clusters."
-            )
+        if self.samples_per_cluster is not None or self.sample_percentage is not None:
+            return None
+        return (
+            "A cluster round that draws all rows of its clusters has no reserves: draw a larger "
+            "`num_clusters` with the same seed, which adds clusters."
+        )
 
     def units_drawn(self, rows: int, groups: int) -> int:
         """The drawn clusters."""
         return min(self.num_clusters, groups)
 
-    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> GroupedRound:
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> ClusterRound:
         """Draw clusters: the first of an order of those that have eligible rows."""
         clusters = np.flatnonzero(eligible.counts)
         order = SeededOrder(len(clusters), seed_for(eligible.round_spec.effective_seed, "clusters"))
         drawn = clusters[order.first(self.num_clusters)]
         prepared = eligible.prepared(*self._sizes(eligible.counts, drawn))
         if_drawn, _ = self._sizes(eligible.counts, clusters)
-        return GroupedRound(prepared, (len(drawn), len(clusters)), if_drawn)
+        return ClusterRound(prepared, len(drawn), len(clusters), if_drawn)
 
     def _sizes(self, eligible: Int64s, drawn: Int64s) -> Sizes:
         """Rows of each cluster: none of a cluster that isn't among ``drawn``."""
@@ -142,15 +153,86 @@ class ClusterMethod(Method):
                 )
         return sizes, warnings
 
-    def rows_within(self, clusters: Int64s) -> Int64s:
-        """The rows to draw of clusters that have so many, shape (clusters,)."""
+    def rows_within(self, groups: Int64s) -> Int64s:
+        """All rows of the clusters, so many of each, or a percentage."""
         if self.samples_per_cluster is not None:
-            return np.minimum(clusters, self.samples_per_cluster)
+            return np.minimum(groups, self.samples_per_cluster)
         if self.sample_percentage is None:
-            return clusters
+            return groups
         share = Fraction(repr(self.sample_percentage)) / 100
         # Rows times the fraction, a half upwards, in integers of any length.
         up = 2 * share.denominator
-        exact = 2 * share.numerator * clusters.astype(object) + share.denominator
+        exact = 2 * share.numerator * groups.astype(object) + share.denominator
         rows: Int64s = np.maximum(exact // up, 1).astype(np.int64)
         return rows
+
+
+@dataclass(frozen=True)
+class ClusterRound(GroupedRound):
+    """A round that draws clusters, and in each the first rows of the order.
+
+    ``drawn`` of ``clusters`` with eligible rows are drawn. ``if_drawn`` are the rows that each
+    cluster gives if it is drawn.
+    """
+
+    drawn: int
+    clusters: int
+    if_drawn: Int64s
+
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
+        """Drawn rows by eligible rows of a cluster, times drawn clusters by clusters."""
+        strata = rows.chosen.strata
+        sampled = np.bincount(strata, minlength=len(self.prepared.eligible))
+        part = sampled.astype(np.float64) * self.drawn
+        whole = self.prepared.eligible.astype(np.float64) * self.clusters
+        return self.by_group(part, whole, strata)
+
+    def facts(self, rows: RoundRows) -> dict[str, object]:
+        """The last rank that was drawn of each cluster, and the clusters."""
+        return {**super().facts(rows), "clusters": self.clusters, "drawn": self.drawn}
+
+    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """The cluster, whether it was drawn or not."""
+        return RoundDraw.groups_of(self, state, ordinals)
+
+    def frame_facts(self, state: DrawState) -> FrameFacts:
+        """The effective units are the drawn clusters.
+
+        The drawn rows are in expectation: they don't depend on which clusters the seed draws.
+        """
+        rows, drawn = self.prepared.eligible, self.drawn
+        return FrameFacts(
+            int(rows.sum()),
+            float(self.if_drawn.sum()) * drawn / max(self.clusters, 1),
+            float(drawn),
+            max(drawn - 1, 0),
+            drawn == self.clusters and bool((self.if_drawn == rows).all()),
+            int(np.sort(self.if_drawn)[len(rows) - drawn :].sum()),
+        )
+
+    @property
+    def group_chances(self) -> Floats:
+        """Of the rows in a drawn cluster, times drawn clusters by all."""
+        of_rows = self.if_drawn / np.maximum(self.prepared.eligible, 1)
+        chances: Floats = of_rows * (self.drawn / max(self.clusters, 1))
+        return chances
+
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """Their clusters weren't drawn, or they are further back in line than the drawn rows."""
+        is_drawn = self.prepared.allocated[strata] > 0
+        later = super().explain_not_drawn(state, rows, ordinals[is_drawn], strata[is_drawn])
+        outcomes = iter(later)
+        ranks, labels = self.order(state).rank(ordinals), self.prepared.strata.labels
+        return [
+            next(outcomes)
+            if is_drawn[at]
+            else RowOutcome(
+                "cluster_not_drawn",
+                f"Its cluster, {labels(strata[at : at + 1])[0]}, is not among the {self.drawn:,} "
+                f"drawn of {self.clusters:,}.",
+                int(ranks[at]),
+            )
+            for at in range(len(ordinals))
+        ]

@@ -29,17 +29,41 @@ if TYPE_CHECKING:
 
 Reserves = Literal["next_in_order", "pareto"]
 """The way in which reserves are found, if the method has any."""
+PlannedBy = Literal["rows", "strata", "clusters", "weights"]
+"""The units whose facts give the variance of a design without its size."""
 
 
 class Method(ABC):
     """A sampling method: the way in which a round chooses its rows.
 
     A subclass is a frozen dataclass with one field for each parameter of its declaration but
-    ``seed``, which is the round's. ``reads_rows`` sets the round's part of the progress.
-    ``size_parameter`` is the size that a planned precision settles.
-    ``has_margin_of_error`` is whether the sizes alone give the variance of a share. With
-    ``counts_hits`` the sample says how often each row was selected. With ``draws_from_list`` a
-    round draws by the ordinals of the rows that pass its filter alone.
+    ``seed``, which is the round's. Its class variables answer what others ask of a method.
+
+    Attributes
+    ----------
+    reads_rows : bool
+        Sets the round's part of the progress.
+    draws_from_list : bool
+        Whether a round draws by the ordinals of the rows that pass its filter alone.
+    may_draw_none : bool
+        Whether chance decides if a round draws a row at all.
+    size_parameter : str
+        The size that a planned precision settles.
+    planned_by : str, optional
+        How a size for a precision is planned; None if it can't be.
+    planning_note : str, optional
+        What such a plan assumes.
+    has_margin_of_error : bool
+        Whether the sizes alone give the variance of a share.
+    equal_chances : bool
+        Whether all eligible rows have the same probability.
+    has_stages : bool
+        Whether the first rows are a sample as the whole is one, so that two stages can be drawn.
+    selects_money : bool
+        Whether units of the money in a column are selected; the sample counts them by row.
+    favours : str, optional
+        What selection probabilities are in proportion to. Such a sample isn't expected to be like
+        the population.
     """
 
     declaration: ClassVar[MethodDeclaration]
@@ -47,9 +71,15 @@ class Method(ABC):
     group_kind: ClassVar[GroupKind | None] = None
     reads_rows: ClassVar[bool] = True
     draws_from_list: ClassVar[bool] = False
+    may_draw_none: ClassVar[bool] = False
     size_parameter: ClassVar[str] = "sample_size"
+    planned_by: ClassVar[PlannedBy | None] = "rows"
+    planning_note: ClassVar[str | None] = None
     has_margin_of_error: ClassVar[bool] = True
-    counts_hits: ClassVar[bool] = False
+    equal_chances: ClassVar[bool] = False
+    has_stages: ClassVar[bool] = False
+    selects_money: ClassVar[bool] = False
+    favours: ClassVar[Literal["weight", "amount"] | None] = None
     comparison_note: ClassVar[str | None] = None
     reserves: ClassVar[Reserves] = "next_in_order"
 
@@ -57,6 +87,16 @@ class Method(ABC):
     def name(self) -> str:
         """The name that the request used."""
         return self.declaration.name
+
+    @property
+    def in_random_order(self) -> bool:
+        """Whether the sample's rows are in a random order, which a sequential evaluation needs."""
+        return self.has_stages
+
+    @property
+    def favoured_column(self) -> str | None:
+        """The column to whose numbers the selection probabilities are in proportion."""
+        return None
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
@@ -132,13 +172,27 @@ class Method(ABC):
         """How a sample's size would be divided; by default there is one stratum."""
         return lambda size: np.array([min(size, eligible.total)], dtype=np.int64)
 
+    def rows_within(self, groups: Int64s) -> Int64s:
+        """The rows to draw of drawn groups that have so many, shape (groups,)."""
+        return groups
+
     def with_size(self, parameters: Mapping[str, Any], size: int) -> dict[str, Any]:
         """The parameters of a request with this size in place of its own."""
         kept = {name: value for name, value in parameters.items() if name not in SIZE_NAMES}
         return {**kept, self.size_parameter: size}
 
-    def check_reserves(self) -> None:  # noqa: B027 - optional
-        """Refuse a round that has no replacement rows."""
+    @classmethod
+    def with_any_size(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters of a request with a size, where none says how much each group gives."""
+        own = cls.size_parameter
+        sizes = {name for group in cls.declaration.exactly_one_of if own in group for name in group}
+        has_size = not sizes or bool((sizes - {own}) & parameters.keys())
+        return dict(parameters) if has_size else {**parameters, own: 1}
+
+    @property
+    def no_reserves(self) -> str | None:
+        """Why a round has no replacement rows; None if it has some."""
+        return None
 
     def units_drawn(self, rows: int, groups: int) -> int:
         """Units that were drawn independently: rows, or clusters of a round with ``groups``."""

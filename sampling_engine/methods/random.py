@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback
-from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, Method, least_left, total_size
 from sampling_engine.methods.parameters import SAMPLE_FRACTION, SAMPLE_SIZE, SEED, MethodDeclaration
 from sampling_engine.rounds import EligibleRows
@@ -39,6 +39,8 @@ class RandomMethod(Method):
     }
     reads_rows: ClassVar = False
     draws_from_list: ClassVar = True
+    equal_chances: ClassVar = True
+    has_stages: ClassVar = True
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:

@@ -27,11 +27,12 @@ from sampling_engine.errors import (
     UnknownStratum,
     draw_warning,
 )
-from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import (
     NO_ROW,
     Allocations,
     Method,
+    PlannedBy,
     Sizes,
     least_left,
     total_size,
@@ -175,6 +176,7 @@ class StratifiedMethod(Method):
         ),
     )
     group_kind: ClassVar[GroupKind | None] = "strata"
+    planned_by: ClassVar[PlannedBy | None] = "strata"
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
@@ -264,7 +266,8 @@ class StratifiedMethod(Method):
             warnings = _named_warnings(requested, eligible)
         elif self.samples_per_stratum is not None:
             requested = np.where(counts > 0, self.samples_per_stratum, 0)
-            warnings = _equal_warnings(self.samples_per_stratum, counts)
+            short = int(((counts > 0) & (counts < self.samples_per_stratum)).sum())
+            warnings = _short_warning(short, int((counts > 0).sum()), self.samples_per_stratum)
         else:
             shares = self._shares(eligible, on_progress)
             requested, warnings = self._allocated(counts, shares, eligible.loc)
@@ -372,6 +375,18 @@ class StratifiedMethod(Method):
         return warnings
 
 
+OWN_ALLOCATION = (
+    "sizes",
+    "samples_per_stratum",
+    *(
+        parameter.name
+        for parameter in StratifiedMethod.declaration.parameters
+        if parameter.name == "allocation" or "allocation" in parameter.only_with
+    ),
+)
+"""Parameters that an optimal allocation replaces."""
+
+
 def _strata_entry(entry: str | Mapping[str, Any]) -> str | Bands:
     if isinstance(entry, str):
         return entry
@@ -455,12 +470,6 @@ def _named_warnings(requested: Int64s, eligible: EligibleRows) -> list[DrawWarni
             )
         )
     return warnings
-
-
-def _equal_warnings(size: int, eligible: Int64s) -> list[DrawWarning]:
-    present = eligible > 0
-    short = int((present & (eligible < size)).sum())
-    return _short_warning(short, int(present.sum()), size)
 
 
 def _short_warning(short: int, strata: int, size: int) -> list[DrawWarning]:

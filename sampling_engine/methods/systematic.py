@@ -1,4 +1,8 @@
-"""Systematic sampling: eligible rows in the table's order, at equal distances."""
+"""Systematic sampling: eligible rows in the table's order, at equal distances.
+
+Madow and Madow 1944; the fractional distance that gives exactly n rows: Murthy 1967, "Sampling
+theory and methods".
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,25 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.progress import ProgressCallback
-from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves, draw_warning
+from parquet_tables.progress import ProgressCallback, ignore_progress
+from sampling_engine.engines.duckdb_engine import eligible_pieces
+from sampling_engine.errors import InvalidMethod, InvalidSize, RowsMissing, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning, least_left
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
-from sampling_engine.rounds import EligibleRows
-from sampling_engine.selection.order import Int64s
-from sampling_engine.systematic_round import NO_RESERVES, Grid, SystematicRound
+from sampling_engine.results import FrameFacts, Strategy
+from sampling_engine.rounds import (
+    DrawState,
+    EligibleRows,
+    Floats,
+    RoundDraw,
+    RoundRows,
+    RowChances,
+    RowOutcome,
+    seed_for,
+)
+from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
+from sampling_engine.selection.strata import ColumnStrata
+from sampling_engine.selection.walk_and_scan import Chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +75,9 @@ class SystematicMethod(Method):
         exactly_one_of=(("interval", "sample_size"),),
     )
     draws_from_list: ClassVar = True
+    may_draw_none: ClassVar = True
+    planning_note: ClassVar = "A systematic sample is planned as a random one."
+    equal_chances: ClassVar = True
     comparison_note: ClassVar = "A systematic sample is treated as a random one."
 
     def check_combination(self, loc: Loc) -> None:
@@ -76,9 +95,13 @@ class SystematicMethod(Method):
                 "`start` must be 1 to {interval}, the interval.", interval=self.interval, loc=at
             )
 
-    def check_reserves(self) -> None:
-        """There are none."""
-        raise NoReserves(NO_RESERVES)
+    @property
+    def no_reserves(self) -> str:
+        """The rows off the grid have no order."""
+        return (
+            "A systematic round has no reserves: the rows between the drawn ones have no order. "
+            "Draw another round, with another start or a smaller interval."
+        )
 
     def scans(self, *, is_filtered: bool) -> int:
         """Of a filter's rows: all are counted, then by block, and those of some blocks read."""
@@ -106,3 +129,120 @@ class SystematicMethod(Method):
             )
         sizes = np.array([grid.count], dtype=np.int64)
         return SystematicRound(eligible.prepared(sizes, warnings), grid)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The places, from 0, among the eligible rows: floor((first + k·step) / parts)."""
+
+    first: int
+    step: int
+    parts: int
+    count: int
+
+    @classmethod
+    def of(cls, method: SystematicMethod, seed: int | str, rows: int) -> Grid:
+        """The grid over ``rows`` eligible rows.
+
+        For a sample size n the step is N and the parts are n, so each place is drawn by exactly n
+        of the N possible starts. A start that isn't given is drawn from the seed.
+        """
+        if method.interval is not None:
+            start = method.start
+            if start is None:
+                start = 1 + _drawn_below(method.interval, seed)
+            count = max(0, (rows - start) // method.interval + 1)
+            return cls(start - 1, method.interval, 1, count)
+        count = min(method.sample_size or 0, rows)
+        return cls(_drawn_below(rows, seed) if rows else 0, rows, max(count, 1), count)
+
+    def places(self) -> Int64s:
+        """All places, in order."""
+        if self.first + self.count * self.step < 1 << 62:
+            found: Int64s = (self.first + np.arange(self.count) * self.step) // self.parts
+            return found
+        places = [(self.first + k * self.step) // self.parts for k in range(self.count)]
+        return np.array(places, dtype=np.int64)
+
+
+def _drawn_below(rows: int, seed: int | str) -> int:
+    return int(SeededOrder(rows, seed_for(seed, "start")).first(1)[0])
+
+
+@dataclass(frozen=True)
+class SystematicRound(RoundDraw):
+    """A round on a grid."""
+
+    grid: Grid
+
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
+        """The rows on the grid, in the table's order."""
+        places = self.grid.places()
+        run_by: Strategy = "walk" if self.prepared.strata.row_filter is None else "scan"
+        if run_by == "walk":
+            ordinals = ordinals_at(places, state.taken)
+        else:
+            ordinals = self._counted(state, places, on_progress)
+        zeros = np.zeros(len(ordinals), dtype=np.int64)
+        return RoundRows(Chosen(ordinals, zeros, np.arange(len(ordinals))), run_by)
+
+    def facts(self, rows: RoundRows) -> dict[str, object]:
+        """The grid."""
+        grid = self.grid
+        return {"first": str(grid.first), "step": str(grid.step), "parts": str(grid.parts)}
+
+    def frame_facts(self, state: DrawState) -> FrameFacts:
+        """The drawn rows: N/k in expectation, which k doesn't have to divide."""
+        rows, grid = int(self.prepared.eligible.sum()), self.grid
+        drawn = rows * grid.parts / max(grid.step, 1)
+        whole = grid.count == rows
+        return FrameFacts(rows, drawn, drawn, max(int(drawn) - 1, 0), whole, int(drawn) + 1)
+
+    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
+        """The same for all; with a filter, a pass over its columns finds the rows' places."""
+        groups = self.groups_of(state, ordinals)
+        grid = self.grid
+        probabilities = np.where(groups >= 0, grid.parts / max(grid.step, 1), 0.0)
+        places = ordinals - np.searchsorted(state.taken, ordinals)
+        if self.prepared.strata.row_filter is not None:
+            places = np.zeros(len(ordinals), dtype=np.int64)
+            row_filter = self.prepared.strata.row_filter
+            for eligible in eligible_pieces(state, row_filter, ignore_progress):
+                places += np.searchsorted(eligible, ordinals)
+        return RowChances(groups, probabilities, places, (grid.parts, grid.step))
+
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """They aren't on the grid."""
+        reason = "The row lies between two rows that the round's interval selects."
+        return [RowOutcome("off_the_grid", reason) for _ in ordinals]
+
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
+        """One by the interval; for a size, drawn by eligible rows."""
+        count = len(rows.chosen.ordinals)
+        grid = self.grid
+        return (
+            np.full(count, grid.parts / max(grid.step, 1)),
+            np.full(count, grid.step / grid.parts),
+        )
+
+    def _counted(self, state: DrawState, places: Int64s, on_progress: ProgressCallback) -> Int64s:
+        """The ordinals of the eligible rows at ``places``, by a pass over all rows."""
+        row_filter = self.prepared.round_spec.filter
+        assert row_filter is not None  # noqa: S101 - without a filter nothing is read
+        strata = self.prepared.strata
+        if isinstance(strata, ColumnStrata) and strata.listed is not None:
+            eligible = strata.listed[~in_sorted(strata.listed, state.taken)]
+            ordinals = eligible[places[places < len(eligible)]]
+        else:
+            ordinals = state.engine.ordinals_at(state, row_filter, places, on_progress)
+        if len(ordinals) < len(places):
+            raise RowsMissing(len(places) - len(ordinals))
+        return ordinals
+
+
+def ordinals_at(places: Int64s, taken: Int64s) -> Int64s:
+    """The ordinals of the rows at ``places`` among those that aren't in the sorted ``taken``."""
+    free_before = taken - np.arange(len(taken))
+    return places + np.searchsorted(free_before, places, side="right")

@@ -20,7 +20,7 @@ from contract.requests.evaluate import EvaluationRequest
 from http_api.routes.sample_rows import SampleQuery
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from import_engine.options import ReadOptions
-from sampling_engine import METHODS, Parameter
+from sampling_engine import DEFAULT_METHOD, METHODS, Parameter
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
 HEAD = '''"""Fields of the API that are arguments of the client, by the methods that take them.
@@ -32,6 +32,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
+
+DEFAULT_METHOD = "{method}"
+"""The method of a draw that names none."""
 '''
 TYPES = {
     "integer": "int",
@@ -67,7 +70,7 @@ def module_text() -> str:
             _options(EvaluationRequest, ARGUMENTS_OF_EVALUATE),
         ),
     ]
-    return "\n\n".join([HEAD, *classes])
+    return "\n\n".join([HEAD.format(method=DEFAULT_METHOD), *classes])
 
 
 def _class(name: str, doc: str, entries: Iterable[Entry]) -> str:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
+from application.providers.answers import SignInAttempt
 from tests.server_process import ServerProcess
 from tests.slow_peers import Hold, drips_body, drips_headers, silent, slow_peer
 

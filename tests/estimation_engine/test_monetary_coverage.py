@@ -15,8 +15,8 @@ from benchmarks.coverage.monetary_units import (
     enumerated,
     measure,
 )
-from sampling_engine.monetary.account import Selection
-from sampling_engine.monetary.fixed_interval import NEAR, ORDER, REGULAR
+from sampling_engine.methods.monetary_unit.account import Selection
+from sampling_engine.methods.monetary_unit.fixed_interval import NEAR, ORDER, REGULAR
 
 DRAWS = 300
 Results = Mapping[tuple[Population, Selection], Result]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from application.audit.kinds import is_in_sequence
 from http_api.schemas.rounds import AnyRoundIn
 from sampling_engine import MAX_SEED_LENGTH, METHODS
 
@@ -39,3 +40,26 @@ def test_the_two_names_of_an_allocation_exclude_each_other() -> None:
             allocation="equal",
             proportional=True,
         )
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "ordered"),
+    [
+        ("random", {}, True),
+        ("reservoir", {}, True),
+        ("systematic", {}, False),
+        ("monetary_unit", {"book_column": "a", "selection": "random"}, True),
+        ("monetary_unit", {"book_column": "a", "selection": "cell"}, False),
+    ],
+)
+def test_methods_say_whether_their_order_is_random(
+    method: str, parameters: dict[str, Any], ordered: bool
+) -> None:
+    given = {"method": method, "parameters": {"sample_size": 60, "seed": 1, **parameters}}
+    assert is_in_sequence([given]) == ordered
+
+
+def test_another_name_of_random_has_stages_too() -> None:
+    goal = {"materiality": 0.05, "accept": [0, 1], "first_stage": 30}
+    given = {"method": "reservoir", "parameters": {"sample_size": 60}, "goal": goal}
+    assert AnyRoundIn().load(given)["goal"]["accept"] == [0, 1]  # type: ignore[no-untyped-call]

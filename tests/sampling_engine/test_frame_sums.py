@@ -11,14 +11,12 @@ import pytest
 
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine import RandomMethod, Round, WeightedMethod
+from sampling_engine import RandomMethod, Round, WeightedMethod, frame
 from sampling_engine.errors import TooManyStrata
 from sampling_engine.filters import parse_conditions, parse_expression
-from sampling_engine.frame import sums
-from sampling_engine.frame.histogram import fine_histogram
-from sampling_engine.frame.sums import FrameSums, Variable, read_frame
+from sampling_engine.frame import FrameSums, Variable, fine_histogram, read_frame
+from sampling_engine.methods.weighted.weights import read_weights
 from sampling_engine.rounds import DrawState, eligible_rows
-from sampling_engine.weights import read_weights
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
 
@@ -118,7 +116,7 @@ def test_weights_make_groups_of_like_sizes(workshop: Workshop) -> None:
 def test_too_many_combinations_are_refused(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sums, "MAX_CELLS", 100)
+    monkeypatch.setattr(frame, "MAX_CELLS", 100)
     table = workshop.table_of(QUERY)
     with pytest.raises(TooManyStrata, match="1,000 combinations"):
         read(workshop, table, one_round(by("id", sample_size=5)), by=[])

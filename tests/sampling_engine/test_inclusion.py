@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from parquet_tables.progress import ignore_progress
 from sampling_engine import Round, WeightedMethod
-from sampling_engine.rounds import DrawState, prepare_round
-from sampling_engine.selection.inclusion import (
+from sampling_engine.methods.weighted.inclusion import (
     LARGE_VARIANCE,
     MAX_INTEGRATED,
     SizeGroups,
     expit,
     ratios_to_targets,
 )
-from sampling_engine.weighted_round import WeightedRound
+from sampling_engine.methods.weighted.round import WeightedRound
+from sampling_engine.rounds import DrawState, prepare_round
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
 

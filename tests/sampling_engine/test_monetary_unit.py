@@ -21,9 +21,13 @@ from sampling_engine import (
     row_chances,
 )
 from sampling_engine.filters import parse_expression
-from sampling_engine.monetary import cumulation, ledger
-from sampling_engine.monetary.account import Selection
-from sampling_engine.monetary.fixed_interval import (
+from sampling_engine.methods.monetary_unit import cumulation, ledger
+from sampling_engine.methods.monetary_unit.account import (
+    MonetaryAccount,
+    Selection,
+    account_of_money,
+)
+from sampling_engine.methods.monetary_unit.fixed_interval import (
     NEAR,
     OF_FIXED_INTERVAL,
     ORDER,
@@ -31,7 +35,8 @@ from sampling_engine.monetary.fixed_interval import (
     doubts_of,
     unchecked_of,
 )
-from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
+from sampling_engine.results import RoundAccount
 from sampling_engine.selection.order import Int64s
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
@@ -40,6 +45,12 @@ from tests.sampling_engine.rounds import one_round, sample_values, warnings_of
 PUBLISHED = [7, 3, 4, 9, 0, 1, 8, 2, 6, 5]
 MAX_ERRORS = 4.0
 LEVEL = 0.001
+
+
+def amounts_of(account: RoundAccount) -> MonetaryAccount:
+    found = account_of_money(account)
+    assert found is not None
+    return found
 
 
 def by_money(**parameters: object) -> MonetaryUnitMethod:
@@ -271,8 +282,7 @@ def test_fractions_of_a_cent_are_rounded_and_counted(workshop: Workshop, kind: s
     assert warnings_of(sample.rounds[0])[1] == (
         "2 amounts have a fraction of 0.01: they count as the nearest multiple."
     )
-    assert sample.rounds[0].monetary_unit is not None
-    assert sample.rounds[0].monetary_unit.positive.total == 684
+    assert amounts_of(sample.rounds[0]).positive.total == 684
 
 
 @pytest.mark.parametrize(
@@ -360,9 +370,8 @@ def codes_of(
     workshop: Workshop, table: TableFiles, method: MonetaryUnitMethod
 ) -> tuple[float | None, list[str]]:
     (plan,) = plan_draw(workshop.database, table, [one_round(method)])
-    assert plan.monetary_unit is not None
     codes = [each.code for each in plan.warnings if each.code in OF_FIXED_INTERVAL]
-    return plan.monetary_unit.near_interval_share, codes
+    return amounts_of(plan).near_interval_share, codes
 
 
 def plain_share(amounts: Sequence[int], left: int, interval: Fraction | None) -> float | None:
@@ -400,8 +409,7 @@ def test_rows_that_earlier_rounds_drew_have_no_part_in_the_share(workshop: Works
         one_round(by_money(sample_size=10), number=2),
     ]
     second = workshop.draw(table, *rounds).rounds[1]
-    assert second.monetary_unit is not None
-    assert (second.monetary_unit.near_interval_share, second.warnings) == (0.0, ())
+    assert (amounts_of(second).near_interval_share, second.warnings) == (0.0, ())
 
 
 def test_the_regularity_is_that_of_all_rows(workshop: Workshop) -> None:
@@ -409,7 +417,6 @@ def test_the_regularity_is_that_of_all_rows(workshop: Workshop) -> None:
     amounts = [48, 48, 4] * 40 + [7] * 9
     table = ledger_of(workshop, amounts, "BIGINT", splits=[50])
     (plan,) = plan_draw(workshop.database, table, [one_round(by_money(sample_size=40))])
-    assert plan.monetary_unit is not None
     step, rows = sum(amounts) / 40, len(amounts)
     found = 0.0
     for size in (48, 4, 7):
@@ -420,7 +427,7 @@ def test_the_regularity_is_that_of_all_rows(workshop: Workshop) -> None:
             pairs = sum((rows - k) * psi**k for k in range(1, rows))
             excess += max(4 / rows**2 * pairs.real, 0) * np.sinc(h * size / step) ** 2
         found = max(found, min(hits, 10) * excess) if hits >= 0.5 else found
-    assert plan.monetary_unit.regularity == pytest.approx(found, abs=1e-6)
+    assert amounts_of(plan).regularity == pytest.approx(found, abs=1e-6)
     assert found > 0.1
 
 

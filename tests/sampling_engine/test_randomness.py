@@ -17,10 +17,10 @@ from scipy.stats import chi2, chisquare
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import SeededOrder, SystematicMethod
+from sampling_engine.methods.systematic import Grid
 from sampling_engine.rounds import seed_for
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.walk_and_scan import first_of_each, walk
-from sampling_engine.systematic_round import Grid
 from tests.sampling_engine.orders_by_seed import orders_by_seed
 
 LEVEL = 0.001

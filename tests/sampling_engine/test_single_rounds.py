@@ -16,7 +16,7 @@ from sampling_engine import (
     StratifiedMethod,
     SystematicMethod,
 )
-from sampling_engine.systematic_round import Grid
+from sampling_engine.methods.systematic import Grid
 from tests.sampling_engine.designs_by_seed import CLUSTERS, ROWS, STRATA, VALUES, Floats, select
 
 SEEDS = tuple(str(seed) for seed in range(8_000))

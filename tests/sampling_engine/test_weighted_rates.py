@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, Round, SeededOrder, WeightedMethod
-from sampling_engine.selection.inclusion import SizeGroups, ratios_to_targets
+from sampling_engine.methods.weighted.inclusion import SizeGroups, ratios_to_targets
 from sampling_engine.selection.order import Int64s
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.orders_by_seed import ranks_by_seed

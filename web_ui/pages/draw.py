@@ -14,7 +14,7 @@ from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
 from domain_errors import counted
-from sampling_engine import MAX_ROUNDS, METHODS
+from sampling_engine import DEFAULT_METHOD, MAX_ROUNDS, METHOD_CLASSES, Method
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawRule, stated_rounds
 from storage.accounts.datasets import Dataset
@@ -26,8 +26,17 @@ from storage.versions.refs import MAIN, list_refs
 from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
-PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
+PLAIN_ROUND: dict[str, Any] = {"method": DEFAULT_METHOD, "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
+ASKED = (
+    "equal_chances",
+    "group_kind",
+    "has_margin_of_error",
+    "has_stages",
+    "planned_by",
+    "selects_money",
+)
+"""What the form asks of a method's class."""
 NOT_COPIED = (*ADDED_PARAMETERS, "output_name")
 
 
@@ -49,13 +58,18 @@ def draw(dataset_id: int) -> Response:
             "dataset_id": found.id,
             "dataset_name": found.name,
             "refs": _refs(found),
-            "methods": [asdict(method) for method in METHODS if method.other_name_of is None],
+            "methods": list(map(_method, METHOD_CLASSES)),
             "operators": [asdict(operator) for operator in OPERATORS],
             "max_rounds": MAX_ROUNDS,
             "quick_cells": QUICK_CELLS,
             "body": _initial_body(copied),
         },
     )
+
+
+def _method(kind: type[Method]) -> dict[str, Any]:
+    """A method's declaration, and what the form asks of its class."""
+    return {**asdict(kind.declaration), **{name: getattr(kind, name) for name in ASKED}}
 
 
 def _refs(found: Dataset) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ from contract.numbers import TwoReadings, errors_of, plain_text
 from contract.requests.evaluate import KINDS, EvaluationRequest
 from contract.words import ESTIMATORS
 from domain_errors import DomainError, InvalidRequest
+from sampling_engine import method_class
 from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
@@ -127,7 +128,10 @@ def _fields(found: Job, chosen: Values) -> list[FormField]:
     numbers = [each["name"] for each in estimated_columns(service(), found) if each["is_number"]]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
     drawn = drawn_book_column(found) or ""
-    strata = any(each["method"] == "stratified" for each in found.run_parameters["rounds"])
+    strata = any(
+        method_class(each["method"]).group_kind == "strata"
+        for each in found.run_parameters["rounds"]
+    )
     hidden = () if strata else ("lonely_stratum",)
     fields = form_fields(EvaluationRequest, chosen["parameters"], (*BY_ITSELF, *hidden))
     return [

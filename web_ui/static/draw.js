@@ -79,7 +79,7 @@ const isQuick = () => (tables().find((one) => one.key === body.table_key)?.row_c
 
 /** Offer the count of a large table, where a step has groups. */
 function offerCount() {
-  const hasGroups = body.rounds.some((round) => ["stratified", "cluster"].includes(round.method));
+  const hasGroups = body.rounds.some((round) => data.methods.find((one) => one.name === round.method)?.group_kind);
   one("#distinct-offer").hidden = isCounted() || isQuick() || !hasGroups;
 }
 
@@ -247,7 +247,7 @@ function showProblem(problem) {
 one("#source_ref").addEventListener("change", (event) => { body.source_ref = event.target.value; showSource(); loadColumns(); });
 one("#table_key").addEventListener("change", (event) => { body.table_key = event.target.value; loadColumns(); });
 one("#add-round").addEventListener("click", () => {
-  body.rounds.push({ method: "random", parameters: { sample_size: 100 } });
+  body.rounds.push({ method: data.methods[0].name, parameters: { sample_size: 100 } });
   showRounds(`rounds.${body.rounds.length - 1}.method`);
   changed();
 });

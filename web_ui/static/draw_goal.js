@@ -9,8 +9,6 @@ import { withPlace } from "./words.js";
 const NO_MARGIN = "Write a margin above 0 % and below 100 %, such as 3%.";
 const NO_AMOUNT = "Write a margin above 0, such as 5 or, of the figure itself, 3%.";
 const FIGURES = { "": "any share", proportion: "the share of a value", mean: "the mean", total: "the total" };
-/** Methods whose precision depends on the values of a column. */
-const NEED_COLUMN = ["weighted", "cluster"];
 const WIDTH = 320;
 const HEIGHT = 120;
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 12, 8, 22];
@@ -74,7 +72,7 @@ const valueOf = ({ value, isNumeric }) => (isNumeric && readNumber(value).plain 
 export function goalForm(context, round, { id, method, loc }) {
   const goal = forms.get(round) ?? formOf(round);
   forms.set(round, goal);
-  if (NEED_COLUMN.includes(method) && !goal.statistic) {
+  if (!method.has_margin_of_error && !goal.statistic) {
     goal.statistic = "mean";
     goal.column = context.amountColumn() || context.columns().find(isNumber)?.name || "";
   }
@@ -86,7 +84,7 @@ export function goalForm(context, round, { id, method, loc }) {
     const columns = context.columns().filter((column) => goal.statistic === "proportion" || isNumber(column));
     if (!columns.some((column) => column.name === goal.column)) goal.column = "";
     goal.isNumeric = isNumber(columns.find((column) => column.name === goal.column) ?? { type: "" });
-    const choices = Object.entries(FIGURES).filter(([name]) => name || !NEED_COLUMN.includes(method));
+    const choices = Object.entries(FIGURES).filter(([name]) => name || method.has_margin_of_error);
     const set = (name, value) => { goal[name] = value; show(); find(); context.changed(); };
     const select = h("select", { "aria-label": "Figure", onchange: (event) => { set("statistic", event.target.value); document.getElementById(`${loc}.figure`)?.focus(); }, id: `${loc}.figure` },
       choices.map(([name, title]) => h("option", { value: name, selected: name === goal.statistic }, title)));
@@ -95,7 +93,7 @@ export function goalForm(context, round, { id, method, loc }) {
       goal.statistic === "proportion" ? h("input", { "aria-label": "Value", placeholder: "empty: missing", autocomplete: "off", value: goal.value, oninput: (event) => { goal.value = event.target.value; find(); context.changed(); } }) : null,
       goal.statistic ? [h("span", {}, "in each"), h("select", { "aria-label": "In each group of", id: `${loc}.figure_by`, onchange: (event) => { set("by", event.target.value); document.getElementById(`${loc}.figure_by`)?.focus(); } },
         h("option", { value: "" }, "no groups"), context.columns().map(({ name }) => h("option", { value: name, selected: name === goal.by }, name)))] : null,
-      goal.statistic && method === "stratified" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: goal.optimal, onchange: (event) => { goal.optimal = event.target.checked; find(); context.changed(); } }), "Best rows by group") : null);
+      goal.statistic && method.planned_by === "strata" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: goal.optimal, onchange: (event) => { goal.optimal = event.target.checked; find(); context.changed(); } }), "Best rows by group") : null);
   };
   const ask = debounce(async () => {
     if (!fields.isConnected) return;
@@ -104,7 +102,7 @@ export function goalForm(context, round, { id, method, loc }) {
     if (wanted) round.goal = wanted;
     try {
       const answer = wanted && await callApi(`${context.sampling}/size`, { json: {
-        ...context.source(), goal: wanted, design: designOf(round), allocation: goal.optimal && goal.statistic && method === "stratified" ? "optimal" : "design" } });
+        ...context.source(), goal: wanted, design: designOf(round), allocation: goal.optimal && goal.statistic && method.planned_by === "strata" ? "optimal" : "design" } });
       if (current !== turn || !fields.isConnected) return;
       const isShare = !goal.statistic || goal.statistic === "proportion";
       const margin = isShare ? shareMargin(goal.text) : amountMargin(goal.text);

@@ -135,7 +135,7 @@ export function sizesTable(context, round, loc) {
   const load = async () => {
     if (!parameters.strata_columns?.length) return counted();
     const current = (turn += 1);
-    const design = { method: "stratified", parameters: { strata_columns: parameters.strata_columns, samples_per_stratum: 1, seed: 1 }, filters: round.filters ?? null };
+    const design = { method: round.method, parameters: { strata_columns: parameters.strata_columns, samples_per_stratum: 1, seed: 1 }, filters: round.filters ?? null };
     try {
       const plan = await callApi(`${context.sampling}/plan`, { json: { ...context.source(), amount_column: context.amountColumn() || null, rounds: [design] } });
       if (current === turn) show(plan.rounds[0].strata.slice(0, MANY_GROUPS), plan.rounds[0].strata_count);

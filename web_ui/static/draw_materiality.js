@@ -13,9 +13,6 @@ const CONFIDENCES = [50, 80, 90, 95, 99];
 /** The exceptions with which stage 1, and both stages, accept. */
 const STOP_OR_GO = [0, 1];
 
-/** The methods that a materiality sizes. */
-export const AUDITED = ["random", "systematic", "monetary_unit"];
-
 const textOf = (value) => (value > 0 && value < 1 ? `${Number((value * 100).toPrecision(12))}%` : number(value).replace(/^\d{1,3}\.\d{3}$/, "$&0"));
 
 /** What is typed, by the step's object. */
@@ -24,11 +21,11 @@ const forms = new WeakMap();
 /** The fields of a materiality, and the size that the server finds for it. */
 export function materialityForm(context, round, { id, method, loc }) {
   const { materiality, expected = 0, confidence, likelihood, accept } = round.goal;
-  const usual = method === "monetary_unit" ? "poisson" : "hypergeometric";
+  const usual = method.selects_money ? "poisson" : "hypergeometric";
   const form = forms.get(round.goal) ?? { tolerable: textOf(materiality), expected: textOf(expected), confidence: textOf(confidence), likelihood, usual, accept };
   // Rows and money have other likelihoods.
   if (form.usual !== usual) Object.assign(form, { likelihood: undefined, usual });
-  const staged = () => method === "random" && Boolean(form.accept);
+  const staged = () => method.has_stages && Boolean(form.accept);
   const found = h("div", { class: "stack", role: "status" });
   const tolerable = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": "Materiality", placeholder: "3% or 50,000", value: form.tolerable });
   const few = h("input", { id: `${loc}.expected`, autocomplete: "off", inputmode: "decimal", "aria-label": "Expected errors", placeholder: "0", value: form.expected });
@@ -69,7 +66,7 @@ export function materialityForm(context, round, { id, method, loc }) {
     few.disabled = staged();
     find();
   };
-  const likelihoods = Object.entries(LIKELIHOODS).filter(([name]) => method !== "monetary_unit" || name !== "hypergeometric");
+  const likelihoods = Object.entries(LIKELIHOODS).filter(([name]) => !method.selects_money || name !== "hypergeometric");
   context.onRegroup(find);
   find();
   return [h("div", { class: "row" },
@@ -78,7 +75,7 @@ export function materialityForm(context, round, { id, method, loc }) {
     h("span", {}, "confidence"), h("datalist", { id: "levels" }, CONFIDENCES.map((one) => h("option", { value: `${one}%` }))),
     h("select", { "aria-label": "Likelihood", onchange: (event) => { form.likelihood = event.target.value; find(); } },
       likelihoods.map(([name, title]) => h("option", { value: name, selected: name === (form.likelihood ?? usual) }, title))),
-    method === "random" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: staged(), onchange: chooseStages }), "In two stages") : null), found];
+    method.has_stages ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: staged(), onchange: chooseStages }), "In two stages") : null), found];
 }
 
 const exact = (share) => `${Number((100 * share).toPrecision(4))} %`;

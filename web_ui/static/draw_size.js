@@ -4,14 +4,13 @@ import { h } from "./dom.js";
 import { numberOf, percentOf, refuse, SIZES } from "./draw_fields.js";
 import { forgetGoal, goalForm, isShown } from "./draw_goal.js";
 import { sizesTable } from "./draw_groups.js";
-import { AUDITED, materialityForm } from "./draw_materiality.js";
+import { materialityForm } from "./draw_materiality.js";
 import { number } from "./format.js";
 
 const KINDS = {
   rows: "Rows or %", clusters: "As many as the clusters have", margin: "For a margin of ±", materiality: "For a materiality of", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
 };
-const MONETARY = "monetary_unit";
-const nameOf = (kind, method) => (kind === "interval" && method.name === MONETARY ? "Interval of money" : KINDS[kind]);
+const nameOf = (kind, method) => (kind === "interval" && method.selects_money ? "Interval of money" : KINDS[kind]);
 const CONFIDENCE = 0.95;
 
 /** The parameter that gives the size now. */
@@ -24,8 +23,8 @@ function kindsOf(method) {
   const own = Object.keys(KINDS).filter((kind) => names.includes(kind));
   if (names.includes("num_clusters")) return ["clusters", "margin"];
   if (!names.includes("sample_size")) return own;
-  const hasMargin = method.exactly_one_of.length && method.name !== MONETARY;
-  return ["rows", ...(hasMargin ? ["margin"] : []), ...(AUDITED.includes(method.name) ? ["materiality"] : []), ...own];
+  const isAudited = method.equal_chances || method.selects_money;
+  return ["rows", ...(method.planned_by ? ["margin"] : []), ...(isAudited ? ["materiality"] : []), ...own];
 }
 
 /** "5%" → {sample_fraction: 0.05}; "1,000" → {sample_size: 1000}; another text is sent as it is, for the server's error. */
@@ -68,8 +67,8 @@ export function sizeForm(context, round, method, loc, refresh) {
       kinds.length > 1 ? h("select", { "aria-label": "Size", onchange: (event) => choose(event.target.value) },
         kinds.map((one) => h("option", { value: one, selected: one === kind }, nameOf(one, method)))) : h("span", {}, nameOf(kind, method)),
       h("div", { class: "field compact" }, sizeInput(context, round, method, loc, kind))),
-    kind === "materiality" ? materialityForm(context, round, { id: goalId, method: method.name, loc }) : null,
-    kind === "margin" ? goalForm(context, round, { id: goalId, method: method.name, loc }) : null,
+    kind === "materiality" ? materialityForm(context, round, { id: goalId, method, loc }) : null,
+    kind === "margin" ? goalForm(context, round, { id: goalId, method, loc }) : null,
     kind === "sizes" ? h("div", { class: "field" }, sizesTable(context, round, `${loc}.parameters.sizes`)) : null,
   ];
 }

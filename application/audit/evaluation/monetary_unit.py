@@ -36,6 +36,7 @@ from estimation_engine.audit import (
 )
 from estimation_engine.audit.assurance import STRINGER, Assurance, gaffke_assurance
 from estimation_engine.errors import InvalidFindings
+from sampling_engine.methods.monetary_unit.account import AT_RANDOM
 
 NOTE = (
     "Rows that aren't applicable are left out of the sample, with their units. Unless they are "
@@ -186,7 +187,7 @@ def _assurance(
     """What holds the bound up."""
     selections = {each.account["selection"] for each in strata}
     if request.parameters.bound == "gaffke":
-        if selections != {"random"}:
+        if selections != {AT_RANDOM}:
             raise InvalidFindings(
                 "Gaffke's bound is proved for units selected at random alone, and these were "
                 "selected by {selection}. Use the bound `stringer`, or draw with `selection` "

@@ -10,6 +10,8 @@ from application.audit.evaluation.request import ExaminedSample
 from application.estimation.sample_design import DRAWN_AMOUNTS
 from application.samples.facts import excluded_text
 from domain_errors import counted
+from sampling_engine import method_class
+from sampling_engine.methods.monetary_unit.account import recorded_account
 
 SIGNS: Mapping[str, tuple[str, ...]] = {
     "positive": ("zero", "negative"),
@@ -41,9 +43,9 @@ def _without_units(sample: ExaminedSample) -> Iterator[str]:
     said = set()
     results = (sample.job.output_summary or {})["rounds"]
     for given, result in zip(sample.rounds, results, strict=True):
-        if account := result.get("monetary_unit"):
+        if account := recorded_account(result):
             said.add(_amounts_left_out(account))
-        elif given["method"] == "weighted":
+        elif method_class(given["method"]).favours == "weight":
             said.add("Rows without a weight above 0 couldn't be drawn, and aren't covered.")
     yield from sorted(said - {""})
 

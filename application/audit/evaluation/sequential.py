@@ -21,7 +21,7 @@ from application.audit.evaluation.request import (
     tolerable_share,
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
-from application.audit.kinds import default_kind
+from application.audit.kinds import selects_money
 from domain_errors import counted, render
 from estimation_engine.audit import (
     ONLY_OF_SCOPE,
@@ -33,6 +33,7 @@ from estimation_engine.audit import (
 from estimation_engine.audit.assurance import SEQUENTIAL, SEQUENTIAL_AMOUNTS
 from estimation_engine.audit.conclusion import confidence_text
 from estimation_engine.errors import InvalidFindings
+from sampling_engine.methods.monetary_unit.account import AT_RANDOM
 
 CONCLUSIONS = {
     "accept": "After {examined} {examined|row|rows}, at {confidence} confidence {errors} are below "
@@ -64,7 +65,7 @@ def evaluate_sequence(sample: ExaminedSample, request: SettledEvaluation[Any]) -
             "A sequential evaluation needs a tolerable share, or an amount for monetary units.",
             loc=("body", "tolerable"),
         )
-    if default_kind(sample.job.run_parameters) == "monetary_unit":
+    if selects_money(sample.rounds):
         found = _amounts(sample, request, request.tolerable)
     else:
         found = _shares(sample, request, tolerable_share(request.tolerable))
@@ -219,7 +220,7 @@ def _amounts(
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:
     units = monetary_units(sample)
-    if units.account["selection"] != "random":
+    if units.account["selection"] != AT_RANDOM:
         raise InvalidFindings(
             "Only units that were selected at random are in a random order: draw with `selection` "
             "random to stop when sure. Evaluate this sample as `monetary_unit` when all rows have "

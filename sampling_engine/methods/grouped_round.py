@@ -1,4 +1,4 @@
-"""Random, stratified and cluster rounds: the first rows of the order in each stratum.
+"""Rounds of groups: the first rows of the order in each stratum.
 
 A random round has one stratum. In a cluster round the clusters are the strata.
 """
@@ -6,7 +6,6 @@ A random round has one stratum. In a cluster round the clusters are the strata.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from sampling_engine.results import FrameFacts
 from sampling_engine.rounds import (
     DrawState,
     Floats,
-    Prepared,
+    RoundDraw,
     RoundRows,
     RowChances,
     RowOutcome,
@@ -38,16 +37,8 @@ from sampling_engine.sql import statements
 
 
 @dataclass(frozen=True)
-class GroupedRound:
-    """A round that draws in each stratum the first rows of the order.
-
-    ``clusters`` are the drawn ones and those with eligible rows, and ``if_drawn`` the rows that
-    each cluster gives if it is drawn; None where the groups are strata.
-    """
-
-    prepared: Prepared
-    clusters: tuple[int, int] | None = None
-    if_drawn: Int64s | None = None
+class GroupedRound(RoundDraw):
+    """A round that draws in each stratum the first rows of the order."""
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """Each stratum's first rows, in order of rank."""
@@ -62,16 +53,18 @@ class GroupedRound:
         return self._first(state, allocated, eligible, step).chosen
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
-        """Drawn rows by eligible rows of a stratum, times drawn clusters by clusters."""
-        drawn, clusters = self.clusters or (1, 1)
+        """Drawn rows by eligible rows of a stratum."""
         strata = rows.chosen.strata
         sampled = np.bincount(strata, minlength=len(self.prepared.eligible))
-        part = sampled.astype(np.float64) * drawn
-        whole = self.prepared.eligible.astype(np.float64) * clusters
+        part, whole = sampled.astype(np.float64), self.prepared.eligible.astype(np.float64)
+        return self.by_group(part, whole, strata)
+
+    def by_group(self, part: Floats, whole: Floats, strata: Int64s) -> tuple[Floats, Floats]:
+        """Part by whole, and whole by part, of each row's group."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return (part / whole)[strata], (whole / part)[strata]
 
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The last rank that was drawn, of each stratum or cluster if there are any."""
         prepared, chosen = self.prepared, rows.chosen
         if prepared.round_spec.method.group_kind is None:
@@ -92,23 +85,17 @@ class GroupedRound:
             }
             for at, key, label in zip(present, keys, labels, strict=True)
         ]
-        if self.clusters is None:
-            return {"groups": groups}
-        drawn, clusters = self.clusters
-        return {"groups": groups, "clusters": clusters, "drawn": drawn}
+        return {"groups": groups}
 
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
-        """The stratum, unless the round leaves it out, or the cluster."""
-        groups = self.prepared.strata.of(ordinals, ignore_progress)
-        if self.clusters is None:
-            left_out = (self.prepared.eligible > 0) & (self.prepared.allocated == 0)
-            groups[(groups >= 0) & left_out[groups]] = NO_STRATUM
+        """The stratum, unless the round leaves it out."""
+        groups = super().groups_of(state, ordinals)
+        left_out = (self.prepared.eligible > 0) & (self.prepared.allocated == 0)
+        groups[(groups >= 0) & left_out[groups]] = NO_STRATUM
         return groups
 
     def frame_facts(self, state: DrawState) -> FrameFacts:
-        """The effective units are the drawn clusters; of strata N²/Σ(N_h²/n_h)."""
-        if self.clusters is not None:
-            return self._frame_of_clusters(*self.clusters)
+        """The effective units are N²/Σ(N_h²/n_h)."""
         has_rows = self.prepared.allocated > 0
         drawn, rows = self.prepared.allocated[has_rows], self.prepared.eligible[has_rows]
         chance = drawn < rows
@@ -123,28 +110,16 @@ class GroupedRound:
             float((drawn / rows).max(initial=0.0)),
         )
 
-    def _frame_of_clusters(self, drawn: int, clusters: int) -> FrameFacts:
-        """The drawn rows in expectation: they don't depend on which clusters the seed draws."""
-        assert self.if_drawn is not None  # noqa: S101 - set with ``clusters``
-        rows = self.prepared.eligible
-        whole = drawn == clusters and bool((self.if_drawn == rows).all())
-        return FrameFacts(
-            int(rows.sum()),
-            float(self.if_drawn.sum()) * drawn / max(clusters, 1),
-            float(drawn),
-            max(drawn - 1, 0),
-            whole,
-            int(np.sort(self.if_drawn)[len(rows) - drawn :].sum()),
-        )
-
     def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
-        """Rows of each stratum to draw by its rows; of clusters, times drawn clusters by all."""
+        """Rows of each group to draw by its rows."""
         groups = self.groups_of(state, ordinals)
-        sizes = self.prepared.allocated if self.if_drawn is None else self.if_drawn
-        drawn, clusters = self.clusters or (1, 1)
-        rows = np.maximum(self.prepared.eligible, 1)
-        of_groups = sizes / rows * (drawn / max(clusters, 1))
-        return RowChances(groups, np.where(groups >= 0, of_groups[groups], 0.0))
+        return RowChances(groups, np.where(groups >= 0, self.group_chances[groups], 0.0))
+
+    @property
+    def group_chances(self) -> Floats:
+        """The inclusion probability of each group's rows, shape (groups,)."""
+        chances: Floats = self.prepared.allocated / np.maximum(self.prepared.eligible, 1)
+        return chances
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Add the row's place in line, its rank, and the last drawn rank of its group."""
@@ -161,13 +136,9 @@ class GroupedRound:
     def explain_not_drawn(
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
     ) -> list[RowOutcome]:
-        """Their clusters weren't drawn, or they are further back in line than the drawn rows."""
-        ranks = self._order(state).rank(ordinals)
-        waiting = np.flatnonzero(self.prepared.allocated[strata] > 0)
-        if self.clusters is None:
-            waiting = np.arange(len(ordinals))
-        before = np.zeros(len(ordinals), dtype=np.int64)
-        before[waiting] = self._fresh_before(state, strata[waiting], ranks[waiting])
+        """They are further back in line than the drawn rows."""
+        ranks = self.order(state).rank(ordinals)
+        before = self._fresh_before(state, strata, ranks)
         groups = [self.prepared.strata.labels(np.array([stratum]))[0] for stratum in strata]
         return [
             self._not_drawn(rows, int(strata[at]), int(ranks[at]), int(before[at]), groups[at])
@@ -180,10 +151,6 @@ class GroupedRound:
         """``before`` are the rows of the stratum with a lower rank that weren't drawn."""
         ranks = _ranks_of(rows, stratum)
         last_rank = int(ranks.max()) if len(ranks) else None
-        if self.clusters is not None and not self.prepared.allocated[stratum]:
-            drawn, clusters = self.clusters
-            reason = f"Its cluster, {group}, is not among the {drawn:,} drawn of {clusters:,}."
-            return RowOutcome("cluster_not_drawn", reason, rank, last_rank)
         line_rows, line_drawn = int(self.prepared.eligible[stratum]), len(ranks)
         place = line_drawn + before + 1
         where = "" if group is None else f" in {group}"
@@ -207,7 +174,7 @@ class GroupedRound:
             return counts
         of = self.prepared.strata
         if of.table_name is None:
-            return _ranked_before(self._order(state), state.taken, ranks)
+            return _ranked_before(self.order(state), state.taken, ranks)
         if not of.columns:
             return self._eligible_before(state, ranks)
         wanted = np.unique(strata)
@@ -216,7 +183,7 @@ class GroupedRound:
             "threshold": np.array([ranks[strata == stratum].max() for stratum in wanted]),
         }
         lines = {"position": np.arange(len(strata)), "stratum": strata, "rank": ranks}
-        sql, params = statements.count_before(state.table, of, self._order(state))
+        sql, params = statements.count_before(state.table, of, self.order(state))
         with registered(state.cursor, {"wanted": limits, "lines": lines}):
             found = state.cursor.execute(sql, params).fetchnumpy()
         counts[found["position"]] = found["rows"]
@@ -225,21 +192,22 @@ class GroupedRound:
     def _eligible_before(self, state: DrawState, ranks: Int64s) -> Int64s:
         """Rows that pass the filter, aren't taken and have a lower rank; ranked by numpy."""
         counts = np.zeros(len(ranks), dtype=np.int64)
-        order = self._order(state)
+        order = self.order(state)
         row_filter = self.prepared.strata.row_filter
         assert row_filter is not None  # noqa: S101 - the caller's part
         for ordinals in eligible_pieces(state, row_filter, ignore_progress):
             counts += np.searchsorted(np.sort(order.rank(ordinals)), ranks)
         return counts
 
-    def _order(self, state: DrawState) -> SeededOrder:
+    def order(self, state: DrawState) -> SeededOrder:
+        """The order of the rows."""
         return SeededOrder(state.table.file_rows, self.prepared.round_spec.effective_seed)
 
     def _first(
         self, state: DrawState, allocated: Int64s, eligible: Int64s, on_progress: ProgressCallback
     ) -> RoundRows:
         strata = self.prepared.strata
-        order = self._order(state)
+        order = self.order(state)
         look_up = bool(strata.columns or strata.row_filter)
         strategy = state.strategy or (state.engine.strategy if look_up else None)
         plan = plan_round(allocated, eligible, order, strategy, look_up=look_up)

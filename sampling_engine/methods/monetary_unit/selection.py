@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from sampling_engine.monetary.account import Selection
+from sampling_engine.methods.monetary_unit.account import AT_RANDOM, Selection
 from sampling_engine.rounds import Floats, seed_for
 from sampling_engine.selection.order import MAX_BITS, Int64s, SeededOrder
 
@@ -42,7 +42,7 @@ class UnitSelection:
         """The numbers of the selected units, in the order of selection."""
         if not self.total:
             return np.empty(0, dtype=np.int64)
-        if self.selection == "random":
+        if self.selection == AT_RANDOM:
             return SeededOrder(self.total, seed_for(self.seed, "units")).first(self.parts)
         cells = -(-self.total * self.parts // self.step)
         if self.selection == "cell":
@@ -74,7 +74,7 @@ class UnitSelection:
             The units in front of each row in the order of cumulation, and its own: fewer than the
             interval.
         """
-        if self.selection == "random":
+        if self.selection == AT_RANDOM:
             found = self._of_random_units(units)
         elif self.selection == "cell":
             found = np.array(

@@ -6,30 +6,29 @@ target probability (Rosén 1997, "On sampling with probability proportional to s
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import frexp, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from parquet_tables.rows import RowSet
 from sampling_engine.errors import RowsMissing
+from sampling_engine.methods.weighted.inclusion import SizeGroups, log_odds_of, ratios_to_targets
+from sampling_engine.methods.weighted.weights import TakeAll, Weights, effective_rows
 from sampling_engine.results import FrameFacts, Strategy
 from sampling_engine.rounds import (
     DrawState,
     Floats,
-    Prepared,
+    RoundDraw,
     RoundRows,
     RowChances,
     RowOutcome,
     nth,
 )
-from sampling_engine.selection.inclusion import SizeGroups, log_odds_of, ratios_to_targets
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import (
@@ -38,9 +37,8 @@ from sampling_engine.selection.walk_and_scan import (
     weighted_walk_is_cheaper,
 )
 from sampling_engine.spec import FIRST_DRAW_VERSION, Round
-from sampling_engine.sql import statements
 from sampling_engine.sql.passes import ScanUnits
-from sampling_engine.weights import TakeAll, Weights, effective_rows
+from sampling_engine.sql.units import Units
 
 # Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
 # with a probability below half a step, 2^-17, without any chance.
@@ -104,19 +102,59 @@ def no_rows() -> KeyedRows:
     return KeyedRows(empty, empty, empty, np.empty(0))
 
 
+class SizedRound(RoundDraw):
+    """A round that draws rows by their units, those of many with certainty."""
+
+    take_all: TakeAll
+
+    @property
+    @abstractmethod
+    def units(self) -> Units:
+        """The column of the units."""
+
+    @abstractmethod
+    def chances(self, state: DrawState, ordinals: Int64s, units: Int64s) -> Floats:
+        """The inclusion probabilities of rows of so many units that are left to chance."""
+
+    def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
+        """Places in ``ordinals`` and units of the rows that pass the filter and have some."""
+        return state.units_of(self.units, self.prepared.round_spec.filter, ordinals)
+
+    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """0 for the rows that pass the filter and have units."""
+        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
+        groups[self.units_of(state, ordinals)[0]] = 0
+        return groups
+
+    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
+        """1 for take-all rows; of others by their units."""
+        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
+        probabilities = np.zeros(len(ordinals))
+        at, units = self.units_of(state, ordinals)
+        groups[at], probabilities[at] = 0, 1.0
+        is_left = units < self.take_all.least
+        at, units = at[is_left], units[is_left]
+        probabilities[at] = self.chances(state, ordinals[at], units)
+        return RowChances(groups, probabilities)
+
+
 @dataclass(frozen=True)
-class WeightedRound:
+class WeightedRound(SizedRound):
     """A round with probability proportional to size.
 
     ``groups`` are set where true and target probabilities differ. The walk and the scan give the
     same rows: numpy evaluates the keys that decide, and equal keys go by rank.
     """
 
-    prepared: Prepared
     weights: Weights
     take_all: TakeAll
     groups: SizeGroups | None
     order: SeededOrder
+
+    @property
+    def units(self) -> Units:
+        """The column of weights."""
+        return self.weights.units
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The take-all rows in order of rank, then the others in order of their keys."""
@@ -139,11 +177,6 @@ class WeightedRound:
         """The next rows in Pareto order, by the targets that the round had."""
         found, _ = self._first(state, limit, on_progress)
         return Chosen(found.ordinals, np.zeros(len(found.ordinals), dtype=np.int64), found.ranks)
-
-    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
-        """Each row's own."""
-        assert rows.probabilities is not None  # noqa: S101 - set by choose
-        return rows.probabilities, 1.0 / rows.probabilities
 
     def inclusion_probabilities(self, units: Int64s) -> Floats:
         """The probabilities with which the round draws rows of so many units."""
@@ -171,7 +204,7 @@ class WeightedRound:
             keys: Floats = (lower / upper) * ((1.0 - p) / p)
         return keys
 
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The weights' sum in units, what a unit is, and the number of take-all rows."""
         units = self.weights.units
         exponent = None if units.decimals is not None else frexp(units.factor)[1] - 1
@@ -182,14 +215,6 @@ class WeightedRound:
             "exponent": exponent,
             "take_all": len(self.take_all.ordinals),
         }
-
-    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
-        """0 for the rows that pass the filter and have a weight."""
-        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
-        if self.weights.positive:
-            at, _ = self.units_of(state, ordinals)
-            groups[at] = 0
-        return groups
 
     def frame_facts(self, state: DrawState) -> FrameFacts:
         """By the weights of all rows."""
@@ -204,19 +229,15 @@ class WeightedRound:
             drawn,
         )
 
-    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
-        """1 for take-all rows; of others by their weights."""
-        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
-        probabilities = np.zeros(len(ordinals))
-        if self.weights.positive:
-            at, units = self.units_of(state, ordinals)
-            groups[at] = 0
-            left = at[units < self.take_all.least]
-            probabilities[at] = 1.0
-            if self.take_all.size:
-                chances = self.inclusion_probabilities(units[units < self.take_all.least])
-                probabilities[left] = chances
-        return RowChances(groups, probabilities)
+    def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
+        """Places and units; of no row where none has a weight."""
+        if not self.weights.positive:
+            return ordinals[:0], ordinals[:0]
+        return super().units_of(state, ordinals)
+
+    def chances(self, state: DrawState, ordinals: Int64s, units: Int64s) -> Floats:
+        """By their weights."""
+        return self.inclusion_probabilities(units)
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Add the row's place in line, its rank, and whether it is a take-all row."""
@@ -342,16 +363,6 @@ class WeightedRound:
         at, units = self.units_of(state, ordinals)
         found = KeyedRows(ordinals[at], ranks[at], units, self.keys(ranks[at], units))
         return found.where(units < self.take_all.least)
-
-    def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
-        """Places in ``ordinals`` and units of the rows that pass the filter and have a weight."""
-        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        row_filter = self.prepared.round_spec.filter
-        wanted = RowSet.of("picked", ordinals)
-        statement = statements.units_of_picked(state.table, self.weights.units, wanted, row_filter)
-        with registered(state.cursor, {"picked": picked}):
-            rows = state.cursor.execute(*statement).fetchnumpy()
-        return rows["position"], rows["v"]
 
     def _scan(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
         """Read all rows whose key may be small enough."""

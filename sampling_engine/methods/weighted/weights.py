@@ -15,14 +15,12 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import Column
-from sampling_engine.errors import InvalidNumbers
 from sampling_engine.rounds import DrawState, EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql.passes import (
     ExactTotals,
     RangeOf,
-    RefusedNumbers,
     RowsOfUnits,
     SizeGroup,
     UnitGroups,
@@ -87,7 +85,7 @@ def read_weights(eligible: EligibleRows, column: Column, on_progress: ProgressCa
     )
     step = progress_part(on_progress, 0.5, 1.0)
     if finite < rows or (smallest or 0) < 0:
-        refuse_numbers(eligible, column, "weight_column", step)
+        eligible.refuse_numbers(column, "weight_column", step)
     bits = min(UNIT_BITS - frexp(max(largest or 0.0, 0.0))[1], MAX_FACTOR_BITS)
     units = Units(column, factor=ldexp(1.0, bits))
     every = state.run(UnitTotals(units, row_filter), step)
@@ -106,7 +104,7 @@ def _exact_weights(
     step = progress_part(on_progress, 0.0, 0.6)
     rows, positive, smallest, total, largest = state.run(ExactTotals(column, row_filter), step)
     if (smallest or 0) < 0:
-        refuse_numbers(eligible, column, "weight_column", progress_part(on_progress, 0.6, 0.8))
+        eligible.refuse_numbers(column, "weight_column", progress_part(on_progress, 0.6, 0.8))
     if state.taken_rows:
         step = progress_part(on_progress, 0.8, 1.0)
         taken = state.run(ExactTotals(column, row_filter, state.taken_rows), step)
@@ -115,26 +113,6 @@ def _exact_weights(
     units = Units(column, decimals=decimals)
     total, most = (int(Decimal(n or 0).scaleb(decimals)) for n in (total, largest))
     return Weights(units, rows, positive, total, most)
-
-
-def refuse_numbers(
-    eligible: EligibleRows, column: Column, parameter: str, on_progress: ProgressCallback
-) -> None:
-    """Refuse numbers of eligible rows that are negative or infinite."""
-    state, row_filter = eligible.state, eligible.round_spec.filter
-    negative, infinite = 0, 0
-    for part, sign in state.signed_rows:
-        found = state.run(RefusedNumbers(column, row_filter, part), on_progress)
-        negative, infinite = negative + sign * found.negative, infinite + sign * found.infinite
-    if negative or infinite:
-        raise InvalidNumbers(
-            'The column "{column}" has {negative} negative and {infinite} infinite values in the '
-            "eligible rows: filter them out or choose another column.",
-            column=column.name,
-            negative=negative,
-            infinite=infinite,
-            loc=(*eligible.loc, parameter),
-        )
 
 
 def take_all_rows(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
+from sampling_engine.results import RoundAccount
 from sampling_engine.sql.units import Population
 
+NAME = "monetary_unit"
+"""The name of the method, and of its account in JSON."""
+
 Selection = Literal["fixed_interval", "cell", "random"]
+AT_RANDOM: Selection = "random"
 Cumulation = Literal["seeded", "file"]
 INTERVAL_PLACES = 4
 """Decimal places of an interval beyond those of its amounts."""
@@ -63,6 +69,7 @@ class MonetaryAccount:
     units: int
     near_interval_share: float | None = None
     regularity: float | None = None
+    name: ClassVar[str] = NAME
 
     @property
     def audited(self) -> RowsAndTotal:
@@ -95,6 +102,16 @@ class MonetaryAccount:
             "near_interval_share": self.near_interval_share,
             "regularity": self.regularity,
         }
+
+
+def account_of_money(account: RoundAccount) -> MonetaryAccount | None:
+    """The amounts of a round that selects by them; None of other rounds."""
+    return account.own if isinstance(account.own, MonetaryAccount) else None
+
+
+def recorded_account(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The same of a round in a job's summary, as JSON."""
+    return result.get(NAME)
 
 
 def decimal_text(units: int, decimals: int) -> str:

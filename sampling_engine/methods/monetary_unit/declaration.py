@@ -8,35 +8,34 @@ from typing import ClassVar
 
 import numpy as np
 
-from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
-from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, Reserves
-from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
-from sampling_engine.monetary.account import (
+from sampling_engine.methods.monetary_unit.account import (
+    AT_RANDOM,
+    NAME,
     Cumulation,
     MonetaryAccount,
     RowsAndTotal,
     Selection,
     decimal_text,
 )
-from sampling_engine.monetary.cumulation import CumulatedRows
-from sampling_engine.monetary.fixed_interval import (
+from sampling_engine.methods.monetary_unit.cumulation import CumulatedRows
+from sampling_engine.methods.monetary_unit.fixed_interval import (
     fixed_interval_warnings,
     near_interval_share,
     regularity_of,
 )
-from sampling_engine.monetary.ledger import Ledger, read_ledger
-from sampling_engine.monetary.monetary_round import MonetaryRound
-from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.methods.monetary_unit.ledger import Ledger, read_ledger
+from sampling_engine.methods.monetary_unit.round import MonetaryRound
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
+from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
+from sampling_engine.methods.weighted.weights import TakeAll, take_all_rows
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.sql import statements
 from sampling_engine.sql.passes import RowsOfUnits
 from sampling_engine.sql.units import MAX_MONEY, MoneyUnits, Population
-from sampling_engine.weights import TakeAll, take_all_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +50,7 @@ class MonetaryUnitMethod(Method):
     order: Cumulation = "seeded"
 
     declaration: ClassVar = MethodDeclaration(
-        name="monetary_unit",
+        name=NAME,
         title="Monetary units",
         description="Every unit of money has the same selection probability, so that of a row is "
         "in proportion to its amount. Rows of at least the interval are always drawn. Give "
@@ -116,14 +115,26 @@ class MonetaryUnitMethod(Method):
         ),
         exactly_one_of=(("sample_size", "interval"),),
     )
+    planned_by: ClassVar = None
     has_margin_of_error: ClassVar = False
-    counts_hits: ClassVar = True
+    selects_money: ClassVar = True
+    favours: ClassVar = "amount"
     reserves: ClassVar[Reserves] = "pareto"
+
+    @property
+    def in_random_order(self) -> bool:
+        """Units that are selected at random are."""
+        return self.selection == AT_RANDOM
+
+    @property
+    def favoured_column(self) -> str:
+        """The book amounts."""
+        return self.book_column
 
     @property
     def follows_file(self) -> bool:
         """Whether the order of the file has a part in which rows are drawn together."""
-        return self.order == "file" and self.selection != "random"
+        return self.order == "file" and self.selection != AT_RANDOM
 
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse an interval that isn't a number of the column's minor units."""
@@ -133,7 +144,7 @@ class MonetaryUnitMethod(Method):
 
     def check_combination(self, loc: Loc) -> None:
         """Random units have a number."""
-        if self.selection == "random" and self.interval is not None:
+        if self.selection == AT_RANDOM and self.interval is not None:
             raise InvalidMethod(
                 "`selection` random needs `sample_size` in place of `interval`.",
                 loc=(*loc, "interval"),
@@ -163,9 +174,13 @@ class MonetaryUnitMethod(Method):
         ledger = read_ledger(eligible, units.column, units, step)
         step = progress_part(on_progress, 0.6, 0.8)
         take_all = self._take_all(eligible, ledger, step)
-        amounts = _units_of(
-            eligible, units, take_all.ordinals, progress_part(on_progress, 0.8, 0.9)
-        )
+        amounts = np.zeros(len(take_all.ordinals), dtype=np.int64)
+        if len(amounts):
+            step = progress_part(on_progress, 0.8, 0.9)
+            with watched(eligible.state.cursor, step, "reading take-all rows"):
+                state, row_filter = eligible.state, eligible.round_spec.filter
+                places, found = state.units_of(units, row_filter, take_all.ordinals)
+            amounts[places] = found
         sums = ledger.without(take_all.ordinals, amounts)
         total = int(sums.sum())
         seed = eligible.round_spec.effective_seed
@@ -173,7 +188,9 @@ class MonetaryUnitMethod(Method):
         count = len(selection.points())
         drawn = RowsAndTotal(len(amounts), sum(amounts.tolist()))
         account = self._account(ledger, selection, count, drawn)
-        warnings = self._warnings(ledger, count)
+        warnings = [NO_ROW]
+        if ledger.rows:
+            warnings = [*self._of_population(ledger), *self._of_selection(ledger, count)]
         if self.selection == "fixed_interval":
             step = progress_part(on_progress, 0.9, 0.95)
             share = near_interval_share(eligible, ledger, take_all, selection, step)
@@ -186,9 +203,7 @@ class MonetaryUnitMethod(Method):
         cumulated = CumulatedRows(
             units, sums, ledger.shift, take_all.least, self.order, eligible.round_spec
         )
-        return MonetaryRound(
-            replace(prepared, monetary_unit=account), ledger, take_all, selection, cumulated
-        )
+        return MonetaryRound(replace(prepared, own=account), ledger, take_all, selection, cumulated)
 
     def _take_all(
         self, eligible: EligibleRows, ledger: Ledger, on_progress: ProgressCallback
@@ -222,11 +237,6 @@ class MonetaryUnitMethod(Method):
             interval=selection.interval,
             units=count,
         )
-
-    def _warnings(self, ledger: Ledger, count: int) -> list[DrawWarning]:
-        if not ledger.rows:
-            return [NO_ROW]
-        return [*self._of_population(ledger), *self._of_selection(ledger, count)]
 
     def _of_population(self, ledger: Ledger) -> list[DrawWarning]:
         """Rows that can't be drawn, and amounts that were rounded."""
@@ -287,23 +297,3 @@ class MonetaryUnitMethod(Method):
                 )
             )
         return warnings
-
-
-def _units_of(
-    eligible: EligibleRows, units: MoneyUnits, ordinals: Int64s, on_progress: ProgressCallback
-) -> Int64s:
-    """The minor units of some rows of the population."""
-    if not len(ordinals):
-        return ordinals
-    state = eligible.state
-    picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-    wanted, row_filter = RowSet.of("picked", ordinals), eligible.round_spec.filter
-    statement = statements.units_of_picked(state.table, units, wanted, row_filter)
-    with (
-        registered(state.cursor, {"picked": picked}),
-        watched(state.cursor, on_progress, "reading take-all rows"),
-    ):
-        rows = state.cursor.execute(*statement).fetchnumpy()
-    found = np.zeros(len(ordinals), dtype=np.int64)
-    found[rows["position"]] = rows["v"]
-    return found

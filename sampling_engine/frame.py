@@ -1,4 +1,4 @@
-"""Exact sums of variables by group and domain, over the rows that a round can draw.
+"""Facts of the rows that a round can draw, for planning: exact sums, a histogram, and bands.
 
 One scan reads all variables; the range of each column is read before, from the files' statistics
 where the type has only finite values.
@@ -8,19 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from parquet_tables.progress import ProgressCallback, progress_part, watched
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import RowSet, Statement, read_rows
-from parquet_tables.tables import Column
+from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import ColumnRange, range_and_units
+from sampling_engine.amounts import eligible_amounts
+from sampling_engine.checks import amount_of
 from sampling_engine.errors import TooManyStrata
-from sampling_engine.rounds import EligibleRows
+from sampling_engine.methods.parameters import found_column
+from sampling_engine.rounds import DrawState, EligibleRows
+from sampling_engine.selection.bands import BandColumn, Bands, band_column
 from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.strata import ColumnStrata
+from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import SIZE_GROUPS_PER_OCTAVE
 from sampling_engine.sql.units import Units
@@ -290,3 +300,109 @@ def _count(value: str | None, *, signed: bool) -> str:
 
 def _sum(value: str, *, signed: bool) -> str:
     return f"coalesce(sum({value}{' * sign' if signed else ''}), 0)"
+
+
+BINS_PER_OCTAVE = 256
+OCTAVES = 24
+
+
+@dataclass(frozen=True, eq=False)
+class FineHistogram:
+    """Bin edges, shape (bins + 1,), rows of each bin, and the range of the finite values."""
+
+    edges: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    low: float
+    high: float
+
+
+def fine_histogram(
+    eligible: EligibleRows, column: Column, on_progress: ProgressCallback
+) -> FineHistogram | None:
+    """Count the finite values of a column by bin; None unless there are two different ones."""
+    found = range_and_units(eligible, column, progress_part(on_progress, 0.0, 0.5))
+    if found is None or not found.low < found.high:
+        return None
+    state = eligible.state
+    origin = 0.0 if found.low < 0.0 < found.high else found.low
+    scale = 2.0 ** (OCTAVES - 1) / max(found.high / 2 - origin / 2, origin / 2 - found.low / 2)
+    ends = np.array([found.low, found.high]) - origin
+    ends = np.sign(ends) * np.log2(1.0 + np.abs(ends) * scale) * BINS_PER_OCTAVE
+    # A bin more at both ends, where the logarithms of DuckDB may differ in the last digit.
+    first, last = int(np.floor(ends[0])) - 1, int(np.floor(ends[1])) + 1
+    rows = np.zeros(last - first + 1, dtype=np.int64)
+    distance = f"CAST(f.{quote_identifier(column.name)} AS DOUBLE) - ?::DOUBLE"
+    bin_number = f"floor({BINS_PER_OCTAVE} * sign(d) * log2(1 + abs(d) * ?::DOUBLE))"
+    for name, sign in state.signed_rows:
+        source, params = statements.rows_among(
+            state.table,
+            f"f.{quote_identifier(column.name)}",
+            eligible.strata.row_filter,
+            name,
+        )
+        sql = (
+            f"SELECT CAST({bin_number} AS INTEGER) AS bin, count(*) AS rows "
+            f"FROM (SELECT {distance} AS d FROM ({source}) AS f) WHERE isfinite(d) GROUP BY bin"
+        )
+        with watched(state.cursor, progress_part(on_progress, 0.5, 1.0), "counting values"):
+            counted = state.cursor.execute(sql, [scale, origin, *params]).fetchnumpy()
+        np.add.at(rows, counted["bin"] - first, sign * counted["rows"])
+    places = np.arange(first, last + 2) / BINS_PER_OCTAVE
+    edges = origin + np.sign(places) * (2.0 ** np.abs(places) - 1.0) / scale
+    return FineHistogram(edges, rows, found.low, found.high)
+
+
+@dataclass(frozen=True)
+class BandTotals:
+    """The bands in order, and the rows without a value; ``amounts`` is None without a column."""
+
+    column: BandColumn
+    rows: tuple[int, ...]
+    amounts: tuple[Decimal, ...] | None
+    missing: int
+    missing_amount: Decimal | None
+
+
+def band_totals(
+    database: ParquetDatabase,
+    table: TableFiles,
+    bands: Bands,
+    *,
+    row_filter: RowFilter | None = None,
+    amount_column: str | None = None,
+    counts_dir: Path | None = None,
+) -> BandTotals:
+    """Count rows and add up amounts by band.
+
+    Raises
+    ------
+    InvalidStrata, UnknownColumn, InvalidMethod
+        The column or the breaks make no bands, or the amount column holds no numbers.
+    """
+    column = band_column(found_column(table, bands.column, ("column",)), bands, ())
+    amount = amount_of(table, amount_column)
+    rows = dict.fromkeys(range(len(column.labels)), 0)
+    amounts = dict.fromkeys(rows, Decimal(0))
+    missing, missing_amount = 0, Decimal(0)
+    with database.cursor(table) as cursor:
+        state = DrawState(cursor, table, counts_dir=counts_dir, amount=amount)
+        strata = state.strata_of([column], row_filter, ignore_progress)
+        counts = state.eligible_of(strata, ignore_progress).tolist()
+        sums = (
+            [Decimal(0)] * len(counts)
+            if amount is None
+            else [one.net for one in eligible_amounts(state, strata, ignore_progress)]
+        )
+        numbers = strata.band_numbers() if isinstance(strata, ColumnStrata) else [None]
+    for number, count, total in zip(numbers, counts, sums, strict=True):
+        if number is None:
+            missing, missing_amount = count, total
+        else:
+            rows[number], amounts[number] = count, total
+    return BandTotals(
+        column,
+        tuple(rows.values()),
+        None if amount is None else tuple(amounts.values()),
+        missing,
+        None if amount is None else missing_amount,
+    )

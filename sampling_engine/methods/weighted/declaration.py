@@ -9,14 +9,14 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import DrawWarning, draw_warning
-from sampling_engine.methods.method import NO_ROW, Method, Reserves
+from sampling_engine.methods.method import NO_ROW, Method, PlannedBy, Reserves
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclaration, Parameter
+from sampling_engine.methods.weighted.inclusion import read_size_groups
+from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
+from sampling_engine.methods.weighted.weights import Weights, read_weights, take_all_rows
 from sampling_engine.rounds import EligibleRows
-from sampling_engine.selection.inclusion import read_size_groups
 from sampling_engine.spec import FIRST_DRAW_VERSION
 from sampling_engine.sql.units import Units
-from sampling_engine.weighted_round import WeightedRound, uniform_order
-from sampling_engine.weights import Weights, read_weights, take_all_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,15 @@ class WeightedMethod(Method):
         ),
         exactly_one_of=(("sample_size",),),
     )
+    planned_by: ClassVar[PlannedBy | None] = "weights"
     has_margin_of_error: ClassVar = False
+    favours: ClassVar = "weight"
     reserves: ClassVar[Reserves] = "pareto"
+
+    @property
+    def favoured_column(self) -> str:
+        """The weights."""
+        return self.weight_column
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> WeightedRound:
         """Read the weights, and settle the take-all rows."""

@@ -4,48 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
-from parquet_tables.rows import RowSet
-from sampling_engine.monetary.account import RowsAndTotal, decimal_text
-from sampling_engine.monetary.cumulation import CumulatedRows
-from sampling_engine.monetary.ledger import Ledger
-from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.methods.monetary_unit.account import (
+    MonetaryAccount,
+    RowsAndTotal,
+    decimal_text,
+)
+from sampling_engine.methods.monetary_unit.cumulation import CumulatedRows
+from sampling_engine.methods.monetary_unit.ledger import Ledger
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
+from sampling_engine.methods.weighted.round import UNIFORM_BITS, SizedRound, WeightedRound
+from sampling_engine.methods.weighted.weights import TakeAll, effective_rows
 from sampling_engine.results import FrameFacts
 from sampling_engine.rounds import (
     DrawState,
     Floats,
-    Prepared,
     RoundRows,
-    RowChances,
     RowOutcome,
     seed_for,
 )
 from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import Chosen
-from sampling_engine.sql import statements
 from sampling_engine.sql.passes import UnitRows
-from sampling_engine.weighted_round import UNIFORM_BITS, WeightedRound
-from sampling_engine.weights import TakeAll, effective_rows
+from sampling_engine.sql.units import Units
 
 
 @dataclass(frozen=True)
-class MonetaryRound:
+class MonetaryRound(SizedRound):
     """A round that selects monetary units, and draws the rows in which they lie.
 
     ``take_all.target_per_unit`` is the probability of a unit of the other rows.
     """
 
-    prepared: Prepared
     ledger: Ledger
     take_all: TakeAll
     selection: UnitSelection
     cumulated: CumulatedRows
+
+    @property
+    def units(self) -> Units:
+        """The column of amounts."""
+        return self.ledger.units
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """Take-all rows in order of rank, then rows by their first unit in order of selection."""
@@ -81,17 +83,11 @@ class MonetaryRound:
         order = SeededOrder(state.table.file_rows, seed, UNIFORM_BITS)
         return WeightedRound(self.prepared, self.ledger.weights, self.take_all, None, order)
 
-    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
-        """Each row's own; each selected unit stands for an interval."""
-        assert rows.probabilities is not None  # noqa: S101 - set by choose
-        assert rows.weights is not None  # noqa: S101 - set by choose
-        return rows.probabilities, rows.weights
-
-    def facts(self, rows: RoundRows) -> dict[str, Any]:
+    def facts(self, rows: RoundRows) -> dict[str, object]:
         """The amounts in minor units, and the selection of units."""
         ledger, selection = self.ledger, self.selection
-        account = self.prepared.monetary_unit
-        assert account is not None  # noqa: S101 - set by the method
+        account = self.prepared.own
+        assert isinstance(account, MonetaryAccount)  # noqa: S101 - set by the method
         return {
             "positive": _rows_and_total(ledger.positive),
             "negative": _rows_and_total(ledger.negative),
@@ -104,12 +100,6 @@ class MonetaryRound:
             "step": str(selection.step),
             "parts": str(selection.parts),
         }
-
-    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
-        """0 for the rows of the population."""
-        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
-        groups[self.units_of(state, ordinals)[0]] = 0
-        return groups
 
     def frame_facts(self, state: DrawState) -> FrameFacts:
         """By the amounts of all rows; an interval selects total/interval units in expectation."""
@@ -125,27 +115,9 @@ class MonetaryRound:
             take_all + int(units) + 1,
         )
 
-    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
-        """1 for take-all rows; of others by their amounts and places in the cumulation."""
-        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
-        probabilities = np.zeros(len(ordinals))
-        at, units = self.units_of(state, ordinals)
-        groups[at], probabilities[at] = 0, 1.0
-        is_left = units < self.take_all.least
-        at, units = at[is_left], units[is_left]
-        before = self.cumulated.units_before(state, ordinals[at])
-        probabilities[at] = self.selection.probabilities(before, units)
-        return RowChances(groups, probabilities)
-
-    def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
-        """Places in ``ordinals`` and minor units of the rows of the population."""
-        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        wanted = RowSet.of("picked", ordinals)
-        row_filter = self.prepared.round_spec.filter
-        statement = statements.units_of_picked(state.table, self.ledger.units, wanted, row_filter)
-        with registered(state.cursor, {"picked": picked}):
-            rows = state.cursor.execute(*statement).fetchnumpy()
-        return rows["position"], rows["v"]
+    def chances(self, state: DrawState, ordinals: Int64s, units: Int64s) -> Floats:
+        """By their amounts and places in the cumulation."""
+        return self.selection.probabilities(self.cumulated.units_before(state, ordinals), units)
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Add the number of selected units in the row, or that it is a take-all row."""

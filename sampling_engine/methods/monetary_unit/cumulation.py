@@ -12,15 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
-from parquet_tables.rows import RowSet
 from sampling_engine.errors import RowsMissing
-from sampling_engine.monetary.account import Cumulation
+from sampling_engine.methods.monetary_unit.account import Cumulation
 from sampling_engine.rounds import DrawState, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.spec import Round
-from sampling_engine.sql import statements
 from sampling_engine.sql.passes import MoneyOfBlocks
 from sampling_engine.sql.units import MoneyUnits
 
@@ -143,18 +140,10 @@ class CumulatedRows:
         inside = np.arange(1 << self.shift, dtype=np.int64)
         ordinals = ((blocks << self.shift)[:, None] + inside).ravel()
         ordinals = ordinals[~in_sorted(ordinals, state.taken)]
-        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        row_filter = self.round_spec.filter
-        wanted = RowSet.of("picked", ordinals)
-        statement = statements.units_of_picked(state.table, self.units, wanted, row_filter)
-        cursor = state.cursor
-        with (
-            registered(cursor, {"picked": picked}),
-            watched(cursor, on_progress, "reading the selected blocks"),
-        ):
-            rows = cursor.execute(*statement).fetchnumpy()
-        is_left = rows["v"] < self.below
-        return ordinals[rows["position"]][is_left], rows["v"][is_left]
+        with watched(state.cursor, on_progress, "reading the selected blocks"):
+            places, units = state.units_of(self.units, self.round_spec.filter, ordinals)
+        is_left = units < self.below
+        return ordinals[places][is_left], units[is_left]
 
     def _scan(
         self, state: DrawState, blocks: Int64s, on_progress: ProgressCallback

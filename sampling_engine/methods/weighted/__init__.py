@@ -1,0 +1,1 @@
+"""Sampling with probability proportional to size, and what monetary units share with it."""

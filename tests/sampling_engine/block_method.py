@@ -1,0 +1,83 @@
+"""A method as a new module would declare it: one block of consecutive rows, with a random start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback
+from sampling_engine.methods.method import NO_ROW, Method
+from sampling_engine.methods.parameters import SEED, MethodDeclaration, Parameter
+from sampling_engine.methods.systematic import Grid, SystematicRound
+from sampling_engine.rounds import (
+    DrawState,
+    EligibleRows,
+    Floats,
+    RoundRows,
+    RowOutcome,
+    seed_for,
+)
+from sampling_engine.selection.order import Int64s, SeededOrder
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockMethod(Method):
+    """Consecutive eligible rows, from a start that the seed draws."""
+
+    block_rows: int
+
+    declaration: ClassVar = MethodDeclaration(
+        name="block",
+        title="One block",
+        description="Consecutive eligible rows, from a start that the seed draws.",
+        parameters=(
+            Parameter(
+                name="block_rows",
+                type="integer",
+                label="Rows of the block",
+                description="Consecutive rows to draw, or all if there are fewer.",
+                required=True,
+                minimum=1,
+                initial=20,
+                option="block-rows",
+            ),
+            SEED,
+        ),
+        exactly_one_of=(("block_rows",),),
+    )
+    size_parameter: ClassVar = "block_rows"
+    planned_by: ClassVar = None
+    has_margin_of_error: ClassVar = False
+
+    @property
+    def no_reserves(self) -> str:
+        """The rows beside the block have no order."""
+        return "A block has no reserves."
+
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> BlockRound:
+        """Draw the start among those at which the block ends inside the table."""
+        count = min(self.block_rows, eligible.total)
+        seed = seed_for(eligible.round_spec.effective_seed, "start")
+        first = int(SeededOrder(eligible.total - count + 1, seed).first(1)[0]) if count else 0
+        warnings = [] if count else [NO_ROW]
+        prepared = eligible.prepared(np.array([count], dtype=np.int64), warnings)
+        return BlockRound(prepared, Grid(first, 1, 1, count))
+
+
+@dataclass(frozen=True)
+class BlockRound(SystematicRound):
+    """A round that draws one block."""
+
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
+        """The block's share of the rows, as if all starts drew as many."""
+        count = len(rows.chosen.ordinals)
+        share = count / max(int(self.prepared.eligible.sum()), 1)
+        return np.full(count, share), np.full(count, 1 / share if share else 0.0)
+
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """They lie outside."""
+        return [RowOutcome("off_the_grid", "The row lies outside the drawn block.")] * len(ordinals)
