@@ -10,7 +10,7 @@ from estimation_engine.calibration import (
     by_regression,
     by_strata,
 )
-from estimation_engine.design import (
+from estimation_engine.designs import (
     Design,
     Frame,
     RoundRows,
@@ -22,6 +22,7 @@ from estimation_engine.design import (
     systematic_design,
     weighted_design,
 )
+from estimation_engine.designs.stages import VarianceRules
 from estimation_engine.errors import (
     InvalidCalibration,
     InvalidEstimate,
@@ -33,7 +34,6 @@ from estimation_engine.errors import (
 from estimation_engine.estimates import Domains, Estimate, Settings, Values, estimate
 from estimation_engine.population import true_values
 from estimation_engine.reading import Statistic, check_statistic, is_number, read_values
-from estimation_engine.variance import VarianceRules
 
 __all__ = [
     "Calibration",

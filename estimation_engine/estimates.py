@@ -15,9 +15,16 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.calibration import Calibration, Difference
-from estimation_engine.degrees import degrees_of_freedom, groups_in
-from estimation_engine.design import Booleans, Design, Floats, Ints
+from estimation_engine.designs import Design
+from estimation_engine.designs.stages import (
+    Measured,
+    VarianceRules,
+    groups_in,
+    squared_differences,
+    sums_by,
+)
 from estimation_engine.errors import InvalidCalibration
 from estimation_engine.hypergeometric import risk_of
 from estimation_engine.intervals import (
@@ -33,13 +40,6 @@ from estimation_engine.intervals import (
     t_interval,
     t_quantile,
     wilson_interval,
-)
-from estimation_engine.variance import (
-    Measured,
-    VarianceRules,
-    squared_differences,
-    sums_by,
-    variances,
 )
 
 StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quantile"]
@@ -197,7 +197,7 @@ def estimate(
 
 def _knows_by_weights(design: Design, cells: _Cells, y: Floats) -> Booleans:
     """The domains whose values differ with unequal weights, which may know their total."""
-    if design.method not in ("weighted", "rounds"):
+    if not design.has_unequal_weights:
         return np.zeros(cells.count, dtype=np.bool_)
     first = np.zeros(cells.count)
     first[cells.groups[::-1]] = y[::-1]
@@ -227,7 +227,7 @@ class _Counts:
         with np.errstate(divide="ignore", invalid="ignore"):
             # 1 + cv² of the weights: the design effect of unequal weights.
             kish = rows * sums_by(groups, w * w, count) / sums_by(groups, w, count) ** 2
-            trials = units / (1.0 if design.method == "cluster" else kish)
+            trials = units / (kish if design.clusters is None else 1.0)
         return cls(rows, units, trials)
 
 
@@ -426,12 +426,12 @@ def _measured(
             design, rows, domains, z, count, rules, with_skewness=with_skewness
         )
     t = design.weights[rows] * z
-    return variances(design, rows, domains, t, count, rules, with_skewness=with_skewness)
+    return design.variances(rows, domains, t, count, rules, with_skewness=with_skewness)
 
 
 def _degrees(design: Design, cells: _Cells, measured: Measured) -> Ints:
     """Those of the rows with a value, also where a calibration or a difference reads others."""
-    return degrees_of_freedom(design, cells.rows, cells.groups, cells.count, measured.of_rounds)
+    return design.degrees_of_freedom(cells.rows, cells.groups, cells.count, measured.of_rounds)
 
 
 def _design_effects(design: Design, linear: Linearised, variance: Floats, count: int) -> Floats:
@@ -468,7 +468,7 @@ def _interval(
         is_shown = error == 0.0 or (not isnan(error) and settings.shows(confidence.degrees))
         return (t_interval(value, error, confidence) if is_shown else None), "t"
     tail = confidence.tail
-    is_whole = design.method == "random" and domains.is_all and bool(values.present.all())
+    is_whole = design.is_hypergeometric and domains.is_all and bool(values.present.all())
     is_exact = is_plain and settings.proportion == "exact"
     if design.is_census or (variance <= NOISE * value * (1.0 - value) and 0 < value < 1):
         return (value, value), "known"

@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from estimation_engine.design import Booleans, Ints
+from estimation_engine.arrays import Booleans, Ints
 from estimation_engine.errors import InvalidEstimate, TooManyGroups
 from estimation_engine.estimates import Domains, StatisticName, Values
 from parquet_tables.columns import Column, digits_of

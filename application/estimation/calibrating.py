@@ -25,7 +25,7 @@ from estimation_engine import (
     read_values,
     true_values,
 )
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.population import GroupKey
 from estimation_engine.reading import ReadSample
 from parquet_tables.database import ParquetDatabase
@@ -283,10 +283,10 @@ def _known_total(column: Column, total: float | None, count: float | None) -> tu
 def _frame_rows(frame: Frame, rows: float | None) -> int:
     """The rows that could be drawn, which the totals are of.
 
-    A weighted design counts rows without a weight, too, which couldn't be drawn.
+    A design by size counts rows without one, too, which couldn't be drawn.
     """
     found = int(rows or 0)
-    if frame.design.method != "weighted" and found != frame.design.population:
+    if not frame.design.by_size and found != frame.design.population:
         raise InvalidCalibration(
             "The rows that could be drawn can't be found again in the table, so their totals "
             "aren't known: leave out `calibrate`.",

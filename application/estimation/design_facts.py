@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from application.estimation.sample_design import SampleDesign, design_json, desi
 from application.identity.lookup import ordinal_of
 from domain_errors import DomainError
 from estimation_engine import Design, UnsupportedDesign
-from estimation_engine.joint import RowsOfPairs, inclusion_probabilities, joint_probabilities
+from estimation_engine.designs import RowsOfPairs, design_class
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
@@ -48,7 +49,7 @@ def design_facts(service: Service, job: Job, request: ReplicateRequest) -> dict[
     groups, take_all = [], []
     for spec, design in found.samples:
         groups += _groups(spec, design, by_number[spec.round_number])
-        if design.method == "weighted":
+        if design.by_size:
             own = by_number[spec.round_number].ordinals[design.take_all]
             take_all += [f"{source.key}:{ordinal}" for ordinal in own.tolist()]
     return {
@@ -57,14 +58,14 @@ def design_facts(service: Service, job: Job, request: ReplicateRequest) -> dict[
         "steps": [_step(spec, each) for spec, each in zip(rounds, drawn, strict=True)],
         "groups": groups,
         "take_all": take_all,
-        "replicates": None if made is None else request.as_json(made),
+        "replicates": None if made is None else asdict(request.facts(made)),
     }
 
 
 def _step(spec: Round, drawn: DrawnRound) -> dict[str, Any]:
     """One round as it was drawn, given the earlier ones."""
     kind = spec.method.group_kind
-    is_weighted = spec.method.declaration.name in ("weighted", "monetary_unit")
+    by_size = design_class(spec.method.declaration.name).by_size
     p = drawn.probabilities
     has_rows, is_drawn = drawn.group_rows > 0, drawn.group_drawn > 0
     counted: dict[str, int | None] = dict.fromkeys(
@@ -82,15 +83,12 @@ def _step(spec: Round, drawn: DrawnRound) -> dict[str, Any]:
         "eligible_rows": int(drawn.group_rows.sum()),
         "n": len(drawn.ordinals),
         **counted,
-        "take_all_rows": int((p == 1.0).sum()) if is_weighted else None,
-        "sum_p_1_minus_p": float((1.0 - p).sum()) if is_weighted else None,
+        "take_all_rows": int((p == 1.0).sum()) if by_size else None,
+        "sum_p_1_minus_p": float((1.0 - p).sum()) if by_size else None,
     }
 
 
 def _groups(spec: Round, design: Design, drawn: DrawnRound) -> list[dict[str, Any]]:
-    if design.method not in ("stratified", "cluster"):
-        return []
-    is_listed = design.group_rows > 0 if design.method == "stratified" else design.group_drawn > 0
     return [
         {
             "round_number": spec.round_number,
@@ -98,7 +96,7 @@ def _groups(spec: Round, design: Design, drawn: DrawnRound) -> list[dict[str, An
             "rows": int(design.group_rows[at]),
             "drawn": int(design.group_drawn[at]),
         }
-        for at in np.flatnonzero(is_listed)
+        for at in design.listed_groups.tolist()
     ]
 
 
@@ -119,11 +117,11 @@ def pair_probabilities(
     ordinals, places = np.unique(_ordinals(source, pairs), return_inverse=True)
     first, second = places.reshape(-1, 2).T
     rows = _rows_of_pairs(service, source, found, ordinals)
-    joint = joint_probabilities(found.design, rows, first, second)
-    single = inclusion_probabilities(found.design, rows)
+    joint = found.design.joint_probabilities(rows, first, second)
+    single = found.design.inclusion_probabilities(rows)
     return {
         "job_id": job.id,
-        "approximate": found.design.method == "weighted",
+        "approximate": found.design.by_size,
         "pairs": [
             {
                 "first": f"{source.key}:{ordinals[one]}",

@@ -117,8 +117,7 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
         for pair in _of_statistic(given, values, read, found.design, request.settings, calibration)
     ]
     estimates = [each for each, _ in estimated]
-    unit = "cluster" if found.design.method == "cluster" else "row"
-    warnings = interval_notes(estimated, request.settings, unit)
+    warnings = interval_notes(estimated, request.settings, found.design.unit)
     notes = [*warnings, *design_notes(job, found, source, request.settings)]
     notes += _value_notes(service, job, request, values_from)
     if calibration is not None:

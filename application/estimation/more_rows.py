@@ -72,7 +72,7 @@ def more_rows(service: Service, job: Job, request: MoreRowsRequest) -> dict[str,
         )
     source = open_source(service, job)
     found = design_of(service, job, source)
-    if found.design.parts:
+    if not found.design.is_one_sample:
         raise UnsupportedDesign(
             "The steps of this sample differ, so the rows that they need aren't known. Plan the "
             "size of a new sample."
@@ -292,11 +292,12 @@ def _round(job: Job, found: SampleDesign, size: int) -> dict[str, Any]:
         parameters["sizes"] = {label: _grown(one, factor) for label, one in sizes.items()}
     else:
         parameters = found.rounds[0].method.with_size(parameters, size)
-    method = found.design.method
     least = np.minimum(found.design.group_rows, MIN_DRAWN).sum()
     if "min_per_stratum" in parameters and least <= size:
         parameters["min_per_stratum"] = max(parameters["min_per_stratum"], MIN_DRAWN)
-    includes = method == "random" or any(name in parameters for name in GROWING)
+    includes = found.rounds[0].method.includes_smaller or any(
+        name in parameters for name in GROWING
+    )
     sized = {name: value for name, value in given.items() if name != "goal"}
     (larger,) = stated_rounds([{**sized, "parameters": parameters}], recorded=True)
     return {"round": larger, "includes_sample": includes}
@@ -329,6 +330,6 @@ def _notes(found: SampleDesign, size: int, misses: bool) -> list[str]:
         notes.append(
             "The sample has several steps: draw the further rows in another step of the same kind."
         )
-    if size > drawn and found.design.method == "stratified":
+    if size > drawn and found.design.group_kind == "strata":
         notes.append("The rows of all groups grow in proportion.")
     return notes

@@ -36,7 +36,7 @@ from estimation_engine import (
     systematic_design,
     weighted_design,
 )
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.estimates import StatisticName
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress

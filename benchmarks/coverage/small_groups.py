@@ -27,7 +27,7 @@ from estimation_engine import (
     random_design,
     stratified_design,
 )
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
 from estimation_engine.intervals import t_quantile
 

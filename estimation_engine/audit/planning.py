@@ -14,6 +14,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from estimation_engine.arrays import Floats
 from estimation_engine.audit.limits import (
     FORMULAS,
     SOURCES,
@@ -23,7 +24,6 @@ from estimation_engine.audit.limits import (
     poisson_limit,
 )
 from estimation_engine.confidence import OUT_OF_RANGE, is_confidence
-from estimation_engine.design import Floats
 from estimation_engine.errors import InvalidGoal
 from estimation_engine.hypergeometric import are_below, at_most, risk_of
 

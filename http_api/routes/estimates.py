@@ -26,8 +26,8 @@ from application.estimation.estimates import (
     settings_of,
 )
 from application.estimation.more_rows import more_rows
+from estimation_engine.designs.stages import Lonely
 from estimation_engine.replicates import MAX_REPLICATES, MIN_REPLICATES, ReplicateKind
-from estimation_engine.variance import Lonely
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed

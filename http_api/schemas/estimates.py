@@ -9,9 +9,9 @@ from marshmallow import fields, validate
 
 from application.estimation.value_sources import FINDINGS, LATEST, TABLE
 from estimation_engine import CalibrationMethod
+from estimation_engine.designs.stages import Lonely, Systematic
 from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
 from estimation_engine.intervals import ProportionInterval
-from estimation_engine.variance import Lonely, Systematic
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, StrictSchema, text
 from http_api.schemas.fields import (

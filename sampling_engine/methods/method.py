@@ -39,7 +39,8 @@ class Method(ABC):
     ``size_parameter`` is the size that a planned precision settles.
     ``has_margin_of_error`` is whether the sizes alone give the variance of a share. With
     ``counts_hits`` the sample says how often each row was selected. With ``draws_from_list`` a
-    round draws by the ordinals of the rows that pass its filter alone.
+    round draws by the ordinals of the rows that pass its filter alone. ``includes_smaller`` is
+    whether a larger sample with the same seed has the rows of a smaller one.
     """
 
     declaration: ClassVar[MethodDeclaration]
@@ -47,6 +48,7 @@ class Method(ABC):
     group_kind: ClassVar[GroupKind | None] = None
     reads_rows: ClassVar[bool] = True
     draws_from_list: ClassVar[bool] = False
+    includes_smaller: ClassVar[bool] = False
     size_parameter: ClassVar[str] = "sample_size"
     has_margin_of_error: ClassVar[bool] = True
     counts_hits: ClassVar[bool] = False

@@ -39,6 +39,7 @@ class RandomMethod(Method):
     }
     reads_rows: ClassVar = False
     draws_from_list: ClassVar = True
+    includes_smaller: ClassVar = True
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:

@@ -29,7 +29,7 @@ from estimation_engine import (
     stratified_design,
     weighted_design,
 )
-from estimation_engine.design import Booleans, Floats
+from estimation_engine.arrays import Booleans, Floats
 from estimation_engine.estimates import StatisticName
 from estimation_engine.intervals import t_quantile
 from tests.estimation_engine.published import (

@@ -17,7 +17,7 @@ from application.estimation.sample_design import design_of
 from estimation_engine.audit import evaluate_attributes
 from estimation_engine.audit.assurance import BY_ROWS, SYSTEMATIC
 from estimation_engine.audit.attributes import ArithmeticRow, AttributesEvaluation
-from estimation_engine.design import Design
+from estimation_engine.designs import Design
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import open_source
 

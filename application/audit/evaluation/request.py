@@ -15,8 +15,8 @@ from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
 from domain_errors import choices_sentence
 from estimation_engine.audit import Bound, Conclusion, Estimator, Likelihood, Sides, TwoStageRule
+from estimation_engine.designs.stages import Lonely
 from estimation_engine.errors import InvalidFindings
-from estimation_engine.variance import Lonely
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
