@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from application.estimation.code import PROGRAMS
@@ -9,10 +11,11 @@ from application.estimation.code.sample_file import SampleFile
 from application.estimation.design_table import ReplicateRequest
 from application.estimation.sample_design import SampleDesign, design_of
 from estimation_engine import Design, UnsupportedDesign, is_number
+from estimation_engine.reading import relation_of
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.tables import Int64s, TableFiles
+from parquet_tables.tables import TableFiles
 from sampling_engine.sample_table import shown_columns
 from storage.jobs.jobs import Job
 
@@ -54,16 +57,23 @@ def design_code(service: Service, job: Job, language: str, replicates: Replicate
     return program.design_code(found.design, code, sample)
 
 
-def _require_weights_of_sample(service: Service, job: Job, design: Design) -> None:
-    """Refuse monetary units whose weights were scaled to the known amount: the file has others."""
+def _in_row_order(service: Service, job: Job, column: str) -> list[Any]:
+    """The values of a column of the draw, by the ordinals of the rows."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    relation, params = relation_of(sample)
     with service.parquet.cursor(sample) as cursor:
         rows = cursor.execute(
-            "SELECT f._design_weight FROM read_parquet(?) AS f "
+            f"SELECT f.{quote_identifier(column)} FROM {relation} AS f "
             "ORDER BY CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT)",
-            [[str(file.path) for file in sample.files]],
+            params,
         ).fetchall()
-    if not np.allclose([row[0] for row in rows], design.weights, rtol=SAME_WEIGHT, atol=0.0):
+    return [value for (value,) in rows]
+
+
+def _require_weights_of_sample(service: Service, job: Job, design: Design) -> None:
+    """Refuse monetary units whose weights were scaled to the known amount: the file has others."""
+    weights = _in_row_order(service, job, "_design_weight")
+    if not np.allclose(weights, design.weights, rtol=SAME_WEIGHT, atol=0.0):
         raise UnsupportedDesign(
             "The number of selected units was left to chance, so each stands for the amount by "
             "their number, and the weights in the sample don't: choose `replicates` jackknife or "
@@ -89,11 +99,9 @@ def _longest_texts(service: Service, sample: TableFiles) -> dict[str, int]:
     longest = ", ".join(
         f"max(strlen(CAST(f.{quote_identifier(each.name)} AS VARCHAR)))" for each in texts
     )
+    relation, params = relation_of(sample)
     with service.parquet.cursor(sample) as cursor:
-        (sizes,) = cursor.execute(
-            f"SELECT {longest} FROM read_parquet(?) AS f",
-            [[str(file.path) for file in sample.files]],
-        ).fetchall()
+        (sizes,) = cursor.execute(f"SELECT {longest} FROM {relation} AS f", params).fetchall()
     return {each.name: size or 0 for each, size in zip(texts, sizes, strict=True)}
 
 
@@ -101,14 +109,7 @@ def _labels(service: Service, job: Job, design: Design) -> dict[str, int]:
     """N_h of each stratum or cluster with a drawn row, by its label in ``_stratum``."""
     if design.group_kind is None:
         return {}
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    files = [str(file.path) for file in sample.files]
-    with service.parquet.cursor(sample) as cursor:
-        rows = cursor.execute(
-            "SELECT CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT), f._stratum "
-            "FROM read_parquet(?) AS f ORDER BY 1",
-            [files],
-        ).fetchall()
-    groups: Int64s = design.groups
-    first = {int(group): at for at, group in reversed(list(enumerate(groups.tolist())))}
-    return {str(rows[at][1]): int(design.group_rows[group]) for group, at in sorted(first.items())}
+    labels = _in_row_order(service, job, "_stratum")
+    groups, first = np.unique(design.groups, return_index=True)
+    pairs = zip(groups.tolist(), first.tolist(), strict=True)
+    return {str(labels[at]): int(design.group_rows[group]) for group, at in pairs}

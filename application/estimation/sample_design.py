@@ -8,21 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
+from application.estimation.monetary_selection import Account, accounts_of
 from domain_errors import counted
 from estimation_engine import Design, Settings, UnsupportedDesign
 from estimation_engine.arrays import Floats
-from estimation_engine.designs import (
-    DrawnRows,
-    Frame,
-    Part,
-    RoundRows,
-    combined_design,
-    design_class,
-)
+from estimation_engine.designs import design_class
+from estimation_engine.designs.design import DrawnRows, SamplePart
+from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
@@ -139,12 +135,9 @@ def _with_rescaled_units(job: Job, spec: Round, part: DrawnRound) -> DrawnRound:
     return replace(part, weights=scaled)
 
 
-def _account_of(job: Job, spec: Round) -> dict[str, Any] | None:
+def _account_of(job: Job, spec: Round) -> Account | None:
     """The account of a round by monetary units; None for other rounds."""
-    account: dict[str, Any] | None = (job.output_summary or {})["rounds"][
-        spec.round_number - 1
-    ].get("monetary_unit")
-    return account
+    return accounts_of(job)[spec.round_number - 1]
 
 
 def _can_draw(part: DrawnRound) -> bool:
@@ -168,10 +161,10 @@ def design_of_rounds(specs: Sequence[Round], parts: Sequence[DrawnRound], rows: 
     return replace(design, left_uncovered=min(whole, default=None))
 
 
-def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:
+def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> CombinedRound:
     assert part.frame is not None  # noqa: S101 - drawn with frames
     facts = part.frame.facts
-    return RoundRows(
+    return CombinedRound(
         _design_of(spec, part),
         np.searchsorted(ordinals, part.ordinals),
         Frame(facts.rows, facts.drawn, facts.effective_units, facts.degrees, facts.takes_all),
@@ -229,7 +222,24 @@ def _rows_of(service: Service, source: OpenTable, population: RowFilter | None) 
     return plan.eligible_rows
 
 
-def design_json(found: SampleDesign) -> dict[str, Any]:
+class DesignJson(TypedDict):
+    """A design without its strata; the fields are those of the API."""
+
+    method: str
+    n: int
+    N: int
+    filter: str | None
+    rounds: int
+    strata: int | None
+    strata_drawn: int | None
+    clusters: int | None
+    clusters_drawn: int | None
+    take_all_rows: int | None
+    uncovered_rows: int
+    df: int
+
+
+def design_json(found: SampleDesign) -> DesignJson:
     """The design as JSON, without its strata."""
     design = found.design
     clusters_drawn, clusters = design.clusters or (None, None)
@@ -288,7 +298,7 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
     return notes
 
 
-def _weightless_note(part: Part, weights: Floats) -> list[str]:
+def _weightless_note(part: SamplePart, weights: Floats) -> list[str]:
     """A note on the drawn rows that no estimate uses."""
     rows = int((weights == 0.0).sum())
     if not rows:

@@ -4,44 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from estimation_engine.designs.cluster import ClusterDesign, cluster_design
-from estimation_engine.designs.design import Design, DrawnRows, Part, RowsOfPairs
-from estimation_engine.designs.random import RandomDesign, random_design
-from estimation_engine.designs.rounds import Frame, RoundRows, RoundsDesign, combined_design
-from estimation_engine.designs.stratified import StratifiedDesign, stratified_design
-from estimation_engine.designs.systematic import SystematicDesign, systematic_design
-from estimation_engine.designs.weighted import (
-    MonetaryDesign,
-    WeightedDesign,
-    monetary_design,
-    weighted_design,
-)
+from estimation_engine.designs.cluster import ClusterDesign
+from estimation_engine.designs.design import Design
+from estimation_engine.designs.random import RandomDesign
+from estimation_engine.designs.stratified import StratifiedDesign
+from estimation_engine.designs.systematic import SystematicDesign
+from estimation_engine.designs.weighted import MonetaryDesign, WeightedDesign
 from estimation_engine.errors import UnsupportedDesign
 
-__all__ = [
-    "DESIGNS",
-    "ClusterDesign",
-    "Design",
-    "DrawnRows",
-    "Frame",
-    "MonetaryDesign",
-    "Part",
-    "RandomDesign",
-    "RoundRows",
-    "RoundsDesign",
-    "RowsOfPairs",
-    "StratifiedDesign",
-    "SystematicDesign",
-    "WeightedDesign",
-    "cluster_design",
-    "combined_design",
-    "design_class",
-    "monetary_design",
-    "random_design",
-    "stratified_design",
-    "systematic_design",
-    "weighted_design",
-]
+__all__ = ["DESIGNS", "Design", "design_class"]
 
 DESIGNS: Mapping[str, type[Design]] = {
     "random": RandomDesign,

@@ -77,7 +77,7 @@ class RowsOfPairs:
 class RowsOfSample(NamedTuple):
     """Some rows of a design that one of its samples has.
 
-    ``at`` are their places in the sample, ``own`` those among the rows that were asked for, and
+    ``at`` are their places in the sample, ``own`` those among the requested rows, and
     ``factors`` the parts of their weights that are left to chance in the sample.
     """
 
@@ -253,9 +253,9 @@ class Design(ABC):
         return self.population - self.uncovered_rows
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[SamplePart, ...]:
         """The samples that it is of: itself alone, but for rounds that aren't one sample."""
-        return (Part(self, np.arange(self.rows), np.ones(self.rows)),)
+        return (SamplePart(self, np.arange(self.rows), np.ones(self.rows)),)
 
     @cached_property
     def degrees(self) -> int:
@@ -394,7 +394,7 @@ class Design(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SamplePart:
     """A sample of a design.
 
     Parameters

@@ -14,9 +14,9 @@ from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import (
     Design,
     DrawnRows,
-    Part,
     RowsOfPairs,
     RowsOfSample,
+    SamplePart,
     whole_table,
 )
 from estimation_engine.designs.stages import Layer
@@ -31,13 +31,13 @@ class RoundsDesign(Design):
 
     Parameters
     ----------
-    rounds : tuple of Part
+    rounds : tuple of SamplePart
         Their designs, rows, and what is left to chance in them.
     left_uncovered : int, optional
         The rows of strata that no round drew from, if known.
     """
 
-    rounds: tuple[Part, ...]
+    rounds: tuple[SamplePart, ...]
     left_uncovered: int | None = None
 
     method: ClassVar = "rounds"
@@ -49,7 +49,7 @@ class RoundsDesign(Design):
         raise UnsupportedDesign("Several rounds aren't one sample.")
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[SamplePart, ...]:
         return self.rounds
 
     @property
@@ -164,7 +164,7 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class RoundRows:
+class CombinedRound:
     """A round as :func:`combined_design` takes it.
 
     Parameters
@@ -187,7 +187,7 @@ class RoundRows:
     always: Booleans | None = None
 
 
-def combined_design(rounds: Sequence[RoundRows], rows: int, population: int) -> RoundsDesign:
+def combined_design(rounds: Sequence[CombinedRound], rows: int, population: int) -> RoundsDesign:
     """Rounds that aren't one sample, in their order; each drew from what earlier ones left.
 
     What earlier rounds drew and round r's weighted rows together give an unbiased total of the rows
@@ -198,7 +198,7 @@ def combined_design(rounds: Sequence[RoundRows], rows: int, population: int) -> 
 
     Parameters
     ----------
-    rounds : sequence of RoundRows
+    rounds : sequence of CombinedRound
         Together they have each row once, and every row is covered by its own round. A round may
         have no row: earlier rounds drew all that it covers.
     rows, population : int
@@ -217,7 +217,7 @@ def combined_design(rounds: Sequence[RoundRows], rows: int, population: int) -> 
     for own, each in zip(varying, rounds, strict=True):
         whole = weights[each.rows]
         factors = np.divide(own, whole, out=np.zeros(len(own)), where=whole > 0)
-        parts.append(Part(each.design, each.rows, factors))
+        parts.append(SamplePart(each.design, each.rows, factors))
     return RoundsDesign(*whole_table(weights, population), tuple(parts))
 
 
@@ -234,7 +234,7 @@ class _Combined:
     last, and then the first such round alone: the later ones may depend on its rows.
     """
 
-    def __init__(self, rounds: Sequence[RoundRows], rows: int) -> None:
+    def __init__(self, rounds: Sequence[CombinedRound], rows: int) -> None:
         self._rounds = rounds
         totals = np.zeros((4, rows))
         self._levels: list[Ints] = []
@@ -253,7 +253,7 @@ class _Combined:
         return np.where(counts, _share(self._rounds[at]) / self._totals, 0.0)
 
 
-def _levels(each: RoundRows) -> Ints:
+def _levels(each: CombinedRound) -> Ints:
     """The level of a round for each row, shape (rows,)."""
     level = MEASURED if each.frame.degrees > 0 else UNMEASURED
     if each.frame.takes_all:
@@ -262,5 +262,5 @@ def _levels(each: RoundRows) -> Ints:
     return np.where(always, level, BY_CHANCE)
 
 
-def _share(each: RoundRows) -> float:
+def _share(each: CombinedRound) -> float:
     return 1.0 if each.frame.takes_all else each.frame.share

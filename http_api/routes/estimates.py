@@ -10,9 +10,9 @@ from flask import Response, jsonify
 from marshmallow import validate
 
 from application.access import RowSource
-from application.estimation.backtest import backtest_of
+from application.estimation.backtest import BacktestJson, backtest_of
 from application.estimation.design_code import design_code
-from application.estimation.design_facts import design_facts, pair_probabilities
+from application.estimation.design_facts import PairsJson, design_facts, pair_probabilities
 from application.estimation.design_table import (
     DEFAULT_REPLICATES,
     ReplicateRequest,
@@ -21,11 +21,12 @@ from application.estimation.design_table import (
 )
 from application.estimation.estimates import (
     EstimateRequest,
+    EstimatesJson,
     calibration_request,
     estimates_of,
     settings_of,
 )
-from application.estimation.more_rows import more_rows
+from application.estimation.more_rows import MoreRowsJson, more_rows
 from estimation_engine.designs.stages import Lonely
 from estimation_engine.replicates import MAX_REPLICATES, MIN_REPLICATES, ReplicateKind
 from http_api.access import SignedInBlueprint, access, caller, service
@@ -79,7 +80,7 @@ class DesignQuery(StrictQuery):
 
 
 @blueprint.post("/estimates", body=EstimatesIn, output=EstimatesOut, only_reads=True)
-def estimates(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+def estimates(job_id: str, given: dict[str, Any]) -> EstimatesJson:
     """Estimate figures of the population, with margins of error.
 
     From the sample's rows and its recorded design, with the finite-population correction. Several
@@ -103,7 +104,7 @@ def estimates(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/more-rows", body=MoreRowsIn, output=MoreRowsOut, only_reads=True)
-def needed_rows(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+def needed_rows(job_id: str, given: dict[str, Any]) -> MoreRowsJson:
     """How many more rows a figure needs for a precision.
 
     By the variance that the sample estimates, or by the true one of its source.
@@ -121,7 +122,7 @@ class BacktestQuery(StrictQuery):
 
 
 @blueprint.get("/backtest", query=BacktestQuery, output=BacktestOut)
-def backtest(job_id: str, query: dict[str, Any]) -> dict[str, Any]:
+def backtest(job_id: str, query: dict[str, Any]) -> BacktestJson:
     """Estimate figures that are known, and count the intervals that hold the true value.
 
     The mean of each column of numbers, and the share of each value of columns with few values.
@@ -181,7 +182,7 @@ def _design_table(
 
 
 @blueprint.post("/joint-probabilities", body=PairsIn, output=PairProbabilitiesOut, only_reads=True)
-def joint_probabilities(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+def joint_probabilities(job_id: str, given: dict[str, Any]) -> PairsJson:
     """The probabilities that both rows of a pair are drawn, for pairs of row ids.
 
     Exact, but for weighted samples, which have Hájek's approximation. The rows may be drawn or not.

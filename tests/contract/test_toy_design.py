@@ -13,9 +13,9 @@ import pytest
 
 from estimation_engine import UnsupportedDesign, VarianceRules
 from estimation_engine.arrays import Floats, Ints
-from estimation_engine.designs import DESIGNS, Design, DrawnRows, RowsOfPairs, design_class
+from estimation_engine.designs import DESIGNS, Design, design_class
 from estimation_engine.designs.code import DesignCode, Sizes
-from estimation_engine.designs.design import whole_table
+from estimation_engine.designs.design import DrawnRows, RowsOfPairs, whole_table
 from estimation_engine.designs.stages import Layer, simple_layer
 from tests.contract.draw_requests import one
 from tests.contract.test_design_code import figures_of_python, written
@@ -147,3 +147,19 @@ def test_a_design_gives_code_of_four_programs(
 def test_a_method_without_a_design_is_refused() -> None:
     with pytest.raises(UnsupportedDesign, match="no design is declared"):
         design_class("another")
+
+
+ROOT = Path(__file__).parents[2]
+OF_PLANNING = {"sizing.py", "materiality.py", "band_suggestions.py"}
+OF_ACCOUNTS = "monetary_selection.py"
+"""Reads the account of monetary units by its key in a draw's summary."""
+
+
+def test_estimates_compare_no_method() -> None:
+    engine = [*ROOT.glob("estimation_engine/*.py"), *ROOT.glob("application/estimation/**/*.py")]
+    assert len(engine) > 30
+    methods = {f'"{name}"' for name in DESIGNS}
+    named = [
+        path.name for path in engine if any(name in path.read_text("utf-8") for name in methods)
+    ]
+    assert set(named) - OF_PLANNING == {OF_ACCOUNTS}

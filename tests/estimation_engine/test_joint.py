@@ -16,7 +16,7 @@ from estimation_engine import (
     systematic_design,
     weighted_design,
 )
-from estimation_engine.designs import RowsOfPairs
+from estimation_engine.designs.design import RowsOfPairs
 from tests.estimation_engine.test_replicates import DESIGNS
 
 STRATA = np.array([0, 0, 0, 1, 1, 1, 1])

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimation_engine import VarianceRules, cluster_design, stratified_design
-from estimation_engine.designs import StratifiedDesign, systematic_design
+from estimation_engine import (
+    VarianceRules,
+    cluster_design,
+    stratified_design,
+    systematic_design,
+)
+from estimation_engine.designs.stratified import StratifiedDesign
 from tests.estimation_engine.published import (
     api_clusters,
     api_random,

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from estimation_engine import (
+    CombinedRound,
     Design,
     Frame,
-    RoundRows,
     cluster_design,
     combined_design,
     monetary_design,
@@ -40,13 +40,13 @@ DESIGNS = {
     ),
     "rounds": combined_design(
         [
-            RoundRows(
+            CombinedRound(
                 random_design(60, 900),
                 np.arange(60),
                 Frame(900, 60, 60, 59),
                 np.ones(100, dtype=bool),
             ),
-            RoundRows(
+            CombinedRound(
                 stratified_design(np.repeat([0, 1], 20), np.array([400, 440])),
                 np.arange(60, 100),
                 Frame(900, 40, 40, 38),

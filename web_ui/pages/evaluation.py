@@ -28,7 +28,7 @@ from application.audit.kinds import (
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
 from application.estimation.confidence_levels import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, level_of
-from application.estimation.sample_columns import estimated_columns
+from application.estimation.value_sources import estimated_columns
 from application.request_code.written_numbers import TwoReadings, errors_of, plain_text
 from domain_errors import DomainError, InvalidRequest
 from job_runner.tables.open_tables import SAMPLE, output_of
