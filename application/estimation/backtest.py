@@ -9,7 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from application.estimation.estimates import EstimateJson, EstimateRequest, estimates_of
+from application.estimation.estimates import (
+    EstimateJson,
+    EstimateRequest,
+    StatisticRequest,
+    estimates_of,
+)
 from application.estimation.value_sources import estimated_columns
 from domain_errors import counted
 from estimation_engine import Settings
@@ -93,14 +98,14 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> BacktestJson:
     return answer
 
 
-def _known_statistics(service: Service, job: Job) -> tuple[list[dict[str, Any]], list[str]]:
+def _known_statistics(service: Service, job: Job) -> tuple[list[StatisticRequest], list[str]]:
     """Statistics of the table's columns, and notes on those that are left out."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     known = {column.name for column in open_source(service, job).files.columns}
     columns = [each for each in estimated_columns(service, job) if each["name"] in known]
     numbers = [sample.column(each["name"]) for each in columns if each["is_number"]]
     odd = _not_finite(service, sample, numbers)
-    statistics: list[dict[str, Any]] = []
+    statistics: list[StatisticRequest] = []
     for column in columns:
         if column["name"] in odd:
             continue
@@ -144,7 +149,7 @@ def _figure(estimate: EstimateJson) -> FigureJson:
     return {**estimate, "covers": None if exact else covers, "exact": exact}
 
 
-def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[dict[str, Any]]:
+def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[StatisticRequest]:
     """The shares of a category's sampled values; none if it has one value, or too many.
 
     Of one value or two besides NULL, the share of the last one follows from the others.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any, TypedDict
+from typing import Any, Required, TypedDict
 
 from application.estimation.calibrating import (
     CalibrationFrame,
@@ -65,6 +65,16 @@ MAX_ESTIMATES = 20_000
 MAX_RESIDUALS = 500_000_000
 """Residuals of a calibrated answer, some 5 s of work."""
 DEFAULT_SETTINGS = Settings()
+
+
+class StatisticRequest(TypedDict, total=False):
+    """A statistic as the API's schema gives it."""
+
+    statistic: Required[StatisticName]
+    column: str | None
+    denominator: str | None
+    value: Any
+    q: float
 
 
 @dataclass(frozen=True)
@@ -209,16 +219,15 @@ def _value_notes(
     service: Service, job: Job, request: EstimateRequest, values_from: ValueSource | None
 ) -> list[str]:
     """Notes on where the values come from."""
-    notes = [] if request.values == FINDINGS else _replacement_notes(service, job)
-    return notes if values_from is None else [*notes, *values_from.notes]
-
-
-def _replacement_notes(service: Service, job: Job) -> list[str]:
+    notes = [] if values_from is None else list(values_from.notes)
+    if request.values == FINDINGS:
+        return notes
     with service.database.read() as tx:
         replaced = len(list_replacements(tx, job.id))
-    if not replaced:
-        return []
-    return [f"{counted(replaced, 'row was', 'rows were')} replaced; estimates use the drawn rows."]
+    if replaced:
+        rows = counted(replaced, "row was", "rows were")
+        notes.insert(0, f"{rows} replaced; estimates use the drawn rows.")
+    return notes
 
 
 def _require_in_every_round(
@@ -544,7 +553,14 @@ def _add_true_values(
     known = {
         at: _statistic(table, at, given)
         for at, given in enumerate(request.statistics)
-        if all(_has_column(table, found, given.get(field)) for field in ("column", "denominator"))
+        if all(
+            name is None
+            or (
+                (any(column.name == name for column in table.columns))
+                and _is_of_table(table, found, name)
+            )
+            for name in (given.get("column"), given.get("denominator"))
+        )
     }
     if not known:
         return ["The columns aren't in the table, so their true values aren't known."]
@@ -564,12 +580,6 @@ def _add_true_values(
     return [
         f"{counted(others, 'group of the source has', 'groups of the source have')} no sampled row."
     ]
-
-
-def _has_column(table: TableFiles, found: SampleDesign, name: str | None) -> bool:
-    return name is None or (
-        any(column.name == name for column in table.columns) and _is_of_table(table, found, name)
-    )
 
 
 def settings_of(given: Mapping[str, Any]) -> Settings:
