@@ -21,10 +21,10 @@ from estimation_engine.replicates import (
     bootstrap,
     jackknife,
 )
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.database import registered
 from parquet_tables.exports import export_query
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.jobs.jobs import Job
 
 TableFormat = Literal["csv", "parquet"]

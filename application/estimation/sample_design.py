@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 import numpy as np
+from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 
 from application.estimation.monetary_selection import Account, accounts_of
 from domain_errors import counted
@@ -19,10 +20,6 @@ from estimation_engine.arrays import Floats
 from estimation_engine.designs import design_class
 from estimation_engine.designs.design import DrawnRows, SamplePart
 from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
-from job_runner.tables.sample_weights import UnionFilter
 from parquet_tables.tables import Int64s
 from sampling_engine import (
     FIRST_DRAW_VERSION,
@@ -34,7 +31,10 @@ from sampling_engine import (
     drawn_rounds,
     plan_draw,
 )
-from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
+from service.tables.sample_weights import UnionFilter
 from storage.jobs.jobs import Job
 
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}
