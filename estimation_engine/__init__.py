@@ -10,18 +10,14 @@ from estimation_engine.calibration import (
     by_regression,
     by_strata,
 )
-from estimation_engine.design import (
-    Design,
-    Frame,
-    RoundRows,
-    cluster_design,
-    combined_design,
-    monetary_design,
-    random_design,
-    stratified_design,
-    systematic_design,
-    weighted_design,
-)
+from estimation_engine.designs.cluster import cluster_design
+from estimation_engine.designs.design import Design
+from estimation_engine.designs.random import random_design
+from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
+from estimation_engine.designs.stages import VarianceRules
+from estimation_engine.designs.stratified import stratified_design
+from estimation_engine.designs.systematic import systematic_design
+from estimation_engine.designs.weighted import monetary_design, weighted_design
 from estimation_engine.errors import (
     InvalidCalibration,
     InvalidEstimate,
@@ -33,11 +29,11 @@ from estimation_engine.errors import (
 from estimation_engine.estimates import Domains, Estimate, Settings, Values, estimate
 from estimation_engine.population import true_values
 from estimation_engine.reading import Statistic, check_statistic, is_number, read_values
-from estimation_engine.variance import VarianceRules
 
 __all__ = [
     "Calibration",
     "CalibrationMethod",
+    "CombinedRound",
     "Design",
     "Difference",
     "Domains",
@@ -48,7 +44,6 @@ __all__ = [
     "InvalidGoal",
     "LonelyStratum",
     "Margins",
-    "RoundRows",
     "Settings",
     "Statistic",
     "TooManyGroups",

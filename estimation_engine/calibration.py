@@ -14,9 +14,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from estimation_engine.design import Booleans, Design, Floats, Ints
+from estimation_engine.arrays import Booleans, Floats, Ints
+from estimation_engine.designs import Design
+from estimation_engine.designs.stages import Measured, VarianceRules, sums_by
 from estimation_engine.errors import InvalidCalibration
-from estimation_engine.variance import Measured, VarianceRules, sums_by, variances
 
 CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
 
@@ -161,7 +162,7 @@ class Calibration:
             cells = by_domain[stops[domain] : stops[domain + 1]]
             t = weights * self.residuals(rows[cells], z[cells])
             found.append(
-                variances(design, everything, one, t, 1, rules, with_skewness=with_skewness)
+                design.variances(everything, one, t, 1, rules, with_skewness=with_skewness)
             )
         return Measured(
             np.array([each.variances[0] for each in found]),

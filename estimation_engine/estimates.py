@@ -9,16 +9,22 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import ceil, inf, isinf, isnan, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from contract.words import StatisticName
+from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.calibration import Calibration, Difference
-from estimation_engine.degrees import degrees_of_freedom, groups_in
-from estimation_engine.design import Booleans, Design, Floats, Ints
+from estimation_engine.designs import Design
+from estimation_engine.designs.stages import (
+    Measured,
+    VarianceRules,
+    groups_in,
+    squared_differences,
+    sums_by,
+)
 from estimation_engine.errors import InvalidCalibration
 from estimation_engine.hypergeometric import risk_of
 from estimation_engine.intervals import (
@@ -34,13 +40,6 @@ from estimation_engine.intervals import (
     t_interval,
     t_quantile,
     wilson_interval,
-)
-from estimation_engine.variance import (
-    Measured,
-    VarianceRules,
-    squared_differences,
-    sums_by,
-    variances,
 )
 
 DEFAULT_RULES = VarianceRules()
@@ -161,14 +160,15 @@ def estimate(
     cells = _Cells(design, rows, groups, count, weights)
     missing = np.bincount(domains.groups[domains.included & ~values.present], minlength=count)
     counts = _Counts.of(design, cells)
+    if isinstance(calibration, Difference) and values.statistic not in ("mean", "total"):
+        raise InvalidCalibration(
+            "A difference estimates means and totals, not a {statistic}: choose another `method`.",
+            statistic=values.statistic,
+        )
     if values.statistic == "quantile":
-        _require_weights(calibration, values.statistic)
         found = _quantiles(design, values, cells, counts, settings)
     else:
-        linear = _linear(design, values, domains, cells, calibration)
-        interval = partial(_interval, design, values, domains, settings, calibration is None)
-        with_skewness = values.statistic != "proportion"
-        found = _of_linear(design, linear, cells, counts, settings, interval, with_skewness)
+        found = _of_linear(design, values, domains, cells, counts, settings, calibration)
     left = sums_by(groups, design.weights[rows] - 1.0, count) > ROUNDING
     if values.statistic in AVERAGES:
         # Alone, a unit doesn't vary about its own mean; that says nothing about the other units.
@@ -193,7 +193,7 @@ def estimate(
 
 def _knows_by_weights(design: Design, cells: _Cells, y: Floats) -> Booleans:
     """The domains whose values differ with unequal weights, which may know their total."""
-    if design.method not in ("weighted", "rounds"):
+    if not design.has_unequal_weights:
         return np.zeros(cells.count, dtype=np.bool_)
     first = np.zeros(cells.count)
     first[cells.groups[::-1]] = y[::-1]
@@ -223,59 +223,61 @@ class _Counts:
         with np.errstate(divide="ignore", invalid="ignore"):
             # 1 + cv² of the weights: the design effect of unequal weights.
             kish = rows * sums_by(groups, w * w, count) / sums_by(groups, w, count) ** 2
-            trials = units / (1.0 if design.method == "cluster" else kish)
+            trials = units / (kish if design.clusters is None else 1.0)
         return cls(rows, units, trials)
-
-
-def _linear(
-    design: Design,
-    values: Values,
-    domains: Domains,
-    cells: _Cells,
-    calibration: Calibration | Difference | None,
-) -> Linearised:
-    """The statistic's values, linearised."""
-    if isinstance(calibration, Difference):
-        _require_weights(calibration, values.statistic, but=("mean", "total"))
-        return _difference(design, values, domains, calibration)
-    return _LINEARISED[values.statistic](cells, values)
 
 
 def _of_linear(
     design: Design,
-    linear: Linearised,
+    values: Values,
+    domains: Domains,
     cells: _Cells,
     counts: _Counts,
     settings: Settings,
-    interval: Callable[[Confidence, float, float, int, float], tuple[Interval | None, str]],
-    with_skewness: bool,
+    calibration: Calibration | Difference | None,
 ) -> list[_Found]:
-    """The estimates with their errors."""
+    """The estimates of a statistic that is linearised, with their errors."""
+    if isinstance(calibration, Difference):
+        linear = _difference(design, values, domains, calibration)
+    else:
+        linear = _LINEARISED[values.statistic](cells, values)
+    with_skewness = values.statistic != "proportion"
     measured = _measured(design, linear, cells, settings, with_skewness)
     degrees = _degrees(design, cells, measured)
     with np.errstate(invalid="ignore"):
         is_noise = measured.variances <= (ROUNDING * linear.values) ** 2
-    found = np.where(is_noise, 0.0, measured.variances)
-    effects = _design_effects(design, linear, found, cells.count)
+    known = np.where(is_noise, 0.0, measured.variances)
+    effects = _design_effects(design, linear, known, cells.count)
     needed = ROWS_BY_SKEWNESS * measured.skewness**2 * counts.units
-    return [
-        _Found(
-            float(value),
-            sqrt(v) if v >= 0 else np.nan,
-            *interval(
-                Confidence(settings.confidence, int(degrees[at])),
-                float(value),
-                float(v),
-                int(counts.rows[at]),
-                float(counts.trials[at]),
-            ),
-            float(effects[at]),
-            int(degrees[at]),
-            ceil(needed[at]) if with_skewness and v > 0 else None,
-            float(measured.effective_degrees[at]),
+    is_whole = design.is_hypergeometric and domains.is_all and bool(values.present.all())
+    found = []
+    for at, (value, variance) in enumerate(
+        zip(linear.values.tolist(), known.tolist(), strict=True)
+    ):
+        confidence = Confidence(settings.confidence, int(degrees[at]))
+        error = sqrt(variance) if variance >= 0 else np.nan
+        rows = int(counts.rows[at])
+        interval: tuple[Interval | None, str]
+        if values.statistic == "proportion" and 0.0 <= value <= 1.0 and rows:
+            share = _Share(value, variance, rows, float(counts.trials[at]), confidence)
+            interval = _interval_of_share(
+                design, share, settings, is_whole=is_whole, is_plain=calibration is None
+            )
+        else:
+            is_shown = error == 0.0 or (not isnan(error) and settings.shows(confidence.degrees))
+            interval = (t_interval(value, error, confidence) if is_shown else None), "t"
+        found.append(
+            _Found(
+                value,
+                error,
+                *interval,
+                float(effects[at]),
+                int(degrees[at]),
+                ceil(needed[at]) if with_skewness and variance > 0 else None,
+                float(measured.effective_degrees[at]),
+            )
         )
-        for at, (value, v) in enumerate(zip(linear.values, found, strict=True))
-    ]
+    return found
 
 
 AVERAGES = ("mean", "ratio", "quantile")
@@ -356,12 +358,9 @@ def _mean_of(cells: _Cells, y: Floats) -> Linearised:
 
 
 def _ratio(cells: _Cells, values: Values) -> Linearised:
-    assert values.x is not None  # noqa: S101 - a ratio has a denominator
-    return _quotient(cells, values.y[cells.rows], values.x[cells.rows])
-
-
-def _quotient(cells: _Cells, y: Floats, x: Floats) -> Linearised:
     """Σwy/Σwx; NaN where the denominator is 0."""
+    assert values.x is not None  # noqa: S101 - a ratio has a denominator
+    y, x = values.y[cells.rows], values.x[cells.rows]
     below = cells.sums(x)
     below[below == 0] = np.nan
     ratios = cells.sums(y) / below
@@ -375,17 +374,6 @@ _LINEARISED: dict[str, Callable[[_Cells, Values], Linearised]] = {
     "proportion": _mean,
     "ratio": _ratio,
 }
-
-
-def _require_weights(
-    calibration: Calibration | Difference | None, statistic: str, but: tuple[str, ...] = ()
-) -> None:
-    """Refuse a statistic that needs weights with a difference, which has none."""
-    if isinstance(calibration, Difference) and statistic not in but:
-        raise InvalidCalibration(
-            "A difference estimates means and totals, not a {statistic}: choose another `method`.",
-            statistic=statistic,
-        )
 
 
 def _difference(design: Design, values: Values, domains: Domains, known: Difference) -> Linearised:
@@ -422,12 +410,12 @@ def _measured(
             design, rows, domains, z, count, rules, with_skewness=with_skewness
         )
     t = design.weights[rows] * z
-    return variances(design, rows, domains, t, count, rules, with_skewness=with_skewness)
+    return design.variances(rows, domains, t, count, rules, with_skewness=with_skewness)
 
 
 def _degrees(design: Design, cells: _Cells, measured: Measured) -> Ints:
     """Those of the rows with a value, also where a calibration or a difference reads others."""
-    return degrees_of_freedom(design, cells.rows, cells.groups, cells.count, measured.of_rounds)
+    return design.degrees_of_freedom(cells.rows, cells.groups, cells.count, measured.of_rounds)
 
 
 def _design_effects(design: Design, linear: Linearised, variance: Floats, count: int) -> Floats:
@@ -446,37 +434,30 @@ def _design_effects(design: Design, linear: Linearised, variance: Floats, count:
         return np.where(simple > 0, variance / simple, np.nan)
 
 
-def _interval(
-    design: Design,
-    values: Values,
-    domains: Domains,
-    settings: Settings,
-    is_plain: bool,
-    confidence: Confidence,
-    value: float,
-    variance: float,
-    rows: int,
-    independent: float,
+class _Share(NamedTuple):
+    """An estimated share, and the rows with a value, also as many independent ones."""
+
+    value: float
+    variance: float
+    rows: int
+    independent: float
+    confidence: Confidence
+
+
+def _interval_of_share(
+    design: Design, share: _Share, settings: Settings, *, is_whole: bool, is_plain: bool
 ) -> tuple[Interval | None, str]:
-    is_share = values.statistic == "proportion" and 0.0 <= value <= 1.0
-    if not is_share or not rows:
-        error = sqrt(variance) if variance >= 0 else np.nan
-        is_shown = error == 0.0 or (not isnan(error) and settings.shows(confidence.degrees))
-        return (t_interval(value, error, confidence) if is_shown else None), "t"
+    """The interval and its name; ``is_whole`` is whether all rows of a random sample count."""
+    value, variance, rows, independent, confidence = share
     tail = confidence.tail
-    is_whole = design.method == "random" and domains.is_all and bool(values.present.all())
     is_exact = is_plain and settings.proportion == "exact"
     if design.is_census or (variance <= NOISE * value * (1.0 - value) and 0 < value < 1):
         return (value, value), "known"
     at_end = value <= 0.0 or value >= 1.0
     if is_whole and (at_end or is_exact):
-        successes = round(value * rows)
-        return (
-            hypergeometric_interval(
-                successes, rows, design.population, risk_of(confidence.level, 2)
-            ),
-            "hypergeometric",
-        )
+        risk = risk_of(confidence.level, 2)
+        ends = hypergeometric_interval(round(value * rows), rows, design.population, risk)
+        return ends, "hypergeometric"
     if at_end:
         return beta_interval(round(value) * independent, independent, tail), "clopper_pearson"
     name = "clopper_pearson" if settings.proportion == "exact" else settings.proportion
@@ -489,7 +470,7 @@ def _interval(
         case "wilson":
             t = t_quantile(1.0 - tail, rows - 1)
             return wilson_interval(value, trials, t), name
-        case _:
+        case "korn_graubard" | "clopper_pearson":
             return beta_interval(value * trials, trials, tail), name
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from estimation_engine.design import Floats
+from estimation_engine.arrays import Floats
 
 Counts = int | NDArray[np.int64]
 CLOSE = 1e-9

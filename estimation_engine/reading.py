@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.words import StatisticName
-from estimation_engine.design import Booleans, Ints
+from estimation_engine.arrays import Booleans, Ints
 from estimation_engine.errors import InvalidEstimate, TooManyGroups
 from estimation_engine.estimates import Domains, Values
 from parquet_tables.columns import Column

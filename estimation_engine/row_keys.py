@@ -67,13 +67,6 @@ class KeyMatch:
     unanswered: Listed
     similar: str | None
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether each given row is that of one sampled row."""
-        return not any(
-            each.count for each in (self.without_key, self.repeated, self.unmatched, self.ambiguous)
-        )
-
 
 def match_rows(
     cursor: duckdb.DuckDBPyConnection,

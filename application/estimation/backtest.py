@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
-from application.estimation.estimates import EstimateRequest, estimates_of
-from application.estimation.sample_columns import estimated_columns
+from application.estimation.estimates import (
+    EstimateJson,
+    EstimateRequest,
+    StatisticRequest,
+    estimates_of,
+)
+from application.estimation.value_sources import estimated_columns
 from domain_errors import counted
 from estimation_engine import Settings
 from estimation_engine.reading import relation_of
@@ -29,7 +34,25 @@ SLACK = 1e-9
 """The relative distance from an interval's end that is rounding."""
 
 
-def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any]:
+class FigureJson(EstimateJson):
+    """An estimate with its true value, and whether its interval holds that."""
+
+    covers: bool | None
+    exact: bool
+
+
+class BacktestJson(TypedDict):
+    """The answer of a back-test."""
+
+    job_id: str
+    confidence: float
+    figures: list[FigureJson]
+    intervals: int
+    covered: int
+    notes: list[str]
+
+
+def backtest_of(service: Service, job: Job, settings: Settings) -> BacktestJson:
     """Estimate all figures of known columns, and count the intervals that hold the true value.
 
     Raises
@@ -37,45 +60,25 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any
     DomainError
         The design has no formula.
     """
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    known = {column.name for column in open_source(service, job).files.columns}
-    columns = [
-        sample.column(each["name"])
-        for each in estimated_columns(service, job)
-        if each["name"] in known
-    ]
-    numbers = {each["name"] for each in estimated_columns(service, job) if each["is_number"]}
-    odd = _not_finite(service, sample, [each for each in columns if each.name in numbers])
-    columns = [column for column in columns if column.name not in odd]
-    statistics = [
-        statistic
-        for column in columns
-        for statistic in (
-            [{"statistic": "mean", "column": column.name}]
-            if column.name in numbers
-            else _shares(service, sample, column)
-        )
-    ]
-    tested, left = statistics[:MAX_FIGURES], len(statistics) - MAX_FIGURES
-    notes = [] if left <= 0 else [f"The first {MAX_FIGURES} of {len(statistics):,} figures."]
-    notes += [f'"{name}" has NaN or infinite values: left out.' for name in odd]
-    if not tested:
-        return {
-            "job_id": job.id,
-            "confidence": settings.confidence,
-            "figures": [],
-            "intervals": 0,
-            "covered": 0,
-            "notes": ["No column of the table has numbers, or few enough values to be a category."],
-        }
+    statistics, notes = _known_statistics(service, job)
+    answer: BacktestJson = {
+        "job_id": job.id,
+        "confidence": settings.confidence,
+        "figures": [],
+        "intervals": 0,
+        "covered": 0,
+        "notes": ["No column of the table has numbers, or few enough values to be a category."],
+    }
+    if not statistics:
+        return answer
     # A back-test counts every interval, also those that rest on few degrees of freedom.
     request = EstimateRequest(
-        tested, settings=replace(settings, minimum_degrees=0), with_true_values=True
+        statistics, settings=replace(settings, minimum_degrees=0), with_true_values=True
     )
-    found = estimates_of(service, job, request)
-    figures = [each | _verdict(each) for each in found["estimates"]]
-    verdicts = [each["covers"] for each in figures if each["covers"] is not None]
-    exact = sum(each["exact"] for each in figures)
+    estimated = estimates_of(service, job, request)
+    figures = [_figure(estimate) for estimate in estimated["estimates"]]
+    verdicts = [figure["covers"] for figure in figures if figure["covers"] is not None]
+    exact = sum(figure["exact"] for figure in figures)
     if exact:
         of_figures = counted(exact, "figure is", "figures are")
         notes.append(
@@ -85,14 +88,35 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> dict[str, Any
         "All figures are from one sample, so their errors are related: the share of intervals that "
         "hold the true value varies more than that of independent intervals."
     )
-    return {
-        "job_id": job.id,
-        "confidence": settings.confidence,
+    answer |= {
         "figures": figures,
         "intervals": len(verdicts),
         "covered": sum(verdicts),
-        "notes": [*notes, *found["notes"]],
+        "notes": [*notes, *estimated["notes"]],
     }
+    return answer
+
+
+def _known_statistics(service: Service, job: Job) -> tuple[list[StatisticRequest], list[str]]:
+    """Statistics of the table's columns, and notes on those that are left out."""
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    known = {column.name for column in open_source(service, job).files.columns}
+    columns = [each for each in estimated_columns(service, job) if each["name"] in known]
+    numbers = [sample.column(each["name"]) for each in columns if each["is_number"]]
+    odd = _not_finite(service, sample, numbers)
+    statistics: list[StatisticRequest] = []
+    for column in columns:
+        if column["name"] in odd:
+            continue
+        if column["is_number"]:
+            statistics.append({"statistic": "mean", "column": column["name"]})
+        else:
+            statistics += _shares(service, sample, sample.column(column["name"]))
+    notes = []
+    if len(statistics) > MAX_FIGURES:
+        notes.append(f"The first {MAX_FIGURES} of {len(statistics):,} figures.")
+    notes += [f'"{name}" has NaN or infinite values: left out.' for name in odd]
+    return statistics[:MAX_FIGURES], notes
 
 
 def holds_truth(each: Mapping[str, Any]) -> bool | None:
@@ -116,14 +140,15 @@ def _not_finite(service: Service, sample: TableFiles, columns: Sequence[Column])
     return [name for name, is_odd in zip(names, found, strict=True) if is_odd]
 
 
-def _verdict(each: Mapping[str, Any]) -> dict[str, bool | None]:
+def _figure(estimate: EstimateJson) -> FigureJson:
     """Whether the interval covers, and whether the figure is exact, so that it can't miss."""
-    covers = holds_truth(each)
-    exact = bool(covers and each["standard_error"] == 0.0 and each["ci_low"] == each["ci_high"])
-    return {"covers": None if exact else covers, "exact": exact}
+    covers = holds_truth(estimate)
+    is_point = estimate["ci_low"] == estimate["ci_high"]
+    exact = bool(covers and estimate["standard_error"] == 0.0 and is_point)
+    return {**estimate, "covers": None if exact else covers, "exact": exact}
 
 
-def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[dict[str, Any]]:
+def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[StatisticRequest]:
     """The shares of a category's sampled values; none if it has one value, or too many.
 
     Of one value or two besides NULL, the share of the last one follows from the others.

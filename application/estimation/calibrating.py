@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from estimation_engine import (
     read_values,
     true_values,
 )
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.population import GroupKey
 from estimation_engine.reading import ReadSample
 from parquet_tables.database import ParquetDatabase
@@ -57,7 +57,7 @@ class CalibrationRequest:
 
 
 @dataclass(frozen=True)
-class Frame:
+class CalibrationFrame:
     """The tables and the database that a calibration reads.
 
     Parameters
@@ -104,16 +104,37 @@ def both(first: Statement | None, second: Statement | None) -> Statement | None:
     return sql, [value for _, params in conditions for value in params]
 
 
+class TotalJson(TypedDict):
+    """A total that the calibration reproduces: of a column, or the rows of a group."""
+
+    column: str | None
+    group: dict[str, Any] | None
+    n: int
+    known: float
+    estimated: float
+
+
+class CalibrationJson(TypedDict):
+    """The facts of a calibration; a difference has no weights."""
+
+    method: CalibrationMethod
+    columns: list[str]
+    totals: list[TotalJson]
+    g_min: float | None
+    g_max: float | None
+    negative_weights: int
+
+
 @dataclass(frozen=True)
 class FoundCalibration:
     """A calibration, with what an answer says about it."""
 
     calibration: Calibration | Difference
-    totals: Sequence[dict[str, Any]]
+    totals: Sequence[TotalJson]
     notes: Sequence[str]
 
-    def as_json(self, request: CalibrationRequest) -> dict[str, Any]:
-        """The facts of the answer; a difference has no weights."""
+    def as_json(self, request: CalibrationRequest) -> CalibrationJson:
+        """The facts of the answer."""
         known = self.calibration
         g = known.g if isinstance(known, Calibration) else None
         return {
@@ -127,7 +148,7 @@ class FoundCalibration:
 
 
 def find_calibration(
-    frame: Frame,
+    frame: CalibrationFrame,
     request: CalibrationRequest,
     by: Sequence[Column],
     where: Statement | None,
@@ -231,18 +252,18 @@ class _Number:
             "sample and in the table, which leaves the estimates unbiased."
         ]
 
-    def as_json(self, weights: Floats) -> dict[str, Any]:
+    def as_json(self, weights: Floats) -> TotalJson:
         estimated = float((weights * self.x).sum())
         return _total(self.column.name, None, len(self.x), self.total, estimated)
 
 
 def _total(
     column: str | None, group: dict[str, Any] | None, n: int, known: float, estimated: float
-) -> dict[str, Any]:
+) -> TotalJson:
     return {"column": column, "group": group, "n": n, "known": known, "estimated": estimated}
 
 
-def _numbers(frame: Frame, columns: Sequence[Column]) -> list[_Number]:
+def _numbers(frame: CalibrationFrame, columns: Sequence[Column]) -> list[_Number]:
     statistics = [Statistic(name, column) for column in columns for name in ("total", "count")]
     *sums, rows = frame.known([*statistics, Statistic("count")], [])[()]
     population = _frame_rows(frame, rows)
@@ -280,13 +301,13 @@ def _known_total(column: Column, total: float | None, count: float | None) -> tu
     return total, count
 
 
-def _frame_rows(frame: Frame, rows: float | None) -> int:
+def _frame_rows(frame: CalibrationFrame, rows: float | None) -> int:
     """The rows that could be drawn, which the totals are of.
 
-    A weighted design counts rows without a weight, too, which couldn't be drawn.
+    A design by size counts rows without one, too, which couldn't be drawn.
     """
     found = int(rows or 0)
-    if frame.design.method != "weighted" and found != frame.design.population:
+    if not frame.design.by_size and found != frame.design.population:
         raise InvalidCalibration(
             "The rows that could be drawn can't be found again in the table, so their totals "
             "aren't known: leave out `calibrate`.",
@@ -295,7 +316,7 @@ def _frame_rows(frame: Frame, rows: float | None) -> int:
     return found
 
 
-def _ratio(frame: Frame, column: Column) -> FoundCalibration:
+def _ratio(frame: CalibrationFrame, column: Column) -> FoundCalibration:
     (number,) = _numbers(frame, [column])
     weights = frame.design.weights
     notes = number.notes()
@@ -308,7 +329,7 @@ def _ratio(frame: Frame, column: Column) -> FoundCalibration:
     return FoundCalibration(calibration, [number.as_json(weights)], notes)
 
 
-def _regression(frame: Frame, columns: Sequence[Column]) -> FoundCalibration:
+def _regression(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
     numbers = _numbers(frame, columns)
     design, population = frame.design, numbers[0].rows
     calibration = by_regression(
@@ -335,7 +356,7 @@ def _weight_notes(calibration: Calibration) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Cells:
+class _FrameCells:
     """The groups of some columns: their rows in the frame, and each sampled row's group."""
 
     columns: Sequence[Column]
@@ -344,7 +365,7 @@ class _Cells:
     of_sample: Any
     drawn: Any
 
-    def as_json(self, weights: Floats) -> list[dict[str, Any]]:
+    def as_json(self, weights: Floats) -> list[TotalJson]:
         estimated = np.bincount(self.of_sample, weights, len(self.keys))
         names = [column.name for column in self.columns]
         return [
@@ -359,7 +380,7 @@ class _Cells:
         ]
 
 
-def _cells(frame: Frame, columns: Sequence[Column]) -> _Cells:
+def _cells(frame: CalibrationFrame, columns: Sequence[Column]) -> _FrameCells:
     known = frame.known([Statistic("count")], columns)
     _frame_rows(frame, sum(rows or 0.0 for (rows,) in known.values()))
     read = frame.sampled([], columns)
@@ -378,14 +399,14 @@ def _cells(frame: Frame, columns: Sequence[Column]) -> _Cells:
         )
     rows = np.array([known[key][0] or 0.0 for key in keys])
     of_sample = read.domains.groups
-    return _Cells(columns, keys, rows, of_sample, np.bincount(of_sample, minlength=len(keys)))
+    return _FrameCells(columns, keys, rows, of_sample, np.bincount(of_sample, minlength=len(keys)))
 
 
 def _cell_name(key: GroupKey) -> str:
     return ", ".join("missing" if value is None else str(value) for value in key)
 
 
-def _few_notes(all_cells: Sequence[_Cells]) -> list[str]:
+def _few_notes(all_cells: Sequence[_FrameCells]) -> list[str]:
     few = sum(int((cells.drawn < FEW_ROWS).sum()) for cells in all_cells)
     if not few:
         return []
@@ -395,14 +416,14 @@ def _few_notes(all_cells: Sequence[_Cells]) -> list[str]:
     ]
 
 
-def _poststrata(frame: Frame, columns: Sequence[Column]) -> FoundCalibration:
+def _poststrata(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
     cells = _cells(frame, columns)
     weights = frame.design.weights
     calibration = by_strata(weights, cells.of_sample, cells.rows)
     return FoundCalibration(calibration, cells.as_json(weights), _few_notes([cells]))
 
 
-def _raking(frame: Frame, columns: Sequence[Column]) -> FoundCalibration:
+def _raking(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
     margins = [_cells(frame, [column]) for column in columns]
     counts = [len(each.keys) for each in margins]
     if sum(counts) > MAX_RAKED_CELLS:
@@ -422,7 +443,7 @@ def _raking(frame: Frame, columns: Sequence[Column]) -> FoundCalibration:
 
 
 def _difference(
-    frame: Frame,
+    frame: CalibrationFrame,
     column: Column,
     by: Sequence[Column],
     where: Statement | None,

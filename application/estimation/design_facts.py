@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import Any, TypedDict
 
 import numpy as np
 
 from application.estimation.design_table import ReplicateRequest
-from application.estimation.sample_design import SampleDesign, design_json, design_of
+from application.estimation.sample_design import (
+    DesignJson,
+    SampleDesign,
+    design_json,
+    design_of,
+)
 from application.identity.lookup import ordinal_of
 from domain_errors import DomainError
 from estimation_engine import Design, UnsupportedDesign
-from estimation_engine.joint import RowsOfPairs, inclusion_probabilities, joint_probabilities
+from estimation_engine.designs import design_class
+from estimation_engine.designs.design import RowsOfPairs
 from parquet_tables.tables import Int64s
 from sampling_engine import (
     ORDER_VERSION,
@@ -28,7 +35,63 @@ from service.tables.open_tables import OpenTable, open_source
 from storage.jobs.jobs import Job
 
 
-def design_facts(service: Service, job: Job, request: ReplicateRequest) -> dict[str, Any]:
+class StepJson(TypedDict):
+    """A round as it was drawn, given the earlier ones; the fields are those of the API."""
+
+    round_number: int
+    method: str
+    filter: str | None
+    seed: str
+    effective_seed: str
+    order_version: str
+    eligible_rows: int
+    n: int
+    strata: int | None
+    strata_drawn: int | None
+    clusters: int | None
+    clusters_drawn: int | None
+    take_all_rows: int | None
+    sum_p_1_minus_p: float | None
+
+
+class GroupJson(TypedDict):
+    """A stratum, or a drawn cluster."""
+
+    round_number: int
+    key: dict[str, str | None]
+    rows: int
+    drawn: int
+
+
+class DesignFactsJson(DesignJson):
+    """A design with its steps, all strata, the drawn clusters and the take-all rows."""
+
+    job_id: str
+    steps: list[StepJson]
+    groups: list[GroupJson]
+    take_all: list[str]
+    replicates: dict[str, Any] | None
+
+
+class PairJson(TypedDict):
+    """Two rows, and the probabilities that they are drawn."""
+
+    first: str
+    second: str
+    first_probability: float
+    second_probability: float
+    joint_probability: float
+
+
+class PairsJson(TypedDict):
+    """The answer of joint probabilities."""
+
+    job_id: str
+    approximate: bool
+    pairs: list[PairJson]
+
+
+def design_facts(service: Service, job: Job, request: ReplicateRequest) -> DesignFactsJson:
     """The design with its steps, all strata, the drawn clusters and the take-all rows.
 
     With replicates, also what their weights, which stand in the table, are multiplied by.
@@ -48,7 +111,7 @@ def design_facts(service: Service, job: Job, request: ReplicateRequest) -> dict[
     groups, take_all = [], []
     for spec, design in found.samples:
         groups += _groups(spec, design, by_number[spec.round_number])
-        if design.method == "weighted":
+        if design.by_size:
             own = by_number[spec.round_number].ordinals[design.take_all]
             take_all += [f"{source.key}:{ordinal}" for ordinal in own.tolist()]
     return {
@@ -57,21 +120,15 @@ def design_facts(service: Service, job: Job, request: ReplicateRequest) -> dict[
         "steps": [_step(spec, each) for spec, each in zip(rounds, drawn, strict=True)],
         "groups": groups,
         "take_all": take_all,
-        "replicates": None if made is None else request.as_json(made),
+        "replicates": None if made is None else asdict(request.facts(made)),
     }
 
 
-def _step(spec: Round, drawn: DrawnRound) -> dict[str, Any]:
-    """One round as it was drawn, given the earlier ones."""
+def _step(spec: Round, drawn: DrawnRound) -> StepJson:
     kind = spec.method.group_kind
-    is_weighted = spec.method.declaration.name in ("weighted", "monetary_unit")
+    by_size = design_class(spec.method.declaration.name).by_size
     p = drawn.probabilities
-    has_rows, is_drawn = drawn.group_rows > 0, drawn.group_drawn > 0
-    counted: dict[str, int | None] = dict.fromkeys(
-        ("strata", "strata_drawn", "clusters", "clusters_drawn")
-    )
-    if kind is not None:
-        counted |= {kind: int(has_rows.sum()), f"{kind}_drawn": int(is_drawn.sum())}
+    groups, groups_drawn = int((drawn.group_rows > 0).sum()), int((drawn.group_drawn > 0).sum())
     return {
         "round_number": spec.round_number,
         "method": spec.method.name,
@@ -81,16 +138,16 @@ def _step(spec: Round, drawn: DrawnRound) -> dict[str, Any]:
         "order_version": ORDER_VERSION,
         "eligible_rows": int(drawn.group_rows.sum()),
         "n": len(drawn.ordinals),
-        **counted,
-        "take_all_rows": int((p == 1.0).sum()) if is_weighted else None,
-        "sum_p_1_minus_p": float((1.0 - p).sum()) if is_weighted else None,
+        "strata": groups if kind == "strata" else None,
+        "strata_drawn": groups_drawn if kind == "strata" else None,
+        "clusters": groups if kind == "clusters" else None,
+        "clusters_drawn": groups_drawn if kind == "clusters" else None,
+        "take_all_rows": int((p == 1.0).sum()) if by_size else None,
+        "sum_p_1_minus_p": float((1.0 - p).sum()) if by_size else None,
     }
 
 
-def _groups(spec: Round, design: Design, drawn: DrawnRound) -> list[dict[str, Any]]:
-    if design.method not in ("stratified", "cluster"):
-        return []
-    is_listed = design.group_rows > 0 if design.method == "stratified" else design.group_drawn > 0
+def _groups(spec: Round, design: Design, drawn: DrawnRound) -> list[GroupJson]:
     return [
         {
             "round_number": spec.round_number,
@@ -98,13 +155,11 @@ def _groups(spec: Round, design: Design, drawn: DrawnRound) -> list[dict[str, An
             "rows": int(design.group_rows[at]),
             "drawn": int(design.group_drawn[at]),
         }
-        for at in np.flatnonzero(is_listed)
+        for at in design.listed_groups.tolist()
     ]
 
 
-def pair_probabilities(
-    service: Service, job: Job, pairs: Sequence[Sequence[str]]
-) -> dict[str, Any]:
+def pair_probabilities(service: Service, job: Job, pairs: Sequence[Sequence[str]]) -> PairsJson:
     """The joint inclusion probabilities of pairs of row ids, as JSON.
 
     Raises
@@ -119,11 +174,11 @@ def pair_probabilities(
     ordinals, places = np.unique(_ordinals(source, pairs), return_inverse=True)
     first, second = places.reshape(-1, 2).T
     rows = _rows_of_pairs(service, source, found, ordinals)
-    joint = joint_probabilities(found.design, rows, first, second)
-    single = inclusion_probabilities(found.design, rows)
+    joint = found.design.joint_probabilities(rows, first, second)
+    single = found.design.inclusion_probabilities(rows)
     return {
         "job_id": job.id,
-        "approximate": found.design.method == "weighted",
+        "approximate": found.design.by_size,
         "pairs": [
             {
                 "first": f"{source.key}:{ordinals[one]}",

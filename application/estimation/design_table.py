@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,13 @@ from application.estimation.sample_design import SampleDesign, design_of
 from application.samples.replacements import DRAW_METADATA, draw_record
 from domain_errors import DomainError
 from estimation_engine import Design
-from estimation_engine.replicates import Replicates, bootstrap, jackknife
+from estimation_engine.replicates import (
+    ReplicateFacts,
+    ReplicateKind,
+    Replicates,
+    bootstrap,
+    jackknife,
+)
 from parquet_tables.database import registered
 from parquet_tables.exports import export_query
 from service.service import Service
@@ -41,7 +47,7 @@ STAGES = {
 class ReplicateRequest:
     """Which replicate weights; ``count`` and ``seed`` are those of a bootstrap."""
 
-    kind: Literal["none", "jackknife", "bootstrap"] = "none"
+    kind: ReplicateKind | Literal["none"] = "none"
     count: int = DEFAULT_REPLICATES
     seed: int = 1
 
@@ -53,20 +59,17 @@ class ReplicateRequest:
                     return jackknife(design)
                 case "bootstrap":
                     return bootstrap(design, self.count, self.seed)
-                case _:
+                case "none":
                     return None
         except DomainError as error:
             error.loc = ("query", "replicates")
             raise
 
-    def as_json(self, made: Replicates) -> dict[str, Any]:
-        """The columns that a program needs besides the weights."""
-        return {
-            "kind": self.kind,
-            "count": made.factors.shape[1],
-            "scale": made.scale,
-            "seed": self.seed if self.kind == "bootstrap" else None,
-        }
+    def facts(self, made: Replicates) -> ReplicateFacts:
+        """What a program needs besides the weights."""
+        assert self.kind != "none"  # noqa: S101 - there are some
+        seed = self.seed if self.kind == "bootstrap" else None
+        return ReplicateFacts(self.kind, made.factors.shape[1], made.scale, seed)
 
 
 def write_design_table(
@@ -88,7 +91,7 @@ def write_design_table(
     record = draw_record(job)
     replicates = request.of(found.design)
     if replicates is not None:
-        record["replicates"] = request.as_json(replicates)
+        record["replicates"] = asdict(request.facts(replicates))
         for at in range(replicates.factors.shape[1]):
             columns[f"replicate_{at + 1}"] = found.design.weights * replicates.factors[:, at]
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
@@ -100,11 +103,11 @@ def write_design_table(
 
 def _query(found: SampleDesign, columns: dict[str, NDArray[Any]]) -> str:
     """The table's lines; names are such as R takes, and none is a user's."""
-    probability = {
-        "rounds": "CAST(NULL AS DOUBLE)",
-        "random": "1.0 / d.weight",
-        "stratified": "1.0 / d.weight",
-    }.get(found.design.method, "f._inclusion_probability")
+    probability = "f._inclusion_probability"
+    if not found.design.is_one_sample:
+        probability = "CAST(NULL AS DOUBLE)"
+    elif found.design.joins_rounds:
+        probability = "1.0 / d.weight"
     selected = [
         "f._logical_row_id AS row_id",
         "f._sampling_round AS step",
@@ -133,8 +136,8 @@ def _stages_of(found: SampleDesign) -> dict[str, NDArray[Any]]:
     columns["weight"] = design.weights
     columns["take_all"] = np.zeros(rows, dtype=np.bool_)
     columns["is_cluster"] = np.zeros(rows, dtype=np.bool_)
-    parts = [(part.rows, part.design) for part in design.parts] or [(np.arange(rows), design)]
-    for at, own in parts:
+    for part in design.parts:
+        at, own = part.rows, part.design
         units, drawn = own.group_rows[own.groups], own.group_drawn[own.groups]
         columns["take_all"][at] = own.weights == 1.0
         if own.clusters is None:

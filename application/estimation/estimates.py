@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from application.estimation.calibrating import (
+    CalibrationFrame,
+    CalibrationJson,
     CalibrationRequest,
     FoundCalibration,
-    Frame,
     both,
     find_calibration,
 )
 from application.estimation.interval_notes import interval_notes
 from application.estimation.monetary_selection import drawable
 from application.estimation.sample_design import (
+    DesignJson,
     SampleDesign,
     design_json,
     design_notes,
     design_of,
 )
-from application.estimation.uploaded_values import upload_json
+from application.estimation.uploaded_values import UploadJson, upload_json
 from application.estimation.value_sources import (
     FINDINGS,
     TABLE,
@@ -66,6 +68,16 @@ MAX_RESIDUALS = 500_000_000
 DEFAULT_SETTINGS = Settings()
 
 
+class StatisticRequest(TypedDict, total=False):
+    """A statistic as the API's schema gives it."""
+
+    statistic: Required[StatisticName]
+    column: str | None
+    denominator: str | None
+    value: Any
+    q: float
+
+
 @dataclass(frozen=True)
 class EstimateRequest:
     """The request of an estimate; statistics and filter as the API's schema gives them."""
@@ -80,7 +92,61 @@ class EstimateRequest:
     book_column: str | None = None
 
 
-def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[str, Any]:
+class PlainEstimate(TypedDict):
+    """An estimate without calibration."""
+
+    estimate: float | None
+    standard_error: float | None
+    ci_low: float | None
+    ci_high: float | None
+
+
+class EstimateJson(PlainEstimate):
+    """An estimate of one group; the fields are those of the API."""
+
+    statistic: StatisticName
+    column: str | None
+    denominator: str | None
+    value: Any
+    q: float | None
+    group: dict[str, Any]
+    confidence: float
+    df: int
+    design_effect: float | None
+    n: int
+    n_missing: int
+    interval: str
+    variance: float | None
+    true_value: float | None
+    uncalibrated: PlainEstimate | None
+
+
+class EstimatesJson(TypedDict):
+    """The answer of a request of estimates."""
+
+    job_id: str
+    confidence: float
+    estimates: list[EstimateJson]
+    calibration: CalibrationJson | None
+    values: UploadJson | None
+    design: DesignJson
+    warnings: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """A sample as a request reads it: its table and source, its design, and the values."""
+
+    source: OpenTable
+    sample: TableFiles
+    relation: Statement
+    values_from: ValueSource | None
+    design: SampleDesign
+    read: ReadSample
+
+
+def estimates_of(service: Service, job: Job, request: EstimateRequest) -> EstimatesJson:
     """Estimate statistics from the rows of a completed draw, as JSON.
 
     Raises
@@ -88,6 +154,45 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     DomainError
         A column or value doesn't fit, or the design has no formula.
     """
+    sampled = _sampled(service, job, request)
+    design, has_filter = sampled.design.design, request.where is not None
+    calibration = None
+    if request.calibrate is not None:
+        calibration = _calibration(service, sampled, request, request.calibrate)
+    estimated = [
+        pair
+        for given, values in zip(request.statistics, sampled.read.values, strict=True)
+        for pair in _of_statistic(
+            given, values, sampled.read, design, request.settings, calibration
+        )
+    ]
+    estimates = [figure for figure, _ in estimated]
+    warnings = interval_notes(estimated, request.settings, design.unit)
+    notes = [*warnings, *design_notes(job, sampled.design, sampled.source, request.settings)]
+    notes += _value_notes(service, job, request, sampled.values_from)
+    if calibration is not None and request.calibrate is not None:
+        notes += _calibration_notes(request.calibrate, calibration, estimates)
+    notes += _estimate_notes(estimates, has_filter)
+    notes += _equal_value_notes(design, estimates, has_filter)
+    if request.with_true_values:
+        notes += _add_true_values(service, sampled, request, estimates)
+    upload = sampled.values_from and sampled.values_from.upload
+    return {
+        "job_id": job.id,
+        "confidence": request.settings.confidence,
+        "estimates": estimates,
+        "calibration": calibration.as_json(request.calibrate)
+        if calibration and request.calibrate
+        else None,
+        "values": upload_json(upload, job) if upload else None,
+        "design": design_json(sampled.design),
+        "warnings": warnings,
+        "notes": notes,
+    }
+
+
+def _sampled(service: Service, job: Job, request: EstimateRequest) -> _Sampled:
+    """Read the values of the sampled rows, after all checks of the request."""
     source = open_source(service, job)
     stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     values_from = value_source(service, job, request.values, request.book_column)
@@ -96,78 +201,34 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     by = [_column(sample, name, ("by", at)) for at, name in enumerate(request.by)]
     where = None if request.where is None else parse_filter(request.where, sample, ("where",))
     _require_known_values(service, source, values_from, request, statistics)
-    found = design_of(service, job, source)
-    _require_in_every_round(source, found.rounds, request, where)
+    design = design_of(service, job, source)
+    _require_in_every_round(source, design.rounds, request, where)
     with service.parquet.cursor(sample) as cursor:
         condition = None if where is None else where.condition("f")
-        read = read_values(cursor, relation, found.ordinals, statistics, by, condition)
-    if len(read.keys) * len(statistics) > MAX_ESTIMATES:
+        read = read_values(cursor, relation, design.ordinals, statistics, by, condition)
+    figures = len(read.keys) * len(statistics)
+    if figures > MAX_ESTIMATES:
         raise InvalidEstimate(
             "These are {estimates} estimates; an answer has up to {maximum}.",
-            estimates=len(read.keys) * len(statistics),
+            estimates=figures,
             maximum=MAX_ESTIMATES,
         )
-    calibration = None
-    if request.calibrate is not None:
-        _require_size(found.design.rows * len(read.keys) * len(statistics))
-        _require_calibration_columns(sample, source, found, request.calibrate.columns)
-        calibration = _calibration(service, source, relation, found, request, read)
-    estimated = [
-        pair
-        for given, values in zip(request.statistics, read.values, strict=True)
-        for pair in _of_statistic(given, values, read, found.design, request.settings, calibration)
-    ]
-    estimates = [each for each, _ in estimated]
-    unit = "cluster" if found.design.method == "cluster" else "row"
-    warnings = interval_notes(estimated, request.settings, unit)
-    notes = [*warnings, *design_notes(job, found, source, request.settings)]
-    notes += _value_notes(service, job, request, values_from)
-    if calibration is not None:
-        notes += _calibration_notes(request, calibration, estimates)
-    notes += _estimate_notes(estimates, where is not None)
-    notes += _equal_value_notes(found.design, estimates, where is not None)
-    if request.with_true_values:
-        notes += _add_true_values(service, source, found, request, estimates)
-    return {
-        "job_id": job.id,
-        "confidence": request.settings.confidence,
-        "estimates": estimates,
-        "calibration": calibration.as_json(request.calibrate)
-        if calibration and request.calibrate
-        else None,
-        "values": upload_json(values_from.upload, job)
-        if values_from and values_from.upload
-        else None,
-        "design": design_json(found),
-        "warnings": warnings,
-        "notes": notes,
-    }
-
-
-def _require_calibration_columns(
-    sample: TableFiles, source: OpenTable, found: SampleDesign, names: Sequence[str]
-) -> None:
-    """Refuse columns that the sample or its table doesn't have."""
-    for at, name in enumerate(names):
-        loc = ("calibrate", "columns", at)
-        _column(sample, name, loc)
-        _require_of_table(source.files, found, name, loc)
+    return _Sampled(source, sample, relation, values_from, design, read)
 
 
 def _value_notes(
     service: Service, job: Job, request: EstimateRequest, values_from: ValueSource | None
 ) -> list[str]:
     """Notes on where the values come from."""
-    notes = [] if request.values == FINDINGS else _replacement_notes(service, job)
-    return notes if values_from is None else [*notes, *values_from.notes]
-
-
-def _replacement_notes(service: Service, job: Job) -> list[str]:
+    notes = [] if values_from is None else list(values_from.notes)
+    if request.values == FINDINGS:
+        return notes
     with service.database.read() as tx:
         replaced = len(list_replacements(tx, job.id))
-    if not replaced:
-        return []
-    return [f"{counted(replaced, 'row was', 'rows were')} replaced; estimates use the drawn rows."]
+    if replaced:
+        rows = counted(replaced, "row was", "rows were")
+        notes.insert(0, f"{rows} replaced; estimates use the drawn rows.")
+    return notes
 
 
 def _require_in_every_round(
@@ -212,8 +273,13 @@ def _require_of_table(
         )
 
 
-def _require_size(residuals: int) -> None:
-    """A calibration has a residual of each row for each estimate."""
+def _calibration(
+    service: Service, sampled: _Sampled, request: EstimateRequest, calibrate: CalibrationRequest
+) -> FoundCalibration:
+    """The calibration of a request; a difference needs the source's own groups and filter."""
+    read, found, table = sampled.read, sampled.design, sampled.source.files
+    # A calibration has a residual of each row for each estimate.
+    residuals = found.design.rows * len(read.keys) * len(read.values)
     if residuals > MAX_RESIDUALS:
         raise InvalidEstimate(
             "The sampled rows times the calibrated estimates are {count}, more than {maximum}: "
@@ -222,30 +288,27 @@ def _require_size(residuals: int) -> None:
             maximum=MAX_RESIDUALS,
             loc=("calibrate",),
         )
-
-
-def _calibration(
-    service: Service,
-    source: OpenTable,
-    relation: Statement,
-    found: SampleDesign,
-    request: EstimateRequest,
-    read: ReadSample,
-) -> FoundCalibration:
-    """The calibration of a request; a difference needs the source's own groups and filter."""
-    assert request.calibrate is not None  # noqa: S101 - the caller's part
-    table = source.files
+    for at, name in enumerate(calibrate.columns):
+        loc = ("calibrate", "columns", at)
+        _column(sampled.sample, name, loc)
+        _require_of_table(table, found, name, loc)
     by: list[Column] = []
     where: Statement | None = None
     keys: list[dict[str, Any]] = [{}]
-    if request.calibrate.method == "difference":
+    if calibrate.method == "difference":
         by = [_column(table, name, ("by", at)) for at, name in enumerate(request.by)]
         keys = read.keys
         if request.where is not None:
             where = parse_filter(request.where, table, ("where",)).condition("f")
-    condition = frame_condition(found, table)
-    frame = Frame(service.parquet, table, condition, relation, found.ordinals, found.design)
-    return find_calibration(frame, request.calibrate, by, where, keys)
+    frame = CalibrationFrame(
+        service.parquet,
+        table,
+        frame_condition(found, table),
+        sampled.relation,
+        found.ordinals,
+        found.design,
+    )
+    return find_calibration(frame, calibrate, by, where, keys)
 
 
 def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
@@ -270,7 +333,7 @@ def _of_statistic(
     design: Design,
     settings: Settings,
     calibration: FoundCalibration | None,
-) -> list[tuple[dict[str, Any], Estimate]]:
+) -> list[tuple[EstimateJson, Estimate]]:
     """The estimates of one statistic, by group; calibrated ones have the uncalibrated, too."""
     plain = estimate(design, values, read.domains, settings)
     if calibration is None:
@@ -282,8 +345,7 @@ def _of_statistic(
     calibrated = estimate(design, values, read.domains, settings, known)
     return [
         (
-            _as_json(given, key, _with_effect(each, before), settings)
-            | {"uncalibrated": _uncalibrated(before)},
+            _as_json(given, key, _with_effect(each, before), settings, before),
             each,
         )
         for key, each, before in zip(read.keys, calibrated, plain, strict=True)
@@ -298,31 +360,21 @@ def _with_effect(calibrated: Estimate, plain: Estimate) -> Estimate:
     return replace(calibrated, design_effect=effect)
 
 
-def _uncalibrated(plain: Estimate) -> dict[str, Any]:
-    return {
-        "estimate": plain.value,
-        "standard_error": plain.error,
-        "ci_low": plain.low,
-        "ci_high": plain.high,
-    }
-
-
-def _width(each: Mapping[str, Any]) -> float | None:
+def _width(each: PlainEstimate) -> float | None:
     low, high = each["ci_low"], each["ci_high"]
-    return None if low is None or high is None else float(high - low)
+    return None if low is None or high is None else high - low
 
 
 def _calibration_notes(
-    request: EstimateRequest,
-    calibration: FoundCalibration,
-    estimates: Sequence[Mapping[str, Any]],
+    request: CalibrationRequest, calibration: FoundCalibration, estimates: Sequence[EstimateJson]
 ) -> list[str]:
-    assert request.calibrate is not None  # noqa: S101 - the caller's part
-    columns = ", ".join(request.calibrate.columns)
-    notes = [
-        f"Calibrated by {request.calibrate.method} to the exact totals of {columns} in the table."
+    columns = ", ".join(request.columns)
+    notes = [f"Calibrated by {request.method} to the exact totals of {columns} in the table."]
+    pairs = [
+        (_width(figure), _width(figure["uncalibrated"]))
+        for figure in estimates
+        if figure["uncalibrated"] is not None
     ]
-    pairs = [(_width(each), _width(each["uncalibrated"])) for each in estimates]
     shares = [after / before for after, before in pairs if after is not None and before]
     if len(shares) == 1:
         percent = round(100 * abs(1 - shares[0]))
@@ -343,9 +395,7 @@ def _column(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:
         raise
 
 
-def _statistic(
-    table: TableFiles, at: int, given: Mapping[str, Any], loc: tuple[str | int, ...] = ()
-) -> Statistic:
+def _statistic(table: TableFiles, at: int, given: Mapping[str, Any]) -> Statistic:
     """The statistic of a request, checked against a table."""
     loc = ("statistics", at)
     name: StatisticName = given["statistic"]
@@ -400,9 +450,13 @@ def _require_known_values(
 
 
 def _as_json(
-    given: Mapping[str, Any], key: dict[str, Any], found: Estimate, settings: Settings
-) -> dict[str, Any]:
-    names = ("statistic", "column", "denominator", "value", "q")
+    given: Mapping[str, Any],
+    key: dict[str, Any],
+    found: Estimate,
+    settings: Settings,
+    plain: Estimate | None = None,
+) -> EstimateJson:
+    """An estimate with the request's names; ``plain`` is that without the calibration."""
     if not all(map(isfinite, (found.value or 0.0, found.error or 0.0))):
         raise InvalidEstimate(
             'The {statistic} of "{column}", or its variance, is beyond the largest number, '
@@ -412,12 +466,13 @@ def _as_json(
             loc=("statistics",),
         )
     return {
-        **{name: given.get(name) for name in names},
+        "statistic": given["statistic"],
+        "column": given.get("column"),
+        "denominator": given.get("denominator"),
+        "value": given.get("value"),
+        "q": given.get("q"),
         "group": key,
-        "estimate": found.value,
-        "standard_error": found.error,
-        "ci_low": found.low,
-        "ci_high": found.high,
+        **_plain(found),
         "confidence": settings.confidence,
         "df": found.degrees,
         "design_effect": found.design_effect,
@@ -426,11 +481,20 @@ def _as_json(
         "interval": found.interval,
         "variance": None if found.error is None else found.error**2,
         "true_value": None,
-        "uncalibrated": None,
+        "uncalibrated": None if plain is None else _plain(plain),
     }
 
 
-def _estimate_notes(estimates: Sequence[Mapping[str, Any]], has_filter: bool) -> list[str]:
+def _plain(found: Estimate) -> PlainEstimate:
+    return {
+        "estimate": found.value,
+        "standard_error": found.error,
+        "ci_low": found.low,
+        "ci_high": found.high,
+    }
+
+
+def _estimate_notes(estimates: Sequence[EstimateJson], has_filter: bool) -> list[str]:
     notes = []
     if any(each["n_missing"] for each in estimates):
         notes.append("Rows without a value are left out: a total is that of the rows with one.")
@@ -449,7 +513,7 @@ def _estimate_notes(estimates: Sequence[Mapping[str, Any]], has_filter: bool) ->
 
 
 def _equal_value_notes(
-    design: Design, estimates: Sequence[Mapping[str, Any]], has_filter: bool
+    design: Design, estimates: Sequence[EstimateJson], has_filter: bool
 ) -> list[str]:
     """A note on margins of 0 that may follow from sampled rows that are all alike."""
     without_width = 0
@@ -468,13 +532,12 @@ def _equal_value_notes(
 
 def _add_true_values(
     service: Service,
-    source: OpenTable,
-    found: SampleDesign,
+    sampled: _Sampled,
     request: EstimateRequest,
-    estimates: Sequence[dict[str, Any]],
+    estimates: Sequence[EstimateJson],
 ) -> list[str]:
     """Add each estimate's true value from the source, if it has the columns; returns notes."""
-    table = source.files
+    table, found = sampled.source.files, sampled.design
     if found.design.uncovered_rows:
         return ["True values are those of all rows, so estimates of a part have none."]
     try:
@@ -491,7 +554,14 @@ def _add_true_values(
     known = {
         at: _statistic(table, at, given)
         for at, given in enumerate(request.statistics)
-        if all(_has_column(table, found, given.get(field)) for field in ("column", "denominator"))
+        if all(
+            name is None
+            or (
+                (any(column.name == name for column in table.columns))
+                and _is_of_table(table, found, name)
+            )
+            for name in (given.get("column"), given.get("denominator"))
+        )
     }
     if not known:
         return ["The columns aren't in the table, so their true values aren't known."]

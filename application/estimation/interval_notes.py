@@ -6,7 +6,7 @@ found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from domain_errors import counted
@@ -17,8 +17,6 @@ MAX_NAMED = 5
 MAX_NAME = 60
 CERTAIN = 24
 """Twice the standard error of normal values' skewness, √(6/n), squared and times n."""
-
-Named = Sequence[tuple[str, Estimate]]
 
 
 def interval_notes(
@@ -35,14 +33,59 @@ def interval_notes(
     """
     names_figure = len({_figure(given) for given, _ in estimated}) > 1
     named = [(_name(given, names_figure=names_figure), found) for given, found in estimated]
-    left = [(name, found) for name, found in named if found.error]
-    return [
-        *_constant_notes(named),
-        *_hidden_notes(left, settings),
-        *_skewness_notes(left, settings, unit),
-        *_few_notes(left),
-        *_uneven_notes(left),
-    ]
+    left = [pair for pair in named if pair[1].error]
+    shown = [pair for pair in left if pair[1].low is not None]
+    hidden = [pair for pair in left if is_hidden(pair[1], settings)]
+    without = [pair for pair in hidden if not pair[1].degrees]
+    hidden = [pair for pair in hidden if pair[1].degrees]
+    skewed = [pair for pair in shown if is_skewed(pair[1])]
+    few = [pair for pair in shown if pair[1].degrees < FEW_DEGREES]
+    uneven = [pair for pair in shown if pair[1].effective_degrees < FEW_DEGREES <= pair[1].degrees]
+    constant = [pair for pair in named if pair[1].is_constant]
+    have, of_estimates = ("estimate has", "estimates have"), ("estimate", "estimates")
+    notes = []
+    if constant:
+        notes.append(
+            f"{counted(len(constant), *have)} a standard error of 0 only because the sampled "
+            "values are equal; rows that weren't drawn may differ, so the interval isn't one of "
+            f"its confidence: {_listed(constant)}. Estimate a share instead."
+        )
+    if hidden:
+        notes.append(
+            f"{counted(len(hidden), 'interval is', 'intervals are')} not shown, with fewer than "
+            f"{settings.minimum_degrees} degrees of freedom (units with a value, less their "
+            f"strata): {_listed(hidden, _degrees)}. Set `minimum_degrees` to 0 to show them."
+        )
+    if without:
+        notes.append(
+            f"{counted(len(without), *have)} no interval, since there is no degree of freedom: at "
+            f"most one unit of each stratum has a value: {_listed(without)}."
+        )
+    if skewed:
+        needed = _listed(skewed, lambda f: f"{f.normal_units:,} {unit}s, not {f.units:,}")
+        notes.append(
+            f"The values of {counted(len(skewed), *of_estimates)} are skewed, and the normal "
+            "approximation needs more of them (25 times the squared skewness, Cochran 1977, "
+            f"section 2.15): {needed}. {100 * settings.confidence:g} % intervals then hold the "
+            "true value less often than they say, mostly since a sample has too few of the "
+            "largest values. Take large values whole, stratify by bands of them, or draw with "
+            "probabilities by size."
+        )
+    if few:
+        notes.append(
+            f"{counted(len(few), *have)} fewer than {FEW_DEGREES} degrees of freedom (units with a "
+            "value, less their strata), so the standard error is itself uncertain and the "
+            f"interval assumes normal values: {_listed(few, _degrees)}."
+        )
+    if uneven:
+        effective = _listed(uneven, lambda f: f"about {f.effective_degrees:.1f}")
+        notes.append(
+            f"Most of the variance of {counted(len(uneven), *of_estimates)} is that of strata with "
+            "few drawn rows, so the standard error is uncertain, and the interval holds the true "
+            "value less often than it says. Effective degrees of freedom (Satterthwaite 1946): "
+            f"{effective}. Draw more rows of these strata."
+        )
+    return notes
 
 
 def is_hidden(found: Estimate, settings: Settings) -> bool:
@@ -58,90 +101,20 @@ def is_skewed(found: Estimate) -> bool:
     return needed * units > CERTAIN * ROWS_BY_SKEWNESS
 
 
-def _constant_notes(estimated: Named) -> list[str]:
-    constant = [name for name, found in estimated if found.is_constant]
-    if not constant:
-        return []
-    return [
-        f"{counted(len(constant), 'estimate has', 'estimates have')} a standard error of 0 only "
-        "because the sampled values are equal; rows that weren't drawn may differ, so the interval "
-        f"isn't one of its confidence: {_listed(constant)}. Estimate a share instead."
+def _degrees(found: Estimate) -> str:
+    return f"{found.degrees}"
+
+
+def _listed(
+    estimated: Sequence[tuple[str, Estimate]], detail: Callable[[Estimate], str] | None = None
+) -> str:
+    """The names of some estimates, each with a detail in parentheses."""
+    names = [
+        name if detail is None else f"{name} ({detail(found)})"
+        for name, found in estimated[:MAX_NAMED]
     ]
-
-
-def _hidden_notes(estimated: Named, settings: Settings) -> list[str]:
-    hidden = [pair for pair in estimated if is_hidden(pair[1], settings)]
-    notes = []
-    shown_if_asked = [pair for pair in hidden if pair[1].degrees]
-    if shown_if_asked:
-        notes.append(
-            f"{counted(len(shown_if_asked), 'interval is', 'intervals are')} not shown, with fewer "
-            f"than {settings.minimum_degrees} degrees of freedom (units with a value, less their "
-            f"strata): {_degrees(shown_if_asked)}. Set `minimum_degrees` to 0 to show them."
-        )
-    without = [pair for pair in hidden if not pair[1].degrees]
-    if without:
-        notes.append(
-            f"{counted(len(without), 'estimate has', 'estimates have')} no interval, since there "
-            "is no degree of freedom: at most one unit of each stratum has a value: "
-            f"{_listed([name for name, _ in without])}."
-        )
-    return notes
-
-
-def _few_notes(estimated: Named) -> list[str]:
-    few = [pair for pair in estimated if pair[1].low is not None and pair[1].degrees < FEW_DEGREES]
-    if not few:
-        return []
-    return [
-        f"{counted(len(few), 'estimate has', 'estimates have')} fewer than {FEW_DEGREES} degrees "
-        "of freedom (units with a value, less their strata), so the standard error is itself "
-        f"uncertain and the interval assumes normal values: {_degrees(few)}."
-    ]
-
-
-def _uneven_notes(estimated: Named) -> list[str]:
-    """Estimates whose variance is that of few rows, in strata that vary much."""
-    uneven = [
-        pair
-        for pair in estimated
-        if pair[1].low is not None and pair[1].effective_degrees < FEW_DEGREES <= pair[1].degrees
-    ]
-    if not uneven:
-        return []
-    named = [f"{name} (about {found.effective_degrees:.1f})" for name, found in uneven]
-    return [
-        f"Most of the variance of {counted(len(uneven), 'estimate')} is that of strata with few "
-        "drawn rows, so the standard error is uncertain, and the interval holds the true value "
-        "less often than it says. Effective degrees of freedom (Satterthwaite 1946): "
-        f"{_listed(named)}. Draw more rows of these strata."
-    ]
-
-
-def _skewness_notes(estimated: Named, settings: Settings, unit: str) -> list[str]:
-    skewed = [pair for pair in estimated if pair[1].low is not None and is_skewed(pair[1])]
-    if not skewed:
-        return []
-    named = [
-        f"{name} ({found.normal_units:,} {unit}s, not {found.units:,})" for name, found in skewed
-    ]
-    return [
-        f"The values of {counted(len(skewed), 'estimate')} are skewed, and the normal "
-        "approximation needs more of them (25 times the squared skewness, Cochran 1977, section "
-        f"2.15): {_listed(named)}. {100 * settings.confidence:g} % intervals then hold the true "
-        "value less often than they say, mostly since a sample has too few of the largest values. "
-        "Take large values whole, stratify by bands of them, or draw with probabilities by size."
-    ]
-
-
-def _degrees(estimated: Named) -> str:
-    return _listed([f"{name} ({found.degrees})" for name, found in estimated])
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MAX_NAMED
-    listed = "; ".join(names[:MAX_NAMED])
-    return f"{listed}; and {more:,} more" if more > 0 else listed
+    more = len(estimated) - MAX_NAMED
+    return "; ".join(names) + (f"; and {more:,} more" if more > 0 else "")
 
 
 def _name(given: Mapping[str, Any], *, names_figure: bool) -> str:

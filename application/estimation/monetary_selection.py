@@ -23,11 +23,16 @@ from storage.jobs.jobs import Job
 Account = Mapping[str, Any]
 
 
+def accounts_of(job: Job) -> list[Account | None]:
+    """The account of each step of a sample; None for steps that aren't by monetary units."""
+    return [recorded_account(result) for result in (job.output_summary or {})["rounds"]]
+
+
 def all_accounts(job: Job) -> list[Account]:
     """The accounts of the steps of a sample, if all are by monetary units; else none."""
-    found = [recorded_account(each) for each in (job.output_summary or {})["rounds"]]
-    accounts = [each for each in found if each]
-    return accounts if len(accounts) == len(found) else []
+    of_steps = accounts_of(job)
+    accounts = [account for account in of_steps if account]
+    return accounts if len(accounts) == len(of_steps) else []
 
 
 def selection_doubts(service: Service, job: Job) -> tuple[list[str], list[str]]:
@@ -35,14 +40,14 @@ def selection_doubts(service: Service, job: Job) -> tuple[list[str], list[str]]:
 
     Amounts near the interval are those that the draw recorded, or else are read from its table.
     """
-    results = (job.output_summary or {})["rounds"]
-    if not any(recorded_account(each) for each in results):
+    of_steps = accounts_of(job)
+    if not any(of_steps):
         return [], []
     source = open_source(service, job).files
     accounts = [
         _checked(service, source, spec, account)
-        for spec, each in zip(recorded_rounds(job.run_parameters, source), results, strict=True)
-        if (account := recorded_account(each))
+        for spec, account in zip(recorded_rounds(job.run_parameters, source), of_steps, strict=True)
+        if account
     ]
     doubts = [doubt for account in accounts for doubt in doubts_of(account)]
     unchecked = [text for account in accounts for text in unchecked_of(account)]

@@ -6,12 +6,17 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from application.audit.finding_values import has_findings
-from application.estimation.estimates import EstimateRequest, estimates_of, settings_of
+from application.estimation.estimates import (
+    EstimateJson,
+    EstimateRequest,
+    estimates_of,
+    settings_of,
+)
 from application.estimation.sample_design import SampleDesign, design_of
 from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
 from application.estimation.value_sources import TABLE
@@ -64,7 +69,45 @@ def more_rows_request(given: MoreRowsRequest) -> PrecisionGoal:
     return PrecisionGoal(estimate, goal, given.basis)
 
 
-def more_rows(service: Service, job: Job, request: PrecisionGoal) -> dict[str, Any]:
+class NeedJson(TypedDict):
+    """The rows, or clusters, that one figure needs; ``size`` is that of the whole sample."""
+
+    group: dict[str, Any]
+    estimate: float
+    margin_of_error: float | None
+    size: int
+    more: int
+
+
+class SizesJson(TypedDict):
+    """Rows and clusters now, needed, and to add."""
+
+    rows: int
+    needed_rows: int
+    more_rows: int
+    clusters: int | None
+    needed_clusters: int | None
+    more_clusters: int | None
+
+
+class LargerRound(TypedDict):
+    """The round that draws the needed rows, and whether they include those of the sample."""
+
+    round: dict[str, Any] | None
+    includes_sample: bool | None
+
+
+class MoreRowsJson(SizesJson, LargerRound):
+    """The size that a sample needs for a precision."""
+
+    job_id: str
+    basis: Basis
+    confidence: float
+    groups: list[NeedJson]
+    notes: list[str]
+
+
+def more_rows(service: Service, job: Job, request: PrecisionGoal) -> MoreRowsJson:
     """The size that a finished sample needs for a precision, as JSON.
 
     Raises
@@ -87,7 +130,7 @@ def more_rows(service: Service, job: Job, request: PrecisionGoal) -> dict[str, A
         )
     source = open_source(service, job)
     found = design_of(service, job, source)
-    if found.design.parts:
+    if not found.design.is_one_sample:
         raise UnsupportedDesign(
             "The steps of this sample differ, so the rows that they need aren't known. Plan the "
             "size of a new sample."
@@ -115,7 +158,7 @@ def more_rows(service: Service, job: Job, request: PrecisionGoal) -> dict[str, A
     }
 
 
-def _misses(request: PrecisionGoal, kind: str, groups: Sequence[Mapping[str, Any]]) -> bool:
+def _misses(request: PrecisionGoal, kind: str, groups: Sequence[NeedJson]) -> bool:
     """Whether an interval that the sample gives is wider than wanted; of a share it may be."""
     if request.basis == "frame" or kind == "cv":
         return False
@@ -130,8 +173,7 @@ def _misses(request: PrecisionGoal, kind: str, groups: Sequence[Mapping[str, Any
 def larger_round(service: Service, job: Job, size: int) -> dict[str, Any] | None:
     """The only round of a completed draw with so many rows or clusters; None if it has them."""
     found = design_of(service, job, open_source(service, job))
-    larger: dict[str, Any] | None = _round(job, found, size)["round"]
-    return larger
+    return _round(job, found, size)["round"]
 
 
 def _units(found: SampleDesign) -> tuple[int, int]:
@@ -141,8 +183,8 @@ def _units(found: SampleDesign) -> tuple[int, int]:
 
 
 def _needed(
-    found: SampleDesign, estimate: Mapping[str, Any], kind: str, request: PrecisionGoal
-) -> dict[str, Any]:
+    found: SampleDesign, estimate: EstimateJson, kind: str, request: PrecisionGoal
+) -> NeedJson:
     """The units that one estimate needs, if its variance per unit stays."""
     drawn, population = _units(found)
     variance, value = estimate["variance"], estimate["estimate"]
@@ -159,9 +201,11 @@ def _needed(
             loc=(kind,),
         )
     goal = Goal(kind, request.goal[kind], estimate["confidence"], value)  # type: ignore[arg-type]
-    ends = (estimate["ci_low"], estimate["ci_high"])
-    half = 0.0 if None in ends else max(ends[1] - value, value - ends[0])
-    if estimate["statistic"] == "proportion" and variance == 0.0 and half > goal.margin:
+    low, high = estimate["ci_low"], estimate["ci_high"]
+    longer, half = 0.0, None
+    if low is not None and high is not None:
+        longer, half = max(high - value, value - low), (high - low) / 2
+    if estimate["statistic"] == "proportion" and variance == 0.0 and longer > goal.margin:
         raise InvalidGoal(
             "All sampled rows are of one kind, so the sample doesn't say how many rows the share "
             "needs. Plan with the `frame`.",
@@ -194,7 +238,6 @@ def _needed(
         size = sizes.start + bisect_left(sizes, True, key=is_reached)
     else:
         size = min(drawn, 2)
-    half = None if estimate["ci_low"] is None else (estimate["ci_high"] - estimate["ci_low"]) / 2
     return {
         "group": estimate["group"],
         "estimate": value,
@@ -204,7 +247,7 @@ def _needed(
     }
 
 
-def _require_variation(found: SampleDesign, estimate: Mapping[str, Any]) -> None:
+def _require_variation(found: SampleDesign, estimate: EstimateJson) -> None:
     """Refuse a variance of 0 that follows from equal values: the other rows may differ."""
     is_shown = estimate["statistic"] in ("mean", "total", "ratio")
     if is_shown and estimate["variance"] == 0.0 and not found.design.is_census:
@@ -217,7 +260,7 @@ def _require_variation(found: SampleDesign, estimate: Mapping[str, Any]) -> None
 
 def _by_frame(
     service: Service, job: Job, found: SampleDesign, request: PrecisionGoal
-) -> tuple[int, list[dict[str, Any]], list[str]]:
+) -> tuple[int, list[NeedJson], list[str]]:
     """The size that the design needs by the true variances of its source."""
     (statistic,) = request.estimate.statistics
     if request.estimate.where is not None:
@@ -262,7 +305,7 @@ def _by_frame(
             error.loc = error.loc[1:]
         raise
     size = planned["clusters"] if planned["clusters"] is not None else planned["sample_size"]
-    groups = [
+    groups: list[NeedJson] = [
         {
             "group": each["group"],
             "estimate": each["true_value"],
@@ -275,8 +318,7 @@ def _by_frame(
     return size, groups, planned["notes"]
 
 
-def _sizes(found: SampleDesign, size: int) -> dict[str, Any]:
-    """Rows and clusters now, needed, and to add."""
+def _sizes(found: SampleDesign, size: int) -> SizesJson:
     drawn, _ = _units(found)
     rows = found.design.rows
     needed = round(rows * size / drawn)
@@ -291,8 +333,7 @@ def _sizes(found: SampleDesign, size: int) -> dict[str, Any]:
     }
 
 
-def _round(job: Job, found: SampleDesign, size: int) -> dict[str, Any]:
-    """The round that draws the needed rows, and whether they include those of the sample."""
+def _round(job: Job, found: SampleDesign, size: int) -> LargerRound:
     drawn, _ = _units(found)
     rounds = job.run_parameters["rounds"]
     if len(rounds) > 1 or size <= drawn:
@@ -307,11 +348,12 @@ def _round(job: Job, found: SampleDesign, size: int) -> dict[str, Any]:
         parameters["sizes"] = {label: _grown(one, factor) for label, one in sizes.items()}
     else:
         parameters = found.rounds[0].method.with_size(parameters, size)
-    method = found.design.method
     least = np.minimum(found.design.group_rows, MIN_DRAWN).sum()
     if "min_per_stratum" in parameters and least <= size:
         parameters["min_per_stratum"] = max(parameters["min_per_stratum"], MIN_DRAWN)
-    includes = method == "random" or any(name in parameters for name in GROWING)
+    includes = found.rounds[0].method.includes_smaller or any(
+        name in parameters for name in GROWING
+    )
     sized = {name: value for name, value in given.items() if name != "goal"}
     (larger,) = stated_rounds([{**sized, "parameters": parameters}], recorded=True)
     return {"round": larger, "includes_sample": includes}
@@ -344,6 +386,6 @@ def _notes(found: SampleDesign, size: int, misses: bool) -> list[str]:
         notes.append(
             "The sample has several steps: draw the further rows in another step of the same kind."
         )
-    if size > drawn and found.design.method == "stratified":
+    if size > drawn and found.design.group_kind == "strata":
         notes.append("The rows of all groups grow in proportion.")
     return notes

@@ -8,26 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
+from application.estimation.monetary_selection import Account, accounts_of
 from domain_errors import counted
-from estimation_engine import (
-    Design,
-    Frame,
-    RoundRows,
-    Settings,
-    UnsupportedDesign,
-    cluster_design,
-    combined_design,
-    monetary_design,
-    random_design,
-    stratified_design,
-    systematic_design,
-    weighted_design,
-)
-from estimation_engine.design import Booleans, Floats, Part
+from estimation_engine import Design, Settings, UnsupportedDesign
+from estimation_engine.arrays import Floats
+from estimation_engine.designs import design_class
+from estimation_engine.designs.design import DrawnRows, SamplePart
+from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
 from parquet_tables.tables import Int64s
 from sampling_engine import (
     FIRST_DRAW_VERSION,
@@ -71,10 +62,9 @@ class SampleDesign:
     @property
     def samples(self) -> list[tuple[Round, Design]]:
         """The designs that are one sample each, with their first rounds."""
-        if not self.design.parts:
-            return [(self.rounds[0], self.design)]
-        designs = (part.design for part in self.design.parts)
-        return list(zip(self.rounds, designs, strict=True))
+        return [
+            (spec, part.design) for spec, part in zip(self.rounds, self.design.parts, strict=False)
+        ]
 
 
 def design_of(service: Service, job: Job, source: OpenTable) -> SampleDesign:
@@ -112,8 +102,9 @@ def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
     ]
     population = _population_filter(specs)
     if _are_one_sample(specs):
+        # The frame of rounds that are one sample is that of the first.
         groups = np.concatenate([part.groups for part in parts])[order]
-        design = _design_of(specs[0], parts[0], groups)
+        design = _design_of(specs[0], replace(parts[0], groups=groups))
     else:
         design = design_of_rounds(specs, parts, _rows_of(service, source, population))
     return SampleDesign(design, ordinals, np.concatenate(numbers)[order], specs, population)
@@ -144,12 +135,9 @@ def _with_rescaled_units(job: Job, spec: Round, part: DrawnRound) -> DrawnRound:
     return replace(part, weights=scaled)
 
 
-def _account_of(job: Job, spec: Round) -> dict[str, Any] | None:
+def _account_of(job: Job, spec: Round) -> Account | None:
     """The account of a round by monetary units; None for other rounds."""
-    account: dict[str, Any] | None = (job.output_summary or {})["rounds"][
-        spec.round_number - 1
-    ].get("monetary_unit")
-    return account
+    return accounts_of(job)[spec.round_number - 1]
 
 
 def _can_draw(part: DrawnRound) -> bool:
@@ -167,17 +155,17 @@ def design_of_rounds(specs: Sequence[Round], parts: Sequence[DrawnRound], rows: 
     whole = [
         each.design.uncovered_rows
         for spec, each in zip(specs, rounds, strict=True)
-        if each.design.method != "weighted"
+        if not each.design.by_size
         and (spec.filter and spec.filter.text) == (population and population.text)
     ]
     return replace(design, left_uncovered=min(whole, default=None))
 
 
-def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:
+def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> CombinedRound:
     assert part.frame is not None  # noqa: S101 - drawn with frames
     facts = part.frame.facts
-    return RoundRows(
-        _design_of(spec, part, part.groups),
+    return CombinedRound(
+        _design_of(spec, part),
         np.searchsorted(ordinals, part.ordinals),
         Frame(facts.rows, facts.drawn, facts.effective_units, facts.degrees, facts.takes_all),
         part.frame.covers,
@@ -185,31 +173,17 @@ def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:
     )
 
 
-def _design_of(spec: Round, first: DrawnRound, groups: Int64s) -> Design:
-    """The design of rounds that are one sample: the frame is that of the first."""
-    population = int(first.group_rows.sum())
-    match spec.method.declaration.name:
-        case "random":
-            return random_design(len(groups), population)
-        case "stratified":
-            return stratified_design(groups, first.group_rows)
-        case "cluster":
-            clusters = int((first.group_rows > 0).sum())
-            return cluster_design(groups, first.group_rows, clusters, population)
-        case "systematic":
-            return systematic_design(len(groups), population)
-        case "monetary_unit":
-            assert first.weights is not None  # noqa: S101 - those of its selected units
-            assert first.hits is not None  # noqa: S101
-            return monetary_design(
-                first.weights,
-                first.hits,
-                first.probabilities == 1.0,
-                population,
-                with_replacement=getattr(spec.method, "selection", None) == "random",
-            )
-        case _:
-            return weighted_design(first.probabilities, first.probabilities == 1.0, population)
+def _design_of(spec: Round, drawn: DrawnRound) -> Design:
+    method = spec.method
+    rows = DrawnRows(
+        drawn.groups,
+        drawn.group_rows,
+        drawn.probabilities,
+        drawn.weights,
+        drawn.hits,
+        isinstance(method, MonetaryUnitMethod) and method.with_replacement,
+    )
+    return design_class(method.declaration.name).of_draw(rows)
 
 
 def _are_one_sample(rounds: Sequence[Round]) -> bool:
@@ -217,7 +191,7 @@ def _are_one_sample(rounds: Sequence[Round]) -> bool:
     first = rounds[0]
     name = first.method.declaration.name
     return len(rounds) == 1 or (
-        name in ("random", "stratified")
+        design_class(name).joins_rounds
         and all(
             each.method.declaration.name == name
             and getattr(each.method, "strata_columns", None)
@@ -248,11 +222,28 @@ def _rows_of(service: Service, source: OpenTable, population: RowFilter | None) 
     return plan.eligible_rows
 
 
-def design_json(found: SampleDesign) -> dict[str, Any]:
+class DesignJson(TypedDict):
+    """A design without its strata; the fields are those of the API."""
+
+    method: str
+    n: int
+    N: int
+    filter: str | None
+    rounds: int
+    strata: int | None
+    strata_drawn: int | None
+    clusters: int | None
+    clusters_drawn: int | None
+    take_all_rows: int | None
+    uncovered_rows: int
+    df: int
+
+
+def design_json(found: SampleDesign) -> DesignJson:
     """The design as JSON, without its strata."""
     design = found.design
     clusters_drawn, clusters = design.clusters or (None, None)
-    is_stratified = design.method == "stratified"
+    is_stratified = design.group_kind == "strata"
     return {
         "method": design.method,
         "n": design.rows,
@@ -263,7 +254,7 @@ def design_json(found: SampleDesign) -> dict[str, Any]:
         "strata_drawn": int((design.group_drawn > 0).sum()) if is_stratified else None,
         "clusters": clusters,
         "clusters_drawn": clusters_drawn,
-        "take_all_rows": int(design.take_all.sum()) if design.method == "weighted" else None,
+        "take_all_rows": int(design.take_all.sum()) if design.by_size else None,
         "uncovered_rows": design.uncovered_rows,
         "df": design.degrees,
     }
@@ -286,10 +277,10 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
             "That table is itself a sample or a residual. The estimates are for its rows, and not "
             "for the table from which it was drawn."
         )
-    if not design.parts:
+    if design.is_one_sample:
         if len(found.rounds) > 1:
             notes.append(f"The {len(found.rounds)} steps count as one {design.method} sample.")
-        return notes + _sample_notes(design, settings)
+        return notes + design.notes(settings.rules)
     notes.append(
         "The steps differ in method or filter. Each estimates the rows that it could draw, with "
         "those that earlier steps drew, and these estimates are averaged by fixed shares (Des Raj "
@@ -301,13 +292,13 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
             "so the margins may be wrong."
         )
     for spec, part in zip(found.rounds, design.parts, strict=True):
-        of_step = _sample_notes(part.design, settings, lonely=part.chance.lonely)
+        of_step = part.design.notes(settings.rules, part.chance)
         of_step += _weightless_note(part, design.weights[part.rows])
         notes += [f"Step {spec.round_number}: {note}" for note in of_step]
     return notes
 
 
-def _weightless_note(part: Part, weights: Floats) -> list[str]:
+def _weightless_note(part: SamplePart, weights: Floats) -> list[str]:
     """A note on the drawn rows that no estimate uses."""
     rows = int((weights == 0.0).sum())
     if not rows:
@@ -325,7 +316,7 @@ def _weightless_note(part: Part, weights: Floats) -> list[str]:
 def _scope_note(job: Job, found: SampleDesign, source: OpenTable) -> str:
     """The rows that the estimates are for."""
     design, covered, drawable = found.design, found.design.covered_rows, ""
-    if design.method == "weighted":
+    if design.by_size:
         drawable = ": those with a weight above 0"
         account = _account_of(job, found.rounds[0])
         if account:
@@ -336,40 +327,3 @@ def _scope_note(job: Job, found: SampleDesign, source: OpenTable) -> str:
         rows = f"{covered:,} of {rows}"
     passing = f" that pass the filter {found.population.text}" if found.population else ""
     return f"The estimates are for {rows}{passing}{drawable}."
-
-
-def _sample_notes(
-    design: Design, settings: Settings, *, lonely: Booleans | None = None
-) -> list[str]:
-    """Notes on one method; with ``lonely`` on a step among others."""
-    notes = []
-    if design.uncovered_rows:
-        rows = counted(design.uncovered_rows, "row")
-        scope = "the estimates don't cover them" if lonely is None else "other steps may cover them"
-        notes.append(f"No row was drawn from strata with {rows}; {scope}.")
-    lonely = design.lonely if lonely is None else lonely
-    if lonely.any():
-        notes.append(
-            f"{counted(int(lonely.sum()), 'stratum has', 'strata have')} one drawn row of "
-            f"several; the variance is a substitute ({settings.rules.lonely_stratum})."
-        )
-    if design.method == "systematic":
-        notes.append(
-            "The variance is approximate: one systematic sample doesn't show how much another "
-            f"start would differ ({settings.rules.systematic})."
-        )
-    if design.method == "weighted":
-        notes.append(
-            "The variance is Hájek's approximation from the true selection probabilities. Rows "
-            f"drawn with certainty ({int(design.take_all.sum()):,}) have no part in it."
-        )
-        notes.append("Rows without a weight above 0 couldn't be drawn and aren't covered.")
-    if design.method == "cluster":
-        notes.append("Rows of one cluster were drawn together, so the clusters set the margin.")
-        single = int(((design.group_drawn == 1) & (design.group_rows > 1)).sum())
-        if single:
-            notes.append(
-                f"{counted(single, 'cluster')} gave one row of several; the variance inside can't "
-                "be known and counts as 0."
-            )
-    return notes

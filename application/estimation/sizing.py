@@ -16,7 +16,7 @@ import numpy as np
 from contract.requests.estimate import MINIMUM_DEGREES
 from domain_errors import DomainError, counted
 from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.known_values import require_known_value
 from estimation_engine.planning import (
     CellSums,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from application.access import Caller
 from application.samples.row_files import InvalidRowFile, ReadRowFile, RowFile, read_row_file
@@ -192,7 +192,30 @@ def upload_of(service: Service, job: Job, number: int | None) -> SampleValues:
     )
 
 
-def upload_json(found: SampleValues, job: Job) -> dict[str, Any]:
+class UploadColumn(TypedDict):
+    """A column of an upload."""
+
+    name: str
+    type: str
+    is_number: bool
+
+
+class UploadJson(TypedDict):
+    """An upload; the fields are those of the API."""
+
+    job_id: str
+    number: int
+    file_name: str
+    user_soeid: str
+    created_at: str
+    key: list[str]
+    rows: int
+    unanswered: int
+    columns: list[UploadColumn]
+    notes: list[str]
+
+
+def upload_json(found: SampleValues, job: Job) -> UploadJson:
     """An upload as JSON."""
     summary = job.output_summary or {}
     return {

@@ -1,16 +1,23 @@
-"""The sources of an estimate's values: the table, an upload, or the sample's findings."""
+"""The sources of an estimate's values: the table, an upload, or the sample's findings.
+
+Also the columns that they have, and values of them as people write them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypedDict
 
 from application.audit.finding_values import finding_values
 from application.estimation.uploaded_values import upload_notes, upload_of
+from application.identity.lookup import typed_value
+from estimation_engine import is_number
 from estimation_engine.reading import ROW_ID, relation_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.filters.tree import family_of
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.audit.sample_values import SampleValues
@@ -65,3 +72,42 @@ def with_values(sample: TableFiles, source: ValueSource | None) -> tuple[TableFi
     )
     table = replace(sample, columns=(*sample.columns, *source.columns))
     return table, (joined, [*params, *source.relation[1]])
+
+
+class EstimatedColumn(TypedDict):
+    """A column that can be estimated."""
+
+    name: str
+    is_number: bool
+    has_decimals: bool
+
+
+def estimated_columns(
+    service: Service, job: Job, values: ValueSource | None = None
+) -> list[EstimatedColumn]:
+    """The columns of a sample that can be estimated: those from outside, and the table's own."""
+    found = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.columns
+    of_draw = [column.name for column in found].index(ROW_ID)
+    columns = [*found[:of_draw], *(each for each in found[of_draw:] if each.name == "_stratum")]
+    if values is not None:
+        columns = [*values.columns, *columns]
+    return [
+        {
+            "name": column.name,
+            "is_number": is_number(column),
+            "has_decimals": is_number(column) and "INT" not in column.type,
+        }
+        for column in columns
+    ]
+
+
+def value_of_text(
+    service: Service, job: Job, name: str, text: str, values: ValueSource | None = None
+) -> Any:
+    """The value that a text means in a column; None, a missing value, if it is empty."""
+    if not text:
+        return None
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    column = with_values(sample, values)[0].column(name)
+    value = typed_value(family_of(column.type), text)
+    return value if isinstance(value, str | bool) else float(value)

@@ -21,7 +21,8 @@ import numpy as np
 
 from application.estimation.sample_design import design_of_rounds
 from estimation_engine import Domains, Settings, Values, VarianceRules, estimate
-from estimation_engine.design import Design, Floats, Ints
+from estimation_engine.arrays import Floats, Ints
+from estimation_engine.designs import Design
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet

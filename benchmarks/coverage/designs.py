@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from estimation_engine import (
+    CombinedRound,
     Design,
     Domains,
     Frame,
-    RoundRows,
     Settings,
     Values,
     cluster_design,
@@ -36,7 +36,7 @@ from estimation_engine import (
     systematic_design,
     weighted_design,
 )
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.estimates import StatisticName
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
@@ -169,7 +169,8 @@ class Sampler:
             return parts[0][:2]
         every = np.ones(len(taken), dtype=np.bool_)
         of_rounds = [
-            RoundRows(own, np.searchsorted(taken, rows), frame, every) for rows, own, frame in parts
+            CombinedRound(own, np.searchsorted(taken, rows), frame, every)
+            for rows, own, frame in parts
         ]
         return taken, combined_design(of_rounds, len(taken), ROWS)
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from domain_errors import DomainError
 from estimation_engine import Design, random_design, stratified_design
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.audit import AuditedAmounts, Estimator, Sides, evaluate_variables
-from estimation_engine.design import Floats, Ints
 
 ROWS = 5_000
 SIGMA = 1.0

@@ -23,8 +23,8 @@ from typing import get_args
 
 import numpy as np
 
+from estimation_engine.arrays import Ints
 from estimation_engine.audit import AuditedItem, evaluate_monetary
-from estimation_engine.design import Ints
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles

@@ -16,7 +16,7 @@ import numpy as np
 
 from application.estimation.interval_notes import is_skewed
 from estimation_engine import Domains, Settings, Values, estimate, random_design
-from estimation_engine.design import Floats
+from estimation_engine.arrays import Floats
 
 ROWS = 50_000
 SIZES = (10, 20, 50, 100, 300, 1_000)

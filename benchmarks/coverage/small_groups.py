@@ -29,7 +29,7 @@ from estimation_engine import (
     random_design,
     stratified_design,
 )
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.intervals import t_quantile
 
 DRAWN = np.array([2, 3, 5, 10])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from estimation_engine.design import Floats
+from estimation_engine.arrays import Floats
 
 NODES = 169
 REACH = 14.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from estimation_engine.design import Floats
+from estimation_engine.arrays import Floats
 from estimation_engine.hypergeometric import most_wrong, risk_of
 
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]

@@ -16,8 +16,9 @@ from math import ceil
 
 import numpy as np
 
-from estimation_engine.design import Booleans, Design, Floats
-from estimation_engine.variance import layers_of, sums_by
+from estimation_engine.arrays import Booleans, Floats
+from estimation_engine.designs import Design
+from estimation_engine.designs.stages import sums_by
 
 ROWS_BY_SKEWNESS = 25
 """Units needed by the squared A; by the squared skewness in Cochran 1977, section 2.15."""
@@ -89,18 +90,17 @@ def deviations(design: Design, t: Floats) -> Floats:
 
     Of a systematic sample they are those of a random one, and lonely strata have none.
     """
-    if design.parts:
-        return np.concatenate(
-            [deviations(part.design, t[part.rows] * part.factors) for part in design.parts]
-        )
-    if design.hits is not None:
-        t = t / design.hits
-    found = []
-    for layer in layers_of(design):
-        c = layer.c_of_units
-        values = t if layer.of_rows is None else sums_by(layer.of_rows, t, len(layer.groups))
-        sums = sums_by(layer.groups, c * values, len(layer.whole))
-        means = sums / np.where(layer.whole > 0, layer.whole, 1.0)
-        scales = np.sqrt(c * layer.factors[layer.groups])
-        found.append(scales * (values - means[layer.groups]))
-    return np.concatenate(found)
+    of_layers = []
+    for part in design.parts:
+        own = part.design
+        of_rows = own.per_unit(t[part.rows] * part.factors, np.arange(own.rows))
+        for layer in own.layers:
+            c = layer.c_of_units
+            values = of_rows
+            if layer.of_rows is not None:
+                values = sums_by(layer.of_rows, of_rows, len(layer.groups))
+            sums = sums_by(layer.groups, c * values, len(layer.whole))
+            means = sums / np.where(layer.whole > 0, layer.whole, 1.0)
+            scales = np.sqrt(c * layer.factors[layer.groups])
+            of_layers.append(scales * (values - means[layer.groups]))
+    return np.concatenate(of_layers)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.fields import CONFIDENCE, OUT_OF_RANGE
+from estimation_engine.arrays import Floats
 from estimation_engine.audit.limits import (
     FORMULAS,
     SOURCES,
@@ -23,7 +24,6 @@ from estimation_engine.audit.limits import (
     hypergeometric_limit,
     poisson_limit,
 )
-from estimation_engine.design import Floats
 from estimation_engine.errors import InvalidGoal
 from estimation_engine.hypergeometric import are_below, at_most, risk_of
 

@@ -17,8 +17,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import check_counts
-from estimation_engine.design import Floats
 from estimation_engine.errors import InvalidFindings
 
 Decision = Literal["accept", "reject", "continue"]

@@ -16,16 +16,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from domain_errors import counted
+from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow
 from estimation_engine.audit.conclusion import Conclusion, conclude_misstatement, withheld
 from estimation_engine.audit.limits import Sides
 from estimation_engine.audit.normality import Normality, left_to_chance, units_in
 from estimation_engine.calibration import Calibration, Difference, by_ratio, by_regression
-from estimation_engine.design import Design, Floats
+from estimation_engine.designs import Design
+from estimation_engine.designs.stages import VarianceRules
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.estimates import Domains, Estimate, Settings, Values, estimate
 from estimation_engine.intervals import t_quantile
-from estimation_engine.variance import VarianceRules
 
 Estimator = Literal["mean_per_unit", "difference", "ratio", "regression"]
 

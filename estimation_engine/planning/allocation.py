@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 
 TOLERANCE = 1e-10
 PRECISION = 1e-14

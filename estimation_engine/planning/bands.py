@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from estimation_engine.design import Floats
+from estimation_engine.arrays import Floats
 
 BandRule = Literal["cumulative_root", "geometric"]
 MAX_CUTS_TRIED = 60

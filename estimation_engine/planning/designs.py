@@ -2,7 +2,7 @@
 
 The variables are linearised: a variance is that of the estimated total of z over the population.
 Degrees of freedom are those that a figure's domain is expected to have: its units with a value less
-the strata that they are in, as :mod:`estimation_engine.degrees` counts them in a sample.
+the strata that they are in, as the designs count them in a sample.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.planning.allocation import Strata
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 
 Exact = NDArray[np.object_]
 """Python's integers."""

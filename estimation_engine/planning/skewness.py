@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from estimation_engine.design import Floats
+from estimation_engine.arrays import Floats
 from estimation_engine.planning.frame import CellSums
 
 ROWS_BY_SKEWNESS = 25

@@ -10,17 +10,22 @@ from flask import Response, jsonify
 from marshmallow import validate
 
 from application.access import RowSource
-from application.estimation.backtest import backtest_of
+from application.estimation.backtest import BacktestJson, backtest_of
 from application.estimation.design_code import design_code
-from application.estimation.design_facts import design_facts, pair_probabilities
+from application.estimation.design_facts import PairsJson, design_facts, pair_probabilities
 from application.estimation.design_table import (
     DEFAULT_REPLICATES,
     ReplicateRequest,
     TableFormat,
     write_design_table,
 )
-from application.estimation.estimates import estimate_request, estimates_of, settings_of
-from application.estimation.more_rows import more_rows, more_rows_request
+from application.estimation.estimates import (
+    EstimatesJson,
+    estimate_request,
+    estimates_of,
+    settings_of,
+)
+from application.estimation.more_rows import MoreRowsJson, more_rows, more_rows_request
 from contract.requests.estimate import (
     BacktestRequest,
     EstimatesRequest,
@@ -77,7 +82,7 @@ class DesignQuery(StrictQuery):
 
 
 @blueprint.post("/estimates", body=EstimatesRequest, output=EstimatesOut, only_reads=True)
-def estimates(job_id: str, given: EstimatesRequest) -> dict[str, Any]:
+def estimates(job_id: str, given: EstimatesRequest) -> EstimatesJson:
     """Estimate figures of the population, with margins of error.
 
     From the sample's rows and its recorded design, with the finite-population correction. Several
@@ -91,7 +96,7 @@ def estimates(job_id: str, given: EstimatesRequest) -> dict[str, Any]:
 
 
 @blueprint.post("/more-rows", body=MoreRowsRequest, output=MoreRowsOut, only_reads=True)
-def needed_rows(job_id: str, given: MoreRowsRequest) -> dict[str, Any]:
+def needed_rows(job_id: str, given: MoreRowsRequest) -> MoreRowsJson:
     """How many more rows a figure needs for a precision.
 
     By the variance that the sample estimates, or by the true one of its source.
@@ -104,7 +109,7 @@ def needed_rows(job_id: str, given: MoreRowsRequest) -> dict[str, Any]:
 
 
 @blueprint.get("/backtest", query=BacktestRequest, output=BacktestOut)
-def backtest(job_id: str, query: BacktestRequest) -> dict[str, Any]:
+def backtest(job_id: str, query: BacktestRequest) -> BacktestJson:
     """Estimate figures that are known, and count the intervals that hold the true value.
 
     The mean of each column of numbers, and the share of each value of columns with few values.
@@ -161,7 +166,7 @@ def _design_table(
 @blueprint.post(
     "/joint-probabilities", body=PairsRequest, output=PairProbabilitiesOut, only_reads=True
 )
-def joint_probabilities(job_id: str, given: PairsRequest) -> dict[str, Any]:
+def joint_probabilities(job_id: str, given: PairsRequest) -> PairsJson:
     """The probabilities that both rows of a pair are drawn, for pairs of row ids.
 
     Exact, but for weighted samples, which have Hájek's approximation. The rows may be drawn or not.

@@ -59,6 +59,8 @@ class Method(ABC):
         Whether all eligible rows have the same probability.
     has_stages : bool
         Whether the first rows are a sample as the whole is one, so that two stages can be drawn.
+    includes_smaller : bool
+        Whether a larger sample with the same seed has the rows of a smaller one.
     selects_money : bool
         Whether units of the money in a column are selected; the sample counts them by row.
     favours : str, optional
@@ -72,6 +74,7 @@ class Method(ABC):
     reads_rows: ClassVar[bool] = True
     draws_from_list: ClassVar[bool] = False
     may_draw_none: ClassVar[bool] = False
+    includes_smaller: ClassVar[bool] = False
     size_parameter: ClassVar[str] = "sample_size"
     planned_by: ClassVar[PlannedBy | None] = "rows"
     planning_note: ClassVar[str | None] = None

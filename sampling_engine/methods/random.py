@@ -41,6 +41,7 @@ class RandomMethod(Method):
     draws_from_list: ClassVar = True
     equal_chances: ClassVar = True
     has_stages: ClassVar = True
+    includes_smaller: ClassVar = True
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:

@@ -16,10 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.estimation.code.replicates import replicate_code
-from application.estimation.code.short_names import short_names
-from application.estimation.code.texts import DRAW_COLUMNS, SampleFile
-from application.estimation.design_code import LANGUAGES
+from application.estimation.code import PROGRAMS
+from application.estimation.code.sample_file import DRAW_COLUMNS, SampleFile, short_names
 from estimation_engine import (
     Design,
     cluster_design,
@@ -28,6 +26,7 @@ from estimation_engine import (
     systematic_design,
     weighted_design,
 )
+from estimation_engine.replicates import ReplicateFacts
 from parquet_tables.exports import export_query
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
@@ -116,7 +115,7 @@ def write_csv(sample: SampleFile, case: Case, path: Path) -> None:
 
 def code_of(language: str, case: Case, sample: SampleFile) -> str:
     design, sizes, _ = case
-    return LANGUAGES[language](design, sizes, sample)
+    return PROGRAMS[language].design_code(design, design.code(sizes), sample)
 
 
 def python_figures(folder: Path, sample: SampleFile, case: Case) -> dict[str, Any]:
@@ -152,7 +151,8 @@ def test_any_name_is_that_of_a_column(tmp_path_factory: Any, names: list[str]) -
         for case in CASES.values():
             check_variables(language, code_of(language, case, sample), sample)
         design = CASES["random"][0]
-        for_replicates = replicate_code(language, design, "jackknife", 20, 1.0, sample)
+        facts = ReplicateFacts("jackknife", 20, 1.0)
+        for_replicates = PROGRAMS[language].replicate_code(design, facts, sample)
         check_variables(language, for_replicates, sample)
     folder = tmp_path_factory.mktemp("names")
     figures = python_figures(folder, sample, CASES["stratified"])
@@ -199,7 +199,7 @@ def check_variables(language: str, code: str, sample: SampleFile) -> None:
 
 def test_comments_end_where_their_lines_end() -> None:
     sample = sample_of(["a\nrm x; */ `b' %put \u2028 \"c"])
-    for language in LANGUAGES:
+    for language in PROGRAMS:
         code = code_of(language, CASES["random"], sample)
         top = code[: code.index("sample.csv is")]
         mark = top[:2].strip()
@@ -273,7 +273,7 @@ def test_a_table_without_numbers_has_an_example(server: LiveServer, tmp_path: Pa
     dataset = server.new_dataset()
     server.import_text(dataset, "city,shop\n" + "Oslo,a\n,b\n" * 30)
     job = drawn(server, dataset, one("random", sample_size=20))
-    for language in LANGUAGES:
+    for language in PROGRAMS:
         code = written(server, job, language, tmp_path).read_text("utf-8")
         assert "the rows with a value of the column city" in code
     count = {"statistic": "count", "column": "city"}

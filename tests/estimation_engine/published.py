@@ -21,7 +21,7 @@ from estimation_engine import (
     stratified_design,
     weighted_design,
 )
-from estimation_engine.design import Floats, Ints
+from estimation_engine.arrays import Floats, Ints
 
 GOLDEN = Path(__file__).parent / "golden" / "survey.json"
 """Columns of the data sets ``api`` and ``election`` of R's package survey 4.4."""

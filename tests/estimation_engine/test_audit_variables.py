@@ -12,7 +12,7 @@ from domain_errors import DomainError
 from estimation_engine import random_design, stratified_design
 from estimation_engine.audit import AuditedAmounts, Estimator, VariablesEvaluation
 from estimation_engine.audit import evaluate_variables as evaluate
-from estimation_engine.variance import VarianceRules
+from estimation_engine.designs.stages import VarianceRules
 
 ROWS, DRAWN = 900, 60
 RNG = np.random.default_rng(4)

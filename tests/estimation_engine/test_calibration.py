@@ -27,7 +27,7 @@ from estimation_engine import (
     random_design,
     stratified_design,
 )
-from estimation_engine.design import Floats
+from estimation_engine.arrays import Floats
 from tests.estimation_engine.published import (
     GOLDEN,
     api_clusters,

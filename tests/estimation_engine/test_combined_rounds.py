@@ -20,7 +20,13 @@ from benchmarks.coverage.combined_rounds import (
     measure,
     population,
 )
-from estimation_engine import Frame, RoundRows, combined_design, random_design, stratified_design
+from estimation_engine import (
+    CombinedRound,
+    Frame,
+    combined_design,
+    random_design,
+    stratified_design,
+)
 from sampling_engine import RandomMethod
 
 SEEDS = range(12)
@@ -91,13 +97,13 @@ def test_all_samples_together_are_unbiased() -> None:
             covers = (strata[rows] == 1) | (takes == 1) | (len(in_stratum) == 0)
             design = combined_design(
                 [
-                    RoundRows(
+                    CombinedRound(
                         random_design(2, 6),
                         np.searchsorted(rows, first),
                         Frame(6, 2, 2, 1),
                         np.ones(4, np.bool_),
                     ),
-                    RoundRows(
+                    CombinedRound(
                         stratified_design(strata[own], rows_left),
                         np.searchsorted(rows, own),
                         Frame(6, 2, 2, 1),

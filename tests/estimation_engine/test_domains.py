@@ -12,12 +12,12 @@ import pytest
 
 from estimation_engine import (
     Calibration,
+    CombinedRound,
     Design,
     Difference,
     Domains,
     Estimate,
     Frame,
-    RoundRows,
     Settings,
     Values,
     by_regression,
@@ -29,7 +29,7 @@ from estimation_engine import (
     stratified_design,
     weighted_design,
 )
-from estimation_engine.design import Booleans, Floats
+from estimation_engine.arrays import Booleans, Floats
 from estimation_engine.estimates import StatisticName
 from estimation_engine.intervals import t_quantile
 from tests.estimation_engine.published import (
@@ -226,8 +226,8 @@ def test_rounds_have_the_degrees_of_their_domain() -> None:
     rows, everything = np.arange(50), np.ones(50, dtype=np.bool_)
     weighted = weighted_design(np.full(30, 0.1), np.zeros(30, np.bool_), 380)
     parts = [
-        RoundRows(random_design(20, 400), rows[:20], Frame(400, 20, 20, 19), everything),
-        RoundRows(weighted, rows[20:], Frame(400, 30, 30, 29), everything),
+        CombinedRound(random_design(20, 400), rows[:20], Frame(400, 20, 20, 19), everything),
+        CombinedRound(weighted, rows[20:], Frame(400, 30, 30, 29), everything),
     ]
     design = combined_design(parts, 50, 400)
     y = np.random.default_rng(4).normal(10, 2, 50)

@@ -16,7 +16,7 @@ from estimation_engine import (
     systematic_design,
     weighted_design,
 )
-from estimation_engine.joint import RowsOfPairs, joint_probabilities
+from estimation_engine.designs.design import RowsOfPairs
 from tests.estimation_engine.test_replicates import DESIGNS
 
 STRATA = np.array([0, 0, 0, 1, 1, 1, 1])
@@ -35,7 +35,7 @@ def of_samples(samples: list[np.ndarray], weights: np.ndarray | None = None) -> 
 
 
 def assert_exact(design: Design, rows: RowsOfPairs, expected: np.ndarray) -> None:
-    assert joint_probabilities(design, rows, FIRST, SECOND) == pytest.approx(expected)
+    assert design.joint_probabilities(rows, FIRST, SECOND) == pytest.approx(expected)
 
 
 def test_random_and_stratified_pairs() -> None:
@@ -87,14 +87,14 @@ def test_pairs_of_a_weighted_sample_add_up() -> None:
     design = weighted_design(p[drawn], np.zeros(drawn.sum(), np.bool_), 400)
     rows = RowsOfPairs(np.zeros(400, dtype=np.int64), p)
     others = np.arange(1, 400)
-    joint = joint_probabilities(design, rows, np.zeros(399, dtype=np.int64), others)
+    joint = design.joint_probabilities(rows, np.zeros(399, dtype=np.int64), others)
     assert joint.sum() == pytest.approx(119 * p[0], rel=0.01)
     certain = RowsOfPairs(np.zeros(2, dtype=np.int64), np.array([1.0, 0.25]))
-    assert joint_probabilities(design, certain, np.array([0]), np.array([1])) == 0.25
+    assert design.joint_probabilities(certain, np.array([0]), np.array([1])) == 0.25
 
 
 def test_rows_that_could_not_be_drawn_and_rounds() -> None:
     rows = RowsOfPairs(np.array([0, -1]), np.array([0.3, 0.0]))
-    assert joint_probabilities(random_design(3, 10), rows, np.array([0]), np.array([1])) == 0.0
+    assert random_design(3, 10).joint_probabilities(rows, np.array([0]), np.array([1])) == 0.0
     with pytest.raises(UnsupportedDesign, match="aren't one sample"):
-        joint_probabilities(DESIGNS["rounds"], rows, np.array([0]), np.array([1]))
+        DESIGNS["rounds"].joint_probabilities(rows, np.array([0]), np.array([1]))

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimation_engine import Design, VarianceRules, cluster_design, stratified_design
-from estimation_engine.design import systematic_design
+from estimation_engine import (
+    VarianceRules,
+    cluster_design,
+    stratified_design,
+    systematic_design,
+)
+from estimation_engine.designs.stratified import StratifiedDesign
 from tests.estimation_engine.published import (
     api_clusters,
     api_random,
@@ -127,14 +132,12 @@ def test_lonely_districts(rule: str, error: float) -> None:
     strata = numbered(data()["clus1"]["dnum"])
     drawn = np.bincount(strata)
     rows = len(strata)
-    design = Design(
-        "stratified",
+    design = StratifiedDesign(
         np.full(rows, 33.847),
         6194,
         strata,
         np.full(len(drawn), 10**15),
         drawn,
-        np.zeros(rows, dtype=np.bool_),
     )
     rules = VarianceRules(lonely_stratum=rule)  # type: ignore[arg-type]
     mean = one(design, "mean", column("clus1", "api00"), rules=rules)

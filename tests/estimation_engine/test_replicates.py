@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from estimation_engine import (
+    CombinedRound,
     Design,
     Frame,
     LonelyStratum,
-    RoundRows,
     cluster_design,
     combined_design,
     random_design,
@@ -37,8 +37,8 @@ DESIGNS: dict[str, Design] = {
     "weighted": weighted_design(P, P == 1.0, 500),
     "rounds": combined_design(
         [
-            RoundRows(systematic_design(30, 100), np.arange(30), Frame(100, 30, 30, 29), EVERY),
-            RoundRows(
+            CombinedRound(systematic_design(30, 100), np.arange(30), Frame(100, 30, 30, 29), EVERY),
+            CombinedRound(
                 cluster_design(TENS[30:] - 5, np.full(5, 9), 9, 81),
                 np.arange(30, 60),
                 Frame(92, 30, 5, 4),

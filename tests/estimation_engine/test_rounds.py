@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from estimation_engine import (
+    CombinedRound,
     Design,
     Frame,
-    RoundRows,
     combined_design,
     random_design,
     stratified_design,
@@ -40,13 +40,13 @@ def two_rounds(
     eligible = int((covers[1] & ~np.isin(np.arange(7), first)).sum())
     return combined_design(
         [
-            RoundRows(
+            CombinedRound(
                 random_design(len(first), int(covers[0].sum())),
                 np.searchsorted(rows, first),
                 random_frame(len(first), int(covers[0].sum())),
                 covers[0][rows],
             ),
-            RoundRows(
+            CombinedRound(
                 random_design(len(second), eligible),
                 np.searchsorted(rows, second),
                 random_frame(7 if second_takes_all else len(second), int(covers[1].sum())),
@@ -101,10 +101,10 @@ def test_all_large_rows_and_a_sample_of_the_others() -> None:
     rows = np.array([0, 2, 4, 5])
     design = combined_design(
         [
-            RoundRows(
+            CombinedRound(
                 random_design(2, 2), np.array([2, 3]), random_frame(2, 2), np.isin(rows, large)
             ),
-            RoundRows(
+            CombinedRound(
                 random_design(2, 5),
                 np.array([0, 1]),
                 random_frame(2, 7),
@@ -125,8 +125,8 @@ def test_a_round_without_a_degree_of_freedom_counts_only_alone() -> None:
     rows = np.array([0, 2, 4])
     every = np.ones(3, dtype=np.bool_)
     parts = [
-        RoundRows(random_design(1, 7), np.array([1]), random_frame(1, 7), every),
-        RoundRows(random_design(2, 6), np.array([0, 2]), random_frame(2, 7), every),
+        CombinedRound(random_design(1, 7), np.array([1]), random_frame(1, 7), every),
+        CombinedRound(random_design(2, 6), np.array([0, 2]), random_frame(2, 7), every),
     ]
     design = combined_design(parts, 3, 7)
     assert design.weights.tolist() == [3.0, 1.0, 3.0]
@@ -144,13 +144,13 @@ def test_methods_mix_and_the_larger_variance_sets_the_degrees() -> None:
     rows = np.arange(100)
     design = combined_design(
         [
-            RoundRows(
+            CombinedRound(
                 stratified_design(strata, np.array([300, 200])),
                 rows[:60],
                 Frame(500, 60, 58, 58),
                 np.ones(100, np.bool_),
             ),
-            RoundRows(
+            CombinedRound(
                 weighted_design(p, np.zeros(40, np.bool_), 440),
                 rows[60:],
                 Frame(500, 40, 30, 39),
@@ -174,8 +174,8 @@ def test_a_round_of_unequal_weights_has_a_small_share() -> None:
     of_seven = [2 / (7 * 5), 2 / (7 * 5)]
     for units, share in ((2.0, of_seven[0]), (0.1, 0.1 / (7 * 5))):
         parts = [
-            RoundRows(weighted, rows[:2], Frame(7, 2, units, 1), every),
-            RoundRows(plain, rows[2:], random_frame(2, 7), every),
+            CombinedRound(weighted, rows[:2], Frame(7, 2, units, 1), every),
+            CombinedRound(plain, rows[2:], random_frame(2, 7), every),
         ]
         own = share / (share + of_seven[1])
         assert combined_design(parts, 4, 7).weights[1] == pytest.approx(own * 100 + 1 - own)

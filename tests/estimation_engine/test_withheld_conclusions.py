@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from estimation_engine import (
+    CombinedRound,
     Design,
     Frame,
-    RoundRows,
     cluster_design,
     combined_design,
     monetary_design,
@@ -18,10 +18,10 @@ from estimation_engine import (
     stratified_design,
     weighted_design,
 )
+from estimation_engine.arrays import Floats
 from estimation_engine.audit import AuditedAmounts, VariablesEvaluation
 from estimation_engine.audit import evaluate_variables as evaluate
 from estimation_engine.audit.normality import Normality, deviations
-from estimation_engine.design import Floats
 
 RNG = np.random.default_rng(12)
 STRATA = np.repeat([0, 1, 2], [2, 40, 58])
@@ -40,13 +40,13 @@ DESIGNS = {
     ),
     "rounds": combined_design(
         [
-            RoundRows(
+            CombinedRound(
                 random_design(60, 900),
                 np.arange(60),
                 Frame(900, 60, 60, 59),
                 np.ones(100, dtype=bool),
             ),
-            RoundRows(
+            CombinedRound(
                 stratified_design(np.repeat([0, 1], 20), np.array([400, 440])),
                 np.arange(60, 100),
                 Frame(900, 40, 40, 38),
@@ -89,7 +89,7 @@ def test_squared_deviations_add_up_to_the_variance(name: str) -> None:
     assert (c**2).sum() == pytest.approx(found.standard_error**2)
     normality = Normality(design, design.weights * errors)
     assert normality.skewness == pytest.approx((abs(c) ** 3).sum() / (c**2).sum() ** 1.5)
-    if not design.parts:
+    if design.is_one_sample:
         assert found.degrees == design.degrees
 
 

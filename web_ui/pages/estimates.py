@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,14 +19,21 @@ from application.estimation.backtest import backtest_of, holds_truth
 from application.estimation.calibrating import MAX_COLUMNS
 from application.estimation.estimates import (
     EstimateRequest,
+    EstimatesJson,
     estimate_request,
     estimates_of,
     settings_of,
 )
 from application.estimation.more_rows import PrecisionGoal, more_rows
-from application.estimation.sample_columns import estimated_columns, value_of_text
 from application.estimation.uploaded_values import uploads_of
-from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, value_source
+from application.estimation.value_sources import (
+    FINDINGS,
+    TABLE,
+    ValueSource,
+    estimated_columns,
+    value_of_text,
+    value_source,
+)
 from application.estimation.workbook import estimates_workbook
 from contract.fields import DEFAULT_CONFIDENCE, NOT_GIVEN, USUAL_CONFIDENCES
 from contract.numbers import TwoReadings, number_of
@@ -126,12 +134,13 @@ def _figures(found: Job) -> Values:
         "design_links": _design_links(answer["design"]["method"]),
         **_needed(found, chosen),
         "known_totals": [
-            _known_total(each) for each in (answer["calibration"] or {}).get("totals", [])
+            _known_total(each)
+            for each in (answer["calibration"]["totals"] if answer["calibration"] else ())
         ],
     }
 
 
-def _known_total(each: Values) -> Values:
+def _known_total(each: Mapping[str, Any]) -> Values:
     group = each["group"]
     name = each["column"] or "Rows"
     if group is not None:
@@ -171,11 +180,11 @@ def _backtest(found: Job) -> Values:
     }
 
 
-def _value_text(each: Values) -> str:
+def _value_text(each: Mapping[str, Any]) -> str:
     return "" if each["value"] is None else str(each["value"])
 
 
-def _backtest_picture(figures: list[Values], lines: list[Values]) -> Any:
+def _backtest_picture(figures: Sequence[Mapping[str, Any]], lines: list[Values]) -> Any:
     """Each interval with its distance from the true value, in half widths."""
     drawn = []
     for each, line in zip(figures, lines, strict=True):
@@ -243,7 +252,7 @@ def estimates_file(job_id: str) -> AnyResponse:
     found, answer, chosen = _downloaded(job_id)
     text = io.StringIO()
     lines = csv.writer(text)
-    estimates = answer["estimates"]
+    estimates: Sequence[Mapping[str, Any]] = answer["estimates"]
     groups = list(estimates[0]["group"]) if estimates else chosen["by"]
     names = [name for name in (estimates or [{}])[0] if name not in ("group", "uncalibrated")]
     plain = list(estimates[0]["uncalibrated"]) if estimates and answer["calibration"] else []
@@ -268,7 +277,7 @@ def estimates_sheet(job_id: str) -> AnyResponse:
     return _file(content, kind, f"estimates-{found.id[:8]}.xlsx")
 
 
-def _downloaded(job_id: str) -> tuple[Job, Values, Values]:
+def _downloaded(job_id: str) -> tuple[Job, EstimatesJson, Values]:
     """The sample, its estimates and the choices of the URL."""
     found = caller().job(job_id)
     if found.run_type != "sampling" or found.status != "completed":
@@ -351,7 +360,7 @@ def _lacks_column(chosen: Values) -> bool:
     return chosen["statistic"] is None or (chosen["statistic"] == "mean" and not chosen["column"])
 
 
-def _first_choice(columns: list[Values]) -> Values:
+def _first_choice(columns: Sequence[Mapping[str, Any]]) -> Values:
     """The mean of a number, at best one with decimals; without one the number of rows."""
     numbers = [each for each in columns if each["is_number"]]
     if not numbers:
@@ -408,7 +417,7 @@ def _calibration(chosen: Values) -> CalibrateRequest | None:
     return CalibrateRequest(method=method, columns=tuple(known[: MAX_COLUMNS[method]]))
 
 
-def _title(chosen: Values) -> str:
+def _title(chosen: Mapping[str, Any]) -> str:
     column = chosen["column"]
     match chosen["statistic"]:
         case "proportion":
@@ -439,7 +448,7 @@ def margin_text(value: float | None, statistic: str) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
 
 
-def _shown(each: Values, name: str) -> Values:
+def _shown(each: Mapping[str, Any], name: str) -> Values:
     """One line of the table, in words."""
     plain = each["uncalibrated"]
     margin = _margin(each)
@@ -466,12 +475,12 @@ def _shown(each: Values, name: str) -> Values:
     }
 
 
-def _margin(each: Values) -> float | None:
+def _margin(each: Mapping[str, Any]) -> float | None:
     low, high = each["ci_low"], each["ci_high"]
     return None if low is None or high is None else float(high - low) / 2
 
 
-def _picture(title: str, estimates: list[Values], chosen: Values) -> Any:
+def _picture(title: str, estimates: Sequence[Mapping[str, Any]], chosen: Values) -> Any:
     name = chosen["statistic"]
     lines = [
         Interval(

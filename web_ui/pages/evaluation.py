@@ -26,7 +26,7 @@ from application.audit.kinds import (
 )
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
-from application.estimation.sample_columns import estimated_columns
+from application.estimation.value_sources import estimated_columns
 from contract.declarations import declared
 from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
 from contract.numbers import TwoReadings, errors_of, plain_text

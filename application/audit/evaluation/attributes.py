@@ -18,7 +18,7 @@ from contract.requests.evaluate import AttributesParameters
 from estimation_engine.audit import evaluate_attributes
 from estimation_engine.audit.assurance import BY_ROWS, SYSTEMATIC
 from estimation_engine.audit.attributes import ArithmeticRow, AttributesEvaluation
-from estimation_engine.design import Design
+from estimation_engine.designs import Design
 from estimation_engine.errors import InvalidFindings
 from service.tables.open_tables import open_source
 

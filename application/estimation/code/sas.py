@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from application.estimation.code.short_names import about_names, short_names
-from application.estimation.code.texts import SampleFile, about, comment
+from application.estimation.code.sample_file import (
+    SampleFile,
+    about,
+    about_names,
+    about_replicates,
+    comment,
+    short_names,
+)
 from estimation_engine import Design, is_number
+from estimation_engine.designs.code import DesignCode
+from estimation_engine.replicates import ReplicateFacts
 from parquet_tables.tables import Column
 
 MAX_TEXT = 32_767
@@ -16,50 +24,39 @@ LINES = (
     "SAS reads a line of a file as a row, so no text of sample.csv may have a line break. It keeps "
     f"{MAX_TEXT:,} bytes of a text."
 )
-LONELY = "SAS counts the variance of such strata as 0: its standard errors are too small."
-WHOLE = "SAS counts strata that were drawn whole among its degrees of freedom; jobsvc doesn't."
-STRATIFIED = """proc sql;
-  create table sizes as select distinct _stratum, _rows as _total_ from d;
-  create table d2 as select *, count(*) as _drawn from d group by _stratum;
-quit;
-data d; set d2; _w = _rows / _drawn; run;
-"""
-WEIGHTED = """data d; set s; _w = _design_weight; run;
-/* SAS has no correction for unequal probabilities: its standard errors are a little larger. */
-"""
-SYSTEMATIC = "/* Standard errors are those of a random sample: `systematic` random in jobsvc. */\n"
 
 
-def sas_code(design: Design, sizes: Mapping[str, int], sample: SampleFile) -> str:
-    """The code; ``sizes`` are the rows of each stratum or cluster by label."""
-    total, units = f" total={design.population}", ""
-    match design.method:
-        case "stratified":
-            body, total, units = _groups(sizes) + STRATIFIED, " total=sizes", "strata _stratum; "
-        case "cluster":
-            _, clusters = design.clusters or (0, 0)
-            body = _groups(sizes) + _cluster(design)
-            total, units = f" total={clusters}", "cluster _stratum; "
-        case "weighted":
-            body, total = WEIGHTED, ""
-        case "systematic":
-            body = _random(design) + SYSTEMATIC
-        case _:
-            body = _random(design)
-    lines = [*about(design, sample), *_limits(design), *about_names(sample.columns)]
+def design_code(design: Design, code: DesignCode, sample: SampleFile) -> str:
+    """Code that declares the design of ``sample.csv``, with comments on where SAS differs."""
+    lines = [*about(design, sample), LINES, *code.sas_limits, *about_names(sample.columns)]
     return (
-        f"{comment(lines, '/*', ' */')}{reading(sample, design.rows)}{body}{example(sample)}"
-        f"proc surveymeans data=d{total} mean sum clm clsum;\n"
-        f"  {units}weight _w; var {example_name(sample)};\nrun;\n"
+        f"{comment(lines, '/*', ' */')}{reading(sample, design.rows)}{code.sas}{example(sample)}"
+        f"proc surveymeans data=d{code.sas_options} mean sum clm clsum;\n"
+        f"  {code.sas_units}weight _w; var {example_name(sample)};\nrun;\n"
     )
 
 
-def _limits(design: Design) -> list[str]:
-    """Comments on where SAS differs in strata."""
-    is_whole = design.method == "stratified" and bool(
-        (design.group_drawn == design.group_rows).any()
-    )
-    return [LINES, *([LONELY] if design.lonely.any() else []), *([WHOLE] if is_whole else [])]
+def replicate_code(design: Design, replicates: ReplicateFacts, sample: SampleFile) -> str:
+    """The code; the variance is ``scale`` times the replicates' squared differences."""
+    count, scale = replicates.count, replicates.scale
+    lines = [*about_replicates(design, replicates, sample), *about_names(sample.columns), LINES]
+    row_id = text_size(sample, sample.columns[sample.row_id_place - 1])
+    return f"""{comment(lines, "/*", " */")}{reading(sample, design.rows)}data weights;
+  infile 'design.csv' {INFILE} firstobs=2;
+  length _logical_row_id $ {row_id} _skipped $ 1;
+  input _logical_row_id _skipped _skipped _skipped _skipped _skipped _skipped
+    _skipped _skipped _skipped _skipped _skipped _skipped _weight _replicate_1-_replicate_{count};
+  drop _skipped;
+run;
+proc sort data=s; by _logical_row_id; run;
+proc sort data=weights; by _logical_row_id; run;
+data d; merge s weights; by _logical_row_id; run;
+{example(sample)}proc surveymeans data=d varmethod=jackknife mean sum clm clsum;
+  weight _weight;
+  repweights _replicate_1-_replicate_{count} / jkcoefs={scale!r} df={design.degrees};
+  var {example_name(sample)};
+run;
+"""
 
 
 def reading(sample: SampleFile, rows: int) -> str:
@@ -112,36 +109,3 @@ def example_name(sample: SampleFile) -> str:
     if not is_number(sample.example):
         return "_has_value"
     return short_names(sample.columns)[sample.columns.index(sample.example)]
-
-
-def _groups(sizes: Mapping[str, int]) -> str:
-    listed = "\n".join(
-        f"  if _stratum = {_quoted(label)} then _rows = {rows};" for label, rows in sizes.items()
-    )
-    return f"""data d;
-  set s;
-{listed}
-  if missing(_rows) then do;
-    put 'ERROR: a stratum or cluster of sample.csv is not one of the sample.';
-    abort cancel;
-  end;
-run;
-"""
-
-
-def _cluster(design: Design) -> str:
-    drawn, clusters = design.clusters or (0, 0)
-    return f"""proc sql;
-  create table d2 as select *, count(*) as _drawn from d group by _stratum;
-quit;
-data d; set d2; _w = {clusters} / {drawn} * _rows / _drawn; run;
-/* SAS takes the first stage alone: with some rows of a cluster its errors are a little smaller. */
-"""
-
-
-def _random(design: Design) -> str:
-    return f"data d; set s; _w = {design.population} / {design.rows}; run;\n"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from application.estimation.code.short_names import about_names, short_names
-from application.estimation.code.texts import SampleFile, about, comment
+from application.estimation.code.sample_file import (
+    SampleFile,
+    about,
+    about_names,
+    about_replicates,
+    comment,
+    short_names,
+)
 from estimation_engine import Design, is_number
-
-STRATIFIED = """generate double _w = _rows / _drawn
-egen _stratum_number = group(_stratum)
-"""
-WEIGHTED = """generate double _w = _design_weight
-* Stata has no correction for unequal probabilities, so its standard errors are a little larger.
-"""
-SYSTEMATIC = "* Standard errors are those of a random sample: `systematic` random in jobsvc.\n"
+from estimation_engine.designs.code import DesignCode
+from estimation_engine.replicates import ReplicateFacts
 
 
-def stata_code(design: Design, sizes: Mapping[str, int], sample: SampleFile) -> str:
-    """The code; ``sizes`` are the rows of each stratum or cluster by label."""
-    match design.method:
-        case "stratified":
-            body = _groups(sizes) + STRATIFIED
-            units = "_n [pweight = _w], strata(_stratum_number) fpc(_rows)"
-        case "cluster":
-            body = _groups(sizes) + _cluster(design)
-            units = "_cluster_number [pweight = _w], fpc(_clusters) || _n, fpc(_rows)"
-        case "weighted":
-            body, units = WEIGHTED, "_n [pweight = _w]"
-        case "systematic":
-            body, units = _random(design) + SYSTEMATIC, "_n [pweight = _w], fpc(_rows)"
-        case _:
-            body, units = _random(design), "_n [pweight = _w], fpc(_rows)"
+def design_code(design: Design, code: DesignCode, sample: SampleFile) -> str:
+    """Code that declares the design of ``sample.csv``."""
     return (
         f"{comment([*about(design, sample), *about_names(sample.columns)], '*')}"
-        f"{reading(sample, design.rows)}{body}assert !missing(_w)\nsvyset {units}\n"
-        f"{estimates(sample)}"
+        f"{reading(sample, design.rows)}{code.stata}assert !missing(_w)\n"
+        f"svyset {code.stata_units}\n{estimates(sample)}"
     )
+
+
+def replicate_code(design: Design, replicates: ReplicateFacts, sample: SampleFile) -> str:
+    """The code; the variance is ``scale`` times the replicates' squared differences."""
+    count, scale = replicates.count, replicates.scale
+    lines = [*about_replicates(design, replicates, sample), *about_names(sample.columns)]
+    top = comment(lines, "*")
+    return f"""{top}import delimited using "design.csv", varnames(1) case(preserve) ///
+    bindquotes(strict) maxquotedrows(unlimited) encoding("utf-8") clear
+keep row_id weight replicate_*
+rename (row_id weight) (_logical_row_id _weight)
+rename replicate_* _replicate_*
+tempfile design
+save `design'
+{reading(sample, design.rows)}merge 1:1 _logical_row_id using `design', ///
+    assert(match) nogenerate
+svyset [pweight = _weight], jkrweight(_replicate_1-_replicate_{count}, multiplier({scale!r})) ///
+    vce(jackknife) mse dof({design.degrees})
+{estimates(sample)}"""
 
 
 def reading(sample: SampleFile, rows: int) -> str:
@@ -71,42 +76,3 @@ def estimates(sample: SampleFile) -> str:
         return f"svy: mean {name}\nsvy: total {name}\n"
     made = f'generate byte _has_value = {name} != ""\n'
     return f"{made}svy: mean _has_value\nsvy: total _has_value\n"
-
-
-def _groups(sizes: Mapping[str, int]) -> str:
-    listed = "\n".join(
-        f"replace _rows = {rows} if _stratum == {_quoted(label)}" for label, rows in sizes.items()
-    )
-    return f"""generate double _rows = .
-{listed}
-bysort _stratum: generate double _drawn = _N
-"""
-
-
-def _cluster(design: Design) -> str:
-    drawn, clusters = design.clusters or (0, 0)
-    return f"""generate double _w = {clusters} / {drawn} * _rows / _drawn
-generate double _clusters = {clusters}
-egen _cluster_number = group(_stratum)
-"""
-
-
-def _random(design: Design) -> str:
-    return f"""generate double _w = {design.population} / {design.rows}
-generate double _rows = {design.population}
-"""
-
-
-PARTS = re.compile(r"([\w .,:;<>=≥()\[\]{}|&%+!?@#~^-]+)|(.)", re.DOTALL)
-
-
-def _quoted(text: str) -> str:
-    """A text as an expression of Stata, which would expand macros and end lines within quotes.
-
-    >>> _quoted('Bar "A"')
-    '"Bar " + uchar(34) + "A" + uchar(34)'
-    """
-    parts = [
-        f'"{plain}"' if plain else f"uchar({ord(other)})" for plain, other in PARTS.findall(text)
-    ]
-    return " + ".join(parts) or '""'

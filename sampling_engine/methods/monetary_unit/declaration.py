@@ -134,7 +134,12 @@ class MonetaryUnitMethod(Method):
     @property
     def follows_file(self) -> bool:
         """Whether the order of the file has a part in which rows are drawn together."""
-        return self.order == "file" and self.selection != AT_RANDOM
+        return self.order == "file" and not self.with_replacement
+
+    @property
+    def with_replacement(self) -> bool:
+        """Whether units are drawn one by one, so that one can be drawn twice."""
+        return self.selection == AT_RANDOM
 
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse an interval that isn't a number of the column's minor units."""
@@ -144,7 +149,7 @@ class MonetaryUnitMethod(Method):
 
     def check_combination(self, loc: Loc) -> None:
         """Random units have a number."""
-        if self.selection == AT_RANDOM and self.interval is not None:
+        if self.with_replacement and self.interval is not None:
             raise InvalidMethod(
                 "`selection` random needs `sample_size` in place of `interval`.",
                 loc=(*loc, "interval"),

@@ -1,4 +1,9 @@
-"""What the code of all languages has: the columns of ``sample.csv``, comments, quoted texts."""
+"""The file ``sample.csv`` in code of all programs: its columns, their short names, and comments.
+
+Stata and SAS take names of 32 signs at most, and one in either case. Names of a user's columns
+begin with a letter. Those of the draw and of the code's own variables begin with an underscore, so
+none is another.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from estimation_engine import Design, is_number
+from estimation_engine.replicates import ReplicateFacts
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
 from sampling_engine.sample_table import HITS_COLUMN, SAMPLE_COLUMNS
@@ -14,6 +20,14 @@ from sampling_engine.sample_table import HITS_COLUMN, SAMPLE_COLUMNS
 ROW_ID = "_logical_row_id"
 DRAW_COLUMNS = frozenset((*SAMPLE_COLUMNS, *HITS_COLUMN))
 """Names of the draw, which a column of the table has in a sample only if the draw doesn't."""
+MAX_LENGTH = 32
+PLAIN = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{MAX_LENGTH - 1}}}")
+WORDS = re.compile(
+    r"v\d+|str\d+|strl|byte|double|float|if|in|int|long|using|with|"
+    r"and|or|not|eq|ne|gt|lt|ge|le|min|max|to|of"
+)
+"""Words and types of both languages, and the names under which Stata reads columns."""
+STEM_LENGTH = 24
 
 
 @dataclass(frozen=True)
@@ -49,24 +63,6 @@ class SampleFile:
         return 1 + [each.name for each in self.columns].index(ROW_ID)
 
 
-def quoted(text: str) -> str:
-    r"""A text in double quotes, as R and Python read it; what can't be printed is escaped.
-
-    >>> print(quoted('a "b"\n\\'))
-    "a \"b\"\u000a\\"
-    """
-    return f'"{"".join(map(_quoted_character, text))}"'
-
-
-def _quoted_character(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
-
-
 def shown(text: str) -> str:
     r"""A text in a comment of Stata or SAS, which would read signs of code there.
 
@@ -95,6 +91,15 @@ def about(design: Design, sample: SampleFile) -> list[str]:
     return lines
 
 
+def about_replicates(design: Design, replicates: ReplicateFacts, sample: SampleFile) -> list[str]:
+    """The lines of the comment at the top of code that reads replicate weights."""
+    return [
+        f"{replicates.kind} weights of {design.rows} rows drawn of {design.covered_rows}.",
+        *about_file(sample),
+        "design.csv is the design of the sample with these replicates.",
+    ]
+
+
 def about_file(sample: SampleFile) -> list[str]:
     """Comments on the file and the example."""
     example = sample.example
@@ -112,3 +117,40 @@ def about_file(sample: SampleFile) -> list[str]:
 def comment(lines: Sequence[str], mark: str, end: str = "") -> str:
     """Lines as a comment; ``mark`` starts each."""
     return "".join(f"{mark} {line}{end}\n" for line in lines)
+
+
+def short_names(columns: Sequence[Column]) -> list[str]:
+    """The names of columns, in order: their own where it can be one.
+
+    >>> names = ["w", "Net amount (EUR)", "Net-amount-EUR", "if", "_n", "2024", "名"]
+    >>> short_names([Column(name, "DOUBLE") for name in names])
+    ['w', 'Net_amount_EUR', 'Net_amount_EUR_2', 'if_2', 'n', 'x2024', 'column_7']
+    """
+    used = {each.name.lower() for each in columns if _is_short(each.name)}
+    names = []
+    for place, column in enumerate(columns, start=1):
+        name = column.name
+        if not _is_short(name):
+            stem = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:STEM_LENGTH]
+            stem = f"x{stem}" if stem[:1].isdigit() else stem or f"column_{place}"
+            name, number = stem, 1
+            while name.lower() in used or WORDS.fullmatch(name.lower()):
+                number += 1
+                name = f"{stem}_{number}"
+            used.add(name.lower())
+        names.append(name)
+    return names
+
+
+def _is_short(name: str) -> bool:
+    return name in DRAW_COLUMNS or bool(PLAIN.fullmatch(name) and not WORDS.fullmatch(name.lower()))
+
+
+def about_names(columns: Sequence[Column]) -> list[str]:
+    """Comments on columns that have another name."""
+    changed = [
+        f"  {name}: {shown(column.name)}"
+        for column, name in zip(columns, short_names(columns), strict=True)
+        if name != column.name
+    ]
+    return ["Columns under other names, which are shorter and plain:", *changed] if changed else []
