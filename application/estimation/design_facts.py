@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from application.estimation.design_table import ReplicateRequest
-from application.estimation.sample_design import SampleDesign, design_json, design_of
 from application.identity.lookup import ordinal_of
 from domain_errors import DomainError
 from estimation_engine import Design, UnsupportedDesign
@@ -16,6 +15,7 @@ from estimation_engine.joint import RowsOfPairs, inclusion_probabilities, joint_
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
+from job_runner.tables.sample_design import SampleDesign, design_json, design_of
 from parquet_tables.tables import Int64s
 from sampling_engine import (
     ORDER_VERSION,

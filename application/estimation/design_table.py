@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from application.estimation.sample_design import SampleDesign, design_of
 from application.samples.replacements import DRAW_METADATA, draw_record
 from domain_errors import DomainError
 from estimation_engine import Design
 from estimation_engine.replicates import Replicates, bootstrap, jackknife
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from job_runner.tables.sample_design import SampleDesign, design_of
 from parquet_tables.database import registered
 from parquet_tables.exports import export_query
 from storage.jobs.jobs import Job

@@ -16,12 +16,6 @@ from application.estimation.calibrating import (
 )
 from application.estimation.interval_notes import interval_notes
 from application.estimation.monetary_selection import drawable
-from application.estimation.sample_design import (
-    SampleDesign,
-    design_json,
-    design_notes,
-    design_of,
-)
 from application.estimation.uploaded_values import upload_json
 from application.estimation.value_sources import (
     FINDINGS,
@@ -51,6 +45,12 @@ from estimation_engine.reading import ReadSample
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from job_runner.tables.sample_design import (
+    SampleDesign,
+    design_json,
+    design_notes,
+    design_of,
+)
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine import Round

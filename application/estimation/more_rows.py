@@ -12,7 +12,6 @@ import numpy as np
 
 from application.audit.finding_values import has_findings
 from application.estimation.estimates import EstimateRequest, estimates_of
-from application.estimation.sample_design import SampleDesign, design_of
 from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
 from application.estimation.value_sources import TABLE
 from domain_errors import DomainError
@@ -21,6 +20,7 @@ from estimation_engine.planning import Goal, random_size
 from job_runner.sampling_parameters import stated_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
+from job_runner.tables.sample_design import SampleDesign, design_of
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
 from storage.jobs.jobs import Job
 

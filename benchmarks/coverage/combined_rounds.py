@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from application.estimation.sample_design import design_of_rounds
 from estimation_engine import Domains, Settings, Values, VarianceRules, estimate
 from estimation_engine.design import Design, Floats, Ints
+from job_runner.tables.sample_design import design_of_rounds
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet

@@ -21,7 +21,6 @@ from application.audit.kinds import PARAMETERS
 from application.audit.state import ordinal_of
 from application.estimation.estimates import frame_condition
 from application.estimation.monetary_selection import selection_doubts
-from application.estimation.sample_design import SampleDesign, design_of
 from domain_errors import counted
 from estimation_engine import Design, Statistic, VarianceRules, true_values
 from estimation_engine.audit import (
@@ -34,6 +33,7 @@ from estimation_engine.audit.assurance import CENSUS, VARIABLES
 from estimation_engine.audit.monetary import ONE_START
 from estimation_engine.errors import InvalidFindings
 from job_runner.tables.open_tables import OpenTable, open_source
+from job_runner.tables.sample_design import SampleDesign, design_of
 from sampling_engine.sql.units import MoneyUnits
 
 LONELY = PARAMETERS["lonely_stratum"].choices
