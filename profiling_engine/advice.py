@@ -16,7 +16,7 @@ from profiling_engine.columns.profile import (
     ColumnProfile,
     Figure,
     Largest,
-    Part,
+    ProfilePart,
     TableProfile,
 )
 
@@ -254,7 +254,7 @@ NOT_ADDITIVE_AS_WORD = (
 
 
 @dataclass(frozen=True)
-class StrataHint(Part):
+class StrataHint(ProfilePart):
     """A column that suits strata; NULL is one.
 
     ``balance`` is the effective number of strata divided by their number: 1 for strata of equal
@@ -269,7 +269,7 @@ class StrataHint(Part):
 
 
 @dataclass(frozen=True)
-class CutOff(Part):
+class CutOff(ProfilePart):
     """The smallest value to take all rows from, their share of the sum, and their least number."""
 
     sample_size: int
@@ -279,7 +279,7 @@ class CutOff(Part):
 
 
 @dataclass(frozen=True)
-class SizeHint(Part):
+class SizeHint(ProfilePart):
     """A column that suits as the measure of size of a weighted round.
 
     ``variation`` is the standard deviation divided by the mean; ``zeros`` rows have probability 0;
@@ -295,7 +295,7 @@ class SizeHint(Part):
 
 
 @dataclass(frozen=True)
-class ClusterHint(Part):
+class ClusterHint(ProfilePart):
     column: str
     clusters: int
     mean_rows: float
@@ -404,7 +404,7 @@ def _is_additive(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class DesignHints(Part):
+class DesignHints(ProfilePart):
     """The hints for the design of a sample, the best column first."""
 
     sample_size: int

@@ -205,7 +205,7 @@ class SampleBlocks:
 
 
 @dataclass(frozen=True)
-class Totals:
+class PassTotals:
     """The values of one pass over ``rows`` rows, by the names of the aggregates."""
 
     rows: int
@@ -463,7 +463,7 @@ class ColumnScan:
 
     def measure(
         self, aggregates: Mapping[str, Aggregate], names: Mapping[str, str] | None = None
-    ) -> Totals:
+    ) -> PassTotals:
         """Compute aggregates in one pass, of a sample by block.
 
         ``names`` are further expressions of ``v`` and of ``x``, which the axis defines.
@@ -483,7 +483,7 @@ class ColumnScan:
 
     def _totals(
         self, columns: Sequence[Sequence[Any]], aggregates: Mapping[str, Aggregate]
-    ) -> Totals:
+    ) -> PassTotals:
         """The values over all blocks; the first column has the rows."""
         columns = columns or [()] * (len(aggregates) + 1)
         values = {
@@ -492,14 +492,14 @@ class ColumnScan:
         }
         count = sum(columns[0])
         if self.size is None:
-            return Totals(count, values)
+            return PassTotals(count, values)
         summed = {"rows": Aggregate("rows"), **aggregates}
         sums = {
             name: np.array(column, dtype=np.float64)
             for (name, aggregate), column in zip(summed.items(), columns, strict=True)
             if aggregate.function in ("rows", "total")
         }
-        return Totals(count, values, SampleBlocks(self.size, sums))
+        return PassTotals(count, values, SampleBlocks(self.size, sums))
 
 
 def value_formatter(

@@ -63,7 +63,7 @@ class SummaryLimits:
 
 
 @dataclass(frozen=True)
-class Part:
+class Bar:
     """One bar: its label, its rows, and the filter expression that selects them."""
 
     label: str
@@ -96,7 +96,7 @@ class ColumnSummary:
     minimum: Any
     maximum: Any
     chart: Literal["bins", "values", "none"] = "none"
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Bar, ...] = ()
     clipped: bool = False
     sampled: bool = False
     distinct_exact: bool = False
@@ -217,7 +217,7 @@ def _numbers(plain: ColumnSummary, source: _Source, ends: list[float]) -> Column
     is_whole = isinstance(plain.minimum, int)
     if is_whole and plain.distinct <= FEW_DISTINCT:
         found = source.groups("r.v", "ORDER BY k")
-        values = tuple(Part(str(value), rows, f"{name} = {value}") for value, rows in found)
+        values = tuple(Bar(str(value), rows, f"{name} = {value}") for value, rows in found)
         return _charted(plain, "bins", values)
     low, high = float(plain.minimum), float(plain.maximum)
     if column.type in FLOAT_TYPES and not abs(high - low) < float("inf"):
@@ -229,14 +229,14 @@ def _numbers(plain: ColumnSummary, source: _Source, ends: list[float]) -> Column
     counted = dict(source.groups(f"{passed} - 1", key_params=edges))  # NaN is the largest
     parts = []
     if rows := counted.get(-1):
-        parts.append(Part(f"< {shown_number(edges[0])}", rows, f"{name} < {_literal(edges[0])}"))
+        parts.append(Bar(f"< {shown_number(edges[0])}", rows, f"{name} < {_literal(edges[0])}"))
     for at, start in enumerate(edges[:-1]):
         end = edges[at + 1]
         condition = f"{name} >= {_literal(start)} AND {name} < {_literal(end)}"
         label = f"{shown_number(start)} to {shown_number(end)}"
-        parts.append(Part(label, counted.get(at, 0), condition))
+        parts.append(Bar(label, counted.get(at, 0), condition))
     if rows := counted.get(len(edges) - 1):
-        parts.append(Part(f"≥ {shown_number(edges[-1])}", rows, f"{name} >= {_literal(edges[-1])}"))
+        parts.append(Bar(f"≥ {shown_number(edges[-1])}", rows, f"{name} >= {_literal(edges[-1])}"))
     while not parts[-1].rows:
         parts.pop()
     return _charted(plain, "bins", tuple(parts), clipped=is_clipped)
@@ -279,7 +279,7 @@ def _times(plain: ColumnSummary, source: _Source) -> ColumnSummary:
         condition = f"{name} >= '{begins}'"
         if type_ != "TIME" or ends > begins:
             condition += f" AND {name} < '{ends}'"
-        parts.append(Part(f"{begins}", rows, condition))
+        parts.append(Bar(f"{begins}", rows, condition))
     return _charted(plain, "bins", tuple(parts))
 
 
@@ -320,7 +320,7 @@ def _values(plain: ColumnSummary, source: _Source) -> ColumnSummary:
     name = shown_identifier(plain.column.name)
     is_boolean = plain.column.type == "BOOLEAN"
     parts = [
-        Part(text, rows, f"{name} = {text if is_boolean else quote_text(text)}")
+        Bar(text, rows, f"{name} = {text if is_boolean else quote_text(text)}")
         for text, rows in found
         if len(text) <= MAX_TEXT_LENGTH
     ]
@@ -339,7 +339,7 @@ def _frequent(source: _Source, value: str) -> Groups:
 def _charted(
     plain: ColumnSummary,
     chart: Literal["bins", "values"],
-    parts: tuple[Part, ...],
+    parts: tuple[Bar, ...],
     *,
     clipped: bool = False,
 ) -> ColumnSummary:

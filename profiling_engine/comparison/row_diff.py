@@ -26,7 +26,7 @@ from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import write_parquet
-from profiling_engine.comparison.keyed_rows import InvalidKey, KeyedRows, cell
+from profiling_engine.comparison.keyed_rows import InvalidKey, TableByKey, cell
 from profiling_engine.comparison.shared_columns import MatchedColumns, SharedColumn, match_columns
 
 CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
@@ -60,7 +60,7 @@ class ChangedColumn:
 
 
 @dataclass(frozen=True)
-class RowDiff:
+class DiffedRows:
     """The rows that differ, as Parquet files, and their counts.
 
     Parameters
@@ -128,7 +128,7 @@ def diff_rows(
     slice_cells: int = SLICE_CELLS,
     max_columns: int = MAX_COLUMNS,
     on_progress: ProgressCallback = ignore_progress,
-) -> RowDiff:
+) -> DiffedRows:
     """Match the rows of two tables by their keys and write those that differ.
 
     Parameters
@@ -377,7 +377,7 @@ class _Diff:
         rows = sum(side.table.file_rows for side in self.sides)
         return size_bytes * 2 * pairs // max(rows, 1)
 
-    def counted(self, cursor: duckdb.DuckDBPyConnection, files: tuple[DataFile, ...]) -> RowDiff:
+    def counted(self, cursor: duckdb.DuckDBPyConnection, files: tuple[DataFile, ...]) -> DiffedRows:
         """Count the rows of the result by their kinds, and the changed cells of each column."""
         result, params = self.result, [[str(file.path) for file in files]]
         change, names = (f"t.{quote_identifier(each)}" for each in (CHANGE, CHANGED_COLUMNS))
@@ -396,7 +396,7 @@ class _Diff:
             ).fetchall()
         )
         of_columns = [counts.get(quote_identifier(one.name), 0) for one in self.columns.shared]
-        return RowDiff(
+        return DiffedRows(
             files,
             result.columns,
             result.keys,
@@ -466,9 +466,9 @@ class _ResultColumns:
 
 def _keyed(
     table: TableFiles, label: str, keys: Sequence[SharedColumn], columns: Sequence[Column]
-) -> KeyedRows:
+) -> TableByKey:
     values = [key.key(cell(column)) for key, column in zip(keys, columns, strict=True)]
-    return KeyedRows(table, label, tuple(key.name for key in keys), tuple(values), "keys")
+    return TableByKey(table, label, tuple(key.name for key in keys), tuple(values), "keys")
 
 
 def _key_value(key: SharedColumn, at: int) -> str:
