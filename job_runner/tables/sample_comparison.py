@@ -11,7 +11,7 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from estimation_engine import UnsupportedDesign
 from job_runner.attempt import TimedOut
@@ -29,7 +29,12 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import TableFiles
 from profiling_engine.comparison.compared_table import ComparedTable
-from profiling_engine.comparison.comparison import Structure, TableComparison, compare_tables
+from profiling_engine.comparison.comparison import (
+    MAX_DETAILED,
+    Structure,
+    TableComparison,
+    compare_tables,
+)
 from sampling_engine import Reference, Round, RowFilter, reference_of
 from sampling_engine.sample_table import shown_columns
 from storage.jobs.jobs import Job
@@ -90,6 +95,16 @@ def brief_comparison(full: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+class FilteredRows(TypedDict):
+    """The difference of the rows that pass the filter from the whole table."""
+
+    verdict: str
+    stand_out: list[str]
+    columns: list[dict[str, object]]
+    rows: int
+    of_rows: int
+
+
 @dataclass(frozen=True)
 class _Comparison:
     """One comparison; columns after the ``deadline`` are not compared."""
@@ -124,7 +139,6 @@ class _Comparison:
             population = ComparedTable(base.table, size, rows=base.rows)
             compared = self._compare(population, replace(other, drawn_from_base=True))
         filtered = self._filtered(base)
-        found = compared.as_json()
         somewhere = [
             column.column.name
             for column in shown_columns(self.source, self.rounds)
@@ -132,10 +146,12 @@ class _Comparison:
         ]
         effective_size = round(compared.effective_size, 1)
         return {
-            **found,
-            "verdict": f"{found['verdict']} {filtered['verdict'] if filtered else ''}".strip(),
-            "not_compared": [*found["not_compared"], *somewhere],
-            "only_in_base": [name for name in found["only_in_base"] if name not in somewhere],
+            **compared.as_json(),
+            "verdict": f"{compared.verdict} {filtered['verdict'] if filtered else ''}".strip(),
+            "not_compared": [*compared.not_compared, *somewhere],
+            "only_in_base": [
+                name for name in compared.structure.only_in_base if name not in somewhere
+            ],
             "base": {
                 "rows": base.rows,
                 "rows_read": base.table.row_count,
@@ -181,7 +197,7 @@ class _Comparison:
             is_over=self._is_over,
         )
 
-    def _filtered(self, base: Reference) -> dict[str, Any] | None:
+    def _filtered(self, base: Reference) -> FilteredRows | None:
         """Compare the rows that pass the filter with the whole table; None without a filter."""
         if self.population is None or not base.rows or self._is_over():
             return None
@@ -190,11 +206,13 @@ class _Comparison:
             for reference in (self._reference(None), base)
         )
         compared = self._compare(whole, replace(passing, drawn_from_base=True))
-        found = compared.as_json()
         return {
             "verdict": _filter_sentence(compared, base.rows, self.source.row_count),
-            "stand_out": found["stand_out"],
-            "columns": [column for column in found["columns"] if column["is_significant"]],
+            "stand_out": [column.name for column in compared.significant],
+            "columns": [
+                column.as_json(is_detailed=at < MAX_DETAILED)
+                for at, column in enumerate(compared.significant)
+            ],
             "rows": base.rows,
             "of_rows": self.source.row_count,
         }

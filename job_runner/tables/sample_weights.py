@@ -84,10 +84,10 @@ def weighted_sample(
     ]
     columns = ", ".join(f"{sql} AS {quote_identifier(column.name)}" for sql, column in selected)
     query = f"SELECT {columns} FROM {rows} WHERE {condition}{order}"
-    files = [str(file.path) for file in sample.files]
     with database.cursor() as cursor, registered(cursor, drawn):
+        message = "reading the sample"
         written = write_parquet(
-            cursor, query, [files], path, on_progress=on_progress, message="reading the sample"
+            cursor, query, [sample.paths], path, on_progress=on_progress, message=message
         )
     table = TableFiles((*own, *added), (written,))
     return ComparedTable(table, None, weight, cluster, rows=sample.row_count)
@@ -120,7 +120,7 @@ def strata_reached(
         counts = cursor.execute(
             "SELECT f._sampling_round, count(DISTINCT f._stratum) "
             "FROM read_parquet(?) AS f GROUP BY ALL",
-            [[str(file.path) for file in sample.files]],
+            [sample.paths],
         ).fetchall()
     reached = dict(counts)
     return [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Literal
 
-from parquet_tables.columns import as_integer, decimals_of, digits_of
+from parquet_tables.columns import INTEGERS, as_integer, decimals_of, digits_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 
@@ -21,11 +21,17 @@ Number = int | float
 """A place on an axis."""
 
 FLOAT_TYPES = ("FLOAT", "DOUBLE")
+WHOLE_TYPES = frozenset({*INTEGERS, "UBIGINT", "HUGEINT"})
 TIME_TYPES = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 OTHER_KINDS: dict[str, Kind] = {"VARCHAR": "text", "BOOLEAN": "boolean", "BLOB": "binary"}
 MAX_BIGINT = 2**63 - 1
 WIDE = Context(prec=100)
 """Python's default context rounds decimal numbers to 28 digits."""
+
+
+def is_number(type_: str) -> bool:
+    """Whether a type holds numbers."""
+    return type_ in WHOLE_TYPES or type_ in FLOAT_TYPES or type_.startswith("DECIMAL(")
 
 
 @dataclass(frozen=True)

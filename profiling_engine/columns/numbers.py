@@ -47,6 +47,7 @@ from profiling_engine.columns.profile import (
     EXACT,
     Accuracy,
     Figure,
+    KindFigures,
     Largest,
     MomentFigures,
     NumberFigures,
@@ -195,7 +196,7 @@ ZERO = Figure(0)
 MAX_COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 
-def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> dict[str, Any]:
+def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> KindFigures:
     """The fields of the profile of a column of numbers or times.
 
     Without a first pass only a sample was read, whose extremes are bounds of the table's.

@@ -75,9 +75,8 @@ SAMPLED = Source("sampled", in_blocks=True)
 
 def rows_of(table: TableFiles, columns: Sequence[Column], selected: str) -> Statement:
     """Select from every row ``f`` of the table, in one scan if no row is masked."""
-    paths = [str(file.path) for file, _ in table.with_starts()]
-    if paths and not len(table.deletion_vector):
-        return f"SELECT {selected} FROM read_parquet(?) AS f", [paths]
+    if table.file_rows and not len(table.deletion_vector):
+        return f"SELECT {selected} FROM read_parquet(?) AS f", [table.paths]
     rows, params = page_statement(table, columns)
     return f"SELECT {selected} FROM ({rows}) AS f", params
 
@@ -399,11 +398,10 @@ class FirstPass:
 
 def stored_bytes(table: TableFiles) -> Statement:
     """Path and uncompressed bytes of each leaf column over all files."""
-    paths = [str(file.path) for file, _ in table.with_starts()]
     return (
         "SELECT path_in_schema, CAST(sum(total_uncompressed_size) AS BIGINT) "
         "FROM parquet_metadata(?) GROUP BY ALL",
-        [paths],
+        [table.paths],
     )
 
 

@@ -6,7 +6,7 @@ A part is None if the column's kind doesn't have it, and is omitted from the JSO
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from parquet_tables.json_values import json_value
 from profiling_engine.columns.kinds import Kind
@@ -262,6 +262,20 @@ class Alert(ProfilePart):
     severity: str
     sentence: str
     figure: Figure
+
+
+class KindFigures(TypedDict, total=False):
+    """The fields of a profile that a column's kind has."""
+
+    minimum: Figure
+    maximum: Figure
+    quartiles: Quartiles | None
+    histogram: Histogram | None
+    number: NumberFigures | None
+    moment: MomentFigures | None
+    boolean: BooleanFigures
+    text: TextFigures
+    lengths: Lengths
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from parquet_tables.tables import Column, TableFiles
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Array = NDArray[Any]
 
 EQUAL_WEIGHTS = 1e-9
 FEW_ROWS = 10
@@ -228,10 +229,6 @@ class ComparedTable:
         return self.whole or self.table
 
     @property
-    def paths(self) -> list[str]:
-        return [str(file.path) for file in self.table.files if file.rows]
-
-    @property
     def weight_sql(self) -> str:
         return "1.0" if self.weight is None else f"f.{quote_identifier(self.weight.name)}"
 
@@ -308,7 +305,7 @@ def frequent_labels(
     text. If there are more values than the limit, those in fewer than ``min_rows`` rows are left
     out.
     """
-    read = [compared for compared in columns if compared.table.paths]
+    read = [compared for compared in columns if compared.table.table.paths]
     weights = [compared.table.weight_sql for compared in read]
     sizes = [effective_size(cursor, one.table) if len(read) > 1 else 1.0 for one in read]
     queries = [
@@ -325,7 +322,7 @@ def frequent_labels(
         f"FROM ({' UNION ALL '.join(queries)}) WHERE v IS NOT NULL GROUP BY v) "
         f"SELECT v, distinct_values <= {limit:d} OR n >= {min_rows:d} AS is_kept, "
         f"distinct_values FROM counted ORDER BY is_kept DESC, w DESC, v LIMIT {limit:d}",
-        [compared.table.paths for compared in read],
+        [compared.table.table.paths for compared in read],
     ).fetchall()
     return [label for label, is_kept, _ in listed if is_kept], listed[0][2] if listed else 0
 
@@ -339,9 +336,9 @@ def effective_size(cursor: duckdb.DuckDBPyConnection, compared: ComparedTable) -
 
 def _read(
     cursor: duckdb.DuckDBPyConnection, compared: ComparedTable, value: str, params: list[object]
-) -> dict[str, Any]:
+) -> dict[str, Array]:
     """The values with their weights and clusters; rows without a weight are excluded."""
-    if not compared.paths:
+    if not compared.table.paths:
         return dict.fromkeys(("value", "code", "missing", "weight", "cluster"), np.empty(0))
     cluster = ""
     if compared.cluster is not None:
@@ -349,11 +346,11 @@ def _read(
     return cursor.execute(
         f"SELECT {value}, CAST({compared.weight_sql} AS DOUBLE) AS weight{cluster} "
         f"FROM read_parquet(?) AS f WHERE {compared.weight_sql} IS NOT NULL",
-        [*params, compared.paths],
+        [*params, compared.table.paths],
     ).fetchnumpy()
 
 
-def _weighted(compared: ComparedTable, found: dict[str, Any]) -> WeightedRows:
+def _weighted(compared: ComparedTable, found: dict[str, Array]) -> WeightedRows:
     weights = _plain(found["weight"], np.float64)
     if compared.cluster is None:
         return WeightedRows(weights, None, compared.size)

@@ -17,17 +17,10 @@ from parquet_tables.names import folded, is_identifier_name
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import unique_in_first_rows
 from parquet_tables.tables import Column, TableFiles
+from profiling_engine.columns.kinds import WHOLE_TYPES, is_number
 
-_INTEGERS = frozenset(
-    f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
-) | {"INTEGER", "UINTEGER"}
 _TEXT = "VARCHAR"
 _LEADING_ZERO = "'^\\s*[+-]?0[0-9]'"
-
-
-def is_number(type_: str) -> bool:
-    """Whether a type holds numbers."""
-    return type_ in _INTEGERS or type_ in ("FLOAT", "DOUBLE") or type_.startswith("DECIMAL(")
 
 
 def _is_time(type_: str) -> bool:
@@ -72,7 +65,7 @@ class SharedColumn:
         if not self.is_retyped:
             return value
         types = {self.base.type, self.other.type}
-        if types <= _INTEGERS:
+        if types <= WHOLE_TYPES:
             return f"CAST({value} AS HUGEINT)"
         return f"CAST({value} AS {'DOUBLE' if all(map(is_number, types)) else _TEXT})"
 
@@ -181,9 +174,7 @@ def _distinct_values(
         return []
     cells = [f"f.{quote_identifier(one.name)}" for one in columns]
     counts = ", ".join(f"count({cell}), approx_count_distinct({cell})" for cell in cells)
-    (row,) = cursor.execute(
-        f"SELECT {counts} FROM read_parquet(?) AS f", [_paths(table)]
-    ).fetchall()
+    (row,) = cursor.execute(f"SELECT {counts} FROM read_parquet(?) AS f", [table.paths]).fetchall()
     rows = table.row_count
     return [
         distinct / rows if count == rows else None
@@ -203,7 +194,7 @@ def _unique(
         counts = (
             cursor.execute(
                 f"SELECT count(*) FROM (SELECT DISTINCT {cells} FROM read_parquet(?) AS f)",
-                [_paths(table)],
+                [table.paths],
             ).fetchall()[0][0]
             for table in tables
         )
@@ -212,7 +203,3 @@ def _unique(
             found += 1
         if found == MAX_SUGGESTED:
             return
-
-
-def _paths(table: TableFiles) -> list[str]:
-    return [str(file.path) for file in table.files if file.rows]

@@ -16,12 +16,13 @@ from typing import Any
 
 import duckdb
 
-from parquet_tables.columns import INTEGERS, Column, digits_of
+from parquet_tables.columns import Column, digits_of
 from parquet_tables.names import is_identifier_name
 from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, scan_statement, unique_in_first_rows
 from parquet_tables.tables import TableFiles
+from profiling_engine.columns.kinds import FLOAT_TYPES, WHOLE_TYPES, is_number
 
 MAX_COLUMNS = 1000
 """Number columns of a table that get totals, the first ones."""
@@ -36,8 +37,6 @@ MIN_UNIQUE_ROWS = 20
 """Rows below which unique numbers may be amounts."""
 MAX_GAP = 10
 """The largest average distance of numbers that count rows."""
-_FLOATS = ("DOUBLE", "FLOAT")
-_WHOLES = (*INTEGERS, "UBIGINT", "HUGEINT")
 
 
 @dataclass(frozen=True)
@@ -62,14 +61,14 @@ def control_totals(
     on_progress: ProgressCallback = ignore_progress,
 ) -> list[ControlTotal]:
     """Add up each number column of a table."""
-    columns = [each for each in table.columns if is_number(each)][:MAX_COLUMNS]
-    identifiers = _identifiers(cursor, table, [each for each in columns if _is_whole(each)])
+    columns = [column for column in table.columns if is_number(column.type)][:MAX_COLUMNS]
+    identifiers = _identifiers(cursor, table, [column for column in columns if _is_whole(column)])
     found: dict[str, ControlTotal] = {}
-    scale_of = {each.name: 0 for each in columns}
-    while left := [each for each in columns if each.name not in found]:
+    scale_of = {column.name: 0 for column in columns}
+    while left := [column for column in columns if column.name not in found]:
         for start in range(0, len(left), CHUNK_COLUMNS):
             chunk = left[start : start + CHUNK_COLUMNS]
-            sql, params = _sums(table, [(each, scale_of[each.name]) for each in chunk])
+            sql, params = _sums(table, [(column, scale_of[column.name]) for column in chunk])
             (row,) = execute_watched(cursor, sql, params, on_progress, "adding control totals")
             for column, sums in zip(chunk, _by_three(row), strict=True):
                 is_identifier = column.name in identifiers
@@ -78,28 +77,24 @@ def control_totals(
                     scale_of[column.name] += 1
                 else:
                     found[column.name] = total
-    return [found[each.name] for each in columns]
-
-
-def is_number(column: Column) -> bool:
-    """Whether a column has control totals."""
-    return column.type in (*_FLOATS, *_WHOLES) or column.type.startswith("DECIMAL(")
+    return [found[column.name] for column in columns]
 
 
 def _is_whole(column: Column) -> bool:
-    return column.type in _WHOLES or (column.type.startswith("DECIMAL(") and ",0)" in column.type)
+    type_ = column.type
+    return type_ in WHOLE_TYPES or (type_.startswith("DECIMAL(") and ",0)" in type_)
 
 
 def _identifiers(
     cursor: duckdb.DuckDBPyConnection, table: TableFiles, columns: Sequence[Column]
 ) -> set[str]:
     """The columns of whole numbers that identify: by their names, or as their values say."""
-    found = {each.name for each in columns if is_identifier_name(each.name)}
-    others = [each for each in columns if each.name not in found]
+    found = {column.name for column in columns if is_identifier_name(column.name)}
+    others = [column for column in columns if column.name not in found]
     if table.row_count >= MIN_UNIQUE_ROWS:
         for start in range(0, len(others), CHUNK_COLUMNS):
             chunk = others[start : start + CHUNK_COLUMNS]
-            unique = unique_in_first_rows(cursor, table, [(each,) for each in chunk])
+            unique = unique_in_first_rows(cursor, table, [(column,) for column in chunk])
             found |= _like_row_numbers(cursor, table, list(compress(chunk, unique)))
     return found
 
@@ -141,7 +136,7 @@ def _sums(table: TableFiles, columns: Sequence[tuple[Column, int]]) -> Statement
             wanted += [f"fsum({v}) FILTER ({v} > 0)", f"fsum({v}) FILTER ({v} < 0)", "false"]
             continue
         value, exact = x, "true"
-        if column.type in _FLOATS:
+        if column.type in FLOAT_TYPES:
             scale = SCALES[attempt]
             value = f"TRY_CAST({x} AS DECIMAL(18,{scale}))"
             exact = (
@@ -158,7 +153,7 @@ def _sums(table: TableFiles, columns: Sequence[tuple[Column, int]]) -> Statement
 
 def _is_approximate(column: Column, attempt: int) -> bool:
     """Whether the sum is one of DOUBLEs: of unusual fractions, or where exact ones may overflow."""
-    if column.type in _FLOATS:
+    if column.type in FLOAT_TYPES:
         return attempt == len(SCALES)
     digits = re.match(r"DECIMAL\((\d+),", column.type)
     return column.type == "HUGEINT" or (digits is not None and int(digits[1]) > MAX_SUM_DIGITS)
@@ -173,10 +168,10 @@ def _total(
 ) -> ControlTotal | None:
     """Return the total, or None if the values have more decimals than were tried."""
     positive, negative, exact = sums
-    is_last = column.type not in _FLOATS or attempt == len(SCALES)
+    is_last = column.type not in FLOAT_TYPES or attempt == len(SCALES)
     if exact is False and not is_last:
         return None
-    plus, minus = (Decimal(str(each or 0)) for each in (positive, negative))
+    plus, minus = (Decimal(str(part or 0)) for part in (positive, negative))
     with localcontext() as context:
         context.prec = SUM_DIGITS
         both = plus + minus if plus.is_finite() and minus.is_finite() else Decimal("NaN")

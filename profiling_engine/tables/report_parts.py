@@ -126,7 +126,7 @@ class Matrix:
     columns: tuple[str, ...]
     values: Floats
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         rows = [
             [None if np.isnan(value) else round(float(value), 6) for value in row]
             for row in self.values

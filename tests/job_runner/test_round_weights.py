@@ -54,7 +54,7 @@ class Stage:
             self.database, drawn.table, self.table, rounds, design, to, ignore_progress
         )
         with self.database.cursor() as cursor:
-            found = cursor.execute("FROM read_parquet(?)", [side.paths]).fetchnumpy()
+            found = cursor.execute("FROM read_parquet(?)", [side.table.paths]).fetchnumpy()
         path.unlink()
         return {name: np.asarray(values) for name, values in found.items()}
 
