@@ -21,7 +21,6 @@ import numpy as np
 
 from estimation_engine import Domains, Settings, Values, VarianceRules, estimate
 from estimation_engine.design import Design, Floats, Ints
-from job_runner.tables.sample_design import design_of_rounds
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
@@ -37,6 +36,7 @@ from sampling_engine import (
     drawn_rounds,
 )
 from sampling_engine.filters import parse_expression
+from service.tables.sample_design import design_of_rounds
 
 ROWS = 60
 POPULATION = f"""

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from job_runner.tables.sample_design import design_of_draw
-from job_runner.tables.sample_weights import weighted_sample
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
@@ -25,6 +23,8 @@ from sampling_engine import (
     draw_sample,
 )
 from sampling_engine.filters import parse_expression
+from service.tables.sample_design import design_of_draw
+from service.tables.sample_weights import weighted_sample
 
 ROWS = 600
 

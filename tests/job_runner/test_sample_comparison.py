@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 
 import sampling_engine.reference
-from job_runner.tables.sample_design import design_of_draw
-from job_runner.tables.sample_weights import READ_ROWS, weighted_sample
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
@@ -33,6 +31,8 @@ from sampling_engine import (
     draw_sample,
     reference_of,
 )
+from service.tables.sample_design import design_of_draw
+from service.tables.sample_weights import READ_ROWS, weighted_sample
 
 ROWS = 6000
 TABLE = f"""

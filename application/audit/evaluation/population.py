@@ -9,7 +9,7 @@ from typing import Any
 from application.audit.evaluation.request import ExaminedSample
 from application.samples.facts import excluded_text
 from domain_errors import counted
-from job_runner.tables.sample_design import DRAWN_AMOUNTS
+from service.tables.sample_design import DRAWN_AMOUNTS
 
 SIGNS: Mapping[str, tuple[str, ...]] = {
     "positive": ("zero", "negative"),

@@ -15,16 +15,6 @@ from typing import Any, TypedDict
 
 from estimation_engine import UnsupportedDesign
 from job_runner.attempt import TimedOut
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from job_runner.tables.sample_design import SampleDesign
-from job_runner.tables.sample_weights import (
-    WHOLE_ROWS,
-    combined_weights,
-    strata_reached,
-    weighted_sample,
-)
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import TableFiles
@@ -37,6 +27,16 @@ from profiling_engine.comparison.comparison import (
 )
 from sampling_engine import Reference, Round, RowFilter, reference_of
 from sampling_engine.sample_table import shown_columns
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.sample_design import SampleDesign
+from service.tables.sample_weights import (
+    WHOLE_ROWS,
+    combined_weights,
+    strata_reached,
+    weighted_sample,
+)
 from storage.jobs.jobs import Job
 
 LIMIT_S = 60.0

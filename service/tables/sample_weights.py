@@ -11,9 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
-from job_runner.tables.sample_design import SampleDesign, design_of
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
@@ -22,6 +19,9 @@ from parquet_tables.writing import write_parquet
 from profiling_engine.comparison.compared_table import ComparedTable
 from sampling_engine import Round
 from sampling_engine.sample_table import shown_columns
+from service.service import Service
+from service.tables.open_tables import OpenTable
+from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import Job
 
 MAX_MISSED_LABELS = 20

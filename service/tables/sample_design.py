@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 
 from domain_errors import counted
 from estimation_engine import (
@@ -29,9 +30,6 @@ from estimation_engine import (
     weighted_design,
 )
 from estimation_engine.design import Booleans, Floats, Part
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, Int64s, TableFiles
 from sampling_engine import (
@@ -44,7 +42,9 @@ from sampling_engine import (
     drawn_rounds,
     plan_draw,
 )
-from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
 from storage.jobs.jobs import Job
 
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}
