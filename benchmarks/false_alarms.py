@@ -36,7 +36,8 @@ from sampling_engine import (
     reference_of,
 )
 from sampling_engine.filters import parse_expression
-from service.tables.sample_weights import counted_rounds, sample_columns, weighted_sample
+from service.tables.sample_design import design_of_draw
+from service.tables.sample_weights import weighted_sample
 
 ALARMS_GOAL, MISSED_GOAL = 2.5, 5.0
 ROWS, LARGE_ROWS = 20_000, 300_000
@@ -135,10 +136,23 @@ class Stage:
             destination=self.root / "drawn.parquet",
             counts_dir=self.root,
         )
-        counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
-        columns, path = sample_columns(drawn_from, counted), self.root / "side.parquet"
-        side = weighted_sample(self.database, drawn.table, columns, counted, path, ignore_progress)
-        found = reference_of(self.database, population, counted.population, counts_dir=self.root)
+        design = None
+        if len(rounds) > 1:
+            results = [result.as_json() for result in drawn.rounds]
+            design = design_of_draw(
+                self.database, drawn_from, rounds, results, counts_dir=self.root
+            )
+        side = weighted_sample(
+            self.database,
+            drawn.table,
+            drawn_from,
+            rounds,
+            design,
+            self.root / "side.parquet",
+            ignore_progress,
+        )
+        filter_ = rounds[0].filter if design is None else design.population
+        found = reference_of(self.database, population, filter_, counts_dir=self.root)
         size = math.inf if found.is_whole else float(found.table.row_count)
         base = ComparedTable(found.table, size, rows=found.rows)
         side = replace(side, drawn_from_base=True)

@@ -487,7 +487,7 @@ def _limited(page: str, columns: Sequence[Column]) -> str:
 
 
 @dataclass(frozen=True)
-class FrequentValues:
+class TopValues:
     """Distinct JSON values without NULL, the most frequent first.
 
     ``complete`` says whether these are all distinct values of the table.
@@ -506,7 +506,7 @@ def frequent_values(
     *,
     max_rows: int = 1_000_000,
     run_rows: int = 16_384,
-) -> FrequentValues:
+) -> TopValues:
     """Return up to ``limit`` distinct values of a column; deleted rows are included.
 
     Of a table with more than ``max_rows`` rows, as many rows in evenly spaced runs of ``run_rows``
@@ -522,14 +522,14 @@ def frequent_values(
         branches.append(f"SELECT f.{name} AS v FROM {scan.source}{where}")
         params += [scan.paths, *([scan.starts, every, run_rows] if is_sampled else [])]
     if not branches:
-        return FrequentValues(values=(), complete=True, has_nulls=False)
+        return TopValues(values=(), complete=True, has_nulls=False)
     rows = cursor.execute(
         f"SELECT {shown_expression('v', column.type)}, n FROM (SELECT v, count(*) AS n "
         f"FROM ({' UNION ALL '.join(branches)}) GROUP BY v) ORDER BY n DESC, v LIMIT ?",
         [*params, limit + 2],
     ).fetchall()
     values = [json_value(value) for value, _ in rows if value is not None]
-    return FrequentValues(
+    return TopValues(
         values=tuple(values[:limit]),
         complete=not is_sampled and len(values) <= limit,
         has_nulls=any(value is None for value, _ in rows),

@@ -60,6 +60,11 @@ class TableFiles:
         largest = max((file.rows for file in self.files), default=0)
         return largest / ROW_GROUP_ROWS * len(self.columns) >= MANY_COLUMN_CHUNKS
 
+    @property
+    def paths(self) -> list[str]:
+        """The files with rows, as DuckDB names them."""
+        return [str(file.path) for file in self.files if file.rows]
+
     def ordinal_at(self, position: int) -> int:
         """Return the ordinal of the row at a position, from 0, among the table's rows."""
         return int(self.ordinals_at(np.array([position], dtype=np.int64))[0])

@@ -17,7 +17,7 @@ from profiling_engine.columns.profile import (
     ColumnProfile,
     Figure,
     Largest,
-    Part,
+    ProfilePart,
     TableProfile,
 )
 
@@ -255,7 +255,7 @@ NOT_ADDITIVE_AS_WORD = (
 
 
 @dataclass(frozen=True)
-class StrataHint(Part):
+class StrataHint(ProfilePart):
     """A column that suits strata; NULL is one.
 
     ``balance`` is the effective number of strata divided by their number: 1 for strata of equal
@@ -270,7 +270,7 @@ class StrataHint(Part):
 
 
 @dataclass(frozen=True)
-class CutOff(Part):
+class CutOff(ProfilePart):
     """The smallest value to take all rows from, their share of the sum, and their least number."""
 
     sample_size: int
@@ -280,7 +280,7 @@ class CutOff(Part):
 
 
 @dataclass(frozen=True)
-class SizeHint(Part):
+class SizeHint(ProfilePart):
     """A column that suits as the measure of size of a weighted round.
 
     ``variation`` is the standard deviation divided by the mean; ``zeros`` rows have probability 0;
@@ -296,7 +296,7 @@ class SizeHint(Part):
 
 
 @dataclass(frozen=True)
-class ClusterHint(Part):
+class ClusterHint(ProfilePart):
     column: str
     clusters: int
     mean_rows: float
@@ -405,7 +405,7 @@ def _is_additive(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class DesignHints(Part):
+class DesignHints(ProfilePart):
     """The hints for the design of a sample, the best column first."""
 
     sample_size: int

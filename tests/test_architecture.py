@@ -179,7 +179,7 @@ NAME_A_METHOD = {
     "application/estimation/design_table.py",
     "application/estimation/estimates.py",
     "application/estimation/more_rows.py",
-    "application/estimation/sample_design.py",
+    "service/tables/sample_design.py",
     "client/jobsvc_client/jobs.py",
     "client/jobsvc_client/results.py",
     "command_line/auditing.py",

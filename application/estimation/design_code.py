@@ -9,7 +9,6 @@ import numpy as np
 from application.estimation.code import PROGRAMS
 from application.estimation.code.sample_file import SampleFile
 from application.estimation.design_table import ReplicateRequest
-from application.estimation.sample_design import SampleDesign, design_of
 from estimation_engine import Design, UnsupportedDesign, is_number
 from estimation_engine.reading import relation_of
 from parquet_tables.quoting import quote_identifier
@@ -17,6 +16,7 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.sample_table import shown_columns
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import Job
 
 SAME_WEIGHT = 1e-4

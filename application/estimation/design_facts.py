@@ -9,12 +9,6 @@ from typing import Any, TypedDict
 import numpy as np
 
 from application.estimation.design_table import ReplicateRequest
-from application.estimation.sample_design import (
-    DesignJson,
-    SampleDesign,
-    design_json,
-    design_of,
-)
 from application.identity.lookup import ordinal_of
 from domain_errors import DomainError
 from estimation_engine import Design, UnsupportedDesign
@@ -32,6 +26,12 @@ from sampling_engine import (
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source
+from service.tables.sample_design import (
+    DesignJson,
+    SampleDesign,
+    design_json,
+    design_of,
+)
 from storage.jobs.jobs import Job
 
 

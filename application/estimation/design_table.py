@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from application.estimation.sample_design import SampleDesign, design_of
 from application.samples.replacements import DRAW_METADATA, draw_record
 from domain_errors import DomainError
 from estimation_engine import Design
@@ -25,6 +24,7 @@ from parquet_tables.database import registered
 from parquet_tables.exports import export_query
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import Job
 
 TableFormat = Literal["csv", "parquet"]

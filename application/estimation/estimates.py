@@ -17,13 +17,6 @@ from application.estimation.calibrating import (
 )
 from application.estimation.interval_notes import interval_notes
 from application.estimation.monetary_selection import drawable
-from application.estimation.sample_design import (
-    DesignJson,
-    SampleDesign,
-    design_json,
-    design_notes,
-    design_of,
-)
 from application.estimation.uploaded_values import UploadJson, upload_json
 from application.estimation.value_sources import (
     FINDINGS,
@@ -59,6 +52,13 @@ from sampling_engine.sample_table import shown_columns
 from service.sampling_parameters import parse_filter
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.sample_design import (
+    DesignJson,
+    SampleDesign,
+    design_json,
+    design_notes,
+    design_of,
+)
 from storage.audit.findings import list_replacements
 from storage.jobs.jobs import Job
 

@@ -17,7 +17,6 @@ from application.estimation.estimates import (
     estimates_of,
     settings_of,
 )
-from application.estimation.sample_design import SampleDesign, design_of
 from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
 from application.estimation.value_sources import TABLE
 from contract.requests.estimate import MoreRowsRequest
@@ -29,6 +28,7 @@ from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
 from service.sampling_parameters import stated_rounds
 from service.service import Service
 from service.tables.open_tables import open_source
+from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import Job
 
 ROUNDING = 1e-9

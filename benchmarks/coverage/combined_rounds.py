@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from application.estimation.sample_design import design_of_rounds
 from estimation_engine import Domains, Settings, Values, VarianceRules, estimate
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
@@ -38,6 +37,7 @@ from sampling_engine import (
     drawn_rounds,
 )
 from sampling_engine.filters import parse_expression
+from service.tables.sample_design import design_of_rounds
 
 ROWS = 60
 POPULATION = f"""

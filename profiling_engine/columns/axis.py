@@ -18,7 +18,7 @@ import numpy as np
 
 from parquet_tables.rows import Statement
 from profiling_engine.columns.kinds import Axis, Number
-from profiling_engine.columns.passes import DEVIATIONS, ColumnScan, Source, Totals, rows
+from profiling_engine.columns.passes import DEVIATIONS, ColumnScan, PassTotals, Source, rows
 from profiling_engine.columns.profile import Bin, Figure, Histogram, Quartiles
 
 MAX_BINS = 40
@@ -339,7 +339,7 @@ class AxisFigures:
 
     quartiles: tuple[tuple[Number, Number, Number], ...]
     edges: Edges | None
-    counted: Totals
+    counted: PassTotals
     fences: tuple[Number, Number] | None
     largest: tuple[Ranked, ...]
 
@@ -398,7 +398,7 @@ def _fences(lower: Number, upper: Number, extent: Extent) -> tuple[Number, Numbe
 
 
 def _intervals(
-    scan: ColumnScan, extent: Extent, places: list[Number], counted: Totals
+    scan: ColumnScan, extent: Extent, places: list[Number], counted: PassTotals
 ) -> list[tuple[Number, Number, Number]]:
     """Woodruff's interval of each quartile (1952, *Confidence intervals for medians*)."""
     assert counted.sample is not None  # noqa: S101 - only of a sample

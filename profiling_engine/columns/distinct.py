@@ -22,9 +22,9 @@ from profiling_engine.columns.passes import (
     SKETCH_ERROR,
     ColumnScan,
     FirstPass,
+    PassTotals,
     SampleBlocks,
     Source,
-    Totals,
 )
 from profiling_engine.columns.profile import (
     CERTAIN,
@@ -125,7 +125,7 @@ def _sample_frequencies(scan: ColumnScan, values: int) -> FrequentValues:
         shown[name] = shown_value(value)
         sums.setdefault(name, np.zeros_like(rows))[places[block]] = count
     sampled = {name: int(sums[name].sum()) for name in shown}
-    totals = Totals(int(rows.sum()), sampled, SampleBlocks(scan.size, sums))
+    totals = PassTotals(int(rows.sum()), sampled, SampleBlocks(scan.size, sums))
     listed = []
     for name, value in shown.items():
         figure = totals.count(name)

@@ -35,7 +35,7 @@ from profiling_engine.columns.passes import (
     Aggregate,
     ColumnScan,
     FirstPass,
-    Totals,
+    PassTotals,
     greatest,
     least,
     rows,
@@ -47,6 +47,7 @@ from profiling_engine.columns.profile import (
     EXACT,
     Accuracy,
     Figure,
+    KindFigures,
     Largest,
     MomentFigures,
     NumberFigures,
@@ -195,7 +196,7 @@ ZERO = Figure(0)
 MAX_COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 
-def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> dict[str, Any]:
+def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> KindFigures:
     """The fields of the profile of a column of numbers or times.
 
     Without a first pass only a sample was read, whose extremes are bounds of the table's.
@@ -257,7 +258,7 @@ def time_aggregates(axis: Axis) -> dict[str, Aggregate]:
 
 
 def _number(
-    scan: ColumnScan, totals: Totals, distances: Distances | None, on_axis: AxisFigures | None
+    scan: ColumnScan, totals: PassTotals, distances: Distances | None, on_axis: AxisFigures | None
 ) -> NumberFigures:
     special = {
         name: totals.count(name) if name in totals.values else ZERO
@@ -287,7 +288,7 @@ def _number(
     )
 
 
-def _sum_and_mean(totals: Totals, distances: Distances) -> tuple[Figure, Figure]:
+def _sum_and_mean(totals: PassTotals, distances: Distances) -> tuple[Figure, Figure]:
     if totals.sample is None:
         return distances.exact_sum_and_mean(totals.values)
     of_rows = totals.sample.size.of_rows
@@ -307,7 +308,7 @@ def _counts_of_largest(scan: ColumnScan, distances: Distances, extent: Extent) -
 
 
 def _largest(
-    axis: Axis, totals: Totals, distances: Distances, on_axis: AxisFigures | None
+    axis: Axis, totals: PassTotals, distances: Distances, on_axis: AxisFigures | None
 ) -> tuple[Largest, ...] | None:
     if on_axis is None or not on_axis.largest:
         return None

@@ -75,9 +75,8 @@ SAMPLED = Source("sampled", in_blocks=True)
 
 def rows_of(table: TableFiles, columns: Sequence[Column], selected: str) -> Statement:
     """Select from every row ``f`` of the table, in one scan if no row is masked."""
-    paths = [str(file.path) for file, _ in table.with_starts()]
-    if paths and not len(table.deletion_vector):
-        return f"SELECT {selected} FROM read_parquet(?) AS f", [paths]
+    if table.file_rows and not len(table.deletion_vector):
+        return f"SELECT {selected} FROM read_parquet(?) AS f", [table.paths]
     rows, params = page_statement(table, columns)
     return f"SELECT {selected} FROM ({rows}) AS f", params
 
@@ -205,7 +204,7 @@ class SampleBlocks:
 
 
 @dataclass(frozen=True)
-class Totals:
+class PassTotals:
     """The values of one pass over ``rows`` rows, by the names of the aggregates."""
 
     rows: int
@@ -399,11 +398,10 @@ class FirstPass:
 
 def stored_bytes(table: TableFiles) -> Statement:
     """Path and uncompressed bytes of each leaf column over all files."""
-    paths = [str(file.path) for file, _ in table.with_starts()]
     return (
         "SELECT path_in_schema, CAST(sum(total_uncompressed_size) AS BIGINT) "
         "FROM parquet_metadata(?) GROUP BY ALL",
-        [paths],
+        [table.paths],
     )
 
 
@@ -463,7 +461,7 @@ class ColumnScan:
 
     def measure(
         self, aggregates: Mapping[str, Aggregate], names: Mapping[str, str] | None = None
-    ) -> Totals:
+    ) -> PassTotals:
         """Compute aggregates in one pass, of a sample by block.
 
         ``names`` are further expressions of ``v`` and of ``x``, which the axis defines.
@@ -483,7 +481,7 @@ class ColumnScan:
 
     def _totals(
         self, columns: Sequence[Sequence[Any]], aggregates: Mapping[str, Aggregate]
-    ) -> Totals:
+    ) -> PassTotals:
         """The values over all blocks; the first column has the rows."""
         columns = columns or [()] * (len(aggregates) + 1)
         values = {
@@ -492,14 +490,14 @@ class ColumnScan:
         }
         count = sum(columns[0])
         if self.size is None:
-            return Totals(count, values)
+            return PassTotals(count, values)
         summed = {"rows": Aggregate("rows"), **aggregates}
         sums = {
             name: np.array(column, dtype=np.float64)
             for (name, aggregate), column in zip(summed.items(), columns, strict=True)
             if aggregate.function in ("rows", "total")
         }
-        return Totals(count, values, SampleBlocks(self.size, sums))
+        return PassTotals(count, values, SampleBlocks(self.size, sums))
 
 
 def value_formatter(

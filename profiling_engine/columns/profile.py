@@ -6,7 +6,7 @@ A part is None if the column's kind doesn't have it, and is omitted from the JSO
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from parquet_tables.json_values import json_value
 from profiling_engine.columns.kinds import Kind
@@ -23,7 +23,7 @@ def _as_json(value: Any) -> Any:
     return json_value(value)
 
 
-class Part:
+class ProfilePart:
     """A dataclass that becomes a JSON object of its fields."""
 
     def as_json(self) -> dict[str, object]:
@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Accuracy(Part):
+class Accuracy(ProfilePart):
     """How a figure was found, and the bounds of its confidence interval; None for an unknown bound.
 
     ``sample_rows`` is the number of rows that an estimate uses.
@@ -79,7 +79,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class ValueRows(Part):
+class ValueRows(ProfilePart):
     """The rows with a value or a pattern, and their share of the rows that aren't NULL.
 
     A text is cut after 200 characters. ``low`` and ``high`` bound rows that aren't exact.
@@ -93,7 +93,7 @@ class ValueRows(Part):
 
 
 @dataclass(frozen=True)
-class FrequentValues(Part):
+class FrequentValues(ProfilePart):
     """The most frequent values, the most frequent first.
 
     ``others_at_most`` is the most rows that an unlisted value can have, None if the rows are
@@ -107,7 +107,7 @@ class FrequentValues(Part):
 
 
 @dataclass(frozen=True)
-class Groups(Part):
+class Groups(ProfilePart):
     """The groups of rows with equal values, if every value was counted.
 
     ``smallest`` and ``largest`` are rows, ``once`` and ``sparse`` numbers of values with one and
@@ -122,7 +122,7 @@ class Groups(Part):
 
 
 @dataclass(frozen=True)
-class Bin(Part):
+class Bin(ProfilePart):
     """Rows from ``start`` up to, not including, ``end``."""
 
     start: Any
@@ -133,7 +133,7 @@ class Bin(Part):
 
 
 @dataclass(frozen=True)
-class Histogram(Part):
+class Histogram(ProfilePart):
     """Rows by bin; calendar bins have a ``unit`` and a ``step``, such as 1 quarter.
 
     On the ``clipped`` scale the first and the last bin reach to the ends of a long tail.
@@ -147,14 +147,14 @@ class Histogram(Part):
 
 
 @dataclass(frozen=True)
-class Quartiles(Part):
+class Quartiles(ProfilePart):
     lower: Figure
     median: Figure
     upper: Figure
 
 
 @dataclass(frozen=True)
-class Lengths(Part):
+class Lengths(ProfilePart):
     """Lengths: characters of a text, bytes of a binary value."""
 
     minimum: Figure
@@ -164,7 +164,7 @@ class Lengths(Part):
 
 
 @dataclass(frozen=True)
-class Largest(Part):
+class Largest(ProfilePart):
     """The largest ``rows`` values: the smallest of them, and their share of the column's sum."""
 
     rows: int
@@ -173,7 +173,7 @@ class Largest(Part):
 
 
 @dataclass(frozen=True)
-class NumberFigures(Part):
+class NumberFigures(ProfilePart):
     """Figures of a column of numbers; NaN and infinite values are excluded from the others.
 
     ``far_below`` and ``far_above`` count rows more than three interquartile ranges outside the
@@ -195,7 +195,7 @@ class NumberFigures(Part):
 
 
 @dataclass(frozen=True)
-class MomentFigures(Part):
+class MomentFigures(ProfilePart):
     """Figures of a column of dates or times: the infinite values, and those at midnight."""
 
     infinite: Figure
@@ -203,13 +203,13 @@ class MomentFigures(Part):
 
 
 @dataclass(frozen=True)
-class BooleanFigures(Part):
+class BooleanFigures(ProfilePart):
     true: Figure
     false: Figure
 
 
 @dataclass(frozen=True)
-class LetterCase(Part):
+class LetterCase(ProfilePart):
     """Rows by letter case; ``none`` counts texts without letters that have a case."""
 
     upper: Figure
@@ -219,7 +219,7 @@ class LetterCase(Part):
 
 
 @dataclass(frozen=True)
-class Patterns(Part):
+class Patterns(ProfilePart):
     """Patterns of texts up to 32 characters: letters as ``A`` or ``a``, digits as ``9``."""
 
     most_frequent: tuple[ValueRows, ...]
@@ -228,7 +228,7 @@ class Patterns(Part):
 
 
 @dataclass(frozen=True)
-class Variants(Part):
+class Variants(ProfilePart):
     """Values that differ only in case or in white space at their ends, with examples."""
 
     values: Figure
@@ -236,7 +236,7 @@ class Variants(Part):
 
 
 @dataclass(frozen=True)
-class TextFigures(Part):
+class TextFigures(ProfilePart):
     """Figures of a column of texts.
 
     ``blank`` counts rows that are empty or only white space, ``stray_blanks`` other rows with white
@@ -255,7 +255,7 @@ class TextFigures(Part):
 
 
 @dataclass(frozen=True)
-class Alert(Part):
+class Alert(ProfilePart):
     """An alert: its code (docs/PROFILING.md), severity, sentence, and the figure it is based on."""
 
     code: str
@@ -264,8 +264,22 @@ class Alert(Part):
     figure: Figure
 
 
+class KindFigures(TypedDict, total=False):
+    """The fields of a profile that a column's kind has."""
+
+    minimum: Figure
+    maximum: Figure
+    quartiles: Quartiles | None
+    histogram: Histogram | None
+    number: NumberFigures | None
+    moment: MomentFigures | None
+    boolean: BooleanFigures
+    text: TextFigures
+    lengths: Lengths
+
+
 @dataclass(frozen=True)
-class ColumnProfile(Part):
+class ColumnProfile(ProfilePart):
     """The profile of a column; ``rows`` are those of the table.
 
     ``unique`` is whether no value except NULL is repeated, None if unknown. The extremes of numbers
@@ -302,7 +316,7 @@ PROFILE_VERSION = "jobsvc-profile-3"
 
 
 @dataclass(frozen=True)
-class TableProfile(Part):
+class TableProfile(ProfilePart):
     """A table's profile, with the seed of its sample and the version of the engine's arithmetic.
 
     ``estimated_columns`` were estimated because the time budget was used up. ``repeated_rows`` is

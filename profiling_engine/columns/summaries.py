@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from itertools import pairwise
 from typing import Any, Literal
 
 import duckdb
@@ -63,7 +64,7 @@ class SummaryLimits:
 
 
 @dataclass(frozen=True)
-class Part:
+class ChartBar:
     """One bar: its label, its rows, and the filter expression that selects them."""
 
     label: str
@@ -96,13 +97,12 @@ class ColumnSummary:
     minimum: Any
     maximum: Any
     chart: Literal["bins", "values", "none"] = "none"
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ChartBar, ...] = ()
     clipped: bool = False
     sampled: bool = False
     distinct_exact: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        """The summary as a JSON object."""
+    def as_json(self) -> dict[str, object]:
         return {
             "name": self.column.name,
             "type": self.column.type,
@@ -115,10 +115,7 @@ class ColumnSummary:
             "chart": self.chart,
             "clipped": self.clipped,
             "sampled": self.sampled,
-            "parts": [
-                {"label": part.label, "rows": part.rows, "filter": part.filter}
-                for part in self.parts
-            ],
+            "parts": [vars(part) for part in self.parts],
         }
 
 
@@ -217,7 +214,7 @@ def _numbers(plain: ColumnSummary, source: _Source, ends: list[float]) -> Column
     is_whole = isinstance(plain.minimum, int)
     if is_whole and plain.distinct <= FEW_DISTINCT:
         found = source.groups("r.v", "ORDER BY k")
-        values = tuple(Part(str(value), rows, f"{name} = {value}") for value, rows in found)
+        values = tuple(ChartBar(str(value), rows, f"{name} = {value}") for value, rows in found)
         return _charted(plain, "bins", values)
     low, high = float(plain.minimum), float(plain.maximum)
     if column.data_type.is_float and not abs(high - low) < float("inf"):
@@ -228,15 +225,17 @@ def _numbers(plain: ColumnSummary, source: _Source, ends: list[float]) -> Column
     passed = " + ".join("CAST(CAST(r.v AS DOUBLE) >= ? AS INTEGER)" for _ in edges)
     counted = dict(source.groups(f"{passed} - 1", key_params=edges))  # NaN is the largest
     parts = []
+    lowest, highest = edges[0], edges[-1]
     if rows := counted.get(-1):
-        parts.append(Part(f"< {shown_number(edges[0])}", rows, f"{name} < {_literal(edges[0])}"))
-    for at, start in enumerate(edges[:-1]):
-        end = edges[at + 1]
+        below = f"{name} < {_literal(lowest)}"
+        parts.append(ChartBar(f"< {shown_number(lowest)}", rows, below))
+    for at, (start, end) in enumerate(pairwise(edges)):
         condition = f"{name} >= {_literal(start)} AND {name} < {_literal(end)}"
         label = f"{shown_number(start)} to {shown_number(end)}"
-        parts.append(Part(label, counted.get(at, 0), condition))
+        parts.append(ChartBar(label, counted.get(at, 0), condition))
     if rows := counted.get(len(edges) - 1):
-        parts.append(Part(f"≥ {shown_number(edges[-1])}", rows, f"{name} >= {_literal(edges[-1])}"))
+        above = f"{name} >= {_literal(highest)}"
+        parts.append(ChartBar(f"≥ {shown_number(highest)}", rows, above))
     while not parts[-1].rows:
         parts.pop()
     return _charted(plain, "bins", tuple(parts), clipped=is_clipped)
@@ -279,7 +278,7 @@ def _times(plain: ColumnSummary, source: _Source) -> ColumnSummary:
         condition = f"{name} >= '{begins}'"
         if type_ != "TIME" or ends > begins:
             condition += f" AND {name} < '{ends}'"
-        parts.append(Part(f"{begins}", rows, condition))
+        parts.append(ChartBar(f"{begins}", rows, condition))
     return _charted(plain, "bins", tuple(parts))
 
 
@@ -320,7 +319,7 @@ def _values(plain: ColumnSummary, source: _Source) -> ColumnSummary:
     name = shown_identifier(plain.column.name)
     is_boolean = plain.column.type == "BOOLEAN"
     parts = [
-        Part(text, rows, f"{name} = {text if is_boolean else quote_text(text)}")
+        ChartBar(text, rows, f"{name} = {text if is_boolean else quote_text(text)}")
         for text, rows in found
         if len(text) <= MAX_TEXT_LENGTH
     ]
@@ -339,7 +338,7 @@ def _frequent(source: _Source, value: str) -> Groups:
 def _charted(
     plain: ColumnSummary,
     chart: Literal["bins", "values"],
-    parts: tuple[Part, ...],
+    parts: tuple[ChartBar, ...],
     *,
     clipped: bool = False,
 ) -> ColumnSummary:

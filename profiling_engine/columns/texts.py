@@ -15,7 +15,7 @@ from profiling_engine.columns.kinds import kind_of
 from profiling_engine.columns.passes import (
     Aggregate,
     ColumnScan,
-    Totals,
+    PassTotals,
     greatest,
     least,
     rows,
@@ -101,7 +101,7 @@ def length_aggregates(length: str, empty: str) -> dict[str, Aggregate]:
     }
 
 
-def lengths_of(totals: Totals) -> Lengths:
+def lengths_of(totals: PassTotals) -> Lengths:
     mean = Figure(None)
     if totals.values["count"]:
         mean = totals.derive(lambda sums: sums["length"] / sums["count"])

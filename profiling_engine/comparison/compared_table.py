@@ -1,7 +1,8 @@
-"""A table of a comparison: the values of its columns, and its sampling design.
+"""A table of a comparison: the values of its columns, and the weights of its rows.
 
 Ordered types are read as numbers, others as codes of labels; only arrays and a short list of labels
-leave DuckDB. The design gives the effective sample size of a weighted or clustered sample.
+leave DuckDB. Weights and clusters are given with the rows, by the design that a sample was drawn
+by; from them the effective sample sizes of the tests follow.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from parquet_tables.tables import Column, TableFiles
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Array = NDArray[Any]
 
 EQUAL_WEIGHTS = 1e-9
 FEW_ROWS = 10
@@ -39,28 +41,29 @@ def tail_factor(degrees: Floats | float) -> Floats | float:
 
 
 @dataclass(frozen=True)
-class SampleDesign:
-    """The weights of a sample's rows, and their clusters by number from 0.
+class WeightedRows:
+    """Rows with their weights and their clusters by number from 0, and the sizes of tests of them.
 
     The size is given, such as infinite for a population, or follows from the weights. It is at most
     Kish's (Σw)²/Σw² (1965, *Survey Sampling*, §8.2), with the weights of clusters for w. The
-    variance of a share is linearised (Särndal, Swensson and Wretman 1992, *Model Assisted Survey
-    Sampling*, §5.5) at the population's share, because the sample's own share underestimates it if
-    rows with large weights are missing. Student's t reduces sizes that few weights determine.
+    variance of a share is that of a draw with replacement, linearised (Särndal, Swensson and
+    Wretman 1992, *Model Assisted Survey Sampling*, §5.5). Estimates have it at the sample's own
+    share; a test has it at the population's, because the sample's own underestimates it if rows
+    with large weights are missing. Student's t reduces sizes that few weights determine.
     """
 
     weights: Floats
     clusters: Ints | None = None
     given_size: float | None = None
 
-    def of(self, rows: Bools) -> SampleDesign:
-        """The design of some of the rows."""
+    def of(self, rows: Bools) -> WeightedRows:
+        """Some of the rows."""
         weights, size, clusters = self.weights[rows], self.given_size, self.clusters
         if size is not None and math.isfinite(size) and self.total:
             size *= float(weights.sum()) / self.total
         if clusters is not None:
             clusters = np.unique(clusters[rows], return_inverse=True)[1]
-        return SampleDesign(weights, clusters, size)
+        return WeightedRows(weights, clusters, size)
 
     @cached_property
     def total(self) -> float:
@@ -226,10 +229,6 @@ class ComparedTable:
         return self.whole or self.table
 
     @property
-    def paths(self) -> list[str]:
-        return [str(file.path) for file in self.table.files if file.rows]
-
-    @property
     def weight_sql(self) -> str:
         return "1.0" if self.weight is None else f"f.{quote_identifier(self.weight.name)}"
 
@@ -259,7 +258,7 @@ class ColumnValues:
     codes: Ints
     missing: Bools
     usable: Bools
-    design: SampleDesign
+    weighted: WeightedRows
 
     @property
     def rows(self) -> int:
@@ -267,8 +266,8 @@ class ColumnValues:
 
     @property
     def missing_share(self) -> float:
-        weights = self.design.weights
-        return float(weights[self.missing].sum() / self.design.total) if self.rows else 0.0
+        weights = self.weighted.weights
+        return float(weights[self.missing].sum() / self.weighted.total) if self.rows else 0.0
 
 
 def read_numbers(cursor: duckdb.DuckDBPyConnection, compared: ComparedColumn) -> ColumnValues:
@@ -276,8 +275,8 @@ def read_numbers(cursor: duckdb.DuckDBPyConnection, compared: ComparedColumn) ->
     found = _read(cursor, compared.table, f"{_as_number(compared)} AS value", [])
     values = np.ma.asarray(found["value"], dtype=np.float64)
     numbers, codes = np.ma.filled(values, np.nan), np.empty(0, np.int64)
-    design = _design(compared.table, found)
-    return ColumnValues(numbers, codes, np.ma.getmaskarray(values), np.isfinite(numbers), design)
+    weighted = _weighted(compared.table, found)
+    return ColumnValues(numbers, codes, np.ma.getmaskarray(values), np.isfinite(numbers), weighted)
 
 
 def read_labels(
@@ -290,7 +289,7 @@ def read_labels(
     found = _read(cursor, compared.table, selected, [list(labels)])
     missing = _plain(found["missing"], np.bool_)
     codes = _plain(found["code"], np.int64)
-    return ColumnValues(np.empty(0), codes, missing, ~missing, _design(compared.table, found))
+    return ColumnValues(np.empty(0), codes, missing, ~missing, _weighted(compared.table, found))
 
 
 def frequent_labels(
@@ -306,7 +305,7 @@ def frequent_labels(
     text. If there are more values than the limit, those in fewer than ``min_rows`` rows are left
     out.
     """
-    read = [compared for compared in columns if compared.table.paths]
+    read = [compared for compared in columns if compared.table.table.paths]
     weights = [compared.table.weight_sql for compared in read]
     sizes = [effective_size(cursor, one.table) if len(read) > 1 else 1.0 for one in read]
     queries = [
@@ -323,7 +322,7 @@ def frequent_labels(
         f"FROM ({' UNION ALL '.join(queries)}) WHERE v IS NOT NULL GROUP BY v) "
         f"SELECT v, distinct_values <= {limit:d} OR n >= {min_rows:d} AS is_kept, "
         f"distinct_values FROM counted ORDER BY is_kept DESC, w DESC, v LIMIT {limit:d}",
-        [compared.table.paths for compared in read],
+        [compared.table.table.paths for compared in read],
     ).fetchall()
     return [label for label, is_kept, _ in listed if is_kept], listed[0][2] if listed else 0
 
@@ -332,14 +331,14 @@ def effective_size(cursor: duckdb.DuckDBPyConnection, compared: ComparedTable) -
     """The effective sample size of all rows; infinite for a population."""
     if compared.size is not None:
         return compared.size
-    return _design(compared, _read(cursor, compared, "0 AS value", [])).effective_size
+    return _weighted(compared, _read(cursor, compared, "0 AS value", [])).effective_size
 
 
 def _read(
     cursor: duckdb.DuckDBPyConnection, compared: ComparedTable, value: str, params: list[object]
-) -> dict[str, Any]:
+) -> dict[str, Array]:
     """The values with their weights and clusters; rows without a weight are excluded."""
-    if not compared.paths:
+    if not compared.table.paths:
         return dict.fromkeys(("value", "code", "missing", "weight", "cluster"), np.empty(0))
     cluster = ""
     if compared.cluster is not None:
@@ -347,16 +346,16 @@ def _read(
     return cursor.execute(
         f"SELECT {value}, CAST({compared.weight_sql} AS DOUBLE) AS weight{cluster} "
         f"FROM read_parquet(?) AS f WHERE {compared.weight_sql} IS NOT NULL",
-        [*params, compared.paths],
+        [*params, compared.table.paths],
     ).fetchnumpy()
 
 
-def _design(compared: ComparedTable, found: dict[str, Any]) -> SampleDesign:
+def _weighted(compared: ComparedTable, found: dict[str, Array]) -> WeightedRows:
     weights = _plain(found["weight"], np.float64)
     if compared.cluster is None:
-        return SampleDesign(weights, None, compared.size)
+        return WeightedRows(weights, None, compared.size)
     clusters = np.unique(_plain(found["cluster"], np.int64), return_inverse=True)[1]
-    return SampleDesign(weights, clusters.astype(np.int64), compared.size)
+    return WeightedRows(weights, clusters.astype(np.int64), compared.size)
 
 
 def _plain(values: Any, kind: type[np.generic]) -> Any:

@@ -8,8 +8,8 @@ table is in memory at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 
@@ -24,10 +24,11 @@ from profiling_engine.comparison.significance import holm
 from profiling_engine.comparison.table_changes import (
     ChangedValues,
     TableChanges,
+    TotalChange,
     changed_values,
     table_changes,
+    total_changes,
 )
-from profiling_engine.comparison.total_changes import TotalChange, total_changes
 
 Purpose = Literal["sample", "tables"]
 Outcome = Literal["representative", "inconclusive", "differs", "equal"]
@@ -221,10 +222,9 @@ class ColumnComparison:
         found = difference(self.column, self.distance)
         return found or f"{self.name} has about the same distribution."
 
-    def as_json(self, *, is_detailed: bool = True) -> dict[str, Any]:
+    def as_json(self, *, is_detailed: bool = True) -> dict[str, object]:
         """The fields of the API; the means of dates and times are texts."""
-        figures = asdict(self.distance)
-        parts = figures.pop("parts") if is_detailed else ()
+        figures = vars(self.distance).copy()
         for name in ("parts", "value_basis", "missing_basis"):
             figures.pop(name, None)
         if self.column.data_type.is_time and self.distance.means is not None:
@@ -236,7 +236,10 @@ class ColumnComparison:
             "name": self.name,
             "type": self.column.type,
             **figures,
-            "parts": [{**part, "label": _cut(part["label"])} for part in parts],
+            "parts": [
+                {**vars(part), "label": _cut(part.label)}
+                for part in (self.distance.parts if is_detailed else ())
+            ],
             "is_significant": self.is_significant,
             "stands_out": self.is_significant,
             "minimum_detectable_difference": self.detectable,
@@ -318,11 +321,11 @@ class TableComparison:
         ]
         return found + sorted(others, key=lambda column: column.distance.p_value)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The fields of the API; bounded in size, whatever the tables hold."""
         by_significance = sorted(self.columns, key=lambda column: not column.is_significant)
         detailed = {column.column for column in by_significance[:MAX_DETAILED]}
-        structure, outcome = self.structure, self.outcome
+        structure, changes, outcome = self.structure, self.structure.changes, self.outcome
         return {
             "purpose": self.purpose,
             "outcome": outcome,
@@ -346,8 +349,13 @@ class TableComparison:
                 {"base_name": before, "other_name": now} for before, now in structure.changed_names
             ],
             "suggested_keys": [list(names) for names in self.suggested_keys],
-            "changes": None if structure.changes is None else structure.changes.as_json(),
-            "control_totals": [asdict(total) for total in self.totals],
+            "changes": changes
+            and {
+                "rows_only_in_base": changes.rows_only_in_base,
+                "rows_only_in_other": changes.rows_only_in_other,
+                "changed_columns": list(changes.changed_columns),
+            },
+            "control_totals": [vars(total) for total in self.totals],
         }
 
 

@@ -36,7 +36,7 @@ def cell(column: Column) -> str:
 
 
 @dataclass(frozen=True)
-class KeyedRows:
+class TableByKey:
     """A table and its key.
 
     Parameters
@@ -124,7 +124,7 @@ class KeyedRows:
         )
 
 
-def key_of(table: TableFiles, label: str, names: Sequence[str], field: str) -> KeyedRows:
+def key_of(table: TableFiles, label: str, names: Sequence[str], field: str) -> TableByKey:
     """A table by its own columns.
 
     Raises
@@ -141,14 +141,14 @@ def key_of(table: TableFiles, label: str, names: Sequence[str], field: str) -> K
             raise
     if len(set(columns)) < len(columns):
         raise InvalidKey(f"`{field}` has a column twice.", loc=(field,))
-    return KeyedRows(
+    return TableByKey(
         table, label, tuple(one.name for one in columns), tuple(map(cell, columns)), field
     )
 
 
 def rows_with_keys(
     cursor: duckdb.DuckDBPyConnection,
-    keyed: KeyedRows,
+    keyed: TableByKey,
     drawn: Sequence[TableFiles],
     on_progress: ProgressCallback = ignore_progress,
 ) -> Int64s:
@@ -156,7 +156,7 @@ def rows_with_keys(
 
     Parameters
     ----------
-    keyed : KeyedRows
+    keyed : TableByKey
         From :func:`key_of`.
     drawn : sequence of TableFiles
         Tables with the key's columns and without a deletion vector. Those whose columns have the
@@ -181,7 +181,7 @@ def rows_with_keys(
     for own, files in alike.items():
         pairs = [SharedColumn(one, column) for one, column in zip(own, columns, strict=True)]
         mine, theirs = (
-            KeyedRows(table, label, keyed.names, tuple(values), keyed.field)
+            TableByKey(table, label, keyed.names, tuple(values), keyed.field)
             for table, label, values in (
                 (keyed.table, keyed.label, [pair.key(cell(pair.other)) for pair in pairs]),
                 (

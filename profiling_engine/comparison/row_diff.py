@@ -6,10 +6,10 @@ its memory limit; only the rows that differ are then read and written. Used by e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -26,7 +26,7 @@ from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import write_parquet
-from profiling_engine.comparison.keyed_rows import InvalidKey, KeyedRows, cell
+from profiling_engine.comparison.keyed_rows import InvalidKey, TableByKey, cell
 from profiling_engine.comparison.shared_columns import MatchedColumns, SharedColumn, match_columns
 
 CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
@@ -60,7 +60,7 @@ class ChangedColumn:
 
 
 @dataclass(frozen=True)
-class RowDiff:
+class DiffedRows:
     """The rows that differ, as Parquet files, and their counts.
 
     Parameters
@@ -81,8 +81,7 @@ class RowDiff:
     changed: int
     unchanged: int
 
-    def as_json(self) -> dict[str, Any]:
-        """The fields of the API."""
+    def as_json(self) -> dict[str, object]:
         return {
             "keys": list(self.keys),
             "added": self.added,
@@ -128,7 +127,7 @@ def diff_rows(
     slice_cells: int = SLICE_CELLS,
     max_columns: int = MAX_COLUMNS,
     on_progress: ProgressCallback = ignore_progress,
-) -> RowDiff:
+) -> DiffedRows:
     """Match the rows of two tables by their keys and write those that differ.
 
     Parameters
@@ -203,20 +202,13 @@ class _Diff:
         found = _Diff(earlier.table, later.table, self.keys)
         found.columns = MatchedColumns(shared, only_base, only_other)
         found.result = _ResultColumns.of(self.keys, found.columns)
-        found.left_out = (
-            *(
-                ChangedColumn(one.name, one.base.type, one.other.type, None, None, counts[one])
-                for one in every.shared
-                if one not in chosen
-            ),
-            *(
-                ChangedColumn(one.name, one.type, None, None, None)
-                for one in every.only_in_base[len(only_base) :]
-            ),
-            *(
-                ChangedColumn(one.name, None, one.type, None, None)
-                for one in every.only_in_other[len(only_other) :]
-            ),
+        left_out = MatchedColumns(
+            tuple(one for one in every.shared if one not in chosen),
+            every.only_in_base[len(only_base) :],
+            every.only_in_other[len(only_other) :],
+        )
+        found.left_out = _changed_columns(
+            left_out, [counts[one] for one in left_out.shared], repeat(None)
         )
         return found
 
@@ -377,7 +369,7 @@ class _Diff:
         rows = sum(side.table.file_rows for side in self.sides)
         return size_bytes * 2 * pairs // max(rows, 1)
 
-    def counted(self, cursor: duckdb.DuckDBPyConnection, files: tuple[DataFile, ...]) -> RowDiff:
+    def counted(self, cursor: duckdb.DuckDBPyConnection, files: tuple[DataFile, ...]) -> DiffedRows:
         """Count the rows of the result by their kinds, and the changed cells of each column."""
         result, params = self.result, [[str(file.path) for file in files]]
         change, names = (f"t.{quote_identifier(each)}" for each in (CHANGE, CHANGED_COLUMNS))
@@ -396,11 +388,11 @@ class _Diff:
             ).fetchall()
         )
         of_columns = [counts.get(quote_identifier(one.name), 0) for one in self.columns.shared]
-        return RowDiff(
+        return DiffedRows(
             files,
             result.columns,
             result.keys,
-            (*result.compared(self.columns, of_columns), *self.left_out),
+            (*_changed_columns(self.columns, of_columns, iter(result.compared)), *self.left_out),
             added,
             removed,
             changed,
@@ -410,11 +402,11 @@ class _Diff:
 
 @dataclass(frozen=True)
 class _ResultColumns:
-    """The columns of the result; the last ones are those of the compared columns."""
+    """The columns of the result, and the names of those of the keys and of the compared columns."""
 
     columns: tuple[Column, ...]
     keys: tuple[str, ...]
-    compared_width: int
+    compared: tuple[str, ...]
 
     @classmethod
     def of(cls, keys: Sequence[SharedColumn], matched: MatchedColumns) -> _ResultColumns:
@@ -423,8 +415,8 @@ class _ResultColumns:
             Column(CHANGED_COLUMNS, "VARCHAR"),
             Column(BASE_ROW, "BIGINT"),
             Column(OTHER_ROW, "BIGINT"),
-            *(Column(key.name, "VARCHAR" if key.is_retyped else key.base.type) for key in keys),
         ]
+        of_keys = [Column(key.name, "VARCHAR" if key.is_retyped else key.base.type) for key in keys]
         compared = [
             column
             for one in matched.shared
@@ -435,40 +427,37 @@ class _ResultColumns:
         ]
         compared += [Column(f"{one.name}_before", one.type) for one in matched.only_in_base]
         compared += [Column(f"{one.name}_now", one.type) for one in matched.only_in_other]
-        wanted = [*fixed, *compared]
-        names, _ = settle_names([column.name for column in wanted])
+        every = [*fixed, *of_keys, *compared]
+        names, _ = settle_names([column.name for column in every])
         columns = tuple(
-            Column(name, column.type) for name, column in zip(names, wanted, strict=True)
+            Column(name, column.type) for name, column in zip(names, every, strict=True)
         )
-        return cls(columns, names[4 : len(fixed)], len(compared))
+        first = len(fixed) + len(of_keys)
+        return cls(columns, names[len(fixed) : first], names[first:])
 
-    def compared(
-        self, matched: MatchedColumns, changed: Sequence[int]
-    ) -> tuple[ChangedColumn, ...]:
-        """The compared columns, with the changed cells of those that both tables have."""
-        names = iter(
-            column.name for column in self.columns[len(self.columns) - self.compared_width :]
-        )
-        both = [
-            ChangedColumn(one.name, one.base.type, one.other.type, next(names), next(names), count)
-            for one, count in zip(matched.shared, changed, strict=True)
-        ]
-        removed = [
-            ChangedColumn(one.name, one.type, None, next(names), None)
-            for one in matched.only_in_base
-        ]
-        added = [
-            ChangedColumn(one.name, None, one.type, None, next(names))
-            for one in matched.only_in_other
-        ]
-        return (*both, *removed, *added)
+
+def _changed_columns(
+    matched: MatchedColumns, changed: Sequence[int], names: Iterator[str | None]
+) -> tuple[ChangedColumn, ...]:
+    """The compared columns by their ``names`` in the result, with their changed cells."""
+    both = [
+        ChangedColumn(one.name, one.base.type, one.other.type, next(names), next(names), count)
+        for one, count in zip(matched.shared, changed, strict=True)
+    ]
+    removed = [
+        ChangedColumn(one.name, one.type, None, next(names), None) for one in matched.only_in_base
+    ]
+    added = [
+        ChangedColumn(one.name, None, one.type, None, next(names)) for one in matched.only_in_other
+    ]
+    return (*both, *removed, *added)
 
 
 def _keyed(
     table: TableFiles, label: str, keys: Sequence[SharedColumn], columns: Sequence[Column]
-) -> KeyedRows:
+) -> TableByKey:
     values = [key.key(cell(column)) for key, column in zip(keys, columns, strict=True)]
-    return KeyedRows(table, label, tuple(key.name for key in keys), tuple(values), "keys")
+    return TableByKey(table, label, tuple(key.name for key in keys), tuple(values), "keys")
 
 
 def _key_value(key: SharedColumn, at: int) -> str:

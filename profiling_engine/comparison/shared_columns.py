@@ -172,9 +172,7 @@ def _distinct_values(
         return []
     cells = [f"f.{quote_identifier(one.name)}" for one in columns]
     counts = ", ".join(f"count({cell}), approx_count_distinct({cell})" for cell in cells)
-    (row,) = cursor.execute(
-        f"SELECT {counts} FROM read_parquet(?) AS f", [_paths(table)]
-    ).fetchall()
+    (row,) = cursor.execute(f"SELECT {counts} FROM read_parquet(?) AS f", [table.paths]).fetchall()
     rows = table.row_count
     return [
         distinct / rows if count == rows else None
@@ -194,7 +192,7 @@ def _unique(
         counts = (
             cursor.execute(
                 f"SELECT count(*) FROM (SELECT DISTINCT {cells} FROM read_parquet(?) AS f)",
-                [_paths(table)],
+                [table.paths],
             ).fetchall()[0][0]
             for table in tables
         )
@@ -203,7 +201,3 @@ def _unique(
             found += 1
         if found == MAX_SUGGESTED:
             return
-
-
-def _paths(table: TableFiles) -> list[str]:
-    return [str(file.path) for file in table.files if file.rows]

@@ -20,7 +20,7 @@ from profiling_engine.comparison.compared_table import (
     ColumnValues,
     Floats,
     Ints,
-    SampleDesign,
+    WeightedRows,
 )
 
 MIN_EXPECTED = 5.0
@@ -186,7 +186,7 @@ def count_p(total: int, marked: int, drawn: int, found: int) -> float:
 
 
 @dataclass(frozen=True)
-class Share:
+class ValueShare:
     """The share of a value in one table, with its effective sample size.
 
     The size is rounded towards the expectation (Korn and Graubard 1998, *Confidence intervals for
@@ -206,7 +206,7 @@ class Share:
         return rows, math.floor(found) if self.value > expected else math.ceil(found)
 
 
-def share_p(one: Share, two: Share) -> float:
+def share_p(one: ValueShare, two: ValueShare) -> float:
     """The p-value of two shares of one value; of two samples Fisher's (1935)."""
     if math.isinf(two.size):
         one, two = two, one
@@ -224,11 +224,11 @@ def share_p(one: Share, two: Share) -> float:
     return count_p(first_rows + rows, first + found, rows, found)
 
 
-def smallest_share_p(pairs: Sequence[tuple[Share, Share]]) -> float:
+def smallest_share_p(pairs: Sequence[tuple[ValueShare, ValueShare]]) -> float:
     return min((share_p(one, two) for one, two in pairs if not _is_close(one, two)), default=1.0)
 
 
-def _is_close(one: Share, two: Share) -> bool:
+def _is_close(one: ValueShare, two: ValueShare) -> bool:
     both = [share for share in (one, two) if math.isfinite(share.size) and share.size]
     known = [share.value for share in (one, two) if math.isinf(share.size)]
     if not both or len(known) == 2:
@@ -402,14 +402,14 @@ class ColumnTest:
 
 @dataclass(frozen=True)
 class ComparedRows:
-    """The designs of the rows of both tables.
+    """The rows of both tables with their weights.
 
     The population has UNLIMITED rows unless the second rows are a simple random sample of the
     first.
     """
 
-    first: SampleDesign
-    second: SampleDesign
+    first: WeightedRows
+    second: WeightedRows
     population: int
 
     @property
@@ -434,7 +434,7 @@ class ColumnPair:
     def rows(self, *, with_value: bool) -> ComparedRows:
         """All rows, or those with a value."""
         first, second = (
-            values.design.of(values.usable) if with_value else values.design
+            values.weighted.of(values.usable) if with_value else values.weighted
             for values in (self.first, self.second)
         )
         is_simple = self.is_drawn and second.is_simple
@@ -448,11 +448,11 @@ def missing_test(pair: ColumnPair) -> ColumnTest:
     expected = float(expected_shares(*shares, *rows.sizes)[0])
     both = np.array([1 - expected, expected])
     first_size, second_size = (
-        float(values.design.share_sizes(values.missing.astype(np.int64), both)[1])
+        float(values.weighted.share_sizes(values.missing.astype(np.int64), both)[1])
         for values in (one, two)
     )
-    drawn = Share(two.missing_share, second_size)
-    p_value = share_p(Share(one.missing_share, first_size, rows.population), drawn)
+    drawn = ValueShare(two.missing_share, second_size)
+    p_value = share_p(ValueShare(one.missing_share, first_size, rows.population), drawn)
     size = joint_size(first_size, second_size)
     return ColumnTest(p_value, DetectionBasis(np.array([expected]), size, 1.0, rows.population))
 
@@ -472,18 +472,18 @@ def distribution_test(
     return distance, ColumnTest(p_value, DetectionBasis(np.empty(0), size, share))
 
 
-def _distribution_size(design: SampleDesign, numbers: Floats, base: Floats) -> float:
+def _distribution_size(weighted: WeightedRows, numbers: Floats, base: Floats) -> float:
     """The effective size at the largest variance of the distribution function."""
-    if design.given_size is not None or design.is_simple:
-        return design.tested_size
+    if weighted.given_size is not None or weighted.is_simple:
+        return weighted.tested_size
     points = np.unique(np.quantile(base, GRID))
     below = np.searchsorted(np.sort(base), points, side="right") / len(base)
     codes = np.searchsorted(points, numbers, side="left").astype(np.int64)
     # The last code is that of the rows above the last point.
     shares = np.append(below, 1.0)
-    sizes = design.share_sizes(codes, shares, cumulative=True)[:-1]
+    sizes = weighted.share_sizes(codes, shares, cumulative=True)[:-1]
     variance = 4 * below * (1 - below)
-    return min(design.tested_size, float((sizes / np.maximum(variance, 1e-12)).min()))
+    return min(weighted.tested_size, float((sizes / np.maximum(variance, 1e-12)).min()))
 
 
 def categories_test(
@@ -499,13 +499,13 @@ def categories_test(
         frequent = replace(exact.basis, shares=expected.max(keepdims=True), is_of_frequent=True)
         return replace(exact, basis=replace(frequent, size=size))
     first_size, second_size = (
-        _mean_size(design.share_sizes(groups[own], grouped[2]), grouped[2])
-        for design, own in zip((rows.first, rows.second), codes, strict=True)
+        _mean_size(weighted.share_sizes(groups[own], grouped[2]), grouped[2])
+        for weighted, own in zip((rows.first, rows.second), codes, strict=True)
     )
     size = rows.joint(first_size, second_size)
     if len(grouped[2]) == 2:
-        one = Share(float(grouped[0][0]), first_size, rows.population)
-        p_value = share_p(one, Share(float(grouped[1][0]), second_size, rows.population))
+        one = ValueShare(float(grouped[0][0]), first_size, rows.population)
+        p_value = share_p(one, ValueShare(float(grouped[1][0]), second_size, rows.population))
     else:
         p_value = chi_square_p(grouped[0], grouped[1], grouped[2], size)
     combined = min(2 * min(p_value, exact.p_value), 1.0)
@@ -550,10 +550,10 @@ def exact_test(
 
 def _pairs(
     rows: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], expected: Floats
-) -> list[tuple[Share, Share]]:
+) -> list[tuple[ValueShare, ValueShare]]:
     first = rows.first.share_sizes(codes[0], expected)
     second = rows.second.share_sizes(codes[1], expected)
     return [
-        (Share(float(one), float(size), rows.population), Share(float(two), float(other)))
+        (ValueShare(float(one), float(size), rows.population), ValueShare(float(two), float(other)))
         for one, size, two, other in zip(shares[0], first, shares[1], second, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The changes between two tables of which every row is read.
+"""The changes between two tables of which every row is read: rows, categories and control totals.
 
 Without sampling error, nothing is tested. Rows and columns are compared by 64-bit hashes, in any
 order of the rows.
@@ -7,15 +7,20 @@ order of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
+from itertools import islice
 
 import duckdb
 
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.comparison.compared_table import ComparedColumn
+from profiling_engine.comparison.shared_columns import SharedColumn
+from profiling_engine.tables.control_totals import MAX_COLUMNS as MAX_SUMMED_COLUMNS
+from profiling_engine.tables.control_totals import SUM_DIGITS, control_totals, shown_decimal
 
 LISTED_VALUES = 20
 MAX_VALUE_LENGTH = 80
@@ -51,13 +56,6 @@ class TableChanges:
     rows_only_in_base: int | None
     rows_only_in_other: int | None
     changed_columns: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "rows_only_in_base": self.rows_only_in_base,
-            "rows_only_in_other": self.rows_only_in_other,
-            "changed_columns": list(self.changed_columns),
-        }
 
 
 def table_changes(
@@ -134,7 +132,7 @@ def _has_categories(cursor: duckdb.DuckDBPyConnection, column: ComparedColumn) -
     if not rows:
         return True
     ((distinct,),) = cursor.execute(
-        f"SELECT count(DISTINCT {column.sql}) FROM read_parquet(?) AS f", [column.table.paths]
+        f"SELECT count(DISTINCT {column.sql}) FROM read_parquet(?) AS f", [column.table.table.paths]
     ).fetchall()
     return bool(distinct <= max(FEW_VALUES, min(MAX_CATEGORIES, rows // 2)))
 
@@ -146,3 +144,59 @@ def _counts_joined(base_counts: str, other_counts: str) -> str:
         f"coalesce(other.n, 0) AS other_n FROM ({base_counts}) AS base(v, n) "
         f"FULL JOIN ({other_counts}) AS other(v, n) ON base.v = other.v)"
     )
+
+
+@dataclass(frozen=True)
+class TotalChange:
+    """The sums of a column in both tables as decimal numbers, and the other's less the base's.
+
+    ``is_exact`` and ``is_identifier`` are those of :class:`ControlTotal`, of both tables.
+    """
+
+    column: str
+    base_sum: str
+    other_sum: str
+    difference: str
+    is_exact: bool
+    is_identifier: bool
+
+
+def total_changes(
+    cursor: duckdb.DuckDBPyConnection,
+    base: TableFiles,
+    other: TableFiles,
+    shared: Sequence[SharedColumn],
+    on_progress: ProgressCallback = ignore_progress,
+) -> tuple[TotalChange, ...]:
+    """Add up all rows of the columns that are numbers in both tables."""
+    numbers = (one for one in shared if one.are_numbers)
+    both = list(islice(numbers, MAX_SUMMED_COLUMNS))
+    sides = (
+        replace(base, columns=tuple(one.base for one in both)),
+        replace(other, columns=tuple(one.other for one in both)),
+    )
+    before, now = (
+        control_totals(cursor, side, progress_part(on_progress, at / 2, (at + 1) / 2))
+        for at, side in enumerate(sides)
+    )
+    return tuple(
+        TotalChange(
+            two.column,
+            one.sum,
+            two.sum,
+            _difference(one.sum, two.sum),
+            one.is_exact and two.is_exact,
+            one.is_identifier or two.is_identifier,
+        )
+        for one, two in zip(before, now, strict=True)
+    )
+
+
+def _difference(before: str, now: str) -> str:
+    """The exact difference of two decimal numbers; NaN if one of them is not finite."""
+    one, two = Decimal(before), Decimal(now)
+    if not (one.is_finite() and two.is_finite()):
+        return "NaN"
+    with localcontext() as context:
+        context.prec = SUM_DIGITS
+        return shown_decimal(two - one)

@@ -62,11 +62,11 @@ def control_totals(
     columns = [each for each in table.columns if each.data_type.is_number][:MAX_COLUMNS]
     identifiers = _identifiers(cursor, table, [each for each in columns if each.data_type.is_whole])
     found: dict[str, ControlTotal] = {}
-    scale_of = {each.name: 0 for each in columns}
-    while left := [each for each in columns if each.name not in found]:
+    scale_of = {column.name: 0 for column in columns}
+    while left := [column for column in columns if column.name not in found]:
         for start in range(0, len(left), CHUNK_COLUMNS):
             chunk = left[start : start + CHUNK_COLUMNS]
-            sql, params = _sums(table, [(each, scale_of[each.name]) for each in chunk])
+            sql, params = _sums(table, [(column, scale_of[column.name]) for column in chunk])
             (row,) = execute_watched(cursor, sql, params, on_progress, "adding control totals")
             for column, sums in zip(chunk, _by_three(row), strict=True):
                 is_identifier = column.name in identifiers
@@ -82,12 +82,12 @@ def _identifiers(
     cursor: duckdb.DuckDBPyConnection, table: TableFiles, columns: Sequence[Column]
 ) -> set[str]:
     """The columns of whole numbers that identify: by their names, or as their values say."""
-    found = {each.name for each in columns if is_identifier_name(each.name)}
-    others = [each for each in columns if each.name not in found]
+    found = {column.name for column in columns if is_identifier_name(column.name)}
+    others = [column for column in columns if column.name not in found]
     if table.row_count >= MIN_UNIQUE_ROWS:
         for start in range(0, len(others), CHUNK_COLUMNS):
             chunk = others[start : start + CHUNK_COLUMNS]
-            unique = unique_in_first_rows(cursor, table, [(each,) for each in chunk])
+            unique = unique_in_first_rows(cursor, table, [(column,) for column in chunk])
             found |= _like_row_numbers(cursor, table, list(compress(chunk, unique)))
     return found
 
@@ -164,7 +164,7 @@ def _total(
     is_last = not column.data_type.is_float or attempt == len(SCALES)
     if exact is False and not is_last:
         return None
-    plus, minus = (Decimal(str(each or 0)) for each in (positive, negative))
+    plus, minus = (Decimal(str(part or 0)) for part in (positive, negative))
     with localcontext() as context:
         context.prec = SUM_DIGITS
         both = plus + minus if plus.is_finite() and minus.is_finite() else Decimal("NaN")

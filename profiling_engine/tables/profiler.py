@@ -58,6 +58,7 @@ from profiling_engine.columns.profile import (
     Accuracy,
     ColumnProfile,
     Figure,
+    KindFigures,
     TableProfile,
 )
 from profiling_engine.columns.texts import read_boolean, read_lengths, read_text
@@ -132,7 +133,7 @@ class ColumnReader:
 
     def _of_kind(
         self, scan: ColumnScan, detail: ColumnScan, first_pass: FirstPass | None
-    ) -> dict[str, Any]:
+    ) -> KindFigures:
         kind = self.kind.kind
         if kind in ("number", "moment"):
             return read_axis_profile(scan, first_pass)
@@ -140,11 +141,11 @@ class ColumnReader:
             return {"boolean": read_boolean(scan)}
         if kind == "binary":
             return {"lengths": read_lengths(scan)}
-        parts: dict[str, Any] = {"text": read_text(scan, detail)}
+        figures: KindFigures = {"text": read_text(scan, detail)}
         if first_pass:
-            parts["minimum"] = Figure(shown_value(first_pass.low))
-            parts["maximum"] = Figure(shown_value(first_pass.high))
-        return parts
+            figures["minimum"] = Figure(shown_value(first_pass.low))
+            figures["maximum"] = Figure(shown_value(first_pass.high))
+        return figures
 
     def _profile(self, **parts: Any) -> ColumnProfile:
         column = self.kind.column

@@ -29,7 +29,7 @@ from profiling_engine.columns.passes import (
     distinct_numbers,
     rows_of,
 )
-from profiling_engine.columns.profile import Part
+from profiling_engine.columns.profile import ProfilePart
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -126,7 +126,7 @@ class Matrix:
     columns: tuple[str, ...]
     values: Floats
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         rows = [
             [None if np.isnan(value) else round(float(value), 6) for value in row]
             for row in self.values
@@ -135,7 +135,7 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Correlations(Part):
+class Correlations(ProfilePart):
     """All measures, on the same rows; ``left_out`` are those beyond 40 or with too many values."""
 
     rows: int
@@ -263,13 +263,13 @@ MAX_PATTERNS = 20
 
 
 @dataclass(frozen=True)
-class Pattern(Part):
+class Pattern(ProfilePart):
     columns: tuple[str, ...]
     rows: int
 
 
 @dataclass(frozen=True)
-class MissingPatterns(Part):
+class MissingPatterns(ProfilePart):
     """The most frequent patterns, the number of all patterns, and columns beyond the first 60."""
 
     columns: tuple[str, ...]
@@ -326,7 +326,7 @@ MAX_VALUE_LENGTH = 200
 
 
 @dataclass(frozen=True)
-class ShownRows(Part):
+class ShownRows(ProfilePart):
     """Rows as lists of JSON values, and the position of each row from 0."""
 
     positions: tuple[int, ...]
@@ -334,7 +334,7 @@ class ShownRows(Part):
 
 
 @dataclass(frozen=True)
-class ExampleRows(Part):
+class ExampleRows(ProfilePart):
     """The first and last rows and a sample, of the same columns."""
 
     columns: tuple[str, ...]

@@ -11,22 +11,29 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from estimation_engine import UnsupportedDesign
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import TableFiles
 from profiling_engine.comparison.compared_table import ComparedTable
-from profiling_engine.comparison.comparison import Structure, TableComparison, compare_tables
-from sampling_engine import Reference, reference_of
+from profiling_engine.comparison.comparison import (
+    MAX_DETAILED,
+    Structure,
+    TableComparison,
+    compare_tables,
+)
+from sampling_engine import Reference, Round, RowFilter, reference_of
+from sampling_engine.sample_table import shown_columns
 from service.errors import TimedOut
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.sample_design import SampleDesign
 from service.tables.sample_weights import (
-    CountedRounds,
-    counted_rounds,
-    sample_columns,
+    WHOLE_ROWS,
+    combined_weights,
     strata_reached,
     weighted_sample,
 )
@@ -48,16 +55,24 @@ def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) ->
     TimedOut
         The population couldn't be read within a minute.
     """
-    summary = job.output_summary or {}
-    source = open_source(service, job).files
+    results = (job.output_summary or {})["rounds"]
+    source = open_source(service, job)
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    counted = counted_rounds(recorded_rounds(job.run_parameters, source), summary["rounds"])
     database = service.parquet_of("long")
-    comparison = _Comparison(
-        service, database, source, sample, counted, time.monotonic() + LIMIT_S, on_progress
-    )
-    strata = strata_reached(database, sample, summary["rounds"])
-    return {**comparison.as_json(), "job_id": job.id, "strata": strata}
+    compared = _not_compared("No row was drawn, so there is nothing to compare.")
+    if sample.row_count:
+        deadline = time.monotonic() + LIMIT_S
+        rounds = tuple(recorded_rounds(job.run_parameters, source.files))
+        try:
+            design = combined_weights(service, job, source, rounds)
+        except UnsupportedDesign as error:
+            compared = _not_compared(f"Not compared: {error}")
+        else:
+            compared = _Comparison(
+                service, database, source.files, sample, rounds, design, deadline, on_progress
+            ).as_json()
+    strata = strata_reached(database, sample, results)
+    return {**compared, "job_id": job.id, "strata": strata}
 
 
 def brief_comparison(full: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +95,16 @@ def brief_comparison(full: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+class FilteredRows(TypedDict):
+    """The difference of the rows that pass the filter from the whole table."""
+
+    verdict: str
+    stand_out: list[str]
+    columns: list[dict[str, object]]
+    rows: int
+    of_rows: int
+
+
 @dataclass(frozen=True)
 class _Comparison:
     """One comparison; columns after the ``deadline`` are not compared."""
@@ -88,26 +113,25 @@ class _Comparison:
     database: ParquetDatabase
     source: TableFiles
     sample: TableFiles
-    counted: CountedRounds
+    rounds: tuple[Round, ...]
+    design: SampleDesign | None
     deadline: float
     on_progress: ProgressCallback
 
+    @property
+    def population(self) -> RowFilter | None:
+        """The filter of the population; None for the whole table."""
+        return self.rounds[0].filter if self.design is None else self.design.population
+
     def as_json(self) -> dict[str, Any]:
-        if not self.sample.row_count:
-            return _not_compared("No row was drawn, so there is nothing to compare.")
-        columns = sample_columns(self.source, self.counted)
-        lacking = ", ".join(columns.lacking(self.counted.filter_columns))
-        if lacking:
-            return _not_compared(
-                f"Not compared: rounds have different filters, and the sample lacks {lacking}."
-            )
-        base = self._reference(self.counted)
+        base = self._reference(self.population)
         with tempfile.TemporaryDirectory(dir=self.service.directory.scratch_dir) as folder:
             other = weighted_sample(
                 self.database,
                 self.sample,
-                columns,
-                self.counted,
+                self.source,
+                self.rounds,
+                self.design,
                 Path(folder) / "compared.parquet",
                 progress_part(self._limited, BASE_READ, SAMPLE_READ),
             )
@@ -115,19 +139,24 @@ class _Comparison:
             population = ComparedTable(base.table, size, rows=base.rows)
             compared = self._compare(population, replace(other, drawn_from_base=True))
         filtered = self._filtered(base)
-        found = compared.as_json()
-        somewhere = [shown.column.name for shown in columns.somewhere]
+        somewhere = [
+            column.column.name
+            for column in shown_columns(self.source, self.rounds)
+            if column.rounds is not None
+        ]
         effective_size = round(compared.effective_size, 1)
         return {
-            **found,
-            "verdict": f"{found['verdict']} {filtered['verdict'] if filtered else ''}".strip(),
-            "not_compared": [*found["not_compared"], *somewhere],
-            "only_in_base": [name for name in found["only_in_base"] if name not in somewhere],
+            **compared.as_json(),
+            "verdict": f"{compared.verdict} {filtered['verdict'] if filtered else ''}".strip(),
+            "not_compared": [*compared.not_compared, *somewhere],
+            "only_in_base": [
+                name for name in compared.structure.only_in_base if name not in somewhere
+            ],
             "base": {
                 "rows": base.rows,
                 "rows_read": base.table.row_count,
                 "of_rows": self.source.row_count,
-                "filter": self.counted.population and self.counted.population.text,
+                "filter": self.population and self.population.text,
             },
             "other": {
                 "rows": self.sample.row_count,
@@ -148,12 +177,12 @@ class _Comparison:
             raise TimedOut("The comparison took longer than {limit} seconds.", limit=round(LIMIT_S))
         self.on_progress(fraction, message)
 
-    def _reference(self, counted: CountedRounds | None) -> Reference:
-        """The reference of the population; of the whole table for None."""
+    def _reference(self, population: RowFilter | None) -> Reference:
+        """The reference of the rows that pass a filter; of the whole table for None."""
         return reference_of(
             self.database,
             self.source,
-            None if counted is None else counted.population,
+            population,
             counts_dir=self.service.directory.counts_dir,
             on_progress=progress_part(self._limited, 0.0, BASE_READ),
         )
@@ -168,29 +197,28 @@ class _Comparison:
             is_over=self._is_over,
         )
 
-    def _filtered(self, base: Reference) -> dict[str, Any] | None:
+    def _filtered(self, base: Reference) -> FilteredRows | None:
         """Compare the rows that pass the filter with the whole table; None without a filter."""
-        if self.counted.population is None or not base.rows or self._is_over():
+        if self.population is None or not base.rows or self._is_over():
             return None
         whole, passing = (
             ComparedTable(reference.table, float(reference.table.row_count), rows=reference.rows)
             for reference in (self._reference(None), base)
         )
         compared = self._compare(whole, replace(passing, drawn_from_base=True))
-        found = compared.as_json()
         return {
             "verdict": _filter_sentence(compared, base.rows, self.source.row_count),
-            "stand_out": found["stand_out"],
-            "columns": [column for column in found["columns"] if column["is_significant"]],
+            "stand_out": [column.name for column in compared.significant],
+            "columns": [
+                column.as_json(is_detailed=at < MAX_DETAILED)
+                for at, column in enumerate(compared.significant)
+            ],
             "rows": base.rows,
             "of_rows": self.source.row_count,
         }
 
     def _assumptions(self, base: Reference, other: ComparedTable) -> list[str]:
         """The assumptions of the check, a sentence each."""
-        counted = self.counted
-        rounds = [spec.round_number for spec in counted.rounds]
-        uncounted = [number for number in rounds if number not in counted.shares]
         notes = ["Each row counts by its design weight."]
         if not base.is_whole:
             notes.insert(
@@ -198,33 +226,38 @@ class _Comparison:
                 f"{base.table.row_count:,} of the population's {base.rows:,} rows were read, drawn "
                 "by a fixed seed; the tests allow for that.",
             )
-        if len(rounds) > 1:
+        if len(self.rounds) > 1:
             notes.append(
                 "A round drew from the rows that earlier rounds left: its own rows count by their "
                 "weights, those of earlier rounds once each."
             )
-        if len(counted.filters) > 1:
+        if len({spec.filter and spec.filter.text for spec in self.rounds}) > 1:
             population = (
-                "the whole table"
-                if counted.population is None
-                else "the rows that pass any of them"
+                "the whole table" if self.population is None else "the rows that pass any of them"
             )
             notes.append(
                 "Rounds have different filters: a row counts in those whose filter it passes. The "
                 f"population is {population}."
             )
-        if uncounted:
+        if uncounted := self._uncounted():
             notes.append(
-                f"Round {', '.join(map(str, uncounted))} reached only some of its strata, or drew "
-                "no row: its rows count only in later rounds that could have drawn them."
+                f"Round {', '.join(map(str, uncounted))} drew no row that counts beside those of "
+                "the other rounds."
             )
-        of_methods = [spec.method.comparison_note for spec in counted.rounds]
+        of_methods = [spec.method.comparison_note for spec in self.rounds]
         notes.extend(note for note in dict.fromkeys(of_methods) if note)
-        if other.table.row_count < self.sample.row_count and not uncounted:
+        if self.sample.row_count > WHOLE_ROWS:
             notes.append(
                 f"About {other.table.row_count:,} rows of the sample were read, chosen at random."
             )
         return notes
+
+    def _uncounted(self) -> list[int]:
+        """The rounds without a row that counts."""
+        if self.design is None:
+            return []
+        counted = set(self.design.round_numbers[self.design.design.weights > 0].tolist())
+        return [spec.round_number for spec in self.rounds if spec.round_number not in counted]
 
 
 def _filter_sentence(compared: TableComparison, rows: int, of_rows: int) -> str:

@@ -10,77 +10,69 @@ import math
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from parquet_tables.cached_files import cache_path, read_cached, table_identity, write_cached
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from profiling_engine.comparison.compared_table import ComparedTable
 from profiling_engine.comparison.comparison import compare_tables
-from sampling_engine import reference_of
+from sampling_engine import Round, reference_of
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table
-from service.tables.sample_weights import (
-    CountedRounds,
-    SampleColumns,
-    counted_rounds,
-    sample_columns,
-    weighted_sample,
-)
+from service.tables.sample_weights import combined_weights, weighted_sample
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 
-COMPARISON_VERSION = "jobsvc-comparison-9"
+COMPARISON_VERSION = "jobsvc-comparison-10"
 BASE_READ, OTHER_READ = 0.2, 0.4
 """Shares of the progress."""
 
 
 @dataclass(frozen=True)
-class DrawnSample:
-    """The sample of a job, and its rounds."""
+class JobSample:
+    """The drawn sample of a job, the table that it was drawn from, and its rounds."""
 
     job: Job
-    columns: SampleColumns
-    counted: CountedRounds
+    source: OpenTable
+    rounds: tuple[Round, ...]
 
 
-def drawn_sample(service: Service, dataset_id: int, table: OpenTable) -> DrawnSample | None:
-    """The draw of a table; None if it isn't a sample or its rows can't be weighted.
-
-    Weights need the source, and the columns of the filters if rounds have different filters.
-    """
+def sample_of_job(service: Service, dataset_id: int, table: OpenTable) -> JobSample | None:
+    """The draw of a table; None if it isn't a sample, or if its source was pruned."""
     if table.key != SAMPLE or not table.files.row_count:
         return None
     with service.database.read() as tx:
         job = job_with_output(tx, dataset_id, table.commit_id)
     if job is None or job.run_type != "sampling" or job.source_commit_id is None:
         return None
-    source = open_source(service, job).files
-    rounds = recorded_rounds(job.run_parameters, source)
-    counted = counted_rounds(rounds, (job.output_summary or {})["rounds"])
-    columns = sample_columns(source, counted)
-    if columns.lacking(counted.filter_columns):
-        return None
-    return DrawnSample(job, columns, counted)
+    source = open_source(service, job)
+    return JobSample(job, source, tuple(recorded_rounds(job.run_parameters, source.files)))
+
+
+class ReadRows(TypedDict):
+    """The rows of a table, those that were read, and whether they count by weights."""
+
+    rows: int
+    weighted: bool
+    rows_read: int
 
 
 def _compared_table(
     service: Service,
     database: ParquetDatabase,
     table: OpenTable,
-    drawn: DrawnSample | None,
+    drawn: JobSample | None,
     path: Path,
     on_progress: ProgressCallback,
-) -> tuple[ComparedTable, dict[str, Any]]:
-    """The table to compare, and its ``rows``, ``rows_read`` and ``weighted``.
-
-    A sample's rows are written to ``path`` with their weights.
-    """
+) -> tuple[ComparedTable, ReadRows]:
+    """The table to compare; a sample's rows are written to ``path`` with their weights."""
     if drawn is not None:
         rows = table.files.row_count
+        design = combined_weights(service, drawn.job, drawn.source, drawn.rounds)
         compared = weighted_sample(
-            database, table.files, drawn.columns, drawn.counted, path, on_progress
+            database, table.files, drawn.source.files, drawn.rounds, design, path, on_progress
         )
     else:
         counts_dir = service.directory.counts_dir
@@ -109,7 +101,7 @@ def cached_comparison(
     service: Service, dataset_id: int, base: OpenTable, other: OpenTable
 ) -> dict[str, Any] | None:
     """The cached comparison of two tables; None if there is none."""
-    drawn = [drawn_sample(service, dataset_id, table) for table in (base, other)]
+    drawn = [sample_of_job(service, dataset_id, table) for table in (base, other)]
     return read_cached(_cache_path(service, base, other, drawn))
 
 
@@ -126,7 +118,7 @@ def comparison_of(
 
     ``base`` and ``other`` have ``rows``, ``rows_read`` and ``weighted``.
     """
-    drawn = [drawn_sample(service, dataset_id, table) for table in (base, other)]
+    drawn = [sample_of_job(service, dataset_id, table) for table in (base, other)]
     path = _cache_path(service, base, other, drawn)
     found = read_cached(path)
     if found is not None:
@@ -164,7 +156,7 @@ def comparison_of(
 
 
 def _cache_path(
-    service: Service, base: OpenTable, other: OpenTable, drawn: list[DrawnSample | None]
+    service: Service, base: OpenTable, other: OpenTable, drawn: list[JobSample | None]
 ) -> Path:
     jobs = tuple("" if sample is None else sample.job.id for sample in drawn)
     named = (COMPARISON_VERSION, table_identity(other.files), *jobs)

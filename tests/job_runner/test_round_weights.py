@@ -1,4 +1,4 @@
-"""How the rows of several rounds count: exactly, and on average over many draws."""
+"""How the rows of several rounds count in a comparison: exactly, and on average."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine import (
@@ -22,7 +23,8 @@ from sampling_engine import (
     draw_sample,
 )
 from sampling_engine.filters import parse_expression
-from service.tables.sample_weights import counted_rounds
+from service.tables.sample_design import design_of_draw
+from service.tables.sample_weights import weighted_sample
 
 ROWS = 600
 
@@ -37,18 +39,29 @@ class Stage:
         chosen = None if where is None else parse_expression(where, self.table)
         return Round(round_number=number, method=method, seed=seed, filter=chosen)
 
-    def weights(self, *rounds: Round) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """The drawn ids and what each counts."""
+    def compared(self, *rounds: Round) -> dict[str, np.ndarray[Any, Any]]:
+        """The drawn rows with their weights and clusters, as a comparison reads them."""
         path = self.root / "sample.parquet"
         drawn = draw_sample(self.database, self.table, rounds, table_key="t", destination=path)
-        results = [one.as_json() for one in drawn.rounds]
-        sql, params = counted_rounds(rounds, results).weight("f")
+        design = None
+        if len(rounds) > 1:
+            results = [result.as_json() for result in drawn.rounds]
+            design = design_of_draw(
+                self.database, self.table, rounds, results, counts_dir=self.root
+            )
+        to = self.root / "compared.parquet"
+        side = weighted_sample(
+            self.database, drawn.table, self.table, rounds, design, to, ignore_progress
+        )
         with self.database.cursor() as cursor:
-            found = cursor.execute(
-                f"SELECT id, {sql} AS w FROM read_parquet(?) AS f", [*params, str(path)]
-            ).fetchnumpy()
+            found = cursor.execute("FROM read_parquet(?)", [side.table.paths]).fetchnumpy()
         path.unlink()
-        return np.asarray(found["id"]), np.asarray(found["w"], dtype=np.float64)
+        return {name: np.asarray(values) for name, values in found.items()}
+
+    def weights(self, *rounds: Round) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """The drawn ids and what each counts."""
+        found = self.compared(*rounds)
+        return found["id"], found["_weight"]
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +106,18 @@ def test_a_targeted_round_counts_where_it_drew_and_nowhere_else(stage: Stage) ->
     assert of_kind.max() < 6
 
 
-def test_a_round_of_some_strata_alone_does_not_speak_for_all(stage: Stage) -> None:
+def test_a_round_of_some_strata_counts_in_them_alone(stage: Stage) -> None:
+    """By n/(N(N - n)) its share is nine times that of the round of all rows."""
     some = StratifiedMethod(strata_columns=("kind",), sizes={"0": 30})
-    first = stage.round(1, RandomMethod(sample_size=60), 1)
-    _, weights = stage.weights(first, stage.round(2, some, 2))
-    assert sorted(weights) == pytest.approx([0.0] * 30 + [10.0] * 60)
+    ids, weights = stage.weights(
+        stage.round(1, RandomMethod(sample_size=60), 1), stage.round(2, some, 2)
+    )
+    others, of_kind = weights[ids % 4 != 0], np.sort(weights[ids % 4 == 0])
+    assert others == pytest.approx(np.full(len(others), 10.0))
+    of_first = len(of_kind) - 30
+    left = (150 - of_first) / 30
+    assert of_kind[:of_first] == pytest.approx(np.full(of_first, 0.1 * 10 + 0.9))
+    assert of_kind[of_first:] == pytest.approx(np.full(30, 0.9 * left))
     ids, weights = stage.weights(stage.round(1, some, 2))
     assert set(ids % 4) == {0}
     assert weights == pytest.approx(np.full(30, 5.0))
@@ -112,7 +132,16 @@ DESIGNS: dict[str, list[tuple[str | None, int]]] = {
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_over_many_draws_every_row_of_the_population_counts_once(stage: Stage, design: str) -> None:
-    ids, chance, draws = np.arange(ROWS), np.random.default_rng(11), 2000
+    """The weights of a part of the rows by its rows, within three standard errors."""
+    ids, counted = np.arange(ROWS), np.zeros((60, ROWS))
+    for seed in range(len(counted)):
+        drawn, weights = stage.weights(
+            *(
+                stage.round(number, RandomMethod(sample_size=size), 10 * seed + number, where)
+                for number, (where, size) in enumerate(DESIGNS[design], 1)
+            )
+        )
+        counted[seed] = np.bincount(drawn, weights, ROWS)
     passes = {
         None: ids >= 0,
         "id < 400": ids < 400,
@@ -122,56 +151,20 @@ def test_over_many_draws_every_row_of_the_population_counts_once(stage: Stage, d
         "kind = 1": ids % 4 == 1,
         "id < 300 AND kind < 2": (ids < 300) & (ids % 4 < 2),
     }
-    drawn: list[tuple[Any, int, float]] = []
-    for _ in range(draws):
-        left = ids >= 0
-        for at, (where, size) in enumerate(DESIGNS[design], 1):
-            eligible = np.flatnonzero(passes[where] & left)
-            chosen = chance.choice(eligible, size, replace=False)
-            left[chosen] = False
-            drawn.append((chosen, at, len(eligible) / size))
-    rounds = [
-        stage.round(at, RandomMethod(sample_size=size), 1, where)
-        for at, (where, size) in enumerate(DESIGNS[design], 1)
-    ]
-    results = [
-        {"round_number": at, "rows_sampled": len(chosen), "eligible_rows": weight * len(chosen)}
-        for chosen, at, weight in drawn[: len(rounds)]
-    ]
-    sql, params = counted_rounds(rounds, results).weight("f")
-    id_ = np.concatenate([chosen for chosen, _, _ in drawn])
-    columns = {
-        "id": id_,
-        "kind": id_ % 4,
-        "_sampling_round": np.concatenate([np.full(len(one), at) for one, at, _ in drawn]),
-        "_design_weight": np.concatenate([np.full(len(one), w) for one, _, w in drawn]),
-    }
-    with stage.database.cursor() as cursor:
-        cursor.register("many", columns)
-        found = cursor.execute(f"SELECT {sql} AS w FROM many AS f", params).fetchnumpy()
-    counted = np.bincount(id_, np.asarray(found["w"], dtype=np.float64), ROWS) / draws
     population = np.any([passes[where] for where, _ in DESIGNS[design]], axis=0)
-    assert not counted[~population].any()
+    assert not counted[:, ~population].any()
     for part in (ids % 4 == 1, ids < 100, (ids >= 400) & (ids % 4 > 1), ids >= 0):
-        assert counted[part & population].mean() == pytest.approx(1, abs=0.03)
+        means = counted[:, part & population].mean(axis=1)
+        assert means.mean() == pytest.approx(1, abs=3 * means.std() / len(counted) ** 0.5 + 1e-9)
 
 
 def test_rows_of_a_cluster_have_its_number(stage: Stage) -> None:
-    rounds = [
-        stage.round(1, ClusterMethod(cluster_column="block", num_clusters=3), 1),
-        stage.round(2, RandomMethod(sample_size=10), 2),
-    ]
-    path = stage.root / "clustered.parquet"
-    drawn = draw_sample(stage.database, stage.table, rounds, table_key="t", destination=path)
-    counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
-    with stage.database.cursor() as cursor:
-        found = cursor.execute(
-            f"SELECT block, _sampling_round, {counted.cluster('f')} FROM read_parquet(?) AS f",
-            [str(path)],
-        ).fetchall()
-    of_clusters = {(block, unit) for block, number, unit in found if number == 1}
-    assert len(of_clusters) == 3
-    others = [unit for _, number, unit in found if number == 2]
-    assert len({*others, *(unit for _, unit in of_clusters)}) == 13
-    plain = counted_rounds(rounds[1:], [drawn.rounds[1].as_json()])
-    assert plain.cluster("f") is None
+    clusters = stage.round(1, ClusterMethod(cluster_column="block", num_clusters=3), 1)
+    found = stage.compared(clusters, stage.round(2, RandomMethod(sample_size=10), 2))
+    units, rows = np.unique(found["_cluster"], return_counts=True)
+    assert sorted(rows) == [1] * 10 + [20] * 3
+    for unit in units[rows == 20]:
+        assert len(set(found["block"][found["_cluster"] == unit])) == 1
+    alone = stage.compared(clusters)
+    assert len(set(zip(alone["block"], alone["_cluster"], strict=True))) == 3
+    assert "_cluster" not in stage.compared(stage.round(1, RandomMethod(sample_size=10), 2))

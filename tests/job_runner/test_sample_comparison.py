@@ -31,12 +31,8 @@ from sampling_engine import (
     draw_sample,
     reference_of,
 )
-from service.tables.sample_weights import (
-    READ_ROWS,
-    counted_rounds,
-    sample_columns,
-    weighted_sample,
-)
+from service.tables.sample_design import design_of_draw
+from service.tables.sample_weights import READ_ROWS, weighted_sample
 
 ROWS = 6000
 TABLE = f"""
@@ -85,10 +81,16 @@ class Stage:
             destination=self.root / "drawn.parquet",
             counts_dir=self.root,
         )
-        counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
-        columns = sample_columns(self.table, counted)
+        design = None
+        if len(rounds) > 1:
+            results = [result.as_json() for result in drawn.rounds]
+            design = design_of_draw(
+                self.database, self.table, rounds, results, counts_dir=self.root
+            )
         path = self.root / "side.parquet"
-        side = weighted_sample(self.database, drawn.table, columns, counted, path, ignore_progress)
+        side = weighted_sample(
+            self.database, drawn.table, self.table, rounds, design, path, ignore_progress
+        )
         found = reference_of(self.database, self.population or self.table, counts_dir=self.root)
         size = math.inf if found.is_whole else float(found.table.row_count)
         base = ComparedTable(found.table, size, rows=found.rows)
@@ -186,9 +188,8 @@ def test_a_random_part_of_a_large_sample_is_read(stage: Stage) -> None:
     one = Round(round_number=1, method=RandomMethod(sample_size=250_000), seed=1)
     path = stage.root / "drawn.parquet"
     drawn = draw_sample(stage.database, table, [one], table_key="primary", destination=path)
-    counted = counted_rounds([one], [drawn.rounds[0].as_json()])
-    columns, to = sample_columns(table, counted), stage.root / "side.parquet"
-    side = weighted_sample(stage.database, drawn.table, columns, counted, to, ignore_progress)
+    to = stage.root / "side.parquet"
+    side = weighted_sample(stage.database, drawn.table, table, [one], None, to, ignore_progress)
     assert side.table.row_count == pytest.approx(READ_ROWS, rel=0.02)
     base = ComparedTable(table)
     assert not compare_tables(stage.database, base, side, purpose="sample").significant

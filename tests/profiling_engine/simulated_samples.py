@@ -16,7 +16,7 @@ from profiling_engine.comparison.compared_table import (
     ColumnValues,
     Floats,
     Ints,
-    SampleDesign,
+    WeightedRows,
 )
 from profiling_engine.comparison.distances import (
     ColumnDistance,
@@ -36,8 +36,8 @@ class Drawn:
     clusters: Ints | None = None
 
     @property
-    def design(self) -> SampleDesign:
-        return SampleDesign(self.weights, self.clusters)
+    def weighted(self) -> WeightedRows:
+        return WeightedRows(self.weights, self.clusters)
 
 
 Draw = Callable[[np.random.Generator], Drawn]
@@ -74,18 +74,18 @@ class Population:
         drawn = Drawn(np.arange(len(codes)), np.ones(len(codes)))
         return self._labels(self.categories[name], codes, drawn)
 
-    def _base_design(self, rows: int) -> SampleDesign:
-        return SampleDesign(np.ones(rows), None, math.inf if self.reference is None else rows)
+    def _base_rows(self, rows: int) -> WeightedRows:
+        return WeightedRows(np.ones(rows), None, math.inf if self.reference is None else rows)
 
     def _base(self, values: Floats | Ints) -> Floats | Ints:
         return values if self.reference is None else values[self.reference]
 
     def _numbers(self, base: Floats, values: Floats, drawn: Drawn) -> ColumnDistance:
         one, two = (
-            ColumnValues(side, np.empty(0, np.int64), np.isnan(side), ~np.isnan(side), design)
-            for side, design in (
-                (self._base(base), self._base_design(len(self._base(base)))),
-                (values, drawn.design),
+            ColumnValues(side, np.empty(0, np.int64), np.isnan(side), ~np.isnan(side), weighted)
+            for side, weighted in (
+                (self._base(base), self._base_rows(len(self._base(base)))),
+                (values, drawn.weighted),
             )
         )
         pair = ColumnPair(one, two, is_drawn=self.reference is None)
@@ -99,11 +99,11 @@ class Population:
                 np.where(side < 0, known, side).astype(np.int64),
                 side < 0,
                 side >= 0,
-                design,
+                weighted,
             )
-            for side, design in (
-                (self._base(base), self._base_design(len(self._base(base)))),
-                (codes, drawn.design),
+            for side, weighted in (
+                (self._base(base), self._base_rows(len(self._base(base)))),
+                (codes, drawn.weighted),
             )
         )
         pair = ColumnPair(one, two, is_drawn=self.reference is None)

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from profiling_engine.comparison.significance import UNLIMITED, Share, count_p, share_p, upper_tail
+from profiling_engine.comparison.significance import (
+    UNLIMITED,
+    ValueShare,
+    count_p,
+    share_p,
+    upper_tail,
+)
 from tests.profiling_engine.simulated_samples import Population
 
 FRAUD = np.repeat([0, 1], [9800, 200])
@@ -33,13 +39,13 @@ def test_p_values_have_two_sides() -> None:
 
 
 def test_values_outside_the_population_have_p_0() -> None:
-    assert share_p(Share(0.0, math.inf, 500), Share(0.01, 100)) == 0
-    assert share_p(Share(0.0, math.inf, 500), Share(0.0, 100)) == 1
-    assert share_p(Share(0.5, math.inf, 10), Share(0.5, 10)) == 1
+    assert share_p(ValueShare(0.0, math.inf, 500), ValueShare(0.01, 100)) == 0
+    assert share_p(ValueShare(0.0, math.inf, 500), ValueShare(0.0, 100)) == 1
+    assert share_p(ValueShare(0.5, math.inf, 10), ValueShare(0.5, 10)) == 1
 
 
 def test_two_samples_match_fishers_test() -> None:
-    one, two = Share(3 / 1000, 1000), Share(9 / 100, 100)
+    one, two = ValueShare(3 / 1000, 1000), ValueShare(9 / 100, 100)
     expected = 2 * stats.hypergeom.sf(8, 1100, 12, 100)
     assert share_p(one, two) == pytest.approx(expected)
     assert share_p(two, one) == pytest.approx(expected)

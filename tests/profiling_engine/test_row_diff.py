@@ -14,7 +14,7 @@ import pytest
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles, UnknownColumn
 from parquet_tables.writing import read_columns, write_parquet
-from profiling_engine.comparison.row_diff import InvalidKey, RowDiff, diff_rows, resolve_keys
+from profiling_engine.comparison.row_diff import DiffedRows, InvalidKey, diff_rows, resolve_keys
 
 Row = dict[str, Any]
 
@@ -42,7 +42,7 @@ class Stage:
 
     def diff(
         self, base: TableFiles, other: TableFiles, *keys: str, **how: int
-    ) -> tuple[RowDiff, list[Row]]:
+    ) -> tuple[DiffedRows, list[Row]]:
         found = diff_rows(
             self.database, base, other, resolve_keys(base, other, keys), self.folder(), **how
         )
@@ -63,7 +63,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(database, root)
 
 
-def counts(found: RowDiff) -> tuple[int, int, int, int]:
+def counts(found: DiffedRows) -> tuple[int, int, int, int]:
     return found.added, found.removed, found.changed, found.unchanged
 
 

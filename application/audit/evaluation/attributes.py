@@ -13,7 +13,6 @@ from application.audit.evaluation.request import (
     require_all,
     tolerable_share,
 )
-from application.estimation.sample_design import design_of
 from contract.requests.evaluate import AttributesParameters
 from estimation_engine.audit import evaluate_attributes
 from estimation_engine.audit.assurance import BY_ROWS, SYSTEMATIC
@@ -21,6 +20,7 @@ from estimation_engine.audit.attributes import ArithmeticRow, AttributesEvaluati
 from estimation_engine.designs import Design
 from estimation_engine.errors import InvalidFindings
 from service.tables.open_tables import open_source
+from service.tables.sample_design import design_of
 
 NOTE = (
     "Rows that aren't applicable are left out of the sample and of the population. Other rows of "

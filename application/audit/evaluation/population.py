@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation.request import ExaminedSample
-from application.estimation.sample_design import DRAWN_AMOUNTS
 from application.samples.facts import excluded_text
 from domain_errors import counted
 from sampling_engine import method_class
 from sampling_engine.methods.monetary_unit.account import recorded_account
+from service.tables.sample_design import DRAWN_AMOUNTS
 
 SIGNS: Mapping[str, tuple[str, ...]] = {
     "positive": ("zero", "negative"),

@@ -20,7 +20,6 @@ from application.audit.items import amounts_of, drawn_book_column
 from application.audit.state import ordinal_of
 from application.estimation.estimates import frame_condition
 from application.estimation.monetary_selection import selection_doubts
-from application.estimation.sample_design import SampleDesign, design_of
 from contract.requests.evaluate import VariablesParameters
 from contract.words import LONELY
 from domain_errors import counted
@@ -36,6 +35,7 @@ from estimation_engine.audit.monetary import ONE_START
 from estimation_engine.errors import InvalidFindings
 from sampling_engine.sql.units import MoneyUnits
 from service.tables.open_tables import OpenTable, open_source
+from service.tables.sample_design import SampleDesign, design_of
 
 AMOUNTS = (
     *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),

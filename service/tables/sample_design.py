@@ -1,25 +1,26 @@
-"""The design of a sample, for estimates.
+"""The design of a sample, for estimates and for the weights of comparisons.
 
 The design is that of the recorded draw, which is drawn again; recent ones are cached in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TypedDict
+from pathlib import Path
+from typing import Any, TypedDict
 
 import numpy as np
 
-from application.estimation.monetary_selection import Account, accounts_of
 from domain_errors import counted
 from estimation_engine import Design, Settings, UnsupportedDesign
 from estimation_engine.arrays import Floats
 from estimation_engine.designs import design_class
 from estimation_engine.designs.design import DrawnRows, SamplePart
 from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
-from parquet_tables.tables import Int64s
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.tables import Column, Int64s, TableFiles
 from sampling_engine import (
     FIRST_DRAW_VERSION,
     DrawnRound,
@@ -30,15 +31,36 @@ from sampling_engine import (
     drawn_rounds,
     plan_draw,
 )
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable
-from service.tables.sample_weights import UnionFilter
 from storage.jobs.jobs import Job
 
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}
 """The amounts of the rows that a population of monetary units has."""
+
+
+@dataclass(frozen=True)
+class UnionFilter:
+    """Rows that pass any of several filters."""
+
+    filters: tuple[RowFilter, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return tuple(dict.fromkeys(column for part in self.filters for column in part.columns))
+
+    @property
+    def text(self) -> str:
+        return " OR ".join(f"({part.text})" for part in self.filters)
+
+    def condition(self, alias: str) -> tuple[str, list[object]]:
+        """A boolean SQL expression over ``alias``'s columns, and its parameters in order."""
+        parts = [part.condition(alias) for part in self.filters]
+        sql = " OR ".join(f"({condition})" for condition, _ in parts)
+        return f"({sql})", [value for _, params in parts for value in params]
 
 
 @dataclass(frozen=True)
@@ -80,19 +102,32 @@ def design_of(service: Service, job: Job, source: OpenTable) -> SampleDesign:
 
 
 def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
-    rounds = recorded_rounds(job.run_parameters, source.files)
-    drawn = drawn_rounds(
+    return design_of_draw(
         service.parquet,
         source.files,
-        rounds,
+        recorded_rounds(job.run_parameters, source.files),
+        _results_of(job),
         counts_dir=service.directory.counts_dir,
-        with_frames=not _are_one_sample(rounds),
+    )
+
+
+def design_of_draw(
+    database: ParquetDatabase,
+    table: TableFiles,
+    rounds: Sequence[Round],
+    results: Sequence[Mapping[str, Any]],
+    *,
+    counts_dir: Path,
+) -> SampleDesign:
+    """Draw a finished draw's rounds again for their design; ``results`` are their summaries."""
+    drawn = drawn_rounds(
+        database, table, rounds, counts_dir=counts_dir, with_frames=not _are_one_sample(rounds)
     )
     if not any(len(part.ordinals) for part in drawn):
         raise UnsupportedDesign("The sample has no row, so nothing can be estimated from it.")
     filled = [pair for pair in zip(rounds, drawn, strict=True) if _can_draw(pair[1])]
     specs = tuple(spec for spec, _ in filled)
-    parts = [_with_rescaled_units(job, *pair) for pair in filled]
+    parts = [_with_rescaled_units(_account_of(results, spec), part) for spec, part in filled]
     ordinals = np.concatenate([part.ordinals for part in parts])
     order = np.argsort(ordinals)
     ordinals = ordinals[order]
@@ -106,17 +141,16 @@ def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
         groups = np.concatenate([part.groups for part in parts])[order]
         design = _design_of(specs[0], replace(parts[0], groups=groups))
     else:
-        design = design_of_rounds(specs, parts, _rows_of(service, source, population))
+        design = design_of_rounds(specs, parts, _rows_of(database, table, population, counts_dir))
     return SampleDesign(design, ordinals, np.concatenate(numbers)[order], specs, population)
 
 
-def _with_rescaled_units(job: Job, spec: Round, part: DrawnRound) -> DrawnRound:
+def _with_rescaled_units(account: Mapping[str, Any] | None, part: DrawnRound) -> DrawnRound:
     """Weights of monetary units that add up to the known amount.
 
     A given interval makes the number of selected units random; so each stands for the amount
     without take-all rows by that number, and not for the interval.
     """
-    account = _account_of(job, spec)
     if part.weights is None or not account:
         return part
     left = Decimal(account["audited"]["total"]) - Decimal(account["take_all"]["total"])
@@ -135,9 +169,14 @@ def _with_rescaled_units(job: Job, spec: Round, part: DrawnRound) -> DrawnRound:
     return replace(part, weights=scaled)
 
 
-def _account_of(job: Job, spec: Round) -> Account | None:
+def _results_of(job: Job) -> Sequence[Mapping[str, Any]]:
+    results: Sequence[Mapping[str, Any]] = (job.output_summary or {})["rounds"]
+    return results
+
+
+def _account_of(results: Sequence[Mapping[str, Any]], spec: Round) -> Mapping[str, Any] | None:
     """The account of a round by monetary units; None for other rounds."""
-    return accounts_of(job)[spec.round_number - 1]
+    return recorded_account(results[spec.round_number - 1])
 
 
 def _can_draw(part: DrawnRound) -> bool:
@@ -211,14 +250,14 @@ def _population_filter(rounds: Sequence[Round]) -> RowFilter | None:
     return found[0] if len(found) == 1 else UnionFilter(found)
 
 
-def _rows_of(service: Service, source: OpenTable, population: RowFilter | None) -> int:
-    """The rows of the source that pass a filter."""
+def _rows_of(
+    database: ParquetDatabase, table: TableFiles, population: RowFilter | None, counts_dir: Path
+) -> int:
+    """The rows of the table that pass a filter."""
     if population is None:
-        return source.files.row_count
+        return table.row_count
     every = Round(round_number=1, method=RandomMethod(sample_size=1), seed=0, filter=population)
-    (plan,) = plan_draw(
-        service.parquet, source.files, [every], counts_dir=service.directory.counts_dir
-    )
+    (plan,) = plan_draw(database, table, [every], counts_dir=counts_dir)
     return plan.eligible_rows
 
 
@@ -269,7 +308,7 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
     notes += [
         doubt
         for each in found.rounds
-        if (money := _account_of(job, each))
+        if (money := _account_of(_results_of(job), each))
         for doubt in (*doubts_of(money), *unchecked_of(money))
     ]
     if job.run_parameters.get("source_draw") is not None:
@@ -318,7 +357,7 @@ def _scope_note(job: Job, found: SampleDesign, source: OpenTable) -> str:
     design, covered, drawable = found.design, found.design.covered_rows, ""
     if design.by_size:
         drawable = ": those with a weight above 0"
-        account = _account_of(job, found.rounds[0])
+        account = _account_of(_results_of(job), found.rounds[0])
         if account:
             covered = account["audited"]["rows"]
             drawable = f": those with an amount {DRAWN_AMOUNTS[account['population']]}"
