@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LEAVES = {"domain_errors", "operating_system"}
 MAY_IMPORT = {
-    "parquet_tables": LEAVES,
+    "presentation": LEAVES,
+    "parquet_tables": {"presentation"} | LEAVES,
     "storage": {"parquet_tables"} | LEAVES,
     "sampling_engine": {"parquet_tables"} | LEAVES,
     "estimation_engine": {"parquet_tables"} | LEAVES,
@@ -37,6 +38,7 @@ MAY_IMPORT = {
         "import_engine",
         "profiling_engine",
         "parquet_tables",
+        "presentation",
     }
     | LEAVES,
     "http_api": {
@@ -46,6 +48,7 @@ MAY_IMPORT = {
         "sampling_engine",
         "estimation_engine",
         "parquet_tables",
+        "presentation",
     }
     | LEAVES,
     "web_ui": {
@@ -55,11 +58,14 @@ MAY_IMPORT = {
         "import_engine",
         "sampling_engine",
         "parquet_tables",
+        "presentation",
     }
     | LEAVES,
-    "command_line": {"application", "job_runner", "storage", "sampling_engine"} | LEAVES,
+    "command_line": {"application", "job_runner", "storage", "sampling_engine", "presentation"}
+    | LEAVES,
 }
 FORBIDDEN_LIBRARIES = {
+    "presentation": {"flask", "sqlite3", "duckdb", "waitress", "numpy"},
     "parquet_tables": {"flask", "sqlite3", "waitress"},
     "storage": {"flask", "duckdb", "waitress"},
     "sampling_engine": {"flask", "sqlite3", "waitress"},

@@ -42,6 +42,7 @@ from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, require_own_page
 from domain_errors import counted, percent_text
 from job_runner.service import Service
+from presentation.html import block_html
 from storage.accounts.audit import Origin
 from storage.jobs.jobs import Priority
 from storage.sqlite.clock import timestamp
@@ -398,6 +399,7 @@ def csrf_field() -> Markup:
 # Template globals are also visible in imported macros.
 for _function in (
     asset,
+    block_html,
     cell_text,
     counted,
     csrf_field,

@@ -21,17 +21,11 @@ from application.audit.state import ROW_ID, audit_state
 from job_runner.service import Service
 from job_runner.tables.open_tables import open_source
 from parquet_tables.columns import INTEGERS, digits_of
-from parquet_tables.exports import formula_safe
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
-from parquet_tables.workbooks import (
-    MAX_DIGITS,
-    MIN_FLOAT_PLACES,
-    Cell,
-    FormColumn,
-    check_fits,
-    write_form,
-)
+from parquet_tables.workbooks import MIN_FLOAT_PLACES, check_fits
+from presentation.content import Cell, Row, formula_safe
+from presentation.xlsx import MAX_DIGITS, FormColumn, write_form
 from storage.jobs.findings import attributes_of
 from storage.jobs.jobs import Job
 
@@ -147,7 +141,7 @@ def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFo
     write_form("Findings", form, lines, path)
 
 
-def _lines(service: Service, job: Job, columns: Sequence[Column]) -> Iterator[tuple[Cell, ...]]:
+def _lines(service: Service, job: Job, columns: Sequence[Column]) -> Iterator[Row]:
     state = audit_state(service, job)
     total = audit_counts(service, job, state)["items"]
     for offset in range(0, total, ITEMS_AT_ONCE):
@@ -156,9 +150,7 @@ def _lines(service: Service, job: Job, columns: Sequence[Column]) -> Iterator[tu
                 yield _line(item, columns, state.attributes)
 
 
-def _line(
-    item: Mapping[str, Any], columns: Sequence[Column], attributes: Sequence[str]
-) -> tuple[Cell, ...]:
+def _line(item: Mapping[str, Any], columns: Sequence[Column], attributes: Sequence[str]) -> Row:
     finding = item["finding"] or {}
     audit_value = finding.get("audit_value")
     return (

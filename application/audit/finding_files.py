@@ -46,10 +46,10 @@ from import_engine.numbers import written_forms
 from import_engine.options import ImportOptions
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
-from parquet_tables.exports import formula_safe
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column
+from presentation.content import formula_safe
 from storage.errors import InvalidValue
 from storage.jobs.findings import (
     OUTCOMES,

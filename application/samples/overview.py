@@ -20,7 +20,7 @@ MAX_GROUPS = 12
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupShares:
     """One group: its share of the population and of the sample, from 0 to 1."""
 
     label: str
@@ -54,7 +54,7 @@ class SampleOverview:
     source_rows: int
     margin: float | None
     grouped_by: str
-    groups: tuple[Group, ...]
+    groups: tuple[GroupShares, ...]
     newer: NewerVersion | None
     estimated_amount: str | None
     excluded: str | None
@@ -121,7 +121,7 @@ def _margin(summary: dict[str, Any]) -> float | None:
 
 def _groups(
     summary: dict[str, Any], comparison: dict[str, Any] | None
-) -> tuple[str, tuple[Group, ...]]:
+) -> tuple[str, tuple[GroupShares, ...]]:
     """The strata of the only round, else the parts of a compared column."""
     rounds = summary.get("rounds") or []
     strata = rounds[0].get("strata") if len(rounds) == 1 else None
@@ -129,7 +129,7 @@ def _groups(
         rows = sum(stratum["rows"] for stratum in strata) or 1
         drawn = sum(stratum["sampled"] for stratum in strata) or 1
         groups = [
-            Group(_label(stratum["key"]), stratum["rows"] / rows, stratum["sampled"] / drawn)
+            GroupShares(_label(stratum["key"]), stratum["rows"] / rows, stratum["sampled"] / drawn)
             for stratum in strata
         ]
         return ", ".join(strata[0]["key"]), _largest(groups)
@@ -138,7 +138,7 @@ def _groups(
     if not columns:
         return "", ()
     chosen = max(columns, key=lambda column: (column["is_significant"], column["distance"]))
-    groups = [Group(part["label"], part["base"], part["other"]) for part in chosen["parts"]]
+    groups = [GroupShares(part["label"], part["base"], part["other"]) for part in chosen["parts"]]
     return chosen["name"], _largest(groups)
 
 
@@ -146,14 +146,14 @@ def _label(key: dict[str, Any]) -> str:
     return ", ".join("Missing" if value is None else str(value) for value in key.values())
 
 
-def _largest(groups: list[Group]) -> tuple[Group, ...]:
+def _largest(groups: list[GroupShares]) -> tuple[GroupShares, ...]:
     """The largest groups in their order, and the others as one."""
     if len(groups) <= MAX_GROUPS:
         return tuple(groups)
     by_size = sorted(groups, key=lambda group: -max(group.population, group.sample))
     others = by_size[MAX_GROUPS - 1 :]
     shown = [group for group in groups if group not in others]
-    rest = Group(
+    rest = GroupShares(
         f"{len(others):,} others",
         sum(group.population for group in others),
         sum(group.sample for group in others),

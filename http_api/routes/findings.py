@@ -25,7 +25,6 @@ from application.audit.own_words import MAX_CONCLUSION, conclude
 from application.audit.review import review
 from application.audit.state import ROW_ID, audit_state, review_json
 from application.audit.working_paper import working_paper
-from application.audit.working_paper_page import working_paper_page
 from application.request_code.written_numbers import errors_of
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
@@ -50,7 +49,8 @@ from http_api.schemas.fields import (
 )
 from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
-from parquet_tables.workbooks import write_sheets
+from presentation import html
+from presentation.xlsx import write_sections
 from storage.jobs.findings import (
     OUTCOMES,
     REVIEW_ACTIONS,
@@ -533,14 +533,14 @@ def paper(job_id: str, query: dict[str, Any]) -> Response:
     job = _sample(job_id)
     request = _request(job, query)
     with caller().reading():
-        sheets = working_paper(service(), job, request)
+        sections = working_paper(service(), job, request)
     ending = query["format"]
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / f"paper.{ending}"
         if ending == "xlsx":
-            write_sheets(sheets, path)
+            write_sections(sections, path)
         else:
-            path.write_text(working_paper_page(sheets), encoding="utf-8")
+            path.write_text(html.page(sections), encoding="utf-8")
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=ending)
         name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
