@@ -25,9 +25,8 @@ from application.audit.entry_list import (
     DEVIATION,
     OK,
     READS_TWO_WAYS,
-    EntryNames,
     attribute_field,
-    entry_names,
+    entry_columns,
 )
 from application.audit.findings import (
     MAX_NOTE,
@@ -178,14 +177,15 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
     own = (column for column in source.files.columns if column.name.lower() != ROW_ID)
     columns = (Column(ROW_ID, "VARCHAR"), *own)
     state = audit_state(service, job)
-    names = entry_names(source.files.columns, state.attributes)
+    entries = entry_columns(source.files.columns, state.attributes)
+    names = {entry.field: entry.form.name for entry in entries}
     row_ids = [
         *rows_to_examine(job, list(drawn_row_ids(service, job)), state),
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         options = ImportOptions.from_json(given.options or {})
-        texts = (names.outcome, names.note, names.cause, names.cause_text, *names.attributes)
+        texts = [names[field] for field in names if field not in ("audit_value", "finding_id")]
         read = read_row_file(service, columns, given, Path(folder), texts)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
             raise InvalidRowFile(
@@ -225,21 +225,22 @@ def _lines(
     source: OpenTable,
     items: Statement,
     read: ReadRowFile,
-    names: EntryNames,
+    names: Mapping[str, str],
     options: ImportOptions,
     attributes: Sequence[str],
 ) -> list[Line]:
     """The lines of a file, each with what it enters or why it can't."""
     table, key = read.table, read.key
     by_name = {column.name.lower(): column for column in table.columns}
-    if names.outcome not in by_name:
+    if names["outcome"] not in by_name:
         raise InvalidRowFile(
             'The file has no column "{column}". {choices}',
-            column=names.outcome,
-            choices=choices_sentence(names.outcome, [column.name for column in table.columns]),
+            column=names["outcome"],
+            choices=choices_sentence(names["outcome"], [column.name for column in table.columns]),
         )
-    wanted = names.by_field().items()
-    cells = {field: by_name[name.lower()] for field, name in wanted if name.lower() in by_name}
+    cells = {
+        field: by_name[name.lower()] for field, name in names.items() if name.lower() in by_name
+    }
     statement = lines_statement(items, relation_of(table), key, tuple(cells.values()))
     with service.parquet.cursor(source.files) as cursor:
         above = read.place.first_row - 1
