@@ -179,3 +179,8 @@ def formula_safe(text: str) -> str:
 def moment_of(text: str | None) -> dt.datetime | None:
     """A stored time, to the second."""
     return None if text is None else dt.datetime.fromisoformat(text).replace(microsecond=0)
+
+
+def decimal_of(text: str | None) -> Decimal | None:
+    """A stored amount."""
+    return None if text is None else Decimal(text)

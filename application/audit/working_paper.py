@@ -42,6 +42,7 @@ from presentation.content import (
     Row,
     Section,
     Table,
+    decimal_of,
     moment_of,
 )
 from storage.certificates.ledger import plan_entry
@@ -254,7 +255,7 @@ def _item(
         *(item_cell(item["data"][column.name], column) for column in columns),
         OUTCOME_TITLES.get(finding.get("outcome", "")),
         *(["; ".join(finding.get("deviations", ())) or None] if has_attributes else []),
-        _decimal(finding.get("audit_value")),
+        decimal_of(finding.get("audit_value")),
         finding.get("note") or None,
         finding.get("user_soeid"),
         moment_of(finding.get("at")),
@@ -333,7 +334,7 @@ def _population_table(service: Service, job: Job) -> Table:
         filters = each.get("filters")
         label += f"Rows that pass {filter_text(filters)}" if filters else "Rows to choose from"
         account = result.get("monetary_unit")
-        total = _decimal((result.get("amount") or {}).get("total"))
+        total = decimal_of((result.get("amount") or {}).get("total"))
         if account:
             total = sum((_part(account[sign])[1] for sign in SIGNS), Decimal(0))
         rows.append((label, result["eligible_rows"], total))
@@ -378,7 +379,7 @@ def _population(service: Service, job: Job) -> tuple[int, Decimal | None]:
     (result,) = results
     if account := result.get("monetary_unit"):
         return _part(account["audited"])
-    return result["eligible_rows"], _decimal((result.get("amount") or {}).get("total"))
+    return result["eligible_rows"], decimal_of((result.get("amount") or {}).get("total"))
 
 
 def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
@@ -388,10 +389,6 @@ def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
 def _sum_title(job: Job) -> str:
     column = _amount_column(job)
     return "Sum" if column is None else f"Sum of {column}"
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _money(amount: Decimal | None, total: Decimal | None) -> tuple[Cell, Cell]:
@@ -416,7 +413,7 @@ def _exceptions(service: Service, job: Job, state: AuditState) -> Section:
     differences: dict[str, list[Decimal]] = {}
     for finding in findings:
         row_id, key, cause = finding.row_id, keys[finding.row_id], CAUSES.get(finding.cause or "")
-        book, audit = books.get(row_id), _decimal(finding.audit_value)
+        book, audit = books.get(row_id), decimal_of(finding.audit_value)
         if audit is None and column and finding.outcome == "not_examinable":
             audit = Decimal(0)  # as the evaluation takes it
         difference = None if book is None or audit is None else book - audit
@@ -446,7 +443,7 @@ def _corrected(service: Service, job: Job, state: AuditState) -> Table:
     newest = {finding.id for finding in state.findings.values()}
     rows: list[Row] = [
         (
-            *(entry.row_id, OUTCOME_TITLES[entry.outcome], _decimal(entry.audit_value)),
+            *(entry.row_id, OUTCOME_TITLES[entry.outcome], decimal_of(entry.audit_value)),
             *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
         )
         for entry in reversed(entries)

@@ -18,7 +18,17 @@ from application.samples.overview import sample_overview
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import version_of
-from presentation.content import Block, Cell, Facts, Percent, Row, Section, Table, moment_of
+from presentation.content import (
+    Block,
+    Cell,
+    Facts,
+    Percent,
+    Row,
+    Section,
+    Table,
+    decimal_of,
+    moment_of,
+)
 from sampling_engine.selection.bands import comparable
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
@@ -147,7 +157,7 @@ def _group(given: Mapping[str, Any], group: Mapping[str, Any], *, has_amount: bo
     )
     if not has_amount:
         return cells
-    total, drawn = (_decimal(group["amount"][name]) for name in ("total", "drawn"))
+    total, drawn = (decimal_of(group["amount"][name]) for name in ("total", "drawn"))
     share = Percent(float(drawn / total) + 0.0) if total and drawn is not None else None  # no -0
     return (*cells, total, drawn, share)
 
@@ -160,10 +170,6 @@ def _takes_all(given: Mapping[str, Any], group: Mapping[str, Any]) -> bool:
         str(size).strip().casefold() == "all" and comparable(name) == label
         for name, size in sizes.items()
     )
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _control_totals(service: Service, job: Job) -> Table | None:

@@ -15,13 +15,12 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.audit.attributes import MAX_ATTRIBUTES, MAX_NAME, choose_attributes
 from application.audit.causes import CAUSES
-from application.audit.entering import enter
+from application.audit.entering import MAX_CONCLUSION, conclude, enter
 from application.audit.entry_list import ListFormat, write_entry_list
 from application.audit.evaluation import EvaluationRequest, evaluate, request_of
 from application.audit.finding_files import enter_file, preview_file
 from application.audit.findings import MAX_NOTE, audit_counts, items_page, replace_row
 from application.audit.kinds import KIND_HELP, KINDS, PARAMETERS, TOLERABLE
-from application.audit.own_words import MAX_CONCLUSION, conclude
 from application.audit.review import review
 from application.audit.state import ROW_ID, audit_state, review_json
 from application.audit.working_paper import working_paper
