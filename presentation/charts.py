@@ -49,6 +49,7 @@ class LimitChart:
     title: str
     bars: Sequence[Bar]
     tolerable: Bar | None
+    legend: str = ""
 
     LABEL, VALUE, STEP, HEIGHT = 230, 150, 30, 14
 
@@ -166,6 +167,7 @@ class IntervalChart:
     title: str
     lines: Sequence[Interval]
     ticks: Sequence[str]
+    legend: str = ""
 
     LABEL, STEP, VALUE, AXIS = 150, 26, 90, 24
 

@@ -102,6 +102,10 @@ class Chart(Protocol):
     @property
     def title(self) -> str: ...
 
+    @property
+    def legend(self) -> str:
+        """What its marks mean, where its texts don't say it."""
+
     def svg(self) -> Markup: ...
 
 

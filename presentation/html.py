@@ -71,7 +71,8 @@ def block_html(block: Block, *, is_tall: bool = False) -> Markup:
             sentences = map(Markup("<li>{}</li>").format, block.sentences)
             return Markup("<ul>{}</ul>").format(Markup("").join(sentences))
         case _:
-            return block.svg()
+            legend = Markup('<p class="soft">{}</p>').format(block.legend) if block.legend else ""
+            return block.svg() + legend
 
 
 def _table(table: Table, style: str) -> Markup:

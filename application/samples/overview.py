@@ -48,7 +48,6 @@ class SampleOverview:
         The rows of earlier samples that the draw excluded.
     """
 
-    name: str
     purpose: str
     drawn: int
     source_rows: int
@@ -76,15 +75,17 @@ def sample_overview(service: Service, job: Job) -> SampleOverview:
     with service.database.read() as tx:
         comparison = get_comparison(tx, job.id)
     grouped_by, groups = _groups(summary, comparison)
+    newer = None
+    with suppress(Pruned):
+        newer = newer_version(service, job)
     return SampleOverview(
-        name=job.output_name or job.id[:8],
         purpose=job.purpose or "",
         drawn=summary.get("total_sampled", 0),
         source_rows=summary.get("source_rows", 0),
         margin=_margin(summary),
         grouped_by=grouped_by,
         groups=groups,
-        newer=_newer(service, job),
+        newer=newer,
         estimated_amount=_estimated_amount(job),
         excluded=excluded_text(job.run_parameters),
     )
@@ -98,12 +99,6 @@ def _estimated_amount(job: Job) -> str | None:
         for name in ("weight_column", "book_column")
     }
     return None if amount in weights else amount
-
-
-def _newer(service: Service, job: Job) -> NewerVersion | None:
-    with suppress(Pruned):
-        return newer_version(service, job)
-    return None
 
 
 def _margin(summary: dict[str, Any]) -> float | None:

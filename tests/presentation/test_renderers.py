@@ -36,7 +36,8 @@ CELLS = (
 FACTS = Facts("Facts & figures", [(f"Label {number}", cell) for number, cell in enumerate(CELLS)])
 TABLE = Table("Table", ("Name", "=Amount"), [("a", 1), ("<i>", 20_000)])
 NOTE = Note("Notes", ["=A sentence.", "A < B."])
-CHART = LimitChart("Limits", [Bar("<u>", 1.0, "1.00")], Bar("Tolerable", 2.0, "2.00"))
+LEGEND = "Dashed: tolerable."
+CHART = LimitChart("Limits", [Bar("<u>", 1.0, "1.00")], Bar("Tolerable", 2.0, "2.00"), LEGEND)
 SECTION = Section("Items", "Title", [FACTS, TABLE, NOTE, CHART])
 TEXTS = [
     *(text for line in FACTS.lines for text in map(cell_text, line)),
@@ -49,7 +50,7 @@ TEXTS = [
 def test_html_has_every_text_and_no_markup_of_it() -> None:
     text = page([SECTION])
     shown = html.unescape(re.sub(r"<[^>]*>", "\n", text)).split("\n")
-    for expected in ("Title", "Facts & figures", "Table", "Notes", "Limits", *TEXTS):
+    for expected in ("Title", "Facts & figures", "Table", "Notes", "Limits", LEGEND, *TEXTS):
         assert expected in shown
     assert not re.search(r"<[biu]>", text)
     assert '<dd class="good">It holds</dd>' in text
