@@ -348,7 +348,7 @@ def _print_remarks(found: dict[str, Any]) -> None:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
     for sentence in limits_of(found):
         print_line(sentence)
-    if (table := evaluation_parts.other_samples_table(found)) is not None:
+    for table in evaluation_parts.other_samples(found):
         print_line("\n".join(block_lines(table)))
 
 

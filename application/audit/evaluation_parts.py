@@ -155,12 +155,12 @@ def conclusion(found: Evaluation) -> Judgement:
     return Judgement(found["conclusion"]["sentence"], verdict_of(found))
 
 
-def other_samples_table(found: Evaluation) -> Table | None:
-    """The other samples of the table that have findings, with their results; None without one."""
+def other_samples(found: Evaluation) -> list[Table]:
+    """The other samples of the table that have findings, with their results; empty without any."""
     lines, total = other_samples_lines(found), found["other_samples_total"]
     newest = f", the newest {len(lines):,}" if total > len(lines) else ""
     title = f"Other samples of the table with findings: {total:,}{newest}"
-    return Table(title, OTHER_SAMPLES, lines) if lines else None
+    return [Table(title, OTHER_SAMPLES, lines)] if lines else []
 
 
 def _attributes(found: Evaluation) -> list[Table]:

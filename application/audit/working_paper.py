@@ -140,11 +140,8 @@ def _cover(
     ] or [("Not submitted", None, None, None)]
     blocks: list[Block] = [
         Facts("Sample", facts),
-        Facts(
-            "Conclusion",
-            [*own, *_conclusion(evaluation)],
-        ),
-        *([] if (table := evaluation_parts.other_samples_table(others)) is None else [table]),
+        Facts("Conclusion", [*own, *_conclusion(evaluation)]),
+        *evaluation_parts.other_samples(others),
         Table("Prepared by", ("User", "Findings", "First (UTC)", "Last (UTC)"), prepared),
         Table("Review", ("Step", "User", "Time (UTC)", "Note"), reviewed),
         Facts("Version of the table", _version(service, job)),

@@ -73,7 +73,7 @@ def evaluation_tab(found: Job) -> Values:
         **values,
         **_code(found, chosen),
         "answer": answer,
-        "other_samples": evaluation_parts.other_samples_table(answer),
+        "other_samples": evaluation_parts.other_samples(answer),
         "verdict": verdict_of(answer),
         "charts": evaluation_parts.charts(answer, chosen["share"]),
         "results": evaluation_parts.results(answer),
