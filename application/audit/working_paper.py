@@ -29,8 +29,6 @@ from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text, filter_text
 from domain_errors import DomainError
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source, version_of
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
 from presentation.content import (
@@ -45,8 +43,10 @@ from presentation.content import (
     decimal_of,
     moment_of,
 )
+from service.service import Service
+from service.tables.open_tables import open_source, version_of
+from storage.audit.findings import conclusion_of, list_findings
 from storage.certificates.ledger import plan_entry
-from storage.jobs.findings import conclusion_of, list_findings
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import get_commit

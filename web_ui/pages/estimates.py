@@ -35,13 +35,13 @@ from application.estimation.more_rows import MoreRowsRequest, more_rows
 from application.estimation.sample_columns import estimated_columns, value_of_text
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, value_source
-from application.request_code.written_numbers import TwoReadings, number_of
+from contract.numbers import TwoReadings, number_of
 from domain_errors import DomainError, InvalidRequest
-from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from presentation.charts import Interval, IntervalChart, axis_of
 from presentation.content import Judgement, Table, formula_safe
 from presentation.xlsx import write_sections
+from service.tables.open_tables import SAMPLE, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.job_texts import problem_text

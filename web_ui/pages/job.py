@@ -31,8 +31,9 @@ from application.samples.replacements import next_rows
 from application.schedules.registering import repeated_request
 from application.table_views import view_page
 from domain_errors import DomainError
-from job_runner.sampling_parameters import seeded_rounds
-from job_runner.tables.open_tables import (
+from presentation.content import Facts
+from service.sampling_parameters import seeded_rounds
+from service.tables.open_tables import (
     RESIDUAL,
     RESULT,
     SAMPLE,
@@ -42,7 +43,6 @@ from job_runner.tables.open_tables import (
     output_of,
     source_of,
 )
-from presentation.content import Facts
 from storage.accounts.datasets import get_dataset
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
