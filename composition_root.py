@@ -48,7 +48,7 @@ from storage.sqlite.clock import Clock, system_clock, timestamp
 from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
 from web_ui import pages
-from web_ui.charts.report import render_report
+from web_ui.report import render_report
 
 if TYPE_CHECKING:
     from application.providers.openid import OpenidProvider

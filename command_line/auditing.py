@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
+from application.audit import evaluation_parts
 from application.audit.causes import CAUSES
 from application.audit.kinds import (
-    BREAKDOWN,
-    OTHER_SAMPLES,
-    amount_of,
-    likely_of,
     limits_of,
-    other_samples_lines,
     progress_sentence,
 )
 from command_line.connection import ApiClient, Target, connected
@@ -29,13 +23,12 @@ from command_line.output import (
     print_items,
     print_line,
     print_result,
-    print_table,
 )
 from command_line.sampled_rows import KEY, upload_rows
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
-from contract.words import ESTIMATORS
 from domain_errors import InvalidRequest
+from presentation.terminal import block_lines
 
 REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")
 OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
@@ -301,32 +294,9 @@ def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
 
 
 def _print_evaluation(found: dict[str, Any]) -> None:
-    match found["kind"], found.get("measure"):
-        case ("attributes" | "two_stage" | "variables", _):
-            rows = [
-                [each["name"], each["formula"], f"{each['value']:,.10g}"]
-                for each in found["arithmetic"]
-            ]
-            print_table(["line", "formula", "value"], rows)
-            if found.get("attributes"):
-                _print_attributes(found["attributes"])
-            if found["kind"] == "variables":
-                _print_each_direction(found)
-        case ("monetary_unit", _):
-            _print_directions(found, {**BREAKDOWN, **likely_of(found)})
-        case (_, "amount"):
-            print_line(
-                f"{found['exceptions']:,} misstatements in {found['examined']:,} rows: M is "
-                f"{found['statistic']:,.6g}, and errors are tolerable from "
-                f"{found['threshold']:,.6g} on. Upper limit: "
-                f"{Decimal(found['upper_limit']):,f}. Decision: {found['decision']}."
-            )
-        case _:
-            print_line(
-                f"{found['exceptions']:,} exceptions in {found['examined']:,} rows: "
-                f"{found['least']:,} to {found['most']:,} of {found['population']:,} rows can have "
-                f"one. Decision: {found['decision']}."
-            )
+    for block in evaluation_parts.printed(found):
+        print_line("\n".join(block_lines(block)))
+        print_line()
     _print_remarks(found)
 
 
@@ -344,53 +314,8 @@ def _print_remarks(found: dict[str, Any]) -> None:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
     for sentence in limits_of(found):
         print_line(sentence)
-    if found["other_samples"]:
-        print_table(OTHER_SAMPLES, other_samples_lines(found))
-
-
-def _print_attributes(found: list[dict[str, Any]]) -> None:
-    """A line for each tested attribute, evaluated by itself."""
-    verdicts = {True: "tolerable", False: "not tolerable", None: ""}
-    rows = [
-        [
-            each["name"],
-            f"{each['deviations']:,}",
-            f"{each['share']:.2%}",
-            _limits(each),
-            verdicts[each["is_tolerable"]],
-        ]
-        for each in found
-    ]
-    print_table(["attribute", "deviations", "share", "upper limit", ""], rows)
-
-
-def _limits(found: Mapping[str, Any]) -> str:
-    """The limits of a share as they are known: the upper one, or both."""
-    limits = [found[name] for name in ("lower_limit", "upper_limit")]
-    return " to ".join(f"{limit:.2%}" for limit in limits if limit is not None)
-
-
-def _print_each_direction(found: dict[str, Any]) -> None:
-    """The net figures of a projection, and those of each direction alone."""
-    net = f"{Decimal(found['found']):,f} in {found['errors']:,}"
-    print_line(f"Errors found in the sample, net: {net} of {found['examined']:,} rows.")
-    estimator = ESTIMATORS[found["direction_estimator"]].lower()
-    titles = {
-        "found": "Errors found in the sample",
-        "projected": f"Projected by {estimator}",
-        "upper_limit": "Upper limit",
-    }
-    _print_directions(found, titles)
-
-
-def _print_directions(found: dict[str, Any], titles: Mapping[str, str]) -> None:
-    """A line for each amount, overstatements beside understatements."""
-    sides = (found["overstatement"], found["understatement"])
-    rows = [
-        [title.lower(), *(f"{Decimal(amount_of(side, name)):,f}" for side in sides)]
-        for name, title in titles.items()
-    ]
-    print_table(["figure", "overstatement", "understatement"], rows)
+    for table in evaluation_parts.other_samples(found):
+        print_line("\n".join(block_lines(table)))
 
 
 @click.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,19 +13,9 @@ import duckdb
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowView, count_statement, page_statement, view_statement
 from parquet_tables.tables import Column, TableFiles
-from parquet_tables.workbooks import Sheet, check_fits, write_workbook
+from parquet_tables.workbooks import check_fits, write_workbook
 from parquet_tables.writing import ROW_GROUP_ROWS, copy_sql
-
-FORMULA_STARTS = "^[=+\\-@\\t\\r\\n]"
-
-
-def formula_safe(text: str) -> str:
-    """Return a text with an apostrophe if a spreadsheet would run it as a formula.
-
-    >>> formula_safe("=1+1"), formula_safe("1 = 1")
-    ("'=1+1", '1 = 1')
-    """
-    return f"'{text}" if re.match(FORMULA_STARTS, text) else text
+from presentation.content import FORMULA_STARTS, Section, formula_safe
 
 
 def _formula_safe(column: Column) -> str:
@@ -61,7 +50,7 @@ def export_rows(
     formula_safe: bool = False,
     byte_order_mark: bool = False,
     metadata: Mapping[str, str] | None = None,
-    sheets: Sequence[Sheet] = (),
+    sections: Sequence[Section] = (),
 ) -> None:
     """Write rows of a table, or of a view of it, to ``path``.
 
@@ -69,7 +58,7 @@ def export_rows(
     Arrow is the IPC stream format. ``formula_safe`` puts an apostrophe before texts in CSV that a
     spreadsheet would run as a formula; in XLSX a text is never a formula. Excel reads CSV as UTF-8
     only with a ``byte_order_mark``. ``metadata`` goes into the metadata of a Parquet file;
-    ``sheets`` follow the rows in a workbook.
+    ``sections`` follow the rows in a workbook.
 
     Raises
     ------
@@ -85,7 +74,7 @@ def export_rows(
     if export_format == "xlsx":
         rest = max(rows - offset, 0)
         check_fits(rest if limit is None else min(rest, limit), len(columns))
-        write_workbook(cursor, query, params, columns, path, sheets)
+        write_workbook(cursor, query, params, columns, path, sections)
     elif export_format == "csv":
         if formula_safe:
             query = f"SELECT {', '.join(map(_formula_safe, columns))} FROM ({query}) AS t"

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 LEAVES = {"contract", "domain_errors", "operating_system"}
 MAY_IMPORT = {
     "contract": {"domain_errors"},
-    "parquet_tables": LEAVES,
+    "presentation": set(),
+    "parquet_tables": {"presentation"} | LEAVES,
     "storage": {"parquet_tables"} | LEAVES,
     "sampling_engine": {"parquet_tables"} | LEAVES,
     "estimation_engine": {"parquet_tables"} | LEAVES,
@@ -40,6 +41,7 @@ MAY_IMPORT = {
         "import_engine",
         "profiling_engine",
         "parquet_tables",
+        "presentation",
     }
     | LEAVES,
     "job_runner": {
@@ -59,6 +61,7 @@ MAY_IMPORT = {
         "sampling_engine",
         "estimation_engine",
         "parquet_tables",
+        "presentation",
     }
     | LEAVES,
     "web_ui": {
@@ -68,12 +71,15 @@ MAY_IMPORT = {
         "import_engine",
         "sampling_engine",
         "parquet_tables",
+        "presentation",
     }
     | LEAVES,
-    "command_line": {"application", "service", "storage", "sampling_engine"} | LEAVES,
+    "command_line": {"application", "service", "storage", "sampling_engine", "presentation"}
+    | LEAVES,
 }
 FORBIDDEN_LIBRARIES = {
     "contract": {"flask", "sqlite3", "duckdb", "waitress", "numpy", "marshmallow", "click"},
+    "presentation": {"flask", "sqlite3", "duckdb", "waitress", "numpy"},
     "parquet_tables": {"flask", "sqlite3", "waitress"},
     "storage": {"flask", "duckdb", "waitress"},
     "sampling_engine": {"flask", "sqlite3", "waitress"},

@@ -27,7 +27,7 @@ MAX_COLUMNS = 200
 
 
 @dataclass(frozen=True)
-class Grid:
+class RowGrid:
     """The contents of a grid. ``problem`` says why there are no rows."""
 
     columns: tuple[Column, ...]
@@ -64,7 +64,7 @@ class Grid:
         return {"order_by": None, "order_desc": None, "offset": None}
 
 
-def grid_of(table: OpenTable, source: RowSource) -> Grid:
+def grid_of(table: OpenTable, source: RowSource) -> RowGrid:
     """The grid of the URL's query; errors of the query are reported in ``problem``."""
     files = table.files
     shown, problem = _shown_columns(files)
@@ -81,7 +81,7 @@ def grid_of(table: OpenTable, source: RowSource) -> Grid:
         caller().audit_view(source)
     except DomainError as error:
         problem = error.message
-    return Grid(
+    return RowGrid(
         columns=files.columns,
         selected=shown,
         rows=rows,

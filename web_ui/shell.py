@@ -41,6 +41,7 @@ from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, require_own_page
 from domain_errors import counted, percent_text
+from presentation.html import block_html
 from service.service import Service
 from storage.accounts.audit_trail import Origin
 from storage.jobs.jobs import Priority
@@ -398,6 +399,7 @@ def csrf_field() -> Markup:
 # Template globals are also visible in imported macros.
 for _function in (
     asset,
+    block_html,
     cell_text,
     counted,
     csrf_field,

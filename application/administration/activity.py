@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from contract.declarations import Help
 from domain_errors import DomainError, render
-from parquet_tables.exports import formula_safe
+from presentation.content import formula_safe
 from service.service import Service
 from storage.accounts.audit_trail import Action, AuditFilters, Entry, list_entries
 from storage.jobs.kinds import kind_named, kind_of

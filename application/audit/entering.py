@@ -1,4 +1,4 @@
-"""Entry of findings, and what an audit value may be.
+"""Entry of findings, and what an audit value may be; entry of the auditor's conclusion.
 
 A row that is OK has its book value as audit value: an OK with another one would count as a
 misstatement, but not as an exception.
@@ -17,10 +17,19 @@ from application.audit.items import book_values, drawn_book_column
 from application.audit.stages import require_reached
 from application.audit.state import ROW_ID, drawn_row_ids, not_in_sample, state_of
 from service.service import Service
-from storage.audit.findings import NewFinding, enter_findings, list_replacements
+from storage.audit.findings import (
+    AuditConclusion,
+    NewFinding,
+    conclusion_of,
+    enter_conclusion,
+    enter_findings,
+    list_replacements,
+)
 from storage.errors import InvalidValue
 from storage.jobs.jobs import Job
 
+MAX_CONCLUSION = 10_000
+"""Characters."""
 MAX_RATIO = 10
 """Audit values of more than so many book values are doubted."""
 Books = Mapping[str, Decimal | None]
@@ -149,3 +158,21 @@ def ok_problem(
         value=finding.audit_value,
         book=f"{book:f}",
     )
+
+
+def conclude(by: Caller, job: Job, text: str) -> AuditConclusion | None:
+    """Enter the auditor's conclusion in own words; an empty text withdraws it.
+
+    Raises
+    ------
+    SampleDeleted, FindingsLocked
+        Nothing can be entered.
+    """
+    by.dataset(job.dataset_id, "write")
+    with by.writing() as tx:
+        require_entries(tx, job)
+        enter_conclusion(tx, job.id, by.user.id, text, by.service.clock)
+        by.audit(
+            tx, "conclusion_entered", dataset_id=job.dataset_id, about=("job", job.id), text=text
+        )
+        return conclusion_of(tx, job.id)

@@ -9,26 +9,21 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from application.audit.causes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
-from parquet_tables.exports import formula_safe
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
-from parquet_tables.workbooks import (
-    MAX_DIGITS,
-    MIN_FLOAT_PLACES,
-    Cell,
-    FormColumn,
-    check_fits,
-    write_form,
-)
+from parquet_tables.workbooks import MIN_FLOAT_PLACES, check_fits
+from presentation.content import Cell, Row, decimal_of, formula_safe
+from presentation.xlsx import MAX_DIGITS, FormColumn, write_form
 from service.service import Service
 from service.tables.open_tables import open_source
 from storage.audit.findings import attributes_of
@@ -43,30 +38,20 @@ ListFormat = Literal["xlsx", "csv"]
 
 
 @dataclass(frozen=True)
-class EntryNames:
-    """The columns of an entry list in which findings stand."""
+class EntryColumn:
+    """A column of an entry list in which a part of a finding stands.
 
-    outcome: str
-    audit_value: str
-    note: str
-    attributes: tuple[str, ...]
-    """A column for each tested attribute, in which a deviation is entered."""
-    cause: str
-    cause_text: str
-    finding_id: str
-    """The newest entry when the list was written; it shows which lines have a newer one."""
+    Parameters
+    ----------
+    field : str
+        The part; columns of tested attributes are numbered from 0.
+    cell : callable
+        The value of a finding as JSON, which is empty without one.
+    """
 
-    def by_field(self) -> dict[str, str]:
-        """The columns by field, in the order of the list; attributes are numbered from 0."""
-        return {
-            "outcome": self.outcome,
-            "audit_value": self.audit_value,
-            "note": self.note,
-            **{attribute_field(at): name for at, name in enumerate(self.attributes)},
-            "cause": self.cause,
-            "cause_text": self.cause_text,
-            "finding_id": self.finding_id,
-        }
+    field: str
+    form: FormColumn
+    cell: Callable[[Mapping[str, Any]], Cell]
 
 
 def attribute_field(at: int) -> str:
@@ -74,32 +59,64 @@ def attribute_field(at: int) -> str:
     return f"attribute {at}"
 
 
-def entry_names(columns: Sequence[Column], attributes: Sequence[str] = ()) -> EntryNames:
-    """The names, with underscores before those that a column of the table has.
+def entry_columns(
+    columns: Sequence[Column], attributes: Sequence[str] = ()
+) -> Sequence[EntryColumn]:
+    """The columns in their order; names that a column of the table has get underscores.
 
-    >>> entry_names([Column("Note", "VARCHAR")]).note
+    ``finding_id`` is the newest entry when the list was written: it shows which lines have a newer
+    one.
+
+    >>> entry_columns([Column("Note", "VARCHAR")])[2].form.name
     '_note'
     """
     own = ("outcome", "audit_value", "note", "cause", "cause_text", "_finding_id", ROW_ID)
     used = {column.name.lower() for column in columns}
     taken = used | set(own)
 
-    def untaken(name: str) -> str:
-        while name.lower() in taken:
+    def unused(name: str, others: Set[str]) -> str:
+        while name.lower() in others:
             name = f"_{name}"
+        return name
+
+    def entry(name: str, min_width: int, choices: Iterable[str] = ()) -> FormColumn:
+        return FormColumn(unused(name, used), True, tuple(choices), min_width)
+
+    tested = []
+    for place, attribute in enumerate(attributes):
+        name = unused(attribute, taken)
         taken.add(name.lower())
-        return name
-
-    def free(name: str) -> str:
-        while name in used:
-            name = f"_{name}"
-        return name
-
-    return EntryNames(
-        *(free("outcome"), free("audit_value"), free("note")),
-        tuple(map(untaken, attributes)),
-        *(free("cause"), free("cause_text"), free("_finding_id")),
-    )
+        form = FormColumn(name, is_entry=True, choices=(OK, DEVIATION), min_width=14)
+        tested.append(EntryColumn(attribute_field(place), form, partial(_tested, attribute)))
+    return [
+        EntryColumn(
+            "outcome",
+            entry("outcome", 22, OUTCOME_TITLES.values()),
+            lambda finding: OUTCOME_TITLES.get(finding.get("outcome", "")),
+        ),
+        EntryColumn(
+            "audit_value",
+            entry("audit_value", 16),
+            lambda finding: decimal_of(finding.get("audit_value")),
+        ),
+        EntryColumn("note", entry("note", 50), lambda finding: finding.get("note") or None),
+        *tested,
+        EntryColumn(
+            "cause",
+            entry("cause", 32, CAUSES.values()),
+            lambda finding: CAUSES.get(finding.get("cause") or ""),
+        ),
+        EntryColumn(
+            "cause_text",
+            entry("cause_text", 40),
+            lambda finding: finding.get("cause_text") or None,
+        ),
+        EntryColumn(
+            "finding_id",
+            FormColumn(unused("_finding_id", used), is_hidden=True),
+            lambda finding: finding.get("id"),
+        ),
+    ]
 
 
 def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFormat) -> None:
@@ -117,63 +134,40 @@ def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFo
     ]
     with service.database.read() as tx:
         attributes = attributes_of(tx, job.id)
-    names = entry_names(columns, attributes)
-    lines = _lines(service, job, columns)
-    if list_format == "csv":
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            header = (ROW_ID, *(column.name for column in columns), *names.by_field().values())
-            writer.writerow(map(formula_safe, header))
-            writer.writerows([_csv_text(cell) for cell in line] for line in lines)
-        return
+    entries = entry_columns(columns, attributes)
+    lines = _lines(service, job, columns, entries)
     form = [
         FormColumn(ROW_ID),
         *(FormColumn(column.name) for column in columns),
-        FormColumn(
-            names.outcome, is_entry=True, choices=tuple(OUTCOME_TITLES.values()), min_width=22
-        ),
-        FormColumn(names.audit_value, is_entry=True, min_width=16),
-        FormColumn(names.note, is_entry=True, min_width=50),
-        *(
-            FormColumn(name, is_entry=True, choices=(OK, DEVIATION), min_width=14)
-            for name in names.attributes
-        ),
-        FormColumn(names.cause, is_entry=True, choices=tuple(CAUSES.values()), min_width=32),
-        FormColumn(names.cause_text, is_entry=True, min_width=40),
-        FormColumn(names.finding_id, is_hidden=True),
+        *(entry.form for entry in entries),
     ]
+    if list_format == "csv":
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(formula_safe(column.name) for column in form)
+            writer.writerows([_csv_text(cell) for cell in line] for line in lines)
+        return
     check_fits(0, len(form))
     write_form("Findings", form, lines, path)
 
 
-def _lines(service: Service, job: Job, columns: Sequence[Column]) -> Iterator[tuple[Cell, ...]]:
+def _lines(
+    service: Service, job: Job, columns: Sequence[Column], entries: Sequence[EntryColumn]
+) -> Iterator[Row]:
     state = audit_state(service, job)
     total = audit_counts(service, job, state)["items"]
     for offset in range(0, total, ITEMS_AT_ONCE):
         for item in read_items(service, job, state, offset, ITEMS_AT_ONCE):
             if item["replaced_by"] is None:
-                yield _line(item, columns, state.attributes)
+                finding = item["finding"] or {}
+                yield (
+                    item[ROW_ID],
+                    *(item_cell(item["data"][column.name], column) for column in columns),
+                    *(entry.cell(finding) for entry in entries),
+                )
 
 
-def _line(
-    item: Mapping[str, Any], columns: Sequence[Column], attributes: Sequence[str]
-) -> tuple[Cell, ...]:
-    finding = item["finding"] or {}
-    audit_value = finding.get("audit_value")
-    return (
-        item[ROW_ID],
-        *(item_cell(item["data"][column.name], column) for column in columns),
-        OUTCOME_TITLES.get(finding.get("outcome", "")),
-        None if audit_value is None else Decimal(audit_value),
-        finding.get("note") or None,
-        *(_tested(finding, name) for name in attributes),
-        CAUSES.get(finding.get("cause") or ""),
-        finding.get("cause_text") or None,
-        finding.get("id"),
-    )
-
-
-def _tested(finding: Mapping[str, Any], attribute: str) -> str | None:
+def _tested(attribute: str, finding: Mapping[str, Any]) -> str | None:
     """What an entry says of an attribute; None if it says nothing."""
     if finding.get("outcome") == "ok":
         return OK

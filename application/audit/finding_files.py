@@ -25,9 +25,8 @@ from application.audit.entry_list import (
     DEVIATION,
     OK,
     READS_TWO_WAYS,
-    EntryNames,
     attribute_field,
-    entry_names,
+    entry_columns,
 )
 from application.audit.findings import (
     MAX_NOTE,
@@ -50,10 +49,10 @@ from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
 from import_engine.options import ReadOptions
-from parquet_tables.exports import formula_safe
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column
+from presentation.content import formula_safe
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source
 from storage.audit.findings import (
@@ -180,14 +179,15 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
     own = (column for column in source.files.columns if column.name.lower() != ROW_ID)
     columns = (Column(ROW_ID, "VARCHAR"), *own)
     state = audit_state(service, job)
-    names = entry_names(source.files.columns, state.attributes)
+    entries = entry_columns(source.files.columns, state.attributes)
+    names = {entry.field: entry.form.name for entry in entries}
     row_ids = [
         *rows_to_examine(job, list(drawn_row_ids(service, job)), state),
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         options = ReadOptions.from_json(given.options or {})
-        texts = (names.outcome, names.note, names.cause, names.cause_text, *names.attributes)
+        texts = [names[field] for field in names if field not in ("audit_value", "finding_id")]
         read = read_row_file(service, columns, given, Path(folder), texts)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
             raise InvalidRowFile(
@@ -226,20 +226,23 @@ def _lines(
     source: OpenTable,
     items: Statement,
     read: ReadRowFile,
-    names: EntryNames,
+    names: Mapping[str, str],
     options: ReadOptions,
     attributes: Sequence[str],
 ) -> list[FindingLine]:
     """The lines of a file, each with what it enters or why it can't."""
     by_name = {column.name.lower(): column for column in read.table.columns}
-    if names.outcome not in by_name:
+    if names["outcome"] not in by_name:
         raise InvalidRowFile(
             'The file has no column "{column}". {choices}',
-            column=names.outcome,
-            choices=choices_sentence(names.outcome, [column.name for column in read.table.columns]),
+            column=names["outcome"],
+            choices=choices_sentence(
+                names["outcome"], [column.name for column in read.table.columns]
+            ),
         )
-    wanted = names.by_field().items()
-    cells = {field: by_name[name.lower()] for field, name in wanted if name.lower() in by_name}
+    cells = {
+        field: by_name[name.lower()] for field, name in names.items() if name.lower() in by_name
+    }
     rows = read.rows(service.parquet, source.files, items, cells)
     amounts = _amounts(service, {row.values.get("audit_value") for row in rows}, options)
     return [_line(row, amounts, attributes) for row in rows]

@@ -1,44 +1,52 @@
 """The working paper of a sample: what was drawn, found, replaced, concluded and reviewed.
 
-Sheets of facts and tables, the same as a workbook and as a page that prints.
+Sections of facts, tables and charts, the same as a workbook and as a page that prints. Sums are of
+the book column of a sample by monetary units, or of the amount column that the draw was to cover; a
+sample with neither has rows alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from application.audit.coverage import coverage_block, population_block
+import numpy as np
+
+from application.audit import evaluation_parts
+from application.audit.causes import CAUSES
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import SettledEvaluation, evaluate
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
-from application.audit.exceptions_sheet import exceptions_sheet
+from application.audit.evaluation_parts import DIRECTIONS, Evaluation
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
-from application.audit.items import drawn_facts
-from application.audit.kinds import (
-    ASSURANCES,
-    BREAKDOWN,
-    OTHER_SAMPLES,
-    amount_of,
-    likely_of,
-    other_samples_lines,
-    verdict_of,
-)
-from application.audit.paper_cells import keys_of, moment_of
-from application.audit.state import ROW_ID, AuditState, audit_state
+from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
+from application.audit.kinds import ASSURANCES, verdict_of
+from application.audit.state import ROW_ID, AuditState, audit_state, ordinal_of
 from application.certificates.ledger import draws_beside
+from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
-from application.samples.facts import excluded_text
+from application.samples.facts import excluded_text, filter_text
 from contract.requests.evaluate import KINDS
-from contract.words import ESTIMATORS
 from domain_errors import DomainError
+from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
-from parquet_tables.workbooks import Block, Cell, Share, Sheet, Verdict
+from presentation.content import (
+    Block,
+    Cell,
+    Facts,
+    Judgement,
+    Percent,
+    Row,
+    Section,
+    Table,
+    decimal_of,
+    moment_of,
+)
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
-from storage.audit.findings import conclusion_of
+from storage.audit.findings import conclusion_of, list_findings
 from storage.certificates.ledger import plan_entry
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
@@ -46,10 +54,12 @@ from storage.versions.manifests import get_commit
 
 MAX_ITEMS = 10_000
 """Items that a working paper lists."""
+MAX_ENTRIES = 10_000
 MAX_FILES = 20
 """Data files whose hashes the cover lists; the version id is the hash of them all."""
 MAX_ITEM_COLUMNS = 12
 """Columns of the table in the list of items; the sample's own workbook has all."""
+SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
 STEPS = {
     "submitted": "Submitted for review",
     "withdrawn": "Withdrawn",
@@ -57,43 +67,16 @@ STEPS = {
     "signed_off": "Signed off",
     "reopened": "Reopened",
 }
-FIGURES = {
-    "examined": "Rows examined",
-    "exceptions": "Exceptions",
-    "not_applicable": "Rows not applicable that nothing could replace",
-    "least": "Fewest rows with an exception that are possible",
-    "most": "Most rows with an exception that are possible",
-    "errors": "Rows in error",
-    "found": "Errors found in the sample, net",
-    "units": "Units",
-    "book_value": "Book value",
-    "sampled_value": "Book value without rows always drawn",
-    "likelihood": "Likelihood",
-    "estimator": "Estimator",
-    "audit_value": "Estimated audit value",
-    "projected": "Projected misstatement",
-    "lower_limit": "Lower limit",
-    "decision": "Decision of the rule",
-    "share": "Most likely share",
-    "risk": "Risk to accept the tolerable share",
-    "upper_limit": "Upper limit",
-    "statistic": "M after the last row",
-    "ratio_at_tolerable": "Ratio at the fewest rows that aren't tolerable",
-    "threshold": "Decided at",
-}
-SHARES = ("share", "lower_limit", "upper_limit", "risk")
-"""Figures that are shares, unless they are amounts."""
-Rows = list[tuple[Cell, ...]]
 
 
-def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -> list[Sheet]:
+def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -> list[Section]:
     """The sheets of a sample's working paper: cover, population, design, items, ….
 
     An evaluation that can't be made is a sheet with its reason.
     """
     state = audit_state(service, job)
     try:
-        evaluation: Mapping[str, Any] | DomainError = evaluate(service, job, request)
+        evaluation: Evaluation | DomainError = evaluate(service, job, request)
     except DomainError as error:
         evaluation = error
     others = (
@@ -103,14 +86,14 @@ def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -
     )
     return [
         _cover(service, job, state, evaluation, others),
-        Sheet(
+        Section(
             "Population",
             "Population and coverage",
-            [population_block(service, job), coverage_block(service, job, state)],
+            [_population_table(service, job), _coverage_table(service, job, state)],
         ),
         design_sheet(service, job),
         _items(service, job),
-        exceptions_sheet(service, job, state),
+        _exceptions(service, job, state),
         _replacements(state),
         _evaluation(service, job, request, evaluation),
     ]
@@ -120,11 +103,11 @@ def _cover(
     service: Service,
     job: Job,
     state: AuditState,
-    evaluation: Mapping[str, Any] | DomainError,
-    others: Mapping[str, Any],
-) -> Sheet:
+    evaluation: Evaluation | DomainError,
+    others: Evaluation,
+) -> Section:
     review = state.review
-    facts: Rows = [
+    facts: list[Row] = [
         ("Purpose", job.purpose or "Not given"),
         ("Dataset", job.dataset_name),
         ("Sample", job.output_name),
@@ -139,7 +122,7 @@ def _cover(
         facts.append(("Signed evaluation", parameters_text(kept) if kept else "None"))
     with service.database.read() as tx:
         written = conclusion_of(tx, job.id)
-    own: Rows = []
+    own: list[Row] = []
     if written is not None:
         own = [
             ("Auditor's conclusion", written.text),
@@ -148,41 +131,33 @@ def _cover(
     authors: dict[str, list[str]] = {}
     for finding in state.findings.values():
         authors.setdefault(finding.user_soeid, []).append(finding.at)
-    prepared: Rows = [
+    prepared: list[Row] = [
         (name, len(times), moment_of(min(times)), moment_of(max(times)))
         for name, times in sorted(authors.items())
     ]
-    reviewed: Rows = [
+    reviewed: list[Row] = [
         (STEPS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
         for each in review.entries
     ] or [("Not submitted", None, None, None)]
-    blocks = [
-        Block("Sample", facts),
-        Block(
-            "Conclusion",
-            [
-                *own,
-                ("Of the evaluation", _conclusion(evaluation)),
-                *_limits(evaluation),
-                *_departure(evaluation),
-            ],
-        ),
-        *_other_samples(others),
-        Block("Prepared by", prepared, ("User", "Findings", "First (UTC)", "Last (UTC)")),
-        Block("Review", reviewed, ("Step", "User", "Time (UTC)", "Note")),
-        Block("Version of the table", _version(service, job)),
+    blocks: list[Block] = [
+        Facts("Sample", facts),
+        Facts("Conclusion", [*own, *_conclusion(evaluation)]),
+        *evaluation_parts.other_samples(others),
+        Table("Prepared by", ("User", "Findings", "First (UTC)", "Last (UTC)"), prepared),
+        Table("Review", ("Step", "User", "Time (UTC)", "Note"), reviewed),
+        Facts("Version of the table", _version(service, job)),
     ]
     title = "Working paper, not as signed off" if _difference(evaluation) else "Working paper"
-    return Sheet("Cover", f"{title}: {job.output_name or job.id[:8]}", blocks)
+    return Section("Cover", f"{title}: {job.output_name or job.id[:8]}", blocks)
 
 
-def _version(service: Service, job: Job) -> Rows:
+def _version(service: Service, job: Job) -> list[Row]:
     """The version that was drawn from, and its files."""
     source = open_source(service, job)
     with service.database.read() as tx:
         table = get_commit(tx, job.dataset_id, source.commit_id).manifest.table(source.key)
         made = job_with_output(tx, job.dataset_id, version_of(job))
-    rows: Rows = [("Table", source.key), ("Version id (SHA-256)", version_of(job))]
+    rows: list[Row] = [("Table", source.key), ("Version id (SHA-256)", version_of(job))]
     if (excluded := excluded_text(job.run_parameters)) is not None:
         rows.append(("Excluded rows", excluded))
     if made is not None and made.run_type == "import":
@@ -213,56 +188,33 @@ def _version(service: Service, job: Job) -> Rows:
     return rows
 
 
-def _conclusion(evaluation: Mapping[str, Any] | DomainError) -> Cell:
+def _conclusion(evaluation: Evaluation | DomainError) -> list[Row]:
+    """The conclusion, what limits it and holds it up, and where it departs from others."""
     if isinstance(evaluation, DomainError):
-        return Verdict(f"Not evaluated: {evaluation.message}", "warn")
-    if evaluation["conclusion"] is None:
-        return _verdict(evaluation, "No tolerable share or amount was given.")
-    return _verdict(evaluation, evaluation["conclusion"]["sentence"])
+        return [("Conclusion", Judgement(f"Not evaluated: {evaluation.message}", "warn"))]
+    lines: list[Row] = [("Conclusion", evaluation_parts.conclusion(evaluation))]
+    lines += _limits(evaluation)
+    if difference := _difference(evaluation):
+        lines.append(("Not the signed evaluation", difference))
+        kept = evaluation["signed"]["evaluation"]
+        if kept["conclusion"] is not None:
+            lines.append(("Signed conclusion", Judgement(kept["conclusion"], verdict_of(kept))))
+            lines += _limits(kept)
+    if evaluation["departure"] is not None:
+        lines.append(("Departs from the plan", evaluation["departure"]))
+    return lines
 
 
-def _verdict(found: Mapping[str, Any], sentence: str) -> Cell:
-    """A conclusion in its colour; without one while it is undecided."""
-    tone = verdict_of(found)
-    return Verdict(sentence, tone) if tone else sentence
-
-
-def _limits(evaluation: Mapping[str, Any] | DomainError) -> Rows:
+def _limits(evaluation: Evaluation) -> list[Row]:
     """What limits the conclusion, and what holds it up; sign-offs from before kept neither."""
-    if isinstance(evaluation, DomainError):
-        return []
-    lines: Rows = [("What limits it", caveat) for caveat in evaluation.get("caveats", ())]
+    lines: list[Row] = [("What limits it", caveat) for caveat in evaluation.get("caveats", ())]
     if assurance := evaluation.get("assurance"):
         holds = f"{ASSURANCES[assurance['status']]}. {assurance['sentence']} {assurance['source']}."
         lines.append(("What holds it up", holds))
     return lines
 
 
-def _other_samples(others: Mapping[str, Any]) -> list[Block]:
-    """The other samples of the table that have findings, with their results."""
-    lines, total = other_samples_lines(others), others["other_samples_total"]
-    if not lines:
-        return []
-    newest = f", the newest {len(lines):,}" if total > len(lines) else ""
-    title = f"Other samples of the table with findings: {total:,}{newest}"
-    return [Block(title, lines, OTHER_SAMPLES)]
-
-
-def _departure(evaluation: Mapping[str, Any] | DomainError) -> Rows:
-    """Lines that say where the evaluation differs from the plan and from the signed one."""
-    lines: Rows = []
-    if not isinstance(evaluation, DomainError) and (difference := _difference(evaluation)):
-        lines.append(("Not the signed evaluation", difference))
-        kept = evaluation["signed"]["evaluation"]
-        if kept["conclusion"] is not None:
-            lines.append(("Signed conclusion", _verdict(kept, kept["conclusion"])))
-            lines += _limits(kept)
-    if not isinstance(evaluation, DomainError) and evaluation["departure"] is not None:
-        lines.append(("Departs from the plan", evaluation["departure"]))
-    return lines
-
-
-def _difference(evaluation: Mapping[str, Any] | DomainError) -> str | None:
+def _difference(evaluation: Evaluation | DomainError) -> str | None:
     """The differences between the evaluation and the one that was signed off."""
     if isinstance(evaluation, DomainError) or evaluation["signed"] is None:
         return None
@@ -270,7 +222,7 @@ def _difference(evaluation: Mapping[str, Any] | DomainError) -> str | None:
     return difference
 
 
-def _items(service: Service, job: Job) -> Sheet:
+def _items(service: Service, job: Job) -> Section:
     page = items_page(service, job, 0, MAX_ITEMS)
     drawn = drawn_facts(service, job)
     own = open_source(service, job).files.columns
@@ -285,7 +237,7 @@ def _items(service: Service, job: Job) -> Sheet:
         title += f", the first {len(rows):,}"
     if len(own) > len(columns):
         title += f"; the first {len(columns)} of {len(own):,} columns"
-    return Sheet("Items", "Items and findings", [Block(title, rows, header)])
+    return Section("Items", "Items and findings", [Table(title, header, rows)])
 
 
 def _item(
@@ -293,16 +245,15 @@ def _item(
     columns: Sequence[Column],
     drawn: Mapping[str, tuple[int, bool]],
     has_attributes: bool,
-) -> tuple[Cell, ...]:
+) -> Row:
     finding = item["finding"] or {}
-    audit_value = finding.get("audit_value")
     return (
         item[ROW_ID],
         _selected(drawn.get(item[ROW_ID])),
         *(item_cell(item["data"][column.name], column) for column in columns),
         OUTCOME_TITLES.get(finding.get("outcome", "")),
         *(["; ".join(finding.get("deviations", ())) or None] if has_attributes else []),
-        None if audit_value is None else Decimal(audit_value),
+        decimal_of(finding.get("audit_value")),
         finding.get("note") or None,
         finding.get("user_soeid"),
         moment_of(finding.get("at")),
@@ -321,101 +272,44 @@ def _selected(drawn: tuple[int, bool] | None) -> str:
     return "By chance" if units == 1 else f"By chance, {units:,} units"
 
 
-def _replacements(state: AuditState) -> Sheet:
+def _replacements(state: AuditState) -> Section:
     header = ("Row", "Replaced by", "Reason", "User", "Time (UTC)")
-    rows: Rows = [
+    rows: list[Row] = [
         (each.row_id, each.replacement_id, each.reason, each.user_soeid, moment_of(each.at))
         for each in state.replacements
     ]
     title = f"Replaced rows: {len(rows):,}"
-    return Sheet("Replacements", "Replacements", [Block(title, rows, header)])
+    return Section("Replacements", "Replacements", [Table(title, header, rows)])
 
 
 def _evaluation(
     service: Service,
     job: Job,
     request: SettledEvaluation[Any],
-    found: Mapping[str, Any] | DomainError,
-) -> Sheet:
-    settings: Rows = [
+    evaluation: Evaluation | DomainError,
+) -> Section:
+    settings: list[Row] = [
         ("Evaluation", KINDS[request.kind].title),
-        ("Confidence", Share(request.confidence)),
-        ("Tolerable", _tolerable(request, found)),
-        ("Conclusion", _conclusion(found)),
-        *_limits(found),
-        *_departure(found),
+        ("Confidence", Percent(request.confidence)),
+        ("Tolerable", _tolerable(request, evaluation)),
+        *_conclusion(evaluation),
     ]
-    blocks = [Block("Settings", settings)]
-    if not isinstance(found, DomainError):
-        population = found.get("population")
-        facts: Rows = [
-            ("Population", f"{population} amounts" if isinstance(population, str) else population)
+    blocks: list[Block] = [Facts("Settings", settings)]
+    if not isinstance(evaluation, DomainError):
+        directions = (evaluation, *(evaluation.get(name, {}) for name in DIRECTIONS))
+        lines = [line for found in directions for line in found.get("arithmetic", ())]
+        keys = _keys_of(service, job, [line["row_id"] for line in lines if line.get("row_id")])
+        blocks += [
+            evaluation_parts.figures(evaluation),
+            *evaluation_parts.charts(evaluation, request.tolerable),
+            *evaluation_parts.results(evaluation),
+            *evaluation_parts.arithmetic(evaluation, keys),
+            evaluation_parts.sources(evaluation),
         ]
-        facts += _stages(found)
-        facts += [
-            (label, _figure(name, found[name]))
-            for name, label in FIGURES.items()
-            if found.get(name) is not None
-        ]
-        blocks.append(Block("Figures", facts))
-        if found.get("attributes"):
-            blocks.append(_attributes(found["attributes"]))
-        lines = [
-            *found.get("arithmetic", ()),
-            *found.get("overstatement", {}).get("arithmetic", ()),
-            *found.get("understatement", {}).get("arithmetic", ()),
-        ]
-        ids = [line["row_id"] for line in lines if line.get("row_id")]
-        blocks += _arithmetic(found, keys_of(service, job, ids))
-        sources: Rows = [("Formula", found["formula"])]
-        if found.get("factors"):
-            sources.append(("Factors", found["factors"]))
-        sources.append(("Source", found["source"]))
-        sources += [("Note", note) for note in found.get("notes", ())]
-        blocks.append(Block("Formula", sources))
-    return Sheet("Evaluation", "Evaluation", blocks)
+    return Section("Evaluation", "Evaluation", blocks)
 
 
-def _attributes(found: Sequence[Mapping[str, Any]]) -> Block:
-    """Each tested attribute by itself."""
-    verdicts = {True: "Yes", False: "No", None: None}
-    low = any(each["lower_limit"] is not None for each in found)
-    rows: Rows = [
-        (
-            *(each["name"], each["deviations"], Share(each["share"])),
-            *([_limit(each["lower_limit"])] if low else []),
-            *(_limit(each["upper_limit"]), verdicts[each["is_tolerable"]]),
-        )
-        for each in found
-    ]
-    limits = ("Lower limit", "Upper limit") if low else ("Upper limit",)
-    header = ("Attribute", "Deviations", "Most likely share", *limits, "Tolerable")
-    return Block("Each attribute by itself", rows, header)
-
-
-def _limit(share: float | None) -> Share | None:
-    return None if share is None else Share(share)
-
-
-def _stages(found: Mapping[str, Any]) -> Rows:
-    """The plan of two stages and what each found."""
-    rule = found.get("rule")
-    if rule is None:
-        return []
-    plan = (
-        f"{rule['first']:,} rows, then {rule['second']:,}; accept with {rule['accept_first']} in "
-        f"stage 1, or {rule['accept_both']} in both"
-    )
-    stages = {"Stage 1": found["first"], "Stage 2": found["second"]}
-    results: Rows = [
-        (title, f"{each['exceptions']:,} exceptions in {each['examined']:,} rows")
-        for title, each in stages.items()
-        if each is not None
-    ]
-    return [("Rule", plan), *results]
-
-
-def _tolerable(request: SettledEvaluation[Any], found: Mapping[str, Any] | DomainError) -> Cell:
+def _tolerable(request: SettledEvaluation[Any], found: Evaluation | DomainError) -> Cell:
     """The tolerable amount or share; a share of a book value as the evaluated amount."""
     if request.tolerable is None:
         return "Not given"
@@ -423,70 +317,155 @@ def _tolerable(request: SettledEvaluation[Any], found: Mapping[str, Any] | Domai
         return Decimal(found["tolerable"])
     if request.tolerable >= 1:
         return Decimal(f"{request.tolerable:.2f}")
-    return Share(float(request.tolerable))
+    return Percent(float(request.tolerable))
 
 
-def _figure(name: str, value: Any) -> Cell:
-    if isinstance(value, str):
-        try:
-            return Decimal(value)
-        except ArithmeticError:
-            return value
-    return Share(value) if name in SHARES else value
+def _amount_column(job: Job) -> str | None:
+    """The column whose sums the working paper states; None if the draw named none."""
+    return drawn_book_column(job) or job.run_parameters.get("amount_column")
 
 
-def _arithmetic(found: Mapping[str, Any], keys: Mapping[str, Cell]) -> list[Block]:
-    if found["kind"] in ("attributes", "two_stage", "variables"):
-        rows: Rows = [
-            (each["name"], each["formula"], each["value"]) for each in found["arithmetic"]
-        ]
-        arithmetic = Block("Arithmetic", rows, ("Line", "Formula", "Value"))
-        apart = _each_direction(found) if found["kind"] == "variables" else []
-        return [*apart, arithmetic]
-    if found["kind"] == "sequential":
-        return [_sequence(found, keys)] if found["measure"] == "amount" else []
-    blocks = []
-    factor = "Limit up to here" if found["bound"] == "gaffke" else "Factor p"
-    header = ("i", "Row", "Key", "Taint t", factor, "Increment", "Increment × t", "Amount")
-    for direction in ("overstatement", "understatement"):
-        each = found[direction]
-        limits: Rows = [
-            (label, Decimal(amount_of(each, name)))
-            for name, label in {**BREAKDOWN, **likely_of(found)}.items()
-        ]
-        lines: Rows = [
-            (
-                *(line["number"], line["row_id"] or "Basic precision"),
-                *(keys.get(line["row_id"] or ""), line["taint"]),
-                *(line["factor"], line["increment"], line["product"], Decimal(line["amount"])),
-            )
-            for line in each["arithmetic"]
-        ]
-        title = direction.capitalize()
-        blocks += [Block(title, limits), Block(f"{title}: arithmetic", lines, header)]
-    return blocks
+def _population_table(service: Service, job: Job) -> Table:
+    """The table, the rows that each step could choose from, and their amounts by sign."""
+    rows: list[Row] = [("Table", open_source(service, job).files.row_count, None)]
+    given = job.run_parameters["rounds"]
+    results = (job.output_summary or {})["rounds"]
+    for each, result in zip(given, results, strict=True):
+        label = f"Step {each['round_number']}: " if len(given) > 1 else ""
+        filters = each.get("filters")
+        label += f"Rows that pass {filter_text(filters)}" if filters else "Rows to choose from"
+        account = result.get("monetary_unit")
+        total = decimal_of((result.get("amount") or {}).get("total"))
+        if account:
+            total = sum((_part(account[sign])[1] for sign in SIGNS), Decimal(0))
+        rows.append((label, result["eligible_rows"], total))
+        if account:
+            rows += [(title, *_part(account[sign])) for sign, title in SIGNS.items()]
+            rows.append(("Without an amount", account["missing_rows"], None))
+            rows.append(("Population", *_part(account["audited"])))
+    return Table("Population", ("Part", "Rows", _sum_title(job)), rows)
 
 
-def _each_direction(found: Mapping[str, Any]) -> list[Block]:
-    """The misstatements of each direction alone, with the estimator that projects them."""
-    header = ("Direction", "Rows in error", "Errors found", "Projected", "Upper limit")
-    rows: Rows = []
-    for direction in ("overstatement", "understatement"):
-        each = found[direction]
-        amounts = (Decimal(each[name]) for name in ("found", "projected", "upper_limit"))
-        rows.append((direction.capitalize(), each["errors"], *amounts))
-    estimator = ESTIMATORS[found["direction_estimator"]]
-    return [Block(f"Each direction alone, by {estimator.lower()}", rows, header)]
+def _coverage_table(service: Service, job: Job, state: AuditState) -> Table:
+    """The examined rows: those that were always drawn, those drawn by chance, and all."""
+    items = examined_items(service, job, state)
+    column, drawn = _amount_column(job), drawn_facts(service, job)
+    ids = [item.row_id for item in items]
+    books = book_values(service, job, ids, column) if column else {}
+    certain = {row_id for row_id in ids if drawn.get(row_id, (1, False))[1]}
+    has_signs = drawn_book_column(job) is None
+    population, total = _population(service, job)
 
+    def part(label: str, row_ids: Iterable[str]) -> Row:
+        found = list(row_ids)
+        amounts = [books[row_id] or Decimal(0) for row_id in found] if column else []
+        amount = sum((value if has_signs else abs(value) for value in amounts), Decimal(0))
+        return (label, len(found), _share(len(found), population), *_money(amount, total))
 
-def _sequence(found: Mapping[str, Any], keys: Mapping[str, Cell]) -> Block:
-    header = ("i", "Row", "Key", "Units u", "Taint", "x", "m", "λ", "M")
-    names = ("units", "taint", "value", "null_mean", "bet", "statistic")
-    lines: Rows = [
-        (
-            *(line["number"], line["row_id"], keys.get(line["row_id"])),
-            *(line[name] for name in names),
-        )
-        for line in found["arithmetic"]
+    rows: list[Row] = [
+        ("Population", population, Percent(1.0), *_money(total, total)),
+        part("Always drawn", (row_id for row_id in ids if row_id in certain)),
+        part("Drawn by chance, or in place of such a row", (i for i in ids if i not in certain)),
+        part("All items", ids),
     ]
-    return Block("Arithmetic", lines, header)
+    header = ("Part", "Rows", "Share of rows", _sum_title(job), "Share of the sum")
+    return Table("Coverage", header, rows)
+
+
+def _population(service: Service, job: Job) -> tuple[int, Decimal | None]:
+    """The rows that could be drawn, and their sum; of several steps, the table's rows."""
+    results = (job.output_summary or {})["rounds"]
+    if len(results) > 1:
+        return open_source(service, job).files.row_count, None
+    (result,) = results
+    if account := result.get("monetary_unit"):
+        return _part(account["audited"])
+    return result["eligible_rows"], decimal_of((result.get("amount") or {}).get("total"))
+
+
+def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
+    return found["rows"], Decimal(found["total"])
+
+
+def _sum_title(job: Job) -> str:
+    column = _amount_column(job)
+    return "Sum" if column is None else f"Sum of {column}"
+
+
+def _money(amount: Decimal | None, total: Decimal | None) -> tuple[Cell, Cell]:
+    if amount is None or total is None:
+        return None, None
+    return amount, _share(amount, total)
+
+
+def _share(part: Decimal | int, whole: Decimal | int) -> Percent | None:
+    return Percent(float(part / whole)) if whole else None
+
+
+def _exceptions(service: Service, job: Job, state: AuditState) -> Section:
+    """The exceptions with their amounts and causes, and the entries that later ones corrected."""
+    column = _amount_column(job)
+    examined = examined_items(service, job, state)
+    findings = [item.finding for item in examined if item.finding and item.is_exception]
+    keys = _keys_of(service, job, [finding.row_id for finding in findings])
+    books = book_values(service, job, list(keys), column) if column and keys else {}
+    amounts: list[Row] = []
+    natures: list[Row] = []
+    differences: dict[str, list[Decimal]] = {}
+    for finding in findings:
+        row_id, key, cause = finding.row_id, keys[finding.row_id], CAUSES.get(finding.cause or "")
+        book, audit = books.get(row_id), decimal_of(finding.audit_value)
+        if audit is None and column and finding.outcome == "not_examinable":
+            audit = Decimal(0)  # as the evaluation takes it
+        difference = None if book is None or audit is None else book - audit
+        outcome, note = OUTCOME_TITLES[finding.outcome], finding.note or None
+        amounts.append((row_id, key, outcome, book, audit, difference, note))
+        deviations = "; ".join(finding.deviations) or None
+        natures.append((row_id, key, deviations, cause, finding.cause_text or None))
+        differences.setdefault(cause or "Not stated", []).append(difference or Decimal(0))
+    causes: list[Row] = [
+        (cause, len(parts), sum(parts, Decimal(0)) if column else None)
+        for cause, parts in sorted(differences.items(), key=lambda cause: -len(cause[1]))
+    ]
+    header = ("Row", "Key", "Finding", "Book value", "Audit value", "Difference", "Note")
+    tables = [Table(f"Exceptions: {len(amounts):,}", header, amounts)]
+    if causes:
+        tables.append(Table("Causes", ("Cause", "Exceptions", "Sum of differences"), causes))
+    if any(finding.deviations or finding.cause_text for finding in findings):
+        header_of_causes = ("Row", "Key", "Deviations", "Cause", "Cause in words")
+        tables.append(Table("Nature and cause of each exception", header_of_causes, natures))
+    return Section("Exceptions", "Exceptions", [*tables, _corrected(service, job, state)])
+
+
+def _corrected(service: Service, job: Job, state: AuditState) -> Table:
+    """The entries that later ones corrected."""
+    with service.database.read() as tx:
+        entries, total = list_findings(tx, job.id, None, 0, MAX_ENTRIES)
+    newest = {finding.id for finding in state.findings.values()}
+    rows: list[Row] = [
+        (
+            *(entry.row_id, OUTCOME_TITLES[entry.outcome], decimal_of(entry.audit_value)),
+            *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
+        )
+        for entry in reversed(entries)
+        if entry.id not in newest
+    ]
+    title = f"Entries that later ones correct: {len(rows):,}"
+    if total > len(entries):
+        title += f", of the newest {len(entries):,} entries"
+    return Table(title, ("Row", "Finding", "Audit value", "Note", "By", "Time (UTC)"), rows)
+
+
+def _keys_of(service: Service, job: Job, row_ids: Sequence[str]) -> dict[str, Cell]:
+    """The value by which people know each row, such as the number of an invoice."""
+    if not row_ids:
+        return {}
+    source = open_source(service, job)
+    column = source.files.column(key_column(service, source))
+    ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
+    with service.parquet.cursor(source.files) as cursor:
+        cells = read_rows(cursor, rows_statement(source.files, (column,), ordinals), (column,))
+    by_ordinal = dict(zip(ordinals.tolist(), cells, strict=True))
+    return {
+        row_id: item_cell(by_ordinal[ordinal_of(row_id)][column.name], column) for row_id in row_ids
+    }

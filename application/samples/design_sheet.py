@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,38 +12,49 @@ from application.samples.facts import (
     method_title,
     monetary_facts,
     step_facts,
-    takes_all,
     warnings_of,
 )
 from application.samples.overview import sample_overview
-from parquet_tables.workbooks import Block, Cell, Share, Sheet
+from presentation.content import (
+    Block,
+    Cell,
+    Facts,
+    Percent,
+    Row,
+    Section,
+    Table,
+    decimal_of,
+    moment_of,
+)
+from sampling_engine.selection.bands import comparable
 from service.sampling_parameters import seeded_rounds
 from service.service import Service
 from service.tables.open_tables import version_of
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 
-Rows = list[tuple[Cell, ...]]
 
-
-def design_sheet(service: Service, job: Job) -> Sheet:
+def design_sheet(service: Service, job: Job) -> Section:
     """The design and the result of a completed sampling job, in the words of screens."""
     summary = job.output_summary or {}
-    blocks = [Block("Sample", _identity(service, job)), Block("Result", _result(service, job))]
+    blocks: list[Block] = [
+        Facts("Sample", _identity(service, job)),
+        Facts("Result", _result(service, job)),
+    ]
     seeded = seeded_rounds(job.run_parameters)
     for given, seeds, result in zip(
         job.run_parameters["rounds"], seeded, summary["rounds"], strict=True
     ):
         title = f"Step {given['round_number']}: {method_title(given['method'])}"
-        blocks.append(Block(title, _step(given, seeds, result)))
-        if groups := _groups(given, result):
+        blocks.append(Facts(title, _step(given, seeds, result)))
+        if groups := group_table(given, result):
             blocks.append(groups)
     if totals := _control_totals(service, job):
         blocks.append(totals)
-    return Sheet("Design", f"Design of {job.output_name}", blocks)
+    return Section("Design", f"Design of {job.output_name}", blocks)
 
 
-def _identity(service: Service, job: Job) -> Rows:
+def _identity(service: Service, job: Job) -> list[Row]:
     parameters = job.run_parameters
     excluded = excluded_text(parameters)
     return [
@@ -57,28 +67,24 @@ def _identity(service: Service, job: Job) -> Rows:
         ("Table", parameters["table_key"]),
         ("What the seed proves", seed_evidence(service, job)),
         ("Requested by", job.user_soeid),
-        ("Created (UTC)", _moment(job.created_at)),
-        ("Completed (UTC)", _moment(job.completed_at)),
+        ("Created (UTC)", moment_of(job.created_at)),
+        ("Completed (UTC)", moment_of(job.completed_at)),
         ("Job id", job.id),
         ("Sample’s version id", job.output_commit_id),
     ]
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).replace(microsecond=0)
-
-
-def _result(service: Service, job: Job) -> Rows:
+def _result(service: Service, job: Job) -> list[Row]:
     overview = sample_overview(service, job)
     summary = job.output_summary or {}
-    rows: Rows = [
+    rows: list[Row] = [
         ("Rows drawn", overview.drawn),
         ("Rows of the table", overview.source_rows),
-        ("Share of the rows", Share(overview.share)),
+        ("Share of the rows", Percent(overview.share)),
     ]
     if overview.margin is not None:
         rows.append(
-            ("Margin of error of a share of 50 %, at 95 % confidence", Share(overview.margin))
+            ("Margin of error of a share of 50 %, at 95 % confidence", Percent(overview.margin))
         )
     if amount := summary.get("amount"):
         rows += [
@@ -89,26 +95,28 @@ def _result(service: Service, job: Job) -> Rows:
     return rows
 
 
-def _amount_rows(amount: Mapping[str, Any], total: str) -> Rows:
+def _amount_rows(amount: Mapping[str, Any], total: str) -> list[Row]:
     """Sums and coverage; without signs, too, where they differ."""
-    rows: Rows = [(total, Decimal(amount["total"]))]
+    rows: list[Row] = [(total, Decimal(amount["total"]))]
     if amount["drawn"] is not None:
         rows.append(("Amount drawn", Decimal(amount["drawn"])))
     if amount["coverage"] is not None:
-        rows.append(("Amount covered", Share(amount["coverage"])))
+        rows.append(("Amount covered", Percent(amount["coverage"])))
     if amount.get("absolute_total", amount["total"]) == amount["total"]:
         return rows
     rows.append((f"{total}, without signs", Decimal(amount["absolute_total"])))
     if amount["absolute_coverage"] is not None:
         rows += [
             ("Amount drawn, without signs", Decimal(amount["absolute_drawn"])),
-            ("Amount covered, without signs", Share(amount["absolute_coverage"])),
+            ("Amount covered, without signs", Percent(amount["absolute_coverage"])),
         ]
     return rows
 
 
-def _step(given: Mapping[str, Any], seeded: Mapping[str, Any], result: Mapping[str, Any]) -> Rows:
-    rows: Rows = [*step_facts(given, seeded), *monetary_facts(result)]
+def _step(
+    given: Mapping[str, Any], seeded: Mapping[str, Any], result: Mapping[str, Any]
+) -> list[Row]:
+    rows: list[Row] = [*step_facts(given, seeded), *monetary_facts(result)]
     rows += [
         ("Rows to choose from", result["eligible_rows"]),
         ("Rows drawn", result["rows_sampled"]),
@@ -121,7 +129,8 @@ def _step(given: Mapping[str, Any], seeded: Mapping[str, Any], result: Mapping[s
     return rows
 
 
-def _groups(given: Mapping[str, Any], result: Mapping[str, Any]) -> Block | None:
+def group_table(given: Mapping[str, Any], result: Mapping[str, Any]) -> Table | None:
+    """The groups or clusters of a step, with what was drawn of each; None without any."""
     kind = "strata" if "strata" in result else "clusters"
     groups = result.get(kind)
     if not groups:
@@ -134,32 +143,36 @@ def _groups(given: Mapping[str, Any], result: Mapping[str, Any]) -> Block | None
         header += [f"Sum of {result['amount']['column']}", "Sum drawn", "Share of the sum"]
     rows = [_group(given, group, has_amount=has_amount) for group in groups]
     title = f"Step {given['round_number']}: {word}{listed}"
-    return Block(title, rows, header)
+    return Table(title, header, rows)
 
 
-def _group(
-    given: Mapping[str, Any], group: Mapping[str, Any], *, has_amount: bool
-) -> tuple[Cell, ...]:
+def _group(given: Mapping[str, Any], group: Mapping[str, Any], *, has_amount: bool) -> Row:
     requested = group.get("requested", group["allocated"])
     cells: tuple[Cell, ...] = (
         *("Missing" if value is None else str(value) for value in group["key"].values()),
         group["rows"],
-        "all" if takes_all(given, group) else requested,
+        "all" if _takes_all(given, group) else requested,
         group["sampled"],
-        Share(group["sampled"] / group["rows"]) if group["rows"] else None,
+        Percent(group["sampled"] / group["rows"]) if group["rows"] else None,
     )
     if not has_amount:
         return cells
-    total, drawn = (_decimal(group["amount"][name]) for name in ("total", "drawn"))
-    share = Share(float(drawn / total) + 0.0) if total and drawn is not None else None  # no -0
+    total, drawn = (decimal_of(group["amount"][name]) for name in ("total", "drawn"))
+    share = Percent(float(drawn / total) + 0.0) if total and drawn is not None else None  # no -0
     return (*cells, total, drawn, share)
 
 
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+def _takes_all(given: Mapping[str, Any], group: Mapping[str, Any]) -> bool:
+    """Whether a step's sizes ask for all rows of a group of its result."""
+    label = comparable(group.get("label") or "")
+    sizes = given["parameters"].get("sizes") or {}
+    return any(
+        str(size).strip().casefold() == "all" and comparable(name) == label
+        for name, size in sizes.items()
+    )
 
 
-def _control_totals(service: Service, job: Job) -> Block | None:
+def _control_totals(service: Service, job: Job) -> Table | None:
     """The sums of the table's number columns, as its import recorded them."""
     if job.source_commit_id is None:
         return None
@@ -174,7 +187,7 @@ def _control_totals(service: Service, job: Job) -> Block | None:
                 for each in table["control_totals"]
             ]
             header = ("Column", "Sum", "Positive", "Negative")
-            return Block(f"Control totals of {table['rows']:,} rows", rows, header)
+            return Table(f"Control totals of {table['rows']:,} rows", header, rows)
     return None
 
 

@@ -1,4 +1,4 @@
-"""A sample's design as labels and values, the same on its page and in its workbook."""
+"""A sample's design as lines of facts, the same on its page and in its workbook."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from domain_errors import counted, render
+from presentation.content import Code, Row
 from sampling_engine import METHODS
 from sampling_engine.methods import method_class
 from sampling_engine.methods.monetary_unit.account import recorded_account
-from sampling_engine.selection.bands import comparable
 
-Facts = list[tuple[str, str]]
 LABELS = {
     parameter.name: parameter.label
     for method in METHODS
@@ -102,17 +101,16 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
     return f"{rows} that {samples:,} earlier {have}, by {', '.join(excluded['key'])}"
 
 
-def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> Facts:
+def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> list[Row]:
     """The facts of a round in a job's ``run_parameters``; ``seeded`` has its seeds."""
     parameters = given["parameters"]
-    facts = _parameter_facts(parameters)
-    facts += _goal_facts(given)
-    facts.append(("Seed", str(parameters["seed"])))
+    facts = [*_parameter_facts(parameters), *_goal_facts(given)]
+    facts.append(("Seed", Code(str(parameters["seed"]))))
     if seeded["effective_seed"] != str(parameters["seed"]):
-        facts.append(("Effective seed", seeded["effective_seed"]))
+        facts.append(("Effective seed", Code(seeded["effective_seed"])))
     facts.append(("Origin of the seed", SEED_ORIGINS[seeded["seed_origin"]]))
     if filters := given.get("filters"):
-        facts.append(("Filter", filter_text(filters)))
+        facts.append(("Filter", Code(filter_text(filters))))
     selection = given.get("selection") or {}
     if selection.get("columns"):
         facts.append(("Columns", ", ".join(selection["columns"])))
@@ -122,19 +120,19 @@ def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> Facts:
     return facts
 
 
-def planned_facts(planned: Mapping[str, Any]) -> Facts:
+def planned_facts(planned: Mapping[str, Any]) -> list[Row]:
     """The facts of a round of a registered plan, which has no seed yet."""
-    facts = [("Method", method_title(planned["method"]))]
+    facts: list[Row] = [("Method", method_title(planned["method"]))]
     facts += _parameter_facts(planned["parameters"])
     if sizes := planned["parameters"].get("sizes"):
         texts = (f"{label}: {size}" for label, size in sizes.items())
         facts.append((LABELS["sizes"], ", ".join(texts)))
     if planned["filters"]:
-        facts.append(("Filter", filter_text(planned["filters"])))
+        facts.append(("Filter", Code(filter_text(planned["filters"]))))
     return facts + _goal_facts(planned)
 
 
-def _goal_facts(round_: Mapping[str, Any]) -> Facts:
+def _goal_facts(round_: Mapping[str, Any]) -> list[Row]:
     goal = round_.get("goal")
     if not goal:
         return []
@@ -142,7 +140,7 @@ def _goal_facts(round_: Mapping[str, Any]) -> Facts:
     return [(name, goal_text(goal))]
 
 
-def _parameter_facts(parameters: Mapping[str, Any]) -> Facts:
+def _parameter_facts(parameters: Mapping[str, Any]) -> list[Row]:
     return [
         (LABELS.get(name, name.replace("_", " ").capitalize()), _value_text(name, value))
         for name, value in parameters.items()
@@ -150,13 +148,13 @@ def _parameter_facts(parameters: Mapping[str, Any]) -> Facts:
     ]
 
 
-def monetary_facts(result: Mapping[str, Any]) -> Facts:
+def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
     """The amounts of a round by monetary units, in the account of the round."""
     found = recorded_account(result)
     if found is None:
         return []
     kinds = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
-    facts = [(label, _amounts_text(found[kind])) for kind, label in kinds.items()]
+    facts: list[Row] = [(label, _amounts_text(found[kind])) for kind, label in kinds.items()]
     facts.append(("Without an amount", f"{found['missing_rows']:,} rows"))
     facts.append(("Always drawn", _amounts_text(found["take_all"])))
     if found["interval"] is not None:
@@ -257,13 +255,3 @@ def _listed(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(str, value))
     return str(value)
-
-
-def takes_all(given: Mapping[str, Any], group: Mapping[str, Any]) -> bool:
-    """Whether a step's sizes ask for all rows of a group of its result."""
-    label = comparable(group.get("label") or "")
-    sizes = given["parameters"].get("sizes") or {}
-    return any(
-        str(size).strip().casefold() == "all" and comparable(name) == label
-        for name, size in sizes.items()
-    )

@@ -20,7 +20,7 @@ MAX_GROUPS = 12
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupShares:
     """One group: its share of the population and of the sample, from 0 to 1."""
 
     label: str
@@ -48,13 +48,12 @@ class SampleOverview:
         The rows of earlier samples that the draw excluded.
     """
 
-    name: str
     purpose: str
     drawn: int
     source_rows: int
     margin: float | None
     grouped_by: str
-    groups: tuple[Group, ...]
+    groups: tuple[GroupShares, ...]
     newer: NewerVersion | None
     estimated_amount: str | None
     excluded: str | None
@@ -76,15 +75,17 @@ def sample_overview(service: Service, job: Job) -> SampleOverview:
     with service.database.read() as tx:
         comparison = get_comparison(tx, job.id)
     grouped_by, groups = _groups(summary, comparison)
+    newer = None
+    with suppress(Pruned):
+        newer = newer_version(service, job)
     return SampleOverview(
-        name=job.output_name or job.id[:8],
         purpose=job.purpose or "",
         drawn=summary.get("total_sampled", 0),
         source_rows=summary.get("source_rows", 0),
         margin=_margin(summary),
         grouped_by=grouped_by,
         groups=groups,
-        newer=_newer(service, job),
+        newer=newer,
         estimated_amount=_estimated_amount(job),
         excluded=excluded_text(job.run_parameters),
     )
@@ -97,12 +98,6 @@ def _estimated_amount(job: Job) -> str | None:
         for each in job.run_parameters["rounds"]
     }
     return None if amount in favoured else amount
-
-
-def _newer(service: Service, job: Job) -> NewerVersion | None:
-    with suppress(Pruned):
-        return newer_version(service, job)
-    return None
 
 
 def _margin(summary: dict[str, Any]) -> float | None:
@@ -120,7 +115,7 @@ def _margin(summary: dict[str, Any]) -> float | None:
 
 def _groups(
     summary: dict[str, Any], comparison: dict[str, Any] | None
-) -> tuple[str, tuple[Group, ...]]:
+) -> tuple[str, tuple[GroupShares, ...]]:
     """The strata of the only round, else the parts of a compared column."""
     rounds = summary.get("rounds") or []
     strata = rounds[0].get("strata") if len(rounds) == 1 else None
@@ -128,7 +123,7 @@ def _groups(
         rows = sum(stratum["rows"] for stratum in strata) or 1
         drawn = sum(stratum["sampled"] for stratum in strata) or 1
         groups = [
-            Group(_label(stratum["key"]), stratum["rows"] / rows, stratum["sampled"] / drawn)
+            GroupShares(_label(stratum["key"]), stratum["rows"] / rows, stratum["sampled"] / drawn)
             for stratum in strata
         ]
         return ", ".join(strata[0]["key"]), _largest(groups)
@@ -137,7 +132,7 @@ def _groups(
     if not columns:
         return "", ()
     chosen = max(columns, key=lambda column: (column["is_significant"], column["distance"]))
-    groups = [Group(part["label"], part["base"], part["other"]) for part in chosen["parts"]]
+    groups = [GroupShares(part["label"], part["base"], part["other"]) for part in chosen["parts"]]
     return chosen["name"], _largest(groups)
 
 
@@ -145,14 +140,14 @@ def _label(key: dict[str, Any]) -> str:
     return ", ".join("Missing" if value is None else str(value) for value in key.values())
 
 
-def _largest(groups: list[Group]) -> tuple[Group, ...]:
+def _largest(groups: list[GroupShares]) -> tuple[GroupShares, ...]:
     """The largest groups in their order, and the others as one."""
     if len(groups) <= MAX_GROUPS:
         return tuple(groups)
     by_size = sorted(groups, key=lambda group: -max(group.population, group.sample))
     others = by_size[MAX_GROUPS - 1 :]
     shown = [group for group in groups if group not in others]
-    rest = Group(
+    rest = GroupShares(
         f"{len(others):,} others",
         sum(group.population for group in others),
         sum(group.sample for group in others),

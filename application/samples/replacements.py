@@ -8,10 +8,10 @@ from typing import Any
 
 from domain_errors import render
 from parquet_tables.rows import read_page
-from sampling_engine import ORDER_VERSION, Round, reserves
+from sampling_engine import ORDER_VERSION, reserves
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from service.service import Service
-from service.tables.open_tables import OpenTable, open_source
+from service.tables.open_tables import open_source
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 
@@ -60,7 +60,8 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
     NotFound, DomainError
         The job has no such round, or its method has no next row.
     """
-    source, rounds = _source(service, job)
+    source = open_source(service, job)
+    rounds = recorded_rounds(job.run_parameters, source.files)
     if round_number > len(rounds):
         raise NotFound(
             "The job has {count} {count|round|rounds}, no round {number}.",
@@ -101,8 +102,3 @@ def _groups_without_rows(job: Job, round_number: int, rows: list[dict[str, Any]]
     return [group["label"] for group in groups if group["sampled"] and group["label"] not in left][
         :MAX_GROUPS
     ]
-
-
-def _source(service: Service, job: Job) -> tuple[OpenTable, tuple[Round, ...]]:
-    source = open_source(service, job)
-    return source, recorded_rounds(job.run_parameters, source.files)

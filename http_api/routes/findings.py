@@ -13,16 +13,14 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.audit.attributes import MAX_ATTRIBUTES, MAX_NAME, choose_attributes
 from application.audit.causes import CAUSES
-from application.audit.entering import enter
+from application.audit.entering import MAX_CONCLUSION, conclude, enter
 from application.audit.entry_list import ListFormat, write_entry_list
 from application.audit.evaluation import SettledEvaluation, evaluate, request_of
 from application.audit.finding_files import enter_file, preview_file
 from application.audit.findings import MAX_NOTE, audit_counts, items_page, replace_row
-from application.audit.own_words import MAX_CONCLUSION, conclude
 from application.audit.review import review
 from application.audit.state import ROW_ID, audit_state, review_json
 from application.audit.working_paper import working_paper
-from application.audit.working_paper_page import working_paper_page
 from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
@@ -40,7 +38,8 @@ from http_api.schemas.base import (
 from http_api.schemas.contract import Listing, body_schema, list_schema, listed, page_of
 from http_api.schemas.fields import StrictInteger, StrictString
 from parquet_tables.exports import MEDIA_TYPES
-from parquet_tables.workbooks import write_sheets
+from presentation import html
+from presentation.xlsx import write_sections
 from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import (
     OUTCOMES,
@@ -465,14 +464,14 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     job = _sample(job_id)
     request = _request(job, query)
     with caller().reading():
-        sheets = working_paper(service(), job, request)
+        sections = working_paper(service(), job, request)
     ending = query.format
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / f"paper.{ending}"
         if ending == "xlsx":
-            write_sheets(sheets, path)
+            write_sections(sections, path)
         else:
-            path.write_text(working_paper_page(sheets), encoding="utf-8")
+            path.write_text(html.page(sections), encoding="utf-8")
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=ending)
         name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"

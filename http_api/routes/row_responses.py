@@ -23,7 +23,7 @@ from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from http_api.schemas.filters import MAX_EXPRESSION_LENGTH
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from parquet_tables.workbooks import Sheet
+from presentation.content import Section
 from service.tables.open_tables import OpenTable
 
 MAX_COLUMNS_LENGTH = 1000
@@ -149,11 +149,11 @@ def download(
     query: dict[str, Any],
     name: str,
     metadata: Mapping[str, str] | None = None,
-    sheets: Callable[[], Sequence[Sheet]] = tuple,
+    sections: Callable[[], Sequence[Section]] = tuple,
 ) -> Response:
     """Return a file with the rows.
 
-    ``metadata`` goes into a Parquet file's own; ``sheets`` gives those that follow the rows in a
+    ``metadata`` goes into a Parquet file's own; ``sections`` gives those that follow the rows in a
     workbook.
 
     The file is complete before the response starts, so a fault gives an error response, and no
@@ -177,7 +177,7 @@ def download(
                 formula_safe=query["formula_safe"],
                 byte_order_mark=query["bom"],
                 metadata=metadata,
-                sheets=sheets() if kind == "xlsx" else (),
+                sections=sections() if kind == "xlsx" else (),
             )
         caller().audit_read(
             "rows_downloaded",

@@ -33,17 +33,15 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
     shown = run("evaluate", sample, "--tolerable", "0.1").stdout
     assert "1 / 5" in shown
     assert "is not below the tolerable 10.00 %" in shown
-    assert (
-        "Decision: continue"
-        in run("evaluate", sample, "--kind", "sequential", "--tolerable", "0.1").stdout
-    )
+    shown = run("evaluate", sample, "--kind", "sequential", "--tolerable", "0.1").stdout
+    assert re.search("Decision of the rule +continue", shown)
     of_amounts = ("--kind", "variables", "--book", "amount", "--estimator", "mean_per_unit")
     shown = run("evaluate", sample, *of_amounts, "--tolerable", "1").stdout
     assert "Standard deviation s" in shown
-    assert "Errors found in the sample, net: " in shown
-    assert "projected by difference" in shown
+    assert "Errors found in the sample, net" in shown
+    assert "Projected by difference" in shown
     assert not re.search(r"\d\.\d{11}", shown)
-    assert "understatement" in shown
+    assert "Understatement" in shown
     shown = run("evaluate", sample, *of_amounts, "--tolerable", "3%", "--confidence", "90%").stdout
     assert re.search(r"Tolerable: 3\.00 % of [0-9,.]+ = [0-9,.]+\.", shown)
     assert "below 100%" in run("evaluate", sample, "--tolerable", "100%", code=2).stderr
@@ -105,8 +103,8 @@ def test_attributes_causes_and_the_conclusion(run: Run, sample: str) -> None:
     for row in rows[1:]:
         run("findings", sample, row, "ok")
     shown = run("evaluate", sample, "--tolerable", "60%").stdout
-    assert re.search(r"approved +1 +20.00% +[0-9.]+% +not tolerable", shown)
-    assert re.search(r"amount agrees +0 +0.00% +[0-9.]+% +tolerable", shown)
+    assert re.search(r"approved +1 +20.00 % +[0-9.]+ % +No", shown)
+    assert re.search(r"amount agrees +0 +0.00 % +[0-9.]+ % +Yes", shown)
     assert "Conclusion: fine" in run("conclude", sample, "fine").stdout
     assert "Review: submitted." in run("review", sample, "submitted").stdout
     assert "you entered or submitted" in run("review", sample, "signed_off", code=1).stderr

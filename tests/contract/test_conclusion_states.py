@@ -95,7 +95,7 @@ def _check_cover(reader: Reader, path: str, found: dict[str, Any], tone: str) ->
     cover = html.unescape(reader.api.get(f"{path}/working-paper").text).split("Prepared by")[0]
     shown = sentence or "No tolerable share or amount was given."
     style = f' class="{tone}"' if tone else ""
-    assert f"<td{style}>{shown}</td>" in cover
+    assert f"<dd{style}>{shown}</dd>" in cover
     assert all(caveat in cover for caveat in found["caveats"])
     book = reader.api.get(f"{path}/working-paper", params={"format": "xlsx"}).content
     sheet = load_workbook(io.BytesIO(book))["Cover"]

@@ -15,7 +15,7 @@ from service.tables.reports import shortened
 from tests.contract.exploring import result_of
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
-from web_ui.charts.report import render_report
+from web_ui.report import render_report
 
 ROWS = 400
 

@@ -171,7 +171,7 @@ def test_a_sample_that_is_not_evaluated_is_signed_off(
     answer = reviewer.post(f"{path}/review", json={"action": "signed_off"}).json()
     assert answer["entries"][-1]["evaluation"] == {}
     paper = server.admin.get(f"{path}/working-paper").text
-    assert "Signed evaluation</th><td>None" in paper
+    assert "Signed evaluation</dt><dd>None" in paper
 
 
 def test_findings_that_changed_since_they_were_read_are_not_signed(

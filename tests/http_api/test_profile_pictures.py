@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
-from web_ui.charts.pictures import bars, column_picture, histogram
+from web_ui.profile_pictures import bars, column_picture, histogram
 
 
 def test_histogram_has_a_bar_for_each_bin_with_rows() -> None:

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from web_ui.charts.pictures import pattern_picture, small_picture
-from web_ui.charts.report import heat, utc_minute
+from web_ui.profile_pictures import pattern_picture, small_picture
+from web_ui.report import heat, utc_minute
 
 
 def test_each_missing_column_of_a_pattern_has_a_mark() -> None:

@@ -15,8 +15,9 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.exports import ExportFormat, export_rows
 from parquet_tables.rows import frequent_values, read_page
 from parquet_tables.tables import TableFiles
-from parquet_tables.workbooks import Block, Sheet, write_sheets
 from parquet_tables.writing import read_columns, write_parquet
+from presentation.content import Facts, Section
+from presentation.xlsx import write_sections
 
 DOUBLES = (0.1 + 0.2, 1 / 3, 9007199254740991.0, 5e-324, 1.7976931348623157e308, -0.0, 1e22)
 
@@ -67,7 +68,7 @@ def test_facts_that_are_no_numbers_are_texts(tmp_path: Path) -> None:
     path = tmp_path / "paper.xlsx"
     facts = (Decimal("NaN"), Decimal("-Infinity"), float("inf"), Decimal("12.50"))
     rows = [(f"amount {place}", value) for place, value in enumerate(facts)]
-    write_sheets([Sheet("Design", "Design", [Block("Amounts", rows)])], path)
+    write_sections([Section("Design", "Design", [Facts("Amounts", rows)])], path)
     shown = [row[1] for row in sheet_of(path, "Design") if str(row[0]).startswith("amount")]
     assert shown == ["NaN", "-Infinity", "inf", "12.5"]
 

@@ -7,9 +7,9 @@ from html import unescape
 
 import pytest
 
+from presentation.charts import Bar, LimitChart
 from tests.live_server import LiveServer
 from tests.web_ui.reader import Reader
-from web_ui.charts.evaluations import Bar, limit_bars
 
 ROW = "_logical_row_id"
 
@@ -162,7 +162,9 @@ def test_the_form_begins_with_the_recorded_plan(
 
 
 def test_a_negative_limit_is_a_bar_to_the_left_of_zero() -> None:
-    picture = limit_bars([Bar("Upper", 30.0, "30"), Bar("Lower", -10.0, "-10")], None)
+    picture = LimitChart(
+        "Limits", [Bar("Upper", 30.0, "30"), Bar("Lower", -10.0, "-10")], None
+    ).svg()
     (upper, upper_width), (lower, lower_width) = (
         (float(x), float(width))
         for x, width in re.findall(r'<rect class="sample" x="(.+?)" .*?width="(.+?)"', picture)

@@ -39,7 +39,7 @@ def test_warnings_say_groups(reader: Reader, job_id: str) -> None:
     page = reader.text(f"/jobs/{job_id}")
     assert "1 of 2 groups hold fewer than 20 eligible rows and gave all of them." in page
     assert "Rows per group 20" in page
-    assert "Region Requested Available Drawn" in page
+    assert "Region Rows Requested Drawn" in page
     around_rows = page.split("First rows")[0] + page.split("All 26 rows")[1]
     assert not re.search(r"\b(strat\w+|asked for|samples per)\b", around_rows, re.IGNORECASE)
 

@@ -38,9 +38,9 @@ from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, list_refs
-from web_ui.charts.pictures import small_picture
 from web_ui.numbers import cell_text, holds_numbers
 from web_ui.pages.request_code import code_at
+from web_ui.profile_pictures import small_picture
 from web_ui.shell import (
     MAX_OFFSET,
     blueprint,

@@ -24,6 +24,14 @@ from application.estimation.estimates import (
     estimates_of,
     settings_of,
 )
+from application.estimation.estimates_sheet import (
+    MARGIN_DIGITS,
+    estimates_section,
+    estimates_table,
+    figure,
+    margin,
+    truth_judgement,
+)
 from application.estimation.more_rows import PrecisionGoal, more_rows
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import (
@@ -34,7 +42,6 @@ from application.estimation.value_sources import (
     value_of_text,
     value_source,
 )
-from application.estimation.workbook import estimates_workbook
 from contract.fields import DEFAULT_CONFIDENCE, NOT_GIVEN, USUAL_CONFIDENCES
 from contract.numbers import TwoReadings, number_of
 from contract.requests.estimate import (
@@ -48,11 +55,13 @@ from contract.requests.estimate import (
 )
 from contract.words import CALIBRATIONS, LONELY, STATISTICS
 from domain_errors import DomainError, InvalidRequest
-from parquet_tables.exports import formula_safe
+from parquet_tables.exports import MEDIA_TYPES
+from presentation.charts import Interval, IntervalChart, axis_of
+from presentation.content import Judgement, Table, formula_safe
+from presentation.xlsx import write_sections
 from service.tables.open_tables import SAMPLE, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
-from web_ui.charts.intervals import Interval, axis_of, interval_picture
 from web_ui.contract_forms import form_fields, read_form
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice, percent_digits
@@ -116,41 +125,41 @@ def _figures(found: Job) -> Values:
         _audit(found)
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    shown = [_shown(each, chosen["statistic"]) for each in answer["estimates"]]
-    known = [each for each in shown if each["inside"] is not None]
+    estimates = answer["estimates"]
+    inside = [held for held in map(holds_truth, estimates) if held is not None]
     minimum_degrees = MINIMUM_DEGREES
     return {
         **values,
         **_code(found, chosen),
         "answer": answer,
-        "shown": shown,
+        "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
+        "table": estimates_table(answer, "Estimates"),
         "title": _title(chosen),
         "assumptions": answer["notes"][len(answer["warnings"]) :],
         "few_degrees": any(each["df"] < minimum_degrees for each in answer["estimates"]),
         "minimum_degrees": minimum_degrees,
-        "picture": _picture(_title(chosen), answer["estimates"], chosen),
-        "inside": (sum(each["inside"] for each in known), len(known)),
+        "picture": _picture(_title(chosen), estimates, chosen),
+        "inside": (sum(inside), len(inside)),
         "max_drawn": MAX_DRAWN,
         "design_links": _design_links(answer["design"]["method"]),
         **_needed(found, chosen),
-        "known_totals": [
-            _known_total(each)
-            for each in (answer["calibration"]["totals"] if answer["calibration"] else ())
-        ],
+        "known_totals": _known_totals(answer["calibration"]),
     }
 
 
-def _known_total(each: Mapping[str, Any]) -> Values:
-    group = each["group"]
-    name = each["column"] or "Rows"
-    if group is not None:
-        name = ", ".join("Missing" if one is None else str(one) for one in group.values())
-    return {
-        "name": name,
-        "n": each["n"],
-        "known": figure(each["known"], "total"),
-        "estimated": figure(each["estimated"], "total"),
-    }
+def _known_totals(calibration: Mapping[str, Any] | None) -> Table | None:
+    """The totals that a calibration reproduces; None without any."""
+    if not calibration or not calibration["totals"]:
+        return None
+    rows = []
+    for total in calibration["totals"]:
+        name = total["column"] or "Rows"
+        if (group := total["group"]) is not None:
+            name = ", ".join("Missing" if part is None else str(part) for part in group.values())
+        amounts = (figure(total[part], "total") for part in ("known", "estimated"))
+        rows.append((name, *amounts, total["n"]))
+    header = ("Total of", "In the table", "By the sample alone", "Rows")
+    return Table("Known totals", header, rows)
 
 
 def _backtest(found: Job) -> Values:
@@ -166,16 +175,22 @@ def _backtest(found: Job) -> Values:
         _audit(found)
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    lines = [
-        _shown(each, each["statistic"])
-        | {"name": _title(each | {"value": _value_text(each)}), "exact": each["exact"]}
-        for each in answer["figures"]
+    figures: Sequence[Mapping[str, Any]] = answer["figures"]
+    names = [_title({**each, "value": _value_text(each)}) for each in figures]
+    header = ("Figure", "Estimate", "From", "To", "True value", "Interval", "Rows")
+    ends = ("estimate", "ci_low", "ci_high", "true_value")
+    rows = [
+        (
+            *(name, *(figure(each[end], each["statistic"]) for end in ends)),
+            *(Judgement("Exact", "") if each["exact"] else truth_judgement(each), each["n"]),
+        )
+        for name, each in zip(names, figures, strict=True)
     ]
     return {
         **values,
         "answer": answer,
-        "shown": lines,
-        "picture": _backtest_picture(answer["figures"], lines),
+        "table": Table("Back-test", header, rows),
+        "picture": _backtest_picture(figures, names),
         "max_drawn": MAX_DRAWN,
     }
 
@@ -184,19 +199,24 @@ def _value_text(each: Mapping[str, Any]) -> str:
     return "" if each["value"] is None else str(each["value"])
 
 
-def _backtest_picture(figures: Sequence[Mapping[str, Any]], lines: list[Values]) -> Any:
-    """Each interval with its distance from the true value, in half widths."""
+def _backtest_picture(
+    figures: Sequence[Mapping[str, Any]], names: list[str]
+) -> IntervalChart | None:
+    """Each interval with its distance from the true value, in half widths; None without any."""
     drawn = []
-    for each, line in zip(figures, lines, strict=True):
+    for name, each in zip(names, figures, strict=True):
         low, high, truth = each["ci_low"], each["ci_high"], each["true_value"]
         if each["covers"] is None:
             continue
         half = (high - low) / 2 or 1.0
         value, first, last = ((end - truth) / half for end in (each["estimate"], low, high))
-        drawn.append(Interval(line["name"], value, first, last, line["estimate"], 0.0))
+        text = str(figure(each["estimate"], each["statistic"]))
+        drawn.append(Interval(name, value, first, last, text, 0.0))
     drawn = drawn[:MAX_DRAWN]
-    ticks = [f"{end:+.1f} margins" for end in axis_of(drawn)] if drawn else []
-    return interval_picture("Distance from the true value", drawn, ticks)
+    if not drawn:
+        return None
+    ticks = [f"{end:+.1f} margins" for end in axis_of(drawn)]
+    return IntervalChart("Distance from the true value", drawn, ticks)
 
 
 def _uploads(found: Job) -> Values:
@@ -271,10 +291,9 @@ def estimates_file(job_id: str) -> AnyResponse:
 def estimates_sheet(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as an Excel workbook."""
     found, answer, chosen = _downloaded(job_id)
-    title = _title(chosen)
-    content = estimates_workbook(answer, title, lambda _: title)
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return _file(content, kind, f"estimates-{found.id[:8]}.xlsx")
+    content = io.BytesIO()
+    write_sections([estimates_section(answer, _title(chosen))], content)
+    return _file(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
 
 
 def _downloaded(job_id: str) -> tuple[Job, EstimatesJson, Values]:
@@ -432,68 +451,51 @@ def _title(chosen: Mapping[str, Any]) -> str:
             return f"{STATISTICS[name]} of {column}"
 
 
-def figure(value: float | None, statistic: str) -> str:
-    """A figure for people: a share in percent, a large number without decimals."""
-    if value is None:
-        return "–"
-    if statistic == "proportion":
-        return f"{100 * value:.2f} %"
-    return f"{value:,.0f}" if abs(value) >= 100_000 else f"{value:,.6g}"
+def _text(value: float | None, statistic: str, digits: int = 6) -> str:
+    """A figure for people; a dash without one."""
+    return "–" if value is None else str(figure(value, statistic, digits))
 
 
-def margin_text(value: float | None, statistic: str) -> str:
-    """A margin with three digits, as more say nothing."""
-    if value is None or statistic == "proportion":
-        return figure(value, statistic)
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
-
-
-def _shown(each: Mapping[str, Any], name: str) -> Values:
-    """One line of the table, in words."""
-    plain = each["uncalibrated"]
-    margin = _margin(each)
-    before = None if plain is None else _margin(plain)
-    change = None
-    if margin is not None and before:
-        change = f"{100 * (margin / before - 1):+.0f} %"
+def _texts(each: Mapping[str, Any]) -> Values:
+    """The only estimate, in words."""
+    name, plain, width = each["statistic"], each["uncalibrated"], margin(each)
+    before = None if plain is None else margin(plain)
+    change = f"{100 * (width / before - 1):+.0f} %" if width is not None and before else None
     return {
-        "group": list(each["group"].values()),
-        "estimate": figure(each["estimate"], name),
-        "margin": margin_text(margin, name),
-        "has_interval": margin is not None,
-        "low": figure(each["ci_low"], name),
-        "high": figure(each["ci_high"], name),
-        "error": figure(each["standard_error"], name),
+        "estimate": _text(each["estimate"], name),
+        "margin": _text(width, name, MARGIN_DIGITS),
+        "has_interval": width is not None,
+        "low": _text(each["ci_low"], name),
+        "high": _text(each["ci_high"], name),
+        "error": _text(each["standard_error"], name),
         "n": each["n"],
         "missing": each["n_missing"],
-        "effect": "–" if each["design_effect"] is None else f"{each['design_effect']:.2f}",
-        "truth": figure(each["true_value"], name),
-        "inside": holds_truth(each),
-        "plain": None if plain is None else figure(plain["estimate"], name),
-        "plain_margin": None if plain is None else margin_text(before, name),
+        "truth": _text(each["true_value"], name),
+        "verdict": truth_judgement(each),
+        "plain": None if plain is None else _text(plain["estimate"], name),
+        "plain_margin": _text(before, name, MARGIN_DIGITS),
         "change": change,
     }
 
 
-def _margin(each: Mapping[str, Any]) -> float | None:
-    low, high = each["ci_low"], each["ci_high"]
-    return None if low is None or high is None else float(high - low) / 2
-
-
-def _picture(title: str, estimates: Sequence[Mapping[str, Any]], chosen: Values) -> Any:
+def _picture(
+    title: str, estimates: Sequence[Mapping[str, Any]], chosen: Values
+) -> IntervalChart | None:
+    """The intervals of the groups; None without any."""
     name = chosen["statistic"]
     lines = [
         Interval(
-            ", ".join("Missing" if one is None else str(one) for one in each["group"].values())
+            ", ".join("Missing" if part is None else str(part) for part in each["group"].values())
             or "All rows",
             each["estimate"],
             each["ci_low"],
             each["ci_high"],
-            figure(each["estimate"], name),
+            _text(each["estimate"], name),
             each["true_value"],
         )
         for each in estimates
         if each["ci_low"] is not None and each["estimate"] is not None
     ][:MAX_DRAWN]
-    ticks = [figure(end, name) for end in axis_of(lines)] if lines else []
-    return interval_picture(title, lines, ticks)
+    if not lines:
+        return None
+    return IntervalChart(title, lines, [_text(end, name) for end in axis_of(lines)])

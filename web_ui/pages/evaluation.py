@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from math import ceil, log10
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import request
-from markupsafe import Markup
 
 from application.access import RowSource
+from application.audit import evaluation_parts
 from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import fitting_kind, parameters_text, signed_off
 from application.audit.items import drawn_book_column
-from application.audit.kinds import (
-    ASSURANCES,
-    BREAKDOWN,
-    OTHER_SAMPLES,
-    amount_of,
-    other_samples_lines,
-    verdict_of,
-)
+from application.audit.kinds import ASSURANCES, verdict_of
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
 from application.estimation.value_sources import estimated_columns
@@ -31,24 +23,20 @@ from contract.declarations import declared
 from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
 from contract.numbers import TwoReadings, errors_of, plain_text
 from contract.requests.evaluate import KINDS, EvaluationRequest
-from contract.words import ESTIMATORS
 from domain_errors import DomainError, InvalidRequest
 from sampling_engine import method_class
 from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
-from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
 from web_ui.contract_forms import FormField, form_fields
 from web_ui.job_texts import problem_text
-from web_ui.numbers import confidence_choice, decimal_text, percent_digits
+from web_ui.numbers import confidence_choice, percent_digits
 from web_ui.pages.request_code import code_at
 from web_ui.shell import caller, service
 
 Values = dict[str, Any]
 
 BY_ITSELF = ("kind", "confidence", "tolerable")
-MAX_POWER = 6
-"""The highest power of ten of M in the picture."""
 
 
 def evaluation_tab(found: Job) -> Values:
@@ -72,7 +60,6 @@ def evaluation_tab(found: Job) -> Values:
         "kinds": KINDS,
         "fields": _fields(found, chosen),
         "confidences": USUAL_CONFIDENCES,
-        "estimators": ESTIMATORS,
         "paper_query": _paper_query(chosen),
         "assurances": ASSURANCES,
     }
@@ -93,10 +80,11 @@ def evaluation_tab(found: Job) -> Values:
         **values,
         **_code(found, chosen),
         "answer": answer,
-        "other_columns": OTHER_SAMPLES,
-        "other_lines": other_samples_lines(answer),
+        "other_samples": evaluation_parts.other_samples(answer),
         "verdict": verdict_of(answer),
-        "pictures": _pictures(answer, _bound(answer, chosen["share"])),
+        "charts": evaluation_parts.charts(answer, chosen["share"]),
+        "results": evaluation_parts.results(answer),
+        "arithmetic": evaluation_parts.arithmetic(answer),
     }
 
 
@@ -217,123 +205,3 @@ def tolerable_of(typed: str) -> Decimal:
             "{typed} isn’t a tolerable amount or share, such as 50,000 or 5 %.", typed=typed
         )
     return value
-
-
-def percent(share: float) -> str:
-    """A share as a percentage with two places."""
-    return f"{100 * share:.2f} %"
-
-
-def _bound(answer: Values, share: Decimal | None) -> Bar | None:
-    """The tolerable amount where amounts are evaluated, else the tolerable share."""
-    if share is None:
-        return None
-    amount = answer.get("tolerable")
-    if isinstance(amount, str):
-        return Bar("Tolerable", float(amount), decimal_text(amount), "population")
-    return Bar("Tolerable", float(share), percent(float(share)), "population")
-
-
-def _pictures(answer: Values, tolerable: Bar | None) -> dict[str, Markup]:
-    match answer["kind"]:
-        case "monetary_unit":
-            return {
-                each: limit_bars(
-                    [
-                        Bar(title, float(amount), decimal_text(amount))
-                        for title, amount in _summands(answer[each])
-                    ],
-                    tolerable,
-                )
-                for each in ("overstatement", "understatement")
-            }
-        case "sequential":
-            boundary = _martingale if answer["measure"] == "amount" else _boundary
-            return {"boundary": boundary(answer)}
-        case "variables":
-            return {"limits": _misstatement_bars(answer, tolerable)}
-        case _:
-            figures = {
-                "Lower limit": answer.get("lower_limit"),
-                "Most likely share": answer["share"],
-                "Upper limit": answer["upper_limit"],
-            }
-            bars = [
-                Bar(title, share, percent(share))
-                for title, share in figures.items()
-                if share is not None
-            ]
-            return {"limits": limit_bars(bars, tolerable)}
-
-
-def _summands(direction: Values) -> list[tuple[str, str]]:
-    """The summands of the upper limit, and the limit."""
-    return [(title, amount_of(direction, name)) for name, title in BREAKDOWN.items()]
-
-
-def _misstatement_bars(answer: Values, tolerable: Bar | None) -> Markup:
-    """The figures of net misstatement, and of each direction if they net to it."""
-    figures = {
-        "Projected misstatement": answer["projected"],
-        "Upper limit": answer["upper_limit"],
-    }
-    if answer["direction_estimator"] == answer["estimator"]:
-        alone = {
-            "Overstatements": answer["overstatement"]["projected"],
-            "Understatements": answer["understatement"]["projected"],
-        }
-        figures = {**alone, "Net misstatement": answer["projected"], **figures}
-        del figures["Projected misstatement"]
-    if answer["sides"] == "two":
-        figures["Lower limit"] = answer["lower_limit"]
-    bars = [Bar(title, float(text), decimal_text(text)) for title, text in figures.items()]
-    return limit_bars(bars, tolerable)
-
-
-def _martingale(answer: Values) -> Markup:
-    """M by examined rows, as powers of ten, with the line at which errors are tolerable."""
-    threshold = log10(answer["threshold"])
-    found = [
-        (size, max(log10(value), 0.0) if value > 0 else 0.0)
-        for size, value in enumerate(answer["statistics_by_size"], start=1)
-    ]
-    label = (
-        f"M by examined rows: {answer['statistic']:.3g} after {answer['examined']}; "
-        f"{answer['conclusion']['sentence']}"
-    )
-    last = answer["drawn"]
-    curves = [
-        Curve("accept", [(0, threshold), (last, threshold)]),
-        Curve("found", [(0, 0.0), *found]),
-    ]
-    highest = min(max(value for _, value in found), MAX_POWER)
-    ticks = [(float(power), f"{10**power:,}") for power in range(ceil(max(highest, threshold)) + 1)]
-    axis = ("M", "Rows examined, in the order of the draw")
-    return boundary_picture(label, curves, last, axis, ticks)
-
-
-def _boundary(answer: Values) -> Markup:
-    boundary = answer["boundary"]
-    sizes = boundary["sizes"]
-    found = list(enumerate(answer["exceptions_by_size"], start=1))
-    top = max(5, answer["exceptions"] + 2, *boundary["accept"])
-    accept = [
-        (size, None if count < 0 else float(count))
-        for size, count in zip(sizes, boundary["accept"], strict=True)
-    ]
-    reject = [
-        (size, None if count > min(size, top) else float(count))
-        for size, count in zip(sizes, boundary["reject"], strict=True)
-    ]
-    label = (
-        f"Exceptions by examined rows: {answer['exceptions']} of {answer['examined']}; "
-        f"{answer['conclusion']['sentence']}"
-    )
-    curves = [Curve("accept", accept), Curve("reject", reject), Curve("found", [(0, 0.0), *found])]
-    return boundary_picture(
-        label,
-        curves,
-        answer["drawn"],
-        ("Exceptions", "Rows examined, in the order of the draw"),
-        [(0, "0"), (top, f"{top:,}")],
-    )

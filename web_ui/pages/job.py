@@ -24,12 +24,14 @@ from application.identity.column_reports import job_changes
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.request_code import ApiRequest
-from application.samples.facts import Facts, monetary_facts, step_facts, takes_all, warnings_of
+from application.samples.design_sheet import group_table
+from application.samples.facts import monetary_facts, step_facts, warnings_of
 from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
 from application.schedules.registering import repeated_request
 from application.table_views import view_page
 from domain_errors import DomainError
+from presentation.content import Facts
 from service.sampling_parameters import seeded_rounds
 from service.tables.open_tables import (
     RESIDUAL,
@@ -52,7 +54,6 @@ from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import is_binned
 from storage.versions.refs import has_ref, has_sample_ref
-from web_ui.charts.pictures import group_bars, small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice, problem_text
 from web_ui.pages.estimates import estimates_tab
@@ -60,6 +61,7 @@ from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
 from web_ui.pages.jobs import own_job
 from web_ui.pages.request_code import code_of
+from web_ui.profile_pictures import group_bars, small_picture
 from web_ui.shell import (
     blueprint,
     caller,
@@ -187,7 +189,9 @@ def _overview(found: Job) -> Values:
         values["awaits_comparison"] = service().settings.compare_samples
         values["overview"] = sample_overview(service(), found)
         values["group_bars"] = group_bars
-        values["takes_all"], values["warnings_of"] = takes_all, warnings_of
+        values["warnings_of"] = warnings_of
+        rounds = zip(found.run_parameters["rounds"], values["summary"]["rounds"], strict=True)
+        values["step_groups"] = [group_table(given, result) for given, result in rounds]
         values["first_rows"] = _first_rows(found)
     return values
 
@@ -198,7 +202,7 @@ def _step_facts(found: Job) -> list[Facts]:
     rounds = found.run_parameters["rounds"]
     results = (found.output_summary or {}).get("rounds") or [{}] * len(rounds)
     return [
-        step_facts(given, seeds) + monetary_facts(result)
+        Facts("Design", [*step_facts(given, seeds), *monetary_facts(result)])
         for given, seeds, result in zip(rounds, seeded, results, strict=True)
     ]
 

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from application.certificates.plans import get_plan, list_plans
 from application.samples.facts import planned_facts
+from presentation.content import Facts
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
 
@@ -31,7 +32,10 @@ def plan(dataset_id: int, plan_id: str) -> Response:
         "plan.html",
         dataset=found,
         plan=registered,
-        steps=[planned_facts(each) for each in registered.rounds],
+        steps=[
+            Facts(f"Step {number}" if len(registered.rounds) > 1 else "Design", planned_facts(each))
+            for number, each in enumerate(registered.rounds, start=1)
+        ],
         may_write=caller().may(found, "write"),
         beacon_url=beacon_url,
         name=request.args.get("name", ""),

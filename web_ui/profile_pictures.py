@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from domain_errors import percent_text
+from presentation.charts import picture, shorten
 from web_ui.numbers import cell_text, rounded_text
 
 WIDTH, HEIGHT = 240, 76
@@ -65,7 +66,7 @@ def histogram(column: dict[str, Any], found: dict[str, Any]) -> Markup:
         '<text x="0" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
     ).format(HEIGHT - 3, shorten(first, 20), WIDTH, HEIGHT - 3, shorten(last, 20))
     label = f"Histogram of {column['name']} from {shown[0][0]} to {shown[-1][1]}"
-    return picture(label, HEIGHT, [axis, *marks, ends])
+    return picture(label, HEIGHT, [axis, *marks, ends], WIDTH)
 
 
 def bars(column: dict[str, Any], values: Sequence[dict[str, Any]]) -> Markup:
@@ -94,7 +95,7 @@ def bars(column: dict[str, Any], values: Sequence[dict[str, Any]]) -> Markup:
         f"{text} {percent_text(share)}" for text, share in zip(texts, shares, strict=True)
     )
     label = f"Most frequent values of {column['name']}, as shares of all rows: {listed}"
-    return picture(label, len(values) * BAR_STEP, marks)
+    return picture(label, len(values) * BAR_STEP, marks, WIDTH)
 
 
 def share_of_rows(column: dict[str, Any], value: dict[str, Any]) -> float:
@@ -166,17 +167,3 @@ def pattern_picture(missing: Sequence[str], columns: Sequence[str]) -> Markup:
     ]
     label = f"Missing in {len(missing)} of {len(columns)} columns"
     return picture(label, CELL, [ground, *marks], width)
-
-
-def picture(label: str, height: float, parts: Sequence[Markup], width: float = WIDTH) -> Markup:
-    return Markup(
-        '<svg class="picture" role="img" aria-label="{}" width="{}" height="{}" '
-        'viewBox="0 0 {} {}">{}</svg>'
-    ).format(label, width, height, width, height, Markup("").join(parts))
-
-
-def shorten(value: Any, length: int = 18) -> str:
-    text = "NULL" if value is None else str(value)
-    if isinstance(value, float):
-        text = rounded_text(value)
-    return text if len(text) <= length else f"{text[: length - 1]}…"

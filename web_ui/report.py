@@ -16,7 +16,7 @@ from typing import Any
 from flask import current_app
 from markupsafe import Markup
 
-from web_ui.charts.pictures import column_picture, pattern_picture, small_picture
+from web_ui.profile_pictures import column_picture, pattern_picture, small_picture
 
 MEASURES = {
     "pearson": "Pearson's correlation",

@@ -1,0 +1,1 @@
+"""What people read, declared once: facts, tables, notes and charts, as HTML, XLSX and text."""

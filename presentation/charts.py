@@ -1,0 +1,221 @@
+"""Charts as SVG: limits beside what is tolerable, a boundary, dots on their intervals.
+
+Every text is escaped. There are no style attributes, which the content security policy forbids;
+classes have colours in the style sheet. The label of a picture states what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+WIDTH = 640
+
+
+def picture(label: str, height: float, parts: Sequence[Markup], width: float = WIDTH) -> Markup:
+    """An SVG of these parts for people who see it, and a label for those who don't."""
+    return Markup(
+        '<svg class="picture" role="img" aria-label="{}" width="{}" height="{}" '
+        'viewBox="0 0 {} {}">{}</svg>'
+    ).format(label, width, height, width, height, Markup("").join(parts))
+
+
+def shorten(text: str, length: int = 18) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _wide(label: str, height: float, parts: Sequence[Markup]) -> Markup:
+    """A picture whose texts are larger where it is shown small."""
+    grouped = Markup('<g class="wide">{}</g>').format(Markup("").join(parts))
+    return picture(label, height, [grouped])
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar: its length and its words."""
+
+    label: str
+    value: float
+    text: str
+    style: str = "sample"
+
+
+@dataclass(frozen=True)
+class LimitChart:
+    """Bars, negative ones to the left of 0, and what is tolerable as a line through them."""
+
+    title: str
+    bars: Sequence[Bar]
+    tolerable: Bar | None
+    legend: str = ""
+
+    LABEL, VALUE, STEP, HEIGHT = 230, 150, 30, 14
+
+    def svg(self) -> Markup:
+        bars = [*self.bars, *([] if self.tolerable is None else [self.tolerable])]
+        least = min((bar.value for bar in bars if bar.value < 0), default=0.0)
+        largest = max((bar.value for bar in bars if bar.value > 0), default=0.0)
+        scale = (WIDTH - self.LABEL - self.VALUE) / ((largest - least) or 1.0)
+        zero = self.LABEL - least * scale
+        height = self.STEP * len(bars)
+        parts = []
+        for place, bar in enumerate(bars):
+            y = place * self.STEP + (self.STEP - self.HEIGHT) / 2
+            parts.append(
+                Markup(
+                    '<text x="0" y="{}">{}</text>'
+                    '<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>'
+                    '<text x="{}" y="{}" text-anchor="end">{}</text>'
+                ).format(
+                    *(y + 12, bar.label, bar.style, zero + min(bar.value, 0.0) * scale),
+                    *(y, abs(bar.value) * scale, self.HEIGHT, WIDTH, y + 12, bar.text),
+                )
+            )
+        if self.tolerable is not None:
+            x = f"{zero + self.tolerable.value * scale:.1f}"
+            line = Markup('<line class="bound" x1="{}" x2="{}" y1="0" y2="{}"/>')
+            parts.append(line.format(x, x, height))
+        listed = ", ".join(f"{bar.label} {bar.text}" for bar in bars)
+        return _wide(f"Errors and limits: {listed}", height, parts)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of a boundary: values by numbers of examined items; None where there is none."""
+
+    style: str
+    points: Sequence[tuple[int, float | None]]
+
+
+@dataclass(frozen=True)
+class BoundaryChart:
+    """Curves over the examined items, from 0 to ``last``.
+
+    Parameters
+    ----------
+    axis : tuple of str
+        The names of y and x.
+    ticks : sequence of tuple
+        Values of y with their texts; the largest is the top.
+    legend : str
+        What each kind of line means.
+    """
+
+    title: str
+    label: str
+    curves: Sequence[Curve]
+    last: int
+    axis: tuple[str, str]
+    ticks: Sequence[tuple[float, str]]
+    legend: str
+
+    HEIGHT, LEFT, BOTTOM, TOP = 240, 70, 30, 8
+
+    def svg(self) -> Markup:
+        top = max(value for value, _ in self.ticks)
+        floor, left = self.HEIGHT - self.BOTTOM, self.LEFT
+        across, up = (WIDTH - left) / max(self.last, 1), (floor - self.TOP) / (top or 1.0)
+        parts = [
+            Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(*ends)
+            for ends in ((left, WIDTH, floor, floor), (left, left, self.TOP, floor))
+        ]
+        for curve in self.curves:
+            points = " ".join(
+                f"{left + size * across:.1f},{floor - min(value, top) * up:.1f}"
+                for size, value in curve.points
+                if value is not None
+            )
+            if points:
+                line = Markup('<polyline class="{}" points="{}"/>')
+                parts.append(line.format(curve.style, points))
+        texts = [
+            *(
+                (left - 6, max(floor - value * up + 4, self.TOP + 8), "end", text)
+                for value, text in self.ticks
+            ),
+            (left + 6, self.TOP + 12, "start", self.axis[0]),
+            (left, self.HEIGHT - 8, "middle", "0"),
+            (WIDTH, self.HEIGHT - 8, "end", f"{self.last:,}"),
+            ((WIDTH + left) / 2, self.HEIGHT - 8, "middle", self.axis[1]),
+        ]
+        text_of = Markup('<text x="{}" y="{:.1f}" text-anchor="{}">{}</text>')
+        parts += [text_of.format(*text) for text in texts]
+        return _wide(self.label, self.HEIGHT, parts)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A dot on its interval, in the numbers and in the words of the page."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    text: str
+    truth: float | None = None
+
+
+@dataclass(frozen=True)
+class IntervalChart:
+    """Estimates as dots on their intervals, and true values as bars.
+
+    ``ticks`` are the texts of the axis' ends, smallest and largest value.
+    """
+
+    title: str
+    lines: Sequence[Interval]
+    ticks: Sequence[str]
+    legend: str = ""
+
+    LABEL, STEP, VALUE, AXIS = 150, 26, 90, 24
+
+    def svg(self) -> Markup:
+        first, last = axis_of(self.lines)
+        right = WIDTH - self.VALUE
+        scale = (right - self.LABEL) / (last - first)
+        height = self.STEP * len(self.lines)
+        axis = Markup('<line class="axis" x1="{}" x2="{}" y1="0" y2="{}"/>')
+        tick = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
+        ends = zip((self.LABEL, right), ("start", "end"), self.ticks, strict=True)
+        parts = [axis.format(place, place, height) for place in (self.LABEL, right)]
+        parts += [tick.format(place, height + 14, anchor, text) for place, anchor, text in ends]
+        for row, line in enumerate(self.lines):
+            middle = row * self.STEP + self.STEP / 2
+            value, low, high = (
+                f"{self.LABEL + (end - first) * scale:.1f}"
+                for end in (line.value, line.low, line.high)
+            )
+            truth = Markup("")
+            if line.truth is not None:
+                truth = Markup(
+                    '<rect class="population" x="{:.1f}" y="{}" width="3" height="16"/>'
+                ).format(self.LABEL + (line.truth - first) * scale - 1.5, middle - 8)
+            parts.append(
+                Markup(
+                    '<text x="0" y="{below}">{}<title>{}</title></text>{}'
+                    '<line class="line" x1="{}" x2="{}" y1="{middle}" y2="{middle}"/>'
+                    '<circle class="sample" cx="{}" cy="{middle}" r="4.5"><title>{text}</title>'
+                    '</circle><text x="{}" y="{below}" text-anchor="end">{text}</text>'
+                ).format(
+                    *(shorten(line.label, 22), line.label, truth, low, high, value, WIDTH),
+                    below=middle + 4,
+                    middle=middle,
+                    text=line.text,
+                )
+            )
+        listed = ", ".join(f"{shorten(line.label)} {line.text}" for line in self.lines)
+        return picture(f"{self.title}: {listed}", height + self.AXIS, parts)
+
+
+def axis_of(lines: Sequence[Interval]) -> tuple[float, float]:
+    """The smallest and the largest value that is drawn."""
+    ends = [
+        end
+        for line in lines
+        for end in (line.low, line.high, line.value, line.truth)
+        if end is not None
+    ]
+    first, last = min(ends), max(ends)
+    return (first, last) if first < last else (first - 1.0, last + 1.0)

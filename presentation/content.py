@@ -1,0 +1,190 @@
+"""Sections of facts, tables, notes and charts, which each renderer shows in its own way.
+
+The type of a cell decides its alignment and its number format, so a table declares no formats.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from markupsafe import Markup
+
+FORMULA_STARTS = "^[=+\\-@\\t\\r\\n]"
+DIGITS = 10
+"""Significant digits of a float as text."""
+
+
+@dataclass(frozen=True)
+class Percent:
+    """A fraction that is shown as a percentage with two places."""
+
+    value: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.2f} %"
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """An estimate of a number: its last digits say nothing, and are left out where text is shown.
+
+    >>> str(Estimated(1234567.891)), str(Estimated(1234.56789)), str(Estimated(1234.56789, 3))
+    ('1,234,568', '1,234.57', '1,235')
+    """
+
+    value: float
+    digits: int = 6
+
+    def __str__(self) -> str:
+        is_large = abs(self.value) >= 10 ** (self.digits - 1)
+        return f"{self.value:,.0f}" if is_large else f"{self.value:,.{self.digits}g}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A sentence in the colour of its tone: good, bad, warn, or empty for none."""
+
+    text: str
+    tone: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Code:
+    """A text to be copied exactly, such as a seed, a filter or a formula."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | int | float | Decimal | dt.date | Percent | Estimated | Judgement | Code | None
+Kind = Literal["number", "time", "mono", ""]
+Row = Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Labels, each with its values."""
+
+    title: str
+    lines: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a header."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Note:
+    """Sentences under a title."""
+
+    title: str
+    sentences: Sequence[str]
+
+
+class Chart(Protocol):
+    """A picture. Facts or a table state its figures, too: workbooks and terminals omit it."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def legend(self) -> str:
+        """What its marks mean, where its texts don't say it."""
+
+    def svg(self) -> Markup: ...
+
+
+Block = Facts | Table | Note | Chart
+
+
+@dataclass(frozen=True)
+class Section:
+    """Blocks below each other: a sheet of a workbook, or a part of a page.
+
+    Parameters
+    ----------
+    name : str
+        The name of the sheet; ``title`` is its first row.
+    """
+
+    name: str
+    title: str
+    blocks: Sequence[Block]
+
+
+def cell_text(value: Cell) -> str:
+    """A cell's value in words.
+
+    >>> cell_text(Decimal("1234.50")), cell_text(Percent(0.05)), cell_text(None)
+    ('1,234.50', '5.00 %', '')
+    """
+    match value:
+        case None:
+            return ""
+        case dt.datetime():
+            return value.replace(tzinfo=None).isoformat(" ")
+        case dt.date():
+            return value.isoformat()
+        case float():
+            return f"{value:,.{DIGITS}g}"
+        case int() | Decimal():
+            return f"{value:,}"
+        case _:
+            return str(value)
+
+
+def cell_kind(value: Cell) -> Kind:
+    match value:
+        case int() | float() | Decimal() | Percent() | Estimated():
+            return "number"
+        case dt.date():
+            return "time"
+        case Code():
+            return "mono"
+        case _:
+            return ""
+
+
+def column_kinds(table: Table) -> list[Kind]:
+    """The kind of each column's values, if they have the same."""
+    columns = [
+        {cell_kind(row[position]) for row in table.rows if row[position] is not None}
+        for position in range(len(table.header))
+    ]
+    return [kinds.pop() if len(kinds) == 1 else "" for kinds in columns]
+
+
+def formula_safe(text: str) -> str:
+    """A text for CSV, with an apostrophe if a spreadsheet would run it as a formula.
+
+    A workbook's texts are never formulas, whatever they begin with.
+
+    >>> formula_safe("=1+1"), formula_safe("1 = 1")
+    ("'=1+1", '1 = 1')
+    """
+    return f"'{text}" if re.match(FORMULA_STARTS, text) else text
+
+
+def moment_of(text: str | None) -> dt.datetime | None:
+    """A stored time, to the second."""
+    return None if text is None else dt.datetime.fromisoformat(text).replace(microsecond=0)
+
+
+def decimal_of(text: str | None) -> Decimal | None:
+    """A stored amount."""
+    return None if text is None else Decimal(text)

@@ -1,0 +1,1 @@
+"""Tests of facts, tables, notes and charts in each form."""

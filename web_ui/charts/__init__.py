@@ -1,1 +1,0 @@
-"""Charts and reports as SVG and HTML."""
