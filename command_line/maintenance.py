@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from jobsvc_client import JobsvcError
 
 from application.administration.overview import size_text
 from application.settings_sources import load_settings
@@ -134,12 +135,12 @@ def _remove(client: ApiClient, expected: int, on_progress: ProgressCallback) -> 
     while removed is None or not removed["complete"]:
         try:
             part = client.post(PATH, {"dry_run": False})
-        except CommandFailed as failure:
+        except JobsvcError as error:
             if removed is None:
                 raise
             raise CommandFailed(
                 "{failure} Removed before the failure: {removed}.",
-                failure=failure.message,
+                failure=client.failure(error).message,
                 removed=_in_words(removed),
             ) from None
         removed = part if removed is None else _add_answers(removed, part)

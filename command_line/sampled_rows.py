@@ -21,7 +21,6 @@ from command_line.output import (
     print_result,
     print_rows,
     print_table,
-    progress_bar,
 )
 from command_line.sampling import CONFIDENCE
 from domain_errors import counted
@@ -170,8 +169,7 @@ def upload_rows(
     fields = {"key": json.dumps(list(key))}
     if options:
         fields["options"] = json.dumps(options)
-    with progress_bar(f"Sending {file.name}") as on_progress:
-        return client.upload(f"{path}/preview" if preview else path, file, fields, on_progress)
+    return client.upload_file(f"{path}/preview" if preview else path, file, fields)
 
 
 def _print_upload(found: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client import JobsvcError
 
 from application.audit.kinds import PARAMETERS, carried_sentence
 from application.request_code.words import BANDS
@@ -37,7 +38,7 @@ from command_line.options import (
     printed,
     with_client,
 )
-from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
+from command_line.output import output_file, print_line, print_result, print_table
 from domain_errors import InvalidRequest, percent_text, render
 from sampling_engine import METHODS, MethodDeclaration, Parameter
 from sampling_engine.engines.engine import ENGINES
@@ -594,7 +595,7 @@ def with_comparison(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
     """Return the job with its comparison in the summary, if that is available in time."""
     try:
         client.get_when_ready(_comparison_of(job), limit_s=COMPARISON_LIMIT_S)
-    except CommandFailed:
+    except JobsvcError:
         return job  # the draw succeeded even if its comparison fails
     return client.get(f"/api/jobs/{job['id']}")
 
