@@ -25,7 +25,16 @@ from application.audit.kinds import (
 from application.request_code.written_numbers import number_of, plain_text
 from command_line.connection import ApiClient, Target, connected
 from command_line.importing import READING_OPTIONS
-from command_line.options import AS_JSON, JOB, Command, field_option, printed, with_target
+from command_line.options import (
+    AS_JSON,
+    JOB,
+    Command,
+    confidence_number,
+    errors,
+    field_option,
+    printed,
+    with_target,
+)
 from command_line.output import (
     Columns,
     output_file,
@@ -35,7 +44,6 @@ from command_line.output import (
     print_table,
 )
 from command_line.sampled_rows import KEY, upload_rows
-from command_line.sampling import confidence_number, errors
 from domain_errors import InvalidRequest
 
 REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")

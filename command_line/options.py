@@ -7,16 +7,19 @@ import os
 import re
 import shlex
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
+from application.request_code.written_numbers import confidence_of, errors_of, number_of
 from application.settings_sources import load_settings
 from command_line.connection import Target, connected
 from command_line.output import SUFFIXES, print_result
 from command_line.root import Composition
+from domain_errors import InvalidRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,6 +64,46 @@ def _with_known_ending(
     if output is not None and output.suffix not in SUFFIXES:
         raise click.BadParameter(f"The file's ending must be one of {', '.join(SUFFIXES)}.")
     return output
+
+
+GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?\s*")
+
+
+def ungrouped(text: str) -> str:
+    """A number without thousands separators; commas stand between groups of three digits."""
+    return text.replace(",", "") if GROUPED.fullmatch(text) else text
+
+
+def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
+    """The type of an option, of a function of :mod:`application.request_code.written_numbers`."""
+
+    def convert(text: str) -> float:
+        try:
+            value = read(text)
+        except InvalidRequest as error:
+            raise click.BadParameter(str(error)) from None
+        is_whole = value == value.to_integral_value()
+        return int(value) if is_whole else float(value)
+
+    return convert
+
+
+number = reader(number_of)
+"""A number or, with its sign, a percentage."""
+errors = reader(errors_of)
+"""Errors that are tolerable or expected, as a share, an amount or a number."""
+confidence_number = reader(confidence_of)
+percentage = reader(lambda text: 100 * number_of(f"{text.rstrip(' %')}%"))
+"""A percentage with or without its sign."""
+
+
+class WholeNumber(click.IntRange):
+    """A whole number, with or without thousands separators: ``1,000``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert a text."""
+        plain: Any = ungrouped(value) if isinstance(value, str) else value
+        return super().convert(plain, param, ctx)
 
 
 DATA_DIR = click.option(

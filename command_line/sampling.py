@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,10 @@ from jobsvc_client import JobsvcError
 
 from application.audit.kinds import PARAMETERS, carried_sentence
 from application.request_code.words import BANDS
-from application.request_code.written_numbers import TWO_WAYS, confidence_of, errors_of, number_of
-from application.samples.facts import favoured_rows
-from command_line.certificates.planned_draws import planned_body, print_registered, with_plan
+from application.request_code.written_numbers import TWO_WAYS
 from command_line.connection import ApiClient
 from command_line.exploring import print_hints
+from command_line.methods import DRAW_PARAMETERS, ENGINES, FAVOURED, METHODS, MethodParameter
 from command_line.options import (
     AS_JSON,
     BATCH,
@@ -32,16 +30,21 @@ from command_line.options import (
     REF,
     TABLE,
     Command,
+    WholeNumber,
+    confidence_number,
+    errors,
     field_option,
     job_body,
+    number,
     option_names,
+    percentage,
     printed,
+    ungrouped,
     with_client,
 )
 from command_line.output import output_file, print_line, print_result, print_table
-from domain_errors import InvalidRequest, percent_text, render
-from sampling_engine import METHODS, MethodDeclaration, Parameter
-from sampling_engine.engines.engine import ENGINES
+from command_line.planned_draws import planned_body, print_registered, with_plan
+from domain_errors import percent_text, render
 
 GROUPS_SHOWN = 40
 MIB = 1 << 20
@@ -56,26 +59,6 @@ ENGINE_REASONS = {
 }
 
 
-def _draw_parameters() -> dict[str, Parameter]:
-    """The parameters of all methods that have an option, by the option's variable name."""
-    found: dict[str, Parameter] = {}
-    for method in METHODS:
-        for parameter in method.parameters:
-            if parameter.option is not None:
-                option = parameter.option.replace("-", "_")
-                other = found.setdefault(option, parameter)
-                if other.type != parameter.type:
-                    found[option] = _of_both(other, parameter, method)
-    return found
-
-
-def _of_both(other: Parameter, parameter: Parameter, method: MethodDeclaration) -> Parameter:
-    """One option of two methods: a whole number of one of them is a number, too."""
-    means = f"{other.description} With {method.name}: {parameter.description}"
-    return replace(other, type="number", description=means)
-
-
-DRAW_PARAMETERS = _draw_parameters()
 SIZE = "sample_size"
 PERCENT = 100
 SIZE_HELP = (
@@ -83,36 +66,6 @@ SIZE_HELP = (
     'where SIZE is a number, a percentage or "all", and GROUP the stratum as in _stratum.'
 )
 BANDS_HELP = " With bands of a number or date: COLUMN:BREAK,BREAK,… such as amount:0,1000,10000."
-
-GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?\s*")
-
-
-def ungrouped(text: str) -> str:
-    """A number without thousands separators; commas stand between groups of three digits."""
-    return text.replace(",", "") if GROUPED.fullmatch(text) else text
-
-
-def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
-    """The type of an option, of a function of :mod:`application.request_code.written_numbers`."""
-
-    def convert(text: str) -> float:
-        try:
-            value = read(text)
-        except InvalidRequest as error:
-            raise click.BadParameter(str(error)) from None
-        is_whole = value == value.to_integral_value()
-        return int(value) if is_whole else float(value)
-
-    return convert
-
-
-number = reader(number_of)
-"""A number or, with its sign, a percentage."""
-errors = reader(errors_of)
-"""Errors that are tolerable or expected, as a share, an amount or a number."""
-confidence_number = reader(confidence_of)
-percentage = reader(lambda text: 100 * number_of(f"{text.rstrip(' %')}%"))
-"""A percentage with or without its sign."""
 
 
 def accepted_numbers(text: str) -> list[int]:
@@ -124,16 +77,7 @@ def accepted_numbers(text: str) -> list[int]:
     return [alone, both]
 
 
-class WholeNumber(click.IntRange):
-    """A whole number, with or without thousands separators: ``1,000``."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert a text."""
-        plain: Any = ungrouped(value) if isinstance(value, str) else value
-        return super().convert(plain, param, ctx)
-
-
-def _type_of(parameter: Parameter) -> click.ParamType[Any] | Callable[[str], float] | None:
+def _type_of(parameter: MethodParameter) -> click.ParamType[Any] | Callable[[str], float] | None:
     if parameter.choices:
         return click.Choice(parameter.choices)
     if parameter.name == SIZE:
@@ -145,30 +89,25 @@ def _type_of(parameter: Parameter) -> click.ParamType[Any] | Callable[[str], flo
     return None
 
 
-def _help_of(parameter: Parameter) -> str:
+def _help_of(parameter: MethodParameter) -> str:
     """The description; it starts with the method where only one has the parameter."""
-    methods = [
-        method.name
-        for method in METHODS
-        if method.other_name_of is None
-        and parameter.name in {own.name for own in method.parameters}
-    ]
-    start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
     if parameter.name == SIZE:
         return SIZE_HELP
-    end = f"{BANDS_HELP} Repeatable." if parameter.type.startswith("array") else ""
+    methods = parameter.methods
+    start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
+    end = f"{BANDS_HELP} Repeatable." if parameter.is_repeatable else ""
     options = {own.name: f"--{own.option}" for own in DRAW_PARAMETERS.values()}
     return render(start + parameter.description + end, {}, lambda name: options.get(name, name))
 
 
-def option_of(parameter: Parameter) -> Callable[[Command], Command]:
+def option_of(parameter: MethodParameter) -> Callable[[Command], Command]:
     """The option of a method's parameter."""
     return field_option(
         f"--{parameter.option}",
         parameter.name,
         type=_type_of(parameter),
-        multiple=parameter.type.startswith("array") or parameter.name == SIZE,
-        metavar="COLUMN" if parameter.column else "SIZE" if parameter.name == SIZE else None,
+        multiple=parameter.is_repeatable or parameter.name == SIZE,
+        metavar="COLUMN" if parameter.is_column else "SIZE" if parameter.name == SIZE else None,
         help=_help_of(parameter),
     )
 
@@ -192,7 +131,7 @@ DRAW_OPTIONS = (
     field_option(
         "--method",
         "method",
-        type=click.Choice([method.name for method in METHODS]),
+        type=click.Choice(METHODS),
         default="random",
         show_default=True,
     ),
@@ -617,9 +556,11 @@ def print_sample(job: dict[str, Any]) -> None:
     _print_warnings(summary)
     if carried := carried_sentence(summary):
         print_line(carried)
-    favoured = favoured_rows(job["run_parameters"])
-    if favoured is not None:
-        print_line(f"Drawn by {favoured}, so its rows aren't expected to be like all rows.")
+    favoured = {FAVOURED[round_["method"]] for round_ in job["run_parameters"]["rounds"]} - {None}
+    if favoured:
+        print_line(
+            f"Drawn by {min(map(str, favoured))}, so its rows aren't expected to be like all rows."
+        )
     elif "comparison" in summary:
         print_line(summary["comparison"]["verdict"])
     else:

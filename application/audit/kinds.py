@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from domain_errors import counted
-from estimation_engine.audit.assurance import Status
+
+if TYPE_CHECKING:
+    from estimation_engine.audit.assurance import Status
 
 Kind = Literal["attributes", "two_stage", "monetary_unit", "variables", "sequential"]
 

@@ -1,4 +1,4 @@
-"""``jobsvc attach``: attach a table whose files stay where they are."""
+"""``jobsvc attach`` and ``connection``: tables whose files stay where they are."""
 
 from __future__ import annotations
 
@@ -17,8 +17,16 @@ from command_line.importing import (
     print_column_changes,
     requires_columns,
 )
-from command_line.options import AS_JSON, BATCH, field_option, with_target
-from command_line.output import print_items, print_line, print_result
+from command_line.options import (
+    AS_JSON,
+    BATCH,
+    YES,
+    field_option,
+    printed,
+    with_client,
+    with_target,
+)
+from command_line.output import CommandFailed, confirm, print_items, print_line, print_result
 from domain_errors import counted
 
 SHOWN_FILES = 10
@@ -147,3 +155,91 @@ def _print_preview(preview: dict[str, Any], are_required: bool) -> None:
         for note in table["notes"]:
             print_line(f"Note: {note}")
     print_column_changes(preview.get("column_changes"), are_required=are_required)
+
+
+PREFIX = "The URI of a folder, bucket or container: s3://, gs://, az:// or file://."
+CREDENTIALS = (
+    "How the names of variables in the server's environment begin, such as LAKE for "
+    "LAKE_AWS_ACCESS_KEY_ID. Never a key."
+)
+USABLE_BY = "A user or a group that may attach its files; may be repeated."
+
+
+@click.group()
+def connection() -> None:
+    """Manage connections to attached files (admins only)."""
+
+
+def _print_connections(found: list[dict[str, Any]]) -> None:
+    print_items(
+        found,
+        {
+            "name": "name",
+            "prefix": "prefix",
+            "credentials": "credentials",
+            "usable by": lambda one: ", ".join(one["usable_by"]),
+        },
+    )
+
+
+@connection.command("list")
+@printed(_print_connections)
+def list_connections(client: ApiClient) -> Any:
+    """List the connections; those that you may use, if you aren't an admin."""
+    return client.all_of("/api/connections", "connections")
+
+
+@connection.command("add")
+@click.argument("name")
+@click.argument("prefix")
+@click.option("--credentials", default="", help=CREDENTIALS)
+@field_option("--user", "usable_by", "usable_by", multiple=True, metavar="NAME", help=USABLE_BY)
+@with_client
+def add_connection(client: ApiClient, **body: Any) -> None:
+    """Create a connection under the setting connection_prefixes.
+
+    \b
+    jobsvc connection add lake s3://audit-lake/ --credentials LAKE --user Auditors
+    jobsvc connection add disk file:///data/lake/ --user everyone
+    """
+    _print_connections([client.post("/api/connections", body)])
+
+
+@connection.command("change")
+@click.argument("name")
+@field_option("--prefix", "prefix", help=PREFIX)
+@field_option("--credentials", "credentials", help=CREDENTIALS)
+@field_option("--user", "usable_by", "usable_by", multiple=True, metavar="NAME", help=USABLE_BY)
+@with_client
+def change_connection(
+    client: ApiClient, name: str, usable_by: tuple[str, ...], **given: str | None
+) -> None:
+    """Change a connection; --user replaces all its users and groups.
+
+    \b
+    jobsvc connection change lake --user Auditors --user anna
+    """
+    body: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if usable_by:
+        body["usable_by"] = usable_by
+    _print_connections([client.patch(f"/api/connections/{_connection_id(client, name)}", body)])
+
+
+@connection.command("delete")
+@click.argument("name")
+@YES
+@with_client
+def delete_connection(client: ApiClient, name: str, yes: bool) -> None:
+    """Delete a connection; tables that are attached through it can't be read from then on."""
+    connection_id = _connection_id(client, name)
+    if not yes:
+        confirm(f"Delete the connection {name}? Tables that use it can't be read from then on.")
+    client.delete(f"/api/connections/{connection_id}")
+    print_line(f"Connection {name} was deleted.")
+
+
+def _connection_id(client: ApiClient, name: str) -> int:
+    for found in client.all_of("/api/connections", "connections"):
+        if found["name"] == name:
+            return int(found["id"])
+    raise CommandFailed('Connection "{name}" not found.', name=name)
