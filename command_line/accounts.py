@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from command_line.connection import ApiClient
-from command_line.options import OFFSET, YES, printed, with_client
+from command_line.options import OFFSET, YES, WholeNumber, limit_option, printed, with_client
 from command_line.output import CommandFailed, confirm, print_items, print_line, utc_text
 from domain_errors import counted
 from storage.accounts.audit import ACTIONS
@@ -20,7 +20,7 @@ LEVELS = {"view": "read", "edit": "write", "owner": "admin"}
 WORDS = {"read": "can view", "write": "can edit", "admin": "owner"}
 
 
-class Days(click.IntRange):
+class Days(WholeNumber):
     """A number of days, or "never"."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -406,7 +406,7 @@ def _short(value: Any) -> str:
 @click.option("--object", "object_id", help="A job, a ref, a table, or a token's or user's id.")
 @click.option("--after", metavar="TIME", help="At this time or later, such as 2025-07-07.")
 @click.option("--before", metavar="TIME", help="Before this time.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@limit_option(50)
 @OFFSET
 @printed(_print_entries)
 def audit_command(client: ApiClient, dataset: str | None, **query: Any) -> Any:

@@ -29,9 +29,11 @@ from command_line.options import (
     AS_JSON,
     JOB,
     Command,
+    WholeNumber,
     confidence_number,
     errors,
     field_option,
+    limit_option,
     printed,
     with_target,
 )
@@ -149,8 +151,8 @@ def _amount(text: str) -> str:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the entry list to a file that ends with .xlsx or .csv.",
 )
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0, help="Items to skip.")
+@limit_option(100)
+@click.option("--offset", type=WholeNumber(0), default=0, help="Items to skip.")
 @AS_JSON
 @with_target
 def findings(

@@ -18,6 +18,7 @@ from command_line.options import (
     REF,
     TABLE,
     field_option,
+    limit_option,
     printed,
     with_client,
 )
@@ -201,9 +202,7 @@ def _print_hits(found: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("text")
-@click.option(
-    "--limit", type=click.IntRange(1, 50), default=10, show_default=True, help="Of each kind."
-)
+@limit_option(10, 50, help="Of each kind.")
 @printed(_print_hits)
 def search(client: ApiClient, text: str, limit: int) -> Any:
     """Find datasets, samples, saved queries, versions and jobs.

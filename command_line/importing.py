@@ -18,7 +18,7 @@ from jobsvc_client.errors import JobFailed
 
 from command_line.connection import ApiClient, Target, connected
 from command_line.failures import Unreachable
-from command_line.options import AS_JSON, BATCH, field_option, with_target
+from command_line.options import AS_JSON, BATCH, WholeNumber, field_option, with_target
 from command_line.output import (
     Columns,
     CommandFailed,
@@ -71,7 +71,7 @@ def READING_OPTIONS(command: Command) -> Command:  # noqa: N802 - used like the 
         declare = field_option(option, name, name, metavar=metavar, multiple=True, help=text)
         decorated = declare(decorated)
     for name, text in reversed({**ROWS, **TEXTS}.items()):
-        type_ = int if name in ROWS else str
+        type_ = WholeNumber() if name in ROWS else None
         decorated = field_option(f"--{name.replace('_', '-')}", name, type=type_, help=text)(
             decorated
         )

@@ -14,7 +14,12 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from application.request_code.written_numbers import confidence_of, errors_of, number_of
+from application.request_code.written_numbers import (
+    TwoReadings,
+    confidence_of,
+    errors_of,
+    number_of,
+)
 from application.settings_sources import load_settings
 from command_line.connection import Target, connected
 from command_line.output import SUFFIXES, print_result
@@ -66,14 +71,6 @@ def _with_known_ending(
     return output
 
 
-GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?\s*")
-
-
-def ungrouped(text: str) -> str:
-    """A number without thousands separators; commas stand between groups of three digits."""
-    return text.replace(",", "") if GROUPED.fullmatch(text) else text
-
-
 def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
     """The type of an option, of a function of :mod:`application.request_code.written_numbers`."""
 
@@ -100,10 +97,40 @@ percentage = reader(lambda text: 100 * number_of(f"{text.rstrip(' %')}%"))
 class WholeNumber(click.IntRange):
     """A whole number, with or without thousands separators: ``1,000``."""
 
+    def __init__(self, min: int | None = None, max: int | None = None) -> None:  # noqa: A002
+        super().__init__(min, max)
+        if min is None and max is None:
+            self.name = "integer"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Convert a text."""
-        plain: Any = ungrouped(value) if isinstance(value, str) else value
-        return super().convert(plain, param, ctx)
+        return super().convert(_whole(value) or value, param, ctx)
+
+
+def _whole(value: Any) -> int | None:
+    """The whole number in a text; None for another text, which click refuses."""
+    if not isinstance(value, str) or value.rstrip().endswith("%"):
+        return None
+    try:
+        number = number_of(value)
+    except TwoReadings as error:
+        raise click.BadParameter(str(error)) from None
+    except InvalidRequest:
+        return None
+    return int(number) if number == number.to_integral_value() else None
+
+
+def limit_option(
+    default: int = 20,
+    most: int = 1000,
+    *,
+    least: int = 1,
+    help: str | None = None,  # noqa: A002
+) -> Callable[[Command], Command]:
+    """Declare the option of how many entries or rows are shown."""
+    return click.option(
+        "--limit", type=WholeNumber(least, most), default=default, show_default=True, help=help
+    )
 
 
 DATA_DIR = click.option(
@@ -114,8 +141,8 @@ DATA_DIR = click.option(
 JOB = click.argument("job_id", type=job_id_prefix)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 BATCH = click.option("--batch", is_flag=True, help="Run with low priority on a busy server.")
-LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-OFFSET = click.option("--offset", type=click.IntRange(0), default=0, help="Entries to skip.")
+LIMIT = limit_option()
+OFFSET = click.option("--offset", type=WholeNumber(0), default=0, help="Entries to skip.")
 YES = click.option("--yes", is_flag=True, help="Don't ask for a confirmation.")
 REF = field_option("--ref", "source_ref", help="Ref or commit [default: main].")
 TABLE = field_option("--table", "table_key", help="Table key [default: primary, or the only one].")

@@ -17,7 +17,9 @@ from command_line.options import (
     REF,
     TABLE,
     YES,
+    WholeNumber,
     job_body,
+    limit_option,
     printed,
     with_client,
     with_target,
@@ -45,7 +47,7 @@ from storage.certificates.ledger import LEDGER_TYPE, LedgerEntry, chain_faults
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the whole ledger with a signed head to this file.",
 )
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@limit_option(50)
 @OFFSET
 @AS_JSON
 @with_target
@@ -139,7 +141,7 @@ def _faults(client: ApiClient, whole: dict[str, Any]) -> list[str]:
     help="The folder for the files; it is created if need be.",
 )
 @click.option("--data", "with_data", is_flag=True, help="Write data.csv, which level L2 needs.")
-@click.option("--number", type=click.IntRange(1), help="An earlier certificate of the sample.")
+@click.option("--number", type=WholeNumber(1), help="An earlier certificate of the sample.")
 @with_target
 def certificate(
     target: Target, job_id: str, output: Path, with_data: bool, number: int | None

@@ -11,7 +11,16 @@ import click
 
 from command_line.connection import ApiClient, Target, connected
 from command_line.importing import READING_OPTIONS
-from command_line.options import AS_JSON, JOB, field_option, printed, with_target
+from command_line.options import (
+    AS_JSON,
+    JOB,
+    WholeNumber,
+    field_option,
+    limit_option,
+    number,
+    printed,
+    with_target,
+)
 from command_line.output import (
     Columns,
     output_file,
@@ -50,18 +59,12 @@ LONELY_STRATUM = field_option(
     "--step",
     "round",
     "step",
-    type=click.IntRange(1, 20),
+    type=WholeNumber(1, 20),
     default=1,
     show_default=True,
     help="The step of the design.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 1000),
-    default=10,
-    show_default=True,
-    help="Rows of each group.",
-)
+@limit_option(10, help="Rows of each group.")
 @printed(_print_reserves)
 def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
     """Show the next rows in line of a sample.
@@ -195,7 +198,7 @@ def _print_match(found: dict[str, Any]) -> None:
 @JOB
 @click.argument("value")
 @field_option("--column", "column", help="The column that has the VALUE [default: the row's id].")
-@click.option("--limit", type=click.IntRange(1, 50), default=10, show_default=True)
+@limit_option(10, 50)
 @printed(_print_verdicts)
 def why(client: ApiClient, job_id: str, **query: Any) -> Any:
     """Show whether and why a row was drawn.
@@ -237,11 +240,10 @@ def _ratio(text: str) -> dict[str, Any]:
 
 
 def _quantile(text: str) -> dict[str, Any]:
-    column, _, share = text.rpartition(":")
-    try:
-        return {"statistic": "quantile", "column": column, "q": float(share)}
-    except ValueError:
-        raise click.BadParameter(f'"{text}" isn\'t COLUMN:Q, such as amount:0.5.') from None
+    column, colon, share = text.rpartition(":")
+    if not colon:
+        raise click.BadParameter(f'"{text}" isn\'t COLUMN:Q, such as amount:0.5.')
+    return {"statistic": "quantile", "column": column, "q": number(share)}
 
 
 @click.command()
@@ -277,7 +279,7 @@ def _quantile(text: str) -> dict[str, Any]:
 @field_option(
     "--minimum-degrees",
     "minimum_degrees",
-    type=click.IntRange(0),
+    type=WholeNumber(0),
     help="Show no interval with fewer degrees of freedom [3]; 0 shows all.",
 )
 @field_option(
@@ -397,11 +399,15 @@ FORMATS = {
     "--count",
     "replicate_count",
     "replicate_count",
-    type=int,
+    type=WholeNumber(),
     help="Replicates of a bootstrap [500].",
 )
 @field_option(
-    "--seed", "replicate_seed", "replicate_seed", type=int, help="The seed of a bootstrap [1]."
+    "--seed",
+    "replicate_seed",
+    "replicate_seed",
+    type=WholeNumber(),
+    help="The seed of a bootstrap [1].",
 )
 @click.option(
     "--output",

@@ -7,7 +7,6 @@ describe more, such as several rounds.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,7 +18,7 @@ from jobsvc_client import JobsvcError
 
 from application.audit.kinds import PARAMETERS, carried_sentence
 from application.request_code.words import BANDS
-from application.request_code.written_numbers import TWO_WAYS
+from application.request_code.written_numbers import TWO_WAYS, TwoReadings, number_of
 from command_line.connection import ApiClient
 from command_line.exploring import print_hints
 from command_line.methods import DRAW_PARAMETERS, ENGINES, FAVOURED, METHODS, MethodParameter
@@ -39,12 +38,11 @@ from command_line.options import (
     option_names,
     percentage,
     printed,
-    ungrouped,
     with_client,
 )
 from command_line.output import output_file, print_line, print_result, print_table
 from command_line.planned_draws import planned_body, print_registered, with_plan
-from domain_errors import percent_text, render
+from domain_errors import InvalidRequest, percent_text, render
 
 GROUPS_SHOWN = 40
 MIB = 1 << 20
@@ -166,7 +164,10 @@ DRAW_OPTIONS = (
     ),
     ACCEPT,
     field_option(
-        "--first-stage", "first_stage", type=int, help="With --accept and --size: rows of stage 1."
+        "--first-stage",
+        "first_stage",
+        type=WholeNumber(),
+        help="With --accept and --size: rows of stage 1.",
     ),
     field_option(
         "--amount-column",
@@ -208,7 +209,7 @@ DRAW_OPTIONS = (
     field_option(
         "--draw-version",
         "draw_version",
-        type=int,
+        type=WholeNumber(),
         help="To repeat an old draw: the version in its request [default: the newest].",
     ),
     click.option(
@@ -339,14 +340,18 @@ def _sizes(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _size(text: str) -> int | str:
     """A number of rows, or a percentage or ``all``, which stay texts."""
-    plain = ungrouped(text.strip())
-    if plain.isascii() and plain.isdigit() and int(plain) < 1 << 63:
-        return int(plain)
-    if plain.lower() == "all":
+    if text.strip().lower() == "all":
         return "all"
-    if re.fullmatch(r"[0-9]+([.,][0-9]+)?\s*%", plain):
-        number(plain)  # refuses 1,000%
-        return plain.replace(",", ".")
+    try:
+        size = number_of(text)
+    except TwoReadings as error:
+        raise click.BadParameter(str(error), param_hint="--size") from None
+    except InvalidRequest:
+        size = Decimal(-1)
+    if size >= 0 and text.rstrip().endswith("%"):
+        return f"{(100 * size).normalize():f}%"
+    if 0 <= size < 1 << 63 and size == size.to_integral_value():
+        return int(size)
     raise click.BadParameter(
         f'"{text}" is no size: give a number of rows such as 1,000, a percentage such as 5%, or, '
         "for a stratum, all.",

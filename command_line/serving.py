@@ -20,7 +20,7 @@ import click
 
 from application.settings_sources import load_settings
 from command_line.log_output import configure_logging
-from command_line.options import DATA_DIR
+from command_line.options import DATA_DIR, WholeNumber
 from command_line.output import CommandFailed, print_line
 from command_line.root import Composition, Listening
 from operating_system import stop_signals
@@ -33,7 +33,9 @@ from storage.accounts.users import anyone_can_sign_in, first_admin
 @DATA_DIR
 @click.option("--host", help="Address to listen on [JOBSVC_HOST; default 127.0.0.1].")
 @click.option("--port", type=int, help="Port to listen on, 0 for a free one [JOBSVC_PORT; 8000].")
-@click.option("--workers", type=int, help="Number of concurrent jobs [JOBSVC_WORKERS; 2].")
+@click.option(
+    "--workers", type=WholeNumber(), help="Number of concurrent jobs [JOBSVC_WORKERS; 2]."
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in a browser.")
 @click.pass_obj
 def serve(

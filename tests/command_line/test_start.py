@@ -56,7 +56,6 @@ def test_the_help_imports_no_library_but_click() -> None:
         ("evaluate", "--help"),
         ("size", "--help"),
     ],
-    ids=" ".join,
 )
 def test_a_command_of_a_running_server_imports_no_engine(
     data_dir: Path, arguments: tuple[str, ...]
