@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import click
+from jobsvc_client.arguments import given
 
 from application.administration.overview import size_text
 from command_line.connection import ApiClient, Target, connected
@@ -22,11 +23,19 @@ from command_line.options import (
     BATCH,
     YES,
     field_option,
+    job_body,
     printed,
     with_client,
     with_target,
 )
-from command_line.output import CommandFailed, confirm, print_items, print_line, print_result
+from command_line.output import (
+    CommandFailed,
+    confirm,
+    print_items,
+    print_line,
+    print_result,
+    table_of,
+)
 from domain_errors import counted
 
 SHOWN_FILES = 10
@@ -87,26 +96,22 @@ def attach(
     jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger
     jobsvc attach file:///data/lake/a.parquet file:///data/lake/b.parquet --dataset ledger
     """
-    table = {"uri": list(uris), "table_key": table_key, "connection": connection}
-    body: dict[str, Any] = {
-        "tables": [{field: value for field, value in table.items() if value is not None}]
-    }
+    tables = [given(uri=list(uris), table_key=table_key, connection=connection)]
     if verify and preview:
         raise click.UsageError("--preview reads footers only: leave --verify out.")
     with connected(target) as client:
         if preview:
             path, fields = preview_path(client, "attach/preview", dataset, ref)
-            found = client.post(path, body | fields)
+            found = client.post(path, {"tables": tables, **fields})
             required = requires_columns(client, dataset, require_columns)
             return print_result(found, as_json, lambda shown: _print_preview(shown, required))
-        if message is not None:
-            body["commit_message"] = message
-        if verify:
-            body["verify"] = True
-        if batch:
-            body["priority"] = "batch"
-        if require_columns:
-            body["require_columns"] = True
+        body = job_body(
+            batch=batch,
+            tables=tables,
+            commit_message=message,
+            verify=verify or None,
+            require_columns=require_columns or None,
+        )
         job = into_dataset(
             client,
             dataset,
@@ -170,16 +175,9 @@ def connection() -> None:
     """Manage connections to attached files (admins only)."""
 
 
-def _print_connections(found: list[dict[str, Any]]) -> None:
-    print_items(
-        found,
-        {
-            "name": "name",
-            "prefix": "prefix",
-            "credentials": "credentials",
-            "usable by": lambda one: ", ".join(one["usable_by"]),
-        },
-    )
+_print_connections = table_of(
+    {"name": "name", "prefix": "prefix", "credentials": "credentials", "usable by": "usable_by"}
+)
 
 
 @connection.command("list")
@@ -212,16 +210,14 @@ def add_connection(client: ApiClient, **body: Any) -> None:
 @field_option("--user", "usable_by", "usable_by", multiple=True, metavar="NAME", help=USABLE_BY)
 @with_client
 def change_connection(
-    client: ApiClient, name: str, usable_by: tuple[str, ...], **given: str | None
+    client: ApiClient, name: str, usable_by: tuple[str, ...], **changes: str | None
 ) -> None:
     """Change a connection; --user replaces all its users and groups.
 
     \b
     jobsvc connection change lake --user Auditors --user anna
     """
-    body: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
-    if usable_by:
-        body["usable_by"] = usable_by
+    body = given(**changes, usable_by=usable_by or None)
     _print_connections([client.patch(f"/api/connections/{_connection_id(client, name)}", body)])
 
 
@@ -232,8 +228,7 @@ def change_connection(
 def delete_connection(client: ApiClient, name: str, yes: bool) -> None:
     """Delete a connection; tables that are attached through it can't be read from then on."""
     connection_id = _connection_id(client, name)
-    if not yes:
-        confirm(f"Delete the connection {name}? Tables that use it can't be read from then on.")
+    confirm(f"Delete the connection {name}? Tables that use it can't be read from then on.", yes)
     client.delete(f"/api/connections/{connection_id}")
     print_line(f"Connection {name} was deleted.")
 

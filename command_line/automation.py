@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import click
+from jobsvc_client.arguments import given
 
 from command_line.connection import ApiClient
 from command_line.options import (
@@ -18,7 +19,7 @@ from command_line.options import (
     printed,
     with_client,
 )
-from command_line.output import CommandFailed, confirm, print_items, print_line, utc_text
+from command_line.output import CommandFailed, confirm, print_items, print_line, table_of, utc_text
 from domain_errors import counted, render
 from storage.jobs.receivers import EVENTS
 from storage.jobs.schedules import MISFIRES
@@ -43,21 +44,18 @@ def send_test(client: ApiClient, path: str) -> None:
     raise CommandFailed("The server has not sent the message yet. List the deliveries later.")
 
 
-def print_deliveries(found: list[dict[str, Any]]) -> None:
-    """Print messages with the latest attempt of each."""
-    print_items(
-        found,
-        {
-            "id": lambda one: str(one["id"]),
-            "event": "event",
-            "created": lambda one: utc_text(one["created_at"]),
-            "state": "state",
-            "attempts": lambda one: str(one["attempts"]),
-            "status": lambda one: str(one["response_status"] or ""),
-            "problem": lambda one: one["problem"] or "",
-            "next attempt": lambda one: utc_text(one["next_attempt_at"]),
-        },
-    )
+print_deliveries = table_of(
+    {
+        "id": "id",
+        "event": "event",
+        "created": "created_at",
+        "state": "state",
+        "attempts": lambda delivery: str(delivery["attempts"]),
+        "status": lambda delivery: str(delivery["response_status"] or ""),
+        "problem": "problem",
+        "next attempt": "next_attempt_at",
+    }
+)
 
 
 WEBHOOK = click.argument("webhook_id", metavar="ID", type=click.IntRange(1))
@@ -68,24 +66,21 @@ def webhook() -> None:
     """Create, test and remove webhooks, and list their messages."""
 
 
-def _print_webhooks(found: list[dict[str, Any]]) -> None:
-    print_items(
-        found,
+@webhook.command("list")
+@printed(
+    table_of(
         {
-            "id": lambda one: str(one["id"]),
+            "id": "id",
             "url": "url",
             "user": "user_soeid",
             "jobs": lambda one: (
                 "own jobs" if one["dataset_id"] is None else f"dataset {one['dataset_id']}"
             ),
-            "events": lambda one: ", ".join(one["events"]),
+            "events": "events",
             "state": lambda one: "disabled" if one["disabled_at"] else "active",
-        },
+        }
     )
-
-
-@webhook.command("list")
-@printed(_print_webhooks)
+)
 def list_webhooks(client: ApiClient) -> Any:
     """List your webhooks; all, if you are an admin."""
     return client.all_of("/api/webhooks", "webhooks")
@@ -112,11 +107,8 @@ def add_webhook(client: ApiClient, url: str, dataset: str | None, events: tuple[
     jobsvc webhook add https://hooks.example.org/jobsvc
     jobsvc webhook add https://hooks.example.org/jobsvc --dataset ledger --event job.failed
     """
-    body: dict[str, Any] = {"url": url}
-    if dataset is not None:
-        body["dataset_id"] = client.dataset_id(dataset)
-    if events:
-        body["events"] = events
+    dataset_id = None if dataset is None else client.dataset_id(dataset)
+    body = given(url=url, dataset_id=dataset_id, events=events or None)
     made = client.post("/api/webhooks", body)
     print_line(f"Webhook {made['id']} was created. Its secret, shown only once:")
     print_line(made["secret"])
@@ -128,8 +120,7 @@ def add_webhook(client: ApiClient, url: str, dataset: str | None, events: tuple[
 @with_client
 def remove_webhook(client: ApiClient, webhook_id: int, yes: bool) -> None:
     """Remove a webhook; messages that wait aren't sent."""
-    if not yes:
-        confirm(f"Remove the webhook {webhook_id}? Messages that wait aren't sent.")
+    confirm(f"Remove the webhook {webhook_id}? Messages that wait aren't sent.", yes)
     client.delete(f"/api/webhooks/{webhook_id}")
     print_line(f"Webhook {webhook_id} was removed.")
 
@@ -208,10 +199,7 @@ def set_email(client: ApiClient, address: str, events: tuple[str, ...]) -> None:
     jobsvc email set an12345@bank.example
     jobsvc email set an12345@bank.example --event schedule.failed --event review.requested
     """
-    body: dict[str, Any] = {"address": address}
-    if events:
-        body["events"] = events
-    _print_email(client.put(EMAIL, body))
+    _print_email(client.put(EMAIL, given(address=address, events=events or None)))
 
 
 @email.command("remove")
@@ -219,8 +207,7 @@ def set_email(client: ApiClient, address: str, events: tuple[str, ...]) -> None:
 @with_client
 def remove_email(client: ApiClient, yes: bool) -> None:
     """Remove your e-mail address; messages that wait aren't sent."""
-    if not yes:
-        confirm("Remove your e-mail address? Messages that wait aren't sent.")
+    confirm("Remove your e-mail address? Messages that wait aren't sent.", yes)
     client.delete(EMAIL)
     print_line("Your e-mail address was removed.")
 
@@ -276,22 +263,20 @@ def _problem(one: dict[str, Any]) -> str:
     return render(problem["template"], problem["parameters"], lambda field: names.get(field, field))
 
 
-def _print_schedules(found: list[dict[str, Any]]) -> None:
-    print_items(
-        found,
-        {
-            "id": lambda one: str(one["id"]),
-            "name": "name",
-            "times": lambda one: f"{one['explanation']} ({one['zone']})",
-            "next run": lambda one: (
-                utc_text(one["next_runs"][0], MINUTES) if one["next_runs"] else "paused"
-            ),
-            "last job": lambda one: (one["last_job_id"] or "")[:8],
-            "user": "user_soeid",
-            "excludes rows by": lambda one: ", ".join(one["exclude_drawn_by"]),
-            "problem": _problem,
-        },
-    )
+_print_schedules = table_of(
+    {
+        "id": "id",
+        "name": "name",
+        "times": lambda one: f"{one['explanation']} ({one['zone']})",
+        "next run": lambda one: (
+            utc_text(one["next_runs"][0], MINUTES) if one["next_runs"] else "paused"
+        ),
+        "last job": lambda one: (one["last_job_id"] or "")[:8],
+        "user": "user_soeid",
+        "excludes rows by": "exclude_drawn_by",
+        "problem": _problem,
+    }
+)
 
 
 @schedule.command("list")
@@ -383,9 +368,8 @@ def change_schedule(
     """
     if exclude_drawn_by and exclude_nothing:
         raise click.UsageError("Give either --exclude-drawn-by or --exclude-nothing.")
-    body = {name: value for name, value in changes.items() if value is not None}
-    if exclude_drawn_by or exclude_nothing:
-        body["exclude_drawn_by"] = list(exclude_drawn_by)
+    is_excluding = bool(exclude_drawn_by) or exclude_nothing
+    body = given(**changes, exclude_drawn_by=list(exclude_drawn_by) if is_excluding else None)
     if not body:
         raise click.UsageError("Name what changes: give at least one option.")
     _print_schedules([client.patch(f"/api/schedules/{schedule_id}", body)])
@@ -422,7 +406,6 @@ def run_now(client: ApiClient, schedule_id: int) -> None:
 @with_client
 def remove_schedule(client: ApiClient, schedule_id: int, yes: bool) -> None:
     """Remove a schedule; its jobs and samples stay."""
-    if not yes:
-        confirm(f"Remove the schedule {schedule_id}?")
+    confirm(f"Remove the schedule {schedule_id}?", yes)
     client.delete(f"/api/schedules/{schedule_id}")
     print_line(f"Schedule {schedule_id} was removed.")

@@ -6,13 +6,14 @@ import functools
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from jobsvc_client.arguments import given
 
 from application.request_code.written_numbers import (
     TwoReadings,
@@ -154,6 +155,19 @@ OUTPUT = click.option(
 )
 
 
+def with_options(
+    options: Sequence[Callable[[Command], Command]],
+) -> Callable[[Command], Command]:
+    """Add options to a command."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def job_body(
     ref: str | None = None,
     table: str | None = None,
@@ -164,8 +178,7 @@ def job_body(
 ) -> dict[str, Any]:
     """The API's body of a job, without what wasn't given."""
     priority = "batch" if batch else None
-    body = {"source_ref": ref, "table_key": table, "output_name": name, "priority": priority}
-    return {field: value for field, value in {**more, **body}.items() if value is not None}
+    return given(**more, source_ref=ref, table_key=table, output_name=name, priority=priority)
 
 
 def with_target(command: Command) -> Command:

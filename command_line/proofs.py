@@ -31,6 +31,7 @@ from command_line.output import (
     print_items,
     print_line,
     print_result,
+    table_of,
     utc_text,
 )
 from domain_errors import counted
@@ -248,20 +249,17 @@ def key() -> None:
     """Show and rotate the key that signs certificates."""
 
 
-def _print_keys(keys: list[dict[str, Any]]) -> None:
-    print_items(
-        keys,
+@key.command("list")
+@printed(
+    table_of(
         {
             "key id": "key_id",
             "public key": "public_key",
-            "created": lambda one: utc_text(one["created_at"]),
-            "retired": lambda one: utc_text(one["retired_at"]) if one["retired_at"] else "",
-        },
+            "created": "created_at",
+            "retired": "retired_at",
+        }
     )
-
-
-@key.command("list")
-@printed(_print_keys)
+)
 def list_keys(client: ApiClient) -> Any:
     """List the public keys, the current one first.
 
@@ -280,6 +278,5 @@ def rotate(client: ApiClient, yes: bool) -> None:
     \b
     jobsvc key rotate --yes
     """
-    if not yes:
-        confirm("Replace the key that signs certificates?")
+    confirm("Replace the key that signs certificates?", yes)
     print_line(client.post("/api/signing-keys/rotate")["key_id"])
