@@ -25,6 +25,7 @@ from command_line.output import (
     SUFFIXES,
     CommandFailed,
     OutputFile,
+    new_file,
     print_line,
     progress_bar,
 )
@@ -206,6 +207,11 @@ class ApiClient(Client):
     def download(self, path: str, file: OutputFile, **query: Any) -> None:
         """Write an answer's body to a file."""
         self._transport.download(path, query, file.write)
+
+    def save(self, path: str, output: Path, **query: Any) -> None:
+        """Write an answer's body to a file that is named."""
+        with new_file(output) as file:
+            self.download(path, file, **query)
 
     def download_rows(self, job_id: str, path: str, file: OutputFile) -> None:
         """Write the rows of a job to a file, in the format of its ending."""

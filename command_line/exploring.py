@@ -12,6 +12,7 @@ from command_line.connection import ApiClient, Target, connected
 from command_line.options import (
     AS_JSON,
     BATCH,
+    NEW_FILE,
     OUTPUT,
     REF,
     TABLE,
@@ -120,7 +121,7 @@ def profile(client: ApiClient, dataset: str, columns: tuple[str, ...], **chosen:
 )
 @click.option(
     "--html",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="Write the report to this file as one self-contained page.",
 )
 @BATCH

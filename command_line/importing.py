@@ -18,7 +18,7 @@ from jobsvc_client.errors import JobFailed
 
 from command_line.connection import ApiClient, Target, connected
 from command_line.failures import Unreachable
-from command_line.options import AS_JSON, BATCH, WholeNumber, field_option, with_target
+from command_line.options import AS_JSON, BATCH, WholeNumber, field_option, job_body, with_target
 from command_line.output import (
     Columns,
     CommandFailed,
@@ -360,12 +360,12 @@ def import_file(
 
     A dataset or ref may be new; see :func:`into_dataset`.
     """
-    fields: dict[str, Any] = {"commit_message": message, "options": options or None}
-    if batch:
-        fields["priority"] = "batch"
-    if require_columns:
-        fields["require_columns"] = True
-    fields = {name: value for name, value in fields.items() if value is not None}
+    fields = job_body(
+        batch=batch,
+        commit_message=message,
+        options=options or None,
+        require_columns=require_columns or None,
+    )
     return into_dataset(
         client,
         dataset,

@@ -21,7 +21,6 @@ from command_line.output import (
     SUFFIXES,
     CommandFailed,
     one_line,
-    output_file,
     page_of,
     print_line,
     table_of,
@@ -211,10 +210,9 @@ def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> N
     """
     if output is None:
         raise click.UsageError("Name the file with --output.")
-    with connected(target) as client, output_file(output) as file:
+    with connected(target) as client:
         job = client.get(f"/api/jobs/{job_id}")
-        if file is not None:
-            client.download(_rows_path(job, residual), file, format=SUFFIXES[output.suffix])
+        client.save(_rows_path(job, residual), output, format=SUFFIXES[output.suffix])
     print_line(f"Rows written to {output}")
 
 

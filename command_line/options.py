@@ -134,6 +134,17 @@ def limit_option(
     )
 
 
+def format_by_ending(output: Path, *formats: str) -> str:
+    """Return the format that a file's ending names, which is one of those."""
+    ending = output.suffix.lower().removeprefix(".")
+    if ending not in formats:
+        names = " or ".join(f".{name}" for name in formats)
+        raise click.BadParameter(f"The name of the file ends with {names}.", param_hint="--output")
+    return ending
+
+
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 DATA_DIR = click.option(
     "--data-dir",
     type=_Directory(path_type=Path, file_okay=False),
@@ -149,7 +160,7 @@ REF = field_option("--ref", "source_ref", help="Ref or commit [default: main].")
 TABLE = field_option("--table", "table_key", help="Table key [default: primary, or the only one].")
 OUTPUT = click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     callback=_with_known_ending,
     help="Write the rows to this file: .csv, .parquet, .arrow or .xlsx.",
 )

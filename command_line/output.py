@@ -12,7 +12,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -267,14 +267,16 @@ class OutputFile:
 
 
 @contextmanager
-def output_file(target: Path | None) -> Iterator[OutputFile | None]:
-    """Open an output file that replaces its target if the block succeeds; None without a target."""
-    if target is None:
-        yield None
-        return
+def new_file(target: Path) -> Iterator[OutputFile]:
+    """Open an output file that replaces its target if the block succeeds."""
     file = OutputFile(target)
     try:
         yield file
         file.finish()
     finally:
         file.drop()
+
+
+def output_file(target: Path | None) -> AbstractContextManager[OutputFile | None]:
+    """Open an output file, if one is named."""
+    return nullcontext() if target is None else new_file(target)

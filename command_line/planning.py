@@ -5,11 +5,12 @@ The design options are those of ``jobsvc sample``; each answer ends with its com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
 import click
+from jobsvc_client.arguments import given
 
 from command_line.connection import Target, connected
 from command_line.methods import DRAW_PARAMETERS, METHODS
@@ -18,12 +19,12 @@ from command_line.options import (
     JOB,
     REF,
     TABLE,
-    Command,
     WholeNumber,
     errors,
     field_option,
     job_body,
     number,
+    with_options,
     with_target,
 )
 from command_line.output import print_line, print_result, print_table
@@ -51,17 +52,6 @@ GOAL_OPTIONS = (
     ),
     CONFIDENCE,
 )
-
-
-def with_options(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
-    """Add options to a command."""
-
-    def decorated(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorated
 
 
 def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None]) -> None:
@@ -293,9 +283,9 @@ def _design(chosen: dict[str, Any]) -> dict[str, Any]:
     return design
 
 
-def _costs(given: Sequence[str]) -> dict[str, float]:
+def _costs(texts: Sequence[str]) -> dict[str, float]:
     costs = {}
-    for text in given:
+    for text in texts:
         label, equals, value = text.rpartition("=")
         if not equals or not label:
             raise click.BadParameter(f'"{text}" is no GROUP=COST.', param_hint="--cost")
@@ -318,7 +308,7 @@ def _goals(
     precision: Mapping[str, Any], figures: Sequence[dict[str, Any]], by: Sequence[str]
 ) -> list[dict[str, Any]]:
     """A goal for each figure, or one without a figure."""
-    common = {key: value for key, value in precision.items() if value is not None}
+    common = given(**precision)
     if figures and by:
         common["by"] = list(by)
     return [{**figure, **common} for figure in figures] or [common]
@@ -369,11 +359,10 @@ def bands(
     jobsvc bands ledger amount --bands 5 --size 300
     jobsvc bands ledger amount --rule geometric --relative-margin 2%
     """
-    precision = {"margin": margin, "relative_margin": relative_margin, "cv": cv}
-    given = {key: value for key, value in precision.items() if value is not None}
-    if bool(given) == (rows is not None):
+    precision = given(margin=margin, relative_margin=relative_margin, cv=cv)
+    if bool(precision) == (rows is not None):
         raise click.UsageError("Give --size, or one of --margin, --relative-margin and --cv.")
-    goal = {**given, "statistic": "mean" if mean else "total", "confidence": confidence}
+    goal = {**precision, "statistic": "mean" if mean else "total", "confidence": confidence}
     request = job_body(
         ref,
         table,
@@ -382,7 +371,7 @@ def bands(
         rule=RULES[rule],
         take_all=take_all,
         sample_size=rows,
-        goal={**goal, "column": column} if given else None,
+        goal={**goal, "column": column} if precision else None,
         filters={"expression": expression} if expression else None,
     )
     with connected(target) as client:

@@ -13,6 +13,7 @@ from command_line.options import (
     AS_JSON,
     BATCH,
     JOB,
+    NEW_FILE,
     OFFSET,
     REF,
     TABLE,
@@ -27,7 +28,7 @@ from command_line.options import (
 from command_line.output import (
     CommandFailed,
     confirm,
-    output_file,
+    new_file,
     print_items,
     print_line,
     print_result,
@@ -45,7 +46,7 @@ from storage.certificates.ledger import LEDGER_TYPE, LedgerEntry, chain_faults
 @click.option("--check", is_flag=True, help="Recompute all digests; exit code 1 if one is wrong.")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="Write the whole ledger with a signed head to this file.",
 )
 @limit_option(50)
@@ -76,7 +77,8 @@ def ledger(
             return
         whole = client.get(path, format="json")
         faults = _faults(client, whole) if check else []
-    write_ledger(whole, output)
+    if output is not None:
+        _write_ledger(whole, output)
     for fault in faults:
         print_line(f"{fault[:1].upper()}{fault[1:]}.")
     if faults:
@@ -86,11 +88,9 @@ def ledger(
         print_line(f"{count:,} {'entry' if count == 1 else 'entries'} checked; no fault.")
 
 
-def write_ledger(whole: dict[str, Any], output: Path | None) -> None:
-    """Write a whole ledger to a file, if there is one to write."""
-    with output_file(output) as file:
-        if file is not None:
-            file.write(json.dumps(whole, ensure_ascii=False, indent=1).encode())
+def _write_ledger(whole: dict[str, Any], output: Path) -> None:
+    with new_file(output) as file:
+        file.write(json.dumps(whole, ensure_ascii=False, indent=1).encode())
 
 
 def _print_page(page: dict[str, Any]) -> None:
@@ -167,15 +167,12 @@ def certificate(
             files["data.csv"] = f"{path}/data"
         for name, source in files.items():
             query = {"number": number} if source == path and number is not None else {}
-            with output_file(output / name) as file:
-                if file is not None:
-                    client.download(source, file, **query)
+            client.save(source, output / name, **query)
         ledger = client.get(f"/api/datasets/{job['dataset_id']}/ledger", format="json")
-        write_ledger(ledger, output / "ledger.json")
+        _write_ledger(ledger, output / "ledger.json")
         key = client.get("/api/signing-keys")["keys"][0]
-        with output_file(output / "public-key.txt") as file:
-            if file is not None:
-                file.write(f"{key['public_key']}\n".encode())
+        with new_file(output / "public-key.txt") as file:
+            file.write(f"{key['public_key']}\n".encode())
     names = ", ".join(sorted([*files, "ledger.json", "public-key.txt"]))
     print_line(f"Wrote {names} to {output}.")
     print_line(f"Send the key id to verifiers through another channel: {key['key_id']}")
@@ -220,7 +217,7 @@ def row_root(client: ApiClient, dataset: str, **chosen: Any) -> Any:
 @JOB
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     required=True,
     help="Write the proofs to this file.",
 )
@@ -238,8 +235,7 @@ def row_proofs(target: Target, job_id: str, output: Path) -> None:
         while len(page) == PAGE:
             page = client.get(path, limit=PAGE, offset=len(found["proofs"]))["proofs"]
             found["proofs"] += page
-    with output_file(output) as file:
-        assert file is not None  # noqa: S101 - there is an output
+    with new_file(output) as file:
         file.write(json.dumps(found, indent=1).encode())
     print_line(f"Proofs of {counted(len(found['proofs']), 'row')} are in {output}.")
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client.arguments import given
 
 from command_line.connection import ApiClient, Target, connected
 from command_line.importing import READING_OPTIONS
 from command_line.options import (
     AS_JSON,
+    EXISTING_FILE,
     JOB,
+    NEW_FILE,
     WholeNumber,
     field_option,
     limit_option,
@@ -23,7 +26,6 @@ from command_line.options import (
 )
 from command_line.output import (
     Columns,
-    output_file,
     print_items,
     print_json,
     print_line,
@@ -117,9 +119,7 @@ UPLOADS: Columns = {
 
 @click.command()
 @JOB
-@click.argument(
-    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
-)
+@click.argument("file", required=False, type=EXISTING_FILE)
 @KEY
 @click.option("--preview", is_flag=True, help="Show how the rows match; store nothing.")
 @READING_OPTIONS
@@ -411,7 +411,7 @@ FORMATS = {
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="A file: weights of the rows as .csv or .parquet, code as .R, .do, .sas or .py.",
 )
 @with_target
@@ -435,19 +435,18 @@ def design(
         raise click.BadParameter(
             f"The name of the file ends with one of {', '.join(FORMATS)}.", param_hint="--output"
         )
-    given = {
-        "format": kind,
-        "replicates": replicates,
-        "replicate_count": replicate_count,
-        "replicate_seed": replicate_seed,
-    }
-    query = {name: value for name, value in given.items() if value is not None}
+    query = given(
+        format=kind,
+        replicates=replicates,
+        replicate_count=replicate_count,
+        replicate_seed=replicate_seed,
+    )
     path = f"/api/sampling/jobs/{job_id}/design"
-    with connected(target) as client, output_file(output) as file:
-        if file is None:
+    with connected(target) as client:
+        if output is None:
             print_json(client.get(path, **query))
             return
-        client.download(path, file, **query)
+        client.save(path, output, **query)
     print_line(f"Design written to {output}")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 from jobsvc_client import JobsvcError
+from jobsvc_client.arguments import given
 
 from application.audit.kinds import PARAMETERS, carried_sentence
 from application.request_code.words import BANDS
@@ -39,9 +40,10 @@ from command_line.options import (
     percentage,
     printed,
     with_client,
+    with_options,
 )
 from command_line.output import output_file, print_line, print_result, print_table
-from command_line.planned_draws import planned_body, print_registered, with_plan
+from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
 from domain_errors import InvalidRequest, percent_text, render
 
 GROUPS_SHOWN = 40
@@ -221,13 +223,6 @@ DRAW_OPTIONS = (
 )
 
 
-def with_draw(command: Command) -> Command:
-    """Give a command the options that describe a draw; :func:`draw_body` takes them."""
-    for option in reversed(DRAW_OPTIONS):
-        command = option(command)
-    return command
-
-
 def draw_body(
     *,
     method: str,
@@ -255,9 +250,13 @@ def draw_body(
     if body is not None:
         return _body_of(body)
     round_: dict[str, Any] = {"method": method, "parameters": _parameters(chosen)}
-    of_audit: dict[str, Any] = {"expected": expected, "likelihood": likelihood}
-    of_audit |= {"confidence": confidence, "accept": accept, "first_stage": first_stage}
-    goal = {name: value for name, value in of_audit.items() if value is not None}
+    goal = given(
+        expected=expected,
+        likelihood=likelihood,
+        confidence=confidence,
+        accept=accept,
+        first_stage=first_stage,
+    )
     if materiality is not None:
         round_["goal"] = {"materiality": materiality, **goal}
     elif goal:
@@ -265,10 +264,9 @@ def draw_body(
         raise click.UsageError(f"--{name} needs --materiality.")
     if expression is not None:
         round_["filters"] = {"expression": expression}
-    selection = {"columns": list(columns) or None, "order_by": order_by}
-    if any(selection.values()) or order_desc:
-        given = {name: value for name, value in selection.items() if value is not None}
-        round_["selection"] = {**given, "order_desc": order_desc}
+    selection = given(columns=list(columns) or None, order_by=order_by or None)
+    if selection or order_desc:
+        round_["selection"] = {**selection, "order_desc": order_desc}
     return job_body(
         ref,
         table,
@@ -318,11 +316,11 @@ def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-def _sizes(given: tuple[str, ...]) -> dict[str, Any]:
+def _sizes(texts: tuple[str, ...]) -> dict[str, Any]:
     """The sizes of ``--size``: one for the sample, or one for each named stratum."""
-    named = [text.rpartition("=") for text in given]
-    if len(given) == 1 and not named[0][1]:
-        value = _size(given[0])
+    named = [text.rpartition("=") for text in texts]
+    if len(texts) == 1 and not named[0][1]:
+        value = _size(texts[0])
         if isinstance(value, int):
             return {"sample_size": value}
         if value == "all":
@@ -412,8 +410,8 @@ def _seed(text: str) -> int | str:
 
 @click.command()
 @click.argument("dataset")
-@with_draw
-@with_plan
+@with_options(DRAW_OPTIONS)
+@with_options(PLAN_OPTIONS)
 @field_option("--name", "output_name", help="Name the sample's ref smpl-NAME.")
 @field_option("--purpose", "commit_message", help="What the sample is for.")
 @OUTPUT
@@ -490,7 +488,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("dataset")
-@with_draw
+@with_options(DRAW_OPTIONS)
 @field_option(
     "--commit", "commit", is_flag=True, help="Register the plan in the ledger, before its seed."
 )
