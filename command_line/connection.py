@@ -34,6 +34,7 @@ from domain_errors import render, with_names
 from job_runner.settings import Settings
 from storage.maintenance.data_directory import DataDirectory
 
+MAX_POLL_S = 0.2
 MAX_ERRORS_SHOWN = 5
 UNREACHABLE = "unreachable"
 INTERRUPTED = 130
@@ -237,7 +238,7 @@ class ApiClient(Client):
         try:
             with progress_bar(label) as on_progress:
                 job.refresh()
-                for info in job.states():
+                for info in job.states(max_poll_s=MAX_POLL_S):
                     on_progress(info["progress"] / 100, info["progress_message"] or info["status"])
         except JobsvcError as error:
             if error.code != UNREACHABLE:

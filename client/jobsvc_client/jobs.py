@@ -90,8 +90,12 @@ class Job:
         return self
 
     @keywords()
-    def states(self, *, timeout_s: float | None = None) -> Iterator[dict[str, Any]]:
+    def states(
+        self, *, timeout_s: float | None = None, max_poll_s: float = MAX_POLL_S
+    ) -> Iterator[dict[str, Any]]:
         """Read the job again and again until it has ended, and yield ``info`` each time.
+
+        The wait between two requests doubles from 0.05 s up to ``max_poll_s``.
 
         Raises
         ------
@@ -108,7 +112,7 @@ class Job:
                     hint="Call wait() again.",
                 )
             time.sleep(poll_s)
-            poll_s = min(2 * poll_s, MAX_POLL_S)
+            poll_s = min(2 * poll_s, max_poll_s)
             yield self.refresh().info
         if self.status == "failed":
             raise JobFailed(self.info)

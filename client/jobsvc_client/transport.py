@@ -288,7 +288,7 @@ def _opened(content: bytes | Path, on_read: Callable[[float], None]) -> io.Bytes
 
 
 def _expected(response: httpx.Response, params: Mapping[str, Any]) -> httpx.Response:
-    """Refuse a page that wasn't asked for: it is that of a proxy."""
+    """Refuse a page that wasn't requested: it is that of a proxy."""
     is_page = response.headers.get("Content-Type", "").startswith("text/html")
     if is_page and params.get("format") != "html":
         raise foreign(response)
