@@ -19,7 +19,7 @@ from command_line.output import (
     utc_text,
 )
 from domain_errors import counted
-from storage.accounts.audit import ACTIONS
+from storage.accounts.audit_trail import ACTIONS
 from storage.accounts.users import ROLES
 
 COMMIT_DIGITS = 64

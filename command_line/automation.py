@@ -21,8 +21,8 @@ from command_line.options import (
 )
 from command_line.output import CommandFailed, confirm, print_items, print_line, table_of, utc_text
 from domain_errors import counted, render
-from storage.jobs.receivers import EVENTS
 from storage.jobs.schedules import MISFIRES
+from storage.notifications.receivers import EVENTS
 
 ATTEMPT_S = 30.0
 """How long a test waits for the attempt."""

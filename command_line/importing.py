@@ -434,7 +434,7 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
     try:
         yield
     except JobsvcError as error:
-        from job_runner.errors import RETRYABLE_CODES  # loads DuckDB
+        from service.errors import RETRYABLE_CODES  # loads DuckDB
 
         failure = client.failure(error)
         is_retryable = isinstance(error, JobFailed) and error.code in RETRYABLE_CODES

@@ -15,16 +15,16 @@ import click
 from click.core import ParameterSource
 from jobsvc_client.arguments import given
 
-from application.request_code.written_numbers import (
+from application.settings_sources import load_settings
+from command_line.connection import Target, connected
+from command_line.output import SUFFIXES, print_result
+from command_line.root import Composition
+from contract.numbers import (
     TwoReadings,
     confidence_of,
     errors_of,
     number_of,
 )
-from application.settings_sources import load_settings
-from command_line.connection import Target, connected
-from command_line.output import SUFFIXES, print_result
-from command_line.root import Composition
 from domain_errors import InvalidRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -73,7 +73,7 @@ def _with_known_ending(
 
 
 def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
-    """The type of an option, of a function of :mod:`application.request_code.written_numbers`."""
+    """The type of an option, of a function of :mod:`contract.numbers`."""
 
     def convert(text: str) -> float:
         try:

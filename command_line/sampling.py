@@ -19,7 +19,6 @@ from jobsvc_client.arguments import given
 
 from application.audit.kinds import PARAMETERS, carried_sentence
 from application.request_code.words import BANDS
-from application.request_code.written_numbers import TWO_WAYS, TwoReadings, number_of
 from command_line.connection import ApiClient
 from command_line.exploring import print_hints
 from command_line.methods import DRAW_PARAMETERS, ENGINES, FAVOURED, METHODS, MethodParameter
@@ -44,6 +43,7 @@ from command_line.options import (
 )
 from command_line.output import output_file, print_line, print_result, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
+from contract.numbers import TWO_WAYS, TwoReadings, number_of
 from domain_errors import InvalidRequest, percent_text, render
 
 GROUPS_SHOWN = 40

@@ -24,7 +24,7 @@ from command_line.options import DATA_DIR, WholeNumber
 from command_line.output import CommandFailed, print_line
 from command_line.root import Composition, Listening
 from operating_system import stop_signals
-from storage.accounts.audit import record_of_service
+from storage.accounts.audit_trail import record_of_service
 from storage.accounts.tokens import open_sign_in_link
 from storage.accounts.users import anyone_can_sign_in, first_admin
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 import pytest
 
-from application.request_code.written_numbers import (
+from command_line import command
+from command_line.options import WholeNumber
+from contract.numbers import (
     confidence_of,
     errors_of,
     number_of,
     plain_text,
 )
-from command_line import command
-from command_line.options import WholeNumber
 from domain_errors import InvalidRequest
 from tests.command_line.conftest import Run, paths_of
 
