@@ -1,4 +1,6 @@
-"""Fetch the browser assets from npm when the package is built.
+"""Name the packages, and fetch the browser assets from npm when these are built.
+
+The wheel holds the Python client, too, on which the commands stand; see docs/CLIENT.md.
 
 The font, the icons and the SQL editor are no part of the repository. The build installs them with
 ``npm ci``, which checks their digests, and copies the files that pages load into
@@ -16,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -40,6 +42,8 @@ EDITOR_MODULES = {
     "style-mod": "style-mod.js",
     "w3c-keyname": "w3c-keyname.js",
 }
+CLIENT = "jobsvc_client"
+NO_ROOMS = ("benchmarks*", "client*", "tests*")
 ENTRY_POINTS = ("dist/index.js", "src/index.js", "src/style-mod.js", "index.js")
 
 
@@ -129,4 +133,8 @@ def copy_licences(packages: Path, target: Path) -> None:
     (target / "LICENSES.txt").write_text("\n\n".join(texts), encoding="utf-8")
 
 
-setup(cmdclass={"build_py": BuildWithAssets})
+setup(
+    packages=[*find_packages(exclude=NO_ROOMS), CLIENT],
+    package_dir={CLIENT: f"client/{CLIENT}"},
+    cmdclass={"build_py": BuildWithAssets},
+)

@@ -8,8 +8,16 @@ from typing import Any
 import click
 
 from command_line.connection import ApiClient
-from command_line.options import OFFSET, YES, printed, with_client
-from command_line.output import CommandFailed, confirm, print_items, print_line, utc_text
+from command_line.options import OFFSET, YES, WholeNumber, limit_option, printed, with_client
+from command_line.output import (
+    CommandFailed,
+    confirm,
+    page_of,
+    print_items,
+    print_line,
+    table_of,
+    utc_text,
+)
 from domain_errors import counted
 from storage.accounts.audit_trail import ACTIONS
 from storage.accounts.users import ROLES
@@ -20,7 +28,7 @@ LEVELS = {"view": "read", "edit": "write", "owner": "admin"}
 WORDS = {"read": "can view", "write": "can edit", "admin": "owner"}
 
 
-class Days(click.IntRange):
+class Days(WholeNumber):
     """A number of days, or "never"."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -94,24 +102,9 @@ def remove_user(client: ApiClient, soeid: str, yes: bool) -> None:
     jobsvc user remove anna
     """
     user_id = _id_of(client, "user", soeid)
-    if not yes:
-        confirm(f"Remove the user {soeid}?")
+    confirm(f"Remove the user {soeid}?", yes)
     client.delete(f"/api/users/{user_id}")
     print_line(f"User {soeid} was removed.")
-
-
-def _print_users(users: list[dict[str, Any]]) -> None:
-    print_items(
-        users,
-        {
-            "id": lambda user: str(user["id"]),
-            "user name": "soeid",
-            "role": "role_name",
-            "state": _state_of,
-            "groups": lambda user: ", ".join(user["groups"]),
-            "created": lambda user: utc_text(user["created_at"]),
-        },
-    )
 
 
 def _state_of(user: dict[str, Any]) -> str:
@@ -123,7 +116,18 @@ def _state_of(user: dict[str, Any]) -> str:
 
 
 @user.command("list")
-@printed(_print_users)
+@printed(
+    table_of(
+        {
+            "id": "id",
+            "user name": "soeid",
+            "role": "role_name",
+            "state": _state_of,
+            "groups": "groups",
+            "created": "created_at",
+        }
+    )
+)
 def list_users(client: ApiClient) -> Any:
     """List the users."""
     return client.all_of("/api/users", "users")
@@ -169,25 +173,22 @@ def create_token(client: ApiClient, soeid: str, expires_in_days: int | None, **b
     print_line(made["token"])
 
 
-def _print_tokens(tokens: list[dict[str, Any]]) -> None:
-    print_items(
-        tokens,
-        {
-            "id": lambda token: str(token["id"]),
-            "user name": "user_soeid",
-            "name": "name",
-            "scope": "scope",
-            "created": lambda token: utc_text(token["created_at"]),
-            "last used": lambda token: utc_text(token["last_used_at"]) or "never",
-            "expires": lambda token: utc_text(token["expires_at"]) or "never",
-        },
-    )
-
-
 @token.command("list")
 @click.argument("soeid", metavar="[NAME]", required=False)
 @click.option("--all", "everyone", is_flag=True, help="Those of all users, for admins.")
-@printed(_print_tokens)
+@printed(
+    table_of(
+        {
+            "id": "id",
+            "user name": "user_soeid",
+            "name": "name",
+            "scope": "scope",
+            "created": "created_at",
+            "last used": lambda token: utc_text(token["last_used_at"]) or "never",
+            "expires": lambda token: utc_text(token["expires_at"]) or "never",
+        }
+    )
+)
 def list_tokens(client: ApiClient, soeid: str | None, everyone: bool) -> Any:
     """List the tokens of a user, by default one's own, newest first.
 
@@ -215,8 +216,7 @@ def end_tokens(client: ApiClient, token_ids: tuple[int, ...], yes: bool) -> None
     \b
     jobsvc token end 17 18
     """
-    if not yes:
-        confirm(f"End {counted(len(token_ids), 'token')}?")
+    confirm(f"End {counted(len(token_ids), 'token')}?", yes)
     for token_id in token_ids:
         client.delete(f"/api/tokens/{token_id}")
         print_line(f"Token {token_id} has ended.")
@@ -228,9 +228,7 @@ def group() -> None:
 
 
 @group.command("list")
-@printed(
-    lambda found: print_items(found, {"group": "name", "users": "members", "datasets": "datasets"})
-)
+@printed(table_of({"group": "name", "users": "members", "datasets": "datasets"}))
 def list_groups(client: ApiClient) -> Any:
     """List the groups."""
     return client.all_of("/api/groups", "groups")
@@ -305,8 +303,7 @@ def remove_members(client: ApiClient, name: str, users: tuple[str, ...]) -> None
 def delete_group(client: ApiClient, name: str, yes: bool) -> None:
     """Delete a group; its users lose the access that it gives."""
     group_id = _id_of(client, "group", name)
-    if not yes:
-        confirm(f"Delete the group {name}?")
+    confirm(f"Delete the group {name}?", yes)
     client.delete(f"/api/groups/{group_id}")
     print_line(f"Group {name} was deleted.")
 
@@ -374,21 +371,6 @@ def _key_of(found: dict[str, Any], name: str) -> dict[str, int]:
     raise CommandFailed('"{name}" has no access to this dataset.', name=name)
 
 
-def _print_entries(page: dict[str, Any]) -> None:
-    print_items(
-        page["entries"],
-        {
-            "at": lambda entry: utc_text(entry["at"]),
-            "activity": "sentence",
-            "action": "action",
-            "from": "client_address",
-            "token": "token_name",
-            "details": _details_of,
-        },
-    )
-    print_line(f"{len(page['entries']):,} of {page['total']:,} entries.")
-
-
 def _details_of(entry: dict[str, Any]) -> str:
     return ", ".join(f"{name}={_short(value)}" for name, value in entry["details"].items())
 
@@ -406,9 +388,21 @@ def _short(value: Any) -> str:
 @click.option("--object", "object_id", help="A job, a ref, a table, or a token's or user's id.")
 @click.option("--after", metavar="TIME", help="At this time or later, such as 2025-07-07.")
 @click.option("--before", metavar="TIME", help="Before this time.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@limit_option(50)
 @OFFSET
-@printed(_print_entries)
+@printed(
+    page_of(
+        "entries",
+        {
+            "at": lambda entry: utc_text(entry["at"]),
+            "activity": "sentence",
+            "action": "action",
+            "from": "client_address",
+            "token": "token_name",
+            "details": _details_of,
+        },
+    )
+)
 def audit_command(client: ApiClient, dataset: str | None, **query: Any) -> Any:
     """List the activity of users, newest first (admins only).
 

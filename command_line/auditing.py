@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client.arguments import given
 
 from application.audit import evaluation_parts
 from application.audit.causes import CAUSES
@@ -16,10 +17,20 @@ from application.audit.kinds import (
 from command_line.connection import ApiClient, Target, connected
 from command_line.contract_options import with_request
 from command_line.importing import READING_OPTIONS
-from command_line.options import AS_JSON, JOB, field_option, printed, with_target
+from command_line.options import (
+    AS_JSON,
+    EXISTING_FILE,
+    JOB,
+    NEW_FILE,
+    WholeNumber,
+    field_option,
+    format_by_ending,
+    limit_option,
+    printed,
+    with_target,
+)
 from command_line.output import (
     Columns,
-    output_file,
     print_items,
     print_line,
     print_result,
@@ -51,7 +62,6 @@ LINES: Columns = {
         each["problem"] or " ".join([each["after"]["note"], *each["doubts"]]).strip()
     ),
 }
-evaluation_options = with_request(EvaluationRequest)
 
 
 def _amount(text: str) -> str:
@@ -89,7 +99,7 @@ def _amount(text: str) -> str:
 @field_option("--cause-text", "cause_text", help="The cause in words.")
 @click.option(
     "--file",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=EXISTING_FILE,
     help="Enter the findings of an entry list, or of another file with the columns of the key, "
     "outcome, and if needed audit_value and note.",
 )
@@ -98,11 +108,11 @@ def _amount(text: str) -> str:
 @READING_OPTIONS
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="Write the entry list to a file that ends with .xlsx or .csv.",
 )
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0, help="Items to skip.")
+@limit_option(100)
+@click.option("--offset", type=WholeNumber(0), default=0, help="Items to skip.")
 @AS_JSON
 @with_target
 def findings(
@@ -139,14 +149,14 @@ def findings(
     path = f"/api/sampling/jobs/{job_id}/findings"
     if (row is None) != (outcome is None):
         raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
-    given = {
-        "audit_value": audit_value,
-        "note": note,
-        "deviations": list(deviations) or None,
-        "cause": cause,
-        "cause_text": cause_text,
-    }
-    if row is None and any(given.values()):
+    finding = given(
+        audit_value=audit_value,
+        note=note,
+        deviations=list(deviations) or None,
+        cause=cause,
+        cause_text=cause_text,
+    )
+    if row is None and any(finding.values()):
         raise click.UsageError("What was found about a row needs a ROW and its OUTCOME.")
     if sum(each is not None for each in (row, file, output)) > 1:
         raise click.UsageError("Give a ROW and its OUTCOME, or --file, or --output.")
@@ -163,20 +173,14 @@ def findings(
             found = client.get(path, limit=limit, offset=offset)
             print_result(found, as_json, _print_items)
         else:
-            body = {name: value for name, value in given.items() if value is not None}
-            found = client.post(path, {"_logical_row_id": row, "outcome": outcome, **body})
+            found = client.post(path, {"_logical_row_id": row, "outcome": outcome, **finding})
             print_result(found, as_json, lambda found: _print_counts(found["counts"]))
 
 
 def _write_list(target: Target, path: str, output: Path) -> None:
-    kind = output.suffix.lower().removeprefix(".")
-    if kind not in ("xlsx", "csv"):
-        raise click.BadParameter(
-            "The name of the file ends with .xlsx or .csv.", param_hint="--output"
-        )
-    with connected(target) as client, output_file(output) as opened:
-        if opened is not None:
-            client.download(path, opened, format=kind)
+    kind = format_by_ending(output, "xlsx", "csv")
+    with connected(target) as client:
+        client.save(path, output, format=kind)
     print_line(f"Entry list written to {output}")
 
 
@@ -214,9 +218,8 @@ def _print_counts(counts: dict[str, int]) -> None:
 @click.command()
 @JOB
 @click.argument("names", nargs=-1)
-@AS_JSON
-@with_target
-def attributes(target: Target, job_id: str, names: tuple[str, ...], as_json: bool) -> None:
+@printed(lambda found: print_line("\n".join(found["attributes"]) or "No attributes."))
+def attributes(client: ApiClient, job_id: str, names: tuple[str, ...]) -> Any:
     """Choose or list the tested attributes of a sample.
 
     Each row is tested for all of them, and each is evaluated by itself. Choose them before the
@@ -227,19 +230,14 @@ def attributes(target: Target, job_id: str, names: tuple[str, ...], as_json: boo
     jobsvc findings 917f045a primary:17 exception --deviation approved
     """
     path = f"/api/sampling/jobs/{job_id}/attributes"
-    with connected(target) as client:
-        found = client.put(path, {"attributes": list(names)}) if names else client.get(path)
-    print_result(
-        found, as_json, lambda found: print_line("\n".join(found["attributes"]) or "No attributes.")
-    )
+    return client.put(path, {"attributes": list(names)}) if names else client.get(path)
 
 
 @click.command()
 @JOB
 @click.argument("text")
-@AS_JSON
-@with_target
-def conclude(target: Target, job_id: str, text: str, as_json: bool) -> None:
+@printed(lambda found: print_line(f"Conclusion: {found['text'] or 'none'}"))
+def conclude(client: ApiClient, job_id: str, text: str) -> Any:
     """Write the auditor's conclusion on a sample.
 
     The working paper shows it. "" is none.
@@ -247,9 +245,7 @@ def conclude(target: Target, job_id: str, text: str, as_json: bool) -> None:
     \b
     jobsvc conclude 917f045a "Overstatements are tolerable; the price file was corrected."
     """
-    with connected(target) as client:
-        found = client.put(f"/api/sampling/jobs/{job_id}/conclusion", {"text": text})
-    print_result(found, as_json, lambda found: print_line(f"Conclusion: {found['text'] or 'none'}"))
+    return client.put(f"/api/sampling/jobs/{job_id}/conclusion", {"text": text})
 
 
 @click.command()
@@ -269,28 +265,6 @@ def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
     """
     path = f"/api/sampling/jobs/{job_id}/replacements"
     return client.post(path, {"_logical_row_id": row, "reason": reason})
-
-
-@click.command()
-@JOB
-@evaluation_options
-@AS_JSON
-@with_target
-def evaluate(target: Target, job_id: str, as_json: bool, **given: Any) -> None:
-    """Evaluate a sample by its findings.
-
-    Shows limits, arithmetic and conclusion.
-
-    \b
-    jobsvc evaluate 917f045a --tolerable 5%
-    jobsvc evaluate 917f045a --tolerable 50,000 --confidence 0.9
-    jobsvc evaluate 917f045a --kind variables --book amount --estimator ratio --sides two
-    jobsvc evaluate 917f045a --kind sequential --tolerable 5%
-    """
-    body = {name: value for name, value in given.items() if value is not None}
-    with connected(target) as client:
-        found = client.post(f"/api/sampling/jobs/{job_id}/evaluation", body)
-    print_result(found, as_json, _print_evaluation)
 
 
 def _print_evaluation(found: dict[str, Any]) -> None:
@@ -320,33 +294,20 @@ def _print_remarks(found: dict[str, Any]) -> None:
 
 @click.command()
 @JOB
-@click.argument("action", type=click.Choice(tuple(REVIEW_ACTIONS)))
-@field_option("--note", "note", help="Needed by returned and reopened.")
-@evaluation_options
-@AS_JSON
-@with_target
-def review(
-    target: Target, job_id: str, action: str, note: str | None, as_json: bool, **given: Any
-) -> None:
-    """Submit findings for review, or sign them off.
+@with_request(EvaluationRequest)
+@printed(_print_evaluation)
+def evaluate(client: ApiClient, job_id: str, **options: Any) -> Any:
+    """Evaluate a sample by its findings.
 
-    The steps are submitted, withdrawn, returned, signed_off and reopened. The options of an
-    evaluation are for signed_off, which keeps its parameters and conclusion; by default those of
-    the plan. Who entered or submitted findings can't sign them off or reopen them.
+    Shows limits, arithmetic and conclusion.
 
     \b
-    jobsvc review 917f045a submitted
-    jobsvc review 917f045a returned --note "row 17: which invoice?"
-    jobsvc review 917f045a signed_off --tolerable 50,000
+    jobsvc evaluate 917f045a --tolerable 5%
+    jobsvc evaluate 917f045a --tolerable 50,000 --confidence 0.9
+    jobsvc evaluate 917f045a --kind variables --book amount --estimator ratio --sides two
+    jobsvc evaluate 917f045a --kind sequential --tolerable 5%
     """
-    evaluation = {name: value for name, value in given.items() if value is not None}
-    body = {"action": action, "note": note, "evaluation": evaluation or None}
-    with connected(target) as client:
-        found = client.post(
-            f"/api/sampling/jobs/{job_id}/review",
-            {name: value for name, value in body.items() if value is not None},
-        )
-    print_result(found, as_json, _print_review)
+    return client.post(f"/api/sampling/jobs/{job_id}/evaluation", given(**options))
 
 
 def _print_review(found: dict[str, Any]) -> None:
@@ -363,17 +324,39 @@ def _print_review(found: dict[str, Any]) -> None:
             print_line(sentence)
 
 
+@click.command()
+@JOB
+@click.argument("action", type=click.Choice(tuple(REVIEW_ACTIONS)))
+@field_option("--note", "note", help="Needed by returned and reopened.")
+@with_request(EvaluationRequest)
+@printed(_print_review)
+def review(client: ApiClient, job_id: str, action: str, note: str | None, **options: Any) -> Any:
+    """Submit findings for review, or sign them off.
+
+    The steps are submitted, withdrawn, returned, signed_off and reopened. The options of an
+    evaluation are for signed_off, which keeps its parameters and conclusion; by default those of
+    the plan. Who entered or submitted findings can't sign them off or reopen them.
+
+    \b
+    jobsvc review 917f045a submitted
+    jobsvc review 917f045a returned --note "row 17: which invoice?"
+    jobsvc review 917f045a signed_off --tolerable 50,000
+    """
+    body = given(action=action, note=note, evaluation=given(**options) or None)
+    return client.post(f"/api/sampling/jobs/{job_id}/review", body)
+
+
 @click.command(name="working-paper")
 @JOB
 @click.option(
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="A file that ends with .html or .xlsx.",
 )
-@evaluation_options
+@with_request(EvaluationRequest)
 @with_target
-def working_paper(target: Target, job_id: str, output: Path, **given: Any) -> None:
+def working_paper(target: Target, job_id: str, output: Path, **evaluation: Any) -> None:
     """Write the working paper of a sample.
 
     It has design, items, findings, evaluation and review.
@@ -381,18 +364,11 @@ def working_paper(target: Target, job_id: str, output: Path, **given: Any) -> No
     \b
     jobsvc working-paper 917f045a --output paper.html --tolerable 5%
     """
-    kind = output.suffix.lower().removeprefix(".")
-    if kind not in ("html", "xlsx"):
-        raise click.BadParameter(
-            "The name of the file ends with .html or .xlsx.", param_hint="--output"
-        )
+    kind = format_by_ending(output, "html", "xlsx")
     query = {
         name: plain_text(value) if isinstance(value, float) else value
-        for name, value in given.items()
-        if value is not None
+        for name, value in given(**evaluation).items()
     }
-    path = f"/api/sampling/jobs/{job_id}/working-paper"
-    with connected(target) as client, output_file(output) as file:
-        if file is not None:
-            client.download(path, file, format=kind, **query)
+    with connected(target) as client:
+        client.save(f"/api/sampling/jobs/{job_id}/working-paper", output, format=kind, **query)
     print_line(f"Working paper written to {output}")

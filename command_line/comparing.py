@@ -18,6 +18,7 @@ from command_line.options import (
     TABLE,
     field_option,
     job_body,
+    limit_option,
     with_target,
 )
 from command_line.output import (
@@ -51,13 +52,7 @@ _NAMES = re.compile(r'"((?:[^"]|"")*)"')
 @field_option(
     "--other-table", "compare_to.table_key", help="Table key in REF2 [default: as in REF1]."
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(0, MAX_ROWS_SHOWN),
-    default=20,
-    show_default=True,
-    help="Rows to show; --output writes all rows.",
-)
+@limit_option(20, MAX_ROWS_SHOWN, least=0, help="Rows to show; --output writes all rows.")
 @OUTPUT
 @field_option("--name", "output_name", help="Store the rows as the ref expl-NAME.")
 @field_option("--purpose", "commit_message", help="What the rows are for.")

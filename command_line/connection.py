@@ -6,25 +6,26 @@ directory, else one that is started for this command.
 
 from __future__ import annotations
 
-import io
 import math
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import click
-import httpx
+from jobsvc_client import Client, Job, JobsvcError
+from jobsvc_client.errors import JobFailed
+from jobsvc_client.transport import Transport
 
 from command_line.failures import Unreachable
 from command_line.output import (
     SUFFIXES,
     CommandFailed,
     OutputFile,
-    ProgressCallback,
+    new_file,
     print_line,
     progress_bar,
 )
@@ -33,10 +34,9 @@ from domain_errors import render, with_names
 from service.settings import Settings
 from storage.maintenance.data_directory import DataDirectory
 
-POLL_INTERVAL_S = 0.2
-TIMEOUT = httpx.Timeout(10, read=None, write=None)
-"""Reading has no limit: the server writes a download in full before it answers."""
+MAX_POLL_S = 0.2
 MAX_ERRORS_SHOWN = 5
+UNREACHABLE = "unreachable"
 INTERRUPTED = 130
 """Exit code of Ctrl-C while waiting for a job."""
 
@@ -103,27 +103,19 @@ def running_server(target: Target) -> ApiClient | None:
     client = ApiClient(owner.url, owner.token, target.options, target.option_names)
     try:
         client.get("/api/users/me")
-    except (httpx.RequestError, CommandFailed):  # a killed server left its lock
+    except JobsvcError:  # a killed server left its lock
         client.close()
         return None
     return client
 
 
-class JobFailed(CommandFailed):
-    """The awaited job failed."""
+class ApiClient(Client):
+    """One server, with one token.
 
-    def __init__(self, job: dict[str, Any], option_names: Mapping[str, str]) -> None:
-        self.job = job
-        self.reason = with_names(job["error_message"], lambda field: option_names.get(field, field))
-        super().__init__("Job {id} failed: {error}", id=job["id"], error=self.reason)
-
-
-class ApiClient:
-    """One server, with one token; an error answer becomes :class:`CommandFailed`.
-
-    As a context manager it closes the connections; after a submission, Ctrl-C prints the next
-    commands. ``job_id`` is the last job that was submitted or waited for. A client
-    ``has_own_server`` if the server runs for this command alone.
+    As a context manager it closes the connections, and turns an error into the failure that the
+    command prints; after a submission, Ctrl-C prints the next commands. ``job_id`` is the last job
+    that was submitted or waited for. A client ``has_own_server`` if the server runs for this
+    command alone. A command sends a request once: the person sees the error and decides.
     """
 
     def __init__(
@@ -138,19 +130,18 @@ class ApiClient:
         self.has_own_server = False
         self._options = options
         self._option_names = option_names or {}
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=TIMEOUT,
-            # Without TLS there is no certificate; loading the authorities' takes 10 ms or more.
-            verify=httpx.URL(url).scheme == "https",
-        )
+        try:
+            # No limit of time: the server writes a download in full before it answers.
+            super().__init__(Transport(url, token, timeout_s=None, attempts=1))
+        except JobsvcError as error:
+            raise self.failure(error) from None
 
-    def __enter__(self) -> ApiClient:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, *_: object
+    ) -> None:
         self.close()
+        if isinstance(error, JobsvcError):
+            raise self.failure(error) from None
         if kind is KeyboardInterrupt and self.job_id is not None:
             # At once: stopping the command's server takes a while.
             print_line(
@@ -161,128 +152,116 @@ class ApiClient:
             )
             raise SystemExit(INTERRUPTED) from None
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Send a GET request; parameters that are None are omitted."""
-        params = {name: value for name, value in query.items() if value is not None}
-        return self._answer(self._http.get(path, params=params))
+        return self.request("GET", path, **query)
 
     def get_when_ready(
         self, path: str, *, limit_s: float = math.inf, **query: Any
     ) -> dict[str, Any]:
         """Send a GET request, again while the server answers when to retry, up to the limit."""
-        end = time.monotonic() + limit_s
-        params = {name: value for name, value in query.items() if value is not None}
-        while True:
-            response = self._http.get(path, params=params)
-            wait_s = response.headers.get("Retry-After", "")
-            is_wait = response.status_code == httpx.codes.CONFLICT and wait_s.isdigit()
-            if not is_wait or time.monotonic() + int(wait_s) > end:
-                return self._answer(response)
-            time.sleep(int(wait_s))
+        return self._transport.json_when_ready(path, query, limit_s=limit_s)
 
     def all_of(self, path: str, name: str, **query: Any) -> list[dict[str, Any]]:
         """Get all pages of a list."""
-        found: list[dict[str, Any]] = []
-        while True:
-            page = self.get(path, **query, offset=len(found), limit=1000)
-            found += page[name]
-            if len(found) >= page["total"] or not page[name]:
-                return found
+        return self._transport.pages(path, name, query)
 
     def has(self, path: str) -> bool:
         """Whether a path exists."""
-        response = self._http.get(path)
-        if response.status_code == httpx.codes.NOT_FOUND:
+        try:
+            self.get(path)
+        except JobsvcError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
             return False
-        self._answer(response)
         return True
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send a JSON body, or none."""
-        return self._remember_job(self._answer(self._http.post(path, json=body)))
+        return self._remember_job(self.request("POST", path, body))
 
-    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send a PATCH request with a JSON body."""
-        return self._answer(self._http.patch(path, json=body))
+        return self.request("PATCH", path, body)
 
-    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send a PUT request with a JSON body."""
-        return self._answer(self._http.put(path, json=body))
+        return self.request("PUT", path, body)
 
-    def delete(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def delete(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send a DELETE request, with a JSON body or none."""
-        return self._answer(self._http.request("DELETE", path, json=body))
+        return self.request("DELETE", path, body)
 
-    def upload(
-        self, path: str, file: Path, fields: dict[str, str], on_progress: ProgressCallback
-    ) -> dict[str, Any]:
-        """Upload a file as a form, in chunks."""
-        with _UploadStream(file, on_progress) as stream:
-            files = {"file": (file.name, stream, "application/octet-stream")}
-            return self._remember_job(self._answer(self._http.post(path, data=fields, files=files)))
+    def upload_file(self, path: str, file: Path, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Upload a file as a form, with a progress bar."""
+        with progress_bar(f"Sending {file.name}") as on_progress:
+            return self._remember_job(
+                self._transport.upload(
+                    path,
+                    file.name,
+                    file,
+                    fields,
+                    lambda share: on_progress(share, "sending the file"),
+                )
+            )
 
     def download(self, path: str, file: OutputFile, **query: Any) -> None:
         """Write an answer's body to a file."""
-        with self._http.stream("GET", path, params=query) as response:
-            if not response.is_success:
-                response.read()
-                self._answer(response)
-            for piece in response.iter_bytes():
-                file.write(piece)
+        self._transport.download(path, query, file.write)
+
+    def save(self, path: str, output: Path, **query: Any) -> None:
+        """Write an answer's body to a file that is named."""
+        with new_file(output) as file:
+            self.download(path, file, **query)
 
     def download_rows(self, job_id: str, path: str, file: OutputFile) -> None:
         """Write the rows of a job to a file, in the format of its ending."""
         try:
             self.download(path, file, format=SUFFIXES[file.path.suffix])
-        except (CommandFailed, httpx.RequestError) as error:
-            kind = type(error) if isinstance(error, CommandFailed) else Unreachable
-            raise kind(
+        except JobsvcError as error:
+            failure = self.failure(error)
+            raise type(failure)(
                 "{error} The rows are stored: jobsvc fetch {job_id}{options} --output FILE",
-                error=error,
+                error=failure.message,
                 job_id=job_id,
                 options=self._options,
             ) from None
 
-    def run_job(self, path: str, body: dict[str, Any] | None, label: str) -> dict[str, Any]:
+    def run_job(self, path: str, body: Mapping[str, Any] | None, label: str) -> dict[str, Any]:
         """Submit a job, wait for its end with a progress bar, and return it."""
         return self.finished_job(self.post(path, body)["job_id"], label)
 
     def finished_job(self, job_id: str, label: str) -> dict[str, Any]:
         """Wait for a job to end and return it; raises JobFailed if it failed."""
         self.job_id = job_id
+        job = Job(self._transport, {"id": job_id, "status": "pending"})
         try:
             with progress_bar(label) as on_progress:
-                while True:
-                    job = self.get(f"/api/jobs/{job_id}")
-                    on_progress(job["progress"] / 100, job["progress_message"] or job["status"])
-                    if job["status"] == "completed":
-                        return job
-                    if job["status"] == "failed":
-                        raise JobFailed(job, self._option_names)
-                    time.sleep(POLL_INTERVAL_S)
-        except httpx.RequestError as error:
+                job.refresh()
+                for info in job.states(max_poll_s=MAX_POLL_S):
+                    on_progress(info["progress"] / 100, info["progress_message"] or info["status"])
+        except JobsvcError as error:
+            if error.code != UNREACHABLE:
+                raise
             raise Unreachable(
                 "The connection to the server was lost: {error}. The job continues.\n"
                 "When the server is back, follow the job: jobsvc watch {job_id}{options}",
-                error=error,
+                error=error.__cause__,
                 job_id=job_id,
                 options=self._options,
             ) from None
+        return job.info
 
     def dataset_id(self, name_or_id: str) -> int:
         """Return the id of a dataset, given its name or id."""
-        found = self.get("/api/datasets", name=name_or_id)["datasets"]
-        if len(found) == 1:
-            return int(found[0]["id"])
-        if found:
+        datasets = self.get("/api/datasets", name=name_or_id)["datasets"]
+        if len(datasets) == 1:
+            return int(datasets[0]["id"])
+        if datasets:
             raise CommandFailed(
                 'Several datasets are named "{name}". Give an id: {ids}.',
                 name=name_or_id,
-                ids=", ".join(str(dataset["id"]) for dataset in found),
+                ids=", ".join(str(dataset["id"]) for dataset in datasets),
             )
         if name_or_id.isdecimal():
             return int(self.get(f"/api/datasets/{name_or_id}")["id"])
@@ -297,35 +276,27 @@ class ApiClient:
             more=f" and {more:,} more" if more else "",
         )
 
-    def _answer(self, response: httpx.Response) -> dict[str, Any]:
-        """The JSON of an answer."""
-        try:
-            answer = None if response.is_redirect else response.json()
-        except ValueError:
-            answer = None
-        if response.is_error:
-            raise CommandFailed("{problem}", problem=self._problem(response, answer))
-        if not isinstance(answer, dict):
-            location = response.headers.get("Location")
-            raise Unreachable(
-                "{url} answers {status}{redirect}, which isn't an answer of jobsvc.",
-                url=response.url,
-                status=str(response.status_code),
-                redirect=f" and redirects to {location}" if location else "",
+    def failure(self, error: JobsvcError) -> CommandFailed:
+        """Return the failure that the command prints, with its options for API fields."""
+        if isinstance(error, JobFailed):
+            reason = with_names(
+                error.job["error_message"], lambda field: self._option_names.get(field, field)
             )
-        return answer
+            return CommandFailed("Job {id} failed: {error}", id=error.job["id"], error=reason)
+        if error.code in (UNREACHABLE, "invalid_url"):
+            reason = str(error.__cause__).rstrip(".")
+            return Unreachable("The server can't be reached: {reason}.", reason=reason)
+        if error.code == "not_jobsvc" and (error.status or 0) >= HTTPStatus.BAD_REQUEST:
+            status = HTTPStatus(error.status or 0)
+            return CommandFailed(f"The server answered {status.value} {status.phrase}.")
+        kind = Unreachable if error.code in ("not_jobsvc", "missing_field") else CommandFailed
+        sentences = map(self._sentence, error.errors[:MAX_ERRORS_SHOWN])
+        return kind("{problem}", problem="; ".join(sentences) or error.message)
 
     def _remember_job(self, answer: dict[str, Any]) -> dict[str, Any]:
         if isinstance(answer.get("job_id"), str):
             self.job_id = answer["job_id"]
         return answer
-
-    def _problem(self, response: httpx.Response, document: Any) -> str:
-        """The sentences of a problem document, with this command's options for API fields."""
-        if not isinstance(document, dict) or "detail" not in document:
-            return f"The server answered {response.status_code} {response.reason_phrase}."
-        errors = document.get("errors", [])[:MAX_ERRORS_SHOWN]
-        return "; ".join(map(self._sentence, errors)) or str(document["detail"])
 
     def _sentence(self, error: dict[str, Any]) -> str:
         names, loc = self._option_names, error["loc"][1:]
@@ -340,17 +311,3 @@ class ApiClient:
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
         own = [names[part] for part in loc if part in names]
         return f"{own[-1] if own else place.removeprefix('.')}: {sentence}"
-
-
-class _UploadStream(io.FileIO):
-    """A file that reports how much of it was read."""
-
-    def __init__(self, file: Path, on_progress: ProgressCallback) -> None:
-        super().__init__(file)
-        self._size = max(file.stat().st_size, 1)
-        self._on_progress = on_progress
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        piece = super().read(-1 if size is None else size)
-        self._on_progress(self.tell() / self._size, "sending the file")
-        return piece

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
 import click
 
-from command_line.options import field_option
+from command_line.options import WholeNumber, field_option, reader
 from contract.declarations import Declared, Request, declared
 from contract.fields import CONFIDENCE, Choice, Count, Filter, Flag, Items, Part, Written
-from domain_errors import InvalidRequest, render
-
-
-def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
-    """The type of an option for a number as people write it."""
-
-    def convert(text: str) -> float:
-        try:
-            value = read(text)
-        except InvalidRequest as error:
-            raise click.BadParameter(str(error)) from None
-        is_whole = value == value.to_integral_value()
-        return int(value) if is_whole else float(value)
-
-    return convert
+from domain_errors import render
 
 
 def with_request(request: type[Request], *, without: Sequence[str] = ()) -> Callable[[Any], Any]:
@@ -104,7 +89,7 @@ def _type_of(kind: Any) -> Any:
             return reader(kind.exactly)
         case Count(bounds):
             least, most = bounds.least, bounds.most
-            return click.IntRange(
+            return WholeNumber(
                 None if least is None else int(least), None if most is None else int(most)
             )
         case _:

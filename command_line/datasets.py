@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import click
+from jobsvc_client.arguments import given
 
 from command_line.accounts import WORDS
 from command_line.connection import ApiClient
@@ -18,6 +19,7 @@ from command_line.options import (
     REF,
     TABLE,
     field_option,
+    limit_option,
     printed,
     with_client,
 )
@@ -25,27 +27,12 @@ from command_line.output import (
     SUFFIXES,
     one_line,
     output_file,
+    page_of,
     print_items,
     print_line,
     print_result,
     print_rows,
-    utc_text,
 )
-
-
-def _print_datasets(page: dict[str, Any]) -> None:
-    print_items(
-        page["datasets"],
-        {
-            "id": lambda dataset: str(dataset["id"]),
-            "name": "name",
-            "tags": lambda dataset: ", ".join(dataset["tags"]),
-            "created by": "created_by",
-            "changed": lambda dataset: utc_text(dataset["updated_at"]),
-            "access": lambda dataset: WORDS[dataset["permission"]],
-        },
-    )
-    print_line(f"{len(page['datasets']):,} of {page['total']:,} datasets.")
 
 
 @click.command()
@@ -53,7 +40,19 @@ def _print_datasets(page: dict[str, Any]) -> None:
 @click.option("--tag", help="Only datasets with this tag.")
 @LIMIT
 @OFFSET
-@printed(_print_datasets)
+@printed(
+    page_of(
+        "datasets",
+        {
+            "id": "id",
+            "name": "name",
+            "tags": "tags",
+            "created by": "created_by",
+            "changed": "updated_at",
+            "access": lambda dataset: WORDS[dataset["permission"]],
+        },
+    )
+)
 def datasets(client: ApiClient, **query: Any) -> Any:
     """List the datasets that you can access.
 
@@ -96,22 +95,21 @@ def rows(
     jobsvc rows flights --where "dep_delay > 60" --sort dep_delay --descending
     jobsvc rows flights --ref smpl-q1 --table sample --output q1.xlsx
     """
-    query = {
-        "table_key": chosen["table"],
-        "filter": chosen["where"],
-        "order_by": chosen["sort"],
-        "order_desc": "true" if chosen["descending"] else None,
-        "columns": ",".join(map(_quoted, columns)) or None,
-    }
-    given = {name: value for name, value in query.items() if value is not None}
+    query = given(
+        table_key=chosen["table"],
+        filter=chosen["where"],
+        order_by=chosen["sort"],
+        order_desc=chosen["descending"] or None,
+        columns=",".join(map(_quoted, columns)) or None,
+    )
     with output_file(output) as file:
         version = quote(ref or "main", safe="")
         path = f"/api/datasets/{client.dataset_id(dataset)}/commits/{version}/data"
         if file is None or output is None:
-            page = client.get(path, **given, limit=chosen["limit"], offset=chosen["offset"])
+            page = client.get(path, **query, limit=chosen["limit"], offset=chosen["offset"])
             print_result(page, as_json, _print_page)
             return
-        client.download(path, file, **given, format=SUFFIXES[output.suffix])
+        client.download(path, file, **query, format=SUFFIXES[output.suffix])
     print_line(f"Rows written to {output}")
 
 
@@ -146,20 +144,6 @@ def _print_page(page: dict[str, Any]) -> None:
     print_line(f"{shown:,} of {total:,} rows.", err=True)
 
 
-def _print_versions(page: dict[str, Any]) -> None:
-    print_items(
-        page["commits"],
-        {
-            "version": lambda commit: commit["commit_id"][:12],
-            "created": lambda commit: utc_text(commit["created_at"]),
-            "author": "author",
-            "purpose": lambda commit: one_line(commit["message"]),
-            "tables": _tables_of,
-        },
-    )
-    print_line(f"{len(page['commits']):,} of {page['total']:,} versions.")
-
-
 def _tables_of(commit: dict[str, Any]) -> str:
     tables = commit["tables"]
     return ", ".join(f"{table['table_key']} ({table['row_count']:,} rows)" for table in tables)
@@ -170,7 +154,19 @@ def _tables_of(commit: dict[str, Any]) -> str:
 @field_option("--ref", "ref_name", default="main", show_default=True, help="A ref.")
 @LIMIT
 @OFFSET
-@printed(_print_versions)
+@printed(
+    page_of(
+        "commits",
+        {
+            "version": lambda commit: commit["commit_id"][:12],
+            "created": "created_at",
+            "author": "author",
+            "purpose": lambda commit: one_line(commit["message"]),
+            "tables": _tables_of,
+        },
+        "versions",
+    )
+)
 def history(client: ApiClient, dataset: str, ref: str, **page: Any) -> Any:
     """List the versions of a dataset.
 
@@ -201,9 +197,7 @@ def _print_hits(found: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("text")
-@click.option(
-    "--limit", type=click.IntRange(1, 50), default=10, show_default=True, help="Of each kind."
-)
+@limit_option(10, 50, help="Of each kind.")
 @printed(_print_hits)
 def search(client: ApiClient, text: str, limit: int) -> Any:
     """Find datasets, samples, saved queries, versions and jobs.

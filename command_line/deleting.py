@@ -9,7 +9,7 @@ import click
 
 from command_line.connection import ApiClient
 from command_line.options import LIMIT, OFFSET, YES, field_option, printed, target_options
-from command_line.output import CommandFailed, confirm, one_line, print_items, print_line, utc_text
+from command_line.output import CommandFailed, confirm, one_line, page_of, print_line, utc_text
 
 PREFIXES = ("", "smpl-", "expl-")
 """Of the refs of versions, samples and saved queries."""
@@ -61,8 +61,8 @@ def rm(client: ApiClient, dataset: str, name: str | None, yes: bool) -> Any:
     path = f"/api/datasets/{dataset_id}"
     if name is not None:
         path += f"/refs/{quote(_ref_of(client, dataset_id, name), safe='')}"
-    elif not yes:
-        confirm(f"Put the dataset {dataset} into the bin, with its samples and jobs?")
+    else:
+        confirm(f"Put the dataset {dataset} into the bin, with its samples and jobs?", yes)
     return client.delete(path)
 
 
@@ -71,28 +71,25 @@ def bin_command() -> None:
     """List and restore what was deleted."""
 
 
-def _print_entries(page: dict[str, Any]) -> None:
-    print_items(
-        page["entries"],
+@bin_command.command("list")
+@click.option("--dataset", help="Name or id.")
+@LIMIT
+@OFFSET
+@printed(
+    page_of(
+        "entries",
         {
-            "id": lambda entry: str(entry["id"]),
+            "id": "id",
             "kind": _kind,
             "name": "name",
             "purpose": lambda entry: one_line(entry["purpose"] or ""),
             "dataset": "dataset_name",
             "deleted by": "deleted_by",
-            "deleted": lambda entry: utc_text(entry["deleted_at"]),
-            "until": lambda entry: utc_text(entry["expires_at"]),
+            "deleted": "deleted_at",
+            "until": "expires_at",
         },
     )
-    print_line(f"{len(page['entries']):,} of {page['total']:,} entries.")
-
-
-@bin_command.command("list")
-@click.option("--dataset", help="Name or id.")
-@LIMIT
-@OFFSET
-@printed(_print_entries)
+)
 def list_entries(client: ApiClient, dataset: str | None, **page: Any) -> Any:
     """List what is in the bin, the latest deleted first."""
     dataset_id = None if dataset is None else client.dataset_id(dataset)
@@ -155,6 +152,5 @@ def delete(client: ApiClient, entry_id: int, yes: bool) -> Any:
     \b
     jobsvc bin delete 3
     """
-    if not yes:
-        confirm("Delete it for good? It can't be restored.")
+    confirm("Delete it for good? It can't be restored.", yes)
     return client.delete(f"/api/bin/{entry_id}")

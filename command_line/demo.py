@@ -16,7 +16,7 @@ import click
 from application import demo_data
 from command_line.connection import ApiClient, Target, connected, running_server
 from command_line.importing import import_file
-from command_line.options import with_target
+from command_line.options import NEW_FILE, with_target
 from command_line.output import CommandFailed, output_file, print_line
 from command_line.sampling import draw_sample, print_sample, rows_of_draw, with_comparison
 
@@ -41,7 +41,7 @@ BODY = {
 @click.command()
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="Also write the drawn rows to this file.",
 )
 @click.option(

@@ -12,11 +12,13 @@ from command_line.connection import ApiClient, Target, connected
 from command_line.options import (
     AS_JSON,
     BATCH,
+    NEW_FILE,
     OUTPUT,
     REF,
     TABLE,
     field_option,
     job_body,
+    limit_option,
     printed,
     with_client,
     with_target,
@@ -119,7 +121,7 @@ def profile(client: ApiClient, dataset: str, columns: tuple[str, ...], **chosen:
 )
 @click.option(
     "--html",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="Write the report to this file as one self-contained page.",
 )
 @BATCH
@@ -180,13 +182,7 @@ def _print_report(found: dict[str, Any]) -> None:
 @click.argument("dataset")
 @click.argument("statement")
 @field_option("--ref", "source_ref", help="Ref or commit whose tables are read [default: main].")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, MAX_ROWS_SHOWN),
-    default=100,
-    show_default=True,
-    help="Rows to show; --output and --name write all rows.",
-)
+@limit_option(100, MAX_ROWS_SHOWN, help="Rows to show; --output and --name write all rows.")
 @OUTPUT
 @field_option("--name", "output_name", help="Store the result as the ref expl-NAME.")
 @field_option("--purpose", "commit_message", help="What the result is for.")

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-import httpx
 
 from command_line.output import CommandFailed
 from domain_errors import DomainError
@@ -54,10 +53,6 @@ def one_line_errors() -> Iterator[None]:
     except DomainError as error:
         kind = Unreachable if error.code in UNREACHABLE_CODES else CommandFailed
         raise kind("{error}", error=error.message) from None
-    except (httpx.RequestError, httpx.InvalidURL) as error:
-        raise Unreachable(
-            "The server can't be reached: {reason}.", reason=str(error).rstrip(".")
-        ) from None
     except BrokenPipeError:  # the reader of our output, such as head, ended: click exits silently
         raise
     except OSError as error:

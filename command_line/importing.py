@@ -13,10 +13,12 @@ from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import click
+from jobsvc_client import JobsvcError
+from jobsvc_client.errors import JobFailed
 
-from command_line.connection import ApiClient, JobFailed, Target, connected
+from command_line.connection import ApiClient, Target, connected
 from command_line.failures import Unreachable
-from command_line.options import AS_JSON, BATCH, field_option, with_target
+from command_line.options import AS_JSON, BATCH, WholeNumber, field_option, job_body, with_target
 from command_line.output import (
     Columns,
     CommandFailed,
@@ -25,7 +27,6 @@ from command_line.output import (
     print_line,
     print_result,
     print_table,
-    progress_bar,
     total_name,
 )
 
@@ -70,7 +71,7 @@ def READING_OPTIONS(command: Command) -> Command:  # noqa: N802 - used like the 
         declare = field_option(option, name, name, metavar=metavar, multiple=True, help=text)
         decorated = declare(decorated)
     for name, text in reversed({**ROWS, **TEXTS}.items()):
-        type_ = int if name in ROWS else str
+        type_ = WholeNumber() if name in ROWS else None
         decorated = field_option(f"--{name.replace('_', '-')}", name, type=type_, help=text)(
             decorated
         )
@@ -121,8 +122,7 @@ def preview_file(
                 raise CommandFailed("The file is too large for a preview. Import it.")
             fields["whole"] = "false"
             source = _beginning(source, Path(folder), BEGINNING_BYTES)
-        with progress_bar(f"Sending {source.name}") as on_progress:
-            return client.upload(path, source, fields, on_progress)
+        return client.upload_file(path, source, fields)
 
 
 def preview_path(
@@ -360,12 +360,12 @@ def import_file(
 
     A dataset or ref may be new; see :func:`into_dataset`.
     """
-    fields: dict[str, Any] = {"commit_message": message, "options": options or None}
-    if batch:
-        fields["priority"] = "batch"
-    if require_columns:
-        fields["require_columns"] = True
-    fields = {name: value for name, value in fields.items() if value is not None}
+    fields = job_body(
+        batch=batch,
+        commit_message=message,
+        options=options or None,
+        require_columns=require_columns or None,
+    )
     return into_dataset(
         client,
         dataset,
@@ -416,15 +416,14 @@ def into_dataset(
     with _removed_after_failure(client, f"/api/datasets/{created}", "The new dataset"):
         try:
             return run(created)
-        except JobFailed as failed:
+        except JobFailed as error:
             if not keep_failed:
                 raise
-            job, reason = failed.job, failed.reason
+            failure = client.failure(error)
     raise CommandFailed(
-        'Job {job_id} failed: {error} The new dataset "{name}" is empty: import into it again, or '
-        "delete it with `jobsvc rm`.",
-        job_id=job["id"],
-        error=reason,
+        '{failure} The new dataset "{name}" is empty: import into it again, or delete it with '
+        "`jobsvc rm`.",
+        failure=failure.message,
         name=dataset,
     )
 
@@ -434,16 +433,18 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
     """Remove the dataset or ref that was created for a file, if the import fails."""
     try:
         yield
-    except Unreachable:
-        raise  # the job continues
-    except CommandFailed as error:
+    except JobsvcError as error:
         from service.errors import RETRYABLE_CODES  # loads DuckDB
 
-        if isinstance(error, JobFailed) and error.job["error_code"] in RETRYABLE_CODES:
+        failure = client.failure(error)
+        is_retryable = isinstance(error, JobFailed) and error.code in RETRYABLE_CODES
+        if is_retryable or isinstance(failure, Unreachable):  # the job can go on
             raise
         client.delete(path)
         raise CommandFailed(
-            "{error} {created} was removed again.", error=error, created=created
+            "{error} {created} was removed again.",
+            error=failure.message,
+            created=created,
         ) from None
 
 
@@ -457,6 +458,5 @@ def _import_into(
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
     if isinstance(source, str):
         return client.run_job(path, {"uri": source, **fields}, f"Importing {source}")
-    with progress_bar(f"Sending {source.name}") as on_progress:
-        accepted = client.upload(path, source, form_fields(fields), on_progress)
+    accepted = client.upload_file(path, source, form_fields(fields))
     return client.finished_job(accepted["job_id"], f"Importing {source.name}")

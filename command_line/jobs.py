@@ -21,9 +21,9 @@ from command_line.output import (
     SUFFIXES,
     CommandFailed,
     one_line,
-    output_file,
-    print_items,
+    page_of,
     print_line,
+    table_of,
     utc_text,
 )
 from storage.jobs.jobs import STATUSES
@@ -33,27 +33,25 @@ ID_DIGITS = 8
 """Digits of a job's id in a list; every command accepts this prefix."""
 
 
-def _print_jobs(page: dict[str, Any]) -> None:
-    print_items(
-        page["jobs"],
-        {
-            "job": lambda job: job["id"][:ID_DIGITS],
-            "kind": "job_kind",
-            "status": _state,
-            "name": "output_name",
-            "purpose": lambda job: one_line(job["purpose"] or ""),
-            "dataset": "dataset_name",
-            "user": "user_soeid",
-            "created": lambda job: utc_text(job["created_at"]),
-            "message": lambda job: job["error_message"] or job["progress_message"],
-        },
-    )
-    print_line(f"{len(page['jobs']):,} of {page['total']:,} jobs.")
-
-
 def _state(job: dict[str, Any]) -> str:
     """A job's status; a cancelled job has its own."""
     return "cancelled" if job["error_code"] == "cancelled" else str(job["status"])
+
+
+_print_jobs = page_of(
+    "jobs",
+    {
+        "job": lambda job: job["id"][:ID_DIGITS],
+        "kind": "job_kind",
+        "status": _state,
+        "name": "output_name",
+        "purpose": lambda job: one_line(job["purpose"] or ""),
+        "dataset": "dataset_name",
+        "user": "user_soeid",
+        "created": "created_at",
+        "message": lambda job: job["error_message"] or job["progress_message"],
+    },
+)
 
 
 def _print_job(job: dict[str, Any]) -> None:
@@ -111,7 +109,7 @@ def jobs(
     if job_id is not None:
         return client.get(f"/api/jobs/{job_id}")
     filters["dataset_id"] = None if dataset is None else client.dataset_id(dataset)
-    filters["unresolved"] = "true" if unresolved else None
+    filters["unresolved"] = unresolved or None
     return client.get("/api/jobs", **filters)
 
 
@@ -184,13 +182,9 @@ def retry(client: ApiClient, job_id: str) -> Any:
     return client.run_job(f"/api/jobs/{job_id}/retry", None, "Job")
 
 
-def _print_log(entries: list[dict[str, Any]]) -> None:
-    print_items(entries, {"at": lambda entry: utc_text(entry["at"], 23), "message": "message"})
-
-
 @click.command()
 @JOB
-@printed(_print_log)
+@printed(table_of({"at": lambda entry: utc_text(entry["at"], 23), "message": "message"}))
 def log(client: ApiClient, job_id: str) -> Any:
     """Print the log of a job.
 
@@ -217,10 +211,9 @@ def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> N
     """
     if output is None:
         raise click.UsageError("Name the file with --output.")
-    with connected(target) as client, output_file(output) as file:
+    with connected(target) as client:
         job = client.get(f"/api/jobs/{job_id}")
-        if file is not None:
-            client.download(_rows_path(job, residual), file, format=SUFFIXES[output.suffix])
+        client.save(_rows_path(job, residual), output, format=SUFFIXES[output.suffix])
     print_line(f"Rows written to {output}")
 
 

@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from jobsvc_client import JobsvcError
 
 from application.administration.overview import size_text
 from application.settings_sources import load_settings
 from command_line.connection import ApiClient, Target, connected
-from command_line.options import AS_JSON, DATA_DIR, LIMIT, printed, with_target
+from command_line.options import (
+    AS_JSON,
+    DATA_DIR,
+    EXISTING_FILE,
+    LIMIT,
+    NEW_FILE,
+    printed,
+    with_target,
+)
 from command_line.output import (
     CommandFailed,
     ProgressCallback,
@@ -134,12 +143,12 @@ def _remove(client: ApiClient, expected: int, on_progress: ProgressCallback) -> 
     while removed is None or not removed["complete"]:
         try:
             part = client.post(PATH, {"dry_run": False})
-        except CommandFailed as failure:
+        except JobsvcError as error:
             if removed is None:
                 raise
             raise CommandFailed(
                 "{failure} Removed before the failure: {removed}.",
-                failure=failure.message,
+                failure=client.failure(error).message,
                 removed=_in_words(removed),
             ) from None
         removed = part if removed is None else _add_answers(removed, part)
@@ -267,7 +276,7 @@ def _not_checked(findings: Findings) -> str:
 
 
 @click.command("backup")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=NEW_FILE)
 @DATA_DIR
 @AS_JSON
 def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
@@ -291,7 +300,7 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
 
 
 @click.command("restore")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=EXISTING_FILE)
 @DATA_DIR
 @AS_JSON
 def restore_command(file: Path, data_dir: Path | None, as_json: bool) -> None:

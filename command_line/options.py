@@ -6,17 +6,26 @@ import functools
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from jobsvc_client.arguments import given
 
 from application.settings_sources import load_settings
 from command_line.connection import Target, connected
 from command_line.output import SUFFIXES, print_result
 from command_line.root import Composition
+from contract.numbers import (
+    TwoReadings,
+    confidence_of,
+    errors_of,
+    number_of,
+)
+from domain_errors import InvalidRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,6 +72,79 @@ def _with_known_ending(
     return output
 
 
+def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
+    """The type of an option, of a function of :mod:`contract.numbers`."""
+
+    def convert(text: str) -> float:
+        try:
+            value = read(text)
+        except InvalidRequest as error:
+            raise click.BadParameter(str(error)) from None
+        is_whole = value == value.to_integral_value()
+        return int(value) if is_whole else float(value)
+
+    return convert
+
+
+number = reader(number_of)
+"""A number or, with its sign, a percentage."""
+errors = reader(errors_of)
+"""Errors that are tolerable or expected, as a share, an amount or a number."""
+confidence_number = reader(confidence_of)
+percentage = reader(lambda text: 100 * number_of(f"{text.rstrip(' %')}%"))
+"""A percentage with or without its sign."""
+
+
+class WholeNumber(click.IntRange):
+    """A whole number, with or without thousands separators: ``1,000``."""
+
+    def __init__(self, min: int | None = None, max: int | None = None) -> None:  # noqa: A002
+        super().__init__(min, max)
+        if min is None and max is None:
+            self.name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert a text."""
+        return super().convert(_whole(value) or value, param, ctx)
+
+
+def _whole(value: Any) -> int | None:
+    """The whole number in a text; None for another text, which click refuses."""
+    if not isinstance(value, str) or value.rstrip().endswith("%"):
+        return None
+    try:
+        number = number_of(value)
+    except TwoReadings as error:
+        raise click.BadParameter(str(error)) from None
+    except InvalidRequest:
+        return None
+    return int(number) if number == number.to_integral_value() else None
+
+
+def limit_option(
+    default: int = 20,
+    most: int = 1000,
+    *,
+    least: int = 1,
+    help: str | None = None,  # noqa: A002
+) -> Callable[[Command], Command]:
+    """Declare the option of how many entries or rows are shown."""
+    return click.option(
+        "--limit", type=WholeNumber(least, most), default=default, show_default=True, help=help
+    )
+
+
+def format_by_ending(output: Path, *formats: str) -> str:
+    """Return the format that a file's ending names, which is one of those."""
+    ending = output.suffix.lower().removeprefix(".")
+    if ending not in formats:
+        names = " or ".join(f".{name}" for name in formats)
+        raise click.BadParameter(f"The name of the file ends with {names}.", param_hint="--output")
+    return ending
+
+
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 DATA_DIR = click.option(
     "--data-dir",
     type=_Directory(path_type=Path, file_okay=False),
@@ -71,17 +153,30 @@ DATA_DIR = click.option(
 JOB = click.argument("job_id", type=job_id_prefix)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 BATCH = click.option("--batch", is_flag=True, help="Run with low priority on a busy server.")
-LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-OFFSET = click.option("--offset", type=click.IntRange(0), default=0, help="Entries to skip.")
+LIMIT = limit_option()
+OFFSET = click.option("--offset", type=WholeNumber(0), default=0, help="Entries to skip.")
 YES = click.option("--yes", is_flag=True, help="Don't ask for a confirmation.")
 REF = field_option("--ref", "source_ref", help="Ref or commit [default: main].")
 TABLE = field_option("--table", "table_key", help="Table key [default: primary, or the only one].")
 OUTPUT = click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     callback=_with_known_ending,
     help="Write the rows to this file: .csv, .parquet, .arrow or .xlsx.",
 )
+
+
+def with_options(
+    options: Sequence[Callable[[Command], Command]],
+) -> Callable[[Command], Command]:
+    """Add options to a command."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def job_body(
@@ -94,8 +189,7 @@ def job_body(
 ) -> dict[str, Any]:
     """The API's body of a job, without what wasn't given."""
     priority = "batch" if batch else None
-    body = {"source_ref": ref, "table_key": table, "output_name": name, "priority": priority}
-    return {field: value for field, value in {**more, **body}.items() if value is not None}
+    return given(**more, source_ref=ref, table_key=table, output_name=name, priority=priority)
 
 
 def with_target(command: Command) -> Command:

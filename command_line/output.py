@@ -12,7 +12,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +24,10 @@ from domain_errors import render
 ProgressCallback = Callable[[float, str], None]
 """Takes a fraction, 0 to 1, and a message."""
 Columns = Mapping[str, str | Callable[[dict[str, Any]], Any]]
-"""The columns of a table by heading: a key of each item, or a function of it."""
+"""The columns of a table by heading: a field of each item, or a function of it.
+
+A field that ends with ``_at`` is a time, ``id`` is a text, and a list is written with commas.
+"""
 
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
 """File endings for rows, and the API's names of their formats."""
@@ -68,9 +71,9 @@ def escape_character(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
 
 
-def confirm(question: str) -> None:
-    """Ask before something is deleted; any answer but yes ends the command."""
-    if not click.confirm(question):
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something is deleted, unless ``yes``; any answer but yes ends the command."""
+    if not yes and not click.confirm(question):
         raise CommandFailed("Nothing was deleted.")
 
 
@@ -116,11 +119,35 @@ def print_table(
 
 def print_items(items: Sequence[dict[str, Any]], columns: Columns) -> None:
     """Print objects of the API as a table."""
-    rows = [
-        [item[column] if isinstance(column, str) else column(item) for column in columns.values()]
-        for item in items
-    ]
-    print_table(tuple(columns), rows)
+    print_table(tuple(columns), [[_cell(item, one) for one in columns.values()] for item in items])
+
+
+def _cell(item: dict[str, Any], column: str | Callable[[dict[str, Any]], Any]) -> Any:
+    if not isinstance(column, str):
+        return column(item)
+    value = item[column]
+    if column == "id":
+        return str(value)
+    if column.endswith("_at"):
+        return utc_text(value)
+    return ", ".join(value) if isinstance(value, list) else value
+
+
+def table_of(columns: Columns) -> Callable[[Sequence[dict[str, Any]]], None]:
+    """Return the function that prints objects of the API as a table."""
+    return lambda items: print_items(items, columns)
+
+
+def page_of(
+    name: str, columns: Columns, noun: str | None = None
+) -> Callable[[dict[str, Any]], None]:
+    """Return the function that prints a page of a list as a table, and how many items there are."""
+
+    def print_page(page: dict[str, Any]) -> None:
+        print_items(page[name], columns)
+        print_line(f"{len(page[name]):,} of {page['total']:,} {noun or name}.")
+
+    return print_page
 
 
 def total_name(total: dict[str, Any]) -> str:
@@ -240,14 +267,16 @@ class OutputFile:
 
 
 @contextmanager
-def output_file(target: Path | None) -> Iterator[OutputFile | None]:
-    """Open an output file that replaces its target if the block succeeds; None without a target."""
-    if target is None:
-        yield None
-        return
+def new_file(target: Path) -> Iterator[OutputFile]:
+    """Open an output file that replaces its target if the block succeeds."""
     file = OutputFile(target)
     try:
         yield file
         file.finish()
     finally:
         file.drop()
+
+
+def output_file(target: Path | None) -> AbstractContextManager[OutputFile | None]:
+    """Open an output file, if one is named."""
+    return nullcontext() if target is None else new_file(target)

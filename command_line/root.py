@@ -17,86 +17,89 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     "Data": {
-        "demo": "demo.demo",
-        "import": "importing.import_command",
-        "attach": "attached.attaching.attach",
-        "connection": "attached.connections.connection",
-        "datasets": "datasets.datasets",
-        "history": "datasets.history",
-        "require-columns": "datasets.require_columns",
-        "rows": "datasets.rows",
-        "search": "datasets.search",
-        "compare": "comparing.compare",
-        "rm": "deleting.rm",
-        "bin": "deleting.bin_command",
+        "demo": ("demo", "Import an example ledger and draw a first sample."),
+        "import": ("importing", "Import a file as a new version of a dataset."),
+        "attach": ("attaching", "Attach Parquet files as a table, without a copy."),
+        "connection": ("attaching", "Manage connections to attached files (admins only)."),
+        "datasets": ("datasets", "List the datasets that you can access."),
+        "history": ("datasets", "List the versions of a dataset."),
+        "require-columns": ("datasets", "Refuse imports that change the columns of a dataset."),
+        "rows": ("datasets", "Show rows of a dataset, or write them to a file."),
+        "search": ("datasets", "Find datasets, samples, saved queries, versions and jobs."),
+        "compare": ("comparing", "Show what changed between two versions of a dataset."),
+        "rm": ("deleting", "Put a sample, a version or a whole dataset into the bin."),
+        "bin": ("deleting", "List and restore what was deleted."),
     },
     "Profiles and queries": {
-        "profile": "exploring.profile",
-        "explore": "exploring.explore",
-        "sql": "exploring.sql_command",
+        "profile": ("exploring", "Show statistics of the columns of a dataset."),
+        "explore": ("exploring", "Create a report of a table, as a page of its own."),
+        "sql": ("exploring", "Run one SELECT on the tables of a dataset."),
     },
     "Samples": {
-        "size": "planning.size.size",
-        "bands": "planning.bands.bands",
-        "plan": "sampling.plan",
-        "sample": "sampling.sample",
-        "more-rows": "planning.more_rows.more_rows",
-        "design": "sampled_rows.design",
-        "reserves": "sampled_rows.reserves",
-        "why": "sampled_rows.why",
+        "size": ("planning", "Show how many rows a precision or a materiality needs."),
+        "bands": ("planning", "Suggest size bands of a number as strata."),
+        "plan": ("sampling", "Show the sizes of a draw without drawing, or register it."),
+        "sample": ("sampling", "Draw a sample of a dataset, given by name or id."),
+        "more-rows": ("planning", "Show how many more rows a sample needs for a precision."),
+        "design": ("sampled_rows", "Show how a sample was drawn, as facts, weights or code."),
+        "reserves": ("sampled_rows", "Show the next rows in line of a sample."),
+        "why": ("sampled_rows", "Show whether and why a row was drawn."),
     },
     "Estimates": {
-        "estimate": "sampled_rows.estimate",
-        "values": "sampled_rows.values",
-        "backtest": "sampled_rows.backtest",
+        "estimate": ("sampled_rows", "Estimate figures of the population from a sample."),
+        "values": ("sampled_rows", "Upload values of a sample's rows, or list the uploads."),
+        "backtest": ("sampled_rows", "Estimate figures that are known, and compare."),
     },
     "Audits": {
-        "findings": "auditing.findings",
-        "attributes": "auditing.attributes",
-        "replace": "auditing.replace",
-        "conclude": "auditing.conclude",
-        "evaluate": "auditing.evaluate",
-        "review": "auditing.review",
-        "working-paper": "auditing.working_paper",
+        "findings": ("auditing", "List or enter the findings about the rows of a sample."),
+        "attributes": ("auditing", "Choose or list the tested attributes of a sample."),
+        "replace": ("auditing", "Replace a row of a sample by the next row of the order."),
+        "conclude": ("auditing", "Write the auditor's conclusion on a sample."),
+        "evaluate": ("auditing", "Evaluate a sample by its findings."),
+        "review": ("auditing", "Submit findings for review, or sign them off."),
+        "working-paper": ("auditing", "Write the working paper of a sample."),
     },
     "Proofs": {
-        "certificate": "certificates.certificate.certificate",
-        "ledger": "certificates.ledger.ledger",
-        "row-root": "certificates.row_proofs.row_root",
-        "row-proofs": "certificates.row_proofs.row_proofs",
-        "key": "certificates.keys.key",
+        "certificate": ("proofs", "Write the signed certificate of a sample."),
+        "ledger": ("proofs", "List the ledger of a dataset."),
+        "row-root": ("proofs", "Hash all rows of a table, so that its rows can be proved."),
+        "row-proofs": ("proofs", "Write proofs that a sample's rows belong to their table."),
+        "key": ("proofs", "Show and rotate the key that signs certificates."),
     },
     "Jobs": {
-        "jobs": "jobs.jobs",
-        "watch": "jobs.watch",
-        "fetch": "jobs.fetch",
-        "log": "jobs.log",
-        "cancel": "jobs.cancel",
-        "retry": "jobs.retry",
-        "dismiss": "jobs.dismiss",
-        "schedule": "automation.schedules.schedule",
-        "email": "automation.emails.email",
-        "webhook": "automation.webhooks.webhook",
+        "jobs": ("jobs", "List jobs, newest first, or show one job in full."),
+        "watch": ("jobs", "Follow a job to its end."),
+        "fetch": ("jobs", "Write the rows of a completed job to a file."),
+        "log": ("jobs", "Print the log of a job."),
+        "cancel": ("jobs", "Cancel a waiting or running job."),
+        "retry": ("jobs", "Retry a failed job as a new job, and wait for its end."),
+        "dismiss": ("jobs", "Mark a failed job as done with."),
+        "schedule": ("automation", "Repeat draws and profiles at times of a cron expression."),
+        "email": ("automation", "Set your e-mail address, choose its messages, and list them."),
+        "webhook": ("automation", "Create, test and remove webhooks, and list their messages."),
     },
     "Users and rights": {
-        "user": "accounts.user",
-        "group": "accounts.group",
-        "access": "accounts.access",
-        "token": "accounts.token",
-        "audit": "accounts.audit_command",
+        "user": ("accounts", "Invite, list and remove users."),
+        "group": ("accounts", "Create groups of users, and change their members."),
+        "access": ("accounts", "Show or change who can access a dataset."),
+        "token": ("accounts", "Create, list and end tokens for scripts."),
+        "audit": ("accounts", "List the activity of users, newest first (admins only)."),
     },
     "Server": {
-        "serve": "server.serving.serve",
-        "service": "server.user_service.service",
-        "storage": "maintenance.storage",
-        "check": "maintenance.check_command",
-        "prune": "maintenance.prune",
-        "backup": "maintenance.backup_command",
-        "restore": "maintenance.restore_command",
+        "serve": ("serving", "Serve the API and the pages."),
+        "service": ("serving", "Run the server as a service of this user, by systemd."),
+        "storage": ("maintenance", "Show the disk use by kind, and the largest datasets."),
+        "check": ("maintenance", "Recompute all hashes, manifests and ledgers."),
+        "prune": ("maintenance", "Remove data that nothing refers to."),
+        "backup": ("maintenance", "Write the database and all data files to one archive."),
+        "restore": ("maintenance", "Create a data directory from a backup, and check it."),
     },
 }
-"""Module and function of each subcommand, by the headings of the help."""
-COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
+"""The module of each subcommand, and its line of the help, by the headings of the help.
+
+The lines stand here, too, so that the help imports no subcommand.
+"""
+MODULES = {name: module for section in SECTIONS.values() for name, (module, _) in section.items()}
 
 
 @dataclass(frozen=True)
@@ -132,24 +135,23 @@ class Subcommands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names in the order of the help."""
-        return list(COMMANDS)
+        return list(MODULES)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands under the heading of each section."""
-        names = max(map(len, COMMANDS))
+        names = max(map(len, MODULES))
         for heading, section in SECTIONS.items():
-            found = ((name.ljust(names), self.get_command(ctx, name)) for name in section)
             with formatter.section(heading):
-                width = formatter.width - names - 4
-                formatter.write_dl([(n, c.get_short_help_str(width)) for n, c in found if c])
+                formatter.write_dl([(n.ljust(names), line) for n, (_, line) in section.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a subcommand, or None if it doesn't exist."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in MODULES:
             return None
-        module, name = COMMANDS[cmd_name].rsplit(".", 1)
-        found: click.Command = getattr(import_module(f"command_line.{module}"), name)
-        return found
+        module = vars(import_module(f"command_line.{MODULES[cmd_name]}"))
+        function = cmd_name.replace("-", "_")
+        subcommand: click.Command = module.get(f"{function}_command") or module[function]
+        return subcommand
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand; print an error as one line."""

@@ -8,21 +8,31 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client.arguments import given
 
 from command_line.connection import ApiClient, Target, connected
 from command_line.contract_options import body_of, with_request
 from command_line.importing import READING_OPTIONS
-from command_line.options import AS_JSON, JOB, field_option, printed, with_target
+from command_line.options import (
+    AS_JSON,
+    EXISTING_FILE,
+    JOB,
+    NEW_FILE,
+    WholeNumber,
+    field_option,
+    limit_option,
+    number,
+    printed,
+    with_target,
+)
 from command_line.output import (
     Columns,
-    output_file,
     print_items,
     print_json,
     print_line,
     print_result,
     print_rows,
     print_table,
-    progress_bar,
 )
 from contract.requests.estimate import BacktestRequest, EstimatesRequest
 from domain_errors import counted
@@ -42,18 +52,12 @@ def _print_reserves(found: dict[str, Any]) -> None:
     "--step",
     "round",
     "step",
-    type=click.IntRange(1, 20),
+    type=WholeNumber(1, 20),
     default=1,
     show_default=True,
     help="The step of the design.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 1000),
-    default=10,
-    show_default=True,
-    help="Rows of each group.",
-)
+@limit_option(10, help="Rows of each group.")
 @printed(_print_reserves)
 def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
     """Show the next rows in line of a sample.
@@ -106,9 +110,7 @@ UPLOADS: Columns = {
 
 @click.command()
 @JOB
-@click.argument(
-    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
-)
+@click.argument("file", required=False, type=EXISTING_FILE)
 @KEY
 @click.option("--preview", is_flag=True, help="Show how the rows match; store nothing.")
 @READING_OPTIONS
@@ -161,8 +163,7 @@ def upload_rows(
     fields = {"key": json.dumps(list(key))}
     if options:
         fields["options"] = json.dumps(options)
-    with progress_bar(f"Sending {file.name}") as on_progress:
-        return client.upload(f"{path}/preview" if preview else path, file, fields, on_progress)
+    return client.upload_file(f"{path}/preview" if preview else path, file, fields)
 
 
 def _print_upload(found: dict[str, Any]) -> None:
@@ -188,7 +189,7 @@ def _print_match(found: dict[str, Any]) -> None:
 @JOB
 @click.argument("value")
 @field_option("--column", "column", help="The column that has the VALUE [default: the row's id].")
-@click.option("--limit", type=click.IntRange(1, 50), default=10, show_default=True)
+@limit_option(10, 50)
 @printed(_print_verdicts)
 def why(client: ApiClient, job_id: str, **query: Any) -> Any:
     """Show whether and why a row was drawn.
@@ -230,11 +231,10 @@ def _ratio(text: str) -> dict[str, Any]:
 
 
 def _quantile(text: str) -> dict[str, Any]:
-    column, _, share = text.rpartition(":")
-    try:
-        return {"statistic": "quantile", "column": column, "q": float(share)}
-    except ValueError:
-        raise click.BadParameter(f'"{text}" isn\'t COLUMN:Q, such as amount:0.5.') from None
+    column, colon, share = text.rpartition(":")
+    if not colon:
+        raise click.BadParameter(f'"{text}" isn\'t COLUMN:Q, such as amount:0.5.')
+    return {"statistic": "quantile", "column": column, "q": number(share)}
 
 
 @click.command()
@@ -344,15 +344,19 @@ FORMATS = {
     "--count",
     "replicate_count",
     "replicate_count",
-    type=int,
+    type=WholeNumber(),
     help="Replicates of a bootstrap [500].",
 )
 @field_option(
-    "--seed", "replicate_seed", "replicate_seed", type=int, help="The seed of a bootstrap [1]."
+    "--seed",
+    "replicate_seed",
+    "replicate_seed",
+    type=WholeNumber(),
+    help="The seed of a bootstrap [1].",
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="A file: weights of the rows as .csv or .parquet, code as .R, .do, .sas or .py.",
 )
 @with_target
@@ -376,19 +380,18 @@ def design(
         raise click.BadParameter(
             f"The name of the file ends with one of {', '.join(FORMATS)}.", param_hint="--output"
         )
-    given = {
-        "format": kind,
-        "replicates": replicates,
-        "replicate_count": replicate_count,
-        "replicate_seed": replicate_seed,
-    }
-    query = {name: value for name, value in given.items() if value is not None}
+    query = given(
+        format=kind,
+        replicates=replicates,
+        replicate_count=replicate_count,
+        replicate_seed=replicate_seed,
+    )
     path = f"/api/sampling/jobs/{job_id}/design"
-    with connected(target) as client, output_file(output) as file:
-        if file is None:
+    with connected(target) as client:
+        if output is None:
             print_json(client.get(path, **query))
             return
-        client.download(path, file, **query)
+        client.save(path, output, **query)
     print_line(f"Design written to {output}")
 
 

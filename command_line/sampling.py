@@ -7,23 +7,21 @@ describe more, such as several rounds.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client import JobsvcError
+from jobsvc_client.arguments import given
 
 from application.audit.kinds import carried_sentence
 from application.request_code.words import BANDS
-from application.samples.facts import favoured_rows
-from command_line.certificates.planned_draws import planned_body, print_registered, with_plan
 from command_line.connection import ApiClient
-from command_line.contract_options import reader
 from command_line.exploring import print_hints
+from command_line.methods import DRAW_PARAMETERS, ENGINES, FAVOURED, METHODS, MethodParameter
 from command_line.options import (
     AS_JSON,
     BATCH,
@@ -31,19 +29,23 @@ from command_line.options import (
     REF,
     TABLE,
     Command,
+    WholeNumber,
+    confidence_number,
+    errors,
     field_option,
     job_body,
+    number,
     option_names,
+    percentage,
     printed,
     with_client,
+    with_options,
 )
-from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
-from contract.numbers import TWO_WAYS, confidence_of, errors_of, number_of
+from command_line.output import output_file, print_line, print_result, print_table
+from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
+from contract.numbers import TWO_WAYS, TwoReadings, number_of
 from contract.words import LIKELIHOODS
-from domain_errors import percent_text, render
-from sampling_engine import DEFAULT_METHOD, METHODS, MethodDeclaration, Parameter
-from sampling_engine.engines.engine import ENGINES
-from sampling_engine.methods.monetary_unit.account import recorded_account
+from domain_errors import InvalidRequest, percent_text, render
 
 GROUPS_SHOWN = 40
 MIB = 1 << 20
@@ -58,26 +60,6 @@ ENGINE_REASONS = {
 }
 
 
-def _draw_parameters() -> dict[str, Parameter]:
-    """The parameters of all methods that have an option, by the option's variable name."""
-    found: dict[str, Parameter] = {}
-    for method in METHODS:
-        for parameter in method.parameters:
-            if parameter.option is not None:
-                option = parameter.option.replace("-", "_")
-                other = found.setdefault(option, parameter)
-                if other.type != parameter.type:
-                    found[option] = _of_both(other, parameter, method)
-    return found
-
-
-def _of_both(other: Parameter, parameter: Parameter, method: MethodDeclaration) -> Parameter:
-    """One option of two methods: a whole number of one of them is a number, too."""
-    means = f"{other.description} With {method.name}: {parameter.description}"
-    return replace(other, type="number", description=means)
-
-
-DRAW_PARAMETERS = _draw_parameters()
 SIZE = "sample_size"
 PERCENT = 100
 SIZE_HELP = (
@@ -85,22 +67,6 @@ SIZE_HELP = (
     'where SIZE is a number, a percentage or "all", and GROUP the stratum as in _stratum.'
 )
 BANDS_HELP = " With bands of a number or date: COLUMN:BREAK,BREAK,… such as amount:0,1000,10000."
-
-GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?\s*")
-
-
-def ungrouped(text: str) -> str:
-    """A number without thousands separators; commas stand between groups of three digits."""
-    return text.replace(",", "") if GROUPED.fullmatch(text) else text
-
-
-number = reader(number_of)
-"""A number or, with its sign, a percentage."""
-errors = reader(errors_of)
-"""Errors that are tolerable or expected, as a share, an amount or a number."""
-confidence_number = reader(confidence_of)
-percentage = reader(lambda text: 100 * number_of(f"{text.rstrip(' %')}%"))
-"""A percentage with or without its sign."""
 
 
 def accepted_numbers(text: str) -> list[int]:
@@ -112,16 +78,7 @@ def accepted_numbers(text: str) -> list[int]:
     return [alone, both]
 
 
-class WholeNumber(click.IntRange):
-    """A whole number, with or without thousands separators: ``1,000``."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert a text."""
-        plain: Any = ungrouped(value) if isinstance(value, str) else value
-        return super().convert(plain, param, ctx)
-
-
-def _type_of(parameter: Parameter) -> click.ParamType[Any] | Callable[[str], float] | None:
+def _type_of(parameter: MethodParameter) -> click.ParamType[Any] | Callable[[str], float] | None:
     if parameter.choices:
         return click.Choice(parameter.choices)
     if parameter.name == SIZE:
@@ -133,30 +90,25 @@ def _type_of(parameter: Parameter) -> click.ParamType[Any] | Callable[[str], flo
     return None
 
 
-def _help_of(parameter: Parameter) -> str:
+def _help_of(parameter: MethodParameter) -> str:
     """The description; it starts with the method where only one has the parameter."""
-    methods = [
-        method.name
-        for method in METHODS
-        if method.other_name_of is None
-        and parameter.name in {own.name for own in method.parameters}
-    ]
-    start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
     if parameter.name == SIZE:
         return SIZE_HELP
-    end = f"{BANDS_HELP} Repeatable." if parameter.type.startswith("array") else ""
+    methods = parameter.methods
+    start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
+    end = f"{BANDS_HELP} Repeatable." if parameter.is_repeatable else ""
     options = {own.name: f"--{own.option}" for own in DRAW_PARAMETERS.values()}
     return render(start + parameter.description + end, {}, lambda name: options.get(name, name))
 
 
-def option_of(parameter: Parameter) -> Callable[[Command], Command]:
+def option_of(parameter: MethodParameter) -> Callable[[Command], Command]:
     """The option of a method's parameter."""
     return field_option(
         f"--{parameter.option}",
         parameter.name,
         type=_type_of(parameter),
-        multiple=parameter.type.startswith("array") or parameter.name == SIZE,
-        metavar="COLUMN" if parameter.column else "SIZE" if parameter.name == SIZE else None,
+        multiple=parameter.is_repeatable or parameter.name == SIZE,
+        metavar="COLUMN" if parameter.is_column else "SIZE" if parameter.name == SIZE else None,
         help=_help_of(parameter),
     )
 
@@ -180,8 +132,8 @@ DRAW_OPTIONS = (
     field_option(
         "--method",
         "method",
-        type=click.Choice([method.name for method in METHODS]),
-        default=DEFAULT_METHOD,
+        type=click.Choice(METHODS),
+        default="random",
         show_default=True,
     ),
     *map(option_of, DRAW_PARAMETERS.values()),
@@ -215,7 +167,10 @@ DRAW_OPTIONS = (
     ),
     ACCEPT,
     field_option(
-        "--first-stage", "first_stage", type=int, help="With --accept and --size: rows of stage 1."
+        "--first-stage",
+        "first_stage",
+        type=WholeNumber(),
+        help="With --accept and --size: rows of stage 1.",
     ),
     field_option(
         "--amount-column",
@@ -257,7 +212,7 @@ DRAW_OPTIONS = (
     field_option(
         "--draw-version",
         "draw_version",
-        type=int,
+        type=WholeNumber(),
         help="To repeat an old draw: the version in its request [default: the newest].",
     ),
     click.option(
@@ -267,13 +222,6 @@ DRAW_OPTIONS = (
         "input.",
     ),
 )
-
-
-def with_draw(command: Command) -> Command:
-    """Give a command the options that describe a draw; :func:`draw_body` takes them."""
-    for option in reversed(DRAW_OPTIONS):
-        command = option(command)
-    return command
 
 
 def draw_body(
@@ -303,9 +251,13 @@ def draw_body(
     if body is not None:
         return _body_of(body)
     round_: dict[str, Any] = {"method": method, "parameters": _parameters(chosen)}
-    of_audit: dict[str, Any] = {"expected": expected, "likelihood": likelihood}
-    of_audit |= {"confidence": confidence, "accept": accept, "first_stage": first_stage}
-    goal = {name: value for name, value in of_audit.items() if value is not None}
+    goal = given(
+        expected=expected,
+        likelihood=likelihood,
+        confidence=confidence,
+        accept=accept,
+        first_stage=first_stage,
+    )
     if materiality is not None:
         round_["goal"] = {"materiality": materiality, **goal}
     elif goal:
@@ -313,10 +265,9 @@ def draw_body(
         raise click.UsageError(f"--{name} needs --materiality.")
     if expression is not None:
         round_["filters"] = {"expression": expression}
-    selection = {"columns": list(columns) or None, "order_by": order_by}
-    if any(selection.values()) or order_desc:
-        given = {name: value for name, value in selection.items() if value is not None}
-        round_["selection"] = {**given, "order_desc": order_desc}
+    selection = given(columns=list(columns) or None, order_by=order_by or None)
+    if selection or order_desc:
+        round_["selection"] = {**selection, "order_desc": order_desc}
     return job_body(
         ref,
         table,
@@ -366,11 +317,11 @@ def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-def _sizes(given: tuple[str, ...]) -> dict[str, Any]:
+def _sizes(texts: tuple[str, ...]) -> dict[str, Any]:
     """The sizes of ``--size``: one for the sample, or one for each named stratum."""
-    named = [text.rpartition("=") for text in given]
-    if len(given) == 1 and not named[0][1]:
-        value = _size(given[0])
+    named = [text.rpartition("=") for text in texts]
+    if len(texts) == 1 and not named[0][1]:
+        value = _size(texts[0])
         if isinstance(value, int):
             return {"sample_size": value}
         if value == "all":
@@ -388,14 +339,18 @@ def _sizes(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _size(text: str) -> int | str:
     """A number of rows, or a percentage or ``all``, which stay texts."""
-    plain = ungrouped(text.strip())
-    if plain.isascii() and plain.isdigit() and int(plain) < 1 << 63:
-        return int(plain)
-    if plain.lower() == "all":
+    if text.strip().lower() == "all":
         return "all"
-    if re.fullmatch(r"[0-9]+([.,][0-9]+)?\s*%", plain):
-        number(plain)  # refuses 1,000%
-        return plain.replace(",", ".")
+    try:
+        size = number_of(text)
+    except TwoReadings as error:
+        raise click.BadParameter(str(error), param_hint="--size") from None
+    except InvalidRequest:
+        size = Decimal(-1)
+    if size >= 0 and text.rstrip().endswith("%"):
+        return f"{(100 * size).normalize():f}%"
+    if 0 <= size < 1 << 63 and size == size.to_integral_value():
+        return int(size)
     raise click.BadParameter(
         f'"{text}" is no size: give a number of rows such as 1,000, a percentage such as 5%, or, '
         "for a stratum, all.",
@@ -456,8 +411,8 @@ def _seed(text: str) -> int | str:
 
 @click.command()
 @click.argument("dataset")
-@with_draw
-@with_plan
+@with_options(DRAW_OPTIONS)
+@with_options(PLAN_OPTIONS)
 @field_option("--name", "output_name", help="Name the sample's ref smpl-NAME.")
 @field_option("--purpose", "commit_message", help="What the sample is for.")
 @OUTPUT
@@ -534,7 +489,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("dataset")
-@with_draw
+@with_options(DRAW_OPTIONS)
 @field_option(
     "--commit", "commit", is_flag=True, help="Register the plan in the ledger, before its seed."
 )
@@ -583,7 +538,7 @@ def with_comparison(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
     """Return the job with its comparison in the summary, if that is available in time."""
     try:
         client.get_when_ready(_comparison_of(job), limit_s=COMPARISON_LIMIT_S)
-    except CommandFailed:
+    except JobsvcError:
         return job  # the draw succeeded even if its comparison fails
     return client.get(f"/api/jobs/{job['id']}")
 
@@ -605,9 +560,11 @@ def print_sample(job: dict[str, Any]) -> None:
     _print_warnings(summary)
     if carried := carried_sentence(summary):
         print_line(carried)
-    favoured = favoured_rows(job["run_parameters"])
-    if favoured is not None:
-        print_line(f"Drawn by {favoured}, so its rows aren't expected to be like all rows.")
+    favoured = {FAVOURED[round_["method"]] for round_ in job["run_parameters"]["rounds"]} - {None}
+    if favoured:
+        print_line(
+            f"Drawn by {min(map(str, favoured))}, so its rows aren't expected to be like all rows."
+        )
     elif "comparison" in summary:
         print_line(summary["comparison"]["verdict"])
     else:
@@ -660,7 +617,7 @@ def _coverage(amount: dict[str, Any]) -> str:
 
 def _print_monetary_unit(round_: dict[str, Any]) -> None:
     """Print the amounts of a round by monetary units: each eligible row is in one line."""
-    found = recorded_account(round_)
+    found = round_.get("monetary_unit")
     if found is None:
         return
     kinds = ("positive", "zero", "negative", "audited", "take_all")

@@ -21,7 +21,7 @@ PRELOADED = [
     "httpcore",
     "flask_swagger_ui.flask_swagger_ui",
     "composition_root",
-    "command_line.server.serving",
+    "command_line.serving",
     "tests.server_process",
     "tests.frozen_objects",
 ]

@@ -1,4 +1,4 @@
-"""The import arrows of docs/ARCHITECTURE.md, and the size of packages."""
+"""The import arrows of docs/ARCHITECTURE.md."""
 
 from __future__ import annotations
 
@@ -98,7 +98,6 @@ CLIENT = ROOT / "client" / "jobsvc_client"
 OF_CLIENT = {"httpx", "tqdm", "pandas", "polars", "pyarrow"}
 ONLY_IN = {"prometheus_client": "http_api", "pythonjsonlogger": "command_line"}
 """Libraries that one package alone imports."""
-MAX_MODULES = 20
 
 
 def modules(package: str) -> list[Path]:
@@ -136,13 +135,6 @@ def test_modules_have_a_docstring(package: str) -> None:
         assert ast.get_docstring(tree), f"{path} has no docstring"
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
-def test_a_package_has_few_modules(package: str) -> None:
-    folders = {path.parent for path in modules(package)}
-    for folder in folders:
-        assert len(list(folder.glob("*.py"))) <= MAX_MODULES, folder
-
-
 def test_the_python_client_imports_nothing_of_the_server() -> None:
     for path in sorted(CLIENT.glob("*.py")):
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
@@ -152,8 +144,8 @@ def test_the_python_client_imports_nothing_of_the_server() -> None:
             )
 
 
-def test_no_room_imports_the_python_client() -> None:
-    for package in MAY_IMPORT:
+def test_only_the_command_line_imports_the_python_client() -> None:
+    for package in set(MAY_IMPORT) - {"command_line"}:
         for path in modules(package):
             assert "jobsvc_client" not in imported(path), path
 

@@ -40,6 +40,17 @@ def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def client_alone(client_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with the client and nothing of the server."""
+    folder = tmp_path_factory.mktemp("client-alone")
+    venv.create(folder / "env")
+    python = folder / "env" / "bin" / "python"
+    install = [*UV, "pip", "install", "--quiet", "--python", python, client_wheel]
+    subprocess.run(install, check=True, cwd=folder)
+    return python
+
+
+@pytest.fixture(scope="module")
 def commands(wheel: Path, client_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The commands of an environment with the two wheels."""
     folder = tmp_path_factory.mktemp("installed")
@@ -57,6 +68,7 @@ def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel:
         assert names.count(needed) == 1, needed
     assert "web_ui/templates/home.html" in names
     assert "sql_sandbox/allowed_functions.txt" in names
+    assert {"jobsvc_client/transport.py", "jobsvc_client/py.typed"} <= set(names)
     assert "web_ui/static/style.css" in names
     for asset in ("font.css", "icons.svg", "codemirror/view.js", "LICENSES.txt"):
         assert f"web_ui/static/vendor/{asset}" in names, asset
@@ -68,6 +80,19 @@ def test_the_clients_wheel_holds_its_package_alone(client_wheel: Path) -> None:
     names = zipfile.ZipFile(client_wheel).namelist()
     assert "jobsvc_client/py.typed" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"jobsvc_client"}
+
+
+@pytest.mark.timeout(400)
+def test_the_client_alone_connects_without_the_servers_libraries(
+    client_alone: Path, commands: Path, tmp_path: Path
+) -> None:
+    with ServerProcess(tmp_path / "data", command=[str(commands / "jobsvc")]) as server:
+        token = server.client().headers["Authorization"].removeprefix("Bearer ")
+        code = f"import jobsvc_client as j; print(j.connect({server.url!r}, {token!r}).datasets())"
+        answer = subprocess.run([client_alone, "-c", code], capture_output=True, text=True)
+    assert (answer.stdout, answer.stderr) == ("[]\n", "")
+    missing = "import duckdb"
+    assert subprocess.run([client_alone, "-c", missing], capture_output=True).returncode == 1
 
 
 @pytest.mark.timeout(400)

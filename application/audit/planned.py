@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from application.audit.kinds import selects_money
+from application.audit.fitting import selects_money
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import KINDS

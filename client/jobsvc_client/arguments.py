@@ -133,6 +133,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that aren't None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def listed(columns: Columns) -> list[str]:
     """Return the names of one or several columns as a list."""
     return [columns] if isinstance(columns, str) else list(columns)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, Unpack
 from urllib.parse import quote
 
-from jobsvc_client.arguments import Columns, keywords, listed, number_of, plain
+from jobsvc_client.arguments import Columns, given, keywords, listed, number_of, plain
 from jobsvc_client.display import facts, heading
 from jobsvc_client.draws import DrawOptions, draw_body
 from jobsvc_client.errors import JobsvcError
@@ -321,14 +321,14 @@ class Dataset:
     ) -> Dataset:
         """Import a file as a new version, as :meth:`Client.import_file` does."""
         if "://" in str(path):
-            given = _given(
+            body = given(
                 uri=str(path),
                 commit_message=purpose,
                 options=options or None,
                 require_columns=require_columns or None,
             )
             route = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
-            self._job(Job, self._transport.json("POST", route, given, creates_job=True)).wait()
+            self._job(Job, self._transport.json("POST", route, body, creates_job=True)).wait()
             return self
         file = existing_file(path)
         return self.import_content(
@@ -376,10 +376,10 @@ class Dataset:
         named = uri if isinstance(uri, Mapping) else {None: uri}
         listed = {key: one if isinstance(one, str) else list(one) for key, one in named.items()}
         tables = [
-            _given(table_key=key, uri=one, connection=connection) for key, one in listed.items()
+            given(table_key=key, uri=one, connection=connection) for key, one in listed.items()
         ]
         path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/attach"
-        body = _given(
+        body = given(
             tables=tables,
             commit_message=purpose,
             verify=verify or None,
@@ -476,7 +476,7 @@ class Dataset:
         name, purpose : str
             The sample's name, and what it is for.
         """
-        body = _given(plan_id=plan_id, seed=seed, output_name=name, commit_message=purpose)
+        body = given(plan_id=plan_id, seed=seed, output_name=name, commit_message=purpose)
         path = f"/api/sampling/datasets/{self.id}/jobs"
         return self._job(Sample, self._transport.json("POST", path, body, creates_job=True)).wait()
 
@@ -587,19 +587,14 @@ class Dataset:
 
     def _submitted(self, kind: type[AnyJob], run_type: str, body: Mapping[str, Any]) -> AnyJob:
         """Submit a job without the fields that are None, and wait for its end."""
-        given = _given(**body)
+        fields = given(**body)
         path = f"/api/{run_type}/datasets/{self.id}/jobs"
-        answer = self._transport.json("POST", path, given, creates_job=True)
+        answer = self._transport.json("POST", path, fields, creates_job=True)
         return self._job(kind, answer).wait()
 
     def _job(self, kind: type[AnyJob], answer: dict[str, Any]) -> AnyJob:
         """Return the job of the answer to a submission."""
         return kind(self._transport, {"id": answer["job_id"], "status": "pending"}).refresh()
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that aren't None."""
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _compared(other: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:

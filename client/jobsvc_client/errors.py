@@ -45,6 +45,8 @@ class JobsvcError(Exception):
         The id of the request in the server's log.
     status : int or None
         The HTTP status.
+    retry_after_s : float or None
+        After how long the server invites to send the request again.
     errors : list of dict
         The errors of a problem document, each with ``loc``, ``type`` and ``msg``.
     """
@@ -57,6 +59,7 @@ class JobsvcError(Exception):
         hint: str | None = None,
         request_id: str | None = None,
         status: int | None = None,
+        retry_after_s: float | None = None,
         errors: list[dict[str, Any]] | None = None,
     ) -> None:
         self.message = message
@@ -64,6 +67,7 @@ class JobsvcError(Exception):
         self.hint = hint or HINTS.get(code)
         self.request_id = request_id
         self.status = status
+        self.retry_after_s = retry_after_s
         self.errors = errors or []
         super().__init__(self._text())
 
@@ -80,12 +84,22 @@ class JobsvcError(Exception):
             hint=self.hint,
             request_id=self.request_id,
             status=self.status,
+            retry_after_s=self.retry_after_s,
             errors=self.errors,
         )
 
     def _text(self) -> str:
         request = f", request {self.request_id}" if self.request_id else ""
         return " ".join(filter(None, (self.message, self.hint, f"[{self.code}{request}]")))
+
+
+class JobFailed(JobsvcError):
+    """A job that failed; ``job`` is all that the server says about it."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.job = job
+        message = f"Job {job['id']} failed: {job['error_message']}"
+        super().__init__(message, job["error_code"] or "failed")
 
 
 class MissingField(JobsvcError, KeyError):
@@ -118,8 +132,11 @@ def _argument(place: str) -> str:
 
 def foreign(response: httpx.Response) -> JobsvcError:
     """Return the exception of an answer that jobsvc doesn't give."""
+    location = response.headers.get("Location")
+    redirect = f" and redirects to {location}" if location and response.is_redirect else ""
     return JobsvcError(
-        f"{response.url} answers {response.status_code}, which isn't an answer of jobsvc.",
+        f"{response.url} answers {response.status_code}{redirect}, which isn't an answer of "
+        "jobsvc.",
         "not_jobsvc",
         request_id=response.headers.get("X-Request-ID"),
         status=response.status_code,
@@ -129,6 +146,7 @@ def foreign(response: httpx.Response) -> JobsvcError:
 def error_of(response: httpx.Response) -> JobsvcError:
     """Return the exception of an answer that isn't a success."""
     request_id = response.headers.get("X-Request-ID")
+    retry_after = response.headers.get("Retry-After", "")
     try:
         document = response.json()
     except ValueError:
@@ -143,5 +161,6 @@ def error_of(response: httpx.Response) -> JobsvcError:
         hint=STATUS_HINTS.get(response.status_code),
         request_id=request_id,
         status=response.status_code,
+        retry_after_s=float(retry_after) if retry_after.isdigit() else None,
         errors=errors,
     )

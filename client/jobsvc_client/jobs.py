@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
-
-from tqdm import tqdm
 
 from jobsvc_client.arguments import (
     Columns,
@@ -21,7 +20,7 @@ from jobsvc_client.arguments import (
 )
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
-from jobsvc_client.errors import JobsvcError
+from jobsvc_client.errors import JobFailed, JobsvcError
 from jobsvc_client.fields import EstimateOptions, EvaluationOptions, RowsOptions
 from jobsvc_client.frames import (
     Frame,
@@ -70,10 +69,10 @@ class Job:
     @keywords()
     def refresh(self) -> Self:
         """Read the job again."""
-        found = self._transport.json("GET", f"/api/jobs/{self.id}")
+        info = self._transport.json("GET", f"/api/jobs/{self.id}")
         for field in ("id", "status", "progress"):  # without them no wait would end
-            found[field]
-        self.info = found
+            info[field]
+        self.info = info
         return self
 
     @keywords()
@@ -85,33 +84,38 @@ class Job:
         JobsvcError
             The job failed, or hasn't ended within ``timeout_s``, with the code ``not_ended``.
         """
+        with _progress_bar(self.info.get("run_type", "job"), is_shown=progress) as show:
+            for info in self.states(timeout_s=timeout_s):
+                show(info["progress"])
+        return self
+
+    @keywords()
+    def states(
+        self, *, timeout_s: float | None = None, max_poll_s: float = MAX_POLL_S
+    ) -> Iterator[dict[str, Any]]:
+        """Read the job again and again until it has ended, and yield ``info`` each time.
+
+        The wait between two requests doubles from 0.05 s up to ``max_poll_s``.
+
+        Raises
+        ------
+        JobsvcError
+            As of :meth:`wait`.
+        """
         end = None if timeout_s is None else time.monotonic() + timeout_s
         poll_s = FIRST_POLL_S
-        with tqdm(
-            total=PERCENT,
-            desc=self.info.get("run_type", "job"),
-            unit="%",
-            leave=False,
-            delay=BAR_AFTER_S,
-            disable=not progress,
-        ) as bar:
-            while self.status not in ENDED:
-                if end is not None and time.monotonic() >= end:
-                    raise JobsvcError(
-                        f"Job {self.id} hasn't ended within {timeout_s:g} s; it continues.",
-                        "not_ended",
-                        hint="Call wait() again.",
-                    )
-                time.sleep(poll_s)
-                poll_s = min(2 * poll_s, MAX_POLL_S)
-                self.refresh()
-                bar.update(self.info["progress"] - bar.n)
+        while self.status not in ENDED:
+            if end is not None and time.monotonic() >= end:
+                raise JobsvcError(
+                    f"Job {self.id} hasn't ended within {timeout_s:g} s; it continues.",
+                    "not_ended",
+                    hint="Call wait() again.",
+                )
+            time.sleep(poll_s)
+            poll_s = min(2 * poll_s, max_poll_s)
+            yield self.refresh().info
         if self.status == "failed":
-            raise JobsvcError(
-                f"Job {self.id} failed: {self.info['error_message']}",
-                self.info["error_code"] or "failed",
-            )
-        return self
+            raise JobFailed(self.info)
 
     @keywords()
     def cancel(self) -> Self:
@@ -505,6 +509,20 @@ class Sample(RowsJob):
         if verdict := (summary.get("comparison") or {}).get("verdict"):
             parts.append(paragraph(verdict))
         return "".join(parts)
+
+
+@contextmanager
+def _progress_bar(label: str, *, is_shown: bool) -> Iterator[Callable[[float], object]]:
+    """Show a bar if the job takes long; it takes the percentage. Without tqdm there is none."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        is_shown = False
+    if not is_shown:
+        yield lambda percent: None
+        return
+    with tqdm(total=PERCENT, desc=label, unit="%", leave=False, delay=BAR_AFTER_S) as bar:
+        yield lambda percent: bar.update(percent - bar.n)
 
 
 def _carried(continues: Mapping[str, Any]) -> str:

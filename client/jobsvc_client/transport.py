@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 import httpx
 
@@ -50,8 +51,8 @@ class Transport:
         Its address, such as ``http://127.0.0.1:8000``.
     token : str
         A token of a user.
-    timeout_s : float
-        How long an answer may take.
+    timeout_s : float or None
+        How long an answer may take; None is without a limit.
     attempts : int
         How often a request is sent at most.
     first_delay_s : float
@@ -63,7 +64,7 @@ class Transport:
         url: str,
         token: str,
         *,
-        timeout_s: float,
+        timeout_s: float | None,
         attempts: int = ATTEMPTS,
         first_delay_s: float = FIRST_DELAY_S,
     ) -> None:
@@ -80,7 +81,7 @@ class Transport:
                 verify=httpx.URL(url).scheme == "https",
             )
         except httpx.InvalidURL as error:
-            raise _invalid_url(url, error) from None
+            raise _invalid_url(url, error) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -123,29 +124,49 @@ class Transport:
         )
         return self.answer(response)
 
+    def json_when_ready(
+        self, path: str, query: Mapping[str, Any], *, limit_s: float = math.inf
+    ) -> dict[str, Any]:
+        """Send a GET request, again while the server answers when to retry, up to the limit."""
+        end = time.monotonic() + limit_s
+        while True:
+            try:
+                return self.json("GET", path, query=query)
+            except JobsvcError as error:
+                wait_s = error.retry_after_s if error.status == httpx.codes.CONFLICT else None
+                if wait_s is None or time.monotonic() + wait_s > end:
+                    raise
+            time.sleep(wait_s)
+
     def pages(
         self, path: str, name: str, query: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """Return all items of a list, page by page."""
-        found: list[dict[str, Any]] = []
+        items: list[dict[str, Any]] = []
         while True:
-            bounds = {"offset": len(found), "limit": PAGE}
+            bounds = {"offset": len(items), "limit": PAGE}
             page = self.json("GET", path, query={**(query or {}), **bounds})
-            found += page[name]
-            if len(found) >= page["total"] or not page[name]:
-                return found
+            items += page[name]
+            if len(items) >= page["total"] or not page[name]:
+                return items
 
     def upload(
-        self, path: str, file_name: str, content: bytes | Path, fields: Mapping[str, str]
+        self,
+        path: str,
+        file_name: str,
+        content: bytes | Path,
+        fields: Mapping[str, str],
+        on_read: Callable[[float], None] = lambda share: None,
     ) -> dict[str, Any]:
         """Send a file and fields as a form that creates a job, and return the JSON.
 
-        ``content`` is the path of a file on the disk, which is sent in chunks, or its bytes.
+        ``content`` is the path of a file on the disk, which is sent in chunks, or its bytes;
+        ``on_read`` takes the share of it that was read.
         """
         headers = {"Idempotency-Key": uuid.uuid4().hex}
 
         def send() -> httpx.Response:
-            with opened(content) as stream:
+            with _opened(content, on_read) as stream:
                 files = {"file": (file_name, stream, "application/octet-stream")}
                 return self.http.post(path, data=dict(fields), files=files, headers=headers)
 
@@ -154,21 +175,41 @@ class Transport:
     def answer(self, response: httpx.Response) -> dict[str, Any]:
         """Return the JSON object of an answer."""
         try:
-            found = response.json()
+            document = response.json()
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
+            document = None
+        if not isinstance(document, dict):
             raise foreign(response)
-        return Answer(found)
+        return Answer(document)
 
     def content(self, path: str, query: Mapping[str, Any]) -> bytes:
         """Return the body of the answer to a GET request, which is a page only if that is asked."""
         params = _params(query)
-        response = self.sent(lambda: self.http.get(path, params=params), repeatable=True)
-        is_page = response.headers.get("Content-Type", "").startswith("text/html")
-        if is_page and params.get("format") != "html":
-            raise foreign(response)
-        return response.content
+        return _expected(
+            self.sent(lambda: self.http.get(path, params=params), repeatable=True), params
+        ).content
+
+    def download(
+        self, path: str, query: Mapping[str, Any], write: Callable[[bytes], object]
+    ) -> None:
+        """Pass the body of the answer to a GET request on as it arrives."""
+        params = _params(query)
+        request = self.http.build_request("GET", path, params=params)
+
+        def send() -> httpx.Response:
+            response = self.http.send(request, stream=True)
+            if not response.is_success:
+                response.read()
+            return response
+
+        response = self.sent(send, repeatable=True)
+        try:
+            for piece in _expected(response, params).iter_bytes():
+                write(piece)
+        except httpx.RequestError as error:
+            raise self._unreachable(error) from error
+        finally:
+            response.close()
 
     def sent(self, send: Send, *, repeatable: bool) -> httpx.Response:
         """Send a request until it succeeds, is refused for good, or was tried often enough."""
@@ -179,7 +220,7 @@ class Transport:
             try:
                 response = send()
             except httpx.InvalidURL as error:
-                raise _invalid_url(self.url, error) from None
+                raise _invalid_url(self.url, error) from error
             except httpx.RequestError as error:
                 if is_last or not (repeatable or isinstance(error, NOT_SENT)):
                     raise self._unreachable(error) from error
@@ -222,14 +263,36 @@ def json_text(value: Any) -> bytes:
         raise JobsvcError(message, "invalid_argument") from None
 
 
-def opened(content: bytes | Path) -> BinaryIO:
+class _ReadFile(io.FileIO):
+    """A file that reports the share of it that was read."""
+
+    def __init__(self, file: Path, on_read: Callable[[float], None]) -> None:
+        super().__init__(file)
+        self._size = max(file.stat().st_size, 1)
+        self._on_read = on_read
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(-1 if size is None else size)
+        self._on_read(self.tell() / self._size)
+        return piece
+
+
+def _opened(content: bytes | Path, on_read: Callable[[float], None]) -> io.BytesIO | _ReadFile:
     """Open a file, or bytes as one."""
     if isinstance(content, bytes):
         return io.BytesIO(content)
     try:
-        return content.open("rb")
+        return _ReadFile(content, on_read)
     except OSError as error:
         raise JobsvcError(f"{content} can't be read: {error.strerror}.", "no_file") from None
+
+
+def _expected(response: httpx.Response, params: Mapping[str, Any]) -> httpx.Response:
+    """Refuse a page that wasn't requested: it is that of a proxy."""
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    if is_page and params.get("format") != "html":
+        raise foreign(response)
+    return response
 
 
 def _params(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from jobsvc_client import Dataset, Sample, connect
 
 import composition_root
-from application.request_code import ApiRequest, RequestCode, request_code
-from application.request_code.forms import FORMS
+from application.request_code.forms import FORMS, ApiRequest
+from application.request_code.texts import RequestCode, request_code
 from command_line import Composition, command
 from tests.client.proxy import FaultyProxy, proxy_of
 from tests.live_server import LiveServer

@@ -10,8 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.request_code import command_of
-from application.request_code.texts import literal
+from application.request_code.texts import command_of, literal
 from command_line.sampling import draw_body, sample
 
 PATH = "/api/sampling/datasets/1/jobs"

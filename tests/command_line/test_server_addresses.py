@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
+from jobsvc_client import JobsvcError
 from jobsvc_client.transport import Transport
 
 from command_line.connection import ApiClient
@@ -81,7 +82,7 @@ def untrusted_url() -> Iterator[str]:
 
 
 def test_the_command_checks_a_servers_certificate(untrusted_url: str) -> None:
-    failed = pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED")
+    failed = pytest.raises(JobsvcError, match="CERTIFICATE_VERIFY_FAILED")
     with ApiClient(untrusted_url, "token") as api, failed:
         api.get("/health")
 

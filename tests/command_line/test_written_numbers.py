@@ -6,8 +6,11 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import click
 import pytest
 
+from command_line import command
+from command_line.options import WholeNumber
 from contract.numbers import (
     confidence_of,
     errors_of,
@@ -15,7 +18,7 @@ from contract.numbers import (
     plain_text,
 )
 from domain_errors import InvalidRequest
-from tests.command_line.conftest import Run
+from tests.command_line.conftest import Run, paths_of
 
 READ = {
     "250.000,00": "250000",
@@ -91,3 +94,76 @@ def test_an_evaluation_reads_what_is_tolerable(run: Run, table: Path, tmp_path: 
     paper = tmp_path / "paper.html"
     run("working-paper", sample, "--output", str(paper), *amounts, "--tolerable", "12.1250")
     assert "12.12" in paper.read_text()
+
+
+NUMBERS = {
+    *("margin", "relative_margin", "cv", "confidence", "budget", "fraction", "interval"),
+    *("materiality", "expected", "tolerable", "percentage", "audit_value"),
+}
+"""Options whose number isn't a whole one."""
+NUMBERED = {"port"}
+"""Options of numbers that nobody writes with thousands separators."""
+
+
+def command_at(path: tuple[str, ...]) -> click.Command:
+    """The command at a path of names."""
+    at: click.Command = command
+    for name in path:
+        assert isinstance(at, click.Group)
+        inner = at.get_command(click.Context(at), name)
+        assert inner is not None
+        at = inner
+    return at
+
+
+OPTIONS = {
+    " ".join((*path, option.opts[0])): option
+    for path in paths_of(command)
+    for option in command_at(path).params
+    if isinstance(option, click.Option)
+}
+
+
+def test_every_option_for_a_number_is_read_alike() -> None:
+    kinds = {"whole": 0, "number": 0}
+    for name, option in OPTIONS.items():
+        is_whole = isinstance(option.type, click.types.IntParamType | click.types.FloatParamType)
+        if is_whole and option.name not in NUMBERED:
+            assert isinstance(option.type, WholeNumber), name
+        if isinstance(option.type, WholeNumber) or option.name in NUMBERS:
+            kinds["number" if option.name in NUMBERS else "whole"] += 1
+            text = "1,234" if option.name == "percentage" else "1.234"
+            with pytest.raises(click.BadParameter, match=f"{text}%? can be read in two ways"):
+                option.type.convert(text, option, None)
+        if option.name in NUMBERS - {"audit_value"}:
+            assert option.type.convert("2,5 %", option, None) in (0.025, 2.5), name
+    assert kinds["whole"] > 40
+    assert kinds["number"] > 25
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1,000", 1000), ("1 000", 1000), ("1.000.000", 10**6)]
+)
+def test_a_whole_number_may_have_separators(text: str, value: int) -> None:
+    assert WholeNumber().convert(text, None, None) == value
+
+
+@pytest.mark.parametrize("text", ["5%", "2.5", "few", "1e999"])
+def test_a_text_that_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a valid integer"):
+        WholeNumber().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("jobs", "--limit", "1.000"), "1.000 can be read in two ways"),
+        (("estimate", "917f045a", "--quantile", "amount:0.5x"), '"0.5x" is no number'),
+        (("size", "Sales", "--mean", "amount", "--cost", "north=1.234"), "two ways"),
+    ],
+    ids=["limit", "quantile", "cost"],
+)
+def test_a_number_inside_an_option_is_read_alike(
+    run: Run, arguments: tuple[str, ...], said: str
+) -> None:
+    assert said in run(*arguments, code=2).stderr

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
-from application.audit.kinds import is_in_sequence
+from application.audit.fitting import is_in_sequence
 from http_api.schemas.rounds import AnyRoundIn
 from sampling_engine import MAX_SEED_LENGTH, METHODS
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 import composition_root
-from application.request_code import ApiRequest, request_code
+from application.request_code.forms import ApiRequest
+from application.request_code.texts import request_code
 from command_line import Composition, command
 from service.settings import Settings
 from tests.client import api_fields

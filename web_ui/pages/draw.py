@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Response, request
 
-from application.audit.kinds import NO_LIMIT, SEQUENTIAL_ALONE, is_in_sequence
+from application.audit.fitting import is_in_sequence
+from application.audit.kinds import NO_LIMIT, SEQUENTIAL_ALONE
 from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS

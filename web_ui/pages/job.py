@@ -23,7 +23,7 @@ from application.identity.bin import binned_since
 from application.identity.column_reports import job_changes
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
-from application.request_code import ApiRequest
+from application.request_code.forms import ApiRequest
 from application.samples.design_sheet import group_table
 from application.samples.facts import monetary_facts, step_facts, warnings_of
 from application.samples.overview import sample_overview

@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import request
 
-from application.request_code import ApiRequest, RequestCode, request_code
+from application.request_code.forms import ApiRequest
+from application.request_code.texts import RequestCode, request_code
 from domain_errors import InvalidRequest
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from web_ui.shell import blueprint, caller, service, signed_in

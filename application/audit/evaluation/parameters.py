@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation.request import SettledEvaluation
-from application.audit.kinds import CONCLUSIONS, continues_of, default_kind, is_in_sequence
+from application.audit.fitting import default_kind, is_in_sequence
+from application.audit.kinds import CONCLUSIONS, continues_of
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from contract.fields import DEFAULT_CONFIDENCE, Choice
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from application.audit.findings import is_replaceable
+from application.audit.fitting import is_in_sequence
 from application.audit.items import ExaminedItem
-from application.audit.kinds import is_in_sequence
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
 from contract.declarations import Request

@@ -20,8 +20,8 @@ from application.audit.evaluation.request import (
     tolerable_amount,
     tolerable_share,
 )
+from application.audit.fitting import selects_money
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
-from application.audit.kinds import selects_money
 from domain_errors import counted, render
 from estimation_engine.audit import (
     ONLY_OF_SCOPE,

@@ -1,4 +1,4 @@
-"""``jobsvc attach``: attach a table whose files stay where they are."""
+"""``jobsvc attach`` and ``connection``: tables whose files stay where they are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import click
+from jobsvc_client.arguments import given
 
 from application.administration.overview import size_text
 from command_line.connection import ApiClient, Target, connected
@@ -17,8 +18,24 @@ from command_line.importing import (
     print_column_changes,
     requires_columns,
 )
-from command_line.options import AS_JSON, BATCH, field_option, with_target
-from command_line.output import print_items, print_line, print_result
+from command_line.options import (
+    AS_JSON,
+    BATCH,
+    YES,
+    field_option,
+    job_body,
+    printed,
+    with_client,
+    with_target,
+)
+from command_line.output import (
+    CommandFailed,
+    confirm,
+    print_items,
+    print_line,
+    print_result,
+    table_of,
+)
 from domain_errors import counted
 
 SHOWN_FILES = 10
@@ -79,26 +96,22 @@ def attach(
     jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger
     jobsvc attach file:///data/lake/a.parquet file:///data/lake/b.parquet --dataset ledger
     """
-    table = {"uri": list(uris), "table_key": table_key, "connection": connection}
-    body: dict[str, Any] = {
-        "tables": [{field: value for field, value in table.items() if value is not None}]
-    }
+    tables = [given(uri=list(uris), table_key=table_key, connection=connection)]
     if verify and preview:
         raise click.UsageError("--preview reads footers only: leave --verify out.")
     with connected(target) as client:
         if preview:
             path, fields = preview_path(client, "attach/preview", dataset, ref)
-            found = client.post(path, body | fields)
+            found = client.post(path, {"tables": tables, **fields})
             required = requires_columns(client, dataset, require_columns)
             return print_result(found, as_json, lambda shown: _print_preview(shown, required))
-        if message is not None:
-            body["commit_message"] = message
-        if verify:
-            body["verify"] = True
-        if batch:
-            body["priority"] = "batch"
-        if require_columns:
-            body["require_columns"] = True
+        body = job_body(
+            batch=batch,
+            tables=tables,
+            commit_message=message,
+            verify=verify or None,
+            require_columns=require_columns or None,
+        )
         job = into_dataset(
             client,
             dataset,
@@ -147,3 +160,81 @@ def _print_preview(preview: dict[str, Any], are_required: bool) -> None:
         for note in table["notes"]:
             print_line(f"Note: {note}")
     print_column_changes(preview.get("column_changes"), are_required=are_required)
+
+
+PREFIX = "The URI of a folder, bucket or container: s3://, gs://, az:// or file://."
+CREDENTIALS = (
+    "How the names of variables in the server's environment begin, such as LAKE for "
+    "LAKE_AWS_ACCESS_KEY_ID. Never a key."
+)
+USABLE_BY = "A user or a group that may attach its files; may be repeated."
+
+
+@click.group()
+def connection() -> None:
+    """Manage connections to attached files (admins only)."""
+
+
+_print_connections = table_of(
+    {"name": "name", "prefix": "prefix", "credentials": "credentials", "usable by": "usable_by"}
+)
+
+
+@connection.command("list")
+@printed(_print_connections)
+def list_connections(client: ApiClient) -> Any:
+    """List the connections; those that you may use, if you aren't an admin."""
+    return client.all_of("/api/connections", "connections")
+
+
+@connection.command("add")
+@click.argument("name")
+@click.argument("prefix")
+@click.option("--credentials", default="", help=CREDENTIALS)
+@field_option("--user", "usable_by", "usable_by", multiple=True, metavar="NAME", help=USABLE_BY)
+@with_client
+def add_connection(client: ApiClient, **body: Any) -> None:
+    """Create a connection under the setting connection_prefixes.
+
+    \b
+    jobsvc connection add lake s3://audit-lake/ --credentials LAKE --user Auditors
+    jobsvc connection add disk file:///data/lake/ --user everyone
+    """
+    _print_connections([client.post("/api/connections", body)])
+
+
+@connection.command("change")
+@click.argument("name")
+@field_option("--prefix", "prefix", help=PREFIX)
+@field_option("--credentials", "credentials", help=CREDENTIALS)
+@field_option("--user", "usable_by", "usable_by", multiple=True, metavar="NAME", help=USABLE_BY)
+@with_client
+def change_connection(
+    client: ApiClient, name: str, usable_by: tuple[str, ...], **changes: str | None
+) -> None:
+    """Change a connection; --user replaces all its users and groups.
+
+    \b
+    jobsvc connection change lake --user Auditors --user anna
+    """
+    body = given(**changes, usable_by=usable_by or None)
+    _print_connections([client.patch(f"/api/connections/{_connection_id(client, name)}", body)])
+
+
+@connection.command("delete")
+@click.argument("name")
+@YES
+@with_client
+def delete_connection(client: ApiClient, name: str, yes: bool) -> None:
+    """Delete a connection; tables that are attached through it can't be read from then on."""
+    connection_id = _connection_id(client, name)
+    confirm(f"Delete the connection {name}? Tables that use it can't be read from then on.", yes)
+    client.delete(f"/api/connections/{connection_id}")
+    print_line(f"Connection {name} was deleted.")
+
+
+def _connection_id(client: ApiClient, name: str) -> int:
+    for found in client.all_of("/api/connections", "connections"):
+        if found["name"] == name:
+            return int(found["id"])
+    raise CommandFailed('Connection "{name}" not found.', name=name)

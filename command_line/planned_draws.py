@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from jobsvc_client.arguments import given
 
-from command_line.options import Command, field_option
+from command_line.options import field_option
 from command_line.output import print_line, print_table, utc_text
 from storage.certificates.beacons import CHAINS
 
@@ -38,8 +39,12 @@ def _beacon(
         raise click.BadParameter(
             f'There is no chain "{chain}". Write {names}, or a chain\'s hash of 64 digits.'
         )
-    given = {"chain": chain_hash, "round": int(number), "signature": signature}
-    return {**given, "previous_signature": previous} if previous else given
+    return given(
+        chain=chain_hash,
+        round=int(number),
+        signature=signature,
+        previous_signature=previous or None,
+    )
 
 
 PLAN_OPTIONS = (
@@ -54,13 +59,6 @@ PLAN_OPTIONS = (
     click.option("--dice", metavar="DIGITS", help="Seed of a plan: 20 to 200 thrown digits."),
     click.option("--witness", multiple=True, help="Who saw the dice; repeatable."),
 )
-
-
-def with_plan(command: Command) -> Command:
-    """Give a command the options that draw a registered plan."""
-    for option in reversed(PLAN_OPTIONS):
-        command = option(command)
-    return command
 
 
 def planned_body(
@@ -92,10 +90,13 @@ def planned_body(
         public["dice"] = {"digits": dice, "witnesses": list(witness)}
     if len(public) + (draw["seed"] is not None) > 1:
         raise click.UsageError("Give one of --beacon, --dice and --seed.")
-    body = {"plan_id": plan_id, "seed": public or draw["seed"]}
-    body |= {"export_residual": draw["residual"], "amount_column": draw["amount_column"]}
-    body["allow_empty"] = draw["allow_empty"]
-    return {name: value for name, value in body.items() if value is not None}
+    return given(
+        plan_id=plan_id,
+        seed=public or draw["seed"],
+        export_residual=draw["residual"],
+        amount_column=draw["amount_column"],
+        allow_empty=draw["allow_empty"],
+    )
 
 
 def print_registered(plan: dict[str, Any]) -> None:

@@ -1,1 +1,0 @@
-"""Commands for what the server does without a request: webhooks and schedules."""

@@ -1,1 +1,0 @@
-"""Commands about certificates of samples: the signing key, the ledger, certificates."""

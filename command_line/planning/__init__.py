@@ -1,1 +1,0 @@
-"""Commands that plan a sample: its size, and bands of a number."""
