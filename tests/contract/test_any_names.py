@@ -28,8 +28,11 @@ from tests.contract.name_clashes import (
 from tests.contract.test_certificates import require_accepted
 from tests.contract.test_column_names import plain_names
 from tests.live_server import LiveServer
+from tests.nightly import amount
 
-NAMES = distinct([*generated_names(20, 7), "{ordinal.__class__}", '"', "{}%s?$1\\", "\u202e{0}"])
+NAMES = distinct(
+    [*generated_names(amount(4, 20), 7), "{ordinal.__class__}", '"', "{}%s?$1\\", "\u202e{0}"]
+)
 KINDS = (int, str, float, str)
 
 
