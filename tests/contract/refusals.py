@@ -79,6 +79,11 @@ def template_of(path: str) -> str:
     return steady("/".join(path.split("/")[:3])) + " (no operation)"
 
 
+def recorded_lines() -> list[str]:
+    """Read the record; a sentence may hold any character but a line feed."""
+    return RECORDED.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+
+
 class Refusals:
     """Collects the refusals of this process, and in the controller those of all workers."""
 
@@ -123,12 +128,12 @@ class Refusals:
 
     def new(self) -> list[str]:
         """The refusals that aren't recorded."""
-        return sorted(self.lines - set(RECORDED.read_text(encoding="utf-8").splitlines()))
+        return sorted(self.lines - set(recorded_lines()))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.mode == "compare" and self.new():
             terminalreporter.section("refusals that aren't recorded")
-            recorded = RECORDED.read_text(encoding="utf-8").splitlines()
+            recorded = recorded_lines()
             for line in self.new():
                 similar = difflib.get_close_matches(line, recorded, 1)
                 terminalreporter.line(
