@@ -18,10 +18,10 @@ import pytest
 from job_runner.settings import Settings
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
-from tests.contract.attached_world import small_lake
 from tests.contract.refusals import Refusals
-from tests.live_server import LiveServer, live_server
-from tests.nightly import amount
+from tests.support.attached_world import small_lake
+from tests.support.live_server import LiveServer, live_server
+from tests.support.nightly import amount
 
 # Tests import py-ecc, whose limit of 100,000 would let nested JSON end the process.
 RECURSION_LIMIT = sys.getrecursionlimit()

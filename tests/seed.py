@@ -14,8 +14,8 @@ from pathlib import Path
 
 from job_runner.settings import Settings
 from tests.browser.shown_world import fill
-from tests.every_job import every_job
-from tests.live_server import PASSWORD, live_server
+from tests.support.every_job import every_job
+from tests.support.live_server import PASSWORD, live_server
 
 
 def seed(data_dir: Path) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.live_server import PASSWORD
 from tests.seed import seed
-from tests.server_process import ServerProcess
+from tests.support.live_server import PASSWORD
+from tests.support.server_process import ServerProcess
 
 
 def test_a_seeded_directory_is_served_with_jobs_of_each_state(tmp_path: Path) -> None:

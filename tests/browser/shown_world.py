@@ -13,7 +13,7 @@ import httpx
 
 from job_runner.settings import Settings
 from storage.jobs.submission import NewJob, insert_job
-from tests.live_server import LiveServer, finished, live_server
+from tests.support.live_server import LiveServer, finished, live_server
 
 LONG = "A name so long that it takes more than one line on most screens, and four on a narrow one"
 BLANKLESS = "Averyveryverylongnamewithoutanyblanks" * 5

@@ -24,7 +24,7 @@ from tests.browser.shown_states import (
 )
 from tests.browser.shown_world import World, shown_world
 from tests.browser.watching import watch_of, watched_context
-from tests.nightly import NIGHTLY
+from tests.support.nightly import NIGHTLY
 
 LAYOUTS = ((1280, "light"), (360, "dark"))
 """Each width and each scheme once: no colour depends on the width."""

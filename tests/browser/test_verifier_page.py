@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.live_server import LiveServer
-from tests.nightly import amount
+from tests.support.live_server import LiveServer
+from tests.support.nightly import amount
 from tests.verifiers import tamperings
 
 HERE = Path(__file__).parents[1] / "verifiers"

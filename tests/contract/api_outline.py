@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from job_runner.settings import Settings
-from tests.live_server import live_server
+from tests.support.live_server import live_server
 
 RECORDED = Path(__file__).parent / "recorded" / "api.txt"
 METHODS = ("get", "post", "put", "patch", "delete")

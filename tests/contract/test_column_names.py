@@ -26,8 +26,8 @@ from tests.contract.name_clashes import (
     unqualified,
     words_in_use,
 )
-from tests.live_server import LiveServer, live_server
-from tests.nightly import amount
+from tests.support.live_server import LiveServer, live_server
+from tests.support.nightly import amount
 
 LONGER = (
     "k0",

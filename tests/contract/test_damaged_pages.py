@@ -19,10 +19,10 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.footers.damage import DamagedFile
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns
-from tests.contract.attached_world import LEDGER, World, attached_world
 from tests.contract.exploring import query
 from tests.import_engine.test_lying_footers import SourceReader
-from tests.nightly import amount
+from tests.support.attached_world import LEDGER, World, attached_world
+from tests.support.nightly import amount
 
 ROWS = 3_000
 MUTANTS = amount(10, 42)

@@ -32,12 +32,12 @@ from parquet_tables.exports import export_query
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 from sampling_engine.sample_table import SAMPLE_COLUMNS, names_in_sample
-from tests.any_names import any_name, distinct, generated_names
 from tests.contract.draw_requests import one
 from tests.contract.test_design_code import written
 from tests.contract.test_estimates import drawn, estimates
-from tests.live_server import LiveServer
-from tests.nightly import amount
+from tests.support.any_names import any_name, distinct, generated_names
+from tests.support.live_server import LiveServer
+from tests.support.nightly import amount
 
 WORDS = (
     *("w", "W", "row", "rows", "fpc", "stratum", "cluster", "clusters", "p", "n", "N", "t", "c"),

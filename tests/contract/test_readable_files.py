@@ -13,7 +13,7 @@ import pytest
 from parquet_tables.child_process import ChildDied, ask_child
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.row_hashes import MAX_ANSWER_BYTES, Request
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 SECRETS = (
     "owner.json",

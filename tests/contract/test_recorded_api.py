@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contract.api_outline import RECORDED, outline
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ANEW = "if each difference is intended, run: python -m tests.contract.api_outline"
 

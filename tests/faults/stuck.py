@@ -8,7 +8,7 @@ from pathlib import Path
 from job_runner.attempt import JobContext
 from job_runner.handlers import HANDLERS
 from storage.jobs.publishing import Outcome
-from tests.forked_process import run_jobsvc
+from tests.support.forked_process import run_jobsvc
 
 ENDS_WITHIN_S = 2.0
 

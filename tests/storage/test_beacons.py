@@ -14,7 +14,7 @@ from py_ecc.optimized_bls12_381 import add, curve_order, is_inf, multiply, neg
 
 from storage.certificates.beacons import CHAINS, Chain
 from storage.certificates.bls import verify_signature
-from tests.published_rounds import (
+from tests.support.published_rounds import (
     DEFAULT,
     INVENTED,
     PUBLISHED,

@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 from web_ui.charts.evaluations import Bar, limit_bars
 
