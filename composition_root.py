@@ -32,12 +32,12 @@ from job_runner.attempt import Handler
 from job_runner.handlers import HANDLERS
 from job_runner.recovery import recover
 from job_runner.runner import Runner
-from job_runner.service import Service
-from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from sampling_engine.engines.spark_connection import SparkServer
-from storage.accounts.audit import record_of_service
+from service.service import Service
+from service.settings import Settings
+from storage.accounts.audit_trail import record_of_service
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
 from storage.certificates.keys import SigningKeys

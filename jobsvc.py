@@ -16,7 +16,7 @@ from operating_system import lacks_memory, limit_blas_threads, memory_limit_byte
 
 if TYPE_CHECKING:
     from command_line import Listening
-    from job_runner.settings import Settings
+    from service.settings import Settings
 
 
 @contextmanager

@@ -17,9 +17,9 @@ from application.job_submission import Submission
 from application.throttle import MessageRate, SignInThrottle
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
-from job_runner.service import LruCache, Service
+from service.service import LruCache, Service
 from storage.accounts import authority as checks
-from storage.accounts.audit import Action, ObjectType, Origin, record
+from storage.accounts.audit_trail import Action, ObjectType, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset, Level, get_dataset
 from storage.accounts.tokens import (
@@ -32,8 +32,8 @@ from storage.accounts.tokens import (
 from storage.accounts.users import Role, User
 from storage.errors import NotFound, TokenEnded, TokenExpired
 from storage.jobs.jobs import Job, Priority, get_job, job_ids_by_prefix
-from storage.jobs.receivers import Kind
 from storage.jobs.submission import IdempotencyKey
+from storage.notifications.receivers import Kind
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 

@@ -26,9 +26,10 @@ from import_engine.sources.connections import (
 )
 from import_engine.sources.uris import UriNotAllowed, parse_uri
 from job_runner.lanes import LANE_OF_DOWNLOADS
-from job_runner.service import Service
-from job_runner.settings import Settings
-from job_runner.tables.attached_files import (
+from parquet_tables.progress import ignore_progress
+from service.service import Service
+from service.settings import Settings
+from service.tables.attached_files import (
     TableToAttach,
     attach,
     notes_on,
@@ -36,7 +37,6 @@ from job_runner.tables.attached_files import (
     usable_connections,
     version_of,
 )
-from parquet_tables.progress import ignore_progress
 from storage.accounts.connections import Connection, ConnectionFields, list_connections
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User

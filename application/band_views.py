@@ -7,14 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from application.table_views import TableView, column_summaries
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
 from parquet_tables.tables import Column
 from profiling_engine.columns.summaries import histogram_edges
 from sampling_engine.amounts import add, amount_text
 from sampling_engine.band_totals import BandTotals, band_totals
 from sampling_engine.methods.parameters import found_column, is_number
 from sampling_engine.selection.bands import Bands, band_column, banded_family, break_key
+from service.service import Service
+from service.tables.open_tables import OpenTable
 
 
 def band_view(

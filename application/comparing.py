@@ -10,13 +10,13 @@ from typing import Any
 
 from application.access import Caller, RowSource
 from domain_errors import DomainError
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_table
-from job_runner.tables.sample_comparison import brief_comparison, compare_sample
-from job_runner.tables.table_comparison import cached_comparison, comparison_of
 from parquet_tables.progress import ProgressCallback
 from profiling_engine.comparison.comparison import Outcome, label_of
 from profiling_engine.comparison.shared_columns import match_columns, quick_key
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_table
+from service.tables.sample_comparison import brief_comparison, compare_sample
+from service.tables.table_comparison import cached_comparison, comparison_of
 from storage.errors import NotFound
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import Job, get_comparison, get_job, store_comparison

@@ -10,7 +10,7 @@ import re
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from domain_errors import DomainError
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.errors import InvalidValue
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from application.demo_data import DATASET, DESCRIPTION, FILE_NAME, MESSAGE, write_demo_file
 from application.job_submission import Submission, submit_import
-from job_runner.service import Service
-from storage.accounts.audit import record
+from service.service import Service
+from storage.accounts.audit_trail import record
 from storage.accounts.authority import write_as
 from storage.accounts.datasets import create_dataset
 from storage.maintenance.data_directory import INCOMING

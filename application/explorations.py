@@ -14,10 +14,10 @@ from application.job_submission import (
     submit,
 )
 from job_runner.lanes import LANE_OF_QUERIES, lane_of_profile
-from job_runner.service import Service
-from job_runner.sql_queries import sandbox_of, source_tables
-from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from profiling_engine.comparison.row_diff import resolve_keys
+from service.service import Service
+from service.sql_queries import sandbox_of, source_tables
+from service.tables.open_tables import OpenTable, open_commit, open_table
 from storage.accounts.datasets import Dataset
 from storage.errors import NotFound
 from storage.jobs.jobs import Job, Lane

@@ -27,10 +27,10 @@ from import_engine.sources.downloading import HeadSizes, download_head, names_of
 from import_engine.sources.uris import SourceUri, allowed_uri
 from import_engine.text_files import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
 from import_engine.work import ImportedTable
-from job_runner.service import Service
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import PageTooLarge, read_page
 from parquet_tables.transient_errors import is_out_of_memory
+from service.service import Service
 
 ROWS_SHOWN = 20
 MAX_DURATION_S = 15.0

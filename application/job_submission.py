@@ -18,9 +18,9 @@ from domain_errors import InvalidRequest
 from import_engine.options import ImportOptions
 from import_engine.sources import uris
 from job_runner.lanes import LANE_OF_DOWNLOADS, lane_of_import
-from job_runner.service import Service
 from operating_system import sync_file, sync_folder
-from storage.accounts.audit import THIS_PROCESS, Origin
+from service.service import Service
+from storage.accounts.audit_trail import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User

@@ -12,11 +12,11 @@ from typing import Any
 from application.access import Caller
 from application.job_submission import Submission, submit
 from domain_errors import DomainError
-from job_runner.sampling_parameters import DrawRule
-from job_runner.service import Service
-from job_runner.tables.open_tables import source_of
 from operating_system import sync_folder
-from storage.accounts.audit import THIS_PROCESS, Origin, record
+from service.sampling_parameters import DrawRule
+from service.service import Service
+from service.tables.open_tables import source_of
+from storage.accounts.audit_trail import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.users import User
 from storage.errors import Conflict

@@ -11,10 +11,10 @@ from typing import Any
 
 from application.job_submission import Submission, submit
 from job_runner.lanes import lane_of_profile
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_source, open_table
-from job_runner.tables.reports import of_columns, profile_of
 from parquet_tables.tables import UnknownColumn
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_source, open_table
+from service.tables.reports import of_columns, profile_of
 from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job
 

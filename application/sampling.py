@@ -23,18 +23,7 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
-from job_runner.draw_engines import EngineChoice, choose_engine, opened_engine
 from job_runner.lanes import lane_of_draw
-from job_runner.sampling_parameters import (
-    DrawRule,
-    engine_rounds,
-    seed_origins,
-    settle_rounds,
-    source_draw,
-)
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_table
-from job_runner.tables.reports import cached_profile
 from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import read_page
 from sampling_engine import (
@@ -47,6 +36,17 @@ from sampling_engine import (
     plan_draw,
 )
 from sampling_engine.errors import EMPTY_SAMPLE, draw_warning
+from service.draw_engines import EngineChoice, choose_engine, opened_engine
+from service.sampling_parameters import (
+    DrawRule,
+    engine_rounds,
+    seed_origins,
+    settle_rounds,
+    source_draw,
+)
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_table
+from service.tables.reports import cached_profile
 from storage.accounts.datasets import Dataset
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job, job_with_output_ref

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from job_runner.settings import InvalidSetting, Settings, setting_fields
+from service.settings import InvalidSetting, Settings, setting_fields
 
 _YES_OR_NO = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),

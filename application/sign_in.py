@@ -23,8 +23,8 @@ from application.credentials import (
 )
 from application.throttle import TooManyAttempts
 from domain_errors import DomainError, InvalidRequest
-from job_runner.service import Service
-from storage.accounts.audit import Origin, record
+from service.service import Service
+from storage.accounts.audit_trail import Origin, record
 from storage.accounts.identities import identity_of
 from storage.accounts.tokens import (
     issue_token,

@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from job_runner.sampling_parameters import parse_filter
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, choose_key, open_commit, table_files
 from parquet_tables.rows import (
     RowView,
     count_statement,
@@ -24,6 +21,9 @@ from parquet_tables.rows import (
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from profiling_engine.columns.summaries import summarise
 from sampling_engine.filters import Filter, as_conditions, parse_expression
+from service.sampling_parameters import parse_filter
+from service.service import Service
+from service.tables.open_tables import OpenTable, choose_key, open_commit, table_files
 from storage.versions.manifests import Commit, StoredTable
 
 DEFAULT_VALUES = 20

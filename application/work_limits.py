@@ -16,9 +16,9 @@ from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from domain_errors import DomainError
-from job_runner.settings import Settings
 from operating_system import lower_thread_priority
 from parquet_tables.database import time_limited
+from service.settings import Settings
 
 NICENESS = 5
 """Of the threads that hash passwords: a third of the processor time of another thread that runs."""

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.figures import print_goal
-from job_runner.tables.sample_weights import counted_rounds, sample_columns, weighted_sample
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
@@ -37,6 +36,7 @@ from sampling_engine import (
     reference_of,
 )
 from sampling_engine.filters import parse_expression
+from service.tables.sample_weights import counted_rounds, sample_columns, weighted_sample
 
 ALARMS_GOAL, MISSED_GOAL = 2.5, 5.0
 ROWS, LARGE_ROWS = 20_000, 300_000

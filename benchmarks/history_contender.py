@@ -17,9 +17,9 @@ from flask.testing import FlaskClient
 import composition_root
 from benchmarks.history_lists import ADMIN, ANALYST, DRAWS, PAGE, Request
 from benchmarks.long_history import OPEN_JOBS, USERS
-from job_runner.service import Service
-from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
+from service.service import Service
+from service.settings import Settings
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, get_user
 from storage.certificates.keys import SigningKeys

@@ -35,8 +35,8 @@ import composition_root
 from benchmarks.figures import print_goal
 from benchmarks.served import DRAWN, ROOT, ROWS, Served, draw_body, jobsvc_serve
 from job_runner.attempt import Handler, JobContext
-from job_runner.settings import Settings
 from parquet_tables.writing import copy_sql
+from service.settings import Settings
 from storage.accounts.datasets import create_dataset
 from storage.accounts.users import first_admin
 from storage.jobs.jobs import RunType

@@ -11,7 +11,7 @@ from command_line.connection import ApiClient
 from command_line.options import OFFSET, YES, printed, with_client
 from command_line.output import CommandFailed, confirm, print_items, print_line, utc_text
 from domain_errors import counted
-from storage.accounts.audit import ACTIONS
+from storage.accounts.audit_trail import ACTIONS
 from storage.accounts.users import ROLES
 
 COMMIT_DIGITS = 64

@@ -22,7 +22,6 @@ from application.audit.kinds import (
     other_samples_lines,
     progress_sentence,
 )
-from application.request_code.written_numbers import number_of, plain_text
 from command_line.connection import ApiClient, Target, connected
 from command_line.importing import READING_OPTIONS
 from command_line.options import AS_JSON, JOB, Command, field_option, printed, with_target
@@ -36,6 +35,7 @@ from command_line.output import (
 )
 from command_line.sampled_rows import KEY, upload_rows
 from command_line.sampling import confidence_number, errors
+from contract.numbers import number_of, plain_text
 from domain_errors import InvalidRequest
 
 REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")

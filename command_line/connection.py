@@ -30,7 +30,7 @@ from command_line.output import (
 )
 from command_line.root import Composition
 from domain_errors import render, with_names
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.maintenance.data_directory import DataDirectory
 
 POLL_INTERVAL_S = 0.2

@@ -14,7 +14,7 @@ import httpx
 
 from command_line.output import CommandFailed
 from domain_errors import DomainError
-from job_runner.settings import InvalidSetting
+from service.settings import InvalidSetting
 
 UNREACHABLE_CODES = {
     "data_directory_in_use",
@@ -64,7 +64,7 @@ def one_line_errors() -> Iterator[None]:
         kind = Unreachable if isinstance(error, PermissionError) else CommandFailed
         raise kind("{error}", error=_error_text(error)) from None
     except Exception as error:
-        from job_runner.errors import transient_error  # loads DuckDB
+        from service.errors import transient_error  # loads DuckDB
 
         fault = transient_error(error)
         if fault is None:

@@ -437,7 +437,7 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
     except Unreachable:
         raise  # the job continues
     except CommandFailed as error:
-        from job_runner.errors import RETRYABLE_CODES  # loads DuckDB
+        from service.errors import RETRYABLE_CODES  # loads DuckDB
 
         if isinstance(error, JobFailed) and error.job["error_code"] in RETRYABLE_CODES:
             raise

@@ -24,8 +24,8 @@ from pythonjsonlogger.json import JsonFormatter
 
 from command_line.output import escaped
 from domain_errors import DomainError
-from job_runner.log_context import FIELDS, ContextFilter
-from job_runner.settings import Settings
+from service.log_context import FIELDS, ContextFilter
+from service.settings import Settings
 from storage.sqlite.clock import timestamp
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from job_runner.service import Service
-    from job_runner.settings import Settings
+    from service.service import Service
+    from service.settings import Settings
 
 
 SECTIONS = {

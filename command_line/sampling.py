@@ -19,7 +19,6 @@ import click
 
 from application.audit.kinds import PARAMETERS, carried_sentence
 from application.request_code.words import BANDS
-from application.request_code.written_numbers import TWO_WAYS, confidence_of, errors_of, number_of
 from application.samples.facts import favoured_rows
 from command_line.certificates.planned_draws import planned_body, print_registered, with_plan
 from command_line.connection import ApiClient
@@ -38,6 +37,7 @@ from command_line.options import (
     with_client,
 )
 from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
+from contract.numbers import TWO_WAYS, confidence_of, errors_of, number_of
 from domain_errors import InvalidRequest, percent_text, render
 from sampling_engine import METHODS, MethodDeclaration, Parameter
 from sampling_engine.engines.engine import ENGINES
@@ -92,7 +92,7 @@ def ungrouped(text: str) -> str:
 
 
 def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
-    """The type of an option, of a function of :mod:`application.request_code.written_numbers`."""
+    """The type of an option, of a function of :mod:`contract.numbers`."""
 
     def convert(text: str) -> float:
         try:

@@ -22,8 +22,8 @@ from application.sessions import COOKIE, require_own_page
 from http_api.schemas.base import MAX_SUGGESTIONS, unknown_field
 from http_api.server.problems import of_http_error
 from http_api.state import state
-from job_runner import log_context
-from job_runner.service import Service
+from service import log_context
+from service.service import Service
 from storage.accounts.tokens import TokenHolder
 from storage.errors import Forbidden
 

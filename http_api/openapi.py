@@ -27,8 +27,8 @@ from http_api.routes.submissions import HEADER
 from http_api.schemas.rounds import BESIDE_METHOD, PARAMETER_ALIASES
 from http_api.schemas.sampling import OF_A_ROUND
 from http_api.server.problems import PROBLEM
-from job_runner.tables.profile_schema import profile_schemas
 from parquet_tables.exports import MEDIA_TYPES
+from service.tables.profile_schema import profile_schemas
 
 REFERENCE = "#/components/schemas/"
 Object = dict[Any, Any]

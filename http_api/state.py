@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Response, current_app
 
-from job_runner.service import LruCache
+from service.service import LruCache
 
 if TYPE_CHECKING:
     from application.access import Access

@@ -18,10 +18,10 @@ from functools import cached_property
 from pathlib import Path
 
 from domain_errors import DomainError
-from job_runner.errors import RETRYABLE_CODES, transient_error, unexpected_error
-from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback
+from service.errors import RETRYABLE_CODES, transient_error, unexpected_error
+from service.service import Service
 from storage.errors import StaleJob
 from storage.jobs.jobs import Job, fail_job, report_progress
 from storage.jobs.publishing import Outcome, publish

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Set
 from datetime import timedelta
 
-from job_runner.errors import RETRYABLE_CODES
-from job_runner.service import Service
+from service.errors import RETRYABLE_CODES
+from service.service import Service
 from storage.accounts.tokens import delete_expired_tokens
 from storage.errors import FilesInUse
 from storage.jobs.queue import needed_uploads, recover_jobs

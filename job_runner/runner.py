@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from job_runner.attempt import INTERVALS, Attempt, Handler, Intervals
-from job_runner.log_context import logged_with
-from job_runner.service import Service
+from service.log_context import logged_with
+from service.service import Service
 from storage.jobs.jobs import Job, Lane, RunType
 from storage.jobs.queue import RETRY_DELAYS_S, claim_next_job, has_waiting, next_due
 

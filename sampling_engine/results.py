@@ -14,7 +14,7 @@ from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
 
 if TYPE_CHECKING:
     from sampling_engine.amounts import AmountAccount
-    from sampling_engine.monetary.account import MonetaryAccount
+    from sampling_engine.methods.monetary_unit.account import MonetaryAccount
 
 GROUPS_LISTED = 1_000
 

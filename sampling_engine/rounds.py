@@ -21,7 +21,7 @@ from sampling_engine.amounts import AmountAccount, drawn_account
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import Engine
 from sampling_engine.errors import DrawWarning
-from sampling_engine.monetary.account import MonetaryAccount
+from sampling_engine.methods.monetary_unit.account import MonetaryAccount
 from sampling_engine.results import (
     GROUPS_LISTED,
     FrameFacts,

@@ -15,7 +15,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from tests.contract.refusals import Refusals

@@ -12,7 +12,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.browser.shown_world import fill
 from tests.support.every_job import every_job
 from tests.support.live_server import PASSWORD, live_server

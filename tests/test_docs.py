@@ -15,9 +15,9 @@ from http_api.schemas.estimates import EstimatesIn
 from http_api.schemas.rounds import AnyRoundIn
 from http_api.server.metrics import Metrics
 from http_api.server.problems import STATUS_OF_CODE
-from job_runner.settings import Settings
 from sampling_engine import METHODS, Parameter
-from storage.accounts.audit import ACTIONS
+from service.settings import Settings
+from storage.accounts.audit_trail import ACTIONS
 from storage.jobs.changes import JobChange
 from tests.command_line.conftest import paths_of
 

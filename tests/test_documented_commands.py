@@ -17,7 +17,7 @@ import yaml
 
 from application.demo_data import write_demo_file
 from command_line import command
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.command_line.conftest import paths_of
 from tests.contract.uri_sources import object_store
 from tests.documented_commands import (

@@ -16,8 +16,8 @@ from flask import request
 from application.access import RowSource
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
-from job_runner.tables.open_tables import OpenTable
 from parquet_tables.tables import Column, TableFiles
+from service.tables.open_tables import OpenTable
 from web_ui.numbers import cell_text, holds_numbers
 from web_ui.shell import MAX_OFFSET, caller, number_between, service
 

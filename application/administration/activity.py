@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from domain_errors import DomainError, render
-from job_runner.service import Service
 from parquet_tables.exports import formula_safe
-from storage.accounts.audit import Action, AuditFilters, Entry, list_entries
+from service.service import Service
+from storage.accounts.audit_trail import Action, AuditFilters, Entry, list_entries
 from storage.jobs.kinds import kind_named, kind_of
 from storage.versions.refs import kind_of_ref, output_name_of
 

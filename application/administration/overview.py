@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.accounts.audit import last_time_of
+from storage.accounts.audit_trail import last_time_of
 from storage.jobs.lists import count_unresolved
 from storage.maintenance.disk_use import disk_of
 
 if TYPE_CHECKING:  # commands that show sizes need no engine
-    from job_runner.service import Service
+    from service.service import Service
 
 
 @dataclass(frozen=True)

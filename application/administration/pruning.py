@@ -13,8 +13,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from job_runner.service import Service
-from storage.accounts.audit import THIS_PROCESS, Origin, record
+from service.service import Service
+from storage.accounts.audit_trail import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.tokens import KEEP_EXPIRED
 from storage.accounts.users import User

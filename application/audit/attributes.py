@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from application.access import Caller
 from application.audit.findings import require_entries
 from domain_errors import choices_sentence
+from storage.audit.findings import NewFinding, attributes_of, newest_findings, set_attributes
 from storage.errors import Conflict, InvalidValue
-from storage.jobs.findings import NewFinding, attributes_of, newest_findings, set_attributes
 from storage.jobs.jobs import Job
 
 MAX_ATTRIBUTES = 20

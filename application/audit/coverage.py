@@ -13,9 +13,9 @@ from typing import Any
 from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
 from application.audit.state import AuditState
 from application.samples.facts import filter_text
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
 from parquet_tables.workbooks import Block, Cell, Share
+from service.service import Service
+from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}

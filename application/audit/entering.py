@@ -16,9 +16,9 @@ from application.audit.findings import checked_finding, require_entries, row_rep
 from application.audit.items import book_values, drawn_book_column
 from application.audit.stages import require_reached
 from application.audit.state import ROW_ID, drawn_row_ids, not_in_sample, state_of
-from job_runner.service import Service
+from service.service import Service
+from storage.audit.findings import NewFinding, enter_findings, list_replacements
 from storage.errors import InvalidValue
-from storage.jobs.findings import NewFinding, enter_findings, list_replacements
 from storage.jobs.jobs import Job
 
 MAX_RATIO = 10
@@ -39,7 +39,7 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
     RowReplaced
         A row was replaced.
     SampleDeleted, FindingsLocked, FindingChanged
-        See :func:`storage.jobs.findings.enter_findings`.
+        See :func:`storage.audit.findings.enter_findings`.
     """
     by.dataset(job.dataset_id, "write")
     checked = [checked_finding(finding, _loc(place)) for place, finding in enumerate(new)]

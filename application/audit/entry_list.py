@@ -18,8 +18,6 @@ from typing import Any, Literal
 from application.audit.causes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
 from parquet_tables.columns import INTEGERS, digits_of
 from parquet_tables.exports import formula_safe
 from parquet_tables.names import is_identifier_name
@@ -32,7 +30,9 @@ from parquet_tables.workbooks import (
     check_fits,
     write_form,
 )
-from storage.jobs.findings import attributes_of
+from service.service import Service
+from service.tables.open_tables import open_source
+from storage.audit.findings import attributes_of
 from storage.jobs.jobs import Job
 
 ITEMS_AT_ONCE = 1000

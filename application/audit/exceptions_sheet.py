@@ -12,9 +12,9 @@ from application.audit.findings import OUTCOME_TITLES
 from application.audit.items import book_values, examined_items
 from application.audit.paper_cells import keys_of, moment_of
 from application.audit.state import AuditState
-from job_runner.service import Service
 from parquet_tables.workbooks import Block, Cell, Sheet
-from storage.jobs.findings import Finding, list_findings
+from service.service import Service
+from storage.audit.findings import Finding, list_findings
 from storage.jobs.jobs import Job
 
 MAX_ENTRIES = 10_000

@@ -44,14 +44,13 @@ from estimation_engine.reading import relation_of
 from estimation_engine.row_keys import Key, lines_statement, similar_keys
 from import_engine.numbers import written_forms
 from import_engine.options import ImportOptions
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.exports import formula_safe
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column
-from storage.errors import InvalidValue
-from storage.jobs.findings import (
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_source
+from storage.audit.findings import (
     OUTCOMES,
     Finding,
     NewFinding,
@@ -60,6 +59,7 @@ from storage.jobs.findings import (
     list_replacements,
     newest_findings,
 )
+from storage.errors import InvalidValue
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 

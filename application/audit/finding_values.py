@@ -20,11 +20,11 @@ from application.audit.items import (
 from application.audit.state import ROW_ID, audit_state
 from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_table, output_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.jobs.jobs import Job
 
 SUFFIX = " (finding)"

@@ -27,14 +27,12 @@ from application.audit.state import (
     review_json,
 )
 from application.samples.replacements import next_rows
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.rows import read_page, read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import NoReserves
-from storage.certificates.ledger import append_entry
-from storage.errors import Conflict, InvalidValue
-from storage.jobs.findings import (
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from storage.audit.findings import (
     OUTCOMES,
     NewFinding,
     Replacement,
@@ -45,6 +43,8 @@ from storage.jobs.findings import (
     list_replacements,
     require_open,
 )
+from storage.certificates.ledger import append_entry
+from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 from storage.versions.refs import has_sample_ref

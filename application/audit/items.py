@@ -17,11 +17,11 @@ from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, AuditState, drawn_row_ids, ordinal_of
 from estimation_engine import is_number
 from estimation_engine.errors import InvalidFindings
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.rows import page_statement, rows_statement
 from parquet_tables.tables import UnknownColumn
-from storage.jobs.findings import Finding
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from storage.audit.findings import Finding
 from storage.jobs.jobs import Job
 
 BOOK_LOC = ("book_column",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from application.access import Caller
 from application.audit.findings import require_entries
-from storage.jobs.findings import AuditConclusion, conclusion_of, enter_conclusion
+from storage.audit.findings import AuditConclusion, conclusion_of, enter_conclusion
 from storage.jobs.jobs import Job
 
 MAX_CONCLUSION = 10_000

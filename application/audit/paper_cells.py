@@ -10,10 +10,10 @@ import numpy as np
 from application.audit.entry_list import item_cell
 from application.audit.state import ordinal_of
 from application.identity.lookup import key_column
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.workbooks import Cell
+from service.service import Service
+from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 

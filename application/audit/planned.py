@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from contract.fields import DEFAULT_CONFIDENCE
+
 from application.audit.kinds import KINDS, default_kind
-from application.request_code.written_numbers import TWO_WAYS
+from contract.numbers import TWO_WAYS
 from estimation_engine.audit import Likelihood, default_likelihood
-from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from storage.jobs.jobs import Job
 
 CENT = Decimal("0.01")

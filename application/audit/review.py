@@ -19,8 +19,7 @@ from application.audit.state import drawn_row_ids, state_of
 from domain_errors import DomainError
 from storage.accounts.datasets import Level
 from storage.accounts.users import User
-from storage.errors import Conflict, Forbidden, InvalidValue
-from storage.jobs.findings import (
+from storage.audit.findings import (
     Review,
     ReviewAction,
     ReviewEntry,
@@ -28,6 +27,7 @@ from storage.jobs.findings import (
     preparers_of,
     review_of,
 )
+from storage.errors import Conflict, Forbidden, InvalidValue
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 

@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from job_runner.service import Service
-from job_runner.tables.drawn_rows import ROW_ID as ROW_ID
-from job_runner.tables.drawn_rows import STRATUM as STRATUM
-from job_runner.tables.drawn_rows import drawn_row_ids as drawn_row_ids
-from storage.errors import NotFound
-from storage.jobs.findings import (
+from service.service import Service
+from service.tables.drawn_rows import ROW_ID as ROW_ID
+from service.tables.drawn_rows import STRATUM as STRATUM
+from service.tables.drawn_rows import drawn_row_ids as drawn_row_ids
+from storage.audit.findings import (
     Finding,
     Replacement,
     Review,
@@ -21,6 +20,7 @@ from storage.jobs.findings import (
     newest_findings,
     review_of,
 )
+from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 

@@ -34,12 +34,12 @@ from application.certificates.ledger import draws_beside
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text
 from domain_errors import DomainError
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source, version_of
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import Block, Cell, Share, Sheet, Verdict
+from service.service import Service
+from service.tables.open_tables import open_source, version_of
+from storage.audit.findings import conclusion_of
 from storage.certificates.ledger import plan_entry
-from storage.jobs.findings import conclusion_of
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import get_commit

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from application.certificates.statement import statement_of
-from job_runner.service import Service
+from service.service import Service
+from storage.audit.findings import Replacement, list_replacements
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.certificates import Issue, get_payload, insert_certificate, list_issues
 from storage.certificates.envelopes import sign_payload
 from storage.errors import Conflict
-from storage.jobs.findings import Replacement, list_replacements
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import timestamp
 

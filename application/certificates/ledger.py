@@ -10,7 +10,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from domain_errors import counted, render
-from job_runner.service import Service
+from service.service import Service
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.envelopes import sign_payload
 from storage.certificates.ledger import (

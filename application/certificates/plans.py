@@ -15,9 +15,9 @@ from typing import Any
 from application.access import Caller
 from application.audit.planned import with_likelihoods
 from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
-from job_runner.sampling_parameters import stated_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_table
+from service.sampling_parameters import stated_rounds
+from service.service import Service
+from service.tables.open_tables import open_table
 from storage.certificates.beacons import CHAINS, Chain, find_chain
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.ledger import (

@@ -8,13 +8,13 @@ from typing import Any
 from application.job_submission import Submission, submit
 from domain_errors import DomainError
 from job_runner.lanes import lane_of_profile
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.accounts.datasets import Dataset
+from storage.audit.findings import list_replacements
 from storage.certificates.row_roots import row_root_of
-from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 
 FORMAT = "jobsvc-row-proofs-1"

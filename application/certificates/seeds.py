@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from domain_errors import render
-from job_runner.service import Service
+from service.service import Service
 from storage.certificates.beacons import Chain, find_chain
 from storage.certificates.ledger import count_registrations
 from storage.jobs.jobs import Job

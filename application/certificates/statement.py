@@ -15,9 +15,6 @@ from typing import Any
 from application.audit.state import drawn_row_ids, ordinal_of, origin_of
 from application.certificates.seeds import seed_origin
 from application.samples.replacements import next_rows
-from job_runner.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from parquet_tables.exports import export_rows
 from parquet_tables.rows import page_statement
 from sampling_engine import (
@@ -29,11 +26,14 @@ from sampling_engine import (
     draw_warnings,
     write_redraw_data,
 )
+from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
+from service.service import Service
+from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from storage.audit.findings import Replacement
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import LedgerEntry, draw_entry, plan_entry
 from storage.certificates.row_roots import row_root_of
 from storage.errors import DamagedData
-from storage.jobs.findings import Replacement
 from storage.jobs.jobs import Job
 from storage.versions.manifests import StoredTable, get_commit
 

@@ -15,11 +15,11 @@ from domain_errors import counted
 from estimation_engine import Settings
 from estimation_engine.population import FLOATS
 from estimation_engine.reading import relation_of
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import read_rows
 from parquet_tables.tables import Column, TableFiles
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.jobs.jobs import Job
 
 MAX_VALUES = 10

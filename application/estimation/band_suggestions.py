@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.fields import DEFAULT_CONFIDENCE
+
 from application.estimation.sizing import SizeRequest, size_for_goals
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal
-from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from estimation_engine.planning import BandRule, Histogram, band_breaks, round_breaks
-from job_runner.sampling_parameters import DrawRule, engine_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine.errors import InvalidMethod, InvalidStrata
 from sampling_engine.frame.histogram import FineHistogram, fine_histogram
 from sampling_engine.methods.parameters import found_column, is_number
 from sampling_engine.rounds import DrawState, eligible_rows
+from service.sampling_parameters import DrawRule, engine_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
 
 FIRST_SIZE = 400
 """The rows for which a take-all band is first looked for, until a goal's size is known."""

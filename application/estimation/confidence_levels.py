@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from application.request_code.written_numbers import confidence_of
-from domain_errors import InvalidRequest
-from estimation_engine.confidence import (
+from contract.fields import (
     DEFAULT_CONFIDENCE,
     OUT_OF_RANGE,
     USUAL_CONFIDENCES,
     is_confidence,
 )
+
+from contract.numbers import confidence_of
+from domain_errors import InvalidRequest
 
 __all__ = ["DEFAULT_CONFIDENCE", "USUAL_CONFIDENCES", "level_of"]
 

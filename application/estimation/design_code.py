@@ -15,11 +15,11 @@ from application.estimation.code.texts import SampleFile
 from application.estimation.design_table import ReplicateRequest
 from application.estimation.sample_design import SampleDesign, design_of
 from estimation_engine import Design, UnsupportedDesign, is_number
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Int64s, TableFiles
 from sampling_engine.sample_table import shown_columns
+from service.service import Service
+from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from storage.jobs.jobs import Job
 
 SAME_WEIGHT = 1e-4

@@ -13,9 +13,6 @@ from application.identity.lookup import ordinal_of
 from domain_errors import DomainError
 from estimation_engine import Design, UnsupportedDesign
 from estimation_engine.joint import RowsOfPairs, inclusion_probabilities, joint_probabilities
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.tables import Int64s
 from sampling_engine import (
     ORDER_VERSION,
@@ -25,6 +22,9 @@ from sampling_engine import (
     drawn_rounds,
     row_chances,
 )
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_source
 from storage.jobs.jobs import Job
 
 

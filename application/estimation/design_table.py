@@ -15,10 +15,10 @@ from application.samples.replacements import DRAW_METADATA, draw_record
 from domain_errors import DomainError
 from estimation_engine import Design
 from estimation_engine.replicates import Replicates, bootstrap, jackknife
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.database import registered
 from parquet_tables.exports import export_query
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.jobs.jobs import Job
 
 TableFormat = Literal["csv", "parquet"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
+from contract.fields import DEFAULT_CONFIDENCE
+
 from application.estimation.calibrating import (
     CalibrationRequest,
     FoundCalibration,
@@ -44,19 +46,18 @@ from estimation_engine import (
     read_values,
     true_values,
 )
-from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from estimation_engine.estimates import MINIMUM_DEGREES, StatisticName
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
-from job_runner.sampling_parameters import parse_filter
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine import Round
 from sampling_engine.filters import Filter, parse_conditions
 from sampling_engine.sample_table import shown_columns
-from storage.jobs.findings import list_replacements
+from service.sampling_parameters import parse_filter
+from service.service import Service
+from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from storage.audit.findings import list_replacements
 from storage.jobs.jobs import Job
 
 MAX_ESTIMATES = 20_000

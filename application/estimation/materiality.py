@@ -12,6 +12,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from sampling_engine.methods.monetary_unit.account import decimal_text
+from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
+
 from application.audit.planned import BY_MONEY, OF_ROWS, likelihood_of
 from application.estimation.sizing import SizeRequest
 from domain_errors import DomainError, counted, percent_text, render
@@ -25,14 +28,12 @@ from estimation_engine.audit import (
     two_stage_limit,
     two_stage_plan,
 )
-from job_runner.sampling_parameters import DrawRule, engine_rounds, stated_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
 from sampling_engine import Round, plan_draw
 from sampling_engine.errors import InvalidMethod
-from sampling_engine.monetary.account import decimal_text
-from sampling_engine.monetary.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
+from service.sampling_parameters import DrawRule, engine_rounds, stated_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
 
 BY_ROWS = ("random", "systematic")
 TWO_STAGES = (

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
+
 from application.estimation.calibrating import both
 from estimation_engine import Statistic, true_values
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import TableFiles
 from sampling_engine import MonetaryUnitMethod, Round, WeightedMethod
-from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
 from sampling_engine.sql.units import MoneyUnits
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 Account = Mapping[str, Any]

@@ -18,10 +18,10 @@ from application.estimation.value_sources import TABLE
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning import Goal, random_size
-from job_runner.sampling_parameters import stated_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
+from service.sampling_parameters import stated_rounds
+from service.service import Service
+from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 Basis = Literal["sample", "frame"]

@@ -8,9 +8,9 @@ from application.estimation.value_sources import ValueSource, with_values
 from application.identity.lookup import typed_value
 from estimation_engine import is_number
 from estimation_engine.reading import ROW_ID
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_table, output_of
 from sampling_engine.filters.tree import family_of
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.jobs.jobs import Job
 
 

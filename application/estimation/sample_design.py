@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 
 from domain_errors import counted
 from estimation_engine import (
@@ -28,10 +29,6 @@ from estimation_engine import (
     weighted_design,
 )
 from estimation_engine.design import Booleans, Floats, Part
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
-from job_runner.tables.sample_weights import UnionFilter
 from parquet_tables.tables import Int64s
 from sampling_engine import (
     FIRST_DRAW_VERSION,
@@ -43,7 +40,10 @@ from sampling_engine import (
     drawn_rounds,
     plan_draw,
 )
-from sampling_engine.monetary.fixed_interval import doubts_of, unchecked_of
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
+from service.tables.sample_weights import UnionFilter
 from storage.jobs.jobs import Job
 
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}

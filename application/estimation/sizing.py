@@ -38,9 +38,6 @@ from estimation_engine.planning import (
     stratified_degrees,
 )
 from estimation_engine.planning.skewness import CubeSums
-from job_runner.sampling_parameters import DrawRule, engine_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import Round, check_rounds
@@ -52,6 +49,9 @@ from sampling_engine.methods.stratified import values_by_stratum
 from sampling_engine.plan import margin_of_error
 from sampling_engine.rounds import DrawState, eligible_rows
 from sampling_engine.weights import read_weights
+from service.sampling_parameters import DrawRule, engine_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
 
 MAX_GROUPS = 1_000
 MAX_FIGURES = 5_000_000

@@ -28,15 +28,15 @@ from estimation_engine.row_keys import (
     match_rows,
     missing_counts,
 )
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_table, output_of
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine.sample_table import SAMPLE_COLUMNS
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_table, output_of
+from storage.audit.sample_values import NewValues, SampleValues, insert_values, list_values
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
-from storage.jobs.sample_values import NewValues, SampleValues, insert_values, list_values
 
 MAX_UPLOADS = 1_000
 UPLOADED_SUFFIX = " (uploaded)"

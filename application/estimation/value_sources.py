@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from application.audit.finding_values import finding_values
 from application.estimation.uploaded_values import upload_notes, upload_of
 from estimation_engine.reading import ROW_ID, relation_of
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_table, output_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_table, output_of
+from storage.audit.sample_values import SampleValues
 from storage.jobs.jobs import Job
-from storage.jobs.sample_values import SampleValues
 
 TABLE, LATEST, FINDINGS = "table", "latest", "findings"
 """The named sources of values; any other source is the number of an upload."""

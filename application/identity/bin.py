@@ -12,13 +12,13 @@ from typing import Any, Literal
 from application.access import Caller
 from application.audit.review import may_undo_sign_offs, require_second_person
 from application.job_submission import require_unreserved
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.authority import require_level, require_role
 from storage.accounts.datasets import Level, restore_dataset
 from storage.accounts.users import User
+from storage.audit.findings import signed_off_jobs
 from storage.certificates.ledger import append_entry
 from storage.errors import NameTaken
-from storage.jobs.findings import signed_off_jobs
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import (

@@ -8,9 +8,9 @@ from typing import Any
 
 from application.access import Caller
 from domain_errors import DomainError, InvalidRequest
-from job_runner.sampling_parameters import columns_of_request
-from job_runner.tables.open_tables import PRIMARY
 from parquet_tables.tables import TableFiles
+from service.sampling_parameters import columns_of_request
+from service.tables.open_tables import PRIMARY
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import IMPORT

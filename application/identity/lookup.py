@@ -17,9 +17,6 @@ from typing import Any
 import numpy as np
 
 from domain_errors import DomainError
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.names import is_identifier_name
 from parquet_tables.rows import (
     RowView,
@@ -32,6 +29,9 @@ from parquet_tables.tables import Column, UnknownColumn
 from sampling_engine import RowExplanation, explain_rows
 from sampling_engine.filters import parse_conditions
 from sampling_engine.filters.tree import NUMBERS, Family, family_of
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_source
 from storage.errors import InvalidValue, NotFound
 from storage.jobs.jobs import Job
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from job_runner.service import Service
-from job_runner.tables.open_tables import version_of
+from service.service import Service
+from service.tables.open_tables import version_of
 from storage.jobs.jobs import Job
 from storage.versions.manifests import get_commit, is_ancestor
 from storage.versions.refs import MAIN, find_ref

@@ -16,11 +16,11 @@ from application.samples.facts import screen_text
 from domain_errors import counted
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import User
+from storage.audit.findings import review_of
 from storage.errors import NotFound
-from storage.jobs.findings import review_of
 from storage.jobs.jobs import Job, get_job
-from storage.jobs.receivers import DueDelivery
 from storage.jobs.schedules import Problem, Schedule, get_schedule
+from storage.notifications.receivers import DueDelivery
 from storage.sqlite.database import Transaction
 
 MAX_NAME = 100

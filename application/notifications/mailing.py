@@ -21,10 +21,10 @@ from application.notifications.mail_texts import MailText, mail_text, one_line
 from application.notifications.outcomes import Outcome
 from application.notifications.registering import email_address
 from import_engine.sources.exchange import Exchange, Overdue
-from job_runner.service import Service
-from job_runner.settings import Settings
+from service.service import Service
+from service.settings import Settings
 from storage.accounts.users import get_user
-from storage.jobs.receivers import DueDelivery
+from storage.notifications.receivers import DueDelivery
 
 SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Other characters are encoded, so that every mail server takes the message."""

@@ -12,8 +12,8 @@ from application.notifications.registering import webhook_uri
 from application.notifications.signing import signature
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, UriNotAllowed, is_link_local
-from job_runner.settings import Settings
-from storage.jobs.receivers import DueDelivery
+from service.settings import Settings
+from storage.notifications.receivers import DueDelivery
 
 
 def post(

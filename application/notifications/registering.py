@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from application.access import Caller
 from application.notifications.signing import new_secret
 from import_engine.sources.uris import InvalidUri, SourceUri, allowing_prefix, parse_uri
-from job_runner.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
-from storage.accounts.audit import Action, ObjectType
+from service.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
+from storage.accounts.audit_trail import Action, ObjectType
 from storage.accounts.users import User
 from storage.errors import InvalidValue
-from storage.jobs.receivers import (
+from storage.notifications.receivers import (
     EVENTS,
     Delivery,
     NewWebhook,

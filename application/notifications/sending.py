@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 from application.notifications.outcomes import Outcome
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange
-from job_runner.service import Service
-from storage.accounts.audit import record_of_service
+from service.service import Service
+from storage.accounts.audit_trail import record_of_service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import get_user
 from storage.errors import NotFound
-from storage.jobs.receivers import (
+from storage.notifications.receivers import (
     KINDS,
     DueDelivery,
     Kind,

@@ -14,8 +14,8 @@ from typing import Literal
 from application.access import Access
 from application.credentials import SignInRefused, check_soeid
 from application.sign_in import SignedIn, begin_session, record_failure
-from job_runner.settings import Settings
-from storage.accounts.audit import Action, Origin, record
+from service.settings import Settings
+from storage.accounts.audit_trail import Action, Origin, record
 from storage.accounts.identities import (
     Identity,
     end_own_tokens,

@@ -17,7 +17,7 @@ from application.credentials import SignInRefused
 from application.providers.admission import admit, record_refusal
 from application.sign_in import SignedIn
 from domain_errors import DomainError
-from storage.accounts.audit import Origin
+from storage.accounts.audit_trail import Origin
 
 if TYPE_CHECKING:
     from application.providers.openid import OpenidProvider

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from application.access import Access
 from application.credentials import SignInRefused
 from application.providers.attempts import SESSION
-from storage.accounts.audit import Origin, record
+from storage.accounts.audit_trail import Origin, record
 from storage.accounts.identities import end_sessions, find_known_user
 
 if TYPE_CHECKING:

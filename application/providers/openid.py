@@ -26,8 +26,8 @@ from application.providers.admission import ProvedUser
 from application.providers.attempts import Attempt, ProviderUnavailable
 from application.work_limits import TooMuchWork, WorkLimit
 from import_engine.sources.exchange import Exchange, Overdue
-from job_runner.service import LruCache
-from job_runner.settings import InvalidSetting, Settings
+from service.service import LruCache
+from service.settings import InvalidSetting, Settings
 from storage.accounts.identities import Identity
 from storage.sqlite.clock import Clock
 

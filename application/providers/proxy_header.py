@@ -18,8 +18,8 @@ from application.access import Access
 from application.credentials import SignInRefused
 from application.providers.admission import PROXY_ISSUER, ProvedUser, admit, record_refusal
 from application.sign_in import SignedIn, counted_attempt
-from job_runner.settings import Settings
-from storage.accounts.audit import Origin
+from service.settings import Settings
+from storage.accounts.audit_trail import Origin
 from storage.accounts.identities import Identity
 from storage.accounts.tokens import TokenHolder
 

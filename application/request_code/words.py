@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from application.request_code.written_numbers import TWO_WAYS, plain_text
+from contract.numbers import TWO_WAYS, plain_text
 
 Words = list[str] | None
 WriteWords = Callable[[Any], Words]

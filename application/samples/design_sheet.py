@@ -17,10 +17,10 @@ from application.samples.facts import (
     warnings_of,
 )
 from application.samples.overview import sample_overview
-from job_runner.sampling_parameters import seeded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import version_of
 from parquet_tables.workbooks import Block, Cell, Share, Sheet
+from service.sampling_parameters import seeded_rounds
+from service.service import Service
+from service.tables.open_tables import version_of
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.samples.facts import excluded_text
-from job_runner.service import Service
 from sampling_engine.methods import method_class
 from sampling_engine.plan import margin_of_error
+from service.service import Service
 from storage.errors import Pruned
 from storage.jobs.jobs import Job, get_comparison
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from domain_errors import render
-from job_runner.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.rows import read_page
 from sampling_engine import ORDER_VERSION, Round, reserves
+from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_source
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 

@@ -18,9 +18,9 @@ from estimation_engine.row_keys import Key, in_both
 from import_engine.importer import import_file
 from import_engine.options import ImportOptions
 from import_engine.work import ImportedTable, TablePlace
-from job_runner.service import Service
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.sample_table import SAMPLE_COLUMNS
+from service.service import Service
 
 MAX_DURATION_S = 60.0
 KEY_LOC = ("key",)

@@ -18,8 +18,13 @@ import numpy as np
 from application.audit.state import ordinal_of
 from application.sampling import ExcludedRows
 from domain_errors import counted
-from job_runner.service import Service
-from job_runner.tables.open_tables import (
+from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.rows import rows_statement
+from parquet_tables.tables import Int64s, TableFiles, UnknownColumn, write_ordinals
+from parquet_tables.writing import write_parquet
+from profiling_engine.comparison.keyed_rows import InvalidKey, key_of, rows_with_keys
+from service.service import Service
+from service.tables.open_tables import (
     SAMPLE,
     OpenTable,
     open_commit,
@@ -27,14 +32,9 @@ from job_runner.tables.open_tables import (
     open_table,
     output_of,
 )
-from parquet_tables.progress import ProgressCallback, ignore_progress
-from parquet_tables.rows import rows_statement
-from parquet_tables.tables import Int64s, TableFiles, UnknownColumn, write_ordinals
-from parquet_tables.writing import write_parquet
-from profiling_engine.comparison.keyed_rows import InvalidKey, key_of, rows_with_keys
 from storage.accounts.users import User
+from storage.audit.findings import list_replacements
 from storage.errors import Conflict
-from storage.jobs.findings import list_replacements
 from storage.jobs.jobs import Job
 from storage.jobs.schedules import Schedule, draws_of
 from storage.sqlite.clock import timestamp

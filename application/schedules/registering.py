@@ -13,7 +13,7 @@ from application.schedules.excluding import FIELD, DrawnRows, drawn_rows, find_d
 from application.schedules.running import run_now
 from application.schedules.times import next_time
 from profiling_engine.comparison.keyed_rows import InvalidKey
-from storage.accounts.audit import Action
+from storage.accounts.audit_trail import Action
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job, RunType
 from storage.jobs.kinds import PROFILE

@@ -26,9 +26,9 @@ from application.schedules.excluding import (
 from application.schedules.times import next_time
 from domain_errors import DomainError
 from job_runner.attempt import ServiceStopping
-from job_runner.errors import transient_error, unexpected_error
-from job_runner.sampling_parameters import stated_rounds
-from job_runner.service import Service
+from service.errors import transient_error, unexpected_error
+from service.sampling_parameters import stated_rounds
+from service.service import Service
 from storage.accounts.authority import Authority, require_level
 from storage.accounts.users import get_user
 from storage.errors import NotFound

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
 
 from estimation_engine.audit import AuditedItem, Bound, evaluate_monetary, gaffke_limit
 from estimation_engine.design import Floats, Ints
-from sampling_engine.monetary.selection import UnitSelection
 
 ROWS, SIZE, CONFIDENCE = 600, 60, 0.95
 PARTS = {"one stratum": (1.0,), "three strata": (0.5, 0.3, 0.2)}

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+from sampling_engine.methods.monetary_unit.account import Cumulation, Selection
+from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
 
 from estimation_engine.audit import AuditedItem, evaluate_monetary
 from estimation_engine.design import Ints
@@ -30,8 +32,6 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine import MonetaryUnitMethod, Round, effective_seed
-from sampling_engine.monetary.account import Cumulation, Selection
-from sampling_engine.monetary.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.monetary.monetary_round import MonetaryRound
 from sampling_engine.rounds import DrawState, prepare_round
 from sampling_engine.spec import DRAW_VERSION

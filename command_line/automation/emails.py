@@ -10,7 +10,7 @@ from command_line.automation.deliveries import print_deliveries, send_test
 from command_line.connection import ApiClient
 from command_line.options import LIMIT, OFFSET, YES, field_option, printed, with_client
 from command_line.output import confirm, print_line
-from storage.jobs.receivers import EVENTS
+from storage.notifications.receivers import EVENTS
 
 PATH = "/api/users/me/email"
 

@@ -22,7 +22,7 @@ from command_line.options import DATA_DIR
 from command_line.root import Composition, Listening
 from command_line.server.reloading import serve_reloading
 from operating_system import stop_signals
-from storage.accounts.audit import record_of_service
+from storage.accounts.audit_trail import record_of_service
 from storage.accounts.tokens import open_sign_in_link
 from storage.accounts.users import anyone_can_sign_in, first_admin
 

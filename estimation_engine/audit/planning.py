@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import ceil
 
 import numpy as np
+from contract.fields import OUT_OF_RANGE, is_confidence
 from numpy.typing import NDArray
 
 from estimation_engine.audit.limits import (
@@ -22,7 +23,6 @@ from estimation_engine.audit.limits import (
     hypergeometric_limit,
     poisson_limit,
 )
-from estimation_engine.confidence import OUT_OF_RANGE, is_confidence
 from estimation_engine.design import Floats
 from estimation_engine.errors import InvalidGoal
 from estimation_engine.hypergeometric import are_below, at_most, risk_of

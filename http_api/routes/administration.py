@@ -27,7 +27,7 @@ from http_api.schemas.fields import (
     Timestamp,
 )
 from parquet_tables.exports import MEDIA_TYPES
-from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
+from storage.accounts.audit_trail import ACTIONS, AuditFilters, list_entries
 from storage.certificates.keys import PublicKey, list_public_keys
 from storage.maintenance.disk_use import measure
 from storage.maintenance.pruning import KINDS

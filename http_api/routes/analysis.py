@@ -21,7 +21,7 @@ from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, StrictSchema, text
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
-from job_runner.tables.open_tables import open_table
+from service.tables.open_tables import open_table
 from storage.errors import NotFound
 from storage.jobs.kinds import PROFILE
 

@@ -29,7 +29,7 @@ from http_api.schemas.fields import (
     StrictInteger,
     StrictString,
 )
-from storage.accounts.audit import Action, ObjectType
+from storage.accounts.audit_trail import Action, ObjectType
 from storage.accounts.datasets import (
     LEVELS,
     SORTS,

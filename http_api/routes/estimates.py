@@ -43,8 +43,8 @@ from http_api.schemas.estimates import (
 )
 from http_api.schemas.fields import QueryInteger, StrictString, confidence_field
 from http_api.schemas.sizes import MoreRowsIn, MoreRowsOut, more_rows_request
-from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
+from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import Job
 
 blueprint = SignedInBlueprint(

@@ -26,10 +26,10 @@ from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, name_tex
 from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from http_api.state import state
-from job_runner.sql_queries import query_at_once
-from job_runner.tables.open_tables import RESULT, open_table, output_of
-from job_runner.tables.reports import job_report
-from storage.accounts.audit import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
+from service.sql_queries import query_at_once
+from service.tables.open_tables import RESULT, open_table, output_of
+from service.tables.reports import job_report
+from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import REPORT
 

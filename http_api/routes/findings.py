@@ -26,7 +26,7 @@ from application.audit.review import review
 from application.audit.state import ROW_ID, audit_state, review_json
 from application.audit.working_paper import working_paper
 from application.audit.working_paper_page import working_paper_page
-from application.request_code.written_numbers import errors_of
+from contract.numbers import errors_of
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
 from http_api.routes.row_responses import file_answer, file_response
@@ -48,10 +48,10 @@ from http_api.schemas.fields import (
     WrittenNumber,
     confidence_field,
 )
-from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.workbooks import write_sheets
-from storage.jobs.findings import (
+from service.tables.open_tables import SAMPLE, output_of
+from storage.audit.findings import (
     OUTCOMES,
     REVIEW_ACTIONS,
     AuditConclusion,

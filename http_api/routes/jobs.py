@@ -21,7 +21,7 @@ from http_api.schemas.column_changes import JobColumnChangesOut
 from http_api.schemas.fields import QueryBoolean, QueryInteger, QueryList, StrictString, Timestamp
 from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut, accepted
 from http_api.state import state
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.tokens import find_token_user
 from storage.errors import NotFound

@@ -21,10 +21,10 @@ from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, PageQuery, text
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from http_api.schemas.filters import MAX_EXPRESSION_LENGTH
-from job_runner.tables.open_tables import OpenTable
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from parquet_tables.workbooks import Sheet
+from service.tables.open_tables import OpenTable
 
 MAX_COLUMNS_LENGTH = 1000
 """Of the text in an audit entry."""

@@ -21,7 +21,8 @@ from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryInteger
 from http_api.schemas.sampling import EFFECTIVE_SEED, SampleRowsOut
-from job_runner.tables.open_tables import (
+from sampling_engine import MAX_ROUNDS
+from service.tables.open_tables import (
     PRIMARY,
     RESIDUAL,
     SAMPLE,
@@ -29,7 +30,6 @@ from job_runner.tables.open_tables import (
     output_of,
     source_of,
 )
-from sampling_engine import MAX_ROUNDS
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 

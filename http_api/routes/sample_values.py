@@ -23,7 +23,7 @@ from http_api.schemas.base import PageQuery, StrictSchema, page_of
 from http_api.schemas.estimates import MatchOut, StoredUploadOut, UploadsOut
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
-from job_runner.tables.open_tables import SAMPLE, output_of
+from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import Job
 
 blueprint = SignedInBlueprint(

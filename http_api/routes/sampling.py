@@ -52,10 +52,10 @@ from http_api.schemas.sizes import (
     band_request,
     size_request,
 )
-from job_runner.sampling_parameters import seeded_rounds, stated_rounds
-from job_runner.tables.open_tables import open_table
 from sampling_engine import METHODS
 from sampling_engine.filters import OPERATORS
+from service.sampling_parameters import seeded_rounds, stated_rounds
+from service.tables.open_tables import open_table
 from storage.errors import NotFound
 from storage.jobs.jobs import STATUSES, Job
 from storage.jobs.lists import JobFilters, list_jobs

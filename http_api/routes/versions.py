@@ -27,9 +27,9 @@ from http_api.routes.row_responses import (
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import QueryBoolean, QueryList
-from job_runner.tables.open_tables import OpenTable, open_commit, open_table
-from job_runner.tables.reports import cached_profile
 from parquet_tables.tables import Column
+from service.tables.open_tables import OpenTable, open_commit, open_table
+from service.tables.reports import cached_profile
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import (
     MAIN,

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from contract.fields import DEFAULT_CONFIDENCE, LEAST_CONFIDENCE, OUT_OF_RANGE
 from marshmallow import ValidationError, fields, validate
 
-from application.request_code.written_numbers import confidence_of, number_of
+from contract.numbers import confidence_of, number_of
 from domain_errors import InvalidRequest, render
-from estimation_engine.confidence import DEFAULT_CONFIDENCE, LEAST_CONFIDENCE, OUT_OF_RANGE
 from sampling_engine import MAX_SEED_LENGTH
 from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.sqlite.clock import timestamp
@@ -136,7 +136,7 @@ NUMBER_OR_TEXT = [{"type": "number"}, {"type": "string"}]
 class WrittenNumber(fields.Field[float]):
     """A JSON number, or a text with a number as people write it: ``"250.000,00"``, ``"2 %"``.
 
-    ``read`` is a function of :mod:`application.request_code.written_numbers`.
+    ``read`` is a function of :mod:`contract.numbers`.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from marshmallow import ValidationError, validate, validates_schema
 
-from application.request_code.written_numbers import errors_of
+from contract.numbers import errors_of
 from estimation_engine.audit import Likelihood
 from estimation_engine.audit.two_stage import MAX_ACCEPTED
 from estimation_engine.planning.frame import PlannedStatistic

@@ -17,7 +17,7 @@ from apiflask import APIFlask
 from flask import Response, g, request
 
 from http_api.server.metrics import UNMATCHED, Metrics
-from job_runner import log_context
+from service import log_context
 
 MAX_PATH_LENGTH = 200
 UNESCAPED = "/:@!$&'()*+,;="

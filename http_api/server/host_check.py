@@ -15,7 +15,7 @@ from flask import request
 
 from application.sessions import SAFE_METHODS
 from domain_errors import DomainError
-from job_runner.settings import Settings
+from service.settings import Settings
 
 OWN_SITES = ("same-origin", "none")
 """``Sec-Fetch-Site`` of this server's pages, and of the address bar."""

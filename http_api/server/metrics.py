@@ -27,12 +27,12 @@ from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
 from http_api.server.problems import STATUS_OF_CODE
-from job_runner.service import Service
+from service.service import Service
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import LANES, RUN_TYPES
 from storage.jobs.queue import count_open_jobs
-from storage.jobs.receivers import KINDS, Kind, count_waiting_deliveries
 from storage.maintenance.disk_use import DiskUseMeter
+from storage.notifications.receivers import KINDS, Kind, count_waiting_deliveries
 from storage.sqlite.clock import seconds_between, timestamp
 
 # Otherwise each series has another one with the time of its first count.

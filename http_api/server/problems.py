@@ -21,7 +21,7 @@ from application.throttle import HELD
 from domain_errors import DomainError, render
 from http_api.schemas.fields import Message
 from http_api.state import state
-from job_runner.errors import transient_error
+from service.errors import transient_error
 from storage.sqlite.database import damage
 
 MAX_ERRORS = 100

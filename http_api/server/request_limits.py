@@ -26,9 +26,9 @@ from waitress.utilities import BadRequest
 from application.throttle import HELD
 from http_api.server.headers import HEADER, HEADERS, request_id
 from http_api.server.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
-from job_runner.errors import unexpected_error
-from job_runner.log_context import logged_with
-from job_runner.settings import ServiceLimits
+from service.errors import unexpected_error
+from service.log_context import logged_with
+from service.settings import ServiceLimits
 
 HOLD_S = 1.0
 MAX_START_BYTES = 64 * 1024

@@ -23,8 +23,8 @@ from application.sessions import COOKIE
 from http_api.access import service
 from http_api.server.problems import SIGN_IN_FIRST, STATUS_OF_CODE
 from http_api.server.request_limits import Gate, Refusal
-from job_runner.service import Service
-from job_runner.settings import Settings
+from service.service import Service
+from service.settings import Settings
 from storage.accounts.tokens import find_token_holder
 from storage.errors import NotWritable
 from storage.maintenance.data_directory import INCOMING

@@ -24,8 +24,8 @@ from application.providers.proxy_header import PEER
 from domain_errors import DomainError
 from http_api.server.host_check import is_every_address
 from http_api.server.request_limits import Gate, limited_channel
-from job_runner.settings import Settings
 from operating_system import raise_open_files
+from service.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -13,13 +13,13 @@ from dataclasses import asdict
 from typing import Any
 
 from job_runner.attempt import JobContext
-from job_runner.sql_queries import sandbox_of, source_tables
-from job_runner.tables.open_tables import RESULT, open_commit, open_source, source_of
-from job_runner.tables.reports import alerts_by_severity, compute_report
-from job_runner.tables.table_comparison import compared_with, comparison_of
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import progress_part
 from profiling_engine.comparison.row_diff import diff_rows, resolve_keys
+from service.sql_queries import sandbox_of, source_tables
+from service.tables.open_tables import RESULT, open_commit, open_source, source_of
+from service.tables.reports import alerts_by_severity, compute_report
+from service.tables.table_comparison import compared_with, comparison_of
 from storage.jobs.kinds import REPORT, ROW_DIFF
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable

@@ -20,9 +20,9 @@ from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
-from job_runner.tables.attached_files import TableToAttach, attach, notes_on
 from parquet_tables.progress import ProgressCallback, progress_part
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
+from service.tables.attached_files import TableToAttach, attach, notes_on
 from storage.accounts.users import get_user
 from storage.errors import DamagedData
 from storage.jobs.jobs import Job

@@ -11,8 +11,8 @@ import time
 
 from job_runner.attempt import JobContext
 from job_runner.handlers.row_roots import build_row_root
-from job_runner.tables.open_tables import open_source
-from job_runner.tables.reports import alerts_by_severity, of_columns, profile_of
+from service.tables.open_tables import open_source
+from service.tables.reports import alerts_by_severity, of_columns, profile_of
 from storage.jobs.kinds import ROW_PROOFS
 from storage.jobs.publishing import Outcome
 

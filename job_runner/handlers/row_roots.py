@@ -6,9 +6,9 @@ import secrets
 import time
 
 from job_runner.attempt import JobContext
-from job_runner.tables.open_tables import open_source
 from parquet_tables.merkle import merkle_root
 from parquet_tables.row_hashes import SECRET_BYTES, hash_table
+from service.tables.open_tables import open_source
 from storage.certificates.row_roots import RowRoot, row_root_of
 from storage.jobs.publishing import Outcome
 

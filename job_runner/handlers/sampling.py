@@ -13,16 +13,20 @@ from typing import Any
 import numpy as np
 
 from job_runner.attempt import JobContext
-from job_runner.draw_engines import choose_engine, opened_engine
-from job_runner.sampling_parameters import ledger_facts, recorded_rounds
-from job_runner.tables.drawn_rows import (
+from parquet_tables.progress import progress_part, without_progress
+from parquet_tables.tables import write_ordinals
+from sampling_engine import DrawnSample, draw_sample, draw_warnings
+from sampling_engine.errors import DrawWarning
+from service.draw_engines import choose_engine, opened_engine
+from service.sampling_parameters import ledger_facts, recorded_rounds
+from service.tables.drawn_rows import (
     MAX_DRAWN,
     continued_sample,
     examined_beside,
     is_repeat_of,
     rows_in_order,
 )
-from job_runner.tables.open_tables import (
+from service.tables.open_tables import (
     NO_ORDINALS,
     RESIDUAL,
     SAMPLE,
@@ -30,11 +34,7 @@ from job_runner.tables.open_tables import (
     open_commit,
     open_source,
 )
-from parquet_tables.progress import progress_part, without_progress
-from parquet_tables.tables import write_ordinals
-from sampling_engine import DrawnSample, draw_sample, draw_warnings
-from sampling_engine.errors import DrawWarning
-from storage.jobs.findings import Continued, examined_samples
+from storage.audit.findings import Continued, examined_samples
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 

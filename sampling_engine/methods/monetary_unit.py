@@ -14,23 +14,23 @@ from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, Reserves
-from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
-from sampling_engine.monetary.account import (
+from sampling_engine.methods.monetary_unit.account import (
     Cumulation,
     MonetaryAccount,
     RowsAndTotal,
     Selection,
     decimal_text,
 )
-from sampling_engine.monetary.cumulation import CumulatedRows
-from sampling_engine.monetary.fixed_interval import (
+from sampling_engine.methods.monetary_unit.cumulation import CumulatedRows
+from sampling_engine.methods.monetary_unit.fixed_interval import (
     fixed_interval_warnings,
     near_interval_share,
     regularity_of,
 )
-from sampling_engine.monetary.ledger import Ledger, read_ledger
+from sampling_engine.methods.monetary_unit.ledger import Ledger, read_ledger
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
+from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
 from sampling_engine.monetary.monetary_round import MonetaryRound
-from sampling_engine.monetary.selection import UnitSelection
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.sql import statements

@@ -16,7 +16,7 @@ from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from parquet_tables.rows import RowSet
 from sampling_engine.errors import RowsMissing
-from sampling_engine.monetary.account import Cumulation
+from sampling_engine.methods.monetary_unit.account import Cumulation
 from sampling_engine.rounds import DrawState, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.spec import Round

@@ -11,10 +11,10 @@ import numpy as np
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import RowSet
-from sampling_engine.monetary.account import RowsAndTotal, decimal_text
-from sampling_engine.monetary.cumulation import CumulatedRows
-from sampling_engine.monetary.ledger import Ledger
-from sampling_engine.monetary.selection import UnitSelection
+from sampling_engine.methods.monetary_unit.account import RowsAndTotal, decimal_text
+from sampling_engine.methods.monetary_unit.cumulation import CumulatedRows
+from sampling_engine.methods.monetary_unit.ledger import Ledger
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
 from sampling_engine.results import FrameFacts
 from sampling_engine.rounds import (
     DrawState,

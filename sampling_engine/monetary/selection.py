@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from sampling_engine.monetary.account import Selection
+from sampling_engine.methods.monetary_unit.account import Selection
 from sampling_engine.rounds import Floats, seed_for
 from sampling_engine.selection.order import MAX_BITS, Int64s, SeededOrder
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from storage.accounts.audit import MAX_SQL_LENGTH, THIS_PROCESS, Action, Origin, record
+from storage.accounts.audit_trail import MAX_SQL_LENGTH, THIS_PROCESS, Action, Origin, record
 from storage.errors import Conflict, TooManyWaiting
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import PRIORITIES, Lane, Priority, RunType

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.jobs.submission import NewJob, insert_job
 from tests.support.live_server import LiveServer, finished, live_server
 

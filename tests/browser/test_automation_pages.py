@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.browser.axe import violations
 from tests.browser.conftest import sign_in
 from tests.support.live_server import LiveServer, live_server

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.browser.conftest import OpenPage, sign_in
 from tests.browser.watching import watch_of
 from tests.support.live_server import PASSWORD, LiveServer, live_server

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.support.live_server import LiveServer, finished, live_server
 from tests.support.published_rounds import INVENTED, PUBLISHED, PublishedRound, SetClock
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.browser.test_accessibility import assert_accessible
 from tests.support.live_server import LiveServer, live_server
 from tests.support.openid_provider import Provider, running_provider

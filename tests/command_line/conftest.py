@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 import composition_root
 from command_line import Composition, command
-from job_runner.settings import Settings
 from operating_system import stop_signals
+from service.settings import Settings
 from storage.maintenance.data_directory import DATABASE
 from storage.sqlite.clock import Clock, system_clock
 from storage.sqlite.database import Database

@@ -17,7 +17,7 @@ import pytest
 
 import composition_root
 from application.demo_data import write_demo_file
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.command_line.conftest import Run
 from tests.support.live_server import LiveServer
 from tests.support.server_process import START_S, ServerProcess

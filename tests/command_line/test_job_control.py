@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.command_line.conftest import Run
 from tests.support.live_server import LiveServer, live_server
 

@@ -12,8 +12,8 @@ import pytest
 
 from command_line.log_output import log_handler, trace
 from import_engine.errors import UnreadableFile
-from job_runner.log_context import add, enter, logged_with, present_fields
-from job_runner.settings import Settings
+from service.log_context import add, enter, logged_with, present_fields
+from service.settings import Settings
 
 VALUE = "Mrs Miller"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import composition_root
-from job_runner.service import Service
-from job_runner.settings import Settings
+from service.service import Service
+from service.settings import Settings
 from storage.maintenance.data_directory import DataDirectory, FilesLock
 from storage.maintenance.pruning import PruneLimits
 from storage.sqlite.clock import system_clock

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from application.request_code.written_numbers import (
+from contract.numbers import (
     confidence_of,
     errors_of,
     number_of,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.support.live_server import live_server
 
 RECORDED = Path(__file__).parent / "recorded" / "api.txt"

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from application.notifications.signing import new_secret
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE, add_group, add_members, get_group
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
-from storage.jobs.receivers import (
+from storage.jobs.submission import NewJob, insert_job
+from storage.notifications.receivers import (
     EVENTS,
     NewWebhook,
     add_webhook,
@@ -26,7 +27,6 @@ from storage.jobs.receivers import (
     put_email,
     remove_receiver,
 )
-from storage.jobs.submission import NewJob, insert_job
 from storage.versions.bin import bin_ref
 from storage.versions.refs import create_ref, resolve
 from tests.support.attached_world import small_lake

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.support.live_server import PASSWORD, LiveServer, live_server
 from tests.web_ui.reader import Reader

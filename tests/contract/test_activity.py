@@ -9,7 +9,7 @@ import re
 import pytest
 
 from application.administration.activity import SENTENCES, SUBJECTS, sentence
-from storage.accounts.audit import ACTIONS, THIS_PROCESS, AuditFilters, list_entries, record
+from storage.accounts.audit_trail import ACTIONS, THIS_PROCESS, AuditFilters, list_entries, record
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from job_runner.low_priority import MAX_REQUESTED
-from job_runner.settings import Settings
 from parquet_tables.progress import ProgressCallback
+from service.low_priority import MAX_REQUESTED
+from service.settings import Settings
 from storage.jobs.jobs import store_comparison
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem

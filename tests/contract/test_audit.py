@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import composition_root
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.audit_table import CHANGES, OF_SOMEONE_ELSE, RANDOM, UNTOLD
 from tests.contract.problems import assert_problem
 from tests.support.attached_world import small_lake

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from application.administration.pruning import prune
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.sqlite.clock import system_clock
 from tests.support.live_server import LiveServer, live_server
 

@@ -121,7 +121,7 @@ def test_each_read_refuses_a_changed_file(world: World, place: Place, change: Ch
 @pytest.mark.parametrize("place", PLACES)
 def test_file_that_changes_during_a_read_is_refused(world: World, place: Place) -> None:
     from import_engine.sources.connections import SourceChanged
-    from job_runner.tables.open_tables import open_table
+    from service.tables.open_tables import open_table
 
     dataset, name = world.ledger(place, f"{place}-during"), f"{place}-during/{NAME}"
     service = world.server.service

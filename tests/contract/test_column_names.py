@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlglot import exp
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.name_clashes import (
     AMOUNT,
     AWKWARD,

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from application.audit.evaluation.parameters import signed_json
 from application.audit.evaluation.request import EvaluationRequest
-from storage.jobs.findings import Review, ReviewEntry
+from storage.audit.findings import Review, ReviewEntry
 from tests.contract.draw_requests import one
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader

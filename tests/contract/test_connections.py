@@ -9,7 +9,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.raw_requests import Raw, form, import_lines
 from tests.support.live_server import LiveServer, live_server
 

@@ -12,11 +12,11 @@ import pytest
 
 from application.notifications.sending import attempt
 from import_engine.sources.exchange import Exchange
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import get_user
-from storage.jobs.receivers import DueDelivery, get_email, list_deliveries
 from storage.jobs.schedules import Problem, advance_schedule, get_schedule
+from storage.notifications.receivers import DueDelivery, get_email, list_deliveries
 from tests.contract.deliveries import newest_delivery, review_sample
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer, live_server

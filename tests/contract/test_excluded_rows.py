@@ -19,7 +19,7 @@ from application.identity.newer_versions import newer_version
 from application.schedules.registering import change
 from application.schedules.running import run_due
 from application.work_limits import work_limits
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.tokens import find_token_holder
 from storage.jobs.jobs import get_job
 from storage.jobs.schedules import Schedule, get_schedule, note_run

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from http_api.routes import exploration
-from job_runner.settings import Settings
-from job_runner.sql_queries import query_at_once
+from service.settings import Settings
+from service.sql_queries import query_at_once
 from tests.contract.exploring import query
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer, live_server

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.generated_requests import send_all
 from tests.support.live_server import live_server
 

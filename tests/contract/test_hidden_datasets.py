@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import composition_root
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.datasets import delete_group_permission, delete_permission, put_permission
 from storage.accounts.tokens import revoke_token
 from storage.accounts.users import remove_user

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from http_api.server.problems import PROBLEM
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.raw_requests import Raw, form, import_lines, refusal
 from tests.support.live_server import LiveServer, live_server

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer, live_server, write_csv
 

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.scraping import Series, changes, scraped, scraped_until, series
 from tests.support.live_server import PASSWORD, LiveServer, live_server, write_csv

@@ -11,7 +11,7 @@ import http_api.app
 from application.work_limits import work_limits
 from domain_errors import DomainError
 from http_api.server.problems import STATUS_OF_CODE
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.support.live_server import LiveServer
 
 

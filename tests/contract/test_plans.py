@@ -13,7 +13,7 @@ import pytest
 
 from application.certificates.ledger import draws_beside
 from application.certificates.seeds import seed_sentence
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.jobs.jobs import get_job
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem

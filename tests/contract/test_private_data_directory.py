@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from job_runner.settings import InvalidSetting, Settings
 from operating_system import lies_in
+from service.settings import InvalidSetting, Settings
 from tests.contract.problems import assert_problem
 from tests.support.attached_world import parquet_file
 from tests.support.live_server import LiveServer, live_server

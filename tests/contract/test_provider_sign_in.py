@@ -17,7 +17,7 @@ from application.credentials import SignInRefused
 from application.providers.openid import OpenidProvider
 from application.sessions import COOKIE, csrf_token
 from application.work_limits import work_limits
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.support.live_server import PASSWORD, LiveServer, live_server
 from tests.support.openid_provider import (

@@ -10,7 +10,7 @@ import pytest
 
 import composition_root
 from application.sessions import COOKIE
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.support.live_server import PASSWORD, LiveServer, live_server
 
 SECRET = "a secret of the proxy"

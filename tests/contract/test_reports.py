@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from composition_root import build_app
-from job_runner.tables.reports import shortened
+from service.tables.reports import shortened
 from tests.contract.exploring import result_of
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer

@@ -11,7 +11,7 @@ import pytest
 
 from application.schedules.running import run_due
 from application.schedules.times import next_time, upcoming
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.datasets import put_permission
 from storage.jobs.schedules import Schedule, get_schedule
 from tests.contract.problems import assert_problem

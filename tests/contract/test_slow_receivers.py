@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.deliveries import newest_delivery
 from tests.support.live_server import LiveServer, live_server
 from tests.support.mail_server import DOMAIN, SENDER

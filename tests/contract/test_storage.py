@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.maintenance.checking import check
 from storage.sqlite.clock import system_clock
 from tests.contract.problems import assert_problem

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.uri_sources import BUCKET, WebServer, object_store, web_server
 from tests.support.live_server import LiveServer, live_server

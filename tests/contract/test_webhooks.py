@@ -10,9 +10,9 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from application.notifications import posting
-from job_runner.settings import InvalidSetting, Settings
+from service.settings import InvalidSetting, Settings
 from storage.accounts.datasets import put_permission
-from storage.jobs.receivers import MAX_WEBHOOKS
+from storage.notifications.receivers import MAX_WEBHOOKS
 from tests.contract.deliveries import newest_delivery, review_sample
 from tests.contract.problems import assert_problem
 from tests.contract.scraping import changes, scraped, scraped_until, series

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from sampling_engine.methods.monetary_unit.account import Selection
+from sampling_engine.methods.monetary_unit.fixed_interval import NEAR, ORDER, REGULAR
 
 from benchmarks.coverage.monetary_units import (
     ENUMERATED,
@@ -15,8 +17,6 @@ from benchmarks.coverage.monetary_units import (
     enumerated,
     measure,
 )
-from sampling_engine.monetary.account import Selection
-from sampling_engine.monetary.fixed_interval import NEAR, ORDER, REGULAR
 
 DRAWS = 300
 Results = Mapping[tuple[Population, Selection], Result]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sampling_engine.methods.monetary_unit.account import Selection
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
 
 from estimation_engine import (
     Domains,
@@ -15,8 +17,6 @@ from estimation_engine import (
     weighted_design,
 )
 from sampling_engine import SeededOrder
-from sampling_engine.monetary.account import Selection
-from sampling_engine.monetary.selection import UnitSelection
 
 ROWS, UNITS, DRAWS = 1_000, 80, 600
 _rng = np.random.default_rng(2)

@@ -12,13 +12,13 @@ import pytest
 import composition_root
 from application.estimation.band_suggestions import BandRequest, suggest_bands
 from application.estimation.sizing import SizeRequest, size_for_goals
-from job_runner.sampling_parameters import DrawRule, engine_rounds
-from job_runner.service import Service
-from job_runner.settings import Settings
-from job_runner.tables.open_tables import OpenTable
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine import drawn_rounds
+from service.sampling_parameters import DrawRule, engine_rounds
+from service.service import Service
+from service.settings import Settings
+from service.tables.open_tables import OpenTable
 
 ROWS, DRAWS = 4_000, 40
 RANDOM = np.random.default_rng(77)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import composition_root
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
 from tests.faults import dying

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 import composition_root
-from job_runner.service import Service
+from service.service import Service
 from storage.maintenance.checking import check, open_to_read
 from storage.maintenance.data_directory import DataDirectory
 from storage.maintenance.pruning import PruneLimits

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from application.work_limits import work_limits
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.faults import stuck
 from tests.faults.server_state import dataset_of
 from tests.support.live_server import finished, write_csv

@@ -12,8 +12,8 @@ from werkzeug.test import Client, TestResponse
 
 import composition_root
 from http_api.server.metrics import Metrics
-from job_runner.service import Service
-from job_runner.settings import Settings
+from service.service import Service
+from service.settings import Settings
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import first_admin
 

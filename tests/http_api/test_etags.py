@@ -9,7 +9,7 @@ import pytest
 
 import composition_root
 from http_api.server.metrics import Metrics
-from job_runner import log_context
+from service import log_context
 from tests.http_api.stage import LISTED, Stage
 from tests.support.live_server import LiveServer
 

@@ -18,7 +18,7 @@ import pytest
 
 from http_api.server.request_limits import LimitedChannel
 from http_api.server.waitress import HttpServer
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.support.live_server import LiveServer
 
 CLIENTS = 200

@@ -6,7 +6,7 @@ import pytest
 
 from application.work_limits import work_limits
 from http_api.server.metrics import Metrics, measure
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.changes import JobChange

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from application.work_limits import Hashing, TooMuchWork, WorkLimit, work_limits
-from job_runner.settings import Settings
+from service.settings import Settings
 
 ONE, OTHER, THIRD = 1, 2, 3
 

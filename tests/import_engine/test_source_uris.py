@@ -6,7 +6,7 @@ import pytest
 
 from import_engine.sources.reading import SourceUnavailable, refuse_link_local
 from import_engine.sources.uris import InvalidUri, allowed_uri, parse_prefixes, parse_uri
-from job_runner.settings import InvalidSetting, Settings
+from service.settings import InvalidSetting, Settings
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0"])

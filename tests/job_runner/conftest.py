@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from job_runner.runner import Runner
-from job_runner.service import Service
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
+from service.service import Service
 from storage.accounts.datasets import Dataset, create_dataset
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import Job, get_job

@@ -6,7 +6,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from job_runner.settings import Settings
+from service.settings import Settings
 
 
 @dataclass

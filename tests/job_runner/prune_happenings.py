@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from job_runner.service import Service
 from parquet_tables.tables import Column
+from service.service import Service
 from storage.accounts.datasets import create_dataset, remove_dataset
 from storage.accounts.users import add_user
 from storage.jobs.jobs import Job, cancel_job, fail_job, get_job, list_log

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from job_runner.service import Service
-from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
+from service.service import Service
+from service.settings import Settings
 from storage.certificates.keys import SigningKeys
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.clock import system_clock

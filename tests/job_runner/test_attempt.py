@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from job_runner.attempt import Attempt, JobContext
-from job_runner.errors import transient_error
-from job_runner.service import Service
+from service.errors import transient_error
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.jobs import Job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.certificates.certificates import insert_certificate

@@ -8,18 +8,18 @@ from dataclasses import replace
 import pytest
 
 import composition_root
-from job_runner.draw_engines import (
+from parquet_tables.tables import TableFiles
+from sampling_engine import Method, RandomMethod, StratifiedMethod, SystematicMethod, WeightedMethod
+from sampling_engine.engines.spark_types import NotInSpark
+from sampling_engine.filters import parse_expression
+from service.draw_engines import (
     MAX_FOOTERS,
     EngineChoice,
     NoSparkServer,
     choose_engine,
 )
-from job_runner.service import Service
-from job_runner.settings import Settings
-from parquet_tables.tables import TableFiles
-from sampling_engine import Method, RandomMethod, StratifiedMethod, SystematicMethod, WeightedMethod
-from sampling_engine.engines.spark_types import NotInSpark
-from sampling_engine.filters import parse_expression
+from service.service import Service
+from service.settings import Settings
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from job_runner.low_priority import NICENESS, LowPriorityExecutor
 from parquet_tables.progress import ProgressCallback
+from service.low_priority import NICENESS, LowPriorityExecutor
 from storage.errors import NotFound
 
 TIMEOUT_S = 20.0

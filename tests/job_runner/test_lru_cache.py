@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from job_runner.service import LruCache
+from service.service import LruCache
 
 
 def test_the_least_recently_used_value_is_computed_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from job_runner.attempt import Handler, Intervals, JobContext
 from job_runner.runner import Runner
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, list_log

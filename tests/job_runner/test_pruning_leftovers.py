@@ -12,9 +12,9 @@ import pytest
 from application.administration.pruning import prune
 from parquet_tables.columns import Column
 from storage.accounts.tokens import Kind, issue_token, open_sign_in_link
+from storage.audit.sample_values import NewValues, insert_values, list_values
 from storage.jobs.jobs import get_comparison, get_job, store_comparison
 from storage.jobs.publishing import job_with_output
-from storage.jobs.sample_values import NewValues, insert_values, list_values
 from storage.maintenance.checking import check
 from tests.job_runner.prune_world import World, counts
 

@@ -9,7 +9,7 @@ import pytest
 from application.job_submission import Submission
 from application.lifecycle import retry
 from job_runner.recovery import recover
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.jobs import fail_job

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from job_runner.tables.sample_weights import counted_rounds
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
@@ -23,6 +22,7 @@ from sampling_engine import (
     draw_sample,
 )
 from sampling_engine.filters import parse_expression
+from service.tables.sample_weights import counted_rounds
 
 ROWS = 600
 

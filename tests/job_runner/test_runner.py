@@ -17,7 +17,7 @@ import pytest
 from domain_errors import DomainError
 from job_runner.attempt import INTERVALS, Handler, Intervals, JobContext
 from job_runner.runner import Runner
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.jobs import Job

@@ -14,12 +14,6 @@ from pathlib import Path
 import pytest
 
 import sampling_engine.reference
-from job_runner.tables.sample_weights import (
-    READ_ROWS,
-    counted_rounds,
-    sample_columns,
-    weighted_sample,
-)
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
@@ -36,6 +30,12 @@ from sampling_engine import (
     WeightedMethod,
     draw_sample,
     reference_of,
+)
+from service.tables.sample_weights import (
+    READ_ROWS,
+    counted_rounds,
+    sample_columns,
+    weighted_sample,
 )
 
 ROWS = 6000

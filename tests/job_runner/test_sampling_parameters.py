@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from job_runner.sampling_parameters import recorded_rounds
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION
+from service.sampling_parameters import recorded_rounds
 
 TABLE = TableFiles((Column("id", "BIGINT"),), ())
 ROUNDS = [{"round_number": 1, "method": "random", "parameters": {"sample_size": 5, "seed": 1}}]

@@ -9,7 +9,7 @@ import pytest
 
 from application.credentials import check_soeid
 from application.settings_sources import load_settings, variable_name
-from job_runner.settings import InvalidSetting, Settings, default_text, setting_fields
+from service.settings import InvalidSetting, Settings, default_text, setting_fields
 from storage.errors import InvalidValue
 
 ROLES = {"JOBSVC_GROUP_ROLES": "auditors=analyst"}

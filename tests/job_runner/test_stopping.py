@@ -6,7 +6,7 @@ import threading
 
 from job_runner.attempt import JobContext
 from job_runner.runner import Runner
-from job_runner.service import Service
+from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.jobs.publishing import Outcome

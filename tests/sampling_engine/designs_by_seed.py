@@ -13,7 +13,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from job_runner.sampling_parameters import draw_digest
 from sampling_engine import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,
@@ -28,6 +27,7 @@ from sampling_engine import (
 from sampling_engine.rounds import seed_for
 from sampling_engine.selection.order import Int64s
 from sampling_engine.systematic_round import Grid, ordinals_at
+from service.sampling_parameters import draw_digest
 from tests.sampling_engine.orders_by_seed import ranks_by_seed
 
 ROWS = 48

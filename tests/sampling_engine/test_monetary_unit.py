@@ -8,6 +8,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from sampling_engine.methods.monetary_unit.account import Selection
+from sampling_engine.methods.monetary_unit.fixed_interval import (
+    NEAR,
+    OF_FIXED_INTERVAL,
+    ORDER,
+    REGULAR,
+    doubts_of,
+    unchecked_of,
+)
+from sampling_engine.methods.monetary_unit.selection import UnitSelection
 from scipy.stats import chi2
 
 from domain_errors import DomainError
@@ -22,16 +32,6 @@ from sampling_engine import (
 )
 from sampling_engine.filters import parse_expression
 from sampling_engine.monetary import cumulation, ledger
-from sampling_engine.monetary.account import Selection
-from sampling_engine.monetary.fixed_interval import (
-    NEAR,
-    OF_FIXED_INTERVAL,
-    ORDER,
-    REGULAR,
-    doubts_of,
-    unchecked_of,
-)
-from sampling_engine.monetary.selection import UnitSelection
 from sampling_engine.selection.order import Int64s
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop

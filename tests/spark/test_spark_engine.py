@@ -21,9 +21,6 @@ import pytest
 
 import composition_root
 from import_engine.sources.connections import SourceChanged
-from job_runner.draw_engines import EngineChoice, opened_engine
-from job_runner.settings import Settings
-from job_runner.tables.open_tables import open_table
 from parquet_tables.columns import DataFile
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -53,6 +50,9 @@ from sampling_engine.engines.spark_engine import (
 )
 from sampling_engine.engines.spark_types import NotInSpark
 from sampling_engine.filters import parse_expression
+from service.draw_engines import EngineChoice, opened_engine
+from service.settings import Settings
+from service.tables.open_tables import open_table
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
 from tests.sampling_engine.test_any_names import rounds as method_rounds

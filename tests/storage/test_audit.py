@@ -6,7 +6,14 @@ import sqlite3
 
 import pytest
 
-from storage.accounts.audit import THIS_PROCESS, Action, AuditFilters, Origin, list_entries, record
+from storage.accounts.audit_trail import (
+    THIS_PROCESS,
+    Action,
+    AuditFilters,
+    Origin,
+    list_entries,
+    record,
+)
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.sqlite.clock import Clock

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.jobs.jobs import get_job
 from storage.maintenance.backup import restore
 from storage.maintenance.checking import check

@@ -10,9 +10,17 @@ import pytest
 from storage.accounts.datasets import Dataset, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE
 from storage.accounts.users import Role, User, add_user
-from storage.jobs.findings import NewFinding, enter_findings, enter_review
+from storage.audit.findings import NewFinding, enter_findings, enter_review
 from storage.jobs.jobs import cancel_job, complete_job, fail_job
-from storage.jobs.receivers import (
+from storage.jobs.schedules import (
+    NewSchedule,
+    Problem,
+    Schedule,
+    add_schedule,
+    advance_schedule,
+    note_run,
+)
+from storage.notifications.receivers import (
     NewWebhook,
     Occupied,
     Receiver,
@@ -25,14 +33,6 @@ from storage.jobs.receivers import (
     next_delivery,
     put_email,
     remove_receiver,
-)
-from storage.jobs.schedules import (
-    NewSchedule,
-    Problem,
-    Schedule,
-    add_schedule,
-    advance_schedule,
-    note_run,
 )
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database

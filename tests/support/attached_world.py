@@ -13,7 +13,7 @@ import duckdb
 import httpx
 import pytest
 
-from job_runner.settings import Settings
+from service.settings import Settings
 from tests.contract.uri_sources import BUCKET, object_store
 from tests.support.live_server import LiveServer, live_server
 

@@ -12,8 +12,8 @@ import httpx
 
 from storage.accounts.tokens import open_sign_in_link
 from storage.jobs.jobs import cancel_job, get_job
-from storage.jobs.receivers import disable_receiver
 from storage.jobs.submission import NewJob, insert_job
+from storage.notifications.receivers import disable_receiver
 from tests.support.live_server import LiveServer
 
 _names = itertools.count(1)

@@ -104,7 +104,7 @@ def run_jobsvc(
     """Be the command ``jobsvc`` with these arguments, its server with other limits and parts."""
     import composition_root
     from command_line import Composition, Listening, command
-    from job_runner.settings import Settings
+    from service.settings import Settings
 
     def listening(settings: Settings, *given: Any) -> AbstractContextManager[Listening]:
         limited = replace(settings, **(limits or {}))

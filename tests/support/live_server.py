@@ -18,7 +18,7 @@ from werkzeug.security import generate_password_hash
 
 import composition_root
 from command_line import Listening
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import Role, add_user
 from storage.jobs.jobs import get_job

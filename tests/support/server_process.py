@@ -17,7 +17,7 @@ from typing import Self
 
 import httpx
 
-from job_runner.settings import ServiceLimits
+from service.settings import ServiceLimits
 from storage.maintenance.data_directory import DataDirectory
 from tests.support.forked_process import ForkedProcess, run_jobsvc
 

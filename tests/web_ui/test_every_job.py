@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from command_line import command
-from job_runner.settings import Settings
+from service.settings import Settings
 from storage.jobs import kinds
 from tests.support.every_job import STATES, VARIANTS, EveryJob, every_job
 from tests.support.live_server import LiveServer, live_server

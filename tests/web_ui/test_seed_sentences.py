@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from application.certificates.seeds import seed_sentence
-from job_runner.service import RecentResults
+from service.service import RecentResults
 from tests.support.published_rounds import (
     DEFAULT_ROUND_1,
     INVENTED,

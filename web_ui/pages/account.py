@@ -29,7 +29,13 @@ from storage.accounts.identities import identity_of
 from storage.accounts.tokens import Token, list_tokens, sign_in_link_user
 from storage.accounts.users import anyone_can_sign_in, password_hash_of
 from storage.errors import NotFound
-from storage.jobs.receivers import EVENTS, find_email, get_email, list_deliveries, list_webhooks
+from storage.notifications.receivers import (
+    EVENTS,
+    find_email,
+    get_email,
+    list_deliveries,
+    list_webhooks,
+)
 from web_ui.shell import (
     ListQuery,
     access,

@@ -10,7 +10,7 @@ from flask import Response
 from application.administration.activity import SUBJECTS, parts_of
 from application.administration.overview import admin_overview
 from application.credentials import user_name_rule
-from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
+from storage.accounts.audit_trail import ACTIONS, AuditFilters, list_entries
 from storage.accounts.connections import list_connections
 from storage.accounts.groups import list_groups, members_of
 from storage.accounts.tokens import list_tokens

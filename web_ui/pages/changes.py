@@ -20,7 +20,10 @@ from application.comparing import likely_key, shown_tables
 from application.explorations import CompareTo, RowDiff, submit_table
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
-from job_runner.tables.open_tables import (
+from parquet_tables.names import folded
+from parquet_tables.quoting import quote_identifier, quote_text
+from parquet_tables.tables import Column
+from service.tables.open_tables import (
     RESULT,
     OpenTable,
     choose_key,
@@ -28,9 +31,6 @@ from job_runner.tables.open_tables import (
     open_table,
     output_of,
 )
-from parquet_tables.names import folded
-from parquet_tables.quoting import quote_identifier, quote_text
-from parquet_tables.tables import Column
 from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import ROW_DIFF

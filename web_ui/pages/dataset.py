@@ -19,15 +19,15 @@ from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from domain_errors import DomainError
 from job_runner.lanes import lane_of_profile
-from job_runner.sql_queries import DATA, FUNCTIONS
-from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
-from job_runner.tables.reports import cached_profile, profile_of
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
+from service.sql_queries import DATA, FUNCTIONS
+from service.tables.open_tables import PRIMARY, open_commit, open_table
+from service.tables.reports import cached_profile, profile_of
 from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
+from storage.audit.findings import signed_off_jobs
 from storage.errors import NotFound
-from storage.jobs.findings import signed_off_jobs
 from storage.jobs.jobs import Job, outcomes_of
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.schedules import Schedule, list_schedules

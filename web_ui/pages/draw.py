@@ -14,12 +14,12 @@ from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
 from domain_errors import counted
-from job_runner.sampling_parameters import DrawRule, stated_rounds
 from sampling_engine import MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS
+from service.sampling_parameters import DrawRule, stated_rounds
 from storage.accounts.datasets import Dataset
+from storage.audit.findings import newest_findings
 from storage.errors import Pruned
-from storage.jobs.findings import newest_findings
 from storage.jobs.jobs import Job
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs

@@ -28,10 +28,10 @@ from application.estimation.sample_columns import estimated_columns, value_of_te
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import FINDINGS, TABLE, ValueSource, value_source
 from application.estimation.workbook import estimates_workbook
-from application.request_code.written_numbers import TwoReadings, number_of
+from contract.numbers import TwoReadings, number_of
 from domain_errors import DomainError, InvalidRequest
-from job_runner.tables.open_tables import SAMPLE, output_of
 from parquet_tables.exports import formula_safe
+from service.tables.open_tables import SAMPLE, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.charts.intervals import Interval, axis_of, interval_picture

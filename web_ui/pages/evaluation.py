@@ -29,10 +29,10 @@ from application.audit.planned import errors_text, planned_goal, planned_tolerab
 from application.audit.review import is_preparer
 from application.estimation.confidence_levels import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, level_of
 from application.estimation.sample_columns import estimated_columns
-from application.request_code.written_numbers import TwoReadings, errors_of, plain_text
+from contract.numbers import TwoReadings, errors_of, plain_text
 from domain_errors import DomainError, InvalidRequest
-from job_runner.tables.open_tables import SAMPLE, output_of
-from storage.jobs.findings import Review, conclusion_of, review_of
+from service.tables.open_tables import SAMPLE, output_of
+from storage.audit.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.charts.evaluations import Bar, Curve, boundary_picture, limit_bars
 from web_ui.job_texts import problem_text

@@ -22,9 +22,9 @@ from application.audit.kinds import (
 from application.audit.review import is_preparer
 from application.identity.lookup import is_like_a_key, key_column
 from domain_errors import DomainError
-from job_runner.tables.open_tables import SAMPLE, open_source, output_of
 from parquet_tables.tables import Column
-from storage.jobs.findings import list_findings
+from service.tables.open_tables import SAMPLE, open_source, output_of
+from storage.audit.findings import list_findings
 from storage.jobs.jobs import Job
 from web_ui.job_texts import problem_text
 from web_ui.numbers import cell_text, decimal_text

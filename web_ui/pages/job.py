@@ -30,8 +30,8 @@ from application.samples.replacements import next_rows
 from application.schedules.registering import repeated_request
 from application.table_views import view_page
 from domain_errors import DomainError
-from job_runner.sampling_parameters import seeded_rounds
-from job_runner.tables.open_tables import (
+from service.sampling_parameters import seeded_rounds
+from service.tables.open_tables import (
     RESIDUAL,
     RESULT,
     SAMPLE,

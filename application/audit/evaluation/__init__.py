@@ -27,7 +27,7 @@ from application.audit.items import examined_items
 from application.audit.planned import departure
 from application.audit.state import audit_state
 from estimation_engine.errors import InvalidFindings
-from job_runner.service import Service
+from service.service import Service
 from storage.jobs.jobs import Job
 
 __all__ = ["EvaluationRequest", "evaluate", "request_of"]

@@ -19,7 +19,7 @@ from estimation_engine.audit.assurance import BY_ROWS, SYSTEMATIC
 from estimation_engine.audit.attributes import ArithmeticRow, AttributesEvaluation
 from estimation_engine.design import Design
 from estimation_engine.errors import InvalidFindings
-from job_runner.tables.open_tables import open_source
+from service.tables.open_tables import open_source
 
 NOTE = (
     "Rows that aren't applicable are left out of the sample and of the population. Other rows of "

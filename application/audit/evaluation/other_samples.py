@@ -18,10 +18,10 @@ from domain_errors import counted, render
 from estimation_engine.audit import Conclusion
 from estimation_engine.audit.conclusion import scoped
 from estimation_engine.errors import InvalidFindings
-from job_runner.service import Service
-from job_runner.tables.drawn_rows import ExaminedBefore, examined_beside
-from job_runner.tables.open_tables import source_of, version_of
-from storage.jobs.findings import Finding, Review, review_of
+from service.service import Service
+from service.tables.drawn_rows import ExaminedBefore, examined_beside
+from service.tables.open_tables import source_of, version_of
+from storage.audit.findings import Finding, Review, review_of
 from storage.jobs.jobs import Job
 from storage.versions.refs import has_sample_ref
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from contract.fields import DEFAULT_CONFIDENCE
+
 from application.audit.evaluation.request import EvaluationRequest
 from application.audit.kinds import (
     CONCLUSIONS,
@@ -21,9 +23,8 @@ from application.audit.kinds import (
     is_in_sequence,
 )
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
-from estimation_engine.confidence import DEFAULT_CONFIDENCE
 from parquet_tables.names import folded
-from storage.jobs.findings import Review, ReviewEntry
+from storage.audit.findings import Review, ReviewEntry
 from storage.jobs.jobs import Job
 
 NAMES = ("confidence", "tolerable", *PARAMETERS)

@@ -17,10 +17,10 @@ from domain_errors import choices_sentence
 from estimation_engine.audit import Bound, Conclusion, Estimator, Likelihood, Sides, TwoStageRule
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.variance import Lonely
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import open_source
 from parquet_tables.names import folded
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 KIND_LOC = ("body", "kind")

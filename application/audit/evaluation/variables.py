@@ -33,8 +33,8 @@ from estimation_engine.audit import (
 from estimation_engine.audit.assurance import CENSUS, VARIABLES
 from estimation_engine.audit.monetary import ONE_START
 from estimation_engine.errors import InvalidFindings
-from job_runner.tables.open_tables import OpenTable, open_source
 from sampling_engine.sql.units import MoneyUnits
+from service.tables.open_tables import OpenTable, open_source
 
 LONELY = PARAMETERS["lonely_stratum"].choices
 AMOUNTS = (

@@ -31,8 +31,8 @@ from http_api.schemas.fields import (
     kind_of,
 )
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
-from job_runner.tables.attached_files import TableToAttach
-from job_runner.tables.open_tables import PRIMARY
+from service.tables.attached_files import TableToAttach
+from service.tables.open_tables import PRIMARY
 
 blueprint = SignedInBlueprint("attaching", __name__, url_prefix="/api/datasets", tag="Attach")
 MAX_TABLES = 100

@@ -13,8 +13,8 @@ from http_api.routes.automation.receivers import events_field, page_of_deliverie
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
 from http_api.schemas.deliveries import DeliveriesOut, DeliveryOut
-from job_runner.settings import MAX_EMAIL_LENGTH
-from storage.jobs.receivers import get_email
+from service.settings import MAX_EMAIL_LENGTH
+from storage.notifications.receivers import get_email
 
 blueprint = SignedInBlueprint("emails", __name__, url_prefix="/api/users/me/email", tag="E-mail")
 

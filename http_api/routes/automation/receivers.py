@@ -10,7 +10,7 @@ from marshmallow import validate
 from application.notifications.registering import Finder
 from http_api.access import caller, service
 from http_api.schemas.fields import BoundedList, StrictString
-from storage.jobs.receivers import EVENTS, list_deliveries
+from storage.notifications.receivers import EVENTS, list_deliveries
 
 
 def events_field(default: Sequence[str]) -> BoundedList:

@@ -15,7 +15,7 @@ from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, page_of, text
 from http_api.schemas.deliveries import DeliveriesOut, DeliveryOut
 from http_api.schemas.fields import StrictInteger
-from storage.jobs.receivers import EVENTS, list_webhooks
+from storage.notifications.receivers import EVENTS, list_webhooks
 
 blueprint = SignedInBlueprint("webhooks", __name__, url_prefix="/api/webhooks", tag="Webhooks")
 

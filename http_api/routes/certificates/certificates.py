@@ -20,8 +20,8 @@ from http_api.routes.submissions import completed
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictQuery, page_of
 from http_api.schemas.fields import QueryInteger, StrictString
-from job_runner.tables.open_tables import SAMPLE, open_table, output_of, source_of
 from parquet_tables.exports import MEDIA_TYPES
+from service.tables.open_tables import SAMPLE, open_table, output_of, source_of
 from storage.jobs.jobs import Job
 
 blueprint = SignedInBlueprint(

@@ -20,7 +20,7 @@ from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
 from http_api.schemas.base import PageQuery, StrictSchema, text
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
-from job_runner.tables.open_tables import open_source
+from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 blueprint = SignedInBlueprint("row_proofs", __name__, url_prefix="/api", tag="Certificates")

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from job_runner.service import Service
-from job_runner.tables.open_tables import source_of
 from parquet_tables.tables import TableFiles, read_ordinals
 from sampling_engine import (
     DRAW_VERSION,
@@ -26,6 +24,8 @@ from sampling_engine import (
 )
 from sampling_engine.certificates.redraw_data import columns_for_redraw
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
+from service.service import Service
+from service.tables.open_tables import source_of
 from storage.certificates.canonical_json import digest_of
 from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import Commit, get_commit

@@ -11,9 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_commit, open_source
-from job_runner.tables.table_comparison import compared_with, comparison_of
 from parquet_tables.cached_files import cache_path, read_cached, write_cached
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
@@ -25,6 +22,9 @@ from profiling_engine.tables.report_parts import (
     example_rows,
     missing_patterns,
 )
+from service.service import Service
+from service.tables.open_tables import OpenTable, open_commit, open_source
+from service.tables.table_comparison import compared_with, comparison_of
 from storage.jobs.jobs import Job
 
 SEED = "profile"

@@ -14,9 +14,6 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from domain_errors import DomainError
-from job_runner.service import Service
-from job_runner.tables.attached_files import open_attached
-from job_runner.tables.open_tables import OpenTable, open_commit
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import Column, DataFile, TableFiles
@@ -25,6 +22,9 @@ from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import Engine, EngineName
 from sampling_engine.engines.spark_engine import spark_engine
 from sampling_engine.engines.spark_types import NotInSpark, require_number, require_types
+from service.service import Service
+from service.tables.attached_files import open_attached
+from service.tables.open_tables import OpenTable, open_commit
 from storage.versions.data_files import AttachedFile
 
 MIB = 1 << 20

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain_errors import choices_sentence
-from job_runner.service import Service
-from job_runner.tables.attached_files import open_attached
 from parquet_tables.tables import Int64s, TableFiles, read_ordinals
+from service.service import Service
+from service.tables.attached_files import open_attached
 from storage.errors import NotFound, Pruned
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction

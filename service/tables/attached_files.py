@@ -28,10 +28,10 @@ from import_engine.sources.connections import (
     credentials_from,
 )
 from import_engine.sources.uris import SourceUri, parse_uri
-from job_runner.service import Service
-from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
+from service.service import Service
+from service.settings import Settings
 from storage.accounts.connections import Connection, find_connection, usable_connection
 from storage.accounts.users import User
 from storage.sqlite.database import Transaction

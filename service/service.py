@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from import_engine.sources.connections import ObjectStores
-from job_runner.low_priority import LowPriorityExecutor
-from job_runner.settings import Settings
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Int64s
 from sampling_engine import RowExplanation
 from sampling_engine.engines.spark_connection import SparkServer
+from service.low_priority import LowPriorityExecutor
+from service.settings import Settings
 from storage.certificates.keys import SigningKeys
 from storage.jobs.jobs import Lane
 from storage.maintenance.data_directory import DataDirectory

@@ -12,22 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table
-from job_runner.tables.sample_weights import (
-    CountedRounds,
-    SampleColumns,
-    counted_rounds,
-    sample_columns,
-    weighted_sample,
-)
 from parquet_tables.cached_files import cache_path, read_cached, table_identity, write_cached
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from profiling_engine.comparison.compared_table import ComparedTable
 from profiling_engine.comparison.comparison import compare_tables
 from sampling_engine import reference_of
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table
+from service.tables.sample_weights import (
+    CountedRounds,
+    SampleColumns,
+    counted_rounds,
+    sample_columns,
+    weighted_sample,
+)
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 

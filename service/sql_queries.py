@@ -8,9 +8,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from job_runner.service import Service
-from job_runner.tables.open_tables import PRIMARY, open_commit, require_files
 from parquet_tables.names import folded
+from service.service import Service
+from service.tables.open_tables import PRIMARY, open_commit, require_files
 from sql_sandbox import FUNCTIONS as ALLOWED_FUNCTIONS
 from sql_sandbox import Limits, Sandbox, SourceTable
 from storage.versions.manifests import Commit, StoredTable

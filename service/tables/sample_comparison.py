@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from job_runner.attempt import TimedOut
-from job_runner.sampling_parameters import recorded_rounds
-from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from job_runner.tables.sample_weights import (
-    CountedRounds,
-    counted_rounds,
-    sample_columns,
-    strata_reached,
-    weighted_sample,
-)
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import TableFiles
 from profiling_engine.comparison.compared_table import ComparedTable
 from profiling_engine.comparison.comparison import Structure, TableComparison, compare_tables
 from sampling_engine import Reference, reference_of
+from service.sampling_parameters import recorded_rounds
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.sample_weights import (
+    CountedRounds,
+    counted_rounds,
+    sample_columns,
+    strata_reached,
+    weighted_sample,
+)
 from storage.jobs.jobs import Job
 
 LIMIT_S = 60.0

@@ -1,0 +1,6 @@
+"""What the outside says and hears: one declaration of each request.
+
+A request is a frozen dataclass. The annotation of a field says its kind, how people write it, what
+it is called and what it means. API, OpenAPI, commands, forms, the client, the docs and the code of
+a request derive from it; ``python -m contract NAME`` prints a declaration.
+"""

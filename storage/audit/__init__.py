@@ -1,0 +1,1 @@
+"""What auditors enter about a sample: findings, replacements, reviews, conclusions, values."""

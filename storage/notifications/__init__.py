@@ -1,0 +1,1 @@
+"""Receivers of messages, and the outbox."""
