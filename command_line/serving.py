@@ -22,6 +22,7 @@ from application.settings_sources import load_settings
 from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR, WholeNumber
 from command_line.output import CommandFailed, print_line
+from command_line.reloading import serve_reloading
 from command_line.root import Composition, Listening
 from operating_system import stop_signals
 from storage.accounts.audit_trail import record_of_service
@@ -37,6 +38,8 @@ from storage.accounts.users import anyone_can_sign_in, first_admin
     "--workers", type=WholeNumber(), help="Number of concurrent jobs [JOBSVC_WORKERS; 2]."
 )
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in a browser.")
+@click.option("--reload", is_flag=True, help="For development: restart when a source file changes.")
+@click.option("--debug", is_flag=True, help="For development: log everything.")
 @click.pass_obj
 def serve(
     composition: Composition,
@@ -45,6 +48,8 @@ def serve(
     port: int | None,
     workers: int | None,
     open_browser: bool,
+    reload: bool,
+    debug: bool,
 ) -> None:
     """Serve the API and the pages.
 
@@ -60,7 +65,19 @@ def serve(
     jobsvc serve
     jobsvc serve --host 0.0.0.0 --port 80 --data-dir /srv/jobsvc
     """
-    settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
+    options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
+    settings = load_settings({**options, "log_level": "debug" if debug else None})
+    if reload or debug:
+        _require_loopback(settings.host)
+    if reload:
+        values = [
+            f"--{name.replace('_', '-')}={value}"
+            for name, value in options.items()
+            if value is not None
+        ]
+        flags = [*(["--debug"] if debug else ()), *(["--open"] if open_browser else ())]
+        serve_reloading([*values, *flags])
+        return
     configure_logging(settings)
     stopping = _Stopping(settings.stop_grace_s + composition.extra_stop_s)
     for number in stop_signals():
@@ -73,6 +90,13 @@ def serve(
         if open_browser:
             webbrowser.open(page)
         here.serve()
+
+
+def _require_loopback(host: str) -> None:
+    from application.sign_in import is_loopback  # loads the accounts
+
+    if not is_loopback(host):
+        raise click.UsageError("--reload and --debug are for development: listen on 127.0.0.1.")
 
 
 def _announce(here: Listening) -> str:

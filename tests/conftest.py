@@ -18,8 +18,10 @@ import pytest
 from service.settings import Settings
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
-from tests.contract.attached_world import small_lake
-from tests.live_server import LiveServer, live_server
+from tests.contract.refusals import Refusals
+from tests.support.attached_world import small_lake
+from tests.support.live_server import LiveServer, live_server
+from tests.support.nightly import amount
 
 # Tests import py-ecc, whose limit of 100,000 would let nested JSON end the process.
 RECURSION_LIMIT = sys.getrecursionlimit()
@@ -29,7 +31,11 @@ sys.setrecursionlimit(RECURSION_LIMIT)
 # The same examples in every run; `--hypothesis-profile explore` looks for new ones.
 NOT_SLOW = [hypothesis.HealthCheck.too_slow]  # on a busy machine any input takes long
 hypothesis.settings.register_profile(
-    "same", derandomize=True, deadline=None, suppress_health_check=NOT_SLOW
+    "same",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=NOT_SLOW,
+    max_examples=amount(50, 300),
 )
 hypothesis.settings.register_profile("explore", derandomize=False)
 hypothesis.settings.load_profile("same")
@@ -87,10 +93,40 @@ def comparing_server(tmp_path: Path) -> Iterator[LiveServer]:
 
 WAITING = ("tests/spark/", "tests/faults/", "tests/browser/", "tests/client/", "tests/test_")
 """Where tests wait for processes, disks and pages, so that their modules take longest."""
+MARKED = {
+    "faults": ("tests/faults/",),
+    "spark": ("tests/spark/",),
+    "R": (
+        "tests/client/test_r_page.py",
+        "tests/contract/test_design_code.py",
+        "tests/contract/test_design_code_names.py",
+        "tests/contract/test_names_of_things.py",
+        "tests/estimation_engine/test_domains.py",
+        "tests/sampling_engine/filters/test_names.py",
+    ),
+    "slow": (
+        "tests/contract/test_any_names.py",
+        "tests/contract/test_column_names.py",
+        "tests/contract/test_damaged_pages.py",
+        "tests/contract/test_generated_requests.py",
+        "tests/faults/",
+        "tests/spark/",
+        "tests/test_benchmarks.py",
+        "tests/test_documented_commands.py",
+        "tests/test_packaging.py",
+    ),
+}
+"""Where the tests with a mark are; those with a browser are known by their fixture."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long modules first, so that no worker is left with one at the end."""
+    """Mark the tests, and put long modules first: no worker is left with one at the end."""
+    for item in items:
+        for mark, places in MARKED.items():
+            if item.nodeid.startswith(places):
+                item.add_marker(mark)
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
     items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
 
 
@@ -107,7 +143,18 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--schema-cases", type=int, default=4, help="Generated requests of each operation."
+        "--schema-cases",
+        type=int,
+        default=amount(1, 20),
+        help="Generated requests of each operation.",
     )
     parser.addoption("--kills", type=int, default=20, help="How often the server is killed.")
     parser.addoption("--kill-seed", type=int, default=1, help="Settles the moments of the kills.")
+    parser.addoption(
+        "--refusals", choices=("compare", "record"), help="What to do with refusals of the API."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--refusals"):
+        config.pluginmanager.register(Refusals(config.getoption("--refusals")), "refusals")

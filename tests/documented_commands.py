@@ -34,7 +34,7 @@ from click.testing import CliRunner
 
 import composition_root
 from command_line import Composition, command
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROOT = Path(__file__).parents[1]
 SHELLS = ("sh", "bash")

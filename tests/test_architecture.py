@@ -1,10 +1,11 @@
-"""The import arrows of docs/ARCHITECTURE.md."""
+"""The import arrows of docs/ARCHITECTURE.md, and how packages build SQL."""
 
 from __future__ import annotations
 
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -104,8 +105,18 @@ def modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    return frozenset(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -131,13 +142,12 @@ def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_modules_have_a_docstring(package: str) -> None:
     for path in modules(package):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        assert ast.get_docstring(tree), f"{path} has no docstring"
+        assert ast.get_docstring(tree_of(path)), f"{path} has no docstring"
 
 
 def test_the_python_client_imports_nothing_of_the_server() -> None:
     for path in sorted(CLIENT.glob("*.py")):
-        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+        assert ast.get_docstring(tree_of(path)), path
         for name in imported(path):
             assert name in {"jobsvc_client", *OF_CLIENT, *sys.stdlib_module_names}, (
                 f"{path}: {name}"
@@ -253,7 +263,7 @@ def test_packages_that_build_sql_format_no_text(package: str) -> None:
         f"{path.relative_to(ROOT)}:{line}: {what}"
         for path in modules(package)
         if path.relative_to(ROOT).as_posix() != FRAGMENTS_OF_STATEMENTS
-        for line, what in formatting(ast.parse(path.read_text(encoding="utf-8")))
+        for line, what in formatting(tree_of(path))
     ]
     assert not found, "build the text with a function and its arguments:\n" + "\n".join(found)
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sampling_engine.selection.order import SeededOrder
 from storage.certificates.beacons import CHAINS
 from storage.certificates.envelopes import key_id, pre_authentication_encoding, sign_payload
-from tests.published_rounds import DEFAULT_ROUND_1, ROUND_1000
+from tests.support.published_rounds import DEFAULT_ROUND_1, ROUND_1000
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = DOCS / "certificate-example"

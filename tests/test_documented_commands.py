@@ -29,7 +29,7 @@ from tests.documented_commands import (
     commands,
     usage_fault,
 )
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 from tests.test_docs import API, PAGES
 
 NOT_RUN: dict[str, dict[str, str]] = {
@@ -83,7 +83,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/TUTORIAL_AUDIT.md": {"": "tests/browser/test_tutorial.py follows it"},
     "docs/WEBHOOKS.md": {
         "jobsvc webhook test": "sends to another machine; tests/contract/test_webhooks.py sends",
-        "from standardwebhooks": "is code of a receiver; tests/webhook_receiver.py has it",
+        "from standardwebhooks": "is code of a receiver; tests/support/webhook_receiver.py has it",
     },
 }
 """How commands begin that aren't run, by page, with the reason; an empty text is the whole page."""

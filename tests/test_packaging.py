@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.import_engine.raw_workbooks import raw_workbook
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 ROOT = Path(__file__).parents[1]
 UV = (sys.executable, "-m", "uv")

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.watching import watched_context
-from tests.live_server import PASSWORD, LiveServer
+from tests.support.live_server import PASSWORD, LiveServer
 
 CHROMIUMS = ("chromium-headless-shell", "chromium")
 """Debian's builds of Chromium; the first one is faster."""

@@ -296,3 +296,16 @@ VIEWER_STATES: dict[str, State] = {
     "not allowed": at("/admin/users"),
     "signed out meanwhile": signed_out,
 }
+SIMILAR = frozenset(
+    {
+        *("no dataset passes", "no row passes", "a filter that can't be", "no registered plans"),
+        *("no such version", "confirmation", "empty dataset", "no draws", "nothing to draw from"),
+        *("wide rows", "unreadable file", "draw for a precision", "draw for a materiality"),
+        *("draw with an error", "save as a template", "no job passes", "filters that can't be"),
+        *("residual", "reserves", "values from a file", "rows with a value", "why of no row"),
+        *("row proofs", "a row diff", "a query", "a job that waits", "jobs to resolve"),
+        *("what a prune would remove", "no such job", "a form that is refused", "access"),
+        *("an import", "history", "tokens", "wrong password", "a link that has ended"),
+    }
+)
+"""States whose elements other states show, so that axe-core checks them in nightly runs alone."""

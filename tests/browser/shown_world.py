@@ -13,7 +13,7 @@ import httpx
 
 from service.settings import Settings
 from storage.jobs.submission import NewJob, insert_job
-from tests.live_server import LiveServer, finished, live_server
+from tests.support.live_server import LiveServer, finished, live_server
 
 LONG = "A name so long that it takes more than one line on most screens, and four on a narrow one"
 BLANKLESS = "Averyveryverylongnamewithoutanyblanks" * 5
@@ -49,42 +49,46 @@ ROW_DIFF = {
 @contextmanager
 def shown_world(data_dir: Path) -> Iterator[World]:
     """Run the server within the block."""
-    settings = Settings(data_dir=data_dir, memory_mb=256)
-    with live_server(settings) as server:
-        admin, who = server.new_user("admin")
-        _, newcomer = server.new_user()
-        dataset = _dataset(admin, "Sales", tags=["sales"], description="What was sold, and where.")
-        imported = server.import_text(dataset, _table(), client=admin)
-        drawn = _drawn(admin, dataset)
-        admin.put(
-            f"/api/datasets/{dataset}/permissions",
-            json={"user_soeid": newcomer["soeid"], "permission": "read"},
-        )
-        admin.post("/api/tokens", json={"name": "nightly", "scope": "read"})
-        template = {"rounds": [{"method": "random", "parameters": {"sample_size": 3}}]}
-        admin.post("/api/sampling/templates", json={"name": "Three rows", "body": template})
-        empty = _dataset(admin, BLANKLESS, tags=["t" * 90], description=BLANKLESS)
-        failed = server.import_text(empty, "a,b\n1,2\n3,4,5\n", f"{'a' * 150}.csv", client=admin)
-        yield World(
-            server,
-            who["soeid"],
-            newcomer["soeid"],
-            dataset,
-            empty,
-            _crowded(server, admin),
-            {
-                "draw": drawn,
-                "import": imported["id"],
-                "failed": failed["id"],
-                "profile": _completed(admin, "profiling", dataset),
-                "row proofs": _ended(admin, f"/api/datasets/{dataset}/row-roots"),
-                "report": _completed(admin, "exploration", dataset),
-                "row diff": _completed(admin, "exploration", dataset, **ROW_DIFF),
-                "query": _completed(admin, "exploration", dataset, sql="SELECT city FROM data"),
-                "pending": _held(server, dataset, who["id"], "pending"),
-                "running": _held(server, dataset, who["id"], "running"),
-            },
-        )
+    with live_server(Settings(data_dir=data_dir, memory_mb=256)) as server:
+        yield fill(server)
+
+
+def fill(server: LiveServer) -> World:
+    """Make the users, datasets and jobs."""
+    admin, who = server.new_user("admin")
+    _, newcomer = server.new_user()
+    dataset = _dataset(admin, "Sales", tags=["sales"], description="What was sold, and where.")
+    imported = server.import_text(dataset, _table(), client=admin)
+    drawn = _drawn(admin, dataset)
+    admin.put(
+        f"/api/datasets/{dataset}/permissions",
+        json={"user_soeid": newcomer["soeid"], "permission": "read"},
+    )
+    admin.post("/api/tokens", json={"name": "nightly", "scope": "read"})
+    template = {"rounds": [{"method": "random", "parameters": {"sample_size": 3}}]}
+    admin.post("/api/sampling/templates", json={"name": "Three rows", "body": template})
+    empty = _dataset(admin, BLANKLESS, tags=["t" * 90], description=BLANKLESS)
+    failed = server.import_text(empty, "a,b\n1,2\n3,4,5\n", f"{'a' * 150}.csv", client=admin)
+    return World(
+        server,
+        who["soeid"],
+        newcomer["soeid"],
+        dataset,
+        empty,
+        _crowded(server, admin),
+        {
+            "draw": drawn,
+            "import": imported["id"],
+            "failed": failed["id"],
+            "profile": _completed(admin, "profiling", dataset),
+            "row proofs": _ended(admin, f"/api/datasets/{dataset}/row-roots"),
+            "report": _completed(admin, "exploration", dataset),
+            "row diff": _completed(admin, "exploration", dataset, **ROW_DIFF),
+            "query": _completed(admin, "exploration", dataset, sql="SELECT city FROM data"),
+            "pending": _held(server, dataset, who["id"], "pending"),
+            "running": _held(server, dataset, who["id"], "running"),
+        },
+    )
 
 
 def _dataset(client: httpx.Client, name: str, **given: Any) -> int:
@@ -115,7 +119,7 @@ def _drawn(client: httpx.Client, dataset: int) -> str:
     answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
     job = finished(client, answer.json()["job_id"])
     assert job["status"] == "completed", job
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     path = f"/api/sampling/jobs/{job['id']}/comparison"
     while (compared := client.get(path)).status_code == 409:  # after a wait by the server
         assert time.monotonic() < deadline
@@ -168,7 +172,7 @@ def _held(server: LiveServer, dataset: int, user_id: int, status: str) -> str:
         )
         if status == "pending":
             tx.execute(
-                "CREATE TRIGGER held BEFORE UPDATE OF status ON jobs "
+                "CREATE TRIGGER held_pending BEFORE UPDATE OF status ON jobs "
                 f"WHEN OLD.id = '{job_id}' BEGIN SELECT RAISE(IGNORE); END"
             )
         else:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
-from tests.live_server import PASSWORD, LiveServer
+from tests.support.live_server import PASSWORD, LiveServer
 
 Analyst = tuple[Page, httpx.Client]
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from service.settings import Settings
 from tests.browser.axe import violations
 from tests.browser.conftest import sign_in
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from service.settings import Settings
 from tests.browser.axe import violations
 from tests.browser.conftest import sign_in
-from tests.live_server import LiveServer, live_server
-from tests.mail_server import DOMAIN, MailServer, mail_server
-from tests.webhook_receiver import Receiver, receiver
+from tests.support.live_server import LiveServer, live_server
+from tests.support.mail_server import DOMAIN, MailServer, mail_server
+from tests.support.webhook_receiver import Receiver, receiver
 
 
 @pytest.fixture(scope="module")

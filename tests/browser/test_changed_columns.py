@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
 OTHER = {"name": "t.csv", "mimeType": "text/csv", "buffer": b"id,town,amount\n1,Oslo,2.5\n"}

@@ -8,7 +8,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
-from tests.live_server import LiveServer, write_csv
+from tests.support.live_server import LiveServer, write_csv
 
 Analyst = tuple[Page, httpx.Client]
 POST_DEMO = """async () => {

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from sampling_engine import METHODS
 from tests.browser.conftest import sign_in
-from tests.live_server import PASSWORD, LiveServer, finished
+from tests.support.live_server import PASSWORD, LiveServer, finished
 
 LABELLED = """async (methods) => {
   const { render } = await import(document.querySelector("[href*='words.js']").href);

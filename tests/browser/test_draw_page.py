@@ -7,7 +7,7 @@ import re
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.live_server import LiveServer, finished
+from tests.support.live_server import LiveServer, finished
 
 Analyst = tuple[Page, httpx.Client]
 PROPORTIONAL = re.compile("^Proportional to amount")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, sign_in
-from tests.live_server import PASSWORD, LiveServer
+from tests.support.live_server import PASSWORD, LiveServer
 
 Analyst = tuple[Page, httpx.Client]
 End = Callable[[Page, LiveServer], object]

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, sign_in
 from tests.contract.deliveries import review_sample
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
 DRAWN = 60

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.watching import watch_of
-from tests.live_server import LiveServer, finished
+from tests.support.live_server import LiveServer, finished
 
 GUIDE = Path(__file__).parents[2] / "docs" / "JOBS_API_GUIDE.md"
 WORKFLOWS = re.findall(r"```javascript\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)

@@ -8,7 +8,7 @@ from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser.messy_files import ambiguous_dates, german_ledger, titled_workbook
 from tests.browser.watching import watch_of
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 DROPPED = """() => {
   const dropped = new DataTransfer();

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import sign_in
 from tests.browser.watching import watched_context
-from tests.live_server import PASSWORD, LiveServer, finished
+from tests.support.live_server import PASSWORD, LiveServer, finished
 
 Analyst = tuple[Page, httpx.Client]
 DRAW = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.keyboard import Keyboard
-from tests.live_server import PASSWORD, LiveServer, write_csv
+from tests.support.live_server import PASSWORD, LiveServer, write_csv
 
 ROWS = 2_000
 

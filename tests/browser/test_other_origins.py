@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 STRANGER = "evil.example"
 FORM = """<form method="post" action="{url}/api/users/login">

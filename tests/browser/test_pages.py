@@ -14,8 +14,8 @@ from playwright.sync_api import Page, expect
 from service.settings import Settings
 from tests.browser.conftest import OpenPage, sign_in
 from tests.browser.watching import watch_of
-from tests.live_server import PASSWORD, LiveServer, live_server
-from tests.server_process import ServerProcess
+from tests.support.live_server import PASSWORD, LiveServer, live_server
+from tests.support.server_process import ServerProcess
 from web_ui.shell import STATIC, imported_by
 
 MAX_PAGES_FILES = 264_000

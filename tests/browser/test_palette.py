@@ -6,7 +6,7 @@ import httpx
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.watching import watch_of
-from tests.live_server import LiveServer, finished
+from tests.support.live_server import LiveServer, finished
 
 Analyst = tuple[Page, httpx.Client]
 

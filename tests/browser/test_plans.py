@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from service.settings import Settings
-from tests.live_server import LiveServer, finished, live_server
-from tests.published_rounds import INVENTED, PUBLISHED, PublishedRound, SetClock
+from tests.support.live_server import LiveServer, finished, live_server
+from tests.support.published_rounds import INVENTED, PUBLISHED, PublishedRound, SetClock
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from service.settings import Settings
 from tests.browser.test_accessibility import assert_accessible
-from tests.live_server import LiveServer, live_server
-from tests.openid_provider import Provider, running_provider
+from tests.support.live_server import LiveServer, live_server
+from tests.support.openid_provider import Provider, running_provider
 
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's Authlib
 

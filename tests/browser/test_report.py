@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import LAYOUT_RULES, violations
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 300
 

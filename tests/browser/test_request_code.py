@@ -7,7 +7,7 @@ import re
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 def test_the_code_follows_the_form_and_the_language_is_kept(

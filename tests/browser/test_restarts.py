@@ -13,8 +13,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
 from tests.browser.watching import watch_of
-from tests.live_server import PASSWORD, finished
-from tests.server_process import ServerProcess
+from tests.support.live_server import PASSWORD, finished
+from tests.support.server_process import ServerProcess
 
 SOEID = "re00001"
 AWAY = "The server does not respond. Retrying."

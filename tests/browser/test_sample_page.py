@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
 BANDED = {

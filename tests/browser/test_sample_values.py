@@ -6,7 +6,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
 DRAWN = 40

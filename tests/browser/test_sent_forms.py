@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import sign_in
 from tests.browser.watching import watch_of, watched_context
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.staged_jobs import FILE, cancelled, running_job
 
 Analyst = tuple[Page, httpx.Client]

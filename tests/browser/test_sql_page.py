@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
 TABLE = "id,city,Q1 2024\n" + "".join(

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, sign_in
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.staged_jobs import cancelled, running_job
 
 WIDE, NARROW = {"width": 1280, "height": 720}, {"width": 390, "height": 800}

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, sign_in
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 OFFERS = re.compile(
     "^(Import file|Import another file|Draw sample|Copy design|New dataset|Settings|Create report"

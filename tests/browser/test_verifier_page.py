@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
+from tests.support.nightly import amount
 from tests.verifiers import tamperings
 
 HERE = Path(__file__).parents[1] / "verifiers"
@@ -239,7 +240,7 @@ def test_a_certificate_that_a_replacement_followed_is_superseded(page: Page, bas
 def test_random_damage_is_refused_without_a_hang(page: Page) -> None:
     draw = random.Random(5)
     base = read(FIXTURES / "proofs")
-    for _ in range(150):
+    for _ in range(amount(40, 150)):
         files = dict(base)
         name = draw.choice(sorted(set(files) - {"public-key.txt"}))
         data = bytearray(files[name])

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.watching import watched_context
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 WITHOUT_A_NETWORK = "test_report.py"
 UNWATCHED = ("test_provider_sign_in.py", "test_verifier_page.py")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.server_process import START_S, ServerProcess
+from tests.support.server_process import START_S, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "TUTORIAL.md"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from jobsvc_client import Client, Dataset, connect
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 400
 

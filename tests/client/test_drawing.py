@@ -13,7 +13,7 @@ from jobsvc_client import Client, Dataset, JobsvcError
 
 from sampling_engine import METHODS
 from tests.client.conftest import ROWS
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 OF_METHOD: dict[str, dict[str, Any]] = {
     "random": {"size": 20},

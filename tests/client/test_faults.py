@@ -15,7 +15,7 @@ from jobsvc_client.errors import MissingField
 from jobsvc_client.transport import Transport
 
 from tests.client.proxy import FaultyProxy, proxy_of
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 @pytest.fixture(scope="module")

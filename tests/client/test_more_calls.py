@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from jobsvc_client import Client, Dataset, JobsvcError
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 def test_files_are_attached_where_they_are(server: LiveServer, client: Client) -> None:

@@ -13,7 +13,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 FOLDER = Path(__file__).parents[2] / "client" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from jobsvc_client import Dataset
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 PAGE = Path(__file__).parents[2] / "docs" / "R.md"
 FIGURES = """

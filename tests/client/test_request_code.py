@@ -18,7 +18,7 @@ from application.request_code.forms import FORMS, ApiRequest
 from application.request_code.texts import RequestCode, request_code
 from command_line import Composition, command
 from tests.client.proxy import FaultyProxy, proxy_of
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 DEFAULTS = {name: value for form in FORMS for name, value in form.defaults.items()}
 DRAWS: dict[str, dict[str, Any]] = {

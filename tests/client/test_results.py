@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jobsvc_client import Client, Dataset, Estimates, Evaluation, Plan, Sample
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 HOSTILE = '<script>alert("x")</script>'
 

@@ -19,7 +19,7 @@ from service.settings import Settings
 from storage.contents import DATABASE
 from storage.sqlite.clock import Clock, system_clock
 from storage.sqlite.database import Database
-from tests.live_server import LiveServer, live_server, write_csv
+from tests.support.live_server import LiveServer, live_server, write_csv
 
 Run = Callable[..., Result]
 

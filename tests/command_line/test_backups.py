@@ -16,8 +16,8 @@ from storage.maintenance.backup import back_up
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.clock import system_clock, timestamp
 from tests.command_line.conftest import Run, stored
-from tests.forked_process import ForkedProcess, run_jobsvc
-from tests.live_server import LiveServer
+from tests.support.forked_process import ForkedProcess, run_jobsvc
+from tests.support.live_server import LiveServer
 
 
 def test_a_restored_backup_is_the_same(run: Run, filled: Path, tmp_path: Path) -> None:

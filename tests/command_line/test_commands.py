@@ -13,7 +13,7 @@ import pytest
 from command_line import command
 from storage.maintenance.data_directory import DataDirectory
 from tests.command_line.conftest import Run, paths_of
-from tests.live_server import PASSWORD, LiveServer
+from tests.support.live_server import PASSWORD, LiveServer
 
 
 def test_jobs_are_listed_and_shown(run: Run, table: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from storage.contents import DATABASE
 from tests.command_line.conftest import Run
-from tests.forked_process import jobsvc
 from tests.storage.test_recognition import contents
+from tests.support.forked_process import jobsvc
 
 NOT_CREATING = [
     ("jobs",),

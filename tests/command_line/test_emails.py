@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
-from tests.mail_server import DOMAIN, mail_server
+from tests.support.mail_server import DOMAIN, mail_server
 
 ADDRESS = f"an12345@{DOMAIN}"
 

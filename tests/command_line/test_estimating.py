@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
-from tests.live_server import LiveServer, csv_text
+from tests.support.live_server import LiveServer, csv_text
 
 
 @pytest.fixture

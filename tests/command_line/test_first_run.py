@@ -19,8 +19,8 @@ import composition_root
 from application.demo_data import write_demo_file
 from service.settings import Settings
 from tests.command_line.conftest import Run
-from tests.live_server import LiveServer
-from tests.server_process import START_S, ServerProcess
+from tests.support.live_server import LiveServer
+from tests.support.server_process import START_S, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

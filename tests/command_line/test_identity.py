@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.command_line.conftest import Run
-from tests.live_server import LiveServer, write_csv
+from tests.support.live_server import LiveServer, write_csv
 
 
 @pytest.fixture

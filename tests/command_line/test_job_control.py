@@ -17,7 +17,7 @@ import pytest
 
 from service.settings import Settings
 from tests.command_line.conftest import Run
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 ENDLESS = "SELECT sum(a.range) FROM range(1000000) a, range(1000000) b"
 MISSING = "00000000-0000-4000-8000-000000000000"

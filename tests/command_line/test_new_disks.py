@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.contents import LOST_AND_FOUND
 from tests.command_line.conftest import Run
-from tests.forked_process import ForkedProcess, run_jobsvc
+from tests.support.forked_process import ForkedProcess, run_jobsvc
 
 OF_THIS_PROCESS = struct.pack("Ii", 0x20080522, 0)  # the header of capset(2), its third version
 NONE = bytes(24)

@@ -10,7 +10,7 @@ import pytest
 
 from command_line.output import CommandFailed, OutputFile, output_file
 from tests.command_line.conftest import Run
-from tests.live_server import write_csv
+from tests.support.live_server import write_csv
 
 
 def written(target: Path, content: bytes) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from tests.command_line.conftest import Run
-from tests.published_rounds import DEFAULT_ROUND_1, INVENTED, ROUND_1000, SetClock
+from tests.support.published_rounds import DEFAULT_ROUND_1, INVENTED, ROUND_1000, SetClock
 
 
 def test_a_plan_is_registered_and_drawn(run: Run, table: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
-from tests.live_server import write_csv
+from tests.support.live_server import write_csv
 
 
 @pytest.mark.usefixtures("created")

@@ -19,9 +19,9 @@ from jobsvc_client.transport import Transport
 from command_line.connection import ApiClient
 from http_api.server.host_check import AllowedHosts, is_every_address
 from tests.command_line.conftest import Run
-from tests.forked_process import ForkedProcess, run_jobsvc
-from tests.live_server import PASSWORD
-from tests.server_process import ServerProcess
+from tests.support.forked_process import ForkedProcess, run_jobsvc
+from tests.support.live_server import PASSWORD
+from tests.support.server_process import ServerProcess
 
 
 def has_ipv6() -> bool:

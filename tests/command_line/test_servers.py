@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
-from tests.server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 TOKEN = "a-token"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.command_line.conftest import Run
-from tests.live_server import LiveServer, csv_text
+from tests.support.live_server import LiveServer, csv_text
 
 
 @pytest.fixture

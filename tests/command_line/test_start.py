@@ -13,7 +13,7 @@ import pytest
 from command_line import command
 from command_line.root import SECTIONS
 from tests.command_line.declared_methods import FILE, file_text
-from tests.live_server import LiveServer, csv_text
+from tests.support.live_server import LiveServer, csv_text
 
 HEAVY = {"numpy", "duckdb", "flask", "scipy", "marshmallow", "fastexcel", "sampling_engine"}
 LOADED = """

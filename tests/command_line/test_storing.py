@@ -17,7 +17,7 @@ from storage.maintenance.pruning import PruneLimits
 from storage.sqlite.clock import system_clock
 from storage.versions.refs import delete_ref
 from tests.command_line.conftest import Run
-from tests.live_server import write_csv
+from tests.support.live_server import write_csv
 
 
 def later() -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.command_line.conftest import Run
-from tests.webhook_receiver import receiver
+from tests.support.webhook_receiver import receiver
 
 
 @pytest.mark.usefixtures("created")

@@ -11,8 +11,8 @@ import pytest
 from command_line.connection import ApiClient
 from command_line.root import SECTIONS
 from tests.command_line.conftest import Run
-from tests.forked_process import jobsvc
-from tests.live_server import LiveServer, write_csv
+from tests.support.forked_process import jobsvc
+from tests.support.live_server import LiveServer, write_csv
 
 PAGE = (Path(__file__).parents[2] / "docs" / "CLI.md").read_text(encoding="utf-8")
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from application.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
-from tests.contract.audit_world import EMAIL, World
-from tests.live_server import PASSWORD
+from tests.support.audit_world import EMAIL, World
+from tests.support.live_server import PASSWORD
 
 Given = tuple[str, dict[str, Any]]
 RANDOM = {"method": "random", "parameters": {"sample_size": 2}}

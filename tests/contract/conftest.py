@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from application import demo_data
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 2000
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 def query(server: LiveServer, dataset_id: int, sql: str, **body: Any) -> httpx.Response:

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from http_api.openapi import operations
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 LEFT_OUT = ("post_sign_in_logout",)
 """Operations that end the request's own token."""

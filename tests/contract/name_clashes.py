@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 60
 COLOURS = ("red", "green", "blue", "grey")

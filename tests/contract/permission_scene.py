@@ -29,8 +29,8 @@ from storage.notifications.receivers import (
 )
 from storage.versions.bin import bin_ref
 from storage.versions.refs import create_ref, resolve
-from tests.contract.attached_world import small_lake
-from tests.live_server import LiveServer
+from tests.support.attached_world import small_lake
+from tests.support.live_server import LiveServer
 
 ASKERS = ("viewer", "nobody", "reader", "writer", "owner", "admin", "read_token")
 """A viewer with the level read; analysts with no level, read, write and admin; the service's admin;

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from http_api.server.headers import HEADERS
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 class Raw:

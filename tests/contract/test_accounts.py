@@ -10,7 +10,7 @@ import pytest
 
 from service.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import PASSWORD, LiveServer, live_server
+from tests.support.live_server import PASSWORD, LiveServer, live_server
 from tests.web_ui.reader import Reader
 
 

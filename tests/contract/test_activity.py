@@ -11,7 +11,7 @@ import pytest
 from application.administration.activity import SENTENCES, SUBJECTS, sentence
 from storage.accounts.audit_trail import ACTIONS, THIS_PROCESS, AuditFilters, list_entries, record
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 def sentences(server: LiveServer, **query: object) -> list[str]:

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from tests.any_names import distinct, generated_names
 from tests.contract.draw_requests import one
 from tests.contract.name_clashes import (
     AMOUNT,
@@ -27,9 +26,13 @@ from tests.contract.name_clashes import (
 )
 from tests.contract.test_certificates import require_accepted
 from tests.contract.test_column_names import plain_names
-from tests.live_server import LiveServer
+from tests.support.any_names import distinct, generated_names
+from tests.support.live_server import LiveServer
+from tests.support.nightly import amount
 
-NAMES = distinct([*generated_names(20, 7), "{ordinal.__class__}", '"', "{}%s?$1\\", "\u202e{0}"])
+NAMES = distinct(
+    [*generated_names(amount(4, 20), 7), "{ordinal.__class__}", '"', "{}%s?$1\\", "\u202e{0}"]
+)
 KINDS = (int, str, float, str)
 
 

@@ -13,7 +13,7 @@ from service.settings import Settings
 from storage.jobs.jobs import store_comparison
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 
 @pytest.fixture

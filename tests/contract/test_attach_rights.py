@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from import_engine.sources.reading import RETRIES
-from tests.contract.attached_world import World, attached_world
 from tests.contract.problems import assert_problem
 from tests.contract.uri_sources import BUCKET
+from tests.support.attached_world import World, attached_world
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.attached_world import LEDGER, PLACES, ROWS, Place, World, attached_world
 from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import require_accepted
+from tests.support.attached_world import LEDGER, PLACES, ROWS, Place, World, attached_world
 
 TOTAL = sum(ROWS)
 

@@ -12,11 +12,11 @@ import pytest
 
 import composition_root
 from service.settings import Settings
-from tests.contract.attached_world import small_lake
 from tests.contract.audit_table import CHANGES, OF_SOMEONE_ELSE, RANDOM, UNTOLD
-from tests.contract.audit_world import World
 from tests.contract.problems import assert_problem
-from tests.live_server import PASSWORD, LiveServer, live_server
+from tests.support.attached_world import small_lake
+from tests.support.audit_world import World
+from tests.support.live_server import PASSWORD, LiveServer, live_server
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import drawn
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 500
 

@@ -9,7 +9,7 @@ import composition_root
 from storage.maintenance.backup import back_up, restore
 from storage.maintenance.data_directory import DataDirectory
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 PATH = "/api/admin/backup"
 

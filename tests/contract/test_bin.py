@@ -13,7 +13,7 @@ import pytest
 from application.administration.pruning import prune
 from service.settings import Settings
 from storage.sqlite.clock import system_clock
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 ONE_ROW = {"method": "random", "parameters": {"sample_size": 1}}
 

@@ -21,8 +21,8 @@ from tests.contract.permission_scene import Scene, scene_settings
 from tests.contract.permission_table import TABLE
 from tests.contract.test_exploration_limits import ENDLESS
 from tests.contract.test_permissions import kind_of_token, sent
-from tests.live_server import finished, live_server
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished, live_server
+from tests.support.server_process import ServerProcess
 
 ROWS = 1_000_000
 PASSWORD = "a long password"

@@ -13,9 +13,9 @@ from storage.errors import ColumnsChanged
 from storage.jobs.jobs import get_job
 from storage.jobs.publishing import NewCommit, Outcome, publish
 from storage.versions.manifests import StoredTable
-from tests.contract.attached_world import parquet_file
-from tests.every_job import two_sheets
-from tests.live_server import LiveServer
+from tests.support.attached_world import parquet_file
+from tests.support.every_job import two_sheets
+from tests.support.live_server import LiveServer
 from tests.web_ui.staged_jobs import running_job
 
 BEFORE = "id,city,amount\n1,Oslo,2.5\n2,Lima,3.5\n3,Lima,4.5\n"

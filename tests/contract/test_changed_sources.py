@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.attached_world import LEDGER, PLACES, ROWS, Place, World, attached_world
 from tests.contract.problems import assert_problem
+from tests.support.attached_world import LEDGER, PLACES, ROWS, Place, World, attached_world
 
 Change = Callable[[World, Place, str], None]
 DRAW = {"method": "random", "parameters": {"sample_size": 20, "seed": 7}}

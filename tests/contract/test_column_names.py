@@ -26,7 +26,8 @@ from tests.contract.name_clashes import (
     unqualified,
     words_in_use,
 )
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
+from tests.support.nightly import amount
 
 LONGER = (
     "k0",
@@ -130,7 +131,7 @@ def test_pages_and_files_are_the_same_under_any_names(tables: Tables) -> None:
 
 
 def test_any_column_can_be_filtered_and_sorted_by(tables: Tables) -> None:
-    for at in range(0, len(tables.few[0].names), 8):
+    for at in range(0, len(tables.few[0].names), amount(24, 8)):
         assert not tables.differences(lambda asked, at=at: asked.pages(at, at), of_few=True)  # type: ignore[misc]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 LOGGER = logging.getLogger("jobsvc.comparisons")
 WITHIN_S = 10

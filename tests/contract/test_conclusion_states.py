@@ -15,7 +15,7 @@ from application.audit.evaluation.parameters import signed_json
 from application.audit.evaluation.request import SettledEvaluation
 from storage.audit.findings import Review, ReviewEntry
 from tests.contract.draw_requests import one
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 ROW = "_logical_row_id"

@@ -11,7 +11,7 @@ import pytest
 
 from service.settings import Settings
 from tests.contract.raw_requests import Raw, form, import_lines
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 
 def ends_within(raw: Raw, seconds: float) -> bool:

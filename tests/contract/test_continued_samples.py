@@ -9,7 +9,7 @@ import pytest
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_evaluation import ROW, WRONG, drawn, evaluated, examined
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 LINES = [f"{row:05d},{(row + 1) / 4},{'abc'[row % 3]}" for row in range(600)]
 TEXT = "\n".join(["invoice,amount,region", *LINES]) + "\n"

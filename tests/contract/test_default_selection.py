@@ -13,7 +13,7 @@ from storage.certificates.canonical_json import canonical_json
 from storage.certificates.ledger import append_entry
 from storage.jobs.templates import add_template
 from tests.contract.test_certificates import require_accepted
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader, in_element
 
 PARAMETERS = {"book_column": "amount", "sample_size": 60}

@@ -31,11 +31,12 @@ from parquet_tables.exports import export_query
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 from sampling_engine.sample_table import SAMPLE_COLUMNS, names_in_sample
-from tests.any_names import any_name, distinct, generated_names
 from tests.contract.draw_requests import one
 from tests.contract.test_design_code import written
 from tests.contract.test_estimates import drawn, estimates
-from tests.live_server import LiveServer
+from tests.support.any_names import any_name, distinct, generated_names
+from tests.support.live_server import LiveServer
+from tests.support.nightly import amount
 
 WORDS = (
     *("w", "W", "row", "rows", "fpc", "stratum", "cluster", "clusters", "p", "n", "N", "t", "c"),
@@ -142,7 +143,7 @@ def test_python_figures_are_the_same_under_any_names(tmp_path: Path, name: str) 
     assert found == expected
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=amount(20, 60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(names=st.lists(st.sampled_from(WORDS) | any_name, min_size=1, max_size=6))
 def test_any_name_is_that_of_a_column(tmp_path_factory: Any, names: list[str]) -> None:
     sample = sample_of(distinct(names))

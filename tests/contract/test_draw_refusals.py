@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.draw_requests import RANDOM, one_round, random_with, stratified_with
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 SIZE_LOC = ["body", "rounds", 0, "parameters", "sample_size"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 SIZE = {"sample_size": 40, "seed": 42}
 RANDOM = {"method": "random", "parameters": SIZE}

@@ -19,8 +19,8 @@ from storage.jobs.schedules import Problem, advance_schedule, get_schedule
 from storage.notifications.receivers import DueDelivery, get_email, list_deliveries
 from tests.contract.deliveries import newest_delivery, review_sample
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, live_server
-from tests.mail_server import DOMAIN, SENDER, MailServer, mail_server
+from tests.support.live_server import LiveServer, live_server
+from tests.support.mail_server import DOMAIN, SENDER, MailServer, mail_server
 
 PATH = "/api/users/me/email"
 ATTEMPTS = 3

@@ -22,7 +22,7 @@ from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import Scene, scene_settings
 from tests.contract.permission_table import TABLE
 from tests.contract.problems import assert_problem
-from tests.live_server import live_server
+from tests.support.live_server import live_server
 
 NEEDS_NO_TOKEN_ANY_MORE = {
     "POST /api/users/logout",

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import asked, drawn, estimates
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ALIKE = "all alike, which doesn't show that the other rows are"
 TOTAL = {"statistic": "total", "column": "error"}

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 600
 CITIES = ("Oslo", "Lima", "Kyiv", "")

@@ -12,7 +12,7 @@ import pytest
 from estimation_engine.audit.limits import binomial_limit
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROW = "_logical_row_id"
 WRONG = {"outcome": "exception", "audit_value": "0.05"}

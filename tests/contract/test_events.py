@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, write_csv
+from tests.support.live_server import LiveServer, write_csv
 from tests.web_ui.staged_jobs import cancelled, running_job
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 5}}

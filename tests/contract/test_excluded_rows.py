@@ -28,7 +28,7 @@ from storage.sqlite.database import Transaction
 from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, require_accepted
 from tests.contract.test_schedules import SetClock
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 from tests.web_ui.reader import Reader
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.exploring import query
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 BY_CITY = "SELECT city, count(*) AS n, sum(amount) AS total FROM data GROUP BY city ORDER BY city"
 

@@ -17,7 +17,7 @@ from service.settings import Settings
 from service.sql_queries import query_at_once
 from tests.contract.exploring import query
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 ENDLESS = (
     "SELECT sum(damerau_levenshtein(repeat('a', 2000), repeat('b' || range, 500))) "

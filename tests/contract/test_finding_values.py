@@ -9,7 +9,7 @@ import pytest
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import asked, drawn_anew
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROW, ROWS, DRAWN = "_logical_row_id", 400, 50
 TOTALS = [{"statistic": "total", "column": name} for name in ("audit_value", "misstatement")]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROW = "_logical_row_id"
 

@@ -11,7 +11,7 @@ import pytest
 
 from service.settings import Settings
 from tests.contract.generated_requests import send_all
-from tests.live_server import live_server
+from tests.support.live_server import live_server
 
 
 @pytest.mark.timeout(4 * 3600)

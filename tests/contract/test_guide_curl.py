@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.live_server import PASSWORD, LiveServer
+from tests.support.live_server import PASSWORD, LiveServer
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "JOBS_API_GUIDE.md").read_text(encoding="utf-8")
 LINES = [

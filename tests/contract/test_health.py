@@ -8,7 +8,7 @@ import pytest
 
 from service.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 
 def test_health_needs_no_token(server: LiveServer) -> None:

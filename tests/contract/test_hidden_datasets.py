@@ -16,13 +16,13 @@ from service.settings import Settings
 from storage.accounts.datasets import delete_group_permission, delete_permission, put_permission
 from storage.accounts.tokens import revoke_token
 from storage.accounts.users import remove_user
-from tests.contract.attached_world import small_lake
 from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import RANDOM, Scene
 from tests.contract.permission_table import TABLE
 from tests.contract.problems import assert_problem
 from tests.contract.test_permissions import kind_of_token, sent
-from tests.live_server import live_server
+from tests.support.attached_world import small_lake
+from tests.support.live_server import live_server
 
 HIDDEN = [row for row in TABLE if "<int:dataset_id>" in row.route or "<job_id>" in row.route]
 """The routes of one dataset or job."""

@@ -12,8 +12,8 @@ import pytest
 from import_engine.workbooks.importing import CHILD_MODULE
 from tests.contract.problems import assert_problem
 from tests.import_engine.raw_workbooks import STRINGS, TABLE, raw_workbook
-from tests.live_server import LiveServer
 from tests.sql_sandbox.conftest import children
+from tests.support.live_server import LiveServer
 
 COUNTED = raw_workbook(strings=STRINGS.replace("<sst", '<sst uniqueCount="4294967295"') + "</sst>")
 CORNER = raw_workbook(f'{TABLE}<row r="1048576"><c r="XFD1048576"><v>7</v></c></row>')

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 GUIDE_FIELDS = {
     "id",

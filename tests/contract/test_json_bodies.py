@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 LOGINS = ("/api/users/login", "/api/users/token")
 """They take a form, too."""

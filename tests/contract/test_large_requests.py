@@ -12,7 +12,7 @@ from http_api.server.problems import PROBLEM
 from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.raw_requests import Raw, form, import_lines, refusal
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 SMALL = 64 * 1024
 """The shared server's largest body that isn't a file."""

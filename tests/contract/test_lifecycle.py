@@ -13,7 +13,7 @@ import pytest
 
 from service.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, live_server, write_csv
+from tests.support.live_server import LiveServer, live_server, write_csv
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 5, "seed": 1}}
 

@@ -7,7 +7,7 @@ import pytest
 from storage.jobs.jobs import cancel_job
 from storage.jobs.submission import NewJob, insert_job
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 STRANGE_IDS = ("0", "-1", "999999999999999999")
 NO_NUMBERS = ("", " ", "1.0", "1e3", "null", "9" * 30)

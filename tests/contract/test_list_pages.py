@@ -8,8 +8,8 @@ import httpx
 import pytest
 from jobsvc_client import connect
 
-from tests.contract.audit_world import World
-from tests.live_server import LiveServer
+from tests.support.audit_world import World
+from tests.support.live_server import LiveServer
 
 FILLED = 3
 

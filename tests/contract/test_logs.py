@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 PASSWORD = "a very secret password"
 WRONG_PASSWORD = "not the secret password"

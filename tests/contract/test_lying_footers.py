@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.attached_world import PLACES, Place, World, attached_world
 from tests.contract.exploring import query
-from tests.footers import Struct, change, changed, chunks, get, groups, put
+from tests.support.attached_world import PLACES, Place, World, attached_world
+from tests.support.footers import Struct, change, changed, chunks, get, groups, put
 from verifiers import verify_sample
 
 ROWS = 6_000

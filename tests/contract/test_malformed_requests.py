@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.problems import assert_problem
 from tests.contract.raw_requests import Raw, refusal
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 def test_what_follows_a_refused_head_is_no_request(server: LiveServer) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scipy.stats import hypergeom
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 AMOUNTS = [Decimal(row * row % 9_973) / 100 + 1 for row in range(1_200)] + [Decimal("-20.00")]
 TOTAL = sum(AMOUNTS) + 20

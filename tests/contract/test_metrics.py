@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.scraping import Series, changes, scraped, scraped_until, series
-from tests.live_server import PASSWORD, LiveServer, live_server, write_csv
+from tests.support.live_server import PASSWORD, LiveServer, live_server, write_csv
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 5}}
 IMPORT = "/api/datasets/{dataset_id}/refs/{ref}/import"

@@ -13,7 +13,7 @@ from estimation_engine.audit.limits import binomial_limit
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_evaluation import drawn, evaluated, examined
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 def table_of(server: LiveServer, *amounts: object) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 AMOUNTS = [Decimal(row * row % 9_973) / 100 - 5 for row in range(1_200)] + [Decimal("90000.00")]
 ROUND: dict[str, Any] = {

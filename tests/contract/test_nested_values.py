@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.contract.exploring import query
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 VALUE = "{'a': 'nan'::DOUBLE, 'b': ['-inf'::DOUBLE, 0.1], 'c': 'say \"NaN\"'}"
 PARSED = {"a": "NaN", "b": ["-Infinity", 0.1], "c": 'say "NaN"'}

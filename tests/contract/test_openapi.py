@@ -12,7 +12,7 @@ from application.work_limits import work_limits
 from domain_errors import DomainError
 from http_api.server.statuses import STATUS_OF_CODE
 from service.settings import Settings
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 @pytest.fixture(scope="module")

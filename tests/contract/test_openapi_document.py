@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from http_api.openapi import operations
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "JOBS_API_GUIDE.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from application.credentials import DECOY, BadCredentials, check_password, hash_
 from application.throttle import SignInThrottle
 from application.work_limits import work_limits
 from tests.contract.problems import assert_problem
-from tests.live_server import PASSWORD, LiveServer
+from tests.support.live_server import PASSWORD, LiveServer
 
 
 class Held:

@@ -17,7 +17,7 @@ from storage.jobs.jobs import get_job
 from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import ASKERS, Scene, scene_settings
 from tests.contract.permission_table import TABLE
-from tests.live_server import live_server
+from tests.support.live_server import live_server
 
 
 @pytest.fixture(scope="module")

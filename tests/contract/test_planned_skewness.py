@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 VALUES = np.round(np.random.default_rng(3).lognormal(4, 1.2, 20_000), 2)
 

@@ -18,8 +18,8 @@ from storage.jobs.jobs import get_job
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, require_accepted
-from tests.live_server import LiveServer, live_server
-from tests.published_rounds import (
+from tests.support.live_server import LiveServer, live_server
+from tests.support.published_rounds import (
     INVENTED,
     PUBLISHED,
     ROUND_1000,

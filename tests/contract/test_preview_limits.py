@@ -20,7 +20,7 @@ from application.import_preview import preview_import
 from application.job_submission import submit_import
 from http_api.routes import imports
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 LINES = 10_000_000
 

@@ -11,9 +11,9 @@ import pytest
 
 from operating_system import lies_in
 from service.settings import InvalidSetting, Settings
-from tests.contract.attached_world import parquet_file
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, live_server
+from tests.support.attached_world import parquet_file
+from tests.support.live_server import LiveServer, live_server
 
 
 @pytest.mark.parametrize("name", ["import_prefixes", "connection_prefixes"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 404
 

@@ -19,8 +19,14 @@ from application.sessions import COOKIE, csrf_token
 from application.work_limits import work_limits
 from service.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import PASSWORD, LiveServer, live_server
-from tests.openid_provider import Provider, at_provider, confirmed, running_provider, sign_in
+from tests.support.live_server import PASSWORD, LiveServer, live_server
+from tests.support.openid_provider import (
+    Provider,
+    at_provider,
+    confirmed,
+    running_provider,
+    sign_in,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's Authlib
 CLIENT_ID = "jobsvc"

@@ -11,7 +11,7 @@ import pytest
 import composition_root
 from application.sessions import COOKIE
 from service.settings import Settings
-from tests.live_server import PASSWORD, LiveServer, live_server
+from tests.support.live_server import PASSWORD, LiveServer, live_server
 
 SECRET = "a secret of the proxy"
 PROXY = {"X-Jobsvc-Proxy-Secret": SECRET, "X-Forwarded-For": "198.51.100.7"}

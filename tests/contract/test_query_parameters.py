@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 METHODS = ("get", "post", "put", "patch", "delete")
 PLACES = {"name": "verify.html", "user_id": "1"}

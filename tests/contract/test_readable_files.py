@@ -13,7 +13,7 @@ import pytest
 from parquet_tables.child_process import ChildDied, ask_child, line_of
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.row_hashes import MAX_ANSWER_BYTES, HashRequest
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 SECRETS = (
     "owner.json",

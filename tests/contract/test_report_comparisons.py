@@ -7,7 +7,7 @@ from markupsafe import escape
 
 from sampling_engine.reference import DRAWN_ROWS, WHOLE_ROWS
 from tests.contract.exploring import result_of
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 400
 

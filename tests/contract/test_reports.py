@@ -14,7 +14,7 @@ from composition_root import build_app
 from service.tables.reports import shortened
 from tests.contract.exploring import result_of
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from web_ui.report import render_report
 
 ROWS = 400

@@ -12,7 +12,7 @@ import pytest
 import xlsxwriter
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 5, "seed": 1}}
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.exploring import result_of
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 BEFORE = "no,city,amount\n1,Oslo,10.5\n2,Lima,20\n3,,30\n4,Kyiv,40\n"
 NOW = "amount,no,city,note\n10.5,1,Oslo,x\n21,2,Lima,\n30,3,Rome,x\n50,5,Oslo,x\n"

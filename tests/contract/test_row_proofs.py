@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.draw_requests import one
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 60
 

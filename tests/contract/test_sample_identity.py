@@ -6,7 +6,7 @@ import pytest
 
 from storage.versions.refs import create_ref
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ONE_ROW = {"method": "random", "parameters": {"sample_size": 1}}
 

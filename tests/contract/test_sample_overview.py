@@ -7,7 +7,7 @@ import pytest
 
 from application.samples.overview import sample_overview
 from storage.jobs.jobs import get_job
-from tests.live_server import LiveServer, finished
+from tests.support.live_server import LiveServer, finished
 
 
 def _overview(server: LiveServer, client: httpx.Client, dataset: int, body: dict[str, object]):

@@ -10,7 +10,7 @@ import fastexcel
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import xlsxwriter
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import asked, drawn_anew
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS, DRAWN = 400, 80
 

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 LEDGER = "Id,Booked,Region,Amount,Pieces\n" + "".join(
     f"{row:06d},2025-01-{1 + row % 28:02d},{'north' if row % 3 else 'south'},"

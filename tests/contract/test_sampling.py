@@ -11,7 +11,7 @@ import pytest
 from sampling_engine import DRAW_VERSION
 from tests.contract.draw_requests import RANDOM
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ADDED = {
     "_logical_row_id",

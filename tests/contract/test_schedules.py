@@ -15,7 +15,7 @@ from service.settings import Settings
 from storage.accounts.datasets import put_permission
 from storage.jobs.schedules import Schedule, get_schedule
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 BERLIN = "Europe/Berlin"
 numbers = itertools.count(1)

@@ -9,7 +9,7 @@ import pytest
 
 from storage.accounts.users import get_user
 from storage.versions.refs import find_refs
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 import composition_root
 from http_api.server.headers import HEADERS
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 @pytest.fixture(scope="module")

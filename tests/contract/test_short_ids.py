@@ -7,7 +7,7 @@ import pytest
 from storage.jobs.jobs import cancel_job
 from storage.jobs.submission import NewJob, insert_job
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 RANDOM = {"method": "random", "sample_size": 5}
 ALIKE = ("abcdef01-0000-4000-8000-000000000001", "abcdef01-1000-4000-8000-000000000002")

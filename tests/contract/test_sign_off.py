@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 ROW = "_logical_row_id"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 PATH = "/api/signing-keys"
 

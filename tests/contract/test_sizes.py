@@ -10,7 +10,7 @@ import pytest
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import AMOUNTS, DESIGNS, ROWS, dataset, drawn
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 __all__ = ["dataset"]
 KNOWN = np.array([amount for row, amount in enumerate(AMOUNTS) if row % 10], dtype=float)

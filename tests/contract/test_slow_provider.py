@@ -17,8 +17,8 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from application.providers.answers import SignInAttempt
-from tests.server_process import ServerProcess
-from tests.slow_peers import Hold, drips_body, drips_headers, silent, slow_peer
+from tests.support.server_process import ServerProcess
+from tests.support.slow_peers import Hold, drips_body, drips_headers, silent, slow_peer
 
 REQUESTS = 64
 OTHERS_WITHIN_S = 4.0

@@ -12,10 +12,10 @@ import pytest
 
 from service.settings import Settings
 from tests.contract.deliveries import newest_delivery
-from tests.live_server import LiveServer, live_server
-from tests.mail_server import DOMAIN, SENDER
-from tests.server_process import ServerProcess
-from tests.slow_peers import (
+from tests.support.live_server import LiveServer, live_server
+from tests.support.mail_server import DOMAIN, SENDER
+from tests.support.server_process import ServerProcess
+from tests.support.slow_peers import (
     deaf_peer,
     drips_headers,
     drips_interim,
@@ -24,7 +24,7 @@ from tests.slow_peers import (
     silent,
     slow_peer,
 )
-from tests.webhook_receiver import receiver
+from tests.support.webhook_receiver import receiver
 
 HOLDS = (silent, drips_status, drips_headers, drips_interim)
 OTHERS_WITHIN_S, STOP_WITHIN_S = 5, 10

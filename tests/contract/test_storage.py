@@ -15,7 +15,7 @@ from service.settings import Settings
 from storage.maintenance.checking import check
 from storage.sqlite.clock import system_clock
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 DRAW = {"rounds": [{"method": "random", "parameters": {"sample_size": 5, "seed": 1}}]}
 

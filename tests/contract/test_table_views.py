@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROWS = 400
 

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROW = "_logical_row_id"
 ATTRIBUTES = ["approved", "amount agrees", "note"]

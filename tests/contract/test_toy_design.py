@@ -28,7 +28,7 @@ from tests.contract.test_estimates import (
     drawn_anew,
     estimates,
 )
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 __all__ = ["dataset"]
 

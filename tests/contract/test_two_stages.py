@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 ROW = "_logical_row_id"
 FIRST = 55

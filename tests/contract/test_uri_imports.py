@@ -17,8 +17,8 @@ import pytest
 from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.uri_sources import BUCKET, WebServer, object_store, web_server
-from tests.live_server import LiveServer, live_server
-from tests.slow_peers import Hold, drips_headers, silent, slow_peer
+from tests.support.live_server import LiveServer, live_server
+from tests.support.slow_peers import Hold, drips_headers, silent, slow_peer
 
 CSV = b"id,amount\n1,2.5\n2,4\n"
 

@@ -16,8 +16,8 @@ from storage.notifications.receivers import MAX_WEBHOOKS
 from tests.contract.deliveries import newest_delivery, review_sample
 from tests.contract.problems import assert_problem
 from tests.contract.scraping import changes, scraped, scraped_until, series
-from tests.live_server import LiveServer, live_server
-from tests.webhook_receiver import Receiver, receiver
+from tests.support.live_server import LiveServer, live_server
+from tests.support.webhook_receiver import Receiver, receiver
 
 ATTEMPTS = 3
 

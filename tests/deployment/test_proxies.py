@@ -17,7 +17,7 @@ import httpx
 import pytest
 import trustme
 
-from tests.server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NAME = "jobsvc.example.com"

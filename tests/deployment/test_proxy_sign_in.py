@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.deployment.test_proxies import free_port, running
-from tests.server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 PAGE = Path(__file__).parents[2] / "docs" / "SIGN_IN.md"
 SECRET = "the secret of the proxy"

@@ -8,7 +8,7 @@ from tests.faults import dying
 from tests.faults.dying_processes import run
 from tests.faults.named_kills import State
 from tests.faults.test_random_kills import open_books
-from tests.server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.database import Database, Transaction
 from tests.faults.history import Books
 from tests.faults.server_state import wait_until_idle
-from tests.forked_process import run_jobsvc
+from tests.support.forked_process import run_jobsvc
 
 ROOT = Path(composition_root.__file__).parent
 LASTING = ("fsync", "fdatasync", "link", "replace", "rename", "unlink", "remove", "rmdir")

@@ -18,7 +18,7 @@ from pathlib import Path
 from storage.sqlite.clock import system_clock, timestamp
 from tests.faults import dying
 from tests.faults.history import Books
-from tests.forked_process import ForkedProcess
+from tests.support.forked_process import ForkedProcess
 
 MAX_DURATION_S = 60
 NOTE = re.compile(r"note (\{.*\})\n")

@@ -20,7 +20,7 @@ from storage.sqlite.database import Database
 from storage.versions.manifests import get_commit
 from tests.faults.asked import ROWS, Asked
 from tests.faults.server_state import assert_no_strays, dataset_of, named_by, wait_until_idle
-from tests.live_server import finished
+from tests.support.live_server import finished
 
 DOWNLOADS = 300
 """Samples whose rows are fetched and compared; of all others the files' hashes are."""

@@ -6,7 +6,7 @@ from functools import partialmethod
 from pathlib import Path
 
 from storage.sqlite.database import Database
-from tests.forked_process import run_jobsvc
+from tests.support.forked_process import run_jobsvc
 
 PATIENCE_S = 1.5
 

@@ -21,7 +21,7 @@ from storage.maintenance.data_directory import DataDirectory
 from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
 from tests.faults.history import Books
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 
 @dataclass(frozen=True)

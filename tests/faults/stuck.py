@@ -9,7 +9,7 @@ from job_runner.attempt import JobContext
 from job_runner.handlers import HANDLERS
 from storage.jobs.kinds import IMPORT
 from storage.jobs.publishing import Outcome
-from tests.forked_process import run_jobsvc
+from tests.support.forked_process import run_jobsvc
 
 ENDS_WITHIN_S = 2.0
 

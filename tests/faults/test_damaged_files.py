@@ -15,9 +15,9 @@ import pytest
 from storage.maintenance.data_directory import DataDirectory, Owner
 from tests.faults.dying_processes import submit_and_kill
 from tests.faults.server_state import dataset_of
-from tests.forked_process import jobsvc
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.forked_process import jobsvc
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 _chance = random.Random(2)
 CONTENT = "id,kind,text\n" + "".join(

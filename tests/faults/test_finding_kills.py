@@ -13,8 +13,8 @@ import httpx
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
 from tests.faults.test_random_kills import open_books
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 ROW = "_logical_row_id"
 LIVES, MAX_ANSWERS, MAX_WAIT_S = 3, 3, 0.03

@@ -18,9 +18,9 @@ from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
 from tests.faults.server_state import assert_no_strays, dataset_of, named_by
 from tests.faults.small_disk import NoSmallDisk, SmallDisk, run_in_a_namespace, small_disk
-from tests.forked_process import jobsvc
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.forked_process import jobsvc
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 ROWS = 40_000
 _chance = random.Random(1)

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live_server import finished, write_csv
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished, write_csv
+from tests.support.server_process import ServerProcess
 
 ROWS = 400_000
 BODY = {

@@ -17,8 +17,8 @@ from storage.maintenance.data_directory import DataDirectory
 from tests.faults import impatient
 from tests.faults.history import Books
 from tests.faults.test_random_kills import open_books
-from tests.forked_process import ForkedProcess
-from tests.server_process import ServerProcess
+from tests.support.forked_process import ForkedProcess
+from tests.support.server_process import ServerProcess
 
 
 @contextmanager

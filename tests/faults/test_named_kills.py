@@ -11,7 +11,7 @@ from tests.faults import dying
 from tests.faults.dying_processes import run, submit_for_later
 from tests.faults.history import Books
 from tests.faults.named_kills import State, assert_among, kill_a_server
-from tests.server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -20,7 +20,7 @@ from tests.faults.named_kills import (
     kill_at_every_point,
     require_sound,
 )
-from tests.forked_process import jobsvc
+from tests.support.forked_process import jobsvc
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -24,8 +24,8 @@ from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
 from tests.faults.history import Books
 from tests.faults.named_kills import AtPoint, State, assert_among, kill_at_every_point
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -18,8 +18,8 @@ from storage.maintenance.data_directory import DataDirectory
 from tests.faults.asked import CONTENT
 from tests.faults.history import Books
 from tests.faults.server_state import dataset_of
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 MAX_LIFE_S = 0.4
 """A load asks for a job in about 10 ms, and a job takes 50: a life sees every step many times."""

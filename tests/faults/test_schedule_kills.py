@@ -13,9 +13,9 @@ import pytest
 from tests.faults import dying
 from tests.faults.dying_processes import run
 from tests.faults.named_kills import State
-from tests.forked_process import run_jobsvc
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.forked_process import run_jobsvc
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

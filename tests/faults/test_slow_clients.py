@@ -15,8 +15,8 @@ import httpx
 from storage.maintenance.data_directory import DataDirectory
 from tests.faults.dying_processes import submit_for_later
 from tests.faults.server_state import dataset_of
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 _chance = random.Random(3)
 ROWS = 40_000

@@ -21,8 +21,8 @@ from application.work_limits import work_limits
 from service.settings import Settings
 from tests.faults import stuck
 from tests.faults.server_state import dataset_of
-from tests.live_server import finished, write_csv
-from tests.server_process import ServerProcess
+from tests.support.live_server import finished, write_csv
+from tests.support.server_process import ServerProcess
 
 RANDOM = {"method": "random", "sample_size": 5}
 ENDLESS = "SELECT sum(a.range) FROM range(1000000) a, range(1000000) b"

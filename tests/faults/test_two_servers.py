@@ -10,9 +10,9 @@ from pathlib import Path
 from storage.maintenance.data_directory import DataDirectory
 from tests.faults.asked import CONTENT
 from tests.faults.server_state import dataset_of
-from tests.forked_process import ForkedProcess, jobsvc, run_jobsvc
-from tests.live_server import finished
-from tests.server_process import ServerProcess
+from tests.support.forked_process import ForkedProcess, jobsvc, run_jobsvc
+from tests.support.live_server import finished
+from tests.support.server_process import ServerProcess
 
 
 def test_a_second_server_reports_the_owner_of_the_directory(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.faults.test_random_kills import open_books
-from tests.live_server import finished
-from tests.mail_server import DOMAIN, mail_server
-from tests.server_process import ServerProcess
-from tests.webhook_receiver import receiver
+from tests.support.live_server import finished
+from tests.support.mail_server import DOMAIN, mail_server
+from tests.support.server_process import ServerProcess
+from tests.support.webhook_receiver import receiver
 
 JOBS = 3
 

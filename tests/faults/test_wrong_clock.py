@@ -17,8 +17,8 @@ from tests.faults import wrong_clock
 from tests.faults.history import Books
 from tests.faults.test_random_kills import open_books
 from tests.faults.wrong_clock import PATIENCE_S, serve_with_little_patience, set_clock
-from tests.live_server import PASSWORD, finished, write_csv
-from tests.server_process import ServerProcess
+from tests.support.live_server import PASSWORD, finished, write_csv
+from tests.support.server_process import ServerProcess
 
 HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365)

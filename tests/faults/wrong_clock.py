@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.sqlite.clock import system_clock
-from tests.forked_process import run_jobsvc
+from tests.support.forked_process import run_jobsvc
 
 SHIFT = "shift"
 """The name of the file, next to the data directory, with the shift in seconds."""

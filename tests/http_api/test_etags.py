@@ -11,7 +11,7 @@ import composition_root
 from http_api.server.metrics import Metrics
 from service import log_context
 from tests.http_api.stage import LISTED, Stage
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 RANDOM = {"method": "random", "sample_size": 5}
 

@@ -11,7 +11,7 @@ import httpx
 
 import composition_root
 from tests.http_api.stage import Stage
-from tests.server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 DOCUMENT = "/api/openapi.json"
 AT_ONCE = 60

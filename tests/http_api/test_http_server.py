@@ -19,7 +19,7 @@ import pytest
 from http_api.server.request_limits import LimitedChannel
 from http_api.server.waitress import HttpServer
 from service.settings import Settings
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 CLIENTS = 200
 

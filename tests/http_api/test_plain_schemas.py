@@ -11,7 +11,7 @@ from apiflask import Schema
 from http_api.routes.sampling import HistoryOut
 from http_api.schemas.jobs import JobInListOut, JobOut, JobsOut
 from storage.jobs.jobs import Job, get_job
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 RANDOM = {"method": "random", "sample_size": 5}
 

@@ -11,7 +11,14 @@ import httpx
 import pytest
 
 from import_engine.sources.exchange import Exchange, Overdue
-from tests.slow_peers import Hold, drips_headers, drips_interim, drips_status, silent, slow_peer
+from tests.support.slow_peers import (
+    Hold,
+    drips_headers,
+    drips_interim,
+    drips_status,
+    silent,
+    slow_peer,
+)
 
 LIMIT_S = 0.5
 

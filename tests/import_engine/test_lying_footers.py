@@ -23,7 +23,7 @@ from parquet_tables.attached import AttachedFiles
 from parquet_tables.columns import AttachedPath
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
-from tests.footers import Struct, change, changed, chunks, get, groups, put
+from tests.support.footers import Struct, change, changed, chunks, get, groups, put
 
 ROWS, GROUP_ROWS = 6_000, 2_048
 SQL = (

@@ -18,7 +18,7 @@ from storage.accounts.users import first_admin
 from storage.jobs import kinds
 from storage.jobs.kinds import JobKind, values_read
 from storage.jobs.publishing import Outcome
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 ROWS = 12

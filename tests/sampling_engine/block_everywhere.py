@@ -17,7 +17,7 @@ from application.request_code.texts import request_code
 from command_line import Composition, command
 from service.settings import Settings
 from tests.client import api_fields
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 from tests.test_docs import parameter_lines
 from tests.web_ui.reader import Reader
 

@@ -36,8 +36,8 @@ from sampling_engine import (
     write_redraw_data,
 )
 from sampling_engine.filters import parse_expression
-from tests.any_names import any_name, distinct, generated_names
 from tests.sampling_engine.conftest import Workshop
+from tests.support.any_names import any_name, distinct, generated_names
 
 ROWS = 30
 COLUMNS = 400

@@ -53,13 +53,13 @@ from sampling_engine.filters import parse_expression
 from service.draw_engines import EngineChoice, opened_engine
 from service.settings import Settings
 from service.tables.open_tables import open_table
-from tests.any_names import generated_names
-from tests.live_server import LiveServer, finished
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
 from tests.sampling_engine.test_any_names import rounds as method_rounds
 from tests.sampling_engine.test_layouts import QUERY, ROUNDS
 from tests.spark.cluster import TOKEN, SparkCluster, free_port, spark_home
+from tests.support.any_names import generated_names
+from tests.support.live_server import LiveServer, finished
 
 # In a worker of xdist the main module has no file, which pyspark takes for a doctest.
 vars(sys.modules["__main__"]).setdefault("__file__", __file__)

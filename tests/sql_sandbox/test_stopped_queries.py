@@ -11,7 +11,6 @@ import pytest
 from parquet_tables.attached import AttachedFiles
 from sql_sandbox import Sandbox, SourceTable
 from sql_sandbox.errors import SqlError
-from tests.forked_process import ForkedProcess
 from tests.sql_sandbox.conftest import LIMITS, MAX_MB, OutOfTime, stops_after
 from tests.sql_sandbox.sql_errors import (
     FAILED,
@@ -22,6 +21,7 @@ from tests.sql_sandbox.sql_errors import (
     assert_user_message,
     shorten,
 )
+from tests.support.forked_process import ForkedProcess
 
 HUNGRY = "SELECT list(repeat('x', 1000000)) FROM range(100000)"
 BOMBS = [

@@ -13,7 +13,7 @@ from py_ecc.bls.typing import G1Compressed
 from py_ecc.optimized_bls12_381 import add, curve_order, is_inf, multiply, neg
 
 from storage.certificates.beacons import CHAINS, Chain, verify_signature
-from tests.published_rounds import (
+from tests.support.published_rounds import (
     DEFAULT,
     INVENTED,
     PUBLISHED,

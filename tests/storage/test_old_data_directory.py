@@ -25,7 +25,7 @@ from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.database import Transaction
 from storage.sqlite.schema import NEWEST_VERSION, differences
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 from verifiers import verify_sample
 
 DIRECTORY = Path(__file__).with_name("data_directory_14.zip")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.published_rounds import INVENTED, ROUND_1000
+from tests.support.published_rounds import INVENTED, ROUND_1000
 from tests.verifiers import tamperings
 from verifiers import verify_sample
 

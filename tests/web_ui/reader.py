@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token
-from tests.live_server import PASSWORD, LiveServer
+from tests.support.live_server import PASSWORD, LiveServer
 
 TAGS = re.compile(r"<[^>]*>")
 

@@ -7,7 +7,7 @@ from typing import Any
 from storage.jobs.jobs import cancel_job, fail_job, get_job
 from storage.jobs.kinds import RunType
 from storage.jobs.submission import NewJob, insert_job
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 IMPORT = {"ref": "main", "file_name": "later.csv", "size_bytes": 4, "commit_message": "Later"}

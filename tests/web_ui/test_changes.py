@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 HEAD = 'no,city,"pay (""EUR"")",open'

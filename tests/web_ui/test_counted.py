@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.live_server import LiveServer, finished
+from tests.support.live_server import LiveServer, finished
 from tests.web_ui.reader import Reader
 from tests.web_ui.staged_jobs import ended_job
 

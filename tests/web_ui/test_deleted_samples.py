@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 

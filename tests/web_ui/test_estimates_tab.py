@@ -11,7 +11,7 @@ import duckdb
 import fastexcel
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 ROWS = 400

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from presentation.charts import Bar, LimitChart
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 ROW = "_logical_row_id"

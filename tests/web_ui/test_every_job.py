@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from command_line import command
 from service.settings import Settings
 from storage.jobs import kinds
-from tests.every_job import STATES, VARIANTS, EveryJob, every_job
-from tests.live_server import LiveServer, live_server
+from tests.support.every_job import STATES, VARIANTS, EveryJob, every_job
+from tests.support.live_server import LiveServer, live_server
 from tests.web_ui.reader import Reader, words
 
 TAB = re.compile(r'href="(/jobs/[0-9a-f-]{36}(?:\?tab=\w+)?)"')

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.live_server import LiveServer, finished
+from tests.support.live_server import LiveServer, finished
 from tests.web_ui.reader import Reader, in_element
 
 JSON = 'aria-label="The request as JSON"><code>'

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.live_server import LiveServer, finished
+from tests.support.live_server import LiveServer, finished
 from tests.web_ui.reader import Reader, in_element
 from tests.web_ui.staged_jobs import FILE, cancelled, ended_job, running_job
 from web_ui.pages.jobs import MAX_DATASET_OPTIONS

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 PAGES = [

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from application.sessions import COOKIE, csrf_token
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader, in_element
 
 PYTHON = 'aria-label="The request in Python"><code>'

@@ -9,7 +9,13 @@ import pytest
 
 from application.certificates.seeds import seed_sentence
 from service.service import RecentResults
-from tests.published_rounds import DEFAULT_ROUND_1, INVENTED, PUBLISHED, ROUND_1000, PublishedRound
+from tests.support.published_rounds import (
+    DEFAULT_ROUND_1,
+    INVENTED,
+    PUBLISHED,
+    ROUND_1000,
+    PublishedRound,
+)
 
 
 def sentence(**beacon: Any) -> str:

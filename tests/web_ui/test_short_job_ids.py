@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 from tests.web_ui.staged_jobs import FILE, ended_job, running_job
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader, in_element
 from tests.web_ui.staged_jobs import ended_job
 

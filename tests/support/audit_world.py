@@ -14,7 +14,7 @@ from storage.accounts.tokens import open_sign_in_link
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.notifications.receivers import disable_receiver
-from tests.live_server import LiveServer
+from tests.support.live_server import LiveServer
 
 _names = itertools.count(1)
 EMAIL = "/api/users/me/email"

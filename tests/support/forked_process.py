@@ -22,8 +22,8 @@ PRELOADED = [
     "flask_swagger_ui.flask_swagger_ui",
     "composition_root",
     "command_line.serving",
-    "tests.server_process",
-    "tests.frozen_objects",
+    "tests.support.server_process",
+    "tests.support.frozen_objects",
 ]
 """What a server loads at its start; the last of them freezes what is there by then."""
 

@@ -22,8 +22,8 @@ from storage.jobs.kinds import (
     kind_of,
 )
 from storage.sqlite.database import Transaction
-from tests.contract.attached_world import parquet_file
-from tests.live_server import LiveServer
+from tests.support.attached_world import parquet_file
+from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 ROWS = 40

@@ -19,7 +19,7 @@ import httpx
 
 from service.settings import ServiceLimits
 from storage.maintenance.data_directory import DataDirectory
-from tests.forked_process import ForkedProcess, run_jobsvc
+from tests.support.forked_process import ForkedProcess, run_jobsvc
 
 START_S = 60
 LIMITS = {item.name for item in fields(ServiceLimits)}

@@ -15,7 +15,7 @@ import pytest
 
 from service.settings import Settings
 from tests.contract.uri_sources import BUCKET, object_store
-from tests.live_server import LiveServer, live_server
+from tests.support.live_server import LiveServer, live_server
 
 Place = Literal["disk", "store"]
 PLACES: tuple[Place, ...] = ("disk", "store")
