@@ -236,7 +236,7 @@ def list_schema(
     """The schema of a listing, whose items have this name."""
     members: dict[str, Any] = {"job_id": out.string()} if of_job else {}
     members[name] = out.list_of(answer_schema(item), help_, attribute="items")
-    return type(f"{name.title()}Out", (PlainSchema, PageOut), members)
+    return type(f"{item.__name__}ListOut", (PlainSchema, PageOut), members)
 
 
 def listed(

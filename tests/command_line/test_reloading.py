@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from command_line import reloading
 
+from command_line import reloading
 from tests.command_line.conftest import Run
 
 PROGRAM = """

@@ -7,9 +7,9 @@ from typing import Any
 
 from application.notifications import registering
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.automation.receivers import events_field, page_of_deliveries
+from http_api.routes.automation.receivers import DeliveryList, events_field, page_of_deliveries
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
-from http_api.schemas.contract import Listing, list_schema
+from http_api.schemas.contract import Listing
 from service.settings import MAX_EMAIL_LENGTH
 from storage.notifications.receivers import Delivery, Receiver, get_email
 
@@ -58,7 +58,7 @@ def delete_email() -> dict[str, str]:
     return {"message": "E-mail address deleted"}
 
 
-@blueprint.get("/deliveries", query=PageQuery, output=list_schema("deliveries", Delivery))
+@blueprint.get("/deliveries", query=PageQuery, output=DeliveryList)
 def deliveries(query: dict[str, int]) -> Listing:
     """The messages to my e-mail address, newest first, with the latest attempt of each."""
     return page_of_deliveries(get_email, query)

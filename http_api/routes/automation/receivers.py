@@ -8,9 +8,9 @@ from marshmallow import validate
 
 from application.notifications.registering import Finder
 from http_api.access import caller, service
-from http_api.schemas.contract import Listing, listed
+from http_api.schemas.contract import Listing, list_schema, listed
 from http_api.schemas.fields import BoundedList, StrictString
-from storage.notifications.receivers import EVENTS, list_deliveries
+from storage.notifications.receivers import EVENTS, Delivery, list_deliveries
 
 
 def events_field(default: Sequence[str]) -> BoundedList:
@@ -22,6 +22,9 @@ def events_field(default: Sequence[str]) -> BoundedList:
         load_default=list(default),
         description="Its events.",
     )
+
+
+DeliveryList = list_schema("deliveries", Delivery)
 
 
 def page_of_deliveries(find: Finder, query: dict[str, int]) -> Listing:

@@ -9,13 +9,12 @@ from application.job_submission import MAX_URI_LENGTH
 from application.notifications import registering
 from contract.declarations import Help
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.automation.receivers import events_field, page_of_deliveries
+from http_api.routes.automation.receivers import DeliveryList, events_field, page_of_deliveries
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
 from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.fields import StrictInteger
 from storage.notifications.receivers import EVENTS, Delivery, Receiver, list_webhooks
 
-Deliveries = list_schema("deliveries", Delivery)
 blueprint = SignedInBlueprint("webhooks", __name__, url_prefix="/api/webhooks", tag="Webhooks")
 
 
@@ -72,7 +71,7 @@ def enable_webhook(webhook_id: int) -> Receiver:
     return registering.enable(caller(), webhook_id)
 
 
-@blueprint.get("/<int:webhook_id>/deliveries", query=PageQuery, output=Deliveries)
+@blueprint.get("/<int:webhook_id>/deliveries", query=PageQuery, output=DeliveryList)
 def deliveries(webhook_id: int, query: dict[str, int]) -> Listing:
     """The messages of a webhook, newest first, with the latest attempt of each."""
     return page_of_deliveries(registering.webhook_by_id(webhook_id), query)
