@@ -37,6 +37,16 @@ serve DATA="play":
 seed DATA="play":
     .venv/bin/python -m tests.seed {{DATA}}
 
+# Print all that derives from a request, such as EstimatesRequest
+show NAME:
+    .venv/bin/python -m tests.derived {{NAME}}
+
+# Write what derives from the contract: the client's keywords, tables of the docs, options of draws
+docs-tables:
+    .venv/bin/python -m tests.client.api_fields
+    .venv/bin/python -m tests.derived
+    .venv/bin/python -m tests.command_line.declared_methods
+
 # Check the documentation: links, tables and commands
 docs:
     .venv/bin/pytest -q -n 2 --dist loadscope tests/test_docs.py tests/test_style.py tests/test_documented_commands.py
