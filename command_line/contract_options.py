@@ -9,7 +9,7 @@ import click
 
 from command_line.options import WholeNumber, field_option, reader
 from contract.declarations import Declared, Request, declared
-from contract.fields import CONFIDENCE, Choice, Count, Filter, Flag, Items, Part, Written
+from contract.fields import CONFIDENCE, Choice, Count, Flag, Items, Part, RowFilterKind, Written
 from domain_errors import render
 
 
@@ -38,7 +38,7 @@ def body_of(request: type[Request], values: dict[str, Any]) -> dict[str, Any]:
         if value is None or value is False or value == ():
             continue
         plain = list(value) if isinstance(value, tuple) else value
-        value = {"expression": plain} if isinstance(own.kind, Filter) else plain
+        value = {"expression": plain} if isinstance(own.kind, RowFilterKind) else plain
         (body if parent is None else body.setdefault(parent, {}))[own.name] = value
     return body
 

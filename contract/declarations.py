@@ -73,7 +73,7 @@ class Declared:
         return self.default is NOT_GIVEN
 
 
-class Refused(InvalidRequest):
+class RefusedField(InvalidRequest):
     """A field that doesn't fit the others; ``field`` is its name."""
 
     def __init__(self, field_name: str, template: str, **parameters: object) -> None:
@@ -82,7 +82,7 @@ class Refused(InvalidRequest):
 
 
 Rule = Callable[[Mapping[str, Any]], None]
-"""Checks the given fields of a body together, and raises :class:`Refused`."""
+"""Checks the given fields of a body together, and raises :class:`RefusedField`."""
 
 
 class Request:

@@ -221,7 +221,7 @@ class Scalar(Kind):
 
 
 @dataclass(frozen=True)
-class Filter(Kind):
+class RowFilterKind(Kind):
     """A filter of rows: an expression, or conditions."""
 
     metavar: str | None = "FILTER"
@@ -232,7 +232,7 @@ class Filter(Kind):
 
 
 @dataclass(frozen=True)
-class ValueSource(Kind):
+class ValuesKind(Kind):
     """Where values come from: the table, an upload by its number, or the findings."""
 
     words: tuple[str, ...] = ("table", "latest", "findings")

@@ -15,7 +15,7 @@ import numpy as np
 
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
-from estimation_engine.designs.stages import Stage, Uniform, VarianceRules
+from estimation_engine.designs.stages import Uniform, VarianceRules, VarianceStage
 from estimation_engine.errors import InvalidReplicates
 
 ReplicateKind = Literal["jackknife", "bootstrap"]
@@ -105,7 +105,7 @@ def bootstrap(design: Design, count: int, seed: int) -> Replicates:
 class _Sample(NamedTuple):
     """The stages of a sample, its rows, and the parts of their weights left to chance in it."""
 
-    stages: list[Stage]
+    stages: list[VarianceStage]
     rows: Ints
     shares: Floats
 

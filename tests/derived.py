@@ -83,7 +83,7 @@ def _kind(kind: kinds.Kind) -> str:
         case kinds.Items(of, most):
             inner = "object" if isinstance(of, kinds.Part) else _kind(of)
             return f"up to {most:,}: {inner}"
-        case kinds.Filter():
+        case kinds.RowFilterKind():
             return "[filter](FILTERS.md)"
         case _:
             return ""

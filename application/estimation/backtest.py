@@ -6,18 +6,21 @@ Every column of numbers gives a mean, and every value of a column of few values 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypedDict
 
 from application.estimation.estimates import (
     EstimateJson,
-    EstimateRequest,
-    StatisticRequest,
     estimates_of,
 )
 from application.estimation.value_sources import estimated_columns
+from contract.requests.estimate import (
+    BacktestRequest,
+    EstimatesRequest,
+    IntervalRequest,
+    StatisticRequest,
+    VarianceRequest,
+)
 from domain_errors import counted
-from estimation_engine import Settings
 from estimation_engine.reading import relation_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import read_rows
@@ -52,7 +55,7 @@ class BacktestJson(TypedDict):
     notes: list[str]
 
 
-def backtest_of(service: Service, job: Job, settings: Settings) -> BacktestJson:
+def backtest_of(service: Service, job: Job, request: BacktestRequest) -> BacktestJson:
     """Estimate all figures of known columns, and count the intervals that hold the true value.
 
     Raises
@@ -63,7 +66,7 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> BacktestJson:
     statistics, notes = _known_statistics(service, job)
     answer: BacktestJson = {
         "job_id": job.id,
-        "confidence": settings.confidence,
+        "confidence": request.confidence,
         "figures": [],
         "intervals": 0,
         "covered": 0,
@@ -72,10 +75,14 @@ def backtest_of(service: Service, job: Job, settings: Settings) -> BacktestJson:
     if not statistics:
         return answer
     # A back-test counts every interval, also those that rest on few degrees of freedom.
-    request = EstimateRequest(
-        statistics, settings=replace(settings, minimum_degrees=0), with_true_values=True
+    asked = EstimatesRequest(
+        statistics=tuple(statistics),
+        confidence=request.confidence,
+        variance=VarianceRequest(lonely_stratum=request.lonely_stratum),
+        interval=IntervalRequest(minimum_degrees=0),
+        true_values=True,
     )
-    estimated = estimates_of(service, job, request)
+    estimated = estimates_of(service, job, asked)
     figures = [_figure(estimate) for estimate in estimated["estimates"]]
     verdicts = [figure["covers"] for figure in figures if figure["covers"] is not None]
     exact = sum(figure["exact"] for figure in figures)
@@ -109,7 +116,7 @@ def _known_statistics(service: Service, job: Job) -> tuple[list[StatisticRequest
         if column["name"] in odd:
             continue
         if column["is_number"]:
-            statistics.append({"statistic": "mean", "column": column["name"]})
+            statistics.append(StatisticRequest(statistic="mean", column=column["name"]))
         else:
             statistics += _shares(service, sample, sample.column(column["name"]))
     notes = []
@@ -168,4 +175,7 @@ def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[St
     present = [value for value in values if value is not None]
     if len(present) <= 2:
         values.remove(present[-1])
-    return [{"statistic": "proportion", "column": column.name, "value": value} for value in values]
+    return [
+        StatisticRequest(statistic="proportion", column=column.name, value=value)
+        for value in values
+    ]

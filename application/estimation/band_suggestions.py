@@ -10,7 +10,7 @@ from application.estimation.sizing import SizeRequest, size_for_goals
 from contract.fields import DEFAULT_CONFIDENCE
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal
-from estimation_engine.planning import BandRule, Histogram, band_breaks, round_breaks
+from estimation_engine.planning import BandHistogram, BandRule, band_breaks, round_breaks
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import RandomMethod, StratifiedMethod
@@ -131,7 +131,7 @@ def _breaks(
     found: FineHistogram, request: BandRequest, column: Column, size: int
 ) -> tuple[list[float | int], bool]:
     """Round breaks, and whether the last band is to be taken whole."""
-    histogram = Histogram(found.edges, found.rows.astype(float))
+    histogram = BandHistogram(found.edges, found.rows.astype(float))
     edges, takes_last = band_breaks(
         histogram, request.bands, request.rule, size=size, take_all=request.take_all
     )

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from contract.requests.estimate import CalibrateRequest
 from estimation_engine import (
     Calibration,
     CalibrationMethod,
@@ -46,14 +47,6 @@ MAX_NAMED = 5
 """Cells that an error names."""
 FEW_ROWS = 5
 COLUMNS_LOC = ("calibrate", "columns")
-
-
-@dataclass(frozen=True)
-class CalibrationRequest:
-    """The method, and the names of the columns whose totals are known."""
-
-    method: CalibrationMethod
-    columns: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -133,7 +126,7 @@ class FoundCalibration:
     totals: Sequence[TotalJson]
     notes: Sequence[str]
 
-    def as_json(self, request: CalibrationRequest) -> CalibrationJson:
+    def as_json(self, request: CalibrateRequest) -> CalibrationJson:
         """The facts of the answer."""
         known = self.calibration
         g = known.g if isinstance(known, Calibration) else None
@@ -149,7 +142,7 @@ class FoundCalibration:
 
 def find_calibration(
     frame: CalibrationFrame,
-    request: CalibrationRequest,
+    request: CalibrateRequest,
     by: Sequence[Column],
     where: Statement | None,
     keys: Sequence[Mapping[str, Any]],
@@ -187,7 +180,7 @@ def find_calibration(
         raise
 
 
-def _columns(source: TableFiles, request: CalibrationRequest) -> list[Column]:
+def _columns(source: TableFiles, request: CalibrateRequest) -> list[Column]:
     most = MAX_COLUMNS[request.method]
     if len(request.columns) > most:
         raise InvalidCalibration(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any, Required, TypedDict
+from typing import Any, TypedDict
 
 from application.estimation.calibrating import (
     CalibrationFrame,
     CalibrationJson,
-    CalibrationRequest,
     FoundCalibration,
     both,
     find_calibration,
@@ -20,13 +19,12 @@ from application.estimation.monetary_selection import drawable
 from application.estimation.uploaded_values import UploadJson, upload_json
 from application.estimation.value_sources import (
     FINDINGS,
-    TABLE,
     ValueSource,
     value_source,
     with_values,
 )
-from contract.fields import DEFAULT_CONFIDENCE
-from contract.requests.estimate import EstimatesRequest, IntervalRequest, VarianceRequest
+from contract.fields import NOT_GIVEN
+from contract.requests.estimate import CalibrateRequest, EstimatesRequest
 from contract.words import StatisticName
 from domain_errors import counted
 from estimation_engine import (
@@ -65,31 +63,6 @@ from storage.jobs.jobs import Job
 MAX_ESTIMATES = 20_000
 MAX_RESIDUALS = 500_000_000
 """Residuals of a calibrated answer, some 5 s of work."""
-DEFAULT_SETTINGS = Settings()
-
-
-class StatisticRequest(TypedDict, total=False):
-    """A statistic as the API's schema gives it."""
-
-    statistic: Required[StatisticName]
-    column: str | None
-    denominator: str | None
-    value: Any
-    q: float
-
-
-@dataclass(frozen=True)
-class EstimateRequest:
-    """The request of an estimate; statistics and filter as the API's schema gives them."""
-
-    statistics: Sequence[Mapping[str, Any]]
-    by: Sequence[str] = ()
-    where: dict[str, Any] | None = None
-    settings: Settings = DEFAULT_SETTINGS
-    with_true_values: bool = False
-    calibrate: CalibrationRequest | None = None
-    values: str | int = TABLE
-    book_column: str | None = None
 
 
 class PlainEstimate(TypedDict):
@@ -136,7 +109,7 @@ class EstimatesJson(TypedDict):
 
 @dataclass(frozen=True)
 class _Sampled:
-    """A sample as a request reads it: its table and source, its design, and the values."""
+    """A sample as a request reads it: its table and source, its design, the values, the figures."""
 
     source: OpenTable
     sample: TableFiles
@@ -144,9 +117,10 @@ class _Sampled:
     values_from: ValueSource | None
     design: SampleDesign
     read: ReadSample
+    figures: Sequence[Mapping[str, Any]]
 
 
-def estimates_of(service: Service, job: Job, request: EstimateRequest) -> EstimatesJson:
+def estimates_of(service: Service, job: Job, request: EstimatesRequest) -> EstimatesJson:
     """Estimate statistics from the rows of a completed draw, as JSON.
 
     Raises
@@ -154,32 +128,30 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> Estima
     DomainError
         A column or value doesn't fit, or the design has no formula.
     """
-    sampled = _sampled(service, job, request)
+    sampled, settings = _sampled(service, job, request), settings_of(request)
     design, has_filter = sampled.design.design, request.where is not None
     calibration = None
     if request.calibrate is not None:
         calibration = _calibration(service, sampled, request, request.calibrate)
     estimated = [
         pair
-        for given, values in zip(request.statistics, sampled.read.values, strict=True)
-        for pair in _of_statistic(
-            given, values, sampled.read, design, request.settings, calibration
-        )
+        for given, values in zip(sampled.figures, sampled.read.values, strict=True)
+        for pair in _of_statistic(given, values, sampled.read, design, settings, calibration)
     ]
     estimates = [figure for figure, _ in estimated]
-    warnings = interval_notes(estimated, request.settings, design.unit)
-    notes = [*warnings, *design_notes(job, sampled.design, sampled.source, request.settings)]
+    warnings = interval_notes(estimated, settings, design.unit)
+    notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings)]
     notes += _value_notes(service, job, request, sampled.values_from)
     if calibration is not None and request.calibrate is not None:
         notes += _calibration_notes(request.calibrate, calibration, estimates)
     notes += _estimate_notes(estimates, has_filter)
     notes += _equal_value_notes(design, estimates, has_filter)
-    if request.with_true_values:
+    if request.true_values:
         notes += _add_true_values(service, sampled, request, estimates)
     upload = sampled.values_from and sampled.values_from.upload
     return {
         "job_id": job.id,
-        "confidence": request.settings.confidence,
+        "confidence": request.confidence,
         "estimates": estimates,
         "calibration": calibration.as_json(request.calibrate)
         if calibration and request.calibrate
@@ -191,13 +163,14 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> Estima
     }
 
 
-def _sampled(service: Service, job: Job, request: EstimateRequest) -> _Sampled:
+def _sampled(service: Service, job: Job, request: EstimatesRequest) -> _Sampled:
     """Read the values of the sampled rows, after all checks of the request."""
     source = open_source(service, job)
     stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     values_from = value_source(service, job, request.values, request.book_column)
     sample, relation = with_values(stored, values_from)
-    statistics = [_statistic(sample, at, given) for at, given in enumerate(request.statistics)]
+    figures = [figure.given() for figure in request.statistics]
+    statistics = [_statistic(sample, at, given) for at, given in enumerate(figures)]
     by = [_column(sample, name, ("by", at)) for at, name in enumerate(request.by)]
     where = None if request.where is None else parse_filter(request.where, sample, ("where",))
     _require_known_values(service, source, values_from, request, statistics)
@@ -206,18 +179,18 @@ def _sampled(service: Service, job: Job, request: EstimateRequest) -> _Sampled:
     with service.parquet.cursor(sample) as cursor:
         condition = None if where is None else where.condition("f")
         read = read_values(cursor, relation, design.ordinals, statistics, by, condition)
-    figures = len(read.keys) * len(statistics)
-    if figures > MAX_ESTIMATES:
+    count = len(read.keys) * len(statistics)
+    if count > MAX_ESTIMATES:
         raise InvalidEstimate(
             "These are {estimates} estimates; an answer has up to {maximum}.",
-            estimates=figures,
+            estimates=count,
             maximum=MAX_ESTIMATES,
         )
-    return _Sampled(source, sample, relation, values_from, design, read)
+    return _Sampled(source, sample, relation, values_from, design, read, figures)
 
 
 def _value_notes(
-    service: Service, job: Job, request: EstimateRequest, values_from: ValueSource | None
+    service: Service, job: Job, request: EstimatesRequest, values_from: ValueSource | None
 ) -> list[str]:
     """Notes on where the values come from."""
     notes = [] if values_from is None else list(values_from.notes)
@@ -232,12 +205,12 @@ def _value_notes(
 
 
 def _require_in_every_round(
-    source: OpenTable, rounds: Sequence[Round], request: EstimateRequest, where: Filter | None
+    source: OpenTable, rounds: Sequence[Round], request: EstimatesRequest, where: Filter | None
 ) -> None:
     """Refuse a column that some rounds didn't select: their rows have no value of it."""
     partial = {each.name for each in shown_columns(source.files, rounds) if each.rounds is not None}
     named: list[tuple[tuple[str | int, ...], str | None]] = [
-        (("statistics", at, field), each.get(field))
+        (("statistics", at, field), getattr(each, field))
         for at, each in enumerate(request.statistics)
         for field in ("column", "denominator")
     ]
@@ -274,7 +247,7 @@ def _require_of_table(
 
 
 def _calibration(
-    service: Service, sampled: _Sampled, request: EstimateRequest, calibrate: CalibrationRequest
+    service: Service, sampled: _Sampled, request: EstimatesRequest, calibrate: CalibrateRequest
 ) -> FoundCalibration:
     """The calibration of a request; a difference needs the source's own groups and filter."""
     read, found, table = sampled.read, sampled.design, sampled.source.files
@@ -366,7 +339,7 @@ def _width(each: PlainEstimate) -> float | None:
 
 
 def _calibration_notes(
-    request: CalibrationRequest, calibration: FoundCalibration, estimates: Sequence[EstimateJson]
+    request: CalibrateRequest, calibration: FoundCalibration, estimates: Sequence[EstimateJson]
 ) -> list[str]:
     columns = ", ".join(request.columns)
     notes = [f"Calibrated by {request.method} to the exact totals of {columns} in the table."]
@@ -427,7 +400,7 @@ def _require_known_values(
     service: Service,
     source: OpenTable,
     values_from: ValueSource | None,
-    request: EstimateRequest,
+    request: EstimatesRequest,
     statistics: Sequence[Statistic],
 ) -> None:
     """Refuse the share of a value that no row of the table has.
@@ -439,11 +412,11 @@ def _require_known_values(
     with service.parquet.cursor(source.files) as cursor:
         for at, (given, each) in enumerate(zip(request.statistics, statistics, strict=True)):
             column = each.column
-            if column is None or each.condition is None or given.get("value") is None:
+            if column is None or each.condition is None or given.value in (None, NOT_GIVEN):
                 continue
             if column in source.files.columns and column not in outside:
                 loc = ("statistics", at, "value")
-                condition, value = each.condition, given["value"]
+                condition, value = each.condition, given.value
                 require_known_value(
                     cursor, source.files, column, condition, value, InvalidEstimate, loc
                 )
@@ -533,7 +506,7 @@ def _equal_value_notes(
 def _add_true_values(
     service: Service,
     sampled: _Sampled,
-    request: EstimateRequest,
+    request: EstimatesRequest,
     estimates: Sequence[EstimateJson],
 ) -> list[str]:
     """Add each estimate's true value from the source, if it has the columns; returns notes."""
@@ -553,7 +526,7 @@ def _add_true_values(
         return [f"The groups and the filter have no true values. {error.message}"]
     known = {
         at: _statistic(table, at, given)
-        for at, given in enumerate(request.statistics)
+        for at, given in enumerate(sampled.figures)
         if all(
             name is None
             or (
@@ -583,38 +556,12 @@ def _add_true_values(
     ]
 
 
-def _has_column(table: TableFiles, found: SampleDesign, name: str | None) -> bool:
-    return name is None or (
-        any(column.name == name for column in table.columns) and _is_of_table(table, found, name)
-    )
-
-
-def estimate_request(given: EstimatesRequest) -> EstimateRequest:
-    """The request of an estimate."""
-    calibrate = None
-    if given.calibrate is not None:
-        calibrate = CalibrationRequest(given.calibrate.method, given.calibrate.columns)
-    return EstimateRequest(
-        [each.given() for each in given.statistics],
-        given.by,
-        given.where,
-        settings_of(given.confidence, given.variance, given.interval),
-        given.true_values,
-        calibrate,
-        given.values,
-        given.book_column,
-    )
-
-
-def settings_of(
-    confidence: float = DEFAULT_CONFIDENCE,
-    variance: VarianceRequest = VarianceRequest(),  # noqa: B008 - it is frozen
-    interval: IntervalRequest = IntervalRequest(),  # noqa: B008
-) -> Settings:
+def settings_of(request: EstimatesRequest) -> Settings:
     """The settings of a request."""
+    variance = request.variance
     return Settings(
-        confidence,
-        interval.proportion,
+        request.confidence,
+        request.interval.proportion,
         VarianceRules(variance.lonely_stratum, variance.systematic),
-        interval.minimum_degrees,
+        request.interval.minimum_degrees,
     )

@@ -13,13 +13,12 @@ import numpy as np
 from application.audit.finding_values import has_findings
 from application.estimation.estimates import (
     EstimateJson,
-    EstimateRequest,
     estimates_of,
-    settings_of,
 )
 from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
 from application.estimation.value_sources import TABLE
-from contract.requests.estimate import MoreRowsRequest
+from contract.declarations import declared
+from contract.requests.estimate import EstimatesRequest, MoreRowsRequest, StatisticRequest
 from contract.words import Basis
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
@@ -42,7 +41,7 @@ class PrecisionGoal:
 
     Parameters
     ----------
-    estimate : EstimateRequest
+    estimate : EstimatesRequest
         One statistic, with its groups and filter.
     goal : mapping
         One of ``margin``, ``relative_margin`` and ``cv``.
@@ -50,7 +49,7 @@ class PrecisionGoal:
         The variance that is assumed: the sample's own, or the true one of the source.
     """
 
-    estimate: EstimateRequest
+    estimate: EstimatesRequest
     goal: Mapping[str, float]
     basis: Basis = "sample"
 
@@ -58,12 +57,15 @@ class PrecisionGoal:
 def more_rows_request(given: MoreRowsRequest) -> PrecisionGoal:
     """The figure and the precision of a request."""
     body = given.given()
-    names = ("statistic", "column", "denominator", "value", "q")
-    estimate = EstimateRequest(
-        [{name: body[name] for name in names if name in body}],
-        given.by,
-        given.where,
-        settings_of(given.confidence, given.variance),
+    figure = StatisticRequest(
+        **{each.name: getattr(given, each.name) for each in declared(StatisticRequest)}
+    )
+    estimate = EstimatesRequest(
+        statistics=(figure,),
+        by=given.by,
+        where=given.where,
+        confidence=given.confidence,
+        variance=given.variance,
     )
     goal = {kind: body[kind] for kind in KINDS if kind in body}
     return PrecisionGoal(estimate, goal, given.basis)
@@ -136,8 +138,8 @@ def more_rows(service: Service, job: Job, request: PrecisionGoal) -> MoreRowsJso
             "size of a new sample."
         )
     # Few degrees of freedom are what more rows are for, so no margin is withheld here.
-    settings = replace(request.estimate.settings, minimum_degrees=0)
-    answer = estimates_of(service, job, replace(request.estimate, settings=settings))
+    interval = replace(request.estimate.interval, minimum_degrees=0)
+    answer = estimates_of(service, job, replace(request.estimate, interval=interval))
     if request.basis == "sample":
         groups = [_needed(found, each, kinds[0], request) for each in answer["estimates"]]
         size = max(group["size"] for group in groups)
@@ -150,7 +152,7 @@ def more_rows(service: Service, job: Job, request: PrecisionGoal) -> MoreRowsJso
     return {
         "job_id": job.id,
         "basis": request.basis,
-        "confidence": request.estimate.settings.confidence,
+        "confidence": request.estimate.confidence,
         **_sizes(found, size),
         "groups": groups,
         **_round(job, found, size),
@@ -228,7 +230,7 @@ def _needed(
         # A group's degrees of freedom grow with those of the design.
         share = estimate["df"] / design.degrees
         # An interval of fewer isn't shown.
-        least = lost + ceil(max(request.estimate.settings.minimum_degrees, 1) / share)
+        least = lost + ceil(max(request.estimate.interval.minimum_degrees, 1) / share)
         sizes = range(min(least, population), population)
 
         def is_reached(size: int) -> bool:
@@ -262,7 +264,7 @@ def _by_frame(
     service: Service, job: Job, found: SampleDesign, request: PrecisionGoal
 ) -> tuple[int, list[NeedJson], list[str]]:
     """The size that the design needs by the true variances of its source."""
-    (statistic,) = request.estimate.statistics
+    statistic = request.estimate.statistics[0].given()
     if request.estimate.where is not None:
         raise InvalidGoal("The true variance can't be combined with `where`.", loc=("where",))
     if request.estimate.values != TABLE or request.estimate.calibrate is not None:
@@ -279,7 +281,7 @@ def _by_frame(
         **({"value": statistic["value"]} if "value" in statistic else {}),
         **request.goal,
         "by": list(request.estimate.by),
-        "confidence": request.estimate.settings.confidence,
+        "confidence": request.estimate.confidence,
     }
     first = job.run_parameters["rounds"][0]
     design = {

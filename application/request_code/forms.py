@@ -13,7 +13,7 @@ from typing import Any, Literal
 from application.request_code import words
 from application.request_code.words import WriteWords
 from contract.declarations import Declared, Request, declared
-from contract.fields import Filter, Flag
+from contract.fields import Flag, RowFilterKind
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
@@ -237,7 +237,7 @@ def arguments_of(
 
 def _argument(own: Declared) -> Argument:
     option = own.option or ""
-    if isinstance(own.kind, Filter):
+    if isinstance(own.kind, RowFilterKind):
         return Argument(
             own.name, keyword(own.name, _filter), words.option(option, words.expression)
         )

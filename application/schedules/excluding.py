@@ -90,7 +90,7 @@ class ExclusionFacts:
 
 
 @dataclass(frozen=True)
-class DrawnRows:
+class EarlierRows:
     """The rows of a version that earlier samples have.
 
     Parameters
@@ -137,7 +137,7 @@ class DrawnRows:
 
 def drawn_rows(
     service: Service, schedule: Schedule, on_progress: ProgressCallback = ignore_progress
-) -> DrawnRows:
+) -> EarlierRows:
     """Find the rows of the newest version that the samples of a schedule have.
 
     Rows that replaced drawn ones count, too. A deleted sample doesn't count.
@@ -175,7 +175,7 @@ def find_drawn(
     key: Sequence[str],
     draws: tuple[Job, ...],
     on_progress: ProgressCallback = ignore_progress,
-) -> DrawnRows:
+) -> EarlierRows:
     """Find the rows of completed draws in the version that a request names; as :func:`drawn_rows`.
 
     It reads the key's columns of all rows.
@@ -195,7 +195,7 @@ def find_drawn(
             for table in _rows_of(service, job, keyed.names, Path(folder) / f"{place}.parquet")
         ]
         ordinals = rows_with_keys(cursor, keyed, samples, on_progress)
-    return DrawnRows(source, keyed.names, draws, ordinals)
+    return EarlierRows(source, keyed.names, draws, ordinals)
 
 
 def _rows_of(service: Service, job: Job, key: Sequence[str], path: Path) -> list[TableFiles]:
@@ -224,7 +224,7 @@ def _rows_of(service: Service, job: Job, key: Sequence[str], path: Path) -> list
     return [sample, TableFiles(columns, (file,))]
 
 
-def exclude(service: Service, user: User, schedule: Schedule, drawn: DrawnRows) -> ExcludedRows:
+def exclude(service: Service, user: User, schedule: Schedule, drawn: EarlierRows) -> ExcludedRows:
     """Make the commit of the rows that no earlier sample has.
 
     No ref names it: its draw needs it. A prune removes it if the draw isn't submitted.
@@ -245,7 +245,7 @@ def exclude(service: Service, user: User, schedule: Schedule, drawn: DrawnRows) 
     )
 
 
-def _stored_rest(service: Service, user: User, schedule: Schedule, drawn: DrawnRows) -> str:
+def _stored_rest(service: Service, user: User, schedule: Schedule, drawn: EarlierRows) -> str:
     source = drawn.source
     with service.database.read() as tx:
         stored = open_commit(tx, schedule.dataset_id, source.commit_id).manifest.table(source.key)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from application.access import Caller
-from application.schedules.excluding import FIELD, DrawnRows, drawn_rows, find_drawn
+from application.schedules.excluding import FIELD, EarlierRows, drawn_rows, find_drawn
 from application.schedules.running import run_now
 from application.schedules.times import next_time
 from profiling_engine.comparison.keyed_rows import InvalidKey
@@ -137,7 +137,7 @@ def _require_key(
             )
 
 
-def excluded_next(by: Caller, schedule_id: int) -> DrawnRows:
+def excluded_next(by: Caller, schedule_id: int) -> EarlierRows:
     """The rows that a run of a schedule would exclude now; see :func:`drawn_rows`."""
     found = readable_schedule(by, schedule_id)
     with by.reading():

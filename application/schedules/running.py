@@ -11,7 +11,7 @@ from typing import Any
 from application.job_submission import Submission
 from application.profiling import submit_profiling
 from application.sampling import SamplingRequest, submit_sampling
-from application.schedules.excluding import DrawnRows, drawn_rows, exclude
+from application.schedules.excluding import EarlierRows, drawn_rows, exclude
 from service.errors import ServiceStopping
 from service.sampling_parameters import stated_rounds
 from service.service import Service
@@ -65,7 +65,7 @@ def submit_run(
         user = get_user(tx, schedule.user_id)
         dataset = require_level(tx, user, schedule.dataset_id, "write")
 
-    drawn: DrawnRows | None = None
+    drawn: EarlierRows | None = None
 
     def check_and_record(tx: Transaction, job_id: str) -> None:
         require_level(tx, get_user(tx, user.id), dataset.id, "write")

@@ -15,14 +15,14 @@ from contract.fields import (
     Choice,
     ColumnName,
     Count,
-    Filter,
     Flag,
     Items,
     Number,
     Part,
+    RowFilterKind,
     Scalar,
     Text,
-    ValueSource,
+    ValuesKind,
 )
 from contract.words import (
     CALIBRATIONS,
@@ -139,7 +139,7 @@ By = Annotated[
 ]
 Where = Annotated[
     dict[str, Any] | None,
-    Filter(),
+    RowFilterKind(),
     Title("Only rows with"),
     Help("Only rows that match a filter, such as `amount > 0`."),
 ]
@@ -162,7 +162,7 @@ class EstimatesRequest(Request):
     calibrate: Annotated[CalibrateRequest | None, Part(CalibrateRequest)] = None
     values: Annotated[
         str | int,
-        ValueSource(),
+        ValuesKind(),
         Option(None),
         Title("Values"),
         Help(

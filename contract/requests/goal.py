@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from contract.declarations import Help, Refused, Request, Title
+from contract.declarations import Help, RefusedField, Request, Title
 from contract.fields import (
     DEFAULT_CONFIDENCE,
     ERRORS,
@@ -35,19 +35,19 @@ def fits_the_column(given: Mapping[str, Any]) -> None:
     if "materiality" in given:
         other = next((name for name in given if name not in OF_AUDIT + WITH_ANY), None)
         if other is not None:
-            raise Refused(other, "Can't be combined with `materiality`.")
+            raise RefusedField(other, "Can't be combined with `materiality`.")
         return
     if other := next((name for name in OF_AUDIT if name in given), None):
-        raise Refused(other, "Needs a `materiality`.")
+        raise RefusedField(other, "Needs a `materiality`.")
     if "column" in given:
         if "statistic" not in given:
-            raise Refused("statistic", "Missing: mean, total or proportion.")
+            raise RefusedField("statistic", "Missing: mean, total or proportion.")
         return
     if given.get("statistic", "proportion") != "proportion" or "value" in given:
-        raise Refused("column", "Missing: name a column.")
+        raise RefusedField("column", "Missing: name a column.")
     for name in ("by", "relative_margin", "cv"):
         if name in given:
-            raise Refused(name, "Needs a `statistic` and a `column`.")
+            raise RefusedField(name, "Needs a `statistic` and a `column`.")
 
 
 def has_stages(given: Mapping[str, Any]) -> None:
@@ -57,13 +57,13 @@ def has_stages(given: Mapping[str, Any]) -> None:
         return
     if accept is None:
         if "first_stage" in given:
-            raise Refused("first_stage", "Needs `accept`, such as [0, 1].")
+            raise RefusedField("first_stage", "Needs `accept`, such as [0, 1].")
     elif accept[0] >= accept[1]:
-        raise Refused(
+        raise RefusedField(
             "accept", "Both stages accept with more exceptions than stage 1, such as [0, 1]."
         )
     elif given.get("expected"):
-        raise Refused("expected", "Two stages expect no errors: leave it out.")
+        raise RefusedField("expected", "Two stages expect no errors: leave it out.")
 
 
 @dataclass(frozen=True, kw_only=True)

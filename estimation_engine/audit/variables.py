@@ -208,7 +208,7 @@ def evaluate_variables(
 
 
 def _arithmetic(
-    given: AuditedAmounts, estimator: Estimator, limits: _Limits, residuals: Floats
+    given: AuditedAmounts, estimator: Estimator, limits: _AmountLimits, residuals: Floats
 ) -> tuple[ArithmeticRow, ...]:
     """The lines of the projection, of the spread of its residuals, and of the limits."""
     return (
@@ -220,7 +220,7 @@ def _arithmetic(
 
 def _conclusion(
     given: AuditedAmounts,
-    limits: _Limits,
+    limits: _AmountLimits,
     tolerable: float,
     confidence: float,
     sides: Sides,
@@ -243,7 +243,7 @@ def _conclusion(
 
 
 @dataclass(frozen=True)
-class _Limits:
+class _AmountLimits:
     """A projected misstatement with its margin; ``level`` is the probability of t."""
 
     projected: float
@@ -275,7 +275,7 @@ class _Limits:
         ]
 
 
-def _limits(given: AuditedAmounts, found: Estimate, level: float) -> _Limits:
+def _limits(given: AuditedAmounts, found: Estimate, level: float) -> _AmountLimits:
     if found.value is None or found.error is None:
         raise InvalidFindings("The design gives no variance, so the misstatement has no limit.")
     if found.error and not found.degrees:
@@ -284,7 +284,7 @@ def _limits(given: AuditedAmounts, found: Estimate, level: float) -> _Limits:
             "at least two rows of a stratum."
         )
     t = t_quantile(level, found.degrees)
-    return _Limits(given.total - found.value, found.error, found.degrees, level, t)
+    return _AmountLimits(given.total - found.value, found.error, found.degrees, level, t)
 
 
 def _check(given: AuditedAmounts, estimator: Estimator, errors: int) -> None:
@@ -592,7 +592,7 @@ def _doubtful_book_values(given: AuditedAmounts, estimator: Estimator) -> list[D
 
 
 def _unseen_errors(
-    given: AuditedAmounts, limits: _Limits, tolerable: float, sides: Sides, risk: float
+    given: AuditedAmounts, limits: _AmountLimits, tolerable: float, sides: Sides, risk: float
 ) -> list[Doubt]:
     """The doubt whether errors of strata without a drawn one are tolerable beside the others.
 
@@ -613,7 +613,7 @@ def _unseen_errors(
 
 
 def _doubts_near(
-    given: AuditedAmounts, limits: _Limits, residuals: Floats, tolerable: float, sides: Sides
+    given: AuditedAmounts, limits: _AmountLimits, residuals: Floats, tolerable: float, sides: Sides
 ) -> list[Doubt]:
     """The doubt whether limits that allow for skewness are tolerable, too."""
     normality = Normality(given.design, given.design.weights * residuals)

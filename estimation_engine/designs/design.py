@@ -12,7 +12,7 @@ import numpy as np
 
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs.code import DesignCode, Sizes
-from estimation_engine.designs.stages import Layer, Measured, Stage, VarianceRules
+from estimation_engine.designs.stages import Layer, Measured, VarianceRules, VarianceStage
 from estimation_engine.errors import InvalidReplicates, LonelyStratum
 
 
@@ -267,7 +267,7 @@ class Design(ABC):
         """Those of each domain over all rounds; ``of_rounds`` are :attr:`Measured.of_rounds`."""
         return self.domain_degrees(rows, domains, count)
 
-    def stages(self, rules: VarianceRules) -> list[Stage]:
+    def stages(self, rules: VarianceRules) -> list[VarianceStage]:
         """The stages of one sample whose variances add up."""
         return [*self.layers]
 

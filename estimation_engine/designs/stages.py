@@ -59,7 +59,7 @@ class Uniform:
         return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-class Stage(Protocol):
+class VarianceStage(Protocol):
     """A part of a sample's variance.
 
     Replicates are added to ``factors``, shape (rows of the whole sample, replicates): ``rows`` are

@@ -11,7 +11,7 @@ from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import Design, RowsOfPairs
 from estimation_engine.designs.random import RandomDesign, equal_rows
-from estimation_engine.designs.stages import Neighbours, Stage, VarianceRules
+from estimation_engine.designs.stages import Neighbours, VarianceRules, VarianceStage
 
 OTHER_ERRORS = "Standard errors are those of a random sample: `systematic` random in jobsvc."
 
@@ -27,7 +27,7 @@ class SystematicDesign(RandomDesign):
     joins_rounds: ClassVar = False
     is_hypergeometric: ClassVar = False
 
-    def stages(self, rules: VarianceRules) -> list[Stage]:
+    def stages(self, rules: VarianceRules) -> list[VarianceStage]:
         if rules.systematic == "random":
             return [*self.layers]
         n = self.rows

@@ -9,8 +9,8 @@ from estimation_engine.planning.allocation import (
     spent_sizes,
 )
 from estimation_engine.planning.bands import (
+    BandHistogram,
     BandRule,
-    Histogram,
     band_breaks,
     geometric_breaks,
     root_cuts,
@@ -30,12 +30,12 @@ from estimation_engine.planning.goals import Goal, Precision, random_size, wilso
 
 __all__ = [
     "Allocation",
+    "BandHistogram",
     "BandRule",
     "CellSums",
     "ClusterPlan",
     "FrameStatistic",
     "Goal",
-    "Histogram",
     "Precision",
     "RandomPlan",
     "SizePlan",

@@ -22,7 +22,7 @@ ROUNDINGS = range(1, 16)
 
 
 @dataclass(frozen=True, eq=False)
-class Histogram:
+class BandHistogram:
     """Values in bins of any widths.
 
     Parameters
@@ -75,7 +75,7 @@ def geometric_breaks(low: float, high: float, bands: int) -> Floats:
     return breaks
 
 
-def root_cuts(histogram: Histogram, bands: int, stop: int) -> Floats:
+def root_cuts(histogram: BandHistogram, bands: int, stop: int) -> Floats:
     """The numbers of the edges, below ``stop``, nearest to equal parts of the cumulated root."""
     roots = histogram.roots[: stop + 1]
     wanted = roots[-1] * np.arange(1, bands) / bands
@@ -86,7 +86,7 @@ def root_cuts(histogram: Histogram, bands: int, stop: int) -> Floats:
 
 
 def band_breaks(
-    histogram: Histogram,
+    histogram: BandHistogram,
     bands: int,
     rule: BandRule,
     *,
@@ -121,7 +121,7 @@ def band_breaks(
     return breaks, takes_last
 
 
-def _cuts(histogram: Histogram, bands: int, rule: BandRule, stop: int) -> Floats:
+def _cuts(histogram: BandHistogram, bands: int, rule: BandRule, stop: int) -> Floats:
     """The numbers of the edges of the breaks, of the values below edge ``stop``."""
     if bands < 2:
         return np.array([])
@@ -136,7 +136,7 @@ def _cuts(histogram: Histogram, bands: int, rule: BandRule, stop: int) -> Floats
     return cuts
 
 
-def _last_cuts(histogram: Histogram, bands: int, size: int) -> list[int]:
+def _last_cuts(histogram: BandHistogram, bands: int, size: int) -> list[int]:
     """Edges above which at most ``size`` - 2 rows a band are left, with some rows below."""
     above = histogram.moments[0, -1] - histogram.moments[0]
     most = size - 2 * (bands - 1)
@@ -146,7 +146,7 @@ def _last_cuts(histogram: Histogram, bands: int, size: int) -> list[int]:
     return [int(at) for at in usable[::-1][::step]]
 
 
-def _variance(histogram: Histogram, cuts: Floats, size: int, *, takes_last: bool) -> float:
+def _variance(histogram: BandHistogram, cuts: Floats, size: int, *, takes_last: bool) -> float:
     """The variance of the total by Neyman's allocation of ``size`` rows."""
     n, spreads = histogram.spreads(np.concatenate([[0], cuts, [len(histogram.rows)]]))
     left = float(size)

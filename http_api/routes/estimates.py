@@ -21,9 +21,7 @@ from application.estimation.design_table import (
 )
 from application.estimation.estimates import (
     EstimatesJson,
-    estimate_request,
     estimates_of,
-    settings_of,
 )
 from application.estimation.more_rows import MoreRowsJson, more_rows, more_rows_request
 from contract.requests.estimate import (
@@ -31,7 +29,6 @@ from contract.requests.estimate import (
     EstimatesRequest,
     MoreRowsRequest,
     PairsRequest,
-    VarianceRequest,
 )
 from estimation_engine.replicates import MAX_REPLICATES, MIN_REPLICATES, ReplicateKind
 from http_api.access import SignedInBlueprint, access, caller, service
@@ -90,7 +87,7 @@ def estimates(job_id: str, given: EstimatesRequest) -> EstimatesJson:
     """
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():
-        found = estimates_of(service(), job, estimate_request(given))
+        found = estimates_of(service(), job, given)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
     return found
 
@@ -115,9 +112,8 @@ def backtest(job_id: str, query: BacktestRequest) -> BacktestJson:
     The mean of each column of numbers, and the share of each value of columns with few values.
     """
     job = completed(caller().job(job_id), "sampling")
-    settings = settings_of(query.confidence, VarianceRequest(lonely_stratum=query.lonely_stratum))
     with caller().reading():
-        found = backtest_of(service(), job, settings)
+        found = backtest_of(service(), job, query)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
     return found
 

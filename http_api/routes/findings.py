@@ -242,7 +242,7 @@ class EnteredOut(Schema):
     file = out.nested(FindingsFileOut, "What the file entered; null for JSON.", null=True)
 
 
-class HistoryQuery(PageQuery):
+class FindingsHistoryQuery(PageQuery):
     row = text(1, 300, description="A row id; by default entries about all rows.")
 
 
@@ -290,7 +290,7 @@ def _entry_list(job: Job, kind: ListFormat) -> Response:
 
 @blueprint.get(
     "/findings/history",
-    query=HistoryQuery,
+    query=FindingsHistoryQuery,
     output=list_schema("findings", Finding, "Newest first.", of_job=True),
 )
 def history(job_id: str, query: dict[str, Any]) -> Listing:

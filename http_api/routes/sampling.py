@@ -275,7 +275,7 @@ history_blueprint = SignedInBlueprint(
 )
 
 
-class HistoryQuery(PageQuery):
+class DrawsHistoryQuery(PageQuery):
     ref_name = text(1, 100, description="The ref that was drawn from.")
     status = QueryList(validate=validate.ContainsOnly(STATUSES))
     start_date = Timestamp()
@@ -304,14 +304,16 @@ class HistoryOut(PageOut):
     jobs = out.list_of(DrawOut)
 
 
-@history_blueprint.get("/datasets/<int:dataset_id>/history", query=HistoryQuery, output=HistoryOut)
+@history_blueprint.get(
+    "/datasets/<int:dataset_id>/history", query=DrawsHistoryQuery, output=HistoryOut
+)
 def of_dataset(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """The draws from a dataset, newest first."""
     caller().dataset(dataset_id, "read")
     return _history(query, dataset_id=dataset_id)
 
 
-@history_blueprint.get("/users/<user_id>/history", query=HistoryQuery, output=HistoryOut)
+@history_blueprint.get("/users/<user_id>/history", query=DrawsHistoryQuery, output=HistoryOut)
 def of_user(user_id: str, query: dict[str, Any]) -> dict[str, Any]:
     """The draws of a user, newest first.
 

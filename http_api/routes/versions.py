@@ -84,7 +84,7 @@ class CommitFacts:
     tables: list[CommitTable]
 
 
-class HistoryQuery(PageQuery):
+class CommitsHistoryQuery(PageQuery):
     ref_name = text(1, 100, load_default=MAIN)
 
 
@@ -180,7 +180,7 @@ def delete(dataset_id: int, ref: str) -> Binned:
     return binned("Ref deleted", delete_ref(caller(), dataset_id, ref))
 
 
-@blueprint.get("/history", query=HistoryQuery, output=CommitHistory)
+@blueprint.get("/history", query=CommitsHistoryQuery, output=CommitHistory)
 def commits(dataset_id: int, query: dict[str, Any]) -> CommitHistory:
     """Commits of a ref, newest first."""
     caller().dataset(dataset_id, "read")

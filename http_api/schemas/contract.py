@@ -15,7 +15,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 
 from contract import fields as kinds
 from contract.answers import AnswerField, answer_fields
-from contract.declarations import Declared, Refused, Request, declared
+from contract.declarations import Declared, RefusedField, Request, declared
 from contract.fields import Bounds, Kind
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
@@ -61,7 +61,7 @@ class _Contract:
         for rule in self.request.rules:
             try:
                 rule(data)
-            except Refused as error:
+            except RefusedField as error:
                 message = Message(error.template, **error.parameters)
                 raise ValidationError(message, error.field) from None
 
@@ -191,10 +191,10 @@ FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] =
     kinds.Mapped: _mapped,
     kinds.Part: lambda kind, options: fields.Nested(body_schema(kind.of), **options),
     kinds.Scalar: lambda _, options: AnyValue(**options),
-    kinds.Filter: lambda _, options: FiltersField(
+    kinds.RowFilterKind: lambda _, options: FiltersField(
         **{name: value for name, value in options.items() if name != "metadata"}
     ),
-    kinds.ValueSource: lambda kind, options: _ValueSource(kind.words, options),
+    kinds.ValuesKind: lambda kind, options: _ValueSource(kind.words, options),
 }
 """What makes the field of a kind."""
 

@@ -145,7 +145,7 @@ NOT_A_VALUE = (
 
 
 @dataclass(frozen=True)
-class Token:
+class Lexeme:
     """A token; of a name or a text in quotes, the characters between them, unescaped."""
 
     kind: Kind
@@ -184,9 +184,9 @@ def parse_expression(text: str, table: TableFiles, *, loc: Loc = ("expression",)
     return build_filter(_Parser(tokenize(text, location), table, location).parse(), location)
 
 
-def tokenize(text: str, location: Location) -> list[Token]:
+def tokenize(text: str, location: Location) -> list[Lexeme]:
     """Return the tokens of an expression; the last is of kind ``end``."""
-    tokens: list[Token] = []
+    tokens: list[Lexeme] = []
     position = 0
     while position < len(text):
         match = TOKEN.match(text, position)
@@ -204,9 +204,9 @@ def tokenize(text: str, location: Location) -> list[Token]:
         if kind == "number":
             _check_number_end(text, match.end(), location.at(position))
         if kind in TOKEN_KINDS:
-            tokens.append(Token(TOKEN_KINDS[kind], _unescaped(kind, value), position))
+            tokens.append(Lexeme(TOKEN_KINDS[kind], _unescaped(kind, value), position))
         position = match.end()
-    return [*tokens, Token("end", "", len(text))]
+    return [*tokens, Lexeme("end", "", len(text))]
 
 
 def _bare_date(text: str, location: Location) -> InvalidFilter:
@@ -243,13 +243,13 @@ def _unsupported_sign(text: str, location: Location) -> InvalidFilter:
 class _Parser:
     """Recursive descent over the tokens."""
 
-    def __init__(self, tokens: list[Token], table: TableFiles, location: Location) -> None:
+    def __init__(self, tokens: list[Lexeme], table: TableFiles, location: Location) -> None:
         self.tokens, self.table, self.location = tokens, table, location
         self.index = 0
         self.open_parentheses = 0
 
     @property
-    def token(self) -> Token:
+    def token(self) -> Lexeme:
         return self.tokens[self.index]
 
     def parse(self) -> Node:
@@ -335,7 +335,7 @@ class _Parser:
         start = self.token
         return self._as_value(self._operand(in_value=True), start)
 
-    def _as_value(self, operand: RawOperand | Node, start: Token) -> RawOperand:
+    def _as_value(self, operand: RawOperand | Node, start: Lexeme) -> RawOperand:
         if not isinstance(operand, RawOperand):
             raise self._error(start, NOT_A_VALUE)
         return operand
@@ -370,7 +370,7 @@ class _Parser:
             message += '; write a column named not in double quotes: "not"'
         raise self._error(token, message, found=shorten(token.text))
 
-    def _parenthesis(self, opening: Token, *, in_value: bool) -> RawOperand | Node:
+    def _parenthesis(self, opening: Lexeme, *, in_value: bool) -> RawOperand | Node:
         self.open_parentheses += 1
         if self.open_parentheses > MAX_DEPTH:
             raise self._error(
@@ -381,20 +381,20 @@ class _Parser:
         self.open_parentheses -= 1
         return operand
 
-    def _close(self, opening: Token) -> None:
+    def _close(self, opening: Lexeme) -> None:
         token = self._next()
         if token.kind == "end":
             raise self._error(opening, "This parenthesis is not closed")
         if not token.is_symbol(")"):
             raise self._misplaced(token)
 
-    def _number(self, text: str, token: Token) -> Decimal:
+    def _number(self, text: str, token: Lexeme) -> Decimal:
         location = self.location.at(token.position)
         if not NUMBER.fullmatch(text):
             raise location.error(TOO_MANY_DIGITS)
         return check_digits(Decimal(text), location)
 
-    def _literal(self, token: Token, *, in_value: bool) -> RawOperand:
+    def _literal(self, token: Lexeme, *, in_value: bool) -> RawOperand:
         # Before an operator, the word probably means a column of that name.
         names = {column.name.upper() for column in self.table.columns}
         if not in_value and token.word in names:
@@ -403,7 +403,7 @@ class _Parser:
             )
         return self._raw(token, LITERAL_WORDS[token.word])
 
-    def _column(self, token: Token) -> RawOperand:
+    def _column(self, token: Lexeme) -> RawOperand:
         name = shorten(token.text)
         if self.token.is_symbol("("):
             raise self._function(token, name)
@@ -425,7 +425,7 @@ class _Parser:
                 ) from None
             raise
 
-    def _function(self, token: Token, name: str) -> InvalidFilter:
+    def _function(self, token: Lexeme, name: str) -> InvalidFilter:
         """The error of a function, with another spelling of it where there is one."""
         inner = self.tokens[self.index + 1]
         column = "the column"
@@ -438,11 +438,11 @@ class _Parser:
             column=column,
         )
 
-    def _is_operator(self, token: Token) -> bool:
+    def _is_operator(self, token: Lexeme) -> bool:
         is_comparison = token.kind == "symbol" and token.text in COMPARISONS
         return is_comparison or token.word in OPERATOR_WORDS
 
-    def _misplaced(self, token: Token) -> InvalidFilter:
+    def _misplaced(self, token: Lexeme) -> InvalidFilter:
         """Return the error of a token that can't follow an operand or a condition."""
         if token.is_symbol(")"):
             return self._error(token, "This closing parenthesis has no opening one")
@@ -479,7 +479,7 @@ class _Parser:
             operators=EXPECTED_OPERATORS,
         )
 
-    def _grouped_number(self, comma: Token) -> str | None:
+    def _grouped_number(self, comma: Lexeme) -> str | None:
         """The digits of a number such as 10,000 around its first comma."""
         at = self.tokens.index(comma)
         parts = [self.tokens[at - 1]]
@@ -494,19 +494,19 @@ class _Parser:
         is_grouped = len(parts) > 1 and parts[0].kind == "number"
         return "".join(part.text for part in parts) if is_grouped else None
 
-    def _arithmetic(self, sign: Token) -> InvalidFilter:
+    def _arithmetic(self, sign: Lexeme) -> InvalidFilter:
         return self._error(sign, "Arithmetic ({sign}) is not supported", sign=sign.text)
 
-    def _error(self, token: Token, template: str, **parameters: object) -> InvalidFilter:
+    def _error(self, token: Lexeme, template: str, **parameters: object) -> InvalidFilter:
         location = self.location.at(token.position)
         if token.kind == "end":
             return location.error("The expression is incomplete")
         return location.error(template, **parameters)
 
-    def _raw(self, token: Token, value: Column | RawValue | None) -> RawOperand:
+    def _raw(self, token: Lexeme, value: Column | RawValue | None) -> RawOperand:
         return RawOperand(value, self.location.at(token.position))
 
-    def _next(self) -> Token:
+    def _next(self) -> Lexeme:
         """Return the current token and go on to the next one; the last is never left."""
         token = self.token
         self.index += token.kind != "end"
@@ -519,7 +519,7 @@ def _as_condition(operand: RawOperand | Node) -> Node:
     return operand
 
 
-def _hint(token: Token) -> str:
+def _hint(token: Lexeme) -> str:
     if token.kind == "quoted":
         return "Write a text in single quotes; double quotes are for columns."
     if any(mark in token.text for mark in "‘’“”„«»"):

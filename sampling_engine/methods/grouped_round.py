@@ -27,7 +27,7 @@ from sampling_engine.selection.strata import NO_STRATUM, WholeTable
 from sampling_engine.selection.walk_and_scan import (
     WINDOW_RANKS,
     Chosen,
-    Plan,
+    ScanPlan,
     first_listed,
     plan_round,
     scan,
@@ -224,7 +224,9 @@ class GroupedRound(RoundDraw):
             rows = both.where(np.argsort(both.ranks))
         return RoundRows(rows, plan.run_by)
 
-    def _listed(self, state: DrawState, plan: Plan, on_progress: ProgressCallback) -> Int64s | None:
+    def _listed(
+        self, state: DrawState, plan: ScanPlan, on_progress: ProgressCallback
+    ) -> Int64s | None:
         """The rows that pass the filter, if they are listed or a scan would read them."""
         strata = self.prepared.strata
         if isinstance(strata, WholeTable) or strata.columns or strata.row_filter is None:

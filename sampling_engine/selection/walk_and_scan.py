@@ -35,7 +35,7 @@ WINDOW_RANKS = 1 << 20
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScanPlan:
     """A round's rows by stratum, each walked or scanned."""
 
     walked: Int64s
@@ -56,7 +56,7 @@ def plan_round(
     strategy: Strategy | None,
     *,
     look_up: bool = True,
-) -> Plan:
+) -> ScanPlan:
     """Split the rows to draw between walk and scan.
 
     A walk goes as far as its neediest stratum makes it, and a scan costs more with every row of its
@@ -75,7 +75,7 @@ def plan_round(
         scanning[0] = 0
         scanned = np.zeros(len(allocated), dtype=bool)
         scanned[neediest_first[: int(np.argmin(LOOK_UP_NS * rows_met + scanning))]] = True
-    return Plan(np.where(scanned, 0, allocated), np.where(scanned, allocated, 0))
+    return ScanPlan(np.where(scanned, 0, allocated), np.where(scanned, allocated, 0))
 
 
 def ranks_needed(allocated: Int64s, eligible: Int64s, order: SeededOrder) -> NDArray[np.float64]:

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estimation_engine.planning import (
+    BandHistogram,
     CellSums,
     ClusterPlan,
     Goal,
-    Histogram,
     RandomPlan,
     Strata,
     StratifiedPlan,
@@ -311,15 +311,15 @@ def test_cumulated_roots_cut_loans_as_published() -> None:
         [3464, 2516, 2157, 1581, 1142, 746, 512, 376, 265, 207, 126, 107, 82, 50, 39, 25, 16, 19,
          2, 3], dtype=np.float64
     )  # fmt: skip
-    histogram = Histogram(np.arange(0.0, 101.0, 5.0), rows)
+    histogram = BandHistogram(np.arange(0.0, 101.0, 5.0), rows)
     cuts = root_cuts(histogram, 5, 20)
     assert (cuts * 5).tolist() == [5, 15, 25, 45]
 
 
-def skewed(rows: int = 20_000) -> tuple[np.ndarray, Histogram]:
+def skewed(rows: int = 20_000) -> tuple[np.ndarray, BandHistogram]:
     y = np.random.default_rng(11).lognormal(4, 1.6, rows)
     edges = np.concatenate([[0.0], np.geomspace(y.min() * 0.999, y.max() * 1.001, 3000)])
-    return y, Histogram(edges, np.histogram(y, edges)[0].astype(np.float64))
+    return y, BandHistogram(edges, np.histogram(y, edges)[0].astype(np.float64))
 
 
 def neyman_variance(y: np.ndarray, breaks: np.ndarray, size: int, *, takes_last: bool) -> float:

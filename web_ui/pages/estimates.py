@@ -18,11 +18,8 @@ from application.audit.items import drawn_book_column
 from application.estimation.backtest import backtest_of, holds_truth
 from application.estimation.calibrating import MAX_COLUMNS
 from application.estimation.estimates import (
-    EstimateRequest,
     EstimatesJson,
-    estimate_request,
     estimates_of,
-    settings_of,
 )
 from application.estimation.estimates_sheet import (
     MARGIN_DIGITS,
@@ -47,6 +44,7 @@ from contract.numbers import TwoReadings, number_of
 from contract.requests.estimate import (
     DEFAULT_QUANTILE,
     MINIMUM_DEGREES,
+    BacktestRequest,
     CalibrateRequest,
     EstimatesRequest,
     IntervalRequest,
@@ -121,7 +119,7 @@ def _figures(found: Job) -> Values:
             values["columns"] = estimated_columns(service(), found, _source(found, chosen))
             if _lacks_column(chosen):
                 chosen |= _first_choice(values["columns"])
-            answer = estimates_of(service(), found, _request(found, chosen))
+            answer = estimates_of(service(), found, _asked(found, chosen))
         _audit(found)
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
@@ -167,11 +165,9 @@ def _backtest(found: Job) -> Values:
     chosen = _chosen()
     values: Values = {"chosen": chosen, "confidences": USUAL_CONFIDENCES, "lonely_choices": LONELY}
     try:
-        settings = settings_of(
-            chosen_level(chosen), VarianceRequest(lonely_stratum=chosen["lonely"])
-        )
+        asked = BacktestRequest(confidence=chosen_level(chosen), lonely_stratum=chosen["lonely"])
         with caller().reading():
-            answer = backtest_of(service(), found, settings)
+            answer = backtest_of(service(), found, asked)
         _audit(found)
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
@@ -241,7 +237,7 @@ def _needed(found: Job, chosen: Values) -> Values:
         return {}
     try:
         with caller().reading():
-            goal = PrecisionGoal(_request(found, chosen), _goal(chosen), chosen["basis"])
+            goal = PrecisionGoal(_asked(found, chosen), _goal(chosen), chosen["basis"])
             return {"needed": more_rows(service(), found, goal)}
     except DomainError as error:
         return {"needed_problem": problem_text(error)}
@@ -306,7 +302,7 @@ def _downloaded(job_id: str) -> tuple[Job, EstimatesJson, Values]:
         if _lacks_column(chosen):
             columns = estimated_columns(service(), found, _source(found, chosen))
             chosen |= _first_choice(columns)
-        answer = estimates_of(service(), found, _request(found, chosen))
+        answer = estimates_of(service(), found, _asked(found, chosen))
     _audit(found)
     return found, answer, chosen
 
@@ -414,10 +410,6 @@ def _asked(found: Job, chosen: Values) -> EstimatesRequest:
         book_column=chosen["book"],
         **read_form(EstimatesRequest, request.args, BY_ITSELF),
     )
-
-
-def _request(found: Job, chosen: Values) -> EstimateRequest:
-    return estimate_request(_asked(found, chosen))
 
 
 def _code(found: Job, chosen: Values) -> Values:

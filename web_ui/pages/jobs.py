@@ -139,7 +139,7 @@ def dataset_choice(tx: Transaction, viewer: User, chosen: int | None) -> Dataset
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ShownOutcome:
     """The result of the last action; ``undo`` has jobs whose dismissal can be undone."""
 
     text: str
@@ -156,7 +156,7 @@ _REFUSED = {
 }
 
 
-def _outcome() -> Outcome | None:
+def _outcome() -> ShownOutcome | None:
     """The result of the last action on selected jobs."""
     did = request.args.get("did", "")
     done, refused = (number_between(name, 0, MAX_SELECTED, -1) for name in ("done", "refused"))
@@ -166,7 +166,7 @@ def _outcome() -> Outcome | None:
     if refused:
         text += f" {counted(refused, 'job')} unchanged: {_REFUSED[did]}, or view access only."
     jobs = tuple(filter(_JOB_ID.fullmatch, request.args.get("job", "").split(",")))
-    return Outcome(
+    return ShownOutcome(
         text,
         new_jobs=jobs if did == "retry" else (),
         undo=jobs if did == "dismiss" else (),

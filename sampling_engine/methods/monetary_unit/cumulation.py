@@ -28,7 +28,7 @@ SPARSE = 16
 
 
 @dataclass(frozen=True)
-class UnitRows:
+class UnitsOfRows:
     """The rows of given units; three arrays of one entry for each unit, in the order given.
 
     ``before`` are the units in front of the row in the order of cumulation, ``units`` its own.
@@ -38,7 +38,7 @@ class UnitRows:
     before: Int64s
     units: Int64s
 
-    def put(self, places: Int64s, rows: UnitRows, at: Int64s) -> None:
+    def put(self, places: Int64s, rows: UnitsOfRows, at: Int64s) -> None:
         """Copy the rows ``at`` some places of others to ``places`` of these."""
         self.ordinals[places] = rows.ordinals[at]
         self.before[places] = rows.before[at]
@@ -59,14 +59,16 @@ class CumulatedRows:
     order: Cumulation
     round_spec: Round
 
-    def rows_of(self, state: DrawState, points: Int64s, on_progress: ProgressCallback) -> UnitRows:
+    def rows_of(
+        self, state: DrawState, points: Int64s, on_progress: ProgressCallback
+    ) -> UnitsOfRows:
         """Find the rows in which the units ``points``, numbered from 0, lie."""
         line = self.line()
         places = np.searchsorted(np.cumsum(self.sums[line]), points, side="right")
         if len(points) and int(places.max()) >= len(line):
             raise RowsMissing(int((places >= len(line)).sum()))
         of_block = line[places]
-        found = UnitRows(*(np.zeros(len(points), dtype=np.int64) for _ in range(3)))
+        found = UnitsOfRows(*(np.zeros(len(points), dtype=np.int64) for _ in range(3)))
         for blocks, rows in self._batches(state, np.unique(of_block), on_progress):
             is_here = np.flatnonzero((of_block >= blocks[0]) & (of_block <= blocks[-1]))
             at = np.searchsorted(rows.before + rows.units, points[is_here], side="right")
@@ -80,7 +82,7 @@ class CumulatedRows:
     def units_before(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """The units in front of some rows that are cumulated, shape (rows,)."""
         of_block = ordinals >> self.shift
-        found = UnitRows(*(np.zeros(len(ordinals), dtype=np.int64) for _ in range(3)))
+        found = UnitsOfRows(*(np.zeros(len(ordinals), dtype=np.int64) for _ in range(3)))
         for blocks, rows in self._batches(state, np.unique(of_block), ignore_progress):
             is_here = np.flatnonzero((of_block >= blocks[0]) & (of_block <= blocks[-1]))
             order = np.argsort(rows.ordinals)
@@ -90,7 +92,7 @@ class CumulatedRows:
 
     def _batches(
         self, state: DrawState, hit: Int64s, on_progress: ProgressCallback
-    ) -> Iterator[tuple[Int64s, UnitRows]]:
+    ) -> Iterator[tuple[Int64s, UnitsOfRows]]:
         """The rows of the sorted blocks ``hit``, some blocks at a time."""
         line = self.line()
         sums = self.sums[line]
@@ -112,7 +114,7 @@ class CumulatedRows:
 
     def _read(
         self, state: DrawState, blocks: Int64s, starts: Int64s, on_progress: ProgressCallback
-    ) -> UnitRows:
+    ) -> UnitsOfRows:
         """The rows of some blocks, in the order of their first units."""
         ordinals, units = (
             self._look_up(state, blocks, on_progress)
@@ -131,7 +133,7 @@ class CumulatedRows:
         is_first[1:] = of_block[1:] != of_block[:-1]
         firsts = np.flatnonzero(is_first)
         base = np.repeat(passed[firsts], np.diff(np.append(firsts, len(ordinals))))
-        return UnitRows(ordinals, starts[of_block] + passed - base, units)
+        return UnitsOfRows(ordinals, starts[of_block] + passed - base, units)
 
     def _look_up(
         self, state: DrawState, blocks: Int64s, on_progress: ProgressCallback
