@@ -72,9 +72,8 @@ def _option(request: type[Request], parent: str | None, own: Declared) -> Callab
         str(own.option),
         own.name,
         _variable(parent, own),
-        type=None if is_flag else _type_of(inner),
-        is_flag=is_flag,
         multiple=is_list,
+        **({"is_flag": True} if is_flag else {"type": _type_of(inner)}),
         metavar=inner.metavar,
         help=f"{text} Repeatable.".strip() if is_list else text,
         required=own.is_required and parent is None,
@@ -86,7 +85,7 @@ def _type_of(kind: Any) -> Any:
         case Choice(titles):
             return click.Choice(list(titles))
         case Written():
-            return reader(kind.exactly)
+            return reader(kind.how)  # the server checks the bounds
         case Count(bounds):
             least, most = bounds.least, bounds.most
             return WholeNumber(

@@ -18,6 +18,7 @@ from command_line.contract_options import body_of, with_request
 from contract import words
 from contract.declarations import Help, Request, declared
 from contract.fields import NOT_GIVEN, Choice, Written
+from contract.numbers import confidence_of
 from contract.requests.estimate import EstimatesRequest, IntervalRequest, StatisticRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.goal import GoalRequest
@@ -138,15 +139,18 @@ def test_a_written_number_is_read_alike_everywhere(text: str) -> None:
             if not isinstance(own.kind, Written):
                 continue
             number = READ[text]
+            if number is not None and own.kind.how is confidence_of and 1 < number < 100:
+                number /= 100
+            assert own.option is not None
+            assert _of_command(request, own.option, own.name, text) == number
             if number is not None and not own.kind.bounds.holds(number):
                 number = None
-            assert own.option is not None
             readings = {
                 "api": _of_api(request, own.name, text),
                 "query": _of_query(request, own.name, text),
-                "form": _of_form(request, own.name, text),
-                "command": _of_command(request, own.option, own.name, text),
             }
+            if own.kind.refusal is not None:
+                readings["form"] = _of_form(request, own.name, text)
             assert readings == dict.fromkeys(readings, number), (request.__name__, own.name)
 
 

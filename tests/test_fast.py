@@ -13,4 +13,4 @@ def test_the_fast_part_has_a_module_of_each_room() -> None:
     assert all((ROOT / module).is_file() for module in modules)
     rooms = {path.parent.name for path in ROOT.glob("*/py.typed")} | {"client", "contract"}
     tested = {Path(module).parts[1] for module in modules}
-    assert rooms - tested == {"application"}, "tests/contract has that of application"
+    assert rooms - tested == {"application", "service"}, "tests/contract has those of both"

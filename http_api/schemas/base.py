@@ -169,8 +169,9 @@ class PlainSchema(Schema):
         super().__init__(**options)
         names = [field.attribute or name for name, field in self.dump_fields.items()]
         self._keys = tuple(field.data_key or name for name, field in self.dump_fields.items())
-        self._of_object: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
-        self._of_mapping: Callable[[Any], tuple[Any, ...]] = itemgetter(*names)
+        # A second name makes both give a tuple for one name, too.
+        self._of_object: Callable[[Any], tuple[Any, ...]] = attrgetter(*names, names[0])
+        self._of_mapping: Callable[[Any], tuple[Any, ...]] = itemgetter(*names, names[0])
         self._lists = {
             key: field.inner.schema
             for key, field in zip(self._keys, self.dump_fields.values(), strict=True)
@@ -190,7 +191,7 @@ class PlainSchema(Schema):
 
     def _pick(self, obj: Any) -> dict[str, Any]:
         pick = self._of_mapping if isinstance(obj, Mapping) else self._of_object
-        picked = dict(zip(self._keys, pick(obj), strict=True))
+        picked = dict(zip(self._keys, pick(obj), strict=False))
         for key, schema in self._lists.items():
             picked[key] = schema.dump(picked[key], many=True)
         for key, schema in self._objects.items():

@@ -47,7 +47,7 @@ class Ref:
 
     @property
     def ref_name(self) -> Annotated[str, Help(None)]:
-        """The name, as commits and tables are asked for by it."""
+        """The name, as addresses of commits and tables have it."""
         return self.name
 
 

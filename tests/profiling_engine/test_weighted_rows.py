@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from estimation_engine.design import monetary_design
-from estimation_engine.variance import variances
 from scipy import stats
 
 from estimation_engine import VarianceRules, cluster_design
+from estimation_engine.designs.weighted import monetary_design
 from profiling_engine.comparison.compared_table import WeightedRows, tail_factor
 
 
@@ -108,13 +107,13 @@ def test_variances_are_those_of_estimates() -> None:
     t = (weights * ((codes == np.arange(4)[:, None]) - shares[:, None]) / weights.sum()).ravel()
     units = monetary_design(weights, ones, nothing, 10_000, with_replacement=True)
     linearised = WeightedRows(weights)._variances(codes, shares, cumulative=False)[0]
-    of_estimates = variances(units, rows, domains, t, 4, VarianceRules()).variances
+    of_estimates = units.variances(rows, domains, t, 4, VarianceRules()).variances
     assert linearised * 300 / 299 == pytest.approx(of_estimates)
 
     clusters, size = np.repeat(np.arange(60), 5), np.full(60, 5)
     whole = cluster_design(clusters, size, 10**9, 5 * 10**9)
     shares = np.bincount(codes) / 300
     t = (((codes == np.arange(4)[:, None]) - shares[:, None]) / 300).ravel()
-    of_estimates = variances(whole, rows, domains, t, 4, VarianceRules()).variances
+    of_estimates = whole.variances(rows, domains, t, 4, VarianceRules()).variances
     between = WeightedRows(np.ones(300), clusters)._cluster_shares(codes, 4, cumulative=False)[1]
     assert between == pytest.approx(of_estimates)
