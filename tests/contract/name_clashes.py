@@ -41,8 +41,9 @@ AWKWARD = (
 MARKER = "plain_"
 """Begins the plain names."""
 VOLATILE = re.compile(
-    "(_at|_id|output_ref|^dataset|seconds|time|link|bytes|etag|made_at|verdict|sentence|message|warnings|notes|hints|renamed_columns)$"
+    "(_at|_id|output_ref|^dataset|seconds|time|link|bytes|etag|made_at|verdict|sentence|message|warnings|notes|hints|renamed_columns|is_identifier)$"
 )
+"""Fields that another request, or another name, changes: a column ``key`` is an identifier."""
 
 
 def content(names: Sequence[str]) -> str:
