@@ -268,6 +268,6 @@ def test_an_auditors_banded_sample_takes_few_actions(analyst: Analyst, server: L
     expect(page.get_by_text("Test of existence")).to_be_visible()
     groups = page.get_by_role("region", name="Groups")
     top = groups.get_by_role("row").filter(has_text="≥ 10,000")
-    asked, available, drawn = (top.get_by_role("cell").nth(at).inner_text() for at in (1, 2, 3))
+    available, asked, drawn = (top.get_by_role("cell").nth(at).inner_text() for at in (1, 2, 3))
     assert (asked, available) == ("all", drawn)
     assert actions <= 12

@@ -50,7 +50,7 @@ def test_a_user_goes_to_the_provider_and_back(
 ) -> None:
     provider.set_user("an10001", groups=["auditors"])
     page.goto(f"{server.url}/jobs?limit=5")
-    assert_accessible(page)
+    assert_accessible(page, with_axe=True)
     page.get_by_role("link", name="Sign in with Example Bank").click()
     page.locator("input[name=sub]").fill("an10001")
     page.get_by_role("button", name="Authorize").click()
