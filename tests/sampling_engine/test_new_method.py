@@ -17,6 +17,7 @@ def test_a_new_method_is_one_module_and_one_line(tmp_path: Path) -> None:
     plain = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "sampling_engine", packages / "sampling_engine", ignore=plain)
     shutil.copytree(ROOT / "client" / "jobsvc_client", packages / "jobsvc_client", ignore=plain)
+    shutil.copytree(ROOT / "command_line", packages / "command_line", ignore=plain)
     methods = packages / "sampling_engine" / "methods"
     shutil.copy(HERE / "block_method.py", methods / "block.py")
     listed = (methods / "__init__.py").read_text(encoding="utf-8")
@@ -27,11 +28,15 @@ def test_a_new_method_is_one_module_and_one_line(tmp_path: Path) -> None:
     ).replace("    MonetaryUnitMethod,\n)", "    MonetaryUnitMethod,\n    BlockMethod,\n)")
     (methods / "__init__.py").write_text(listed, encoding="utf-8")
     path = os.pathsep.join([str(packages), str(ROOT)])
-    found = subprocess.run(
-        [sys.executable, str(HERE / "block_everywhere.py"), tmp_path, packages / "jobsvc_client"],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stdout + found.stderr
+    for script, *arguments in (
+        (HERE / "write_declarations.py", packages),
+        (HERE / "block_everywhere.py", tmp_path, packages),
+    ):
+        found = subprocess.run(
+            [sys.executable, script, *arguments],
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == 0, found.stdout + found.stderr
