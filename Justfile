@@ -59,6 +59,10 @@ bench REVISION *ARGUMENTS:
 measures:
     .venv/bin/python -m benchmarks.measures
 
+# Say which refusals of the API aren't recorded
+refusals:
+    .venv/bin/pytest -q -n auto --dist loadscope tests/contract --refusals compare
+
 # Record the API's outline, its refusals and the ceilings of the measures anew
 record:
     .venv/bin/python -m tests.contract.api_outline
