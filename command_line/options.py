@@ -83,6 +83,7 @@ def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
         is_whole = value == value.to_integral_value()
         return int(value) if is_whole else float(value)
 
+    convert.__name__ = "number"  # the help's word for the value
     return convert
 
 

@@ -181,6 +181,7 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         text = run(*path, "--help").stdout
         assert "Usage: " in text
         assert path[-1] == "list" or f"jobsvc {' '.join(path)}" in text, path
+        assert "CONVERT" not in text, "an option shows the name of the function that reads it"
 
 
 def test_client_commands_import_no_server_modules() -> None:
