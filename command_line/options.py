@@ -80,8 +80,7 @@ def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
             value = read(text)
         except InvalidRequest as error:
             raise click.BadParameter(str(error)) from None
-        is_whole = value == value.to_integral_value()
-        return int(value) if is_whole else float(value)
+        return int(value) if value == value.to_integral_value() else float(value)
 
     convert.__name__ = "number"  # the help's word for the value
     return convert
