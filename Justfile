@@ -63,7 +63,7 @@ measures:
 refusals:
     .venv/bin/pytest -q -n auto --dist loadscope tests/contract --refusals compare
 
-# Record the API's outline, its refusals and the ceilings of the measures anew
+# Record the API's outline and its refusals anew, and lower the ceilings of the measures
 record:
     .venv/bin/python -m tests.contract.api_outline
     .venv/bin/pytest -q -n auto --dist loadscope tests/contract --refusals record

@@ -1,4 +1,4 @@
-"""The measures of docs/ARCHITECTURE.md: how much code there is, and how often it repeats itself.
+"""The measures of CONTRIBUTING.md: how much code there is, and how often it repeats itself.
 
 ``python -m benchmarks.measures`` prints them beside their goals and ceilings; ``--record`` lowers
 the ceilings to the values of today. A test holds that no value is above its ceiling.

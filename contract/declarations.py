@@ -59,7 +59,7 @@ class Declared:
     @property
     def description(self) -> str:
         """The help, with the choices that the field goes with."""
-        kinds = " and ".join(f"`{name}`" for name in self.only_with)
+        kinds = " and ".join(", ".join(f"`{name}`" for name in self.only_with).rsplit(", ", 1))
         return f"For {kinds}. {self.help}" if kinds else self.help
 
     @property

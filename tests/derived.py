@@ -90,10 +90,10 @@ def _kind(kind: kinds.Kind) -> str:
 
 
 def _bounds(bounds: kinds.Bounds) -> str:
-    low = "" if bounds.least is None else f"{bounds.least:,g} or more"
-    low = low if bounds.above is None else f"above {bounds.above:,g}"
-    high = "" if bounds.most is None else f"up to {bounds.most:,g}"
-    high = high if bounds.below is None else f"below {bounds.below:,g}"
+    low = "" if bounds.least is None else f"{bounds.least:,.10g} or more"
+    low = low if bounds.above is None else f"above {bounds.above:,.10g}"
+    high = "" if bounds.most is None else f"up to {bounds.most:,.10g}"
+    high = high if bounds.below is None else f"below {bounds.below:,.10g}"
     return ", ".join(part for part in (low, high) if part)
 
 

@@ -129,7 +129,7 @@ class EvaluationOptions(TypedDict, total=False):
     """How to evaluate findings; docs/AUDIT.md."""
 
     likelihood: Literal["hypergeometric", "binomial", "poisson"]
-    """For `attributes` and `two_stage` and `monetary_unit`. By default that of the recorded plan,
+    """For `attributes`, `two_stage` and `monetary_unit`. By default that of the recorded plan,
     else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,
     too. Plans from before it was always recorded have none: their two stages take `poisson`.
     """
