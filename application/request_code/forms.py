@@ -13,7 +13,7 @@ from typing import Any, Literal
 from application.request_code import words
 from application.request_code.words import WriteWords
 from contract.declarations import Declared, Request, declared
-from contract.fields import Flag, RowFilterKind
+from contract.fields import DEFAULT_CONFIDENCE, Flag, RowFilterKind
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
@@ -203,7 +203,7 @@ def _step_fields(step: Body) -> Fields | None:
         fields |= {f"goal.{name}": value for name, value in goal.items()}
     elif goal is not None:
         has_size = not parameters.keys().isdisjoint(("sizes", "sample_fraction"))
-        if goal.keys() != PLAIN_GOAL or goal["confidence"] != 0.95 or has_size:
+        if goal.keys() != PLAIN_GOAL or goal["confidence"] != DEFAULT_CONFIDENCE or has_size:
             return None
         fields["margin"] = goal["margin"]
         parameters.pop("sample_size", None)
