@@ -14,8 +14,6 @@ from service.settings import Settings
 from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.errors import InvalidValue
 
-MIN_LENGTH = 8
-MAX_LENGTH = 1000
 DECOY = f"scrypt:32768:8:1$jobsvcdecoyhash0${'0' * 128}"
 """Costs as much as a hash of :func:`hash_password` and matches no password."""
 

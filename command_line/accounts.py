@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from command_line.connection import ApiClient
+from command_line.contract_options import body_of, with_request
 from command_line.options import OFFSET, YES, WholeNumber, limit_option, printed, with_client
 from command_line.output import (
     CommandFailed,
@@ -18,14 +19,11 @@ from command_line.output import (
     table_of,
     utc_text,
 )
+from contract.requests.administration import EntriesRequest
+from contract.words import LEVELS, ROLES
 from domain_errors import counted
-from storage.accounts.audit_trail import ACTIONS
-from storage.accounts.users import ROLES
 
 COMMIT_DIGITS = 64
-LEVELS = {"view": "read", "edit": "write", "owner": "admin"}
-"""The API's levels by their names on screens."""
-WORDS = {"read": "can view", "write": "can edit", "admin": "owner"}
 
 
 class Days(WholeNumber):
@@ -313,9 +311,7 @@ def _print_access(found: dict[str, Any]) -> None:
         *({"name": one["group_name"], "kind": "group", **one} for one in found["groups"]),
         *({"name": one["user_soeid"], "kind": "user", **one} for one in found["permissions"]),
     ]
-    print_items(
-        rows, {"name": "name", "kind": "kind", "access": lambda row: WORDS[row["permission"]]}
-    )
+    print_items(rows, {"name": "name", "kind": "kind", "right": "permission"})
 
 
 @click.command()
@@ -323,10 +319,10 @@ def _print_access(found: dict[str, Any]) -> None:
 @click.option(
     "--grant",
     nargs=2,
-    type=(str, click.Choice(tuple(LEVELS))),
+    type=(str, click.Choice(LEVELS)),
     multiple=True,
     metavar="NAME LEVEL",
-    help="Give a user or a group the access view, edit or owner; may be repeated.",
+    help="Give a user or a group the right read, write or admin; may be repeated.",
 )
 @click.option("--revoke", metavar="NAME", multiple=True, help="Remove an access; may be repeated.")
 @printed(_print_access)
@@ -337,12 +333,12 @@ def access(
 
     \b
     jobsvc access sales
-    jobsvc access sales --grant Auditors edit --grant everyone view
+    jobsvc access sales --grant Auditors write --grant everyone read
     jobsvc access sales --revoke anna
     """
     path = f"/api/datasets/{client.dataset_id(dataset)}/permissions"
     for name, level in grant:
-        client.put(path, {"name": name, "permission": LEVELS[level]})
+        client.put(path, {"name": name, "permission": level})
     for name in revoke:
         client.delete(path, _key_of(_levels(client, path), name))
     return _levels(client, path)
@@ -382,12 +378,8 @@ def _short(value: Any) -> str:
 
 
 @click.command("audit")
-@click.option("--user", "user_soeid", metavar="SOEID", help="The user who acted.")
-@click.option("--action", type=click.Choice(ACTIONS), multiple=True, help="May be repeated.")
+@with_request(EntriesRequest)
 @click.option("--dataset", help="Name or id; the id for one that was removed.")
-@click.option("--object", "object_id", help="A job, a ref, a table, or a token's or user's id.")
-@click.option("--after", metavar="TIME", help="At this time or later, such as 2025-07-07.")
-@click.option("--before", metavar="TIME", help="Before this time.")
 @limit_option(50)
 @OFFSET
 @printed(
@@ -403,13 +395,14 @@ def _short(value: Any) -> str:
         },
     )
 )
-def audit_command(client: ApiClient, dataset: str | None, **query: Any) -> Any:
+def audit_command(client: ApiClient, dataset: str | None, **values: Any) -> Any:
     """List the activity of users, newest first (admins only).
 
     \b
-    jobsvc audit --user bg54677 --after 2025-07-07
+    jobsvc audit --user bg54677 --created-after 2025-07-07
     jobsvc audit --action rows_downloaded --dataset Sales --json
     """
+    query = body_of(EntriesRequest, values) | values
     if dataset is not None:  # an id is used as it is, since a removed dataset has no name
         found = int(dataset) if dataset.isdecimal() else client.dataset_id(dataset)
         query["dataset_id"] = found

@@ -9,20 +9,25 @@ import click
 from jobsvc_client.arguments import given
 
 from command_line.connection import ApiClient
+from command_line.contract_options import body_of, with_request
 from command_line.options import (
     JOB,
     LIMIT,
     OFFSET,
     YES,
-    field_option,
     option_names,
     printed,
     with_client,
 )
 from command_line.output import CommandFailed, confirm, print_items, print_line, table_of, utc_text
+from contract.requests.automation import (
+    CronRequest,
+    EmailRequest,
+    ScheduleChangeRequest,
+    ScheduleRequest,
+    WebhookRequest,
+)
 from domain_errors import counted, render
-from storage.jobs.schedules import MISFIRES
-from storage.notifications.receivers import EVENTS
 
 ATTEMPT_S = 30.0
 """How long a test waits for the attempt."""
@@ -89,16 +94,9 @@ def list_webhooks(client: ApiClient) -> Any:
 @webhook.command("add")
 @click.argument("url")
 @click.option("--dataset", metavar="NAME", help="Send events of all jobs of this dataset.")
-@field_option(
-    "--event",
-    "events",
-    "events",
-    multiple=True,
-    type=click.Choice(EVENTS),
-    help="An event to send; may be repeated [default: all].",
-)
+@with_request(WebhookRequest)
 @with_client
-def add_webhook(client: ApiClient, url: str, dataset: str | None, events: tuple[str, ...]) -> None:
+def add_webhook(client: ApiClient, url: str, dataset: str | None, **values: Any) -> None:
     """Create a webhook under the setting webhook_prefixes, and print its secret.
 
     The secret signs the messages. It isn't shown again.
@@ -108,7 +106,7 @@ def add_webhook(client: ApiClient, url: str, dataset: str | None, events: tuple[
     jobsvc webhook add https://hooks.example.org/jobsvc --dataset ledger --event job.failed
     """
     dataset_id = None if dataset is None else client.dataset_id(dataset)
-    body = given(url=url, dataset_id=dataset_id, events=events or None)
+    body = given(url=url, dataset_id=dataset_id) | body_of(WebhookRequest, values)
     made = client.post("/api/webhooks", body)
     print_line(f"Webhook {made['id']} was created. Its secret, shown only once:")
     print_line(made["secret"])
@@ -130,7 +128,7 @@ def remove_webhook(client: ApiClient, webhook_id: int, yes: bool) -> None:
 @with_client
 def enable_webhook(client: ApiClient, webhook_id: int) -> None:
     """Enable a webhook that was disabled since its receiver answered 410."""
-    client.post(f"/api/webhooks/{webhook_id}/enable", {})
+    client.patch(f"/api/webhooks/{webhook_id}", {"enabled": True})
     print_line(f"Webhook {webhook_id} is enabled. It receives new events.")
 
 
@@ -183,23 +181,16 @@ def show_email(client: ApiClient) -> Any:
 
 @email.command("set")
 @click.argument("address")
-@field_option(
-    "--event",
-    "events",
-    "events",
-    multiple=True,
-    type=click.Choice(EVENTS),
-    help="An event to send; may be repeated [default: all but job.completed].",
-)
+@with_request(EmailRequest)
 @with_client
-def set_email(client: ApiClient, address: str, events: tuple[str, ...]) -> None:
+def set_email(client: ApiClient, address: str, **values: Any) -> None:
     """Set your e-mail address and its events.
 
     \b
     jobsvc email set an12345@bank.example
     jobsvc email set an12345@bank.example --event schedule.failed --event review.requested
     """
-    _print_email(client.put(EMAIL, given(address=address, events=events or None)))
+    _print_email(client.put(EMAIL, {"address": address, **body_of(EmailRequest, values)}))
 
 
 @email.command("remove")
@@ -238,14 +229,6 @@ def send_email_again(client: ApiClient, delivery_id: int) -> None:
 
 
 SCHEDULE = click.argument("schedule_id", metavar="ID", type=click.IntRange(1))
-ZONE = click.option("--zone", default="UTC", show_default=True, help="IANA time zone.")
-EXCLUDE = click.option(
-    "--exclude-drawn-by",
-    metavar="COLUMN",
-    multiple=True,
-    help="A column of a key, by which a run excludes the rows that earlier runs drew; repeat it "
-    "for a key of several columns.",
-)
 MINUTES = 16
 """Characters of a time up to its minutes."""
 
@@ -291,17 +274,9 @@ def list_schedules(client: ApiClient, dataset: str) -> Any:
 @JOB
 @click.argument("name")
 @click.argument("cron")
-@ZONE
-@click.option(
-    "--misfire",
-    type=click.Choice(MISFIRES),
-    default="run",
-    show_default=True,
-    help="At a time at which the server didn't run: run once late, or skip it.",
-)
-@EXCLUDE
+@with_request(ScheduleRequest)
 @with_client
-def add_schedule(client: ApiClient, **body: Any) -> None:
+def add_schedule(client: ApiClient, **values: Any) -> None:
     """Repeat the request of a draw or a profile, with new seeds on the newest data.
 
     CRON has five fields: minute, hour, day of the month, month, day of the week.
@@ -310,21 +285,22 @@ def add_schedule(client: ApiClient, **body: Any) -> None:
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --zone Europe/Berlin
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --exclude-drawn-by document_no
     """
-    _print_schedules([client.post("/api/schedules", body)])
+    body = body_of(ScheduleRequest, values)
+    _print_schedules([client.post("/api/schedules", body | values)])
 
 
 @schedule.command("preview")
 @click.argument("cron")
-@ZONE
+@with_request(CronRequest)
 @with_client
-def preview(client: ApiClient, cron: str, zone: str) -> None:
+def preview(client: ApiClient, cron: str, zone: str | None) -> None:
     """Show the next times of a cron expression.
 
     \b
     jobsvc schedule preview "30 2 * * *" --zone Europe/Berlin
     """
-    found = client.get("/api/schedules/preview", cron=cron, zone=zone)
-    print_line(f"{found['explanation']} ({zone})")
+    found = client.get("/api/schedules/preview", **given(cron=cron, zone=zone))
+    print_line(f"{found['explanation']} ({zone or 'UTC'})")
     for at in found["next_runs"]:
         print_line(utc_text(at, MINUTES))
 
@@ -347,18 +323,11 @@ def exclusion(client: ApiClient, schedule_id: int) -> Any:
 
 @schedule.command("change")
 @SCHEDULE
-@click.option("--cron", help="Five fields, as for add.")
-@click.option("--zone", help="IANA time zone.")
-@click.option("--misfire", type=click.Choice(MISFIRES), help="What is done with a missed run.")
-@EXCLUDE
+@with_request(ScheduleChangeRequest)
 @click.option("--exclude-nothing", is_flag=True, help="Let runs draw the rows of earlier runs.")
 @with_client
 def change_schedule(
-    client: ApiClient,
-    schedule_id: int,
-    exclude_drawn_by: tuple[str, ...],
-    exclude_nothing: bool,
-    **changes: Any,
+    client: ApiClient, schedule_id: int, exclude_nothing: bool, **values: Any
 ) -> None:
     """Change times or the excluded rows; what isn't named stays.
 
@@ -366,10 +335,9 @@ def change_schedule(
     jobsvc schedule change 2 --cron "0 6 1 * *"
     jobsvc schedule change 2 --exclude-drawn-by document_no
     """
-    if exclude_drawn_by and exclude_nothing:
+    body = body_of(ScheduleChangeRequest, values)
+    if exclude_nothing and body.setdefault("exclude_drawn_by", []):
         raise click.UsageError("Give either --exclude-drawn-by or --exclude-nothing.")
-    is_excluding = bool(exclude_drawn_by) or exclude_nothing
-    body = given(**changes, exclude_drawn_by=list(exclude_drawn_by) if is_excluding else None)
     if not body:
         raise click.UsageError("Name what changes: give at least one option.")
     _print_schedules([client.patch(f"/api/schedules/{schedule_id}", body)])
@@ -380,7 +348,7 @@ def change_schedule(
 @with_client
 def pause(client: ApiClient, schedule_id: int) -> None:
     """Pause a schedule."""
-    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"paused": True})])
+    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"enabled": False})])
 
 
 @schedule.command("resume")
@@ -388,7 +356,7 @@ def pause(client: ApiClient, schedule_id: int) -> None:
 @with_client
 def resume(client: ApiClient, schedule_id: int) -> None:
     """Resume a schedule; what the pause has missed isn't run."""
-    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"paused": False})])
+    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"enabled": True})])
 
 
 @schedule.command("run")

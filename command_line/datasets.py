@@ -9,7 +9,6 @@ from urllib.parse import quote
 import click
 from jobsvc_client.arguments import given
 
-from command_line.accounts import WORDS
 from command_line.connection import ApiClient
 from command_line.options import (
     AS_JSON,
@@ -49,7 +48,7 @@ from command_line.output import (
             "tags": "tags",
             "created by": "created_by",
             "changed": "updated_at",
-            "access": lambda dataset: WORDS[dataset["permission"]],
+            "right": "permission",
         },
     )
 )
@@ -121,7 +120,7 @@ def require_columns(client: ApiClient, dataset: str, off: bool) -> None:
     """Refuse imports that change the columns of a dataset.
 
     An import with a missing or new column, or another type, then fails and publishes nothing; the
-    order of the columns may differ. Needs owner access. The dataset is given by name or id.
+    order of the columns may differ. Needs the right admin. The dataset is given by name or id.
 
     \b
     jobsvc require-columns ledger

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quantile"]
 PlannedStatistic = Literal["mean", "total", "proportion"]
@@ -18,8 +18,91 @@ AllocationChoice = Literal["design", "optimal"]
 Bound = Literal["stringer", "gaffke"]
 Estimator = Literal["difference", "ratio", "regression", "mean_per_unit"]
 Sides = Literal["one", "two"]
+Role = Literal["admin", "analyst", "viewer"]
+Level = Literal["read", "write", "admin"]
+Misfire = Literal["run", "skip"]
+Event = Literal[
+    "job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed"
+]
 Basis = Literal["sample", "frame"]
 
+Action = Literal[
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "password_set",
+    "password_changed",
+    "sign_in_link_made",
+    "token_made",
+    "token_ended",
+    "user_added",
+    "user_changed",
+    "user_removed",
+    "account_linked",
+    "permission_given",
+    "permission_taken",
+    "dataset_made",
+    "dataset_changed",
+    "dataset_removed",
+    "dataset_restored",
+    "dataset_purged",
+    "ref_made",
+    "ref_deleted",
+    "ref_restored",
+    "ref_purged",
+    "import_asked",
+    "draw_asked",
+    "profile_asked",
+    "exploration_asked",
+    "job_retried",
+    "job_cancelled",
+    "drawn_at_once",
+    "queried_at_once",
+    "rows_downloaded",
+    "rows_viewed",
+    "values_uploaded",
+    "pruned",
+    "job_dismissed",
+    "dismissal_undone",
+    "backup_asked",
+    "backup_made",
+    "connection_made",
+    "connection_changed",
+    "connection_deleted",
+    "email_set",
+    "email_removed",
+    "email_tested",
+    "email_resent",
+    "webhook_made",
+    "webhook_deleted",
+    "webhook_tested",
+    "webhook_resent",
+    "webhook_disabled",
+    "webhook_enabled",
+    "schedule_made",
+    "schedule_changed",
+    "schedule_deleted",
+    "schedule_run",
+    "group_made",
+    "group_renamed",
+    "group_deleted",
+    "group_member_added",
+    "group_member_removed",
+    "findings_entered",
+    "row_replaced",
+    "findings_reviewed",
+    "attributes_chosen",
+    "conclusion_entered",
+    "signing_key_rotated",
+    "plan_registered",
+]
+"""The actions of the audit trail."""
+ACTIONS: tuple[Action, ...] = get_args(Action)
+ROLES: tuple[Role, ...] = get_args(Role)
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""The rights in a dataset; each includes those before it."""
+EVENTS: tuple[Event, ...] = get_args(Event)
+"""What webhooks and e-mails are about."""
 STATISTICS: Mapping[StatisticName, str] = {
     "mean": "Mean",
     "total": "Total",

@@ -59,7 +59,7 @@ class ColumnsChanged(Conflict):
 
     def __init__(self, ref: str, changes: str, *, by_dataset: bool) -> None:
         demand, advice = (
-            ("the dataset", "an owner of the dataset can allow other columns in its settings.")
+            ("the dataset", "a user with the right admin can allow others in its settings.")
             if by_dataset
             else ("the request", ANY_COLUMNS)
         )

@@ -218,12 +218,11 @@ class ListQuery:
         self._refuse(name, "Must be a whole number.")
         return None
 
-    def choices(self, name: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
+    def choices(self, name: str, allowed: Sequence[Choice]) -> tuple[Choice, ...] | None:
         """Some of the allowed values, repeated or separated by commas."""
-        given = ",".join(request.args.getlist(name)).split(",")
-        chosen = tuple(part for part in given if part)
-        if set(chosen) <= set(allowed):
-            return chosen or None
+        typed = {part for part in ",".join(request.args.getlist(name)).split(",") if part}
+        if typed <= set(allowed):
+            return tuple(value for value in allowed if value in typed) or None
         self._refuse(name, f"Must be one of: {', '.join(allowed)}.")
         return None
 

@@ -12,17 +12,18 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from contract.declarations import Help
+from contract.requests.administration import EntriesRequest
+from contract.words import Action
 from domain_errors import DomainError, render
 from presentation.content import formula_safe
 from service.service import Service
-from storage.accounts.audit_trail import Action, AuditFilters, Entry, list_entries
+from storage.accounts.audit_trail import Entry, list_entries
 from storage.jobs.kinds import kind_named, kind_of
 from storage.versions.refs import kind_of_ref, output_name_of
 
 MAX_ROWS = 100_000
 """Most entries of a CSV file."""
 PAGE = 1000
-LEVELS = {"read": "view access", "write": "edit access", "admin": "owner access"}
 
 SENTENCES: Mapping[Action, str] = MappingProxyType(
     {
@@ -38,7 +39,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "user_changed": "{who} changed the role of {soeid} from {role_before} to {role_name}",
         "user_removed": "{who} removed the user {soeid}",
         "account_linked": "{who} linked the account {soeid} to the identity provider",
-        "permission_given": "{who} gave {grantee} {level} to {dataset}",
+        "permission_given": "{who} gave {grantee} {level} in {dataset}",
         "permission_taken": "{who} removed the access of {grantee} to {dataset}",
         "dataset_made": "{who} created {dataset}",
         "dataset_changed": "{who} changed {changed} of {dataset}",
@@ -226,7 +227,7 @@ def _facts(entry: Entry) -> dict[str, list[SentencePart]]:
         facts["name"] = [SentencePart("of the command line")]
     unknown = "an unknown user" if entry.action == "sign_in_failed" else "the server"
     facts["who"] = [SentencePart(entry.user_soeid or unknown)]
-    facts["level"] = [SentencePart(LEVELS.get(details.get("permission", ""), ""))]
+    facts["level"] = [SentencePart(f"the right {details.get('permission', '')}")]
     grantee = details.get("soeid") or details.get("name")
     facts["grantee"] = [SentencePart(_text(grantee) if grantee else f"user {entry.object_id}")]
     facts["dataset"] = [_dataset(entry)]
@@ -289,7 +290,7 @@ HEADER = (
 )
 
 
-def write_csv(service: Service, filters: AuditFilters, path: Path) -> int:
+def write_csv(service: Service, filters: EntriesRequest, path: Path) -> int:
     """Write the matching entries, newest first, to a new file; return their number.
 
     UTF-8 with a byte-order mark, for spreadsheets; a text that one would run as a formula begins

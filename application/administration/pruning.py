@@ -30,8 +30,6 @@ ORPHAN_AFTER = timedelta(days=1)
 PAGES_AT_ONCE = 256
 """Pages of the database that a step frees: 1 MiB."""
 
-MAX_AHEAD_DAYS = 3650
-
 SETTINGS = (
     "keep_jobs_days",
     "keep_logs_days",

@@ -17,8 +17,8 @@ from application.audit.findings import require_not_deleted
 from application.audit.stages import rows_to_examine
 from application.audit.state import drawn_row_ids, state_of
 from contract.requests.evaluate import EvaluationRequest
+from contract.words import Level
 from domain_errors import DomainError
-from storage.accounts.datasets import Level
 from storage.accounts.users import User
 from storage.audit.findings import (
     Review,

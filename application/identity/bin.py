@@ -14,9 +14,10 @@ from application.access import Caller
 from application.audit.review import may_undo_sign_offs, require_second_person
 from application.job_submission import require_unreserved
 from contract.declarations import Help
+from contract.words import Level
 from service.service import Service
 from storage.accounts.authority import require_level, require_role
-from storage.accounts.datasets import Level, restore_dataset
+from storage.accounts.datasets import restore_dataset
 from storage.accounts.users import User
 from storage.audit.findings import signed_off_jobs
 from storage.certificates.ledger import append_entry

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from application.access import Caller
 from application.notifications.signing import new_secret
+from contract.requests.automation import MAX_EMAIL_LENGTH, EmailRequest, WebhookRequest
+from contract.words import Action
 from import_engine.sources.uris import InvalidUri, SourceUri, allowing_prefix, parse_uri
-from service.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
-from storage.accounts.audit_trail import Action, ObjectType
+from service.settings import EMAIL_ADDRESS, Settings
+from storage.accounts.audit_trail import ObjectType
 from storage.accounts.users import User
 from storage.errors import InvalidValue
 from storage.notifications.receivers import (
-    EVENTS,
     Delivery,
     NewWebhook,
     Receiver,
     add_webhook,
     enable_receiver,
     enqueue_test,
-    get_email,
     get_webhook,
     put_email,
     remove_receiver,
     send_again,
 )
 from storage.sqlite.database import Transaction
-
-USUAL_EMAIL_EVENTS = tuple(event for event in EVENTS if event != "job.completed")
-"""Events that an e-mail address receives unless its user chooses others."""
 
 
 def webhook_uri(
@@ -91,9 +89,16 @@ def email_address(settings: Settings, text: str, loc: Sequence[str | int] = ()) 
     return text
 
 
-def create(
-    by: Caller, url: str, events: Sequence[str], dataset_id: int | None
-) -> tuple[Receiver, str]:
+Finder = Callable[[Transaction, User], Receiver]
+"""Finds a receiver that a user may use."""
+
+
+def webhook_by_id(webhook_id: int) -> Finder:
+    """Find a webhook of the user, or any for an admin."""
+    return lambda tx, user: get_webhook(tx, webhook_id, user)
+
+
+def create(by: Caller, request: WebhookRequest) -> tuple[Receiver, str]:
     """Create a webhook; return it and its secret, which isn't shown again.
 
     Raises
@@ -105,22 +110,15 @@ def create(
     Conflict
         The user has too many webhooks.
     """
-    uri = webhook_uri(url, by.service.settings.allowed_webhooks, ("body", "url"))
-    if dataset_id is not None:
-        by.dataset(dataset_id, "read")
-    new = NewWebhook(str(uri), tuple(dict.fromkeys(events)), dataset_id, new_secret())
+    uri = webhook_uri(request.url, by.service.settings.allowed_webhooks, ("body", "url"))
+    if request.dataset_id is not None:
+        by.dataset(request.dataset_id, "read")
+    events = tuple(dict.fromkeys(request.events))
+    new = NewWebhook(str(uri), events, request.dataset_id, new_secret())
     with by.writing() as tx:
-        made = add_webhook(tx, by.user, new, by.service.clock)
-        _record(by, tx, "webhook_made", made, events=list(made.events))
-    return made, new.secret
-
-
-def delete(by: Caller, webhook_id: int) -> None:
-    """Delete one of the user's webhooks, or any as an admin, with its deliveries."""
-    with by.writing() as tx:
-        webhook = get_webhook(tx, webhook_id, by.user_in(tx))
-        remove_receiver(tx, webhook)
-        _record(by, tx, "webhook_deleted", webhook)
+        webhook = add_webhook(tx, by.user, new, by.service.clock)
+        _record(by, tx, "webhook_made", webhook, events=list(webhook.events))
+    return webhook, new.secret
 
 
 def enable(by: Caller, webhook_id: int) -> Receiver:
@@ -132,7 +130,7 @@ def enable(by: Caller, webhook_id: int) -> Receiver:
         return get_webhook(tx, webhook_id, by.user)
 
 
-def set_email(by: Caller, address: str, events: Sequence[str]) -> Receiver:
+def set_email(by: Caller, request: EmailRequest) -> Receiver:
     """Set the user's e-mail address and its events.
 
     Raises
@@ -140,29 +138,21 @@ def set_email(by: Caller, address: str, events: Sequence[str]) -> Receiver:
     InvalidValue
         The server sends nothing to this address.
     """
-    email_address(by.service.settings, address, ("body", "address"))
+    address = email_address(by.service.settings, request.address, ("body", "address"))
+    events = tuple(dict.fromkeys(request.events))
     with by.writing() as tx:
-        email = put_email(tx, by.user, address, tuple(dict.fromkeys(events)), by.service.clock)
+        email = put_email(tx, by.user, address, events, by.service.clock)
         _record(by, tx, "email_set", email, events=list(email.events))
     by.service.wake_sender()
     return email
 
 
-def remove_email(by: Caller) -> None:
-    """Delete the user's e-mail address, with its deliveries."""
+def remove(by: Caller, find: Finder, action: Literal["webhook_deleted", "email_removed"]) -> None:
+    """Delete a receiver of the user, with its deliveries."""
     with by.writing() as tx:
-        email = get_email(tx, by.user)
-        remove_receiver(tx, email)
-        _record(by, tx, "email_removed", email)
-
-
-Finder = Callable[[Transaction, User], Receiver]
-"""Finds a receiver that a user may use."""
-
-
-def webhook_by_id(webhook_id: int) -> Finder:
-    """Find a webhook of the user, or any for an admin."""
-    return lambda tx, user: get_webhook(tx, webhook_id, user)
+        receiver = find(tx, by.user_in(tx))
+        remove_receiver(tx, receiver)
+        _record(by, tx, action, receiver)
 
 
 def send_test(by: Caller, find: Finder) -> Delivery:

@@ -17,17 +17,21 @@ from contract import fields as kinds
 from contract.answers import AnswerField, answer_fields
 from contract.declarations import Declared, RefusedField, Request, declared
 from contract.fields import Bounds, Kind
+from contract.requests.pages import PageRequest
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
+from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, name_text, text
 from http_api.schemas.fields import (
     BoundedList,
     Message,
+    PasswordText,
     QueryBoolean,
     QueryInteger,
+    QueryList,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
     StrictString,
+    Timestamp,
     WrittenDecimal,
     WrittenNumber,
     invalid,
@@ -43,11 +47,11 @@ class _Contract:
 
     def reshape(self, data: Any) -> Any:
         """Read the names of an earlier version."""
-        aliases = self.request.aliases
-        if isinstance(data, dict) and not aliases.keys().isdisjoint(data):
+        data, aliases = super().reshape(data), self.request.aliases  # type: ignore[misc]
+        if isinstance(data, Mapping) and not aliases.keys().isdisjoint(data):
             renamed = {aliases.get(name, name): value for name, value in data.items()}
             data = renamed if len(renamed) == len(data) else data
-        return super().reshape(data)  # type: ignore[misc]
+        return data
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """Keep a null that is a value."""
@@ -106,6 +110,8 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return QueryInteger(validate=_range(bounds), **options)
         case kinds.Flag():
             return QueryBoolean(**options)
+        case kinds.Items(kinds.Choice(titles)):
+            return QueryList(validate=validate.ContainsOnly(list(titles)), **options)
         case _:
             return _field(own.kind, options)
 
@@ -123,7 +129,7 @@ def _options(own: Declared) -> dict[str, Any]:
         options["allow_none"] = True
     elif not own.is_required and own.default is not None and not isinstance(own.default, Request):
         is_list = isinstance(own.default, tuple)
-        options["load_default"] = list if is_list else own.default
+        options["load_default"] = (list(own.default) or list) if is_list else own.default
     return options
 
 
@@ -173,6 +179,9 @@ class _ValueSource(fields.Field[Any]):
 
 FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
     kinds.Text: lambda kind, options: text(kind.least, kind.most, **options),
+    kinds.Name: lambda kind, options: name_text(kind.most, **options),
+    kinds.Password: lambda kind, options: PasswordText(kind, **options),
+    kinds.Time: lambda _, options: Timestamp(**options),
     kinds.Choice: lambda kind, options: StrictString(
         validate=validate.OneOf(list(kind.titles)), **options
     ),
@@ -240,20 +249,30 @@ def list_schema(
 
 
 def listed(
-    page: tuple[Sequence[Any], int], query: Mapping[str, int], job_id: str | None = None
+    page: tuple[Sequence[Any], int],
+    query: PageRequest | Mapping[str, int],
+    job_id: str | None = None,
 ) -> Listing:
     """A page of items, and the number of all."""
     items, total = page
-    return Listing(items, total, query["offset"], query["limit"], job_id)
+    return Listing(items, total, *_bounds(query), job_id)
 
 
-def page_of(items: Sequence[Any], query: Mapping[str, int], job_id: str | None = None) -> Listing:
+def _bounds(query: PageRequest | Mapping[str, int]) -> tuple[int, int]:
+    if isinstance(query, PageRequest):
+        return query.offset, query.limit
+    return query["offset"], query["limit"]
+
+
+def page_of(
+    items: Sequence[Any], query: PageRequest | Mapping[str, int], job_id: str | None = None
+) -> Listing:
     """The page of a short list, which is read as a whole.
 
-    >>> page_of(["a", "b", "c"], {"offset": 1, "limit": 1}).items
+    >>> page_of(["a", "b", "c"], PageRequest(offset=1, limit=1)).items
     ['b']
     """
-    offset, limit = query["offset"], query["limit"]
+    offset, limit = _bounds(query)
     return Listing(items[offset : offset + limit], len(items), offset, limit, job_id)
 
 

@@ -12,10 +12,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 from contract.answers import Named
 from contract.declarations import Help
+from contract.words import LEVELS, Level
 from storage.accounts.users import User
 from storage.errors import Conflict, NameTaken, NotFound
 from storage.sqlite.clock import Clock, timestamp
@@ -31,9 +32,6 @@ from storage.sqlite.queries import (
     run,
 )
 from storage.versions.refs import MAIN, create_ref
-
-Level = Literal["read", "write", "admin"]
-LEVELS: tuple[Level, ...] = ("read", "write", "admin")
 
 SORTS: dict[str, str] = {
     "name": "ORDER BY name COLLATE NOCASE, datasets.id",

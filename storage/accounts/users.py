@@ -7,16 +7,14 @@ can't sign in; their jobs and commits stay.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from contract.declarations import Help
+from contract.words import Role
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, first, json_tuple, number, run
-
-Role = Literal["admin", "analyst", "viewer"]
-ROLES: tuple[Role, ...] = ("admin", "analyst", "viewer")
 
 
 @dataclass(frozen=True)

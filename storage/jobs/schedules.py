@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from contract.words import Misfire
 from domain_errors import DomainError, render
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job, get_job
@@ -19,8 +20,6 @@ from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, first, json_text, only, run
 
-Misfire = Literal["run", "skip"]
-MISFIRES: tuple[Misfire, ...] = ("run", "skip")
 MAX_SCHEDULES = 100
 """Schedules of a dataset."""
 

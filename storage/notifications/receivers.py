@@ -24,7 +24,6 @@ from storage.sqlite.queries import Records, first, json_tuple, number, only, run
 
 Kind = Literal["webhook", "email"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-EVENTS = ("job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed")
 MAX_WEBHOOKS = 20
 """Webhooks of a user."""
 KEPT_DELIVERIES = 1000
@@ -59,6 +58,11 @@ class Receiver:
         str | None,
         Help("When the receiver answered 410; nothing is sent until it is enabled."),
     ]
+
+    @property
+    def enabled(self) -> Annotated[bool, Help("False until it is enabled again.")]:
+        """Whether messages are sent to it."""
+        return self.disabled_at is None
 
 
 _RECEIVERS = Records(Receiver, events=json_tuple)

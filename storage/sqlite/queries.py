@@ -155,7 +155,7 @@ def json_text(value: object) -> str:
 def chosen_filters(filters: DataclassInstance) -> dict[str, Any]:
     """Return the parameters of the filters of a list that are set; several values are JSON."""
     return {
-        name: json_text(value) if isinstance(value, tuple) else value
+        name: json_text(value) if isinstance(value, list | tuple) else value
         for name, value in vars(filters).items()
         if value is not None and value is not False
     }

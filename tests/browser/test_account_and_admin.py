@@ -89,7 +89,7 @@ def test_an_admin_invites_a_user_and_a_group_gives_access(admin: Page, server: L
     admin.goto(f"{server.url}/datasets/{dataset}?tab=access")
     admin.get_by_label("User or group").fill("Readers of ten")
     admin.get_by_role("button", name="Grant access").click()
-    expect(admin.get_by_role("row", name="Readers of ten")).to_contain_text("can view")
+    expect(admin.get_by_role("row", name="Readers of ten")).to_contain_text("read")
     login = {"soeid": "zoe.b@example.org", "password": PASSWORD}
     token = server.client(None).post("/api/users/login", json=login).json()["access_token"]
     assert server.client(token).get(f"/api/datasets/{dataset}").status_code == 200

@@ -19,9 +19,9 @@ from jobsvc_client.draws import draw_body
 from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, UploadedValues
 from marshmallow import Schema
 
+from contract.requests.automation import ScheduleRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
-from http_api.routes.automation.schedules import ScheduleIn
 from http_api.routes.exploration import ExplorationJobIn
 from http_api.schemas.contract import body_schema
 from http_api.schemas.sampling import SamplingJobIn
@@ -134,7 +134,7 @@ NOT_ARGUMENTS = {
         (Sample.estimate, body_schema(EstimatesRequest)),
         (Sample.evaluate, body_schema(EvaluationRequest)),
         (Sample.working_paper, body_schema(EvaluationRequest)),
-        (Job.schedule, ScheduleIn),
+        (Job.schedule, body_schema(ScheduleRequest)),
     ],
 )
 def test_every_field_of_the_api_is_an_argument(

@@ -66,9 +66,9 @@ def test_a_group_gets_access_to_a_dataset(run: Run, table: Path) -> None:
     assert "Auditors: anna, ben." in run("group", "add", "auditors", "ben").stdout
     assert "Auditors: ben." in run("group", "remove", "Auditors", "anna").stdout
     assert "Checkers: ben." in run("group", "rename", "Auditors", "Checkers").stdout
-    shown = run("access", "Sales", "--grant", "Checkers", "edit", "--grant", "anna", "view").stdout
-    assert re.search(r"Checkers +group +can edit", shown)
-    assert re.search(r"anna +user +can view", shown)
+    shown = run("access", "Sales", "--grant", "Checkers", "write", "--grant", "anna", "read").stdout
+    assert re.search(r"Checkers +group +write", shown)
+    assert re.search(r"anna +user +read", shown)
     assert "anna" not in run("access", "Sales", "--revoke", "anna").stdout
     assert "has no access" in run("access", "Sales", "--revoke", "anna", code=1).stderr
     assert "ben" in run("group", "show", "Checkers").stdout

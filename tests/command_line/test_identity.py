@@ -39,7 +39,7 @@ def of(run: Run, *arguments: str) -> dict[str, Any]:
 def test_datasets_and_their_versions_are_listed(run: Run, name: str) -> None:
     listed = run("datasets", "--search", name)
     assert name in listed.stdout
-    assert "owner" in listed.stdout
+    assert "admin" in listed.stdout
     assert "1 of 1 datasets." in listed.stdout
     assert of(run, "datasets", "--search", name)["total"] == 1
     shown = run("history", name).stdout

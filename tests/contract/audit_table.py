@@ -139,9 +139,9 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "webhook_deleted",
         lambda w: (f"/api/webhooks/{w.webhook()}", {}),
     ),
-    "POST /api/webhooks/<int:webhook_id>/enable": (
+    "PATCH /api/webhooks/<int:webhook_id>": (
         "webhook_enabled",
-        lambda w: (f"/api/webhooks/{w.disabled_webhook()}/enable", {}),
+        lambda w: (f"/api/webhooks/{w.disabled_webhook()}", {"json": {"enabled": True}}),
     ),
     "POST /api/webhooks/<int:webhook_id>/test": (
         "webhook_tested",
@@ -157,7 +157,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     ),
     "PATCH /api/schedules/<int:schedule_id>": (
         "schedule_changed",
-        lambda w: (w.schedule(), {"json": {"paused": True}}),
+        lambda w: (w.schedule(), {"json": {"enabled": False}}),
     ),
     "POST /api/schedules/<int:schedule_id>/run": (
         "schedule_run",

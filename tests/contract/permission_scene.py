@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from application.notifications.signing import new_secret
+from contract.words import EVENTS
 from service.settings import Settings
 from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
@@ -18,7 +19,6 @@ from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.notifications.receivers import (
-    EVENTS,
     NewWebhook,
     add_webhook,
     disable_receiver,

@@ -117,7 +117,7 @@ TABLE = (
     Row("GET /api/webhooks", MYSELF, at("/api/webhooks")),
     Row("POST /api/webhooks", CHANGE_MYSELF, at("/api/webhooks", body={"url": RECEIVER})),
     Row(f"DELETE {W}", CHANGE_MYSELF, own_webhook()),
-    Row(f"POST {W}/enable", CHANGE_MYSELF, own_webhook("/enable", is_disabled=True)),
+    Row(f"PATCH {W}", CHANGE_MYSELF, own_webhook(body={"enabled": True}, is_disabled=True)),
     Row(f"GET {W}/deliveries", MYSELF, own_webhook("/deliveries")),
     Row(f"POST {W}/test", CHANGE_MYSELF, own_webhook("/test")),
     Row(
@@ -128,7 +128,7 @@ TABLE = (
     Row("GET /api/schedules", SEE, at("/api/schedules?dataset_id={d}")),
     Row("POST /api/schedules", WRITE, new_schedule),
     Row("GET /api/schedules/preview", MYSELF, at("/api/schedules/preview?cron=0+6+*+*+*")),
-    Row("PATCH /api/schedules/<int:schedule_id>", OWN, of_schedule("", {"paused": True})),
+    Row("PATCH /api/schedules/<int:schedule_id>", OWN, of_schedule("", {"enabled": False})),
     Row("DELETE /api/schedules/<int:schedule_id>", OWN, of_schedule()),
     Row("POST /api/schedules/<int:schedule_id>/run", OWN, of_schedule("/run")),
     Row("GET /api/schedules/<int:schedule_id>/exclusion", SEE, of_schedule("/exclusion")),

@@ -288,7 +288,7 @@ def test_a_pause_keeps_a_key_that_was_set_meanwhile(ledger: Ledger) -> None:
     by = SecondCaller(access, holder, None, None, lambda: False)
     key = {"exclude_drawn_by": ["document_no"]}
     by.before = lambda: server.admin.patch(ledger.path, json=key).raise_for_status()
-    change(by, ledger.schedule_id, {"paused": True})
+    change(by, ledger.schedule_id, {"enabled": False})
     assert ledger.found.exclude_drawn_by == ["document_no"]
     assert ledger.found.paused_at is not None
 
@@ -350,9 +350,9 @@ def test_a_key_that_a_later_version_lacks_is_noted(ledger: Ledger) -> None:
         assert "exclude_drawn_by" not in page + preview
         assert ("“Exclude drawn rows by”" in page) == ("no column" not in part)
         assert f"daily {first['id'][:8]} :" in preview
-    paused = server.admin.patch(ledger.path, json={"paused": True}).json()
+    paused = server.admin.patch(ledger.path, json={"enabled": False}).json()
     assert 'no column "document_no"' in paused["problem"]
-    server.admin.patch(ledger.path, json={"paused": False})
+    server.admin.patch(ledger.path, json={"enabled": True})
     server.import_text(ledger.dataset_id, "number,document_no\n7,8\n")
     answer = server.admin.patch(ledger.path, json={"exclude_drawn_by": ["number"]})
     assert answer.json()["exclude_drawn_by"] == ["number"]

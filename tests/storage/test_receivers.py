@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from contract.words import Role
 from storage.accounts.datasets import Dataset, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE
-from storage.accounts.users import Role, User, add_user
+from storage.accounts.users import User, add_user
 from storage.audit.findings import NewFinding, enter_findings, enter_review
 from storage.jobs.jobs import cancel_job, complete_job, fail_job
 from storage.jobs.schedules import (
