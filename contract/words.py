@@ -26,21 +26,30 @@ Event = Literal[
 ]
 Basis = Literal["sample", "frame"]
 
-Action = Literal[
+SignInAction = Literal[
     "signed_in",
     "sign_in_failed",
     "signed_out",
     "password_set",
     "password_changed",
-    "sign_in_link_made",
-    "token_made",
-    "token_ended",
+]
+TeamAction = Literal[
     "user_added",
     "user_changed",
     "user_removed",
     "account_linked",
+    "sign_in_link_made",
+    "group_made",
+    "group_renamed",
+    "group_deleted",
+    "group_member_added",
+    "group_member_removed",
     "permission_given",
     "permission_taken",
+    "token_made",
+    "token_ended",
+]
+DatasetAction = Literal[
     "dataset_made",
     "dataset_changed",
     "dataset_removed",
@@ -51,24 +60,34 @@ Action = Literal[
     "ref_restored",
     "ref_purged",
     "import_asked",
+]
+SampleAction = Literal[
+    "plan_registered",
     "draw_asked",
     "profile_asked",
     "exploration_asked",
     "job_retried",
     "job_cancelled",
-    "drawn_at_once",
-    "queried_at_once",
-    "rows_downloaded",
-    "rows_viewed",
-    "values_uploaded",
-    "pruned",
     "job_dismissed",
     "dismissal_undone",
-    "backup_asked",
-    "backup_made",
-    "connection_made",
-    "connection_changed",
-    "connection_deleted",
+    "drawn_at_once",
+    "queried_at_once",
+    "values_uploaded",
+    "findings_entered",
+    "row_replaced",
+    "findings_reviewed",
+    "attributes_chosen",
+    "conclusion_entered",
+    "schedule_made",
+    "schedule_changed",
+    "schedule_deleted",
+    "schedule_run",
+]
+RowAction = Literal[
+    "rows_viewed",
+    "rows_downloaded",
+]
+StorageAction = Literal[
     "email_set",
     "email_removed",
     "email_tested",
@@ -79,23 +98,15 @@ Action = Literal[
     "webhook_resent",
     "webhook_disabled",
     "webhook_enabled",
-    "schedule_made",
-    "schedule_changed",
-    "schedule_deleted",
-    "schedule_run",
-    "group_made",
-    "group_renamed",
-    "group_deleted",
-    "group_member_added",
-    "group_member_removed",
-    "findings_entered",
-    "row_replaced",
-    "findings_reviewed",
-    "attributes_chosen",
-    "conclusion_entered",
+    "pruned",
+    "backup_asked",
+    "backup_made",
     "signing_key_rotated",
-    "plan_registered",
+    "connection_made",
+    "connection_changed",
+    "connection_deleted",
 ]
+Action = Literal[SignInAction, TeamAction, DatasetAction, SampleAction, RowAction, StorageAction]
 """The actions of the audit trail."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 ROLES: tuple[Role, ...] = get_args(Role)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
+from contract import words
 from contract.declarations import Help
 from contract.requests.administration import EntriesRequest
 from contract.words import Action
@@ -117,51 +118,14 @@ VIEWS: Mapping[str, str] = MappingProxyType(
 
 SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
     {
-        "sign_ins": (
-            "Sign-ins and passwords",
-            ("signed_in", "sign_in_failed", "signed_out", "password_set", "password_changed"),
-        ),
-        "team": (
-            "Users, groups, access",
-            (
-                *("user_added", "user_changed", "user_removed", "account_linked"),
-                "sign_in_link_made",
-                *("group_made", "group_renamed", "group_deleted"),
-                *("group_member_added", "group_member_removed"),
-                *("permission_given", "permission_taken", "token_made", "token_ended"),
-            ),
-        ),
-        "datasets": (
-            "Datasets and versions",
-            (
-                *("dataset_made", "dataset_changed", "dataset_removed", "dataset_restored"),
-                *("dataset_purged", "ref_made", "ref_deleted", "ref_restored", "ref_purged"),
-                "import_asked",
-            ),
-        ),
-        "samples": (
-            "Samples, queries, jobs",
-            (
-                *("plan_registered", "draw_asked", "profile_asked", "exploration_asked"),
-                "job_retried",
-                *("job_cancelled", "job_dismissed", "dismissal_undone"),
-                *("drawn_at_once", "queried_at_once", "values_uploaded"),
-                *("findings_entered", "row_replaced", "findings_reviewed"),
-                *("attributes_chosen", "conclusion_entered"),
-                *("schedule_made", "schedule_changed", "schedule_deleted"),
-                "schedule_run",
-            ),
-        ),
-        "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),
+        "sign_ins": ("Sign-ins and passwords", get_args(words.SignInAction)),
+        "team": ("Users, groups, access", get_args(words.TeamAction)),
+        "datasets": ("Datasets and versions", get_args(words.DatasetAction)),
+        "samples": ("Samples, queries, jobs", get_args(words.SampleAction)),
+        "rows": ("Rows viewed and downloaded", get_args(words.RowAction)),
         "storage": (
             "Clean-ups, backups, signing keys, connections, webhooks, e-mail",
-            (
-                *("email_set", "email_removed", "email_tested", "email_resent"),
-                *("webhook_made", "webhook_deleted", "webhook_tested", "webhook_resent"),
-                *("webhook_disabled", "webhook_enabled"),
-                *("pruned", "backup_asked", "backup_made", "signing_key_rotated"),
-                *("connection_made", "connection_changed", "connection_deleted"),
-            ),
+            get_args(words.StorageAction),
         ),
     }
 )

@@ -29,6 +29,7 @@ from storage.sqlite.queries import (
     number,
     only,
     page,
+    required,
     run,
 )
 from storage.versions.refs import MAIN, create_ref
@@ -286,15 +287,15 @@ def put_group_permission(tx: Transaction, dataset_id: int, group_id: int, level:
 
 def delete_permission(tx: Transaction, dataset_id: int, user_id: int) -> None:
     """Delete a user's permission."""
-    if first(tx, "delete_permission", dataset_id=dataset_id, user_id=user_id) is None:
-        raise NotFound("User {user} has no permission in this dataset.", user=str(user_id))
+    missing = NotFound("User {user} has no permission in this dataset.", user=str(user_id))
+    required(tx, "delete_permission", missing, dataset_id=dataset_id, user_id=user_id)
     _require_admin(tx, dataset_id)
 
 
 def delete_group_permission(tx: Transaction, dataset_id: int, group_id: int) -> None:
     """Delete a group's permission."""
-    if first(tx, "delete_group_permission", dataset_id=dataset_id, group_id=group_id) is None:
-        raise NotFound("Group {group} has no permission in this dataset.", group=str(group_id))
+    missing = NotFound("Group {group} has no permission in this dataset.", group=str(group_id))
+    required(tx, "delete_group_permission", missing, dataset_id=dataset_id, group_id=group_id)
     _require_admin(tx, dataset_id)
 
 

@@ -18,7 +18,7 @@ from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, json_text, only, run
+from storage.sqlite.queries import Records, all_rows, json_text, only, required, run
 
 MAX_SCHEDULES = 100
 """Schedules of a dataset."""
@@ -156,10 +156,9 @@ def _in_ref(name: str) -> str:
 
 def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
     """Return a schedule, without a check of permissions."""
-    schedule = _SCHEDULES.first(tx, "list_schedules", id=schedule_id, dataset_id=None, active=False)
-    if schedule is None:
-        raise NotFound("Schedule {schedule} not found.", schedule=str(schedule_id))
-    return schedule
+    missing = NotFound("Schedule {schedule} not found.", schedule=str(schedule_id))
+    every = {"dataset_id": None, "active": False}
+    return _SCHEDULES.get(tx, "list_schedules", missing, id=schedule_id, **every)
 
 
 def list_schedules(tx: Transaction, dataset_id: int) -> list[Schedule]:
@@ -213,9 +212,10 @@ def advance_schedule(
     problem: Problem | None = None,
 ) -> None:
     """Set the next run, in the transaction of the job or with the problem; or ScheduleChanged."""
-    done = first(
+    required(
         tx,
         "advance_schedule",
+        ScheduleChanged(),
         id=schedule.id,
         due=schedule.next_run_at,
         now=timestamp(now),
@@ -223,15 +223,13 @@ def advance_schedule(
         job_id=job_id,
         problem=None if problem is None else json.dumps(asdict(problem), default=str),
     )
-    if done is None:
-        raise ScheduleChanged
     run(tx, "note_schedule_of_job", schedule_id=schedule.id, job_id=job_id)
 
 
 def note_run(tx: Transaction, schedule: Schedule, job_id: str, clock: Clock) -> None:
     """Note a job that was submitted out of turn; the next time stays."""
-    if first(tx, "note_run", id=schedule.id, job_id=job_id, now=timestamp(clock())) is None:
-        raise ScheduleChanged
+    entry = {"id": schedule.id, "job_id": job_id, "now": timestamp(clock())}
+    required(tx, "note_run", ScheduleChanged(), **entry)
     run(tx, "note_schedule_of_job", schedule_id=schedule.id, job_id=job_id)
 
 

@@ -202,11 +202,9 @@ def add_webhook(tx: Transaction, user: User, new: NewWebhook, clock: Clock) -> R
 
 def get_webhook(tx: Transaction, webhook_id: int, user: User) -> Receiver:
     """Return a webhook of a user, or any for an admin."""
-    owner = None if user.is_admin else user.id
-    webhook = _RECEIVERS.first(tx, "list_receivers", kind="webhook", id=webhook_id, user_id=owner)
-    if webhook is None:
-        raise NotFound("Webhook {webhook} not found.", webhook=str(webhook_id))
-    return webhook
+    missing = NotFound("Webhook {webhook} not found.", webhook=str(webhook_id))
+    webhook = {"kind": "webhook", "id": webhook_id, "user_id": None if user.is_admin else user.id}
+    return _RECEIVERS.get(tx, "list_receivers", missing, **webhook)
 
 
 def list_webhooks(tx: Transaction, user: User) -> list[Receiver]:
@@ -235,10 +233,8 @@ def find_email(tx: Transaction, user: User) -> Receiver | None:
 
 def get_email(tx: Transaction, user: User) -> Receiver:
     """Return the e-mail address of a user, or raise NotFound."""
-    address = find_email(tx, user)
-    if address is None:
-        raise NotFound("You have set no e-mail address.")
-    return address
+    missing = NotFound("You have set no e-mail address.")
+    return _RECEIVERS.get(tx, "list_receivers", missing, kind="email", id=None, user_id=user.id)
 
 
 def remove_receiver(tx: Transaction, receiver: Receiver) -> None:
@@ -293,10 +289,8 @@ def send_again(tx: Transaction, receiver: Receiver, delivery_id: int, clock: Clo
 
 def get_delivery(tx: Transaction, receiver: Receiver, delivery_id: int) -> Delivery:
     """Return a delivery to a receiver."""
-    delivery = _DELIVERIES.first(tx, "delivery_by_id", receiver_id=receiver.id, id=delivery_id)
-    if delivery is None:
-        raise NotFound("Delivery {delivery} not found.", delivery=str(delivery_id))
-    return delivery
+    missing = NotFound("Delivery {delivery} not found.", delivery=str(delivery_id))
+    return _DELIVERIES.get(tx, "delivery_by_id", missing, receiver_id=receiver.id, id=delivery_id)
 
 
 def list_deliveries(
