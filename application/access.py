@@ -115,7 +115,7 @@ class Access:
             return None
         if not found.has_ended(self.service.clock):
             return None
-        return TokenExpired(found.token_name, found.expires_at)
+        return TokenExpired(name=found.token_name, expires_at=found.expires_at)
 
     def _holder_of(self, secret: str) -> TokenHolder | None:
         service = self.service

@@ -290,7 +290,7 @@ def remove_members(client: ApiClient, name: str, users: tuple[str, ...]) -> None
     """Remove users from a group."""
     path = f"/api/groups/{_id_of(client, 'group', name)}/members"
     for user in users:
-        changed = client.delete(path, {"user": user})
+        changed = client.delete(path, {"user_soeid": user})
     _print_group(changed)
 
 

@@ -265,10 +265,7 @@ def write_csv(service: Service, filters: EntriesRequest, path: Path) -> int:
     TooManyEntries
         More than ``MAX_ROWS`` match.
     """
-    with (
-        service.database.read() as tx,
-        path.open("x", encoding="utf-8-sig", newline="") as file,
-    ):
+    with service.database.read() as tx, path.open("x", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
         offset, total = 0, 1

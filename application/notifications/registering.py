@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from application.access import Caller
@@ -16,6 +17,7 @@ from storage.accounts.users import User
 from storage.errors import InvalidValue
 from storage.notifications.receivers import (
     Delivery,
+    Kind,
     NewWebhook,
     Receiver,
     add_webhook,
@@ -89,6 +91,12 @@ def email_address(settings: Settings, text: str, loc: Sequence[str | int] = ()) 
     return text
 
 
+_SENT: Mapping[tuple[Kind, str], Action] = {
+    ("webhook", "tested"): "webhook_tested",
+    ("webhook", "resent"): "webhook_resent",
+    ("email", "tested"): "email_tested",
+    ("email", "resent"): "email_resent",
+}
 Finder = Callable[[Transaction, User], Receiver]
 """Finds a receiver that a user may use."""
 
@@ -163,30 +171,23 @@ def send_test(by: Caller, find: Finder) -> Delivery:
     Conflict, TooManyMessages
         The receiver is disabled; or the user requested too many messages.
     """
-    with by.writing() as tx:
-        receiver = find(tx, by.user_in(tx))
-        by.access.message_rates[receiver.kind].count(by.user.id)
-        delivery = enqueue_test(tx, receiver, by.service.clock)
-        action: Action = "webhook_tested" if receiver.kind == "webhook" else "email_tested"
-        _record(by, tx, action, receiver)
-    by.service.wake_sender()
-    return delivery
+    return _send(by, find, "tested", enqueue_test)
 
 
 def resend(by: Caller, find: Finder, delivery_id: int) -> Delivery:
-    """Send a message of the log again, with its id.
+    """Send a message of the log again, with its id; raise as :func:`send_test`."""
+    return _send(by, find, "resent", partial(send_again, delivery_id=delivery_id))
 
-    Raises
-    ------
-    Conflict, TooManyMessages
-        The receiver is disabled; or the user requested too many messages.
-    """
+
+def _send(
+    by: Caller, find: Finder, step: Literal["tested", "resent"], enqueue: Callable[..., Delivery]
+) -> Delivery:
     with by.writing() as tx:
         receiver = find(tx, by.user_in(tx))
         by.access.message_rates[receiver.kind].count(by.user.id)
-        delivery = send_again(tx, receiver, delivery_id, by.service.clock)
-        action: Action = "webhook_resent" if receiver.kind == "webhook" else "email_resent"
-        _record(by, tx, action, receiver, message_id=delivery.message_id)
+        delivery = enqueue(tx, receiver, clock=by.service.clock)
+        message_id = delivery.message_id if step == "resent" else None
+        _record(by, tx, _SENT[receiver.kind, step], receiver, message_id=message_id)
     by.service.wake_sender()
     return delivery
 

@@ -17,12 +17,7 @@ from application.sign_in import SignedIn, begin_session, record_failure
 from contract.words import ROLES, Action, Role
 from service.settings import Settings
 from storage.accounts.audit_trail import Origin, record
-from storage.accounts.identities import (
-    end_own_tokens,
-    find_known_user,
-    identity_of,
-    link_identity,
-)
+from storage.accounts.identities import end_own_tokens, find_known_user, identity_of, link_identity
 from storage.accounts.users import User, add_user, change_user, find_user
 from storage.errors import Conflict, InvalidValue
 from storage.sqlite.database import Transaction

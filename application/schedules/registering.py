@@ -56,10 +56,7 @@ def repeated_request(job: Job) -> dict[str, Any]:
         }
         for one in given["rounds"]
     ]
-    return {
-        "rounds": rounds,
-        **{name: given[name] for name in SAMPLING_FIELDS if name in given},
-    }
+    return {"rounds": rounds, **{name: given[name] for name in SAMPLING_FIELDS if name in given}}
 
 
 def create(by: Caller, asked: ScheduleRequest) -> Schedule:

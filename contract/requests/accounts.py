@@ -84,9 +84,7 @@ class TokenRequest(Request):
 
     name: Annotated[str, Name(most=100)]
     expires_in_days: Annotated[
-        int | None,
-        Count(Bounds(0, 3650)),
-        Help("By default the setting `token_days`; 0 is never."),
+        int | None, Count(Bounds(0, 3650)), Help("By default the setting `token_days`; 0 is never.")
     ] = None
     scope: Annotated[Scope, Choice.of(Scope)] = "write"
     user_id: Annotated[int | None, Count(), Help("For another user, as an admin.")] = None
@@ -124,7 +122,9 @@ class GroupRequest(MembersRequest, GroupChangeRequest):
 class MemberRequest(Request):
     """A user to remove from a group."""
 
-    user: Annotated[str, SOEID, Help("A user's name.")]
+    aliases: ClassVar = {"user": "user_soeid"}
+
+    user_soeid: Annotated[str, SOEID]
 
 
 def exactly_one_of(*names: str) -> Rule:

@@ -112,14 +112,10 @@ def delete_member(group_id: int, given: MemberRequest) -> GroupWithUsers:
     """Remove a user from a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
-        group, user = get_group(tx, group_id), find_member(tx, given.user, "user")
+        group, user = get_group(tx, group_id), find_member(tx, given.user_soeid, "user_soeid")
         remove_member(tx, group_id, user)
         caller().audit(
-            tx,
-            "group_member_removed",
-            about=("group", group_id),
-            name=group.name,
-            soeid=user.soeid,
+            tx, "group_member_removed", about=("group", group_id), name=group.name, soeid=user.soeid
         )
         return _with_users(tx, group_id)
 

@@ -25,13 +25,7 @@ from contract.requests.accounts import (
 )
 from http_api.access import SignedInBlueprint, access, bearer, caller, service, without_query
 from http_api.schemas.base import MessageOut
-from http_api.schemas.contract import (
-    Listing,
-    answer_schema,
-    body_schema,
-    list_schema,
-    listed,
-)
+from http_api.schemas.contract import Listing, answer_schema, body_schema, list_schema, listed
 from storage.accounts.tokens import (
     Token,
     issue_token,

@@ -210,10 +210,8 @@ def restore_dataset(
     restored: str = row["name"]
     if _has_namesake(tx, viewer, restored, dataset_id=dataset_id):
         names = (f"{restored} ({number})" for number in count(2))
-        raise NameTaken(
-            restored,
-            next(new for new in names if not _has_namesake(tx, viewer, new, dataset_id=dataset_id)),
-        )
+        free = (new for new in names if not _has_namesake(tx, viewer, new, dataset_id=dataset_id))
+        raise NameTaken(name=restored, suggestion=next(free))
 
 
 def _has_namesake(

@@ -176,7 +176,7 @@ def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
     """End a job with a named statement, by its current attempt."""
     done = first(tx, name, id=job.id, attempt=job.attempt, **values)
     if done is None:
-        raise StaleJob(job.id, job.attempt)
+        raise StaleJob(job=job.id, attempt=job.attempt)
     tx.changes.append(ending_change(done))
 
 

@@ -27,8 +27,7 @@ MAX_SCHEDULES = 100
 class ScheduleChanged(Conflict):
     """The schedule was changed, paused or deleted since it was read."""
 
-    def __init__(self) -> None:
-        super().__init__("The schedule was changed meanwhile.")
+    template = "The schedule was changed meanwhile."
 
 
 @dataclass(frozen=True)

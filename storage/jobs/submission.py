@@ -53,7 +53,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> 
     if job.source_commit_id is not None:
         get_commit(tx, job.dataset_id, job.source_commit_id)
     if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= max_waiting:
-        raise TooManyWaiting(max_waiting)
+        raise TooManyWaiting(limit=max_waiting)
     row = {
         **vars(job),
         "run_parameters": json_text(job.run_parameters),

@@ -63,10 +63,7 @@ def back_up(directory: DataDirectory, target: Path, on_progress: ProgressCallbac
         )
     if target.exists() or target.is_symlink():
         raise _exists(target)
-    with (
-        temporary_folder(target.parent) as folder,
-        opened_archive(directory, folder) as archive,
-    ):
+    with temporary_folder(target.parent) as folder, opened_archive(directory, folder) as archive:
         file = folder / "archive"
         done = write_archive(archive, file, on_progress)
         sync_file(file)
@@ -250,10 +247,7 @@ def opened_archive(directory: DataDirectory, folder: Path) -> Iterator[Archive]:
     NotFound, DamagedDatabase, CannotOpenDatabase
         The database doesn't exist or can't be read.
     """
-    with (
-        closing(open_to_read(directory.database_path)) as database,
-        directory.files_lock.reading(),
-    ):
+    with closing(open_to_read(directory.database_path)) as database, directory.files_lock.reading():
         snapshot = folder / DATABASE
         yield Archive(directory, snapshot, _snapshot(database, snapshot))
 

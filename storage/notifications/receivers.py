@@ -55,8 +55,7 @@ class Receiver:
     events: tuple[str, ...]
     created_at: str
     disabled_at: Annotated[
-        str | None,
-        Help("When the receiver answered 410; nothing is sent until it is enabled."),
+        str | None, Help("When the receiver answered 410; nothing is sent until it is enabled.")
     ]
 
     @property
@@ -337,33 +336,41 @@ def next_delivery(tx: Transaction, kind: Kind, occupied: Occupied) -> datetime |
     return None if at is None else datetime.fromisoformat(at)
 
 
-def end_attempt(
-    tx: Transaction,
-    due: DueDelivery,
-    now: datetime,
-    *,
-    status: int | None,
-    problem: str | None,
-    next_at: datetime | None,
-) -> None:
-    """Store the outcome of an attempt, which succeeded if there is no problem.
+@dataclass(frozen=True)
+class DeliveryOutcome:
+    """The end of an attempt: delivered if there is no problem.
 
     Parameters
     ----------
     status : int or None
-        The status of the answer, of HTTP or SMTP; None without an answer.
-    next_at : datetime or None
-        When to try again; None is never.
+        Of the receiver's answer, by HTTP or SMTP; None without an answer.
+    is_gone : bool
+        Whether the receiver wants no more messages.
     """
+
+    status: int | None
+    problem: str | None
+    may_retry: bool = True
+    is_gone: bool = False
+
+
+def end_attempt(
+    tx: Transaction,
+    due: DueDelivery,
+    outcome: DeliveryOutcome,
+    now: datetime,
+    next_at: datetime | None,
+) -> None:
+    """Store the outcome of an attempt, and when to try again; None is never."""
     run(
         tx,
         "end_attempt",
         id=due.id,
         now=timestamp(now),
-        response_status=status,
-        problem=problem,
+        response_status=outcome.status,
+        problem=outcome.problem,
         next_attempt_at=None if next_at is None else timestamp(next_at),
-        delivered_at=timestamp(now) if problem is None else None,
+        delivered_at=timestamp(now) if outcome.problem is None else None,
     )
     run(tx, "forget_deliveries", receiver_id=due.receiver_id, kept=KEPT_DELIVERIES)
 

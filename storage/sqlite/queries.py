@@ -170,7 +170,7 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def chosen_filters(filters: DataclassInstance) -> dict[str, Any]:
+def chosen_filters(filters: DataclassInstance) -> dict[str, object]:
     """Return the parameters of the filters of a list that are set; several values are JSON."""
     return {
         name: json_text(value) if isinstance(value, list | tuple) else value

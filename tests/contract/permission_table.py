@@ -107,7 +107,7 @@ TABLE = (
         f"DELETE {G}/members",
         ADMINISTER,
         lambda s, _: Ask(
-            f"/api/groups/{s.group(member := s.person())}/members", {"user": member.soeid}
+            f"/api/groups/{s.group(member := s.person())}/members", {"user_soeid": member.soeid}
         ),
     ),
     Row("GET /api/connections", MYSELF, at("/api/connections")),

@@ -18,6 +18,7 @@ from application.access import Access, Caller
 from application.identity.newer_versions import newer_version
 from application.schedules.registering import change
 from application.work_limits import work_limits
+from contract.requests.automation import ScheduleChangeRequest
 from job_runner.scheduler import run_due
 from service.settings import Settings
 from storage.accounts.tokens import find_token_holder
@@ -288,7 +289,7 @@ def test_a_pause_keeps_a_key_that_was_set_meanwhile(ledger: Ledger) -> None:
     by = SecondCaller(access, holder, None, None, lambda: False)
     key = {"exclude_drawn_by": ["document_no"]}
     by.before = lambda: server.admin.patch(ledger.path, json=key).raise_for_status()
-    change(by, ledger.schedule_id, {"enabled": False})
+    change(by, ledger.schedule_id, ScheduleChangeRequest(enabled=False))
     assert ledger.found.exclude_drawn_by == ["document_no"]
     assert ledger.found.paused_at is not None
 
