@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 
-from application.notifications.registering import webhook_uri
-from application.notifications.signing import signature
+from application.notifications.registering import signature, webhook_uri
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, UriNotAllowed, is_link_local
 from service.settings import Settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from flask import Response
 
@@ -13,7 +12,6 @@ from application.administration.activity import Activity, write_csv
 from application.administration.backup import begin_backup
 from application.administration.overview import AdminOverview, admin_overview
 from application.administration.pruning import Prune, prune
-from contract.declarations import Help
 from contract.requests.administration import AuditRequest, EntriesRequest, PruneRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
@@ -22,7 +20,7 @@ from http_api.schemas.contract import Listing, list_schema, listed, page_of
 from parquet_tables.exports import MEDIA_TYPES
 from storage.accounts.audit_trail import list_entries
 from storage.certificates.keys import PublicKey, list_public_keys
-from storage.maintenance.disk_use import DatasetUse, KindUse, measure
+from storage.maintenance.disk_use import StorageUse, measure
 
 blueprint = SignedInBlueprint(
     "audit", __name__, url_prefix="/api/admin/audit", tag="Administration"
@@ -64,17 +62,12 @@ storage_blueprint = SignedInBlueprint(
 
 
 @dataclass(frozen=True)
-class StoragePage:
+class StoragePage(StorageUse):
     """Disk use, and a page of the datasets."""
 
     total: int
     offset: int
     limit: int
-    size_bytes: int
-    free_bytes: Annotated[int, Help("Free space on the disk.")]
-    disk_bytes: Annotated[int, Help("Size of the disk.")]
-    kinds: list[KindUse]
-    datasets: list[DatasetUse]
 
 
 @storage_blueprint.get("/storage", query=PageRequest, output=StoragePage)
@@ -87,8 +80,8 @@ def storage_use(query: PageRequest) -> StoragePage:
     with service().database.read() as tx:
         use = measure(tx, service().directory)
     page = page_of(use.datasets, query)
-    sizes = (use.size_bytes, use.free_bytes, use.disk_bytes)
-    return StoragePage(page.total, page.offset, page.limit, *sizes, use.kinds, list(page.items))
+    listing = {"total": page.total, "offset": page.offset, "limit": page.limit}
+    return StoragePage(use.kinds, list(page.items), use.free_bytes, use.disk_bytes, **listing)
 
 
 @storage_blueprint.get("/overview", output=AdminOverview)

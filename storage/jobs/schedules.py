@@ -10,8 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from contract.answers import Hidden, Named
+from contract.declarations import Help
+from contract.requests.automation import EXCLUDE
 from contract.words import Misfire
 from domain_errors import DomainError, render
 from storage.errors import Conflict, NotFound
@@ -71,23 +74,39 @@ class Schedule:
 
     id: int
     dataset_id: int
-    user_id: int
+    user_id: Hidden[int]
     name: str
     run_type: Literal["sampling", "profiling"]
-    request: dict[str, Any]
+    request: Annotated[dict[str, Any], Help("The parameters of each job.")]
     cron: str
     zone: str
     misfire: Misfire
     created_at: str
-    counted_from: str
-    next_run_at: str
+    counted_from: Hidden[str]
+    next_run_at: Hidden[str]
     paused_at: str | None
     last_run_at: str | None
     last_job_id: str | None
-    problem: Problem | None
-    job_id: str
-    exclude_drawn_by: list[str]
-    user_soeid: str
+    problem: Annotated[Problem | None, Named("problem_template"), Help("`problem` as data.")]
+    job_id: Annotated[str, Help("The job whose request it repeats.")]
+    exclude_drawn_by: Annotated[list[str], Help(EXCLUDE)]
+    user_soeid: Annotated[str, Help("Its jobs are this user's.")]
+
+    @property
+    def enabled(self) -> Annotated[bool, Help("False while it is paused.")]:
+        """Whether it runs at its times."""
+        return self.paused_at is None
+
+    @property
+    def problem_text(
+        self,
+    ) -> Annotated[
+        str | None,
+        Named("problem"),
+        Help("Why the latest run wasn't submitted; until a run is, or the key is changed."),
+    ]:
+        """The sentence of the problem."""
+        return None if self.problem is None else self.problem.message
 
 
 def _problem(text: str | None) -> Problem | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application.notifications.signing import new_secret
+from application.notifications.registering import new_secret
 from contract.words import EVENTS
 from service.settings import Settings
 from storage.accounts.connections import Connection, ConnectionFields, add_connection

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from application.schedules import registering
 from application.schedules.excluding import ExclusionFacts
 from application.schedules.times import explained, upcoming
 from contract.declarations import Help
 from contract.requests.automation import (
-    EXCLUDE,
     CronRequest,
     ScheduleChangeRequest,
     ScheduleRequest,
@@ -19,54 +18,25 @@ from contract.requests.automation import (
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, page_of
-from storage.jobs.schedules import Problem, Schedule, list_schedules
+from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 
 blueprint = SignedInBlueprint("schedules", __name__, url_prefix="/api/schedules", tag="Schedules")
 
 
 @dataclass(frozen=True)
-class ShownSchedule:
+class ShownSchedule(Schedule):
     """A schedule with its next times."""
 
-    id: int
-    name: str
-    dataset_id: int
-    user_soeid: Annotated[str, Help("Its jobs are this user's.")]
-    run_type: str
-    job_id: Annotated[str, Help("The job whose request it repeats.")]
-    request: Annotated[dict[str, Any], Help("The parameters of each job.")]
-    cron: str
-    zone: str
     explanation: Annotated[str, Help("`cron` in words.")]
-    misfire: str
-    exclude_drawn_by: Annotated[list[str], Help(EXCLUDE)]
-    enabled: Annotated[bool, Help("False while it is paused.")]
-    paused_at: str | None
     next_runs: Annotated[list[str], Help("The next times in UTC; empty while paused.")]
-    last_run_at: str | None
-    last_job_id: str | None
-    problem: Annotated[
-        str | None,
-        Help("Why the latest run wasn't submitted; until a run is, or the key is changed."),
-    ]
-    problem_template: Annotated[Problem | None, Help("`problem` as data.")]
-    created_at: str
 
     @classmethod
     def of(cls, schedule: Schedule) -> ShownSchedule:
         """A schedule as the API shows it."""
-        kept = {each.name for each in fields(cls)}
-        own = {name: value for name, value in vars(schedule).items() if name in kept}
-        problem = schedule.problem
-        own |= {
-            "enabled": schedule.paused_at is None,
-            "explanation": explained(schedule.cron, schedule.zone),
-            "next_runs": [] if schedule.paused_at else _times(schedule.cron, schedule.zone),
-            "problem": None if problem is None else problem.message,
-            "problem_template": problem,
-        }
-        return cls(**own)
+        times = (schedule.cron, schedule.zone)
+        next_runs = _times(*times) if schedule.enabled else []
+        return cls(**vars(schedule), explanation=explained(*times), next_runs=next_runs)
 
 
 @dataclass(frozen=True)
