@@ -311,7 +311,7 @@ def _print_access(found: dict[str, Any]) -> None:
         *({"name": one["group_name"], "kind": "group", **one} for one in found["groups"]),
         *({"name": one["user_soeid"], "kind": "user", **one} for one in found["permissions"]),
     ]
-    print_items(rows, {"name": "name", "kind": "kind", "right": "permission"})
+    print_items(rows, {"name": "name", "kind": "kind", "access": "permission"})
 
 
 @click.command()

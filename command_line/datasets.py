@@ -48,7 +48,7 @@ from command_line.output import (
             "tags": "tags",
             "created by": "created_by",
             "changed": "updated_at",
-            "right": "permission",
+            "access": "permission",
         },
     )
 )

@@ -65,7 +65,7 @@ class Prune:
     @property
     def kinds(self) -> Annotated[list[KindTotal], Help(None)]:
         """The totals by kind."""
-        return self.report.totals
+        return list(self.report.values())
 
 
 def prune(
@@ -148,7 +148,7 @@ def _record(
     report: PruneReport,
 ) -> None:
     """Record what was found or removed, if anything."""
-    counts = {total.kind: total.count for total in report.totals if total.count}
+    counts = {total.kind: total.count for total in report.values() if total.count}
     if not counts:
         return
     details: dict[str, Any] = {what: counts}

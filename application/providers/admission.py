@@ -121,7 +121,8 @@ def _require_linkable(settings: Settings, tx: Transaction, found: User, proved: 
             'The name "{name}" belongs to another user of the provider. Ask an administrator.',
             name=proved.name,
         )
-    if identity is not None and identity.issuer in _issuers(settings):
+    in_use = (PROXY_ISSUER if settings.proxy_user_header else "", settings.oidc_issuer)
+    if identity is not None and identity.issuer and identity.issuer in in_use:
         raise SignInRefused(
             'The name "{name}" belongs to an account that signs in by another provider. Sign in '
             "there, or ask an administrator.",
@@ -133,11 +134,6 @@ def _require_linkable(settings: Settings, tx: Transaction, found: User, proved: 
             "in with its password, or ask an administrator.",
             name=proved.name,
         )
-
-
-def _issuers(settings: Settings) -> set[str]:
-    """The issuers of the identities that can sign in: accounts of others can be linked."""
-    return {PROXY_ISSUER if settings.proxy_user_header else "", settings.oidc_issuer} - {""}
 
 
 def _with_role(access: Access, tx: Transaction, user: User, role: Role, origin: Origin) -> User:

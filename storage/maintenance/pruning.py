@@ -113,24 +113,16 @@ class KindTotal:
         self.add_count(len(rows), min(times, default=None), max(times, default=None))
 
 
-class PruneReport:
-    """The totals of all kinds."""
+class PruneReport(dict[Kind, KindTotal]):
+    """The totals of all kinds, in the order of ``KINDS``."""
 
     def __init__(self) -> None:
-        self._totals = {kind: KindTotal(kind) for kind in KINDS}
-
-    def __getitem__(self, kind: Kind) -> KindTotal:
-        return self._totals[kind]
-
-    @property
-    def totals(self) -> list[KindTotal]:
-        """All totals, in the order of ``KINDS``."""
-        return list(self._totals.values())
+        super().__init__((kind, KindTotal(kind)) for kind in KINDS)
 
     @property
     def size_bytes(self) -> int:
         """Bytes of the files of all kinds."""
-        return sum(total.size_bytes for total in self.totals)
+        return sum(total.size_bytes for total in self.values())
 
     def add_rows(self, kind: Kind, rows: Iterable[sqlite3.Row]) -> list[int]:
         """Add rows, and return their row numbers."""
@@ -224,24 +216,28 @@ class Sweep:
 
     def steps(self) -> Iterator[None]:
         """Delete in steps of some milliseconds; yields between them, where it may be stopped."""
-        yield from self._remove_uploads()
+        # A file gets its job's name in the transaction that inserts the job. This transaction
+        # excludes others, so an upload without a job will not get one.
+        with self.database.write() as tx:
+            released = list(_uploads(tx, self.directory, set(self.marks.jobs), self.cutoffs))
+        yield from self._unlink("uploads", released)
         yield from self._remove_expired()
-        yield from self._remove_refs()
-        yield from self._remove_commits()
+        for dataset_id in self.marks.datasets:
+            with self.database.write() as tx:
+                deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
+            if deleted:
+                yield
+        for batch in _batches(self.marks.commits, self.limits.rows):
+            with self.database.write() as tx:
+                removed = [row for place in batch if (row := self._remove_commit(tx, place))]
+            self.report.add_rows("commits", removed)
+            yield
         yield from self._remove_jobs()
         if self.cutoffs.logs is not None:
             yield from self._remove_log_entries(self.cutoffs.logs)
         yield from self._remove_datasets()
         yield from self._remove_data_files()
         yield from self._unlink("counts", self.marks.files["counts"])
-
-    def _remove_uploads(self) -> Iterator[None]:
-        # A file gets its job's name in the transaction that inserts the job. This transaction
-        # excludes others, so an upload without a job will not get one.
-        with self.database.write() as tx:
-            jobs = set(self.marks.jobs)
-            uploads = list(_uploads(tx, self.directory, jobs, self.cutoffs))
-        yield from self._unlink("uploads", uploads)
 
     def _remove_expired(self) -> Iterator[None]:
         with self.database.write() as tx:
@@ -254,20 +250,6 @@ class Sweep:
         for kind, rows in deleted.items():
             self.report[kind].add_deleted(rows)
         if any(deleted.values()):
-            yield
-
-    def _remove_refs(self) -> Iterator[None]:
-        for dataset_id in self.marks.datasets:
-            with self.database.write() as tx:
-                deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
-            if deleted:
-                yield
-
-    def _remove_commits(self) -> Iterator[None]:
-        for batch in _batches(self.marks.commits, self.limits.rows):
-            with self.database.write() as tx:
-                removed = [row for place in batch if (row := self._remove_commit(tx, place))]
-            self.report.add_rows("commits", removed)
             yield
 
     def _remove_commit(self, tx: Transaction, place: int) -> sqlite3.Row | None:
