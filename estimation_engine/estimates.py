@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from contract.answers import AtConfidence
 from contract.words import StatisticName
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.calibration import Calibration, Difference
@@ -55,13 +56,12 @@ NOISE = 1e-24
 
 
 @dataclass(frozen=True)
-class Settings:
+class EstimateSettings(AtConfidence):
     """The confidence of the interval, and the choices that a design or a share leaves open.
 
     ``minimum_degrees``: an interval that rests on fewer degrees of freedom isn't given.
     """
 
-    confidence: float = 0.95
     proportion: ProportionInterval = "korn_graubard"
     rules: VarianceRules = DEFAULT_RULES
     minimum_degrees: int = 0
@@ -100,7 +100,7 @@ class Domains:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DomainEstimate:
     """An estimate of one domain; None where there is none.
 
     ``rows`` are the sampled rows with a value, ``missing`` those without, ``units`` the rows or
@@ -140,9 +140,9 @@ def estimate(
     design: Design,
     values: Values,
     domains: Domains,
-    settings: Settings,
+    settings: EstimateSettings,
     calibration: Calibration | Difference | None = None,
-) -> list[Estimate]:
+) -> list[DomainEstimate]:
     """Estimate a statistic for each domain.
 
     Raises
@@ -233,7 +233,7 @@ def _of_linear(
     domains: Domains,
     cells: _Cells,
     counts: _Counts,
-    settings: Settings,
+    settings: EstimateSettings,
     calibration: Calibration | Difference | None,
 ) -> list[_Found]:
     """The estimates of a statistic that is linearised, with their errors."""
@@ -296,10 +296,12 @@ class _Found(NamedTuple):
     effective_degrees: float = inf
 
 
-def _as_estimate(found: _Found, rows: int, missing: int, units: int, may_vary: bool) -> Estimate:
+def _as_estimate(
+    found: _Found, rows: int, missing: int, units: int, may_vary: bool
+) -> DomainEstimate:
     value, error, ends, name, effect, degrees, normal_units, effective = found
     known = None if rows == 0 or isnan(error) else ends
-    return Estimate(
+    return DomainEstimate(
         None if isnan(value) else value,
         None if rows == 0 or isnan(error) else error,
         None if known is None else known[0],
@@ -400,7 +402,7 @@ def _measured(
     design: Design,
     linear: Linearised,
     cells: _Cells,
-    settings: Settings,
+    settings: EstimateSettings,
     with_skewness: bool = False,
 ) -> Measured:
     rows, domains, count, rules = linear.rows, linear.domains, cells.count, settings.rules
@@ -445,7 +447,7 @@ class _Share(NamedTuple):
 
 
 def _interval_of_share(
-    design: Design, share: _Share, settings: Settings, *, is_whole: bool, is_plain: bool
+    design: Design, share: _Share, settings: EstimateSettings, *, is_whole: bool, is_plain: bool
 ) -> tuple[Interval | None, str]:
     """The interval and its name; ``is_whole`` is whether all rows of a random sample count."""
     value, variance, rows, independent, confidence = share
@@ -475,7 +477,7 @@ def _interval_of_share(
 
 
 def _quantiles(
-    design: Design, values: Values, cells: _Cells, counts: _Counts, settings: Settings
+    design: Design, values: Values, cells: _Cells, counts: _Counts, settings: EstimateSettings
 ) -> list[_Found]:
     """The values at which the distribution function isn't significantly below or above q.
 

@@ -9,10 +9,11 @@ the numbers. Rao and Wu 1988, "Resampling inference with complex survey data"; W
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
+from contract.declarations import Help
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import Uniform, VarianceRules, VarianceStage
@@ -42,8 +43,10 @@ class ReplicateFacts:
 
     kind: ReplicateKind
     count: int
-    scale: float
-    seed: int | None = None
+    scale: Annotated[
+        float, Help("The variance by the sum of squared differences of the replicates.")
+    ]
+    seed: Annotated[int | None, Help("Of a bootstrap.")] = None
 
 
 def jackknife(design: Design) -> Replicates:

@@ -10,7 +10,6 @@ from estimation_engine.planning.allocation import (
 )
 from estimation_engine.planning.bands import (
     BandHistogram,
-    BandRule,
     band_breaks,
     geometric_breaks,
     root_cuts,
@@ -31,7 +30,6 @@ from estimation_engine.planning.goals import Goal, Precision, random_size, wilso
 __all__ = [
     "Allocation",
     "BandHistogram",
-    "BandRule",
     "CellSums",
     "ClusterPlan",
     "FrameStatistic",

@@ -10,20 +10,22 @@ from flask import Response, jsonify
 from marshmallow import validate
 
 from application.access import RowSource
-from application.estimation.backtest import BacktestJson, backtest_of
+from application.estimation.backtest import BacktestAnswer, backtest_of
 from application.estimation.design_code import design_code
-from application.estimation.design_facts import PairsJson, design_facts, pair_probabilities
+from application.estimation.design_facts import (
+    DesignFacts,
+    PairProbabilities,
+    design_facts,
+    pair_probabilities,
+)
 from application.estimation.design_table import (
     DEFAULT_REPLICATES,
     ReplicateRequest,
     TableFormat,
     write_design_table,
 )
-from application.estimation.estimates import (
-    EstimatesJson,
-    estimates_of,
-)
-from application.estimation.more_rows import MoreRowsJson, more_rows, more_rows_request
+from application.estimation.estimates import EstimatesAnswer, estimates_of
+from application.estimation.more_rows import MoreRowsAnswer, more_rows, more_rows_request
 from contract.requests.estimate import (
     BacktestRequest,
     EstimatesRequest,
@@ -35,14 +37,8 @@ from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery
-from http_api.schemas.estimates import (
-    BacktestOut,
-    DesignFactsOut,
-    EstimatesOut,
-    PairProbabilitiesOut,
-)
+from http_api.schemas.contract import answer_schema
 from http_api.schemas.fields import QueryInteger, StrictString
-from http_api.schemas.sizes import MoreRowsOut
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import Job
@@ -78,8 +74,8 @@ class DesignQuery(StrictQuery):
     )
 
 
-@blueprint.post("/estimates", body=EstimatesRequest, output=EstimatesOut, only_reads=True)
-def estimates(job_id: str, given: EstimatesRequest) -> EstimatesJson:
+@blueprint.post("/estimates", body=EstimatesRequest, output=EstimatesAnswer, only_reads=True)
+def estimates(job_id: str, given: EstimatesRequest) -> EstimatesAnswer:
     """Estimate figures of the population, with margins of error.
 
     From the sample's rows and its recorded design, with the finite-population correction. Several
@@ -92,8 +88,8 @@ def estimates(job_id: str, given: EstimatesRequest) -> EstimatesJson:
     return found
 
 
-@blueprint.post("/more-rows", body=MoreRowsRequest, output=MoreRowsOut, only_reads=True)
-def needed_rows(job_id: str, given: MoreRowsRequest) -> MoreRowsJson:
+@blueprint.post("/more-rows", body=MoreRowsRequest, output=MoreRowsAnswer, only_reads=True)
+def needed_rows(job_id: str, given: MoreRowsRequest) -> MoreRowsAnswer:
     """How many more rows a figure needs for a precision.
 
     By the variance that the sample estimates, or by the true one of its source.
@@ -105,8 +101,8 @@ def needed_rows(job_id: str, given: MoreRowsRequest) -> MoreRowsJson:
     return found
 
 
-@blueprint.get("/backtest", query=BacktestRequest, output=BacktestOut)
-def backtest(job_id: str, query: BacktestRequest) -> BacktestJson:
+@blueprint.get("/backtest", query=BacktestRequest, output=BacktestAnswer)
+def backtest(job_id: str, query: BacktestRequest) -> BacktestAnswer:
     """Estimate figures that are known, and count the intervals that hold the true value.
 
     The mean of each column of numbers, and the share of each value of columns with few values.
@@ -118,7 +114,7 @@ def backtest(job_id: str, query: BacktestRequest) -> BacktestJson:
     return found
 
 
-@blueprint.get("/design", query=DesignQuery, output=DesignFactsOut)
+@blueprint.get("/design", query=DesignQuery, output=DesignFacts)
 def design(job_id: str, query: dict[str, Any]) -> Response:
     """The design of the sample: facts, a table, or code.
 
@@ -137,7 +133,8 @@ def design(job_id: str, query: dict[str, Any]) -> Response:
         return _design_table(job, source, kind, replicates)
     with caller().reading():
         if kind == "json":
-            answer = jsonify(design_facts(service(), job, replicates))
+            facts = design_facts(service(), job, replicates)
+            answer = jsonify(answer_schema(DesignFacts)().dump(facts))
         else:
             answer = Response(design_code(service(), job, kind, replicates), mimetype="text/plain")
             name = f"design-{job.id[:8]}.{ENDINGS[kind]}"
@@ -160,9 +157,9 @@ def _design_table(
 
 
 @blueprint.post(
-    "/joint-probabilities", body=PairsRequest, output=PairProbabilitiesOut, only_reads=True
+    "/joint-probabilities", body=PairsRequest, output=PairProbabilities, only_reads=True
 )
-def joint_probabilities(job_id: str, given: PairsRequest) -> PairsJson:
+def joint_probabilities(job_id: str, given: PairsRequest) -> PairProbabilities:
     """The probabilities that both rows of a pair are drawn, for pairs of row ids.
 
     Exact, but for weighted samples, which have Hájek's approximation. The rows may be drawn or not.

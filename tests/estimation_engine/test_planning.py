@@ -65,7 +65,7 @@ def test_a_small_population_needs_fewer_rows() -> None:
 @pytest.mark.parametrize(("share", "margin", "rows"), [(0.04, 0.01, 1492.15), (0.5, 0.03, 1063.23)])
 def test_wilson_intervals_need_the_published_rows(share: float, margin: float, rows: float) -> None:
     assert wilson_trials(share, margin, Z) == pytest.approx(rows, abs=0.005)
-    goal = Goal("margin", margin, 0.95, share, "wilson")
+    goal = Goal(0.95, kind="margin", limit=margin, value=share, interval="wilson")
     found = goal.precision(goal.wanted(np.inf), np.inf)
     assert found.half_width == pytest.approx(margin)
 
