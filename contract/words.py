@@ -20,6 +20,8 @@ Bound = Literal["stringer", "gaffke"]
 Estimator = Literal["difference", "ratio", "regression", "mean_per_unit"]
 Sides = Literal["one", "two"]
 Basis = Literal["sample", "frame"]
+DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
+ReplicateKind = Literal["jackknife", "bootstrap"]
 
 STATISTICS: Mapping[StatisticName, str] = {
     "mean": "Mean",

@@ -9,20 +9,20 @@ the numbers. Rao and Wu 1988, "Resampling inference with complex survey data"; W
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from contract.declarations import Help
+from contract.requests.estimate import MAX_REPLICATES, MIN_REPLICATES
+from contract.words import ReplicateKind
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import Uniform, VarianceRules, VarianceStage
 from estimation_engine.errors import InvalidReplicates
 
-ReplicateKind = Literal["jackknife", "bootstrap"]
 MAX_CELLS = 10_000_000
 """Rows times replicates."""
-MIN_REPLICATES, MAX_REPLICATES = 2, 5_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from contract.fields import DEFAULT_CONFIDENCE
 from contract.requests.size import SizeRequest, StrataRequest
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal
-from estimation_engine.planning import BandHistogram, band_breaks, round_breaks
+from estimation_engine.planning.bands import BandHistogram, band_breaks, round_breaks
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import RandomMethod, StratifiedMethod

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from application.estimation.design_table import ReplicateRequest
+from application.estimation.design_table import replicate_facts, replicates_of
 from application.identity.lookup import ordinal_of
 from contract.declarations import Help
+from contract.requests.estimate import DesignRequest
 from domain_errors import DomainError
 from estimation_engine import UnsupportedDesign
 from estimation_engine.designs import design_class
@@ -106,14 +107,14 @@ class PairProbabilities:
     pairs: list[PairProbability]
 
 
-def design_facts(service: Service, job: Job, request: ReplicateRequest) -> DesignFacts:
+def design_facts(service: Service, job: Job, request: DesignRequest) -> DesignFacts:
     """The design with its steps, all strata, the drawn clusters and the take-all rows.
 
     With replicates, also what their weights, which stand in the table, are multiplied by.
     """
     source = open_source(service, job)
     found = design_of(service, job, source)
-    made = request.of(found.design)
+    replicates = replicates_of(found.design, request)
     rounds = recorded_rounds(job.run_parameters, source.files)
     drawn = drawn_rounds(
         service.parquet,
@@ -139,7 +140,7 @@ def design_facts(service: Service, job: Job, request: ReplicateRequest) -> Desig
         steps=[_step(spec, each) for spec, each in zip(rounds, drawn, strict=True)],
         groups=groups,
         take_all=take_all,
-        replicates=None if made is None else request.facts(made),
+        replicates=None if replicates is None else replicate_facts(replicates, request),
     )
 
 

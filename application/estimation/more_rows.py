@@ -22,7 +22,7 @@ from contract.requests.size import SizeRequest
 from contract.words import Basis, GoalKind
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
-from estimation_engine.planning import Goal, random_size
+from estimation_engine.planning.goals import Goal, random_size
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
 from service.sampling_parameters import stated_rounds
 from service.service import Service

@@ -27,26 +27,24 @@ from domain_errors import DomainError, counted
 from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.known_values import require_known_value
-from estimation_engine.planning import (
-    CellSums,
-    ClusterPlan,
-    FrameStatistic,
-    Goal,
-    RandomPlan,
-    SizePlan,
+from estimation_engine.planning.allocation import (
     Strata,
-    StratifiedPlan,
-    WeightedPlan,
-    frame_statistic,
     integer_sizes,
     optimal_sizes,
-    random_size,
     sizes_for_budget,
-    smallest_size,
     spent_sizes,
+)
+from estimation_engine.planning.designs import (
+    ClusterPlan,
+    RandomPlan,
+    SizePlan,
+    StratifiedPlan,
+    WeightedPlan,
+    smallest_size,
     stratified_degrees,
 )
-from estimation_engine.planning.skewness import CubeSums
+from estimation_engine.planning.frame import CellSums, FrameStatistic, frame_statistic
+from estimation_engine.planning.goals import Goal, random_size
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
@@ -311,7 +309,7 @@ class _Planner:
         )
         facts = frame_statistic(given["statistic"], cells)
         if given["statistic"] != "proportion" and self.method.equal_chances:
-            needed = CubeSums(cells, sums.cubes).needed_rows(given["statistic"])
+            needed = cells.needed_rows(given["statistic"], sums.cubes)
             before = self._needed.get(given["column"], 0.0)
             self._needed[given["column"]] = float(needed.max(initial=before))
         is_relative = given.get("margin") is None and self.request.budget is None

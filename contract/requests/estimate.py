@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from contract.declarations import Help, Option, Request, Title
 from contract.fields import (
@@ -31,8 +31,10 @@ from contract.words import (
     STATISTICS,
     Basis,
     CalibrationMethod,
+    DesignFormat,
     Lonely,
     ProportionInterval,
+    ReplicateKind,
     StatisticName,
     Systematic,
 )
@@ -42,6 +44,7 @@ MAX_PAIRS = 10_000
 MAX_CALIBRATED_COLUMNS = 20
 MAX_DEGREES = 1_000_000
 MAX_GROUP_COLUMNS = 4
+MIN_REPLICATES, MAX_REPLICATES = 2, 5_000
 DEFAULT_QUANTILE = 0.5
 MINIMUM_DEGREES = 3
 """Degrees of freedom below which an interval is hidden: it would be useless or wrong."""
@@ -201,6 +204,35 @@ class BacktestRequest(ConfidenceRequest):
     """Estimate figures that are known."""
 
     lonely_stratum: LonelyStratum = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignRequest(Request):
+    """A sample's design as facts, a table or code."""
+
+    format: Annotated[
+        DesignFormat,
+        Choice.of(DesignFormat),
+        Option(None),
+        Help(
+            "Facts as `json`, a line for each drawn row as `csv` or `parquet`, or code of R, "
+            "Stata, SAS or Python."
+        ),
+    ] = "json"
+    replicates: Annotated[
+        ReplicateKind | Literal["none"],
+        Choice.of(Literal["none", ReplicateKind]),
+        Help("Replicate weights in the table, or code that reads them."),
+    ] = "none"
+    replicate_count: Annotated[
+        int,
+        Count(Bounds(MIN_REPLICATES, MAX_REPLICATES)),
+        Option("--count"),
+        Help("Replicates of a bootstrap."),
+    ] = 500
+    replicate_seed: Annotated[
+        int, Count(Bounds(0, 2**53)), Option("--seed"), Help("The seed of a bootstrap.")
+    ] = 1
 
 
 @dataclass(frozen=True, kw_only=True)

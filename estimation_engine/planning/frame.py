@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.words import PlannedStatistic
 from estimation_engine.arrays import Floats, Ints
+from estimation_engine.estimates import ROWS_BY_SKEWNESS
 
 Exact = NDArray[np.object_]
 """Python's integers."""
-PlannedStatistic = Literal["mean", "total", "proportion"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,30 @@ class CellSums:
         scales = zip(counts, first, second, strict=True)
         unit = float(self.unit)
         return np.sqrt([_square(count, one, two, unit) for count, one, two in scales])
+
+    def needed_rows(self, statistic: PlannedStatistic, cubes: Floats) -> Floats:
+        """Rows that an interval of t·SE needs, by the true skewness, shape (domains,).
+
+        25·G² of the linearised variable over all rows, Cochran 1977, section 2.15; it is 0 outside
+        the domain. 0 if it is constant. ``cubes`` are Σu³ of the cells.
+        """
+        count, whole = self.domain_count, float(self.group_rows.sum())
+        inside, first, second, third = (
+            np.bincount(self.domains, np.asarray(part, dtype=np.float64), count)
+            for part in (self.counts, self.sums, self.squares, cubes)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            centre = first / inside
+            outside = np.zeros(count)
+            if statistic == "total":
+                mean = (first + inside * self.offset) / whole
+                centre, outside = mean - self.offset, -mean
+            squares = second - 2 * centre * first + inside * centre**2
+            powers = third - 3 * centre * second + 3 * centre**2 * first - inside * centre**3
+            variance = (squares + (whole - inside) * outside**2) / whole
+            skewness = (powers + (whole - inside) * outside**3) / whole / variance**1.5
+            needed = ROWS_BY_SKEWNESS * skewness**2
+        return np.where(np.isfinite(needed), needed, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

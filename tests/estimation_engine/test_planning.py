@@ -12,28 +12,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estimation_engine.planning import (
-    BandHistogram,
-    CellSums,
-    ClusterPlan,
-    Goal,
-    RandomPlan,
+from estimation_engine.planning.allocation import (
     Strata,
-    StratifiedPlan,
-    WeightedPlan,
-    band_breaks,
-    frame_statistic,
-    geometric_breaks,
     integer_sizes,
     optimal_sizes,
-    random_size,
+    sizes_for_budget,
+    spent_sizes,
+)
+from estimation_engine.planning.bands import (
+    BandHistogram,
+    band_breaks,
+    geometric_breaks,
     root_cuts,
     round_breaks,
-    sizes_for_budget,
-    smallest_size,
-    spent_sizes,
-    wilson_trials,
 )
+from estimation_engine.planning.designs import (
+    ClusterPlan,
+    RandomPlan,
+    StratifiedPlan,
+    WeightedPlan,
+    smallest_size,
+)
+from estimation_engine.planning.frame import CellSums, frame_statistic
+from estimation_engine.planning.goals import Goal, random_size, wilson_trials
 
 Z = NormalDist().inv_cdf(0.975)
 HOSPITALS = np.array([215.0, 65.0, 252.0, 50.0, 149.0, 144.0])
