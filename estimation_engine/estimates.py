@@ -259,9 +259,9 @@ def _of_linear(
         rows = int(counts.rows[at])
         interval: tuple[Interval | None, str]
         if values.statistic == "proportion" and 0.0 <= value <= 1.0 and rows:
-            share = _Share(value, variance, rows, float(counts.trials[at]), confidence)
+            share = _Share(value, variance, rows, float(counts.trials[at]))
             interval = _interval_of_share(
-                design, share, settings, is_whole=is_whole, is_plain=calibration is None
+                design, share, confidence, settings, is_whole=is_whole, is_plain=calibration is None
             )
         else:
             is_shown = error == 0.0 or (not isnan(error) and settings.shows(confidence.degrees))
@@ -443,14 +443,19 @@ class _Share(NamedTuple):
     variance: float
     rows: int
     independent: float
-    confidence: Confidence
 
 
 def _interval_of_share(
-    design: Design, share: _Share, settings: EstimateSettings, *, is_whole: bool, is_plain: bool
+    design: Design,
+    share: _Share,
+    confidence: Confidence,
+    settings: EstimateSettings,
+    *,
+    is_whole: bool,
+    is_plain: bool,
 ) -> tuple[Interval | None, str]:
     """The interval and its name; ``is_whole`` is whether all rows of a random sample count."""
-    value, variance, rows, independent, confidence = share
+    value, variance, rows, independent = share
     tail = confidence.tail
     is_exact = is_plain and settings.proportion == "exact"
     if design.is_census or (variance <= NOISE * value * (1.0 - value) and 0 < value < 1):
