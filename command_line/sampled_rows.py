@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client.arguments import given
 
 from command_line.connection import ApiClient, Target, connected
 from command_line.contract_options import body_of, with_request
@@ -33,7 +34,7 @@ from command_line.output import (
     print_rows,
     print_table,
 )
-from contract.requests.estimate import BacktestRequest, DesignRequest, EstimatesRequest
+from contract.requests.estimate import BacktestRequest, EstimatesRequest
 from domain_errors import counted
 
 
@@ -331,7 +332,28 @@ FORMATS = {
 
 @click.command()
 @JOB
-@with_request(DesignRequest)
+@field_option(
+    "--replicates",
+    "replicates",
+    type=click.Choice(("none", "jackknife", "bootstrap")),
+    default="none",
+    show_default=True,
+    help="Replicate weights in the table, or code that reads them.",
+)
+@field_option(
+    "--count",
+    "replicate_count",
+    "replicate_count",
+    type=WholeNumber(),
+    help="Replicates of a bootstrap [500].",
+)
+@field_option(
+    "--seed",
+    "replicate_seed",
+    "replicate_seed",
+    type=WholeNumber(),
+    help="The seed of a bootstrap [1].",
+)
 @click.option(
     "--output",
     type=NEW_FILE,
@@ -341,8 +363,10 @@ FORMATS = {
 def design(
     target: Target,
     job_id: str,
+    replicates: str,
+    replicate_count: int | None,
+    replicate_seed: int | None,
     output: Path | None,
-    **options: Any,
 ) -> None:
     """Show how a sample was drawn, as facts, weights or code.
 
@@ -356,7 +380,12 @@ def design(
         raise click.BadParameter(
             f"The name of the file ends with one of {', '.join(FORMATS)}.", param_hint="--output"
         )
-    query = {"format": kind, **body_of(DesignRequest, options)}
+    query = given(
+        format=kind,
+        replicates=replicates,
+        replicate_count=replicate_count,
+        replicate_seed=replicate_seed,
+    )
     path = f"/api/sampling/jobs/{job_id}/design"
     with connected(target) as client:
         if output is None:

@@ -2,7 +2,6 @@
 
 from estimation_engine.calibration import (
     Calibration,
-    CalibrationMethod,
     Difference,
     Margins,
     by_raking,
@@ -32,7 +31,6 @@ from estimation_engine.reading import Statistic, check_statistic, is_number, rea
 
 __all__ = [
     "Calibration",
-    "CalibrationMethod",
     "CombinedRound",
     "Design",
     "Difference",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from contract.answers import AtConfidence
-from contract.words import StatisticName
+from contract.words import ProportionInterval, StatisticName
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.calibration import Calibration, Difference
 from estimation_engine.designs import Design
@@ -31,7 +31,6 @@ from estimation_engine.hypergeometric import risk_of
 from estimation_engine.intervals import (
     Confidence,
     Interval,
-    ProportionInterval,
     beta_interval,
     effective_rows,
     exceeds_share,

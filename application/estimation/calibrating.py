@@ -10,9 +10,9 @@ import numpy as np
 
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
+from contract.words import CalibrationMethod
 from estimation_engine import (
     Calibration,
-    CalibrationMethod,
     Design,
     Difference,
     InvalidCalibration,
