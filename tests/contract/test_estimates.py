@@ -172,6 +172,14 @@ def test_a_column_that_a_round_left_out_has_no_estimate(server: LiveServer, data
     assert estimates(server, job, SHARE)["estimates"][0]["n_missing"] > 0
 
 
+def test_a_filter_by_its_former_name_is_read(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=60))
+    expression = {"expression": "size > 2"}
+    assert estimates(server, job, COUNT, where=expression) == estimates(
+        server, job, COUNT, filters=expression
+    )
+
+
 def test_a_sample_of_a_residual_estimates_the_residual(server: LiveServer, dataset: int) -> None:
     first = server.draw(
         dataset, {"rounds": [one("random", sample_size=200)], "export_residual": True}
