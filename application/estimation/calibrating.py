@@ -177,7 +177,9 @@ def find_calibration(
             case "regression":
                 return _regression(frame, columns)
             case "poststratify":
-                return _poststrata(frame, columns)
+                cells, weights = _cells(frame, columns), frame.design.weights
+                by_cell = by_strata(weights, cells.of_sample, cells.rows)
+                return FoundCalibration(by_cell, cells.known_totals(weights), _few_notes([cells]))
             case "rake":
                 return _raking(frame, columns)
     except InvalidCalibration as error:
@@ -379,7 +381,10 @@ def _cells(frame: CalibrationFrame, columns: Sequence[Column]) -> _FrameCells:
     keys = [tuple(key.values()) for key in read.keys]
     empty = [key for key in known if key not in set(keys)]
     if empty:
-        shown = "; ".join(_cell_name(key) for key in empty[:MAX_NAMED])
+        shown = "; ".join(
+            ", ".join("missing" if value is None else str(value) for value in key)
+            for key in empty[:MAX_NAMED]
+        )
         more = f" and {len(empty) - MAX_NAMED:,} more" if len(empty) > MAX_NAMED else ""
         raise InvalidCalibration(
             "{count} of {cells} groups of {columns} have no sampled row: {shown}. Choose columns "
@@ -394,10 +399,6 @@ def _cells(frame: CalibrationFrame, columns: Sequence[Column]) -> _FrameCells:
     return _FrameCells(columns, keys, rows, of_sample, np.bincount(of_sample, minlength=len(keys)))
 
 
-def _cell_name(key: GroupKey) -> str:
-    return ", ".join("missing" if value is None else str(value) for value in key)
-
-
 def _few_notes(all_cells: Sequence[_FrameCells]) -> list[str]:
     few = sum(int((cells.drawn < FEW_ROWS).sum()) for cells in all_cells)
     if not few:
@@ -406,13 +407,6 @@ def _few_notes(all_cells: Sequence[_FrameCells]) -> list[str]:
         f"{few:,} groups of the calibration have fewer than {FEW_ROWS} sampled rows; margins are "
         "then too small."
     ]
-
-
-def _poststrata(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
-    cells = _cells(frame, columns)
-    weights = frame.design.weights
-    calibration = by_strata(weights, cells.of_sample, cells.rows)
-    return FoundCalibration(calibration, cells.known_totals(weights), _few_notes([cells]))
 
 
 def _raking(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:

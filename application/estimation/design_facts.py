@@ -183,7 +183,11 @@ def pair_probabilities(
     _require_seeded_order(found)
     ordinals, places = np.unique(_ordinals(source, pairs), return_inverse=True)
     first, second = places.reshape(-1, 2).T
-    rows = _rows_of_pairs(service, source, found, ordinals)
+    counts_dir = service.directory.counts_dir
+    chances = row_chances(
+        service.parquet, source.files, found.rounds[0], ordinals, counts_dir=counts_dir
+    )
+    rows = RowsOfPairs(chances.groups, chances.probabilities, chances.places, chances.circle)
     joint = found.design.joint_probabilities(rows, first, second)
     single = found.design.inclusion_probabilities(rows)
     ids = [f"{source.key}:{ordinal}" for ordinal in ordinals.tolist()]
@@ -216,16 +220,3 @@ def _ordinals(source: OpenTable, pairs: Sequence[Sequence[str]]) -> Int64s:
                 error.loc = ("pairs", at, side)
                 raise
     return found
-
-
-def _rows_of_pairs(
-    service: Service, source: OpenTable, found: SampleDesign, ordinals: Int64s
-) -> RowsOfPairs:
-    chances = row_chances(
-        service.parquet,
-        source.files,
-        found.rounds[0],
-        ordinals,
-        counts_dir=service.directory.counts_dir,
-    )
-    return RowsOfPairs(chances.groups, chances.probabilities, chances.places, chances.circle)
