@@ -100,7 +100,7 @@ class FigureEstimate(AtConfidence, PlainEstimate, GroupFigure):
 
 
 @dataclass(frozen=True)
-class Doubt:
+class IntervalDoubt:
     """A reason for a note: the estimates that it is about, and its text.
 
     ``text`` has their ``{count}`` and their ``{names}``, each with its ``detail``.
@@ -132,30 +132,30 @@ def interval_notes(
     return notes
 
 
-def _doubts(settings: EstimateSettings, unit: str) -> tuple[Doubt, ...]:
+def _doubts(settings: EstimateSettings, unit: str) -> tuple[IntervalDoubt, ...]:
     def is_hidden(found: DomainEstimate) -> bool:
         return bool(found.error) and found.low is None and not settings.shows(found.degrees)
 
     return (
-        Doubt(
+        IntervalDoubt(
             lambda f: f.is_constant,
             f"{HAVE} a standard error of 0 only because the sampled values are equal; rows that "
             "weren't drawn may differ, so the interval isn't one of its confidence: {names}. "
             "Estimate a share instead.",
         ),
-        Doubt(
+        IntervalDoubt(
             lambda f: is_hidden(f) and f.degrees > 0,
             "{count} {count|interval is|intervals are} not shown, with fewer than "
             f"{settings.minimum_degrees} degrees of freedom (units with a value, less their "
             "strata): {names}. Set `minimum_degrees` to 0 to show them.",
             _degrees,
         ),
-        Doubt(
+        IntervalDoubt(
             lambda f: is_hidden(f) and not f.degrees,
             f"{HAVE} no interval, since there is no degree of freedom: at most one unit of each "
             "stratum has a value: {names}.",
         ),
-        Doubt(
+        IntervalDoubt(
             lambda f: _is_shown(f) and is_skewed(f),
             "The values of {count} {count|estimate|estimates} are skewed, and the normal "
             "approximation needs more of them (25 times the squared skewness, Cochran 1977, "
@@ -165,14 +165,14 @@ def _doubts(settings: EstimateSettings, unit: str) -> tuple[Doubt, ...]:
             "whole, stratify by bands of them, or draw with probabilities by size.",
             lambda f: f"{f.normal_units:,} {unit}s, not {f.units:,}",
         ),
-        Doubt(
+        IntervalDoubt(
             lambda f: _is_shown(f) and f.degrees < FEW_DEGREES,
             f"{HAVE} fewer than {FEW_DEGREES} degrees of freedom (units with a value, less their "
             "strata), so the standard error is itself uncertain and the interval assumes normal "
             "values: {names}.",
             _degrees,
         ),
-        Doubt(
+        IntervalDoubt(
             lambda f: _is_shown(f) and f.effective_degrees < FEW_DEGREES <= f.degrees,
             "Most of the variance of {count} {count|estimate|estimates} is that of strata with few "
             "drawn rows, so the standard error is uncertain, and the interval holds the true value "
@@ -195,7 +195,7 @@ def is_skewed(found: DomainEstimate) -> bool:
     return needed * units > CERTAIN * ROWS_BY_SKEWNESS
 
 
-def _name(estimate: FigureEstimate, doubt: Doubt, *, has_figures: bool) -> str:
+def _name(estimate: FigureEstimate, doubt: IntervalDoubt, *, has_figures: bool) -> str:
     """The group, and the figure where there are several or no groups, with the detail."""
     group = ", ".join(
         f"{name} {'missing' if value is None else value}" for name, value in estimate.group.items()
