@@ -78,7 +78,7 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
         shown = [
             (
                 stratum["label"],
-                stratum["rows"],
+                stratum["row_count"],
                 stratum["sample_size"],
                 number_text(stratum["standard_deviation"]),
             )
@@ -388,7 +388,9 @@ def bands(
 @click.option("--share", type=share_goal, metavar="COLUMN=VALUE", help="The share of a value.")
 @with_options(GOAL_OPTIONS)
 @field_option("--by", "by", multiple=True, metavar="COLUMN", help="Each group reaches the goal.")
-@field_option("--where", "where", metavar="FILTER", help="Only rows that match a filter.")
+@field_option(
+    "--filter", "filters", "expression", metavar="FILTER", help="Only rows that match a filter."
+)
 @click.option("--true-variance", is_flag=True, help="By the true variance of the source.")
 @AS_JSON
 @with_target
@@ -403,7 +405,7 @@ def more_rows(
     cv: float | None,
     confidence: float,
     by: tuple[str, ...],
-    where: str | None,
+    expression: str | None,
     true_variance: bool,
     as_json: bool,
 ) -> None:
@@ -427,7 +429,7 @@ def more_rows(
         "cv": cv,
         "confidence": confidence,
         "by": list(by),
-        "where": None if where is None else {"expression": where},
+        "filters": None if expression is None else {"expression": expression},
         "basis": "frame" if true_variance else "sample",
     }
     with connected(target) as client:

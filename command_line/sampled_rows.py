@@ -100,7 +100,7 @@ KEY = field_option(
 UPLOADS: Columns = {
     "number": "number",
     "file": "file_name",
-    "rows": "rows",
+    "rows": "row_count",
     "without": "unanswered",
     "by": "user_soeid",
     "uploaded": "created_at",
@@ -173,7 +173,7 @@ def _print_upload(found: dict[str, Any]) -> None:
 
 def _print_match(found: dict[str, Any]) -> None:
     print_line(
-        f"{found['matched']:,} of {found['rows']:,} rows of the file match by "
+        f"{found['matched']:,} of {found['row_count']:,} rows of the file match by "
         f"{', '.join(found['key'])}; {found['unanswered']['count']:,} sampled rows aren't in it."
     )
     for column in found["columns"]:

@@ -12,6 +12,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from contract.declarations import Help
+from contract.fields import DEFAULT_CONFIDENCE
 
 T = TypeVar("T")
 
@@ -30,6 +31,13 @@ class Named:
     """The name in JSON, where it isn't that of the field."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class AtConfidence:
+    """What holds at a confidence."""
+
+    confidence: float = DEFAULT_CONFIDENCE
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quanti
 PlannedStatistic = Literal["mean", "total", "proportion"]
 ProportionInterval = Literal["korn_graubard", "logit", "wilson", "exact"]
 GoalInterval = Literal["t", "wilson"]
+GoalKind = Literal["margin", "relative_margin", "cv"]
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
 CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
@@ -25,6 +26,8 @@ Event = Literal[
     "job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed"
 ]
 Basis = Literal["sample", "frame"]
+DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
+ReplicateKind = Literal["jackknife", "bootstrap"]
 
 SignInAction = Literal[
     "signed_in",

@@ -167,7 +167,7 @@ def test_a_request_gives_its_body_again() -> None:
     body: dict[str, Any] = {
         "statistics": [{"statistic": "proportion", "column": "type", "value": None, "q": 0.5}],
         "by": ["region"],
-        "where": {"expression": "a > 1"},
+        "filters": {"expression": "a > 1"},
         "confidence": 0.9,
         "interval": {"proportion": "wilson", "minimum_degrees": 0},
         "variance": {"lonely_stratum": "adjust", "systematic": "sd1"},

@@ -284,7 +284,7 @@ class Sample(RowsJob):
         q: float | None = None,
         statistics: Sequence[Mapping[str, Any]] = (),
         by: Columns = (),
-        where: Filter | None = None,
+        filters: Filter | None = None,
         values: int | UploadedValues | None = None,
         **options: Unpack[EstimateOptions],
     ) -> Estimates:
@@ -301,7 +301,7 @@ class Sample(RowsJob):
             Several figures at once, each with ``statistic``, ``column`` and so on.
         by : str or sequence of str
             Columns of groups.
-        where : str or mapping
+        filters : str or mapping
             Only rows that match a filter.
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
@@ -324,7 +324,7 @@ class Sample(RowsJob):
         optional = {
             **options,
             "by": listed(by) or None,
-            "where": None if where is None else filter_body(where),
+            "filters": None if filters is None else filter_body(filters),
             "values": values.number if isinstance(values, UploadedValues) else values,
         }
         body |= {name: each for name, each in optional.items() if each is not None}

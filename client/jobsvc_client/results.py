@@ -169,7 +169,7 @@ class UploadedValues:
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
         self.number: int = data["number"]
-        self.matched_rows: int = data["rows"]
+        self.matched_rows: int = data["row_count"]
         """Sampled rows with a row in the upload."""
         self.missing_rows: int = data["unanswered"]
         """Sampled rows without one."""

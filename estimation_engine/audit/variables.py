@@ -25,7 +25,7 @@ from estimation_engine.calibration import Calibration, Difference, by_ratio, by_
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import VarianceRules
 from estimation_engine.errors import InvalidFindings
-from estimation_engine.estimates import Domains, Estimate, Settings, Values, estimate
+from estimation_engine.estimates import DomainEstimate, Domains, EstimateSettings, Values, estimate
 from estimation_engine.intervals import t_quantile
 
 Estimator = Literal["mean_per_unit", "difference", "ratio", "regression"]
@@ -162,7 +162,7 @@ def evaluate_variables(
     errors = int(np.count_nonzero(given.misstatements))
     _check(given, estimator, errors)
     level = confidence if sides == "two" else 2.0 * confidence - 1.0
-    settings = Settings(level, rules=rules or VarianceRules())
+    settings = EstimateSettings(level, rules=rules or VarianceRules())
     found, residuals = _projected(given, estimator, settings)
     limits = _limits(given, found, (1.0 + level) / 2.0)
     directions = _directions(given, estimator, settings)
@@ -275,7 +275,7 @@ class _AmountLimits:
         ]
 
 
-def _limits(given: AuditedAmounts, found: Estimate, level: float) -> _AmountLimits:
+def _limits(given: AuditedAmounts, found: DomainEstimate, level: float) -> _AmountLimits:
     if found.value is None or found.error is None:
         raise InvalidFindings("The design gives no variance, so the misstatement has no limit.")
     if found.error and not found.degrees:
@@ -300,8 +300,8 @@ def _check(given: AuditedAmounts, estimator: Estimator, errors: int) -> None:
 
 
 def _projected(
-    given: AuditedAmounts, estimator: Estimator, settings: Settings
-) -> tuple[Estimate, Floats]:
+    given: AuditedAmounts, estimator: Estimator, settings: EstimateSettings
+) -> tuple[DomainEstimate, Floats]:
     """The estimated audit value, and the residuals of rows by which its variance is computed."""
     calibration = _CALIBRATIONS[estimator](given)
     found = _total(given, given.audit, settings, calibration)
@@ -314,9 +314,9 @@ def _projected(
 def _total(
     given: AuditedAmounts,
     y: Floats,
-    settings: Settings,
+    settings: EstimateSettings,
     calibration: Calibration | Difference | None = None,
-) -> Estimate:
+) -> DomainEstimate:
     rows = given.design.rows
     everything = np.ones(rows, dtype=np.bool_)
     domains = Domains(everything, np.zeros(rows, dtype=np.int64), 1)
@@ -360,14 +360,16 @@ class _Directions:
         return None
 
 
-def _directions(given: AuditedAmounts, estimator: Estimator, settings: Settings) -> _Directions:
+def _directions(
+    given: AuditedAmounts, estimator: Estimator, settings: EstimateSettings
+) -> _Directions:
     alone: Estimator = "difference" if estimator == "mean_per_unit" else estimator
     over, under = (_direction(given, sign, alone, settings) for sign in (1.0, -1.0))
     return _Directions(alone, over, under)
 
 
 def _direction(
-    given: AuditedAmounts, sign: float, estimator: Estimator, settings: Settings
+    given: AuditedAmounts, sign: float, estimator: Estimator, settings: EstimateSettings
 ) -> ProjectedErrors:
     """The misstatements above 0 of one sign, by the weights of the estimator.
 
@@ -571,7 +573,7 @@ def _doubtful_book_values(given: AuditedAmounts, estimator: Estimator) -> list[D
     """The doubt that the drawn book values contradict the known total, or hardly estimate it."""
     if estimator not in ("mean_per_unit", "ratio"):
         return []
-    found = _total(given, given.book, Settings())
+    found = _total(given, given.book, EstimateSettings())
     if found.value is None or not found.error:
         return []
     places = given.places

@@ -192,8 +192,8 @@ class PlainSchema(Schema):
     def _pick(self, obj: Any) -> dict[str, Any]:
         pick = self._of_mapping if isinstance(obj, Mapping) else self._of_object
         picked = dict(zip(self._keys, pick(obj), strict=False))
-        for key, schema in self._lists.items():
-            picked[key] = schema.dump(picked[key], many=True)
-        for key, schema in self._objects.items():
-            picked[key] = None if picked[key] is None else schema.dump(picked[key])
+        for nested, many in ((self._lists, True), (self._objects, False)):
+            for key, schema in nested.items():
+                if picked[key] is not None:
+                    picked[key] = schema.dump(picked[key], many=many)
         return picked

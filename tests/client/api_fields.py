@@ -46,7 +46,7 @@ TYPES = {
     "integer or string": "int | str",
 }
 ARGUMENTS_OF_EVALUATE = ("kind", "confidence", "tolerable")
-ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "where", "values")
+ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 QUERY_TYPES = {QueryInteger: "int", QueryBoolean: "bool", StrictString: "str"}
 

@@ -81,7 +81,7 @@ FIGURES: dict[str, dict[str, Any]] = {
             {"statistic": "count"},
         ],
         "by": ["region"],
-        "where": {"expression": "id > 1"},
+        "filters": {"expression": "id > 1"},
         "confidence": 0.9,
         "true_values": True,
     },
@@ -370,7 +370,7 @@ def test_odd_names_of_columns_are_sent_by_all_code(
             {"statistic": "ratio", "column": name, "denominator": first},
             {"statistic": "quantile", "column": name, "q": 0.5},
         ],
-        "where": {"expression": f"{quoted} > 0"},
+        "filters": {"expression": f"{quoted} > 0"},
         "calibrate": {"method": "regression", "columns": [name]},
     }
     check(proxy, ApiRequest(f"/api/sampling/jobs/{sample.id}/estimates", figures), "")

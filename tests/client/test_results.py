@@ -38,7 +38,7 @@ def test_all_fields_of_an_estimate_are_sent(sample: Sample) -> None:
     found = sample.estimate(
         statistics=[{"statistic": "mean", "column": "amount"}, {"statistic": "count"}],
         by="region",
-        where="id > 10",
+        filters="id > 10",
         confidence=0.9,
         variance={"lonely_stratum": "adjust"},
     )

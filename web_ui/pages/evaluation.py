@@ -113,7 +113,7 @@ def _code(found: Job, chosen: Values) -> Values:
 
 def _fields(found: Job, chosen: Values) -> list[FormField]:
     """The parameters of the form; names of columns are chosen."""
-    numbers = [each["name"] for each in estimated_columns(service(), found) if each["is_number"]]
+    numbers = [each.name for each in estimated_columns(service(), found) if each.is_number]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
     drawn = drawn_book_column(found) or ""
     strata = any(
