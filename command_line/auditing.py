@@ -254,7 +254,7 @@ def conclude(client: ApiClient, job_id: str, text: str) -> Any:
 @field_option("--reason", "reason", required=True, help="Why the row is not applicable.")
 @printed(
     lambda found: print_line(
-        f"Row {found['_logical_row_id']} was replaced by {found['replacement_id']}."
+        f"Row {found['_logical_row_id']} was replaced by {found['replacement_row_id']}."
     )
 )
 def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:

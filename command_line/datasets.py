@@ -69,7 +69,7 @@ def datasets(client: ApiClient, **query: Any) -> Any:
 @click.argument("dataset")
 @REF
 @TABLE
-@field_option("--where", "filter", "where", metavar="FILTER", help="Only rows that match this.")
+@field_option("--filter", "filters", metavar="FILTER", help="Only rows that match this.")
 @field_option("--sort", "order_by", help="The column that sorts the rows.")
 @click.option("--descending", is_flag=True, help="Sort in descending order.")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
@@ -92,12 +92,12 @@ def rows(
     The dataset is given by name or id.
 
     \b
-    jobsvc rows flights --where "dep_delay > 60" --sort dep_delay --descending
-    jobsvc rows flights --ref smpl-q1 --table sample --output q1.xlsx
+    jobsvc rows flights --filter "dep_delay > 60" --sort dep_delay --descending
+    jobsvc rows flights --ref smpl-q1 --output q1.xlsx
     """
     query = given(
         table_key=chosen["table"],
-        filter=chosen["where"],
+        filters=chosen["filter"],
         order_by=chosen["sort"],
         order_desc=chosen["descending"] or None,
         columns=",".join(map(_quoted, columns)) or None,
@@ -140,7 +140,7 @@ def _quoted(column: str) -> str:
 
 def _print_page(page: dict[str, Any]) -> None:
     print_rows(page["columns"], page["data"])
-    shown, total = len(page["data"]), page["pagination"]["total"]
+    shown, total = len(page["data"]), page["total"]
     print_line(f"{shown:,} of {total:,} rows.", err=True)
 
 

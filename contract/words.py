@@ -19,6 +19,7 @@ Bound = Literal["stringer", "gaffke"]
 Estimator = Literal["difference", "ratio", "regression", "mean_per_unit"]
 Sides = Literal["one", "two"]
 Basis = Literal["sample", "frame"]
+Priority = Literal["interactive", "batch"]
 
 STATISTICS: Mapping[StatisticName, str] = {
     "mean": "Mean",

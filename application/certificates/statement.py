@@ -238,7 +238,7 @@ def _replacements(
     for each in replaced:
         number, _ = origin_of(drawn, replacing, each.row_id)
         if number not in places:
-            rows = next_rows(service, job, number, len(replaced))["data"]
+            rows = next_rows(service, job, number, len(replaced)).data
             places[number] = {row[ROW_ID]: row[PLACE] for row in rows}
         stated.append(
             {

@@ -16,7 +16,7 @@ from application.estimation.calibrating import (
 )
 from application.estimation.interval_notes import interval_notes
 from application.estimation.monetary_selection import drawable
-from application.estimation.uploaded_values import UploadJson, upload_json
+from application.estimation.uploaded_values import Upload, shown_upload
 from application.estimation.value_sources import (
     FINDINGS,
     ValueSource,
@@ -101,7 +101,7 @@ class EstimatesJson(TypedDict):
     confidence: float
     estimates: list[EstimateJson]
     calibration: CalibrationJson | None
-    values: UploadJson | None
+    values: Upload | None
     design: DesignJson
     warnings: list[str]
     notes: list[str]
@@ -156,7 +156,7 @@ def estimates_of(service: Service, job: Job, request: EstimatesRequest) -> Estim
         "calibration": calibration.as_json(request.calibrate)
         if calibration and request.calibrate
         else None,
-        "values": upload_json(upload, job) if upload else None,
+        "values": shown_upload(upload, job) if upload else None,
         "design": design_json(sampled.design),
         "warnings": warnings,
         "notes": notes,

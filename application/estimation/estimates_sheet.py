@@ -118,7 +118,7 @@ def estimates_section(answer: Mapping[str, Any], title: str) -> Section:
         columns = ", ".join(calibration["columns"])
         facts.append(("Calibration", f"{calibration['method']}, totals of {columns}"))
     if upload:
-        facts.append(("Values", f"upload {upload['number']}, {upload['file_name']}"))
+        facts.append(("Values", f"upload {upload.number}, {upload.file_name}"))
     blocks: list[Block] = [
         estimates_table(answer, "Estimates"),
         Facts("Design", facts),

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Annotated
 
 from application.access import Caller
 from application.samples.row_files import InvalidRowFile, ReadRowFile, RowFile, read_row_file
+from contract.declarations import Help
 from domain_errors import choices_sentence, counted
 from estimation_engine import is_number
 from estimation_engine.reading import relation_of
@@ -51,6 +52,56 @@ class ValueColumn:
 
 
 @dataclass(frozen=True)
+class UploadColumn:
+    """A column of an upload."""
+
+    name: str
+    type: str
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class PreviewColumn(UploadColumn):
+    """A column of values in a file."""
+
+    source_name: Annotated[str, Help("In the file.")]
+    missing: Annotated[int, Help("Rows of the file without a value.")]
+
+
+@dataclass(frozen=True)
+class FileMatch(KeyMatch):
+    """How the rows of a file match the sample's rows, and its columns."""
+
+    key: tuple[str, ...]
+    columns: Annotated[list[PreviewColumn], Help("The columns of values.")]
+    notes: Sequence[str]
+    problem: Annotated[str | None, Help("Why the file can't be stored; null if it can.")]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Values of sampled rows, as a user uploaded them."""
+
+    job_id: str
+    number: Annotated[int, Help("The upload's number in its sample.")]
+    file_name: str
+    user_soeid: str
+    created_at: str
+    key: Annotated[list[str], Help("The columns that identified the rows.")]
+    rows: Annotated[int, Help("Sampled rows with a row in the file.")]
+    unanswered: Annotated[int, Help("Sampled rows without one.")]
+    columns: list[UploadColumn]
+    notes: Annotated[list[str], Help("What the reading of the file changed or left open.")]
+
+
+@dataclass(frozen=True)
+class StoredUpload(Upload):
+    """An upload, and how its file matches the sample's rows."""
+
+    match: FileMatch
+
+
+@dataclass(frozen=True)
 class MatchedFile:
     """A file that was read and matched with the sample's rows."""
 
@@ -59,53 +110,35 @@ class MatchedFile:
     columns: Sequence[ValueColumn]
     notes: Sequence[str]
 
-    def as_json(self) -> dict[str, Any]:
+    def preview(self) -> FileMatch:
         """The preview of the upload."""
-        match = self.match
-        return {
-            "key": list(self.read.key_names),
-            "rows": match.rows,
-            "matched": match.matched,
-            **{
-                name: {"count": listed.count, "first": list(listed.first)}
-                for name, listed in (
-                    ("without_key", match.without_key),
-                    ("repeated", match.repeated),
-                    ("unmatched", match.unmatched),
-                    ("ambiguous", match.ambiguous),
-                    ("unanswered", match.unanswered),
-                )
-            },
-            "columns": [
-                {
-                    "name": each.name,
-                    "source_name": each.column.name,
-                    "type": each.column.type,
-                    "is_number": is_number(each.column),
-                    "missing": each.missing,
-                }
-                for each in self.columns
-            ],
-            "similar_value": match.similar,
-            "notes": list(self.notes),
-            "problem": self._problem(),
-        }
-
-    def _problem(self) -> str | None:
+        columns = [
+            PreviewColumn(
+                each.name, each.column.type, is_number(each.column), each.column.name, each.missing
+            )
+            for each in self.columns
+        ]
+        problem = None
         try:
             self.read.require_clean(self.match)
         except InvalidRowFile as error:
-            return error.message
-        return None
+            problem = error.message
+        return FileMatch(
+            **vars(self.match),
+            key=self.read.key_names,
+            columns=columns,
+            notes=self.notes,
+            problem=problem,
+        )
 
 
-def preview_values(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
+def preview_values(service: Service, job: Job, given: RowFile) -> FileMatch:
     """Read a file and match it with the sample's rows; nothing is stored."""
     with _matched(service, job, given) as (found, _):
-        return found.as_json()
+        return found.preview()
 
 
-def store_values(caller: Caller, job: Job, given: RowFile) -> dict[str, Any]:
+def store_values(caller: Caller, job: Job, given: RowFile) -> StoredUpload:
     """Store a file of values; one with the bytes and the key of an earlier upload is that upload.
 
     Raises
@@ -161,7 +194,8 @@ def store_values(caller: Caller, job: Job, given: RowFile) -> dict[str, Any]:
                 )
             else:
                 number = same.number
-    return {**upload_json(upload_of(service, job, number), job), "match": found.as_json()}
+    upload = shown_upload(upload_of(service, job, number), job)
+    return StoredUpload(**vars(upload), match=found.preview())
 
 
 def _is_same(earlier: SampleValues, new: NewValues) -> bool:
@@ -192,47 +226,21 @@ def upload_of(service: Service, job: Job, number: int | None) -> SampleValues:
     )
 
 
-class UploadColumn(TypedDict):
-    """A column of an upload."""
-
-    name: str
-    type: str
-    is_number: bool
-
-
-class UploadJson(TypedDict):
-    """An upload; the fields are those of the API."""
-
-    job_id: str
-    number: int
-    file_name: str
-    user_soeid: str
-    created_at: str
-    key: list[str]
-    rows: int
-    unanswered: int
-    columns: list[UploadColumn]
-    notes: list[str]
-
-
-def upload_json(found: SampleValues, job: Job) -> UploadJson:
-    """An upload as JSON."""
+def shown_upload(found: SampleValues, job: Job) -> Upload:
+    """An upload as the API shows it."""
     summary = job.output_summary or {}
-    return {
-        "job_id": job.id,
-        "number": found.number,
-        "file_name": found.file_name,
-        "user_soeid": found.user_soeid,
-        "created_at": found.created_at,
-        "key": list(found.key_columns),
-        "rows": found.file.rows,
-        "unanswered": max(int(summary.get("total_sampled", 0)) - found.file.rows, 0),
-        "columns": [
-            {"name": each.name, "type": each.type, "is_number": is_number(each)}
-            for each in found.columns
-        ],
-        "notes": list(found.notes),
-    }
+    return Upload(
+        job_id=job.id,
+        number=found.number,
+        file_name=found.file_name,
+        user_soeid=found.user_soeid,
+        created_at=found.created_at,
+        key=list(found.key_columns),
+        rows=found.file.rows,
+        unanswered=max(int(summary.get("total_sampled", 0)) - found.file.rows, 0),
+        columns=[UploadColumn(each.name, each.type, is_number(each)) for each in found.columns],
+        notes=list(found.notes),
+    )
 
 
 def upload_notes(found: SampleValues, drawn: int) -> list[str]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from apiflask import Schema
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+from webargs.multidictproxy import MultiDictProxy
+from werkzeug.datastructures import MultiDict
 
 from contract import fields as kinds
 from contract.answers import AnswerField, answer_fields
 from contract.declarations import Declared, RefusedField, Request, declared
 from contract.fields import Bounds, Kind
+from contract.requests.rows import PageRequest
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import (
@@ -44,7 +47,11 @@ class _Contract:
     def reshape(self, data: Any) -> Any:
         """Read the names of an earlier version."""
         aliases = self.request.aliases
-        if isinstance(data, dict) and not aliases.keys().isdisjoint(data):
+        if isinstance(data, MultiDictProxy) and not aliases.keys().isdisjoint(data):
+            given = cast("MultiDict[str, str]", data.data).items(multi=True)
+            renamed_query = [(aliases.get(name, name), value) for name, value in given]
+            data = MultiDictProxy(MultiDict(renamed_query), cast(Schema, self))
+        elif isinstance(data, dict) and not aliases.keys().isdisjoint(data):
             renamed = {aliases.get(name, name): value for name, value in data.items()}
             data = renamed if len(renamed) == len(data) else data
         return super().reshape(data)  # type: ignore[misc]
@@ -247,13 +254,16 @@ def listed(
     return Listing(items, total, query["offset"], query["limit"], job_id)
 
 
-def page_of(items: Sequence[Any], query: Mapping[str, int], job_id: str | None = None) -> Listing:
+def page_of(
+    items: Sequence[Any], query: PageRequest | Mapping[str, int], job_id: str | None = None
+) -> Listing:
     """The page of a short list, which is read as a whole.
 
-    >>> page_of(["a", "b", "c"], {"offset": 1, "limit": 1}).items
+    >>> page_of(["a", "b", "c"], PageRequest(offset=1, limit=1)).items
     ['b']
     """
-    offset, limit = query["offset"], query["limit"]
+    given = vars(query) if isinstance(query, PageRequest) else query
+    offset, limit = given["offset"], given["limit"]
     return Listing(items[offset : offset + limit], len(items), offset, limit, job_id)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from apiflask import Schema
 from marshmallow import fields
 
+from application.estimation.uploaded_values import Upload
 from http_api.schemas import out
-from http_api.schemas.base import PageOut
+from http_api.schemas.contract import answer_schema
 
 
 class UncalibratedOut(Schema):
@@ -77,72 +78,12 @@ class CalibrationOut(Schema):
     negative_weights = out.integer("Sampled rows with a negative weight.")
 
 
-class ValueColumnOut(Schema):
-    name = out.string()
-    type = out.string()
-    is_number = out.boolean()
-
-
-class UploadOut(Schema):
-    """Values of sampled rows, as a user uploaded them."""
-
-    job_id = out.string()
-    number = out.integer("The upload's number in its sample.")
-    file_name = out.string()
-    user_soeid = out.string()
-    created_at = out.string()
-    key = out.list_of(fields.String(), "The columns that identified the rows.")
-    rows = out.integer("Sampled rows with a row in the file.")
-    unanswered = out.integer("Sampled rows without one.")
-    columns = out.list_of(ValueColumnOut)
-    notes = out.list_of(fields.String(), "What the reading of the file changed or left open.")
-
-
-class UploadsOut(PageOut):
-    uploads = out.list_of(UploadOut, "Newest first.")
-
-
-class ListedOut(Schema):
-    count = out.integer()
-    first = out.list_of(fields.String(), "The first ten.")
-
-
-class PreviewColumnOut(ValueColumnOut):
-    source_name = out.string("In the file.")
-    missing = out.integer("Rows of the file without a value.")
-
-
-class MatchOut(Schema):
-    """How the rows of a file match the sample's rows."""
-
-    key = out.list_of(fields.String())
-    rows = out.integer("Rows of the file.")
-    matched = out.integer("Rows whose key a sampled row has.")
-    without_key = out.nested(ListedOut, "Rows of the file without a key.")
-    repeated = out.nested(ListedOut, "Keys in several rows of the file.")
-    unmatched = out.nested(ListedOut, "Keys that no sampled row has.")
-    ambiguous = out.nested(ListedOut, "Keys that several sampled rows have.")
-    unanswered = out.nested(ListedOut, "Ids of sampled rows that the file doesn't name.")
-    similar_value = out.string(
-        "The sampled key that the first unmatched one probably means: it lacks the table's prefix "
-        "or leading zeros.",
-        null=True,
-    )
-    columns = out.list_of(PreviewColumnOut, "The columns of values.")
-    notes = out.list_of(fields.String())
-    problem = out.string("Why the file can't be stored; null if it can.", null=True)
-
-
-class StoredUploadOut(UploadOut):
-    match = out.nested(MatchOut)
-
-
 class EstimatesOut(Schema):
     job_id = out.string()
     confidence = out.number()
     estimates = out.list_of(EstimateOut)
     calibration = out.nested(CalibrationOut, null=True)
-    values = out.nested(UploadOut, "The upload that values were read from.", null=True)
+    values = out.nested(answer_schema(Upload), "The upload that values were read from.", null=True)
     design = out.nested(DesignOut)
     warnings = out.list_of(
         fields.String(), "The first of `notes`: those that say which intervals are doubtful."
