@@ -186,7 +186,7 @@ def _print_hits(found: dict[str, Any]) -> None:
         {
             "kind": lambda hit: "saved query" if hit["kind"] == "query" else hit["kind"],
             "name": lambda hit: (
-                hit["name"] if hit["row"] is None else f"{hit['row']} in {hit['name']}"
+                hit["name"] if hit["row_id"] is None else f"{hit['row_id']} in {hit['name']}"
             ),
             "purpose": lambda hit: one_line(hit["purpose"] or ""),
             "dataset": "dataset_name",

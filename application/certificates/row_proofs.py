@@ -31,7 +31,7 @@ class NoRowRoot(DomainError):
 
 
 @dataclass(frozen=True)
-class RowProof:
+class WrittenProof:
     """The proof that a row belongs to a table."""
 
     ordinal: int
@@ -50,7 +50,7 @@ class RowProofs:
     table_key: str
     rows: int
     root: str
-    proofs: list[RowProof]
+    proofs: list[WrittenProof]
 
 
 def submit_row_root(
@@ -100,7 +100,7 @@ def row_proofs(service: Service, job: Job, ordinals: Sequence[int]) -> RowProofs
         )
     with service.parquet.cursor(source.files) as cursor:
         proofs = [
-            RowProof(
+            WrittenProof(
                 proof.ordinal,
                 proof.salt.hex(),
                 proof.row,

@@ -251,7 +251,7 @@ ADMIN_STATES: dict[str, State] = {
     "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),
-    "why of no row": at("/jobs/{j[draw]}?tab=why&row=nothing"),
+    "why of no row": at("/jobs/{j[draw]}?tab=why&value=nothing"),
     "compared": at("/jobs/{j[draw]}?tab=comparison"),
     "request": at("/jobs/{j[draw]}?tab=request"),
     "log": at("/jobs/{j[draw]}?tab=log"),
