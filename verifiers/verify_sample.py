@@ -199,6 +199,13 @@ class CheckReport:
             if say:
                 self.checked(level, text)
 
+    def run(
+        self, level: str, text: str, check: Callable[..., Any], *about: Any, say: bool = True
+    ) -> None:
+        """Report what a function checks."""
+        with self.check(level, text, say=say):
+            check(*about)
+
     def levels(self) -> list[str]:
         """Return the levels that were reached."""
         failed = {line.level for line in self.refusals}
@@ -1443,8 +1450,7 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
     if rnd.method == "stratified" and rnd.groups is not None:
         sizes = all(g["allocated"] for g in rnd.groups)
     if sizes and rnd.rows:
-        good = close(math.fsum(weights), rnd.eligible, 1e-9)
-        if not good:
+        if not close(math.fsum(weights), rnd.eligible, 1e-9):
             raise CheckFailed(
                 "sum_of_weights",
                 f"Those of {where} add up to {math.fsum(weights)}, not {rnd.eligible}.",
@@ -2094,8 +2100,7 @@ class Redraw:
                 eligible = [
                     i for i, (here, fits) in enumerate(both) if here and fits and i not in taken
                 ]
-                good = len(eligible) == rnd.eligible
-                if not good:
+                if len(eligible) != rnd.eligible:
                     raise CheckFailed(
                         "eligible_rows", f"{len(eligible)} rows are eligible, not {rnd.eligible}."
                     )
@@ -2572,8 +2577,7 @@ def check_chain(case: Case) -> None:
         "digest": previous,
         "number": len(entries),
     }
-    good = all(head[name] == value for name, value in last.items())
-    if not good:
+    if any(head[name] != value for name, value in last.items()):
         raise CheckFailed(
             "ledger_head",
             f"The head is of entry {head['number']}; the list ends with {len(entries)}.",
@@ -2855,15 +2859,12 @@ def check_proofs(case: Case) -> None:
     rows = proven_rows(case, proofs)
     drawn = {i for r in case.rounds for i in r.drawn()}
     places = {name: k for k, name in enumerate(case.types)}
-    if case.shown:
-        for rnd, ordinal, name, value in shown_cells(case):
-            if ordinal in rows:
-                good = rows[ordinal][places[name]] == value
-                if not good:
-                    raise CheckFailed(
-                        "proof_row",
-                        f"Row {ordinal} of round {rnd.number}: {name!r} differs from the sample.",
-                    )
+    for rnd, ordinal, name, value in shown_cells(case):
+        if ordinal in rows and rows[ordinal][places[name]] != value:
+            raise CheckFailed(
+                "proof_row",
+                f"Row {ordinal} of round {rnd.number}: {name!r} differs from the sample.",
+            )
     lacking = sorted(drawn - set(rows))
     if lacking:
         raise CheckFailed(
@@ -3087,16 +3088,13 @@ def verify(files: dict[str, bytes], key: bytes) -> CheckReport:
     done = len(report.lines)
     with report.check("L0", "the certificate", say=False):
         read_certificate(case)
-        with report.check("L0", "numbers and lists of the rounds"):
-            read_rounds(case)
+        report.run("L0", "numbers and lists of the rounds", read_rounds, case)
     if report.refusals or len(report.lines) == done:
         for level in ("L1", "L2", "L3", "L4"):
             report.missing[level] = "the certificate isn't valid"
         return report
-    with report.check("L0", "the manifest's hash, table and rows"):
-        check_manifest(case)
-    with report.check("L0", "the names of the files"):
-        check_subject(case)
+    report.run("L0", "the manifest's hash, table and rows", check_manifest, case)
+    report.run("L0", "the names of the files", check_subject, case)
     if not report.refusals:
         _verify_levels(case)
     for level in ("L1", "L2", "L3", "L4"):
@@ -3110,19 +3108,16 @@ def _verify_levels(case: Case) -> None:
     _verify_sample_files(case)
     _verify_facts(case)
     if predicate["replacements"] or predicate["issue"] > 1:
-        with report.check("L0", "rows and times of the replacements"):
-            check_replacements(case)
+        report.run("L0", "rows and times of the replacements", check_replacements, case)
     _verify_ledger(case)
     _verify_order(case)
     _verify_data(case)
     if "proofs" in case.files:
-        with report.check("L3", "row proofs", say=False):
-            check_proofs(case)
+        report.run("L3", "row proofs", check_proofs, case, say=False)
     else:
         report.missing["L3"] = "proofs.json wasn't given"
     if predicate["plan"] is not None:
-        with report.check("L4", "the plan's text and digest"):
-            check_plan(case)
+        report.run("L4", "the plan's text and digest", check_plan, case)
     with report.check("L4", "the seed", say=False):
         reason = check_origin(case)
         if reason is not None:
@@ -3141,8 +3136,7 @@ def _verify_sample_files(case: Case) -> None:
         with report.check("L0", "the hash of sample.csv"):
             if sha256(files["sample"]) != hashes[last]:
                 raise CheckFailed("sample_hash", f"It isn't {hashes[last]}.")
-        with report.check("L0", "rows, order, probabilities and weights of sample.csv"):
-            read_sample(case)
+        report.run("L0", "rows, order, probabilities and weights of sample.csv", read_sample, case)
     else:
         report.missing["L0"] = "sample.csv wasn't given"
         report.skipped("L0", "the sample: sample.csv wasn't given")
@@ -3160,19 +3154,15 @@ def _verify_facts(case: Case) -> None:
     report = case.report
     with report.check("L0", "the ordinals: their hash, below `file_rows`, none twice"):
         check_ordinals(case)
-    with report.check("L0", "effective seeds"):
-        check_seeds(case)
-    with report.check("L0", "eligible rows of rounds without a filter"):
-        check_eligible(case)
-    with report.check("L0", "the list of the data for L2"):
-        check_data_member(case)
+    report.run("L0", "effective seeds", check_seeds, case)
+    report.run("L0", "eligible rows of rounds without a filter", check_eligible, case)
+    report.run("L0", "the list of the data for L2", check_data_member, case)
     for rnd in case.rounds:
         if rnd.has_groups:
             with report.check("L0", f"groups of round {rnd.number}: hash, order, labels, sums"):
                 check_groups(case, rnd)
         elif rnd.method in ("weighted", "monetary_unit"):
-            with report.check("L0", f"amounts of round {rnd.number}"):
-                check_amounts(rnd)
+            report.run("L0", f"amounts of round {rnd.number}", check_amounts, rnd)
         with report.check("L0", f"probabilities and weights of round {rnd.number}"):
             check_probabilities(case, rnd)
 
@@ -3182,13 +3172,10 @@ def _verify_ledger(case: Case) -> None:
     if "ledger" not in case.files:
         report.skipped("L0", "deleted and repeated draws: ledger.json wasn't given")
         return
-    with report.check("L0", "the ledger: numbers, digests, signed head"):
-        check_chain(case)
+    report.run("L0", "the ledger: numbers, digests, signed head", check_chain, case)
     if case.ledger is not None:
-        with report.check("L0", "the ledger's entries of the draw"):
-            check_ledger_entries(case)
-    with report.check("L0", "the draw that made the table, if one did", say=False):
-        check_source(case)
+        report.run("L0", "the ledger's entries of the draw", check_ledger_entries, case)
+    report.run("L0", "the draw that made the table, if one did", check_source, case, say=False)
 
 
 def _verify_order(case: Case) -> None:
@@ -3199,8 +3186,7 @@ def _verify_order(case: Case) -> None:
             if whole_order
             else "order, sizes and last ranks, given the facts"
         )
-        with case.report.check("L1", f"round {rnd.number} ({rnd.method}): {done}"):
-            check_order(case, rnd)
+        case.report.run("L1", f"round {rnd.number} ({rnd.method}): {done}", check_order, case, rnd)
     if case.predicate["replacements"]:
         with case.report.check("L1", "places and order of the replacements"):
             unknown = follow_replacements(case, simple_reserves(case))
@@ -3224,8 +3210,7 @@ def _verify_data(case: Case) -> None:
     absent = ",".join(str(ordinal) for ordinal, here in enumerate(table.present) if not here)
     if absent and sha256(absent.encode())[:16] == case.population["source_draw"]:
         report.checked("L2", "the source_draw is that of the left-out rows")
-    with report.check("L2", "the sample's cells are those of the data"):
-        check_cells(case, table)
+    report.run("L2", "the sample's cells are those of the data", check_cells, case, table)
     if "proofs" not in case.files:
         report.claimed("L2", "that the data are the population's: row proofs would show it")
     redraw = Redraw(case, table)

@@ -1,6 +1,7 @@
 """Tamperings with certificates, each with the code of the refusal that a verifier must give.
 
-A tampering is a function: it takes the files of a folder (name to bytes) and returns changed ones.
+A tampering that sets one value is a row of a table; any other is a function, which takes the files
+of a folder (name to bytes) and returns changed ones.
 `TAMPERINGS` has all of them as (name, function, expected code); `function.base` names the folder in
 `fixtures` that it starts from. The fixtures are signed by the key of RFC 8032, test 1, whose
 private half everybody knows: so a tampering can sign again, as an attacker who holds the key would.
