@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from contract.declarations import Help
-from contract.requests.rows import PageRequest
+from contract.requests.pages import PageRequest
 from domain_errors import counted, render
 from service.service import Service
 from storage.certificates.canonical_json import canonical_json

@@ -123,7 +123,7 @@ def look_up(service: Service, job: Job, request: LookupRequest) -> LookedUpRows:
         table_key=source.key,
         columns=[each.name for each in columns],
         rows=[
-            LookedUpRow(**_verdicts(source, explained[ordinal]), data=data.get(ordinal))
+            LookedUpRow(**vars(_verdicts(source, explained[ordinal])), data=data.get(ordinal))
             for ordinal in ordinals
         ],
         has_more=has_more,
@@ -177,19 +177,18 @@ def why_row(service: Service, job: Job, row_id: str) -> ExplainedRow:
     source = open_source(service, job)
     ordinal = ordinal_of(source, row_id)
     explained = _explain(service, job, source, [ordinal])[ordinal]
-    return ExplainedRow(**_verdicts(source, explained), job_id=job.id)
+    return ExplainedRow(**vars(_verdicts(source, explained)), job_id=job.id)
 
 
-def _verdicts(source: OpenTable, explained: RowExplanation) -> dict[str, Any]:
-    """The fields of :class:`RowVerdicts`."""
-    return {
-        "row_id": f"{source.key}:{explained.ordinal}",
-        "drawn": explained.drawn,
-        "round_number": explained.round_number,
-        "inclusion_probability": explained.inclusion_probability,
-        "design_weight": explained.design_weight,
-        "rounds": list(explained.verdicts),
-    }
+def _verdicts(source: OpenTable, explained: RowExplanation) -> RowVerdicts:
+    return RowVerdicts(
+        f"{source.key}:{explained.ordinal}",
+        explained.drawn,
+        explained.round_number,
+        explained.inclusion_probability,
+        explained.design_weight,
+        list(explained.verdicts),
+    )
 
 
 def ordinal_of(source: OpenTable, row_id: str) -> int:

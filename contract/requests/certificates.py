@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Choice, Count, Text
-from contract.requests.rows import PageRequest, TableKey
+from contract.requests.pages import PageRequest
+from contract.requests.rows import TableKey
 from contract.words import Priority
 
 

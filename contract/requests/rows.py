@@ -7,16 +7,14 @@ from typing import Annotated, ClassVar, Literal
 
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Choice, Count, Flag, Text
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 
-DEFAULT_PAGE = 100
-MAX_PAGE = 1000
 MAX_ROUNDS = 20
 MAX_LOOKED_UP = 50
 MAX_EXPRESSION_LENGTH = 10_000
 RowsFormat = Literal["json", "csv", "parquet", "arrow", "xlsx"]
 
 TableKey = Annotated[str | None, Text(1, 200)]
-Offset = Annotated[int, Count(Bounds(0)), Help("Results to skip.")]
 RowFilters = Annotated[
     str | None,
     Text(1, MAX_EXPRESSION_LENGTH),
@@ -25,22 +23,12 @@ RowFilters = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class PageRequest(Request):
-    """A page of a list."""
-
-    offset: Offset = 0
-    limit: Annotated[int, Count(Bounds(1, MAX_PAGE)), Help("Maximum number of results.")] = (
-        DEFAULT_PAGE
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class RowsRequest(Request):
     """Rows, columns and format."""
 
     aliases: ClassVar = {"filter": "filters"}
 
-    offset: Offset = 0
+    offset: Annotated[int, Count(Bounds(0)), Help("Results to skip.")] = 0
     limit: Annotated[
         int | None,
         Count(Bounds(1, MAX_PAGE)),

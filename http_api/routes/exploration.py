@@ -17,7 +17,8 @@ from application.explorations import (
     submit_report,
     submit_table,
 )
-from contract.requests.rows import DEFAULT_PAGE, MAX_PAGE, ResultRequest, RowsFormat
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
+from contract.requests.rows import ResultRequest, RowsFormat
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import Rows, download, rows_of, rows_work

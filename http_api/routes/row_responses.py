@@ -14,7 +14,8 @@ from flask import Response, send_file
 
 from application.access import RowSource
 from application.table_views import TableView, parse_view, view_page, view_total
-from contract.requests.rows import DEFAULT_PAGE, MAX_EXPRESSION_LENGTH, RowsRequest
+from contract.requests.pages import DEFAULT_PAGE
+from contract.requests.rows import MAX_EXPRESSION_LENGTH, RowsRequest
 from domain_errors import InvalidRequest
 from http_api.access import access, caller, service
 from http_api.schemas.base import text

@@ -20,7 +20,7 @@ from application.estimation.uploaded_values import (
     uploads_of,
 )
 from application.samples.row_files import RowFile
-from contract.requests.rows import PageRequest
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import OptionsField, large_uploads, plain_name
 from http_api.routes.submissions import completed

@@ -17,7 +17,7 @@ from marshmallow import RAISE, ValidationError, fields, pre_load, validate
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 
-from contract.requests.rows import DEFAULT_PAGE, MAX_PAGE
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 from http_api.schemas import out
 from http_api.schemas.fields import (
     Message,

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from apiflask import Schema
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
-from webargs.multidictproxy import MultiDictProxy
-from werkzeug.datastructures import MultiDict
 
 from contract import fields as kinds
 from contract.answers import AnswerField, answer_fields
 from contract.declarations import Declared, RefusedField, Request, declared
 from contract.fields import Bounds, Kind
-from contract.requests.rows import PageRequest
+from contract.requests.pages import PageRequest
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import (
@@ -46,15 +44,11 @@ class _Contract:
 
     def reshape(self, data: Any) -> Any:
         """Read the names of an earlier version."""
-        aliases = self.request.aliases
-        if isinstance(data, MultiDictProxy) and not aliases.keys().isdisjoint(data):
-            given = cast("MultiDict[str, str]", data.data).items(multi=True)
-            renamed_query = [(aliases.get(name, name), value) for name, value in given]
-            data = MultiDictProxy(MultiDict(renamed_query), cast(Schema, self))
-        elif isinstance(data, dict) and not aliases.keys().isdisjoint(data):
+        data, aliases = super().reshape(data), self.request.aliases  # type: ignore[misc]
+        if isinstance(data, Mapping) and not aliases.keys().isdisjoint(data):
             renamed = {aliases.get(name, name): value for name, value in data.items()}
             data = renamed if len(renamed) == len(data) else data
-        return super().reshape(data)  # type: ignore[misc]
+        return data
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """Keep a null that is a value."""
@@ -247,11 +241,19 @@ def list_schema(
 
 
 def listed(
-    page: tuple[Sequence[Any], int], query: Mapping[str, int], job_id: str | None = None
+    page: tuple[Sequence[Any], int],
+    query: PageRequest | Mapping[str, int],
+    job_id: str | None = None,
 ) -> Listing:
     """A page of items, and the number of all."""
     items, total = page
-    return Listing(items, total, query["offset"], query["limit"], job_id)
+    return Listing(items, total, *_bounds(query), job_id)
+
+
+def _bounds(query: PageRequest | Mapping[str, int]) -> tuple[int, int]:
+    if isinstance(query, PageRequest):
+        return query.offset, query.limit
+    return query["offset"], query["limit"]
 
 
 def page_of(
@@ -262,8 +264,7 @@ def page_of(
     >>> page_of(["a", "b", "c"], PageRequest(offset=1, limit=1)).items
     ['b']
     """
-    given = vars(query) if isinstance(query, PageRequest) else query
-    offset, limit = given["offset"], given["limit"]
+    offset, limit = _bounds(query)
     return Listing(items[offset : offset + limit], len(items), offset, limit, job_id)
 
 

@@ -29,7 +29,7 @@ def job_that_is(status: str) -> State:
 
 
 def two_tables(page: Page, world: World, goto: Goto) -> None:
-    goto(f"/datasets/{world.dataset}/changes?from=smpl-compared&from_table=sample")
+    goto(f"/datasets/{world.dataset}/changes?from=smpl-compared&from_table=primary")
     expect(page.locator("#comparing, #progress")).to_have_count(0)
 
 

@@ -85,10 +85,11 @@ def test_a_sample_and_its_residual_are_tables_of_one_commit(
     ref = server.draw(dataset_id, draw)["output_summary"]["output_ref"]
     sql = """
         SELECT (SELECT count(*) FROM residual) AS remaining,
-               (SELECT count(*) FROM sample SEMI JOIN residual USING (id)) AS twice,
-               (SELECT sum(_design_weight) FROM sample) AS weight"""
+               (SELECT count(*) FROM "primary" SEMI JOIN residual USING (id)) AS twice,
+               (SELECT sum(_design_weight) FROM data) AS weight,
+               (SELECT count(*) FROM sample) AS recorded"""
     assert query(server, dataset_id, sql, source_ref=ref).json()["data"] == [
-        {"remaining": 1900, "twice": 0, "weight": 2000.0}
+        {"remaining": 1900, "twice": 0, "weight": 2000.0, "recorded": 100}
     ]
 
 

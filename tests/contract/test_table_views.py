@@ -34,7 +34,7 @@ def test_the_old_name_of_the_filter_is_read(server: LiveServer, path: str) -> No
     page = server.admin.get(path, params={"filter": "id < 5"}).json()
     assert page["total"] == 5
     both = server.admin.get(path, params={"filter": "id < 5", "filters": "id < 4"})
-    assert both.json()["errors"][0]["loc"] == ["query", "filters"]
+    assert both.json()["errors"][0]["loc"] == ["query", "filter"]
 
 
 def test_null_stands_last_in_both_directions(server: LiveServer, path: str) -> None:

@@ -17,7 +17,7 @@ from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
 from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
-from contract.requests.rows import PageRequest
+from contract.requests.pages import PageRequest
 from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier

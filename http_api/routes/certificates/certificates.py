@@ -16,7 +16,7 @@ from application.certificates.statement import write_data, write_sample_csv
 from contract.answers import Named
 from contract.declarations import Help
 from contract.requests.certificates import CertificateRequest, SampleFileRequest
-from contract.requests.rows import PageRequest
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed

@@ -11,7 +11,7 @@ from application.certificates.row_proofs import (
 )
 from application.identity.lookup import ordinal_of
 from contract.requests.certificates import RowRootRequest
-from contract.requests.rows import PageRequest
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAcceptedOut, accepted
