@@ -1449,12 +1449,11 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
     )
     if rnd.method == "stratified" and rnd.groups is not None:
         sizes = all(g["allocated"] for g in rnd.groups)
-    if sizes and rnd.rows:
-        if not close(math.fsum(weights), rnd.eligible, 1e-9):
-            raise CheckFailed(
-                "sum_of_weights",
-                f"Those of {where} add up to {math.fsum(weights)}, not {rnd.eligible}.",
-            )
+    if sizes and rnd.rows and not close(math.fsum(weights), rnd.eligible, 1e-9):
+        raise CheckFailed(
+            "sum_of_weights",
+            f"Those of {where} add up to {math.fsum(weights)}, not {rnd.eligible}.",
+        )
     if unknown and (rnd.method == "weighted" or units) and not case.files.get("data"):
         case.report.claimed(
             "L0", f"the probabilities of {where}, which don't follow from the facts alone"
