@@ -259,6 +259,12 @@ def _words(own: Declared) -> WriteWords:
             return words.option(own.option)
 
 
+def _compared(ref: WriteWords, table: str) -> Argument:
+    """The other version of a comparison, and its table."""
+    parts = {"ref": ref, "table_key": words.option(table)}
+    return Argument("compare_to", keyword("compare_to"), words.joined(parts))
+
+
 def defaults_of(request: type[Request]) -> Fields:
     """The defaults of a request's plain fields, as JSON."""
     return {
@@ -347,11 +353,7 @@ FORMS = (
         ("jobsvc", "compare", "{subject}"),
         (
             Argument("source_ref", keyword("ref"), words.plain),
-            Argument(
-                "compare_to",
-                keyword("compare_to"),
-                words.joined({"ref": words.plain, "table_key": words.option("--other-table")}),
-            ),
+            _compared(words.plain, "--other-table"),
             Argument("keys", keyword("keys"), words.option("--key")),
             TABLE,
             NAME,
@@ -366,16 +368,7 @@ FORMS = (
         'dataset.report({arguments}).save("report.html")',
         ("jobsvc", "explore", "{subject}", "--html", "report.html"),
         (
-            Argument(
-                "compare_to",
-                keyword("compare_to"),
-                words.joined(
-                    {
-                        "ref": words.option("--compare"),
-                        "table_key": words.option("--compare-table"),
-                    }
-                ),
-            ),
+            _compared(words.option("--compare"), "--compare-table"),
             REF,
             TABLE,
             BATCH,

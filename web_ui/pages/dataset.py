@@ -145,7 +145,7 @@ def _data(context: Values) -> Values:
     dataset_id, ref, key = context["dataset"].id, context["ref"], context["table_key"]
     with caller().reading():
         table = open_table(service(), dataset_id, context["commit"].id, key)
-        grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
+        grid = grid_of(table, RowSource(dataset_id, table.commit_id, table.key))
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/tables/{quote(key)}"
     downloads = download_links(f"{path}/data")
     imported = _imported(context)
