@@ -204,7 +204,7 @@ def _profile(context: Values) -> Values:
     }
     if found is None:
         return {**code, "profile": None, "is_short": is_short}
-    caller().audit_view(RowSource(dataset_id, table.commit_id, key), "profile")
+    caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     return {
         **code,
         **_columns_of_page(found["profile"]),
