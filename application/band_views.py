@@ -54,7 +54,7 @@ def band_view(
         )
     return {
         "commit_id": table.commit_id,
-        "table_key": table.key,
+        "table_key": table.name,
         "column": column.name,
         "type": column.type,
         "rows": summary["rows"],

@@ -101,7 +101,7 @@ def comparison_of_tables(
     return {
         **found,
         **{
-            side: {**found[side], "commit_id": table.commit_id, "table_key": table.key}
+            side: {**found[side], "commit_id": table.commit_id, "table_key": table.name}
             for side, table in (("base", base), ("other", other))
         },
     }

@@ -49,7 +49,7 @@ def parse_view(
     """Parse a view; None stands for all rows in the table's order."""
     if not filter_text and not order_by:
         return None
-    parsed = parse_expression(filter_text, files, loc=("query", "filter")) if filter_text else None
+    parsed = parse_expression(filter_text, files, loc=("query", "filters")) if filter_text else None
     try:
         column = files.column(order_by) if order_by else None
     except UnknownColumn as error:

@@ -77,7 +77,7 @@ def _amount(text: str) -> str:
 
 @click.command()
 @JOB
-@click.argument("row", required=False)
+@click.argument("row", metavar="[ROW_ID]", required=False)
 @click.argument("outcome", required=False, type=click.Choice(OUTCOMES))
 @field_option(
     "--audit-value",
@@ -157,7 +157,7 @@ def findings(
         cause_text=cause_text,
     )
     if row is None and any(finding.values()):
-        raise click.UsageError("What was found about a row needs a ROW and its OUTCOME.")
+        raise click.UsageError("What was found about a row needs a ROW_ID and its OUTCOME.")
     if sum(each is not None for each in (row, file, output)) > 1:
         raise click.UsageError("Give a ROW and its OUTCOME, or --file, or --output.")
     if file is None and (key or preview or options):
@@ -250,11 +250,11 @@ def conclude(client: ApiClient, job_id: str, text: str) -> Any:
 
 @click.command()
 @JOB
-@click.argument("row")
+@click.argument("row", metavar="ROW_ID")
 @field_option("--reason", "reason", required=True, help="Why the row is not applicable.")
 @printed(
     lambda found: print_line(
-        f"Row {found['_logical_row_id']} was replaced by {found['replacement_id']}."
+        f"Row {found['_logical_row_id']} was replaced by {found['replacement_row_id']}."
     )
 )
 def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:

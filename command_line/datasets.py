@@ -68,7 +68,7 @@ def datasets(client: ApiClient, **query: Any) -> Any:
 @click.argument("dataset")
 @REF
 @TABLE
-@field_option("--where", "filter", "where", metavar="FILTER", help="Only rows that match this.")
+@field_option("--filter", "filters", metavar="FILTER", help="Only rows that match this.")
 @field_option("--sort", "order_by", help="The column that sorts the rows.")
 @click.option("--descending", is_flag=True, help="Sort in descending order.")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
@@ -91,12 +91,12 @@ def rows(
     The dataset is given by name or id.
 
     \b
-    jobsvc rows flights --where "dep_delay > 60" --sort dep_delay --descending
-    jobsvc rows flights --ref smpl-q1 --table sample --output q1.xlsx
+    jobsvc rows flights --filter "dep_delay > 60" --sort dep_delay --descending
+    jobsvc rows flights --ref smpl-q1 --output q1.xlsx
     """
     query = given(
         table_key=chosen["table"],
-        filter=chosen["where"],
+        filters=chosen["filter"],
         order_by=chosen["sort"],
         order_desc=chosen["descending"] or None,
         columns=",".join(map(_quoted, columns)) or None,
@@ -139,7 +139,7 @@ def _quoted(column: str) -> str:
 
 def _print_page(page: dict[str, Any]) -> None:
     print_rows(page["columns"], page["data"])
-    shown, total = len(page["data"]), page["pagination"]["total"]
+    shown, total = len(page["data"]), page["total"]
     print_line(f"{shown:,} of {total:,} rows.", err=True)
 
 
@@ -185,7 +185,7 @@ def _print_hits(found: dict[str, Any]) -> None:
         {
             "kind": lambda hit: "saved query" if hit["kind"] == "query" else hit["kind"],
             "name": lambda hit: (
-                hit["name"] if hit["row"] is None else f"{hit['row']} in {hit['name']}"
+                hit["name"] if hit["row_id"] is None else f"{hit['row_id']} in {hit['name']}"
             ),
             "purpose": lambda hit: one_line(hit["purpose"] or ""),
             "dataset": "dataset_name",

@@ -140,7 +140,7 @@ def explore(
 
     \b
     jobsvc explore payables --html payables.html
-    jobsvc explore payables --compare smpl-q1 --compare-table sample --html both.html
+    jobsvc explore payables --compare smpl-q1 --html both.html
     """
     if compare_table is not None and compare is None:
         raise click.UsageError("--compare-table requires --compare.")

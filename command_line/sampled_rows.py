@@ -72,7 +72,7 @@ def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
 
 def _print_verdicts(found: dict[str, Any]) -> None:
     for row in found["rows"]:
-        print_line(f"{row['logical_row_id']}: {'drawn' if row['drawn'] else 'not drawn'}")
+        print_line(f"{row['row_id']}: {'drawn' if row['drawn'] else 'not drawn'}")
         for verdict in row["rounds"]:
             group = f" ({verdict['group']})" if verdict["group"] else ""
             print_line(f"  step {verdict['round_number']}{group}: {verdict['reason']}")

@@ -28,6 +28,7 @@ Event = Literal[
 Basis = Literal["sample", "frame"]
 DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
 ReplicateKind = Literal["jackknife", "bootstrap"]
+Priority = Literal["interactive", "batch"]
 
 SignInAction = Literal[
     "signed_in",

@@ -68,8 +68,8 @@ class RecentResults:
     summaries: LruCache[tuple[object, ...], dict[str, Any]] = field(
         default_factory=lambda: LruCache(2000)
     )
-    reserves: LruCache[tuple[str, int, int], dict[str, Any]] = field(
-        default_factory=lambda: LruCache(50, fits=lambda found: len(found["data"]) <= 2_000)
+    reserves: LruCache[tuple[str, int, int], Any] = field(
+        default_factory=lambda: LruCache(50, fits=lambda found: len(found.data) <= 2_000)
     )
     explained: LruCache[tuple[str, int], RowExplanation] = field(
         default_factory=lambda: LruCache(1000)

@@ -115,7 +115,7 @@ def download_links(path: str) -> Callable[..., str]:
     }
     expression = joined(filters_in_query())
     if expression:
-        query["filter"] = expression
+        query["filters"] = expression
 
     def url(file_format: str, **options: str) -> str:
         return f"{path}?{urlencode({**query, 'format': file_format, **options})}"

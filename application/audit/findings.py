@@ -269,7 +269,7 @@ def _next_row(
     limit = MIN_RESERVES
     while limit <= len(state.replacements):
         limit *= 2
-    for row in next_rows(service, job, round_number, limit)["data"]:
+    for row in next_rows(service, job, round_number, limit).data:
         if row.get(STRATUM) == stratum and row[ROW_ID] not in used:
             return str(row[ROW_ID])
     raise NoRowLeft(

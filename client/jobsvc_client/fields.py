@@ -95,7 +95,7 @@ class RowsOptions(TypedDict, total=False):
     """Results to skip."""
     limit: int
     """Maximum number of rows: by default 100 in JSON, all in the other formats."""
-    filter: str
+    filters: str
     """Only rows that match this expression, such as `age > 18`."""
     order_by: str
     """The column that sorts the rows, NULL last; ties in file order."""
@@ -106,7 +106,7 @@ class RowsOptions(TypedDict, total=False):
     bom: bool
     """In CSV, begin with a byte-order mark, which Excel needs to read UTF-8."""
     table_key: str
-    """`primary`, `sample` or the job's own table; or `residual`."""
+    """`primary` or the job's own table; or `residual`."""
 
 
 class EstimateOptions(TypedDict, total=False):

@@ -215,7 +215,7 @@ class RowsJob(Job):
         columns : str or sequence of str
             Only these columns.
         **options
-            ``filter``, ``order_by``, ``order_desc``, ``offset`` and ``limit`` choose rows;
+            ``filters``, ``order_by``, ``order_desc``, ``offset`` and ``limit`` choose rows;
             ``formula_safe`` and ``bom`` say how to write CSV.
         """
         self.wait()
@@ -413,7 +413,7 @@ class Sample(RowsJob):
         """Replace a row that can't be examined; return the id of the next row of the order."""
         body = {"_logical_row_id": row_id, "reason": reason}
         answer = self._transport.json("POST", f"{self._path()}/replacements", body)
-        return str(answer["replacement_id"])
+        return str(answer["replacement_row_id"])
 
     @keywords(EvaluationOptions)
     def working_paper(

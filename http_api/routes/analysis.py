@@ -251,7 +251,7 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -
     then the rest is marked as estimated, until a profiling job has run.
     """
     caller().dataset(dataset_id, "read")
-    names = [name for name in column_names(query) if name]
+    names = [name for name in column_names(query.get("columns")) if name]
     with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
         found = analysis(service(), table, names, AT_ONCE_S)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from apiflask import Schema
 from flask import Response, jsonify, request
@@ -16,20 +17,15 @@ from application.explorations import (
     submit_report,
     submit_table,
 )
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
+from contract.requests.rows import ResultRequest, RowsFormat
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import (
-    FORMATS,
-    RowsOut,
-    RowsQuery,
-    download,
-    page_json,
-    rows_work,
-)
+from http_api.routes.row_responses import Rows, download, rows_of, rows_work
 from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
-from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, name_text, text
-from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
+from http_api.schemas.base import StrictSchema, name_text, text
+from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from http_api.state import state
 from service.sql_queries import query_at_once
@@ -136,16 +132,12 @@ class QueryOut(Schema):
     execution_time_seconds = out.number()
 
 
-class ResultQuery(RowsQuery):
-    """Rows and columns of a result, or the format of a report."""
+@dataclass(frozen=True)
+class Result(Rows):
+    """A page of the rows of a query or a row diff."""
 
-    format = StrictString(load_default="json", validate=validate.OneOf((*FORMATS, "html")))
-    download = QueryBoolean(load_default=False, description="For a report: as an attachment.")
-
-
-class ResultOut(RowsOut):
-    job_id = out.string()
-    metadata = out.json_object()
+    job_id: str
+    metadata: dict[str, Any]
 
 
 @blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationJobIn, output=JobAcceptedOut)
@@ -200,40 +192,32 @@ def query(dataset_id: int, given: dict[str, Any]) -> Response:
     return jsonify(found)
 
 
-@blueprint.get("/jobs/<job_id>/result", query=ResultQuery, output=ResultOut)
-def result(job_id: str, query: dict[str, Any]) -> Response:
+@blueprint.get("/jobs/<job_id>/result", query=ResultRequest, output=Result)
+def result(job_id: str, query: ResultRequest) -> Response | Result:
     """An exploration's result: a report, or the rows of a query or a row diff.
 
     A report is JSON or, with `format=html`, a self-contained page.
     """
     job = completed(caller().job(job_id), "exploration")
-    as_file = query.pop("download")
     if job.kind is REPORT:
-        return report_answer(job, query["format"], as_file=as_file)
-    if query["format"] == "html":
+        return report_answer(job, query.format, as_file=query.download)
+    if query.format == "html":
+        formats = ", ".join(get_args(RowsFormat))
         raise InvalidRequest(
-            "Rows have `format` {formats}.", loc=("query", "format"), formats=", ".join(FORMATS)
+            "Rows have `format` {formats}.", loc=("query", "format"), formats=formats
         )
     with rows_work(query):
         return _rows(job, query)
 
 
-def _rows(job: Job, query: dict[str, Any]) -> Response:
+def _rows(job: Job, query: ResultRequest) -> Response | Result:
     """Return the rows of a query or a row diff."""
     table = open_table(service(), job.dataset_id, output_of(job), RESULT)
     source = RowSource(job.dataset_id, table.commit_id, RESULT, job.id)
-    if query["format"] != "json":
+    if query.format != "json":
         return download(source, table, query, f"{RESULT}-{job.id[:8]}")
-    return jsonify(
-        {
-            "job_id": job.id,
-            "dataset_id": job.dataset_id,
-            "commit_id": table.commit_id,
-            "table_key": RESULT,
-            **page_json(source, table, query),
-            "metadata": {"exploration_summary": job.output_summary},
-        }
-    )
+    page = rows_of(source, table, query)
+    return Result(**vars(page), job_id=job.id, metadata={"exploration_summary": job.output_summary})
 
 
 REPORT_QUERY = {"format", "download"}

@@ -19,10 +19,11 @@ from application.estimation.uploaded_values import (
     uploads_of,
 )
 from application.samples.row_files import RowFile
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import OptionsField, large_uploads, plain_name
 from http_api.routes.submissions import completed
-from http_api.schemas.base import PageQuery, StrictSchema
+from http_api.schemas.base import StrictSchema
 from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
@@ -110,8 +111,8 @@ def store(job_id: str, given: dict[str, Any]) -> StoredUpload:
         return store_values(caller(), job, row_file(given))
 
 
-@blueprint.get("", query=PageQuery, output=list_schema("uploads", ValuesUpload, "Newest first."))
-def uploads(job_id: str, query: dict[str, int]) -> Listing:
+@blueprint.get("", query=PageRequest, output=list_schema("uploads", ValuesUpload, "Newest first."))
+def uploads(job_id: str, query: PageRequest) -> Listing:
     """List the uploads of values of a sample."""
     job = completed(caller().job(job_id), "sampling")
     page = page_of(uploads_of(service(), job), query)

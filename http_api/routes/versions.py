@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from apiflask import Schema
-from flask import Response, jsonify
+from flask import Response
 from marshmallow import fields, validate
 
 from application.access import RowSource
@@ -14,16 +14,16 @@ from application.band_views import band_view
 from application.identity.bin import delete_ref
 from application.table_views import column_summaries, parse_view
 from contract.declarations import Help
+from contract.requests.rows import CommitRowsRequest, RowsRequest
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import Binned, binned
 from http_api.routes.row_responses import (
-    RowsOut,
-    RowsQuery,
+    Rows,
     column_names,
     download,
     filter_field,
-    page_json,
+    rows_of,
     rows_work,
 )
 from http_api.schemas import out
@@ -104,7 +104,7 @@ def commit_tables(commit: Commit) -> list[CommitTable]:
     """A commit's tables in order, with their sizes."""
     return [
         CommitTable(
-            table.key,
+            table.name,
             table.row_count,
             len(table.columns),
             table.size_bytes,
@@ -262,7 +262,7 @@ class CommitSchemaOut(Schema):
 
 class SummariesQuery(StrictQuery):
     columns = text(1, 100_000, description="Column names separated by commas; at most 50.")
-    filter = filter_field()
+    filters = filter_field()
 
 
 class ColumnPartOut(Schema):
@@ -299,7 +299,7 @@ class BandsQuery(StrictQuery):
     amount_column = text(
         1, 1000, description="The column to add up. Default: the column itself, if of numbers."
     )
-    filter = filter_field()
+    filters = filter_field()
 
 
 class BandOut(Schema):
@@ -329,10 +329,6 @@ class BandsOut(Schema):
     bands = out.list_of(CumulatedBandOut, "The bands between the breaks.")
 
 
-class CommitRowsQuery(RowsQuery):
-    table_key = text(1, 200)
-
-
 @tables_blueprint.get("/refs/<ref>/tables", output=CommitTables)
 def tables(dataset_id: int, ref: str) -> CommitTables:
     """The tables of a ref."""
@@ -354,7 +350,7 @@ def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) ->
     caller().dataset(dataset_id, "read")
     with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
-    schema = _schema(table.key, table.files.row_count, table.files.columns)
+    schema = _schema(table.name, table.files.row_count, table.files.columns)
     if query["distinct"]:
         schema["columns"] = _counted(dataset_id, table)
     return schema
@@ -372,11 +368,11 @@ def table_summaries(dataset_id: int, ref: str, key: str, query: dict[str, Any]) 
     caller().dataset(dataset_id, "read")
     with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
-        columns = table.files.select(tuple(column_names(query)))[:MAX_SUMMARIES]
-        view = parse_view(table.files, query.get("filter"), None, descending=False)
+        columns = table.files.select(tuple(column_names(query.get("columns"))))[:MAX_SUMMARIES]
+        view = parse_view(table.files, query.get("filters"), None, descending=False)
         found = column_summaries(service(), table, view, columns)
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
-    return {"commit_id": table.commit_id, "table_key": table.key, "columns": found}
+    return {"commit_id": table.commit_id, "table_key": table.name, "columns": found}
 
 
 @tables_blueprint.get("/refs/<ref>/tables/<path:key>/bands", query=BandsQuery, output=BandsOut)
@@ -389,15 +385,15 @@ def table_bands(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> d
     caller().dataset(dataset_id, "read")
     with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
-        view = parse_view(table.files, query.get("filter"), None, descending=False)
+        view = parse_view(table.files, query.get("filters"), None, descending=False)
         name, breaks = query["column"], query.get("breaks") or []
         found = band_view(service(), table, view, name, breaks, query.get("amount_column"))
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     return found
 
 
-@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsQuery, output=RowsOut)
-def table_data(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsRequest, output=Rows)
+def table_data(dataset_id: int, ref: str, key: str, query: RowsRequest) -> Response | Rows:
     """A table's rows, in file order."""
     caller().dataset(dataset_id, "read")
     with rows_work(query):
@@ -413,17 +409,17 @@ def commit_schema(dataset_id: int, commit: str) -> dict[str, Any]:
     return {
         "commit_id": found.id,
         "tables": [
-            _schema(table.key, table.row_count, table.columns) for table in found.manifest.tables
+            _schema(table.name, table.row_count, table.columns) for table in found.manifest.tables
         ],
     }
 
 
-@tables_blueprint.get("/commits/<commit>/data", query=CommitRowsQuery, output=RowsOut)
-def commit_data(dataset_id: int, commit: str, query: dict[str, Any]) -> Response:
+@tables_blueprint.get("/commits/<commit>/data", query=CommitRowsRequest, output=Rows)
+def commit_data(dataset_id: int, commit: str, query: CommitRowsRequest) -> Response | Rows:
     """Rows of a commit's table, in file order."""
     caller().dataset(dataset_id, "read")
     with rows_work(query):
-        table = open_table(service(), dataset_id, commit, query.get("table_key"))
+        table = open_table(service(), dataset_id, commit, query.table_key)
         return _rows(dataset_id, table, query)
 
 
@@ -449,15 +445,8 @@ def _schema(key: str, row_count: int, columns: tuple[Column, ...]) -> dict[str, 
     return {"table_key": key, "row_count": row_count, "columns": columns}
 
 
-def _rows(dataset_id: int, table: OpenTable, query: dict[str, Any]) -> Response:
+def _rows(dataset_id: int, table: OpenTable, query: RowsRequest) -> Response | Rows:
     source = RowSource(dataset_id, table.commit_id, table.key)
-    if query["format"] != "json":
-        return download(source, table, query, f"{dataset_id}-{table.key}")
-    return jsonify(
-        {
-            "dataset_id": dataset_id,
-            "commit_id": table.commit_id,
-            "table_key": table.key,
-            **page_json(source, table, query),
-        }
-    )
+    if query.format != "json":
+        return download(source, table, query, f"{dataset_id}-{table.name}")
+    return rows_of(source, table, query)

@@ -17,6 +17,7 @@ from marshmallow import RAISE, ValidationError, fields, pre_load, validate
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 from http_api.schemas import out
 from http_api.schemas.fields import (
     Message,
@@ -27,8 +28,6 @@ from http_api.schemas.fields import (
     check_visible,
 )
 
-MAX_PAGE = 1000
-DEFAULT_PAGE = 100
 MAX_SUGGESTIONS = 20
 """Unknown fields for which the closest name is searched: a body can have a hundred thousand."""
 

@@ -135,7 +135,9 @@ class Replacement:
     id: Hidden[int]
     job_id: str
     row_id: Annotated[str, Named("_logical_row_id")]
-    replacement_id: Annotated[str, Help("The row that joined the sample.")]
+    replacement_id: Annotated[
+        str, Named("replacement_row_id"), Help("The row that joined the sample.")
+    ]
     reason: str
     user_id: Hidden[int]
     at: str

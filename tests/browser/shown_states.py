@@ -29,7 +29,7 @@ def job_that_is(status: str) -> State:
 
 
 def two_tables(page: Page, world: World, goto: Goto) -> None:
-    goto(f"/datasets/{world.dataset}/changes?from=smpl-compared&from_table=sample")
+    goto(f"/datasets/{world.dataset}/changes?from=smpl-compared&from_table=primary")
     expect(page.locator("#comparing, #progress")).to_have_count(0)
 
 
@@ -251,7 +251,7 @@ ADMIN_STATES: dict[str, State] = {
     "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),
-    "why of no row": at("/jobs/{j[draw]}?tab=why&row=nothing"),
+    "why of no row": at("/jobs/{j[draw]}?tab=why&value=nothing"),
     "compared": at("/jobs/{j[draw]}?tab=comparison"),
     "request": at("/jobs/{j[draw]}?tab=request"),
     "log": at("/jobs/{j[draw]}?tab=log"),

@@ -9,16 +9,12 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
-
-from marshmallow.fields import Field
 
 from contract.declarations import Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Part, Written
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
-from http_api.routes.sample_rows import SampleQuery
-from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
+from contract.requests.rows import SampleRowsRequest
 from import_engine.options import ReadOptions
 from sampling_engine import DEFAULT_METHOD, METHODS, Parameter
 
@@ -48,7 +44,6 @@ TYPES = {
 ARGUMENTS_OF_EVALUATE = ("kind", "confidence", "tolerable")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
-QUERY_TYPES = {QueryInteger: "int", QueryBoolean: "bool", StrictString: "str"}
 
 Entry = tuple[str, str, str]
 
@@ -58,7 +53,11 @@ def module_text() -> str:
     classes = [
         _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
         _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _import_options()),
-        _class("RowsOptions", "Which rows to write to a file, and how.", _rows()),
+        _class(
+            "RowsOptions",
+            "Which rows to write to a file, and how.",
+            _options(SampleRowsRequest, ARGUMENTS_OF_SAVE),
+        ),
         _class(
             "EstimateOptions",
             "How to estimate; docs/ESTIMATES.md.",
@@ -106,15 +105,6 @@ def _import_options() -> list[Entry]:
     return [(one.name, str(one.type).removesuffix(" | None"), "") for one in fields(ReadOptions)]
 
 
-def _rows() -> list[Entry]:
-    declared: dict[str, Field[Any]] = SampleQuery._declared_fields
-    return [
-        (name, QUERY_TYPES[type(field)], _description(field))
-        for name, field in declared.items()
-        if name not in ARGUMENTS_OF_SAVE
-    ]
-
-
 def _options(request: type[Request], without: Sequence[str]) -> list[Entry]:
     """The fields of a request that are keywords of a method."""
     return [
@@ -140,10 +130,6 @@ def type_of(kind: Kind) -> str:
             return "Sequence[Any]"
         case _:
             return "str"
-
-
-def _description(field: Field[Any]) -> str:
-    return " ".join(str(field.metadata.get("description", "")).split())
 
 
 def _literal(choices: Iterable[str]) -> str:

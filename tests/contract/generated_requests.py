@@ -46,7 +46,7 @@ DRAW = {"method": "stratified", "parameters": {"strata_columns": ["city"], "samp
 VALUES: dict[str, list[Any]] = {
     "source_ref": ["main", "smpl-drawn"],
     "base_ref": ["main"],
-    "table_key": ["primary", "sample", None],
+    "table_key": ["primary", "residual", None],
     "strata_columns": [["city"], ["city", "id"], [{"column": "amount", "breaks": [1, 2.5]}]],
     "stratify_columns": [["city"]],
     "cluster_column": ["city"],
@@ -57,7 +57,6 @@ VALUES: dict[str, list[Any]] = {
     "column": ["city", "id", "amount"],
     "order_by": ["amount", "city"],
     "expression": ["id > 3 AND city <> 'Oslo'"],
-    "filter": ["id > 3 OR city IS NULL"],
     "columns": [["city", "id"]],
     "sql": ['SELECT city, count(*) AS n FROM "primary" GROUP BY ALL'],
     "sample_size": [3, 1_000_000],
@@ -122,7 +121,7 @@ def existing(server: LiveServer, rows: int = 40) -> dict[str, list[Any]]:
         "commit": ["main", "smpl-drawn"],
         "key": ["primary", "sample", "residual", "result"],
         "user_id": [user, "me"],
-        "logical_row_id": ["primary:0", f"primary:{rows}"],
+        "row_id": ["primary:0", f"primary:{rows}"],
         "template_id": [1],
         "token_id": [10**6],
     }
@@ -216,6 +215,8 @@ def _with_values(part: Any, place: int) -> Any:
         return [_with_values(one, place) for one in part]
     if not isinstance(part, dict):
         return part
+    if isinstance(part.get("filters"), str):
+        part = {**part, "filters": "id > 3 OR city IS NULL"}
     return {
         name: VALUES[name][place % len(VALUES[name])]
         if name in VALUES

@@ -102,7 +102,7 @@ class Asked:
 
     def files(self, folder: Path) -> Iterator[Any]:
         """The rows of downloaded files."""
-        by = {"order_by": self.names[AMOUNT], "filter": f"{quoted(self.names[NUMBER])} > 3"}
+        by = {"order_by": self.names[AMOUNT], "filters": f"{quoted(self.names[NUMBER])} > 3"}
         for more in ({}, by, {"formula_safe": "true", **by}):
             yield self.get(f"{self.table}/data", format="csv", **more)
         path = folder / "rows.parquet"

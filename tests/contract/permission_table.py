@@ -346,7 +346,7 @@ TABLE = (
         at("/api/sampling/jobs/{j}/values", files=VALUES),
     ),
     Row(f"GET {SJ}/reserves", SEE, at("/api/sampling/jobs/{j}/reserves")),
-    Row(f"GET {SJ}/rows/<logical_row_id>", SEE, at("/api/sampling/jobs/{j}/rows/primary:0")),
+    Row(f"GET {SJ}/rows/<row_id>", SEE, at("/api/sampling/jobs/{j}/rows/primary:0")),
     Row(f"GET {SJ}/comparison", SEE, at("/api/sampling/jobs/{j}/comparison")),
     Row(f"GET {D}/compare", SEE, at("/api/datasets/{d}/compare?base_ref=main")),
     Row("GET /api/sampling/users/<user_id>/history", MYSELF, at("/api/sampling/users/me/history")),

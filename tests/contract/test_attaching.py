@@ -91,7 +91,7 @@ def test_same_rows_are_drawn_as_from_an_import(
         for job in jobs
     ]
     assert residuals[0]["data"] == residuals[1]["data"]
-    assert residuals[0]["pagination"]["total"] == TOTAL - len(first)
+    assert residuals[0]["total"] == TOTAL - len(first)
 
 
 def test_draw_from_the_residual_reads_attached_files(world: World, ledger: int) -> None:
@@ -109,7 +109,7 @@ def test_pages_exports_and_views_equal_those_of_an_import(
 ) -> None:
     for query in (
         {"offset": 690, "limit": 20},
-        {"filter": "region = 'south'", "limit": 7},
+        {"filters": "region = 'south'", "limit": 7},
         {"order_by": "amount", "order_desc": "true", "limit": 5},
     ):
         pages = [world.table(dataset, "data", **query) for dataset in (ledger, imported)]

@@ -106,7 +106,7 @@ def test_beside_another_table_a_sample_counts_by_its_weights(
     job = server.draw(dataset, one("stratified", strata_columns=["city"], sizes=sizes))
     ref = job["output_summary"]["output_ref"]
     path = f"/api/datasets/{dataset}/compare"
-    query = {"base_ref": "main", "ref": ref, "table": "sample"}
+    query = {"base_ref": "main", "ref": ref, "table": "primary"}
     found = server.admin.get(path, params=query).json()
     assert (found["alike"], found["stand_out"]) == (True, []), found["verdict"]
     (city,) = (column for column in found["columns"] if column["name"] == "city")
@@ -114,9 +114,9 @@ def test_beside_another_table_a_sample_counts_by_its_weights(
     assert city["other_missing"] == pytest.approx(0.25)
     assert (found["base"]["weighted"], found["other"]["weighted"]) == (False, True)
     assert (found["only_in_other"], found["other"]["rows"]) == ([], 720)
-    back = {"base_ref": ref, "base_table": "sample", "ref": "main"}
+    back = {"base_ref": ref, "base_table": "primary", "ref": "main"}
     assert server.admin.get(path, params=back).json()["base"]["weighted"]
-    report = server.explore(dataset, {"compare_to": {"ref": ref, "table_key": "sample"}})
+    report = server.explore(dataset, {"compare_to": {"ref": ref, "table_key": "primary"}})
     assert report["output_summary"]["verdict"] == found["verdict"]
     page = server.admin.get(
         f"/api/exploration/jobs/{report['id']}/result", params={"format": "html"}

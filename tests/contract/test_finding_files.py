@@ -84,7 +84,7 @@ def test_the_workbook_is_ready_to_be_filled_in(server: LiveServer, job: str) -> 
     entered(server, job, first, "exception", audit_value="12.50", note='=HYPERLINK("x")')
     body = {ROW: second, "reason": "not a purchase"}
     replaced = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body)
-    new = replaced.json()["replacement_id"]
+    new = replaced.json()["replacement_row_id"]
     sheet = sheet_of(server, job)
     rows = list(sheet.iter_rows(values_only=True))
     assert list(rows[0]) == HEADER
@@ -235,7 +235,7 @@ def test_every_refused_line_has_its_reason_and_nothing_is_entered(
         9: '"1.234" can be read in two ways. Write 1234 or 1.2340.',
         10: f'The {ROW} "{rows[6]}" is in 1 other row, too: 11.',
         11: f'The {ROW} "{rows[6]}" is in 1 other row, too: 10.',
-        12: f"Row {rows[9]} was replaced by {made['replacement_id']}.",
+        12: f"Row {rows[9]} was replaced by {made['replacement_row_id']}.",
         13: "The audit value of a row that is OK is its book value. Choose exception",
     }
     preview = send(server, job, text, preview=True).json()

@@ -144,7 +144,7 @@ def test_two_findings_about_a_row_are_refused(server: LiveServer, job: str) -> N
 def test_a_replaced_row_gets_no_finding(server: LiveServer, job: str) -> None:
     row = items(server, job)["items"][0][ROW]
     body = {ROW: row, "reason": "not a purchase"}
-    new = server.admin.post(url(job, "replacements"), json=body).json()["replacement_id"]
+    new = server.admin.post(url(job, "replacements"), json=body).json()["replacement_row_id"]
     answer = entered(server, job, {ROW: row, "outcome": "ok"})
     assert_problem(answer, 409, "row_replaced", f"Row {row} was replaced by {new}")
     assert items(server, job)["items"][0]["finding"]["entries"] == 1
@@ -182,12 +182,12 @@ def test_a_row_is_replaced_by_the_next_of_its_group(server: LiveServer, job: str
     replace = {ROW: first[ROW], "reason": "not a purchase"}
     answer = server.admin.post(url(job, "replacements"), json=replace)
     assert answer.status_code == 200, answer.text
-    assert answer.json()["replacement_id"] == line[0]
+    assert answer.json()["replacement_row_id"] == line[0]
     again = server.admin.post(url(job, "replacements"), json=replace)
     assert_problem(again, 409, "conflict")
     second = {ROW: line[0], "reason": "not a purchase, either"}
     assert (
-        server.admin.post(url(job, "replacements"), json=second).json()["replacement_id"]
+        server.admin.post(url(job, "replacements"), json=second).json()["replacement_row_id"]
         == (line[1])
     )
     found = items(server, job)
@@ -199,7 +199,7 @@ def test_a_row_is_replaced_by_the_next_of_its_group(server: LiveServer, job: str
     assert found["items"][0]["finding"]["note"] == "not a purchase"
     assert found["counts"]["open"] == 12
     listed = server.admin.get(url(job, "replacements")).json()["replacements"]
-    assert [each["replacement_id"] for each in listed] == line[:2]
+    assert [each["replacement_row_id"] for each in listed] == line[:2]
     assert items(server, job, offset=13, limit=1)["items"][0][ROW] == line[1]
     body = {"statistics": [{"statistic": "count"}]}
     answer = server.admin.post(f"/api/sampling/jobs/{job}/estimates", json=body)
@@ -233,7 +233,7 @@ def test_concurrent_replacements_take_different_rows(server: LiveServer, dataset
         body = {ROW: row, "reason": "no document"}
         answer = server.admin.post(url(job, "replacements"), json=body)
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["replacement_id"])
+        return str(answer.json()["replacement_row_id"])
 
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(replace, rows))

@@ -54,7 +54,7 @@ def test_what_happens_to_a_sample_is_in_the_ledger(server: LiveServer, dataset: 
         "job_id": job["id"],
         "round_number": 2,
         "ordinal_out": int(row.removeprefix("primary:")),
-        "ordinal_in": int(replaced["replacement_id"].removeprefix("primary:")),
+        "ordinal_in": int(replaced["replacement_row_id"].removeprefix("primary:")),
         "reason": "no purchase",
     }
     statement = {

@@ -124,7 +124,7 @@ BOUNDED = {
     "/api/sampling/jobs/{job_id}/comparison": "figures of one sample",
     "/api/sampling/jobs/{job_id}/review": "the steps of one review",
     "/api/sampling/jobs/{job_id}/attributes": "what one sample is tested for",
-    "/api/sampling/jobs/{job_id}/rows/{logical_row_id}": "the steps of one draw",
+    "/api/sampling/jobs/{job_id}/rows/{row_id}": "the steps of one draw",
     "/api/sampling/jobs/{job_id}/rows/{row_id}/proof": "one proof",
     "/api/sampling/jobs/{job_id}/certificate": "the signatures of one certificate",
     "/api/sampling/datasets/{dataset_id}/sampling-methods": "the methods",

@@ -139,7 +139,7 @@ def test_values_and_names_are_never_markup(server: LiveServer) -> None:
     [
         ({"format": "csv"}, "json or html"),
         ({"limit": "5"}, "no rows"),
-        ({"format": "html", "filter": "id > 5"}, "no rows"),
+        ({"format": "html", "filters": "id > 5"}, "no rows"),
         ({"format": "pdf"}, "html"),
     ],
 )

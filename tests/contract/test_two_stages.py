@@ -115,10 +115,10 @@ def test_a_replacement_is_of_neither_stage(server: LiveServer, job: str) -> None
     enter(server, job, drawn[:FIRST])
     body = {ROW: drawn[4], "reason": "voided"}
     made = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body).json()
-    assert made["replacement_id"] not in drawn
+    assert made["replacement_row_id"] not in drawn
     assert page_of(server, job)["stages"]["decision"] is None
     assert page_of(server, job)["items"][-1]["stage"] == 1
-    enter(server, job, [made["replacement_id"]], exceptions=1)
+    enter(server, job, [made["replacement_row_id"]], exceptions=1)
     assert page_of(server, job)["stages"]["decision"] == "continue"
 
 

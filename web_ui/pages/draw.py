@@ -81,7 +81,7 @@ def _refs(found: Dataset) -> list[dict[str, Any]]:
             {
                 "name": ref.name,
                 "tables": [
-                    {"key": table.key, "row_count": table.row_count}
+                    {"key": table.name, "row_count": table.row_count}
                     for table in get_commit(tx, found.id, ref.commit_id).manifest.tables
                 ],
             }

@@ -180,7 +180,7 @@ async function replace(line) {
   if (!reason) return;
   try {
     const made = await callApi(`${path}/replacements`, { json: { _logical_row_id: row, reason } });
-    sessionStorage.setItem("notice", `Row ${row} was replaced by ${made.replacement_id}, at the end of the list.`);
+    sessionStorage.setItem("notice", `Row ${row} was replaced by ${made.replacement_row_id}, at the end of the list.`);
     location.reload();
   } catch (error) { reportProblem(error); }
 }

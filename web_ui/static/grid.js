@@ -97,7 +97,7 @@ async function load() {
     const names = [...waiting].slice(0, BATCH);
     names.forEach((name) => waiting.delete(name));
     try {
-      const query = { columns: names.map(inList).join(","), filter: expression };
+      const query = { columns: names.map(inList).join(","), filters: expression };
       (await callApi(grid.dataset.summaries, { query })).columns.forEach(show);
     } catch {
       names.forEach((name) => fill(one(`th[data-column="${CSS.escape(name)}"] .summary`, grid), "No chart"));
