@@ -8,12 +8,9 @@ from typing import Any
 import click
 from jobsvc_client.arguments import given
 
-from application.audit import evaluation_parts
 from application.audit.causes import CAUSES
-from application.audit.kinds import (
-    limits_of,
-    progress_sentence,
-)
+from application.audit.evaluators import evaluator_of
+from application.audit.sentences import limits_of, other_samples_tables, progress_sentence
 from command_line.connection import ApiClient, Target, connected
 from command_line.contract_options import with_request
 from command_line.importing import READING_OPTIONS
@@ -268,7 +265,7 @@ def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
 
 
 def _print_evaluation(found: dict[str, Any]) -> None:
-    for block in evaluation_parts.printed(found):
+    for block in evaluator_of(found).printed(found):
         print_line("\n".join(block_lines(block)))
         print_line()
     _print_remarks(found)
@@ -288,7 +285,7 @@ def _print_remarks(found: dict[str, Any]) -> None:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
     for sentence in limits_of(found):
         print_line(sentence)
-    for table in evaluation_parts.other_samples(found):
+    for table in other_samples_tables(found):
         print_line("\n".join(block_lines(table)))
 
 

@@ -13,22 +13,26 @@ from typing import Any
 
 import numpy as np
 
-from application.audit import evaluation_parts
 from application.audit.causes import CAUSES
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import SettledEvaluation, evaluate
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
-from application.audit.evaluation_parts import DIRECTIONS, Evaluation
+from application.audit.evaluators import EVALUATORS, Evaluation
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
 from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
-from application.audit.kinds import ASSURANCES, verdict_of
+from application.audit.sentences import (
+    ASSURANCES,
+    judgement_of,
+    other_samples_tables,
+    sources_of,
+    verdict_of,
+)
 from application.audit.state import ROW_ID, AuditState, audit_state, ordinal_of
 from application.certificates.ledger import draws_beside
 from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text, filter_text
-from contract.requests.evaluate import KINDS
 from domain_errors import DomainError
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
@@ -44,6 +48,7 @@ from presentation.content import (
     decimal_of,
     moment_of,
 )
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
 from storage.audit.findings import conclusion_of, list_findings
@@ -76,16 +81,11 @@ def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -
     """
     state = audit_state(service, job)
     try:
-        evaluation: Evaluation | DomainError = evaluate(service, job, request)
+        evaluation: Evaluation | DomainError = evaluate(service, job, request).as_json()
     except DomainError as error:
         evaluation = error
-    others = (
-        other_samples(service, job, state).as_json()
-        if isinstance(evaluation, DomainError)
-        else evaluation
-    )
     return [
-        _cover(service, job, state, evaluation, others),
+        _cover(service, job, state, evaluation),
         Section(
             "Population",
             "Population and coverage",
@@ -104,7 +104,6 @@ def _cover(
     job: Job,
     state: AuditState,
     evaluation: Evaluation | DomainError,
-    others: Evaluation,
 ) -> Section:
     review = state.review
     facts: list[Row] = [
@@ -139,10 +138,15 @@ def _cover(
         (STEPS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
         for each in review.entries
     ] or [("Not submitted", None, None, None)]
+    others: Evaluation = (
+        other_samples(service, job, state).as_json()
+        if isinstance(evaluation, DomainError)
+        else evaluation
+    )
     blocks: list[Block] = [
         Facts("Sample", facts),
         Facts("Conclusion", [*own, *_conclusion(evaluation)]),
-        *evaluation_parts.other_samples(others),
+        *other_samples_tables(others),
         Table("Prepared by", ("User", "Findings", "First (UTC)", "Last (UTC)"), prepared),
         Table("Review", ("Step", "User", "Time (UTC)", "Note"), reviewed),
         Facts("Version of the table", _version(service, job)),
@@ -192,7 +196,7 @@ def _conclusion(evaluation: Evaluation | DomainError) -> list[Row]:
     """The conclusion, what limits it and holds it up, and where it departs from others."""
     if isinstance(evaluation, DomainError):
         return [("Conclusion", Judgement(f"Not evaluated: {evaluation.message}", "warn"))]
-    lines: list[Row] = [("Conclusion", evaluation_parts.conclusion(evaluation))]
+    lines: list[Row] = [("Conclusion", judgement_of(evaluation))]
     lines += _limits(evaluation)
     if difference := _difference(evaluation):
         lines.append(("Not the signed evaluation", difference))
@@ -288,23 +292,22 @@ def _evaluation(
     request: SettledEvaluation[Any],
     evaluation: Evaluation | DomainError,
 ) -> Section:
+    evaluator = EVALUATORS[request.kind]
     settings: list[Row] = [
-        ("Evaluation", KINDS[request.kind].title),
+        ("Evaluation", evaluator.kind.title),
         ("Confidence", Percent(request.confidence)),
         ("Tolerable", _tolerable(request, evaluation)),
         *_conclusion(evaluation),
     ]
     blocks: list[Block] = [Facts("Settings", settings)]
     if not isinstance(evaluation, DomainError):
-        directions = (evaluation, *(evaluation.get(name, {}) for name in DIRECTIONS))
-        lines = [line for found in directions for line in found.get("arithmetic", ())]
-        keys = _keys_of(service, job, [line["row_id"] for line in lines if line.get("row_id")])
+        keys = _keys_of(service, job, evaluator.rows(evaluation))
         blocks += [
-            evaluation_parts.figures(evaluation),
-            *evaluation_parts.charts(evaluation, request.tolerable),
-            *evaluation_parts.results(evaluation),
-            *evaluation_parts.arithmetic(evaluation, keys),
-            evaluation_parts.sources(evaluation),
+            evaluator.figures(evaluation),
+            *evaluator.charts_of(evaluation, request.tolerable),
+            *evaluator.results(evaluation),
+            *evaluator.arithmetic(evaluation, keys),
+            sources_of(evaluation),
         ]
     return Section("Evaluation", "Evaluation", blocks)
 
@@ -334,7 +337,7 @@ def _population_table(service: Service, job: Job) -> Table:
         label = f"Step {each['round_number']}: " if len(given) > 1 else ""
         filters = each.get("filters")
         label += f"Rows that pass {filter_text(filters)}" if filters else "Rows to choose from"
-        account = result.get("monetary_unit")
+        account = recorded_account(result)
         total = decimal_of((result.get("amount") or {}).get("total"))
         if account:
             total = sum((_part(account[sign])[1] for sign in SIGNS), Decimal(0))
@@ -378,7 +381,7 @@ def _population(service: Service, job: Job) -> tuple[int, Decimal | None]:
     if len(results) > 1:
         return open_source(service, job).files.row_count, None
     (result,) = results
-    if account := result.get("monetary_unit"):
+    if account := recorded_account(result):
         return _part(account["audited"])
     return result["eligible_rows"], decimal_of((result.get("amount") or {}).get("total"))
 

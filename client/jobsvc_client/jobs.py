@@ -481,10 +481,6 @@ class Sample(RowsJob):
     def _computed(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._transport.json("POST", f"{self._path()}/{name}", body, repeatable=True)
 
-    def _kind(self) -> str:
-        methods = {each["method"] for each in self.info["run_parameters"]["rounds"]}
-        return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
-
     def __repr__(self) -> str:
         if "total_sampled" not in (self.info.get("output_summary") or {}):
             return f"Sample {self.name} ({self.status})"

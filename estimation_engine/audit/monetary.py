@@ -178,7 +178,6 @@ def evaluate_monetary(
     items: Sequence[AuditedItem],
     sampled_value: int | Sequence[int],
     *,
-    method: str = "monetary_unit",
     confidence: float = 0.95,
     likelihood: Likelihood = "binomial",
     bound: Bound = "stringer",
@@ -198,8 +197,6 @@ def evaluate_monetary(
     sampled_value : int or sequence of int
         BV': the book value of the population without its take-all rows, in minor units; that of
         each stratum, if there are several.
-    method : str
-        By which the rows were drawn.
     tolerable : int, optional
         The tolerable misstatement in minor units, for a conclusion; ``scope`` is the filter that
         limits it.
@@ -215,7 +212,7 @@ def evaluate_monetary(
     Raises
     ------
     InvalidFindings
-        The sample isn't one by monetary units, or an item has no book amount.
+        An item has no book amount, or no item of a stratum was examined.
 
     Examples
     --------
@@ -224,7 +221,7 @@ def evaluate_monetary(
     0.032297
     """
     values = (sampled_value,) if isinstance(sampled_value, int) else tuple(sampled_value)
-    _check(items, values, method, likelihood)
+    _check(items, values, likelihood)
     parts = [
         SampledPart(
             sum(item.hits for item in items if item.stratum == at and not item.is_take_all),
@@ -301,16 +298,7 @@ def _conclusion(
     return withheld(found, " ".join(reasons), scope) if reasons else found
 
 
-def _check(
-    items: Sequence[AuditedItem], values: Sequence[int], method: str, likelihood: Likelihood
-) -> None:
-    if method != "monetary_unit":
-        raise InvalidFindings(
-            "Stringer's bound needs a sample drawn by monetary units, not by {method}: evaluate "
-            "amounts of this sample as variables.",
-            method=method,
-            loc=("kind",),
-        )
+def _check(items: Sequence[AuditedItem], values: Sequence[int], likelihood: Likelihood) -> None:
     if likelihood not in FACTORS:
         raise InvalidFindings(
             "Stringer's bound has binomial or Poisson factors.", loc=("likelihood",)

@@ -427,10 +427,10 @@ _RESIDUALS: dict[Estimator, str] = {
 def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[ArithmeticRow]:
     """Standard deviations of the residuals, of all rows or by stratum."""
     formula = f"of {_RESIDUALS[estimator]}"
-    if design.method == "random":
+    if design.is_hypergeometric:
         deviation = float(np.std(residuals, ddof=1))
         return [ArithmeticRow("Standard deviation s", formula, deviation)]
-    if design.method != "stratified" or len(design.group_rows) > MAX_STRATA:
+    if design.group_kind != "strata" or len(design.group_rows) > MAX_STRATA:
         return []
     rows = []
     for stratum in np.flatnonzero(design.group_drawn > 1).tolist():
@@ -443,9 +443,9 @@ def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[Ari
 
 
 def _error_formula(design: Design) -> str:
-    if design.method == "random":
+    if design.is_hypergeometric:
         return f"N·√((1 − n/N)/n)·s, N = {design.population}, n = {design.rows}"
-    if design.method == "stratified":
+    if design.group_kind == "strata":
         return "√ Σ N²·(1 − n/N)·s²/n over strata"
     return f"by the design, {design.method}"
 
@@ -513,7 +513,7 @@ def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> l
     doubts += [*_thin_strata(given), *_doubtful_book_values(given, estimator)]
     units, needed = normality.units, normality.needed
     if units < needed:
-        name = _unit_name(design)
+        name = design.unit
         doubts.append(
             Doubt(
                 f"The amounts are skewed: about {needed:,} {name}s are needed for the normal "
@@ -540,7 +540,7 @@ def _strata(given: AuditedAmounts) -> list[_Stratum]:
     parts = [(part.chance, part.rows) for part in design.parts]
     found = []
     for sample, rows in parts or [(design, np.arange(design.rows))]:
-        if sample.method != "stratified":
+        if sample.group_kind != "strata":
             continue
         book = design.weights[rows] * np.abs(given.book[rows])
         wrong = given.misstatements[rows] != 0
@@ -638,15 +638,11 @@ def _errors_by_chance(given: AuditedAmounts) -> int:
     return units_in(given.design, (given.misstatements != 0) & left_to_chance(given.design))
 
 
-def _unit_name(design: Design) -> str:
-    return "cluster" if design.method == "cluster" else "row"
-
-
 def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
     errors, by_chance = int(np.count_nonzero(given.misstatements)), _errors_by_chance(given)
-    name = _unit_name(given.design)
+    name = given.design.unit
     found = f"{errors:,} examined {'row is' if errors == 1 else 'rows are'} in error"
-    if name == "cluster":
+    if given.design.clusters is not None:
         found += f", in {counted(by_chance, name)}"
     elif by_chance < errors:
         found += f", {by_chance:,} of them not always drawn"

@@ -446,7 +446,7 @@ def evaluation(job_id: str, given: EvaluationRequest) -> Response:
     with caller().reading():
         found = evaluate(service(), job, request)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
-    return jsonify(found)
+    return jsonify(found.as_json())
 
 
 def _request(job: Job, given: EvaluationRequest) -> SettledEvaluation[Any]:

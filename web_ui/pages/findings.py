@@ -11,7 +11,8 @@ from flask import request
 from application.access import RowSource
 from application.audit.causes import CAUSES
 from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
-from application.audit.kinds import (
+from application.audit.review import is_preparer
+from application.audit.sentences import (
     carried_sentence,
     concluded_text,
     continues_of,
@@ -19,7 +20,6 @@ from application.audit.kinds import (
     limits_of,
     verdict_of,
 )
-from application.audit.review import is_preparer
 from application.identity.lookup import is_like_a_key, key_column
 from domain_errors import DomainError
 from parquet_tables.tables import Column
