@@ -19,6 +19,9 @@ Bound = Literal["stringer", "gaffke"]
 Estimator = Literal["difference", "ratio", "regression", "mean_per_unit"]
 Sides = Literal["one", "two"]
 Basis = Literal["sample", "frame"]
+Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
+ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
+ReviewState = Literal["open", "submitted", "signed_off"]
 
 STATISTICS: Mapping[StatisticName, str] = {
     "mean": "Mean",
@@ -53,3 +56,33 @@ ESTIMATORS: Mapping[Estimator, str] = {
     "mean_per_unit": "Mean per unit",
 }
 SIDES: Mapping[Sides, str] = {"one": "Upper limit", "two": "Both sides"}
+OUTCOMES: Mapping[Outcome, str] = {
+    "ok": "OK",
+    "exception": "Exception",
+    "not_examinable": "Can’t be examined",
+    "not_applicable": "Not applicable",
+}
+CAUSES: Mapping[str, str] = {
+    "clerical": "Clerical error",
+    "instruction": "Instruction not known or misunderstood",
+    "control": "Control not performed",
+    "system": "Error of a system or interface",
+    "cut_off": "Wrong period",
+    "judgement": "Judgement or estimate",
+    "document": "Document missing or incomplete",
+    "intentional": "Intentional or possible fraud",
+    "other": "Other",
+}
+"""Causes of exceptions (ISA 530 ¶12 asks for nature and cause)."""
+REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
+    "submitted": "Submitted for review",
+    "withdrawn": "Withdrawn",
+    "returned": "Returned",
+    "signed_off": "Signed off",
+    "reopened": "Reopened",
+}
+REVIEW_STATES: Mapping[ReviewState, str] = {
+    "open": "In progress",
+    "submitted": "Submitted for review",
+    "signed_off": "Signed off",
+}

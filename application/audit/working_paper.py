@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from application.audit.causes import CAUSES
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import SettledEvaluation, evaluate
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
 from application.audit.evaluators import EVALUATORS, Evaluation
-from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
+from application.audit.findings import SampleItem, items_page
 from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
 from application.audit.sentences import (
     ASSURANCES,
@@ -28,11 +27,12 @@ from application.audit.sentences import (
     sources_of,
     verdict_of,
 )
-from application.audit.state import ROW_ID, AuditState, audit_state, ordinal_of
+from application.audit.state import AuditState, audit_state, ordinal_of
 from application.certificates.ledger import draws_beside
 from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text, filter_text
+from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import DomainError
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
@@ -65,13 +65,6 @@ MAX_FILES = 20
 MAX_ITEM_COLUMNS = 12
 """Columns of the table in the list of items; the sample's own workbook has all."""
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
-STEPS = {
-    "submitted": "Submitted for review",
-    "withdrawn": "Withdrawn",
-    "returned": "Returned",
-    "signed_off": "Signed off",
-    "reopened": "Reopened",
-}
 
 
 def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -> list[Section]:
@@ -112,7 +105,7 @@ def _cover(
         ("Sample", job.output_name),
         ("Job id", job.id),
         ("Drawn by", job.user_soeid, moment_of(job.created_at)),
-        ("State of the review", STATE_TITLES[review.state]),
+        ("State of the review", REVIEW_STATES[review.state]),
     ]
     if review.state == "signed_off":
         signed = review.entries[-1]
@@ -135,7 +128,7 @@ def _cover(
         for name, times in sorted(authors.items())
     ]
     reviewed: list[Row] = [
-        (STEPS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
+        (REVIEW_ACTIONS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
         for each in review.entries
     ] or [("Not submitted", None, None, None)]
     others: Evaluation = (
@@ -232,12 +225,12 @@ def _items(service: Service, job: Job) -> Section:
     own = open_source(service, job).files.columns
     columns = own[:MAX_ITEM_COLUMNS]
     header = ["Row", "Selected", *(column.name for column in columns)]
-    attributes = page["attributes"]
+    attributes = page.attributes
     header += ["Finding", *(["Deviations"] if attributes else []), "Audit value", "Note"]
     header += ["By", "Time (UTC)", "Entries", "Replaces"]
-    rows = [_item(item, columns, drawn, bool(attributes)) for item in page["items"]]
-    title = f"{page['total']:,} items"
-    if page["total"] > len(rows):
+    rows = [_item(item, columns, drawn, bool(attributes)) for item in page.items]
+    title = f"{page.total:,} items"
+    if page.total > len(rows):
         title += f", the first {len(rows):,}"
     if len(own) > len(columns):
         title += f"; the first {len(columns)} of {len(own):,} columns"
@@ -245,24 +238,28 @@ def _items(service: Service, job: Job) -> Section:
 
 
 def _item(
-    item: Mapping[str, Any],
+    item: SampleItem,
     columns: Sequence[Column],
     drawn: Mapping[str, tuple[int, bool]],
     has_attributes: bool,
 ) -> Row:
-    finding = item["finding"] or {}
+    finding = item.finding
+    cells = [item_cell(item.data[column.name], column) for column in columns]
+    if finding is None:
+        empty = [None] * (8 if has_attributes else 7)
+        return (item.row_id, _selected(drawn.get(item.row_id)), *cells, *empty, item.replaces)
     return (
-        item[ROW_ID],
-        _selected(drawn.get(item[ROW_ID])),
-        *(item_cell(item["data"][column.name], column) for column in columns),
-        OUTCOME_TITLES.get(finding.get("outcome", "")),
-        *(["; ".join(finding.get("deviations", ())) or None] if has_attributes else []),
-        decimal_of(finding.get("audit_value")),
-        finding.get("note") or None,
-        finding.get("user_soeid"),
-        moment_of(finding.get("at")),
-        finding.get("entries"),
-        item["replaces"],
+        item.row_id,
+        _selected(drawn.get(item.row_id)),
+        *cells,
+        OUTCOMES[finding.outcome],
+        *(["; ".join(finding.deviations) or None] if has_attributes else []),
+        decimal_of(finding.audit_value),
+        finding.note or None,
+        finding.user_soeid,
+        moment_of(finding.at),
+        finding.entries,
+        item.replaces,
     )
 
 
@@ -421,7 +418,7 @@ def _exceptions(service: Service, job: Job, state: AuditState) -> Section:
         if audit is None and column and finding.outcome == "not_examinable":
             audit = Decimal(0)  # as the evaluation takes it
         difference = None if book is None or audit is None else book - audit
-        outcome, note = OUTCOME_TITLES[finding.outcome], finding.note or None
+        outcome, note = OUTCOMES[finding.outcome], finding.note or None
         amounts.append((row_id, key, outcome, book, audit, difference, note))
         deviations = "; ".join(finding.deviations) or None
         natures.append((row_id, key, deviations, cause, finding.cause_text or None))
@@ -447,7 +444,7 @@ def _corrected(service: Service, job: Job, state: AuditState) -> Table:
     newest = {finding.id for finding in state.findings.values()}
     rows: list[Row] = [
         (
-            *(entry.row_id, OUTCOME_TITLES[entry.outcome], decimal_of(entry.audit_value)),
+            *(entry.row_id, OUTCOMES[entry.outcome], decimal_of(entry.audit_value)),
             *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
         )
         for entry in reversed(entries)

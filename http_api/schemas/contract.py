@@ -43,11 +43,8 @@ class _Contract:
 
     def reshape(self, data: Any) -> Any:
         """Read the names of an earlier version."""
-        aliases = self.request.aliases
-        if isinstance(data, dict) and not aliases.keys().isdisjoint(data):
-            renamed = {aliases.get(name, name): value for name, value in data.items()}
-            data = renamed if len(renamed) == len(data) else data
-        return super().reshape(data)  # type: ignore[misc]
+        reshaped = self.request.reshaped(data) if isinstance(data, dict) else data
+        return super().reshape(reshaped)  # type: ignore[misc]
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """Keep a null that is a value."""

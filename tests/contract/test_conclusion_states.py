@@ -19,7 +19,7 @@ from tests.contract.draw_requests import one
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 ATTRIBUTES, VARIABLES = {"kind": "attributes"}, {"kind": "variables", "book_column": "amount"}
 STATES = {
     "tolerable": ({**ATTRIBUTES, "tolerable": 0.2}, "good", "Tolerable"),

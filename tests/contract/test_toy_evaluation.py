@@ -42,7 +42,7 @@ from web_ui.contract_forms import form_fields
 
 Rule = Literal["three", "four"]
 FACTORS: Mapping[str, float] = {"three": 3.0, "four": 4.0}
-ROW = "_logical_row_id"
+ROW = "row_id"
 
 
 @dataclass(frozen=True, kw_only=True)
