@@ -17,7 +17,8 @@ from application.audit.entry_list import item_cell
 from application.audit.evaluation import SettledEvaluation, evaluate
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
-from application.audit.evaluators import EVALUATORS, Evaluation
+from application.audit.evaluators import EVALUATORS
+from application.audit.evaluators.evaluator import Evaluation
 from application.audit.findings import SampleItem, items_page
 from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
 from application.audit.sentences import (

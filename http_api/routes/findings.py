@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from flask import Response, jsonify
-from marshmallow import fields, validate
+from marshmallow import INCLUDE, fields, validate
 
 from application.access import RowSource
 from application.audit.attributes import MAX_NAME, choose_attributes
 from application.audit.entering import conclude, enter
 from application.audit.entry_list import ListFormat, write_entry_list
-from application.audit.evaluation import SettledEvaluation, evaluate, request_of
+from application.audit.evaluation import (
+    EvaluationAnswer,
+    SettledEvaluation,
+    evaluate,
+    request_of,
+)
 from application.audit.finding_files import FindingsFile, enter_file, preview_file
 from application.audit.findings import (
     FindingCounts,
@@ -42,7 +47,14 @@ from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
 from http_api.schemas.base import PageQuery, StrictSchema, name_text, text
-from http_api.schemas.contract import Listing, body_schema, list_schema, listed, page_of
+from http_api.schemas.contract import (
+    Listing,
+    answer_schema,
+    body_schema,
+    list_schema,
+    listed,
+    page_of,
+)
 from http_api.schemas.fields import StrictString
 from parquet_tables.exports import MEDIA_TYPES
 from presentation import html
@@ -230,10 +242,16 @@ def preview_of_file(job_id: str, given: dict[str, Any]) -> FindingsFile:
     return found
 
 
+EVALUATION_SCHEMA = type(
+    "EvaluationOut",
+    (answer_schema(EvaluationAnswer),),
+    {"Meta": type("Meta", (), {"unknown": INCLUDE})},
+)
+"""A kind has fields of its own."""
 EVALUATION: Any = {
     200: {
         "description": "The evaluation; docs/AUDIT.md has the fields of each kind",
-        "content": {"application/json": {"schema": {"type": "object"}}},
+        "content": {"application/json": {"schema": EVALUATION_SCHEMA}},
     }
 }
 

@@ -22,7 +22,8 @@ from application.audit.evaluation.request import (
     require_all,
     tolerable_share,
 )
-from application.audit.evaluators import EVALUATORS, Evaluation, Evaluator, evaluator_of
+from application.audit.evaluators import EVALUATORS, evaluator_of
+from application.audit.evaluators.evaluator import Evaluation, Evaluator
 from application.request_code.forms import arguments_of
 from command_line.contract_options import body_of, with_request
 from contract.declarations import Help, Request, declared_field

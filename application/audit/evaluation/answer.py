@@ -100,8 +100,8 @@ class EvaluationAnswer:
 
     Parameters
     ----------
-    figures : mapping
-        The fields of its kind, as JSON.
+    attributes, figures : sequence, mapping
+        Fields of its kind; ``figures`` as JSON. ``attributes`` is None for kinds without them.
     """
 
     job_id: str
@@ -118,9 +118,7 @@ class EvaluationAnswer:
     conclusion: Conclusion | None
     notes: Sequence[str]
     caveats: Annotated[Sequence[str], Help("What limits the conclusion.")]
-    attributes: Annotated[
-        Sequence[AttributeResult] | None, Help("Each tested attribute; of rows alone.")
-    ]
+    attributes: Hidden[Sequence[AttributeResult] | None]
     figures: Hidden[Mapping[str, Any]]
 
     def as_json(self) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from application.audit.evaluation.answer import EvaluationAnswer, SignedEvaluation
 from application.audit.evaluation.request import SettledEvaluation
-from application.audit.evaluators import DrawnAs, fitting_evaluator
+from application.audit.evaluators import fitting_evaluator
+from application.audit.evaluators.evaluator import DrawnAs
 from application.audit.fitting import is_in_sequence, selects_money
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.sentences import CONCLUSIONS, continues_of

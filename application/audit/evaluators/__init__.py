@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from application.audit.evaluators.attributes import AttributesEvaluator
-from application.audit.evaluators.evaluator import (
-    DrawnAs,
-    Evaluation,
-    Evaluator,
-    PagePart,
-    PageParts,
-)
+from application.audit.evaluators.evaluator import DrawnAs, Evaluation, Evaluator
 from application.audit.evaluators.monetary_unit import MonetaryEvaluator
 from application.audit.evaluators.sequential import SequentialEvaluator
 from application.audit.evaluators.two_stage import TwoStageEvaluator
 from application.audit.evaluators.variables import VariablesEvaluator
-
-__all__ = [
-    "EVALUATORS",
-    "DrawnAs",
-    "Evaluation",
-    "Evaluator",
-    "PagePart",
-    "PageParts",
-    "evaluator_of",
-    "fitting_evaluator",
-]
 
 EVALUATORS: dict[str, Evaluator] = {
     each.kind.name: each
