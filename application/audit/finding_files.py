@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -71,6 +71,7 @@ MAX_LINES_SHOWN = 1000
 MAX_REASONS = 100
 """Refused lines that an error lists; the preview lists more."""
 Action = Literal["refused", "changed", "new", "unchanged", "empty"]
+ChoiceName = TypeVar("ChoiceName", bound=str)
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
@@ -343,7 +344,7 @@ def _finding(
     row_id: str, given: Mapping[str, Any], attributes: Sequence[str]
 ) -> FindingRequest | None:
     """The finding of a line; None if its cells are empty."""
-    outcome, note = _text_of(given, "outcome"), _text_of(given, "note")
+    outcome, note, cause = (_text_of(given, name) for name in ("outcome", "note", "cause"))
     amount = _amount_text(given.get("audit_value"))
     tested = _tested(given, attributes)
     deviations = tuple(name for name in attributes if tested.get(name))
@@ -358,20 +359,13 @@ def _finding(
             else "The row has an audit value or a note, but no outcome. Choose one: {choices}."
         )
         raise InvalidValue(message, choices=_OUTCOME_CHOICES)
-    wanted = next((each for each, texts in _OUTCOMES.items() if _plain(outcome) in texts), None)
-    if wanted is None:
-        raise InvalidValue(
-            '"{outcome}" isn\'t an outcome. Choose one: {choices}.',
-            outcome=outcome[:100],
-            choices=_OUTCOME_CHOICES,
-        )
     cause_text = _text_of(given, "cause_text")
     _require_text("note", note)
     _require_text("cause in words", cause_text)
     new = FindingRequest(
-        *(row_id, wanted, amount or None, note),
+        *(row_id, _choice("an outcome", outcome, OUTCOMES), amount or None, note),
         deviations=deviations,
-        cause=_cause(_text_of(given, "cause")),
+        cause=_choice("a cause", cause, CAUSES) if cause else None,
         cause_text=cause_text,
     )
     return checked_finding(new)
@@ -410,20 +404,17 @@ def _tested(given: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, bo
     return found
 
 
-def _cause(text: str) -> str | None:
-    if not text:
-        return None
-    wanted = next(
-        (each for each, title in CAUSES.items() if _plain(text) in (_plain(each), _plain(title))),
-        None,
+def _choice(noun: str, text: str, titles: Mapping[ChoiceName, str]) -> ChoiceName:
+    """The choice that a cell names, by its name or its title."""
+    for name, title in titles.items():
+        if _plain(text) in (_plain(name), _plain(title)):
+            return name
+    raise InvalidValue(
+        '"{text}" isn\'t {noun}. Choose one: {choices}.',
+        text=text[:100],
+        noun=noun,
+        choices=", ".join(titles.values()),
     )
-    if wanted is None:
-        raise InvalidValue(
-            '"{cause}" isn\'t a cause. Choose one: {choices}.',
-            cause=text[:100],
-            choices=", ".join(CAUSES.values()),
-        )
-    return wanted
 
 
 def _plain(text: str) -> str:
@@ -431,7 +422,6 @@ def _plain(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalpha())
 
 
-_OUTCOMES = {name: (_plain(name), _plain(OUTCOMES[name])) for name in OUTCOMES}
 _OUTCOME_CHOICES = ", ".join(OUTCOMES.values())
 
 

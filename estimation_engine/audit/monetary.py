@@ -230,15 +230,13 @@ def evaluate_monetary(
         )
         for at, value in enumerate(values)
     ]
-    rule = _Rule(bound, likelihood, confidence, parts, most_units is not None)
+    rule = _Rule(bound, likelihood, confidence, parts, most_units is not None, decimals)
     over, under = (_evaluate_direction(direction, items, rule) for direction in DIRECTIONS)
     book_value = sum(values) + sum(abs(item.book) for item in items if item.is_take_all)
     covered = [each for each in (over, under) if each.direction in concludes_on]
     found = None
     if tolerable is not None and book_value:
-        found = _conclusion(
-            covered, items, book_value, tolerable, confidence, decimals, scope, doubt
-        )
+        found = _conclusion(covered, items, book_value, tolerable, rule, scope, doubt)
     has_strata = len(values) > 1
     return MonetaryEvaluation(
         sum(part.units for part in parts),
@@ -264,8 +262,7 @@ def _conclusion(
     items: Sequence[AuditedItem],
     book_value: int,
     tolerable: int,
-    confidence: float,
-    decimals: int,
+    rule: _Rule,
     scope: str | None,
     doubt: str | None,
 ) -> Conclusion:
@@ -284,8 +281,8 @@ def _conclusion(
         limit / book_value,
         tolerable / book_value,
         largest.most_likely / book_value,
-        confidence,
-        amounts=lambda share: f"{share * book_value / 10**decimals:,.{decimals}f}",
+        rule.confidence,
+        amounts=lambda share: rule.text(share * book_value),
         scope=scope,
         direction=largest.direction,
         covered=[each.direction for each in covered],
@@ -322,6 +319,11 @@ class _Rule:
     confidence: float
     parts: Sequence[SampledPart]
     has_one_start: bool
+    decimals: int
+
+    def text(self, units: float) -> str:
+        """Minor units as an amount."""
+        return f"{units / 10**self.decimals:,.{self.decimals}f}"
 
     @property
     def value(self) -> int:
@@ -426,14 +428,8 @@ def _stringer(taints: Sequence[_Taint], rule: _Rule) -> tuple[StringerRow, ...]:
         product = increment * size
         rows.append(
             StringerRow(
-                number,
-                taint.row_id,
-                size,
-                factors[number],
-                increment,
-                size * weight / units,
-                product,
-                product * value,
+                *(number, taint.row_id, size, factors[number], increment),
+                *(size * weight / units, product, product * value),
             )
         )
     return tuple(rows)
@@ -457,14 +453,8 @@ def _gaffke(taints: Sequence[_Taint], rule: _Rule) -> tuple[StringerRow, ...]:
             product = (after - before) * share
             rows.append(
                 StringerRow(
-                    len(rows),
-                    taint.row_id,
-                    size,
-                    after,
-                    product / size,
-                    size * share / part.units,
-                    product,
-                    product * rule.value,
+                    *(len(rows), taint.row_id, size, after, product / size),
+                    *(size * share / part.units, product, product * rule.value),
                 )
             )
     return tuple(rows)
