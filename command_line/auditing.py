@@ -8,12 +8,8 @@ from typing import Any
 import click
 from jobsvc_client.arguments import given
 
-from application.audit import evaluation_parts
-from application.audit.causes import CAUSES
-from application.audit.kinds import (
-    limits_of,
-    progress_sentence,
-)
+from application.audit.evaluators import evaluator_of
+from application.audit.sentences import limits_of, other_samples_tables, progress_sentence
 from command_line.connection import ApiClient, Target, connected
 from command_line.contract_options import with_request
 from command_line.importing import READING_OPTIONS
@@ -38,13 +34,12 @@ from command_line.output import (
 from command_line.sampled_rows import KEY, upload_rows
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
+from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS
 from domain_errors import InvalidRequest
 from presentation.terminal import block_lines
 
-REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")
-OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
 ITEMS: Columns = {
-    "row": "_logical_row_id",
+    "row": "row_id",
     "finding": lambda each: (each["finding"] or {}).get("outcome") or "-",
     "audit value": lambda each: (each["finding"] or {}).get("audit_value") or "",
     "note": lambda each: (each["finding"] or {}).get("note") or "",
@@ -53,7 +48,7 @@ ITEMS: Columns = {
 }
 LINES: Columns = {
     "row": "line",
-    "key": lambda each: each["_logical_row_id"] or each["key"],
+    "key": lambda each: each["row_id"] or each["key"],
     "": "action",
     "before": lambda each: (each["before"] or {}).get("outcome") or "-",
     "finding": lambda each: (each["after"] or {}).get("outcome") or "-",
@@ -78,7 +73,7 @@ def _amount(text: str) -> str:
 @click.command()
 @JOB
 @click.argument("row", metavar="[ROW_ID]", required=False)
-@click.argument("outcome", required=False, type=click.Choice(OUTCOMES))
+@click.argument("outcome", required=False, type=click.Choice(tuple(OUTCOMES)))
 @field_option(
     "--audit-value",
     "audit_value",
@@ -173,7 +168,7 @@ def findings(
             found = client.get(path, limit=limit, offset=offset)
             print_result(found, as_json, _print_items)
         else:
-            found = client.post(path, {"_logical_row_id": row, "outcome": outcome, **finding})
+            found = client.post(path, {"row_id": row, "outcome": outcome, **finding})
             print_result(found, as_json, lambda found: _print_counts(found["counts"]))
 
 
@@ -201,7 +196,7 @@ def _print_entered(found: dict[str, Any]) -> None:
 def _print_file(found: dict[str, Any]) -> None:
     parts = ("new", "changed", "unchanged", "empty", "refused")
     counts = ", ".join(f"{found[part]:,} {part}" for part in parts if found[part])
-    print_line(f"{found['rows']:,} lines by {', '.join(found['key'])}: {counts}.")
+    print_line(f"{found['row_count']:,} lines by {', '.join(found['key'])}: {counts}.")
     if found["doubtful"]:
         print_line(f"{found['doubtful']:,} to check: the preview says why.")
 
@@ -254,7 +249,7 @@ def conclude(client: ApiClient, job_id: str, text: str) -> Any:
 @field_option("--reason", "reason", required=True, help="Why the row is not applicable.")
 @printed(
     lambda found: print_line(
-        f"Row {found['_logical_row_id']} was replaced by {found['replacement_row_id']}."
+        f"Row {found['row_id']} was replaced by {found['replacement_row_id']}."
     )
 )
 def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
@@ -264,11 +259,11 @@ def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
     jobsvc replace 917f045a primary:17 --reason "not a purchase"
     """
     path = f"/api/sampling/jobs/{job_id}/replacements"
-    return client.post(path, {"_logical_row_id": row, "reason": reason})
+    return client.post(path, {"row_id": row, "reason": reason})
 
 
 def _print_evaluation(found: dict[str, Any]) -> None:
-    for block in evaluation_parts.printed(found):
+    for block in evaluator_of(found).printed(found):
         print_line("\n".join(block_lines(block)))
         print_line()
     _print_remarks(found)
@@ -288,7 +283,7 @@ def _print_remarks(found: dict[str, Any]) -> None:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
     for sentence in limits_of(found):
         print_line(sentence)
-    for table in evaluation_parts.other_samples(found):
+    for table in other_samples_tables(found):
         print_line("\n".join(block_lines(table)))
 
 

@@ -17,7 +17,7 @@ import click
 from jobsvc_client import JobsvcError
 from jobsvc_client.arguments import given
 
-from application.audit.kinds import carried_sentence
+from application.audit.sentences import carried_sentence
 from application.request_code.words import BANDS
 from command_line.connection import ApiClient
 from command_line.exploring import print_hints

@@ -108,6 +108,14 @@ class Request:
         return ()
 
     @classmethod
+    def reshaped(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A body as it was sent, with the names of now."""
+        if cls.aliases.keys().isdisjoint(data):
+            return data
+        renamed = {cls.aliases.get(name, name): value for name, value in data.items()}
+        return renamed if len(renamed) == len(data) else data
+
+    @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:
         """The request of a body whose values are read."""
         return cls(**body)

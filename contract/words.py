@@ -29,6 +29,9 @@ Basis = Literal["sample", "frame"]
 DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
 ReplicateKind = Literal["jackknife", "bootstrap"]
 Priority = Literal["interactive", "batch"]
+Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
+ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
+ReviewState = Literal["open", "submitted", "signed_off"]
 
 SignInAction = Literal[
     "signed_in",
@@ -151,3 +154,33 @@ ESTIMATORS: Mapping[Estimator, str] = {
     "mean_per_unit": "Mean per unit",
 }
 SIDES: Mapping[Sides, str] = {"one": "Upper limit", "two": "Both sides"}
+OUTCOMES: Mapping[Outcome, str] = {
+    "ok": "OK",
+    "exception": "Exception",
+    "not_examinable": "Can’t be examined",
+    "not_applicable": "Not applicable",
+}
+CAUSES: Mapping[str, str] = {
+    "clerical": "Clerical error",
+    "instruction": "Instruction not known or misunderstood",
+    "control": "Control not performed",
+    "system": "Error of a system or interface",
+    "cut_off": "Wrong period",
+    "judgement": "Judgement or estimate",
+    "document": "Document missing or incomplete",
+    "intentional": "Intentional or possible fraud",
+    "other": "Other",
+}
+"""Causes of exceptions (ISA 530 ¶12 asks for nature and cause)."""
+REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
+    "submitted": "Submitted for review",
+    "withdrawn": "Withdrawn",
+    "returned": "Returned",
+    "signed_off": "Signed off",
+    "reopened": "Reopened",
+}
+REVIEW_STATES: Mapping[ReviewState, str] = {
+    "open": "In progress",
+    "submitted": "Submitted for review",
+    "signed_off": "Signed off",
+}

@@ -397,7 +397,7 @@ class Sample(RowsJob):
     def add_findings(self, findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         """Enter findings, up to 1,000 with each request; return the counts by outcome.
 
-        Each has ``_logical_row_id`` and ``outcome`` (``ok``, ``exception``, ``not_applicable`` or
+        Each has ``row_id`` and ``outcome`` (``ok``, ``exception``, ``not_applicable`` or
         ``not_examinable``), and may have ``audit_value`` (decimal digits as text) and ``note``.
         """
         self.wait()
@@ -411,7 +411,7 @@ class Sample(RowsJob):
     @keywords()
     def replace(self, row_id: str, reason: str) -> str:
         """Replace a row that can't be examined; return the id of the next row of the order."""
-        body = {"_logical_row_id": row_id, "reason": reason}
+        body = {"row_id": row_id, "reason": reason}
         answer = self._transport.json("POST", f"{self._path()}/replacements", body)
         return str(answer["replacement_row_id"])
 
@@ -480,10 +480,6 @@ class Sample(RowsJob):
 
     def _computed(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._transport.json("POST", f"{self._path()}/{name}", body, repeatable=True)
-
-    def _kind(self) -> str:
-        methods = {each["method"] for each in self.info["run_parameters"]["rounds"]}
-        return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
 
     def __repr__(self) -> str:
         if "total_sampled" not in (self.info.get("output_summary") or {}):

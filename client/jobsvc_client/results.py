@@ -310,21 +310,21 @@ class Evaluation:
         return [*notes, *said, *self.caveats, self.assurance["sentence"]]
 
     def _figures(self) -> tuple[list[str], list[list[Any]]]:
-        match self.kind, self.data.get("measure"):
-            case ("attributes" | "two_stage" | "variables", _):
-                lines = self.data["arithmetic"]
+        match self.data:
+            case {"arithmetic": [{"formula": _}, *_] as lines}:
                 rows = [[each["name"], each["formula"], each["value"]] for each in lines]
                 return ["Line", "Formula", "Value"], rows
-            case ("monetary_unit", _):
-                sides = (self.data["overstatement"], self.data["understatement"])
+            case {"overstatement": over, "understatement": under}:
                 rows = [
-                    [name, *(f"{Decimal(_amount(side[key])):,f}" for side in sides)]
+                    [name, *(f"{Decimal(_amount(side[key])):,f}" for side in (over, under))]
                     for key, name in MISSTATEMENT.items()
                 ]
                 return ["Figure", "Overstatement", "Understatement"], rows
-            case (_, measure):
-                shown = ("exceptions", "examined", *SEQUENTIAL[str(measure)], "decision")
-                return ["Figure", "Value"], [[title(name), self.data[name]] for name in shown]
+            case _:
+                own = SEQUENTIAL.get(str(self.data.get("measure")), ())
+                shown = ("exceptions", "examined", *own, "decision")
+                rows = [[title(name), self.data[name]] for name in shown if name in self.data]
+                return ["Figure", "Value"], rows
 
     def __repr__(self) -> str:
         columns, rows = self._figures()

@@ -47,11 +47,8 @@ class _Contract:
 
     def reshape(self, data: Any) -> Any:
         """Read the names of an earlier version."""
-        data, aliases = super().reshape(data), self.request.aliases  # type: ignore[misc]
-        if isinstance(data, Mapping) and not aliases.keys().isdisjoint(data):
-            renamed = {aliases.get(name, name): value for name, value in data.items()}
-            data = renamed if len(renamed) == len(data) else data
-        return data
+        data = super().reshape(data)  # type: ignore[misc]
+        return self.request.reshaped(data) if isinstance(data, Mapping) else data
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """Keep a null that is a value."""

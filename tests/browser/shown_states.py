@@ -158,7 +158,7 @@ def finding_conflict(page: Page, world: World, goto: Goto) -> None:
     goto(f"/jobs/{world.jobs['draw']}?tab=findings")
     line = page.locator("#findings tr[data-row]").first
     row = line.get_attribute("data-row")
-    theirs = {"_logical_row_id": row, "outcome": "ok", "note": f"seen {time.time_ns()}"}
+    theirs = {"row_id": row, "outcome": "ok", "note": f"seen {time.time_ns()}"}
     world.server.admin.post(path, json={"findings": [theirs]})
     line.get_by_label("Finding about").select_option("not_applicable")
     line.get_by_label("Note about").fill("seen, too")

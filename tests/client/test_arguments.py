@@ -102,8 +102,8 @@ def test_the_place_of_a_nan_in_an_argument_is_named(client: Client, dataset: Dat
 
 def test_nan_is_a_missing_value_in_findings(dataset: Dataset) -> None:
     sample = dataset.sample(size=2, seed=1)
-    rows = [each["_logical_row_id"] for each in sample.findings()]
-    table = pd.DataFrame({"_logical_row_id": rows, "outcome": "ok", "note": ["seen", np.nan]})
+    rows = [each["row_id"] for each in sample.findings()]
+    table = pd.DataFrame({"row_id": rows, "outcome": "ok", "note": ["seen", np.nan]})
     table["audit_value"] = [np.nan, np.nan]
     assert sample.add_findings(table.to_dict("records"))["ok"] == 2
     notes = [each["finding"]["note"] for each in sample.findings()]

@@ -259,7 +259,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "findings_entered",
         lambda w: (
             f"/api/sampling/jobs/{w.draw}/findings",
-            {"json": {"_logical_row_id": w.sampled_row(), "outcome": "ok"}},
+            {"json": {"row_id": w.sampled_row(), "outcome": "ok"}},
         ),
     ),
     "POST /api/sampling/jobs/<job_id>/findings/preview": (
@@ -273,7 +273,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "row_replaced",
         lambda w: (
             f"/api/sampling/jobs/{w.draw}/replacements",
-            {"json": {"_logical_row_id": w.sampled_row(), "reason": "no document"}},
+            {"json": {"row_id": w.sampled_row(), "reason": "no document"}},
         ),
     ),
     "PUT /api/sampling/jobs/<job_id>/attributes": (

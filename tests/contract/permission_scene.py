@@ -175,7 +175,7 @@ class Scene:
     def sampled_row(self) -> str:
         """The last row of the draw that nothing has replaced."""
         page = self.server.admin.get(f"/api/sampling/jobs/{self.draw}/findings").json()
-        return str(page["items"][-1]["_logical_row_id"])
+        return str(page["items"][-1]["row_id"])
 
     def token_of(self, user: User, **differing: Any) -> tuple[str, int]:
         """A new token of a user, and its id."""

@@ -14,7 +14,7 @@ from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 WRONG = {"outcome": "exception", "audit_value": "0.05"}
 
 
@@ -365,7 +365,7 @@ def test_a_sequence_follows_the_draw_and_not_the_sorted_file(
     rows = server.rows(job, limit=40)
     assert rows == sorted(rows, key=lambda row: float(row["amount"]))
     by_draw = sorted(rows, key=lambda row: int(row["_selection_order"]))
-    smallest, first = rows[0][ROW], by_draw[0][ROW]
+    smallest, first = (each[0]["_logical_row_id"] for each in (rows, by_draw))
     assert smallest != first
     server.admin.post(path, json={"findings": [{ROW: smallest, "outcome": "ok"}]})
     refused = evaluated(server, job, "sequential", tolerable=0.1)

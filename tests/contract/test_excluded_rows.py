@@ -189,7 +189,7 @@ def test_rows_that_replaced_others_are_excluded(ledger: Ledger) -> None:
     first = ledger.draw(sample_size=4)
     row = server.rows(first["id"])[0]["_logical_row_id"]
     path = f"/api/sampling/jobs/{first['id']}/replacements"
-    answer = server.admin.post(path, json={"_logical_row_id": row, "reason": "voided"})
+    answer = server.admin.post(path, json={"row_id": row, "reason": "voided"})
     assert answer.status_code == 200, answer.text
     ledger.schedule(first["id"], "document_no")
     ledger.load(range(25, -1, -1))

@@ -11,7 +11,7 @@ from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import asked, drawn_anew
 from tests.support.live_server import LiveServer
 
-ROW, ROWS, DRAWN = "_logical_row_id", 400, 50
+ROW, ROWS, DRAWN = "row_id", 400, 50
 TOTALS = [{"statistic": "total", "column": name} for name in ("audit_value", "misstatement")]
 
 

@@ -84,7 +84,7 @@ def test_rows_that_replaced_others_are_proved(server: LiveServer, dataset: int) 
     row = server.rows(job["id"])[0]["_logical_row_id"]
     path = f"/api/sampling/jobs/{job['id']}"
     made = server.admin.post(
-        f"{path}/replacements", json={"_logical_row_id": row, "reason": "no purchase"}
+        f"{path}/replacements", json={"row_id": row, "reason": "no purchase"}
     ).json()
     pages = [
         server.admin.get(f"{path}/row-proofs", params={"offset": offset, "limit": 2}).json()

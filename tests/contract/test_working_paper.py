@@ -17,7 +17,7 @@ from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 from flask import request
 
 from application.access import RowSource
-from application.audit import evaluation_parts
 from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import fitting_kind, parameters_text, signed_off
+from application.audit.evaluators import EVALUATORS
 from application.audit.items import drawn_book_column
-from application.audit.kinds import ASSURANCES, verdict_of
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
+from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
 from application.estimation.value_sources import estimated_columns
 from contract.declarations import declared
 from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
@@ -65,12 +65,12 @@ def evaluation_tab(found: Job) -> Values:
     }
     if chosen["problem"]:
         return {**values, "problem": chosen["problem"]}
-    if chosen["kind"] == "sequential" and chosen["share"] is None:
+    if KINDS[chosen["kind"]].allows_looks and chosen["share"] is None:
         return values
     try:
         with caller().reading():
             wanted = request_of(found, review, _request(chosen))
-            answer = evaluate(service(), found, wanted)
+            answer = evaluate(service(), found, wanted).as_json()
         caller().audit_view(
             RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "evaluation"
         )
@@ -80,11 +80,9 @@ def evaluation_tab(found: Job) -> Values:
         **values,
         **_code(found, chosen),
         "answer": answer,
-        "other_samples": evaluation_parts.other_samples(answer),
+        "other_samples": other_samples_tables(answer),
         "verdict": verdict_of(answer),
-        "charts": evaluation_parts.charts(answer, chosen["share"]),
-        "results": evaluation_parts.results(answer),
-        "arithmetic": evaluation_parts.arithmetic(answer),
+        "page": EVALUATORS[answer["kind"]].page(answer, chosen["share"]),
     }
 
 

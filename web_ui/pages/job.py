@@ -12,8 +12,8 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
-from application.audit.kinds import carried_sentence
 from application.audit.review import may_undo_sign_offs
+from application.audit.sentences import carried_sentence
 from application.audit.state import STRATUM, audit_state
 from application.certificates.issuing import issues_of
 from application.certificates.ledger import draws_beside
