@@ -81,6 +81,31 @@ class Text(Kind):
 
 
 @dataclass(frozen=True)
+class Name(Text):
+    """A name that a person gives: one line with a visible character."""
+
+    least: int = 1
+
+
+@dataclass(frozen=True)
+class Password(Text):
+    """A new password."""
+
+    least: int = 8
+    most: int = 1000
+
+
+PASSWORD = Password()
+
+
+@dataclass(frozen=True)
+class Time(Kind):
+    """A time in ISO 8601; one without an offset is UTC."""
+
+    metavar: str | None = "TIME"
+
+
+@dataclass(frozen=True)
 class ColumnName(Text):
     """The name of a column."""
 

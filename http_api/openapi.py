@@ -90,20 +90,70 @@ IDEMPOTENCY_KEY = {
     "the same key is a 409. Printable ASCII.",
 }
 UNTYPED = {
-    "get_profiling_result": "ProfileResult",
-    "get_profiling_table_analysis": "TableAnalysis",
-    "get_explorations_result": "Report",
+    "get_profiling_job_result": "ProfileResult",
+    "get_dataset_ref_table_analysis": "TableAnalysis",
+    "get_exploration_job_result": "Report",
 }
 """Operations with a response that has no marshmallow schema."""
 OR_JSON = {
-    "post_imports_import_file": "UriImportIn",
-    "post_imports_preview": "UriPreviewIn",
-    "post_imports_first_preview": "UriPreviewIn",
+    "import_dataset_ref": "UriImportIn",
+    "preview_dataset": "UriPreviewIn",
+    "preview_datasets": "UriPreviewIn",
 }
 """Operations that take a form, or JSON of this schema."""
 FILE = {"type": "string", "format": "binary"}
 CODE_FORMATS = ("r", "stata", "sas", "python")
 """Formats of a design that are code."""
+
+
+VERBS = {"get": "get", "post": "create", "put": "set", "patch": "update", "delete": "delete"}
+_PLAIN_ACTIONS = (
+    "attach cancel compare enable import preview prune query restore retry rotate run search test"
+)
+ACTIONS = {name: name for name in _PLAIN_ACTIONS.split()} | {
+    "send-again": "resend",
+    "login": "log_in",
+    "logout": "log_out",
+}
+"""Last parts of paths that say what is done, with their verbs."""
+NO_PLURALS = ("analysis", "metrics")
+
+
+def operation_id(method: str, path: str) -> str:
+    """Name an operation by a verb and the nouns of its path.
+
+    >>> operation_id("get", "/api/jobs"), operation_id("get", "/api/jobs/{job_id}/logs")
+    ('list_jobs', 'list_job_logs')
+    >>> operation_id("post", "/api/jobs"), operation_id("post", "/api/jobs/{job_id}/cancel")
+    ('create_job', 'cancel_job')
+    """
+    path = path.removeprefix("/api").replace("/users/me/", "/my/").replace("/users/me", "/me")
+    parts = path.strip("/").split("/")
+    verb = ACTIONS.get(parts[-1], VERBS[method])
+    if is_action := parts[-1] in ACTIONS:
+        parts = parts[:-1]
+    names = [
+        singular(name) if follower.startswith("{") else name
+        for name, follower in zip(parts, [*parts[1:], ""], strict=False)
+        if not name.startswith("{")
+    ]
+    is_many = bool(names) and not parts[-1].startswith("{") and singular(names[-1]) != names[-1]
+    if is_many and method == "get" and not is_action:
+        verb = "list"
+    elif is_many and verb == "create":
+        names[-1] = singular(names[-1])
+    return "_".join((verb, *names)).replace("-", "_")
+
+
+def singular(noun: str) -> str:
+    """A noun of a path for one thing.
+
+    >>> [singular(noun) for noun in ("jobs", "summaries", "analysis")]
+    ['job', 'summary', 'analysis']
+    """
+    if noun in NO_PLURALS or not noun.endswith("s"):
+        return noun
+    return f"{noun[:-3]}y" if noun.endswith("ies") else noun[:-1]
 
 
 def complete(document: Object) -> Object:
@@ -116,6 +166,10 @@ def complete(document: Object) -> Object:
     for schema in schemas.values():
         _clean_one_of(schema)
     _add_aliases(schemas)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method in VERBS:
+                operation["operationId"] = operation_id(method, path)
     for operation in operations(document):
         name = UNTYPED.get(operation["operationId"])
         if name is not None:

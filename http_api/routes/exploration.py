@@ -30,7 +30,7 @@ from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, name_text, text
 from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
-from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
+from http_api.schemas.jobs import JobAccepted, accepted, priority_field
 from http_api.state import state
 from service.sql_queries import query_at_once
 from service.tables.open_tables import RESULT, open_table, output_of
@@ -148,8 +148,8 @@ class ResultOut(RowsOut):
     metadata = out.json_object()
 
 
-@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationJobIn, output=JobAcceptedOut)
-def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationJobIn, output=JobAccepted)
+def create(dataset_id: int, given: dict[str, Any]) -> JobAccepted:
     """Make a report of a table, run a SELECT, or list changed rows, as a job.
 
     Without `sql` and `keys` the job makes a report of the table. With `sql`, the statement, its

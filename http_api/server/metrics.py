@@ -25,11 +25,12 @@ from prometheus_client.registry import Collector
 from application.notifications.sending import RESULTS, Result
 from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
+from contract.jobs import RUN_TYPES
 from domain_errors import DomainError
 from http_api.server.statuses import STATUS_OF_CODE
 from service.service import Service
 from storage.jobs.changes import JobChange
-from storage.jobs.kinds import LANES, RUN_TYPES
+from storage.jobs.kinds import LANES
 from storage.jobs.queue import count_open_jobs
 from storage.maintenance.disk_use import DiskUseMeter
 from storage.notifications.receivers import KINDS, Kind, count_waiting_deliveries

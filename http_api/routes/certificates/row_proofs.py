@@ -19,7 +19,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
 from http_api.schemas.base import PageQuery, StrictSchema, text
-from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
+from http_api.schemas.jobs import JobAccepted, accepted, priority_field
 from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
@@ -51,8 +51,8 @@ class RowProofsOut(Schema):
     proofs = out.list_of(RowProofOut)
 
 
-@blueprint.post("/datasets/<int:dataset_id>/row-roots", body=RowRootIn, output=JobAcceptedOut)
-def build(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/datasets/<int:dataset_id>/row-roots", body=RowRootIn, output=JobAccepted)
+def build(dataset_id: int, given: dict[str, Any]) -> JobAccepted:
     """Build the row root of a table.
 
     A job of run type `profiling` hashes every row to one root, which the ledger records. With it a
