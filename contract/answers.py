@@ -37,6 +37,13 @@ class Named:
 
 
 @dataclass(frozen=True)
+class JsonOf:
+    """The type whose JSON a field has, where that is read as it was stored."""
+
+    type: Any
+
+
+@dataclass(frozen=True)
 class AnswerField:
     """A field of an answer.
 

@@ -9,7 +9,6 @@ RunType = Literal["sampling", "import", "exploration", "profiling"]
 RUN_TYPES: tuple[RunType, ...] = get_args(RunType)
 JobNoun = Literal["sample", "import", "query", "row changes", "report", "profile", "row proofs"]
 """What a job makes; attachments are imports, as the guide's run types have it."""
-NOUNS: tuple[JobNoun, ...] = get_args(JobNoun)
 Status = Literal["pending", "running", "completed", "failed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 Priority = Literal["interactive", "batch"]

@@ -59,11 +59,10 @@ def result(job_id: str) -> Response:
     if job.kind is not PROFILE:
         raise NotFound("Job {id} made {result}, not a profile.", id=job.id, result=job.job_kind)
     with caller().reading():
-        found = profile_result(service(), job, AT_ONCE_S)
-    caller().audit_view(
-        RowSource(job.dataset_id, found["commit_id"], found["table_key"], job.id), "profile"
-    )
-    return jsonify({"job_id": job.id, "dataset_id": job.dataset_id, **found})
+        profile = profile_result(service(), job, AT_ONCE_S)
+    source = RowSource(job.dataset_id, profile["commit_id"], profile["table_key"], job.id)
+    caller().audit_view(source, "profile")
+    return jsonify(profile)
 
 
 @blueprint.get(
@@ -79,9 +78,9 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -
     names = [name for name in column_names(query) if name]
     with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
-        found = analysis(service(), table, names, AT_ONCE_S)
+        profile = analysis(service(), dataset_id, table, names, AT_ONCE_S)
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
-    return jsonify({"dataset_id": dataset_id, **found})
+    return jsonify(profile)
 
 
 comparisons_blueprint = SignedInBlueprint(

@@ -34,7 +34,7 @@ from http_api.schemas.jobs import JobAccepted, accepted, priority_field
 from http_api.state import state
 from service.sql_queries import query_at_once
 from service.tables.open_tables import RESULT, open_table, output_of
-from service.tables.reports import job_report
+from service.tables.reports import JobReport, job_report
 from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import REPORT
@@ -261,8 +261,8 @@ def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
     return answer
 
 
-def _page(found: dict[str, Any]) -> Response:
-    html, policy = state().render_report(found)
+def _page(report: JobReport) -> Response:
+    html, policy = state().render_report(report)
     answer = Response(html, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = policy
     return answer

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
@@ -18,6 +18,7 @@ from flask import Response, current_app, g, jsonify, request
 
 from application.sessions import SIGNED_OUT, is_from_page
 from application.throttle import HELD
+from contract.declarations import Help
 from domain_errors import DomainError, render
 from http_api.schemas.fields import Message
 from http_api.server.statuses import STATUS_OF_CODE
@@ -39,23 +40,28 @@ _LOCATIONS = {
 
 
 class ErrorItem(TypedDict):
-    """An entry of a problem document's `errors`."""
+    """An error, and where it is."""
 
     loc: Sequence[str | int]
-    msg: str
+    msg: Annotated[str, Help("The rendered sentence.")]
     type: str
-    template: str
-    parameters: Mapping[str, str | float | None]
+    template: Annotated[
+        str,
+        Help("The sentence with API fields in backticks and the names of parameters in braces."),
+    ]
+    parameters: Annotated[
+        Mapping[str, str | float | bool | None], Help("The values of the template by name.")
+    ]
 
 
-class ProblemDocument(TypedDict):
-    """The JSON of RFC 9457; `code` is stable, and `detail` a sentence for people."""
+class ProblemJson(TypedDict):
+    """An error (RFC 9457). Status 422 always has `errors`."""
 
     type: str
     title: str
     status: int
-    detail: str
-    code: str
+    detail: Annotated[str, Help("A sentence for people.")]
+    code: Annotated[str, Help("Stable.")]
     request_id: str
     errors: NotRequired[Sequence[ErrorItem]]
 
@@ -139,9 +145,9 @@ PROBLEM = "application/problem+json"
 
 def problem_document(
     status: int, code: str, detail: str, request_id: str, errors: Sequence[ErrorItem] = ()
-) -> ProblemDocument:
+) -> ProblemJson:
     """Build a problem document; a 422 always lists its errors."""
-    document: ProblemDocument = {
+    document: ProblemJson = {
         "type": f"urn:jobsvc:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,

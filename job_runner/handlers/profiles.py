@@ -9,7 +9,7 @@ from job_runner.attempt import JobContext
 from parquet_tables.progress import progress_part
 from service.tables.open_tables import open_source
 from service.tables.reports import (
-    Json,
+    ProfileJson,
     alerts_by_severity,
     compute_report,
     of_columns,
@@ -64,7 +64,7 @@ def run_report(context: JobContext) -> Outcome:
     return _outcome(profile, alerts=alerts_by_severity(profile), **more)
 
 
-def _outcome(profile: Json, **more: object) -> Outcome:
+def _outcome(profile: ProfileJson, **more: object) -> Outcome:
     return Outcome(
         summary={
             "rows": profile["rows"],

@@ -75,7 +75,7 @@ class ChangedName(TypedDict):
     other_name: str
 
 
-class ChangedRows(TypedDict):
+class RowChanges(TypedDict):
     """The rows without an equal row in the other table, and the changed columns."""
 
     rows_only_in_base: Annotated[
@@ -128,7 +128,7 @@ class ComparisonJson(TypedDict):
     only_in_base: Sequence[str]
     only_in_other: Sequence[str]
     changed_types: Sequence[ChangedType]
-    changes: Annotated[ChangedRows | None, Help("null if one is a sample.")]
+    changes: Annotated[RowChanges | None, Help("null if one is a sample.")]
 
 
 class ComparedTablesJson(ComparisonJson):

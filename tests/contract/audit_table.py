@@ -230,7 +230,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     ),
     "PATCH /api/jobs/<job_id>": (
         "job_dismissed",
-        lambda w: (f"/api/jobs/{w.job('failed')}", {"dismissed": True}),
+        lambda w: (f"/api/jobs/{w.job('failed')}", {"json": {"dismissed": True}}),
     ),
     "POST /api/jobs/<job_id>/retry": (
         "job_retried",
