@@ -43,7 +43,6 @@ class ColumnDifference(TypedDict):
             "of 0.01."
         ),
     ]
-    stands_out: Annotated[bool, Help("The same as `is_significant`.")]
     minimum_detectable_difference: Annotated[
         float | None,
         Help(
@@ -122,7 +121,6 @@ class ComparisonJson(TypedDict):
             "any compared column, differs significantly in about 80 % of samples."
         ),
     ]
-    noticeable: Annotated[float | None, Help("The same as `minimum_detectable_difference`.")]
     columns: Sequence[ColumnDifference]
     not_compared: Sequence[str]
     only_in_base: Sequence[str]

@@ -249,7 +249,6 @@ class ColumnComparison:
                 for part in (distance.parts if is_detailed else ())
             ],
             "is_significant": self.is_significant,
-            "stands_out": self.is_significant,
             "minimum_detectable_difference": self.detectable,
             "added_values": changed.added_values,
             "added_values_count": changed.added,
@@ -342,7 +341,6 @@ class TableComparison:
             "alike": IS_ALIKE[outcome],
             "stand_out": [column.name for column in self.significant],
             "minimum_detectable_difference": self.detectable,
-            "noticeable": self.detectable,
             "columns": [
                 column.as_json(is_detailed=column.column in detailed) for column in self.columns
             ],

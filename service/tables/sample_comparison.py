@@ -76,7 +76,6 @@ class SampledRows(TypedDict):
     effective_sample_size: Annotated[
         float, Help("The size of a simple random sample that is worth as much.")
     ]
-    counts_for: Annotated[float, Help("The same as `effective_sample_size`.")]
 
 
 class CheckedSample(ComparisonJson):
@@ -204,7 +203,6 @@ class _Comparison:
             for column in shown_columns(self.source, self.rounds)
             if column.rounds is not None
         ]
-        effective_size = round(compared.effective_size, 1)
         whole: ComparisonJson = compared.as_json()
         return {
             **whole,
@@ -222,8 +220,7 @@ class _Comparison:
             "other": {
                 "rows": self.sample.row_count,
                 "rows_read": other.table.row_count,
-                "effective_sample_size": effective_size,
-                "counts_for": effective_size,
+                "effective_sample_size": round(compared.effective_size, 1),
             },
             "assumptions": self._assumptions(base, other),
             "filtered": filtered,
