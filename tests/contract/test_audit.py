@@ -85,7 +85,7 @@ def test_a_change_is_recorded_with_user_and_origin(world: World, route: str) -> 
 
 def test_an_undone_dismissal_is_recorded(world: World) -> None:
     path = f"/api/jobs/{world.job('failed')}"
-    answers = [world.client.patch(path, json={"dismissed": each}) for each in (True, False)]
+    answers = [world.server.admin.patch(path, json={"dismissed": each}) for each in (True, False)]
     assert [told_by(world.server, answer)[0]["action"] for answer in answers] == [
         "job_dismissed",
         "dismissal_undone",
