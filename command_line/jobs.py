@@ -26,16 +26,14 @@ from command_line.output import (
     table_of,
     utc_text,
 )
-from storage.jobs.jobs import STATUSES
-from storage.jobs.kinds import RUN_TYPES
+from contract.jobs import RUN_TYPES, STATUSES, shown_state
 
 ID_DIGITS = 8
 """Digits of a job's id in a list; every command accepts this prefix."""
 
 
 def _state(job: dict[str, Any]) -> str:
-    """A job's status; a cancelled job has its own."""
-    return "cancelled" if job["error_code"] == "cancelled" else str(job["status"])
+    return shown_state(job["status"], job["error_code"])
 
 
 _print_jobs = page_of(
@@ -163,8 +161,7 @@ def dismiss(client: ApiClient, job_id: str, undo: bool) -> None:
     jobsvc dismiss 917f045a
     jobsvc dismiss 917f045a --undo
     """
-    send = client.delete if undo else client.put
-    job = send(f"/api/jobs/{job_id}/dismissal", {})
+    job = client.patch(f"/api/jobs/{job_id}", {"dismissed": not undo})
     print_line(f"Job {job['id']} is {'unresolved again' if undo else 'dismissed'}.")
 
 

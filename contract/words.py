@@ -28,7 +28,6 @@ Event = Literal[
 Basis = Literal["sample", "frame"]
 DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
 ReplicateKind = Literal["jackknife", "bootstrap"]
-Priority = Literal["interactive", "batch"]
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]

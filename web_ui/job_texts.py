@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from application.lifecycle import Retryability, has_upload
 from application.samples.facts import label, screen_text
+from contract.jobs import shown_state
 from domain_errors import DomainError, with_names
 from sampling_engine.rounds import RowOutcome, nth
 from storage.jobs.jobs import Job
@@ -97,8 +98,8 @@ def in_line(verdict: RowOutcome) -> str | None:
 
 
 def state_of(job: Job) -> str:
-    """A job's status, or ``cancelled``, for which the API's status is ``failed``."""
-    return "cancelled" if job.error_code == "cancelled" else job.status
+    """A job's state for people."""
+    return shown_state(job.status, job.error_code)
 
 
 def outcome_of(job: Job) -> str:

@@ -12,12 +12,13 @@ from application.access import Caller
 from application.schedules.excluding import FIELD, EarlierRows, drawn_rows, find_drawn
 from application.schedules.running import run_now
 from application.schedules.times import next_time
+from contract.jobs import RunType
 from contract.requests.automation import ScheduleChangeRequest, ScheduleRequest
 from contract.words import Action
 from profiling_engine.comparison.keyed_rows import InvalidKey
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job
-from storage.jobs.kinds import PROFILE, RunType
+from storage.jobs.kinds import PROFILE
 from storage.jobs.schedules import (
     NewSchedule,
     Schedule,

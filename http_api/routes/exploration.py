@@ -26,11 +26,11 @@ from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, name_text, text
 from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictString
-from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
+from http_api.schemas.jobs import JobAccepted, accepted, priority_field
 from http_api.state import state
 from service.sql_queries import query_at_once
 from service.tables.open_tables import RESULT, open_table, output_of
-from service.tables.reports import job_report
+from service.tables.reports import JobReport, job_report
 from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import REPORT
@@ -140,8 +140,8 @@ class Result(Rows):
     metadata: dict[str, Any]
 
 
-@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationJobIn, output=JobAcceptedOut)
-def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationJobIn, output=JobAccepted)
+def create(dataset_id: int, given: dict[str, Any]) -> JobAccepted:
     """Make a report of a table, run a SELECT, or list changed rows, as a job.
 
     Without `sql` and `keys` the job makes a report of the table. With `sql`, the statement, its
@@ -245,8 +245,8 @@ def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
     return answer
 
 
-def _page(found: dict[str, Any]) -> Response:
-    html, policy = state().render_report(found)
+def _page(report: JobReport) -> Response:
+    html, policy = state().render_report(report)
     answer = Response(html, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = policy
     return answer

@@ -40,7 +40,7 @@ from http_api.schemas.fields import (
     invalid,
     kind_of,
 )
-from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
+from http_api.schemas.jobs import JobAccepted, accepted, priority_field
 from http_api.server.uploads import written_path
 
 blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
@@ -254,9 +254,9 @@ def first_preview(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post(
-    "/<int:dataset_id>/refs/<ref>/import", form=ImportIn, output=JobAcceptedOut, guard=large_uploads
+    "/<int:dataset_id>/refs/<ref>/import", form=ImportIn, output=JobAccepted, guard=large_uploads
 )
-def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
+def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> JobAccepted:
     """Import a file.
 
     A job reads the file; then the ref moves to its commit. Instead of the form, send JSON with the

@@ -16,6 +16,7 @@ from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
+from contract.jobs import STATUSES
 from contract.requests.size import SizeRequest, StrataRequest
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
@@ -30,8 +31,9 @@ from http_api.schemas.base import (
     name_text,
     text,
 )
+from http_api.schemas.contract import answer_schema
 from http_api.schemas.fields import EndTimestamp, QueryList, Timestamp
-from http_api.schemas.jobs import JobAcceptedOut, JobInListOut, accepted
+from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.schemas.sampling import (
     AtOnceIn,
     ColumnSamplesIn,
@@ -51,7 +53,7 @@ from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import seeded_rounds, stated_rounds
 from service.tables.open_tables import open_table
 from storage.errors import NotFound
-from storage.jobs.jobs import STATUSES, Job
+from storage.jobs.jobs import Job
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.templates import add_template, change_template, delete_template, list_templates
 
@@ -120,8 +122,8 @@ class ColumnSamplesOut(Schema):
     metadata = out.json_object()
 
 
-@blueprint.post("/jobs", body=DrawJobIn, output=JobAcceptedOut)
-def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/jobs", body=DrawJobIn, output=JobAccepted)
+def create(dataset_id: int, given: dict[str, Any]) -> JobAccepted:
     """Draw a sample.
 
     The request is checked before the response; a job draws the rows. The same request with the same
@@ -285,7 +287,7 @@ class DrawnRoundOut(SeededRoundOut):
     )
 
 
-class DrawOut(JobInListOut):
+class DrawOut(answer_schema(Job, in_list=True)):  # type: ignore[misc]
     source_ref = out.string()
     table_key = out.string()
     output_ref = out.string()

@@ -213,16 +213,19 @@ _PLAIN: Mapping[Any, Callable[..., fields.Field[Any]]] = {
     dict: out.json_object,
     Any: out.raw,
 }
-_ANSWERS: dict[type[Any], type[PlainSchema]] = {}
+_ANSWERS: dict[tuple[type[Any], bool], type[PlainSchema]] = {}
 
 
-def answer_schema(answer: type[Any]) -> type[PlainSchema]:
-    """The schema of an answer."""
-    if answer not in _ANSWERS:
-        members: dict[str, Any] = {each.key: _answered(each) for each in answer_fields(answer)}
+def answer_schema(answer: type[Any], *, in_list: bool = False) -> type[PlainSchema]:
+    """The schema of an answer, or of one as an item of a list."""
+    own = answer_fields(answer, in_list=in_list)
+    is_brief = in_list and len(own) < len(answer_fields(answer))
+    if (answer, is_brief) not in _ANSWERS:
+        members: dict[str, Any] = {each.key: _answered(each) for each in own}
         members["__doc__"] = answer.__doc__
-        _ANSWERS[answer] = type(f"{answer.__name__}Out", (PlainSchema,), members)
-    return _ANSWERS[answer]
+        name = f"{answer.__name__}{'InList' if is_brief else ''}Out"
+        _ANSWERS[answer, is_brief] = type(name, (PlainSchema,), members)
+    return _ANSWERS[answer, is_brief]
 
 
 @dataclass(frozen=True)
@@ -241,7 +244,7 @@ def list_schema(
 ) -> type[Schema]:
     """The schema of a listing, whose items have this name."""
     members: dict[str, Any] = {"job_id": out.string()} if of_job else {}
-    members[name] = out.list_of(answer_schema(item), help_, attribute="items")
+    members[name] = out.list_of(answer_schema(item, in_list=True), help_, attribute="items")
     return type(f"{item.__name__}ListOut", (PlainSchema, PageOut), members)
 
 
@@ -278,8 +281,11 @@ def _answered(own: AnswerField) -> fields.Field[Any]:
     if own.key != own.name:
         options["attribute"] = own.name
     if own.type is list:
-        item = _PLAIN[own.item]() if own.item in _PLAIN else answer_schema(own.item)
-        inner = fields.String() if own.item is str else item
+        inner: Any
+        if own.item in (str, Sequence):  # a list of a list has texts
+            inner = fields.String() if own.item is str else fields.List(fields.String())
+        else:
+            inner = _PLAIN[own.item]() if own.item in _PLAIN else answer_schema(own.item)
         return out.list_of(inner, own.help, **options)
     if own.choices:
         options["metadata"] = {"enum": [*own.choices, *([None] if own.is_null else [])]}

@@ -228,13 +228,9 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "job_cancelled",
         lambda w: (f"/api/jobs/{w.job('running')}/cancel", {}),
     ),
-    "PUT /api/jobs/<job_id>/dismissal": (
+    "PATCH /api/jobs/<job_id>": (
         "job_dismissed",
-        lambda w: (f"/api/jobs/{w.job('failed')}/dismissal", {}),
-    ),
-    "DELETE /api/jobs/<job_id>/dismissal": (
-        "dismissal_undone",
-        lambda w: (f"/api/jobs/{w.job('failed')}/dismissal", {}),
+        lambda w: (f"/api/jobs/{w.job('failed')}", {"json": {"dismissed": True}}),
     ),
     "POST /api/jobs/<job_id>/retry": (
         "job_retried",

@@ -161,7 +161,7 @@ class Asked:
         """A sample with its population, and a table with itself."""
         for path in (
             f"/api/sampling/jobs/{self.last_job}/comparison",
-            f"/api/datasets/{self.dataset_id}/compare?base_ref=main&ref=main",
+            f"/api/datasets/{self.dataset_id}/compare?base_ref=main&source_ref=main",
         ):
             yield asked_until_ready(self.server, path)
 

@@ -131,9 +131,9 @@ def of_dataset(path: str, body: dict[str, Any] | None = None) -> Made:
     return lambda scene, _: Ask(path.format(d=scene.empty_dataset()), body)
 
 
-def of_job(path: str, status: str, form: dict[str, str] | None = None) -> Made:
+def of_job(path: str, status: str, **rest: Any) -> Made:
     """Ask about a job of its own."""
-    return lambda scene, _: Ask(path.format(j=scene.job(status)), form=form)
+    return lambda scene, _: Ask(path.format(j=scene.job(status)), **rest)
 
 
 def of_ref(path: str, **rest: Any) -> Made:

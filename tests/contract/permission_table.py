@@ -229,8 +229,7 @@ TABLE = (
     Row(f"GET {J}/column-changes", statuses(422, nobody=404), at("/api/jobs/{j}/column-changes")),
     Row(f"POST {J}/cancel", WRITE, of_job("/api/jobs/{j}/cancel", "running")),
     Row(f"POST {J}/retry", WRITE, of_job("/api/jobs/{j}/retry", "failed")),
-    Row(f"PUT {J}/dismissal", WRITE, of_job("/api/jobs/{j}/dismissal", "failed")),
-    Row(f"DELETE {J}/dismissal", WRITE, of_job("/api/jobs/{j}/dismissal", "failed")),
+    Row(f"PATCH {J}", WRITE, of_job("/api/jobs/{j}", "failed", body={"dismissed": True})),
     Row(f"POST {S}/jobs", WRITE, at("/api/sampling/datasets/{d}/jobs", body=RANDOM)),
     Row(f"POST {S}/plan", READ_BY_POST, at("/api/sampling/datasets/{d}/plan", body=RANDOM)),
     Row(

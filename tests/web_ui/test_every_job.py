@@ -163,7 +163,7 @@ def test_the_activity_names_what_jobs_made(reader: Reader, jobs: EveryJob) -> No
         assert f"made {phrase} of " in text, phrase
     for variant, kind in VARIANTS.items():
         job = jobs.ids[variant, "interrupted"]
-        assert reader.api.put(f"/api/jobs/{job}/dismissal").status_code == 200
+        assert reader.api.patch(f"/api/jobs/{job}", json={"dismissed": True}).status_code == 200
         text = reader.text("/admin/audit?limit=1")
         named = "the sample " if kind is kinds.SAMPLE else kind.phrase
         named = "the saved query regions" if variant == "query: saved" else named

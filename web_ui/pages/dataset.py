@@ -23,7 +23,7 @@ from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from service.sql_queries import DATA, FUNCTIONS
 from service.tables.open_tables import PRIMARY, open_commit, open_table
-from service.tables.reports import cached_profile, profile_of
+from service.tables.reports import ProfileJson, cached_profile, profile_of
 from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
 from storage.audit.findings import signed_off_jobs
@@ -213,7 +213,7 @@ def _profile(context: Values) -> Values:
     }
 
 
-def _columns_of_page(profile: Values) -> Values:
+def _columns_of_page(profile: ProfileJson) -> Values:
     """The profile with the columns that the search finds, a page of them."""
     query = ListQuery(default_limit=PROFILE_COLUMNS)
     words = (query.text("q") or "").lower()

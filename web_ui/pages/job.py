@@ -138,7 +138,7 @@ def back_to_job(job_id: str) -> AnyResponse:
 def cancel_job(job_id: str) -> AnyResponse:
     """Cancel a job and show it."""
     by, found = caller(), own_job(job_id)
-    cancel(service(), by.user, found, by.origin, by.authority())
+    cancel(by, found)
     return to(f"/jobs/{found.id}")
 
 

@@ -13,13 +13,13 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.lifecycle import cancel, dismiss, retry
+from contract.jobs import ORDERS, RUN_TYPES, STATUSES
 from domain_errors import DomainError, InvalidRequest, counted
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
 from storage.accounts.users import User
 from storage.errors import NotFound
-from storage.jobs.jobs import STATUSES, Job
-from storage.jobs.kinds import RUN_TYPES
-from storage.jobs.lists import ORDERS, JobFilters, list_jobs
+from storage.jobs.jobs import Job
+from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 from web_ui.shell import (
     ListQuery,
@@ -106,7 +106,7 @@ def _act(action: str, found: Job) -> Job:
     """Cancel, retry or dismiss a job; return the job, or its retry."""
     by = caller()
     if action == "cancel":
-        return cancel(service(), by.user, found, by.origin, by.authority())
+        return cancel(by, found)
     if action == "retry":
         return retry(service(), submission(found.priority, request.path), found)
     return dismiss(by, found, undo=action == "undo")

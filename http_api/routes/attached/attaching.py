@@ -30,7 +30,7 @@ from http_api.schemas.fields import (
     invalid,
     kind_of,
 )
-from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
+from http_api.schemas.jobs import JobAccepted, accepted, priority_field
 from service.tables.attached_files import TableToAttach
 from service.tables.open_tables import PRIMARY
 
@@ -161,8 +161,8 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
     return {"tables": tables}
 
 
-@blueprint.post("/<int:dataset_id>/refs/<ref>/attach", body=AttachIn, output=JobAcceptedOut)
-def attach(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
+@blueprint.post("/<int:dataset_id>/refs/<ref>/attach", body=AttachIn, output=JobAccepted)
+def attach(dataset_id: int, ref: str, given: dict[str, Any]) -> JobAccepted:
     """Attach tables: their Parquet files stay where they are.
 
     A job reads the footers of the files, and with `verify` the files; then the ref moves to a

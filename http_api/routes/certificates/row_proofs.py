@@ -14,15 +14,15 @@ from contract.requests.certificates import RowRootRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed, submission
-from http_api.schemas.jobs import JobAcceptedOut, accepted
+from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.open_tables import open_source
 from storage.jobs.jobs import Job
 
 blueprint = SignedInBlueprint("row_proofs", __name__, url_prefix="/api", tag="Certificates")
 
 
-@blueprint.post("/datasets/<int:dataset_id>/row-roots", body=RowRootRequest, output=JobAcceptedOut)
-def build(dataset_id: int, given: RowRootRequest) -> dict[str, str]:
+@blueprint.post("/datasets/<int:dataset_id>/row-roots", body=RowRootRequest, output=JobAccepted)
+def build(dataset_id: int, given: RowRootRequest) -> JobAccepted:
     """Build the row root of a table.
 
     A job of run type `profiling` hashes every row to one root, which the ledger records. With it a
