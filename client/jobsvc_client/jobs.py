@@ -13,9 +13,11 @@ from jobsvc_client.arguments import (
     Columns,
     Number,
     exact_text,
+    given,
     keywords,
     listed,
     plain,
+    quoted_list,
     without_nan,
 )
 from jobsvc_client.display import facts, heading, paragraph
@@ -154,11 +156,11 @@ class Job:
         dict
             The schedule, with its ``id`` and ``next_runs``.
         """
-        body: dict[str, Any] = {"job_id": self.id, "name": name, "cron": cron, "zone": zone}
-        body["exclude_drawn_by"] = listed(exclude_drawn_by)
-        if misfire is not None:
-            body["misfire"] = misfire
-        return self._transport.json("POST", "/api/schedules", body)
+        body = {"job_id": self.id, "name": name, "cron": cron, "zone": zone}
+        columns = {"exclude_drawn_by": listed(exclude_drawn_by)}
+        return self._transport.json(
+            "POST", "/api/schedules", {**body, **columns, **given(misfire=misfire)}
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.id} ({self.status})"
@@ -183,7 +185,7 @@ class RowsJob(Job):
 
     def _frame(self, path: str, library: Library, columns: Columns | None) -> Any:
         self.wait()
-        query = {"format": "parquet", "columns": _quoted_list(columns)}
+        query = {"format": "parquet", "columns": quoted_list(columns)}
         return from_parquet(self._transport.content(path, query), library)
 
     @keywords()
@@ -220,7 +222,7 @@ class RowsJob(Job):
         """
         self.wait()
         ending = Path(path).suffix.removeprefix(".")
-        query = {"format": ending, "columns": _quoted_list(columns), **options}
+        query = {"format": ending, "columns": quoted_list(columns), **options}
         return write_file(path, self._transport.content(self._rows_path(), query))
 
 
@@ -316,18 +318,15 @@ class Sample(RowsJob):
         self.wait()
         figures = [dict(each) for each in statistics]
         if statistic is not None:
-            given = {"column": column, "denominator": denominator, "q": q}
-            figure: dict[str, Any] = {"statistic": statistic}
-            figure |= {name: each for name, each in given.items() if each is not None}
-            figures.append(figure if value is ... else {**figure, "value": value})
-        body: dict[str, Any] = {"statistics": figures}
-        optional = {
+            named = given(statistic=statistic, column=column, denominator=denominator, q=q)
+            figures.append(named if value is ... else {**named, "value": value})
+        body = given(
             **options,
-            "by": listed(by) or None,
-            "where": None if where is None else filter_body(where),
-            "values": values.number if isinstance(values, UploadedValues) else values,
-        }
-        body |= {name: each for name, each in optional.items() if each is not None}
+            statistics=figures,
+            by=listed(by) or None,
+            where=None if where is None else filter_body(where),
+            values=values.number if isinstance(values, UploadedValues) else values,
+        )
         return Estimates(self._computed("estimates", body))
 
     @keywords()
@@ -363,7 +362,6 @@ class Sample(RowsJob):
         tolerable: Number | None = None,
         *,
         kind: str | None = None,
-        confidence: Number | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Evaluation:
         """Evaluate the sample by its findings.
@@ -383,8 +381,7 @@ class Sample(RowsJob):
             Parameters of the kind, such as ``book_column``; see docs/AUDIT.md.
         """
         self.wait()
-        given = {"tolerable": tolerable, "kind": kind, "confidence": confidence, **options}
-        body = {name: value for name, value in given.items() if value is not None}
+        body = given(tolerable=tolerable, kind=kind, **options)
         return Evaluation(self._computed("evaluation", body))
 
     @keywords()
@@ -422,18 +419,17 @@ class Sample(RowsJob):
         tolerable: Number | None = None,
         *,
         kind: str | None = None,
-        confidence: Number | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Path:
         """Write the working paper to a file that ends with .html or .xlsx."""
         self.wait()
         query = {
-            "format": Path(path).suffix.removeprefix("."),
-            "kind": kind,
-            "confidence": None if confidence is None else exact_text(confidence),
-            "tolerable": None if tolerable is None else exact_text(tolerable),
-            **options,
+            **given(tolerable=tolerable, kind=kind, **options),
+            "format": Path(path).suffix[1:],
         }
+        for name in ("tolerable", "confidence"):
+            if name in query:
+                query[name] = exact_text(query[name])
         return write_file(path, self._transport.content(f"{self._path()}/working-paper", query))
 
     @keywords()
@@ -481,10 +477,6 @@ class Sample(RowsJob):
     def _computed(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._transport.json("POST", f"{self._path()}/{name}", body, repeatable=True)
 
-    def _kind(self) -> str:
-        methods = {each["method"] for each in self.info["run_parameters"]["rounds"]}
-        return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
-
     def __repr__(self) -> str:
         if "total_sampled" not in (self.info.get("output_summary") or {}):
             return f"Sample {self.name} ({self.status})"
@@ -531,14 +523,3 @@ def _carried(continues: Mapping[str, Any]) -> str:
         f"It continues sample {continues['name']}: findings about {continues['findings']:,} of its "
         "rows came along"
     )
-
-
-def _quoted_list(columns: Columns | None) -> str | None:
-    """Names of columns as a query has them."""
-    return None if columns is None else ",".join(map(_quoted, listed(columns)))
-
-
-def _quoted(column: str) -> str:
-    """A column's name in a list of names."""
-    doubled = column.replace('"', '""')
-    return f'"{doubled}"' if "," in column or '"' in column else column

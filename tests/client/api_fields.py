@@ -45,7 +45,7 @@ TYPES = {
     "object of size": "Mapping[str, int | str]",
     "integer or string": "int | str",
 }
-ARGUMENTS_OF_EVALUATE = ("kind", "confidence", "tolerable")
+ARGUMENTS_OF_EVALUATE = ("kind", "tolerable")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "where", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 QUERY_TYPES = {QueryInteger: "int", QueryBoolean: "bool", StrictString: "str"}
