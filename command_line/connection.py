@@ -276,6 +276,15 @@ class ApiClient(Client):
             more=f" and {more:,} more" if more else "",
         )
 
+    def id_of(self, kind: str, name: str) -> int:
+        """Return the id of a user, a group or a connection by its name, in any case."""
+        field = "soeid" if kind == "user" else "name"
+        query = {} if kind == "connection" else {"q": name}
+        for item in self.all_of(f"/api/{kind}s", f"{kind}s", **query):
+            if item[field].lower() == name.lower():
+                return int(item["id"])
+        raise CommandFailed('{kind} "{name}" not found.', kind=kind.capitalize(), name=name)
+
     def failure(self, error: JobsvcError) -> CommandFailed:
         """Return the failure that the command prints, with its options for API fields."""
         if isinstance(error, JobFailed):

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import click
 
 from domain_errors import render
+from presentation.terminal import aligned
 
 ProgressCallback = Callable[[float, str], None]
 """Takes a fraction, 0 to 1, and a message."""
@@ -88,12 +89,16 @@ def print_json(value: Any) -> None:
     click.echo(_CONTROLS_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
-def print_result(value: Any, as_json: bool, print_text: Callable[[Any], None]) -> None:
-    """Print a result of the API as JSON for programs, or as text for people."""
-    if as_json:
-        print_json(value)
-    else:
-        print_text(value)
+class Shown(NamedTuple):
+    """What a command prints: a value as JSON, or a text of it for people.
+
+    The text ends with the name of the file that was written, if there is one.
+    """
+
+    value: Any
+    text: Callable[[Any], object] | str
+    output: Path | None = None
+    what: str = "Rows"
 
 
 def print_table(
@@ -105,16 +110,8 @@ def print_table(
         bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         for position in range(len(headings))
     ]
-    widths = [
-        max([len(heading), *(len(row[position]) for row in texts)])
-        for position, heading in enumerate(headings)
-    ]
-    for line in [[escaped(heading) for heading in headings], *texts]:
-        cells = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ]
-        click.echo("  ".join(cells).rstrip())
+    for line in aligned([[escaped(heading) for heading in headings], *texts], numeric):
+        click.echo(line)
 
 
 def print_items(items: Sequence[dict[str, Any]], columns: Columns) -> None:
@@ -133,9 +130,9 @@ def _cell(item: dict[str, Any], column: str | Callable[[dict[str, Any]], Any]) -
     return ", ".join(value) if isinstance(value, list) else value
 
 
-def table_of(columns: Columns) -> Callable[[Sequence[dict[str, Any]]], None]:
-    """Return the function that prints objects of the API as a table."""
-    return lambda items: print_items(items, columns)
+def table_of(columns: Columns, name: str | None = None) -> Callable[[Any], None]:
+    """Return the function that prints objects of the API, or those of a field, as a table."""
+    return lambda answer: print_items(answer if name is None else answer[name], columns)
 
 
 def page_of(

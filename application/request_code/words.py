@@ -182,4 +182,4 @@ def compared(given: dict[str, Any]) -> Words:
 def changed_to(given: dict[str, Any]) -> Words:
     """Write the version in which rows may have changed."""
     table = given.get("table_key")
-    return [given["ref"], *(["--other-table", table] if table else [])]
+    return [given["ref"], *(["--compare-table", table] if table else [])]
