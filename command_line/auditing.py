@@ -28,7 +28,7 @@ from command_line.options import (
     limit_option,
     printed,
 )
-from command_line.output import Columns, Shown, print_items, print_line
+from command_line.output import Columns, Shown, print_items, print_line, print_lines
 from command_line.sampled_rows import KEY, upload_rows
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
@@ -158,8 +158,7 @@ def findings(
 def _print_preview(found: dict[str, Any]) -> None:
     print_items(found["lines"], LINES)
     _print_file(found)
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
     if found["problem"]:
         print_line(f"Problem: {found['problem']}")
 
@@ -247,8 +246,7 @@ def _print_evaluation(found: dict[str, Any]) -> None:
 
 def _print_remarks(found: dict[str, Any]) -> None:
     """Notes, departures, and the conclusion with what holds it up."""
-    for note in found.get("notes", ()):
-        print_line(note)
+    print_lines(found.get("notes", ()))
     if found["signed"] and found["signed"]["difference"]:
         print_line(f"Not the signed evaluation. {found['signed']['difference']}")
     if found["departure"]:
@@ -257,8 +255,7 @@ def _print_remarks(found: dict[str, Any]) -> None:
         print_line(found["conclusion"]["sentence"])
     elif found["scope"]:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
-    for sentence in limits_of(found):
-        print_line(sentence)
+    print_lines(limits_of(found))
     for table in evaluation_parts.other_samples(found):
         print_line("\n".join(block_lines(table)))
 
@@ -291,8 +288,7 @@ def _print_review(found: dict[str, Any]) -> None:
             print_line(f"Departs from the plan. {kept['departure']}")
         if kept["conclusion"]:
             print_line(kept["conclusion"])
-        for sentence in limits_of(kept):
-            print_line(sentence)
+        print_lines(limits_of(kept))
 
 
 @click.command()

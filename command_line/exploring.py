@@ -22,7 +22,7 @@ from command_line.options import (
     limit_option,
     printed,
 )
-from command_line.output import Shown, output_file, print_line, print_rows, print_table
+from command_line.output import Shown, output_file, print_line, print_lines, print_rows, print_table
 from domain_errors import counted
 
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
@@ -216,8 +216,7 @@ def result_path(job: dict[str, Any]) -> str:
 
 def _print_rows(found: dict[str, Any]) -> None:
     print_rows(found["columns"], found["data"])
-    for note in found["notes"]:
-        print_line(note, err=True)
+    print_lines(found["notes"], err=True)
     if found["has_more"]:
         print_line(
             f"These are the first {len(found['data']):,} rows; --limit shows up to "
@@ -233,5 +232,4 @@ def _print_query_job(job: dict[str, Any]) -> None:
         f"{summary['rows']:,} rows, {len(summary['columns']):,} columns: job {job['id']}{ref}, "
         f"commit {summary['output_commit_id'][:12]}."
     )
-    for note in summary["notes"]:
-        print_line(note, err=True)
+    print_lines(summary["notes"], err=True)

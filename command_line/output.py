@@ -11,7 +11,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import IO, Any, NamedTuple
 import click
 
 from domain_errors import render
+from presentation.content import Estimated
 from presentation.terminal import aligned
 
 ProgressCallback = Callable[[float, str], None]
@@ -81,6 +82,22 @@ def confirm(question: str, yes: bool) -> None:
 def print_line(text: str = "", *, err: bool = False) -> None:
     """Print lines, on standard error if ``err``."""
     click.echo(escaped_lines(text), err=err)
+
+
+def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
+    """Print sentences, a line each."""
+    for line in lines:
+        print_line(line, err=err)
+
+
+def figure_text(value: float | None, missing: str = "-") -> str:
+    """A figure with the digits that say something."""
+    return missing if value is None else str(Estimated(value))
+
+
+def group_name(group: Mapping[str, Any]) -> str:
+    """The columns and values of a group; the group of all rows has none."""
+    return ", ".join(f"{name} {value}" for name, value in group.items()) or "all"
 
 
 def print_json(value: Any) -> None:

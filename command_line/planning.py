@@ -26,7 +26,7 @@ from command_line.options import (
     printed,
     with_options,
 )
-from command_line.output import Shown, print_line, print_table
+from command_line.output import Shown, figure_text, group_name, print_line, print_lines, print_table
 from command_line.sampled_rows import PLANNED_FIGURES, figure_options, figures_of
 from command_line.sampling import ACCEPT, METHOD, draw_parts, option_of
 from contract.declarations import declared
@@ -49,9 +49,9 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
     rows = [
         (
             _figure(goal),
-            ", ".join(f"{name} {value}" for name, value in goal["group"].items()) or "all",
-            number_text(goal["true_value"]),
-            f"±{number_text(goal['margin_of_error'])}",
+            group_name(goal["group"]),
+            figure_text(goal["true_value"], ""),
+            f"±{figure_text(goal['margin_of_error'], '')}",
             "" if goal["reached_cv"] is None else f"{goal['reached_cv']:.2%}",
         )
         for goal in found["goals"][:GOALS_SHOWN]
@@ -66,7 +66,7 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
                 stratum["label"],
                 stratum["rows"],
                 stratum["sample_size"],
-                number_text(stratum["standard_deviation"]),
+                figure_text(stratum["standard_deviation"], ""),
             )
             for stratum in found["strata"][:STRATA_SHOWN]
         ]
@@ -77,8 +77,7 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
         print_line(f"Cost: {found['cost']:,.10g}.")
     if found["homogeneity"] is not None:
         print_line(f"Homogeneity of the clusters: {found['homogeneity']:.3f}.")
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
     print_line("Draw them with:")
     print_line(f"  {sample_command(dataset, found['round'], request)}")
 
@@ -115,11 +114,6 @@ def _figure(goal: dict[str, Any]) -> str:
     value = "" if goal["statistic"] != "proportion" else f" = {goal['value']}"
     name = "share" if goal["statistic"] == "proportion" else goal["statistic"]
     return f"{name} of {goal['column']}{value}"
-
-
-def number_text(value: float | None) -> str:
-    """A figure with six digits."""
-    return "" if value is None else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
 def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, Any]) -> str:
@@ -289,17 +283,16 @@ def _print_more_rows(found: dict[str, Any], job: dict[str, Any]) -> None:
         print_line(f"Draw {found['more_rows']:,} more rows, {found['needed_rows']:,} in all.")
     rows = [
         (
-            ", ".join(f"{name} {value}" for name, value in group["group"].items()) or "all",
-            number_text(group["estimate"]),
-            f"±{number_text(group['margin_of_error'])}",
+            group_name(group["group"]),
+            figure_text(group["estimate"], ""),
+            f"±{figure_text(group['margin_of_error'], '')}",
             group["size"],
             group["more"],
         )
         for group in found["groups"][:GOALS_SHOWN]
     ]
     print_table(("group", "figure", "margin", "needs", "more"), rows)
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
     if found["round"] is not None:
         if found["includes_sample"]:
             print_line("The same seed draws the rows of the sample again, and the new ones:")

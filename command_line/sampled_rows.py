@@ -28,8 +28,10 @@ from command_line.options import (
 from command_line.output import (
     Columns,
     Shown,
+    figure_text,
     print_json,
     print_line,
+    print_lines,
     print_rows,
     print_table,
     table_of,
@@ -170,8 +172,7 @@ def _print_match(found: dict[str, Any]) -> None:
     for column in found["columns"]:
         missing = f", {column['missing']:,} missing" if column["missing"] else ""
         print_line(f"  {column['name']}: {column['type']}{missing}")
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
     if found["problem"]:
         print_line(f"Problem: {found['problem']}")
 
@@ -394,7 +395,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
         [
             [
                 _name(each),
-                *(_figure(each[name]) for name in names),
+                *(figure_text(each[name]) for name in names),
                 "exact" if each["exact"] else verdicts[each["covers"]],
             ]
             for each in found["figures"]
@@ -405,8 +406,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
             f"{found['covered']:,} of {counted(found['intervals'], 'interval')} hold the true "
             f"value; of many, {100 * found['confidence']:g} % do."
         )
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
 
 
 @click.command()
@@ -440,19 +440,18 @@ def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
     for each in found["estimates"]:
         group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
-        row = [_name(each), *group, *map(_figure, numbers), each["n"], each["n_missing"]]
+        row = [_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
         if found["calibration"]:
             row.append(_margin(each["uncalibrated"]))
-        rows.append([*row, _figure(each["true_value"])] if with_truth else row)
+        rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
     print_table(headings, rows)
     print_line(f"{100 * found['confidence']:g} % confidence intervals.")
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
 
 
 def _margin(interval: dict[str, Any]) -> str:
     low, high = interval["ci_low"], interval["ci_high"]
-    return "-" if low is None else f"± {_figure((high - low) / 2)}"
+    return "-" if low is None else f"± {figure_text((high - low) / 2)}"
 
 
 def _name(each: dict[str, Any]) -> str:
@@ -468,7 +467,3 @@ def _name(each: dict[str, Any]) -> str:
             return "rows"
         case name:
             return f"{name} of {each['column']}"
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.0f}"

@@ -162,9 +162,8 @@ class Client:
             message = f'Several datasets are named "{name_or_id}": {ids}.'
             raise JobsvcError(message, "ambiguous_name", hint="Give an id.")
         names = ", ".join(each.name for each in self.datasets()[:20])
-        raise JobsvcError(
-            f'There is no dataset "{name_or_id}".', "not_found", hint=f"Available: {names}."
-        )
+        hint = f"Available: {names}." if names else "There are no datasets yet."
+        raise JobsvcError(f'There is no dataset "{name_or_id}".', "not_found", hint=hint)
 
     @keywords(ImportArguments)
     def import_file(

@@ -232,17 +232,15 @@ class Report(Job):
     @keywords()
     def result(self) -> dict[str, Any]:
         """Return its figures, as the API gives them."""
-        self.wait()
         return self._transport.json("GET", self._path())
 
     @keywords()
     def save(self, path: str | Path) -> Path:
         """Write a report as one self-contained HTML page."""
-        self.wait()
         return write_file(path, self._transport.content(self._path(), {"format": "html"}))
 
     def _path(self) -> str:
-        return f"/api/{self.info['run_type']}/jobs/{self.id}/result"
+        return f"/api/{self.wait().info['run_type']}/jobs/{self.id}/result"
 
 
 class Sample(RowsJob):
@@ -272,7 +270,6 @@ class Sample(RowsJob):
     @keywords()
     def comparison(self) -> dict[str, Any]:
         """Return the representativeness check, with its ``verdict``."""
-        self.wait()
         return self._transport.json("GET", f"{self._path()}/comparison")
 
     @keywords(EstimateOptions)
@@ -315,7 +312,6 @@ class Sample(RowsJob):
         --------
         >>> sample.estimate("total", "amount", by="region")  # doctest: +SKIP
         """
-        self.wait()
         figures = [dict(each) for each in statistics]
         if statistic is not None:
             named = given(statistic=statistic, column=column, denominator=denominator, q=q)
@@ -347,7 +343,6 @@ class Sample(RowsJob):
             The upload, for ``sample.estimate("total", "audited", values=uploaded)``. It states how
             many of the sampled rows have a value.
         """
-        self.wait()
         is_file = isinstance(values, str | Path)
         content = existing_file(values) if is_file else to_parquet(values)
         name = content.name if isinstance(content, Path) else "values.parquet"
@@ -380,14 +375,12 @@ class Sample(RowsJob):
         **options
             Parameters of the kind, such as ``book_column``; see docs/AUDIT.md.
         """
-        self.wait()
         body = given(tolerable=tolerable, kind=kind, **options)
         return Evaluation(self._computed("evaluation", body))
 
     @keywords()
     def findings(self) -> list[dict[str, Any]]:
         """Return the rows to examine, each with its newest ``finding`` or None."""
-        self.wait()
         return self._transport.pages(f"{self._path()}/findings", "items")
 
     @keywords(may_have_nan=("findings",))
@@ -397,7 +390,6 @@ class Sample(RowsJob):
         Each has ``_logical_row_id`` and ``outcome`` (``ok``, ``exception``, ``not_applicable`` or
         ``not_examinable``), and may have ``audit_value`` (decimal digits as text) and ``note``.
         """
-        self.wait()
         entries = [{name: without_nan(one) for name, one in each.items()} for each in findings]
         counts: dict[str, int] = {}
         for first in range(0, len(entries), PAGE):
@@ -422,7 +414,6 @@ class Sample(RowsJob):
         **options: Unpack[EvaluationOptions],
     ) -> Path:
         """Write the working paper to a file that ends with .html or .xlsx."""
-        self.wait()
         query = {
             **given(tolerable=tolerable, kind=kind, **options),
             "format": Path(path).suffix[1:],
@@ -445,7 +436,6 @@ class Sample(RowsJob):
         number : int, optional
             An earlier certificate, of before a replacement.
         """
-        self.wait()
         content = self._transport.content(f"{self._path()}/certificate", {"number": number})
         try:
             envelope: dict[str, Any] = json.loads(content)
@@ -460,7 +450,6 @@ class Sample(RowsJob):
     @keywords()
     def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it
         """Return code for ``r``, ``stata``, ``sas`` or ``python`` that declares the design."""
-        self.wait()
         return self._transport.content(f"{self._path()}/design", {"format": format}).decode()
 
     @keywords()
@@ -472,7 +461,8 @@ class Sample(RowsJob):
         return f"{self._path()}/data"
 
     def _path(self) -> str:
-        return f"/api/sampling/jobs/{self.id}"
+        """The path of the sample, once the draw has ended."""
+        return f"/api/sampling/jobs/{self.wait().id}"
 
     def _computed(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._transport.json("POST", f"{self._path()}/{name}", body, repeatable=True)
