@@ -7,9 +7,19 @@ from typing import Any
 
 import click
 
-from command_line.options import WholeNumber, field_option, reader
+from command_line.options import WholeNumber, field_option, pairs, reader
 from contract.declarations import Declared, Request, declared
-from contract.fields import CONFIDENCE, Choice, Count, Flag, Items, Part, RowFilterKind, Written
+from contract.fields import (
+    CONFIDENCE,
+    Choice,
+    Count,
+    Flag,
+    Items,
+    Mapped,
+    Part,
+    RowFilterKind,
+    Written,
+)
 from domain_errors import render
 
 
@@ -44,7 +54,7 @@ def _with_options(request: type[Request]) -> list[tuple[str | None, Declared]]:
 def _option(request: type[Request], parent: str | None, own: Declared) -> Callable[[Any], Any]:
     names = {field.name: str(field.option) for _, field in _with_options(request)}
     text = render(own.help, {}, lambda name: names.get(name, name))
-    is_flag, is_list = isinstance(own.kind, Flag), isinstance(own.kind, Items)
+    is_flag, is_list = isinstance(own.kind, Flag), isinstance(own.kind, Items | Mapped)
     if not own.is_required and own.default not in (None, (), False):
         shown = f"{100 * own.default:g}%" if own.kind is CONFIDENCE else own.default
         text = f"{text} [default: {shown}]".strip()
@@ -55,6 +65,7 @@ def _option(request: type[Request], parent: str | None, own: Declared) -> Callab
         own.name if parent is None else f"{parent}_{own.name}",
         formerly="--where" if isinstance(own.kind, RowFilterKind) else None,
         multiple=is_list,
+        callback=pairs if isinstance(own.kind, Mapped) else None,
         **({"is_flag": True} if is_flag else {"type": _type_of(inner)}),
         metavar=inner.metavar,
         help=f"{text} Repeatable.".strip() if is_list else text,

@@ -17,7 +17,15 @@ from jobsvc_client.errors import JobFailed
 
 from command_line.connection import ApiClient
 from command_line.failures import Unreachable
-from command_line.options import BATCH, WholeNumber, body_of, field_option, printed, with_options
+from command_line.options import (
+    BATCH,
+    WholeNumber,
+    body_of,
+    field_option,
+    pairs,
+    printed,
+    with_options,
+)
 from command_line.output import (
     Columns,
     CommandFailed,
@@ -53,19 +61,6 @@ PAIRS = {
 }
 
 
-def _pairs(
-    _context: click.Context, option: click.Parameter, texts: tuple[str, ...]
-) -> dict[str, str] | None:
-    """Split texts like ``OLD=NEW``; a column's name may hold an equals sign."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, sign, value = text.rpartition("=")
-        if not sign or not name:
-            raise click.BadParameter(f'"{text}" must be a column, = and a value.', param=option)
-        pairs[name] = value
-    return pairs or None
-
-
 READING_OPTIONS = with_options(
     [
         *(
@@ -80,7 +75,7 @@ READING_OPTIONS = with_options(
         *(
             field_option(
                 *(option, f"options.{name}", name),
-                callback=_pairs,
+                callback=pairs,
                 metavar=metavar,
                 multiple=True,
                 help=text,

@@ -124,6 +124,19 @@ percentage = reader(lambda text: 100 * number_of(f"{text.rstrip(' %')}%"))
 """A percentage with or without its sign."""
 
 
+def pairs(
+    _context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str] | None:
+    """Split texts like ``OLD=NEW``; a column's name may hold an equals sign."""
+    named: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.rpartition("=")
+        if not sign or not name:
+            raise click.BadParameter(f'"{text}" must be a column, = and a value.', param=option)
+        named[name] = value
+    return named or None
+
+
 class WholeNumber(click.IntRange):
     """A whole number, with or without thousands separators: ``1,000``."""
 

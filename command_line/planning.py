@@ -36,7 +36,8 @@ from contract.requests.goal import GoalRequest
 STRATA_SHOWN = 40
 GOALS_SHOWN = 40
 
-PRECISION = ("margin", "relative_margin", "cv", "confidence")
+MARGINS = ("margin", "relative_margin", "cv")
+PRECISION = (*MARGINS, "confidence")
 """Fields of a goal that say how precise a figure is to be."""
 
 
@@ -236,7 +237,7 @@ def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: An
     """
     request = {"column": column, **body_of(chosen)}
     goal = {name: request.pop(name) for name in PRECISION if name in request}
-    if bool(goal.keys() - {"confidence"}) == ("sample_size" in request):
+    if bool(goal.keys() & set(MARGINS)) == ("sample_size" in request):
         raise click.UsageError("Give --size, or one of --margin, --relative-margin and --cv.")
     if "sample_size" not in request:
         statistic = "mean" if mean else "total"
@@ -249,7 +250,11 @@ def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: An
 @click.command("more-rows")
 @JOB
 @figure_options(PLANNED_FIGURES)
-@with_request(MoreRowsRequest, without=[own.name for own in declared(StatisticRequest)])
+@with_request(GoalRequest, only=MARGINS)
+@with_request(
+    MoreRowsRequest,
+    without=(*MARGINS, "basis", *(own.name for own in declared(StatisticRequest))),
+)
 @field_option(
     "--true-variance",
     "basis",

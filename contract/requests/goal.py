@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from contract.declarations import Help, RefusedField, Request, Title
+from contract.declarations import Help, Option, RefusedField, Request, Title
 from contract.fields import (
     DEFAULT_CONFIDENCE,
     ERRORS,
@@ -141,6 +141,7 @@ class GoalRequest(Request):
     book_column: Annotated[
         str | None,
         ColumnName(),
+        Option("--book"),
         Help("With `materiality`: the book amounts of a monetary unit design."),
     ] = None
     accept: Annotated[
