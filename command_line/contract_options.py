@@ -24,9 +24,15 @@ from domain_errors import render
 
 
 def with_request(
-    request: type[Request], *, only: Sequence[str] = (), without: Sequence[str] = ()
+    request: type[Request],
+    *,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    within: str | None = None,
 ) -> Callable[[Any], Any]:
     """Add the options of a request, or of some of its fields, to a command, in their order.
+
+    The request may be the object ``within`` a field of the command's body.
 
     :func:`command_line.options.body_of` makes the request's body of their values.
     """
@@ -34,7 +40,7 @@ def with_request(
     def decorate(command: Any) -> Any:
         for parent, own in reversed(_with_options(request)):
             if (not only or own.name in only) and not {parent, own.name} & set(without):
-                command = _option(request, parent, own)(command)
+                command = _option(request, parent, own, within)(command)
         return command
 
     return decorate
@@ -51,7 +57,9 @@ def _with_options(request: type[Request]) -> list[tuple[str | None, Declared]]:
     return fields
 
 
-def _option(request: type[Request], parent: str | None, own: Declared) -> Callable[[Any], Any]:
+def _option(
+    request: type[Request], parent: str | None, own: Declared, within: str | None
+) -> Callable[[Any], Any]:
     names = {field.name: str(field.option) for _, field in _with_options(request)}
     text = render(own.help, {}, lambda name: names.get(name, name))
     is_flag, is_list = isinstance(own.kind, Flag), isinstance(own.kind, Items | Mapped)
@@ -61,7 +69,7 @@ def _option(request: type[Request], parent: str | None, own: Declared) -> Callab
     inner = own.kind.of if isinstance(own.kind, Items) else own.kind
     return field_option(
         str(own.option),
-        own.name if parent is None else f"{parent}.{own.name}",
+        ".".join(filter(None, (within, parent, own.name))),
         own.name if parent is None else f"{parent}_{own.name}",
         formerly="--where" if isinstance(own.kind, RowFilterKind) else None,
         multiple=is_list,

@@ -151,7 +151,11 @@ def _costs(
 @click.command()
 @click.argument("dataset")
 @figure_options(PLANNED_FIGURES)
-@with_request(GoalRequest, only=(*PRECISION, "by", "materiality", "expected", "likelihood"))
+@with_request(
+    GoalRequest,
+    only=(*PRECISION, "by", "materiality", "expected", "likelihood"),
+    within="goal",
+)
 @ACCEPT
 @click.option("--wilson", is_flag=True, help="Plan shares by Wilson's interval.")
 @METHOD
@@ -192,7 +196,6 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Shown
     """
     figures = figures_of(options)
     design, goal, body = draw_parts(options)
-    goal |= {name: body.pop(name) for name in (*PRECISION, "by") if name in body}
     if wilson:
         goal["interval"] = "wilson"
     goals = [{**figure, **goal} for figure in figures] or [goal]
@@ -221,7 +224,7 @@ def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
 @field_option("--take-all/--no-take-all", default=True, help="Take the largest values whole.")
 @field_option("--size", "sample_size", type=WholeNumber(min=1), help="Rows to draw.")
 @click.option("--mean", is_flag=True, help="The precision is of the mean, not of the total.")
-@with_request(GoalRequest, only=PRECISION)
+@with_request(GoalRequest, only=PRECISION, within="goal")
 @FILTER
 @REF
 @TABLE
@@ -236,7 +239,7 @@ def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: An
     jobsvc bands ledger amount --rule geometric --relative-margin 2%
     """
     request = {"column": column, **body_of(chosen)}
-    goal = {name: request.pop(name) for name in PRECISION if name in request}
+    goal = request.pop("goal", {})
     if bool(goal.keys() & set(MARGINS)) == ("sample_size" in request):
         raise click.UsageError("Give --size, or one of --margin, --relative-margin and --cv.")
     if "sample_size" not in request:

@@ -112,7 +112,7 @@ def option_of(parameter: MethodParameter) -> Callable[[Command], Command]:
 
 
 ACCEPT = field_option(
-    "--accept",
+    *("--accept", "goal.accept", "accept"),
     type=accepted_numbers,
     metavar="C1,C2",
     help="With --materiality, of random rows: draw two stages, and accept with C1 exceptions in "
@@ -120,13 +120,15 @@ ACCEPT = field_option(
 )
 NAMED = ("name", "purpose", "batch")
 """Options that a draw has with a body or a plan, too."""
-OF_AUDIT = ("materiality", "expected", "likelihood", "confidence", "accept", "first_stage")
-"""Fields of the goal of a draw."""
 METHOD = field_option("--method", type=click.Choice(METHODS), default="random", show_default=True)
 DRAW_OPTIONS = (
     METHOD,
     *map(option_of, DRAW_PARAMETERS.values()),
-    with_request(GoalRequest, only=("margin", *OF_AUDIT), without=("accept",)),
+    with_request(
+        GoalRequest,
+        only=("margin", "materiality", "expected", "likelihood", "confidence", "first_stage"),
+        within="goal",
+    ),
     ACCEPT,
     field_option(
         "--amount-column",
@@ -194,8 +196,7 @@ def draw_parts(draw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], di
     parameters, body = _parameters(draw), body_of(draw)
     step: dict[str, Any] = {"method": body.pop("method"), "parameters": parameters}
     step |= {name: body.pop(name) for name in ("filters", "selection") if name in body}
-    goal = {name: body.pop(name) for name in OF_AUDIT if name in body}
-    return step, goal, body
+    return step, body.pop("goal", {}), body
 
 
 def sized_body(client: ApiClient, dataset_id: int, draw: dict[str, Any]) -> dict[str, Any]:
