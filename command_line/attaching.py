@@ -143,10 +143,6 @@ def list_connections(client: ApiClient) -> Any:
     return client.all_of("/api/connections", "connections")
 
 
-def _print_connection(one: dict[str, Any]) -> None:
-    _print_connections([one])
-
-
 USERS = field_option(
     "--user", "usable_by", "usable_by", multiple=True, metavar="NAME", help=USABLE_BY
 )
@@ -157,7 +153,7 @@ USERS = field_option(
 @click.argument("prefix")
 @field_option("--credentials", default="", help=CREDENTIALS)
 @USERS
-@printed(_print_connection)
+@printed(_print_connections)
 def add_connection(client: ApiClient, **body: Any) -> Any:
     """Create a connection under the setting connection_prefixes.
 
@@ -173,7 +169,7 @@ def add_connection(client: ApiClient, **body: Any) -> Any:
 @field_option("--prefix", help=PREFIX)
 @field_option("--credentials", help=CREDENTIALS)
 @USERS
-@printed(_print_connection)
+@printed(_print_connections)
 def change_connection(client: ApiClient, name: str, **changes: Any) -> Any:
     """Change a connection; --user replaces all its users and groups.
 

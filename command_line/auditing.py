@@ -28,7 +28,7 @@ from command_line.options import (
     limit_option,
     printed,
 )
-from command_line.output import Columns, Shown, print_items, print_line, print_lines
+from command_line.output import Columns, Shown, print_items, print_line, print_lines, written
 from command_line.sampled_rows import KEY, upload_rows
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
@@ -145,7 +145,7 @@ def findings(
         raise click.UsageError("--key, --preview and options for reading need --file.")
     if output is not None:
         client.save(path, output, format=format_by_ending(output, "xlsx", "csv"))
-        return Shown({"output": str(output)}, "", output, "Entry list")
+        return written(output, "Entry list")
     if file is not None:
         found = upload_rows(client, path, file, key, reading, preview=preview)
         return Shown(found, _print_preview if preview else _print_entered)
@@ -337,4 +337,4 @@ def working_paper(client: ApiClient, job_id: str, output: Path, **evaluation: An
         for name, value in body_of(evaluation).items()
     }
     client.save(f"/api/sampling/jobs/{job_id}/working-paper", output, format=kind, **query)
-    return Shown({"output": str(output)}, "", output, "Working paper")
+    return written(output, "Working paper")

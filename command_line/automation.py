@@ -269,10 +269,6 @@ _print_schedules = table_of(
 )
 
 
-def _print_schedule(one: dict[str, Any]) -> None:
-    _print_schedules([one])
-
-
 @schedule.command("list")
 @click.argument("dataset")
 @printed(_print_schedules)
@@ -294,7 +290,7 @@ def list_schedules(client: ApiClient, dataset: str) -> Any:
     help="At a time at which the server didn't run: run once late, or skip it.",
 )
 @EXCLUDE
-@printed(_print_schedule)
+@printed(_print_schedules)
 def add_schedule(client: ApiClient, **body: Any) -> Any:
     """Repeat the request of a draw or a profile, with new seeds on the newest data.
 
@@ -347,7 +343,7 @@ def exclusion(client: ApiClient, schedule_id: int) -> Any:
 @field_option("--misfire", type=click.Choice(MISFIRES), help="What is done with a missed run.")
 @EXCLUDE
 @click.option("--exclude-nothing", is_flag=True, help="Let runs draw the rows of earlier runs.")
-@printed(_print_schedule)
+@printed(_print_schedules)
 def change_schedule(
     client: ApiClient, schedule_id: int, exclude_nothing: bool, **chosen: Any
 ) -> Any:
@@ -369,7 +365,7 @@ def change_schedule(
 
 @schedule.command("pause")
 @SCHEDULE
-@printed(_print_schedule)
+@printed(_print_schedules)
 def pause(client: ApiClient, schedule_id: int) -> Any:
     """Pause a schedule."""
     return client.patch(f"/api/schedules/{schedule_id}", {"paused": True})
@@ -377,7 +373,7 @@ def pause(client: ApiClient, schedule_id: int) -> Any:
 
 @schedule.command("resume")
 @SCHEDULE
-@printed(_print_schedule)
+@printed(_print_schedules)
 def resume(client: ApiClient, schedule_id: int) -> Any:
     """Resume a schedule; what the pause has missed isn't run."""
     return client.patch(f"/api/schedules/{schedule_id}", {"paused": False})

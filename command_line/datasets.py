@@ -22,7 +22,16 @@ from command_line.options import (
     limit_option,
     printed,
 )
-from command_line.output import SUFFIXES, Shown, one_line, page_of, print_line, print_rows, table_of
+from command_line.output import (
+    SUFFIXES,
+    Shown,
+    one_line,
+    page_of,
+    print_line,
+    print_rows,
+    table_of,
+    written,
+)
 
 
 @click.command()
@@ -98,7 +107,7 @@ def rows(
         return Shown(client.get(path, **query), _print_page)
     del query["limit"], query["offset"]
     client.save(path, output, **query, format=SUFFIXES[output.suffix])
-    return Shown({"output": str(output)}, "", output)
+    return written(output)
 
 
 @click.command("require-columns")

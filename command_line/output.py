@@ -118,6 +118,11 @@ class Shown(NamedTuple):
     what: str = "Rows"
 
 
+def written(output: Path, what: str = "Rows") -> Shown:
+    """Say that a file was written."""
+    return Shown({"output": str(output)}, "", output, what)
+
+
 def print_table(
     headings: Sequence[str], rows: Sequence[Sequence[Any]], *, grouped: bool = True
 ) -> None:
@@ -148,8 +153,13 @@ def _cell(item: dict[str, Any], column: str | Callable[[dict[str, Any]], Any]) -
 
 
 def table_of(columns: Columns, name: str | None = None) -> Callable[[Any], None]:
-    """Return the function that prints objects of the API, or those of a field, as a table."""
-    return lambda answer: print_items(answer if name is None else answer[name], columns)
+    """Return the function that prints objects of the API, one of them, or those of a field."""
+
+    def print_objects(answer: Any) -> None:
+        items = answer if name is None else answer[name]
+        print_items(items if isinstance(items, list) else [items], columns)
+
+    return print_objects
 
 
 def page_of(

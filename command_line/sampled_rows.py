@@ -35,6 +35,7 @@ from command_line.output import (
     print_rows,
     print_table,
     table_of,
+    written,
 )
 from contract.requests.estimate import BacktestRequest, EstimatesRequest
 from domain_errors import counted
@@ -370,7 +371,7 @@ def design(client: ApiClient, job_id: str, output: Path | None, **chosen: Any) -
     if output is None:
         return Shown(client.get(path, **query), print_json)
     client.save(path, output, **query)
-    return Shown({"output": str(output)}, "", output, "Design")
+    return written(output, "Design")
 
 
 def _values_of(client: ApiClient, job_id: str, values: str, key: Sequence[str]) -> int | str:
