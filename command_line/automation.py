@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
-from jobsvc_client.arguments import given
 
 from command_line.connection import ApiClient
-from command_line.contract_options import body_of, with_request
+from command_line.contract_options import with_request
 from command_line.options import (
     JOB,
     LIMIT,
     OFFSET,
-    YES,
+    body_of,
+    deleting,
     option_names,
     printed,
     with_client,
+    with_options,
 )
-from command_line.output import CommandFailed, confirm, print_items, print_line, table_of, utc_text
+from command_line.output import (
+    Columns,
+    CommandFailed,
+    Shown,
+    print_items,
+    print_line,
+    table_of,
+    utc_text,
+)
 from contract.requests.automation import (
     CronRequest,
     EmailRequest,
@@ -49,18 +59,49 @@ def send_test(client: ApiClient, path: str) -> None:
     raise CommandFailed("The server has not sent the message yet. List the deliveries later.")
 
 
-print_deliveries = table_of(
-    {
-        "id": "id",
-        "event": "event",
-        "created": "created_at",
-        "state": "state",
-        "attempts": lambda delivery: str(delivery["attempts"]),
-        "status": lambda delivery: str(delivery["response_status"] or ""),
-        "problem": "problem",
-        "next attempt": "next_attempt_at",
-    }
-)
+DELIVERIES: Columns = {
+    "id": "id",
+    "event": "event",
+    "created": "created_at",
+    "state": "state",
+    "attempts": lambda delivery: str(delivery["attempts"]),
+    "status": lambda delivery: str(delivery["response_status"] or ""),
+    "problem": "problem",
+    "next attempt": "next_attempt_at",
+}
+
+
+def add_message_commands(group: click.Group, path: str, *arguments: Callable[[Any], Any]) -> None:
+    """Add the commands that send and list the messages to a receiver.
+
+    Its path in the API may have fields of the commands' arguments.
+    """
+
+    @group.command("test")
+    @with_options(arguments)
+    @with_client
+    def test(client: ApiClient, **receiver: Any) -> None:
+        """Send a test message, and wait for the attempt."""
+        send_test(client, path.format_map(receiver))
+
+    @group.command("deliveries")
+    @with_options(arguments)
+    @LIMIT
+    @OFFSET
+    @printed(table_of(DELIVERIES))
+    def deliveries(client: ApiClient, **chosen: Any) -> Any:
+        """List the messages, newest first."""
+        page = body_of(chosen)
+        return client.get(f"{path.format_map(chosen)}/deliveries", **page)["deliveries"]
+
+    @group.command("send-again")
+    @with_options(arguments)
+    @click.argument("delivery_id", metavar="DELIVERY", type=click.IntRange(1))
+    @with_client
+    def send_again(client: ApiClient, delivery_id: int, **receiver: Any) -> None:
+        """Send a message again, with the same id."""
+        client.post(f"{path.format_map(receiver)}/deliveries/{delivery_id}/send-again", {})
+        print_line(f"Delivery {delivery_id} is sent again.")
 
 
 WEBHOOK = click.argument("webhook_id", metavar="ID", type=click.IntRange(1))
@@ -95,8 +136,8 @@ def list_webhooks(client: ApiClient) -> Any:
 @click.argument("url")
 @click.option("--dataset", metavar="NAME", help="Send events of all jobs of this dataset.")
 @with_request(WebhookRequest)
-@with_client
-def add_webhook(client: ApiClient, url: str, dataset: str | None, **values: Any) -> None:
+@printed("Webhook {id} was created. Its secret, shown only once:\n{secret}")
+def add_webhook(client: ApiClient, url: str, dataset: str | None, **chosen: Any) -> Any:
     """Create a webhook under the setting webhook_prefixes, and print its secret.
 
     The secret signs the messages. It isn't shown again.
@@ -105,22 +146,21 @@ def add_webhook(client: ApiClient, url: str, dataset: str | None, **values: Any)
     jobsvc webhook add https://hooks.example.org/jobsvc
     jobsvc webhook add https://hooks.example.org/jobsvc --dataset ledger --event job.failed
     """
-    dataset_id = None if dataset is None else client.dataset_id(dataset)
-    body = given(url=url, dataset_id=dataset_id) | body_of(WebhookRequest, values)
-    made = client.post("/api/webhooks", body)
-    print_line(f"Webhook {made['id']} was created. Its secret, shown only once:")
-    print_line(made["secret"])
+    body = {"url": url, **body_of(chosen)}
+    if dataset is not None:
+        body["dataset_id"] = client.dataset_id(dataset)
+    return client.post("/api/webhooks", body)
 
 
 @webhook.command("remove")
 @WEBHOOK
-@YES
-@with_client
-def remove_webhook(client: ApiClient, webhook_id: int, yes: bool) -> None:
+@deleting(
+    "Remove the webhook {webhook_id}? Messages that wait aren't sent.",
+    "Webhook {webhook_id} was removed.",
+)
+def remove_webhook(client: ApiClient, webhook_id: int) -> str:
     """Remove a webhook; messages that wait aren't sent."""
-    confirm(f"Remove the webhook {webhook_id}? Messages that wait aren't sent.", yes)
-    client.delete(f"/api/webhooks/{webhook_id}")
-    print_line(f"Webhook {webhook_id} was removed.")
+    return f"/api/webhooks/{webhook_id}"
 
 
 @webhook.command("enable")
@@ -132,34 +172,7 @@ def enable_webhook(client: ApiClient, webhook_id: int) -> None:
     print_line(f"Webhook {webhook_id} is enabled. It receives new events.")
 
 
-@webhook.command("test")
-@WEBHOOK
-@with_client
-def test_webhook(client: ApiClient, webhook_id: int) -> None:
-    """Send a test message, and wait for the attempt."""
-    send_test(client, f"/api/webhooks/{webhook_id}")
-
-
-@webhook.command("deliveries")
-@WEBHOOK
-@LIMIT
-@OFFSET
-@printed(print_deliveries)
-def list_webhook_deliveries(client: ApiClient, webhook_id: int, **page: int) -> Any:
-    """List the messages of a webhook, newest first."""
-    return client.get(f"/api/webhooks/{webhook_id}/deliveries", **page)["deliveries"]
-
-
-@webhook.command("send-again")
-@WEBHOOK
-@click.argument("delivery_id", metavar="DELIVERY", type=click.IntRange(1))
-@with_client
-def send_to_webhook_again(client: ApiClient, webhook_id: int, delivery_id: int) -> None:
-    """Send a message again, with the same id."""
-    client.post(f"/api/webhooks/{webhook_id}/deliveries/{delivery_id}/send-again", {})
-    print_line(f"Delivery {delivery_id} is sent again.")
-
-
+add_message_commands(webhook, "/api/webhooks/{webhook_id}", WEBHOOK)
 EMAIL = "/api/users/me/email"
 
 
@@ -182,55 +195,34 @@ def show_email(client: ApiClient) -> Any:
 @email.command("set")
 @click.argument("address")
 @with_request(EmailRequest)
-@with_client
-def set_email(client: ApiClient, address: str, **values: Any) -> None:
+@printed(_print_email)
+def set_email(client: ApiClient, address: str, **chosen: Any) -> Any:
     """Set your e-mail address and its events.
 
     \b
     jobsvc email set an12345@bank.example
     jobsvc email set an12345@bank.example --event schedule.failed --event review.requested
     """
-    _print_email(client.put(EMAIL, {"address": address, **body_of(EmailRequest, values)}))
+    return client.put(EMAIL, {"address": address, **body_of(chosen)})
 
 
 @email.command("remove")
-@YES
-@with_client
-def remove_email(client: ApiClient, yes: bool) -> None:
+@deleting(
+    "Remove your e-mail address? Messages that wait aren't sent.",
+    "Your e-mail address was removed.",
+)
+def remove_email(client: ApiClient) -> str:
     """Remove your e-mail address; messages that wait aren't sent."""
-    confirm("Remove your e-mail address? Messages that wait aren't sent.", yes)
-    client.delete(EMAIL)
-    print_line("Your e-mail address was removed.")
+    return EMAIL
 
 
-@email.command("test")
-@with_client
-def test_email(client: ApiClient) -> None:
-    """Send a test message, and wait for the attempt."""
-    send_test(client, EMAIL)
-
-
-@email.command("deliveries")
-@LIMIT
-@OFFSET
-@printed(print_deliveries)
-def list_email_deliveries(client: ApiClient, **page: int) -> Any:
-    """List the messages to your e-mail address, newest first."""
-    return client.get(f"{EMAIL}/deliveries", **page)["deliveries"]
-
-
-@email.command("send-again")
-@click.argument("delivery_id", metavar="DELIVERY", type=click.IntRange(1))
-@with_client
-def send_email_again(client: ApiClient, delivery_id: int) -> None:
-    """Send a message again."""
-    client.post(f"{EMAIL}/deliveries/{delivery_id}/send-again", {})
-    print_line(f"Delivery {delivery_id} is sent again.")
-
-
+add_message_commands(email, EMAIL)
 SCHEDULE = click.argument("schedule_id", metavar="ID", type=click.IntRange(1))
-MINUTES = 16
-"""Characters of a time up to its minutes."""
+
+
+def _minute(at: str) -> str:
+    """A time up to its minute."""
+    return utc_text(at, 16)
 
 
 @click.group()
@@ -251,9 +243,7 @@ _print_schedules = table_of(
         "id": "id",
         "name": "name",
         "times": lambda one: f"{one['explanation']} ({one['zone']})",
-        "next run": lambda one: (
-            utc_text(one["next_runs"][0], MINUTES) if one["next_runs"] else "paused"
-        ),
+        "next run": lambda one: _minute(one["next_runs"][0]) if one["next_runs"] else "paused",
         "last job": lambda one: (one["last_job_id"] or "")[:8],
         "user": "user_soeid",
         "excludes rows by": "exclude_drawn_by",
@@ -275,8 +265,8 @@ def list_schedules(client: ApiClient, dataset: str) -> Any:
 @click.argument("name")
 @click.argument("cron")
 @with_request(ScheduleRequest)
-@with_client
-def add_schedule(client: ApiClient, **values: Any) -> None:
+@printed(_print_schedules)
+def add_schedule(client: ApiClient, **values: Any) -> Any:
     """Repeat the request of a draw or a profile, with new seeds on the newest data.
 
     CRON has five fields: minute, hour, day of the month, month, day of the week.
@@ -285,24 +275,26 @@ def add_schedule(client: ApiClient, **values: Any) -> None:
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --zone Europe/Berlin
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --exclude-drawn-by document_no
     """
-    body = body_of(ScheduleRequest, values)
-    _print_schedules([client.post("/api/schedules", body | values)])
+    body = body_of(values)
+    return client.post("/api/schedules", body | values)
 
 
 @schedule.command("preview")
 @click.argument("cron")
 @with_request(CronRequest)
-@with_client
-def preview(client: ApiClient, cron: str, zone: str | None) -> None:
+@printed()
+def preview(client: ApiClient, cron: str, **chosen: Any) -> Shown:
     """Show the next times of a cron expression.
 
     \b
     jobsvc schedule preview "30 2 * * *" --zone Europe/Berlin
     """
-    found = client.get("/api/schedules/preview", **given(cron=cron, zone=zone))
-    print_line(f"{found['explanation']} ({zone or 'UTC'})")
-    for at in found["next_runs"]:
-        print_line(utc_text(at, MINUTES))
+    query = body_of(chosen)
+    found = client.get("/api/schedules/preview", cron=cron, **query)
+    title = f"{found['explanation']} ({query.get('zone', 'UTC')})"
+    return Shown(
+        found, lambda found: print_line("\n".join([title, *map(_minute, found["next_runs"])]))
+    )
 
 
 def _print_exclusion(found: dict[str, Any]) -> None:
@@ -325,38 +317,40 @@ def exclusion(client: ApiClient, schedule_id: int) -> Any:
 @SCHEDULE
 @with_request(ScheduleChangeRequest)
 @click.option("--exclude-nothing", is_flag=True, help="Let runs draw the rows of earlier runs.")
-@with_client
+@printed(_print_schedules)
 def change_schedule(
-    client: ApiClient, schedule_id: int, exclude_nothing: bool, **values: Any
-) -> None:
+    client: ApiClient, schedule_id: int, exclude_nothing: bool, **chosen: Any
+) -> Any:
     """Change times or the excluded rows; what isn't named stays.
 
     \b
     jobsvc schedule change 2 --cron "0 6 1 * *"
     jobsvc schedule change 2 --exclude-drawn-by document_no
     """
-    body = body_of(ScheduleChangeRequest, values)
-    if exclude_nothing and body.setdefault("exclude_drawn_by", []):
-        raise click.UsageError("Give either --exclude-drawn-by or --exclude-nothing.")
+    body = body_of(chosen)
+    if exclude_nothing:
+        if "exclude_drawn_by" in body:
+            raise click.UsageError("Give either --exclude-drawn-by or --exclude-nothing.")
+        body["exclude_drawn_by"] = []
     if not body:
         raise click.UsageError("Name what changes: give at least one option.")
-    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", body)])
+    return client.patch(f"/api/schedules/{schedule_id}", body)
 
 
 @schedule.command("pause")
 @SCHEDULE
-@with_client
-def pause(client: ApiClient, schedule_id: int) -> None:
+@printed(_print_schedules)
+def pause(client: ApiClient, schedule_id: int) -> Any:
     """Pause a schedule."""
-    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"enabled": False})])
+    return client.patch(f"/api/schedules/{schedule_id}", {"enabled": False})
 
 
 @schedule.command("resume")
 @SCHEDULE
-@with_client
-def resume(client: ApiClient, schedule_id: int) -> None:
+@printed(_print_schedules)
+def resume(client: ApiClient, schedule_id: int) -> Any:
     """Resume a schedule; what the pause has missed isn't run."""
-    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"enabled": True})])
+    return client.patch(f"/api/schedules/{schedule_id}", {"enabled": True})
 
 
 @schedule.command("run")
@@ -370,10 +364,7 @@ def run_now(client: ApiClient, schedule_id: int) -> None:
 
 @schedule.command("remove")
 @SCHEDULE
-@YES
-@with_client
-def remove_schedule(client: ApiClient, schedule_id: int, yes: bool) -> None:
+@deleting("Remove the schedule {schedule_id}?", "Schedule {schedule_id} was removed.")
+def remove_schedule(client: ApiClient, schedule_id: int) -> str:
     """Remove a schedule; its jobs and samples stay."""
-    confirm(f"Remove the schedule {schedule_id}?", yes)
-    client.delete(f"/api/schedules/{schedule_id}")
-    print_line(f"Schedule {schedule_id} was removed.")
+    return f"/api/schedules/{schedule_id}"

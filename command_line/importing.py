@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 import click
 from jobsvc_client import JobsvcError
 from jobsvc_client.errors import JobFailed
 
-from command_line.connection import ApiClient, Target, connected
+from command_line.connection import ApiClient
 from command_line.failures import Unreachable
-from command_line.options import AS_JSON, BATCH, WholeNumber, field_option, job_body, with_target
+from command_line.options import (
+    BATCH,
+    WholeNumber,
+    body_of,
+    field_option,
+    pairs,
+    printed,
+    with_options,
+)
 from command_line.output import (
     Columns,
     CommandFailed,
+    Shown,
     exact_sum,
     print_items,
     print_line,
-    print_result,
     print_table,
     total_name,
 )
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 SHOWN_ROWS = 10
 TEXTS = {
@@ -56,45 +61,36 @@ PAIRS = {
 }
 
 
-def READING_OPTIONS(command: Command) -> Command:  # noqa: N802 - used like the other options
-    """Add the options that say how to read a file, as one ``options``."""
-
-    @functools.wraps(command)
-    def wrapped(**arguments: Any) -> Any:
-        given = {name: arguments.pop(name) for name in (*TEXTS, *ROWS)}
-        given |= {name: _pairs(arguments.pop(name), PAIRS[name][0]) for name in PAIRS}
-        options = {name: value for name, value in given.items() if value not in (None, {})}
-        return command(options=options, **arguments)
-
-    decorated: Callable[..., Any] = wrapped
-    for name, (option, metavar, text) in reversed(PAIRS.items()):
-        declare = field_option(option, name, name, metavar=metavar, multiple=True, help=text)
-        decorated = declare(decorated)
-    for name, text in reversed({**ROWS, **TEXTS}.items()):
-        type_ = WholeNumber() if name in ROWS else None
-        decorated = field_option(f"--{name.replace('_', '-')}", name, type=type_, help=text)(
-            decorated
-        )
-    return cast(Command, decorated)
-
-
-def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
-    """Split texts like ``OLD=NEW``; a column's name may hold an equals sign."""
-    pairs: dict[str, str] = {}
-    for text in given:
-        name, sign, value = text.rpartition("=")
-        if not sign or not name:
-            raise click.BadParameter(
-                f'"{text}" must be a column, = and a value.', param_hint=option
+READING_OPTIONS = with_options(
+    [
+        *(
+            field_option(
+                f"--{name.replace('_', '-')}",
+                f"options.{name}",
+                type=WholeNumber() if name in ROWS else None,
+                help=text,
             )
-        pairs[name] = value
-    return pairs
+            for name, text in {**TEXTS, **ROWS}.items()
+        ),
+        *(
+            field_option(
+                *(option, f"options.{name}", name),
+                callback=pairs,
+                metavar=metavar,
+                multiple=True,
+                help=text,
+            )
+            for name, (option, metavar, text) in PAIRS.items()
+        ),
+    ]
+)
+"""The options that say how to read a file: the fields of ``options``."""
 
 
 def form_fields(fields: dict[str, Any]) -> dict[str, str]:
     """Return a body's fields as those of a form."""
     return {
-        name: json.dumps(value) if isinstance(value, dict | bool) else value
+        name: value if isinstance(value, str) else json.dumps(value)
         for name, value in fields.items()
     }
 
@@ -102,7 +98,7 @@ def form_fields(fields: dict[str, Any]) -> dict[str, str]:
 def preview_file(
     client: ApiClient,
     source: Path | str,
-    options: dict[str, Any],
+    reading: dict[str, Any],
     dataset: str | None = None,
     ref: str = "main",
 ) -> dict[str, Any]:
@@ -114,14 +110,17 @@ def preview_file(
 
     path, fields = preview_path(client, "preview", dataset, ref)
     if isinstance(source, str):
-        return client.post(path, {"uri": source, "options": options, **fields})
-    fields |= form_fields({"options": options} if options else {})
+        return client.post(path, {"uri": source, **reading, **fields})
+    fields |= form_fields(reading)
     with tempfile.TemporaryDirectory() as folder:
         if source.stat().st_size > MAX_BYTES:
             if not is_by_lines(source.name):
                 raise CommandFailed("The file is too large for a preview. Import it.")
             fields["whole"] = "false"
-            source = _beginning(source, Path(folder), BEGINNING_BYTES)
+            part = Path(folder) / source.name
+            with source.open("rb") as file:
+                part.write_bytes(file.read(BEGINNING_BYTES))
+            source = part
         return client.upload_file(path, source, fields)
 
 
@@ -158,41 +157,25 @@ def print_column_changes(changes: dict[str, Any] | None, *, are_required: bool =
     if are_required and changes["changed"]:
         print_line("The import will be refused, since the same columns are required.")
     for table in changes["tables"]:
-        parts = [
-            _listed("missing", [column["name"] for column in table["removed"]]),
-            _listed(
-                "another type",
-                [
-                    f"{each['name']} ({each['type_before']}, now {each['type']})"
-                    for each in table["retyped"]
-                ],
-            ),
-            _listed("new", [column["name"] for column in table["added"]]),
-            "in another order" if table["reordered"] else "",
-            ""
-            if table["rows_before"] is None
-            else f"rows before: {table['rows_before']:,}, now: {_rows_text(table['rows'])}",
-        ]
-        print_line(f"Table {table['table_key']}: {'; '.join(filter(None, parts))}.")
+        lists = {
+            "missing": [column["name"] for column in table["removed"]],
+            "another type": [
+                f"{each['name']} ({each['type_before']}, now {each['type']})"
+                for each in table["retyped"]
+            ],
+            "new": [column["name"] for column in table["added"]],
+        }
+        parts = [f"{what}: {', '.join(texts)}" for what, texts in lists.items() if texts]
+        if table["reordered"]:
+            parts.append("in another order")
+        if table["rows_before"] is not None:
+            now = "not counted" if table["rows"] is None else f"{table['rows']:,}"
+            parts.append(f"rows before: {table['rows_before']:,}, now: {now}")
+        print_line(f"Table {table['table_key']}: {'; '.join(parts)}.")
     for kind in ("schedules", "templates"):
         for each in changes[kind]:
             columns = ", ".join(each["columns"])
             print_line(f"The {kind[:-1]} {each['name']} needs {columns}.")
-
-
-def _listed(what: str, texts: list[str]) -> str:
-    return f"{what}: {', '.join(texts)}" if texts else ""
-
-
-def _rows_text(rows: int | None) -> str:
-    return "not counted" if rows is None else f"{rows:,}"
-
-
-def _beginning(source: Path, folder: Path, size: int) -> Path:
-    part = folder / source.name
-    with source.open("rb") as file:
-        part.write_bytes(file.read(size))
-    return part
 
 
 def print_preview(preview: dict[str, Any], are_required: bool) -> None:
@@ -235,10 +218,20 @@ def _answer(choice: dict[str, Any]) -> str:
 
 
 MAIN = "main"
+REF_TO_MOVE = click.option(
+    "--ref",
+    default=MAIN,
+    show_default=True,
+    help="The ref to update; a new name creates a ref from main.",
+)
+PURPOSE_OF_VERSION = field_option(
+    "--purpose",
+    "commit_message",
+    formerly="--message",
+    help="What the version is for [default: what was imported or attached].",
+)
 REQUIRE_COLUMNS = field_option(
     "--require-columns",
-    "require_columns",
-    "require_columns",
     is_flag=True,
     help="Refuse other columns than those of the version before; their order may differ.",
 )
@@ -258,31 +251,21 @@ class FileOrUri(click.Path):
     "source", metavar="FILE", type=FileOrUri(path_type=Path, exists=True, dir_okay=False)
 )
 @click.option("--dataset", help="Name or id; a new name creates a dataset.")
-@click.option(
-    "--ref",
-    default="main",
-    show_default=True,
-    help="The ref to update; a new name creates a ref from main.",
-)
-@click.option("--message", help="Commit message [default: Import and the file's name].")
+@REF_TO_MOVE
+@PURPOSE_OF_VERSION
 @READING_OPTIONS
 @click.option("--preview", is_flag=True, help="Show what would be read; import nothing.")
 @REQUIRE_COLUMNS
 @BATCH
-@AS_JSON
-@with_target
+@printed(creates=True)
 def import_command(
-    target: Target,
+    client: ApiClient,
     source: Path | str,
     dataset: str | None,
     ref: str,
-    message: str | None,
-    options: dict[str, Any],
     preview: bool,
-    require_columns: bool,
-    batch: bool,
-    as_json: bool,
-) -> None:
+    **chosen: Any,
+) -> Shown:
     """Import a file as a new version of a dataset.
 
     CSV, TSV, JSON, NDJSON, Parquet or XLSX.
@@ -295,30 +278,22 @@ def import_command(
 
     \b
     jobsvc import sales.csv --dataset sales
-    jobsvc import q3.xlsx --dataset sales --ref quarter3 --message "Figures of Q3"
+    jobsvc import q3.xlsx --dataset sales --ref quarter3 --purpose "Figures of Q3"
     jobsvc import ledger.csv --preview --date-order dmy
     jobsvc import ledger.csv --dataset ledger --header-row 4 --type Account=text
     jobsvc import s3://audit/2025/ledger.parquet --dataset ledger
     """
-    with connected(target, create=not target.names_directory) as client:
-        if preview:
-            shown = preview_file(client, source, options, dataset, ref)
-            required = requires_columns(client, dataset, require_columns)
-            return print_result(shown, as_json, lambda found: print_preview(found, required))
-        if dataset is None:
-            raise click.UsageError("Missing option '--dataset'.")
-        job = import_file(
-            client,
-            source,
-            dataset,
-            ref,
-            message,
-            options,
-            batch=batch,
-            require_columns=require_columns,
-        )
-        changes = changes_of(client, job)
-    return print_result(job, as_json, lambda done: _print_import(done, changes))
+    body = body_of(chosen)
+    if preview:
+        reading = {name: body[name] for name in ("options",) if name in body}
+        required = requires_columns(client, dataset, "require_columns" in body)
+        shown = preview_file(client, source, reading, dataset, ref)
+        return Shown(shown, lambda found: print_preview(found, required))
+    if dataset is None:
+        raise click.UsageError("Missing option '--dataset'.")
+    job = import_file(client, source, dataset, ref, **body)
+    changes = changes_of(client, job)
+    return Shown(job, lambda done: _print_import(done, changes))
 
 
 def changes_of(client: ApiClient, job: dict[str, Any]) -> dict[str, Any] | None:
@@ -327,16 +302,24 @@ def changes_of(client: ApiClient, job: dict[str, Any]) -> dict[str, Any] | None:
     return cast(dict[str, Any] | None, found)
 
 
-def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
+def print_version(job: dict[str, Any], columns: Columns) -> None:
+    """Print the version that a job has made, with its tables and their notes."""
     summary = job["output_summary"]
     print_line(
         f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
         f"commit {summary['output_commit_id'][:12]}:"
     )
-    print_items(summary["tables"], {"table": "key", "rows": "rows", "columns": "columns"})
+    print_items(
+        summary["tables"], {"table": "key", "rows": "rows", "columns": "columns", **columns}
+    )
     for table in summary["tables"]:
         for note in table["notes"]:
             print_line(f"Note on {table['key']}: {note}")
+
+
+def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
+    print_version(job, {})
+    for table in job["output_summary"]["tables"]:
         totals = sorted(table["control_totals"], key=lambda total: total["is_identifier"])
         if totals:
             print_line(f"Control totals of {table['key']}:")
@@ -346,33 +329,21 @@ def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
 
 
 def import_file(
-    client: ApiClient,
-    source: Path | str,
-    dataset: str,
-    ref: str = "main",
-    message: str | None = None,
-    options: dict[str, Any] | None = None,
-    *,
-    batch: bool = False,
-    require_columns: bool = False,
+    client: ApiClient, source: Path | str, dataset: str, ref: str = "main", **fields: Any
 ) -> dict[str, Any]:
     """Upload a file or name a URI, wait for its job, and return the completed job.
 
     A dataset or ref may be new; see :func:`into_dataset`.
     """
-    fields = job_body(
-        batch=batch,
-        commit_message=message,
-        options=options or None,
-        require_columns=require_columns or None,
-    )
-    return into_dataset(
-        client,
-        dataset,
-        ref,
-        lambda dataset_id: _import_into(client, dataset_id, source, ref, fields),
-        keep_failed=True,
-    )
+
+    def run(dataset_id: int) -> dict[str, Any]:
+        path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
+        if isinstance(source, str):
+            return client.run_job(path, {"uri": source, **fields}, f"Importing {source}")
+        accepted = client.upload_file(path, source, form_fields(fields))
+        return client.finished_job(accepted["job_id"], f"Importing {source.name}")
+
+    return into_dataset(client, dataset, ref, run, keep_failed=True)
 
 
 def is_new(client: ApiClient, dataset: str) -> bool:
@@ -446,17 +417,3 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
             error=failure.message,
             created=created,
         ) from None
-
-
-def _import_into(
-    client: ApiClient,
-    dataset_id: int,
-    source: Path | str,
-    ref: str,
-    fields: dict[str, Any],
-) -> dict[str, Any]:
-    path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
-    if isinstance(source, str):
-        return client.run_job(path, {"uri": source, **fields}, f"Importing {source}")
-    accepted = client.upload_file(path, source, form_fields(fields))
-    return client.finished_job(accepted["job_id"], f"Importing {source.name}")

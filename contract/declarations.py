@@ -178,7 +178,7 @@ def _default(own: Any) -> Any:
 def _declared(name: str, marks: tuple[Any, ...], default: Any) -> Declared:
     found: dict[type, Any] = {type(mark): mark for mark in marks}
     kinds = [mark for mark in marks if isinstance(mark, Kind)]
-    option = found.get(Option, Option(f"--{name.replace('_', '-')}"))
+    option = found.get(Option, Option(kinds[0].option or f"--{name.replace('_', '-')}"))
     return Declared(
         name,
         kinds[0],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from contract.numbers import confidence_of, errors_of, number_of
 from domain_errors import InvalidRequest, choices_sentence
@@ -59,6 +59,8 @@ class Kind:
     """The kind of a field."""
 
     metavar: str | None = None
+    option: ClassVar[str | None] = None
+    """The option of commands, if it isn't that of the field's name."""
 
     def read(self, text: str) -> Any:
         """The value that a person wrote.
@@ -249,6 +251,7 @@ class Scalar(Kind):
 class RowFilterKind(Kind):
     """A filter of rows: an expression, or conditions."""
 
+    option: ClassVar[str | None] = "--filter"
     metavar: str | None = "FILTER"
 
     def read(self, text: str) -> dict[str, str]:

@@ -35,9 +35,12 @@ class LruCache(Generic[Key, Value]):
     """A thread-safe LRU cache of at most ``max_entries`` values that ``fits`` accepts."""
 
     def __init__(self, max_entries: int, fits: Callable[[Value], bool] = lambda _: True) -> None:
-        self._max_entries, self._fits = max_entries, fits
+        self.max_entries, self._fits = max_entries, fits
         self._lock = threading.Lock()
         self._values: OrderedDict[Key, Value] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
 
     def get(self, key: Key, compute: Callable[[], Value]) -> Value:
         """Return the cached value, else compute it."""
@@ -50,7 +53,7 @@ class LruCache(Generic[Key, Value]):
             return computed
         with self._lock:
             self._values[key] = computed
-            while len(self._values) > self._max_entries:
+            while len(self._values) > self.max_entries:
                 self._values.popitem(last=False)
         return computed
 

@@ -174,7 +174,6 @@ OTHER_MEANINGS = {
 """Words that are also names of methods, by the modules that write them."""
 NAME_A_METHOD = {
     "command_line/demo.py",
-    "command_line/planning.py",
     "command_line/sampling.py",
     "contract/requests/evaluate.py",
 }

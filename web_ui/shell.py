@@ -33,7 +33,7 @@ from flask import (
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.access import Access, Caller, disconnection_of, origin_of
+from application.access import Access, Caller, RowSource, disconnection_of, origin_of
 from application.administration.overview import size_text
 from application.comparing import verdict_label
 from application.job_submission import Submission, idempotency_key
@@ -44,7 +44,9 @@ from contract.jobs import Priority
 from domain_errors import counted, percent_text
 from presentation.html import block_html
 from service.service import Service
+from service.tables.open_tables import SAMPLE, output_of
 from storage.accounts.audit_trail import Origin
+from storage.jobs.jobs import Job
 from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
     duration_text,
@@ -142,6 +144,12 @@ def submission(priority: Priority, path: str) -> Submission:
     """A submission by the caller, with the request's idempotency key for this path."""
     key = idempotency_key(request.headers.get("Idempotency-Key"), path, priority)
     return caller().submission(priority, key)
+
+
+def audit_sample(job: Job, what: str) -> None:
+    """Record that the caller has seen something of a sample."""
+    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+    caller().audit_view(source, what)
 
 
 def _secret() -> str:

@@ -366,7 +366,7 @@ FORMS = (
     Form(
         EXPLORATION,
         'dataset.report({arguments}).save("report.html")',
-        ("jobsvc", "explore", "{subject}", "--html", "report.html"),
+        ("jobsvc", "explore", "{subject}", "--output", "report.html"),
         (
             _compared(words.option("--compare"), "--compare-table"),
             REF,
@@ -384,7 +384,7 @@ FORMS = (
             Argument("file", positional, words.plain),
             Argument("dataset", positional, words.option("--dataset")),
             Argument("ref", keyword("ref"), words.option("--ref")),
-            Argument("commit_message", keyword("purpose"), words.option("--message")),
+            Argument("commit_message", keyword("purpose"), words.option("--purpose")),
             *(
                 Argument(
                     f"options.{name}", keyword(name), words.option(f"--{name.replace('_', '-')}")

@@ -128,6 +128,8 @@ class EstimateOptions(TypedDict, total=False):
 class EvaluationOptions(TypedDict, total=False):
     """How to evaluate findings; docs/AUDIT.md."""
 
+    confidence: float | str
+    """Such as 90% or 0.9. By default that of the recorded plan, else 0.95."""
     likelihood: Literal["hypergeometric", "binomial", "poisson"]
     """For `attributes`, `two_stage` and `monetary_unit`. By default that of the recorded plan,
     else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,

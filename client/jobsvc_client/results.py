@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, overload
 
@@ -37,6 +37,7 @@ MISSTATEMENT = {
     "found": "Errors found in the sample",
 }
 """Amounts of an evaluation by monetary units; the first four add up to the upper limit."""
+FIGURES = ("estimate", "margin", "ci_low", "ci_high", "standard_error", "confidence", "n")
 NAMES = {"proportion": "Share", "count": "Number of rows"}
 
 
@@ -116,18 +117,9 @@ class Estimates(Sequence[Estimate]):
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each figure and group."""
         rows = [
-            {
-                "statistic": each.statistic,
-                "column": each.column,
-                **each.group,
-                "estimate": each.estimate,
-                "margin": each.margin,
-                "ci_low": each.ci_low,
-                "ci_high": each.ci_high,
-                "standard_error": each.standard_error,
-                "confidence": each.confidence,
-                "n": each.n,
-            }
+            {name: getattr(each, name) for name in ("statistic", "column")}
+            | each.group
+            | {name: getattr(each, name) for name in FIGURES}
             for each in self
         ]
         frame: pandas.DataFrame = imported("pandas").DataFrame(rows)
@@ -147,20 +139,9 @@ class Estimates(Sequence[Estimate]):
 
 def _estimate(each: dict[str, Any]) -> Estimate:
     low, high = each["ci_low"], each["ci_high"]
-    return Estimate(
-        each["statistic"],
-        each["column"],
-        each["value"],
-        each["group"] or {},
-        each["estimate"],
-        None if low is None or high is None else (high - low) / 2,
-        low,
-        high,
-        each["standard_error"],
-        each["confidence"],
-        each["n"],
-        each,
-    )
+    own = {field.name: each[field.name] for field in fields(Estimate) if field.name in each}
+    margin = None if low is None or high is None else (high - low) / 2
+    return Estimate(**own | {"group": each["group"] or {}, "margin": margin, "data": each})
 
 
 class UploadedValues:

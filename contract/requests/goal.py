@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from contract.declarations import Help, RefusedField, Title
+from contract.declarations import Help, Option, RefusedField, Title
 from contract.fields import (
     ERRORS,
     MARGIN,
@@ -139,6 +139,7 @@ class GoalRequest(ConfidenceRequest):
     book_column: Annotated[
         str | None,
         ColumnName(),
+        Option("--book"),
         Help("With `materiality`: the book amounts of a monetary unit design."),
     ] = None
     accept: Annotated[

@@ -273,6 +273,7 @@ ADMIN_STATES: dict[str, State] = {
     "jobs to resolve": at("/jobs?unresolved=true&did=dismiss&done=1&refused=1"),
     "a form that is refused": refused_form,
     "storage": at("/admin/storage"),
+    "internals": at("/admin/internals"),
     "connections": at("/admin/connections"),
     "what a prune would remove": prune,
     "audit": at("/admin/audit?limit=8"),

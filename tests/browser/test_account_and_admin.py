@@ -137,7 +137,7 @@ def test_a_taken_user_name_is_reported_at_its_field(admin: Page, server: LiveSer
 
 def test_admin_pages_are_forbidden_for_others(analyst: Analyst, server: LiveServer) -> None:
     page, _ = analyst
-    for path in ("/admin/users", "/admin/tokens", "/admin/audit", "/admin/storage"):
+    for path in ("/admin/users", "/admin/tokens", "/admin/audit", "/admin/internals"):
         answer = page.goto(f"{server.url}{path}")
         assert answer is not None
         assert answer.status == 403

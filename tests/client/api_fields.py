@@ -41,7 +41,7 @@ TYPES = {
     "object of size": "Mapping[str, int | str]",
     "integer or string": "int | str",
 }
-ARGUMENTS_OF_EVALUATE = ("kind", "confidence", "tolerable")
+ARGUMENTS_OF_EVALUATE = ("kind", "tolerable")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 

@@ -116,7 +116,7 @@ def test_a_lost_password_is_mended_with_a_link(run: Run, created: Path) -> None:
         (("sample", "Sales", "--size", "0"), 1, "--size"),
         (("sample", "Sales", "--size", "5", "--output", "x.xls"), 2, ".csv, .parquet, .arrow"),
         (("sample", "Sales", "--method", "lucky"), 2, "random"),
-        (("sample", "Sals", "--size", "5"), 1, 'Dataset "Sals" not found. Existing: Sales'),
+        (("sample", "Sals", "--size", "5"), 1, 'There is no dataset "Sals". Available: Sales'),
         (("sample", "Sales"), 1, "--size or --fraction"),
         (("sample", "Sales", "--size", "5", "--ref", "mian"), 1, "Available: main"),
         (

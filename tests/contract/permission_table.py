@@ -418,6 +418,7 @@ TABLE = (
     Row("GET /admin/tokens", ADMINISTER_PAGE, at("/admin/tokens"), "page"),
     Row("GET /admin/connections", ADMINISTER_PAGE, at("/admin/connections"), "page"),
     Row("GET /admin/storage", ADMINISTER_PAGE, at("/admin/storage"), "page"),
+    Row("GET /admin/internals", ADMINISTER_PAGE, at("/admin/internals"), "page"),
     Row("GET /admin/audit", ADMINISTER_PAGE, at("/admin/audit"), "page"),
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),
     Row("POST /jobs", TO_PAGES, jobs_form, "page"),

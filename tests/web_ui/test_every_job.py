@@ -136,6 +136,7 @@ def test_the_start_page_names_open_jobs(jobs: EveryJob, variant: str) -> None:
         "/bin",
         "/admin/users",
         "/admin/storage",
+        "/admin/internals",
         "/admin/connections",
         "/admin/audit?limit=1000",
         "/account",

@@ -133,24 +133,19 @@ def _sign_in_first(code: str) -> AnyResponse:
     return _choose_password(code)
 
 
-def _choose_password(code: str) -> Response:
+def _choose_password(code: str, problem: str | None = None) -> Response:
     with service().database.read() as tx:
         user = sign_in_link_user(tx, code, service().clock)
     if user is None:
         return show("link_ended.html", 404)
-    return show("set_password.html", user=user, code=code, shortest=PASSWORD.least)
+    values = {"user": user, "code": code, "shortest": PASSWORD.least, "problem": problem}
+    return show("set_password.html", 422 if problem else 200, **values)
 
 
 def _set_password(code: str) -> AnyResponse:
     password = request.form.get("password", "")
-    with service().database.read() as tx:
-        user = sign_in_link_user(tx, code, service().clock)
-    if user is None:
-        return show("link_ended.html", 404)
-    problem = _problem(password, request.form.get("again", ""))
-    if problem:
-        given = {"user": user, "code": code, "shortest": PASSWORD.least, "problem": problem}
-        return show("set_password.html", 422, **given)
+    if problem := _problem(password, request.form.get("again", "")):
+        return _choose_password(code, problem)
     try:
         found = sign_in_by_link(access(), code, password, origin())
     except NotFound:

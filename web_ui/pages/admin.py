@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Response
 
 from application.administration.activity import SUBJECTS, parts_of
+from application.administration.internals import internals
 from application.administration.overview import admin_overview
 from application.credentials import user_name_rule
 from contract.requests.administration import EntriesRequest
@@ -115,6 +116,14 @@ def connections() -> Response:
         connections=found,
         prefixes=[str(prefix) for prefix in service().settings.allowed_connections],
     )
+
+
+@blueprint.get("/admin/internals")
+@signed_in
+def server_internals() -> Response:
+    """Show lanes, DuckDB instances, caches and the last prune."""
+    caller().require_role("admin")
+    return show("admin_internals.html", blocks=internals(service()))
 
 
 @blueprint.get("/admin/storage")

@@ -198,8 +198,7 @@ def _code(found: Dataset, base: Side, other: Side, keys: list[str]) -> Values:
         "compare_to": {"ref": other.ref, "table_key": other.table.name},
         "keys": keys,
     }
-    code = code_at(f"/api/exploration/datasets/{found.id}/jobs", body)
-    return {"code": code, "request_body": body}
+    return code_at(f"/api/exploration/datasets/{found.id}/jobs", body)
 
 
 def _named(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:

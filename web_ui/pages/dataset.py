@@ -198,10 +198,7 @@ def _profile(context: Values) -> Values:
             database = service().parquet
             found = profile_of(service(), table, database=database, budget_s=PROFILE_BUDGET_S)
     body = {"source_ref": context["ref"], "table_key": key}
-    code = {
-        "code": code_at(f"/api/profiling/datasets/{dataset_id}/jobs", body),
-        "request_body": body,
-    }
+    code = code_at(f"/api/profiling/datasets/{dataset_id}/jobs", body)
     if found is None:
         return {**code, "profile": None, "is_short": is_short}
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")

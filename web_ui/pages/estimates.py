@@ -12,7 +12,6 @@ from typing import Any
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.access import RowSource
 from application.audit.finding_values import has_findings
 from application.audit.items import drawn_book_column
 from application.estimation.backtest import KnownFigure, backtest_of
@@ -56,14 +55,13 @@ from parquet_tables.exports import MEDIA_TYPES
 from presentation.charts import Interval, IntervalChart, axis_of
 from presentation.content import Judgement, Table, formula_safe
 from presentation.xlsx import write_sections
-from service.tables.open_tables import SAMPLE, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.contract_forms import form_fields, read_form
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice, percent_digits
 from web_ui.pages.request_code import code_at
-from web_ui.shell import blueprint, caller, service, signed_in
+from web_ui.shell import audit_sample, blueprint, caller, service, signed_in
 
 Values = dict[str, Any]
 
@@ -121,22 +119,21 @@ def _figures(found: Job) -> Values:
             if _lacks_column(chosen):
                 chosen |= _first_choice(values["columns"])
             answer = estimates_of(service(), found, _asked(found, chosen))
-        _audit(found)
+        audit_sample(found, "estimates")
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
     estimates = answer.estimates
     inside = [held for each in estimates if (held := each.holds_truth) is not None]
-    minimum_degrees = MINIMUM_DEGREES
     return {
         **values,
-        **_code(found, chosen),
+        **code_at(f"/api/sampling/jobs/{found.id}/estimates", _asked(found, chosen).stated()),
         "answer": answer,
         "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
         "table": estimates_table(answer, "Estimates"),
         "title": _title(chosen),
         "assumptions": answer.notes[len(answer.warnings) :],
-        "few_degrees": any(each.df < minimum_degrees for each in estimates),
-        "minimum_degrees": minimum_degrees,
+        "few_degrees": any(each.df < MINIMUM_DEGREES for each in estimates),
+        "minimum_degrees": MINIMUM_DEGREES,
         "picture": _picture(_title(chosen), estimates, chosen),
         "inside": (sum(inside), len(inside)),
         "max_drawn": MAX_DRAWN,
@@ -170,7 +167,7 @@ def _backtest(found: Job) -> Values:
         asked = BacktestRequest(confidence=chosen_level(chosen), lonely_stratum=chosen["lonely"])
         with caller().reading():
             answer = backtest_of(service(), found, asked)
-        _audit(found)
+        audit_sample(found, "estimates")
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
     figures = answer.figures
@@ -306,7 +303,7 @@ def _downloaded(job_id: str) -> tuple[Job, EstimatesAnswer, Values]:
             columns = estimated_columns(service(), found, _source(found, chosen))
             chosen |= _first_choice(columns)
         answer = estimates_of(service(), found, _asked(found, chosen))
-    _audit(found)
+    audit_sample(found, "estimates")
     return found, answer, chosen
 
 
@@ -320,12 +317,6 @@ def _file(content: bytes, kind: str, name: str) -> AnyResponse:
 
 def _safe(cell: Any) -> Any:
     return formula_safe(cell) if isinstance(cell, str) else cell
-
-
-def _audit(found: Job) -> None:
-    caller().audit_view(
-        RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "estimates"
-    )
 
 
 def _chosen() -> Values:
@@ -413,13 +404,6 @@ def _asked(found: Job, chosen: Values) -> EstimatesRequest:
         book_column=chosen["book"],
         **read_form(EstimatesRequest, request.args, BY_ITSELF),
     )
-
-
-def _code(found: Job, chosen: Values) -> Values:
-    """The request of the choices as code."""
-    body = _asked(found, chosen).stated()
-    code = code_at(f"/api/sampling/jobs/{found.id}/estimates", body)
-    return {"code": code, "request_body": body}
 
 
 def _calibration(chosen: Values) -> CalibrateRequest | None:

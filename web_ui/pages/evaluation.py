@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from application.access import RowSource
 from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import fitting_kind, parameters_text, signed_off
 from application.audit.evaluators import EVALUATORS
@@ -25,14 +24,13 @@ from contract.numbers import TwoReadings, errors_of, plain_text
 from contract.requests.evaluate import KINDS, EvaluationRequest
 from domain_errors import DomainError, InvalidRequest
 from sampling_engine import method_class
-from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.contract_forms import FormField, form_fields
 from web_ui.job_texts import problem_text
 from web_ui.numbers import confidence_choice, percent_digits
 from web_ui.pages.request_code import code_at
-from web_ui.shell import caller, service
+from web_ui.shell import audit_sample, caller, service
 
 Values = dict[str, Any]
 
@@ -71,14 +69,12 @@ def evaluation_tab(found: Job) -> Values:
         with caller().reading():
             wanted = request_of(found, review, _request(chosen))
             answer = evaluate(service(), found, wanted).as_json()
-        caller().audit_view(
-            RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "evaluation"
-        )
+        audit_sample(found, "evaluation")
     except DomainError as error:
         return {**values, "problem": problem_text(error)}
     return {
         **values,
-        **_code(found, chosen),
+        **code_at(f"/api/sampling/jobs/{found.id}/evaluation", _body(chosen)),
         "answer": answer,
         "other_samples": other_samples_tables(answer),
         "verdict": verdict_of(answer),
@@ -100,13 +96,6 @@ def _body(chosen: Values) -> Values:
     """The choices as the body of a request."""
     body = _request(chosen).given()
     return body | ({} if chosen["share"] is None else {"tolerable": float(chosen["share"])})
-
-
-def _code(found: Job, chosen: Values) -> Values:
-    """The request of the choices as code."""
-    body = _body(chosen)
-    code = code_at(f"/api/sampling/jobs/{found.id}/evaluation", body)
-    return {"code": code, "request_body": body}
 
 
 def _fields(found: Job, chosen: Values) -> list[FormField]:

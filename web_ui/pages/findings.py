@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import request
 
-from application.access import RowSource
 from application.audit.findings import SampleItem, items_page
 from application.audit.review import is_preparer
 from application.audit.sentences import (
@@ -23,12 +22,12 @@ from application.identity.lookup import is_like_a_key, key_column
 from contract.words import CAUSES, OUTCOMES, REVIEW_STATES
 from domain_errors import DomainError
 from parquet_tables.tables import Column
-from service.tables.open_tables import SAMPLE, open_source, output_of
+from service.tables.open_tables import open_source
 from storage.audit.findings import Review, list_findings
 from storage.jobs.jobs import Job
 from web_ui.job_texts import problem_text
 from web_ui.numbers import cell_text, decimal_text
-from web_ui.shell import MAX_OFFSET, caller, number_between, service
+from web_ui.shell import MAX_OFFSET, audit_sample, caller, number_between, service
 
 ITEMS_PER_PAGE = 100
 MAX_COLUMNS = 3
@@ -59,9 +58,7 @@ def findings_tab(found: Job) -> dict[str, Any]:
             page = items_page(service(), found, offset, ITEMS_PER_PAGE)
             source = open_source(service(), found)
             key = source.files.column(key_column(service(), source))
-        caller().audit_view(
-            RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "findings"
-        )
+        audit_sample(found, "findings")
     except DomainError as error:
         return {**texts, "problem": problem_text(error)}
     return {

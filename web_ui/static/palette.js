@@ -98,7 +98,7 @@ export function openHelp() {
   open(h("dialog", { "aria-labelledby": "help-title" },
     h("h2", { id: "help-title" }, "Keyboard shortcuts"),
     h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Shortcuts" }, h("table", {}, h("tbody", {}, rows.map(([key, text]) =>
-      h("tr", {}, h("td", {}, [...key.split(/(?<=^g)(?=.)/)].map((part) => [h("kbd", {}, part), " "])), h("td", {}, text)))))),
+      h("tr", {}, h("td", {}, key.split(/(?<=^g)(?=.)/).map((part) => [h("kbd", {}, part), " "])), h("td", {}, text)))))),
     h("form", { method: "dialog", class: "row end" }, h("button", { class: "main" }, "Close"))));
 }
 
