@@ -216,28 +216,23 @@ class Sweep:
 
     def steps(self) -> Iterator[None]:
         """Delete in steps of some milliseconds; yields between them, where it may be stopped."""
-        # A file gets its job's name in the transaction that inserts the job. This transaction
-        # excludes others, so an upload without a job will not get one.
-        with self.database.write() as tx:
-            released = list(_uploads(tx, self.directory, set(self.marks.jobs), self.cutoffs))
-        yield from self._unlink("uploads", released)
+        yield from self._remove_uploads()
         yield from self._remove_expired()
-        for dataset_id in self.marks.datasets:
-            with self.database.write() as tx:
-                deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
-            if deleted:
-                yield
-        for batch in _batches(self.marks.commits, self.limits.rows):
-            with self.database.write() as tx:
-                removed = [row for place in batch if (row := self._remove_commit(tx, place))]
-            self.report.add_rows("commits", removed)
-            yield
+        yield from self._remove_refs()
+        yield from self._remove_commits()
         yield from self._remove_jobs()
         if self.cutoffs.logs is not None:
             yield from self._remove_log_entries(self.cutoffs.logs)
         yield from self._remove_datasets()
         yield from self._remove_data_files()
         yield from self._unlink("counts", self.marks.files["counts"])
+
+    def _remove_uploads(self) -> Iterator[None]:
+        # A file gets its job's name in the transaction that inserts the job. This transaction
+        # excludes others, so an upload without a job will not get one.
+        with self.database.write() as tx:
+            released = list(_uploads(tx, self.directory, set(self.marks.jobs), self.cutoffs))
+        yield from self._unlink("uploads", released)
 
     def _remove_expired(self) -> Iterator[None]:
         with self.database.write() as tx:
@@ -250,6 +245,20 @@ class Sweep:
         for kind, rows in deleted.items():
             self.report[kind].add_deleted(rows)
         if any(deleted.values()):
+            yield
+
+    def _remove_refs(self) -> Iterator[None]:
+        for dataset_id in self.marks.datasets:
+            with self.database.write() as tx:
+                deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
+            if deleted:
+                yield
+
+    def _remove_commits(self) -> Iterator[None]:
+        for batch in _batches(self.marks.commits, self.limits.rows):
+            with self.database.write() as tx:
+                removed = [row for place in batch if (row := self._remove_commit(tx, place))]
+            self.report.add_rows("commits", removed)
             yield
 
     def _remove_commit(self, tx: Transaction, place: int) -> sqlite3.Row | None:
