@@ -125,7 +125,7 @@ DRAND = {
 }
 
 
-class CheckFailed(Exception):
+class Invalid(Exception):
     """A check that failed, with its code and a sentence."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -145,7 +145,7 @@ class Usage(Exception):
 def require(condition: object, code: str, text: str) -> None:
     """Refuse with `code` unless the condition holds."""
     if not condition:
-        raise CheckFailed(code, text)
+        raise Invalid(code, text)
 
 
 # --- the report ---
@@ -188,7 +188,7 @@ class CheckReport:
         """Report the block as checked, or as refused for the reason that it raises."""
         try:
             yield
-        except CheckFailed as refusal:
+        except Invalid as refusal:
             self.lines.append(Line(level, "refused", f"{text}: {refusal.text}", refusal.code))
         except NotCheckable as reason:
             self.skipped(level, f"{text}: {reason}")
@@ -223,7 +223,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         names = Counter(name for name, _ in pairs)
-        raise CheckFailed(
+        raise Invalid(
             "duplicate_member", f"The member {names.most_common(1)[0][0][:60]!r} occurs twice."
         )
     return members
@@ -242,7 +242,7 @@ def _double(text: str) -> float:
 
 
 def _constant(text: str) -> float:
-    raise CheckFailed("bad_json", f"{text} isn't JSON.")
+    raise Invalid("bad_json", f"{text} isn't JSON.")
 
 
 def parse_json(data: bytes | str, what: str) -> Any:
@@ -256,12 +256,10 @@ def parse_json(data: bytes | str, what: str) -> Any:
             parse_float=_double,
             parse_constant=_constant,
         )
-    except CheckFailed as refusal:
-        raise CheckFailed(refusal.code, f"{what}: {refusal.text}") from None
+    except Invalid as refusal:
+        raise Invalid(refusal.code, f"{what}: {refusal.text}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise CheckFailed(
-            "bad_json", f"{what} isn't valid JSON in UTF-8: {str(error)[:80]}."
-        ) from None
+        raise Invalid("bad_json", f"{what} isn't valid JSON in UTF-8: {str(error)[:80]}.") from None
 
 
 def _number_text(value: float) -> str:
@@ -377,7 +375,7 @@ def either(*schemas: Schema) -> Schema:
         for schema in schemas[:-1]:
             try:
                 return schema(value, where)
-            except CheckFailed:
+            except Invalid:
                 continue
         return schemas[-1](value, where)
 
@@ -757,9 +755,9 @@ def decode_base64(value: str, what: str) -> bytes:
     try:
         data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise CheckFailed("bad_base64", f"{what} isn't Base64.") from None
+        raise Invalid("bad_base64", f"{what} isn't Base64.") from None
     if base64.b64encode(data).decode() != value:
-        raise CheckFailed("bad_base64", f"{what} isn't canonical Base64.")
+        raise Invalid("bad_base64", f"{what} isn't canonical Base64.")
     return data
 
 
@@ -767,11 +765,11 @@ def open_envelope(envelope: Any, where: str, payload_type: str, key: bytes) -> b
     """Verify an envelope and return the payload's bytes."""
     ENVELOPE(envelope, where)
     if envelope["payloadType"] != payload_type:
-        raise CheckFailed("payload_type", f"{where}.payloadType isn't {payload_type}.")
+        raise Invalid("payload_type", f"{where}.payloadType isn't {payload_type}.")
     payload = decode_base64(envelope["payload"], f"{where}.payload")
     signature = envelope["signatures"][0]
     if signature["keyid"] != sha256(key):
-        raise CheckFailed("wrong_key", f"{where} names another key than {sha256(key)}.")
+        raise Invalid("wrong_key", f"{where} names another key than {sha256(key)}.")
     kind = payload_type.encode()
     message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
     good = ed25519_valid(
@@ -792,7 +790,7 @@ def read_csv(data: bytes, code: str, what: str) -> Iterator[Row]:
     try:
         source = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise CheckFailed(code, f"{what} isn't UTF-8.") from None
+        raise Invalid(code, f"{what} isn't UTF-8.") from None
     require(source.endswith("\n"), code, f"{what} doesn't end with a line feed.")
     position, end, line = 0, len(source), 0
     while position < end:
@@ -1009,7 +1007,7 @@ def read_rounds(case: Case) -> None:
     rounds = case.predicate["rounds"]
     numbers = [r["round_number"] for r in rounds]
     if numbers != list(range(1, len(rounds) + 1)):
-        raise CheckFailed("round_numbers", f"The rounds are numbered {numbers}.")
+        raise Invalid("round_numbers", f"The rounds are numbered {numbers}.")
     case.rounds += [StatedRound(*(r[name] for name in STATED)) for r in rounds]
     total = sum(r["rows"] for r in rounds)
     for r in rounds:
@@ -1018,39 +1016,39 @@ def read_rounds(case: Case) -> None:
             x is None if total > 10_000 else x is not None and len(x) == r["rows"] for x in lists
         )
         if not good:
-            raise CheckFailed(
+            raise Invalid(
                 "list_lengths",
                 f"The lists of round {r['round_number']} haven't {r['rows']} numbers.",
             )
     if total != case.predicate["sample"]["rows"]:
-        raise CheckFailed("rows_total", f"The rounds have {total} rows together.")
+        raise Invalid("rows_total", f"The rounds have {total} rows together.")
 
 
 def check_manifest(case: Case) -> None:
     population = case.population
     found = sha256(population["manifest"].encode("utf-8"))
     if found != population["commit_id"]:
-        raise CheckFailed("manifest_hash", f"The manifest's SHA-256 is {found}.")
+        raise Invalid("manifest_hash", f"The manifest's SHA-256 is {found}.")
     manifest = parse_canonical(population["manifest"], "the manifest")
     MANIFEST(manifest, "manifest")
     tables = [t for t in manifest["tables"] if t["key"] == population["table_key"]]
     if len(tables) != 1:
-        raise CheckFailed("manifest", f"It has {len(tables)} tables {population['table_key']!r}.")
+        raise Invalid("manifest", f"It has {len(tables)} tables {population['table_key']!r}.")
     case.table = tables[0]
     case.types = {column["name"]: column["type"].upper() for column in case.table["columns"]}
     rows = sum(file["rows"] for file in case.table["files"])
     if rows != population["file_rows"]:
-        raise CheckFailed("manifest", f"Its files have {rows} rows, not {population['file_rows']}.")
+        raise Invalid("manifest", f"Its files have {rows} rows, not {population['file_rows']}.")
     left_out = case.table["left_out"]
     if isinstance(left_out, dict) and isinstance(left_out.get("rows"), int):
         rows -= left_out["rows"]
         if rows != population["rows"]:
-            raise CheckFailed(
+            raise Invalid(
                 "manifest", f"Less left-out rows it has {rows}, not {population['rows']}."
             )
     elif left_out is None:
         if rows != population["rows"]:
-            raise CheckFailed("manifest", "No rows are left out, but `rows` isn't `file_rows`.")
+            raise Invalid("manifest", "No rows are left out, but `rows` isn't `file_rows`.")
     else:
         require(population["rows"] <= rows, "manifest", "`rows` is above `file_rows`.")
     attached = [file for file in case.table["files"] if "uri" in file]
@@ -1089,7 +1087,7 @@ SAMPLE_COLUMNS = (
 def _table_columns(case: Case, header: Row, tail: list[str]) -> list[str]:
     """Return the table's columns that the sample shows, in the table's order."""
     if header[-len(tail) :] != tail:
-        raise CheckFailed("sample_header", f"Its last columns aren't {', '.join(tail)}.")
+        raise Invalid("sample_header", f"Its last columns aren't {', '.join(tail)}.")
     known, result = iter(case.types), []
     for name in header[: -len(tail)]:
         found = next(
@@ -1102,7 +1100,7 @@ def _table_columns(case: Case, header: Row, tail: list[str]) -> list[str]:
             None,
         )
         if found is None:
-            raise CheckFailed(
+            raise Invalid(
                 "sample_header", f"The column {name!r} isn't one of the table, in its order."
             )
         result.append(str(found))
@@ -1120,11 +1118,9 @@ def read_sample(case: Case) -> None:
     for r in case.rounds:
         places = by_round[r.number]
         if len(places) != r.rows:
-            raise CheckFailed(
-                "sample_row", f"Round {r.number} has {len(places)} rows, not {r.rows}."
-            )
+            raise Invalid("sample_row", f"Round {r.number} has {len(places)} rows, not {r.rows}.")
         if not all(k in places for k in range(1, r.rows + 1)):
-            raise CheckFailed("sample_row", f"Places of round {r.number} aren't 1 … n.")
+            raise Invalid("sample_row", f"Places of round {r.number} aren't 1 … n.")
         r.sample_rows = [places[k] for k in range(1, r.rows + 1)]
         _read_sample_columns(case, r, [row[-len(tail) :] for row in r.sample_rows])
     case.shown = columns
@@ -1140,10 +1136,10 @@ def _rows_by_place(
         require(len(row) == width, "sample_row", f"Row {line} has {len(row)} fields.")
         number, place = (_count(row[-tail + i], line) for i in (1, 3))
         if not (latest <= number <= len(case.rounds)):
-            raise CheckFailed("sample_row", f"Row {line} isn't in the order of rounds.")
+            raise Invalid("sample_row", f"Row {line} isn't in the order of rounds.")
         latest = number
         if not (1 <= place <= case.rounds[number - 1].rows and place not in by_round[number]):
-            raise CheckFailed("sample_row", f"Row {line} has a place that another row has.")
+            raise Invalid("sample_row", f"Row {line} has a place that another row has.")
         by_round[number][place] = row
     return by_round
 
@@ -1159,7 +1155,7 @@ def _read_sample_columns(case: Case, r: StatedRound, ends: list[Row]) -> None:
         ordinals.append(_count(name[len(prefix) :], place))
         require(end[2] == r.method, "sample_row", f"{where} names another method.")
         if (end[4] is not None) != r.has_groups:
-            raise CheckFailed("sample_row", f"{where} has a wrong `_stratum`.")
+            raise Invalid("sample_row", f"{where} has a wrong `_stratum`.")
     r.labels = [end[4] for end in ends]
     probabilities = [_double_field(end[5], r.number) for end in ends]
     weights = [_double_field(end[6], r.number) for end in ends]
@@ -1172,7 +1168,7 @@ def _read_sample_columns(case: Case, r: StatedRound, ends: list[Row]) -> None:
     ):
         if mine is not None and mine != theirs:
             place = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True), 1) if a != b)
-            raise CheckFailed(
+            raise Invalid(
                 "sample_row",
                 f"Row {place} of round {r.number} has another {name} than the certificate.",
             )
@@ -1191,9 +1187,7 @@ def _double_field(value: str | None, number: int) -> float:
     except ValueError:
         result = math.nan
     if not math.isfinite(result):
-        raise CheckFailed(
-            "sample_row", f"Round {number} has {str(value)[:30]!r} in place of a number."
-        )
+        raise Invalid("sample_row", f"Round {number} has {str(value)[:30]!r} in place of a number.")
     return result
 
 
@@ -1205,10 +1199,10 @@ def check_ordinals(case: Case) -> None:
             unknown.append(str(r.number))
             continue
         if ordinals_hash(r.ordinals) != r_hash(case, r):
-            raise CheckFailed("ordinals_hash", f"Another one in round {r.number}.")
+            raise Invalid("ordinals_hash", f"Another one in round {r.number}.")
         high = max(r.ordinals, default=0)
         if high >= case.file_rows and r.ordinals:
-            raise CheckFailed("ordinal_range", f"Round {r.number} has the ordinal {high}.")
+            raise Invalid("ordinal_range", f"Round {r.number} has the ordinal {high}.")
         twice = len(set(r.ordinals)) < r.rows or not seen.isdisjoint(r.ordinals)
         require(not twice, "ordinal_twice", f"A row of round {r.number} was drawn twice.")
         seen.update(r.ordinals)
@@ -1271,33 +1265,33 @@ def check_groups(case: Case, rnd: StatedRound) -> None:
             f"{where} has {facts['groups_count']:,} groups, which the certificate doesn't list"
         )
     if canonical_hash(groups) != facts["groups_sha256"]:
-        raise CheckFailed("groups_hash", f"{where} has another one.")
+        raise Invalid("groups_hash", f"{where} has another one.")
     if len(groups) != facts["groups_count"]:
-        raise CheckFailed("groups_count", f"{where} has {len(groups)} groups.")
+        raise Invalid("groups_count", f"{where} has {len(groups)} groups.")
     columns = group_columns(rnd)
     keys = set()
     for g in groups:
         names = {column_name(case, name) for name in g["key"]}
         if names != {column_name(case, c) for c, _ in columns}:
-            raise CheckFailed("groups", f"{where} has a group of other columns.")
+            raise Invalid("groups", f"{where} has a group of other columns.")
         label = quoted_label([value_of(g["key"], column) for column, _ in columns])
         if label != g["label"]:
-            raise CheckFailed(
+            raise Invalid(
                 "group_label", f"{where}: a group has the label {str(g['label'])[:60]!r}."
             )
         good = g["sampled"] == g["allocated"] <= g["rows"] > 0 and (g["last_rank"] is None) == (
             g["sampled"] == 0
         )
         if not good:
-            raise CheckFailed(
+            raise Invalid(
                 "groups", f"{where}: the numbers of the group {label[:60]!r} contradict each other."
             )
         keys.add(label)
     require(len(keys) == len(groups), "groups", f"{where} has a group twice.")
     if sum(g["rows"] for g in groups) != rnd.eligible:
-        raise CheckFailed("sum_of_groups", f"{where}: Σ rows isn't {rnd.eligible}.")
+        raise Invalid("sum_of_groups", f"{where}: Σ rows isn't {rnd.eligible}.")
     if sum(g["allocated"] for g in groups) != rnd.rows:
-        raise CheckFailed("sum_allocated", f"{where}: Σ allocated isn't {rnd.rows}.")
+        raise Invalid("sum_allocated", f"{where}: Σ allocated isn't {rnd.rows}.")
     if not any(case.types[column_name(case, c)].startswith("ENUM") for c, _ in columns):
         order = list(map(group_order(case, rnd), (g["key"] for g in groups)))
         good = all(a < b for a, b in pairwise(order))
@@ -1357,7 +1351,7 @@ def value_of(key: dict[str, str | None], column: str) -> str | None:
 def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
     if "labels" in bands:
         if len(bands["labels"]) != len(bands["breaks"]) + 1:
-            raise CheckFailed("facts", "Bands and labels differ in number.")
+            raise Invalid("facts", "Bands and labels differ in number.")
         return list(bands["labels"])
     texts = []
     for value in bands["breaks"]:
@@ -1422,7 +1416,7 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
         p, w = probabilities[i], weights[i]
         require(0 < p <= 1, "probability", f"Row {i + 1} of {where} has the probability {p}.")
         if exact is not None and not close(p, exact):
-            raise CheckFailed("probability", f"Row {i + 1} of {where} has {p}, not {exact}.")
+            raise Invalid("probability", f"Row {i + 1} of {where} has {p}, not {exact}.")
         unknown = unknown or exact is None
         if not units or fixed or exact is not None:
             require(close(w, 1 / p), "weights", f"Row {i + 1} of {where} has {w}, not {1 / p}.")
@@ -1433,7 +1427,7 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
         if units and fixed and exact is None:
             amount = p * step / parts
             if not close(amount, round(amount), 1e-9):
-                raise CheckFailed("probability", f"Row {i + 1} of {where}: no amount has {p}.")
+                raise Invalid("probability", f"Row {i + 1} of {where}: no amount has {p}.")
     if rnd.has_groups and rnd.groups is not None and rnd.labels is None:
         first = cluster_chance(rnd)
         total = sum(g["sampled"] for g in rnd.groups)
@@ -1443,14 +1437,14 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
             wanted += [float(first * Fraction(g["allocated"], g["rows"]))] * g["sampled"]
         pairs = zip(sorted(wanted), sorted(probabilities), strict=True)
         if not all(close(a, b) for a, b in pairs):
-            raise CheckFailed("probability", f"Those of {where} aren't those of its groups.")
+            raise Invalid("probability", f"Those of {where} aren't those of its groups.")
     sizes = rnd.method in ("random", "reservoir") or (
         rnd.method == "systematic" and "sample_size" in rnd.parameters
     )
     if rnd.method == "stratified" and rnd.groups is not None:
         sizes = all(g["allocated"] for g in rnd.groups)
     if sizes and rnd.rows and not close(math.fsum(weights), rnd.eligible, 1e-9):
-        raise CheckFailed(
+        raise Invalid(
             "sum_of_weights",
             f"Those of {where} add up to {math.fsum(weights)}, not {rnd.eligible}.",
         )
@@ -1465,9 +1459,9 @@ def check_amounts(rnd: StatedRound) -> None:
     facts, where = rnd.facts, f"Round {rnd.number}"
     if rnd.method == "weighted":
         if (facts["decimals"] is None) == (facts["exponent"] is None):
-            raise CheckFailed("facts", f"{where} has two units or none.")
+            raise Invalid("facts", f"{where} has two units or none.")
         if not (facts["take_all"] <= rnd.rows <= facts["rows"] <= rnd.eligible):
-            raise CheckFailed("facts", f"{where}: rows contradict.")
+            raise Invalid("facts", f"{where}: rows contradict.")
         return
     rows = (
         facts["positive"]["rows"]
@@ -1476,7 +1470,7 @@ def check_amounts(rnd: StatedRound) -> None:
         + facts["missing_rows"]
     )
     if rows != rnd.eligible:
-        raise CheckFailed(
+        raise Invalid(
             "eligible_rows", f"{where}: the populations have {rows} rows, not {rnd.eligible}."
         )
     audited = rnd.parameters.get("population", "positive")
@@ -1487,16 +1481,16 @@ def check_amounts(rnd: StatedRound) -> None:
         amount["rows"] for amount in used
     )
     if not good:
-        raise CheckFailed(
+        raise Invalid(
             "sum_of_amounts",
             f"{where}: the units and take-all amounts aren't the population's total.",
         )
     if rnd.hits is not None:
         if not all(h == 1 for h in rnd.hits[: certain["rows"]]):
-            raise CheckFailed("sample_row", f"{where}: a take-all row has more hits.")
+            raise Invalid("sample_row", f"{where}: a take-all row has more hits.")
         hits = sum(rnd.hits[certain["rows"] :])
         if hits != facts["selected"]:
-            raise CheckFailed("facts", f"{where}: the rows have {hits} selected units.")
+            raise Invalid("facts", f"{where}: the rows have {hits} selected units.")
 
 
 def check_seeds(case: Case) -> None:
@@ -1508,7 +1502,7 @@ def check_seeds(case: Case) -> None:
             expected += f":from-{source}" if source is not None else ""
             expected += f":round-{rnd.number}" if rnd.number > 1 else ""
         if rnd.seed != expected:
-            raise CheckFailed(
+            raise Invalid(
                 "effective_seed",
                 f"Round {rnd.number} has {rnd.seed[:80]!r}, not {expected[:80]!r}.",
             )
@@ -1524,7 +1518,7 @@ def check_eligible(case: Case) -> None:
         most = case.population["rows"] - before
         good = rnd.eligible == most if rnd.filter is None else rnd.eligible <= most
         if not (good and rnd.rows <= rnd.eligible):
-            raise CheckFailed("eligible_rows", f"Round {rnd.number} has {rnd.eligible} of {most}.")
+            raise Invalid("eligible_rows", f"Round {rnd.number} has {rnd.eligible} of {most}.")
         before += rnd.rows
         reserves = "pareto" if rnd.method in ("weighted", "monetary_unit") else "next_in_order"
         whole_clusters = rnd.method == "cluster" and not {
@@ -1534,7 +1528,7 @@ def check_eligible(case: Case) -> None:
         if rnd.method == "systematic" or whole_clusters:
             reserves = "none"
         if rnd.reserves != reserves:
-            raise CheckFailed("facts", f"Round {rnd.number} has the reserves {rnd.reserves!r}.")
+            raise Invalid("facts", f"Round {rnd.number} has the reserves {rnd.reserves!r}.")
 
 
 def check_data_member(case: Case) -> None:
@@ -1544,7 +1538,7 @@ def check_data_member(case: Case) -> None:
     require(len(set(columns)) == len(columns), "data_columns", "A column stands twice.")
     needed = {column_name(case, name) for rnd in case.rounds for name in round_columns(rnd)}
     if not (needed <= set(columns) <= set(case.types)):
-        raise CheckFailed("data_columns", "`columns` lacks one that a round needs.")
+        raise Invalid("data_columns", "`columns` lacks one that a round needs.")
 
 
 def round_columns(rnd: StatedRound) -> list[str]:
@@ -1565,15 +1559,13 @@ def check_replacements(case: Case) -> None:
         number, out, new = item["round_number"], item["ordinal_out"], item["ordinal_in"]
         require(number in drawn, "replacement_row", f"Replacement {i} is of round {number}.")
         if not (out in drawn[number] and out not in gone):
-            raise CheckFailed("replacement_row", f"Replacement {i}: {out} isn't in the round.")
+            raise Invalid("replacement_row", f"Replacement {i}: {out} isn't in the round.")
         good = new < case.file_rows and new not in every and new not in came
         require(good, "replacement_row", f"Replacement {i}: {new} was drawn before, or is no row.")
         if latest > item["recorded_at"]:
-            raise CheckFailed(
-                "replacement_time", f"Replacement {i} is earlier than the one before."
-            )
+            raise Invalid("replacement_time", f"Replacement {i} is earlier than the one before.")
         if case.rounds[number - 1].reserves == "none":
-            raise CheckFailed("replacement_row", f"Round {number} has no reserves.")
+            raise Invalid("replacement_row", f"Round {number} has no reserves.")
         latest = item["recorded_at"]
         gone.add(out)
         came.add(new)
@@ -1600,7 +1592,7 @@ def share_out(size: int, rows: list[int], weights: list[Fraction], least: int) -
         weights = [Fraction(r) for r in rows]
     low = [min(least, r) for r in rows]
     if sum(low) > size:
-        raise CheckFailed("allocation", "The least rows of all groups are more than the sample.")
+        raise Invalid("allocation", "The least rows of all groups are more than the sample.")
     free = [i for i, w in enumerate(weights) if w > 0]
     rest = size - sum(low)
     if rest > sum(
@@ -1725,9 +1717,7 @@ def check_order(case: Case, rnd: StatedRound) -> None:
         ranks = order.ranks(ordinals)
         size = wanted_size(rnd.parameters, rnd.eligible)
         if rnd.rows != size:
-            raise CheckFailed(
-                "sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}."
-            )
+            raise Invalid("sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}.")
         last = None if not ranks else str(max(ranks))
         ascending(ranks, where)
         if case.is_whole(rnd):
@@ -1736,7 +1726,7 @@ def check_order(case: Case, rnd: StatedRound) -> None:
                 zip(ordinals, (i for i in order.walk() if i not in before), strict=False), 1
             ):
                 if mine != due:
-                    raise CheckFailed(
+                    raise Invalid(
                         "order_violated", f"Row {place} of {where} is {mine}; the order has {due}."
                     )
         require(rnd.facts["last_rank"] == last, "last_rank", f"That of {where} is {last}.")
@@ -1750,9 +1740,7 @@ def check_order(case: Case, rnd: StatedRound) -> None:
     elif rnd.method == "weighted":
         size = min(whole(rnd.parameters["sample_size"]), rnd.facts["rows"])
         if rnd.rows != size:
-            raise CheckFailed(
-                "sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}."
-            )
+            raise Invalid("sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}.")
         wide = Order(case.file_rows, rnd.seed, 62 if case.version == 2 else None)
         ascending(wide.ranks(ordinals[: rnd.facts["take_all"]]), f"take-all rows of {where}")
     else:
@@ -1784,9 +1772,9 @@ def _check_group_sizes(rnd: StatedRound, where: str) -> None:
                 if rnd.method == "cluster" and not (g["allocated"] and size)
                 else "allocation"
             )
-            raise CheckFailed(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
+            raise Invalid(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
     if sizes is None and rnd.rows != wanted_size(rnd.parameters, rnd.eligible):
-        raise CheckFailed("sample_size", f"{where} has another size.")
+        raise Invalid("sample_size", f"{where} has another size.")
 
 
 def _check_last_ranks(rnd: StatedRound, ranks: list[int], where: str) -> None:
@@ -1795,7 +1783,7 @@ def _check_last_ranks(rnd: StatedRound, ranks: list[int], where: str) -> None:
         found = {label: str(rank) for rank, label in zip(ranks, rnd.labels, strict=True)}
         for label, last in given.items():
             if found.get(label) != last:
-                raise CheckFailed(
+                raise Invalid(
                     "last_rank", f"{where}: that of {label[:60]!r} is {found.get(label)}."
                 )
     else:
@@ -1824,23 +1812,21 @@ def _check_grid(case: Case, rnd: StatedRound, ordinals: list[int], where: str) -
         start = Order(eligible, rnd.seed + ":start").first() if eligible else 0
     good = (first, step, parts) == (start, due_step, due_parts) or (not eligible and not rnd.rows)
     if not good:
-        raise CheckFailed(
+        raise Invalid(
             "facts", f"{where}: first, step and parts are {start}, {due_step} and {due_parts}."
         )
     count = max(0, -((first - eligible * parts) // step)) if step else 0
     if rnd.rows != count:
-        raise CheckFailed(
-            "sample_size", f"{count} rows are to be drawn in {where}, not {rnd.rows}."
-        )
+        raise Invalid("sample_size", f"{count} rows are to be drawn in {where}, not {rnd.rows}.")
     if not all(a < b for a, b in pairwise(ordinals)):
-        raise CheckFailed("order_violated", f"{where} isn't ascending.")
+        raise Invalid("order_violated", f"{where} isn't ascending.")
     shift = [d - i for i, d in enumerate(sorted(case.before(rnd)))]  # earlier rows make places move
     for k, mine in enumerate(ordinals):
         place = (first + k * step) // parts
         if case.is_whole(rnd):
             due = place + bisect_right(shift, place)
             if mine != due:
-                raise CheckFailed(
+                raise Invalid(
                     "order_violated", f"Row {k + 1} of {where} is {mine}; the grid has {due}."
                 )
         else:
@@ -1888,13 +1874,13 @@ def _check_units(rnd: StatedRound, where: str) -> None:
         good = (step, parts) == (units, wanted) or not units
         require(good, "facts", f"{where}: step and parts aren't {units} and {wanted}.")
         if selected != (wanted if units else 0):
-            raise CheckFailed("facts", f"{where}: {wanted} units are to be selected.")
+            raise Invalid("facts", f"{where}: {wanted} units are to be selected.")
         return
     if not (step == interval and parts == 1):
-        raise CheckFailed("facts", f"{where}: the step isn't {interval}, or parts 1.")
+        raise Invalid("facts", f"{where}: the step isn't {interval}, or parts 1.")
     count = len(selected_units(rnd, units, step, parts, None))
     if selected != count:
-        raise CheckFailed("facts", f"{where}: {count} units are to be selected, not {selected}.")
+        raise Invalid("facts", f"{where}: {count} units are to be selected, not {selected}.")
 
 
 Reserves = Callable[[StatedRound, str | None], Iterator[int] | None]
@@ -1927,13 +1913,11 @@ def follow_replacements(case: Case, reserves: Reserves) -> int:
                 if due not in came:
                     break
             if due != new:
-                raise CheckFailed(
+                raise Invalid(
                     "replacement_order", f"Replacement {i} is {new}; the next row is {due}."
                 )
             if place != places[line]:
-                raise CheckFailed(
-                    "replacement_place", f"Replacement {i} has the place {places[line]}."
-                )
+                raise Invalid("replacement_place", f"Replacement {i} has the place {places[line]}.")
         else:
             unknown += 1
             elsewhere = sum(
@@ -1949,7 +1933,7 @@ def follow_replacements(case: Case, reserves: Reserves) -> int:
                 low = latest.get(line, max(order.ranks(mine), default=-1))
                 latest[line] = order.rank(new)
                 if latest[line] <= low:
-                    raise CheckFailed(
+                    raise Invalid(
                         "replacement_order", f"Replacement {i} stands before an earlier row."
                     )
         came.add(new)
@@ -1993,14 +1977,14 @@ def read_data(case: Case) -> Table:
     ]
     good = len(header) == width and header[:2] == ["ordinal", "present"] and all(own)
     if not good:
-        raise CheckFailed(
+        raise Invalid(
             "data_format", f"The header isn't ordinal, present, {len(passes)} filters and {names}."
         )
     fields: list[Row] = [[] for _ in range(width)]
     count = 0
     for count, row in enumerate(rows, 1):
         if not (len(row) == width and row[0] == str(count - 1) and count <= case.file_rows):
-            raise CheckFailed("data_format", f"Line {count + 1} isn't row {count - 1}.")
+            raise Invalid("data_format", f"Line {count + 1} isn't row {count - 1}.")
         for values, value in zip(fields[1:], row[1:], strict=True):
             values.append(value)
     require(count == case.file_rows, "data_format", f"It has {count} rows, not {case.file_rows}.")
@@ -2038,7 +2022,7 @@ def check_cells(case: Case, table: Table) -> None:
         if name in table.columns:
             found = table.columns[name][ordinal]
             if found != value and {found, value} != {"0.0", "-0.0"}:
-                raise CheckFailed(
+                raise Invalid(
                     "sample_cell",
                     f"Row {ordinal} of round {rnd.number}: {name!r} differs from the data.",
                 )
@@ -2100,7 +2084,7 @@ class Redraw:
                     i for i, (here, fits) in enumerate(both) if here and fits and i not in taken
                 ]
                 if len(eligible) != rnd.eligible:
-                    raise CheckFailed(
+                    raise Invalid(
                         "eligible_rows", f"{len(eligible)} rows are eligible, not {rnd.eligible}."
                     )
                 if rnd.has_groups:
@@ -2126,12 +2110,12 @@ class Redraw:
     def compare(self, rnd: StatedRound, due: list[int]) -> None:
         for place, (mine, other) in enumerate(zip(rnd.drawn(), due, strict=False), 1):
             if mine != other:
-                raise CheckFailed(
+                raise Invalid(
                     "ordinals",
                     f"Row {place} of round {rnd.number} is {mine}; the redraw has {other}.",
                 )
         if len(due) != rnd.rows:
-            raise CheckFailed("ordinals", f"The redraw of round {rnd.number} has {len(due)} rows.")
+            raise Invalid("ordinals", f"The redraw of round {rnd.number} has {len(due)} rows.")
 
     def reserves(self, rnd: StatedRound, label: str | None) -> Iterator[int]:
         others = self.case.others(rnd)
@@ -2242,14 +2226,14 @@ class Redraw:
             facts, kind, values, eligible, [i for i, fits in enumerate(passing) if fits]
         )
         if len(units) != facts["rows"]:
-            raise CheckFailed("facts", f"{where} has {len(units)} rows with a weight.")
+            raise Invalid("facts", f"{where} has {len(units)} rows with a weight.")
         if sum(units.values()) != int(facts["total"]):
-            raise CheckFailed("facts", f"{where} has the total {sum(units.values())}.")
+            raise Invalid("facts", f"{where} has the total {sum(units.values())}.")
         certain, rest, count = take_all(
             units, min(whole(rnd.parameters["sample_size"]), len(units)), None
         )
         if len(certain) != facts["take_all"]:
-            raise CheckFailed("facts", f"{where} has {len(certain)} take-all rows.")
+            raise Invalid("facts", f"{where} has {len(certain)} take-all rows.")
         order = Order(self.case.file_rows, rnd.seed, 62 if self.case.version == 2 else None)
         total = sum(rest.values())
         keys = self.pareto(rnd, rest, total, count, order)
@@ -2349,7 +2333,7 @@ def audited_amounts(
         decimals,
     )
     if not good:
-        raise CheckFailed(
+        raise Invalid(
             "facts",
             f"{where} has {zeros} amounts of 0, {missing} missing ones and {decimals} decimals.",
         )
@@ -2373,10 +2357,10 @@ def compare_unit_chances(rnd: StatedRound, hits: Counter[int], money: CertifiedU
             due, weight = 1.0, 1.0
         p, w = (rnd.probabilities or [])[k], (rnd.weights or [])[k]
         if due is not None and not close(p, due, 1e-9):
-            raise CheckFailed("probability", f"Row {k + 1} of {where} has {p}, not {due}.")
+            raise Invalid("probability", f"Row {k + 1} of {where} has {p}, not {due}.")
         require(close(w, weight), "weights", f"Row {k + 1} of {where} has {w}, not {weight}.")
         if rnd.hits is not None and rnd.hits[k] != hits.get(i, 1):
-            raise CheckFailed("sample_row", f"Row {k + 1} of {where} has {hits.get(i, 1)} hits.")
+            raise Invalid("sample_row", f"Row {k + 1} of {where} has {hits.get(i, 1)} hits.")
 
 
 def compare_group_facts(rnd: StatedRound, facts: list[dict[str, Any]]) -> None:
@@ -2385,9 +2369,7 @@ def compare_group_facts(rnd: StatedRound, facts: list[dict[str, Any]]) -> None:
         for name in ("label", "rows", "allocated", "last_rank"):
             code = {"rows": "groups", "label": "groups", "allocated": "allocation"}.get(name, name)
             if mine[name] != due[name]:
-                raise CheckFailed(
-                    code, f"The group {due['label'][:60]!r} has `{name}` {due[name]}."
-                )
+                raise Invalid(code, f"The group {due['label'][:60]!r} has `{name}` {due[name]}.")
     good = len(facts) == rnd.facts["groups_count"] and (
         rnd.groups is not None or _hash_of_groups(rnd, facts)
     )
@@ -2402,11 +2384,9 @@ def compare_group_chances(rnd: StatedRound, groups: list[RedrawnGroup]) -> None:
         group = group_of[i]
         exact = first * Fraction(len(group.drawn), len(group.rows))
         if not close(p, exact):
-            raise CheckFailed(
-                "probability", f"Row {place} of round {rnd.number} has {p}, not {exact}."
-            )
+            raise Invalid("probability", f"Row {place} of round {rnd.number} has {p}, not {exact}.")
         if rnd.labels is not None and rnd.labels[place - 1] != group.label:
-            raise CheckFailed("sample_row", f"Row {place} has another stratum.")
+            raise Invalid("sample_row", f"Row {place} has another stratum.")
 
 
 def _hash_of_groups(rnd: StatedRound, facts: list[dict[str, Any]]) -> bool:
@@ -2558,12 +2538,12 @@ def check_chain(case: Case) -> None:
     for number, entry in enumerate(entries, 1):
         LEDGER_BODIES[entry["kind"]](entry["body"], f"ledger.entries[{number - 1}].body")
         if entry["number"] != number:
-            raise CheckFailed("ledger_gap", f"Entry {number} has the number {entry['number']}.")
+            raise Invalid("ledger_gap", f"Entry {number} has the number {entry['number']}.")
         if entry["previous_digest"] != previous:
-            raise CheckFailed("ledger_link", f"Entry {number} doesn't follow from the one before.")
+            raise Invalid("ledger_link", f"Entry {number} doesn't follow from the one before.")
         found = canonical_hash({name: value for name, value in entry.items() if name != "digest"})
         if found != entry["digest"]:
-            raise CheckFailed("ledger_digest", f"Entry {number} has the digest {found}.")
+            raise Invalid("ledger_digest", f"Entry {number} has the digest {found}.")
         good = entry["dataset_id"] == case.predicate["job"]["dataset_id"]
         require(good, "ledger_entry", f"Entry {number} is of another dataset.")
         previous = found
@@ -2577,7 +2557,7 @@ def check_chain(case: Case) -> None:
         "number": len(entries),
     }
     if any(head[name] != value for name, value in last.items()):
-        raise CheckFailed(
+        raise Invalid(
             "ledger_head",
             f"The head is of entry {head['number']}; the list ends with {len(entries)}.",
         )
@@ -2588,9 +2568,9 @@ def check_ledger_entries(case: Case) -> None:
     """Compare the certificate with the ledger; a refusal says if an older ledger may be why."""
     try:
         _compare_with_ledger(case)
-    except CheckFailed as refusal:
+    except Invalid as refusal:
         if refusal.code in ("ledger_entry", "plan_ledger") and _is_older_ledger(case):
-            raise CheckFailed(refusal.code, f"{refusal.text} {OLDER_LEDGER}") from None
+            raise Invalid(refusal.code, f"{refusal.text} {OLDER_LEDGER}") from None
         raise
 
 
@@ -2633,7 +2613,7 @@ def check_draw_entry(case: Case) -> None:
     draws = [e for e in case.ledger["entries"] if e["kind"] == "draw"]
     if own is None:
         if not all(e["body"]["job_id"] != job for e in draws):
-            raise CheckFailed("ledger_entry", "The ledger has the draw; `ledger` is null.")
+            raise Invalid("ledger_entry", "The ledger has the draw; `ledger` is null.")
         case.report.claimed("L0", "the draw is older than the ledger, which has no entry of it")
         return
     entry = _ledger_entry(case, own["number"], "draw")
@@ -2651,9 +2631,9 @@ def check_draw_entry(case: Case) -> None:
     }
     for name, value in due.items():
         if entry["body"][name] != value:
-            raise CheckFailed("ledger_entry", f"The draw's entry has another `{name}`.")
+            raise Invalid("ledger_entry", f"The draw's entry has another `{name}`.")
     if sum(e["body"]["job_id"] == job for e in draws) != 1:
-        raise CheckFailed("ledger_entry", "The job has several draws.")
+        raise Invalid("ledger_entry", "The job has several draws.")
 
 
 def check_plan_entry(case: Case) -> None:
@@ -2668,7 +2648,7 @@ def check_plan_entry(case: Case) -> None:
     )
     require(good, "plan_ledger", f"Entry {number} isn't the plan's.")
     if own is not None and number >= own["number"]:
-        raise CheckFailed("plan_ledger", "The plan's entry isn't earlier than the draw's.")
+        raise Invalid("plan_ledger", "The plan's entry isn't earlier than the draw's.")
 
 
 def check_replacement_entries(case: Case) -> None:
@@ -2681,11 +2661,11 @@ def check_replacement_entries(case: Case) -> None:
     mine = [([e["body"][k] for k in names], e["actor"]) for e in recorded]
     theirs = [([r[k] for k in names], r["recorded_by"]) for r in listed]
     if mine[: len(theirs)] != theirs:
-        raise CheckFailed("ledger_entry", "The replacements aren't those of the ledger.")
+        raise Invalid("ledger_entry", "The replacements aren't those of the ledger.")
     issued_at = case.predicate["issued_at"]
     early = [e for e in recorded[len(listed) :] if e["recorded_at"] < issued_at]
     if early:
-        raise CheckFailed(
+        raise Invalid(
             "ledger_entry",
             "The ledger has a replacement from before `issued_at` that the certificate lacks.",
         )
@@ -2797,11 +2777,11 @@ def row_values(row: str, kinds: list[str]) -> Row:
     for k, kind in enumerate(kinds):
         if k:
             if source[position : position + 1] != b",":
-                raise CheckFailed("proof_row", "A comma is missing in the row's text.")
+                raise Invalid("proof_row", "A comma is missing in the row's text.")
             position += 1
         if source[position : position + 1] == b"#":
             if _is_plain(kind):
-                raise CheckFailed("proof_row", f"A value of the type {kind[:40]} has a length.")
+                raise Invalid("proof_row", f"A value of the type {kind[:40]} has a length.")
             match = re.compile(rb"#(0|[1-9][0-9]{0,9}):").match(source, position)
             require(match, "proof_row", "A length is wrong in the row's text.")
             assert match is not None
@@ -2852,21 +2832,19 @@ def check_proofs(case: Case) -> None:
     proofs = read_proofs(case)
     roots = ledger_roots(case) | ({case.population["row_root"]} - {None})
     if roots and roots != {proofs["root"]}:
-        raise CheckFailed(
-            "proof_root", "The proofs' root isn't that of the certificate or the ledger."
-        )
+        raise Invalid("proof_root", "The proofs' root isn't that of the certificate or the ledger.")
     rows = proven_rows(case, proofs)
     drawn = {i for r in case.rounds for i in r.drawn()}
     places = {name: k for k, name in enumerate(case.types)}
     for rnd, ordinal, name, value in shown_cells(case):
         if ordinal in rows and rows[ordinal][places[name]] != value:
-            raise CheckFailed(
+            raise Invalid(
                 "proof_row",
                 f"Row {ordinal} of round {rnd.number}: {name!r} differs from the sample.",
             )
     lacking = sorted(drawn - set(rows))
     if lacking:
-        raise CheckFailed(
+        raise Invalid(
             "proof_missing",
             f"{len(lacking)} rows of the sample have no proof, such as {lacking[:3]}.",
         )
@@ -2886,12 +2864,12 @@ def read_proofs(case: Case) -> dict[str, Any]:
     """Return proofs.json, whose proofs are of the certificate's table."""
     proofs = parse_json(case.files["proofs"], "proofs.json")
     if not (isinstance(proofs, dict) and proofs.get("format") == "jobsvc-row-proofs-1"):
-        raise CheckFailed("proof_format", "It is another.")
+        raise Invalid("proof_format", "It is another.")
     PROOFS(proofs, "proofs")
     population = case.population
     due = (population["commit_id"], population["table_key"], population["file_rows"])
     if (proofs["commit_id"], proofs["table_key"], proofs["rows"]) != due:
-        raise CheckFailed("proof_table", "The proofs are of another table.")
+        raise Invalid("proof_table", "The proofs are of another table.")
     result: dict[str, Any] = proofs
     return result
 
@@ -2906,12 +2884,12 @@ def proven_rows(case: Case, proofs: dict[str, Any]) -> dict[int, Row]:
         require(ordinal < count, "proof_ordinal", f"There is no row {ordinal}.")
         length = min(16, count - ordinal // 16 * 16)
         if len(leaf) != length:
-            raise CheckFailed(
+            raise Invalid(
                 "proof_leaf", f"The leaf of row {ordinal} has {len(leaf)} rows, not {length}."
             )
         found = sha256(bytes.fromhex(proof["salt"]) + proof["row"].encode("utf-8"))
         if found != leaf[ordinal % 16]:
-            raise CheckFailed("proof_row", f"The hash of row {ordinal} isn't in its leaf.")
+            raise Invalid("proof_row", f"The hash of row {ordinal} isn't in its leaf.")
         node = merkle_root(
             b"".join(map(bytes.fromhex, leaf)),
             ordinal // 16,
@@ -2928,7 +2906,7 @@ def check_plan(case: Case) -> None:
     """Check that the plan's text, digest and rounds are those of the certificate."""
     plan, population = case.predicate["plan"], case.population
     if sha256(plan["text"].encode("utf-8")) != plan["digest"]:
-        raise CheckFailed("plan_digest", "It isn't the SHA-256 of the text.")
+        raise Invalid("plan_digest", "It isn't the SHA-256 of the text.")
     content = parse_canonical(plan["text"], "the plan's text")
     PLAN(content, "plan")
     good = (
@@ -2936,7 +2914,7 @@ def check_plan(case: Case) -> None:
         and content["table_key"] == population["table_key"]
     )
     if not (good and content["dataset_id"] == case.predicate["job"]["dataset_id"]):
-        raise CheckFailed("plan_text", "It is of another table.")
+        raise Invalid("plan_text", "It is of another table.")
     rounds = [
         {"filter": r.filter, "method": r.method, "parameters": r.parameters} for r in case.rounds
     ]
@@ -2983,14 +2961,14 @@ def check_origin(case: Case) -> str | None:
     committed = seconds(plan["committed_at"])
     moment = chain.first + (origin["round"] - 1) * chain.period
     if moment <= committed:
-        raise CheckFailed(
+        raise Invalid(
             "beacon_too_early",
             f"Round {origin['round']} of drand {chain.name} came at "
             f"{datetime.fromtimestamp(moment, UTC).isoformat()}, not after the plan's "
             f"registration at {plan['committed_at']}.",
         )
     if moment - chain.period > committed:
-        raise CheckFailed("beacon_round", "It isn't the first round after `committed_at`.")
+        raise Invalid("beacon_round", "It isn't the first round after `committed_at`.")
     case.report.checked("L4", "the beacon's round is the first one after `committed_at`")
     reason = check_beacon(case.report, chain, origin)
     if reason is not None:
@@ -3016,7 +2994,7 @@ def check_beacon(report: CheckReport, chain: Drand, origin: dict[str, Any]) -> s
     """Check the beacon's BLS signature; return why it can't be checked here, if it can't."""
     number, signature = origin["round"], bytes.fromhex(origin["signature"])
     if len(signature) != chain.signature_bytes:
-        raise CheckFailed(
+        raise Invalid(
             "beacon_signature",
             f"A signature of drand {chain.name} has {chain.signature_bytes} bytes.",
         )
@@ -3030,7 +3008,7 @@ def check_beacon(report: CheckReport, chain: Drand, origin: dict[str, Any]) -> s
     if valid is None:
         return "the package py-ecc, which verifies the beacon's signature, isn't installed here"
     if not valid:
-        raise CheckFailed(
+        raise Invalid(
             "beacon_signature",
             f"It isn't the signature of round {number} by the key {chain.key} of drand "
             f"{chain.name}.",
@@ -3134,7 +3112,7 @@ def _verify_sample_files(case: Case) -> None:
     if "sample" in files:
         with report.check("L0", "the hash of sample.csv"):
             if sha256(files["sample"]) != hashes[last]:
-                raise CheckFailed("sample_hash", f"It isn't {hashes[last]}.")
+                raise Invalid("sample_hash", f"It isn't {hashes[last]}.")
         report.run("L0", "rows, order, probabilities and weights of sample.csv", read_sample, case)
     else:
         report.missing["L0"] = "sample.csv wasn't given"
@@ -3247,7 +3225,7 @@ def parse_key(value: bytes) -> bytes:
     """Read a public key of 64 hexadecimal digits."""
     word = value.decode("ascii", "replace").strip()
     if not re.fullmatch("[0-9a-fA-F]{64}", word):
-        raise CheckFailed("bad_key", "The public key isn't 64 hexadecimal digits.")
+        raise Invalid("bad_key", "The public key isn't 64 hexadecimal digits.")
     key = bytes.fromhex(word)
     require(_decompress(key) is not None, "bad_key", "The public key is no point of the curve.")
     return key
