@@ -24,7 +24,7 @@ from command_line.options import (
 from command_line.output import (
     Columns,
     CommandFailed,
-    Shown,
+    Printed,
     print_items,
     print_line,
     table_of,
@@ -307,7 +307,7 @@ def add_schedule(client: ApiClient, **body: Any) -> Any:
 @click.argument("cron")
 @ZONE
 @printed()
-def preview(client: ApiClient, **query: str) -> Shown:
+def preview(client: ApiClient, **query: str) -> Printed:
     """Show the next times of a cron expression.
 
     \b
@@ -315,7 +315,7 @@ def preview(client: ApiClient, **query: str) -> Shown:
     """
     found = client.get("/api/schedules/preview", **query)
     title = f"{found['explanation']} ({query['zone']})"
-    return Shown(
+    return Printed(
         found, lambda found: print_line("\n".join([title, *map(_minute, found["next_runs"])]))
     )
 
