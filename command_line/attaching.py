@@ -22,7 +22,7 @@ from command_line.importing import (
     requires_columns,
 )
 from command_line.options import BATCH, body_of, deleting, field_option, printed
-from command_line.output import Shown, print_items, print_line, table_of
+from command_line.output import Printed, print_items, print_line, table_of
 from domain_errors import counted
 
 SHOWN_FILES = 10
@@ -56,7 +56,7 @@ def attach(
     connection: str | None,
     preview: bool,
     **chosen: Any,
-) -> Shown:
+) -> Printed:
     """Attach Parquet files as a table, without a copy.
 
     The files stay where they are, and the dataset gets a new version.
@@ -80,7 +80,7 @@ def attach(
         path, fields = preview_path(client, "attach/preview", dataset, ref)
         required = requires_columns(client, dataset, "require_columns" in body)
         found = client.post(path, {"tables": tables, **fields})
-        return Shown(found, lambda shown: _print_preview(shown, required))
+        return Printed(found, lambda shown: _print_preview(shown, required))
 
     def run(dataset_id: int) -> dict[str, Any]:
         path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/attach"
@@ -88,7 +88,7 @@ def attach(
 
     job = into_dataset(client, dataset, ref, run, keep_failed=False)
     changes = changes_of(client, job)
-    return Shown(job, lambda done: _print_attached(done, changes))
+    return Printed(job, lambda done: _print_attached(done, changes))
 
 
 def _size(one: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from command_line.options import (
     limit_option,
     printed,
 )
-from command_line.output import Columns, Shown, print_items, print_line, print_lines, written
+from command_line.output import Columns, Printed, print_items, print_line, print_lines, written
 from command_line.sampled_rows import KEY, upload_rows
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
@@ -114,7 +114,7 @@ def findings(
     limit: int,
     offset: int,
     **chosen: Any,
-) -> Shown:
+) -> Printed:
     """List or enter the findings about the rows of a sample.
 
     With an OUTCOME, the finding about a ROW is entered; with --file, those of a file.
@@ -143,11 +143,11 @@ def findings(
         return written(output, "Entry list")
     if file is not None:
         found = upload_rows(client, path, file, key, reading, preview=preview)
-        return Shown(found, _print_preview if preview else _print_entered)
+        return Printed(found, _print_preview if preview else _print_entered)
     if row is None:
-        return Shown(client.get(path, limit=limit, offset=offset), _print_items)
+        return Printed(client.get(path, limit=limit, offset=offset), _print_items)
     found = client.post(path, {"row_id": row, "outcome": outcome, **finding})
-    return Shown(found, lambda found: _print_counts(found["counts"]))
+    return Printed(found, lambda found: _print_counts(found["counts"]))
 
 
 def _print_preview(found: dict[str, Any]) -> None:
@@ -318,7 +318,7 @@ def review(client: ApiClient, job_id: str, action: str, note: str | None, **opti
 )
 @with_request(EvaluationRequest)
 @printed()
-def working_paper(client: ApiClient, job_id: str, output: Path, **evaluation: Any) -> Shown:
+def working_paper(client: ApiClient, job_id: str, output: Path, **evaluation: Any) -> Printed:
     """Write the working paper of a sample.
 
     It has design, items, findings, evaluation and review.

@@ -24,7 +24,7 @@ from command_line.options import (
 from command_line.output import (
     Columns,
     CommandFailed,
-    Shown,
+    Printed,
     print_items,
     print_line,
     table_of,
@@ -283,7 +283,7 @@ def add_schedule(client: ApiClient, **values: Any) -> Any:
 @click.argument("cron")
 @with_request(CronRequest)
 @printed()
-def preview(client: ApiClient, cron: str, **chosen: Any) -> Shown:
+def preview(client: ApiClient, cron: str, **chosen: Any) -> Printed:
     """Show the next times of a cron expression.
 
     \b
@@ -292,7 +292,7 @@ def preview(client: ApiClient, cron: str, **chosen: Any) -> Shown:
     query = body_of(chosen)
     found = client.get("/api/schedules/preview", cron=cron, **query)
     title = f"{found['explanation']} ({query.get('zone', 'UTC')})"
-    return Shown(
+    return Printed(
         found, lambda found: print_line("\n".join([title, *map(_minute, found["next_runs"])]))
     )
 

@@ -23,7 +23,7 @@ from command_line.options import (
     printed,
 )
 from command_line.output import (
-    Shown,
+    Printed,
     exact_sum,
     one_line,
     print_items,
@@ -69,7 +69,7 @@ def compare(
     limit: int,
     output: Path | None,
     **chosen: Any,
-) -> Shown:
+) -> Printed:
     """Show what changed between two versions of a dataset.
 
     The dataset is given by name or id.
@@ -94,12 +94,12 @@ def compare(
             source_ref=ref2,
             table=other["table_key"],
         )
-        return Shown(found, lambda found: _print_comparison(found, dataset, ref1, ref2))
+        return Printed(found, lambda found: _print_comparison(found, dataset, ref1, ref2))
     body |= {"source_ref": ref1, "compare_to": other}
     base = f"/api/exploration/datasets/{dataset_id}"
     job = run_exploration(client, base, body, "Comparing", output)
     rows = client.get(result_path(job), limit=limit)["data"] if limit else []
-    return Shown(job, lambda job: _print_row_diff(job, rows), output)
+    return Printed(job, lambda job: _print_row_diff(job, rows), output)
 
 
 def _print_comparison(found: dict[str, Any], dataset: str, ref1: str, ref2: str) -> None:

@@ -23,7 +23,7 @@ from command_line.options import (
 )
 from command_line.output import (
     SUFFIXES,
-    Shown,
+    Printed,
     one_line,
     page_of,
     print_line,
@@ -91,7 +91,7 @@ def rows(
     columns: tuple[str, ...],
     output: Path | None,
     **chosen: Any,
-) -> Shown:
+) -> Printed:
     """Show rows of a dataset, or write them to a file.
 
     The dataset is given by name or id.
@@ -106,7 +106,7 @@ def rows(
         query["columns"] = quoted_list(columns)
     path = f"/api/datasets/{client.dataset_id(dataset)}/commits/{version}/data"
     if output is None:
-        return Shown(client.get(path, **query), _print_page)
+        return Printed(client.get(path, **query), _print_page)
     del query["limit"], query["offset"]
     client.save(path, output, **query, format=SUFFIXES[output.suffix])
     return written(output)

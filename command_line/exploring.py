@@ -22,7 +22,14 @@ from command_line.options import (
     limit_option,
     printed,
 )
-from command_line.output import Shown, output_file, print_line, print_lines, print_rows, print_table
+from command_line.output import (
+    Printed,
+    output_file,
+    print_line,
+    print_lines,
+    print_rows,
+    print_table,
+)
 from domain_errors import counted
 
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
@@ -125,7 +132,7 @@ def profile(client: ApiClient, dataset: str, **chosen: Any) -> Any:
 )
 @BATCH
 @printed()
-def explore(client: ApiClient, dataset: str, output: Path | None, **chosen: Any) -> Shown:
+def explore(client: ApiClient, dataset: str, output: Path | None, **chosen: Any) -> Printed:
     """Create a report of a table, as a page of its own.
 
     \b
@@ -140,7 +147,7 @@ def explore(client: ApiClient, dataset: str, output: Path | None, **chosen: Any)
         result = result_path(client.run_job(path, body, "Exploring"))
         if file is not None:
             client.download(result, file, format="html", download="true")
-    return Shown(client.get(result), _print_report, output, "Report")
+    return Printed(client.get(result), _print_report, output, "Report")
 
 
 def _print_report(found: dict[str, Any]) -> None:
@@ -175,7 +182,7 @@ def _print_report(found: dict[str, Any]) -> None:
 @printed()
 def sql_command(
     client: ApiClient, dataset: str, statement: str, limit: int, output: Path | None, **chosen: Any
-) -> Shown:
+) -> Printed:
     """Run one SELECT on the tables of a dataset.
 
     It is given by name or id.
@@ -194,8 +201,10 @@ def sql_command(
     if output is None and "output_name" not in body:
         query: dict[str, Any] = {"sql": sql, "limit": limit}
         query |= {"source_ref": body["source_ref"]} if "source_ref" in body else {}
-        return Shown(client.post(f"{base}/query", query), _print_rows)
-    return Shown(run_exploration(client, base, body, "Querying", output), _print_query_job, output)
+        return Printed(client.post(f"{base}/query", query), _print_rows)
+    return Printed(
+        run_exploration(client, base, body, "Querying", output), _print_query_job, output
+    )
 
 
 def run_exploration(

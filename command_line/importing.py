@@ -29,7 +29,7 @@ from command_line.options import (
 from command_line.output import (
     Columns,
     CommandFailed,
-    Shown,
+    Printed,
     exact_sum,
     print_items,
     print_line,
@@ -265,7 +265,7 @@ def import_command(
     ref: str,
     preview: bool,
     **chosen: Any,
-) -> Shown:
+) -> Printed:
     """Import a file as a new version of a dataset.
 
     CSV, TSV, JSON, NDJSON, Parquet or XLSX.
@@ -288,12 +288,12 @@ def import_command(
         reading = {name: body[name] for name in ("options",) if name in body}
         required = requires_columns(client, dataset, "require_columns" in body)
         shown = preview_file(client, source, reading, dataset, ref)
-        return Shown(shown, lambda found: print_preview(found, required))
+        return Printed(shown, lambda found: print_preview(found, required))
     if dataset is None:
         raise click.UsageError("Missing option '--dataset'.")
     job = import_file(client, source, dataset, ref, **body)
     changes = changes_of(client, job)
-    return Shown(job, lambda done: _print_import(done, changes))
+    return Printed(job, lambda done: _print_import(done, changes))
 
 
 def changes_of(client: ApiClient, job: dict[str, Any]) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from click.core import ParameterSource
 
 from application.settings_sources import load_settings
 from command_line.connection import ApiClient, Target, connected
-from command_line.output import SUFFIXES, Shown, confirm, print_json, print_line
+from command_line.output import SUFFIXES, Printed, confirm, print_json, print_line
 from command_line.root import Composition
 from contract.numbers import TwoReadings, number_of
 from domain_errors import InvalidRequest
@@ -281,7 +281,7 @@ def printed(
     ----------
     print_text : callable or str
         Prints the text, or is a sentence with fields of the answer; a command that returns a
-        :class:`Shown` has its own.
+        :class:`Printed` has its own.
     creates : bool
         Whether the data directory is created if there is none and nobody typed its name.
     """
@@ -291,7 +291,7 @@ def printed(
         def run(target: Target, as_json: bool, **arguments: Any) -> None:
             with connected(target, create=creates and not target.names_directory) as client:
                 result = command(client=client, **arguments)
-            shown = result if isinstance(result, Shown) else Shown(result, print_text)
+            shown = result if isinstance(result, Printed) else Printed(result, print_text)
             if as_json:
                 print_json(shown.value)
                 return

@@ -106,7 +106,7 @@ def print_json(value: Any) -> None:
     click.echo(_CONTROLS_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
-class Shown(NamedTuple):
+class Printed(NamedTuple):
     """What a command prints: a value as JSON, or a text of it for people.
 
     The text ends with the name of the file that was written, if there is one.
@@ -118,9 +118,9 @@ class Shown(NamedTuple):
     what: str = "Rows"
 
 
-def written(output: Path, what: str = "Rows") -> Shown:
+def written(output: Path, what: str = "Rows") -> Printed:
     """Say that a file was written."""
-    return Shown({"output": str(output)}, "", output, what)
+    return Printed({"output": str(output)}, "", output, what)
 
 
 def print_table(

@@ -26,7 +26,14 @@ from command_line.options import (
     printed,
     with_options,
 )
-from command_line.output import Shown, figure_text, group_name, print_line, print_lines, print_table
+from command_line.output import (
+    Printed,
+    figure_text,
+    group_name,
+    print_line,
+    print_lines,
+    print_table,
+)
 from command_line.sampled_rows import PLANNED_FIGURES, figure_options, figures_of
 from command_line.sampling import ACCEPT, METHOD, draw_parts, option_of
 from contract.declarations import declared
@@ -179,7 +186,7 @@ def _costs(
 @REF
 @TABLE
 @printed()
-def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Shown:
+def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Printed:
     """Show how many rows a precision or a materiality needs.
 
     Prints the command that draws them.
@@ -203,7 +210,7 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Shown
     request |= {"goal": goals[0]} if len(goals) == 1 else {"goals": goals}
     path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/size"
     found = client.post(path, request)
-    return Shown(found, lambda found: print_size(found, dataset, request))
+    return Printed(found, lambda found: print_size(found, dataset, request))
 
 
 def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -229,7 +236,7 @@ def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
 @REF
 @TABLE
 @printed()
-def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: Any) -> Shown:
+def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: Any) -> Printed:
     """Suggest size bands of a number as strata.
 
     Prints the rows to draw of each band, and the command that draws them.
@@ -247,7 +254,7 @@ def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: An
         request["goal"] = {**goal, "statistic": statistic, "column": column}
     path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/strata"
     found = client.post(path, request)
-    return Shown(found, lambda found: print_size(found, dataset, request))
+    return Printed(found, lambda found: print_size(found, dataset, request))
 
 
 @click.command("more-rows")
@@ -265,7 +272,7 @@ def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: An
     help="By the true variance of the source.",
 )
 @printed()
-def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Shown:
+def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Printed:
     """Show how many more rows a sample needs for a precision.
 
     \b
@@ -278,7 +285,7 @@ def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Shown:
     path = f"/api/sampling/jobs/{job_id}/more-rows"
     found = client.post(path, {**figures[0], **body_of(chosen)})
     job = client.get(f"/api/jobs/{found['job_id']}")
-    return Shown(found, lambda found: _print_more_rows(found, job))
+    return Printed(found, lambda found: _print_more_rows(found, job))
 
 
 def _print_more_rows(found: dict[str, Any], job: dict[str, Any]) -> None:

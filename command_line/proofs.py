@@ -25,7 +25,7 @@ from command_line.options import (
 )
 from command_line.output import (
     CommandFailed,
-    Shown,
+    Printed,
     confirm,
     new_file,
     print_items,
@@ -50,7 +50,9 @@ from storage.certificates.ledger import LEDGER_TYPE, LedgerEntry, chain_faults
 @limit_option(50)
 @OFFSET
 @printed()
-def ledger(client: ApiClient, dataset: str, check: bool, output: Path | None, **page: int) -> Shown:
+def ledger(
+    client: ApiClient, dataset: str, check: bool, output: Path | None, **page: int
+) -> Printed:
     """List the ledger of a dataset.
 
     It has plans, draws, replacements and deletions, newest first.
@@ -61,7 +63,7 @@ def ledger(client: ApiClient, dataset: str, check: bool, output: Path | None, **
     """
     path = f"/api/datasets/{client.dataset_id(dataset)}/ledger"
     if output is None and not check:
-        return Shown(client.get(path, **page), _print_page)
+        return Printed(client.get(path, **page), _print_page)
     whole = client.get(path, format="json")
     if output is not None:
         _write_ledger(whole, output)
@@ -71,7 +73,9 @@ def ledger(client: ApiClient, dataset: str, check: bool, output: Path | None, **
     if faults:
         raise SystemExit(CommandFailed.exit_code)
     count = counted(len(whole["entries"]), "entry", "entries")
-    return Shown({"entries": len(whole["entries"])}, f"{count} checked; no fault." if check else "")
+    return Printed(
+        {"entries": len(whole["entries"])}, f"{count} checked; no fault." if check else ""
+    )
 
 
 def _write_ledger(whole: dict[str, Any], output: Path) -> None:

@@ -27,7 +27,7 @@ from command_line.options import (
 )
 from command_line.output import (
     Columns,
-    Shown,
+    Printed,
     figure_text,
     print_json,
     print_line,
@@ -125,7 +125,7 @@ def values(
     key: tuple[str, ...],
     preview: bool,
     **chosen: Any,
-) -> Shown:
+) -> Printed:
     """Upload values of a sample's rows, or list the uploads.
 
     Without a FILE, the uploads are listed.
@@ -137,9 +137,9 @@ def values(
     """
     if file is None:
         found: Any = {"uploads": client.all_of(_values(job_id), "uploads")}
-        return Shown(found, table_of(UPLOADS, "uploads"))
+        return Printed(found, table_of(UPLOADS, "uploads"))
     found = upload_rows(client, _values(job_id), file, key, body_of(chosen), preview=preview)
-    return Shown(found, _print_match if preview else _print_upload)
+    return Printed(found, _print_match if preview else _print_upload)
 
 
 def _values(job_id: str) -> str:
@@ -289,7 +289,7 @@ def estimate(
     values: str | None,
     key: tuple[str, ...],
     **figures: Any,
-) -> Shown:
+) -> Printed:
     """Estimate figures of the population from a sample.
 
     \b
@@ -310,7 +310,7 @@ def estimate(
     found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
     if any(entry["job_id"] == found["job_id"] for entry in client.all_of("/api/bin", "entries")):
         print_line("The sample is in the bin.", err=True)
-    return Shown(found, partial(_print, body=body))
+    return Printed(found, partial(_print, body=body))
 
 
 FORMATS = {
@@ -354,7 +354,7 @@ FORMATS = {
     help="A file: weights of the rows as .csv or .parquet, code as .R, .do, .sas or .py.",
 )
 @printed()
-def design(client: ApiClient, job_id: str, output: Path | None, **chosen: Any) -> Shown:
+def design(client: ApiClient, job_id: str, output: Path | None, **chosen: Any) -> Printed:
     """Show how a sample was drawn, as facts, weights or code.
 
     \b
@@ -369,7 +369,7 @@ def design(client: ApiClient, job_id: str, output: Path | None, **chosen: Any) -
         )
     query, path = {"format": kind, **body_of(chosen)}, f"/api/sampling/jobs/{job_id}/design"
     if output is None:
-        return Shown(client.get(path, **query), print_json)
+        return Printed(client.get(path, **query), print_json)
     client.save(path, output, **query)
     return written(output, "Design")
 

@@ -39,7 +39,7 @@ from command_line.options import (
     printed,
     with_options,
 )
-from command_line.output import Shown, output_file, print_line, print_table
+from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
 from contract.requests.goal import GoalRequest
@@ -334,7 +334,7 @@ def _seed(text: str) -> int | str:
 @OUTPUT
 @BATCH
 @printed()
-def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) -> Shown:
+def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) -> Printed:
     """Draw a sample of a dataset, given by name or id.
 
     \b
@@ -359,7 +359,7 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
         job = draw_sample(client, dataset_id, body)
         if file is not None:
             client.download_rows(job["id"], rows_of_draw(job["id"]), file)
-    return Shown(with_comparison(client, job), print_sample, output)
+    return Printed(with_comparison(client, job), print_sample, output)
 
 
 def _print_plan(planned: dict[str, Any]) -> None:
