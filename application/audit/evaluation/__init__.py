@@ -66,15 +66,15 @@ def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> Eva
     others = other_samples(service, job, state)
     require_allowed(sample, others, kind)
     evaluated = with_other_samples(sample, others, kind, evaluator.evaluate(sample, request))
+    figures = {**evaluated.figures, "confidence": request.confidence}
     return EvaluationAnswer(
         job_id=job.id,
         kind=request.kind,
-        confidence=request.confidence,
         review_state=state.review.state,
         replaced=len(state.replacements),
         scope=sample.scope,
         signed=signed_evaluation(state.review, request, evaluated.conclusion),
-        departure=departure(job.run_parameters, request.tolerable, kind, evaluated.figures),
+        departure=departure(job.run_parameters, request.tolerable, kind, figures),
         other_samples=others.newest,
         other_samples_total=len(others.found),
         assurance=evaluated.assurance,
@@ -82,7 +82,7 @@ def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> Eva
         notes=evaluated.notes,
         caveats=[*evaluated.caveats, *_population_caveats(sample)],
         attributes=evaluated.attributes,
-        figures=evaluated.figures,
+        figures=figures,
     )
 
 
