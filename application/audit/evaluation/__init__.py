@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation.answer import EvaluationAnswer
@@ -11,7 +13,6 @@ from application.audit.evaluation.other_samples import (
     with_other_samples,
 )
 from application.audit.evaluation.parameters import request_of, signed_evaluation
-from application.audit.evaluation.population import population_caveats
 from application.audit.evaluation.request import (
     KIND_LOC,
     ExaminedSample,
@@ -22,11 +23,23 @@ from application.audit.evaluators import EVALUATORS
 from application.audit.items import examined_items
 from application.audit.planned import departure
 from application.audit.state import audit_state
+from application.samples.facts import excluded_text
+from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
+from sampling_engine import method_class
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
+from service.tables.sample_design import DRAWN_AMOUNTS
 from storage.jobs.jobs import Job
 
 __all__ = ["EvaluationAnswer", "SettledEvaluation", "evaluate", "request_of"]
+
+SIGNS: Mapping[str, tuple[str, ...]] = {
+    "positive": ("zero", "negative"),
+    "negative": ("zero", "positive"),
+    "absolute": ("zero",),
+}
+"""The signs of the amounts that a population of monetary units leaves out."""
 
 
 def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> EvaluationAnswer:
@@ -53,21 +66,63 @@ def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> Eva
     others = other_samples(service, job, state)
     require_allowed(sample, others, kind)
     evaluated = with_other_samples(sample, others, kind, evaluator.evaluate(sample, request))
+    figures = {**evaluated.figures, "confidence": request.confidence}
     return EvaluationAnswer(
         job_id=job.id,
         kind=request.kind,
-        confidence=request.confidence,
         review_state=state.review.state,
         replaced=len(state.replacements),
         scope=sample.scope,
         signed=signed_evaluation(state.review, request, evaluated.conclusion),
-        departure=departure(job.run_parameters, request.tolerable, kind, evaluated.figures),
+        departure=departure(job.run_parameters, request.tolerable, kind, figures),
         other_samples=others.newest,
         other_samples_total=len(others.found),
         assurance=evaluated.assurance,
         conclusion=evaluated.conclusion,
         notes=evaluated.notes,
-        caveats=[*evaluated.caveats, *population_caveats(sample)],
+        caveats=[*evaluated.caveats, *_population_caveats(sample)],
         attributes=evaluated.attributes,
-        figures=evaluated.figures,
+        figures=figures,
+    )
+
+
+def _population_caveats(sample: ExaminedSample) -> list[str]:
+    """Sentences on rows of the table, or of an earlier one, that could not be drawn.
+
+    A filter isn't among them: the conclusion itself names it.
+    """
+    run = sample.job.run_parameters
+    caveats = []
+    if run.get("source_draw") is not None:
+        caveats.append(
+            "The table is itself a sample or a residual. These figures are of its rows, and not "
+            "of the table from which it was drawn."
+        )
+    if (excluded := excluded_text(run)) is not None:
+        caveats.append(f"Left out of the population: {excluded}.")
+    return [*caveats, *_without_units(sample)]
+
+
+def _without_units(sample: ExaminedSample) -> Iterator[str]:
+    """The rows that have no amount, or one that the population leaves out; once each."""
+    said = set()
+    results = (sample.job.output_summary or {})["rounds"]
+    for given, result in zip(sample.rounds, results, strict=True):
+        if account := recorded_account(result):
+            said.add(_amounts_left_out(account))
+        elif method_class(given["method"]).favours == "weight":
+            said.add("Rows without a weight above 0 couldn't be drawn, and aren't covered.")
+    yield from sorted(said - {""})
+
+
+def _amounts_left_out(account: Mapping[str, Any]) -> str:
+    parts = [account[sign] for sign in SIGNS[account["population"]]]
+    rows = sum(part["rows"] for part in parts) + account["missing_rows"]
+    if not rows:
+        return ""
+    total = sum((Decimal(part["total"]) for part in parts), Decimal(0))
+    return (
+        f"Only rows with an amount {DRAWN_AMOUNTS[account['population']]} could be drawn. "
+        f"{counted(rows, 'other row')} with a sum of {total:,f} "
+        f"{'is' if rows == 1 else 'are'}n't covered."
     )

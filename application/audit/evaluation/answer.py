@@ -106,7 +106,6 @@ class EvaluationAnswer:
 
     job_id: str
     kind: str
-    confidence: float
     review_state: str
     replaced: int
     scope: Annotated[str | None, Help("The filter that limits the conclusion.")]
