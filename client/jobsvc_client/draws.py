@@ -27,7 +27,7 @@ class RoundOptions(MethodParameters, total=False):
     strata: Strata
     size: Size
     seed: int | str
-    filter: Filter
+    filters: Filter
     margin: Number
     goal: Mapping[str, Any]
     parameters: Mapping[str, Any]
@@ -115,8 +115,8 @@ def _round(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
                 raise _combined("margin", other, "A margin gives the size.")
     if "goal" in given:
         drawn["goal"] = given["goal"]
-    if "filter" in given:
-        drawn["filters"] = filter_body(given["filter"])
+    if "filters" in given:
+        drawn["filters"] = filter_body(given["filters"])
     selection = {
         "columns": listed(given["columns"]) if "columns" in given else None,
         "order_by": given.get("order_by"),
