@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from application.job_submission import Submission
 from application.throttle import MessageRate, SignInThrottle
 from application.work_limits import WorkLimits
+from contract.words import Priority
 from domain_errors import DomainError
 from service.service import LruCache, Service
 from storage.accounts import authority as checks
@@ -31,7 +32,7 @@ from storage.accounts.tokens import (
 )
 from storage.accounts.users import Role, User
 from storage.errors import NotFound, TokenEnded, TokenExpired
-from storage.jobs.jobs import Job, Priority, get_job, job_ids_by_prefix
+from storage.jobs.jobs import Job, get_job, job_ids_by_prefix
 from storage.jobs.submission import IdempotencyKey
 from storage.notifications.receivers import Kind
 from storage.sqlite.clock import timestamp

@@ -1,15 +1,25 @@
-"""Reads the declaration of an answer: a dataclass, of storage or of a use case, that becomes JSON.
+"""Reads the declaration of an answer, which storage or a use case returns, and which becomes JSON.
 
 Its fields are those of the JSON, but for hidden ones; a property is one if the annotation of what
-it returns has a help text.
+it returns has a help text. A typed dictionary is JSON already, and may lack fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from contract.declarations import Help
 
@@ -46,6 +56,10 @@ class AnswerField:
         That of a list's items, or of a mapping's values.
     choices : tuple
         The values of a literal.
+    types : tuple of type
+        Those of a union.
+    is_required : bool
+        Whether each answer has it.
     """
 
     name: str
@@ -55,12 +69,15 @@ class AnswerField:
     choices: tuple[str, ...] = ()
     is_null: bool = False
     help: str | None = None
+    types: tuple[type, ...] = ()
+    is_required: bool = True
 
 
 def answer_fields(answer: type) -> tuple[AnswerField, ...]:
     """The fields of an answer: its own, then its properties."""
     hints = get_type_hints(answer, include_extras=True)
-    own = [(each.name, hints[each.name]) for each in fields(answer)]
+    names = [each.name for each in fields(answer)] if is_dataclass(answer) else list(hints)
+    own = [(name, hints[name]) for name in names]
     for name, member in _properties(answer).items():
         hint = get_type_hints(member.fget, include_extras=True)["return"]
         if get_origin(hint) is Annotated:
@@ -78,6 +95,8 @@ def _properties(answer: type) -> Mapping[str, property]:
 
 
 def _field(name: str, hint: Any) -> AnswerField:
+    is_required = get_origin(hint) is not NotRequired
+    hint = hint if is_required else get_args(hint)[0]
     marks = {type(mark): mark for mark in getattr(hint, "__metadata__", ())}
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     parts = get_args(plain) if get_origin(plain) in (Union, UnionType) else (plain,)
@@ -90,8 +109,11 @@ def _field(name: str, hint: Any) -> AnswerField:
         origin, choices = str, get_args(base)
     elif origin in (list, tuple, Sequence):
         origin, item = list, get_args(base)[0]
+        item = get_origin(item) or item
     elif origin in (dict, Mapping):
         origin, item = dict, get_args(base)[1]
     key = marks[Named].name if Named in marks else name
     description = marks[Help].text if Help in marks else None
-    return AnswerField(name, key, origin, item, choices, len(types) < len(parts), description)
+    union = tuple(types) if len(types) > 1 else ()
+    is_null = len(types) < len(parts)
+    return AnswerField(name, key, origin, item, choices, is_null, description, union, is_required)

@@ -59,6 +59,8 @@ class Kind:
     """The kind of a field."""
 
     metavar: str | None = None
+    json_type: str = "string"
+    """What a value is in JSON, in words."""
 
     def read(self, text: str) -> Any:
         """The value that a person wrote.
@@ -81,11 +83,35 @@ class Text(Kind):
 
 
 @dataclass(frozen=True)
+class NameKind(Text):
+    """A name: one line with a visible character."""
+
+    least: int = 1
+
+
+@dataclass(frozen=True)
 class ColumnName(Text):
     """The name of a column."""
 
     least: int = 1
     metavar: str | None = "COLUMN"
+
+
+@dataclass(frozen=True)
+class GroupColumn(ColumnName):
+    """The name of a column whose values make groups."""
+
+
+@dataclass(frozen=True)
+class BandedColumn(GroupColumn):
+    """The name of a column, or a column with the breaks between its bands."""
+
+    json_type = "string or bands"
+
+
+@dataclass(frozen=True)
+class NumberColumn(ColumnName):
+    """The name of a column of numbers."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +143,15 @@ class Choice(Kind):
 class Flag(Kind):
     """True or false."""
 
+    json_type = "boolean"
+
 
 @dataclass(frozen=True)
 class Count(Kind):
     """A whole number."""
 
     bounds: Bounds = UNBOUNDED
+    json_type = "integer"
 
     def read(self, text: str) -> int:
         """A whole number, with thousands separators or without."""
@@ -137,6 +166,7 @@ class Number(Kind):
     """A number of JSON."""
 
     bounds: Bounds = UNBOUNDED
+    json_type = "number"
 
     def read(self, text: str) -> float:
         """A number."""
@@ -199,6 +229,11 @@ class Items(Kind):
     most: int
     least: int = 0
 
+    @property
+    def json_type(self) -> str:  # type: ignore[override]
+        """A list of its kind."""
+        return f"array of {self.of.json_type}"
+
 
 @dataclass(frozen=True)
 class Mapped(Kind):
@@ -206,6 +241,41 @@ class Mapped(Kind):
 
     of: Kind
     most: int
+
+    @property
+    def json_type(self) -> str:  # type: ignore[override]
+        """An object of its kind."""
+        return f"object of {self.of.json_type}"
+
+
+@dataclass(frozen=True)
+class SizeKind(Kind):
+    """A number of rows, ``"all"`` or a percentage such as ``"10%"``."""
+
+    bounds: Bounds = Bounds(0)
+    json_type = "size"
+
+
+@dataclass(frozen=True)
+class BreakKind(Kind):
+    """A break between bands: a number, or a number or a date as text."""
+
+
+@dataclass(frozen=True)
+class RoundKind(Kind):
+    """A round of a draw, of the shape of its method."""
+
+
+@dataclass(frozen=True)
+class SeedKind(Kind):
+    """The seed of a draw: a whole number or a text."""
+
+    json_type = "integer or string"
+
+
+@dataclass(frozen=True)
+class PlannedSeedKind(SeedKind):
+    """A plain seed, or the source of a public one."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ Bound = Literal["stringer", "gaffke"]
 Estimator = Literal["difference", "ratio", "regression", "mean_per_unit"]
 Sides = Literal["one", "two"]
 Basis = Literal["sample", "frame"]
+Priority = Literal["interactive", "batch"]
+EngineName = Literal["duckdb", "spark"]
+RequestedEngine = Literal["auto", "duckdb", "spark"]
 
 STATISTICS: Mapping[StatisticName, str] = {
     "mean": "Mean",

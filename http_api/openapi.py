@@ -24,8 +24,7 @@ from werkzeug.routing import MapAdapter
 from application.job_submission import MAX_KEY_LENGTH
 from http_api.access import without_query
 from http_api.routes.submissions import HEADER
-from http_api.schemas.rounds import BESIDE_METHOD, PARAMETER_ALIASES
-from http_api.schemas.sampling import OF_A_ROUND
+from http_api.schemas.rounds import BESIDE_METHOD, OF_A_ROUND, PARAMETER_ALIASES
 from http_api.server.problems import PROBLEM
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.profile_schema import profile_schemas

@@ -40,11 +40,11 @@ from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, require_own_page
+from contract.words import Priority
 from domain_errors import counted, percent_text
 from presentation.html import block_html
 from service.service import Service
 from storage.accounts.audit_trail import Origin
-from storage.jobs.jobs import Priority
 from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
     duration_text,

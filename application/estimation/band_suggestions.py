@@ -105,7 +105,7 @@ def _histogram(
     service: Service, table: OpenTable, request: BandRequest, column: Column
 ) -> FineHistogram:
     parameters = {"sample_size": 1, "seed": 0}
-    given = {"round_number": 1, "method": RandomMethod.declaration.name, "parameters": parameters}
+    given = {"round_number": 1, "method": RandomMethod.key, "parameters": parameters}
     if request.filters:
         given["filters"] = request.filters
     try:
@@ -152,7 +152,7 @@ def _sized(
     """The sizes of the bands for the goal, or of the rows to draw."""
     bands = {"column": request.column, "breaks": breaks}
     parameters = {"strata_columns": [bands], "sample_size": 1}
-    design = {"method": StratifiedMethod.declaration.name, "parameters": parameters}
+    design = {"method": StratifiedMethod.key, "parameters": parameters}
     if request.filters:
         design |= {"filters": request.filters}
     goal = {"statistic": "total", "confidence": DEFAULT_CONFIDENCE, "column": request.column}

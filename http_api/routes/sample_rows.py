@@ -14,14 +14,15 @@ from application.identity.lookup import look_up, why_row
 from application.identity.newer_versions import newer_version
 from application.samples.design_sheet import design_sheet
 from application.samples.replacements import DRAW_METADATA, draw_record, next_rows
+from contract.requests.draw import MAX_ROUNDS
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed, require_type
 from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryInteger
-from http_api.schemas.sampling import EFFECTIVE_SEED, SampleRowsOut
-from sampling_engine import MAX_ROUNDS
+from http_api.schemas.sampling import SampleRowsOut
+from service.sampling_parameters import EFFECTIVE_SEED
 from service.tables.open_tables import (
     PRIMARY,
     RESIDUAL,

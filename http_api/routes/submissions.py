@@ -14,10 +14,11 @@ from typing import Any
 from flask import request
 
 from application.job_submission import Submission, idempotency_key
+from contract.words import Priority
 from domain_errors import DomainError
 from http_api.access import caller
 from storage.errors import NotFound
-from storage.jobs.jobs import Job, Priority
+from storage.jobs.jobs import Job
 from storage.jobs.kinds import RunType
 
 

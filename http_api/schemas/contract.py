@@ -6,6 +6,7 @@ that has the attributes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,20 +18,25 @@ from contract import fields as kinds
 from contract.answers import AnswerField, answer_fields
 from contract.declarations import Declared, RefusedField, Request, declared
 from contract.fields import Bounds, Kind
+from contract.requests.draw import MAX_BREAKS, BandsRequest
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
+from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, name_text, text
 from http_api.schemas.fields import (
+    NUMBER_OR_TEXT,
     BoundedList,
     Message,
     QueryBoolean,
     QueryInteger,
+    SeedField,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
     StrictString,
     WrittenDecimal,
     WrittenNumber,
+    check_text,
     invalid,
+    kind_of,
 )
 from http_api.schemas.filters import AnyValue, FiltersField
 
@@ -43,11 +49,7 @@ class _Contract:
 
     def reshape(self, data: Any) -> Any:
         """Read the names of an earlier version."""
-        aliases = self.request.aliases
-        if isinstance(data, dict) and not aliases.keys().isdisjoint(data):
-            renamed = {aliases.get(name, name): value for name, value in data.items()}
-            data = renamed if len(renamed) == len(data) else data
-        return super().reshape(data)  # type: ignore[misc]
+        return super().reshape(renamed(data, self.request.aliases))  # type: ignore[misc]
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """Keep a null that is a value."""
@@ -72,12 +74,35 @@ class _Contract:
         return loaded.given() if loaded.is_recorded else loaded
 
 
+def renamed(data: Any, aliases: Mapping[str, str]) -> Any:
+    """An object with the present names of fields.
+
+    Raises
+    ------
+    ValidationError
+        A field is given under both of its names.
+    """
+    if not isinstance(data, dict) or aliases.keys().isdisjoint(data):
+        return data
+    for alias, name in aliases.items():
+        if data.get(alias) is None:
+            data = {key: value for key, value in data.items() if key != alias}
+        elif data.get(name) is not None:
+            message = Message(f"The same as `{name}`, which is given, too.")
+            raise ValidationError({alias: [message]})
+    present = {name: value for name, value in data.items() if name not in aliases}
+    return present | {aliases[name]: value for name, value in data.items() if name in aliases}
+
+
+BASES: dict[type[Request], type[StrictSchema]] = {}
+"""The base of the schemas of some requests and of those derived from them."""
 _SCHEMAS: dict[tuple[type[Request], type[StrictSchema]], type[Any]] = {}
 
 
 def body_schema(request: type[Request]) -> type[StrictSchema]:
     """The schema of a JSON body."""
-    return _schema(request, StrictSchema, "In", _of_body)
+    base = next((BASES[each] for each in request.__mro__ if each in BASES), StrictSchema)
+    return _schema(request, base, "In", field_of)
 
 
 def query_schema(request: type[Request]) -> type[StrictQuery]:
@@ -89,11 +114,11 @@ def _schema(
     request: type[Request],
     base: type[StrictSchema],
     ending: str,
-    field_of: Callable[[Declared], fields.Field[Any]],
+    make: Callable[[Declared], fields.Field[Any]],
 ) -> type[Any]:
     if (request, base) not in _SCHEMAS:
-        members: dict[str, Any] = {each.name: field_of(each) for each in declared(request)}
-        members |= {"request": request, "__doc__": request.__doc__}
+        members: dict[str, Any] = {each.name: make(each) for each in declared(request)}
+        members |= {"request": request, "aliases": request.aliases, "__doc__": request.__doc__}
         name = request.__name__.removesuffix("Request") + ending
         _SCHEMAS[request, base] = type(name, (_Contract, base), members)
     return _SCHEMAS[request, base]
@@ -110,7 +135,8 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return _field(own.kind, options)
 
 
-def _of_body(own: Declared) -> fields.Field[Any]:
+def field_of(own: Declared) -> fields.Field[Any]:
+    """The field of a body."""
     return _field(own.kind, _options(own))
 
 
@@ -171,7 +197,87 @@ class _ValueSource(fields.Field[Any]):
         return value  # type: ignore[no-any-return]
 
 
-FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
+class BreakField(fields.Field[int | float | str]):
+    """A break between bands: a number, or a number or a date as text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"anyOf": NUMBER_OR_TEXT}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
+        if isinstance(value, str):
+            return check_text(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise invalid("Must be a number or a date as text, not {given}.", given=kind_of(value))
+        if not math.isfinite(value):
+            raise invalid("Must be a finite number.")
+        return value
+
+
+class StrataEntryField(fields.Field[Any]):
+    """A column's name, or a column with breaks."""
+
+    def __init__(self, kind: kinds.Text, **options: Any) -> None:
+        super().__init__(metadata={"anyOf": [{"type": "string"}, BANDS]}, **options)
+        self._name = text(kind.least, kind.most)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict):
+            return body_schema(BandsRequest)().load(value)
+        return self._name.deserialize(value, attr, data, **kwargs)
+
+
+BANDS = {
+    "type": "object",
+    "required": ["column", "breaks"],
+    "additionalProperties": False,
+    "properties": {
+        "column": {"type": "string"},
+        "breaks": {
+            "type": "array",
+            "items": {"anyOf": NUMBER_OR_TEXT},
+            "minItems": 1,
+            "maxItems": MAX_BREAKS,
+        },
+        "labels": {"type": "array", "items": {"type": "string"}, "maxItems": MAX_BREAKS + 1},
+    },
+}
+"""The JSON schema of a column with breaks."""
+SIZE_EXPECTED = 'Must be a whole number, "all" or a percentage such as "10%", not {given}.'
+
+
+class SizeField(fields.Field[int | str]):
+    """A stratum's size: rows, ``"all"`` or a percentage."""
+
+    def __init__(self, **options: Any) -> None:
+        described = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
+        super().__init__(metadata=described, **options)
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any
+    ) -> Any:
+        """Refuse null in the field's own words."""
+        if value is None:
+            raise invalid(SIZE_EXPECTED, given="null")
+        return super().deserialize(value, attr, data, **kwargs)
+
+    def _validate(self, value: Any) -> None:
+        if not isinstance(value, str):
+            super()._validate(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int | str:
+        if isinstance(value, str):
+            return check_text(value)  # the engine parses it
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise invalid(SIZE_EXPECTED, given=kind_of(value))
+        return StrictInteger().deserialize(value, attr, data)
+
+
+FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
+    kinds.NameKind: lambda kind, options: name_text(kind.most, **options),
+    kinds.BandedColumn: lambda kind, options: StrataEntryField(kind, **options),
+    kinds.BreakKind: lambda _, options: BreakField(**options),
+    kinds.SizeKind: lambda kind, options: SizeField(validate=_range(kind.bounds), **options),
+    kinds.SeedKind: lambda _, options: SeedField(allow_none=True, **options),
     kinds.Text: lambda kind, options: text(kind.least, kind.most, **options),
     kinds.Choice: lambda kind, options: StrictString(
         validate=validate.OneOf(list(kind.titles)), **options
@@ -207,6 +313,7 @@ _PLAIN: Mapping[Any, Callable[..., fields.Field[Any]]] = {
     dict: out.json_object,
     Any: out.raw,
 }
+_JSON_TYPES = {int: "integer", float: "number", str: "string"}
 _ANSWERS: dict[type[Any], type[PlainSchema]] = {}
 
 
@@ -215,7 +322,9 @@ def answer_schema(answer: type[Any]) -> type[PlainSchema]:
     if answer not in _ANSWERS:
         members: dict[str, Any] = {each.key: _answered(each) for each in answer_fields(answer)}
         members["__doc__"] = answer.__doc__
-        _ANSWERS[answer] = type(f"{answer.__name__}Out", (PlainSchema,), members)
+        _ANSWERS[answer] = type(
+            f"{answer.__name__.removesuffix('Answer')}Out", (PlainSchema,), members
+        )
     return _ANSWERS[answer]
 
 
@@ -259,6 +368,10 @@ def page_of(items: Sequence[Any], query: Mapping[str, int], job_id: str | None =
 
 def _answered(own: AnswerField) -> fields.Field[Any]:
     options: dict[str, Any] = {"null": own.is_null}
+    if not own.is_required:
+        options["required"] = False
+    if own.types:
+        options["metadata"] = {"anyOf": [{"type": _JSON_TYPES[each]} for each in own.types]}
     if own.key != own.name:
         options["attribute"] = own.name
     if own.type is list:

@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from contract.words import Priority
 from storage.errors import Conflict, NotFound, StaleJob
 from storage.jobs.changes import ending_change
 from storage.jobs.kinds import JobKind, Lane, RunType, kind_of
@@ -22,8 +23,7 @@ from storage.versions.refs import output_name_of
 
 Status = Literal["pending", "running", "completed", "failed"]
 STATUSES: tuple[Status, ...] = ("pending", "running", "completed", "failed")
-Priority = Literal["interactive", "batch"]
-PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
 
 @dataclass(frozen=True)

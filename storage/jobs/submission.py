@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from contract.words import Priority
 from storage.accounts.audit_trail import MAX_SQL_LENGTH, THIS_PROCESS, Origin, record
 from storage.errors import Conflict, TooManyWaiting
 from storage.jobs.changes import JobChange
-from storage.jobs.jobs import PRIORITIES, Priority
+from storage.jobs.jobs import PRIORITIES
 from storage.jobs.kinds import Lane, RunType, kind_of
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
