@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from application.audit.planned import with_likelihoods
+from application.draw_answers import DrawnAtOnce, DrawPlan, PlannedOutput, PlannedRound
 from application.job_submission import (
     Submission,
     earlier_job,
@@ -23,10 +23,11 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
+from contract.declarations import declared
+from contract.requests.draw import DRAW_VERSION, DrawRequest, RoundJson, SamplingJobRequest
 from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import read_page
 from sampling_engine import (
-    DRAW_VERSION,
     Round,
     amount_of,
     check_rounds,
@@ -96,27 +97,22 @@ class ExcludedRows:
         return {name: value for name, value in asdict(self).items() if name != "remaining_id"}
 
 
-@dataclass(frozen=True)
-class SamplingRequest:
-    """The parameters of a draw. ``rounds`` is the API's JSON, validated by its schema.
+@dataclass(frozen=True, kw_only=True)
+class SamplingRequest(SamplingJobRequest):
+    """The parameters of a draw, with those that no body has.
 
-    ``draw_version`` is the version of the drawing rule; None is the current version. With
-    ``numbers_name`` an ``output_name`` in use gets a number: ``weekly-2``.
+    With ``numbers_name`` an ``output_name`` in use gets a number: ``weekly-2``.
     """
 
-    rounds: Sequence[dict[str, Any]]
-    source_ref: str = "main"
-    table_key: str | None = None
-    export_residual: bool = False
-    output_name: str | None = None
-    commit_message: str | None = None
-    draw_version: int | None = None
-    amount_column: str | None = None
     plan: PlannedDraw | None = None
-    engine: str | None = None
     excluded: ExcludedRows | None = None
     numbers_name: bool = False
-    allow_empty: bool = False
+
+    @classmethod
+    def asked(cls, body: DrawRequest) -> SamplingRequest:
+        """The parameters of a body."""
+        known = {own.name for own in declared(cls)}
+        return cls(**{name: value for name, value in vars(body).items() if name in known})
 
     @property
     def repeats_record(self) -> bool:
@@ -140,7 +136,7 @@ class CheckedDraw:
     request: SamplingRequest
     source: OpenTable
     rule: DrawRule
-    settled: list[dict[str, Any]]
+    settled: list[RoundJson]
     rounds: tuple[Round, ...]
     engine: EngineChoice
 
@@ -157,6 +153,7 @@ class CheckedDraw:
         fixed = {"commit_id": commit_id, "table_key": self.source.key}
         parameters = {**vars(self.request), **fixed}
         del parameters["engine"]  # every engine gives the same sample
+        del parameters["priority"]  # nor does the queue change it
         del parameters["excluded"]  # a schedule has one run of a time
         del parameters["numbers_name"]  # a number makes another name
         if self.request.plan is not None:
@@ -253,11 +250,10 @@ def _is_taken(tx: Transaction, dataset_id: int, name: str) -> bool:
     return has_ref(tx, dataset_id, name) or job_with_output_ref(tx, dataset_id, name) is not None
 
 
-def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
-    """Plan the job of a request, as JSON; writes nothing. A name in use is only reported."""
+def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPlan:
+    """Plan the job of a request; writes nothing. A name in use is only reported."""
     draw = check_draw(service, dataset_id, request)
     files = draw.source.files
-    output = _planned_output(service, dataset_id, draw)
     counts_dir = service.directory.counts_dir
     with opened_engine(service, dataset_id, draw.source, draw.engine) as engine:
         planned = plan_draw(
@@ -276,41 +272,37 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         warnings.append(
             draw_warning("empty_sample", EMPTY_SAMPLE, eligible=eligible, rows=files.row_count)
         )
-    return {
-        "dataset_id": dataset_id,
-        "commit_id": draw.source.commit_id,
-        "table_key": draw.source.key,
-        "source_rows": files.row_count,
-        "total_rows": total_rows,
-        "rounds": [planned_round.as_json() for planned_round in planned],
-        "amount_column": request.amount_column,
-        "engine": asdict(draw.engine),
-        "warnings": [warning.message for warning in warnings],
-        "warning_templates": [asdict(warning) for warning in warnings],
+    return DrawPlan(
+        dataset_id=dataset_id,
+        commit_id=draw.source.commit_id,
+        table_key=draw.source.key,
+        source_rows=files.row_count,
+        total_rows=total_rows,
+        rounds=[cast("PlannedRound", planned_round.as_json()) for planned_round in planned],
+        amount_column=request.amount_column,
+        engine=draw.engine,
+        warnings=[warning.message for warning in warnings],
+        warning_templates=warnings,
         # Never computed for a plan: a profile reads the whole table.
-        "hints": None if profile is None else profile["hints"],
-        **output,
-    }
+        hints=None if profile is None else dict(profile["hints"]),
+        **vars(_planned_output(service, dataset_id, draw)),
+    )
 
 
-def _planned_output(service: Service, dataset_id: int, draw: CheckedDraw) -> dict[str, Any]:
-    """The ref that the sample would get, and whether this or another draw has it."""
-    name, earlier, is_taken = draw.output_ref, None, False
-    if name is not None:
-        try:
-            with service.database.read() as tx:
-                earlier = earlier_job(tx, dataset_id, name, draw.digest)
-        except Conflict:
-            is_taken = True
-    return {
-        "output_ref": name,
-        "output_ref_taken": is_taken,
-        "earlier_job_id": None if earlier is None else earlier.id,
-    }
+def _planned_output(service: Service, dataset_id: int, draw: CheckedDraw) -> PlannedOutput:
+    name = draw.output_ref
+    if name is None:
+        return PlannedOutput(output_ref=None)
+    try:
+        with service.database.read() as tx:
+            earlier = earlier_job(tx, dataset_id, name, draw.digest)
+    except Conflict:
+        return PlannedOutput(output_ref=name, output_ref_taken=True)
+    return PlannedOutput(output_ref=name, earlier_job_id=getattr(earlier, "id", None))
 
 
-def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
-    """Draw one round of at most 10,000 rows and return them, as JSON."""
+def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) -> DrawnAtOnce:
+    """Draw one round of at most 10,000 rows and return them."""
     began = time.perf_counter()
     draw = check_draw(service, dataset_id, request)
     source, counts_dir = draw.source, service.directory.counts_dir
@@ -342,18 +334,18 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
     if not request.allow_empty:
         sample.require_rows(source.files.row_count)
     (result,) = sample.rounds
-    metadata = result.as_json()
-    return {
-        "dataset_id": dataset_id,
-        "commit_id": source.commit_id,
-        "table_key": source.key,
-        "data": rows,
-        "columns": [column.name for column in sample.table.columns],
-        "strata_counts": metadata.pop("strata", metadata.pop("clusters", [])),
-        "metadata": {
+    metadata: dict[str, Any] = result.as_json()
+    return DrawnAtOnce(
+        dataset_id=dataset_id,
+        commit_id=source.commit_id,
+        table_key=source.key,
+        data=rows,
+        columns=[column.name for column in sample.table.columns],
+        strata_counts=metadata.pop("strata", metadata.pop("clusters", [])),
+        metadata={
             **metadata,
             "parameters": draw.settled[0]["parameters"],
             "source_rows": source.files.row_count,
             "execution_time_seconds": round(time.perf_counter() - began, 3),
         },
-    }
+    )

@@ -5,10 +5,12 @@ A column name ``Sheet:column`` selects a column of another table of the commit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+from contract.declarations import Help
 from parquet_tables.rows import (
     RowView,
     count_statement,
@@ -25,8 +27,6 @@ from service.sampling_parameters import parse_filter
 from service.service import Service
 from service.tables.open_tables import OpenTable, choose_key, open_commit, table_files
 from storage.versions.manifests import Commit, StoredTable
-
-DEFAULT_VALUES = 20
 
 
 @dataclass(frozen=True)
@@ -107,18 +107,38 @@ def column_summaries(
     return [found.get((*key, column.name), partial(summary, column)) for column in columns]
 
 
-def filter_shapes(service: Service, table: OpenTable, given: dict[str, Any]) -> dict[str, Any]:
-    """A filter as an expression and as conditions, and its number of rows, as JSON."""
+@dataclass(frozen=True)
+class FilterShapes:
+    """A filter as an expression and as conditions, and its number of rows."""
+
+    expression: Annotated[str, Help("In its one spelling.")]
+    conditions: Annotated[
+        list[dict[str, Any]] | None,
+        Help("The same as a list; null where a list can't say it."),
+    ]
+    logic: str | None
+    row_count: Annotated[int, Help("Rows that pass it.")]
+    source_rows: int
+
+
+def filter_shapes(service: Service, table: OpenTable, given: dict[str, Any]) -> FilterShapes:
+    """Check a filter, and count its rows."""
     parsed = parse_filter(given, table.files, ("filters",))
-    listed = as_conditions(parsed)
+    conditions, logic = as_conditions(parsed) or (None, None)
     view = TableView(RowView(parsed.condition("f")), parsed)
-    return {
-        "expression": parsed.text,
-        "conditions": listed[0] if listed else None,
-        "logic": listed[1] if listed else None,
-        "rows": view_total(service, table, view),
-        "source_rows": table.files.row_count,
-    }
+    total = view_total(service, table, view)
+    return FilterShapes(parsed.text, conditions, logic, total, table.files.row_count)
+
+
+@dataclass(frozen=True)
+class ColumnSamples:
+    """The frequent values of columns by their requested names."""
+
+    dataset_id: int
+    commit_id: str
+    table_key: str
+    samples: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def column_values(
@@ -127,10 +147,10 @@ def column_values(
     *,
     source_ref: str,
     table_key: str | None,
-    names: list[str],
-    most: int = DEFAULT_VALUES,
-) -> dict[str, Any]:
-    """``samples``, the frequent values by requested name, and ``metadata`` of each."""
+    names: Sequence[str],
+    most: int,
+) -> ColumnSamples:
+    """Read the frequent values of columns."""
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source_ref)
     sheets = [_sheet_of(commit, name) for name in names]
@@ -149,13 +169,7 @@ def column_values(
         samples[name] = list(found.values)
         metadata[name] = {"type": column.type, **asdict(found)}
         del metadata[name]["values"]
-    return {
-        "dataset_id": dataset_id,
-        "commit_id": commit.id,
-        "table_key": key,
-        "samples": samples,
-        "metadata": metadata,
-    }
+    return ColumnSamples(dataset_id, commit.id, key, samples, metadata)
 
 
 def _sheet_of(commit: Commit, name: str) -> StoredTable | None:

@@ -87,10 +87,4 @@ class Request:
             return f"/api/jobs?{urlencode({**asked, 'order': self.order})}"
         whose = "datasets" if "dataset_id" in asked else "users"
         one = asked.pop("dataset_id", None) or asked.pop("user_id")
-        names = {
-            "source_ref": "ref_name",
-            "created_after": "start_date",
-            "created_before": "end_date",
-        }
-        query = urlencode({names.get(name, name): value for name, value in asked.items()})
-        return f"/api/sampling/{whose}/{one}/history?{query}"
+        return f"/api/sampling/{whose}/{one}/history?{urlencode(asked)}"

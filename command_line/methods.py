@@ -10,48 +10,50 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from contract import fields
+from contract.fields import Bounds, Kind, Number
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodParameter:
-    """A parameter of a method that has an option; ``methods`` have it."""
+    """A parameter of a method that has an option; ``methods`` have it.
+
+    The option is given once for each item where ``is_repeatable``.
+    """
 
     name: str
     option: str
-    type: str
-    description: str
-    is_column: bool
-    minimum: float | None
-    maximum: float | None
-    choices: tuple[str, ...]
+    help: str
+    kind: Kind
+    is_repeatable: bool
     methods: tuple[str, ...] = ()
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether the option is given once for each item."""
-        return self.type.startswith("array")
 
 
 _DECLARED = json.loads(Path(__file__).with_name("methods.json").read_text(encoding="utf-8"))
-METHODS: tuple[str, ...] = tuple(method["name"] for method in _DECLARED["methods"])
-ENGINES: tuple[str, ...] = tuple(_DECLARED["engines"])
-FAVOURED: Mapping[str, str | None] = {
-    method["name"]: method["favours"] for method in _DECLARED["methods"]
-}
+METHODS: tuple[str, ...] = tuple(method["name"] for method in _DECLARED)
+FAVOURED: Mapping[str, str | None] = {method["name"]: method["favours"] for method in _DECLARED}
 """What the selection probabilities of a method are in proportion to."""
+
+
+def _kind_of(name: str, bounds: Mapping[str, float], titles: Mapping[str, str]) -> Kind:
+    given: dict[str, Any] = {"bounds": Bounds(**bounds)} if bounds else {}
+    kind: Kind = getattr(fields, name)(**(given | ({"titles": titles} if titles else {})))
+    return kind
 
 
 def _draw_parameters() -> dict[str, MethodParameter]:
     parameters: dict[str, MethodParameter] = {}
-    for method in _DECLARED["methods"]:
+    for method in _DECLARED:
         own = () if method["is_other_name"] else (method["name"],)
-        for fields in method["parameters"]:
-            parameter = MethodParameter(**{**fields, "choices": tuple(fields["choices"])})
-            option = parameter.option.replace("-", "_")
+        for each in method["parameters"]:
+            parameter = MethodParameter(**{**each, "kind": _kind_of(*each["kind"])})
+            option = parameter.option.removeprefix("--").replace("-", "_")
             first = parameters.setdefault(option, parameter)
-            if first.type != parameter.type:  # a whole number of one method is a number, too
-                means = f"{first.description} With {method['name']}: {parameter.description}"
-                first = replace(first, type="number", description=means)
+            if type(first.kind) is not type(parameter.kind):  # a whole number is a number, too
+                means = f"{first.help} With {method['name']}: {parameter.help}"
+                first = replace(first, kind=Number(), help=means)
             parameters[option] = replace(first, methods=(*first.methods, *own))
     return parameters
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from jobsvc_client import JobsvcError
@@ -21,7 +21,7 @@ from application.request_code.words import BANDS
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
 from command_line.exploring import print_hints
-from command_line.methods import DRAW_PARAMETERS, ENGINES, FAVOURED, METHODS, MethodParameter
+from command_line.methods import DRAW_PARAMETERS, FAVOURED, METHODS, MethodParameter
 from command_line.options import (
     BATCH,
     FILTER,
@@ -41,8 +41,10 @@ from command_line.options import (
 )
 from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
+from contract.fields import Choice, Count, Number
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
 from contract.requests.goal import GoalRequest
+from contract.words import RequestedEngine
 from domain_errors import InvalidRequest, percent_text, render
 
 GROUPS_SHOWN = 40
@@ -77,14 +79,13 @@ def accepted_numbers(text: str) -> list[int]:
 
 
 def _type_of(parameter: MethodParameter) -> click.ParamType[Any] | Callable[[str], float] | None:
-    if parameter.choices:
-        return click.Choice(parameter.choices)
-    if parameter.name == SIZE:
-        return None
-    if parameter.type == "integer":
-        return WholeNumber(min=int(parameter.minimum or 0))
-    if parameter.type == "number":
-        return percentage if parameter.maximum == PERCENT else number
+    match parameter.kind:
+        case Choice(titles):
+            return click.Choice(list(titles))
+        case Count(bounds) if parameter.name != SIZE:
+            return WholeNumber(min=int(bounds.least or 0))
+        case Number(bounds) if parameter.name != SIZE:
+            return percentage if bounds.most == PERCENT else number
     return None
 
 
@@ -95,18 +96,18 @@ def _help_of(parameter: MethodParameter) -> str:
     methods = parameter.methods
     start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
     end = f"{BANDS_HELP} Repeatable." if parameter.is_repeatable else ""
-    options = {own.name: f"--{own.option}" for own in DRAW_PARAMETERS.values()}
-    return render(start + parameter.description + end, {}, lambda name: options.get(name, name))
+    options = {own.name: own.option for own in DRAW_PARAMETERS.values()}
+    return render(start + parameter.help + end, {}, lambda name: options.get(name, name))
 
 
 def option_of(parameter: MethodParameter) -> Callable[[Command], Command]:
     """The option of a method's parameter."""
     return field_option(
-        f"--{parameter.option}",
+        parameter.option,
         parameter.name,
         type=_type_of(parameter),
         multiple=parameter.is_repeatable or parameter.name == SIZE,
-        metavar="COLUMN" if parameter.is_column else "SIZE" if parameter.name == SIZE else None,
+        metavar="SIZE" if parameter.name == SIZE else parameter.kind.metavar,
         help=_help_of(parameter),
     )
 
@@ -161,7 +162,7 @@ DRAW_OPTIONS = (
     ),
     field_option(
         "--engine",
-        type=click.Choice(ENGINES),
+        type=click.Choice(get_args(RequestedEngine)),
         help="Engine that reads the rows; the sample is the same [default: auto].",
     ),
     field_option(

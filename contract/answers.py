@@ -1,7 +1,7 @@
 """Reads the declaration of an answer: a dataclass or a TypedDict that becomes JSON.
 
 Its fields are those of the JSON, but for hidden ones; a property is one if the annotation of what
-it returns has a help text.
+it returns has a help text. A typed dictionary is JSON already, and may lack fields.
 """
 
 from __future__ import annotations
@@ -10,7 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from contract.declarations import Help
 from contract.fields import DEFAULT_CONFIDENCE
@@ -44,6 +54,7 @@ class AtConfidence:
     confidence: float = DEFAULT_CONFIDENCE
 
 
+@dataclass(frozen=True)
 class JsonOf:
     """The type whose JSON a field has, where that is read as it was stored."""
 
@@ -64,6 +75,10 @@ class AnswerField:
         That of a list's items, or of a mapping's values.
     choices : tuple
         The values of a literal.
+    types : tuple of type
+        Those of a union.
+    is_required : bool
+        Whether each answer has it.
     """
 
     name: str
@@ -73,6 +88,8 @@ class AnswerField:
     choices: tuple[str, ...] = ()
     is_null: bool = False
     help: str | None = None
+    types: tuple[type, ...] = ()
+    is_required: bool = True
 
 
 def answer_fields(answer: type, *, in_list: bool = False) -> tuple[AnswerField, ...]:
@@ -103,6 +120,8 @@ def _properties(answer: type) -> Mapping[str, property | cached_property[Any]]:
 
 
 def _field(name: str, hint: Any) -> AnswerField:
+    is_required = get_origin(hint) is not NotRequired
+    hint = hint if is_required else get_args(hint)[0]
     marks = {type(mark): mark for mark in getattr(hint, "__metadata__", ())}
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     parts = get_args(plain) if get_origin(plain) in (Union, UnionType) else (plain,)
@@ -120,4 +139,6 @@ def _field(name: str, hint: Any) -> AnswerField:
         origin, item = dict, get_args(base)[1]
     key = marks[Named].name if Named in marks else name
     description = marks[Help].text if Help in marks else None
-    return AnswerField(name, key, origin, item, choices, len(types) < len(parts), description)
+    union = tuple(types) if len(types) > 1 else ()
+    is_null = len(types) < len(parts)
+    return AnswerField(name, key, origin, item, choices, is_null, description, union, is_required)

@@ -6,7 +6,7 @@ Each field of a request is annotated, such as ``Annotated[float, CONFIDENCE, Hel
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Self, get_type_hints
 
 from contract.fields import NOT_GIVEN, Kind
@@ -35,6 +35,20 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Initial:
+    """The value with which a form starts."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class UsedWith:
+    """Other fields of which one is needed; where values are named, one of these."""
+
+    fields: Mapping[str, tuple[str, ...]] = field(hash=False)
+
+
+@dataclass(frozen=True)
 class Declared:
     """A field of a request.
 
@@ -46,6 +60,8 @@ class Declared:
         ``MISSING`` if the field is required.
     only_with : tuple of str
         The choices of another field that it goes with; none if it goes with all.
+    initial, used_with
+        The value with which a form starts, and the fields with which it shows this one.
     """
 
     name: str
@@ -55,6 +71,19 @@ class Declared:
     title: str = ""
     option: str | None = None
     only_with: tuple[str, ...] = ()
+    initial: Any = None
+    used_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def usual(self) -> Any:
+        """The value of a new request that has none; None if it is required."""
+        usual = getattr(self.kind, "usual", None)
+        return (None if self.is_required else self.default) if usual is None else usual
+
+    @property
+    def has_new_default(self) -> bool:
+        """Whether a recorded request without it was made with another value than a new one."""
+        return not self.is_required and self.usual != self.default
 
     @property
     def description(self) -> str:
@@ -109,11 +138,8 @@ class Request:
 
     @classmethod
     def reshaped(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A body as it was sent, with the names of now."""
-        if cls.aliases.keys().isdisjoint(data):
-            return data
-        renamed = {cls.aliases.get(name, name): value for name, value in data.items()}
-        return renamed if len(renamed) == len(data) else data
+        """A body in its full form, of one that was sent in a short one."""
+        return data
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:
@@ -186,4 +212,6 @@ def _declared(name: str, marks: tuple[Any, ...], default: Any) -> Declared:
         found[Help].text if Help in found else "",
         found[Title].text if Title in found else name.replace("_", " ").capitalize(),
         option.name,
+        initial=found[Initial].value if Initial in found else None,
+        used_with=found[UsedWith].fields if UsedWith in found else {},
     )

@@ -61,6 +61,8 @@ class Kind:
     metavar: str | None = None
     option: ClassVar[str | None] = None
     """The option of commands, if it isn't that of the field's name."""
+    json_type: str = "string"
+    """What a value is in JSON, in words."""
 
     def read(self, text: str) -> Any:
         """The value that a person wrote.
@@ -116,6 +118,23 @@ class ColumnName(Text):
 
 
 @dataclass(frozen=True)
+class GroupColumn(ColumnName):
+    """The name of a column whose values make groups."""
+
+
+@dataclass(frozen=True)
+class BandedColumn(GroupColumn):
+    """The name of a column, or a column with the breaks between its bands."""
+
+    json_type = "string or bands"
+
+
+@dataclass(frozen=True)
+class NumberColumn(ColumnName):
+    """The name of a column of numbers."""
+
+
+@dataclass(frozen=True)
 class Choice(Kind):
     """One of several values, each with its title.
 
@@ -144,12 +163,15 @@ class Choice(Kind):
 class Flag(Kind):
     """True or false."""
 
+    json_type = "boolean"
+
 
 @dataclass(frozen=True)
 class Count(Kind):
     """A whole number."""
 
     bounds: Bounds = UNBOUNDED
+    json_type = "integer"
 
     def read(self, text: str) -> int:
         """A whole number, with thousands separators or without."""
@@ -164,6 +186,7 @@ class Number(Kind):
     """A number of JSON."""
 
     bounds: Bounds = UNBOUNDED
+    json_type = "number"
 
     def read(self, text: str) -> float:
         """A number."""
@@ -226,6 +249,11 @@ class Items(Kind):
     most: int
     least: int = 0
 
+    @property
+    def json_type(self) -> str:  # type: ignore[override]
+        """A list of its kind."""
+        return f"array of {self.of.json_type}"
+
 
 @dataclass(frozen=True)
 class Mapped(Kind):
@@ -233,6 +261,41 @@ class Mapped(Kind):
 
     of: Kind
     most: int
+
+    @property
+    def json_type(self) -> str:  # type: ignore[override]
+        """An object of its kind."""
+        return f"object of {self.of.json_type}"
+
+
+@dataclass(frozen=True)
+class SizeKind(Kind):
+    """A number of rows, ``"all"`` or a percentage such as ``"10%"``."""
+
+    bounds: Bounds = Bounds(0)
+    json_type = "size"
+
+
+@dataclass(frozen=True)
+class BreakKind(Kind):
+    """A break between bands: a number, or a number or a date as text."""
+
+
+@dataclass(frozen=True)
+class RoundKind(Kind):
+    """A round of a draw, of the shape of its method."""
+
+
+@dataclass(frozen=True)
+class SeedKind(Kind):
+    """The seed of a draw: a whole number or a text."""
+
+    json_type = "integer or string"
+
+
+@dataclass(frozen=True)
+class PlannedSeedKind(SeedKind):
+    """A plain seed, or the source of a public one."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ ReplicateKind = Literal["jackknife", "bootstrap"]
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]
+EngineName = Literal["duckdb", "spark"]
+RequestedEngine = Literal["auto", "duckdb", "spark"]
 
 SignInAction = Literal[
     "signed_in",

@@ -30,8 +30,7 @@ from application.profiling import ProfileResult, TableAnalysis
 from contract.answers import JsonOf, answer_fields
 from http_api.access import without_query
 from http_api.routes.submissions import HEADER
-from http_api.schemas.rounds import BESIDE_METHOD, PARAMETER_ALIASES
-from http_api.schemas.sampling import OF_A_ROUND
+from http_api.schemas.rounds import BESIDE_METHOD, OF_A_ROUND, PARAMETER_ALIASES
 from http_api.server.problems import PROBLEM, ProblemJson
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.reports import JobReport

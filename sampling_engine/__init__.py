@@ -24,7 +24,7 @@ from sampling_engine.methods import (
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
-from sampling_engine.methods.parameters import MAX_SEED_LENGTH, MethodDeclaration, Parameter
+from sampling_engine.methods.parameters import MAX_SEED_LENGTH
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
@@ -40,64 +40,9 @@ from sampling_engine.results import (
 from sampling_engine.rounds import Outcome
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import (
-    DRAW_VERSION,
-    FIRST_DRAW_VERSION,
-    MAX_ROUNDS,
     Round,
     RowFilter,
     Selection,
     draw_warnings,
     effective_seed,
 )
-
-__all__ = [
-    "DEFAULT_METHOD",
-    "DRAW_VERSION",
-    "FIRST_DRAW_VERSION",
-    "MAX_ROUNDS",
-    "MAX_SEED_LENGTH",
-    "METHODS",
-    "METHOD_CLASSES",
-    "ORDER_VERSION",
-    "CertifiedRound",
-    "ClusterMethod",
-    "DrawnRound",
-    "DrawnSample",
-    "Method",
-    "MethodDeclaration",
-    "MinimumExceedsSample",
-    "MonetaryUnitMethod",
-    "Outcome",
-    "Parameter",
-    "RandomMethod",
-    "Reference",
-    "Round",
-    "RowExplanation",
-    "RowFilter",
-    "RowsMissing",
-    "Seed",
-    "SeededOrder",
-    "Selection",
-    "Strategy",
-    "StratifiedMethod",
-    "SystematicMethod",
-    "TooManyStrata",
-    "WeightedMethod",
-    "amount_of",
-    "certified_rounds",
-    "check_rounds",
-    "columns_for_redraw",
-    "draw_sample",
-    "draw_warnings",
-    "drawn_rounds",
-    "effective_seed",
-    "explain_rows",
-    "method_class",
-    "method_from_json",
-    "new_seed",
-    "plan_draw",
-    "reference_of",
-    "reserves",
-    "row_chances",
-    "write_redraw_data",
-]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column
-from sampling_engine.errors import DrawWarning, InvalidNumbers, draw_warning
+from sampling_engine.errors import DrawWarning, InvalidNumbers, draw_warning, warned
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.sql.passes import RangeOf, SumsByStratum
@@ -215,18 +215,16 @@ def neyman_shares(eligible: EligibleRows, column: Column, on_progress: ProgressC
     deviations = sums.deviations()
     warnings = _rows_without_number(column, eligible.total, sums)
     constant = int(((eligible.counts > 0) & (deviations == 0)).sum())
-    if constant:
-        warnings.append(
-            draw_warning(
-                "constant_strata",
-                'In {constant} of {strata} strata "{column}" does not vary or has fewer than two '
-                "values: they give `min_per_stratum` rows, and more only when the others have no "
-                "more.",
-                constant=constant,
-                strata=int((eligible.counts > 0).sum()),
-                column=column.name,
-            )
-        )
+    warnings += warned(
+        constant,
+        "constant_strata",
+        'In {constant} of {strata} strata "{column}" does not vary or has fewer than two '
+        "values: they give `min_per_stratum` rows, and more only when the others have no "
+        "more.",
+        constant=constant,
+        strata=int((eligible.counts > 0).sum()),
+        column=column.name,
+    )
     return Shares(eligible.counts * deviations, warnings)
 
 
@@ -270,13 +268,11 @@ def optimal_shares(
 
 def _rows_without_number(column: Column, rows: int, sums: Sums) -> list[DrawWarning]:
     missing = rows - int(sums.counts.sum())
-    if not missing:
-        return []
-    warning = draw_warning(
+    return warned(
+        missing,
         "rows_without_number",
         '{rows} eligible rows have no finite number in "{column}": they are drawn from like any '
         "other, but don't count in the allocation.",
         rows=missing,
         column=column.name,
     )
-    return [warning]

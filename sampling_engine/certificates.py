@@ -19,7 +19,6 @@ from parquet_tables.tables import Column, Int64s, TableFiles
 from sampling_engine.errors import DrawWarning
 from sampling_engine.methods.method import Reserves
 from sampling_engine.rounds import DrawState, FinishedRound, Floats, replay
-from sampling_engine.selection.bands import Bands
 from sampling_engine.spec import Round, RowFilter
 from sampling_engine.sql.statements import key_value, not_taken
 
@@ -79,10 +78,7 @@ def columns_for_redraw(table: TableFiles, rounds: Sequence[Round]) -> tuple[Colu
     """
     names: list[str] = []
     for spec in rounds:
-        for parameter in spec.method.declaration.parameters:
-            value = None if parameter.column is None else getattr(spec.method, parameter.name)
-            given = value if isinstance(value, tuple) else () if value is None else (value,)
-            names += [each.column if isinstance(each, Bands) else each for each in given]
+        names += spec.method.named_columns
     wanted = {table.column(name) for name in names}
     return tuple(column for column in table.columns if column in wanted)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contract.requests.draw import MAX_ROUNDS
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidRounds, InvalidSeed, InvalidSelection
 from sampling_engine.methods.parameters import (
@@ -18,7 +19,7 @@ from sampling_engine.methods.parameters import (
     found_column,
 )
 from sampling_engine.selection.order import Seed
-from sampling_engine.spec import MAX_ROUNDS, Round, Selection
+from sampling_engine.spec import Round, Selection
 
 
 def amount_of(table: TableFiles, name: str | None) -> Column | None:

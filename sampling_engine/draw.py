@@ -72,28 +72,16 @@ def draw_sample(
 
     Parameters
     ----------
-    database : ParquetDatabase
-        Its root holds the table's files and ``destination``.
     table_key : str
         The table's name in the row ids: row 17 of ``primary`` is ``primary:17``.
     on_progress : callable
-        Takes the done fraction and the step's name. An exception that it raises stops the draw.
+        An exception that it raises stops the draw.
     strategy : {"walk", "scan"}, optional
         Forces how rows are chosen; the rows are the same.
     counts_dir : Path, optional
         A directory below the database's root where counts are cached for later draws.
     amount_column : str, optional
         A column of numbers, whose sums the account of the draw states.
-    engine : Engine
-        Reads the rows; the sample is the same.
-
-    Returns
-    -------
-    DrawnSample
-        The selected columns, then ``_logical_row_id``, ``_sampling_round``, ``_sampling_method``,
-        ``_selection_order`` (from 1 in each round), ``_stratum``, ``_inclusion_probability`` (given
-        the earlier rounds), ``_design_weight`` and, with a round by monetary units, ``_hits``; in
-        order of round, then as its selection sorts.
 
     Raises
     ------

@@ -27,6 +27,11 @@ def draw_warning(code: str, template: str, **parameters: object) -> DrawWarning:
     return DrawWarning(code, template, parameters)
 
 
+def warned(is_so: object, code: str, template: str, **parameters: object) -> list[DrawWarning]:
+    """The warning in a list, if it is so."""
+    return [DrawWarning(code, template, parameters)] if is_so else []
+
+
 class InvalidRounds(DomainError):
     """There are no rounds, too many, or they aren't numbered 1, 2, 3 …"""
 

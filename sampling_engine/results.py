@@ -228,6 +228,11 @@ class DrawnRound:
 class DrawnSample:
     """A finished draw.
 
+    The table has the selected columns, then ``_logical_row_id``, ``_sampling_round``,
+    ``_sampling_method``, ``_selection_order`` (from 1 in each round), ``_stratum``,
+    ``_inclusion_probability`` (given the earlier rounds), ``_design_weight`` and, with a round by
+    monetary units, ``_hits``; in order of round, then as its selection sorts.
+
     ``drawn_ordinals`` are sorted; ``renamed_columns`` maps a table's column to its name in the
     sample, where they differ. ``amount`` is the amount column's sums, of the table and the sample.
     """

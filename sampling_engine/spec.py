@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from contract.requests.rows import MAX_ROUNDS as MAX_ROUNDS
+from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION
 from parquet_tables.tables import Column
-from sampling_engine.errors import DrawWarning, draw_warning
+from sampling_engine.errors import DrawWarning, warned
 from sampling_engine.selection.order import Seed
 
 if TYPE_CHECKING:
     from sampling_engine.methods.method import Method
-
-
-FIRST_DRAW_VERSION = 1
-"""The rule of draws that record no version."""
-DRAW_VERSION = 2
-"""The current rule by which a seed and a table give a draw; docs/SAMPLING.md lists the versions."""
 
 
 class RowFilter(Protocol):
@@ -92,22 +86,17 @@ def effective_seed(
 
 def draw_warnings(rounds: Sequence[Round]) -> list[DrawWarning]:
     """The warnings on a draw as a whole."""
-    warnings: list[DrawWarning] = []
-    if rounds[0].draw_version == FIRST_DRAW_VERSION:
-        warnings.append(
-            draw_warning(
-                "old_draw_version",
-                "This draw follows draw version 1, which only repeats the rows of an old job: "
-                "leave `draw_version` out for a new sample.",
-            )
-        )
-    if len(rounds) > 1:
-        warnings.append(
-            draw_warning(
-                "several_rounds",
-                "Weights and probabilities are per round and given the earlier rounds, so they "
-                "can't be added up over rounds. The estimates and the table of the design have "
-                "weights over all rounds.",
-            )
-        )
+    warnings = warned(
+        rounds[0].draw_version == FIRST_DRAW_VERSION,
+        "old_draw_version",
+        "This draw follows draw version 1, which only repeats the rows of an old job: "
+        "leave `draw_version` out for a new sample.",
+    )
+    warnings += warned(
+        len(rounds) > 1,
+        "several_rounds",
+        "Weights and probabilities are per round and given the earlier rounds, so they "
+        "can't be added up over rounds. The estimates and the table of the design have "
+        "weights over all rounds.",
+    )
     return warnings

@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote
 
+from contract.declarations import Help
+from contract.words import EngineName
 from domain_errors import DomainError
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import Column, DataFile, TableFiles
 from sampling_engine import Round
 from sampling_engine.engines.duckdb_engine import DUCKDB
-from sampling_engine.engines.engine import Engine, EngineName
+from sampling_engine.engines.engine import Engine
 from sampling_engine.engines.spark_engine import spark_engine
 from sampling_engine.engines.spark_types import NotInSpark, require_number, require_types
 from service.service import Service
@@ -51,23 +53,16 @@ class NoSparkServer(DomainError):
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """The engine of a draw.
-
-    Parameters
-    ----------
-    files : int
-        Data files of the table.
-    read_bytes : int or None
-        Compressed bytes of the columns that one scan reads; None if no Spark server is configured.
-    scans : int
-        Passes over all rows; a draw may need a few more.
-    """
+    """The engine that reads a draw's rows."""
 
     name: EngineName
     reason: Reason
-    files: int
-    read_bytes: int | None
-    scans: int
+    files: Annotated[int, Help("Data files of the table.")]
+    read_bytes: Annotated[
+        int | None,
+        Help("Compressed bytes of the columns that one scan reads; null without a Spark server."),
+    ]
+    scans: Annotated[int, Help("Passes over all rows; a draw may need a few more.")]
 
 
 def choose_engine(

@@ -9,13 +9,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
 
+from contract.declarations import Help, declared
+from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION, RoundJson
 from parquet_tables.rows import read_ordinals
 from parquet_tables.tables import TableFiles
 from sampling_engine import (
-    DRAW_VERSION,
-    FIRST_DRAW_VERSION,
     Round,
     Selection,
     effective_seed,
@@ -57,9 +57,10 @@ def seed_origins(rounds: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["entropy" if given["parameters"].get("seed") is None else "chosen" for given in rounds]
 
 
-def stated_rounds(
-    rounds: Sequence[Mapping[str, Any]], *, recorded: bool = False
-) -> list[dict[str, Any]]:
+AnyRound = TypeVar("AnyRound", bound=Mapping[str, Any])
+
+
+def stated_rounds(rounds: Sequence[AnyRound], *, recorded: bool = False) -> list[AnyRound]:
     """Rounds that state each parameter whose default has changed.
 
     New rounds get the present default, and ``recorded`` ones that with which they were drawn.
@@ -67,29 +68,31 @@ def stated_rounds(
     stated = []
     for given in rounds:
         missing = {
-            each.name: each.unrecorded if recorded else each.default
-            for each in method_class(given["method"]).declaration.parameters
-            if each.unrecorded is not None and given["parameters"].get(each.name) is None
+            own.name: own.default if recorded else own.usual
+            for own in declared(method_class(given["method"]))
+            if own.has_new_default and given["parameters"].get(own.name) is None
         }
-        stated.append({**given, "parameters": {**given["parameters"], **missing}})
+        parameters = {**given["parameters"], **missing}
+        stated.append(cast("AnyRound", {**given, "parameters": parameters}))
     return stated
 
 
 def settle_rounds(
-    rounds: Sequence[dict[str, Any]], *, recorded: bool = False
-) -> list[dict[str, Any]]:
+    rounds: Sequence[Mapping[str, Any]], *, recorded: bool = False
+) -> list[RoundJson]:
     """Number the rounds and draw a seed for each that has none, so that a job can be replayed.
 
     New rounds state the defaults that have changed; ``recorded`` ones stay as they are.
     """
-    settled = []
+    settled: list[RoundJson] = []
     rounds = rounds if recorded else stated_rounds(rounds)
     for place, given in enumerate(rounds, start=1):
         parameters = dict(given["parameters"])
         if parameters.get("seed") is None:
             parameters["seed"] = new_seed()
         present = {name: value for name, value in given.items() if value is not None}
-        settled.append({**present, "round_number": place, "parameters": parameters})
+        fixed = {"round_number": place, "parameters": parameters}
+        settled.append(cast("RoundJson", present | fixed))
     return settled
 
 
@@ -99,7 +102,7 @@ def recorded_rounds(parameters: Mapping[str, Any], table: TableFiles) -> tuple[R
 
 
 def engine_rounds(
-    rounds: Sequence[dict[str, Any]], table: TableFiles, rule: DrawRule
+    rounds: Sequence[Mapping[str, Any]], table: TableFiles, rule: DrawRule
 ) -> tuple[Round, ...]:
     """Settled rounds as the engine's own type.
 
@@ -114,8 +117,8 @@ def engine_rounds(
             method=method_from_json(given["method"], given["parameters"]),
             seed=given["parameters"]["seed"],
             output_name=given.get("output_name"),
-            filter=parse_filter(given["filters"], table, ("rounds", place, "filters"))
-            if given.get("filters")
+            filter=parse_filter(filters, table, ("rounds", place, "filters"))
+            if (filters := given.get("filters"))
             else None,
             selection=_selection(given.get("selection") or {}),
             draw_version=rule.draw_version,
@@ -163,20 +166,35 @@ def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int,
     return parse_conditions(given["conditions"], given["logic"], table, loc=(*loc, "conditions"))
 
 
+EFFECTIVE_SEED = "The seed text that entered the keys of the round's order."
+SeedOrigin = Literal["chosen", "entropy", "beacon", "dice"]
+
+
 class SeededRound(TypedDict):
-    """A round's seeds; the origin is that of :func:`seed_origins`, None where it isn't recorded."""
+    """A round and its seeds."""
 
     round_number: int
     method: str
-    seed: int | str
-    effective_seed: str
-    seed_origin: str | None
+    seed: Annotated[int | str, Help("As it was given, or as it was drawn.")]
+    effective_seed: Annotated[str, Help(EFFECTIVE_SEED)]
 
 
-def seeded_rounds(parameters: Mapping[str, Any]) -> list[SeededRound]:
+class DrawnSeeds(SeededRound):
+    """A drawn round and its seeds; the origin is that of :func:`seed_origins`."""
+
+    seed_origin: Annotated[
+        SeedOrigin | None,
+        Help(
+            "`chosen`: given in the request; `entropy`: drawn by the server; `beacon`, `dice`: "
+            "public, for a registered plan; null: not recorded."
+        ),
+    ]
+
+
+def seeded_rounds(parameters: Mapping[str, Any]) -> list[DrawnSeeds]:
     """The seeds of each round in a job's ``run_parameters``."""
     rule = DrawRule.recorded(parameters)
-    rounds: list[SeededRound] = []
+    rounds: list[DrawnSeeds] = []
     origins = parameters.get("seed_origins") or [None] * len(parameters["rounds"])
     for given, origin in zip(parameters["rounds"], origins, strict=True):
         number, seed = given["round_number"], given["parameters"]["seed"]

@@ -19,6 +19,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 import contract.requests
+import http_api.schemas.rounds  # noqa: F401 - has the fields of rounds
 from command_line.contract_options import with_request
 from contract import fields as kinds
 from contract.declarations import Declared, Request, declared

@@ -10,6 +10,8 @@ import pytest
 
 import composition_root
 from command_line import command
+from contract.declarations import Declared
+from contract.fields import Choice, Count, Items, Mapped, Number, SeedKind, SizeKind
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import KINDS
 from contract.words import ACTIONS
@@ -17,7 +19,7 @@ from http_api.schemas.contract import body_schema
 from http_api.schemas.rounds import AnyRoundIn
 from http_api.server.metrics import Metrics
 from http_api.server.statuses import STATUS_OF_CODE
-from sampling_engine import METHODS, Parameter
+from sampling_engine import MAX_SEED_LENGTH, METHODS
 from service.settings import Settings
 from storage.jobs.changes import JobChange
 from tests.command_line.conftest import paths_of
@@ -57,34 +59,33 @@ def test_the_security_page_lists_every_action_of_the_audit_trail() -> None:
     assert set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == set(ACTIONS)
 
 
-def value_of(parameter: Parameter) -> str:
+def value_of(own: Declared) -> str:
     """The type, bounds, choices and default of a parameter, as its row in the table has them."""
-    low, high = parameter.minimum, parameter.maximum
-    parts = [parameter.type]
-    if parameter.choices:
-        parts = [" or ".join(f"`{choice}`" for choice in parameter.choices)]
-    elif parameter.name != "seed" and low is not None:
-        above = f"above {low}" if parameter.exclusive_minimum else f"{low} or more"
-        parts.append(above if high is None else f"{above} and up to {high}")
-    if parameter.max_length is not None:
-        unit = "characters" if parameter.name == "seed" else "items"
-        parts.append(f"at most {parameter.max_length:,} {unit}")
-    if parameter.required:
+    parts = [own.kind.json_type]
+    match own.kind:
+        case Choice(titles):
+            parts = [" or ".join(f"`{choice}`" for choice in titles)]
+        case Count(bounds) | Number(bounds) | Mapped(SizeKind(bounds)):
+            low = f"{bounds.least} or more" if bounds.above is None else f"above {bounds.above}"
+            parts.append(low if bounds.most is None else f"{low} and up to {bounds.most}")
+        case SeedKind():
+            parts.append(f"at most {MAX_SEED_LENGTH:,} characters")
+    if isinstance(own.kind, Items | Mapped):
+        parts.append(f"at most {own.kind.most:,} items")
+    if own.is_required:
         parts.append("required")
-    if parameter.default is not None:
-        parts.append(f"default `{parameter.default}`")
+    if own.usual is not None:
+        parts.append(f"default `{own.usual}`")
     return ", ".join(parts)
 
 
 def parameter_lines() -> list[str]:
     """The lines of the table of parameters in docs/SAMPLING.md."""
     return [
-        f"| `{method.name}` | `{parameter.name}` | "
-        f"{f'`--{parameter.option}`' if parameter.option else ''} | {value_of(parameter)} | "
-        f"{parameter.description} |"
+        f"| `{method.name}` | `{own.name}` | `{own.option}` | {value_of(own)} | {own.help} |"
         for method in METHODS
-        if method.other_name_of is None
-        for parameter in method.parameters
+        if not method.is_other_name
+        for own in method.parameters
     ]
 
 

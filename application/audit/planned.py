@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from application.audit.fitting import selects_money
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import EvaluationKind
 from estimation_engine.audit import Likelihood, default_likelihood
+from service.sampling_parameters import AnyRound
 from storage.jobs.jobs import Job
 
 CENT = Decimal("0.01")
@@ -30,7 +31,7 @@ def likelihood_of(goal: Mapping[str, Any], *, is_money: bool) -> Likelihood:
     return goal.get("likelihood") or default_likelihood(is_money=is_money)
 
 
-def with_likelihoods(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def with_likelihoods(rounds: Sequence[AnyRound]) -> list[AnyRound]:
     """The rounds of a draw, each materiality with its likelihood, so that it is recorded.
 
     A sample is then evaluated as it was planned, also if a default changes later.
@@ -40,8 +41,8 @@ def with_likelihoods(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
         goal = each.get("goal")
         if goal and "materiality" in goal:
             likelihood = likelihood_of(goal, is_money=selects_money([each]))
-            each = {**each, "goal": {**goal, "likelihood": likelihood}}
-        found.append(dict(each))
+            each = cast("AnyRound", {**each, "goal": {**goal, "likelihood": likelihood}})
+        found.append(each)
     return found
 
 

@@ -10,11 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from application.access import Caller
 from application.audit.planned import with_likelihoods
 from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
+from contract.declarations import Help
+from contract.requests.draw import DrawJobRequest, RoundJson
 from service.sampling_parameters import stated_rounds
 from service.service import Service
 from service.tables.open_tables import open_table
@@ -41,61 +43,92 @@ BESIDE_PLAN = (
 
 
 @dataclass(frozen=True)
-class RegisteredPlan:
-    """A registered plan. ``text`` is its canonical JSON, and ``digest`` the SHA-256 of that.
+class FirstRound:
+    """The round of a beacon with which a plan is drawn."""
 
-    A draw's entry of the ledger names only the digest, so ``draws`` counts those of all
-    ``registrations`` with this digest.
-    """
+    name: Annotated[str, Help("`quicknet` or `default`.")]
+    chain: str
+    round: Annotated[int, Help("The first round after the registration.")]
+    time: str
+    needs_previous_signature: Annotated[bool, Help("Whether its rounds sign the one before.")]
+
+
+def _came_at(chain: Chain, number: int) -> str:
+    return timestamp(datetime.fromtimestamp(chain.time_of(number), UTC))
+
+
+class PlannedRoundText(TypedDict):
+    """A round as a plan has it: without its seed, its number and the columns that it shows."""
+
+    filter: dict[str, Any] | None
+    method: str
+    parameters: dict[str, Any]
+
+
+class PlanContent(TypedDict):
+    """The members of a plan's text."""
+
+    dataset_id: int
+    commit_id: str
+    table_key: str
+    rounds: list[PlannedRoundText]
+    goals: NotRequired[list[dict[str, Any] | None]]
+
+
+@dataclass(frozen=True)
+class RegisteredPlan:
+    """A registered plan."""
 
     plan_id: str
-    text: str
-    digest: str
+    text: Annotated[str, Help("The plan as canonical JSON.")]
+    digest: Annotated[str, Help("The SHA-256 of the text.")]
     committed_at: str
     committed_by: str
     ledger_number: int
-    registrations: int
-    draws: int
+    registrations: Annotated[int, Help("Registered plans with this digest, this one included.")]
+    draws: Annotated[
+        int,
+        Help(
+            "Draws of plans with this digest: a draw names the digest, not one of its "
+            "registrations."
+        ),
+    ]
 
     @property
-    def content(self) -> dict[str, Any]:
+    def content(self) -> PlanContent:
         """The members of the text."""
-        parsed: dict[str, Any] = json.loads(self.text)
+        parsed: PlanContent = json.loads(self.text)
         return parsed
 
     @property
-    def rounds(self) -> list[dict[str, Any]]:
+    def rounds(self) -> list[RoundJson]:
         """The rounds as requests have them, each with its goal if it has one."""
         content = self.content
         goals = content.get("goals") or [None] * len(content["rounds"])
-        return [
+        rounds: list[RoundJson] = [
             {
                 "method": each["method"],
                 "parameters": each["parameters"],
                 "filters": each["filter"],
-                **({} if goal is None else {"goal": goal}),
             }
-            for each, goal in zip(content["rounds"], goals, strict=True)
+            for each in content["rounds"]
         ]
+        for planned, goal in zip(rounds, goals, strict=True):
+            if goal is not None:
+                planned["goal"] = goal
+        return rounds
 
     @property
-    def first_rounds(self) -> list[dict[str, Any]]:
+    def first_rounds(
+        self,
+    ) -> Annotated[list[FirstRound], Help("The rounds of known beacons that can draw it.")]:
         """The round of each known chain that the plan is drawn with: the first after it."""
         committed_at = datetime.fromisoformat(self.committed_at)
-        found = []
-        for chain in CHAINS:
-            number = chain.first_after(committed_at)
-            time = timestamp(datetime.fromtimestamp(chain.time_of(number), UTC))
-            found.append(
-                {
-                    "name": chain.name,
-                    "chain": chain.hash,
-                    "round": number,
-                    "time": time,
-                    "needs_previous_signature": chain.is_chained,
-                }
-            )
-        return found
+        numbers = [(chain, chain.first_after(committed_at)) for chain in CHAINS]
+        return [
+            FirstRound(chain.name, chain.hash, number, _came_at(chain, number), chain.is_chained)
+            for chain, number in numbers
+        ]
 
 
 def register_plan(by: Caller, dataset_id: int, request: SamplingRequest) -> RegisteredPlan:
@@ -144,7 +177,7 @@ def list_plans(
         return _plans(tx, dataset_id, entries), total
 
 
-def planned_request(by: Caller, dataset_id: int, given: Mapping[str, Any]) -> SamplingRequest:
+def planned_request(by: Caller, dataset_id: int, given: DrawJobRequest) -> SamplingRequest:
     """The request that draws a registered plan, from the body of a job with a ``plan_id``.
 
     The body may repeat the plan's version, table and rounds. ``seed`` is one for all rounds: plain,
@@ -161,21 +194,20 @@ def planned_request(by: Caller, dataset_id: int, given: Mapping[str, Any]) -> Sa
         Too many signatures are verified at once.
     """
     service = by.service
-    plan = get_plan(service, dataset_id, given["plan_id"])
+    plan = get_plan(service, dataset_id, str(given.plan_id))
     content = plan.content
     _require_same_source(service, dataset_id, given, content)
-    rounds = _rounds_of(given.get("rounds") or (), plan)
-    origin, seed = _seed(by, plan, given.get("seed"))
+    rounds = _rounds_of(given.rounds or (), plan)
+    origin, seed = _seed(by, plan, given.seed)
     if seed is not None:
         rounds = [{**each, "parameters": {**each["parameters"], "seed": seed}} for each in rounds]
-    planned = {
-        "source_ref": content["commit_id"],
-        "table_key": content["table_key"],
-        "rounds": rounds,
-        "plan": PlannedDraw(plan.plan_id, plan.digest, origin),
-    }
-    others = {name: given[name] for name in BESIDE_PLAN if name in given}
-    return SamplingRequest(**others, **planned)
+    return SamplingRequest(
+        source_ref=content["commit_id"],
+        table_key=content["table_key"],
+        rounds=rounds,
+        plan=PlannedDraw(plan.plan_id, plan.digest, origin),
+        **{name: getattr(given, name) for name in BESIDE_PLAN},
+    )
 
 
 def _plans(
@@ -214,8 +246,7 @@ def _plan_text(dataset_id: int, draw: CheckedDraw) -> str:
     )
 
 
-def _planned_round(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A round as a plan has it: without its seed, its number and the columns that it shows."""
+def _planned_round(given: RoundJson) -> PlannedRoundText:
     parameters = {name: value for name, value in given["parameters"].items() if name != "seed"}
     return {
         "filter": given.get("filters"),
@@ -239,31 +270,31 @@ def _require_open_seeds(request: SamplingRequest) -> None:
 
 
 def _require_same_source(
-    service: Service, dataset_id: int, given: Mapping[str, Any], content: Mapping[str, Any]
+    service: Service, dataset_id: int, given: DrawJobRequest, content: PlanContent
 ) -> None:
     """Refuse another version, table or rule than the plan's."""
-    if "source_ref" in given:
-        named = open_table(service, dataset_id, given["source_ref"], content["table_key"])
+    if given.source_ref is not None:
+        named = open_table(service, dataset_id, given.source_ref, content["table_key"])
         if named.commit_id != content["commit_id"]:
             raise InvalidValue(
                 "The plan is of version {commit}. Leave `source_ref` out.",
                 loc=("body", "source_ref"),
                 commit=content["commit_id"][:12],
             )
-    if given.get("table_key") not in (None, content["table_key"]):
+    if given.table_key not in (None, content["table_key"]):
         raise InvalidValue(
             'The plan is of table "{table}". Leave `table_key` out.',
             loc=("body", "table_key"),
             table=content["table_key"],
         )
-    if given.get("draw_version") is not None:
+    if given.draw_version is not None:
         raise InvalidValue(
             "A plan is drawn by the current draw version. Leave `draw_version` out.",
             loc=("body", "draw_version"),
         )
 
 
-def _rounds_of(given: Sequence[dict[str, Any]], plan: RegisteredPlan) -> list[dict[str, Any]]:
+def _rounds_of(given: Sequence[RoundJson], plan: RegisteredPlan) -> list[RoundJson]:
     """The plan's rounds and goals, with what the request says of their columns and names."""
     if not given:
         return plan.rounds
@@ -291,7 +322,7 @@ def _rounds_of(given: Sequence[dict[str, Any]], plan: RegisteredPlan) -> list[di
     ]
 
 
-def _with_goal(place: int, given: dict[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
+def _with_goal(place: int, given: RoundJson, planned: RoundJson) -> RoundJson:
     """A round with the goal of the plan; a plan from before goals were registered has none."""
     goal, wanted = given.get("goal"), planned.get("goal")
     if wanted is None:
@@ -328,27 +359,26 @@ def _seed(
 
 def _require_first_round(service: Service, plan: RegisteredPlan, chain: Chain, number: int) -> None:
     """Refuse a round that isn't the first one after the plan, or that hasn't come yet."""
-    (known,) = (each for each in plan.first_rounds if each["chain"] == chain.hash)
-    if number < known["round"]:
-        came = timestamp(datetime.fromtimestamp(chain.time_of(number), UTC))
+    (known,) = (each for each in plan.first_rounds if each.chain == chain.hash)
+    if number < known.round:
         raise InvalidValue(
             "The `round` {number} of this chain came at {came}, not after the plan's registration "
             "at {registered}, so somebody could know its signature. A plan is drawn with the first "
             "round after its registration: {first} of this chain, of {time}.",
             loc=(*BEACON_LOC, "round"),
             number=str(number),
-            came=came,
+            came=_came_at(chain, number),
             registered=plan.committed_at,
-            first=str(known["round"]),
-            time=known["time"],
+            first=str(known.round),
+            time=known.time,
         )
-    if known["round"] != number:
+    if known.round != number:
         raise InvalidValue(
             "A plan is drawn with the first `round` after its registration, so that nobody can "
             "choose among several: {number} of this chain, of {time}.",
             loc=(*BEACON_LOC, "round"),
-            number=str(known["round"]),
-            time=known["time"],
+            number=str(known.round),
+            time=known.time,
         )
     if service.clock().timestamp() < chain.time_of(number):
         raise InvalidValue(
@@ -356,7 +386,7 @@ def _require_first_round(service: Service, plan: RegisteredPlan, chain: Chain, n
             "published.",
             loc=(*BEACON_LOC, "round"),
             number=str(number),
-            time=known["time"],
+            time=known.time,
         )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
 from contract.fields import DEFAULT_CONFIDENCE
@@ -84,7 +82,7 @@ def _histogram(
     service: Service, table: OpenTable, request: StrataRequest, column: Column
 ) -> FineHistogram:
     parameters = {"sample_size": 1, "seed": 0}
-    given = {"round_number": 1, "method": RandomMethod.declaration.name, "parameters": parameters}
+    given = {"round_number": 1, "method": RandomMethod.key, "parameters": parameters}
     if request.filters:
         given["filters"] = request.filters
     try:
@@ -131,7 +129,7 @@ def _sized(
     """The sizes of the bands for the goal, or of the rows to draw."""
     bands = {"column": request.column, "breaks": breaks}
     parameters = {"strata_columns": [bands], "sample_size": 1}
-    design: dict[str, Any] = {"method": StratifiedMethod.declaration.name, "parameters": parameters}
+    design = {"method": StratifiedMethod.key, "parameters": parameters}
     if request.filters:
         design |= {"filters": request.filters}
     goal = {"statistic": "total", "confidence": DEFAULT_CONFIDENCE, "column": request.column}

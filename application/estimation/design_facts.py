@@ -146,7 +146,7 @@ def design_facts(service: Service, job: Job, request: DesignRequest) -> DesignFa
 
 def _step(spec: Round, drawn: DrawnRound) -> DrawnStep:
     kind = spec.method.group_kind
-    by_size = design_class(spec.method.declaration.name).by_size
+    by_size = design_class(spec.method.key).by_size
     p = drawn.probabilities
     groups, groups_drawn = int((drawn.group_rows > 0).sum()), int((drawn.group_drawn > 0).sum())
     return DrawnStep(

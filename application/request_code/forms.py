@@ -148,7 +148,7 @@ def _parameter_arguments() -> tuple[Argument, ...]:
     found = dict(OWN_WRITING)
     for method in METHODS:
         for each in method.parameters:
-            write = words.option(f"--{each.option}") if each.option else words.no_words
+            write = words.option(each.option) if each.option else words.no_words
             plain = Argument(f"parameters.{each.name}", keyword(each.name), write)
             found.setdefault(each.name, plain)
     return tuple(found.values())
@@ -164,7 +164,7 @@ DRAW = (
     ),
     Argument("goal.accept", entry("goal", "accept"), words.accepted),
     Argument("goal.first_stage", entry("goal", "first_stage"), words.option("--first-stage")),
-    Argument("filters", keyword("filter", _filter), words.option("--filter", words.expression)),
+    Argument("filters", keyword("filters", _filter), words.option("--filter", words.expression)),
     Argument("selection.columns", keyword("columns"), words.option("--column")),
     Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
     Argument("selection.order_desc", keyword("descending"), words.flag("--desc")),

@@ -14,9 +14,9 @@ from sampling_engine.methods import method_class
 from sampling_engine.methods.monetary_unit.account import recorded_account
 
 LABELS = {
-    parameter.name: parameter.label
+    own.name: own.title
     for method in METHODS
-    for parameter in (*method.parameters, *method.superseded)
+    for own in (*method.parameters, *method.kind.superseded)
 } | {
     "exclude_drawn_by": "Exclude drawn rows by",
     "allow_empty": "Allow a sample without rows",
@@ -45,7 +45,7 @@ _CODE_WORD = re.compile(rf"(?<![\w{{\"'`])({'|'.join(SCREEN_WORDS)})(?![\w}}\"'`
 
 def method_title(name: str) -> str:
     """The screen name of a method: "By group" for ``stratified``."""
-    return method_class(name).declaration.title
+    return method_class(name).title
 
 
 def screen_text(template: str, parameters: Mapping[str, object] | None = None) -> str:

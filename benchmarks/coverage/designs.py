@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from contract.requests.draw import DRAW_VERSION
 from estimation_engine import (
     CombinedRound,
     Design,
@@ -61,7 +62,6 @@ from sampling_engine.methods.systematic import Grid, SystematicRound
 from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
 from sampling_engine.rounds import DrawState, RoundDraw, prepare_round, seed_for
 from sampling_engine.selection.bands import Bands
-from sampling_engine.spec import DRAW_VERSION
 
 ROWS = 4_000
 SHUFFLED = "systematic, rows in random order"

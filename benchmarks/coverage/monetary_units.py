@@ -23,6 +23,7 @@ from typing import get_args
 
 import numpy as np
 
+from contract.requests.draw import DRAW_VERSION
 from estimation_engine.arrays import Ints
 from estimation_engine.audit import AuditedItem, evaluate_monetary
 from parquet_tables.database import ParquetDatabase
@@ -34,7 +35,6 @@ from sampling_engine.methods.monetary_unit.account import Cumulation, Selection
 from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.methods.monetary_unit.round import MonetaryRound
 from sampling_engine.rounds import DrawState, prepare_round
-from sampling_engine.spec import DRAW_VERSION
 
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 CONFIDENCE = 0.95

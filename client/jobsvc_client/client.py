@@ -393,7 +393,7 @@ class Dataset:
             ``{"materiality": 50_000, "expected": 10_000}``.
         seed : int or str
             The seed; the same seed draws the same rows again.
-        filter : str or mapping
+        filters : str or mapping
             Draw only from rows such as ``"amount > 0"``.
         allocation, interval, cluster_column, weight_column, book_column and so on
             The parameters of the method; :class:`jobsvc_client.fields.MethodParameters` has all.

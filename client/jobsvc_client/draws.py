@@ -28,7 +28,7 @@ class RoundOptions(MethodParameters, total=False):
     strata: Strata
     size: Size
     seed: int | str
-    filter: Filter
+    filters: Filter
     margin: Number
     goal: Mapping[str, Any]
     parameters: Mapping[str, Any]
@@ -104,12 +104,12 @@ def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
                 raise _combined("margin", other, "A margin gives the size.")
     if "goal" in options:
         drawn["goal"] = options["goal"]
-    if "filter" in options:
-        drawn["filters"] = filter_body(options["filter"])
+    if "filters" in options:
+        drawn["filters"] = filter_body(options["filters"])
     selection = given(
         columns=listed(options["columns"]) if "columns" in options else None,
         order_by=options.get("order_by"),
-        descending=options.get("descending"),
+        order_desc=options.get("descending"),
     )
     return {**drawn, "selection": selection} if selection else drawn
 

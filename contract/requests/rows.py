@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Choice, Count, Flag, Text
+from contract.requests.draw import MAX_ROUNDS
 from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 
-MAX_ROUNDS = 20
 MAX_LOOKED_UP = 50
 MAX_EXPRESSION_LENGTH = 10_000
 RowsFormat = Literal["json", "csv", "parquet", "arrow", "xlsx"]

@@ -2,146 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
 
-from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.access import RowSource
-from application.certificates.plans import list_plans, planned_request, register_plan
+from application.certificates.plans import (
+    RegisteredPlan,
+    list_plans,
+    planned_request,
+    register_plan,
+)
+from application.draw_answers import DrawnAtOnce, DrawPlan
 from application.estimation.band_suggestions import suggest_bands
 from application.estimation.materiality import size_for_audit
 from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
-from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
+from application.table_views import ColumnSamples, FilterShapes, column_values, filter_shapes
+from contract.declarations import Help
 from contract.jobs import STATUSES
+from contract.requests.draw import (
+    AtOnceRequest,
+    ColumnSamplesRequest,
+    DrawJobRequest,
+    FilterRequest,
+    PlanRequest,
+    TemplateChangeRequest,
+    TemplateRequest,
+)
 from contract.requests.size import SizeRequest, StrataRequest
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
-from http_api.schemas.base import (
-    MessageOut,
-    PageOut,
-    PageQuery,
-    SentenceOut,
-    StrictSchema,
-    name_text,
-    text,
-)
-from http_api.schemas.contract import answer_schema
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, text
+from http_api.schemas.contract import Listing, answer_schema, body_schema, list_schema, listed
 from http_api.schemas.fields import EndTimestamp, QueryList, Timestamp
 from http_api.schemas.jobs import JobAccepted, accepted
-from http_api.schemas.sampling import (
-    AtOnceIn,
-    ColumnSamplesIn,
-    DrawJobIn,
-    EngineOut,
-    FilterIn,
-    FilterOut,
-    MethodsOut,
-    PlanIn,
-    PlannedRoundOut,
-    SamplingJobIn,
-    SeededRoundOut,
-)
 from http_api.schemas.sizes import SizeIn
 from sampling_engine import METHODS, method_class
 from sampling_engine.filters import OPERATORS
-from service.sampling_parameters import seeded_rounds, stated_rounds
+from service.sampling_parameters import DrawnSeeds, seeded_rounds, stated_rounds
 from service.tables.open_tables import open_table
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from storage.jobs.lists import JobFilters, list_jobs
-from storage.jobs.templates import add_template, change_template, delete_template, list_templates
+from storage.jobs.templates import (
+    DrawTemplate,
+    add_template,
+    change_template,
+    delete_template,
+    list_templates,
+)
 
 blueprint = SignedInBlueprint(
     "sampling", __name__, url_prefix="/api/sampling/datasets/<int:dataset_id>", tag="Sampling"
 )
 
 
-class FirstRoundOut(Schema):
-    name = out.string("`quicknet` or `default`.")
-    chain = out.string()
-    round = out.integer("The first round after the registration.")
-    time = out.string()
-    needs_previous_signature = out.boolean("Whether its rounds sign the one before.")
+@dataclass(frozen=True, kw_only=True)
+class PlanAnswer(DrawPlan):
+    """What a draw would draw, and its registration."""
+
+    registered: Annotated[RegisteredPlan | None, Help("With `commit`: the registered plan.")]
 
 
-class RegisteredPlanOut(Schema):
-    plan_id = out.string()
-    text = out.string("The plan as canonical JSON.")
-    digest = out.string("The SHA-256 of the text.")
-    committed_at = out.string()
-    committed_by = out.string()
-    ledger_number = out.integer()
-    registrations = out.integer("Registered plans with this digest, this one included.")
-    draws = out.integer(
-        "Draws of plans with this digest: a draw names the digest, not one of its registrations."
-    )
-    first_rounds = out.list_of(FirstRoundOut, "The rounds of known beacons that can draw it.")
-
-
-class PlanOut(Schema):
-    dataset_id = out.integer()
-    commit_id = out.string()
-    table_key = out.string()
-    source_rows = out.integer()
-    total_rows = out.integer("Rows that all rounds would draw.")
-    rounds = out.list_of(PlannedRoundOut)
-    amount_column = out.string(null=True)
-    engine = out.nested(EngineOut)
-    warnings = out.list_of(fields.String(), "On the whole draw, one sentence each.")
-    warning_templates = out.list_of(SentenceOut)
-    hints = out.json_object(
-        "Columns that suit a sampling design, once the table is profiled.", null=True
-    )
-    output_ref = out.string("The ref of the request's output_name.", null=True)
-    output_ref_taken = out.boolean("Whether another job has that ref: the job would get a 409.")
-    earlier_job_id = out.string("The earlier job of the same request and name.", null=True)
-    registered = out.nested(RegisteredPlanOut, "With `commit`: the registered plan.", null=True)
-
-
-class AtOnceOut(Schema):
-    dataset_id = out.integer()
-    commit_id = out.string()
-    table_key = out.string()
-    data = out.list_of(fields.Dict())
-    columns = out.list_of(fields.String())
-    strata_counts = out.list_of(fields.Dict())
-    metadata = out.json_object()
-
-
-class ColumnSamplesOut(Schema):
-    dataset_id = out.integer()
-    commit_id = out.string()
-    table_key = out.string()
-    samples = out.json_object()
-    metadata = out.json_object()
-
-
-@blueprint.post("/jobs", body=DrawJobIn, output=JobAccepted)
-def create(dataset_id: int, given: dict[str, Any]) -> JobAccepted:
+@blueprint.post("/jobs", body=body_schema(DrawJobRequest), output=JobAccepted)
+def create(dataset_id: int, given: DrawJobRequest) -> JobAccepted:
     """Draw a sample.
 
     The request is checked before the response; a job draws the rows. The same request with the same
     output_name returns the same job. With `plan_id` a registered plan is drawn.
     """
     dataset = caller().dataset(dataset_id, "write")
-    by = submission(given.pop("priority"), body=given)
+    by = submission(given.priority, body=given.given())
     request = (
-        planned_request(caller(), dataset_id, given)
-        if "plan_id" in given
-        else SamplingRequest(**given)
+        SamplingRequest.asked(given)
+        if given.plan_id is None
+        else planned_request(caller(), dataset_id, given)
     )
     job = submit_sampling(service(), by, dataset, request)
     return accepted(job, f"Sampling job created with {len(request.rounds)} rounds")
 
 
-@blueprint.post("/plan", body=PlanIn, output=PlanOut, only_reads=True)
-def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post(
+    "/plan", body=body_schema(PlanRequest), output=answer_schema(PlanAnswer), only_reads=True
+)
+def plan_of(dataset_id: int, given: PlanRequest) -> PlanAnswer:
     """Plan a draw.
 
     The body of a job. Returns eligible rows, allocation, warnings, and whether its name is taken;
@@ -149,42 +98,39 @@ def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     `plan_id`, with a seed that didn't exist yet.
     """
     caller().dataset(dataset_id, "read")
-    del given["priority"]  # accepted as in a job's body, but not used
-    commits = given.pop("commit")
-    request = SamplingRequest(**given)
+    request = SamplingRequest.asked(given)
     with caller().reading():
         planned = plan(service(), dataset_id, request)
-        registered = register_plan(caller(), dataset_id, request) if commits else None
-    return {**planned, "registered": registered}
+        registered = register_plan(caller(), dataset_id, request) if given.commit else None
+    return PlanAnswer(**vars(planned), registered=registered)
 
 
-class PlansOut(PageOut):
-    plans = out.list_of(RegisteredPlanOut, "The newest first.")
-
-
-@blueprint.get("/plans", query=PageQuery, output=PlansOut)
-def plans(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
+@blueprint.get(
+    "/plans", query=PageQuery, output=list_schema("plans", RegisteredPlan, "The newest first.")
+)
+def plans(dataset_id: int, query: dict[str, int]) -> Listing:
     """The registered plans of a dataset."""
     caller().dataset(dataset_id, "read")
-    found, total = list_plans(service(), dataset_id, query["offset"], query["limit"])
-    return {"plans": found, "total": total, **query}
+    return listed(list_plans(service(), dataset_id, query["offset"], query["limit"]), query)
 
 
-@blueprint.post("/sample", body=AtOnceIn, output=AtOnceOut, only_reads=True)
-def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post(
+    "/sample", body=body_schema(AtOnceRequest), output=answer_schema(DrawnAtOnce), only_reads=True
+)
+def sample(dataset_id: int, given: AtOnceRequest) -> DrawnAtOnce:
     """Draw up to 10,000 rows at once.
 
     One round; makes no job and no commit.
     """
     caller().dataset(dataset_id, "read")
     with caller().reading():
-        drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
+        drawn = draw_at_once(service(), dataset_id, SamplingRequest.asked(given))
     caller().audit_read(
         "drawn_at_once",
-        RowSource(dataset_id, drawn["commit_id"], drawn["table_key"]),
-        method=drawn["metadata"]["method"],
-        seed=drawn["metadata"]["seed"],
-        rows=len(drawn["data"]),
+        RowSource(dataset_id, drawn.commit_id, drawn.table_key),
+        method=drawn.metadata["method"],
+        seed=drawn.metadata["seed"],
+        rows=len(drawn.data),
     )
     return drawn
 
@@ -224,46 +170,90 @@ def strata(dataset_id: int, given: StrataRequest) -> StrataAnswer:
     return found
 
 
-@blueprint.post("/filters", body=FilterIn, output=FilterOut, only_reads=True)
-def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post(
+    "/filters", body=body_schema(FilterRequest), output=answer_schema(FilterShapes), only_reads=True
+)
+def filters(dataset_id: int, given: FilterRequest) -> FilterShapes:
     """A filter in both forms, and the number of rows that match.
 
     For a form that edits an expression and conditions.
     """
     caller().dataset(dataset_id, "read")
     with caller().reading():
-        table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
-        return filter_shapes(service(), table, given["filters"])
+        table = open_table(service(), dataset_id, given.source_ref, given.table_key)
+        return filter_shapes(service(), table, given.filters)
 
 
-@blueprint.post("/column-samples", body=ColumnSamplesIn, output=ColumnSamplesOut, only_reads=True)
-def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post(
+    "/column-samples",
+    body=body_schema(ColumnSamplesRequest),
+    output=answer_schema(ColumnSamples),
+    only_reads=True,
+)
+def column_samples(dataset_id: int, given: ColumnSamplesRequest) -> ColumnSamples:
     """Values of columns, for a filter's menus.
 
     The most frequent first. At most a million rows are read; `complete` says whether these are all
     values.
     """
     caller().dataset(dataset_id, "read")
-    most = given.get("sample_size") or given.get("samples_per_column") or DEFAULT_VALUES
     with caller().reading():
         values = column_values(
             service(),
             dataset_id,
-            source_ref=given["source_ref"],
-            table_key=given.get("table_key"),
-            names=given["columns"],
-            most=most,
+            source_ref=given.source_ref,
+            table_key=given.table_key,
+            names=given.columns,
+            most=given.sample_size,
         )
-    source = RowSource(dataset_id, values["commit_id"], values["table_key"])
+    source = RowSource(dataset_id, values.commit_id, values.table_key)
     caller().audit_view(source, "values of columns")
     return values
 
 
-@blueprint.get("/sampling-methods", output=MethodsOut)
-def methods(dataset_id: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ParameterAnswer:
+    """A parameter of a method."""
+
+    name: str
+    type: str
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class MethodAnswer:
+    """A method of sampling."""
+
+    name: str
+    description: str
+    parameters: list[ParameterAnswer]
+
+
+@dataclass(frozen=True)
+class MethodsAnswer:
+    """The methods, and the operators of filters."""
+
+    methods: list[MethodAnswer]
+    supported_operators: list[str]
+
+
+@blueprint.get("/sampling-methods", output=answer_schema(MethodsAnswer))
+def methods(dataset_id: int) -> MethodsAnswer:
     """The methods with their parameters, and the filters' operators."""
     caller().dataset(dataset_id, "read")
-    return {"methods": METHODS, "supported_operators": [operator.name for operator in OPERATORS]}
+    described = [
+        MethodAnswer(
+            method.name,
+            method.description,
+            [
+                ParameterAnswer(own.name, own.kind.json_type, own.is_required, own.help)
+                for own in method.parameters
+            ],
+        )
+        for method in METHODS
+    ]
+    return MethodsAnswer(described, [operator.name for operator in OPERATORS])
 
 
 history_blueprint = SignedInBlueprint(
@@ -272,19 +262,16 @@ history_blueprint = SignedInBlueprint(
 
 
 class DrawsHistoryQuery(PageQuery):
-    ref_name = text(1, 100, description="The ref that was drawn from.")
+    aliases: ClassVar = {
+        "ref_name": "source_ref",
+        "start_date": "created_after",
+        "end_date": "created_before",
+    }
+
+    source_ref = text(1, 100, description="The ref that was drawn from.")
     status = QueryList(validate=validate.ContainsOnly(STATUSES))
-    start_date = Timestamp()
-    end_date = EndTimestamp(description="Exclusive; a date without a time includes that day.")
-
-
-class DrawnRoundOut(SeededRoundOut):
-    seed_origin = out.string(
-        "`chosen`: given in the request; `entropy`: drawn by the server; `beacon`, `dice`: public, "
-        "for a registered plan; null: not recorded.",
-        null=True,
-        validate=validate.OneOf(("chosen", "entropy", "beacon", "dice", None)),
-    )
+    created_after = Timestamp()
+    created_before = EndTimestamp(description="Exclusive; a date without a time includes that day.")
 
 
 class DrawOut(answer_schema(Job, in_list=True)):  # type: ignore[misc]
@@ -292,7 +279,7 @@ class DrawOut(answer_schema(Job, in_list=True)):  # type: ignore[misc]
     table_key = out.string()
     output_ref = out.string()
     methods = out.list_of(fields.String())
-    rounds = out.list_of(DrawnRoundOut)
+    rounds = out.list_of(answer_schema(DrawnSeeds))
     total_sampled = out.integer(null=True)
 
 
@@ -332,9 +319,9 @@ def _history(
     filters = JobFilters(
         run_type="sampling",
         statuses=None if statuses is None else tuple(statuses),
-        source_ref=query.get("ref_name"),
-        created_after=query.get("start_date"),
-        created_before=query.get("end_date"),
+        source_ref=query.get("source_ref"),
+        created_after=query.get("created_after"),
+        created_before=query.get("created_before"),
         dataset_id=dataset_id,
         user_id=user_id,
     )
@@ -366,35 +353,14 @@ templates_blueprint = SignedInBlueprint(
 MAX_COUNT = 500
 
 
-class TemplateIn(StrictSchema):
-    name = name_text(200, required=True)
-    body = fields.Nested(SamplingJobIn, required=True)
-
-
-class TemplateChangeIn(StrictSchema):
-    name = name_text(200)
-    body = fields.Nested(SamplingJobIn)
-
-
-class TemplateOut(Schema):
-    id = out.integer()
-    name = out.string()
-    body = out.json_object("The body of a sampling job.")
-    created_at = out.string()
-
-
-class TemplatesOut(PageOut):
-    templates = out.list_of(TemplateOut)
-
-
 def _stated(body: dict[str, Any], *, recorded: bool) -> dict[str, Any]:
     """A template that states the defaults that have changed; see :func:`stated_rounds`."""
     recorded = recorded or body.get("draw_version") is not None
     return {**body, "rounds": stated_rounds(body["rounds"], recorded=recorded)}
 
 
-@templates_blueprint.post("", body=TemplateIn, output=TemplateOut)
-def keep(given: dict[str, Any]) -> Any:
+@templates_blueprint.post("", body=body_schema(TemplateRequest), output=answer_schema(DrawTemplate))
+def keep(given: TemplateRequest) -> DrawTemplate:
     """Save a draw as a template."""
     with caller().writing() as tx:
         _, count = list_templates(tx, caller().user.id, 0, 1)
@@ -404,26 +370,29 @@ def keep(given: dict[str, Any]) -> Any:
                 loc=("body",),
                 count=count,
             )
-        body = _stated(given["body"], recorded=False)
-        return add_template(tx, caller().user.id, given["name"], body, service().clock)
+        body = _stated(given.body.given(), recorded=False)
+        return add_template(tx, caller().user.id, given.name, body, service().clock)
 
 
-@templates_blueprint.patch("/<int:template_id>", body=TemplateChangeIn, output=TemplateOut)
-def change(template_id: int, given: dict[str, Any]) -> Any:
+@templates_blueprint.patch(
+    "/<int:template_id>",
+    body=body_schema(TemplateChangeRequest),
+    output=answer_schema(DrawTemplate),
+)
+def change(template_id: int, given: TemplateChangeRequest) -> DrawTemplate:
     """Change the name of one of my templates, replace its draw, or both."""
-    name, body = given.get("name"), given.get("body")
-    body = body and _stated(body, recorded=False)
+    body = None if given.body is None else _stated(given.body.given(), recorded=False)
     with caller().writing() as tx:
-        return change_template(tx, caller().user.id, template_id, name, body, service().clock)
+        return change_template(tx, caller().user.id, template_id, given.name, body, service().clock)
 
 
-@templates_blueprint.get("", query=PageQuery, output=TemplatesOut)
-def templates(query: dict[str, int]) -> dict[str, Any]:
+@templates_blueprint.get("", query=PageQuery, output=list_schema("templates", DrawTemplate))
+def templates(query: dict[str, int]) -> Listing:
     """My templates, by name."""
     with service().database.read() as tx:
-        found, total = list_templates(tx, caller().user.id, query["offset"], query["limit"])
-    kept = [replace(each, body=_stated(each.body, recorded=True)) for each in found]
-    return {"templates": kept, "total": total, **query}
+        kept, total = list_templates(tx, caller().user.id, query["offset"], query["limit"])
+    stated = [replace(each, body=_stated(each.body, recorded=True)) for each in kept]
+    return listed((stated, total), query)
 
 
 @templates_blueprint.delete("/<int:template_id>", output=MessageOut)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from operator import attrgetter, itemgetter
-from typing import Any, cast, get_args
+from typing import Any, ClassVar, cast, get_args
 
 from apiflask import Schema
 from marshmallow import RAISE, ValidationError, fields, pre_load, validate
@@ -88,7 +88,12 @@ def unknown_field(name: str, known: Collection[str]) -> Message:
 
 
 class StrictQuery(StrictSchema):
-    """The parameters of a query string, none of which can be null."""
+    """The parameters of a query string, none of which can be null.
+
+    ``aliases`` are names of an earlier version, with the name that they became.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Leave each field as it is declared."""
@@ -96,6 +101,12 @@ class StrictQuery(StrictSchema):
     def reshape(self, data: Any) -> Any:
         """Refuse a parameter that is given twice, unless it has several values."""
         if isinstance(data, MultiDictProxy):
+            given = cast("MultiDict[str, str]", data.data)
+            if not self.aliases.keys().isdisjoint(given):
+                pairs = [
+                    (self.aliases.get(name, name), value) for name, value in given.items(multi=True)
+                ]
+                data = MultiDictProxy(MultiDict(pairs), self)
             repeated = [
                 name
                 for name, values in cast("MultiDict[str, str]", data.data).lists()
@@ -125,14 +136,6 @@ class PageOut(Schema):
     total = out.integer()
     offset = out.integer()
     limit = out.integer()
-
-
-class SentenceOut(Schema):
-    """A warning or a problem as data, as an error's template: for a client's names of fields."""
-
-    code = out.string()
-    template = out.string()
-    parameters = out.json_object()
 
 
 class MessageOut(Schema):
@@ -171,6 +174,11 @@ class PlainSchema(Schema):
         # A second name makes both give a tuple for one name, too.
         self._of_object: Callable[[Any], tuple[Any, ...]] = attrgetter(*names, names[0])
         self._of_mapping: Callable[[Any], tuple[Any, ...]] = itemgetter(*names, names[0])
+        self._optional = {
+            key: name
+            for key, name, field in zip(self._keys, names, self.dump_fields.values(), strict=True)
+            if not field.required
+        }
         self._lists = {
             key: field.inner.schema
             for key, field in zip(self._keys, self.dump_fields.values(), strict=True)
@@ -189,10 +197,15 @@ class PlainSchema(Schema):
         return self._pick(obj)
 
     def _pick(self, obj: Any) -> dict[str, Any]:
-        pick = self._of_mapping if isinstance(obj, Mapping) else self._of_object
-        picked = dict(zip(self._keys, pick(obj), strict=False))
-        for nested, many in ((self._lists, True), (self._objects, False)):
-            for key, schema in nested.items():
-                if picked[key] is not None:
-                    picked[key] = schema.dump(picked[key], many=many)
-        return picked
+        if isinstance(obj, Mapping):
+            missing = {key for key, name in self._optional.items() if name not in obj}
+            own = {**dict.fromkeys(self._optional.values()), **obj} if missing else obj
+            picked = dict(zip(self._keys, self._of_mapping(own), strict=False))
+        else:
+            missing = set()
+            picked = dict(zip(self._keys, self._of_object(obj), strict=False))
+        for key, schema in self._lists.items():
+            picked[key] = picked[key] and schema.dump(picked[key], many=True)
+        for key, schema in self._objects.items():
+            picked[key] = None if picked[key] is None else schema.dump(picked[key])
+        return {key: picked[key] for key in picked if key not in missing} if missing else picked

@@ -6,6 +6,7 @@ that has the attributes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,16 +18,19 @@ from contract import fields as kinds
 from contract.answers import AnswerField, answer_fields
 from contract.declarations import Declared, RefusedField, Request, declared
 from contract.fields import Bounds, Kind
+from contract.requests.draw import MAX_BREAKS, BandsRequest
 from contract.requests.pages import PageRequest
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, name_text, text
 from http_api.schemas.fields import (
+    NUMBER_OR_TEXT,
     BoundedList,
     Message,
     PasswordText,
     QueryBoolean,
     QueryInteger,
     QueryList,
+    SeedField,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
@@ -34,7 +38,9 @@ from http_api.schemas.fields import (
     Timestamp,
     WrittenDecimal,
     WrittenNumber,
+    check_text,
     invalid,
+    kind_of,
 )
 from http_api.schemas.filters import AnyValue, FiltersField
 
@@ -48,7 +54,8 @@ class _Contract:
     def reshape(self, data: Any) -> Any:
         """Read the names of an earlier version."""
         data = super().reshape(data)  # type: ignore[misc]
-        return self.request.reshaped(data) if isinstance(data, Mapping) else data
+        data = renamed(data, self.request.aliases)
+        return self.request.reshaped(data) if isinstance(data, dict) else data
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """Keep a null that is a value."""
@@ -73,12 +80,35 @@ class _Contract:
         return loaded.given() if loaded.is_recorded else loaded
 
 
+def renamed(data: Any, aliases: Mapping[str, str]) -> Any:
+    """An object with the present names of fields.
+
+    Raises
+    ------
+    ValidationError
+        A field is given under both of its names.
+    """
+    if not isinstance(data, dict) or aliases.keys().isdisjoint(data):
+        return data
+    for alias, name in aliases.items():
+        if data.get(alias) is None:
+            data = {key: value for key, value in data.items() if key != alias}
+        elif data.get(name) is not None:
+            message = Message(f"The same as `{name}`, which is given, too.")
+            raise ValidationError({alias: [message]})
+    present = {name: value for name, value in data.items() if name not in aliases}
+    return present | {aliases[name]: value for name, value in data.items() if name in aliases}
+
+
+BASES: dict[type[Request], type[StrictSchema]] = {}
+"""The base of the schemas of some requests and of those derived from them."""
 _SCHEMAS: dict[tuple[type[Request], type[StrictSchema]], type[Any]] = {}
 
 
 def body_schema(request: type[Request]) -> type[StrictSchema]:
     """The schema of a JSON body."""
-    return _schema(request, StrictSchema, "In", _of_body)
+    base = next((BASES[each] for each in request.__mro__ if each in BASES), StrictSchema)
+    return _schema(request, base, "In", field_of)
 
 
 def query_schema(request: type[Request]) -> type[StrictQuery]:
@@ -90,11 +120,11 @@ def _schema(
     request: type[Request],
     base: type[StrictSchema],
     ending: str,
-    field_of: Callable[[Declared], fields.Field[Any]],
+    make: Callable[[Declared], fields.Field[Any]],
 ) -> type[Any]:
     if (request, base) not in _SCHEMAS:
-        members: dict[str, Any] = {each.name: field_of(each) for each in declared(request)}
-        members |= {"request": request, "__doc__": request.__doc__}
+        members: dict[str, Any] = {each.name: make(each) for each in declared(request)}
+        members |= {"request": request, "aliases": request.aliases, "__doc__": request.__doc__}
         name = request.__name__.removesuffix("Request") + ending
         _SCHEMAS[request, base] = type(name, (_Contract, base), members)
     return _SCHEMAS[request, base]
@@ -113,7 +143,8 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return _field(own.kind, options)
 
 
-def _of_body(own: Declared) -> fields.Field[Any]:
+def field_of(own: Declared) -> fields.Field[Any]:
+    """The field of a body."""
     return _field(own.kind, _options(own))
 
 
@@ -174,7 +205,86 @@ class _ValueSource(fields.Field[Any]):
         return value  # type: ignore[no-any-return]
 
 
-FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
+class BreakField(fields.Field[int | float | str]):
+    """A break between bands: a number, or a number or a date as text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"anyOf": NUMBER_OR_TEXT}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
+        if isinstance(value, str):
+            return check_text(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise invalid("Must be a number or a date as text, not {given}.", given=kind_of(value))
+        if not math.isfinite(value):
+            raise invalid("Must be a finite number.")
+        return value
+
+
+class StrataEntryField(fields.Field[Any]):
+    """A column's name, or a column with breaks."""
+
+    def __init__(self, kind: kinds.Text, **options: Any) -> None:
+        super().__init__(metadata={"anyOf": [{"type": "string"}, BANDS]}, **options)
+        self._name = text(kind.least, kind.most)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict):
+            return body_schema(BandsRequest)().load(value)
+        return self._name.deserialize(value, attr, data, **kwargs)
+
+
+BANDS = {
+    "type": "object",
+    "required": ["column", "breaks"],
+    "additionalProperties": False,
+    "properties": {
+        "column": {"type": "string"},
+        "breaks": {
+            "type": "array",
+            "items": {"anyOf": NUMBER_OR_TEXT},
+            "minItems": 1,
+            "maxItems": MAX_BREAKS,
+        },
+        "labels": {"type": "array", "items": {"type": "string"}, "maxItems": MAX_BREAKS + 1},
+    },
+}
+"""The JSON schema of a column with breaks."""
+SIZE_EXPECTED = 'Must be a whole number, "all" or a percentage such as "10%", not {given}.'
+
+
+class SizeField(fields.Field[int | str]):
+    """A stratum's size: rows, ``"all"`` or a percentage."""
+
+    def __init__(self, **options: Any) -> None:
+        described = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
+        super().__init__(metadata=described, **options)
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any
+    ) -> Any:
+        """Refuse null in the field's own words."""
+        if value is None:
+            raise invalid(SIZE_EXPECTED, given="null")
+        return super().deserialize(value, attr, data, **kwargs)
+
+    def _validate(self, value: Any) -> None:
+        if not isinstance(value, str):
+            super()._validate(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int | str:
+        if isinstance(value, str):
+            return check_text(value)  # the engine parses it
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise invalid(SIZE_EXPECTED, given=kind_of(value))
+        return StrictInteger().deserialize(value, attr, data)
+
+
+FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
+    kinds.BandedColumn: lambda kind, options: StrataEntryField(kind, **options),
+    kinds.BreakKind: lambda _, options: BreakField(**options),
+    kinds.SizeKind: lambda kind, options: SizeField(validate=_range(kind.bounds), **options),
+    kinds.SeedKind: lambda _, options: SeedField(allow_none=True, **options),
     kinds.Text: lambda kind, options: text(kind.least, kind.most, **options),
     kinds.Name: lambda kind, options: name_text(kind.most, **options),
     kinds.Password: lambda kind, options: PasswordText(kind, **options),
@@ -213,6 +323,7 @@ _PLAIN: Mapping[Any, Callable[..., fields.Field[Any]]] = {
     dict: out.json_object,
     Any: out.raw,
 }
+_JSON_TYPES = {int: "integer", float: "number", str: "string"}
 _ANSWERS: dict[tuple[type[Any], bool], type[PlainSchema]] = {}
 
 
@@ -223,7 +334,7 @@ def answer_schema(answer: type[Any], *, in_list: bool = False) -> type[PlainSche
     if (answer, is_brief) not in _ANSWERS:
         members: dict[str, Any] = {each.key: _answered(each) for each in own}
         members["__doc__"] = answer.__doc__
-        name = f"{answer.__name__}{'InList' if is_brief else ''}Out"
+        name = f"{answer.__name__.removesuffix('Answer')}{'InList' if is_brief else ''}Out"
         _ANSWERS[answer, is_brief] = type(name, (PlainSchema,), members)
     return _ANSWERS[answer, is_brief]
 
@@ -278,6 +389,10 @@ def page_of(
 
 def _answered(own: AnswerField) -> fields.Field[Any]:
     options: dict[str, Any] = {"null": own.is_null}
+    if not own.is_required:
+        options["required"] = False
+    if own.types:
+        options["metadata"] = {"anyOf": [{"type": _JSON_TYPES[each]} for each in own.types]}
     if own.key != own.name:
         options["attribute"] = own.name
     if own.type is list:

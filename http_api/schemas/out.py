@@ -18,7 +18,7 @@ def _required(kind: Callable[..., Field]) -> Callable[..., Field]:
     def field(description: str | None = None, *, null: bool = False, **options: Any) -> Field:
         if description is not None:
             options["metadata"] = {"description": description, **options.get("metadata", {})}
-        return kind(required=True, allow_none=null, **options)
+        return kind(**{"required": True, "allow_none": null, **options})
 
     return field
 

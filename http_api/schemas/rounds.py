@@ -6,167 +6,56 @@ table's columns and rows is checked there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import MISSING, replace
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
 from application.audit.planned import OF_ROWS
+from contract.declarations import declared
+from contract.fields import PlannedSeedKind, RoundKind
+from contract.requests.draw import DrawRequest, PublicSeedRequest, RoundRequest
 from contract.requests.goal import FigureGoalRequest, GoalRequest
 from domain_errors import choices_sentence
-from http_api.schemas.base import StrictSchema, name_text, text
-from http_api.schemas.contract import body_schema
+from http_api.schemas.base import StrictSchema
+from http_api.schemas.contract import BASES, FIELDS, body_schema, field_of, renamed
 from http_api.schemas.fields import (
-    BoundedList,
+    SEED_TYPES,
     Message,
     SeedField,
-    StrictBoolean,
-    StrictInteger,
-    StrictNumber,
     StrictString,
-    check_text,
     invalid,
     kind_of,
 )
-from http_api.schemas.filters import FiltersField
-from sampling_engine import (
-    MAX_ROUNDS,
-    METHOD_CLASSES,
-    METHODS,
-    Method,
-    MethodDeclaration,
-    Parameter,
-    method_class,
-)
-from sampling_engine.selection.bands import MAX_BREAKS, MAX_LABEL_LENGTH
+from sampling_engine import METHOD_CLASSES, METHODS, Method, method_class
 
-PARAMETER_ALIASES = {
-    alias: parameter.name
-    for method in METHODS
-    for parameter in method.parameters
-    for alias in parameter.aliases
-}
+PARAMETER_ALIASES = {alias: name for kind in METHOD_CLASSES for alias, name in kind.aliases.items()}
 BESIDE_METHOD = ("sample_size", "seed", "random_seed")
 """Parameters that a round may also have at the level of ``method``."""
-
-MAX_COLUMNS = 10_000
-MAX_NAME_LENGTH = 1_000
+OF_A_ROUND = ("method", "parameters", "filters", "selection", "goal", *BESIDE_METHOD)
 
 
 class ParametersIn(StrictSchema):
     """The parameters of a method; a subclass for each is made from its declaration."""
 
-    declaration: ClassVar[MethodDeclaration]
+    method: ClassVar[type[Method]]
 
     def reshape(self, data: Any) -> Any:
         """Give a parameter's older name its present one."""
-        return _renamed(data, PARAMETER_ALIASES)
+        return renamed(data, PARAMETER_ALIASES)
 
     @validates_schema
     def check_groups(self, data: dict[str, Any], **_: Any) -> None:
         """Refuse parameters that exclude each other, and a group that needs one and has none."""
-        declaration = self.declaration
-        for group in (*declaration.exactly_one_of, *declaration.at_most_one_of):
-            given = [name for name in group if name in data]
-            if not given and group in declaration.exactly_one_of:
+        for group in (*self.method.exactly_one_of, *self.method.at_most_one_of):
+            present = [name for name in group if name in data]
+            if not present and group in self.method.exactly_one_of:
                 raise ValidationError(Message(f"Missing: give {_named(group, 'or')}."), group[0])
-            if len(given) > 1:
-                message = Message(f"Give only one of {_named(given, 'and')}.")
-                raise ValidationError(message, given[1])
-
-
-class BreakField(fields.Field[int | float | str]):
-    """A break between bands: a number, or a number or a date as text."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(metadata={"anyOf": [{"type": "number"}, {"type": "string"}]}, **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, str):
-            return check_text(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise invalid("Must be a number or a date as text, not {given}.", given=kind_of(value))
-        if not math.isfinite(value):
-            raise invalid("Must be a finite number.")
-        return value
-
-
-class BandsIn(StrictSchema):
-    """A column whose bands are strata."""
-
-    column = text(1, MAX_NAME_LENGTH, required=True)
-    breaks = BoundedList(
-        BreakField(),
-        required=True,
-        least=1,
-        most=MAX_BREAKS,
-    )
-    labels = BoundedList(
-        text(1, MAX_LABEL_LENGTH),
-        most=MAX_BREAKS + 1,
-    )
-
-
-BANDS = {
-    "type": "object",
-    "required": ["column", "breaks"],
-    "additionalProperties": False,
-    "properties": {
-        "column": {"type": "string"},
-        "breaks": {
-            "type": "array",
-            "items": {"anyOf": [{"type": "number"}, {"type": "string"}]},
-            "minItems": 1,
-            "maxItems": MAX_BREAKS,
-        },
-        "labels": {"type": "array", "items": {"type": "string"}, "maxItems": MAX_BREAKS + 1},
-    },
-}
-"""The JSON schema of :class:`BandsIn`."""
-
-
-class StrataEntryField(fields.Field[Any]):
-    """A column's name, or a column with breaks."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(metadata={"anyOf": [{"type": "string"}, BANDS]}, **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, dict):
-            return BandsIn().load(value)
-        return text(1, MAX_NAME_LENGTH).deserialize(value, attr, data, **kwargs)
-
-
-SIZE_EXPECTED = 'Must be a whole number, "all" or a percentage such as "10%", not {given}.'
-
-
-class SizeField(fields.Field[int | str]):
-    """A stratum's size: rows, ``"all"`` or a percentage."""
-
-    def __init__(self, **options: Any) -> None:
-        described = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
-        super().__init__(metadata=described, **options)
-
-    def deserialize(
-        self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any
-    ) -> Any:
-        """Refuse null in the field's own words."""
-        if value is None:
-            raise invalid(SIZE_EXPECTED, given="null")
-        return super().deserialize(value, attr, data, **kwargs)
-
-    def _validate(self, value: Any) -> None:
-        if not isinstance(value, str):
-            super()._validate(value)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | str:
-        if isinstance(value, str):
-            return check_text(value)  # the engine parses it
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise invalid(SIZE_EXPECTED, given=kind_of(value))
-        return StrictInteger().deserialize(value, attr, data, **kwargs)
+            if len(present) > 1:
+                message = Message(f"Give only one of {_named(present, 'and')}.")
+                raise ValidationError(message, present[1])
 
 
 def _named(names: Sequence[str], last: str) -> str:
@@ -178,72 +67,21 @@ def _named(names: Sequence[str], last: str) -> str:
     return f" {last} ".join(f"`{name}`" for name in names)
 
 
-def _field(parameter: Parameter, *, required: bool) -> fields.Field[Any]:
-    """The marshmallow field of a parameter."""
-    options: dict[str, Any] = {
-        "required": required,
-        "metadata": {"description": parameter.description},
-    }
-    in_range = validate.Range(
-        min=parameter.minimum, max=parameter.maximum, min_inclusive=not parameter.exclusive_minimum
-    )
-    if parameter.type == "integer":
-        return StrictInteger(validate=in_range, **options)
-    if parameter.type == "number":
-        return StrictNumber(validate=in_range, **options)
-    if parameter.type == "boolean":
-        return StrictBoolean(**options)
-    if parameter.type == "integer or string":
-        return SeedField(allow_none=True, **options)
-    if parameter.type == "array of string or bands":
-        least, most = parameter.min_length or 0, parameter.max_length or MAX_COLUMNS
-        return BoundedList(StrataEntryField(), least=least, most=most, **options)
-    if parameter.type == "object of size":
-        return fields.Dict(
-            keys=StrictString(),
-            values=SizeField(validate=in_range),
-            validate=validate.Length(parameter.min_length, parameter.max_length),
-            **options,
-        )
-    if parameter.choices:
-        return StrictString(validate=validate.OneOf(parameter.choices), **options)
-    return text(1, MAX_NAME_LENGTH, **options)
-
-
-def _parameters_schema(declaration: MethodDeclaration) -> type[ParametersIn]:
-    """The schema of a method's parameters, ``StratifiedParametersIn`` for ``stratified``."""
-    in_groups = {name for group in declaration.exactly_one_of for name in group}
+def _parameters_schema(method: type[Method], prefix: str) -> type[ParametersIn]:
+    """The schema of a method's parameters, which stay as they are given."""
+    in_groups = {name for group in method.exactly_one_of for name in group}
     members: dict[str, Any] = {
-        parameter.name: _field(
-            parameter, required=parameter.required and parameter.name not in in_groups
+        own.name: field_of(
+            replace(own, default=MISSING if own.is_required and own.name not in in_groups else None)
         )
-        for parameter in (*declaration.parameters, *declaration.superseded)
+        for own in (*declared(method), *method.superseded)
     }
-    members["declaration"] = declaration
-    members["__doc__"] = f"Parameters of ``{declaration.name}``."
-    return type(
-        f"{declaration.name.title().replace('_', '')}ParametersIn", (ParametersIn,), members
-    )
+    members |= {"method": method, "__doc__": f"Parameters of ``{method.key}``."}
+    return type(f"{prefix}ParametersIn", (ParametersIn,), members)
 
 
-class SelectionIn(StrictSchema):
-    """Which columns the sample shows of the drawn rows, and in which order."""
-
-    columns = BoundedList(text(1, 1000), most=MAX_COLUMNS)
-    order_by = text(1, 1000, allow_none=True)
-    order_desc = StrictBoolean()
-
-
-class RoundIn(StrictSchema):
+class RoundIn(body_schema(RoundRequest)):  # type: ignore[misc]
     """The fields of every round."""
-
-    round_number = StrictInteger(
-        validate=validate.Range(min=1, max=MAX_ROUNDS),
-        description="Its place, from 1; may be left out.",
-    )
-    output_name = name_text(200, allow_none=True)
-    filters = FiltersField(allow_none=True)
-    selection = fields.Nested(SelectionIn, allow_none=True)
 
     @validates_schema(skip_on_field_errors=True)
     def fits_its_stages(self, data: dict[str, Any], **_: Any) -> None:
@@ -274,33 +112,35 @@ class RoundIn(StrictSchema):
         if is_money and goal.get("likelihood") == "hypergeometric":
             raise ValidationError({"goal": {"likelihood": [Message(OF_ROWS)]}})
 
+    def instance(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """The round as JSON, in which a job records it."""
+        return data
+
 
 def _round_schema(method: type[Method]) -> type[RoundIn]:
     """The schema of a method's rounds, ``StratifiedRoundIn`` for ``stratified``."""
-    declaration = method.declaration
-    names = (declaration.name, *method.other_names)
+    prefix = method.key.title().replace("_", "")
+    names = (method.key, *method.other_names)
+    is_of_shares = method.has_margin_of_error or method.selects_money
     members: dict[str, Any] = {
         "method": StrictString(required=True, validate=validate.OneOf(names)),
-        "parameters": fields.Nested(_parameters_schema(declaration), required=True),
-    }
-    members["goal"] = fields.Nested(
-        body_schema(
-            GoalRequest if method.has_margin_of_error or method.selects_money else FigureGoalRequest
+        "parameters": fields.Nested(_parameters_schema(method, prefix), required=True),
+        "goal": fields.Nested(
+            body_schema(GoalRequest if is_of_shares else FigureGoalRequest),
+            allow_none=True,
+            metadata={"description": "What the size is for; it is recorded and draws no row."},
         ),
-        allow_none=True,
-        metadata={"description": "What the size is for; it is recorded and draws no row."},
-    )
-    return type(f"{declaration.name.title().replace('_', '')}RoundIn", (RoundIn,), members)
+    }
+    return type(f"{prefix}RoundIn", (RoundIn,), members)
 
 
-def _round_schemas() -> dict[str, type[RoundIn]]:
-    """The schema of each method under each of its names."""
-    schemas = {}
-    for method in METHOD_CLASSES:
-        schema = _round_schema(method)
-        for name in (method.declaration.name, *method.other_names):
-            schemas[name] = schema
-    return schemas
+ROUND_SCHEMAS = {
+    name: schema
+    for method in METHOD_CLASSES
+    for schema in [_round_schema(method)]
+    for name in (method.key, *method.other_names)
+}
+"""The schema of each method under each of its names."""
 
 
 class AnyRoundIn(OneOfSchema):
@@ -308,7 +148,7 @@ class AnyRoundIn(OneOfSchema):
 
     type_field = "method"
     type_field_remove = False
-    type_schemas = _round_schemas()
+    type_schemas = ROUND_SCHEMAS
 
     def _load(self, data: Any, **kwargs: Any) -> Any:
         if not isinstance(data, dict):
@@ -321,7 +161,7 @@ class AnyRoundIn(OneOfSchema):
 
 def _no_method(given: Any) -> Message:
     """The message on a method that there isn't, with the names of all."""
-    names = [description.name for description in METHODS]
+    names = [method.name for method in METHODS]
     if isinstance(given, str):
         choices = choices_sentence(given[:50], names)
         message = 'There is no method "{given}". {choices}'
@@ -347,16 +187,48 @@ def moved_inside(data: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "parameters": {**parameters, **outside}}
 
 
-def _renamed(data: Any, aliases: dict[str, str]) -> Any:
-    if not isinstance(data, dict):
-        return data
-    for alias, name in aliases.items():
-        if data.get(alias) is None:
-            data = {key: value for key, value in data.items() if key != alias}
-        elif data.get(name) is not None:
-            message = Message(f"The same as `{name}`, which is given, too.")
-            raise ValidationError({alias: [message]})
-    return {
-        **{name: value for name, value in data.items() if name not in aliases},
-        **{aliases[name]: value for name, value in data.items() if name in aliases},
-    }
+class DrawIn(StrictSchema):
+    """A draw; one without ``rounds`` but with ``method`` is one round."""
+
+    def reshape(self, data: Any) -> Any:
+        """Make one round of a body that has its method at the top."""
+        if not isinstance(data, dict):
+            return data
+        alternatives = ("rounds", *OF_A_ROUND)
+        data = {
+            name: value
+            for name, value in data.items()
+            if value is not None or name not in alternatives
+        }
+        if "rounds" in data or "method" not in data:
+            return data
+        rest = {name: value for name, value in data.items() if name not in OF_A_ROUND}
+        return {**rest, "rounds": [{name: data[name] for name in OF_A_ROUND if name in data}]}
+
+    @validates_schema(skip_on_field_errors=True)
+    def numbered_in_order(self, data: dict[str, Any], **_: Any) -> None:
+        """Round numbers run 1, 2, 3 …"""
+        for place, given in enumerate(data.get("rounds", ()), start=1):
+            if given.get("round_number", place) != place:
+                message = Message("Must be {place}: rounds run 1, 2, 3 …", place=place)
+                raise ValidationError({"rounds": {place - 1: {"round_number": [message]}}})
+
+
+class PlannedSeedField(SeedField):
+    """A plain seed, or the source of a public one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.metadata = {**self.metadata, "anyOf": [*SEED_TYPES, {"type": "object"}]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict):
+            return body_schema(PublicSeedRequest)().load(value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+BASES[DrawRequest] = DrawIn
+FIELDS |= {
+    RoundKind: lambda _, options: fields.Nested(AnyRoundIn, **options),
+    PlannedSeedKind: lambda _, options: PlannedSeedField(**options),
+}

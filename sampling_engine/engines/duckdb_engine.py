@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from contract.words import EngineName
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
-from sampling_engine.engines.engine import EngineName
 from sampling_engine.results import Strategy
 from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.spec import RowFilter

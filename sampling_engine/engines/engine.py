@@ -7,8 +7,9 @@ always read by DuckDB.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from contract.words import EngineName
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.results import Strategy
 from sampling_engine.selection.order import Int64s
@@ -18,10 +19,6 @@ from sampling_engine.sql.units import Units
 
 if TYPE_CHECKING:
     from sampling_engine.rounds import DrawState
-
-EngineName = Literal["duckdb", "spark"]
-ENGINES = ("auto", "duckdb", "spark")
-"""What a request may name."""
 
 
 class Engine(Protocol):

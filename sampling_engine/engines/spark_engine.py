@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from contract.words import EngineName
 from domain_errors import DomainError
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
@@ -19,7 +20,6 @@ from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, DataFile, TableFiles
 from sampling_engine.engines import spark_sql
 from sampling_engine.engines.duckdb_engine import DUCKDB
-from sampling_engine.engines.engine import EngineName
 from sampling_engine.engines.spark_connection import (
     FileKey,
     SparkConnection,

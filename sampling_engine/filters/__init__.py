@@ -4,13 +4,3 @@ from sampling_engine.filters.conditions import as_conditions, parse_conditions
 from sampling_engine.filters.errors import OPERATORS, InvalidFilter, OperatorDescription
 from sampling_engine.filters.expression import parse_expression
 from sampling_engine.filters.filter import Filter
-
-__all__ = [
-    "OPERATORS",
-    "Filter",
-    "InvalidFilter",
-    "OperatorDescription",
-    "as_conditions",
-    "parse_conditions",
-    "parse_expression",
-]

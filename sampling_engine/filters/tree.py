@@ -6,12 +6,12 @@ least two parts, none of their own type.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
+from parquet_tables.columns import DataType
 from parquet_tables.tables import Column
 
 INTEGER_BITS = {
@@ -38,7 +38,6 @@ TEMPORAL_STEP_NS = {
     "TIME_NS": 1,
 }
 MAX_DECIMAL_DIGITS = 38
-DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 
 
 class Family(Enum):
@@ -83,7 +82,7 @@ def family_of(type_name: str) -> Family:
     """
     if type_name in FAMILIES:
         return FAMILIES[type_name]
-    if DECIMAL.fullmatch(type_name):
+    if DataType(type_name).digits:
         return Family.DECIMAL
     if type_name.startswith("ENUM(") and type_name.endswith(")"):
         return Family.TEXT
@@ -96,10 +95,7 @@ def decimal_shape(type_name: str) -> tuple[int, int]:
     >>> decimal_shape("DECIMAL(12,2)"), decimal_shape("BIGINT")
     ((12, 2), (19, 0))
     """
-    match = DECIMAL.fullmatch(type_name)
-    if match:
-        return int(match[1]), int(match[2])
-    return len(str(integer_range(type_name)[1])), 0
+    return DataType(type_name).digits or (len(str(integer_range(type_name)[1])), 0)
 
 
 def integer_range(type_name: str) -> tuple[int, int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
+from contract.declarations import Declared, declared
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
-from sampling_engine.methods.parameters import MethodDeclaration
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
@@ -24,25 +24,32 @@ METHOD_CLASSES: tuple[type[Method], ...] = (
     MonetaryUnitMethod,
 )
 
-_CLASS_OF = {
-    name: kind for kind in METHOD_CLASSES for name in (kind.declaration.name, *kind.other_names)
-}
+_CLASS_OF = {name: kind for kind in METHOD_CLASSES for name in (kind.key, *kind.other_names)}
 
-METHODS: tuple[MethodDeclaration, ...] = tuple(
-    declaration
+
+@dataclass(frozen=True)
+class MethodName:
+    """A method under one of its names."""
+
+    name: str
+    description: str
+    kind: type[Method]
+
+    @property
+    def is_other_name(self) -> bool:
+        """Whether it isn't the method's first name."""
+        return self.name != self.kind.key
+
+    @property
+    def parameters(self) -> tuple[Declared, ...]:
+        """The parameters, in the order in which a form shows them."""
+        return declared(self.kind)
+
+
+METHODS: tuple[MethodName, ...] = tuple(
+    MethodName(name, description, kind)
     for kind in METHOD_CLASSES
-    for declaration in (
-        kind.declaration,
-        *(
-            replace(
-                kind.declaration,
-                name=name,
-                description=description,
-                other_name_of=kind.declaration.name,
-            )
-            for name, description in kind.other_names.items()
-        ),
-    )
+    for name, description in ((kind.key, kind.description), *kind.other_names.items())
 )
 """Every method under every name, in the order in which they are offered."""
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
+from contract.declarations import Help, Initial, Option, Title
+from contract.fields import Bounds, Count, GroupColumn, Number
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.errors import DrawWarning, draw_warning
+from sampling_engine.errors import warned
 from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, Method, PlannedBy, Sizes
-from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter, group_column
+from sampling_engine.methods.parameters import Loc, group_column
 from sampling_engine.results import FrameFacts, GroupKind
 from sampling_engine.rounds import (
     DrawState,
@@ -31,61 +33,43 @@ from sampling_engine.selection.order import Int64s, SeededOrder
 class ClusterMethod(Method):
     """Some clusters, the rows with one value in a column, and all or some rows of each."""
 
-    cluster_column: str
-    num_clusters: int
-    samples_per_cluster: int | None = None
-    sample_percentage: float | None = None
+    cluster_column: Annotated[
+        str,
+        GroupColumn(),
+        Option("--cluster"),
+        Help("The column whose distinct values are the clusters; NULL is a value."),
+    ]
+    num_clusters: Annotated[
+        int,
+        Count(Bounds(1)),
+        Option("--clusters"),
+        Title("Clusters"),
+        Help("Clusters to draw, or all if there are fewer."),
+        Initial(5),
+    ]
+    samples_per_cluster: Annotated[
+        int | None,
+        Count(Bounds(1)),
+        Option("--per-cluster"),
+        Title("Rows per cluster"),
+        Help("Rows to draw in each drawn cluster, or all of a smaller one. Default: all."),
+    ] = None
+    sample_percentage: Annotated[
+        float | None,
+        Number(Bounds(above=0, most=100)),
+        Option("--percentage"),
+        Title("Percentage per cluster"),
+        Help("Percentage of each drawn cluster's rows, above 0 and up to 100; at least one row."),
+    ] = None
 
-    declaration: ClassVar = MethodDeclaration(
-        name="cluster",
-        title="Clusters",
-        description="Some clusters, the rows with one value in a column, and all their rows. Give "
-        "`samples_per_cluster` or `sample_percentage` to draw some rows of each.",
-        parameters=(
-            Parameter(
-                name="cluster_column",
-                type="string",
-                label="Cluster column",
-                description="The column whose distinct values are the clusters; NULL is a value.",
-                required=True,
-                column="group",
-                option="cluster",
-            ),
-            Parameter(
-                name="num_clusters",
-                type="integer",
-                label="Clusters",
-                description="Clusters to draw, or all if there are fewer.",
-                required=True,
-                minimum=1,
-                initial=5,
-                option="clusters",
-            ),
-            Parameter(
-                name="samples_per_cluster",
-                type="integer",
-                label="Rows per cluster",
-                description="Rows to draw in each drawn cluster, or all of a smaller one. Default: "
-                "all.",
-                minimum=1,
-                option="per-cluster",
-            ),
-            Parameter(
-                name="sample_percentage",
-                type="number",
-                label="Percentage per cluster",
-                description="Percentage of each drawn cluster's rows, above 0 and up to 100; at "
-                "least one row.",
-                minimum=0,
-                exclusive_minimum=True,
-                maximum=100,
-                option="percentage",
-            ),
-            SEED,
-        ),
-        exactly_one_of=(("num_clusters",),),
-        at_most_one_of=(("samples_per_cluster", "sample_percentage"),),
+    key: ClassVar = "cluster"
+    title: ClassVar = "Clusters"
+    description: ClassVar = (
+        "Some clusters, the rows with one value in a column, and all their rows. Give "
+        "`samples_per_cluster` or `sample_percentage` to draw some rows of each."
     )
+    exactly_one_of: ClassVar = (("num_clusters",),)
+    at_most_one_of: ClassVar = (("samples_per_cluster", "sample_percentage"),)
     group_kind: ClassVar[GroupKind | None] = "clusters"
     size_parameter: ClassVar = "num_clusters"
     planned_by: ClassVar[PlannedBy | None] = "clusters"
@@ -127,30 +111,25 @@ class ClusterMethod(Method):
         if not len(drawn):
             return sizes, [NO_ROW]
         sizes[drawn] = self.rows_within(eligible[drawn])
-        warnings: list[DrawWarning] = []
-        if len(drawn) < self.num_clusters:
-            warnings.append(
-                draw_warning(
-                    "all_clusters_drawn",
-                    "`num_clusters` is {requested}, but only {clusters} clusters had eligible "
-                    "rows: all of them were drawn.",
-                    requested=self.num_clusters,
-                    clusters=len(drawn),
-                )
-            )
+        warnings = warned(
+            len(drawn) < self.num_clusters,
+            "all_clusters_drawn",
+            "`num_clusters` is {requested}, but only {clusters} clusters had eligible "
+            "rows: all of them were drawn.",
+            requested=self.num_clusters,
+            clusters=len(drawn),
+        )
         if self.samples_per_cluster is not None:
             short = int((eligible[drawn] < self.samples_per_cluster).sum())
-            if short:
-                warnings.append(
-                    draw_warning(
-                        "small_clusters",
-                        "{short} of {clusters} drawn clusters hold fewer than {size} eligible "
-                        "rows and gave all of them.",
-                        short=short,
-                        clusters=len(drawn),
-                        size=self.samples_per_cluster,
-                    )
-                )
+            warnings += warned(
+                short,
+                "small_clusters",
+                "{short} of {clusters} drawn clusters hold fewer than {size} eligible "
+                "rows and gave all of them.",
+                short=short,
+                clusters=len(drawn),
+                size=self.samples_per_cluster,
+            )
         return sizes, warnings
 
     def rows_within(self, groups: Int64s) -> Int64s:

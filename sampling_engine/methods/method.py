@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.declarations import Declared, Request, declared
+from contract.fields import GroupColumn, NumberColumn
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import share_of_rows
-from sampling_engine.errors import DrawWarning, draw_warning
-from sampling_engine.methods.parameters import (
-    SEED,
-    Loc,
-    MethodDeclaration,
-    check_number_column,
-    check_values,
-)
+from sampling_engine.errors import DrawWarning, draw_warning, warned
+from sampling_engine.methods.parameters import SEED, Loc, check_number_column, check_values
 from sampling_engine.results import GroupKind
+from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.order import Int64s
 
 if TYPE_CHECKING:
@@ -33,14 +31,22 @@ PlannedBy = Literal["rows", "strata", "clusters", "weights"]
 """The units whose facts give the variance of a design without its size."""
 
 
-class Method(ABC):
+class Method(Request, ABC):
     """A sampling method: the way in which a round chooses its rows.
 
-    A subclass is a frozen dataclass with one field for each parameter of its declaration but
-    ``seed``, which is the round's. Its class variables answer what others ask of a method.
+    A subclass is a frozen dataclass with one field for each parameter but ``seed``, which is the
+    round's. Its class variables answer what others ask of a method.
 
     Attributes
     ----------
+    key, title : str
+        What the API and what screens call the method.
+    exactly_one_of, at_most_one_of : tuple of tuple of str
+        Groups of parameters that exclude each other.
+    superseded : tuple of Declared
+        Parameters that only older clients send.
+    other_names : mapping
+        Further names of the method, each with its description.
     reads_rows : bool
         Sets the round's part of the progress.
     draws_from_list : bool
@@ -68,7 +74,14 @@ class Method(ABC):
         the population.
     """
 
-    declaration: ClassVar[MethodDeclaration]
+    aliases: ClassVar = {"random_seed": SEED.name}
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    exactly_one_of: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    at_most_one_of: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    superseded: ClassVar[tuple[Declared, ...]] = ()
     other_names: ClassVar[Mapping[str, str]] = {}
     group_kind: ClassVar[GroupKind | None] = None
     reads_rows: ClassVar[bool] = True
@@ -89,7 +102,12 @@ class Method(ABC):
     @property
     def name(self) -> str:
         """The name that the request used."""
-        return self.declaration.name
+        return self.key
+
+    @classmethod
+    def further_fields(cls) -> tuple[Declared, ...]:
+        """The seed."""
+        return (SEED,)
 
     @property
     def in_random_order(self) -> bool:
@@ -125,20 +143,14 @@ class Method(ABC):
 
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse parameters that are out of range, contradict each other or don't fit the table."""
-        values = {
-            parameter.name: getattr(self, parameter.name)
-            for parameter in self.declaration.parameters
-            if parameter.name != SEED.name
-        }
-        check_values(self.declaration, values, loc)
+        check_values(self, loc)
         self.check_combination(loc)
         self.group_columns(table, loc)
-        for parameter in self.declaration.parameters:
-            name = parameter.name
-            if parameter.column == "number" and values[name] is not None:
-                check_number_column(table, values[name], name, (*loc, name))
+        for own in declared(type(self)):
+            if isinstance(own.kind, NumberColumn) and getattr(self, own.name) is not None:
+                check_number_column(table, getattr(self, own.name), own.name, (*loc, own.name))
 
-    def check_combination(self, loc: Loc) -> None:  # noqa: B027 - optional
+    def check_combination(self, loc: Loc) -> None:
         """Refuse parameters that contradict each other, beyond what the declaration says."""
 
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
@@ -164,12 +176,24 @@ class Method(ABC):
     @property
     def number_columns(self) -> tuple[str, ...]:
         """The columns of numbers that the round adds up."""
-        given = (
-            getattr(self, parameter.name)
-            for parameter in self.declaration.parameters
-            if parameter.column == "number"
+        return tuple(
+            name
+            for own in declared(type(self))
+            if isinstance(own.kind, NumberColumn) and (name := getattr(self, own.name)) is not None
         )
-        return tuple(name for name in given if name is not None)
+
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """The columns that the parameters name."""
+        values = (
+            getattr(self, own.name)
+            for own in declared(type(self))
+            if isinstance(getattr(own.kind, "of", own.kind), GroupColumn | NumberColumn)
+        )
+        listed = chain.from_iterable(
+            value if isinstance(value, tuple) else (value,) for value in values if value is not None
+        )
+        return tuple(each.column if isinstance(each, Bands) else each for each in listed)
 
     def allocations(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Allocations:
         """How a sample's size would be divided; by default there is one stratum."""
@@ -188,7 +212,7 @@ class Method(ABC):
     def with_any_size(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters of a request with a size, where none says how much each group gives."""
         own = cls.size_parameter
-        sizes = {name for group in cls.declaration.exactly_one_of if own in group for name in group}
+        sizes = {name for group in cls.exactly_one_of if own in group for name in group}
         has_size = not sizes or bool((sizes - {own}) & parameters.keys())
         return dict(parameters) if has_size else {**parameters, own: 1}
 
@@ -226,26 +250,22 @@ def total_size(
         size = sample_size or 0
         return min(size, rows), all_drawn_warning(size, rows)
     total = share_of_rows(sample_fraction, rows)
-    if total:
-        return total, []
-    warning = draw_warning(
+    return total, warned(
+        not total,
         "fraction_rounds_to_none",
         "`sample_fraction` {fraction} of {rows} eligible rows is less than half a row.",
         fraction=sample_fraction,
         rows=rows,
     )
-    return 0, [warning]
 
 
 def all_drawn_warning(size: int, rows: int) -> list[DrawWarning]:
     """The warning that a size is above the eligible rows, if it is."""
-    if size <= rows:
-        return []
-    warning = draw_warning(
+    return warned(
+        size > rows,
         "all_rows_drawn",
         "`sample_size` is {size}, but only {rows} {rows|row was|rows were} eligible: all of them "
         "were drawn.",
         size=size,
         rows=rows,
     )
-    return [warning]

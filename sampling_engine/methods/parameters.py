@@ -1,162 +1,78 @@
-"""The declaration of a sampling method's parameters, and their checks.
-
-The API's schemas, the command line's options, the form and the docs table derive from it.
-"""
+"""The parameters that several methods share, and the checks of all."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
+from contract.declarations import Declared, Help, Initial, Option, Title, declared
+from contract.fields import Bounds, Choice, Count, Kind, Mapped, Number, SeedKind, SizeKind
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.errors import InvalidMethod, InvalidSize, InvalidStrata
 from sampling_engine.selection.bands import Bands, band_column
 
+if TYPE_CHECKING:
+    from sampling_engine.methods.method import Method
+
 Loc = tuple[str | int, ...]
-ParameterType = Literal[
-    "integer",
-    "number",
-    "string",
-    "boolean",
-    "array of string or bands",
-    "object of size",
-    "integer or string",
-]
-ColumnUse = Literal["group", "number"]
 
 MAX_SIZE = (1 << 62) - 1
 MIN_SEED, MAX_SEED = -(1 << 63), (1 << 63) - 1
 MAX_SEED_LENGTH = 1_000
 
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """One parameter of a method.
-
-    Parameters
-    ----------
-    minimum, maximum : float, optional
-        Bounds of the value; of an object, those of its values.
-    min_length, max_length : int, optional
-        Bounds of the number of items or characters.
-    column : {"group", "number"}, optional
-        For a column's name: its values make groups, or must be numbers.
-    only_with : mapping of str to tuple of str
-        The parameter is used only with one of these; where values are named, only with them.
-    unrecorded : str, optional
-        What a recorded draw without the parameter was drawn with, where that isn't the default. A
-        new draw records the default.
-    initial : optional
-        The value that a form starts with.
-    option : str, optional
-        The command line's option, without dashes.
-    aliases : tuple of str
-        Names that older clients use.
-    """
-
-    name: str
-    type: ParameterType
-    label: str
-    description: str
-    required: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    exclusive_minimum: bool = False
-    min_length: int | None = None
-    max_length: int | None = None
-    choices: tuple[str, ...] = ()
-    default: str | int | None = None
-    unrecorded: str | None = None
-    column: ColumnUse | None = None
-    only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    initial: float | Mapping[str, int] | None = None
-    option: str | None = None
-    aliases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodDeclaration:
-    """One method with its parameters, in the order in which a form shows them.
-
-    Parameters
-    ----------
-    title : str
-        What screens call the method.
-    superseded : tuple of Parameter
-        Parameters that only older clients send.
-    other_name_of : str, optional
-        The method that this name also stands for.
-    """
-
-    name: str
-    title: str
-    description: str
-    parameters: tuple[Parameter, ...]
-    exactly_one_of: tuple[tuple[str, ...], ...] = ()
-    at_most_one_of: tuple[tuple[str, ...], ...] = ()
-    superseded: tuple[Parameter, ...] = ()
-    other_name_of: str | None = None
-
-
-SEED = Parameter(
-    name="seed",
-    type="integer or string",
-    label="Seed",
-    description="The same seed draws the same rows. Default: a random seed, which is recorded.",
-    minimum=MIN_SEED,
-    maximum=MAX_SEED,
-    max_length=MAX_SEED_LENGTH,
-    option="seed",
-    aliases=("random_seed",),
+SEED = Declared(
+    "seed",
+    SeedKind(),
+    None,
+    "The same seed draws the same rows. Default: a random seed, which is recorded.",
+    "Seed",
+    "--seed",
 )
-SAMPLE_SIZE = Parameter(
-    name="sample_size",
-    type="integer",
-    label="Rows",
-    description="Rows to draw, or all eligible rows if there are fewer.",
-    minimum=1,
-    initial=100,
-    option="size",
-)
-SAMPLE_FRACTION = Parameter(
-    name="sample_fraction",
-    type="number",
-    label="Share of rows",
-    description="Share of the eligible rows, above 0 and up to 1, rounded to the nearest row.",
-    minimum=0,
-    exclusive_minimum=True,
-    maximum=1,
-    initial=0.01,
-    option="fraction",
-)
+"""The seed of a round, which is beside the method's own parameters."""
+SampleSize = Annotated[
+    int | None,
+    Count(Bounds(1)),
+    Option("--size"),
+    Title("Rows"),
+    Help("Rows to draw, or all eligible rows if there are fewer."),
+    Initial(100),
+]
+SampleFraction = Annotated[
+    float | None,
+    Number(Bounds(above=0, most=1)),
+    Option("--fraction"),
+    Title("Share of rows"),
+    Help("Share of the eligible rows, above 0 and up to 1, rounded to the nearest row."),
+    Initial(0.01),
+]
 
 
-def check_values(declaration: MethodDeclaration, values: Mapping[str, Any], loc: Loc) -> None:
+def check_values(method: Method, loc: Loc) -> None:
     """Refuse values that are missing, out of range, or exclude each other."""
-    for group in (*declaration.exactly_one_of, *declaration.at_most_one_of):
-        given = [name for name in group if values.get(name) is not None]
+    for group in (*method.exactly_one_of, *method.at_most_one_of):
+        present = [name for name in group if getattr(method, name, None) is not None]
         names = ", ".join(f"`{name}`" for name in group)
-        if not given and group in declaration.exactly_one_of:
+        if not present and group in method.exactly_one_of:
             raise InvalidSize(f"Give one of {names}.", loc=loc)
-        if len(given) > 1:
+        if len(present) > 1:
             raise InvalidSize(
-                f"Give only one of {names}: both `{given[0]}` and `{given[1]}` are given.",
-                loc=(*loc, given[1]),
+                f"Give only one of {names}: both `{present[0]}` and `{present[1]}` are given.",
+                loc=(*loc, present[1]),
             )
-    for parameter in declaration.parameters:
-        value = values.get(parameter.name)
-        if isinstance(value, Mapping):
-            for label, size in value.items():
-                at = (*loc, parameter.name, label)
+    for own in declared(type(method)):
+        value = getattr(method, own.name, None)
+        if isinstance(own.kind, Mapped):
+            for label, size in (value or {}).items():
+                at = (*loc, own.name, label)
                 if isinstance(size, str):
                     share_of_size(size, at)
                 else:
-                    _check_value(parameter, size, at)
+                    _check_value(own.name, own.kind.of, size, at)
         elif value is not None:
-            _check_value(parameter, value, (*loc, parameter.name))
+            _check_value(own.name, own.kind, value, (*loc, own.name))
 
 
 TAKE_ALL = "all"
@@ -181,22 +97,20 @@ def share_of_size(text: str, loc: Loc = ()) -> Fraction:
     return share
 
 
-def _check_value(parameter: Parameter, value: Any, loc: Loc) -> None:
-    if parameter.choices and value not in parameter.choices:
+def _check_value(name: str, kind: Kind, value: Any, loc: Loc) -> None:
+    if isinstance(kind, Choice) and value not in kind.titles:
         raise InvalidMethod(
-            f"`{parameter.name}` must be one of {{choices}}.",
-            choices=", ".join(parameter.choices),
-            loc=loc,
+            f"`{name}` must be one of {{choices}}.", choices=", ".join(kind.titles), loc=loc
         )
-    if parameter.minimum is None:
+    if not isinstance(kind, Count | Number | SizeKind):
         return
-    low, high = parameter.minimum, MAX_SIZE if parameter.maximum is None else parameter.maximum
-    if not low <= value <= high or (parameter.exclusive_minimum and value == low):
-        above = "above {minimum} and" if parameter.exclusive_minimum else "{minimum} or more,"
+    bounds = replace(kind.bounds, most=MAX_SIZE if kind.bounds.most is None else kind.bounds.most)
+    if not bounds.holds(value):
+        above = "{minimum} or more," if bounds.above is None else "above {minimum} and"
         raise InvalidSize(
-            f"`{parameter.name}` must be {above} up to {{maximum}}.",
-            minimum=low,
-            maximum=high,
+            f"`{name}` must be {above} up to {{maximum}}.",
+            minimum=bounds.least if bounds.above is None else bounds.above,
+            maximum=bounds.most,
             loc=loc,
         )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, Method, least_left, total_size
-from sampling_engine.methods.parameters import SAMPLE_FRACTION, SAMPLE_SIZE, SEED, MethodDeclaration
+from sampling_engine.methods.parameters import SampleFraction, SampleSize
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
 
@@ -23,17 +23,14 @@ SIZES = " Give either `sample_size` or `sample_fraction`."
 class RandomMethod(Method):
     """Simple random sampling without replacement: the first rows of the seeded order."""
 
-    sample_size: int | None = None
-    sample_fraction: float | None = None
+    sample_size: SampleSize = None
+    sample_fraction: SampleFraction = None
     name: str = "random"
 
-    declaration: ClassVar = MethodDeclaration(
-        name="random",
-        title="Equal probability",
-        description="Every set of rows of the sample's size is equally likely." + SIZES,
-        parameters=(SAMPLE_SIZE, SAMPLE_FRACTION, SEED),
-        exactly_one_of=(("sample_size", "sample_fraction"),),
-    )
+    key: ClassVar = "random"
+    title: ClassVar = "Equal probability"
+    description: ClassVar = "Every set of rows of the sample's size is equally likely." + SIZES
+    exactly_one_of: ClassVar = (("sample_size", "sample_fraction"),)
     other_names: ClassVar = {
         "reservoir": "Another name for random: the same seed draws the same rows." + SIZES
     }

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.declarations import Declared, Help, Initial, Option, Title, UsedWith, declared
+from contract.fields import (
+    BandedColumn,
+    Bounds,
+    Choice,
+    Count,
+    Flag,
+    Items,
+    Mapped,
+    NumberColumn,
+    SizeKind,
+)
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import (
@@ -26,6 +38,7 @@ from sampling_engine.errors import (
     MinimumExceedsSample,
     UnknownStratum,
     draw_warning,
+    warned,
 )
 from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import (
@@ -38,12 +51,9 @@ from sampling_engine.methods.method import (
     total_size,
 )
 from sampling_engine.methods.parameters import (
-    SAMPLE_FRACTION,
-    SAMPLE_SIZE,
-    SEED,
     Loc,
-    MethodDeclaration,
-    Parameter,
+    SampleFraction,
+    SampleSize,
     share_of_size,
     strata_columns,
 )
@@ -66,113 +76,88 @@ class StratifiedMethod(Method):
     N the stratum's rows, S the standard deviation and c the mean cost.
     """
 
-    strata_columns: tuple[str | Bands, ...]
-    sample_size: int | None = None
-    sample_fraction: float | None = None
-    samples_per_stratum: int | None = None
-    sizes: Mapping[str, int | str] | None = None
-    allocation: Allocation = "proportional"
-    allocation_column: str | None = None
-    cost_column: str | None = None
-    min_per_stratum: int = 0
-
-    declaration: ClassVar = MethodDeclaration(
-        name="stratified",
-        title="By group",
-        description="A random sample in each stratum, the rows with equal values, or values of one "
-        "band, in all strata columns. Give one of `sample_size`, `sample_fraction`, "
-        "`samples_per_stratum` and `sizes`; the allocation divides the first two among the strata.",
-        parameters=(
-            Parameter(
-                name="strata_columns",
-                type="array of string or bands",
-                label="Groups by",
-                description="Columns whose values make the strata; NULL is a value. Bands of a "
-                "number or a date are {column, breaks, labels?}: values outside the outer breaks "
-                "have bands of their own.",
-                required=True,
-                min_length=1,
-                max_length=50,
-                column="group",
-                option="strata",
-                aliases=("stratify_columns",),
-            ),
-            SAMPLE_SIZE,
-            SAMPLE_FRACTION,
-            Parameter(
-                name="samples_per_stratum",
-                type="integer",
-                label="Rows per group",
-                description="Rows to draw in each stratum, or all of a smaller one.",
-                minimum=1,
-                initial=10,
-                option="per-stratum",
-            ),
-            Parameter(
-                name="sizes",
-                type="object of size",
-                label="Rows by group",
-                description='Rows to draw in each named stratum: a number, "all" or a percentage '
-                'such as "10%"; none in the others. The names are those of the sample\'s column '
-                "_stratum; spaces and thousands separators may be left out.",
-                minimum=0,
-                min_length=1,
-                max_length=100_000,
-                initial={},
-                option="size",
-            ),
-            Parameter(
-                name="allocation",
-                type="string",
-                label="Allocation",
-                description="How the size is divided: in proportion to rows (proportional), "
-                "equally (equal), by rows times standard deviation (neyman), or by that over "
-                "the root of the mean cost (optimal).",
-                choices=get_args(Allocation),
-                default="proportional",
-                only_with={"sample_size": (), "sample_fraction": ()},
-                option="allocation",
-            ),
-            Parameter(
-                name="allocation_column",
-                type="string",
-                label="Allocation column",
-                description="The column whose standard deviation the allocation uses; for neyman "
-                "and optimal.",
-                column="number",
-                only_with={"allocation": ("neyman", "optimal")},
-                option="allocation-column",
-            ),
-            Parameter(
-                name="cost_column",
-                type="string",
-                label="Cost column",
-                description="The column with the cost of examining a row; for optimal.",
-                column="number",
-                only_with={"allocation": ("optimal",)},
-                option="cost-column",
-            ),
-            Parameter(
-                name="min_per_stratum",
-                type="integer",
-                label="Minimum per group",
-                description="Rows to draw in each stratum at least, or all of a smaller one; they "
-                "count in the sample's size.",
-                minimum=0,
-                default=0,
-                option="min-per-stratum",
-            ),
-            SEED,
+    strata_columns: Annotated[
+        tuple[str | Bands, ...],
+        Items(BandedColumn(), most=50, least=1),
+        Option("--strata"),
+        Title("Groups by"),
+        Help(
+            "Columns whose values make the strata; NULL is a value. Bands of a number or a date "
+            "are {column, breaks, labels?}: values outside the outer breaks have bands of their "
+            "own."
         ),
-        exactly_one_of=(("sample_size", "sample_fraction", "samples_per_stratum", "sizes"),),
-        at_most_one_of=(("allocation", "proportional"),),
-        superseded=(
-            Parameter(
-                name="proportional",
-                type="boolean",
-                label="Proportional",
-                description="Of older clients: true is proportional, false equal.",
-            ),
+    ]
+    sample_size: SampleSize = None
+    sample_fraction: SampleFraction = None
+    samples_per_stratum: Annotated[
+        int | None,
+        Count(Bounds(1)),
+        Option("--per-stratum"),
+        Title("Rows per group"),
+        Help("Rows to draw in each stratum, or all of a smaller one."),
+        Initial(10),
+    ] = None
+    sizes: Annotated[
+        Mapping[str, int | str] | None,
+        Mapped(SizeKind(), most=100_000),
+        Option("--size"),
+        Title("Rows by group"),
+        Help(
+            'Rows to draw in each named stratum: a number, "all" or a percentage such as "10%"; '
+            "none in the others. The names are those of the sample's column _stratum; spaces and "
+            "thousands separators may be left out."
+        ),
+        Initial({}),
+    ] = None
+    allocation: Annotated[
+        Allocation,
+        Choice.of(Allocation),
+        Help(
+            "How the size is divided: in proportion to rows (proportional), equally (equal), by "
+            "rows times standard deviation (neyman), or by that over the root of the mean cost "
+            "(optimal)."
+        ),
+        UsedWith({"sample_size": (), "sample_fraction": ()}),
+    ] = "proportional"
+    allocation_column: Annotated[
+        str | None,
+        NumberColumn(),
+        Help("The column whose standard deviation the allocation uses; for neyman and optimal."),
+        UsedWith({"allocation": ("neyman", "optimal")}),
+    ] = None
+    cost_column: Annotated[
+        str | None,
+        NumberColumn(),
+        Help("The column with the cost of examining a row; for optimal."),
+        UsedWith({"allocation": ("optimal",)}),
+    ] = None
+    min_per_stratum: Annotated[
+        int,
+        Count(Bounds(0)),
+        Title("Minimum per group"),
+        Help(
+            "Rows to draw in each stratum at least, or all of a smaller one; they count in the "
+            "sample's size."
+        ),
+    ] = 0
+
+    aliases: ClassVar = {**Method.aliases, "stratify_columns": "strata_columns"}
+    key: ClassVar = "stratified"
+    title: ClassVar = "By group"
+    description: ClassVar = (
+        "A random sample in each stratum, the rows with equal values, or values of one band, in "
+        "all strata columns. Give one of `sample_size`, `sample_fraction`, `samples_per_stratum` "
+        "and `sizes`; the allocation divides the first two among the strata."
+    )
+    exactly_one_of: ClassVar = (("sample_size", "sample_fraction", "samples_per_stratum", "sizes"),)
+    at_most_one_of: ClassVar = (("allocation", "proportional"),)
+    superseded: ClassVar = (
+        Declared(
+            "proportional",
+            Flag(),
+            None,
+            "Of older clients: true is proportional, false equal.",
+            "Proportional",
         ),
     )
     group_kind: ClassVar[GroupKind | None] = "strata"
@@ -211,11 +196,11 @@ class StratifiedMethod(Method):
                 "`allocation` can't be combined with `samples_per_stratum` or `sizes`.",
                 loc=(*loc, "allocation"),
             )
-        for parameter in self.declaration.parameters:
-            if "allocation" not in parameter.only_with:
+        for own in declared(type(self)):
+            if "allocation" not in own.used_with:
                 continue
-            name = parameter.name
-            is_needed = allocation in parameter.only_with["allocation"]
+            name = own.name
+            is_needed = allocation in own.used_with["allocation"]
             is_given = getattr(self, name) is not None
             if is_needed and not is_given:
                 raise InvalidMethod(
@@ -333,13 +318,11 @@ class StratifiedMethod(Method):
         self._require_minimum_fits(least, total, loc)
         warnings = [*(shares.warnings if shares else ()), *size_warnings]
         allocated = _divided(shares, eligible, total, least)
-        if shares is not None and not shares.weights[present].any():
-            warnings.append(
-                draw_warning(
-                    "no_shares",
-                    "No stratum had a share, so the sample is in proportion to their rows.",
-                )
-            )
+        warnings += warned(
+            shares is not None and not shares.weights[present].any(),
+            "no_shares",
+            "No stratum had a share, so the sample is in proportion to their rows.",
+        )
         sizes = np.zeros_like(eligible)
         sizes[present] = allocated
         return sizes, [*warnings, *self._stratum_warnings(allocated, rows)]
@@ -362,16 +345,14 @@ class StratifiedMethod(Method):
         short = int((eligible < self.min_per_stratum).sum())
         warnings = _short_warning(short, len(sizes), self.min_per_stratum)
         without = int((sizes == 0).sum())
-        if without and sizes.any():
-            warnings.append(
-                draw_warning(
-                    "strata_round_to_none",
-                    "{without} of {strata} strata are so small that their share is below half a "
-                    "row; `min_per_stratum` 1 would draw from each.",
-                    without=without,
-                    strata=len(sizes),
-                )
-            )
+        warnings += warned(
+            without and sizes.any(),
+            "strata_round_to_none",
+            "{without} of {strata} strata are so small that their share is below half a "
+            "row; `min_per_stratum` 1 would draw from each.",
+            without=without,
+            strata=len(sizes),
+        )
         return warnings
 
 
@@ -379,9 +360,9 @@ OWN_ALLOCATION = (
     "sizes",
     "samples_per_stratum",
     *(
-        parameter.name
-        for parameter in StratifiedMethod.declaration.parameters
-        if parameter.name == "allocation" or "allocation" in parameter.only_with
+        own.name
+        for own in declared(StratifiedMethod)
+        if own.name == "allocation" or "allocation" in own.used_with
     ),
 )
 """Parameters that an optimal allocation replaces."""
@@ -443,16 +424,14 @@ def _named_warnings(requested: Int64s, eligible: EligibleRows) -> list[DrawWarni
     counts = eligible.counts
     warnings: list[DrawWarning] = []
     short = int((counts < requested).sum())
-    if short:
-        warnings.append(
-            draw_warning(
-                "small_named_strata",
-                "{short} of {strata} named strata hold fewer eligible rows than their size and "
-                "gave all of them.",
-                short=short,
-                strata=int((requested > 0).sum()),
-            )
-        )
+    warnings += warned(
+        short,
+        "small_named_strata",
+        "{short} of {strata} named strata hold fewer eligible rows than their size and "
+        "gave all of them.",
+        short=short,
+        strata=int((requested > 0).sum()),
+    )
     without = (counts > 0) & (requested == 0)
     if without.any():
         first = np.flatnonzero(without)[:LABELS_NAMED]
@@ -473,13 +452,11 @@ def _named_warnings(requested: Int64s, eligible: EligibleRows) -> list[DrawWarni
 
 
 def _short_warning(short: int, strata: int, size: int) -> list[DrawWarning]:
-    if not short:
-        return []
-    warning = draw_warning(
+    return warned(
+        short,
         "small_strata",
         "{short} of {strata} strata hold fewer than {size} eligible rows and gave all of them.",
         short=short,
         strata=strata,
         size=size,
     )
-    return [warning]

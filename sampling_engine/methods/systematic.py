@@ -6,17 +6,19 @@ theory and methods".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.declarations import Help, Initial, Title, UsedWith
+from contract.fields import Bounds, Count
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine.engines.duckdb_engine import eligible_pieces
-from sampling_engine.errors import InvalidMethod, InvalidSize, RowsMissing, draw_warning
+from sampling_engine.errors import InvalidMethod, InvalidSize, RowsMissing, warned
 from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning, least_left
-from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
+from sampling_engine.methods.parameters import Loc, SampleSize
 from sampling_engine.results import FrameFacts, Strategy
 from sampling_engine.rounds import (
     DrawState,
@@ -37,43 +39,29 @@ from sampling_engine.selection.walk_and_scan import Chosen
 class SystematicMethod(Method):
     """Eligible rows in the table's order, at equal distances."""
 
-    interval: int | None = None
-    sample_size: int | None = None
-    start: int | None = None
-
-    declaration: ClassVar = MethodDeclaration(
-        name="systematic",
-        title="Every k-th row",
-        description="Eligible rows in the table's order at equal distances. Give "
-        "`interval` or `sample_size`.",
-        parameters=(
-            Parameter(
-                name="interval",
-                type="integer",
-                label="Interval",
-                description="The distance between drawn rows, in eligible rows.",
-                minimum=1,
-                initial=10,
-                option="interval",
-            ),
-            replace(
-                SAMPLE_SIZE,
-                description="Rows to draw; the distance is then a fraction.",
-            ),
-            Parameter(
-                name="start",
-                type="integer",
-                label="First row",
-                description="The first eligible row to draw, 1 to `interval`. Default: by "
-                "the seed.",
-                minimum=1,
-                only_with={"interval": ()},
-                option="start",
-            ),
-            SEED,
-        ),
-        exactly_one_of=(("interval", "sample_size"),),
+    interval: Annotated[
+        int | None,
+        Count(Bounds(1)),
+        Help("The distance between drawn rows, in eligible rows."),
+        Initial(10),
+    ] = None
+    sample_size: Annotated[SampleSize, Help("Rows to draw; the distance is then a fraction.")] = (
+        None
     )
+    start: Annotated[
+        int | None,
+        Count(Bounds(1)),
+        Title("First row"),
+        Help("The first eligible row to draw, 1 to `interval`. Default: by the seed."),
+        UsedWith({"interval": ()}),
+    ] = None
+
+    key: ClassVar = "systematic"
+    title: ClassVar = "Every k-th row"
+    description: ClassVar = (
+        "Eligible rows in the table's order at equal distances. Give `interval` or `sample_size`."
+    )
+    exactly_one_of: ClassVar = (("interval", "sample_size"),)
     draws_from_list: ClassVar = True
     may_draw_none: ClassVar = True
     planning_note: ClassVar = "A systematic sample is planned as a random one."
@@ -117,16 +105,13 @@ class SystematicMethod(Method):
         rows = eligible.total
         grid = Grid.of(self, eligible.round_spec.effective_seed, rows)
         warnings = all_drawn_warning(self.sample_size or 0, rows) if rows else [NO_ROW]
-        if rows and not grid.count:
-            warnings.append(
-                draw_warning(
-                    "start_beyond_rows",
-                    "The start, row {start}, is beyond the {rows} eligible rows, so none was "
-                    "drawn.",
-                    start=grid.first + 1,
-                    rows=rows,
-                )
-            )
+        warnings += warned(
+            rows and not grid.count,
+            "start_beyond_rows",
+            "The start, row {start}, is beyond the {rows} eligible rows, so none was drawn.",
+            start=grid.first + 1,
+            rows=rows,
+        )
         sizes = np.array([grid.count], dtype=np.int64)
         return SystematicRound(eligible.prepared(sizes, warnings), grid)
 

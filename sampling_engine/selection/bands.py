@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 
+from contract.requests.draw import MAX_BREAKS, MAX_LABEL_LENGTH
 from parquet_tables.columns import DataType
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
@@ -29,8 +30,6 @@ from sampling_engine.filters.tree import (
 Loc = tuple[str | int, ...]
 Break = int | float | str
 
-MAX_BREAKS = 100
-MAX_LABEL_LENGTH = 200
 MAX_BREAK_DIGITS = 40
 MAX_NS = (1 << 63) - 1
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from contract.declarations import Help
+from contract.requests.draw import FIRST_DRAW_VERSION
 from domain_errors import counted
 from estimation_engine import Design, EstimateSettings, UnsupportedDesign
 from estimation_engine.arrays import Floats
@@ -23,7 +24,6 @@ from estimation_engine.designs.rounds import CombinedRound, Frame, combined_desi
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, Int64s, TableFiles
 from sampling_engine import (
-    FIRST_DRAW_VERSION,
     DrawnRound,
     MonetaryUnitMethod,
     RandomMethod,
@@ -223,17 +223,17 @@ def _design_of(spec: Round, drawn: DrawnRound) -> Design:
         drawn.hits,
         isinstance(method, MonetaryUnitMethod) and method.with_replacement,
     )
-    return design_class(method.declaration.name).of_draw(rows)
+    return design_class(method.key).of_draw(rows)
 
 
 def _are_one_sample(rounds: Sequence[Round]) -> bool:
     """Two random rounds of one frame are one random sample, and strata likewise."""
     first = rounds[0]
-    name = first.method.declaration.name
+    name = first.method.key
     return len(rounds) == 1 or (
         design_class(name).joins_rounds
         and all(
-            each.method.declaration.name == name
+            each.method.key == name
             and getattr(each.method, "strata_columns", None)
             == getattr(first.method, "strata_columns", None)
             and (each.filter and each.filter.text) == (first.filter and first.filter.text)

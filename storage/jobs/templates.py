@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from contract.declarations import Help
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
@@ -22,7 +23,7 @@ class DrawTemplate:
 
     id: int
     name: str
-    body: dict[str, Any]
+    body: Annotated[dict[str, Any], Help("The body of a sampling job.")]
     created_at: str
 
 

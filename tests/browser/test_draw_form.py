@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -12,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from sampling_engine import METHODS
+from sampling_engine.methods import MethodName
 from tests.browser.conftest import sign_in
 from tests.support.live_server import PASSWORD, LiveServer, finished
 
@@ -236,9 +236,14 @@ def test_an_invalid_filter_is_reported_once(form: Page) -> None:
     expect(plan(form)).to_have_text("Correct these fields: Filter.")
 
 
+def _described(method: MethodName) -> dict[str, Any]:
+    parameters = [{"description": own.help} for own in method.parameters]
+    return {"description": method.description, "parameters": parameters}
+
+
 def test_errors_name_fields_by_label_and_steps_by_number(form: Page) -> None:
     expect(plan(form)).to_contain_text("“Rows” is 100, but only 60 rows were eligible")
-    names = form.evaluate(LABELLED, [asdict(method) for method in METHODS])
+    names = form.evaluate(LABELLED, [_described(method) for method in METHODS])
     assert [name for name in names if re.search(r"\b[a-z]+_[a-z]|\bsizes\b", name)] == []
     form.get_by_role("radio", name="By group").check()
     form.get_by_label("Groups by").select_option("city")

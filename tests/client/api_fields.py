@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from contract.declarations import Request, declared
+from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Part, Written
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.rows import SampleRowsRequest
 from import_engine.options import ReadOptions
-from sampling_engine import DEFAULT_METHOD, METHODS, Parameter
+from sampling_engine import DEFAULT_METHOD, METHODS
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
 HEAD = '''"""Fields of the API that are arguments of the client, by the methods that take them.
@@ -88,17 +88,18 @@ def _class(name: str, doc: str, entries: Iterable[Entry]) -> str:
 
 def _parameters() -> list[Entry]:
     """Every parameter, as the first method declares it; with the widest of its types."""
-    found: dict[str, Parameter] = {}
+    found: dict[str, Declared] = {}
     kinds: dict[str, str] = {}
     for method in METHODS:
-        for parameter in method.parameters:
-            name = parameter.name
-            kind = _literal(parameter.choices) or TYPES[parameter.type]
-            found.setdefault(name, parameter)
+        for own in method.parameters:
+            name = own.name
+            is_choice = isinstance(own.kind, Choice)
+            kind = type_of(own.kind) if is_choice else TYPES[own.kind.json_type]
+            found.setdefault(name, own)
             widens = kinds.setdefault(name, kind) != kind
             assert not widens or {kinds[name], kind} == {"int", "float"}, name
             kinds[name] = "float" if widens else kinds[name]
-    return [(name, kinds[name], one.description) for name, one in found.items() if name != "seed"]
+    return [(name, kinds[name], own.help) for name, own in found.items() if name != "seed"]
 
 
 def _import_options() -> list[Entry]:

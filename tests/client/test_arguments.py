@@ -20,18 +20,18 @@ from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, Uploade
 from marshmallow import Schema
 
 from contract.requests.automation import ScheduleRequest
+from contract.requests.draw import SamplingJobRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from http_api.routes.exploration import ExplorationJobIn
 from http_api.schemas.contract import body_schema
-from http_api.schemas.sampling import SamplingJobIn
 from sampling_engine import METHODS
 from tests.client.api_fields import MODULE, module_text
 from tests.client.conftest import ROWS
 
 RESULTS = (Estimate, Estimates, Evaluation, Plan, UploadedValues)
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"filters": "id < 3"}, "filter"),
+    ({"filter": "id < 3"}, "filters"),
     ({"seeed": 42}, "seed"),
     ({"alocation": "neyman"}, "allocation"),
     ({"weight": "amount"}, "weight_column"),
@@ -115,7 +115,6 @@ NOT_ARGUMENTS = {
     "sql": "statement",
     "method": "method",
     "random_seed": "seed",
-    "filters": "filter",
     "selection": "columns, order_by, descending",
     "source_ref": "ref",
     "table_key": "table",
@@ -129,7 +128,7 @@ NOT_ARGUMENTS = {
 @pytest.mark.parametrize(
     ("method", "schema"),
     [
-        (Dataset.sample, SamplingJobIn),
+        (Dataset.sample, body_schema(SamplingJobRequest)),
         (Dataset.changed_rows, ExplorationJobIn),
         (Sample.estimate, body_schema(EstimatesRequest)),
         (Sample.evaluate, body_schema(EvaluationRequest)),
@@ -177,7 +176,7 @@ def test_an_allocation_is_drawn(dataset: Dataset) -> None:
         ({"seed": 5, "parameters": {"seed": 6}}, "seed is given twice"),
         ({"strata": "a", "strata_columns": ["b"]}, "strata_columns is given twice"),
         ({"rounds": [{"method": "random"}], "size": 5}, "rounds and size can't"),
-        ({"rounds": [{"method": "random"}], "filter": "id > 1"}, "rounds and filter can't"),
+        ({"rounds": [{"method": "random"}], "filters": "id > 1"}, "rounds and filters can't"),
         ({"rounds": [{"method": "random"}, {}], "margin": 0.03}, "rounds and margin can't"),
         ({"margin": 0.03, "size": 5}, "margin and size can't"),
         ({"margin": 0.03, "goal": {"margin": 0.04}}, "margin and goal can't"),

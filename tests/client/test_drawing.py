@@ -24,7 +24,7 @@ OF_METHOD: dict[str, dict[str, Any]] = {
     },
     "systematic": {"parameters": {"interval": 7}},
     "cluster": {"parameters": {"cluster_column": "region", "num_clusters": 2}},
-    "weighted": {"size": 9, "filter": "amount > 0", "parameters": {"weight_column": "amount"}},
+    "weighted": {"size": 9, "filters": "amount > 0", "parameters": {"weight_column": "amount"}},
     "monetary_unit": {"size": 12, "parameters": {"book_column": "amount"}},
 }
 
@@ -45,7 +45,7 @@ def test_a_draw_sends_what_it_was_given(dataset: Dataset, server: LiveServer) ->
         strata=[bands],
         size=30,
         seed="text",
-        filter={"conditions": [{"column": "id", "operator": ">", "value": 3}]},
+        filters={"conditions": [{"column": "id", "operator": ">", "value": 3}]},
         parameters={"min_per_stratum": 2},
         columns=["id", "amount"],
         order_by="amount",
@@ -93,7 +93,7 @@ def test_the_first_argument_of_a_size_decides_its_kind(dataset: Dataset) -> None
 
 
 def test_a_margin_gives_the_size_and_is_recorded(dataset: Dataset) -> None:
-    sample = dataset.sample("random", margin=0.1, filter="id >= 0")
+    sample = dataset.sample("random", margin=0.1, filters="id >= 0")
     (drawn,) = sample.info["run_parameters"]["rounds"]
     assert drawn["goal"] == {"margin": 0.1, "confidence": 0.95}
     margin = dataset.plan("random", size=sample.size).margin

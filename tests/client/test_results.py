@@ -171,7 +171,7 @@ def test_pending_jobs_and_long_texts_have_a_representation(dataset: Dataset) -> 
 
 
 def test_a_plan_shows_the_eligible_rows_and_its_warnings(dataset: Dataset) -> None:
-    plan = dataset.plan(size=30, filter="id < 300")
+    plan = dataset.plan(size=30, filters="id < 300")
     assert "Plan: 30 of 300 eligible rows (400 rows in all)" in repr(plan)
     assert "Plan: 30 of 300 eligible rows (400 rows in all)" in plan._repr_html_()
     large = dataset.plan(size=500)

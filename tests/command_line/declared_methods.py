@@ -6,41 +6,43 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from application.samples.facts import favoured_rows
-from sampling_engine import METHODS, MethodDeclaration, Parameter
-from sampling_engine.engines.engine import ENGINES
+from contract.declarations import Declared
+from contract.fields import Choice, Items, Mapped
+from sampling_engine import METHODS
 
 FILE = Path(__file__).parents[2] / "command_line" / "methods.json"
 
 
 def file_text() -> str:
     """Return the text of the file."""
-    declared = {"engines": ENGINES, "methods": [_method(method) for method in METHODS]}
+    declared = [
+        {
+            "name": method.name,
+            "is_other_name": method.is_other_name,
+            "favours": favoured_rows({"rounds": [{"method": method.name}]}),
+            "parameters": [_parameter(own) for own in method.parameters if own.option],
+        }
+        for method in METHODS
+    ]
     return json.dumps(declared, ensure_ascii=False, indent=1) + "\n"
 
 
-def _method(method: MethodDeclaration) -> dict[str, Any]:
+def _parameter(own: Declared) -> dict[str, Any]:
+    kind = own.kind.of if isinstance(own.kind, Items | Mapped) else own.kind
+    bounds = asdict(kind.bounds) if hasattr(kind, "bounds") else {}
+    given = {name: value for name, value in bounds.items() if value is not None}
+    titles = kind.titles if isinstance(kind, Choice) else {}
     return {
-        "name": method.name,
-        "is_other_name": method.other_name_of is not None,
-        "favours": favoured_rows({"rounds": [{"method": method.name}]}),
-        "parameters": [_parameter(one) for one in method.parameters if one.option is not None],
-    }
-
-
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
-        "name": parameter.name,
-        "option": parameter.option,
-        "type": parameter.type,
-        "description": parameter.description,
-        "is_column": parameter.column is not None,
-        "minimum": parameter.minimum,
-        "maximum": parameter.maximum,
-        "choices": parameter.choices,
+        "name": own.name,
+        "option": own.option,
+        "help": own.help,
+        "kind": [type(kind).__name__, given, titles],
+        "is_repeatable": isinstance(own.kind, Items),
     }
 
 

@@ -116,7 +116,7 @@ def test_null_means_left_out_in_filters(server: LiveServer, dataset_id: int) -> 
         )
     ]
     assert found[0] == found[1] == found[2]
-    assert found[0]["rows"] == 500
+    assert found[0]["row_count"] == 500
 
 
 def test_null_in_a_required_field_is_refused(server: LiveServer) -> None:

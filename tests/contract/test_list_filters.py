@@ -79,3 +79,22 @@ def test_a_token_for_user_zero_is_refused(server: LiveServer) -> None:
     for user_id in (0, -1):
         answer = server.admin.post("/api/tokens", json={"name": "x", "user_id": user_id})
         assert_problem(answer, 404, "not_found")
+
+
+def test_the_draws_are_filtered_by_version_and_time_also_under_old_names(
+    server: LiveServer,
+) -> None:
+    dataset_id = server.new_table(20)
+    server.draw(dataset_id, {"method": "random", "sample_size": 3})
+    path = f"/api/sampling/datasets/{dataset_id}/history"
+
+    def count(**query: str) -> int:
+        return int(server.admin.get(path, params=query).json()["total"])
+
+    every = count()
+    assert every == 1
+    assert count(source_ref="main", created_after="2020-01-01") == every
+    assert count(ref_name="main", start_date="2020-01-01", end_date="2999-01-01") == every
+    assert count(source_ref="none") == count(ref_name="none") == count(end_date="2020-01-01") == 0
+    twice = server.admin.get(path, params={"source_ref": "main", "ref_name": "main"})
+    assert_problem(twice, 422, "invalid_request")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sampling_engine import DRAW_VERSION
+from contract.requests.draw import DRAW_VERSION
 from tests.contract.draw_requests import RANDOM
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer

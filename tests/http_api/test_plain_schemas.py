@@ -68,7 +68,13 @@ def test_a_mapping_is_dumped_as_an_object_is(job: Job) -> None:
         "purpose": "Review",
         "methods": ["random"],
         "rounds": [
-            {"round_number": 1, "method": "random", "seed": 4, "effective_seed": "4:round-1"}
+            {
+                "round_number": 1,
+                "method": "random",
+                "seed": 4,
+                "effective_seed": "4:round-1",
+                "seed_origin": "chosen",
+            }
         ],
         "total_sampled": None,
     }

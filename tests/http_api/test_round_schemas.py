@@ -20,7 +20,7 @@ def test_each_method_has_the_schema_of_its_declaration() -> None:
     assert set(AnyRoundIn.type_schemas) == {method.name for method in METHODS}
     for method in METHODS:
         schema = AnyRoundIn.type_schemas[method.name]().fields["parameters"].schema
-        declared = [one.name for one in (*method.parameters, *method.superseded)]
+        declared = [one.name for one in (*method.parameters, *method.kind.superseded)]
         assert sorted(schema.fields) == sorted(declared)
 
 

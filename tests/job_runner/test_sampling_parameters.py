@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION
 from service.sampling_parameters import recorded_rounds
 
 TABLE = TableFiles((Column("id", "BIGINT"),), ())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
+from contract.declarations import Help, Initial, Title
+from contract.fields import Bounds, Count
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.methods.method import NO_ROW, Method
-from sampling_engine.methods.parameters import SEED, MethodDeclaration, Parameter
 from sampling_engine.methods.systematic import Grid, SystematicRound
 from sampling_engine.rounds import (
     DrawState,
@@ -26,27 +27,18 @@ from sampling_engine.selection.order import Int64s, SeededOrder
 class BlockMethod(Method):
     """Consecutive eligible rows, from a start that the seed draws."""
 
-    block_rows: int
+    block_rows: Annotated[
+        int,
+        Count(Bounds(1)),
+        Title("Rows of the block"),
+        Help("Consecutive rows to draw, or all if there are fewer."),
+        Initial(20),
+    ]
 
-    declaration: ClassVar = MethodDeclaration(
-        name="block",
-        title="One block",
-        description="Consecutive eligible rows, from a start that the seed draws.",
-        parameters=(
-            Parameter(
-                name="block_rows",
-                type="integer",
-                label="Rows of the block",
-                description="Consecutive rows to draw, or all if there are fewer.",
-                required=True,
-                minimum=1,
-                initial=20,
-                option="block-rows",
-            ),
-            SEED,
-        ),
-        exactly_one_of=(("block_rows",),),
-    )
+    key: ClassVar = "block"
+    title: ClassVar = "One block"
+    description: ClassVar = "Consecutive eligible rows, from a start that the seed draws."
+    exactly_one_of: ClassVar = (("block_rows",),)
     size_parameter: ClassVar = "block_rows"
     planned_by: ClassVar = None
     has_margin_of_error: ClassVar = False

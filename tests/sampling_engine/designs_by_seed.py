@@ -13,9 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION
 from sampling_engine import (
-    DRAW_VERSION,
-    FIRST_DRAW_VERSION,
     ClusterMethod,
     Method,
     RandomMethod,

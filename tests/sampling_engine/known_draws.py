@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
-from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, Round
+from sampling_engine import Round
 from sampling_engine.methods import method_from_json
 from tests.sampling_engine.conftest import Workshop
 

@@ -114,7 +114,7 @@ def test_the_described_parameters_are_those_of_the_specification() -> None:
         (method.name, parameter.name)
         for method in METHODS
         for parameter in method.parameters
-        if parameter.required
+        if parameter.is_required
     }
     assert required == {
         (name, field.name)

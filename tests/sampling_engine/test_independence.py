@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, chisquare
 
+from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION
 from parquet_tables.tables import TableFiles
-from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, SystematicMethod, WeightedMethod
+from sampling_engine import SystematicMethod, WeightedMethod
 from sampling_engine.filters import parse_expression
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round

@@ -15,6 +15,6 @@ def test_every_parameter_of_every_method_has_a_known_draw() -> None:
     for declaration in METHODS:
         used = {name for method, body in DRAWS if method == declaration.name for name in body}
         assert used, declaration.name
-        if declaration.other_name_of is None:
+        if not declaration.is_other_name:
             names = {parameter.name for parameter in declaration.parameters}
             assert names - used <= {"seed", "proportional"}, declaration.name

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, Round, SeededOrder, WeightedMethod
+from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION
+from sampling_engine import Round, SeededOrder, WeightedMethod
 from sampling_engine.methods.weighted.inclusion import SizeGroups, ratios_to_targets
 from sampling_engine.selection.order import Int64s
 from tests.sampling_engine.conftest import Workshop

@@ -14,8 +14,11 @@ from application.audit.sentences import NO_LIMIT, SEQUENTIAL_ALONE
 from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
+from contract.declarations import Declared, declared
+from contract.fields import Choice, GroupColumn, NumberColumn
+from contract.requests.draw import MAX_ROUNDS
 from domain_errors import counted
-from sampling_engine import DEFAULT_METHOD, MAX_ROUNDS, METHOD_CLASSES, Method
+from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawRule, stated_rounds
 from storage.accounts.datasets import Dataset
@@ -30,12 +33,16 @@ from web_ui.shell import blueprint, caller, service, show, signed_in
 PLAIN_ROUND: dict[str, Any] = {"method": DEFAULT_METHOD, "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
 ASKED = (
+    "at_most_one_of",
+    "description",
     "equal_chances",
+    "exactly_one_of",
     "group_kind",
     "has_margin_of_error",
     "has_stages",
     "planned_by",
     "selects_money",
+    "title",
 )
 """What the form asks of a method's class."""
 NOT_COPIED = (*ADDED_PARAMETERS, "output_name")
@@ -70,7 +77,28 @@ def draw(dataset_id: int) -> Response:
 
 def _method(kind: type[Method]) -> dict[str, Any]:
     """A method's declaration, and what the form asks of its class."""
-    return {**asdict(kind.declaration), **{name: getattr(kind, name) for name in ASKED}}
+    return {
+        "name": kind.key,
+        **{name: getattr(kind, name) for name in ASKED},
+        "parameters": list(map(_parameter, declared(kind))),
+    }
+
+
+def _parameter(own: Declared) -> dict[str, Any]:
+    """A parameter as the form's script reads it."""
+    kind = getattr(own.kind, "of", own.kind)
+    return {
+        "name": own.name,
+        "type": own.kind.json_type,
+        "label": own.title,
+        "description": own.help,
+        "choices": list(kind.titles) if isinstance(kind, Choice) else [],
+        "column": "number" if isinstance(kind, NumberColumn) else isinstance(kind, GroupColumn),
+        "default": own.usual,
+        "has_new_default": own.has_new_default,
+        "initial": own.initial,
+        "only_with": own.used_with,
+    }
 
 
 def _refs(found: Dataset) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ export function filterForm(context, round, loc) {
     try {
       const answer = await callApi(`${context.sampling}/filters`, { json: { ...context.source(), filters } });
       if (current !== turn) return;
-      count.textContent = `${number(answer.rows)} of ${number(answer.source_rows)} rows match.`;
+      count.textContent = `${number(answer.row_count)} of ${number(answer.source_rows)} rows match.`;
       show(answer);
     } catch (problem) {
       if (current !== turn) return;

@@ -74,7 +74,7 @@ function sharedParameters(round, method) {
     const own = method.parameters.find((one) => one.name === initial);
     if (!group.some((name) => name in parameters)) parameters[initial] = structuredClone(own.initial);
   }
-  for (const one of method.parameters) if (one.unrecorded) parameters[one.name] ??= one.default;
+  for (const one of method.parameters) if (one.has_new_default) parameters[one.name] ??= one.default;
   if (!method.exactly_one_of.length && names.includes("sample_size")) parameters.sample_size ??= 100;
   return parameters;
 }

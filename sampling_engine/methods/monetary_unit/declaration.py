@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import ClassVar
+from typing import Annotated, ClassVar, get_args
 
 import numpy as np
 
+from contract.declarations import Help, Initial, Option, Title
+from contract.fields import Bounds, Choice, Number, NumberColumn
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import TableFiles
-from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning
+from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning, warned
 from sampling_engine.methods.method import NO_ROW, Method, Reserves
 from sampling_engine.methods.monetary_unit.account import (
     AT_RANDOM,
@@ -30,7 +32,7 @@ from sampling_engine.methods.monetary_unit.fixed_interval import (
 from sampling_engine.methods.monetary_unit.ledger import Ledger, read_ledger
 from sampling_engine.methods.monetary_unit.round import MonetaryRound
 from sampling_engine.methods.monetary_unit.selection import UnitSelection
-from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
+from sampling_engine.methods.parameters import Loc, SampleSize
 from sampling_engine.methods.weighted.weights import TakeAll, take_all_rows
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
@@ -42,79 +44,60 @@ from sampling_engine.sql.units import MAX_MONEY, MoneyUnits, Population
 class MonetaryUnitMethod(Method):
     """Rows by the units of money in their amounts."""
 
-    book_column: str
-    sample_size: int | None = None
-    interval: float | None = None
-    selection: Selection = "fixed_interval"
-    population: Population = "positive"
-    order: Cumulation = "seeded"
-
-    declaration: ClassVar = MethodDeclaration(
-        name=NAME,
-        title="Monetary units",
-        description="Every unit of money has the same selection probability, so that of a row is "
-        "in proportion to its amount. Rows of at least the interval are always drawn. Give "
-        "`sample_size` or `interval`.",
-        parameters=(
-            Parameter(
-                name="book_column",
-                type="string",
-                label="Book amounts",
-                description="The column of the book amounts.",
-                required=True,
-                column="number",
-                option="book",
-            ),
-            replace(
-                SAMPLE_SIZE,
-                description="Monetary units to select, with the rows that are always drawn. An "
-                "amount that several units lie in is one row.",
-            ),
-            Parameter(
-                name="interval",
-                type="number",
-                label="Interval",
-                description="One unit of money is selected in each interval, such as 12500.50.",
-                minimum=0,
-                exclusive_minimum=True,
-                initial=10_000,
-                option="interval",
-            ),
-            Parameter(
-                name="selection",
-                type="string",
-                label="Selection",
-                description="A random unit in each cell of an interval's size, which is the "
-                "default, units at a fixed interval, or random ones.",
-                choices=("fixed_interval", "cell", "random"),
-                default="cell",
-                unrecorded="fixed_interval",
-                option="selection",
-            ),
-            Parameter(
-                name="population",
-                type="string",
-                label="Population",
-                description="The rows to draw from: with positive amounts, with any by its "
-                "absolute value, or with negative ones.",
-                choices=("positive", "absolute", "negative"),
-                default="positive",
-                option="population",
-            ),
-            Parameter(
-                name="order",
-                type="string",
-                label="Order of cumulation",
-                description="The order in which amounts are added up: by the seed, which has "
-                "nothing to do with the order of the file, or as in the file.",
-                choices=("seeded", "file"),
-                default="seeded",
-                option="order",
-            ),
-            SEED,
+    book_column: Annotated[
+        str,
+        NumberColumn(),
+        Option("--book"),
+        Title("Book amounts"),
+        Help("The column of the book amounts."),
+    ]
+    sample_size: Annotated[
+        SampleSize,
+        Help(
+            "Monetary units to select, with the rows that are always drawn. An amount that several "
+            "units lie in is one row."
         ),
-        exactly_one_of=(("sample_size", "interval"),),
+    ] = None
+    interval: Annotated[
+        float | None,
+        Number(Bounds(above=0)),
+        Help("One unit of money is selected in each interval, such as 12500.50."),
+        Initial(10_000),
+    ] = None
+    selection: Annotated[
+        Selection,
+        Choice({name: name for name in get_args(Selection)}, usual="cell"),
+        Help(
+            "A random unit in each cell of an interval's size, which is the default, units at a "
+            "fixed interval, or random ones."
+        ),
+    ] = "fixed_interval"
+    population: Annotated[
+        Population,
+        Choice.of(Population),
+        Help(
+            "The rows to draw from: with positive amounts, with any by its absolute value, or "
+            "with negative ones."
+        ),
+    ] = "positive"
+    order: Annotated[
+        Cumulation,
+        Choice.of(Cumulation),
+        Title("Order of cumulation"),
+        Help(
+            "The order in which amounts are added up: by the seed, which has nothing to do with "
+            "the order of the file, or as in the file."
+        ),
+    ] = "seeded"
+
+    key: ClassVar = NAME
+    title: ClassVar = "Monetary units"
+    description: ClassVar = (
+        "Every unit of money has the same selection probability, so that of a row is in "
+        "proportion to its amount. Rows of at least the interval are always drawn. Give "
+        "`sample_size` or `interval`."
     )
+    exactly_one_of: ClassVar = (("sample_size", "interval"),)
     planned_by: ClassVar = None
     has_margin_of_error: ClassVar = False
     selects_money: ClassVar = True
@@ -266,39 +249,32 @@ class MonetaryUnitMethod(Method):
                     missing=ledger.missing_rows,
                 )
             )
-        if ledger.rounded:
-            warnings.append(
-                draw_warning(
-                    "amounts_rounded",
-                    "{rounded} amounts have a fraction of {unit}: they count as the nearest "
-                    "multiple.",
-                    rounded=ledger.rounded,
-                    unit=decimal_text(1, ledger.units.decimals or 0),
-                )
-            )
+        warnings += warned(
+            ledger.rounded,
+            "amounts_rounded",
+            "{rounded} amounts have a fraction of {unit}: they count as the nearest multiple.",
+            rounded=ledger.rounded,
+            unit=decimal_text(1, ledger.units.decimals or 0),
+        )
         return warnings
 
     def _of_selection(self, ledger: Ledger, count: int) -> list[DrawWarning]:
         """A size that takes all rows, and units that may lie in one row."""
         warnings = []
         size = self.sample_size
-        if size is not None and size > ledger.population_rows:
-            warnings.append(
-                draw_warning(
-                    "all_amounts_drawn",
-                    "`sample_size` is {requested}, but only {rows} eligible rows are in the "
-                    "population: all of them were drawn.",
-                    requested=size,
-                    rows=ledger.population_rows,
-                )
-            )
-        if self.selection != "fixed_interval" and count > 1:
-            warnings.append(
-                draw_warning(
-                    "units_may_coincide",
-                    "Several of the {units} selected units can lie in one row, so the sample can "
-                    "have fewer rows than planned; `_hits` counts them.",
-                    units=count,
-                )
-            )
+        warnings += warned(
+            size is not None and size > ledger.population_rows,
+            "all_amounts_drawn",
+            "`sample_size` is {requested}, but only {rows} eligible rows are in the "
+            "population: all of them were drawn.",
+            requested=size,
+            rows=ledger.population_rows,
+        )
+        warnings += warned(
+            self.selection != "fixed_interval" and count > 1,
+            "units_may_coincide",
+            "Several of the {units} selected units can lie in one row, so the sample can "
+            "have fewer rows than planned; `_hits` counts them.",
+            units=count,
+        )
         return warnings

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 
+from contract.declarations import Help, Initial, Option, Title
+from contract.fields import Bounds, Count, NumberColumn
+from contract.requests.draw import FIRST_DRAW_VERSION
 from parquet_tables.progress import ProgressCallback, progress_part
-from sampling_engine.errors import DrawWarning, draw_warning
+from sampling_engine.errors import DrawWarning, draw_warning, warned
 from sampling_engine.methods.method import NO_ROW, Method, PlannedBy, Reserves
-from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclaration, Parameter
 from sampling_engine.methods.weighted.inclusion import read_size_groups
 from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
 from sampling_engine.methods.weighted.weights import Weights, read_weights, take_all_rows
 from sampling_engine.rounds import EligibleRows
-from sampling_engine.spec import FIRST_DRAW_VERSION
 from sampling_engine.sql.units import Units
 
 
@@ -23,30 +24,29 @@ from sampling_engine.sql.units import Units
 class WeightedMethod(Method):
     """Probability proportional to size."""
 
-    sample_size: int
-    weight_column: str
+    sample_size: Annotated[
+        int,
+        Count(Bounds(1)),
+        Option("--size"),
+        Title("Rows"),
+        Help("Rows to draw, or all eligible rows if there are fewer."),
+        Initial(100),
+    ]
+    weight_column: Annotated[
+        str,
+        NumberColumn(),
+        Option("--weight"),
+        Help("A column of numbers, none of them negative or infinite."),
+    ]
 
-    declaration: ClassVar = MethodDeclaration(
-        name="weighted",
-        title="Proportional to amount",
-        description="Pareto sampling: a row's inclusion probability is in proportion to its "
-        "weight, approximately in small samples. Rows whose probability would reach 1 are "
-        "always drawn; rows whose weight is NULL, NaN or 0 never.",
-        parameters=(
-            replace(SAMPLE_SIZE, required=True),
-            Parameter(
-                name="weight_column",
-                type="string",
-                label="Weight column",
-                description="A column of numbers, none of them negative or infinite.",
-                required=True,
-                column="number",
-                option="weight",
-            ),
-            SEED,
-        ),
-        exactly_one_of=(("sample_size",),),
+    key: ClassVar = "weighted"
+    title: ClassVar = "Proportional to amount"
+    description: ClassVar = (
+        "Pareto sampling: a row's inclusion probability is in proportion to its weight, "
+        "approximately in small samples. Rows whose probability would reach 1 are always drawn; "
+        "rows whose weight is NULL, NaN or 0 never."
     )
+    exactly_one_of: ClassVar = (("sample_size",),)
     planned_by: ClassVar[PlannedBy | None] = "weights"
     has_margin_of_error: ClassVar = False
     favours: ClassVar = "weight"
@@ -68,16 +68,14 @@ class WeightedMethod(Method):
         warnings = [] if rows else [NO_ROW]
         if weights.positive < rows:
             warnings.append(_weightless_warning(weights, rows))
-        if rows and size < self.sample_size:
-            warnings.append(
-                draw_warning(
-                    "all_weighted_rows_drawn",
-                    "`sample_size` is {requested}, but only {size} eligible rows have a weight: "
-                    "all of them were drawn.",
-                    requested=self.sample_size,
-                    size=size,
-                )
-            )
+        warnings += warned(
+            rows and size < self.sample_size,
+            "all_weighted_rows_drawn",
+            "`sample_size` is {requested}, but only {size} eligible rows have a weight: "
+            "all of them were drawn.",
+            requested=self.sample_size,
+            size=size,
+        )
         step = progress_part(on_progress, 0.7, 0.9)
         take_all = take_all_rows(eligible, weights, size, step)
         groups = None

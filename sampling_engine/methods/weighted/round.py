@@ -15,6 +15,7 @@ from math import frexp, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.requests.draw import FIRST_DRAW_VERSION
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine.errors import RowsMissing
 from sampling_engine.methods.weighted.inclusion import SizeGroups, log_odds_of, ratios_to_targets
@@ -36,7 +37,7 @@ from sampling_engine.selection.walk_and_scan import (
     Chosen,
     weighted_walk_is_cheaper,
 )
-from sampling_engine.spec import FIRST_DRAW_VERSION, Round
+from sampling_engine.spec import Round
 from sampling_engine.sql.passes import ScanUnits
 from sampling_engine.sql.units import Units
 

@@ -1,0 +1,331 @@
+"""Requests of draws: at once, as a job, as a plan, and by a registered plan.
+
+The parameters of a method are declared by its module in :mod:`sampling_engine.methods`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Required, Self, TypedDict
+
+from contract.declarations import Help, Option, RefusedField, Request, Title
+from contract.fields import (
+    Bounds,
+    BreakKind,
+    Choice,
+    ColumnName,
+    Count,
+    Flag,
+    Items,
+    Name,
+    Part,
+    PlannedSeedKind,
+    RoundKind,
+    RowFilterKind,
+    Text,
+)
+from contract.jobs import Priority
+from contract.words import RequestedEngine
+
+MAX_ROUNDS = 20
+MAX_COLUMNS = 10_000
+MAX_BREAKS = 100
+MAX_LABEL_LENGTH = 200
+MAX_SAMPLED_COLUMNS = 100
+MAX_VALUES = 1000
+FIRST_DRAW_VERSION = 1
+"""The rule of draws that record no version."""
+DRAW_VERSION = 2
+"""The current rule by which a seed and a table give a draw; docs/SAMPLING.md lists the versions."""
+HEXADECIMAL, DECIMAL = frozenset("0123456789abcdef"), frozenset("0123456789")
+SIGNATURE_DIGITS = (96, 192)
+
+TableKey = Annotated[str | None, Text(1, 200), Option("--table")]
+SourceRef = Annotated[str, Text(1, 100), Option("--ref")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandsRequest(Request):
+    """A column whose bands are strata."""
+
+    is_recorded = True
+
+    column: Annotated[str, ColumnName()]
+    breaks: Annotated[tuple[int | float | str, ...], Items(BreakKind(), most=MAX_BREAKS, least=1)]
+    labels: Annotated[
+        tuple[str, ...] | None, Items(Text(1, MAX_LABEL_LENGTH), most=MAX_BREAKS + 1)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionRequest(Request):
+    """Which columns the sample shows of the drawn rows, and in which order."""
+
+    is_recorded = True
+
+    columns: Annotated[
+        tuple[str, ...] | None, Items(Text(1), most=MAX_COLUMNS), Option("--column")
+    ] = None
+    order_by: Annotated[str | None, Text(1)] = None
+    order_desc: Annotated[bool | None, Flag(), Option("--desc")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundRequest(Request):
+    """The fields of every round; method, parameters and goal depend on its method."""
+
+    round_number: Annotated[
+        int | None, Count(Bounds(1, MAX_ROUNDS)), Help("Its place, from 1; may be left out.")
+    ] = None
+    output_name: Annotated[str | None, Name(most=200)] = None
+    filters: Annotated[dict[str, Any] | None, RowFilterKind()] = None
+    selection: Annotated[SelectionRequest | None, Part(SelectionRequest)] = None
+
+
+class RoundJson(TypedDict, total=False):
+    """A round as JSON, in which jobs record it."""
+
+    method: Required[str]
+    parameters: Required[dict[str, Any]]
+    round_number: int
+    output_name: str | None
+    filters: dict[str, Any] | None
+    selection: dict[str, Any] | None
+    goal: dict[str, Any] | None
+
+
+Rounds = Sequence[RoundJson]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawRequest(Request):
+    """The body of a draw; one without ``rounds`` but with ``method`` is one round."""
+
+    source_ref: SourceRef = "main"
+    table_key: TableKey = None
+    rounds: Annotated[Rounds, Items(RoundKind(), most=MAX_ROUNDS, least=1)]
+    draw_version: Annotated[
+        int | None,
+        Count(Bounds(FIRST_DRAW_VERSION, DRAW_VERSION)),
+        Help(
+            "The rule to draw by: the one that an earlier job's run_parameters record, 1 if they "
+            "record none, draws its rows again; units of money are then selected by a fixed "
+            "interval unless `selection` is given. Left out, the current rule."
+        ),
+    ] = None
+    amount_column: Annotated[
+        str | None,
+        ColumnName(),
+        Help("A column of numbers whose sums, by group and in all, the plan and the result state."),
+    ] = None
+    allow_empty: Annotated[
+        bool,
+        Flag(),
+        Help(
+            "Whether a sample without rows is fine; otherwise such a draw fails with "
+            "`empty_sample`."
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingJobRequest(DrawRequest):
+    """A sampling job."""
+
+    export_residual: Annotated[
+        bool,
+        Flag(),
+        Option("--residual"),
+        Help("Keep the rows that no round drew as a table; it costs no copy."),
+    ] = False
+    output_name: Annotated[str | None, Name(most=90), Option("--name")] = None
+    commit_message: Annotated[str | None, Text(0, 10_000), Option("--purpose")] = None
+    engine: Annotated[
+        RequestedEngine | None,
+        Choice.of(RequestedEngine),
+        Help(
+            "The engine that reads the rows: duckdb, spark, or auto (the default), which selects "
+            "spark for large draws if the server has one. The sample is the same."
+        ),
+    ] = None
+    priority: Annotated[
+        Priority,
+        Choice.of(Priority),
+        Option(None),
+        Help("`batch` jobs start after all interactive ones."),
+    ] = "interactive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest(SamplingJobRequest):
+    """A draw to plan or, with ``commit``, to register."""
+
+    commit: Annotated[
+        bool,
+        Flag(),
+        Help(
+            "Register the plan in the ledger before its seed exists. Its rounds have no seed. "
+            "Needs the level write."
+        ),
+    ] = False
+
+
+def is_hexadecimal(body: Mapping[str, Any]) -> None:
+    """The chain has 64 digits, a signature 96 or 192, what round 1 signs 64."""
+    for name, lengths in (
+        ("chain", (64,)),
+        ("signature", SIGNATURE_DIGITS),
+        ("previous_signature", (64, *SIGNATURE_DIGITS)),
+    ):
+        value = body.get(name)
+        if value is not None and (len(value) not in lengths or set(value) - HEXADECIMAL):
+            raise RefusedField(
+                name,
+                "Must be {lengths} lower-case hexadecimal digits.",
+                lengths=" or ".join(map(str, lengths)),
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeaconRequest(Request):
+    """A round of a randomness beacon of drand; the signatures of its known chains are verified."""
+
+    is_recorded = True
+    rules = (is_hexadecimal,)
+
+    chain: Annotated[str, Text(), Help("The chain's hash.")]
+    round: Annotated[int, Count(Bounds(1))]
+    signature: Annotated[str, Text(), Help("The round's signature, in hexadecimal.")]
+    previous_signature: Annotated[
+        str | None,
+        Text(),
+        Help(
+            "Of a chain whose rounds sign the one before, such as drand's default: its signature, "
+            "in hexadecimal."
+        ),
+    ] = None
+
+
+def is_decimal(body: Mapping[str, Any]) -> None:
+    """Dice give digits only."""
+    if set(body["digits"]) - DECIMAL:
+        raise RefusedField("digits", "Must be digits 0 to 9 without spaces.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiceRequest(Request):
+    """Digits that were thrown before witnesses."""
+
+    is_recorded = True
+    rules = (is_decimal,)
+
+    digits: Annotated[str, Text(20, 200), Help("Digits 0 to 9, such as of ten-sided dice.")]
+    witnesses: Annotated[tuple[str, ...], Items(Name(most=200), most=20, least=1)]
+
+
+def has_one_source(body: Mapping[str, Any]) -> None:
+    """A public seed has one source."""
+    if len(body) != 1:
+        raise RefusedField("_schema", "Give `beacon` or `dice`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicSeedRequest(Request):
+    """Where a public seed comes from."""
+
+    is_recorded = True
+    rules = (has_one_source,)
+
+    beacon: Annotated[BeaconRequest | None, Part(BeaconRequest)] = None
+    dice: Annotated[DiceRequest | None, Part(DiceRequest)] = None
+
+
+def has_plan_or_rounds(body: Mapping[str, Any]) -> None:
+    """A job without a plan has rounds, and their seeds."""
+    if "plan_id" in body:
+        return
+    if "rounds" not in body:
+        raise RefusedField("rounds", "Missing data for required field.")
+    if "seed" in body:
+        raise RefusedField("seed", "Needs `plan_id`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawJobRequest(SamplingJobRequest):
+    """A sampling job, of rounds or of a registered plan."""
+
+    rules = (has_plan_or_rounds,)
+
+    source_ref: Annotated[
+        str | None, Text(1, 100), Help("By default `main`, or the version of the plan.")
+    ] = None  # type: ignore[assignment]
+    rounds: Annotated[Rounds | None, Items(RoundKind(), most=MAX_ROUNDS, least=1)] = None  # type: ignore[assignment]
+    plan_id: Annotated[
+        str | None,
+        Text(1, 100),
+        Help("Draw this registered plan; `rounds` may be left out."),
+    ] = None
+    seed: Annotated[
+        int | str | dict[str, Any] | None,
+        PlannedSeedKind(),
+        Help(
+            "With `plan_id`: the seed of all rounds, plain or `{beacon: {chain, round, signature, "
+            "previous_signature?}}` or `{dice: {digits, witnesses}}`."
+        ),
+    ] = None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Self:
+        """The request of a body; without a plan it draws from main."""
+        return cls(**(body if "plan_id" in body else {"source_ref": "main", **body}))
+
+
+def has_one_round(body: Mapping[str, Any]) -> None:
+    """Several rounds are a job's business."""
+    if len(body["rounds"]) != 1:
+        raise RefusedField("rounds", "One round can be drawn at once.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtOnceRequest(DrawRequest):
+    """A small draw whose rows come with the answer."""
+
+    rules = (has_one_round,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterRequest(Request):
+    """A filter to be held against a table, in any of its shapes."""
+
+    source_ref: SourceRef = "main"
+    table_key: TableKey = None
+    filters: Annotated[dict[str, Any], RowFilterKind()] = field()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSamplesRequest(Request):
+    """Columns whose values a filter's menu offers."""
+
+    aliases: ClassVar = {"samples_per_column": "sample_size"}
+
+    source_ref: SourceRef = "main"
+    table_key: TableKey = None
+    columns: Annotated[tuple[str, ...], Items(Text(1, 1200), most=MAX_SAMPLED_COLUMNS, least=1)]
+    sample_size: Annotated[int, Count(Bounds(1, MAX_VALUES)), Help("Values of each.")] = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateRequest(Request):
+    """A draw to save under a name."""
+
+    name: Annotated[str, Name(most=200), Title("Template name")]
+    body: Annotated[SamplingJobRequest, Part(SamplingJobRequest)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateChangeRequest(Request):
+    """Another name, or another draw, of a template."""
+
+    name: Annotated[str | None, Name(most=200)] = None
+    body: Annotated[SamplingJobRequest | None, Part(SamplingJobRequest)] = None
