@@ -19,7 +19,7 @@ from parquet_tables.rows import (
     rows_statement,
 )
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from profiling_engine.columns.summaries import summarise
+from profiling_engine.columns.summaries import ColumnSummary, summarise
 from sampling_engine.filters import Filter, as_conditions, parse_expression
 from service.sampling_parameters import parse_filter
 from service.service import Service
@@ -43,13 +43,22 @@ class TableView:
         return (self.filter and self.filter.text, order and order.name, self.rows.descending)
 
 
+@dataclass(frozen=True)
+class ColumnSummaries:
+    """Charts of columns."""
+
+    commit_id: str
+    table_key: str
+    columns: list[ColumnSummary]
+
+
 def parse_view(
     files: TableFiles, filter_text: str | None, order_by: str | None, *, descending: bool
 ) -> TableView | None:
     """Parse a view; None stands for all rows in the table's order."""
     if not filter_text and not order_by:
         return None
-    parsed = parse_expression(filter_text, files, loc=("query", "filter")) if filter_text else None
+    parsed = parse_expression(filter_text, files, loc=("query", "filters")) if filter_text else None
     try:
         column = files.column(order_by) if order_by else None
     except UnknownColumn as error:
@@ -94,14 +103,14 @@ def view_page(
 
 def column_summaries(
     service: Service, table: OpenTable, view: TableView | None, columns: tuple[Column, ...]
-) -> list[dict[str, Any]]:
-    """Summaries of columns of a view's rows, as JSON."""
+) -> list[ColumnSummary]:
+    """Summaries of columns of a view's rows."""
     rows = RowView(view.rows.condition) if view else RowView()
     key = (table.commit_id, table.key, view.filter.text if view and view.filter else None)
 
-    def summary(column: Column) -> dict[str, Any]:
+    def summary(column: Column) -> ColumnSummary:
         with service.parquet.cursor(table.files) as cursor:
-            return summarise(cursor, table.files, [column], rows)[0].as_json()
+            return summarise(cursor, table.files, [column], rows)[0]
 
     found = service.results.summaries
     return [found.get((*key, column.name), partial(summary, column)) for column in columns]

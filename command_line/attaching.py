@@ -10,8 +10,8 @@ from jobsvc_client.arguments import given
 
 from application.administration.overview import size_text
 from command_line.connection import ApiClient, Target, connected
+from command_line.contract_options import body_of, with_request
 from command_line.importing import (
-    REQUIRE_COLUMNS,
     changes_of,
     into_dataset,
     preview_path,
@@ -36,6 +36,7 @@ from command_line.output import (
     print_result,
     table_of,
 )
+from contract.requests.attaching import AttachedTableRequest, AttachRequest
 from domain_errors import counted
 
 SHOWN_FILES = 10
@@ -50,20 +51,9 @@ SHOWN_FILES = 10
     show_default=True,
     help="The ref to update; a new name creates a ref from main.",
 )
-@field_option("--table", "table_key", "table_key", help="Key of the table [default: primary].")
-@field_option(
-    "--connection",
-    "connection",
-    help="Default: yours with the longest prefix of the URI; needed if several have the same.",
-)
-@click.option("--message", help="Commit message [default: Attach and the file's name].")
-@click.option(
-    "--verify",
-    is_flag=True,
-    help="Read the files whole: count rows and check statistics, which footers may state wrongly.",
-)
+@with_request(AttachedTableRequest)
+@with_request(AttachRequest)
 @click.option("--preview", is_flag=True, help="Show files, rows and columns; attach nothing.")
-@REQUIRE_COLUMNS
 @BATCH
 @AS_JSON
 @with_target
@@ -72,14 +62,10 @@ def attach(
     uris: tuple[str, ...],
     dataset: str,
     ref: str,
-    table_key: str | None,
-    connection: str | None,
-    message: str | None,
-    verify: bool,
     preview: bool,
-    require_columns: bool,
     batch: bool,
     as_json: bool,
+    **values: Any,
 ) -> None:
     """Attach Parquet files as a table, without a copy.
 
@@ -96,22 +82,16 @@ def attach(
     jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger
     jobsvc attach file:///data/lake/a.parquet file:///data/lake/b.parquet --dataset ledger
     """
-    tables = [given(uri=list(uris), table_key=table_key, connection=connection)]
-    if verify and preview:
+    tables = [{"uri": list(uris), **body_of(AttachedTableRequest, values)}]
+    body = job_body(batch=batch, tables=tables, **body_of(AttachRequest, values))
+    if preview and "verify" in body:
         raise click.UsageError("--preview reads footers only: leave --verify out.")
     with connected(target) as client:
         if preview:
             path, fields = preview_path(client, "attach/preview", dataset, ref)
             found = client.post(path, {"tables": tables, **fields})
-            required = requires_columns(client, dataset, require_columns)
+            required = requires_columns(client, dataset, body.get("require_columns", False))
             return print_result(found, as_json, lambda shown: _print_preview(shown, required))
-        body = job_body(
-            batch=batch,
-            tables=tables,
-            commit_message=message,
-            verify=verify or None,
-            require_columns=require_columns or None,
-        )
         job = into_dataset(
             client,
             dataset,
@@ -153,7 +133,8 @@ def _print_preview(preview: dict[str, Any], are_required: bool) -> None:
         print_line()
         files = table["files"][:SHOWN_FILES]
         print_items(
-            files, {"file": "uri", "rows": "rows", "size": lambda one: size_text(one["size_bytes"])}
+            files,
+            {"file": "uri", "rows": "row_count", "size": lambda one: size_text(one["size_bytes"])},
         )
         if table["file_count"] > len(files):
             print_line(f"and {table['file_count'] - len(files):,} more files")

@@ -15,8 +15,7 @@ from application.audit.kinds import (
     progress_sentence,
 )
 from command_line.connection import ApiClient, Target, connected
-from command_line.contract_options import with_request
-from command_line.importing import READING_OPTIONS
+from command_line.contract_options import body_of, with_request
 from command_line.options import (
     AS_JSON,
     EXISTING_FILE,
@@ -38,6 +37,7 @@ from command_line.output import (
 from command_line.sampled_rows import KEY, upload_rows
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
+from contract.requests.importing import ReadOptions
 from domain_errors import InvalidRequest
 from presentation.terminal import block_lines
 
@@ -105,7 +105,7 @@ def _amount(text: str) -> str:
 )
 @KEY
 @click.option("--preview", is_flag=True, help="Show what the file would enter; enter nothing.")
-@READING_OPTIONS
+@with_request(ReadOptions)
 @click.option(
     "--output",
     type=NEW_FILE,
@@ -128,11 +128,11 @@ def findings(
     file: Path | None,
     key: tuple[str, ...],
     preview: bool,
-    options: dict[str, Any],
     output: Path | None,
     limit: int,
     offset: int,
     as_json: bool,
+    **values: Any,
 ) -> None:
     """List or enter the findings about the rows of a sample.
 
@@ -147,6 +147,7 @@ def findings(
     jobsvc findings 917f045a --file findings.csv --key invoice
     """
     path = f"/api/sampling/jobs/{job_id}/findings"
+    options = body_of(ReadOptions, values)
     if (row is None) != (outcome is None):
         raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
     finding = given(

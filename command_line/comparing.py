@@ -95,7 +95,7 @@ def compare(
                 f"/api/datasets/{dataset_id}/compare",
                 base_ref=ref1,
                 base_table=table,
-                ref=ref2,
+                source_ref=ref2,
                 table=other_table,
             )
             print_result(
@@ -107,7 +107,7 @@ def compare(
             table,
             name,
             batch=batch,
-            compare_to={"ref": ref2, "table_key": other_table},
+            compare_to={"source_ref": ref2, "table_key": other_table},
             keys=list(keys),
             commit_message=purpose,
         )

@@ -9,7 +9,17 @@ import click
 
 from command_line.options import WholeNumber, field_option, reader
 from contract.declarations import Declared, Request, declared
-from contract.fields import CONFIDENCE, Choice, Count, Flag, Items, Part, RowFilterKind, Written
+from contract.fields import (
+    CONFIDENCE,
+    Choice,
+    Count,
+    Flag,
+    Items,
+    Mapped,
+    Part,
+    RowFilterKind,
+    Written,
+)
 from domain_errors import render
 
 
@@ -38,8 +48,12 @@ def body_of(request: type[Request], values: dict[str, Any]) -> dict[str, Any]:
         if value is None or value is False or value == ():
             continue
         plain = list(value) if isinstance(value, tuple) else value
-        value = {"expression": plain} if isinstance(own.kind, RowFilterKind) else plain
-        (body if parent is None else body.setdefault(parent, {}))[own.name] = value
+        match own.kind:
+            case RowFilterKind():
+                plain = {"expression": plain}
+            case Mapped():
+                plain = dict(plain)
+        (body if parent is None else body.setdefault(parent, {}))[own.name] = plain
     return body
 
 
@@ -63,8 +77,8 @@ def _variable(parent: str | None, own: Declared) -> str:
 def _option(request: type[Request], parent: str | None, own: Declared) -> Callable[[Any], Any]:
     names = {field.name: str(field.option) for _, field in _with_options(request, ())}
     text = render(own.help, {}, lambda name: names.get(name, name))
-    is_flag, is_list = isinstance(own.kind, Flag), isinstance(own.kind, Items)
-    if not own.is_required and own.default not in (None, (), False):
+    is_flag, is_list = isinstance(own.kind, Flag), isinstance(own.kind, Items | Mapped)
+    if not own.is_required and own.default not in (None, (), False, {}):
         shown = f"{100 * own.default:g}%" if own.kind is CONFIDENCE else own.default
         text = f"{text} [default: {shown}]".strip()
     inner = own.kind.of if isinstance(own.kind, Items) else own.kind
@@ -84,6 +98,8 @@ def _type_of(kind: Any) -> Any:
     match kind:
         case Choice(titles):
             return click.Choice(list(titles))
+        case Mapped():
+            return _Pair()
         case Written():
             return reader(kind.how)  # the server checks the bounds
         case Count(bounds):
@@ -93,3 +109,18 @@ def _type_of(kind: Any) -> Any:
             )
         case _:
             return str
+
+
+class _Pair(click.ParamType[Any]):
+    """A text like ``OLD=NEW``; the name may hold an equals sign."""
+
+    name = "pair"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split a text."""
+        name, sign, given = value.rpartition("=")
+        if not sign or not name:
+            self.fail(f'"{value}" must be a column, = and a value.', param, ctx)
+        return name, given

@@ -11,6 +11,7 @@ from jobsvc_client.arguments import given
 
 from command_line.accounts import WORDS
 from command_line.connection import ApiClient
+from command_line.contract_options import body_of, with_request
 from command_line.options import (
     AS_JSON,
     LIMIT,
@@ -33,6 +34,7 @@ from command_line.output import (
     print_result,
     print_rows,
 )
+from contract.requests.tables import RowsRequest
 
 
 @click.command()
@@ -69,9 +71,7 @@ def datasets(client: ApiClient, **query: Any) -> Any:
 @click.argument("dataset")
 @REF
 @TABLE
-@field_option("--where", "filter", "where", metavar="FILTER", help="Only rows that match this.")
-@field_option("--sort", "order_by", help="The column that sorts the rows.")
-@click.option("--descending", is_flag=True, help="Sort in descending order.")
+@with_request(RowsRequest)
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
 @LIMIT
 @OFFSET
@@ -92,14 +92,12 @@ def rows(
     The dataset is given by name or id.
 
     \b
-    jobsvc rows flights --where "dep_delay > 60" --sort dep_delay --descending
+    jobsvc rows flights --filter "dep_delay > 60" --sort dep_delay --descending
     jobsvc rows flights --ref smpl-q1 --table sample --output q1.xlsx
     """
     query = given(
         table_key=chosen["table"],
-        filter=chosen["where"],
-        order_by=chosen["sort"],
-        order_desc=chosen["descending"] or None,
+        **body_of(RowsRequest, chosen),
         columns=",".join(map(_quoted, columns)) or None,
     )
     with output_file(output) as file:
@@ -140,7 +138,7 @@ def _quoted(column: str) -> str:
 
 def _print_page(page: dict[str, Any]) -> None:
     print_rows(page["columns"], page["data"])
-    shown, total = len(page["data"]), page["pagination"]["total"]
+    shown, total = len(page["data"]), page["total"]
     print_line(f"{shown:,} of {total:,} rows.", err=True)
 
 
@@ -151,7 +149,7 @@ def _tables_of(commit: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("dataset")
-@field_option("--ref", "ref_name", default="main", show_default=True, help="A ref.")
+@field_option("--ref", "source_ref", "source_ref", default="main", show_default=True, help="A ref.")
 @LIMIT
 @OFFSET
 @printed(
@@ -160,14 +158,14 @@ def _tables_of(commit: dict[str, Any]) -> str:
         {
             "version": lambda commit: commit["commit_id"][:12],
             "created": "created_at",
-            "author": "author",
+            "author": "user_soeid",
             "purpose": lambda commit: one_line(commit["message"]),
             "tables": _tables_of,
         },
         "versions",
     )
 )
-def history(client: ApiClient, dataset: str, ref: str, **page: Any) -> Any:
+def history(client: ApiClient, dataset: str, **query: Any) -> Any:
     """List the versions of a dataset.
 
     The newest is first; the dataset is given by name or id.
@@ -177,7 +175,7 @@ def history(client: ApiClient, dataset: str, ref: str, **page: Any) -> Any:
     jobsvc history flights --ref smpl-q1
     """
     path = f"/api/datasets/{client.dataset_id(dataset)}/history"
-    return client.get(path, ref_name=ref, **page)
+    return client.get(path, **query)
 
 
 def _print_hits(found: dict[str, Any]) -> None:

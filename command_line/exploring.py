@@ -144,7 +144,7 @@ def explore(
     """
     if compare_table is not None and compare is None:
         raise click.UsageError("--compare-table requires --compare.")
-    other = None if compare is None else {"ref": compare, "table_key": compare_table}
+    other = None if compare is None else {"source_ref": compare, "table_key": compare_table}
     body = job_body(**chosen, compare_to=other)
     with connected(target) as client, output_file(html) as file:
         path = f"/api/exploration/datasets/{client.dataset_id(dataset)}/jobs"

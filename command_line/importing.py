@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 import click
@@ -17,8 +16,9 @@ from jobsvc_client import JobsvcError
 from jobsvc_client.errors import JobFailed
 
 from command_line.connection import ApiClient, Target, connected
+from command_line.contract_options import body_of, with_request
 from command_line.failures import Unreachable
-from command_line.options import AS_JSON, BATCH, WholeNumber, field_option, job_body, with_target
+from command_line.options import AS_JSON, BATCH, job_body, with_target
 from command_line.output import (
     Columns,
     CommandFailed,
@@ -29,69 +29,15 @@ from command_line.output import (
     print_table,
     total_name,
 )
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from contract.declarations import declared
+from contract.requests.importing import ReadOptions, UriImportRequest
+from contract.requests.submitting import MAIN
 
 SHOWN_ROWS = 10
-TEXTS = {
-    "sheet": "The only sheet of a workbook to import.",
-    "delimiter": "One character, or tab.",
-    "decimal": "Decimal mark: . or ,",
-    "thousands": "Thousands sign: . , ' or a space; empty if there is none.",
-    "date_order": "dmy, mdy or ymd.",
-    "encoding": "Text encoding, for example cp1252.",
-}
-ROWS = {
-    "header_row": "Row with the column names, counted from 1; 0 if there is none.",
-    "skip_above": "Rows to skip at the start.",
-    "skip_below": "Rows to skip at the end.",
-}
-PAIRS = {
-    "types": (
-        "--type",
-        "COL=TYPE",
-        "Type of a column: text, integer, number, decimal(p,s), date …",
-    ),
-    "names": ("--name", "OLD=NEW", "New name of a column."),
-}
+OPTIONS = {own.name: own for own in declared(ReadOptions)}
 
 
-def READING_OPTIONS(command: Command) -> Command:  # noqa: N802 - used like the other options
-    """Add the options that say how to read a file, as one ``options``."""
-
-    @functools.wraps(command)
-    def wrapped(**arguments: Any) -> Any:
-        given = {name: arguments.pop(name) for name in (*TEXTS, *ROWS)}
-        given |= {name: _pairs(arguments.pop(name), PAIRS[name][0]) for name in PAIRS}
-        options = {name: value for name, value in given.items() if value not in (None, {})}
-        return command(options=options, **arguments)
-
-    decorated: Callable[..., Any] = wrapped
-    for name, (option, metavar, text) in reversed(PAIRS.items()):
-        declare = field_option(option, name, name, metavar=metavar, multiple=True, help=text)
-        decorated = declare(decorated)
-    for name, text in reversed({**ROWS, **TEXTS}.items()):
-        type_ = WholeNumber() if name in ROWS else None
-        decorated = field_option(f"--{name.replace('_', '-')}", name, type=type_, help=text)(
-            decorated
-        )
-    return cast(Command, decorated)
-
-
-def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
-    """Split texts like ``OLD=NEW``; a column's name may hold an equals sign."""
-    pairs: dict[str, str] = {}
-    for text in given:
-        name, sign, value = text.rpartition("=")
-        if not sign or not name:
-            raise click.BadParameter(
-                f'"{text}" must be a column, = and a value.', param_hint=option
-            )
-        pairs[name] = value
-    return pairs
-
-
-def form_fields(fields: dict[str, Any]) -> dict[str, str]:
+def form_fields(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return a body's fields as those of a form."""
     return {
         name: json.dumps(value) if isinstance(value, dict | bool) else value
@@ -136,7 +82,7 @@ def preview_path(
         return f"/api/datasets/{name}", {}
     dataset_id = client.dataset_id(dataset)
     has_ref = client.has(f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}")
-    return f"/api/datasets/{dataset_id}/{name}", {"ref": ref if has_ref else MAIN}
+    return f"/api/datasets/{dataset_id}/{name}", {"base_ref": ref if has_ref else MAIN}
 
 
 def requires_columns(client: ApiClient, dataset: str | None, given: bool) -> bool:
@@ -170,8 +116,9 @@ def print_column_changes(changes: dict[str, Any] | None, *, are_required: bool =
             _listed("new", [column["name"] for column in table["added"]]),
             "in another order" if table["reordered"] else "",
             ""
-            if table["rows_before"] is None
-            else f"rows before: {table['rows_before']:,}, now: {_rows_text(table['rows'])}",
+            if table["row_count_before"] is None
+            else f"rows before: {table['row_count_before']:,}, now: "
+            f"{'not counted' if table['row_count'] is None else format(table['row_count'], ',')}",
         ]
         print_line(f"Table {table['table_key']}: {'; '.join(filter(None, parts))}.")
     for kind in ("schedules", "templates"):
@@ -182,10 +129,6 @@ def print_column_changes(changes: dict[str, Any] | None, *, are_required: bool =
 
 def _listed(what: str, texts: list[str]) -> str:
     return f"{what}: {', '.join(texts)}" if texts else ""
-
-
-def _rows_text(rows: int | None) -> str:
-    return "not counted" if rows is None else f"{rows:,}"
 
 
 def _beginning(source: Path, folder: Path, size: int) -> Path:
@@ -228,20 +171,12 @@ def _answer(choice: dict[str, Any]) -> str:
     """Return the command's options that make a choice."""
     words: list[str] = []
     for field, value in choice["options"].items():
-        option = PAIRS[field][0] if field in PAIRS else f"--{field.replace('_', '-')}"
-        given = [f"{name}={each}" for name, each in value.items()] if field in PAIRS else [value]
-        words += [f"{option} {shlex.quote(str(each))}" for each in given]
+        is_pair = isinstance(value, dict)
+        values = [f"{name}={each}" for name, each in value.items()] if is_pair else [value]
+        words += [f"{OPTIONS[field].option} {shlex.quote(str(each))}" for each in values]
     return " ".join(words)
 
 
-MAIN = "main"
-REQUIRE_COLUMNS = field_option(
-    "--require-columns",
-    "require_columns",
-    "require_columns",
-    is_flag=True,
-    help="Refuse other columns than those of the version before; their order may differ.",
-)
 SUMS = ("sum", "positive", "negative")
 
 
@@ -264,10 +199,8 @@ class FileOrUri(click.Path):
     show_default=True,
     help="The ref to update; a new name creates a ref from main.",
 )
-@click.option("--message", help="Commit message [default: Import and the file's name].")
-@READING_OPTIONS
+@with_request(UriImportRequest)
 @click.option("--preview", is_flag=True, help="Show what would be read; import nothing.")
-@REQUIRE_COLUMNS
 @BATCH
 @AS_JSON
 @with_target
@@ -276,12 +209,10 @@ def import_command(
     source: Path | str,
     dataset: str | None,
     ref: str,
-    message: str | None,
-    options: dict[str, Any],
     preview: bool,
-    require_columns: bool,
     batch: bool,
     as_json: bool,
+    **values: Any,
 ) -> None:
     """Import a file as a new version of a dataset.
 
@@ -300,23 +231,15 @@ def import_command(
     jobsvc import ledger.csv --dataset ledger --header-row 4 --type Account=text
     jobsvc import s3://audit/2025/ledger.parquet --dataset ledger
     """
+    body = job_body(batch=batch, **body_of(UriImportRequest, values))
     with connected(target, create=not target.names_directory) as client:
         if preview:
-            shown = preview_file(client, source, options, dataset, ref)
-            required = requires_columns(client, dataset, require_columns)
+            shown = preview_file(client, source, body.get("options", {}), dataset, ref)
+            required = requires_columns(client, dataset, body.get("require_columns", False))
             return print_result(shown, as_json, lambda found: print_preview(found, required))
         if dataset is None:
             raise click.UsageError("Missing option '--dataset'.")
-        job = import_file(
-            client,
-            source,
-            dataset,
-            ref,
-            message,
-            options,
-            batch=batch,
-            require_columns=require_columns,
-        )
+        job = import_file(client, source, dataset, ref, body)
         changes = changes_of(client, job)
     return print_result(job, as_json, lambda done: _print_import(done, changes))
 
@@ -349,30 +272,22 @@ def import_file(
     client: ApiClient,
     source: Path | str,
     dataset: str,
-    ref: str = "main",
-    message: str | None = None,
-    options: dict[str, Any] | None = None,
-    *,
-    batch: bool = False,
-    require_columns: bool = False,
+    ref: str = MAIN,
+    body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Upload a file or name a URI, wait for its job, and return the completed job.
 
-    A dataset or ref may be new; see :func:`into_dataset`.
+    A dataset or ref may be new; see :func:`into_dataset`. ``body`` is that of the import.
     """
-    fields = job_body(
-        batch=batch,
-        commit_message=message,
-        options=options or None,
-        require_columns=require_columns or None,
-    )
-    return into_dataset(
-        client,
-        dataset,
-        ref,
-        lambda dataset_id: _import_into(client, dataset_id, source, ref, fields),
-        keep_failed=True,
-    )
+
+    def run(dataset_id: int) -> dict[str, Any]:
+        path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
+        if isinstance(source, str):
+            return client.run_job(path, {"uri": source, **(body or {})}, f"Importing {source}")
+        accepted = client.upload_file(path, source, form_fields(body or {}))
+        return client.finished_job(accepted["job_id"], f"Importing {source.name}")
+
+    return into_dataset(client, dataset, ref, run, keep_failed=True)
 
 
 def is_new(client: ApiClient, dataset: str) -> bool:
@@ -403,7 +318,7 @@ def into_dataset(
         ref_path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}"
         if ref == MAIN or client.has(ref_path):
             return run(dataset_id)
-        client.post(f"/api/datasets/{dataset_id}/refs", {"name": ref, "from_ref": MAIN})
+        client.post(f"/api/datasets/{dataset_id}/refs", {"name": ref, "source_ref": MAIN})
         with _removed_after_failure(client, ref_path, f'The new ref "{ref}"'):
             return run(dataset_id)
     if ref != MAIN:
@@ -446,17 +361,3 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
             error=failure.message,
             created=created,
         ) from None
-
-
-def _import_into(
-    client: ApiClient,
-    dataset_id: int,
-    source: Path | str,
-    ref: str,
-    fields: dict[str, Any],
-) -> dict[str, Any]:
-    path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
-    if isinstance(source, str):
-        return client.run_job(path, {"uri": source, **fields}, f"Importing {source}")
-    accepted = client.upload_file(path, source, form_fields(fields))
-    return client.finished_job(accepted["job_id"], f"Importing {source.name}")

@@ -12,7 +12,6 @@ from jobsvc_client.arguments import given
 
 from command_line.connection import ApiClient, Target, connected
 from command_line.contract_options import body_of, with_request
-from command_line.importing import READING_OPTIONS
 from command_line.options import (
     AS_JSON,
     EXISTING_FILE,
@@ -35,6 +34,7 @@ from command_line.output import (
     print_table,
 )
 from contract.requests.estimate import BacktestRequest, EstimatesRequest
+from contract.requests.importing import ReadOptions
 from domain_errors import counted
 
 
@@ -113,7 +113,7 @@ UPLOADS: Columns = {
 @click.argument("file", required=False, type=EXISTING_FILE)
 @KEY
 @click.option("--preview", is_flag=True, help="Show how the rows match; store nothing.")
-@READING_OPTIONS
+@with_request(ReadOptions)
 @AS_JSON
 @with_target
 def values(
@@ -122,8 +122,8 @@ def values(
     file: Path | None,
     key: tuple[str, ...],
     preview: bool,
-    options: dict[str, Any],
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Upload values of a sample's rows, or list the uploads.
 
@@ -134,6 +134,7 @@ def values(
     jobsvc values 917f045a results.xlsx --key invoice
     jobsvc estimate 917f045a --values 1 --total audited
     """
+    options = body_of(ReadOptions, reading)
     with connected(target) as client:
         if file is None:
             found = {"uploads": client.all_of(_values(job_id), "uploads")}

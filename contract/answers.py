@@ -89,7 +89,8 @@ def _field(name: str, hint: Any) -> AnswerField:
     if origin is Literal:
         origin, choices = str, get_args(base)
     elif origin in (list, tuple, Sequence):
-        origin, item = list, get_args(base)[0]
+        item = get_args(base)[0]
+        origin, item = list, get_origin(item) or item
     elif origin in (dict, Mapping):
         origin, item = dict, get_args(base)[1]
     key = marks[Named].name if Named in marks else name

@@ -34,6 +34,13 @@ class Option:
     name: str | None
 
 
+class OnlyWith:
+    """The choices of another field, or the formats, that a field goes with."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+
 @dataclass(frozen=True)
 class Declared:
     """A field of a request.
@@ -96,11 +103,14 @@ class Request:
         Names of an earlier version that are still read, with the name that they became.
     is_recorded : bool
         Whether a job's parameters keep it, so that a body is read as the JSON of its given fields.
+    or_json : type, optional
+        Of a form: the request that may be sent as JSON instead.
     """
 
     rules: ClassVar[tuple[Rule, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
     is_recorded: ClassVar[bool] = False
+    or_json: ClassVar[type[Request] | None] = None
 
     @classmethod
     def further_fields(cls) -> tuple[Declared, ...]:
@@ -178,4 +188,5 @@ def _declared(name: str, marks: tuple[Any, ...], default: Any) -> Declared:
         found[Help].text if Help in found else "",
         found[Title].text if Title in found else name.replace("_", " ").capitalize(),
         option.name,
+        found[OnlyWith].choices if OnlyWith in found else (),
     )

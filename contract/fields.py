@@ -89,6 +89,26 @@ class ColumnName(Text):
 
 
 @dataclass(frozen=True)
+class Name(Text):
+    """A name: one line with a visible character; as a segment of an address, without a slash."""
+
+    least: int = 1
+    is_segment: bool = False
+
+
+@dataclass(frozen=True)
+class Suggested(Text):
+    """A text of which forms offer usual values; what uses it checks the others."""
+
+    titles: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Upload(Kind):
+    """A file, in the form of a request."""
+
+
+@dataclass(frozen=True)
 class Choice(Kind):
     """One of several values, each with its title.
 
@@ -201,11 +221,25 @@ class Items(Kind):
 
 
 @dataclass(frozen=True)
+class Names(Kind):
+    """Texts of a query string, separated by commas or repeated."""
+
+    most: int
+
+
+@dataclass(frozen=True)
+class OneOrMore(Items):
+    """A list of values; a value alone stands for a list of it."""
+
+
+@dataclass(frozen=True)
 class Mapped(Kind):
-    """A number for each of several names."""
+    """A value for each of several names."""
 
     of: Kind
     most: int
+    least: int = 1
+    metavar: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
 
+from contract.declarations import Help
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import (
     ProgressCallback,
@@ -41,23 +42,21 @@ class ColumnReading:
 
 
 @dataclass(frozen=True)
+class OptionChoice:
+    """An answer to a question about a file."""
+
+    label: str
+    options: Annotated[Mapping[str, Any], Help("Import options that make this choice.")]
+
+
+@dataclass(frozen=True)
 class Question:
-    """A question about a file's values, which stay text until an option decides.
+    """A question about a file's values, which stay text until an option decides."""
 
-    Parameters
-    ----------
-    code : str
-        ``ambiguous_date``, ``ambiguous_number``, ``digits`` or ``mixed_values``.
-    column : str
-        The column's name in the file.
-    choices : tuple of (str, mapping)
-        A label and the import options that it stands for.
-    """
-
-    code: str
-    column: str
+    code: Annotated[str, Help("`ambiguous_date`, `ambiguous_number`, `digits` or `mixed_values`.")]
+    column: Annotated[str, Help("The column's name in the file.")]
     text: str
-    choices: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    choices: tuple[OptionChoice, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,11 @@ from application.samples.row_files import (
     RowFile,
     read_row_file,
 )
+from contract.requests.importing import ReadOptions
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column
@@ -186,7 +187,7 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        options = ReadOptions.from_json(given.options or {})
+        options = read_options(given.options or {})
         texts = [names[field] for field in names if field not in ("audit_value", "finding_id")]
         read = read_row_file(service, columns, given, Path(folder), texts)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:

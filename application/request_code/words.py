@@ -176,10 +176,10 @@ def interval(given: dict[str, Any]) -> Words:
 def compared(given: dict[str, Any]) -> Words:
     """Write the version that a report compares with."""
     table = given.get("table_key")
-    return ["--compare", given["ref"], *(["--compare-table", table] if table else [])]
+    return ["--compare", given["source_ref"], *(["--compare-table", table] if table else [])]
 
 
 def changed_to(given: dict[str, Any]) -> Words:
     """Write the version in which rows may have changed."""
     table = given.get("table_key")
-    return [given["ref"], *(["--other-table", table] if table else [])]
+    return [given["source_ref"], *(["--other-table", table] if table else [])]

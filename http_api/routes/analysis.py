@@ -15,6 +15,7 @@ from application.profiling import (
     profile_result,
     submit_profiling,
 )
+from contract.requests.tables import ComparisonRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
@@ -251,7 +252,7 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -
     then the rest is marked as estimated, until a profiling job has run.
     """
     caller().dataset(dataset_id, "read")
-    names = [name for name in column_names(query) if name]
+    names = [name for name in column_names(query.get("columns")) if name]
     with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
         found = analysis(service(), table, names, AT_ONCE_S)
@@ -262,13 +263,6 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -
 comparisons_blueprint = SignedInBlueprint(
     "comparisons", __name__, url_prefix="/api", tag="Comparisons"
 )
-
-
-class CompareQuery(StrictQuery):
-    base_ref = text(1, 100, required=True, description="A ref or a commit.")
-    base_table = text(1, 200)
-    ref = text(1, 100, load_default="main", description="A ref or a commit.")
-    table = text(1, 200)
 
 
 @comparisons_blueprint.get("/sampling/jobs/<job_id>/comparison", output=SampleComparisonOut)
@@ -283,18 +277,19 @@ def of_job(job_id: str) -> dict[str, Any]:
 
 
 @comparisons_blueprint.get(
-    "/datasets/<int:dataset_id>/compare", query=CompareQuery, output=TableComparisonOut
+    "/datasets/<int:dataset_id>/compare", query=ComparisonRequest, output=TableComparisonOut
 )
-def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
+def of_tables(dataset_id: int, query: ComparisonRequest) -> dict[str, Any]:
     """What changed between two tables?
 
-    Compares `table` of `ref` with `base_table` of `base_ref`: rows, columns, types, categories and
-    distributions. The first request may get a 409 `comparison_not_ready`: send it again.
+    Compares `table` of `source_ref` with `base_table` of `base_ref`: rows, columns, types,
+    categories and distributions. The first request may get a 409 `comparison_not_ready`: send it
+    again.
     """
     caller().dataset(dataset_id, "read")
     return shown_tables(
         caller(),
         dataset_id,
-        (query["base_ref"], query.get("base_table")),
-        (query["ref"], query.get("table")),
+        (query.base_ref, query.base_table),
+        (query.source_ref, query.table),
     )

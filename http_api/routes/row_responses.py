@@ -6,21 +6,17 @@ import csv
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from apiflask import Schema
 from flask import Response, send_file
-from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.table_views import TableView, parse_view, view_page, view_total
+from contract.requests.tables import DEFAULT_PAGE, RowsRequest
 from domain_errors import InvalidRequest
 from http_api.access import access, caller, service
-from http_api.schemas import out
-from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, PageQuery, text
-from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
-from http_api.schemas.filters import MAX_EXPRESSION_LENGTH
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from presentation.content import Section
@@ -28,79 +24,37 @@ from service.tables.open_tables import OpenTable
 
 MAX_COLUMNS_LENGTH = 1000
 """Of the text in an audit entry."""
-FORMATS = ("json", "csv", "parquet", "arrow", "xlsx")
 
 
-def filter_field() -> StrictString:
-    """The query parameter that filters rows."""
-    return text(
-        1,
-        MAX_EXPRESSION_LENGTH,
-        description="Only rows that match this expression, such as `age > 18`.",
-    )
+@dataclass(frozen=True)
+class RowsPage:
+    """A page of rows."""
+
+    dataset_id: int
+    commit_id: str
+    table_key: str
+    data: list[dict[str, Any]]
+    columns: list[str]
+    total: int
+    offset: int
+    limit: int
+    has_more: bool
 
 
-class RowsQuery(PageQuery):
-    """Rows, columns and format."""
-
-    limit = QueryInteger(
-        validate=validate.Range(min=1, max=MAX_PAGE),
-        description=f"Maximum number of rows: by default {DEFAULT_PAGE} in JSON, all in the "
-        "other formats.",
-    )
-    columns = text(
-        1,
-        100_000,
-        description="Column names separated by commas; one with a comma in double quotes. "
-        "By default all columns.",
-    )
-    filter = filter_field()
-    order_by = text(
-        1, 1000, description="The column that sorts the rows, NULL last; ties in file order."
-    )
-    order_desc = QueryBoolean(load_default=False, description="Sort in descending order.")
-    format = StrictString(load_default="json", validate=validate.OneOf(FORMATS))
-    formula_safe = QueryBoolean(
-        load_default=False,
-        description="In CSV, put an apostrophe before texts that a spreadsheet would run as "
-        "a formula.",
-    )
-    bom = QueryBoolean(
-        load_default=False,
-        description="In CSV, begin with a byte-order mark, which Excel needs to read UTF-8.",
-    )
-
-
-class PaginationOut(Schema):
-    total = out.integer()
-    offset = out.integer()
-    limit = out.integer()
-    has_more = out.boolean()
-
-
-class RowsOut(Schema):
-    dataset_id = out.integer()
-    commit_id = out.string()
-    table_key = out.string()
-    data = out.list_of(fields.Dict())
-    columns = out.list_of(fields.String())
-    pagination = out.nested(PaginationOut)
-
-
-def column_names(query: dict[str, Any]) -> list[str]:
+def column_names(columns: str | None) -> list[str]:
     """Return the names in a query's ``columns``; none if it is missing."""
     try:
-        return next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
+        return next(csv.reader([columns or ""], skipinitialspace=True), [])
     except csv.Error:
         raise InvalidRequest(
             "Put a column name with a line break in double quotes.", loc=("query", "columns")
         ) from None
 
 
-def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ...]:
+def chosen_columns(files: TableFiles, query: RowsRequest) -> tuple[Column, ...]:
     """Return the columns that a query names, in its order."""
-    names = column_names(query)
-    if "columns" in query and not all(names):
+    names = column_names(query.columns)
+    if query.columns is not None and not all(names):
         raise InvalidRequest("`columns` has an empty name.", loc=("query", "columns"))
     try:
         return files.select(tuple(names))
@@ -109,44 +63,43 @@ def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ..
         raise
 
 
-def rows_work(query: dict[str, Any]) -> AbstractContextManager[None]:
+def rows_work(query: RowsRequest) -> AbstractContextManager[None]:
     """Count a request for rows: a read for JSON, else a download."""
-    if query["format"] == "json":
+    if query.format == "json":
         return caller().reading()
     return access().work_limits.downloads.piece(caller().user.id)
 
 
-def view_of(files: TableFiles, query: dict[str, Any]) -> TableView | None:
+def view_of(files: TableFiles, query: RowsRequest) -> TableView | None:
     """Return the filtered or sorted view of a query; None for the unchanged table."""
-    return parse_view(
-        files, query.get("filter"), query.get("order_by"), descending=query["order_desc"]
-    )
+    return parse_view(files, query.filters, query.order_by, descending=query.order_desc)
 
 
-def page_json(source: RowSource, table: OpenTable, query: dict[str, Any]) -> dict[str, Any]:
-    """Return ``data``, ``columns`` and ``pagination`` of a JSON response."""
+def rows_page(source: RowSource, table: OpenTable, query: RowsRequest) -> RowsPage:
+    """Read a page of rows, and record the access."""
     columns = chosen_columns(table.files, query)
     view = view_of(table.files, query)
-    offset, limit = query["offset"], query.get("limit", DEFAULT_PAGE)
-    rows = view_page(service(), table, view, columns, offset, limit)
+    limit = DEFAULT_PAGE if query.limit is None else query.limit
+    rows = view_page(service(), table, view, columns, query.offset, limit)
     caller().audit_view(source)
     total = view_total(service(), table, view)
-    return {
-        "data": rows,
-        "columns": [column.name for column in columns],
-        "pagination": {
-            "total": total,
-            "offset": offset,
-            "limit": limit,
-            "has_more": offset + len(rows) < total,
-        },
-    }
+    return RowsPage(
+        source.dataset_id,
+        table.commit_id,
+        table.key,
+        rows,
+        [column.name for column in columns],
+        total,
+        query.offset,
+        limit,
+        query.offset + len(rows) < total,
+    )
 
 
 def download(
     source: RowSource,
     table: OpenTable,
-    query: dict[str, Any],
+    query: RowsRequest,
     name: str,
     metadata: Mapping[str, str] | None = None,
     sections: Callable[[], Sequence[Section]] = tuple,
@@ -161,7 +114,7 @@ def download(
     """
     columns = chosen_columns(table.files, query)
     view = view_of(table.files, query)
-    kind = cast(ExportFormat, query["format"])
+    kind = cast(ExportFormat, query.format)
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / "rows"
         with service().parquet.cursor(table.files) as cursor:
@@ -172,10 +125,10 @@ def download(
                 path,
                 kind,
                 view=None if view is None else view.rows,
-                offset=query["offset"],
-                limit=query.get("limit"),
-                formula_safe=query["formula_safe"],
-                byte_order_mark=query["bom"],
+                offset=query.offset,
+                limit=query.limit,
+                formula_safe=query.formula_safe,
+                byte_order_mark=query.bom,
                 metadata=metadata,
                 sections=sections() if kind == "xlsx" else (),
             )
@@ -183,9 +136,9 @@ def download(
             "rows_downloaded",
             source,
             format=kind,
-            columns=query["columns"][:MAX_COLUMNS_LENGTH] if "columns" in query else None,
-            offset=query["offset"],
-            limit=query.get("limit"),
+            columns=query.columns and query.columns[:MAX_COLUMNS_LENGTH],
+            offset=query.offset,
+            limit=query.limit,
         )
         return file_answer(path, f"{name}.{kind}", MEDIA_TYPES[kind])
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from apiflask import Schema
-from flask import Response, jsonify
+from flask import Response
 from marshmallow import fields, validate
 
 from application.access import RowSource
@@ -14,13 +16,14 @@ from application.identity.lookup import look_up, why_row
 from application.identity.newer_versions import newer_version
 from application.samples.design_sheet import design_sheet
 from application.samples.replacements import DRAW_METADATA, draw_record, next_rows
+from contract.requests.tables import RowsRequest, SampleRowsRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
+from http_api.routes.row_responses import RowsPage, download, rows_page, rows_work
 from http_api.routes.submissions import completed, require_type
 from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryInteger
-from http_api.schemas.sampling import EFFECTIVE_SEED, SampleRowsOut
+from http_api.schemas.sampling import EFFECTIVE_SEED
 from sampling_engine import MAX_ROUNDS
 from service.tables.open_tables import (
     PRIMARY,
@@ -40,13 +43,29 @@ blueprint = SignedInBlueprint(
 )
 
 
-class SampleQuery(RowsQuery):
-    table_key = text(
-        1,
-        200,
-        load_default=PRIMARY,
-        description="`primary`, `sample` or the job's own table; or `residual`.",
-    )
+@dataclass(frozen=True)
+class ResidualInfo:
+    """The rows that no round drew."""
+
+    residual_rows: int | None
+    exported: bool
+
+
+@dataclass(frozen=True)
+class SampleMetadata:
+    """How a sample was drawn."""
+
+    sampling_summary: Mapping[str, Any]
+    round_details: list[dict[str, Any]]
+    residual_info: ResidualInfo
+
+
+@dataclass(frozen=True)
+class SampleRows(RowsPage):
+    """A page of a sample's rows."""
+
+    job_id: str
+    metadata: SampleMetadata
 
 
 class ReservesQuery(StrictQuery):
@@ -152,12 +171,12 @@ def source(job_id: str) -> dict[str, Any]:
     }
 
 
-@blueprint.get("/data", query=SampleQuery, output=SampleRowsOut)
-def data(job_id: str, query: dict[str, Any]) -> Response:
+@blueprint.get("/data", query=SampleRowsRequest, output=SampleRows)
+def data(job_id: str, query: SampleRowsRequest) -> Response | SampleRows:
     """The drawn rows."""
     job = completed(caller().job(job_id), "sampling")
     own_key = job.run_parameters["table_key"]
-    key = query["table_key"]
+    key = query.table_key
     if key == RESIDUAL and own_key != RESIDUAL:
         return _rows(job, RESIDUAL, key, query)
     if key not in (PRIMARY, SAMPLE, own_key):
@@ -170,8 +189,8 @@ def data(job_id: str, query: dict[str, Any]) -> Response:
     return _rows(job, SAMPLE, key, query)
 
 
-@blueprint.get("/residual", query=RowsQuery, output=SampleRowsOut)
-def residual(job_id: str, query: dict[str, Any]) -> Response:
+@blueprint.get("/residual", query=RowsRequest, output=SampleRows)
+def residual(job_id: str, query: RowsRequest) -> Response | SampleRows:
     """The rows that no round drew.
 
     For a job with export_residual.
@@ -220,14 +239,14 @@ def _source_of(job: Job) -> RowSource:
     return RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
 
 
-def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
+def _rows(job: Job, stored_key: str, shown_key: str, query: RowsRequest) -> Response | SampleRows:
     """Return rows of a table of the output commit."""
     if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
         raise NotFound("The job has no residual. Draw with `export_residual` to get one.")
     with rows_work(query):
         table = open_table(service(), job.dataset_id, output_of(job), stored_key)
         source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
-        if query["format"] != "json":
+        if query.format != "json":
             metadata = {DRAW_METADATA: json.dumps(draw_record(job), ensure_ascii=False)}
             name = job.output_name or job.id[:8]
             if stored_key == RESIDUAL:
@@ -235,24 +254,14 @@ def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> R
             return download(
                 source, table, query, name, metadata, lambda: [design_sheet(service(), job)]
             )
-        page = page_json(source, table, query)
+        page = rows_page(source, table, query)
     summary = job.output_summary or {}
-    return jsonify(
-        {
-            "job_id": job.id,
-            "dataset_id": job.dataset_id,
-            "commit_id": table.commit_id,
-            "table_key": shown_key,
-            **page,
-            "metadata": {
-                "sampling_summary": {
-                    name: value for name, value in summary.items() if name != "rounds"
-                },
-                "round_details": summary.get("rounds", []),
-                "residual_info": {
-                    "residual_rows": summary.get("residual_rows"),
-                    "exported": job.run_parameters["export_residual"],
-                },
-            },
-        }
+    return SampleRows(
+        **{**vars(page), "table_key": shown_key},
+        job_id=job.id,
+        metadata=SampleMetadata(
+            {name: value for name, value in summary.items() if name != "rounds"},
+            summary.get("rounds", []),
+            ResidualInfo(summary.get("residual_rows"), job.run_parameters["export_residual"]),
+        ),
     )

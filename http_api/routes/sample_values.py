@@ -16,11 +16,12 @@ from application.estimation.uploaded_values import (
     uploads_of,
 )
 from application.samples.row_files import RowFile
+from contract.requests.importing import ReadOptions
 from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.imports import OptionsField, large_uploads, plain_name
+from http_api.routes.imports import large_uploads, plain_name
 from http_api.routes.submissions import completed
 from http_api.schemas.base import PageQuery, StrictSchema
-from http_api.schemas.contract import page_of
+from http_api.schemas.contract import JsonPart, page_of
 from http_api.schemas.estimates import MatchOut, StoredUploadOut, UploadsOut
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
@@ -66,7 +67,7 @@ class RowFileIn(StrictSchema):
         metadata={"description": "CSV, TSV, JSON, NDJSON, Parquet or XLSX, at most 32 MiB."},
     )
     key = KeyField()
-    options = OptionsField()
+    options = JsonPart(ReadOptions, "Import options; what is left out is detected.")
 
 
 def _job(job_id: str) -> Job:

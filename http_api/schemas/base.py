@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from operator import attrgetter, itemgetter
-from typing import Any, cast, get_args
+from typing import Any, ClassVar, cast, get_args
 
 from apiflask import Schema
 from marshmallow import RAISE, ValidationError, fields, pre_load, validate
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 
+from contract.requests.tables import DEFAULT_PAGE, MAX_PAGE
 from http_api.schemas import out
 from http_api.schemas.fields import (
     Message,
@@ -27,8 +28,6 @@ from http_api.schemas.fields import (
     check_visible,
 )
 
-MAX_PAGE = 1000
-DEFAULT_PAGE = 100
 MAX_SUGGESTIONS = 20
 """Unknown fields for which the closest name is searched: a body can have a hundred thousand."""
 
@@ -37,7 +36,15 @@ GIVEN_TWICE = Message("Given more than once.")
 
 
 class StrictSchema(Schema):
-    """A schema that explains unknown fields and ignores null in optional fields."""
+    """A schema that explains unknown fields and ignores null in optional fields.
+
+    Attributes
+    ----------
+    aliases : mapping
+        Names of an earlier version that are still read, with the name that they became.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     class Meta:
         unknown = RAISE
@@ -51,10 +58,13 @@ class StrictSchema(Schema):
     def prepare(self, data: Any, **_: Any) -> Any:
         """Rename aliases, then remove optional fields that are null."""
         data = self.reshape(data)
+        if isinstance(data, Mapping) and not self.aliases.keys().isdisjoint(data):
+            renamed = {self.aliases.get(name, name): data[name] for name in data}
+            data = renamed if len(renamed) == len(data) else data
         return self.without_nulls(data) if isinstance(data, dict) else data
 
     def reshape(self, data: Any) -> Any:
-        """Rename the aliases of older clients; for subclasses."""
+        """Read other forms of older clients; for subclasses."""
         return data
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -97,10 +107,11 @@ class StrictQuery(StrictSchema):
     def reshape(self, data: Any) -> Any:
         """Refuse a parameter that is given twice, unless it has several values."""
         if isinstance(data, MultiDictProxy):
+            known = self.load_fields.keys() | self.aliases.keys()
             repeated = [
                 name
                 for name, values in cast("MultiDict[str, str]", data.data).lists()
-                if len(values) > 1 and name in self.load_fields and name not in data.multiple_keys
+                if len(values) > 1 and name in known and name not in data.multiple_keys
             ]
             if repeated:
                 raise ValidationError({name: [GIVEN_TWICE] for name in repeated})

@@ -6,11 +6,13 @@ that has the attributes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from apiflask import Schema
+from apiflask.fields import File
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from contract import fields as kinds
@@ -24,30 +26,27 @@ from http_api.schemas.fields import (
     Message,
     QueryBoolean,
     QueryInteger,
+    QueryList,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
     StrictString,
+    TextLength,
     WrittenDecimal,
     WrittenNumber,
+    check_name,
+    check_visible,
     invalid,
+    kind_of,
 )
 from http_api.schemas.filters import AnyValue, FiltersField
 
 
 class _Contract:
-    """What a schema of a request adds: renamed fields, null as a value, rules, the instance."""
+    """What a schema of a request adds: null as a value, rules, the instance."""
 
     request: ClassVar[type[Request]]
     load_fields: Mapping[str, fields.Field[Any]]
-
-    def reshape(self, data: Any) -> Any:
-        """Read the names of an earlier version."""
-        aliases = self.request.aliases
-        if isinstance(data, dict) and not aliases.keys().isdisjoint(data):
-            renamed = {aliases.get(name, name): value for name, value in data.items()}
-            data = renamed if len(renamed) == len(data) else data
-        return super().reshape(data)  # type: ignore[misc]
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """Keep a null that is a value."""
@@ -85,6 +84,15 @@ def query_schema(request: type[Request]) -> type[StrictQuery]:
     return _schema(request, StrictQuery, "Query", _of_query)
 
 
+class StrictForm(StrictSchema):
+    """The schema of a form with files."""
+
+
+def form_schema(request: type[Request]) -> type[StrictForm]:
+    """The schema of a form with files, with the request that may be sent as JSON instead."""
+    return _schema(request, StrictForm, "In", _of_form)
+
+
 def _schema(
     request: type[Request],
     base: type[StrictSchema],
@@ -93,7 +101,13 @@ def _schema(
 ) -> type[Any]:
     if (request, base) not in _SCHEMAS:
         members: dict[str, Any] = {each.name: field_of(each) for each in declared(request)}
-        members |= {"request": request, "__doc__": request.__doc__}
+        members |= {
+            "request": request,
+            "aliases": request.aliases,
+            "__doc__": request.__doc__,
+        }
+        if request.or_json is not None:
+            members["or_json"] = body_schema(request.or_json)
         name = request.__name__.removesuffix("Request") + ending
         _SCHEMAS[request, base] = type(name, (_Contract, base), members)
     return _SCHEMAS[request, base]
@@ -106,12 +120,46 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return QueryInteger(validate=_range(bounds), **options)
         case kinds.Flag():
             return QueryBoolean(**options)
+        case kinds.Names(most):
+            return QueryList(validate=validate.Length(max=most), **options)
         case _:
             return _field(own.kind, options)
 
 
+def _of_form(own: Declared) -> fields.Field[Any]:
+    match own.kind:
+        case kinds.Flag():
+            return QueryBoolean(**_options(own))
+        case kinds.Part(of):
+            return JsonPart(of, own.description, **_options(own))
+        case _:
+            return _of_body(own)
+
+
+class JsonPart(fields.Field[Any]):
+    """A field of a form with an object of the contract as JSON; by default an empty one."""
+
+    def __init__(self, request: type[Request], description: str, **options: Any) -> None:
+        names = ", ".join(own.name for own in declared(request))
+        about = {"type": "string", "description": f"{description} A JSON object of: {names}."}
+        super().__init__(**{"load_default": dict, **options, "metadata": about})
+        self._request = request
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
+        try:
+            given = json.loads(value)
+        except (TypeError, ValueError, RecursionError):
+            raise invalid("Must be a JSON object.") from None
+        if not isinstance(given, dict):
+            raise invalid("Must be a JSON object, not {given}.", given=kind_of(given))
+        return body_schema(self._request)().load(given)
+
+
 def _of_body(own: Declared) -> fields.Field[Any]:
     return _field(own.kind, _options(own))
+
+
+_EMPTY: Mapping[type, Callable[[], Any]] = {tuple: list, dict: dict}
 
 
 def _options(own: Declared) -> dict[str, Any]:
@@ -122,8 +170,7 @@ def _options(own: Declared) -> dict[str, Any]:
     if own.is_nullable:
         options["allow_none"] = True
     elif not own.is_required and own.default is not None and not isinstance(own.default, Request):
-        is_list = isinstance(own.default, tuple)
-        options["load_default"] = list if is_list else own.default
+        options["load_default"] = _EMPTY.get(type(own.default), own.default)
     return options
 
 
@@ -133,8 +180,8 @@ def _field(kind: Kind, options: dict[str, Any]) -> fields.Field[Any]:
 
 
 def _mapped(kind: kinds.Mapped, options: dict[str, Any]) -> fields.Field[Any]:
-    most = validate.Length(1, kind.most)
-    return fields.Dict(keys=StrictString(), values=_field(kind.of, {}), validate=most, **options)
+    length = validate.Length(kind.least, kind.most)
+    return fields.Dict(keys=StrictString(), values=_field(kind.of, {}), validate=length, **options)
 
 
 def _range(bounds: Bounds, refusal: str | None = None) -> validate.Range | None:
@@ -148,6 +195,38 @@ def _range(bounds: Bounds, refusal: str | None = None) -> validate.Range | None:
         max_inclusive=bounds.below is None,
         error=refusal,
     )
+
+
+def _check_segment(name: str) -> None:
+    if "/" in name or name in (".", ".."):
+        raise invalid("A table's key is part of addresses: it has no slash and isn't . or ..")
+
+
+def _name(kind: kinds.Name, options: dict[str, Any]) -> fields.Field[Any]:
+    checks = [TextLength(kind.least, kind.most), check_visible, check_name]
+    return StrictString(
+        validate=[*checks, _check_segment] if kind.is_segment else checks, **options
+    )
+
+
+class _OneOrMore(fields.Field[Any]):
+    """A list of texts, or one of them."""
+
+    def __init__(self, kind: kinds.OneOrMore, options: dict[str, Any]) -> None:
+        assert isinstance(kind.of, kinds.Text)  # noqa: S101 - the declaration's own type
+        one = {"type": "string", "minLength": kind.of.least, "maxLength": kind.of.most}
+        several = {"type": "array", "items": one, "minItems": kind.least, "maxItems": kind.most}
+        metadata = {**options.pop("metadata", {}), "anyOf": [one, several]}
+        super().__init__(metadata=metadata, **options)
+        self._item = _field(kind.of, {})
+        self._length = validate.Length(kind.least, kind.most)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> tuple[str, ...]:
+        if not isinstance(value, str | list):
+            raise invalid("Must be a text or a list of texts, not {given}.", given=kind_of(value))
+        given = [value] if isinstance(value, str) else value
+        self._length(given)
+        return tuple(self._item.deserialize(item) for item in given)
 
 
 class _ValueSource(fields.Field[Any]):
@@ -173,6 +252,9 @@ class _ValueSource(fields.Field[Any]):
 
 FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
     kinds.Text: lambda kind, options: text(kind.least, kind.most, **options),
+    kinds.Name: _name,
+    kinds.OneOrMore: _OneOrMore,
+    kinds.Upload: lambda _, options: File(**options),  # type: ignore[no-untyped-call]
     kinds.Choice: lambda kind, options: StrictString(
         validate=validate.OneOf(list(kind.titles)), **options
     ),
@@ -189,6 +271,7 @@ FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] =
         _field(kind.of, {}), least=kind.least, most=kind.most, **options
     ),
     kinds.Mapped: _mapped,
+    kinds.Names: lambda kind, options: BoundedList(text(), most=kind.most, **options),
     kinds.Part: lambda kind, options: fields.Nested(body_schema(kind.of), **options),
     kinds.Scalar: lambda _, options: AnyValue(**options),
     kinds.RowFilterKind: lambda _, options: FiltersField(

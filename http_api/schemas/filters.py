@@ -10,10 +10,10 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from contract.requests.tables import MAX_EXPRESSION_LENGTH
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import BoundedList, StrictString, check_text, invalid, kind_of
 
-MAX_EXPRESSION_LENGTH = 10_000
 MAX_CONDITIONS = 1_000
 PARTS = ("expression", "conditions", "logic")
 

@@ -11,7 +11,6 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from http_api.routes.row_responses import RowsOut
 from http_api.schemas import out
 from http_api.schemas.base import SentenceOut, StrictSchema, name_text, text
 from http_api.schemas.fields import (
@@ -371,19 +370,3 @@ class MethodOut(Schema):
 class MethodsOut(Schema):
     methods = out.list_of(MethodOut)
     supported_operators = out.list_of(fields.String())
-
-
-class ResidualInfoOut(Schema):
-    residual_rows = out.integer(null=True)
-    exported = out.boolean()
-
-
-class SampleMetadataOut(Schema):
-    sampling_summary = out.json_object()
-    round_details = out.list_of(fields.Dict())
-    residual_info = out.nested(ResidualInfoOut)
-
-
-class SampleRowsOut(RowsOut):
-    job_id = out.string()
-    metadata = out.nested(SampleMetadataOut)

@@ -12,10 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.requests.importing import ReadOptions
 from domain_errors import DomainError
 from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
-from import_engine.options import DETECT_ALL, InvalidOption, ReadOptions
-from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question, TablePlace
+from import_engine.options import DETECT_ALL, InvalidOption, read_options, require_applicable
+from import_engine.work import (
+    ColumnReading,
+    ImportedTable,
+    ImportWork,
+    OptionChoice,
+    Question,
+    TablePlace,
+)
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.child_process import ChildDied, ask_child, line_of
 from parquet_tables.columns import Column, DataFile
@@ -24,11 +32,6 @@ logger = logging.getLogger("jobsvc.workbooks")
 
 CHILD_MODULE = "import_engine.workbooks.sheets"
 MAX_ANSWER_BYTES = 64 * 1024**2
-OPTIONS = (
-    *("sheet", "header_row", "skip_above", "skip_below"),
-    *("decimal", "thousands", "date_order", "types", "names"),
-)
-"""The import options of workbooks."""
 _ERRORS: Mapping[str, type[DomainError]] = {
     WorkbookTooLarge.code: WorkbookTooLarge,
     InvalidOption.code: InvalidOption,
@@ -76,7 +79,7 @@ class WorkbookRequest:
             destination=Path(fields["destination"]),
             row_group_rows=fields["row_group_rows"],
             limits=WorkbookLimits(**fields["limits"]),
-            options=ReadOptions.from_json(fields["options"]),
+            options=read_options(fields["options"]),
         )
 
 
@@ -98,7 +101,7 @@ def import_workbook(
     WorkbookTooLarge
         Reading it takes more memory or time than ``limits`` allow.
     """
-    options.require_only(OPTIONS, "workbooks")
+    require_applicable(options, "Excel")
     request = WorkbookRequest(path, work.destination, work.row_group_rows, limits, options)
     errors_path = work.scratch("workbook-errors")
     try:
@@ -149,7 +152,7 @@ def _table(fields: dict[str, Any]) -> ImportedTable:
             for name, source_name, changes in fields["readings"]
         ),
         questions=tuple(
-            Question(code, column, text, tuple((label, chosen) for label, chosen in choices))
+            Question(code, column, text, tuple(OptionChoice(*choice) for choice in choices))
             for code, column, text, choices in fields["questions"]
         ),
         place=TablePlace(

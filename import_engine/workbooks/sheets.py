@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -19,15 +19,16 @@ from typing import Any
 import duckdb
 import fastexcel
 
+from contract.requests.importing import ReadOptions
 from domain_errors import DomainError, choices_sentence, counted
 from import_engine.errors import TypeMisfit, UnreadableFile
-from import_engine.options import InvalidOption, ReadOptions
+from import_engine.options import InvalidOption
 from import_engine.text_tables import (
     CellQuery,
     ColumnPlan,
     TextColumn,
     TextRows,
-    as_text,
+    as_type,
     decided,
     detect,
     misfit,
@@ -516,6 +517,5 @@ def read_texts(
 
 def _number_question(column: TextColumn, type_: str) -> Question:
     name = column.source_name
-    choice: tuple[str, Mapping[str, object]] = ("Number", {"types": {name: type_}})
     text = f'Column "{name}" stays text: its numbers are stored as text, such as {column.first[0]}.'
-    return Question("digits", name, text, (as_text(name), choice))
+    return Question("digits", name, text, (as_type(name), as_type(name, type_)))

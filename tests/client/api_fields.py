@@ -7,19 +7,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
-
-from marshmallow.fields import Field
 
 from contract.declarations import Request, declared
-from contract.fields import Choice, Count, Flag, Items, Kind, Part, Written
+from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
-from http_api.routes.sample_rows import SampleQuery
-from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
-from import_engine.options import ReadOptions
+from contract.requests.importing import ReadOptions
+from contract.requests.tables import SampleRowsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS, Parameter
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
@@ -48,7 +43,6 @@ TYPES = {
 ARGUMENTS_OF_EVALUATE = ("kind", "confidence", "tolerable")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "where", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
-QUERY_TYPES = {QueryInteger: "int", QueryBoolean: "bool", StrictString: "str"}
 
 Entry = tuple[str, str, str]
 
@@ -57,8 +51,12 @@ def module_text() -> str:
     """The text of the module."""
     classes = [
         _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
-        _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _import_options()),
-        _class("RowsOptions", "Which rows to write to a file, and how.", _rows()),
+        _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _options(ReadOptions, ())),
+        _class(
+            "RowsOptions",
+            "Which rows to write to a file, and how.",
+            _options(SampleRowsRequest, ARGUMENTS_OF_SAVE),
+        ),
         _class(
             "EstimateOptions",
             "How to estimate; docs/ESTIMATES.md.",
@@ -102,19 +100,6 @@ def _parameters() -> list[Entry]:
     return [(name, kinds[name], one.description) for name, one in found.items() if name != "seed"]
 
 
-def _import_options() -> list[Entry]:
-    return [(one.name, str(one.type).removesuffix(" | None"), "") for one in fields(ReadOptions)]
-
-
-def _rows() -> list[Entry]:
-    declared: dict[str, Field[Any]] = SampleQuery._declared_fields
-    return [
-        (name, QUERY_TYPES[type(field)], _description(field))
-        for name, field in declared.items()
-        if name not in ARGUMENTS_OF_SAVE
-    ]
-
-
 def _options(request: type[Request], without: Sequence[str]) -> list[Entry]:
     """The fields of a request that are keywords of a method."""
     return [
@@ -134,16 +119,14 @@ def type_of(kind: Kind) -> str:
             return "bool"
         case Count():
             return "int"
+        case Mapped():
+            return "Mapping[str, str]"
         case Part():
             return "Mapping[str, Any]"
         case Items():
             return "Sequence[Any]"
         case _:
             return "str"
-
-
-def _description(field: Field[Any]) -> str:
-    return " ".join(str(field.metadata.get("description", "")).split())
 
 
 def _literal(choices: Iterable[str]) -> str:

@@ -49,14 +49,14 @@ def test_datasets_and_their_versions_are_listed(run: Run, name: str) -> None:
 
 
 def test_rows_are_filtered_sorted_and_written(run: Run, name: str, tmp_path: Path) -> None:
-    query = ("rows", name, "--where", "kind = 3", "--sort", "id", "--descending")
+    query = ("rows", name, "--filter", "kind = 3", "--sort", "id", "--descending")
     shown = run(*query, "--column", "id", "--limit", "2")
     assert shown.stdout.split() == ["id", "45", "38"]
     assert "2 of 7 rows." in shown.stderr
-    assert of(run, *query)["pagination"]["total"] == 7
+    assert of(run, *query)["total"] == 7
     run(*query, "--output", str(tmp_path / "three.csv"))
     assert (tmp_path / "three.csv").read_text().count("\n") == 8
-    refused = run("rows", name, "--where", "knd = 3", code=1)
+    refused = run("rows", name, "--filter", "knd = 3", code=1)
     assert 'Did you mean "kind"' in refused.stderr
 
 

@@ -57,7 +57,7 @@ VALUES: dict[str, list[Any]] = {
     "column": ["city", "id", "amount"],
     "order_by": ["amount", "city"],
     "expression": ["id > 3 AND city <> 'Oslo'"],
-    "filter": ["id > 3 OR city IS NULL"],
+    "filters": ["id > 3 OR city IS NULL"],
     "columns": [["city", "id"]],
     "sql": ['SELECT city, count(*) AS n FROM "primary" GROUP BY ALL'],
     "sample_size": [3, 1_000_000],
@@ -71,7 +71,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "post_estimates_needed_rows": {"statistic": "mean", "column": "id", "margin": 1},
     "post_sampling_sample": DRAW,
     "post_templates_keep": {"name": "draw", "body": DRAW},
-    "post_refs_create": {"name": "another", "from_ref": "main"},
+    "post_refs_create": {"name": "another", "source_ref": "main"},
     "post_explorations_query": {"sql": 'SELECT * FROM "primary"'},
     "post_users_create_user": {"soeid": "newuser", "role_name": "viewer"},
 }

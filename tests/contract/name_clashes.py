@@ -97,12 +97,12 @@ class Asked:
         wanted = f"{quoted(self.names[sought])} IS NOT NULL"
         by = {"order_by": self.names[order], "order_desc": "true"}
         yield self.get(f"{self.table}/data", limit=5, offset=3)
-        yield self.get(f"{self.table}/data", limit=5, filter=wanted)
-        yield self.get(f"{self.table}/data", limit=50, offset=7, filter=wanted, **by)
+        yield self.get(f"{self.table}/data", limit=5, filters=wanted)
+        yield self.get(f"{self.table}/data", limit=50, offset=7, filters=wanted, **by)
 
     def files(self, folder: Path) -> Iterator[Any]:
         """The rows of downloaded files."""
-        by = {"order_by": self.names[AMOUNT], "filter": f"{quoted(self.names[NUMBER])} > 3"}
+        by = {"order_by": self.names[AMOUNT], "filters": f"{quoted(self.names[NUMBER])} > 3"}
         for more in ({}, by, {"formula_safe": "true", **by}):
             yield self.get(f"{self.table}/data", format="csv", **more)
         path = folder / "rows.parquet"
@@ -161,7 +161,7 @@ class Asked:
         """A sample with its population, and a table with itself."""
         for path in (
             f"/api/sampling/jobs/{self.last_job}/comparison",
-            f"/api/datasets/{self.dataset_id}/compare?base_ref=main&ref=main",
+            f"/api/datasets/{self.dataset_id}/compare?base_ref=main&source_ref=main",
         ):
             yield asked_until_ready(self.server, path)
 
@@ -173,7 +173,7 @@ class Asked:
         query = {"sql": f"SELECT {listed} FROM data LIMIT 50", "output_name": "changed"}
         self.job(path, query)
         keys = [self.names[AMOUNT]]
-        compare_to = {"ref": "expl-changed", "table_key": "result"}
+        compare_to = {"source_ref": "expl-changed", "table_key": "result"}
         job = self.job(path, {"compare_to": compare_to, "keys": keys})
         return self.get(f"/api/exploration/jobs/{job}/result", limit=100)["data"]
 

@@ -100,7 +100,7 @@ def test_each_read_refuses_a_changed_file(world: World, place: Place, change: Ch
     refused(server.admin.post(draws, json={"rounds": [DRAW]}))
     refused(server.admin.post(f"/api/sampling/datasets/{dataset}/plan", json={"rounds": [DRAW]}))
     refused(server.admin.post(f"/api/sampling/datasets/{dataset}/sample", json=DRAW))
-    for query in ({}, {"limit": 1}, {"filter": "id > 5"}, {"format": "csv"}):
+    for query in ({}, {"limit": 1}, {"filters": "id > 5"}, {"format": "csv"}):
         refused(world.table(dataset, "data", **query))
     path = f"/api/datasets/{dataset}/refs/main/tables/primary/data"
     refused(server.admin.get(path, headers={"If-None-Match": etag}))

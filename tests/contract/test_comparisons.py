@@ -83,17 +83,19 @@ def test_the_first_rows_of_a_sorted_table_are_called_out(server: LiveServer, dat
     assert found["filtered"]["stand_out"] == ["id", "amount"]
     assert "1,000 of 3,000 rows that pass the filter" in found["verdict"]
     assert "differ from the whole table in id, amount" in found["verdict"]
-    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "brought", "from_ref": "main"})
+    server.admin.post(
+        f"/api/datasets/{dataset}/refs", json={"name": "brought", "source_ref": "main"}
+    )
     lines = [f"{row},{('Oslo', 'Lima', 'Kyiv', '')[row % 4]},{row / 4}" for row in range(1000)]
     server.import_text(dataset, "\n".join(["id,city,amount", *lines]), ref="brought")
-    query = {"base_ref": "main", "ref": "brought"}
+    query = {"base_ref": "main", "source_ref": "brought"}
     tables = server.admin.get(f"/api/datasets/{dataset}/compare", params=query).json()
     assert (tables["alike"], tables["stand_out"]) == (False, ["id", "amount"])
     assert tables["verdict"].startswith("Differs. Rows: -2,000 (3,000 before, 1,000 now).")
     assert (tables["base"]["rows"], tables["other"]["rows"]) == (ROWS, 1000)
     assert tables["base"]["table_key"] == "primary"
     same = server.admin.get(
-        f"/api/datasets/{dataset}/compare", params={"base_ref": "brought", "ref": "brought"}
+        f"/api/datasets/{dataset}/compare", params={"base_ref": "brought", "source_ref": "brought"}
     ).json()
     assert (same["outcome"], same["stand_out"]) == ("equal", [])
     assert same["verdict"] == "Equal. 1,000 rows and 3 columns are the same."
@@ -106,7 +108,7 @@ def test_beside_another_table_a_sample_counts_by_its_weights(
     job = server.draw(dataset, one("stratified", strata_columns=["city"], sizes=sizes))
     ref = job["output_summary"]["output_ref"]
     path = f"/api/datasets/{dataset}/compare"
-    query = {"base_ref": "main", "ref": ref, "table": "sample"}
+    query = {"base_ref": "main", "source_ref": ref, "table": "sample"}
     found = server.admin.get(path, params=query).json()
     assert (found["alike"], found["stand_out"]) == (True, []), found["verdict"]
     (city,) = (column for column in found["columns"] if column["name"] == "city")
@@ -114,9 +116,9 @@ def test_beside_another_table_a_sample_counts_by_its_weights(
     assert city["other_missing"] == pytest.approx(0.25)
     assert (found["base"]["weighted"], found["other"]["weighted"]) == (False, True)
     assert (found["only_in_other"], found["other"]["rows"]) == ([], 720)
-    back = {"base_ref": ref, "base_table": "sample", "ref": "main"}
+    back = {"base_ref": ref, "base_table": "sample", "source_ref": "main"}
     assert server.admin.get(path, params=back).json()["base"]["weighted"]
-    report = server.explore(dataset, {"compare_to": {"ref": ref, "table_key": "sample"}})
+    report = server.explore(dataset, {"compare_to": {"source_ref": ref, "table_key": "sample"}})
     assert report["output_summary"]["verdict"] == found["verdict"]
     page = server.admin.get(
         f"/api/exploration/jobs/{report['id']}/result", params={"format": "html"}
@@ -260,9 +262,9 @@ def test_what_changed_between_two_versions_is_listed(server: LiveServer) -> None
     ]
     dataset = server.new_table(10)
     server.import_text(dataset, "\n".join(["id,sex,income", *before]))
-    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "from_ref": "main"})
+    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "source_ref": "main"})
     server.import_text(dataset, "\n".join(["id,sex,income,added", *after]))
-    query = {"base_ref": "old", "ref": "main"}
+    query = {"base_ref": "old", "source_ref": "main"}
     found = server.admin.get(f"/api/datasets/{dataset}/compare", params=query).json()
     assert (found["outcome"], found["alike"]) == ("differs", False)
     for part in (
@@ -278,7 +280,7 @@ def test_what_changed_between_two_versions_is_listed(server: LiveServer) -> None
     assert columns["income"]["p_value"] < 1e-10
     assert "income" in found["stand_out"]
     assert found["changes"]["rows_only_in_base"] == 100 + 557
-    report = server.explore(dataset, {"compare_to": {"ref": "old"}})
+    report = server.explore(dataset, {"compare_to": {"source_ref": "old"}})
     assert report["output_summary"]["verdict"].startswith("Differs. Rows: +100")
 
 
@@ -291,10 +293,10 @@ def test_categories_of_large_tables_are_compared_in_all_rows(
     rows = [f"{row},{'M' if row == 7 else 'W'},text {row}" for row in range(5000)]
     dataset = server.new_table(10)
     server.import_text(dataset, "\n".join(["No,sex,remark", *rows]))
-    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "from_ref": "main"})
+    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "source_ref": "main"})
     later = [row.replace("M", "W" if place == 7 else "M") for place, row in enumerate(rows)]
     server.import_text(dataset, "\n".join(["no,sex,remark", *later]))
-    query = {"base_ref": "old", "ref": "main"}
+    query = {"base_ref": "old", "source_ref": "main"}
     found = server.admin.get(f"/api/datasets/{dataset}/compare", params=query).json()
     assert found["base"]["rows_read"] == 500
     assert found["outcome"] == "differs"

@@ -43,7 +43,7 @@ def test_a_select_becomes_a_table_that_is_paged_and_downloaded(
         {"city": "Lima", "n": 500, "total": 124875.0},
         {"city": "Oslo", "n": 500, "total": 124750.0},
     ]
-    assert page["pagination"] == {"total": 4, "offset": 1, "limit": 2, "has_more": True}
+    assert page.items() >= {"total": 4, "offset": 1, "limit": 2, "has_more": True}.items()
     assert (page["job_id"], page["table_key"]) == (job_id, "result")
     assert page["metadata"]["exploration_summary"]["rows"] == 4
     text = server.admin.get(result, params={"format": "csv", "columns": "n"}).text

@@ -42,7 +42,7 @@ def test_the_drawn_rows_carry_their_probability_and_weight(
     assert summary["output_ref"] == f"smpl-{job['id'][:8]}"
     assert summary["methods_used"] == ["random"]
     answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/data").json()
-    assert answer["pagination"]["total"] == 10
+    assert answer["total"] == 10
     assert answer["metadata"]["sampling_summary"]["total_sampled"] == 10
     for order, row in enumerate(answer["data"], start=1):
         assert set(row) == {"id", "city", "amount"} | ADDED
@@ -161,7 +161,7 @@ def test_rows_of_an_unfinished_or_other_job_are_not_there(
     assert_problem(server.admin.get(f"{path}?table_key=x"), 404, "not_found", "sample, primary")
     assert_problem(server.admin.get(f"{path}?columns=x"), 422, "unknown_column", "id, city")
     for key in ("primary", "sample"):
-        assert server.admin.get(path, params={"table_key": key}).json()["pagination"]["total"] == 10
+        assert server.admin.get(path, params={"table_key": key}).json()["total"] == 10
 
 
 def test_the_methods_describe_themselves(server: LiveServer, dataset_id: int) -> None:

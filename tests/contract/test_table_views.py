@@ -22,13 +22,13 @@ def path(server: LiveServer) -> str:
 
 
 def test_rows_are_filtered_sorted_and_counted(server: LiveServer, path: str) -> None:
-    query = {"filter": "city = 'Oslo'", "order_by": "amount", "order_desc": "true", "limit": 3}
+    query = {"filters": "city = 'Oslo'", "order_by": "amount", "order_desc": "true", "limit": 3}
     page = server.admin.get(path, params=query).json()
     assert [row["id"] for row in page["data"]] == [396, 392, 388]
-    assert page["pagination"] == {"total": 100, "offset": 0, "limit": 3, "has_more": True}
+    assert page.items() >= {"total": 100, "offset": 0, "limit": 3, "has_more": True}.items()
     second = server.admin.get(path, params={**query, "offset": 99, "columns": "id"}).json()
     assert second["data"] == [{"id": 0}]
-    assert second["pagination"]["has_more"] is False
+    assert second["has_more"] is False
 
 
 def test_null_stands_last_in_both_directions(server: LiveServer, path: str) -> None:
@@ -40,7 +40,7 @@ def test_null_stands_last_in_both_directions(server: LiveServer, path: str) -> N
 
 
 def test_a_file_has_the_view_too(server: LiveServer, path: str) -> None:
-    query = {"filter": "id < 5", "order_by": "id", "order_desc": "true", "format": "csv"}
+    query = {"filters": "id < 5", "order_by": "id", "order_desc": "true", "format": "csv"}
     text = server.admin.get(path, params=query).text
     assert [row["id"] for row in csv.DictReader(io.StringIO(text))] == ["4", "3", "2", "1", "0"]
 
@@ -48,9 +48,9 @@ def test_a_file_has_the_view_too(server: LiveServer, path: str) -> None:
 @pytest.mark.parametrize(
     ("query", "code", "part"),
     [
-        ({"filter": "citty = 'Oslo'"}, "unknown_column", "city"),
-        ({"filter": "id <"}, "invalid_filter", ""),
-        ({"filter": ""}, "invalid_request", "filter"),
+        ({"filters": "citty = 'Oslo'"}, "unknown_column", "city"),
+        ({"filters": "id <"}, "invalid_filter", ""),
+        ({"filters": ""}, "invalid_request", "filter"),
         ({"order_by": "ammount"}, "unknown_column", "amount"),
         ({"order_desc": "perhaps"}, "invalid_request", "order_desc"),
         ({"columns": "id\rcity"}, "invalid_request", "line break"),
@@ -74,7 +74,7 @@ def test_a_profile_refuses_columns_with_a_line_break(server: LiveServer, path: s
 def test_a_sample_is_filtered_and_sorted_too(server: LiveServer) -> None:
     dataset = server.new_table(100)
     job = server.draw(dataset, {"method": "random", "parameters": {"sample_size": 40, "seed": 1}})
-    rows = server.rows(job["id"], filter="city IS NOT NULL", order_by="id", limit=1000)
+    rows = server.rows(job["id"], filters="city IS NOT NULL", order_by="id", limit=1000)
     assert len(rows) < 40
     assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
 
@@ -114,12 +114,12 @@ def test_patterns_find_the_same_rows_on_every_page(
         wanted = [row for row, is_like in enumerate(found) if is_like is not None]
         wanted = [row for row in wanted if found[row] is not negated]
         offset, limit = at % 3, (1, 5, 49)[at % 3]
-        query = {"filter": f"label {operator} '{pattern}'", "limit": limit, "offset": offset}
+        query = {"filters": f"label {operator} '{pattern}'", "limit": limit, "offset": offset}
         if at % 2:
             query["order_by"] = "id"
         answer = server.admin.get(labels, params=query)
         assert answer.status_code == 200, (query, answer.text)
-        assert answer.json()["pagination"]["total"] == len(wanted), query
+        assert answer.json()["total"] == len(wanted), query
         shown = [row["id"] for row in answer.json()["data"]]
         assert shown == wanted[offset : offset + limit], query
 
@@ -127,6 +127,6 @@ def test_patterns_find_the_same_rows_on_every_page(
 def test_a_list_of_missing_values_has_an_empty_page(server: LiveServer, labels: str) -> None:
     for wanted in ("label IN ('zz', 'yy')", "id IN (-1, 4000)", "label LIKE 'z_z'"):
         for query in ({"limit": 1}, {"limit": 5, "offset": 3}, {"limit": 9, "order_by": "label"}):
-            answer = server.admin.get(labels, params={"filter": wanted, **query})
+            answer = server.admin.get(labels, params={"filters": wanted, **query})
             assert answer.status_code == 200, answer.text
             assert answer.json()["data"] == []

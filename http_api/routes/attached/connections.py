@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from marshmallow import fields
 
 from application.attaching import connection_fields
-from application.job_submission import MAX_URI_LENGTH
 from contract.declarations import Help
+from contract.requests.importing import MAX_URI_LENGTH
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import (
     MessageOut,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from application.job_submission import MAX_URI_LENGTH
 from application.notifications import registering
 from contract.declarations import Help
+from contract.requests.importing import MAX_URI_LENGTH
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.automation.receivers import DeliveryList, events_field, page_of_deliveries
 from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
