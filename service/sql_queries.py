@@ -12,8 +12,9 @@ from contract.requests.exploring import QueryRequest
 from parquet_tables.names import folded
 from service.service import Service
 from service.tables.open_tables import PRIMARY, open_commit, require_files
-from sql_sandbox import FUNCTIONS as ALLOWED_FUNCTIONS
-from sql_sandbox import Limits, Sandbox, SourceTable
+from sql_sandbox.request import Limits, SourceTable
+from sql_sandbox.sandbox import Sandbox
+from sql_sandbox.statement import FUNCTIONS as ALLOWED_FUNCTIONS
 from storage.versions.manifests import Commit, StoredTable
 
 DATA = "data"

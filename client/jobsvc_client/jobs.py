@@ -215,7 +215,7 @@ class RowsJob(Job):
         columns : str or sequence of str
             Only these columns.
         **options
-            ``filter``, ``order_by``, ``order_desc``, ``offset`` and ``limit`` choose rows;
+            ``filters``, ``order_by``, ``order_desc``, ``offset`` and ``limit`` choose rows;
             ``formula_safe`` and ``bom`` say how to write CSV.
         """
         self.wait()

@@ -42,7 +42,7 @@ def versions(reader: Reader, dataset: int) -> list[str]:
 
 def compare(reader: Reader, dataset: int, before: str, now: str) -> None:
     """Compute a comparison, so that the page needn't wait for it."""
-    query = {"base_ref": before, "ref": now}
+    query = {"base_ref": before, "source_ref": now}
     answer = reader.api.get(f"/api/datasets/{dataset}/compare", params=query)
     assert answer.status_code == 200, answer.text
 
@@ -86,7 +86,7 @@ def test_the_sums_of_number_columns_are_compared(reader: Reader, dataset: int) -
     assert "no identifier 10 11 +1" in page
     assert page.index('pay ("EUR") 102') < page.index("no identifier 10")
     now, before = versions(reader, dataset)
-    query = {"base_ref": before, "ref": now}
+    query = {"base_ref": before, "source_ref": now}
     answer = reader.api.get(f"/api/datasets/{dataset}/compare", params=query).json()
     assert answer["control_totals"][1] == {
         "column": 'pay ("EUR")',
