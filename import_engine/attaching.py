@@ -156,7 +156,8 @@ def masked(path: AttachedPath) -> AttachedPath:
 @contextmanager
 def _contradictions(uri: SourceUri) -> Iterator[None]:
     try:
-        with duckdb_errors_as(lambda _: _undecodable(uri)):
+        damaged = UnreadableFile("{uri}: the file is damaged. Write it again.", uri=str(uri))
+        with duckdb_errors_as(lambda _: damaged):
             yield
     except FooterContradicted as problem:
         raise UnreadableFile(
@@ -201,10 +202,6 @@ def verify(
             columns,
             lambda part, _: on_progress((1 + part) / 2, message),
         )
-
-
-def _undecodable(uri: SourceUri) -> UnreadableFile:
-    return UnreadableFile("{uri}: the file is damaged. Write it again.", uri=str(uri))
 
 
 def _unservable(uri: SourceUri, column: Column, problem: str) -> UnservableFile:

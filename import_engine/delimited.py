@@ -68,22 +68,12 @@ _STRICT = (
 
 @dataclass(frozen=True)
 class Dialect:
-    """How rows are written.
+    """How rows are written: each has as many values as there are ``columns``.
 
-    Parameters
-    ----------
-    delimiter, quote, escape : str
-        One character each; empty ``quote`` and ``escape`` mean that quotes are plain text.
-    has_header : bool
-        Whether the first row names the columns.
-    columns : int
-        Values in each row.
-    long_lines : bool
-        Use a buffer for lines longer than DuckDB's 2 MB.
-    skip : int
-        Lines above the first row. DuckDB would use an empty one of them as the header.
-    names : tuple of str or None
-        The names of the columns, if two rows make them.
+    ``delimiter``, ``quote`` and ``escape`` are one character each; without the last two, quotes
+    are plain text. ``skip`` are the lines above the first row: DuckDB would use an empty one as
+    the header. ``names`` are those of the columns, if two rows make them. ``long_lines`` need a
+    buffer for more than DuckDB's 2 MB.
     """
 
     delimiter: str

@@ -57,12 +57,8 @@ _WORDS = ", ".join(quote_text(word) for word in MISSING_WORDS)
 class ColumnPlan:
     """How one column of text is converted: to the first of the types that fit.
 
-    Parameters
-    ----------
-    tidied : bool
-        Whether cells have blanks around them, are quoted empty texts, or are missing words.
-    missing_words : bool
-        Whether cells are missing words (``NA``, ``NULL``).
+    Cells to be ``tidied`` have blanks around them, or are quoted empty texts or ``missing_words``
+    (``NA``, ``NULL``).
     """
 
     candidates: CandidateTypes
@@ -78,14 +74,8 @@ class ColumnPlan:
 class TextColumn:
     """A column as the first rows show it: the types that may fit all rows, and its plan.
 
-    Parameters
-    ----------
-    given_type : str or None
-        The type that the options give.
-    first : sequence of str
-        The non-missing cells of the first rows.
-    open_types : tuple of CandidateType
-        Types of which the values don't show which is right; the column stays text.
+    The options give the ``given_type``; ``first`` are the non-missing cells of the first rows. If
+    the values don't show which of the ``open_types`` is right, the column stays text.
     """
 
     name: str

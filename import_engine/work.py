@@ -78,25 +78,12 @@ class TablePlace:
 
 @dataclass(frozen=True)
 class ImportedTable:
-    """One table of the imported file.
+    """One table of the imported file, in its row order.
 
-    Parameters
-    ----------
-    key : str
-        ``primary``, or the sheet's name in a workbook of several sheets.
-    columns : tuple of Column
-    files : tuple of DataFile
-        The Parquet files written, in the file's row order.
-    notes : tuple of str
-        Sentences on changes to the data's form.
-    empty_columns : tuple of str
-        The columns without any value, which are text.
-    detected : mapping
-        The import options that were used, given or detected.
-    readings : tuple of ColumnReading
-        One for each column.
-    place : TablePlace
-        Where the rows stand in delimited text and in workbooks.
+    The ``key`` is ``primary``, or the sheet's name in a workbook of several sheets. ``notes`` are
+    sentences on changes to the data's form; ``empty_columns`` have no value and are text;
+    ``detected`` are the import options that were used, given or detected; each column has one of
+    the ``readings``.
     """
 
     key: str

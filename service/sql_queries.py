@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract.requests.exploring import QueryRequest
+from contract.requests.exploring import SelectRequest
 from parquet_tables.names import folded
 from service.service import Service
 from service.tables.open_tables import PRIMARY, open_commit, require_files
@@ -63,7 +63,7 @@ class QueryRows:
     execution_time_seconds: float
 
 
-def query_at_once(service: Service, dataset_id: int, request: QueryRequest) -> QueryRows:
+def query_at_once(service: Service, dataset_id: int, request: SelectRequest) -> QueryRows:
     """Run a query without a job and a commit; SqlError if it is refused."""
     began = time.perf_counter()
     with service.database.read() as tx:

@@ -80,7 +80,7 @@ class ExplorationRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryRequest(Request):
+class SelectRequest(Request):
     """A query whose first rows are in the response."""
 
     source_ref: SourceRef = MAIN

@@ -10,7 +10,7 @@ from flask import Response, jsonify, request
 
 from application.access import RowSource
 from application.explorations import submit_report, submit_table
-from contract.requests.exploring import ExplorationRequest, QueryRequest
+from contract.requests.exploring import ExplorationRequest, SelectRequest
 from contract.requests.tables import FORMATS, ResultRowsRequest
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, caller, service
@@ -61,9 +61,9 @@ def create(dataset_id: int, given: ExplorationRequest) -> dict[str, str]:
 
 
 @blueprint.post(
-    "/datasets/<int:dataset_id>/query", body=QueryRequest, output=QueryRows, only_reads=True
+    "/datasets/<int:dataset_id>/query", body=SelectRequest, output=QueryRows, only_reads=True
 )
-def query(dataset_id: int, given: QueryRequest) -> QueryRows:
+def query(dataset_id: int, given: SelectRequest) -> QueryRows:
     """The first rows of a SELECT, at once.
 
     Makes no job and no commit.

@@ -34,13 +34,9 @@ _ERRORS: Mapping[str, type[DomainError]] = {
 class WorkbookLimits:
     """The limits of reading one workbook.
 
-    Parameters
-    ----------
-    memory_mb : int
-        Memory of the child process without the interpreter's own; DuckDB gets a quarter of it.
-    unpacked_bytes : int
-        Unpacked size of all parts of the workbook together. A sheet takes about four times its
-        unpacked size in memory (217 MB, 5 million cells: 0.9 GB).
+    ``memory_mb`` is the child's without the interpreter's own; DuckDB gets a quarter of it.
+    ``unpacked_bytes`` are those of all parts of the workbook together: a sheet takes about four
+    times its unpacked size in memory (217 MB, 5 million cells: 0.9 GB).
     """
 
     memory_mb: int = 2048
