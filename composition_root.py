@@ -28,8 +28,7 @@ from http_api.server.uploads import gate
 from http_api.server.waitress import HttpServer, possible_connections
 from job_runner.attempt import Handler
 from job_runner.handlers import HANDLERS
-from job_runner.recovery import recover
-from job_runner.runner import Runner
+from job_runner.runner import Runner, recover
 from job_runner.scheduler import Scheduler
 from operating_system import limit_arenas
 from parquet_tables.attached import AttachedFiles

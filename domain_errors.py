@@ -81,8 +81,9 @@ class DomainError(Exception):
 
     Parameters
     ----------
-    template : str
-        One sentence that names what is wrong and what to do, as :func:`render` takes it.
+    template : str, optional
+        One sentence that names what is wrong and what to do, as :func:`render` takes it; by default
+        that of the class.
     loc : sequence of str or int
         Where in the caller's input it is, for example ``("rounds", 0, "parameters")``.
     **parameters
@@ -95,13 +96,15 @@ class DomainError(Exception):
     """
 
     code = "error"
+    template = ""
+    loc: tuple[str | int, ...] = ()
 
     def __init__(
-        self, template: str, *, loc: Sequence[str | int] = (), **parameters: object
+        self, template: str | None = None, *, loc: Sequence[str | int] = (), **parameters: object
     ) -> None:
-        self.template = template
+        self.template = self.template if template is None else template
         self.parameters = parameters
-        self.loc = tuple(loc)
+        self.loc = tuple(loc) or self.loc
         self.causes: Sequence[DomainError] = ()
         super().__init__(self.message)
 

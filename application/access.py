@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from application.job_submission import Submission
 from application.throttle import MessageRate, SignInThrottle
 from application.work_limits import WorkLimits
+from contract.jobs import Priority
+from contract.words import Action, Level, Role
 from domain_errors import DomainError
 from service.service import LruCache, Service
 from storage.accounts import authority as checks
-from storage.accounts.audit_trail import Action, ObjectType, Origin, record
+from storage.accounts.audit_trail import ObjectType, Origin, record
 from storage.accounts.authority import Authority, write_as
-from storage.accounts.datasets import Dataset, Level, get_dataset
+from storage.accounts.datasets import Dataset, get_dataset
 from storage.accounts.tokens import (
     TokenHolder,
     find_token_holder,
@@ -29,9 +31,9 @@ from storage.accounts.tokens import (
     hash_secret,
     note_token_use,
 )
-from storage.accounts.users import Role, User
+from storage.accounts.users import User
 from storage.errors import NotFound, TokenEnded, TokenExpired
-from storage.jobs.jobs import Job, Priority, get_job, job_ids_by_prefix
+from storage.jobs.jobs import Job, get_job, job_ids_by_prefix
 from storage.jobs.submission import IdempotencyKey
 from storage.notifications.receivers import Kind
 from storage.sqlite.clock import timestamp
@@ -114,7 +116,7 @@ class Access:
             return None
         if not found.has_ended(self.service.clock):
             return None
-        return TokenExpired(found.token_name, found.expires_at)
+        return TokenExpired(name=found.token_name, expires_at=found.expires_at)
 
     def _holder_of(self, secret: str) -> TokenHolder | None:
         service = self.service

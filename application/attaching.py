@@ -15,6 +15,7 @@ from application.administration.grantees import find_grantee
 from application.job_submission import Submission, require_ref_to_move, required_columns, submit
 from contract.declarations import Help
 from contract.requests.attaching import AttachRequest
+from contract.requests.automation import ConnectionRequest
 from domain_errors import DomainError, InvalidRequest, counted
 from import_engine.sources.connections import (
     CREDENTIALS,
@@ -57,9 +58,7 @@ MAX_FILES_SHOWN = 100
 def connection_fields(
     service: Service,
     tx: Transaction,
-    prefix: str,
-    credentials: str,
-    usable_by: Sequence[str],
+    request: ConnectionRequest,
     before: Connection | None = None,
 ) -> ConnectionFields:
     """Check what an administrator says about a connection.
@@ -78,7 +77,10 @@ def connection_fields(
     NotFound
         There is no such user or group.
     """
-    uri = connection_prefix(prefix, service.settings.allowed_connections, ("body", "prefix"))
+    credentials = request.credentials
+    uri = connection_prefix(
+        request.prefix, service.settings.allowed_connections, ("body", "prefix")
+    )
     if credentials and (uri.scheme not in VARIABLES or CREDENTIALS.fullmatch(credentials) is None):
         raise InvalidRequest(
             "`credentials` is how the names of variables in the server's environment begin: "
@@ -88,7 +90,9 @@ def connection_fields(
         )
     if before is None or credentials != before.credentials:
         _require_variables(uri.scheme, credentials)
-    grantees = [find_grantee(tx, name, "usable_by", at) for at, name in enumerate(usable_by)]
+    grantees = [
+        find_grantee(tx, name, "usable_by", place) for place, name in enumerate(request.usable_by)
+    ]
     return ConnectionFields(str(uri), credentials, grantees)
 
 

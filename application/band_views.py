@@ -91,7 +91,7 @@ def band_view(
         )
     return BandView(
         table.commit_id,
-        table.key,
+        table.name,
         column.name,
         column.type,
         summary.row_count,

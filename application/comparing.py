@@ -11,12 +11,18 @@ from typing import Any
 from application.access import Caller, RowSource
 from domain_errors import DomainError
 from parquet_tables.progress import ProgressCallback
-from profiling_engine.comparison.comparison import Outcome, label_of
+from profiling_engine.comparison.answers import ComparedTablesJson
+from profiling_engine.comparison.comparison import verdict_label as verdict_label
 from profiling_engine.comparison.shared_columns import match_columns, quick_key
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_table
-from service.tables.sample_comparison import brief_comparison, compare_sample
-from service.tables.table_comparison import cached_comparison, comparison_of
+from service.tables.sample_comparison import SampleComparison, brief_comparison, compare_sample
+from service.tables.table_comparison import (
+    CachedComparison,
+    ReadRows,
+    cached_comparison,
+    comparison_of,
+)
 from storage.errors import NotFound
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import Job, get_comparison, get_job, store_comparison
@@ -46,12 +52,22 @@ def job_changed(service: Service, change: JobChange) -> None:
         )
 
 
-def verdict_label(outcome: Outcome, detectable: float | None) -> str:
-    """The verdict in a few words, by the smallest detectable difference."""
-    return label_of(outcome, detectable)
+class TableRows(ReadRows):
+    """A compared table."""
+
+    commit_id: str
+    table_key: str
 
 
-def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
+class ComparedTables(ComparedTablesJson):
+    """The comparison of two tables."""
+
+    base: TableRows
+    other: TableRows
+    dataset_id: int
+
+
+def comparison_of_job(service: Service, job: Job) -> SampleComparison:
     """The comparison of a completed draw, stored or computed now.
 
     Raises
@@ -62,49 +78,18 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
         The source or the sample is missing or damaged, or the comparison took too long.
     """
     with service.database.read() as tx:
-        stored = get_comparison(tx, job.id)
-    # One of an earlier release has no outcome, or another label for it.
-    if stored is not None and "outcome" in stored:
+        stored: Any = get_comparison(tx, job.id)
+    # One of an earlier release lacks a field, or has another label for its outcome.
+    if stored is not None and stored.keys() >= SampleComparison.__required_keys__:
         detectable = stored["minimum_detectable_difference"]
-        if stored["outcome_label"] == label_of(stored["outcome"], detectable):
-            return stored
-    computed: dict[str, Any] | None = service.background.result(
+        if stored["outcome_label"] == verdict_label(stored["outcome"], detectable):
+            return stored  # type: ignore[no-any-return]
+    computed: SampleComparison | None = service.background.result(
         job.id, lambda on_progress: _compare(service, job.id, on_progress), WAIT_S
     )
     if computed is None:
         raise ComparisonNotReady("The sample is still being compared. Ask again in a moment.")
     return computed
-
-
-def comparison_of_tables(
-    service: Service,
-    dataset_id: int,
-    base: OpenTable,
-    other: OpenTable,
-    wait_s: float = WAIT_S,
-) -> dict[str, Any]:
-    """The comparison of two tables, cached or computed now, as JSON; or ComparisonNotReady."""
-    found = cached_comparison(service, dataset_id, base, other) or service.background.result(
-        (base.commit_id, base.key, other.commit_id, other.key),
-        lambda on_progress: comparison_of(
-            service,
-            dataset_id,
-            base,
-            other,
-            database=service.parquet_of("long"),
-            on_progress=on_progress,
-        ),
-        wait_s,
-    )
-    if found is None:
-        raise ComparisonNotReady("The tables are still being compared. Ask again in a moment.")
-    return {
-        **found,
-        **{
-            side: {**found[side], "commit_id": table.commit_id, "table_key": table.key}
-            for side, table in (("base", base), ("other", other))
-        },
-    }
 
 
 def likely_key(service: Service, base: OpenTable, other: OpenTable) -> tuple[str, ...]:
@@ -114,13 +99,13 @@ def likely_key(service: Service, base: OpenTable, other: OpenTable) -> tuple[str
         return quick_key(cursor, base.files, other.files, shared)
 
 
-def shown_comparison(caller: Caller, job: Job) -> dict[str, Any]:
+def shown_comparison(caller: Caller, job: Job) -> SampleComparison:
     """Return a job's comparison and record the access, as it shows values."""
     with caller.reading():
-        found = comparison_of_job(caller.service, job)
+        comparison = comparison_of_job(caller.service, job)
     source, key = job.source_commit_id or "", job.run_parameters["table_key"]
     caller.audit_view(RowSource(job.dataset_id, source, key, job.id), AUDITED)
-    return found
+    return comparison
 
 
 def shown_tables(
@@ -129,32 +114,61 @@ def shown_tables(
     base: tuple[str, str | None],
     other: tuple[str, str | None],
     wait_s: float = WAIT_S,
-) -> dict[str, Any]:
-    """Compare two tables, each given by ref and key, and record the access."""
+) -> ComparedTables:
+    """Compare two tables, each named by ref and key, and record the access.
+
+    Raises
+    ------
+    ComparisonNotReady
+        No comparison is cached, and none is computed within ``wait_s``.
+    """
+    service = caller.service
     with caller.reading():
-        one, two = (open_table(caller.service, dataset_id, *table) for table in (base, other))
-        found = comparison_of_tables(caller.service, dataset_id, one, two, wait_s)
-    for table in (one, two):
+        first, second = (open_table(service, dataset_id, *table) for table in (base, other))
+        cached = cached_comparison(service, dataset_id, first, second)
+        compared: CachedComparison | None = cached or service.background.result(
+            (first.commit_id, first.key, second.commit_id, second.key),
+            lambda on_progress: comparison_of(
+                service,
+                dataset_id,
+                first,
+                second,
+                database=service.parquet_of("long"),
+                on_progress=on_progress,
+            ),
+            wait_s,
+        )
+    if compared is None:
+        raise ComparisonNotReady("The tables are still being compared. Ask again in a moment.")
+    for table in (first, second):
         caller.audit_view(RowSource(dataset_id, table.commit_id, table.key), AUDITED)
-    return {"dataset_id": dataset_id, **found}
+    facts: ComparedTablesJson = compared
+    return {
+        **facts,
+        "dataset_id": dataset_id,
+        "base": {**compared["base"], "commit_id": first.commit_id, "table_key": first.key},
+        "other": {**compared["other"], "commit_id": second.commit_id, "table_key": second.key},
+    }
 
 
 def _compare_enqueued(
     service: Service, job_id: str, on_progress: ProgressCallback
-) -> dict[str, Any] | None:
+) -> SampleComparison | None:
     try:
         return _compare(service, job_id, on_progress)
     except NotFound:
         return None  # the dataset was deleted or the job pruned meanwhile
 
 
-def _compare(service: Service, job_id: str, on_progress: ProgressCallback) -> dict[str, Any]:
+def _compare(service: Service, job_id: str, on_progress: ProgressCallback) -> SampleComparison:
     with service.database.read() as tx:
         job = get_job(tx, job_id)
     compared = compare_sample(service, job, on_progress)
     with service.database.write(sync="later") as tx:
         store_comparison(tx, job_id, brief_comparison(compared), compared, service.clock)
     with service.database.read() as tx:
-        stored = get_comparison(tx, job_id)
+        stored: Any = get_comparison(tx, job_id)
+    if stored is None:
+        raise NotFound('Job "{job}" not found.', job=job_id)
     logger.info("job %s compared: %s", job_id, compared["outcome"])
-    return stored or compared
+    return stored  # type: ignore[no-any-return]

@@ -14,8 +14,6 @@ from service.settings import Settings
 from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.errors import InvalidValue
 
-MIN_LENGTH = 8
-MAX_LENGTH = 1000
 DECOY = f"scrypt:32768:8:1$jobsvcdecoyhash0${'0' * 128}"
 """Costs as much as a hash of :func:`hash_password` and matches no password."""
 
@@ -30,9 +28,7 @@ class BadCredentials(DomainError):
     """Unknown user or wrong password; the error doesn't say which."""
 
     code = "bad_credentials"
-
-    def __init__(self) -> None:
-        super().__init__("The user name or the password is wrong.")
+    template = "The user name or the password is wrong."
 
 
 class SignInRefused(DomainError):
@@ -45,9 +41,8 @@ class WrongPassword(DomainError):
     """The user who changes a password gave a wrong current one."""
 
     code = "wrong_password"
-
-    def __init__(self) -> None:
-        super().__init__("That isn't your current password.", loc=("body", "current_password"))
+    template = "That isn't your current password."
+    loc = ("body", "current_password")
 
 
 def hash_password(password: str) -> str:

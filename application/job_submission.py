@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from contract.jobs import Priority
 from contract.requests.importing import ImportRequest, UriImportRequest
 from domain_errors import InvalidRequest
 from import_engine.options import read_options
@@ -26,7 +27,7 @@ from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.errors import Conflict
-from storage.jobs.jobs import Job, Priority, get_job, job_with_output_ref
+from storage.jobs.jobs import Job, get_job, job_with_output_ref
 from storage.jobs.kinds import IMPORT, JobKind
 from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
 from storage.sqlite.database import Transaction

@@ -11,14 +11,12 @@ from typing import Any
 
 from application.access import Caller
 from application.job_submission import Submission, submit
+from contract.words import Action
 from domain_errors import DomainError
 from operating_system import sync_folder
 from service.sampling_parameters import DrawRule
 from service.service import Service
 from service.tables.open_tables import source_of
-from storage.accounts.audit_trail import THIS_PROCESS, Origin, record
-from storage.accounts.authority import Authority, write_as
-from storage.accounts.users import User
 from storage.errors import Conflict
 from storage.jobs.jobs import (
     Job,
@@ -35,13 +33,7 @@ from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref
 
 
-def cancel(
-    service: Service,
-    user: User,
-    job: Job,
-    origin: Origin = THIS_PROCESS,
-    authority: Authority | None = None,
-) -> Job:
+def cancel(caller: Caller, job: Job) -> Job:
     """Cancel a pending or running job.
 
     Raises
@@ -51,20 +43,10 @@ def cancel(
     TokenEnded, Forbidden, NotFound
         The user's permission was removed.
     """
-    with write_as(service.database, authority, service.clock) as tx:
-        cancel_job(tx, job.id, user.soeid, service.clock)
-        record(
-            tx,
-            service.clock,
-            "job_cancelled",
-            user_id=user.id,
-            origin=origin,
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
-            details={"run_type": job.run_type, "job_kind": job.job_kind},
-        )
-        cancelled = get_job(tx, job.id)
-    service.interrupt_job(job.id)
+    with caller.writing() as tx:
+        cancel_job(tx, job.id, caller.user.soeid, caller.service.clock)
+        cancelled = _audited(tx, caller, "job_cancelled", job)
+    caller.service.interrupt_job(job.id)
     return cancelled
 
 
@@ -76,18 +58,22 @@ def dismiss(caller: Caller, job: Job, *, undo: bool = False) -> Job:
     Conflict
         The job hasn't failed.
     """
-    clock = caller.service.clock
     with caller.writing() as tx:
-        set_dismissed(tx, job.id, None if undo else timestamp(clock()))
-        caller.audit(
-            tx,
-            "dismissal_undone" if undo else "job_dismissed",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
-            run_type=job.run_type,
-            job_kind=job.job_kind,
-        )
-        return get_job(tx, job.id)
+        set_dismissed(tx, job.id, None if undo else timestamp(caller.service.clock()))
+        return _audited(tx, caller, "dismissal_undone" if undo else "job_dismissed", job)
+
+
+def _audited(tx: Transaction, caller: Caller, action: Action, job: Job) -> Job:
+    """Record an action, and return the job after it."""
+    caller.audit(
+        tx,
+        action,
+        dataset_id=job.dataset_id,
+        about=("job", job.id),
+        run_type=job.run_type,
+        job_kind=job.job_kind,
+    )
+    return get_job(tx, job.id)
 
 
 def retry(service: Service, by: Submission, job: Job) -> Job:

@@ -7,13 +7,14 @@ removed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
 from application.job_submission import Submission, submit
+from contract.declarations import Help
 from parquet_tables.tables import UnknownColumn
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source, open_table
-from service.tables.reports import of_columns, profile_of
+from service.tables.reports import Part, ProfileJson, of_columns, profile_of
 from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import PROFILE, values_read
@@ -40,18 +41,39 @@ def submit_profiling(
     return submit(service, by, new)
 
 
-def profile_result(service: Service, job: Job, budget_s: float) -> dict[str, Any]:
+class TableAnalysis(ProfileJson):
+    """A profile with its table, and hints for a design."""
+
+    dataset_id: int
+    commit_id: str
+    table_key: str
+    hints: Annotated[Part, Help("Columns that suit a sampling design.")]
+
+
+class ProfileResult(TableAnalysis):
+    """The profile of a job."""
+
+    job_id: str
+
+
+def profile_result(service: Service, job: Job, budget_s: float) -> ProfileResult:
     """The profile of a completed job with hints, as JSON."""
-    return analysis(service, open_source(service, job), job.run_parameters["columns"], budget_s)
+    source, columns = open_source(service, job), job.run_parameters["columns"]
+    return {"job_id": job.id, **analysis(service, job.dataset_id, source, columns, budget_s)}
 
 
 def analysis(
-    service: Service, source: OpenTable, columns: Sequence[str], budget_s: float
-) -> dict[str, Any]:
+    service: Service,
+    dataset_id: int,
+    source: OpenTable,
+    columns: Sequence[str],
+    budget_s: float,
+) -> TableAnalysis:
     """A table's profile with hints for a design, as JSON; UnknownColumn lists the columns."""
     names = _exact_names(source, columns)
     found = profile_of(service, source, database=service.parquet, budget_s=budget_s)
     return {
+        "dataset_id": dataset_id,
         "commit_id": source.commit_id,
         "table_key": source.key,
         **of_columns(found["profile"], names),

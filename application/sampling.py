@@ -268,6 +268,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
             amount_column=request.amount_column,
             engine=engine,
         )
+    profile = cached_profile(service, files)
     warnings = draw_warnings(draw.rounds)
     total_rows = sum(planned_round.rows_planned for planned_round in planned)
     if not total_rows and not request.allow_empty:
@@ -287,7 +288,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "warnings": [warning.message for warning in warnings],
         "warning_templates": [asdict(warning) for warning in warnings],
         # Never computed for a plan: a profile reads the whole table.
-        "hints": (cached_profile(service, files) or {}).get("hints"),
+        "hints": None if profile is None else profile["hints"],
         **output,
     }
 

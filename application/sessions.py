@@ -30,9 +30,7 @@ class SignedOut(DomainError):
     """A form of a page whose session has ended."""
 
     code = "unauthorized"
-
-    def __init__(self) -> None:
-        super().__init__(SIGNED_OUT)
+    template = SIGNED_OUT
 
 
 def csrf_token(secret: str) -> str:

@@ -26,12 +26,7 @@ from domain_errors import DomainError, InvalidRequest
 from service.service import Service
 from storage.accounts.audit_trail import Origin, record
 from storage.accounts.identities import identity_of
-from storage.accounts.tokens import (
-    issue_token,
-    revoke_token,
-    sign_in_link_user,
-    use_sign_in_link,
-)
+from storage.accounts.tokens import issue_token, revoke_token, sign_in_link_user, use_sign_in_link
 from storage.accounts.users import (
     User,
     admin_has_password,
@@ -73,10 +68,7 @@ def sign_in(access: Access, soeid: str, password: str, origin: Origin) -> Signed
         They are wrong; it is too soon for another try; or too many run at once.
     """
     address = origin.client_address
-    with (
-        access.work_limits.passwords.piece(address),
-        counted_attempt(access, soeid, origin),
-    ):
+    with access.work_limits.passwords.piece(address), counted_attempt(access, soeid, origin):
         known_hash = _matching_hash(access, soeid, password)
         with access.service.database.write() as tx:
             return begin_session(access, tx, _user_with(tx, soeid, known_hash), origin)
@@ -212,13 +204,7 @@ def begin_session(
     service = access.service
     lifetime = timedelta(hours=service.settings.token_hours)
     secret, token = issue_token(
-        tx,
-        user.id,
-        kind="session",
-        name=by,
-        scope="write",
-        lifetime=lifetime,
-        clock=service.clock,
+        tx, user.id, kind="session", name=by, scope="write", lifetime=lifetime, clock=service.clock
     )
     record(
         tx,

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import peak_mib, print_goal
-from estimation_engine import Settings, Statistic, estimate, random_design, read_values
+from estimation_engine import EstimateSettings, Statistic, estimate, random_design, read_values
 from estimation_engine.intervals import Confidence, t_interval
 from estimation_engine.reading import relation_of
 from parquet_tables.database import ParquetDatabase
@@ -102,7 +102,9 @@ def measured(rows: int, columns: int, domains: int) -> Measured:
                 None,
             )
         design = random_design(rows, POPULATION)
-        found = [estimate(design, values, read.domains, Settings()) for values in read.values]
+        found = [
+            estimate(design, values, read.domains, EstimateSettings()) for values in read.values
+        ]
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
     first = found[0][0]
     return Measured(seconds, cpu, peak_mib(), first.value or 0.0, first.error or 0.0)

@@ -8,7 +8,18 @@ from typing import Any
 import click
 
 from command_line.connection import ApiClient
-from command_line.options import OFFSET, YES, WholeNumber, limit_option, printed, with_client
+from command_line.contract_options import with_request
+from command_line.options import (
+    OFFSET,
+    YES,
+    WholeNumber,
+    body_of,
+    deleting,
+    field_option,
+    limit_option,
+    printed,
+    with_client,
+)
 from command_line.output import (
     CommandFailed,
     confirm,
@@ -18,14 +29,11 @@ from command_line.output import (
     table_of,
     utc_text,
 )
+from contract.requests.administration import EntriesRequest
+from contract.words import LEVELS, ROLES
 from domain_errors import counted
-from storage.accounts.audit_trail import ACTIONS
-from storage.accounts.users import ROLES
 
 COMMIT_DIGITS = 64
-LEVELS = {"view": "read", "edit": "write", "owner": "admin"}
-"""The API's levels by their names on screens."""
-WORDS = {"read": "can view", "write": "can edit", "admin": "owner"}
 
 
 class Days(WholeNumber):
@@ -34,15 +42,6 @@ class Days(WholeNumber):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number; 0 for never, as in the API."""
         return 0 if value == "never" else super().convert(value, param, ctx)
-
-
-def _id_of(client: ApiClient, kind: str, name: str) -> int:
-    """Return the id of a user or a group by its name, in any case."""
-    field = "soeid" if kind == "user" else "name"
-    for found in client.all_of(f"/api/{kind}s", f"{kind}s", q=name):
-        if found[field].lower() == name.lower():
-            return int(found["id"])
-    raise CommandFailed('{kind} "{name}" not found.', kind=kind.capitalize(), name=name)
 
 
 @click.group()
@@ -80,31 +79,26 @@ def add_user(client: ApiClient, soeid: str, role: str, password_stdin: bool) -> 
 @user.command("role")
 @click.argument("soeid", metavar="NAME")
 @click.argument("role", type=click.Choice(ROLES))
-@with_client
-def change_role(client: ApiClient, soeid: str, role: str) -> None:
+@printed("User {soeid} has the role {role_name}.")
+def change_role(client: ApiClient, soeid: str, role: str) -> Any:
     """Change the role of a user.
 
     \b
     jobsvc user role anna viewer
     """
-    changed = client.patch(f"/api/users/{_id_of(client, 'user', soeid)}", {"role_name": role})
-    print_line(f"User {changed['soeid']} has the role {changed['role_name']}.")
+    return client.patch(f"/api/users/{client.id_of('user', soeid)}", {"role_name": role})
 
 
 @user.command("remove")
 @click.argument("soeid", metavar="NAME")
-@YES
-@with_client
-def remove_user(client: ApiClient, soeid: str, yes: bool) -> None:
+@deleting("Remove the user {soeid}?", "User {soeid} was removed.")
+def remove_user(client: ApiClient, soeid: str) -> str:
     """Remove a user; their jobs and versions stay.
 
     \b
     jobsvc user remove anna
     """
-    user_id = _id_of(client, "user", soeid)
-    confirm(f"Remove the user {soeid}?", yes)
-    client.delete(f"/api/users/{user_id}")
-    print_line(f"User {soeid} was removed.")
+    return f"/api/users/{client.id_of('user', soeid)}"
 
 
 def _state_of(user: dict[str, Any]) -> str:
@@ -135,15 +129,14 @@ def list_users(client: ApiClient) -> Any:
 
 @user.command("link")
 @click.argument("soeid", metavar="NAME")
-@with_client
-def link(client: ApiClient, soeid: str) -> None:
+@printed("{link}")
+def link(client: ApiClient, soeid: str) -> Any:
     """Print a one-time link with which a user sets a new password.
 
     \b
     jobsvc user link anna
     """
-    user_id = _id_of(client, "user", soeid)
-    print_line(client.post(f"/api/users/{user_id}/sign-in-link", {})["link"])
+    return client.post(f"/api/users/{client.id_of('user', soeid)}/sign-in-link", {})
 
 
 @click.group()
@@ -153,24 +146,22 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("soeid")
-@click.option("--name", default="command line", show_default=True, help="What it is for.")
-@click.option("--scope", type=click.Choice(("read", "write")), default="write", show_default=True)
-@click.option(
+@field_option("--name", default="command line", show_default=True, help="What it is for.")
+@field_option("--scope", type=click.Choice(("read", "write")), default="write", show_default=True)
+@field_option(
     "--expires-in-days",
     type=Days(1, 3650),
     help="Or never. By default the setting token_days (90).",
 )
-@with_client
-def create_token(client: ApiClient, soeid: str, expires_in_days: int | None, **body: Any) -> None:
+@printed("{token}")
+def create_token(client: ApiClient, soeid: str, **chosen: Any) -> Any:
     """Print a new token of a user, without other output.
 
     \b
     TOKEN=$(jobsvc token create bg54677 --scope read --expires-in-days 30)
     """
-    if expires_in_days is not None:
-        body["expires_in_days"] = expires_in_days
-    made = client.post("/api/tokens", {**body, "user_id": _id_of(client, "user", soeid)})
-    print_line(made["token"])
+    body = {**body_of(chosen), "user_id": client.id_of("user", soeid)}
+    return client.post("/api/tokens", body)
 
 
 @token.command("list")
@@ -202,7 +193,7 @@ def list_tokens(client: ApiClient, soeid: str | None, everyone: bool) -> Any:
         raise click.UsageError("NAME can't be combined with --all.")
     query: dict[str, Any] = {"all": "true"} if everyone else {}
     if soeid is not None:
-        query = {"user_id": _id_of(client, "user", soeid)}
+        query = {"user_id": client.id_of("user", soeid)}
     return client.all_of("/api/tokens", "tokens", **query)
 
 
@@ -236,10 +227,10 @@ def list_groups(client: ApiClient) -> Any:
 
 @group.command("show")
 @click.argument("name")
-@printed(lambda group: print_items(group["users"], {"user name": "soeid", "role": "role_name"}))
+@printed(table_of({"user name": "soeid", "role": "role_name"}, "users"))
 def show_group(client: ApiClient, name: str) -> Any:
     """List the users of a group."""
-    return client.get(f"/api/groups/{_id_of(client, 'group', name)}")
+    return client.get(f"/api/groups/{client.id_of('group', name)}")
 
 
 def _print_group(group: dict[str, Any]) -> None:
@@ -250,62 +241,54 @@ def _print_group(group: dict[str, Any]) -> None:
 @group.command("create")
 @click.argument("name")
 @click.argument("users", nargs=-1)
-@with_client
-def create_group(client: ApiClient, **body: Any) -> None:
+@printed(_print_group)
+def create_group(client: ApiClient, **body: Any) -> Any:
     """Create a group, with users.
 
     \b
     jobsvc group create Auditors anna ben
     """
-    _print_group(client.post("/api/groups", body))
+    return client.post("/api/groups", body)
 
 
 @group.command("rename")
 @click.argument("name")
 @click.argument("new_name")
-@with_client
-def rename_group(client: ApiClient, name: str, new_name: str) -> None:
+@printed(_print_group)
+def rename_group(client: ApiClient, name: str, new_name: str) -> Any:
     """Rename a group."""
-    path = f"/api/groups/{_id_of(client, 'group', name)}"
-    _print_group(client.patch(path, {"name": new_name}))
+    return client.patch(f"/api/groups/{client.id_of('group', name)}", {"name": new_name})
 
 
 @group.command("add")
 @click.argument("name")
 @click.argument("users", nargs=-1, required=True)
-@with_client
-def add_members(client: ApiClient, name: str, users: tuple[str, ...]) -> None:
+@printed(_print_group)
+def add_members(client: ApiClient, name: str, users: tuple[str, ...]) -> Any:
     """Add users to a group.
 
     \b
     jobsvc group add Auditors chris
     """
-    path = f"/api/groups/{_id_of(client, 'group', name)}/members"
-    _print_group(client.put(path, {"users": users}))
+    return client.put(f"/api/groups/{client.id_of('group', name)}/members", {"users": users})
 
 
 @group.command("remove")
 @click.argument("name")
 @click.argument("users", nargs=-1, required=True)
-@with_client
-def remove_members(client: ApiClient, name: str, users: tuple[str, ...]) -> None:
+@printed(_print_group)
+def remove_members(client: ApiClient, name: str, users: tuple[str, ...]) -> Any:
     """Remove users from a group."""
-    path = f"/api/groups/{_id_of(client, 'group', name)}/members"
-    for user in users:
-        changed = client.delete(path, {"user": user})
-    _print_group(changed)
+    path = f"/api/groups/{client.id_of('group', name)}/members"
+    return [client.delete(path, {"user_soeid": user}) for user in users][-1]
 
 
 @group.command("delete")
 @click.argument("name")
-@YES
-@with_client
-def delete_group(client: ApiClient, name: str, yes: bool) -> None:
+@deleting("Delete the group {name}?", "Group {name} was deleted.")
+def delete_group(client: ApiClient, name: str) -> str:
     """Delete a group; its users lose the access that it gives."""
-    group_id = _id_of(client, "group", name)
-    confirm(f"Delete the group {name}?", yes)
-    client.delete(f"/api/groups/{group_id}")
-    print_line(f"Group {name} was deleted.")
+    return f"/api/groups/{client.id_of('group', name)}"
 
 
 def _print_access(found: dict[str, Any]) -> None:
@@ -313,9 +296,7 @@ def _print_access(found: dict[str, Any]) -> None:
         *({"name": one["group_name"], "kind": "group", **one} for one in found["groups"]),
         *({"name": one["user_soeid"], "kind": "user", **one} for one in found["permissions"]),
     ]
-    print_items(
-        rows, {"name": "name", "kind": "kind", "access": lambda row: WORDS[row["permission"]]}
-    )
+    print_items(rows, {"name": "name", "kind": "kind", "access": "permission"})
 
 
 @click.command()
@@ -323,10 +304,10 @@ def _print_access(found: dict[str, Any]) -> None:
 @click.option(
     "--grant",
     nargs=2,
-    type=(str, click.Choice(tuple(LEVELS))),
+    type=(str, click.Choice(LEVELS)),
     multiple=True,
     metavar="NAME LEVEL",
-    help="Give a user or a group the access view, edit or owner; may be repeated.",
+    help="Give a user or a group the right read, write or admin; may be repeated.",
 )
 @click.option("--revoke", metavar="NAME", multiple=True, help="Remove an access; may be repeated.")
 @printed(_print_access)
@@ -337,12 +318,12 @@ def access(
 
     \b
     jobsvc access sales
-    jobsvc access sales --grant Auditors edit --grant everyone view
+    jobsvc access sales --grant Auditors write --grant everyone read
     jobsvc access sales --revoke anna
     """
     path = f"/api/datasets/{client.dataset_id(dataset)}/permissions"
     for name, level in grant:
-        client.put(path, {"name": name, "permission": LEVELS[level]})
+        client.put(path, {"name": name, "permission": level})
     for name in revoke:
         client.delete(path, _key_of(_levels(client, path), name))
     return _levels(client, path)
@@ -382,12 +363,8 @@ def _short(value: Any) -> str:
 
 
 @click.command("audit")
-@click.option("--user", "user_soeid", metavar="SOEID", help="The user who acted.")
-@click.option("--action", type=click.Choice(ACTIONS), multiple=True, help="May be repeated.")
+@with_request(EntriesRequest)
 @click.option("--dataset", help="Name or id; the id for one that was removed.")
-@click.option("--object", "object_id", help="A job, a ref, a table, or a token's or user's id.")
-@click.option("--after", metavar="TIME", help="At this time or later, such as 2025-07-07.")
-@click.option("--before", metavar="TIME", help="Before this time.")
 @limit_option(50)
 @OFFSET
 @printed(
@@ -403,13 +380,14 @@ def _short(value: Any) -> str:
         },
     )
 )
-def audit_command(client: ApiClient, dataset: str | None, **query: Any) -> Any:
+def audit_command(client: ApiClient, dataset: str | None, **values: Any) -> Any:
     """List the activity of users, newest first (admins only).
 
     \b
-    jobsvc audit --user bg54677 --after 2025-07-07
+    jobsvc audit --user bg54677 --created-after 2025-07-07
     jobsvc audit --action rows_downloaded --dataset Sales --json
     """
+    query = body_of(values) | values
     if dataset is not None:  # an id is used as it is, since a removed dataset has no name
         found = int(dataset) if dataset.isdecimal() else client.dataset_id(dataset)
         query["dataset_id"] = found

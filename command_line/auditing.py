@@ -8,43 +8,32 @@ from typing import Any
 import click
 from jobsvc_client.arguments import given
 
-from application.audit import evaluation_parts
-from application.audit.causes import CAUSES
-from application.audit.kinds import (
-    limits_of,
-    progress_sentence,
-)
-from command_line.connection import ApiClient, Target, connected
-from command_line.contract_options import body_of, with_request
+from application.audit.evaluators import evaluator_of
+from application.audit.sentences import limits_of, other_samples_tables, progress_sentence
+from command_line.connection import ApiClient
+from command_line.contract_options import with_request
+from command_line.importing import READING_OPTIONS
 from command_line.options import (
-    AS_JSON,
     EXISTING_FILE,
     JOB,
     NEW_FILE,
-    WholeNumber,
+    OFFSET,
+    body_of,
     field_option,
     format_by_ending,
     limit_option,
     printed,
-    with_target,
 )
-from command_line.output import (
-    Columns,
-    print_items,
-    print_line,
-    print_result,
-)
+from command_line.output import Columns, Printed, print_items, print_line, print_lines, written
 from command_line.sampled_rows import KEY, upload_rows
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
-from contract.requests.importing import ReadOptions
+from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS
 from domain_errors import InvalidRequest
 from presentation.terminal import block_lines
 
-REVIEW_ACTIONS = ("submitted", "withdrawn", "returned", "signed_off", "reopened")
-OUTCOMES = ("ok", "exception", "not_applicable", "not_examinable")
 ITEMS: Columns = {
-    "row": "_logical_row_id",
+    "row": "row_id",
     "finding": lambda each: (each["finding"] or {}).get("outcome") or "-",
     "audit value": lambda each: (each["finding"] or {}).get("audit_value") or "",
     "note": lambda each: (each["finding"] or {}).get("note") or "",
@@ -53,7 +42,7 @@ ITEMS: Columns = {
 }
 LINES: Columns = {
     "row": "line",
-    "key": lambda each: each["_logical_row_id"] or each["key"],
+    "key": lambda each: each["row_id"] or each["key"],
     "": "action",
     "before": lambda each: (each["before"] or {}).get("outcome") or "-",
     "finding": lambda each: (each["after"] or {}).get("outcome") or "-",
@@ -77,16 +66,15 @@ def _amount(text: str) -> str:
 
 @click.command()
 @JOB
-@click.argument("row", required=False)
-@click.argument("outcome", required=False, type=click.Choice(OUTCOMES))
+@click.argument("row", metavar="[ROW_ID]", required=False)
+@click.argument("outcome", required=False, type=click.Choice(tuple(OUTCOMES)))
 @field_option(
     "--audit-value",
-    "audit_value",
     type=_amount,
     metavar="AMOUNT",
     help="The correct value, such as 1,234.50 or 1.234,50.",
 )
-@field_option("--note", "note", help="What was found.")
+@field_option("--note", help="What was found.")
 @field_option(
     "--deviation",
     "deviations",
@@ -95,8 +83,8 @@ def _amount(text: str) -> str:
     metavar="ATTRIBUTE",
     help="Of an exception: a tested attribute from which the row deviates; repeatable.",
 )
-@field_option("--cause", "cause", type=click.Choice(list(CAUSES)), help="Why, of an exception.")
-@field_option("--cause-text", "cause_text", help="The cause in words.")
+@field_option("--cause", type=click.Choice(list(CAUSES)), help="Why, of an exception.")
+@field_option("--cause-text", help="The cause in words.")
 @click.option(
     "--file",
     type=EXISTING_FILE,
@@ -105,35 +93,28 @@ def _amount(text: str) -> str:
 )
 @KEY
 @click.option("--preview", is_flag=True, help="Show what the file would enter; enter nothing.")
-@with_request(ReadOptions)
+@READING_OPTIONS
 @click.option(
     "--output",
     type=NEW_FILE,
     help="Write the entry list to a file that ends with .xlsx or .csv.",
 )
 @limit_option(100)
-@click.option("--offset", type=WholeNumber(0), default=0, help="Items to skip.")
-@AS_JSON
-@with_target
+@OFFSET
+@printed()
 def findings(
-    target: Target,
+    client: ApiClient,
     job_id: str,
     row: str | None,
     outcome: str | None,
-    audit_value: str | None,
-    note: str | None,
-    deviations: tuple[str, ...],
-    cause: str | None,
-    cause_text: str | None,
     file: Path | None,
     key: tuple[str, ...],
     preview: bool,
     output: Path | None,
     limit: int,
     offset: int,
-    as_json: bool,
-    **values: Any,
-) -> None:
+    **chosen: Any,
+) -> Printed:
     """List or enter the findings about the rows of a sample.
 
     With an OUTCOME, the finding about a ROW is entered; with --file, those of a file.
@@ -147,49 +128,32 @@ def findings(
     jobsvc findings 917f045a --file findings.csv --key invoice
     """
     path = f"/api/sampling/jobs/{job_id}/findings"
-    options = body_of(ReadOptions, values)
     if (row is None) != (outcome is None):
         raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
-    finding = given(
-        audit_value=audit_value,
-        note=note,
-        deviations=list(deviations) or None,
-        cause=cause,
-        cause_text=cause_text,
-    )
-    if row is None and any(finding.values()):
-        raise click.UsageError("What was found about a row needs a ROW and its OUTCOME.")
+    finding = body_of(chosen)
+    reading = {"options": finding.pop("options")} if "options" in finding else {}
+    if row is None and finding:
+        raise click.UsageError("What was found about a row needs a ROW_ID and its OUTCOME.")
     if sum(each is not None for each in (row, file, output)) > 1:
         raise click.UsageError("Give a ROW and its OUTCOME, or --file, or --output.")
-    if file is None and (key or preview or options):
+    if file is None and (key or preview or reading):
         raise click.UsageError("--key, --preview and options for reading need --file.")
     if output is not None:
-        _write_list(target, path, output)
-        return
-    with connected(target) as client:
-        if file is not None:
-            found = upload_rows(client, path, file, key, options, preview=preview)
-            print_result(found, as_json, _print_preview if preview else _print_entered)
-        elif row is None:
-            found = client.get(path, limit=limit, offset=offset)
-            print_result(found, as_json, _print_items)
-        else:
-            found = client.post(path, {"_logical_row_id": row, "outcome": outcome, **finding})
-            print_result(found, as_json, lambda found: _print_counts(found["counts"]))
-
-
-def _write_list(target: Target, path: str, output: Path) -> None:
-    kind = format_by_ending(output, "xlsx", "csv")
-    with connected(target) as client:
-        client.save(path, output, format=kind)
-    print_line(f"Entry list written to {output}")
+        client.save(path, output, format=format_by_ending(output, "xlsx", "csv"))
+        return written(output, "Entry list")
+    if file is not None:
+        found = upload_rows(client, path, file, key, reading, preview=preview)
+        return Printed(found, _print_preview if preview else _print_entered)
+    if row is None:
+        return Printed(client.get(path, limit=limit, offset=offset), _print_items)
+    found = client.post(path, {"row_id": row, "outcome": outcome, **finding})
+    return Printed(found, lambda found: _print_counts(found["counts"]))
 
 
 def _print_preview(found: dict[str, Any]) -> None:
     print_items(found["lines"], LINES)
     _print_file(found)
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
     if found["problem"]:
         print_line(f"Problem: {found['problem']}")
 
@@ -202,7 +166,7 @@ def _print_entered(found: dict[str, Any]) -> None:
 def _print_file(found: dict[str, Any]) -> None:
     parts = ("new", "changed", "unchanged", "empty", "refused")
     counts = ", ".join(f"{found[part]:,} {part}" for part in parts if found[part])
-    print_line(f"{found['rows']:,} lines by {', '.join(found['key'])}: {counts}.")
+    print_line(f"{found['row_count']:,} lines by {', '.join(found['key'])}: {counts}.")
     if found["doubtful"]:
         print_line(f"{found['doubtful']:,} to check: the preview says why.")
 
@@ -251,11 +215,11 @@ def conclude(client: ApiClient, job_id: str, text: str) -> Any:
 
 @click.command()
 @JOB
-@click.argument("row")
-@field_option("--reason", "reason", required=True, help="Why the row is not applicable.")
+@click.argument("row", metavar="ROW_ID")
+@field_option("--reason", required=True, help="Why the row is not applicable.")
 @printed(
     lambda found: print_line(
-        f"Row {found['_logical_row_id']} was replaced by {found['replacement_id']}."
+        f"Row {found['row_id']} was replaced by {found['replacement_row_id']}."
     )
 )
 def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
@@ -265,11 +229,11 @@ def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
     jobsvc replace 917f045a primary:17 --reason "not a purchase"
     """
     path = f"/api/sampling/jobs/{job_id}/replacements"
-    return client.post(path, {"_logical_row_id": row, "reason": reason})
+    return client.post(path, {"row_id": row, "reason": reason})
 
 
 def _print_evaluation(found: dict[str, Any]) -> None:
-    for block in evaluation_parts.printed(found):
+    for block in evaluator_of(found).printed(found):
         print_line("\n".join(block_lines(block)))
         print_line()
     _print_remarks(found)
@@ -277,8 +241,7 @@ def _print_evaluation(found: dict[str, Any]) -> None:
 
 def _print_remarks(found: dict[str, Any]) -> None:
     """Notes, departures, and the conclusion with what holds it up."""
-    for note in found.get("notes", ()):
-        print_line(note)
+    print_lines(found.get("notes", ()))
     if found["signed"] and found["signed"]["difference"]:
         print_line(f"Not the signed evaluation. {found['signed']['difference']}")
     if found["departure"]:
@@ -287,9 +250,8 @@ def _print_remarks(found: dict[str, Any]) -> None:
         print_line(found["conclusion"]["sentence"])
     elif found["scope"]:
         print_line(f"These figures are of the rows that pass {found['scope']} alone.")
-    for sentence in limits_of(found):
-        print_line(sentence)
-    for table in evaluation_parts.other_samples(found):
+    print_lines(limits_of(found))
+    for table in other_samples_tables(found):
         print_line("\n".join(block_lines(table)))
 
 
@@ -308,7 +270,7 @@ def evaluate(client: ApiClient, job_id: str, **options: Any) -> Any:
     jobsvc evaluate 917f045a --kind variables --book amount --estimator ratio --sides two
     jobsvc evaluate 917f045a --kind sequential --tolerable 5%
     """
-    return client.post(f"/api/sampling/jobs/{job_id}/evaluation", given(**options))
+    return client.post(f"/api/sampling/jobs/{job_id}/evaluation", body_of(options))
 
 
 def _print_review(found: dict[str, Any]) -> None:
@@ -321,14 +283,13 @@ def _print_review(found: dict[str, Any]) -> None:
             print_line(f"Departs from the plan. {kept['departure']}")
         if kept["conclusion"]:
             print_line(kept["conclusion"])
-        for sentence in limits_of(kept):
-            print_line(sentence)
+        print_lines(limits_of(kept))
 
 
 @click.command()
 @JOB
 @click.argument("action", type=click.Choice(tuple(REVIEW_ACTIONS)))
-@field_option("--note", "note", help="Needed by returned and reopened.")
+@click.option("--note", help="Needed by returned and reopened.")
 @with_request(EvaluationRequest)
 @printed(_print_review)
 def review(client: ApiClient, job_id: str, action: str, note: str | None, **options: Any) -> Any:
@@ -343,7 +304,7 @@ def review(client: ApiClient, job_id: str, action: str, note: str | None, **opti
     jobsvc review 917f045a returned --note "row 17: which invoice?"
     jobsvc review 917f045a signed_off --tolerable 50,000
     """
-    body = given(action=action, note=note, evaluation=given(**options) or None)
+    body = given(action=action, note=note, evaluation=body_of(options) or None)
     return client.post(f"/api/sampling/jobs/{job_id}/review", body)
 
 
@@ -356,8 +317,8 @@ def review(client: ApiClient, job_id: str, action: str, note: str | None, **opti
     help="A file that ends with .html or .xlsx.",
 )
 @with_request(EvaluationRequest)
-@with_target
-def working_paper(target: Target, job_id: str, output: Path, **evaluation: Any) -> None:
+@printed()
+def working_paper(client: ApiClient, job_id: str, output: Path, **evaluation: Any) -> Printed:
     """Write the working paper of a sample.
 
     It has design, items, findings, evaluation and review.
@@ -368,8 +329,7 @@ def working_paper(target: Target, job_id: str, output: Path, **evaluation: Any) 
     kind = format_by_ending(output, "html", "xlsx")
     query = {
         name: plain_text(value) if isinstance(value, float) else value
-        for name, value in given(**evaluation).items()
+        for name, value in body_of(evaluation).items()
     }
-    with connected(target) as client:
-        client.save(f"/api/sampling/jobs/{job_id}/working-paper", output, format=kind, **query)
-    print_line(f"Working paper written to {output}")
+    client.save(f"/api/sampling/jobs/{job_id}/working-paper", output, format=kind, **query)
+    return written(output, "Working paper")

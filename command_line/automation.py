@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
-from jobsvc_client.arguments import given
 
 from command_line.connection import ApiClient
+from command_line.contract_options import with_request
 from command_line.options import (
     JOB,
     LIMIT,
     OFFSET,
-    YES,
-    field_option,
+    body_of,
+    deleting,
     option_names,
     printed,
     with_client,
+    with_options,
 )
-from command_line.output import CommandFailed, confirm, print_items, print_line, table_of, utc_text
+from command_line.output import (
+    Columns,
+    CommandFailed,
+    Printed,
+    print_items,
+    print_line,
+    table_of,
+    utc_text,
+)
+from contract.requests.automation import (
+    CronRequest,
+    EmailRequest,
+    ScheduleChangeRequest,
+    ScheduleRequest,
+    WebhookRequest,
+)
 from domain_errors import counted, render
-from storage.jobs.schedules import MISFIRES
-from storage.notifications.receivers import EVENTS
 
 ATTEMPT_S = 30.0
 """How long a test waits for the attempt."""
@@ -44,18 +59,49 @@ def send_test(client: ApiClient, path: str) -> None:
     raise CommandFailed("The server has not sent the message yet. List the deliveries later.")
 
 
-print_deliveries = table_of(
-    {
-        "id": "id",
-        "event": "event",
-        "created": "created_at",
-        "state": "state",
-        "attempts": lambda delivery: str(delivery["attempts"]),
-        "status": lambda delivery: str(delivery["response_status"] or ""),
-        "problem": "problem",
-        "next attempt": "next_attempt_at",
-    }
-)
+DELIVERIES: Columns = {
+    "id": "id",
+    "event": "event",
+    "created": "created_at",
+    "state": "state",
+    "attempts": lambda delivery: str(delivery["attempts"]),
+    "status": lambda delivery: str(delivery["response_status"] or ""),
+    "problem": "problem",
+    "next attempt": "next_attempt_at",
+}
+
+
+def add_message_commands(group: click.Group, path: str, *arguments: Callable[[Any], Any]) -> None:
+    """Add the commands that send and list the messages to a receiver.
+
+    Its path in the API may have fields of the commands' arguments.
+    """
+
+    @group.command("test")
+    @with_options(arguments)
+    @with_client
+    def test(client: ApiClient, **receiver: Any) -> None:
+        """Send a test message, and wait for the attempt."""
+        send_test(client, path.format_map(receiver))
+
+    @group.command("deliveries")
+    @with_options(arguments)
+    @LIMIT
+    @OFFSET
+    @printed(table_of(DELIVERIES))
+    def deliveries(client: ApiClient, **chosen: Any) -> Any:
+        """List the messages, newest first."""
+        page = body_of(chosen)
+        return client.get(f"{path.format_map(chosen)}/deliveries", **page)["deliveries"]
+
+    @group.command("send-again")
+    @with_options(arguments)
+    @click.argument("delivery_id", metavar="DELIVERY", type=click.IntRange(1))
+    @with_client
+    def send_again(client: ApiClient, delivery_id: int, **receiver: Any) -> None:
+        """Send a message again, with the same id."""
+        client.post(f"{path.format_map(receiver)}/deliveries/{delivery_id}/send-again", {})
+        print_line(f"Delivery {delivery_id} is sent again.")
 
 
 WEBHOOK = click.argument("webhook_id", metavar="ID", type=click.IntRange(1))
@@ -89,16 +135,9 @@ def list_webhooks(client: ApiClient) -> Any:
 @webhook.command("add")
 @click.argument("url")
 @click.option("--dataset", metavar="NAME", help="Send events of all jobs of this dataset.")
-@field_option(
-    "--event",
-    "events",
-    "events",
-    multiple=True,
-    type=click.Choice(EVENTS),
-    help="An event to send; may be repeated [default: all].",
-)
-@with_client
-def add_webhook(client: ApiClient, url: str, dataset: str | None, events: tuple[str, ...]) -> None:
+@with_request(WebhookRequest)
+@printed("Webhook {id} was created. Its secret, shown only once:\n{secret}")
+def add_webhook(client: ApiClient, url: str, dataset: str | None, **chosen: Any) -> Any:
     """Create a webhook under the setting webhook_prefixes, and print its secret.
 
     The secret signs the messages. It isn't shown again.
@@ -107,22 +146,21 @@ def add_webhook(client: ApiClient, url: str, dataset: str | None, events: tuple[
     jobsvc webhook add https://hooks.example.org/jobsvc
     jobsvc webhook add https://hooks.example.org/jobsvc --dataset ledger --event job.failed
     """
-    dataset_id = None if dataset is None else client.dataset_id(dataset)
-    body = given(url=url, dataset_id=dataset_id, events=events or None)
-    made = client.post("/api/webhooks", body)
-    print_line(f"Webhook {made['id']} was created. Its secret, shown only once:")
-    print_line(made["secret"])
+    body = {"url": url, **body_of(chosen)}
+    if dataset is not None:
+        body["dataset_id"] = client.dataset_id(dataset)
+    return client.post("/api/webhooks", body)
 
 
 @webhook.command("remove")
 @WEBHOOK
-@YES
-@with_client
-def remove_webhook(client: ApiClient, webhook_id: int, yes: bool) -> None:
+@deleting(
+    "Remove the webhook {webhook_id}? Messages that wait aren't sent.",
+    "Webhook {webhook_id} was removed.",
+)
+def remove_webhook(client: ApiClient, webhook_id: int) -> str:
     """Remove a webhook; messages that wait aren't sent."""
-    confirm(f"Remove the webhook {webhook_id}? Messages that wait aren't sent.", yes)
-    client.delete(f"/api/webhooks/{webhook_id}")
-    print_line(f"Webhook {webhook_id} was removed.")
+    return f"/api/webhooks/{webhook_id}"
 
 
 @webhook.command("enable")
@@ -130,38 +168,11 @@ def remove_webhook(client: ApiClient, webhook_id: int, yes: bool) -> None:
 @with_client
 def enable_webhook(client: ApiClient, webhook_id: int) -> None:
     """Enable a webhook that was disabled since its receiver answered 410."""
-    client.post(f"/api/webhooks/{webhook_id}/enable", {})
+    client.patch(f"/api/webhooks/{webhook_id}", {"enabled": True})
     print_line(f"Webhook {webhook_id} is enabled. It receives new events.")
 
 
-@webhook.command("test")
-@WEBHOOK
-@with_client
-def test_webhook(client: ApiClient, webhook_id: int) -> None:
-    """Send a test message, and wait for the attempt."""
-    send_test(client, f"/api/webhooks/{webhook_id}")
-
-
-@webhook.command("deliveries")
-@WEBHOOK
-@LIMIT
-@OFFSET
-@printed(print_deliveries)
-def list_webhook_deliveries(client: ApiClient, webhook_id: int, **page: int) -> Any:
-    """List the messages of a webhook, newest first."""
-    return client.get(f"/api/webhooks/{webhook_id}/deliveries", **page)["deliveries"]
-
-
-@webhook.command("send-again")
-@WEBHOOK
-@click.argument("delivery_id", metavar="DELIVERY", type=click.IntRange(1))
-@with_client
-def send_to_webhook_again(client: ApiClient, webhook_id: int, delivery_id: int) -> None:
-    """Send a message again, with the same id."""
-    client.post(f"/api/webhooks/{webhook_id}/deliveries/{delivery_id}/send-again", {})
-    print_line(f"Delivery {delivery_id} is sent again.")
-
-
+add_message_commands(webhook, "/api/webhooks/{webhook_id}", WEBHOOK)
 EMAIL = "/api/users/me/email"
 
 
@@ -183,71 +194,35 @@ def show_email(client: ApiClient) -> Any:
 
 @email.command("set")
 @click.argument("address")
-@field_option(
-    "--event",
-    "events",
-    "events",
-    multiple=True,
-    type=click.Choice(EVENTS),
-    help="An event to send; may be repeated [default: all but job.completed].",
-)
-@with_client
-def set_email(client: ApiClient, address: str, events: tuple[str, ...]) -> None:
+@with_request(EmailRequest)
+@printed(_print_email)
+def set_email(client: ApiClient, address: str, **chosen: Any) -> Any:
     """Set your e-mail address and its events.
 
     \b
     jobsvc email set an12345@bank.example
     jobsvc email set an12345@bank.example --event schedule.failed --event review.requested
     """
-    _print_email(client.put(EMAIL, given(address=address, events=events or None)))
+    return client.put(EMAIL, {"address": address, **body_of(chosen)})
 
 
 @email.command("remove")
-@YES
-@with_client
-def remove_email(client: ApiClient, yes: bool) -> None:
-    """Remove your e-mail address; messages that wait aren't sent."""
-    confirm("Remove your e-mail address? Messages that wait aren't sent.", yes)
-    client.delete(EMAIL)
-    print_line("Your e-mail address was removed.")
-
-
-@email.command("test")
-@with_client
-def test_email(client: ApiClient) -> None:
-    """Send a test message, and wait for the attempt."""
-    send_test(client, EMAIL)
-
-
-@email.command("deliveries")
-@LIMIT
-@OFFSET
-@printed(print_deliveries)
-def list_email_deliveries(client: ApiClient, **page: int) -> Any:
-    """List the messages to your e-mail address, newest first."""
-    return client.get(f"{EMAIL}/deliveries", **page)["deliveries"]
-
-
-@email.command("send-again")
-@click.argument("delivery_id", metavar="DELIVERY", type=click.IntRange(1))
-@with_client
-def send_email_again(client: ApiClient, delivery_id: int) -> None:
-    """Send a message again."""
-    client.post(f"{EMAIL}/deliveries/{delivery_id}/send-again", {})
-    print_line(f"Delivery {delivery_id} is sent again.")
-
-
-SCHEDULE = click.argument("schedule_id", metavar="ID", type=click.IntRange(1))
-ZONE = click.option("--zone", default="UTC", show_default=True, help="IANA time zone.")
-EXCLUDE = click.option(
-    "--exclude-drawn-by",
-    metavar="COLUMN",
-    multiple=True,
-    help="A column of a key, by which a run excludes the rows that earlier runs drew; repeat it "
-    "for a key of several columns.",
+@deleting(
+    "Remove your e-mail address? Messages that wait aren't sent.",
+    "Your e-mail address was removed.",
 )
-MINUTES = 16
-"""Characters of a time up to its minutes."""
+def remove_email(client: ApiClient) -> str:
+    """Remove your e-mail address; messages that wait aren't sent."""
+    return EMAIL
+
+
+add_message_commands(email, EMAIL)
+SCHEDULE = click.argument("schedule_id", metavar="ID", type=click.IntRange(1))
+
+
+def _minute(at: str) -> str:
+    """A time up to its minute."""
+    return utc_text(at, 16)
 
 
 @click.group()
@@ -268,9 +243,7 @@ _print_schedules = table_of(
         "id": "id",
         "name": "name",
         "times": lambda one: f"{one['explanation']} ({one['zone']})",
-        "next run": lambda one: (
-            utc_text(one["next_runs"][0], MINUTES) if one["next_runs"] else "paused"
-        ),
+        "next run": lambda one: _minute(one["next_runs"][0]) if one["next_runs"] else "paused",
         "last job": lambda one: (one["last_job_id"] or "")[:8],
         "user": "user_soeid",
         "excludes rows by": "exclude_drawn_by",
@@ -291,17 +264,9 @@ def list_schedules(client: ApiClient, dataset: str) -> Any:
 @JOB
 @click.argument("name")
 @click.argument("cron")
-@ZONE
-@click.option(
-    "--misfire",
-    type=click.Choice(MISFIRES),
-    default="run",
-    show_default=True,
-    help="At a time at which the server didn't run: run once late, or skip it.",
-)
-@EXCLUDE
-@with_client
-def add_schedule(client: ApiClient, **body: Any) -> None:
+@with_request(ScheduleRequest)
+@printed(_print_schedules)
+def add_schedule(client: ApiClient, **values: Any) -> Any:
     """Repeat the request of a draw or a profile, with new seeds on the newest data.
 
     CRON has five fields: minute, hour, day of the month, month, day of the week.
@@ -310,23 +275,26 @@ def add_schedule(client: ApiClient, **body: Any) -> None:
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --zone Europe/Berlin
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --exclude-drawn-by document_no
     """
-    _print_schedules([client.post("/api/schedules", body)])
+    body = body_of(values)
+    return client.post("/api/schedules", body | values)
 
 
 @schedule.command("preview")
 @click.argument("cron")
-@ZONE
-@with_client
-def preview(client: ApiClient, cron: str, zone: str) -> None:
+@with_request(CronRequest)
+@printed()
+def preview(client: ApiClient, cron: str, **chosen: Any) -> Printed:
     """Show the next times of a cron expression.
 
     \b
     jobsvc schedule preview "30 2 * * *" --zone Europe/Berlin
     """
-    found = client.get("/api/schedules/preview", cron=cron, zone=zone)
-    print_line(f"{found['explanation']} ({zone})")
-    for at in found["next_runs"]:
-        print_line(utc_text(at, MINUTES))
+    query = body_of(chosen)
+    found = client.get("/api/schedules/preview", cron=cron, **query)
+    title = f"{found['explanation']} ({query.get('zone', 'UTC')})"
+    return Printed(
+        found, lambda found: print_line("\n".join([title, *map(_minute, found["next_runs"])]))
+    )
 
 
 def _print_exclusion(found: dict[str, Any]) -> None:
@@ -347,48 +315,42 @@ def exclusion(client: ApiClient, schedule_id: int) -> Any:
 
 @schedule.command("change")
 @SCHEDULE
-@click.option("--cron", help="Five fields, as for add.")
-@click.option("--zone", help="IANA time zone.")
-@click.option("--misfire", type=click.Choice(MISFIRES), help="What is done with a missed run.")
-@EXCLUDE
+@with_request(ScheduleChangeRequest)
 @click.option("--exclude-nothing", is_flag=True, help="Let runs draw the rows of earlier runs.")
-@with_client
+@printed(_print_schedules)
 def change_schedule(
-    client: ApiClient,
-    schedule_id: int,
-    exclude_drawn_by: tuple[str, ...],
-    exclude_nothing: bool,
-    **changes: Any,
-) -> None:
+    client: ApiClient, schedule_id: int, exclude_nothing: bool, **chosen: Any
+) -> Any:
     """Change times or the excluded rows; what isn't named stays.
 
     \b
     jobsvc schedule change 2 --cron "0 6 1 * *"
     jobsvc schedule change 2 --exclude-drawn-by document_no
     """
-    if exclude_drawn_by and exclude_nothing:
-        raise click.UsageError("Give either --exclude-drawn-by or --exclude-nothing.")
-    is_excluding = bool(exclude_drawn_by) or exclude_nothing
-    body = given(**changes, exclude_drawn_by=list(exclude_drawn_by) if is_excluding else None)
+    body = body_of(chosen)
+    if exclude_nothing:
+        if "exclude_drawn_by" in body:
+            raise click.UsageError("Give either --exclude-drawn-by or --exclude-nothing.")
+        body["exclude_drawn_by"] = []
     if not body:
         raise click.UsageError("Name what changes: give at least one option.")
-    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", body)])
+    return client.patch(f"/api/schedules/{schedule_id}", body)
 
 
 @schedule.command("pause")
 @SCHEDULE
-@with_client
-def pause(client: ApiClient, schedule_id: int) -> None:
+@printed(_print_schedules)
+def pause(client: ApiClient, schedule_id: int) -> Any:
     """Pause a schedule."""
-    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"paused": True})])
+    return client.patch(f"/api/schedules/{schedule_id}", {"enabled": False})
 
 
 @schedule.command("resume")
 @SCHEDULE
-@with_client
-def resume(client: ApiClient, schedule_id: int) -> None:
+@printed(_print_schedules)
+def resume(client: ApiClient, schedule_id: int) -> Any:
     """Resume a schedule; what the pause has missed isn't run."""
-    _print_schedules([client.patch(f"/api/schedules/{schedule_id}", {"paused": False})])
+    return client.patch(f"/api/schedules/{schedule_id}", {"enabled": True})
 
 
 @schedule.command("run")
@@ -402,10 +364,7 @@ def run_now(client: ApiClient, schedule_id: int) -> None:
 
 @schedule.command("remove")
 @SCHEDULE
-@YES
-@with_client
-def remove_schedule(client: ApiClient, schedule_id: int, yes: bool) -> None:
+@deleting("Remove the schedule {schedule_id}?", "Schedule {schedule_id} was removed.")
+def remove_schedule(client: ApiClient, schedule_id: int) -> str:
     """Remove a schedule; its jobs and samples stay."""
-    confirm(f"Remove the schedule {schedule_id}?", yes)
-    client.delete(f"/api/schedules/{schedule_id}")
-    print_line(f"Schedule {schedule_id} was removed.")
+    return f"/api/schedules/{schedule_id}"

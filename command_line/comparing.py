@@ -9,24 +9,25 @@ from typing import Any
 
 import click
 
-from command_line.connection import Target, connected
+from command_line.connection import ApiClient
 from command_line.exploring import result_path, run_exploration
 from command_line.options import (
-    AS_JSON,
     BATCH,
+    NAME,
     OUTPUT,
+    PURPOSE,
     TABLE,
+    body_of,
     field_option,
-    job_body,
     limit_option,
-    with_target,
+    printed,
 )
 from command_line.output import (
+    Printed,
     exact_sum,
     one_line,
     print_items,
     print_line,
-    print_result,
     print_table,
     total_name,
 )
@@ -44,36 +45,31 @@ _NAMES = re.compile(r'"((?:[^"]|"")*)"')
 @field_option(
     "--key",
     "keys",
-    "keys",
     multiple=True,
     help="A column that identifies a row, to list the rows that differ; repeatable.",
 )
 @TABLE
 @field_option(
-    "--other-table", "compare_to.table_key", help="Table key in REF2 [default: as in REF1]."
+    "--compare-table",
+    "compare_to.table_key",
+    formerly="--other-table",
+    help="Table key in REF2 [default: as in REF1].",
 )
 @limit_option(20, MAX_ROWS_SHOWN, least=0, help="Rows to show; --output writes all rows.")
 @OUTPUT
-@field_option("--name", "output_name", help="Store the rows as the ref expl-NAME.")
-@field_option("--purpose", "commit_message", help="What the rows are for.")
+@NAME
+@PURPOSE
 @BATCH
-@AS_JSON
-@with_target
+@printed()
 def compare(
-    target: Target,
+    client: ApiClient,
     dataset: str,
     ref1: str,
     ref2: str,
-    keys: tuple[str, ...],
-    table: str | None,
-    other_table: str | None,
     limit: int,
     output: Path | None,
-    name: str | None,
-    purpose: str | None,
-    batch: bool,
-    as_json: bool,
-) -> None:
+    **chosen: Any,
+) -> Printed:
     """Show what changed between two versions of a dataset.
 
     The dataset is given by name or id.
@@ -85,38 +81,25 @@ def compare(
     jobsvc compare ledger v1 main
     jobsvc compare ledger v1 main --key document --key line --output changes.xlsx
     """
-    if not keys and (output or name or purpose) is not None:
+    body = body_of(chosen)
+    if "keys" not in body and (output or body.keys() & {"output_name", "commit_message"}):
         raise click.UsageError("--output, --name and --purpose require --key.")
-    other_table = other_table or table
-    with connected(target) as client:
-        dataset_id = client.dataset_id(dataset)
-        if not keys:
-            found = client.get_when_ready(
-                f"/api/datasets/{dataset_id}/compare",
-                base_ref=ref1,
-                base_table=table,
-                source_ref=ref2,
-                table=other_table,
-            )
-            print_result(
-                found, as_json, lambda found: _print_comparison(found, dataset, ref1, ref2)
-            )
-            return
-        body = job_body(
-            ref1,
-            table,
-            name,
-            batch=batch,
-            compare_to={"source_ref": ref2, "table_key": other_table},
-            keys=list(keys),
-            commit_message=purpose,
+    dataset_id, table = client.dataset_id(dataset), body.get("table_key")
+    other = {"source_ref": ref2, "table_key": table, **body.pop("compare_to", {})}
+    if "keys" not in body:
+        found = client.get_when_ready(
+            f"/api/datasets/{dataset_id}/compare",
+            base_ref=ref1,
+            base_table=table,
+            source_ref=ref2,
+            table=other["table_key"],
         )
-        base = f"/api/exploration/datasets/{dataset_id}"
-        job = run_exploration(client, base, body, "Comparing", output)
-        rows = [] if as_json or not limit else client.get(result_path(job), limit=limit)["data"]
-    print_result(job, as_json, lambda job: _print_row_diff(job, rows))
-    if output is not None and not as_json:
-        print_line(f"Rows written to {output}")
+        return Printed(found, lambda found: _print_comparison(found, dataset, ref1, ref2))
+    body |= {"source_ref": ref1, "compare_to": other}
+    base = f"/api/exploration/datasets/{dataset_id}"
+    job = run_exploration(client, base, body, "Comparing", output)
+    rows = client.get(result_path(job), limit=limit)["data"] if limit else []
+    return Printed(job, lambda job: _print_row_diff(job, rows), output)
 
 
 def _print_comparison(found: dict[str, Any], dataset: str, ref1: str, ref2: str) -> None:

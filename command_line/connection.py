@@ -253,28 +253,24 @@ class ApiClient(Client):
         return job.info
 
     def dataset_id(self, name_or_id: str) -> int:
-        """Return the id of a dataset, given its name or id."""
-        datasets = self.get("/api/datasets", name=name_or_id)["datasets"]
-        if len(datasets) == 1:
-            return int(datasets[0]["id"])
-        if datasets:
-            raise CommandFailed(
-                'Several datasets are named "{name}". Give an id: {ids}.',
-                name=name_or_id,
-                ids=", ".join(str(dataset["id"]) for dataset in datasets),
-            )
-        if name_or_id.isdecimal():
-            return int(self.get(f"/api/datasets/{name_or_id}")["id"])
-        page = self.get("/api/datasets", limit=20)
-        names = [dataset["name"] for dataset in page["datasets"]]
-        more = page["total"] - len(names)
-        listed = f"Existing: {', '.join(names)}" if names else "No dataset exists yet"
-        raise CommandFailed(
-            'Dataset "{name}" not found. {listed}{more}.',
-            name=name_or_id,
-            listed=listed,
-            more=f" and {more:,} more" if more else "",
-        )
+        """Return the id of a dataset, given its name, else its id."""
+        try:
+            return self.dataset(name_or_id).id
+        except JobsvcError as error:
+            if error.code == "not_found" and name_or_id.isdecimal():
+                return self.dataset(int(name_or_id)).id
+            if error.code not in ("not_found", "ambiguous_name"):
+                raise
+            raise CommandFailed("{error} {hint}", error=error.message, hint=error.hint) from None
+
+    def id_of(self, kind: str, name: str) -> int:
+        """Return the id of a user, a group or a connection by its name, in any case."""
+        field = "soeid" if kind == "user" else "name"
+        query = {} if kind == "connection" else {"q": name}
+        for item in self.all_of(f"/api/{kind}s", f"{kind}s", **query):
+            if item[field].lower() == name.lower():
+                return int(item["id"])
+        raise CommandFailed('{kind} "{name}" not found.', kind=kind.capitalize(), name=name)
 
     def failure(self, error: JobsvcError) -> CommandFailed:
         """Return the failure that the command prints, with its options for API fields."""

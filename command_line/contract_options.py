@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from command_line.options import WholeNumber, field_option, reader
+from command_line.options import WholeNumber, field_option, pairs, reader
 from contract.declarations import Declared, Request, declared
 from contract.fields import (
     CONFIDENCE,
@@ -23,59 +23,44 @@ from contract.fields import (
 from domain_errors import render
 
 
-def with_request(request: type[Request], *, without: Sequence[str] = ()) -> Callable[[Any], Any]:
-    """Add the options of a request to a command, in the order of its fields.
+def with_request(
+    request: type[Request],
+    *,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    within: str | None = None,
+) -> Callable[[Any], Any]:
+    """Add the options of a request, or of some of its fields, to a command, in their order.
 
-    :func:`body_of` makes the request's body of their values.
+    The request may be the object ``within`` a field of the command's body.
+
+    :func:`command_line.options.body_of` makes the request's body of their values.
     """
 
     def decorate(command: Any) -> Any:
-        for parent, own in reversed(_with_options(request, without)):
-            command = _option(request, parent, own)(command)
+        for parent, own in reversed(_with_options(request)):
+            if (not only or own.name in only) and not {parent, own.name} & set(without):
+                command = _option(request, parent, own, within)(command)
         return command
 
     return decorate
 
 
-def body_of(request: type[Request], values: dict[str, Any]) -> dict[str, Any]:
-    """The body that options give; their values are removed from ``values``.
-
-    A field without a value is left out, and so is an object of which no field has one.
-    """
-    body: dict[str, Any] = {}
-    for parent, own in _with_options(request, ()):
-        value = values.pop(_variable(parent, own), None)
-        if value is None or value is False or value == ():
-            continue
-        plain = list(value) if isinstance(value, tuple) else value
-        match own.kind:
-            case RowFilterKind():
-                plain = {"expression": plain}
-            case Mapped():
-                plain = dict(plain)
-        (body if parent is None else body.setdefault(parent, {}))[own.name] = plain
-    return body
-
-
-def _with_options(
-    request: type[Request], without: Sequence[str]
-) -> list[tuple[str | None, Declared]]:
+def _with_options(request: type[Request]) -> list[tuple[str | None, Declared]]:
     """The fields that have an option, each with the field of the object that it is in."""
-    found: list[tuple[str | None, Declared]] = []
+    fields: list[tuple[str | None, Declared]] = []
     for own in declared(request):
-        if isinstance(own.kind, Part) and own.name not in without:
-            found += [(own.name, inner) for inner in declared(own.kind.of) if inner.option]
-        elif own.option and own.name not in without:
-            found.append((None, own))
-    return found
+        if isinstance(own.kind, Part):
+            fields += [(own.name, inner) for inner in declared(own.kind.of) if inner.option]
+        elif own.option:
+            fields.append((None, own))
+    return fields
 
 
-def _variable(parent: str | None, own: Declared) -> str:
-    return own.name if parent is None else f"{parent}_{own.name}"
-
-
-def _option(request: type[Request], parent: str | None, own: Declared) -> Callable[[Any], Any]:
-    names = {field.name: str(field.option) for _, field in _with_options(request, ())}
+def _option(
+    request: type[Request], parent: str | None, own: Declared, within: str | None
+) -> Callable[[Any], Any]:
+    names = {field.name: str(field.option) for _, field in _with_options(request)}
     text = render(own.help, {}, lambda name: names.get(name, name))
     is_flag, is_list = isinstance(own.kind, Flag), isinstance(own.kind, Items | Mapped)
     if not own.is_required and own.default not in (None, (), False, {}):
@@ -84,9 +69,11 @@ def _option(request: type[Request], parent: str | None, own: Declared) -> Callab
     inner = own.kind.of if isinstance(own.kind, Items) else own.kind
     return field_option(
         str(own.option),
-        own.name,
-        _variable(parent, own),
+        ".".join(filter(None, (within, parent, own.name))),
+        own.name if parent is None else f"{parent}_{own.name}",
+        formerly=own.former_option,
         multiple=is_list,
+        callback=pairs if isinstance(own.kind, Mapped) else None,
         **({"is_flag": True} if is_flag else {"type": _type_of(inner)}),
         metavar=inner.metavar,
         help=f"{text} Repeatable.".strip() if is_list else text,
@@ -98,8 +85,8 @@ def _type_of(kind: Any) -> Any:
     match kind:
         case Choice(titles):
             return click.Choice(list(titles))
-        case Mapped():
-            return _Pair()
+        case RowFilterKind():
+            return kind.read
         case Written():
             return reader(kind.how)  # the server checks the bounds
         case Count(bounds):
@@ -109,18 +96,3 @@ def _type_of(kind: Any) -> Any:
             )
         case _:
             return str
-
-
-class _Pair(click.ParamType[Any]):
-    """A text like ``OLD=NEW``; the name may hold an equals sign."""
-
-    name = "pair"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Split a text."""
-        name, sign, given = value.rpartition("=")
-        if not sign or not name:
-            self.fail(f'"{value}" must be a column, = and a value.', param, ctx)
-        return name, given

@@ -7,32 +7,30 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from jobsvc_client.arguments import given
+from jobsvc_client.arguments import quoted_list
 
-from command_line.accounts import WORDS
 from command_line.connection import ApiClient
-from command_line.contract_options import body_of, with_request
+from command_line.contract_options import with_request
 from command_line.options import (
-    AS_JSON,
     LIMIT,
     OFFSET,
     OUTPUT,
     REF,
     TABLE,
+    body_of,
     field_option,
     limit_option,
     printed,
-    with_client,
 )
 from command_line.output import (
     SUFFIXES,
+    Printed,
     one_line,
-    output_file,
     page_of,
-    print_items,
     print_line,
-    print_result,
     print_rows,
+    table_of,
+    written,
 )
 from contract.requests.tables import RowsRequest
 
@@ -51,7 +49,7 @@ from contract.requests.tables import RowsRequest
             "tags": "tags",
             "created by": "created_by",
             "changed": "updated_at",
-            "access": lambda dataset: WORDS[dataset["permission"]],
+            "access": "permission",
         },
     )
 )
@@ -76,64 +74,56 @@ def datasets(client: ApiClient, **query: Any) -> Any:
 @LIMIT
 @OFFSET
 @OUTPUT
-@AS_JSON
-@with_client
+@printed()
 def rows(
     client: ApiClient,
     dataset: str,
-    ref: str | None,
     columns: tuple[str, ...],
     output: Path | None,
-    as_json: bool,
     **chosen: Any,
-) -> None:
+) -> Printed:
     """Show rows of a dataset, or write them to a file.
 
     The dataset is given by name or id.
 
     \b
-    jobsvc rows flights --filter "dep_delay > 60" --sort dep_delay --descending
-    jobsvc rows flights --ref smpl-q1 --table sample --output q1.xlsx
+    jobsvc rows flights --filter "dep_delay > 60" --order-by dep_delay --desc
+    jobsvc rows flights --ref smpl-q1 --output q1.xlsx
     """
-    query = given(
-        table_key=chosen["table"],
-        **body_of(RowsRequest, chosen),
-        columns=",".join(map(_quoted, columns)) or None,
-    )
-    with output_file(output) as file:
-        version = quote(ref or "main", safe="")
-        path = f"/api/datasets/{client.dataset_id(dataset)}/commits/{version}/data"
-        if file is None or output is None:
-            page = client.get(path, **query, limit=chosen["limit"], offset=chosen["offset"])
-            print_result(page, as_json, _print_page)
-            return
-        client.download(path, file, **query, format=SUFFIXES[output.suffix])
-    print_line(f"Rows written to {output}")
+    query = body_of(chosen)
+    version = quote(query.pop("source_ref", "main"), safe="")
+    if columns:
+        query["columns"] = quoted_list(columns)
+    path = f"/api/datasets/{client.dataset_id(dataset)}/commits/{version}/data"
+    if output is None:
+        return Printed(client.get(path, **query), _print_page)
+    del query["limit"], query["offset"]
+    client.save(path, output, **query, format=SUFFIXES[output.suffix])
+    return written(output)
 
 
 @click.command("require-columns")
 @click.argument("dataset")
 @click.option("--off", is_flag=True, help="Allow other columns again.")
-@with_client
-def require_columns(client: ApiClient, dataset: str, off: bool) -> None:
+@printed(
+    lambda changed: print_line(
+        f'Imports into "{changed["name"]}" '
+        f"{'must have' if changed['require_columns'] else 'may differ from'} "
+        "the columns of the version before."
+    )
+)
+def require_columns(client: ApiClient, dataset: str, off: bool) -> Any:
     """Refuse imports that change the columns of a dataset.
 
     An import with a missing or new column, or another type, then fails and publishes nothing; the
-    order of the columns may differ. Needs owner access. The dataset is given by name or id.
+    order of the columns may differ. Needs the right admin. The dataset is given by name or id.
 
     \b
     jobsvc require-columns ledger
     jobsvc require-columns ledger --off
     """
     path = f"/api/datasets/{client.dataset_id(dataset)}"
-    changed = client.patch(path, {"require_columns": not off})
-    verb = "must have" if changed["require_columns"] else "may differ from"
-    print_line(f'Imports into "{changed["name"]}" {verb} the columns of the version before.')
-
-
-def _quoted(column: str) -> str:
-    """A column's name in a list with commas."""
-    return '"{}"'.format(column.replace('"', '""'))
+    return client.patch(path, {"require_columns": not off})
 
 
 def _print_page(page: dict[str, Any]) -> None:
@@ -178,25 +168,23 @@ def history(client: ApiClient, dataset: str, **query: Any) -> Any:
     return client.get(path, **query)
 
 
-def _print_hits(found: dict[str, Any]) -> None:
-    print_items(
-        found["results"],
+@click.command()
+@click.argument("text")
+@limit_option(10, 50, help="Of each kind.")
+@printed(
+    table_of(
         {
             "kind": lambda hit: "saved query" if hit["kind"] == "query" else hit["kind"],
             "name": lambda hit: (
-                hit["name"] if hit["row"] is None else f"{hit['row']} in {hit['name']}"
+                hit["name"] if hit["row_id"] is None else f"{hit['row_id']} in {hit['name']}"
             ),
             "purpose": lambda hit: one_line(hit["purpose"] or ""),
             "dataset": "dataset_name",
             "job": lambda hit: (hit["job_id"] or "")[:8],
         },
+        "results",
     )
-
-
-@click.command()
-@click.argument("text")
-@limit_option(10, 50, help="Of each kind.")
-@printed(_print_hits)
+)
 def search(client: ApiClient, text: str, limit: int) -> Any:
     """Find datasets, samples, saved queries, versions and jobs.
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import click
 
 from command_line.connection import ApiClient
-from command_line.options import LIMIT, OFFSET, YES, field_option, printed, target_options
+from command_line.options import LIMIT, OFFSET, YES, body_of, field_option, printed, target_options
 from command_line.output import CommandFailed, confirm, one_line, page_of, print_line, utc_text
 
 PREFIXES = ("", "smpl-", "expl-")
@@ -96,10 +96,6 @@ def list_entries(client: ApiClient, dataset: str | None, **page: Any) -> Any:
     return client.get("/api/bin", dataset_id=dataset_id, **page)
 
 
-def _print_message(answer: dict[str, Any]) -> None:
-    print_line(f"{answer['message']}.")
-
-
 def _entry_id(client: ApiClient, entry: str, name: str | None) -> int:
     """The number of the only entry of a dataset, or of a name in it; a number is one itself."""
     if name is None and entry.isascii() and entry.isdigit():
@@ -126,9 +122,9 @@ def _entry_id(client: ApiClient, entry: str, name: str | None) -> int:
 @bin_command.command("restore")
 @click.argument("entry", metavar="NUMBER|DATASET")
 @click.argument("deleted", metavar="[NAME]", required=False)
-@field_option("--name", "name", help="Another name, if its own is in use.")
-@printed(_print_message)
-def restore(client: ApiClient, entry: str, deleted: str | None, name: str | None) -> Any:
+@field_option("--name", help="Another name, if its own is in use.")
+@printed("{message}.")
+def restore(client: ApiClient, entry: str, deleted: str | None, **chosen: Any) -> Any:
     """Restore a sample, a saved query, a version or a dataset.
 
     NUMBER is that of jobsvc bin list. DATASET and NAME are those of jobsvc rm.
@@ -138,14 +134,13 @@ def restore(client: ApiClient, entry: str, deleted: str | None, name: str | None
     jobsvc bin restore flights q1
     jobsvc bin restore 3 --name q1-2
     """
-    entry_id = _entry_id(client, entry, deleted)
-    return client.post(f"/api/bin/{entry_id}/restore", {} if name is None else {"name": name})
+    return client.post(f"/api/bin/{_entry_id(client, entry, deleted)}/restore", body_of(chosen))
 
 
 @bin_command.command("delete")
 @click.argument("entry_id", type=click.IntRange(1))
 @YES
-@printed(_print_message)
+@printed("{message}.")
 def delete(client: ApiClient, entry_id: int, yes: bool) -> Any:
     """Delete an entry of the bin for good; the next prune deletes its data.
 

@@ -112,9 +112,7 @@ def _import_ledger(client: ApiClient) -> int:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Path(folder) / demo_data.FILE_NAME
         demo_data.write_demo_file(ledger)
-        job = import_file(
-            client, ledger, demo_data.DATASET, body={"commit_message": demo_data.MESSAGE}
-        )
+        job = import_file(client, ledger, demo_data.DATASET, commit_message=demo_data.MESSAGE)
     rows = job["output_summary"]["tables"][0]["rows"]
     print_line(f'Imported {rows:,} documents into the dataset "{demo_data.DATASET}".')
     return int(job["dataset_id"])

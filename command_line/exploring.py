@@ -8,22 +8,28 @@ from typing import Any
 
 import click
 
-from command_line.connection import ApiClient, Target, connected
+from command_line.connection import ApiClient
 from command_line.options import (
-    AS_JSON,
     BATCH,
+    NAME,
     NEW_FILE,
     OUTPUT,
+    PURPOSE,
     REF,
     TABLE,
+    body_of,
     field_option,
-    job_body,
     limit_option,
     printed,
-    with_client,
-    with_target,
 )
-from command_line.output import output_file, print_line, print_result, print_rows, print_table
+from command_line.output import (
+    Printed,
+    output_file,
+    print_line,
+    print_lines,
+    print_rows,
+    print_table,
+)
 from domain_errors import counted
 
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
@@ -91,10 +97,10 @@ def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
 @click.argument("dataset")
 @REF
 @TABLE
-@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
+@field_option("--column", "columns", multiple=True, help="Only this column; repeatable.")
 @BATCH
 @printed(_print_profile)
-def profile(client: ApiClient, dataset: str, columns: tuple[str, ...], **chosen: Any) -> Any:
+def profile(client: ApiClient, dataset: str, **chosen: Any) -> Any:
     """Show statistics of the columns of a dataset.
 
     It is given by name or id.
@@ -103,9 +109,8 @@ def profile(client: ApiClient, dataset: str, columns: tuple[str, ...], **chosen:
     jobsvc profile payables
     jobsvc profile payables --column amount --column company --json
     """
-    body = job_body(**chosen, columns=list(columns))
     path = f"/api/profiling/datasets/{client.dataset_id(dataset)}/jobs"
-    job = client.run_job(path, body, "Profiling")
+    job = client.run_job(path, body_of(chosen), "Profiling")
     return client.get(f"/api/profiling/jobs/{job['id']}/result")
 
 
@@ -113,49 +118,36 @@ def profile(client: ApiClient, dataset: str, columns: tuple[str, ...], **chosen:
 @click.argument("dataset")
 @REF
 @TABLE
-@field_option("--compare", "compare_to", help="Ref or commit to compare with.")
+@field_option("--compare", "compare_to.source_ref", help="Ref or commit to compare with.")
 @field_option(
     "--compare-table",
     "compare_to.table_key",
     help="Its table key [default: primary, or the only one].",
 )
-@click.option(
-    "--html",
+@field_option(
+    "--output",
+    formerly="--html",
     type=NEW_FILE,
     help="Write the report to this file as one self-contained page.",
 )
 @BATCH
-@AS_JSON
-@with_target
-def explore(
-    target: Target,
-    dataset: str,
-    compare: str | None,
-    compare_table: str | None,
-    html: Path | None,
-    as_json: bool,
-    **chosen: Any,
-) -> None:
+@printed()
+def explore(client: ApiClient, dataset: str, output: Path | None, **chosen: Any) -> Printed:
     """Create a report of a table, as a page of its own.
 
     \b
-    jobsvc explore payables --html payables.html
-    jobsvc explore payables --compare smpl-q1 --compare-table sample --html both.html
+    jobsvc explore payables --output payables.html
+    jobsvc explore payables --compare smpl-q1 --output both.html
     """
-    if compare_table is not None and compare is None:
+    body = body_of(chosen)
+    if "compare_to" in body and "source_ref" not in body["compare_to"]:
         raise click.UsageError("--compare-table requires --compare.")
-    other = None if compare is None else {"source_ref": compare, "table_key": compare_table}
-    body = job_body(**chosen, compare_to=other)
-    with connected(target) as client, output_file(html) as file:
+    with output_file(output) as file:
         path = f"/api/exploration/datasets/{client.dataset_id(dataset)}/jobs"
-        job = client.run_job(path, body, "Exploring")
-        result = f"/api/exploration/jobs/{job['id']}/result"
+        result = result_path(client.run_job(path, body, "Exploring"))
         if file is not None:
             client.download(result, file, format="html", download="true")
-        found = client.get(result)
-    print_result(found, as_json, _print_report)
-    if html is not None and not as_json:
-        print_line(f"Report written to {html}")
+    return Printed(client.get(result), _print_report, output, "Report")
 
 
 def _print_report(found: dict[str, Any]) -> None:
@@ -184,23 +176,13 @@ def _print_report(found: dict[str, Any]) -> None:
 @field_option("--ref", "source_ref", help="Ref or commit whose tables are read [default: main].")
 @limit_option(100, MAX_ROWS_SHOWN, help="Rows to show; --output and --name write all rows.")
 @OUTPUT
-@field_option("--name", "output_name", help="Store the result as the ref expl-NAME.")
-@field_option("--purpose", "commit_message", help="What the result is for.")
+@NAME
+@PURPOSE
 @BATCH
-@AS_JSON
-@with_client
+@printed()
 def sql_command(
-    client: ApiClient,
-    dataset: str,
-    statement: str,
-    ref: str | None,
-    limit: int,
-    output: Path | None,
-    name: str | None,
-    purpose: str | None,
-    batch: bool,
-    as_json: bool,
-) -> None:
+    client: ApiClient, dataset: str, statement: str, limit: int, output: Path | None, **chosen: Any
+) -> Printed:
     """Run one SELECT on the tables of a dataset.
 
     It is given by name or id.
@@ -214,16 +196,15 @@ def sql_command(
     jobsvc sql payables - --ref smpl-q1 --name q1-sums < sums.sql
     """
     sql = sys.stdin.read() if statement == "-" else statement
+    body: dict[str, Any] = {"sql": sql, **body_of(chosen)}
     base = f"/api/exploration/datasets/{client.dataset_id(dataset)}"
-    if output is None and name is None:
-        found = client.post(f"{base}/query", job_body(ref, sql=sql, limit=limit))
-        print_result(found, as_json, _print_rows)
-        return
-    body = job_body(ref, name=name, batch=batch, sql=sql, commit_message=purpose)
-    job = run_exploration(client, base, body, "Querying", output)
-    print_result(job, as_json, _print_query_job)
-    if output is not None and not as_json:
-        print_line(f"Rows written to {output}")
+    if output is None and "output_name" not in body:
+        query: dict[str, Any] = {"sql": sql, "limit": limit}
+        query |= {"source_ref": body["source_ref"]} if "source_ref" in body else {}
+        return Printed(client.post(f"{base}/query", query), _print_rows)
+    return Printed(
+        run_exploration(client, base, body, "Querying", output), _print_query_job, output
+    )
 
 
 def run_exploration(
@@ -244,8 +225,7 @@ def result_path(job: dict[str, Any]) -> str:
 
 def _print_rows(found: dict[str, Any]) -> None:
     print_rows(found["columns"], found["data"])
-    for note in found["notes"]:
-        print_line(note, err=True)
+    print_lines(found["notes"], err=True)
     if found["has_more"]:
         print_line(
             f"These are the first {len(found['data']):,} rows; --limit shows up to "
@@ -261,5 +241,4 @@ def _print_query_job(job: dict[str, Any]) -> None:
         f"{summary['rows']:,} rows, {len(summary['columns']):,} columns: job {job['id']}{ref}, "
         f"commit {summary['output_commit_id'][:12]}."
     )
-    for note in summary["notes"]:
-        print_line(note, err=True)
+    print_lines(summary["notes"], err=True)

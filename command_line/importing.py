@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -15,17 +15,17 @@ import click
 from jobsvc_client import JobsvcError
 from jobsvc_client.errors import JobFailed
 
-from command_line.connection import ApiClient, Target, connected
-from command_line.contract_options import body_of, with_request
+from command_line.connection import ApiClient
+from command_line.contract_options import with_request
 from command_line.failures import Unreachable
-from command_line.options import AS_JSON, BATCH, job_body, with_target
+from command_line.options import BATCH, body_of, printed
 from command_line.output import (
     Columns,
     CommandFailed,
+    Printed,
     exact_sum,
     print_items,
     print_line,
-    print_result,
     print_table,
     total_name,
 )
@@ -34,13 +34,15 @@ from contract.requests.importing import ReadOptions, UriImportRequest
 from contract.requests.submitting import MAIN
 
 SHOWN_ROWS = 10
-OPTIONS = {own.name: own for own in declared(ReadOptions)}
+OPTIONS = {own.name: own.option for own in declared(ReadOptions)}
+READING_OPTIONS = with_request(ReadOptions, within="options")
+"""The options that say how to read a file: the fields of ``options``."""
 
 
-def form_fields(fields: Mapping[str, Any]) -> dict[str, str]:
+def form_fields(fields: dict[str, Any]) -> dict[str, str]:
     """Return a body's fields as those of a form."""
     return {
-        name: json.dumps(value) if isinstance(value, dict | bool) else value
+        name: value if isinstance(value, str) else json.dumps(value)
         for name, value in fields.items()
     }
 
@@ -48,9 +50,9 @@ def form_fields(fields: Mapping[str, Any]) -> dict[str, str]:
 def preview_file(
     client: ApiClient,
     source: Path | str,
-    options: dict[str, Any],
+    reading: dict[str, Any],
     dataset: str | None = None,
-    ref: str = "main",
+    ref: str = MAIN,
 ) -> dict[str, Any]:
     """Return what the server would read; of a large file of lines, its beginning is sent.
 
@@ -60,14 +62,17 @@ def preview_file(
 
     path, fields = preview_path(client, "preview", dataset, ref)
     if isinstance(source, str):
-        return client.post(path, {"uri": source, "options": options, **fields})
-    fields |= form_fields({"options": options} if options else {})
+        return client.post(path, {"uri": source, **reading, **fields})
+    fields |= form_fields(reading)
     with tempfile.TemporaryDirectory() as folder:
         if source.stat().st_size > MAX_BYTES:
             if not is_by_lines(source.name):
                 raise CommandFailed("The file is too large for a preview. Import it.")
             fields["whole"] = "false"
-            source = _beginning(source, Path(folder), BEGINNING_BYTES)
+            part = Path(folder) / source.name
+            with source.open("rb") as file:
+                part.write_bytes(file.read(BEGINNING_BYTES))
+            source = part
         return client.upload_file(path, source, fields)
 
 
@@ -104,38 +109,25 @@ def print_column_changes(changes: dict[str, Any] | None, *, are_required: bool =
     if are_required and changes["changed"]:
         print_line("The import will be refused, since the same columns are required.")
     for table in changes["tables"]:
-        parts = [
-            _listed("missing", [column["name"] for column in table["removed"]]),
-            _listed(
-                "another type",
-                [
-                    f"{each['name']} ({each['type_before']}, now {each['type']})"
-                    for each in table["retyped"]
-                ],
-            ),
-            _listed("new", [column["name"] for column in table["added"]]),
-            "in another order" if table["reordered"] else "",
-            ""
-            if table["row_count_before"] is None
-            else f"rows before: {table['row_count_before']:,}, now: "
-            f"{'not counted' if table['row_count'] is None else format(table['row_count'], ',')}",
-        ]
-        print_line(f"Table {table['table_key']}: {'; '.join(filter(None, parts))}.")
+        lists = {
+            "missing": [column["name"] for column in table["removed"]],
+            "another type": [
+                f"{each['name']} ({each['type_before']}, now {each['type']})"
+                for each in table["retyped"]
+            ],
+            "new": [column["name"] for column in table["added"]],
+        }
+        parts = [f"{what}: {', '.join(texts)}" for what, texts in lists.items() if texts]
+        if table["reordered"]:
+            parts.append("in another order")
+        if table["row_count_before"] is not None:
+            now = "not counted" if table["row_count"] is None else f"{table['row_count']:,}"
+            parts.append(f"rows before: {table['row_count_before']:,}, now: {now}")
+        print_line(f"Table {table['table_key']}: {'; '.join(parts)}.")
     for kind in ("schedules", "templates"):
         for each in changes[kind]:
             columns = ", ".join(each["columns"])
             print_line(f"The {kind[:-1]} {each['name']} needs {columns}.")
-
-
-def _listed(what: str, texts: list[str]) -> str:
-    return f"{what}: {', '.join(texts)}" if texts else ""
-
-
-def _beginning(source: Path, folder: Path, size: int) -> Path:
-    part = folder / source.name
-    with source.open("rb") as file:
-        part.write_bytes(file.read(size))
-    return part
 
 
 def print_preview(preview: dict[str, Any], are_required: bool) -> None:
@@ -173,10 +165,16 @@ def _answer(choice: dict[str, Any]) -> str:
     for field, value in choice["options"].items():
         is_pair = isinstance(value, dict)
         values = [f"{name}={each}" for name, each in value.items()] if is_pair else [value]
-        words += [f"{OPTIONS[field].option} {shlex.quote(str(each))}" for each in values]
+        words += [f"{OPTIONS[field]} {shlex.quote(str(each))}" for each in values]
     return " ".join(words)
 
 
+REF_TO_MOVE = click.option(
+    "--ref",
+    default=MAIN,
+    show_default=True,
+    help="The ref to update; a new name creates a ref from main.",
+)
 SUMS = ("sum", "positive", "negative")
 
 
@@ -193,27 +191,19 @@ class FileOrUri(click.Path):
     "source", metavar="FILE", type=FileOrUri(path_type=Path, exists=True, dir_okay=False)
 )
 @click.option("--dataset", help="Name or id; a new name creates a dataset.")
-@click.option(
-    "--ref",
-    default="main",
-    show_default=True,
-    help="The ref to update; a new name creates a ref from main.",
-)
+@REF_TO_MOVE
 @with_request(UriImportRequest)
 @click.option("--preview", is_flag=True, help="Show what would be read; import nothing.")
 @BATCH
-@AS_JSON
-@with_target
+@printed(creates=True)
 def import_command(
-    target: Target,
+    client: ApiClient,
     source: Path | str,
     dataset: str | None,
     ref: str,
     preview: bool,
-    batch: bool,
-    as_json: bool,
-    **values: Any,
-) -> None:
+    **chosen: Any,
+) -> Printed:
     """Import a file as a new version of a dataset.
 
     CSV, TSV, JSON, NDJSON, Parquet or XLSX.
@@ -226,22 +216,22 @@ def import_command(
 
     \b
     jobsvc import sales.csv --dataset sales
-    jobsvc import q3.xlsx --dataset sales --ref quarter3 --message "Figures of Q3"
+    jobsvc import q3.xlsx --dataset sales --ref quarter3 --purpose "Figures of Q3"
     jobsvc import ledger.csv --preview --date-order dmy
     jobsvc import ledger.csv --dataset ledger --header-row 4 --type Account=text
     jobsvc import s3://audit/2025/ledger.parquet --dataset ledger
     """
-    body = job_body(batch=batch, **body_of(UriImportRequest, values))
-    with connected(target, create=not target.names_directory) as client:
-        if preview:
-            shown = preview_file(client, source, body.get("options", {}), dataset, ref)
-            required = requires_columns(client, dataset, body.get("require_columns", False))
-            return print_result(shown, as_json, lambda found: print_preview(found, required))
-        if dataset is None:
-            raise click.UsageError("Missing option '--dataset'.")
-        job = import_file(client, source, dataset, ref, body)
-        changes = changes_of(client, job)
-    return print_result(job, as_json, lambda done: _print_import(done, changes))
+    body = body_of(chosen)
+    if preview:
+        reading = {name: body[name] for name in ("options",) if name in body}
+        required = requires_columns(client, dataset, "require_columns" in body)
+        shown = preview_file(client, source, reading, dataset, ref)
+        return Printed(shown, lambda found: print_preview(found, required))
+    if dataset is None:
+        raise click.UsageError("Missing option '--dataset'.")
+    job = import_file(client, source, dataset, ref, **body)
+    changes = changes_of(client, job)
+    return Printed(job, lambda done: _print_import(done, changes))
 
 
 def changes_of(client: ApiClient, job: dict[str, Any]) -> dict[str, Any] | None:
@@ -250,16 +240,24 @@ def changes_of(client: ApiClient, job: dict[str, Any]) -> dict[str, Any] | None:
     return cast(dict[str, Any] | None, found)
 
 
-def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
+def print_version(job: dict[str, Any], columns: Columns) -> None:
+    """Print the version that a job has made, with its tables and their notes."""
     summary = job["output_summary"]
     print_line(
         f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
         f"commit {summary['output_commit_id'][:12]}:"
     )
-    print_items(summary["tables"], {"table": "key", "rows": "rows", "columns": "columns"})
+    print_items(
+        summary["tables"], {"table": "key", "rows": "rows", "columns": "columns", **columns}
+    )
     for table in summary["tables"]:
         for note in table["notes"]:
             print_line(f"Note on {table['key']}: {note}")
+
+
+def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
+    print_version(job, {})
+    for table in job["output_summary"]["tables"]:
         totals = sorted(table["control_totals"], key=lambda total: total["is_identifier"])
         if totals:
             print_line(f"Control totals of {table['key']}:")
@@ -269,22 +267,18 @@ def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
 
 
 def import_file(
-    client: ApiClient,
-    source: Path | str,
-    dataset: str,
-    ref: str = MAIN,
-    body: Mapping[str, Any] | None = None,
+    client: ApiClient, source: Path | str, dataset: str, ref: str = MAIN, **fields: Any
 ) -> dict[str, Any]:
     """Upload a file or name a URI, wait for its job, and return the completed job.
 
-    A dataset or ref may be new; see :func:`into_dataset`. ``body`` is that of the import.
+    A dataset or ref may be new; see :func:`into_dataset`.
     """
 
     def run(dataset_id: int) -> dict[str, Any]:
         path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
         if isinstance(source, str):
-            return client.run_job(path, {"uri": source, **(body or {})}, f"Importing {source}")
-        accepted = client.upload_file(path, source, form_fields(body or {}))
+            return client.run_job(path, {"uri": source, **fields}, f"Importing {source}")
+        accepted = client.upload_file(path, source, form_fields(fields))
         return client.finished_job(accepted["job_id"], f"Importing {source.name}")
 
     return into_dataset(client, dataset, ref, run, keep_failed=True)

@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
-from command_line.connection import ApiClient, Target, connected
+from command_line.connection import ApiClient
 from command_line.options import (
     JOB,
     LIMIT,
     OUTPUT,
+    body_of,
+    field_option,
     job_id_prefix,
     printed,
     with_client,
-    with_target,
 )
 from command_line.output import (
     SUFFIXES,
@@ -26,16 +27,14 @@ from command_line.output import (
     table_of,
     utc_text,
 )
-from storage.jobs.jobs import STATUSES
-from storage.jobs.kinds import RUN_TYPES
+from contract.jobs import RUN_TYPES, STATUSES, shown_state
 
 ID_DIGITS = 8
 """Digits of a job's id in a list; every command accepts this prefix."""
 
 
 def _state(job: dict[str, Any]) -> str:
-    """A job's status; a cancelled job has its own."""
-    return "cancelled" if job["error_code"] == "cancelled" else str(job["status"])
+    return shown_state(job["status"], job["error_code"])
 
 
 _print_jobs = page_of(
@@ -55,10 +54,8 @@ _print_jobs = page_of(
 
 
 def _print_job(job: dict[str, Any]) -> None:
-    summary = job["output_summary"] or {}
-    of = f"commit {job['source_commit_id'][:12]}" if job["source_commit_id"] else None
-    seconds = job["duration_seconds"]
-    fields = {
+    summary, seconds = job["output_summary"] or {}, job["duration_seconds"]
+    facts = {
         "job": job["id"],
         "kind": job["job_kind"],
         "state": _state(job),
@@ -68,7 +65,7 @@ def _print_job(job: dict[str, Any]) -> None:
         "progress": f"{job['progress']:.0f} %" if job["status"] == "running" else None,
         "message": job["error_message"] or job["progress_message"],
         "dataset": f"{job['dataset_name']} (id {job['dataset_id']})",
-        "source": of,
+        "source": job["source_commit_id"] and f"commit {job['source_commit_id'][:12]}",
         "user": job["user_soeid"],
         "created": utc_text(job["created_at"]),
         "started": utc_text(job["started_at"]),
@@ -77,7 +74,7 @@ def _print_job(job: dict[str, Any]) -> None:
         "ref": summary.get("output_ref"),
         "commit": summary.get("output_commit_id"),
     }
-    for name, value in fields.items():
+    for name, value in facts.items():
         if value not in (None, ""):
             print_line(f"{name:<19} {value}")
     print_line("Parameters and result: --json")
@@ -89,17 +86,15 @@ def _print(found: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("job_id", type=job_id_prefix, required=False)
-@click.option("--status", type=click.Choice(STATUSES))
-@click.option("--run-type", type=click.Choice(RUN_TYPES))
+@field_option("--status", type=click.Choice(STATUSES))
+@field_option("--run-type", type=click.Choice(RUN_TYPES))
 @click.option("--dataset", help="Name or id.")
-@click.option(
+@field_option(
     "--unresolved", is_flag=True, help="Only failures that nobody has retried or dismissed."
 )
 @LIMIT
 @printed(_print)
-def jobs(
-    client: ApiClient, job_id: str | None, dataset: str | None, unresolved: bool, **filters: Any
-) -> Any:
+def jobs(client: ApiClient, job_id: str | None, dataset: str | None, **chosen: Any) -> Any:
     """List jobs, newest first, or show one job in full.
 
     \b
@@ -108,9 +103,8 @@ def jobs(
     """
     if job_id is not None:
         return client.get(f"/api/jobs/{job_id}")
-    filters["dataset_id"] = None if dataset is None else client.dataset_id(dataset)
-    filters["unresolved"] = unresolved or None
-    return client.get("/api/jobs", **filters)
+    dataset_id = None if dataset is None else client.dataset_id(dataset)
+    return client.get("/api/jobs", dataset_id=dataset_id, **body_of(chosen))
 
 
 def _print_end(job: dict[str, Any]) -> None:
@@ -134,13 +128,9 @@ def watch(client: ApiClient, job_id: str) -> Any:
     return client.finished_job(job_id, "Job")
 
 
-def _print_cancelled(job: dict[str, Any]) -> None:
-    print_line(f"Job {job['id']} ({job['job_kind']}): {job['error_message']}")
-
-
 @click.command()
 @JOB
-@printed(_print_cancelled)
+@printed("Job {id} ({job_kind}): {error_message}")
 def cancel(client: ApiClient, job_id: str) -> Any:
     """Cancel a waiting or running job.
 
@@ -163,8 +153,7 @@ def dismiss(client: ApiClient, job_id: str, undo: bool) -> None:
     jobsvc dismiss 917f045a
     jobsvc dismiss 917f045a --undo
     """
-    send = client.delete if undo else client.put
-    job = send(f"/api/jobs/{job_id}/dismissal", {})
+    job = client.patch(f"/api/jobs/{job_id}", {"dismissed": not undo})
     print_line(f"Job {job['id']} is {'unresolved again' if undo else 'dismissed'}.")
 
 
@@ -200,8 +189,8 @@ def log(client: ApiClient, job_id: str) -> Any:
 @click.option(
     "--residual", is_flag=True, help="The remaining rows of a draw, if the job stored them."
 )
-@with_target
-def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> None:
+@with_client
+def fetch(client: ApiClient, job_id: str, output: Path | None, residual: bool) -> None:
     """Write the rows of a completed job to a file.
 
     The job is a draw, a query or a row diff.
@@ -211,9 +200,8 @@ def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> N
     """
     if output is None:
         raise click.UsageError("Name the file with --output.")
-    with connected(target) as client:
-        job = client.get(f"/api/jobs/{job_id}")
-        client.save(_rows_path(job, residual), output, format=SUFFIXES[output.suffix])
+    job = client.get(f"/api/jobs/{job_id}")
+    client.save(_rows_path(job, residual), output, format=SUFFIXES[output.suffix])
     print_line(f"Rows written to {output}")
 
 

@@ -32,7 +32,6 @@ from command_line.output import (
     print_items,
     print_json,
     print_line,
-    print_result,
     progress_bar,
     utc_text,
 )
@@ -115,26 +114,29 @@ def prune(target: Target, dry_run: bool, yes: bool, as_json: bool) -> None:
     if as_json and not dry_run and not yes:
         raise click.UsageError("With --json, give --dry-run or --yes.")
     with connected(target) as client:
-        found = client.post(PATH, {"dry_run": True})
-        if not as_json:
-            _print_preview(found)
-        expected = _count(found)
-        if dry_run or not (expected or as_json):
-            if as_json:
-                print_json(found)
-            return
-        if not yes:
-            _confirm()
-        with progress_bar("Pruning") as on_progress:
-            removed = _remove(client, expected, on_progress)
-    print_result(removed, as_json, lambda total: print_line(f"Removed: {_in_words(total)}."))
+        _prune(client, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
-def _confirm() -> None:
-    print_line()
-    question = f'This can\'t be undone. Type "{CONFIRMATION}" to remove it'
-    if click.prompt(question, default="", show_default=False).strip() != CONFIRMATION:
-        raise CommandFailed("Nothing was removed.")
+def _prune(client: ApiClient, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    found = client.post(PATH, {"dry_run": True})
+    expected = _count(found)
+    if not as_json:
+        _print_preview(found)
+    elif dry_run:
+        print_json(found)
+    if dry_run or not (expected or as_json):
+        return
+    if not yes:
+        print_line()
+        question = f'This can\'t be undone. Type "{CONFIRMATION}" to remove it'
+        if click.prompt(question, default="", show_default=False).strip() != CONFIRMATION:
+            raise CommandFailed("Nothing was removed.")
+    with progress_bar("Pruning") as on_progress:
+        removed = _remove(client, expected, on_progress)
+    if as_json:
+        print_json(removed)
+    else:
+        print_line(f"Removed: {_in_words(removed)}.")
 
 
 def _remove(client: ApiClient, expected: int, on_progress: ProgressCallback) -> dict[str, Any]:

@@ -13,36 +13,68 @@ from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
-from jobsvc_client.arguments import given
 
 from application.settings_sources import load_settings
-from command_line.connection import Target, connected
-from command_line.output import SUFFIXES, print_result
+from command_line.connection import ApiClient, Target, connected
+from command_line.output import SUFFIXES, Printed, confirm, print_json, print_line
 from command_line.root import Composition
-from contract.numbers import (
-    TwoReadings,
-    confidence_of,
-    errors_of,
-    number_of,
-)
+from contract.numbers import TwoReadings, number_of
 from domain_errors import InvalidRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class FieldOption(click.Option):
-    """An option that gives a field of the API, which error messages call by the option."""
+    """An option that gives a field of the API, which error messages call by the option.
 
-    def __init__(self, *names: Any, field: str, **attributes: Any) -> None:
+    Parameters
+    ----------
+    field : str, optional
+        The path of the field, such as ``compare_to.table_key``; by default the option's variable.
+    formerly : str, optional
+        The option's name in an earlier version, which is still read.
+    """
+
+    def __init__(
+        self, *names: Any, field: str | None = None, formerly: str | None = None, **attributes: Any
+    ) -> None:
         super().__init__(*names, **attributes)
-        self.field = field
+        self.field = field or str(self.name)
+        self.formerly = [formerly] if formerly else []
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Let the parser know the former name, too, which the help doesn't show."""
+        shown, self.opts = self.opts, [*self.opts, *self.formerly]
+        super().add_to_parser(parser, ctx)
+        self.opts = shown
 
 
 def field_option(
-    option: str, field: str, *variable: str, **attributes: Any
+    option: str, field: str | None = None, *variable: str, **attributes: Any
 ) -> Callable[[Command], Command]:
     """Declare an option that gives a field of the API."""
     return click.option(option, *variable, cls=FieldOption, field=field, **attributes)
+
+
+def body_of(values: dict[str, Any]) -> dict[str, Any]:
+    """The body, or the query, of the command's options that give fields of the API.
+
+    Their values are taken out of ``values``. A field without a value is left out, and so is an
+    object of which no field has one.
+    """
+    body: dict[str, Any] = {}
+    for option in click.get_current_context().command.params:
+        if not isinstance(option, FieldOption) or option.name not in values:
+            continue
+        value = values.pop(str(option.name))
+        if value is None or value == () or (value is False and not option.secondary_opts):
+            continue
+        *parents, name = option.field.split(".")
+        place = body
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[name] = list(value) if isinstance(value, tuple) else value
+    return body
 
 
 class _Directory(click.Path):
@@ -88,11 +120,21 @@ def reader(read: Callable[[str], Decimal]) -> Callable[[str], float]:
 
 number = reader(number_of)
 """A number or, with its sign, a percentage."""
-errors = reader(errors_of)
-"""Errors that are tolerable or expected, as a share, an amount or a number."""
-confidence_number = reader(confidence_of)
 percentage = reader(lambda text: 100 * number_of(f"{text.rstrip(' %')}%"))
 """A percentage with or without its sign."""
+
+
+def pairs(
+    _context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str] | None:
+    """Split texts like ``OLD=NEW``; a column's name may hold an equals sign."""
+    named: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.rpartition("=")
+        if not sign or not name:
+            raise click.BadParameter(f'"{text}" must be a column, = and a value.', param=option)
+        named[name] = value
+    return named or None
 
 
 class WholeNumber(click.IntRange):
@@ -129,7 +171,7 @@ def limit_option(
     help: str | None = None,  # noqa: A002
 ) -> Callable[[Command], Command]:
     """Declare the option of how many entries or rows are shown."""
-    return click.option(
+    return field_option(
         "--limit", type=WholeNumber(least, most), default=default, show_default=True, help=help
     )
 
@@ -152,12 +194,23 @@ DATA_DIR = click.option(
 )
 JOB = click.argument("job_id", type=job_id_prefix)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
-BATCH = click.option("--batch", is_flag=True, help="Run with low priority on a busy server.")
+BATCH = field_option(
+    "--batch", "priority", flag_value="batch", help="Run with low priority on a busy server."
+)
 LIMIT = limit_option()
-OFFSET = click.option("--offset", type=WholeNumber(0), default=0, help="Entries to skip.")
+OFFSET = field_option("--offset", type=WholeNumber(0), default=0, help="Entries to skip.")
 YES = click.option("--yes", is_flag=True, help="Don't ask for a confirmation.")
 REF = field_option("--ref", "source_ref", help="Ref or commit [default: main].")
 TABLE = field_option("--table", "table_key", help="Table key [default: primary, or the only one].")
+NAME = field_option("--name", "output_name", help="Store the rows as the ref expl-NAME.")
+PURPOSE = field_option("--purpose", "commit_message", help="What it is for.")
+FILTER = field_option(
+    "--filter",
+    "filters",
+    type=lambda text: {"expression": text},
+    metavar="FILTER",
+    help='Only rows such as "amount > 0".',
+)
 OUTPUT = click.option(
     "--output",
     type=NEW_FILE,
@@ -166,9 +219,7 @@ OUTPUT = click.option(
 )
 
 
-def with_options(
-    options: Sequence[Callable[[Command], Command]],
-) -> Callable[[Command], Command]:
+def with_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Command], Command]:
     """Add options to a command."""
 
     def decorate(command: Command) -> Command:
@@ -177,19 +228,6 @@ def with_options(
         return command
 
     return decorate
-
-
-def job_body(
-    ref: str | None = None,
-    table: str | None = None,
-    name: str | None = None,
-    *,
-    batch: bool = False,
-    **more: Any,
-) -> dict[str, Any]:
-    """The API's body of a job, without what wasn't given."""
-    priority = "batch" if batch else None
-    return given(**more, source_ref=ref, table_key=table, output_name=name, priority=priority)
 
 
 def with_target(command: Command) -> Command:
@@ -234,17 +272,56 @@ def with_client(command: Command) -> Command:
     return with_target(cast(Command, connect))
 
 
-def printed(print_text: Callable[[Any], None]) -> Callable[[Command], Command]:
-    """Connect a command, and print what it returns: as text for people, or as JSON."""
+def printed(
+    print_text: Callable[[Any], object] | str = "", *, creates: bool = False
+) -> Callable[[Command], Command]:
+    """Connect a command, and print what it returns: as text for people, or as JSON.
+
+    Parameters
+    ----------
+    print_text : callable or str
+        Prints the text, or is a sentence with fields of the answer; a command that returns a
+        :class:`Printed` has its own.
+    creates : bool
+        Whether the data directory is created if there is none and nobody typed its name.
+    """
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def run(target: Target, as_json: bool, **arguments: Any) -> None:
-            with connected(target) as client:
+            with connected(target, create=creates and not target.names_directory) as client:
                 result = command(client=client, **arguments)
-            print_result(result, as_json, print_text)
+            shown = result if isinstance(result, Printed) else Printed(result, print_text)
+            if as_json:
+                print_json(shown.value)
+                return
+            if callable(shown.text):
+                shown.text(shown.value)
+            elif shown.text:
+                print_line(shown.text.format_map(shown.value))
+            if shown.output is not None:
+                print_line(f"{shown.what} written to {shown.output}")
 
         return AS_JSON(with_target(cast(Command, run)))
+
+    return decorate
+
+
+def deleting(question: str, done: str) -> Callable[[Command], Command]:
+    """Ask, delete what is at the path of the API that the command returns, and say so.
+
+    The sentences may have fields of the command's arguments.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(client: ApiClient, yes: bool, **arguments: Any) -> None:
+            path = command(client=client, **arguments)
+            confirm(question.format_map(arguments), yes)
+            client.delete(path)
+            print_line(done.format_map(arguments))
+
+        return YES(with_client(cast(Command, run)))
 
     return decorate
 
@@ -275,6 +352,8 @@ def _options_of(command: click.Command) -> dict[str, str]:
         if isinstance(option, click.Option):
             field = option.field if isinstance(option, FieldOption) else str(option.name)
             names.setdefault(field, []).append(option.opts[0])
+    for field in [field for field in names if "." in field]:
+        names.setdefault(field.rpartition(".")[2], names[field])
     return {
         field: " or ".join(filter(None, (", ".join(options[:-1]), options[-1])))
         for field, options in names.items()

@@ -11,15 +11,17 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import click
 
 from domain_errors import render
+from presentation.content import Estimated
+from presentation.terminal import aligned
 
 ProgressCallback = Callable[[float, str], None]
 """Takes a fraction, 0 to 1, and a message."""
@@ -82,18 +84,43 @@ def print_line(text: str = "", *, err: bool = False) -> None:
     click.echo(escaped_lines(text), err=err)
 
 
+def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
+    """Print sentences, a line each."""
+    for line in lines:
+        print_line(line, err=err)
+
+
+def figure_text(value: float | None, missing: str = "-") -> str:
+    """A figure with the digits that say something."""
+    return missing if value is None else str(Estimated(value))
+
+
+def group_name(group: Mapping[str, Any]) -> str:
+    """The columns and values of a group; the group of all rows has none."""
+    return ", ".join(f"{name} {value}" for name, value in group.items()) or "all"
+
+
 def print_json(value: Any) -> None:
     """Print one JSON value."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     click.echo(_CONTROLS_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
-def print_result(value: Any, as_json: bool, print_text: Callable[[Any], None]) -> None:
-    """Print a result of the API as JSON for programs, or as text for people."""
-    if as_json:
-        print_json(value)
-    else:
-        print_text(value)
+class Printed(NamedTuple):
+    """What a command prints: a value as JSON, or a text of it for people.
+
+    The text ends with the name of the file that was written, if there is one.
+    """
+
+    value: Any
+    text: Callable[[Any], object] | str
+    output: Path | None = None
+    what: str = "Rows"
+
+
+def written(output: Path, what: str = "Rows") -> Printed:
+    """Say that a file was written."""
+    return Printed({"output": str(output)}, "", output, what)
 
 
 def print_table(
@@ -105,16 +132,8 @@ def print_table(
         bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         for position in range(len(headings))
     ]
-    widths = [
-        max([len(heading), *(len(row[position]) for row in texts)])
-        for position, heading in enumerate(headings)
-    ]
-    for line in [[escaped(heading) for heading in headings], *texts]:
-        cells = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ]
-        click.echo("  ".join(cells).rstrip())
+    for line in aligned([[escaped(heading) for heading in headings], *texts], numeric):
+        click.echo(line)
 
 
 def print_items(items: Sequence[dict[str, Any]], columns: Columns) -> None:
@@ -133,9 +152,14 @@ def _cell(item: dict[str, Any], column: str | Callable[[dict[str, Any]], Any]) -
     return ", ".join(value) if isinstance(value, list) else value
 
 
-def table_of(columns: Columns) -> Callable[[Sequence[dict[str, Any]]], None]:
-    """Return the function that prints objects of the API as a table."""
-    return lambda items: print_items(items, columns)
+def table_of(columns: Columns, name: str | None = None) -> Callable[[Any], None]:
+    """Return the function that prints objects of the API, one of them, or those of a field."""
+
+    def print_objects(answer: Any) -> None:
+        items = answer if name is None else answer[name]
+        print_items(items if isinstance(items, list) else [items], columns)
+
+    return print_objects
 
 
 def page_of(

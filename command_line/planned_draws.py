@@ -9,15 +9,16 @@ import click
 from click.core import ParameterSource
 from jobsvc_client.arguments import given
 
-from command_line.options import field_option
+from command_line.options import body_of, field_option
 from command_line.output import print_line, print_table, utc_text
 from storage.certificates.beacons import CHAINS
 
-BESIDE_PLAN = {
-    *("dataset", "plan_id", "beacon", "dice", "witness", "seed", "name", "purpose", "output"),
-    *("batch", "as_json", "data_dir", "server", "residual", "amount_column", "allow_empty"),
-}
-"""Parameters of the command that a draw of a plan may have."""
+BESIDE_PLAN = (
+    *("plan_id", "beacon", "dice", "witness", "name", "purpose", "batch"),
+    *("residual", "amount_column", "allow_empty"),
+)
+"""Options of the body of a draw of a plan."""
+WITHOUT_BODY = ("dataset", "seed", "output", "as_json", "data_dir", "server")
 BEACON = "CHAIN:ROUND:SIGNATURE[:PREVIOUS_SIGNATURE]"
 NAMES = {chain.name: chain.hash for chain in CHAINS}
 CHAIN_HASH = re.compile("[0-9a-f]{64}")
@@ -48,28 +49,37 @@ def _beacon(
 
 
 PLAN_OPTIONS = (
-    field_option("--plan-id", "plan_id", help="Draw this registered plan, see jobsvc plan."),
-    click.option(
+    field_option("--plan-id", help="Draw this registered plan, see jobsvc plan."),
+    field_option(
         "--beacon",
+        "seed.beacon",
+        "beacon",
         callback=_beacon,
         metavar=BEACON,
         help=f"Seed of a plan: a round of a drand chain, {' or '.join(NAMES)} or a chain's hash. "
         "The default chain needs the signature of the round before, too.",
     ),
-    click.option("--dice", metavar="DIGITS", help="Seed of a plan: 20 to 200 thrown digits."),
-    click.option("--witness", multiple=True, help="Who saw the dice; repeatable."),
+    field_option(
+        "--dice",
+        "seed.dice.digits",
+        "dice",
+        metavar="DIGITS",
+        help="Seed of a plan: 20 to 200 thrown digits.",
+    ),
+    field_option(
+        "--witness",
+        "seed.dice.witnesses",
+        "witness",
+        multiple=True,
+        help="Who saw the dice; repeatable.",
+    ),
 )
 
 
-def planned_body(
-    plan_id: str | None,
-    beacon: dict[str, Any] | None,
-    dice: str | None,
-    witness: tuple[str, ...],
-    draw: dict[str, Any],
-) -> dict[str, Any] | None:
+def planned_body(draw: dict[str, Any]) -> dict[str, Any] | None:
     """The body that draws a registered plan; None without a plan."""
-    if plan_id is None:
+    beacon, dice, witness = (draw[name] for name in ("beacon", "dice", "witness"))
+    if draw["plan_id"] is None:
         if beacon or dice or witness:
             raise click.UsageError("--beacon, --dice and --witness need --plan-id.")
         return None
@@ -77,26 +87,16 @@ def planned_body(
     for option in context.command.params:
         name = str(option.name)
         is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if is_given and name not in BESIDE_PLAN:
+        if is_given and name not in (*BESIDE_PLAN, *WITHOUT_BODY):
             raise click.UsageError(f"--plan-id can't be combined with {option.opts[0]}.")
-    public: dict[str, Any] = {}
-    if beacon is not None:
-        public["beacon"] = beacon
     if dice is not None and not witness:
         raise click.UsageError("--dice needs --witness: name who saw the throws.")
     if witness and dice is None:
         raise click.UsageError("--witness needs --dice.")
-    if dice is not None:
-        public["dice"] = {"digits": dice, "witnesses": list(witness)}
-    if len(public) + (draw["seed"] is not None) > 1:
+    if (beacon is not None) + (dice is not None) + (draw["seed"] is not None) > 1:
         raise click.UsageError("Give one of --beacon, --dice and --seed.")
-    return given(
-        plan_id=plan_id,
-        seed=public or draw["seed"],
-        export_residual=draw["residual"],
-        amount_column=draw["amount_column"],
-        allow_empty=draw["allow_empty"],
-    )
+    seed = given(seed=draw["seed"])
+    return {**seed, **body_of({name: draw[name] for name in BESIDE_PLAN})}
 
 
 def print_registered(plan: dict[str, Any]) -> None:

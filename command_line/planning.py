@@ -5,56 +5,50 @@ The design options are those of ``jobsvc sample``; each answer ends with its com
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any
 
 import click
-from jobsvc_client.arguments import given
 
-from command_line.connection import Target, connected
-from command_line.methods import DRAW_PARAMETERS, METHODS
+from command_line.connection import ApiClient
+from command_line.contract_options import with_request
+from command_line.methods import DRAW_PARAMETERS
 from command_line.options import (
-    AS_JSON,
+    FILTER,
     JOB,
     REF,
     TABLE,
     WholeNumber,
-    errors,
+    body_of,
     field_option,
-    job_body,
     number,
+    printed,
     with_options,
-    with_target,
 )
-from command_line.output import print_line, print_result, print_table
-from command_line.sampled_rows import share_goal
-from command_line.sampling import ACCEPT, CONFIDENCE, draw_body, option_of
+from command_line.output import (
+    Printed,
+    figure_text,
+    group_name,
+    print_line,
+    print_lines,
+    print_table,
+)
+from command_line.sampled_rows import PLANNED_FIGURES, figure_options, figures_of
+from command_line.sampling import ACCEPT, METHOD, draw_parts, option_of
+from contract.declarations import declared
+from contract.requests.estimate import MoreRowsRequest, StatisticRequest
+from contract.requests.goal import GoalRequest
 
 STRATA_SHOWN = 40
 GOALS_SHOWN = 40
 
-GOAL_OPTIONS = (
-    field_option(
-        "--margin",
-        "margin",
-        type=number,
-        help="The margin of error, such as 5 or, of a share, 3%.",
-    ),
-    field_option(
-        "--relative-margin",
-        "relative_margin",
-        type=number,
-        help="The margin as a share of the figure, such as 5%.",
-    ),
-    field_option(
-        "--cv", "cv", type=number, help="The standard error as a share of the figure, such as 2%."
-    ),
-    CONFIDENCE,
-)
+MARGINS = ("margin", "relative_margin", "cv")
+PRECISION = (*MARGINS, "confidence")
+"""Fields of a goal that say how precise a figure is to be."""
 
 
-def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None]) -> None:
+def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> None:
     """Print the answer of a size or of bands."""
     clusters = f" in {found['clusters']:,} clusters" if found["clusters"] is not None else ""
     print_line(f"Draw {found['sample_size']:,} of {found['eligible_rows']:,} rows{clusters}.")
@@ -63,9 +57,9 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
     rows = [
         (
             _figure(goal),
-            ", ".join(f"{name} {value}" for name, value in goal["group"].items()) or "all",
-            number_text(goal["true_value"]),
-            f"±{number_text(goal['margin_of_error'])}",
+            group_name(goal["group"]),
+            figure_text(goal["true_value"], ""),
+            f"±{figure_text(goal['margin_of_error'], '')}",
             "" if goal["reached_cv"] is None else f"{goal['reached_cv']:.2%}",
         )
         for goal in found["goals"][:GOALS_SHOWN]
@@ -78,9 +72,9 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
         shown = [
             (
                 stratum["label"],
-                stratum["rows"],
+                stratum["row_count"],
                 stratum["sample_size"],
-                number_text(stratum["standard_deviation"]),
+                figure_text(stratum["standard_deviation"], ""),
             )
             for stratum in found["strata"][:STRATA_SHOWN]
         ]
@@ -91,10 +85,9 @@ def print_size(found: dict[str, Any], dataset: str, source: dict[str, str | None
         print_line(f"Cost: {found['cost']:,.10g}.")
     if found["homogeneity"] is not None:
         print_line(f"Homogeneity of the clusters: {found['homogeneity']:.3f}.")
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
     print_line("Draw them with:")
-    print_line(f"  {sample_command(dataset, found['round'], source)}")
+    print_line(f"  {sample_command(dataset, found['round'], request)}")
 
 
 def _print_materiality(found: dict[str, Any]) -> None:
@@ -131,106 +124,69 @@ def _figure(goal: dict[str, Any]) -> str:
     return f"{name} of {goal['column']}{value}"
 
 
-def number_text(value: float | None) -> str:
-    """A figure with six digits."""
-    return "" if value is None else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
-
-
-def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, str | None]) -> str:
-    """The command that draws a round."""
+def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, Any]) -> str:
+    """The command that draws a round, from the version and table of a source."""
     from application.request_code.texts import command_of  # loads the sampling engine
 
     goal = round_.get("goal") or {}
     is_audit = "materiality" in goal  # an evaluation is compared with it
     step = {name: value for name, value in round_.items() if name != "goal" or is_audit}
-    body = {"rounds": [step], "source_ref": source["ref"], "table_key": source["table"]}
+    body = {
+        "rounds": [step],
+        "source_ref": source.get("source_ref"),
+        "table_key": source.get("table_key"),
+    }
     return command_of("/api/sampling/datasets/0/jobs", body, dataset) or ""
 
 
-Likelihood = Literal["poisson", "binomial", "hypergeometric"]
 SIZE_OPTIONS = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
 """Options that the answer gives."""
-PRECISION_OPTIONS = (
-    *("margin", "relative_margin", "cv", "confidence"),
-    *("materiality", "expected", "likelihood", "accept"),
-)
-"""Options of the precision or materiality that a goal asks for."""
+
+
+def _costs(
+    _context: click.Context, _option: click.Parameter, texts: Sequence[str]
+) -> dict[str, float] | None:
+    costs = {}
+    for text in texts:
+        label, equals, value = text.rpartition("=")
+        if not equals or not label:
+            raise click.BadParameter(f'"{text}" is no GROUP=COST.')
+        costs[label.strip()] = number(value)
+    return costs or None
 
 
 @click.command()
 @click.argument("dataset")
-@field_option(
-    "--mean",
-    "statistic",
-    "mean",
-    multiple=True,
-    metavar="COLUMN",
-    help="The mean of a column; repeatable.",
-)
-@field_option(
-    "--total", "statistic", "total", multiple=True, metavar="COLUMN", help="The total; repeatable."
-)
-@field_option(
-    "--share",
-    "statistic",
-    "share",
-    type=share_goal,
-    multiple=True,
-    metavar="COLUMN=VALUE",
-    help="A share; repeatable.",
-)
-@with_options(GOAL_OPTIONS)
-@field_option(
-    "--materiality",
-    "materiality",
-    type=errors,
-    help="Of an audit: the tolerable errors, such as 3% or, of book amounts, 50,000.",
-)
-@field_option(
-    "--expected", "expected", type=errors, help="Of an audit: the expected errors [default: 0]."
-)
-@field_option(
-    "--likelihood",
-    "likelihood",
-    type=click.Choice(get_args(Likelihood)),
-    help="Of an audit [default: hypergeometric for rows, poisson for money].",
+@figure_options(PLANNED_FIGURES)
+@with_request(
+    GoalRequest,
+    only=(*PRECISION, "by", "materiality", "expected", "likelihood"),
+    within="goal",
 )
 @ACCEPT
-@field_option("--by", "by", multiple=True, metavar="COLUMN", help="Each group reaches the goal.")
 @click.option("--wilson", is_flag=True, help="Plan shares by Wilson's interval.")
-@click.option(
-    "--method",
-    type=click.Choice(METHODS),
-    default="random",
-    show_default=True,
-)
+@METHOD
 @with_options([option_of(one) for name, one in DRAW_PARAMETERS.items() if name not in SIZE_OPTIONS])
-@click.option("--optimal", is_flag=True, help="Stratified: the sizes of least cost.")
 @field_option(
-    "--cost", "cost", multiple=True, metavar="GROUP=COST", help="Optimal: what a row costs."
+    "--optimal",
+    "allocation",
+    "optimal",
+    flag_value="optimal",
+    help="Stratified: the sizes of least cost.",
 )
-@field_option("--budget", "budget", type=number, help="Optimal: the best precision for a cost.")
-@field_option("--filter", "filters", "expression", help='Draw only from rows such as "age > 18".')
+@field_option(
+    "--cost",
+    callback=_costs,
+    multiple=True,
+    metavar="GROUP=COST",
+    help="Optimal: what a row costs.",
+)
+@field_option("--budget", type=number, help="Optimal: the best precision for a cost.")
+@FILTER
 @REF
 @TABLE
-@AS_JSON
-@with_target
-def size(
-    target: Target,
-    dataset: str,
-    mean: tuple[str, ...],
-    total: tuple[str, ...],
-    share: tuple[dict[str, Any], ...],
-    by: tuple[str, ...],
-    wilson: bool,
-    optimal: bool,
-    cost: tuple[str, ...],
-    budget: float | None,
-    ref: str | None,
-    table: str | None,
-    as_json: bool,
-    **options: Any,
-) -> None:
+@printed()
+def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Printed:
     """Show how many rows a precision or a materiality needs.
 
     Prints the command that draws them.
@@ -245,112 +201,42 @@ def size(
     jobsvc size ledger --materiality 3% --accept 0,1
     jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """
-    precision = {name: options.pop(name) for name in PRECISION_OPTIONS}
-    goals = _goals(precision, _figures(mean, total, share, "wilson" if wilson else "t"), by)
-    request = job_body(
-        ref,
-        table,
-        design=_design(options),
-        allocation="optimal" if optimal else None,
-        cost=_costs(cost) or None,
-        budget=budget,
-    )
+    figures = figures_of(options)
+    design, goal, body = draw_parts(options)
+    if wilson:
+        goal["interval"] = "wilson"
+    goals = [{**figure, **goal} for figure in figures] or [goal]
+    request = {"design": design, **body}
     request |= {"goal": goals[0]} if len(goals) == 1 else {"goals": goals}
-    with connected(target) as client:
-        dataset_id = client.dataset_id(dataset)
-        found = client.post(f"/api/sampling/datasets/{dataset_id}/size", request)
-    source = {"ref": ref, "table": table}
-    print_result(found, as_json, lambda found: print_size(found, dataset, source))
+    path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/size"
+    found = client.post(path, request)
+    return Printed(found, lambda found: print_size(found, dataset, request))
 
 
-def _design(chosen: dict[str, Any]) -> dict[str, Any]:
-    """The round of the design options."""
-    nothing: dict[str, Any] = {
-        **{name: () if name == "size" else None for name in SIZE_OPTIONS},
-        "columns": (),
-        "order_by": None,
-        "order_desc": False,
-        "amount_column": None,
-        "ref": None,
-        "table": None,
-        "residual": False,
-        "body": None,
-        "draw_version": None,
-        "engine": None,
-    }
-    body = draw_body(**nothing, **chosen)
-    design: dict[str, Any] = body["rounds"][0]
-    return design
-
-
-def _costs(texts: Sequence[str]) -> dict[str, float]:
-    costs = {}
-    for text in texts:
-        label, equals, value = text.rpartition("=")
-        if not equals or not label:
-            raise click.BadParameter(f'"{text}" is no GROUP=COST.', param_hint="--cost")
-        costs[label.strip()] = number(value)
-    return costs
-
-
-def _figures(
-    mean: Sequence[str], total: Sequence[str], share: Sequence[dict[str, Any]], interval: str
-) -> list[dict[str, Any]]:
-    """The figures that the options name."""
-    return [
-        *({"statistic": "mean", "column": name} for name in mean),
-        *({"statistic": "total", "column": name} for name in total),
-        *({**goal, "interval": interval} for goal in share),
-    ]
-
-
-def _goals(
-    precision: Mapping[str, Any], figures: Sequence[dict[str, Any]], by: Sequence[str]
-) -> list[dict[str, Any]]:
-    """A goal for each figure, or one without a figure."""
-    common = given(**precision)
-    if figures and by:
-        common["by"] = list(by)
-    return [{**figure, **common} for figure in figures] or [common]
-
-
-RULES = {"cumulative-root": "cumulative_root", "geometric": "geometric"}
+def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    return name.replace("-", "_")
 
 
 @click.command()
 @click.argument("dataset")
 @click.argument("column")
-@field_option("--bands", "bands", type=WholeNumber(min=2), default=5, show_default=True)
-@click.option(
-    "--rule", type=click.Choice(list(RULES)), default="cumulative-root", show_default=True
+@field_option("--bands", type=WholeNumber(min=2), default=5, show_default=True)
+@field_option(
+    "--rule",
+    type=click.Choice(("cumulative-root", "geometric")),
+    callback=_rule,
+    default="cumulative-root",
+    show_default=True,
 )
-@click.option("--take-all/--no-take-all", default=True, help="Take the largest values whole.")
-@field_option("--size", "sample_size", "rows", type=WholeNumber(min=1), help="Rows to draw.")
+@field_option("--take-all/--no-take-all", default=True, help="Take the largest values whole.")
+@field_option("--size", "sample_size", type=WholeNumber(min=1), help="Rows to draw.")
 @click.option("--mean", is_flag=True, help="The precision is of the mean, not of the total.")
-@with_options(GOAL_OPTIONS)
-@field_option("--filter", "filters", "expression", help='Only rows such as "amount > 0".')
+@with_request(GoalRequest, only=PRECISION, within="goal")
+@FILTER
 @REF
 @TABLE
-@AS_JSON
-@with_target
-def bands(
-    target: Target,
-    dataset: str,
-    column: str,
-    bands: int,
-    rule: str,
-    take_all: bool,
-    rows: int | None,
-    mean: bool,
-    margin: float | None,
-    relative_margin: float | None,
-    cv: float | None,
-    confidence: float,
-    expression: str | None,
-    ref: str | None,
-    table: str | None,
-    as_json: bool,
-) -> None:
+@printed()
+def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: Any) -> Printed:
     """Suggest size bands of a number as strata.
 
     Prints the rows to draw of each band, and the command that draws them.
@@ -359,81 +245,47 @@ def bands(
     jobsvc bands ledger amount --bands 5 --size 300
     jobsvc bands ledger amount --rule geometric --relative-margin 2%
     """
-    precision = given(margin=margin, relative_margin=relative_margin, cv=cv)
-    if bool(precision) == (rows is not None):
+    request = {"column": column, **body_of(chosen)}
+    goal = request.pop("goal", {})
+    if bool(goal.keys() & set(MARGINS)) == ("sample_size" in request):
         raise click.UsageError("Give --size, or one of --margin, --relative-margin and --cv.")
-    goal = {**precision, "statistic": "mean" if mean else "total", "confidence": confidence}
-    request = job_body(
-        ref,
-        table,
-        column=column,
-        bands=bands,
-        rule=RULES[rule],
-        take_all=take_all,
-        sample_size=rows,
-        goal={**goal, "column": column} if precision else None,
-        filters={"expression": expression} if expression else None,
-    )
-    with connected(target) as client:
-        dataset_id = client.dataset_id(dataset)
-        found = client.post(f"/api/sampling/datasets/{dataset_id}/strata", request)
-    source = {"ref": ref, "table": table}
-    print_result(found, as_json, lambda found: print_size(found, dataset, source))
+    if "sample_size" not in request:
+        statistic = "mean" if mean else "total"
+        request["goal"] = {**goal, "statistic": statistic, "column": column}
+    path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/strata"
+    found = client.post(path, request)
+    return Printed(found, lambda found: print_size(found, dataset, request))
 
 
 @click.command("more-rows")
 @JOB
-@click.option("--mean", metavar="COLUMN", help="The mean of a column.")
-@click.option("--total", metavar="COLUMN", help="The total.")
-@click.option("--share", type=share_goal, metavar="COLUMN=VALUE", help="The share of a value.")
-@with_options(GOAL_OPTIONS)
-@field_option("--by", "by", multiple=True, metavar="COLUMN", help="Each group reaches the goal.")
-@field_option("--where", "where", metavar="FILTER", help="Only rows that match a filter.")
-@click.option("--true-variance", is_flag=True, help="By the true variance of the source.")
-@AS_JSON
-@with_target
-def more_rows(
-    target: Target,
-    job_id: str,
-    mean: str | None,
-    total: str | None,
-    share: dict[str, Any] | None,
-    margin: float | None,
-    relative_margin: float | None,
-    cv: float | None,
-    confidence: float,
-    by: tuple[str, ...],
-    where: str | None,
-    true_variance: bool,
-    as_json: bool,
-) -> None:
+@figure_options(PLANNED_FIGURES)
+@with_request(GoalRequest, only=MARGINS)
+@with_request(
+    MoreRowsRequest,
+    without=(*MARGINS, "basis", *(own.name for own in declared(StatisticRequest))),
+)
+@field_option(
+    "--true-variance",
+    "basis",
+    flag_value="frame",
+    help="By the true variance of the source.",
+)
+@printed()
+def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Printed:
     """Show how many more rows a sample needs for a precision.
 
     \b
     jobsvc more-rows 917f045a --mean amount --relative-margin 2%
     jobsvc more-rows 917f045a --share status=disputed --margin 3% --by region
     """
-    figures = [
-        *([{"statistic": "mean", "column": mean}] if mean else []),
-        *([{"statistic": "total", "column": total}] if total else []),
-        *([share] if share else []),
-    ]
+    figures = figures_of(chosen)
     if len(figures) != 1:
         raise click.UsageError("Name one figure: --mean, --total or --share.")
-    body = {
-        **figures[0],
-        "margin": margin,
-        "relative_margin": relative_margin,
-        "cv": cv,
-        "confidence": confidence,
-        "by": list(by),
-        "where": None if where is None else {"expression": where},
-        "basis": "frame" if true_variance else "sample",
-    }
-    with connected(target) as client:
-        found = client.post(f"/api/sampling/jobs/{job_id}/more-rows", body)
-        job = client.get(f"/api/jobs/{found['job_id']}")
-    print_result(found, as_json, lambda found: _print_more_rows(found, job))
+    path = f"/api/sampling/jobs/{job_id}/more-rows"
+    found = client.post(path, {**figures[0], **body_of(chosen)})
+    job = client.get(f"/api/jobs/{found['job_id']}")
+    return Printed(found, lambda found: _print_more_rows(found, job))
 
 
 def _print_more_rows(found: dict[str, Any], job: dict[str, Any]) -> None:
@@ -446,22 +298,21 @@ def _print_more_rows(found: dict[str, Any], job: dict[str, Any]) -> None:
         print_line(f"Draw {found['more_rows']:,} more rows, {found['needed_rows']:,} in all.")
     rows = [
         (
-            ", ".join(f"{name} {value}" for name, value in group["group"].items()) or "all",
-            number_text(group["estimate"]),
-            f"±{number_text(group['margin_of_error'])}",
+            group_name(group["group"]),
+            figure_text(group["estimate"], ""),
+            f"±{figure_text(group['margin_of_error'], '')}",
             group["size"],
             group["more"],
         )
         for group in found["groups"][:GOALS_SHOWN]
     ]
     print_table(("group", "figure", "margin", "needs", "more"), rows)
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
     if found["round"] is not None:
-        parameters = job["run_parameters"]
-        source = {"ref": parameters["source_ref"], "table": parameters["table_key"]}
         if found["includes_sample"]:
             print_line("The same seed draws the rows of the sample again, and the new ones:")
         else:
             print_line("A new sample, which needn't include the rows of this one:")
-        print_line(f"  {sample_command(str(job['dataset_id']), found['round'], source)}")
+        print_line(
+            f"  {sample_command(str(job['dataset_id']), found['round'], job['run_parameters'])}"
+        )

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from command_line.connection import ApiClient, Target, connected
+from command_line.connection import ApiClient
 from command_line.options import (
-    AS_JSON,
     BATCH,
     JOB,
     NEW_FILE,
@@ -19,19 +18,18 @@ from command_line.options import (
     TABLE,
     YES,
     WholeNumber,
-    job_body,
+    body_of,
     limit_option,
     printed,
     with_client,
-    with_target,
 )
 from command_line.output import (
     CommandFailed,
+    Printed,
     confirm,
     new_file,
     print_items,
     print_line,
-    print_result,
     table_of,
     utc_text,
 )
@@ -51,17 +49,10 @@ from storage.certificates.ledger import LEDGER_TYPE, LedgerEntry, chain_faults
 )
 @limit_option(50)
 @OFFSET
-@AS_JSON
-@with_target
+@printed()
 def ledger(
-    target: Target,
-    dataset: str,
-    check: bool,
-    output: Path | None,
-    limit: int,
-    offset: int,
-    as_json: bool,
-) -> None:
+    client: ApiClient, dataset: str, check: bool, output: Path | None, **page: int
+) -> Printed:
     """List the ledger of a dataset.
 
     It has plans, draws, replacements and deletions, newest first.
@@ -70,22 +61,21 @@ def ledger(
     jobsvc ledger sales
     jobsvc ledger sales --check --output ledger.json
     """
-    with connected(target) as client:
-        path = f"/api/datasets/{client.dataset_id(dataset)}/ledger"
-        if output is None and not check:
-            print_result(client.get(path, limit=limit, offset=offset), as_json, _print_page)
-            return
-        whole = client.get(path, format="json")
-        faults = _faults(client, whole) if check else []
+    path = f"/api/datasets/{client.dataset_id(dataset)}/ledger"
+    if output is None and not check:
+        return Printed(client.get(path, **page), _print_page)
+    whole = client.get(path, format="json")
     if output is not None:
         _write_ledger(whole, output)
+    faults = _faults(client, whole) if check else []
     for fault in faults:
         print_line(f"{fault[:1].upper()}{fault[1:]}.")
     if faults:
         raise SystemExit(CommandFailed.exit_code)
-    if check:
-        count = len(whole["entries"])
-        print_line(f"{count:,} {'entry' if count == 1 else 'entries'} checked; no fault.")
+    count = counted(len(whole["entries"]), "entry", "entries")
+    return Printed(
+        {"entries": len(whole["entries"])}, f"{count} checked; no fault." if check else ""
+    )
 
 
 def _write_ledger(whole: dict[str, Any], output: Path) -> None:
@@ -143,9 +133,9 @@ def _faults(client: ApiClient, whole: dict[str, Any]) -> list[str]:
 )
 @click.option("--data", "with_data", is_flag=True, help="Write data.csv, which level L2 needs.")
 @click.option("--number", type=WholeNumber(1), help="An earlier certificate of the sample.")
-@with_target
+@with_client
 def certificate(
-    target: Target, job_id: str, output: Path, with_data: bool, number: int | None
+    client: ApiClient, job_id: str, output: Path, with_data: bool, number: int | None
 ) -> None:
     """Write the signed certificate of a sample.
 
@@ -158,41 +148,30 @@ def certificate(
     jobsvc certificate 917f045a --output q1-certificate
     jobsvc certificate 917f045a --output q1-certificate --data
     """
-    _make_folder(output)
-    with connected(target) as client:
-        job = client.get(f"/api/jobs/{job_id}")
-        path = f"/api/sampling/jobs/{job['id']}/certificate"
-        files = {"certificate.json": path, "sample.csv": f"{path}/sample"}
-        if with_data:
-            files["data.csv"] = f"{path}/data"
-        for name, source in files.items():
-            query = {"number": number} if source == path and number is not None else {}
-            client.save(source, output / name, **query)
-        ledger = client.get(f"/api/datasets/{job['dataset_id']}/ledger", format="json")
-        _write_ledger(ledger, output / "ledger.json")
-        key = client.get("/api/signing-keys")["keys"][0]
-        with new_file(output / "public-key.txt") as file:
-            file.write(f"{key['public_key']}\n".encode())
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandFailed(
+            "{folder} can't be created: {reason}.", folder=output, reason=error.strerror
+        ) from None
+    job = client.get(f"/api/jobs/{job_id}")
+    path = f"/api/sampling/jobs/{job['id']}/certificate"
+    files = {"certificate.json": path, "sample.csv": f"{path}/sample"}
+    if with_data:
+        files["data.csv"] = f"{path}/data"
+    for name, source in files.items():
+        client.save(source, output / name, number=number if source == path else None)
+    ledger = client.get(f"/api/datasets/{job['dataset_id']}/ledger", format="json")
+    _write_ledger(ledger, output / "ledger.json")
+    key = client.get("/api/signing-keys")["keys"][0]
+    with new_file(output / "public-key.txt") as file:
+        file.write(f"{key['public_key']}\n".encode())
     names = ", ".join(sorted([*files, "ledger.json", "public-key.txt"]))
     print_line(f"Wrote {names} to {output}.")
     print_line(f"Send the key id to verifiers through another channel: {key['key_id']}")
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandFailed(
-            "{folder} can't be created: {reason}.", folder=folder, reason=error.strerror
-        ) from None
-
-
 PAGE = 1000
-
-
-def _print_root(job: dict[str, Any]) -> None:
-    summary = job["output_summary"]
-    print_line(f"{summary['row_root']}  {summary['rows']:,} rows")
 
 
 @click.command("row-root")
@@ -200,7 +179,7 @@ def _print_root(job: dict[str, Any]) -> None:
 @REF
 @TABLE
 @BATCH
-@printed(_print_root)
+@printed("{output_summary[row_root]}  {output_summary[rows]:,} rows")
 def row_root(client: ApiClient, dataset: str, **chosen: Any) -> Any:
     """Hash all rows of a table, so that its rows can be proved.
 
@@ -210,7 +189,7 @@ def row_root(client: ApiClient, dataset: str, **chosen: Any) -> Any:
     jobsvc row-root payables
     """
     path = f"/api/datasets/{client.dataset_id(dataset)}/row-roots"
-    return client.run_job(path, job_body(**chosen), "Row root")
+    return client.run_job(path, body_of(chosen), "Row root")
 
 
 @click.command("row-proofs")
@@ -221,20 +200,19 @@ def row_root(client: ApiClient, dataset: str, **chosen: Any) -> Any:
     required=True,
     help="Write the proofs to this file.",
 )
-@with_target
-def row_proofs(target: Target, job_id: str, output: Path) -> None:
+@with_client
+def row_proofs(client: ApiClient, job_id: str, output: Path) -> None:
     """Write proofs that a sample's rows belong to their table.
 
     \b
     jobsvc row-proofs 917f045a --output proofs.json
     """
     path = f"/api/sampling/jobs/{job_id}/row-proofs"
-    with connected(target) as client:
-        found = client.get(path, limit=PAGE)
-        page = found["proofs"]
-        while len(page) == PAGE:
-            page = client.get(path, limit=PAGE, offset=len(found["proofs"]))["proofs"]
-            found["proofs"] += page
+    found = client.get(path, limit=PAGE)
+    page = found["proofs"]
+    while len(page) == PAGE:
+        page = client.get(path, limit=PAGE, offset=len(found["proofs"]))["proofs"]
+        found["proofs"] += page
     with new_file(output) as file:
         file.write(json.dumps(found, indent=1).encode())
     print_line(f"Proofs of {counted(len(found['proofs']), 'row')} are in {output}.")
@@ -267,12 +245,12 @@ def list_keys(client: ApiClient) -> Any:
 
 @key.command("rotate")
 @YES
-@with_client
-def rotate(client: ApiClient, yes: bool) -> None:
+@printed("{key_id}")
+def rotate(client: ApiClient, yes: bool) -> Any:
     """Create a new key. The old public key stays listed.
 
     \b
     jobsvc key rotate --yes
     """
     confirm("Replace the key that signs certificates?", yes)
-    print_line(client.post("/api/signing-keys/rotate")["key_id"])
+    return client.post("/api/signing-keys/rotate")

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from jobsvc_client.arguments import given
 
-from command_line.connection import ApiClient, Target, connected
-from command_line.contract_options import body_of, with_request
+from command_line.connection import ApiClient
+from command_line.contract_options import with_request
+from command_line.importing import READING_OPTIONS, form_fields
 from command_line.options import (
-    AS_JSON,
     EXISTING_FILE,
     JOB,
     NEW_FILE,
+    Command,
     WholeNumber,
+    body_of,
     field_option,
     limit_option,
     number,
     printed,
-    with_target,
+    with_options,
 )
 from command_line.output import (
     Columns,
-    print_items,
+    Printed,
+    figure_text,
     print_json,
     print_line,
-    print_result,
+    print_lines,
     print_rows,
     print_table,
+    table_of,
+    written,
 )
 from contract.requests.estimate import BacktestRequest, EstimatesRequest
-from contract.requests.importing import ReadOptions
 from domain_errors import counted
 
 
@@ -59,7 +62,7 @@ def _print_reserves(found: dict[str, Any]) -> None:
 )
 @limit_option(10, help="Rows of each group.")
 @printed(_print_reserves)
-def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
+def reserves(client: ApiClient, job_id: str, **chosen: Any) -> Any:
     """Show the next rows in line of a sample.
 
     They replace rows that the test doesn't apply to.
@@ -67,12 +70,12 @@ def reserves(client: ApiClient, job_id: str, step: int, limit: int) -> Any:
     \b
     jobsvc reserves 917f045a --limit 3
     """
-    return client.get(f"/api/sampling/jobs/{job_id}/reserves", round=step, limit=limit)
+    return client.get(f"/api/sampling/jobs/{job_id}/reserves", **body_of(chosen))
 
 
 def _print_verdicts(found: dict[str, Any]) -> None:
     for row in found["rows"]:
-        print_line(f"{row['logical_row_id']}: {'drawn' if row['drawn'] else 'not drawn'}")
+        print_line(f"{row['row_id']}: {'drawn' if row['drawn'] else 'not drawn'}")
         for verdict in row["rounds"]:
             group = f" ({verdict['group']})" if verdict["group"] else ""
             print_line(f"  step {verdict['round_number']}{group}: {verdict['reason']}")
@@ -100,7 +103,7 @@ KEY = field_option(
 UPLOADS: Columns = {
     "number": "number",
     "file": "file_name",
-    "rows": "rows",
+    "rows": "row_count",
     "without": "unanswered",
     "by": "user_soeid",
     "uploaded": "created_at",
@@ -113,18 +116,16 @@ UPLOADS: Columns = {
 @click.argument("file", required=False, type=EXISTING_FILE)
 @KEY
 @click.option("--preview", is_flag=True, help="Show how the rows match; store nothing.")
-@with_request(ReadOptions)
-@AS_JSON
-@with_target
+@READING_OPTIONS
+@printed()
 def values(
-    target: Target,
+    client: ApiClient,
     job_id: str,
     file: Path | None,
     key: tuple[str, ...],
     preview: bool,
-    as_json: bool,
-    **reading: Any,
-) -> None:
+    **chosen: Any,
+) -> Printed:
     """Upload values of a sample's rows, or list the uploads.
 
     Without a FILE, the uploads are listed.
@@ -134,17 +135,11 @@ def values(
     jobsvc values 917f045a results.xlsx --key invoice
     jobsvc estimate 917f045a --values 1 --total audited
     """
-    options = body_of(ReadOptions, reading)
-    with connected(target) as client:
-        if file is None:
-            found = {"uploads": client.all_of(_values(job_id), "uploads")}
-            print_result(found, as_json, lambda found: print_items(found["uploads"], UPLOADS))
-        elif preview:
-            found = upload_rows(client, _values(job_id), file, key, options, preview=True)
-            print_result(found, as_json, _print_match)
-        else:
-            found = upload_rows(client, _values(job_id), file, key, options)
-            print_result(found, as_json, _print_upload)
+    if file is None:
+        found: Any = {"uploads": client.all_of(_values(job_id), "uploads")}
+        return Printed(found, table_of(UPLOADS, "uploads"))
+    found = upload_rows(client, _values(job_id), file, key, body_of(chosen), preview=preview)
+    return Printed(found, _print_match if preview else _print_upload)
 
 
 def _values(job_id: str) -> str:
@@ -156,14 +151,12 @@ def upload_rows(
     path: str,
     file: Path,
     key: Sequence[str],
-    options: dict[str, Any] | None = None,
+    reading: dict[str, Any] | None = None,
     *,
     preview: bool = False,
 ) -> dict[str, Any]:
-    """Upload a file about rows of a sample, or preview it."""
-    fields = {"key": json.dumps(list(key))}
-    if options:
-        fields["options"] = json.dumps(options)
+    """Upload a file about rows of a sample, or preview it; ``reading`` may have ``options``."""
+    fields = form_fields({"key": list(key), **(reading or {})})
     return client.upload_file(f"{path}/preview" if preview else path, file, fields)
 
 
@@ -174,14 +167,13 @@ def _print_upload(found: dict[str, Any]) -> None:
 
 def _print_match(found: dict[str, Any]) -> None:
     print_line(
-        f"{found['matched']:,} of {found['rows']:,} rows of the file match by "
+        f"{found['matched']:,} of {found['row_count']:,} rows of the file match by "
         f"{', '.join(found['key'])}; {found['unanswered']['count']:,} sampled rows aren't in it."
     )
     for column in found["columns"]:
         missing = f", {column['missing']:,} missing" if column["missing"] else ""
         print_line(f"  {column['name']}: {column['type']}{missing}")
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
     if found["problem"]:
         print_line(f"Problem: {found['problem']}")
 
@@ -204,8 +196,7 @@ def why(client: ApiClient, job_id: str, **query: Any) -> Any:
     return client.get(f"/api/sampling/jobs/{job_id}/lookup", **query)
 
 
-def share_goal(text: str) -> dict[str, Any]:
-    """The share of COLUMN=VALUE as the API takes it."""
+def _share(text: str) -> dict[str, Any]:
     column, equals, value = text.partition("=")
     if not equals:
         raise click.BadParameter(f'"{text}" isn\'t COLUMN=VALUE.')
@@ -238,50 +229,67 @@ def _quantile(text: str) -> dict[str, Any]:
     return {"statistic": "quantile", "column": column, "q": number(share)}
 
 
+def _of_column(statistic: str) -> Callable[[str], dict[str, Any]]:
+    return lambda column: {"statistic": statistic, "column": column}
+
+
+FIGURES: dict[str, tuple[Callable[[str], dict[str, Any]], str, str]] = {
+    "mean": (_of_column("mean"), "COLUMN", "The mean of a column"),
+    "total": (_of_column("total"), "COLUMN", "The total"),
+    "share": (
+        *(_share, "COLUMN=VALUE"),
+        "The share of a value; COLUMN= is the share of missing values",
+    ),
+    "ratio": (_ratio, "COLUMN/COLUMN", "The ratio of two totals"),
+    "quantile": (_quantile, "COLUMN:Q", "A quantile, such as amount:0.5 for the median"),
+}
+"""Options of figures: how each is read, how it is written, and what it is."""
+PLANNED_FIGURES = ("mean", "total", "share")
+"""Those whose precision can be planned."""
+
+
+def figure_options(names: Iterable[str] = FIGURES) -> Callable[[Command], Command]:
+    """Add the options of figures to a command; :func:`figures_of` reads them."""
+    return with_options(
+        [
+            field_option(
+                *(f"--{name}", "statistic"),
+                type=read,
+                multiple=True,
+                metavar=metavar,
+                help=f"{text}; repeatable.",
+            )
+            for name, (read, metavar, text) in FIGURES.items()
+            if name in names
+        ]
+    )
+
+
+def figures_of(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """The figures that options name, as the API takes them, taken out of ``values``."""
+    return [figure for name in FIGURES for figure in values.pop(name, ())]
+
+
 @click.command()
 @JOB
-@click.option("--mean", multiple=True, metavar="COLUMN", help="The mean of a column; repeatable.")
-@click.option("--total", multiple=True, metavar="COLUMN", help="The total; repeatable.")
-@click.option(
-    "--share",
-    type=share_goal,
-    multiple=True,
-    metavar="COLUMN=VALUE",
-    help="The share of a value; COLUMN= is the share of missing values; repeatable.",
-)
-@click.option(
-    "--ratio",
-    type=_ratio,
-    multiple=True,
-    metavar="COLUMN/COLUMN",
-    help="The ratio of two totals; repeatable.",
-)
-@click.option(
-    "--quantile",
-    type=_quantile,
-    multiple=True,
-    metavar="COLUMN:Q",
-    help="A quantile, such as amount:0.5 for the median; repeatable.",
-)
+@figure_options()
 @click.option("--count", is_flag=True, help="The number of rows.")
 @with_request(EstimatesRequest)
-@field_option(
+@click.option(
     "--values",
-    "values",
     metavar="FILE|NUMBER|findings",
     help="Read columns from a file of results, an earlier upload of one, or the findings.",
 )
 @KEY
-@AS_JSON
-@with_target
+@printed()
 def estimate(
-    target: Target,
+    client: ApiClient,
     job_id: str,
+    count: bool,
     values: str | None,
     key: tuple[str, ...],
-    as_json: bool,
     **figures: Any,
-) -> None:
+) -> Printed:
     """Estimate figures of the population from a sample.
 
     \b
@@ -291,33 +299,18 @@ def estimate(
     jobsvc estimate 917f045a --values results.xlsx --key invoice --total audited
     jobsvc estimate 917f045a --values findings --book amount --total misstatement
     """
-    body = body_of(EstimatesRequest, figures)
-    statistics: list[dict[str, Any]] = [
-        *(
-            {"statistic": name, "column": each}
-            for name in ("mean", "total")
-            for each in figures[name]
-        ),
-        *(each for name in ("share", "ratio", "quantile") for each in figures[name]),
-        *([{"statistic": "count"}] if figures["count"] else []),
-    ]
+    statistics = [*figures_of(figures), *([{"statistic": "count"}] if count else [])]
     if not statistics:
         raise click.UsageError("Name a figure, such as --mean COLUMN or --count.")
+    body = {"statistics": statistics, **body_of(figures)}
     if len(body.get("calibrate", {"method", "columns"})) == 1:
         raise click.UsageError("--calibrate and --known COLUMN go together.")
-    body["statistics"] = statistics
-    with connected(target) as client:
-        if values is not None:
-            body["values"] = _values_of(client, job_id, values, key)
-        found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
-        binned = client.all_of("/api/bin", "entries")
-    if any(entry["job_id"] == found["job_id"] for entry in binned):
+    if values is not None:
+        body["values"] = _values_of(client, job_id, values, key)
+    found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
+    if any(entry["job_id"] == found["job_id"] for entry in client.all_of("/api/bin", "entries")):
         print_line("The sample is in the bin.", err=True)
-    print_result(
-        found,
-        as_json,
-        lambda found: _print(found, body.get("by", ()), with_truth=body.get("true_values", False)),
-    )
+    return Printed(found, partial(_print, body=body))
 
 
 FORMATS = {
@@ -360,15 +353,8 @@ FORMATS = {
     type=NEW_FILE,
     help="A file: weights of the rows as .csv or .parquet, code as .R, .do, .sas or .py.",
 )
-@with_target
-def design(
-    target: Target,
-    job_id: str,
-    replicates: str,
-    replicate_count: int | None,
-    replicate_seed: int | None,
-    output: Path | None,
-) -> None:
+@printed()
+def design(client: ApiClient, job_id: str, output: Path | None, **chosen: Any) -> Printed:
     """Show how a sample was drawn, as facts, weights or code.
 
     \b
@@ -381,19 +367,11 @@ def design(
         raise click.BadParameter(
             f"The name of the file ends with one of {', '.join(FORMATS)}.", param_hint="--output"
         )
-    query = given(
-        format=kind,
-        replicates=replicates,
-        replicate_count=replicate_count,
-        replicate_seed=replicate_seed,
-    )
-    path = f"/api/sampling/jobs/{job_id}/design"
-    with connected(target) as client:
-        if output is None:
-            print_json(client.get(path, **query))
-            return
-        client.save(path, output, **query)
-    print_line(f"Design written to {output}")
+    query, path = {"format": kind, **body_of(chosen)}, f"/api/sampling/jobs/{job_id}/design"
+    if output is None:
+        return Printed(client.get(path, **query), print_json)
+    client.save(path, output, **query)
+    return written(output, "Design")
 
 
 def _values_of(client: ApiClient, job_id: str, values: str, key: Sequence[str]) -> int | str:
@@ -418,7 +396,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
         [
             [
                 _name(each),
-                *(_figure(each[name]) for name in names),
+                *(figure_text(each[name]) for name in names),
                 "exact" if each["exact"] else verdicts[each["covers"]],
             ]
             for each in found["figures"]
@@ -429,8 +407,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
             f"{found['covered']:,} of {counted(found['intervals'], 'interval')} hold the true "
             f"value; of many, {100 * found['confidence']:g} % do."
         )
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
 
 
 @click.command()
@@ -454,28 +431,28 @@ def _print_uncovered(rows: int) -> None:
         print_line(f"Warning: {of_rows} not covered: no row was drawn from their groups.")
 
 
-def _print(found: dict[str, Any], by: tuple[str, ...], *, with_truth: bool) -> None:
+def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
     _print_uncovered(found["design"]["uncovered_rows"])
-    headings = ["figure", *by, "estimate", "from", "to", "standard error", "rows", "missing"]
-    headings += ["uncalibrated margin"] if found["calibration"] else []
+    with_truth = "true_values" in body
+    headings = ["figure", *body.get("by", ()), "estimate", "from", "to", "standard error"]
+    headings += ["rows", "missing", *(["uncalibrated margin"] if found["calibration"] else [])]
     headings += ["true value"] if with_truth else []
     rows = []
     for each in found["estimates"]:
         group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
-        row = [_name(each), *group, *map(_figure, numbers), each["n"], each["n_missing"]]
+        row = [_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
         if found["calibration"]:
             row.append(_margin(each["uncalibrated"]))
-        rows.append([*row, _figure(each["true_value"])] if with_truth else row)
+        rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
     print_table(headings, rows)
     print_line(f"{100 * found['confidence']:g} % confidence intervals.")
-    for note in found["notes"]:
-        print_line(note)
+    print_lines(found["notes"])
 
 
 def _margin(interval: dict[str, Any]) -> str:
     low, high = interval["ci_low"], interval["ci_high"]
-    return "-" if low is None else f"± {_figure((high - low) / 2)}"
+    return "-" if low is None else f"± {figure_text((high - low) / 2)}"
 
 
 def _name(each: dict[str, Any]) -> str:
@@ -491,7 +468,3 @@ def _name(each: dict[str, Any]) -> str:
             return "rows"
         case name:
             return f"{name} of {each['column']}"
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.0f}"

@@ -15,36 +15,34 @@ from typing import Any
 
 import click
 from jobsvc_client import JobsvcError
-from jobsvc_client.arguments import given
 
-from application.audit.kinds import carried_sentence
+from application.audit.sentences import carried_sentence
 from application.request_code.words import BANDS
 from command_line.connection import ApiClient
+from command_line.contract_options import with_request
 from command_line.exploring import print_hints
 from command_line.methods import DRAW_PARAMETERS, ENGINES, FAVOURED, METHODS, MethodParameter
 from command_line.options import (
-    AS_JSON,
     BATCH,
+    FILTER,
     OUTPUT,
+    PURPOSE,
     REF,
     TABLE,
     Command,
     WholeNumber,
-    confidence_number,
-    errors,
+    body_of,
     field_option,
-    job_body,
     number,
     option_names,
     percentage,
     printed,
-    with_client,
     with_options,
 )
-from command_line.output import output_file, print_line, print_result, print_table
+from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
-from contract.words import LIKELIHOODS
+from contract.requests.goal import GoalRequest
 from domain_errors import InvalidRequest, percent_text, render
 
 GROUPS_SHOWN = 40
@@ -113,105 +111,61 @@ def option_of(parameter: MethodParameter) -> Callable[[Command], Command]:
     )
 
 
-CONFIDENCE = field_option(
-    "--confidence",
-    "confidence",
-    type=confidence_number,
-    default="0.95",
-    help="Such as 90% or 0.9 [default: 95%].",
-)
 ACCEPT = field_option(
-    "--accept",
-    "accept",
+    *("--accept", "goal.accept", "accept"),
     type=accepted_numbers,
     metavar="C1,C2",
     help="With --materiality, of random rows: draw two stages, and accept with C1 exceptions in "
     "stage 1, or C2 in both, such as 0,1.",
 )
+NAMED = ("name", "purpose", "batch")
+"""Options that a draw has with a body or a plan, too."""
+METHOD = field_option("--method", type=click.Choice(METHODS), default="random", show_default=True)
 DRAW_OPTIONS = (
-    field_option(
-        "--method",
-        "method",
-        type=click.Choice(METHODS),
-        default="random",
-        show_default=True,
-    ),
+    METHOD,
     *map(option_of, DRAW_PARAMETERS.values()),
-    field_option(
-        "--margin",
-        "margin",
-        type=number,
-        help="Draw as many rows as a margin of error of ±MARGIN needs, such as 3% or 0.03.",
-    ),
-    field_option(
-        "--materiality",
-        "materiality",
-        type=errors,
-        help="Of an audit: record the tolerable errors, such as 3% or, of book amounts, 50,000. "
-        "Without a size, draw as many rows as they need.",
-    ),
-    field_option(
-        "--expected", "expected", type=errors, help="With --materiality: the expected errors."
-    ),
-    field_option(
-        "--likelihood",
-        "likelihood",
-        type=click.Choice(list(LIKELIHOODS)),
-        help="With --materiality [default: hypergeometric for rows, poisson for money].",
-    ),
-    field_option(
-        "--confidence",
-        "confidence",
-        type=confidence_number,
-        help="With --materiality [default: 95%].",
+    with_request(
+        GoalRequest,
+        only=("margin", "materiality", "expected", "likelihood", "confidence", "first_stage"),
+        within="goal",
     ),
     ACCEPT,
     field_option(
-        "--first-stage",
-        "first_stage",
-        type=WholeNumber(),
-        help="With --accept and --size: rows of stage 1.",
-    ),
-    field_option(
         "--amount-column",
-        "amount_column",
         metavar="COLUMN",
         help="State the sums of this column, by group and in all, and the share drawn.",
     ),
+    FILTER,
     field_option(
-        "--filter", "filters", "expression", help='Draw only from rows such as "age > 18".'
-    ),
-    click.option("--column", "columns", multiple=True, help="Show this column; repeatable."),
-    field_option(
-        "--order-by", "order_by", metavar="COLUMN", help="Sort the sample [default: as drawn]."
+        "--column", "selection.columns", multiple=True, help="Show this column; repeatable."
     ),
     field_option(
-        "--desc", "order_desc", "order_desc", is_flag=True, help="Sort in descending order."
+        "--order-by",
+        "selection.order_by",
+        metavar="COLUMN",
+        help="Sort the sample [default: as drawn].",
     ),
+    field_option("--desc", "selection.order_desc", is_flag=True, help="Sort in descending order."),
     REF,
     TABLE,
     field_option(
         "--residual",
         "export_residual",
-        "residual",
         is_flag=True,
         help="Keep the rows not drawn as a table; no copy.",
     ),
     field_option(
         "--allow-empty",
-        "allow_empty",
         is_flag=True,
         help="A sample without rows is fine; without this option such a draw fails.",
     ),
     field_option(
         "--engine",
-        "engine",
         type=click.Choice(ENGINES),
         help="Engine that reads the rows; the sample is the same [default: auto].",
     ),
     field_option(
         "--draw-version",
-        "draw_version",
         type=WholeNumber(),
         help="To repeat an old draw: the version in its request [default: the newest].",
     ),
@@ -224,88 +178,50 @@ DRAW_OPTIONS = (
 )
 
 
-def draw_body(
-    *,
-    method: str,
-    expression: str | None,
-    columns: tuple[str, ...],
-    order_by: str | None,
-    order_desc: bool,
-    ref: str | None,
-    table: str | None,
-    residual: bool,
-    body: Path | None,
-    amount_column: str | None,
-    draw_version: int | None,
-    engine: str | None,
-    allow_empty: bool = False,
-    materiality: float | None = None,
-    expected: float | None = None,
-    likelihood: str | None = None,
-    confidence: float | None = None,
-    accept: list[int] | None = None,
-    first_stage: int | None = None,
-    **chosen: Any,
-) -> dict[str, Any]:
-    """The options as the API's body, without what wasn't given."""
-    if body is not None:
-        return _body_of(body)
-    round_: dict[str, Any] = {"method": method, "parameters": _parameters(chosen)}
-    goal = given(
-        expected=expected,
-        likelihood=likelihood,
-        confidence=confidence,
-        accept=accept,
-        first_stage=first_stage,
-    )
-    if materiality is not None:
-        round_["goal"] = {"materiality": materiality, **goal}
+def draw_body(draw: dict[str, Any]) -> dict[str, Any]:
+    """The options of a draw as the API's body; their values are taken out of ``draw``."""
+    if (path := draw.get("body")) is not None:
+        return _body_of(path)
+    step, goal, body = draw_parts(draw)
+    if "materiality" in goal:
+        step["goal"] = goal
     elif goal:
         name = next(iter(goal)).replace("_", "-")
         raise click.UsageError(f"--{name} needs --materiality.")
-    if expression is not None:
-        round_["filters"] = {"expression": expression}
-    selection = given(columns=list(columns) or None, order_by=order_by or None)
-    if selection or order_desc:
-        round_["selection"] = {**selection, "order_desc": order_desc}
-    return job_body(
-        ref,
-        table,
-        rounds=[round_],
-        export_residual=residual,
-        allow_empty=allow_empty or None,
-        amount_column=amount_column,
-        draw_version=draw_version,
-        engine=engine,
-    )
+    return {"rounds": [step], **body}
 
 
-def sized_body(
-    client: ApiClient, dataset_id: int, *, margin: float | None, **draw: Any
-) -> dict[str, Any]:
+def draw_parts(draw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The step of the options of a draw, the goal of an audit, and what is of the whole draw."""
+    parameters, body = _parameters(draw), body_of(draw)
+    step: dict[str, Any] = {"method": body.pop("method"), "parameters": parameters}
+    step |= {name: body.pop(name) for name in ("filters", "selection") if name in body}
+    return step, body.pop("goal", {}), body
+
+
+def sized_body(client: ApiClient, dataset_id: int, draw: dict[str, Any]) -> dict[str, Any]:
     """The body of a draw; for a margin of error or a materiality, the server finds its size."""
-    body = draw_body(**draw)
-    is_sized = draw["body"] is not None or bool(draw["size"])
-    if margin is None and (is_sized or draw["materiality"] is None):
+    margin, is_sized = draw.pop("margin"), draw["body"] is not None or bool(draw["size"])
+    is_audit = draw["materiality"] is not None
+    body = draw_body(draw)
+    if margin is None and (is_sized or not is_audit):
         return body
-    if margin is not None and (is_sized or draw["materiality"] is not None):
+    if margin is not None and (is_sized or is_audit):
         raise click.UsageError("--margin can't be combined with --size, --materiality or --body.")
-    source: dict[str, Any] = {
-        name: body[name] for name in ("source_ref", "table_key") if name in body
-    }
     (design,) = body["rounds"]
     goal = design.pop("goal", {"margin": margin})
-    request = {**source, "goal": goal, "design": design}
+    request: dict[str, Any] = {"goal": goal, "design": design}
+    request |= {name: body[name] for name in ("source_ref", "table_key") if name in body}
     found = client.post(f"/api/sampling/datasets/{dataset_id}/size", request)
     design["parameters"] = found["parameters"]
     design["goal"] = {**goal, **found["round"].get("goal", {}), "confidence": found["confidence"]}
     return body
 
 
-def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
+def _parameters(draw: dict[str, Any]) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     for option, parameter in DRAW_PARAMETERS.items():
-        value = chosen[option]
+        value = draw.pop(option, None)
         if value is None or value == ():
             continue
         if parameter.name == SIZE:
@@ -414,25 +330,11 @@ def _seed(text: str) -> int | str:
 @with_options(DRAW_OPTIONS)
 @with_options(PLAN_OPTIONS)
 @field_option("--name", "output_name", help="Name the sample's ref smpl-NAME.")
-@field_option("--purpose", "commit_message", help="What the sample is for.")
+@PURPOSE
 @OUTPUT
 @BATCH
-@AS_JSON
-@with_client
-def sample(
-    client: ApiClient,
-    dataset: str,
-    name: str | None,
-    purpose: str | None,
-    output: Path | None,
-    batch: bool,
-    as_json: bool,
-    plan_id: str | None,
-    beacon: dict[str, Any] | None,
-    dice: str | None,
-    witness: tuple[str, ...],
-    **draw: Any,
-) -> None:
+@printed()
+def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) -> Printed:
     """Draw a sample of a dataset, given by name or id.
 
     \b
@@ -448,18 +350,16 @@ def sample(
     jobsvc sample sales --plan-id 0b1c… --beacon quicknet:28711111:9a31…
     jobsvc sample sales --plan-id 0b1c… --dice 31415926535897932384 --witness "A. Turing"
     """
-    planned = planned_body(plan_id, beacon, dice, witness, draw)
+    body = planned_body(draw)
     with output_file(output) as file:
         dataset_id = client.dataset_id(dataset)
-        named = job_body(name=name, batch=batch, commit_message=purpose)
-        body = {**(planned or sized_body(client, dataset_id, **draw)), **named}
+        if body is None:
+            body = body_of({name: draw.pop(name) for name in NAMED})
+            body = {**sized_body(client, dataset_id, draw), **body}
         job = draw_sample(client, dataset_id, body)
         if file is not None:
             client.download_rows(job["id"], rows_of_draw(job["id"]), file)
-    job = with_comparison(client, job)
-    print_result(job, as_json, print_sample)
-    if output is not None and not as_json:
-        print_line(f"Rows written to {output}")
+    return Printed(with_comparison(client, job), print_sample, output)
 
 
 def _print_plan(planned: dict[str, Any]) -> None:
@@ -490,9 +390,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
 @click.command()
 @click.argument("dataset")
 @with_options(DRAW_OPTIONS)
-@field_option(
-    "--commit", "commit", is_flag=True, help="Register the plan in the ledger, before its seed."
-)
+@click.option("--commit", is_flag=True, help="Register the plan in the ledger, before its seed.")
 @printed(_print_plan)
 def plan(client: ApiClient, dataset: str, commit: bool, **draw: Any) -> Any:
     """Show the sizes of a draw without drawing, or register it.
@@ -502,7 +400,7 @@ def plan(client: ApiClient, dataset: str, commit: bool, **draw: Any) -> Any:
     jobsvc plan sales --size 500 --commit
     """
     dataset_id = client.dataset_id(dataset)
-    body = {**sized_body(client, dataset_id, **draw), "commit": commit}
+    body = {**sized_body(client, dataset_id, draw), "commit": commit}
     return client.post(f"/api/sampling/datasets/{dataset_id}/plan", body)
 
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -42,14 +43,7 @@ from storage.accounts.users import anyone_can_sign_in, first_admin
 @click.option("--debug", is_flag=True, help="For development: log everything.")
 @click.pass_obj
 def serve(
-    composition: Composition,
-    data_dir: Path | None,
-    host: str | None,
-    port: int | None,
-    workers: int | None,
-    open_browser: bool,
-    reload: bool,
-    debug: bool,
+    composition: Composition, /, open_browser: bool, reload: bool, debug: bool, **options: Any
 ) -> None:
     """Serve the API and the pages.
 
@@ -65,7 +59,6 @@ def serve(
     jobsvc serve
     jobsvc serve --host 0.0.0.0 --port 80 --data-dir /srv/jobsvc
     """
-    options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
     settings = load_settings({**options, "log_level": "debug" if debug else None})
     if reload or debug:
         _require_loopback(settings.host)

@@ -1,4 +1,4 @@
-"""Reads the declaration of an answer: a dataclass, of storage or of a use case, that becomes JSON.
+"""Reads the declaration of an answer: a dataclass or a TypedDict that becomes JSON.
 
 Its fields are those of the JSON, but for hidden ones; a property is one if the annotation of what
 it returns has a help text.
@@ -7,11 +7,13 @@ it returns has a help text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from contract.declarations import Help
+from contract.fields import DEFAULT_CONFIDENCE
 
 T = TypeVar("T")
 
@@ -23,6 +25,9 @@ class Mark:
 HIDDEN = Mark()
 Hidden = Annotated[T, HIDDEN]
 """A field that no answer has."""
+DETAIL = Mark()
+Detail = Annotated[T, DETAIL]
+"""A field that an item of a list doesn't have."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,19 @@ class Named:
     """The name in JSON, where it isn't that of the field."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class AtConfidence:
+    """What holds at a confidence."""
+
+    confidence: float = DEFAULT_CONFIDENCE
+
+
+class JsonOf:
+    """The type whose JSON a field has, where that is read as it was stored."""
+
+    type: Any
 
 
 @dataclass(frozen=True)
@@ -57,23 +75,30 @@ class AnswerField:
     help: str | None = None
 
 
-def answer_fields(answer: type) -> tuple[AnswerField, ...]:
-    """The fields of an answer: its own, then its properties."""
+def answer_fields(answer: type, *, in_list: bool = False) -> tuple[AnswerField, ...]:
+    """The fields of an answer, or of an item of a list: its own, then its properties."""
     hints = get_type_hints(answer, include_extras=True)
-    own = [(each.name, hints[each.name]) for each in fields(answer)]
+    names = [each.name for each in fields(answer)] if is_dataclass(answer) else list(hints)
+    own = [(name, hints[name]) for name in names]
     for name, member in _properties(answer).items():
-        hint = get_type_hints(member.fget, include_extras=True)["return"]
+        getter = member.func if isinstance(member, cached_property) else member.fget
+        hint = get_type_hints(getter, include_extras=True)["return"]
         if get_origin(hint) is Annotated:
             own.append((name, hint))
-    return tuple(_field(name, hint) for name, hint in own if HIDDEN not in get_args(hint))
+    omitted = {HIDDEN, DETAIL} if in_list else {HIDDEN}
+    return tuple(
+        _field(name, hint)
+        for name, hint in own
+        if not any(mark in omitted for mark in getattr(hint, "__metadata__", ()))
+    )
 
 
-def _properties(answer: type) -> Mapping[str, property]:
+def _properties(answer: type) -> Mapping[str, property | cached_property[Any]]:
     return {
         name: member
         for each in reversed(answer.__mro__)
         for name, member in vars(each).items()
-        if isinstance(member, property)
+        if isinstance(member, property | cached_property)
     }
 
 
@@ -89,8 +114,8 @@ def _field(name: str, hint: Any) -> AnswerField:
     if origin is Literal:
         origin, choices = str, get_args(base)
     elif origin in (list, tuple, Sequence):
-        item = get_args(base)[0]
-        origin, item = list, get_origin(item) or item
+        origin, item = list, get_args(base)[0]
+        item = get_origin(item) or item
     elif origin in (dict, Mapping):
         origin, item = dict, get_args(base)[1]
     key = marks[Named].name if Named in marks else name

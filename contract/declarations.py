@@ -29,9 +29,13 @@ class Title:
 
 @dataclass(frozen=True)
 class Option:
-    """What a command calls a field, if not by its name; None where it has no option."""
+    """What a command calls a field, if not by its name; None where it has no option.
+
+    A name that it had formerly is still read.
+    """
 
     name: str | None
+    formerly: str | None = None
 
 
 class OnlyWith:
@@ -62,6 +66,7 @@ class Declared:
     title: str = ""
     option: str | None = None
     only_with: tuple[str, ...] = ()
+    former_option: str | None = None
 
     @property
     def description(self) -> str:
@@ -116,6 +121,14 @@ class Request:
     def further_fields(cls) -> tuple[Declared, ...]:
         """Fields of a body that aren't fields of the class."""
         return ()
+
+    @classmethod
+    def reshaped(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A body as it was sent, with the names of now."""
+        if cls.aliases.keys().isdisjoint(data):
+            return data
+        renamed = {cls.aliases.get(name, name): value for name, value in data.items()}
+        return renamed if len(renamed) == len(data) else data
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:
@@ -180,7 +193,7 @@ def _default(own: Any) -> Any:
 def _declared(name: str, marks: tuple[Any, ...], default: Any) -> Declared:
     found: dict[type, Any] = {type(mark): mark for mark in marks}
     kinds = [mark for mark in marks if isinstance(mark, Kind)]
-    option = found.get(Option, Option(f"--{name.replace('_', '-')}"))
+    option = found.get(Option, Option(kinds[0].option or f"--{name.replace('_', '-')}"))
     return Declared(
         name,
         kinds[0],
@@ -189,4 +202,5 @@ def _declared(name: str, marks: tuple[Any, ...], default: Any) -> Declared:
         found[Title].text if Title in found else name.replace("_", " ").capitalize(),
         option.name,
         found[OnlyWith].choices if OnlyWith in found else (),
+        option.formerly,
     )

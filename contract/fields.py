@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from contract.numbers import confidence_of, errors_of, number_of
 from domain_errors import InvalidRequest, choices_sentence
@@ -59,6 +59,8 @@ class Kind:
     """The kind of a field."""
 
     metavar: str | None = None
+    option: ClassVar[str | None] = None
+    """The option of commands, if it isn't that of the field's name."""
 
     def read(self, text: str) -> Any:
         """The value that a person wrote.
@@ -81,19 +83,40 @@ class Text(Kind):
 
 
 @dataclass(frozen=True)
+class Name(Text):
+    """A name that a person gives: one line with a visible character.
+
+    As a segment of an address it has no slash.
+    """
+
+    least: int = 1
+    is_segment: bool = False
+
+
+@dataclass(frozen=True)
+class Password(Text):
+    """A new password."""
+
+    least: int = 8
+    most: int = 1000
+
+
+PASSWORD = Password()
+
+
+@dataclass(frozen=True)
+class Time(Kind):
+    """A time in ISO 8601; one without an offset is UTC."""
+
+    metavar: str | None = "TIME"
+
+
+@dataclass(frozen=True)
 class ColumnName(Text):
     """The name of a column."""
 
     least: int = 1
     metavar: str | None = "COLUMN"
-
-
-@dataclass(frozen=True)
-class Name(Text):
-    """A name: one line with a visible character; as a segment of an address, without a slash."""
-
-    least: int = 1
-    is_segment: bool = False
 
 
 @dataclass(frozen=True)
@@ -258,6 +281,7 @@ class Scalar(Kind):
 class RowFilterKind(Kind):
     """A filter of rows: an expression, or conditions."""
 
+    option: ClassVar[str | None] = "--filter"
     metavar: str | None = "FILTER"
 
     def read(self, text: str) -> dict[str, str]:

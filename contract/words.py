@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quantile"]
 PlannedStatistic = Literal["mean", "total", "proportion"]
 ProportionInterval = Literal["korn_graubard", "logit", "wilson", "exact"]
 GoalInterval = Literal["t", "wilson"]
+GoalKind = Literal["margin", "relative_margin", "cv"]
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
 CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
@@ -18,8 +19,107 @@ AllocationChoice = Literal["design", "optimal"]
 Bound = Literal["stringer", "gaffke"]
 Estimator = Literal["difference", "ratio", "regression", "mean_per_unit"]
 Sides = Literal["one", "two"]
+Role = Literal["admin", "analyst", "viewer"]
+Level = Literal["read", "write", "admin"]
+Misfire = Literal["run", "skip"]
+Event = Literal[
+    "job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed"
+]
 Basis = Literal["sample", "frame"]
+DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
+ReplicateKind = Literal["jackknife", "bootstrap"]
+Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
+ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
+ReviewState = Literal["open", "submitted", "signed_off"]
 
+SignInAction = Literal[
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "password_set",
+    "password_changed",
+]
+TeamAction = Literal[
+    "user_added",
+    "user_changed",
+    "user_removed",
+    "account_linked",
+    "sign_in_link_made",
+    "group_made",
+    "group_renamed",
+    "group_deleted",
+    "group_member_added",
+    "group_member_removed",
+    "permission_given",
+    "permission_taken",
+    "token_made",
+    "token_ended",
+]
+DatasetAction = Literal[
+    "dataset_made",
+    "dataset_changed",
+    "dataset_removed",
+    "dataset_restored",
+    "dataset_purged",
+    "ref_made",
+    "ref_deleted",
+    "ref_restored",
+    "ref_purged",
+    "import_asked",
+]
+SampleAction = Literal[
+    "plan_registered",
+    "draw_asked",
+    "profile_asked",
+    "exploration_asked",
+    "job_retried",
+    "job_cancelled",
+    "job_dismissed",
+    "dismissal_undone",
+    "drawn_at_once",
+    "queried_at_once",
+    "values_uploaded",
+    "findings_entered",
+    "row_replaced",
+    "findings_reviewed",
+    "attributes_chosen",
+    "conclusion_entered",
+    "schedule_made",
+    "schedule_changed",
+    "schedule_deleted",
+    "schedule_run",
+]
+RowAction = Literal[
+    "rows_viewed",
+    "rows_downloaded",
+]
+StorageAction = Literal[
+    "email_set",
+    "email_removed",
+    "email_tested",
+    "email_resent",
+    "webhook_made",
+    "webhook_deleted",
+    "webhook_tested",
+    "webhook_resent",
+    "webhook_disabled",
+    "webhook_enabled",
+    "pruned",
+    "backup_asked",
+    "backup_made",
+    "signing_key_rotated",
+    "connection_made",
+    "connection_changed",
+    "connection_deleted",
+]
+Action = Literal[SignInAction, TeamAction, DatasetAction, SampleAction, RowAction, StorageAction]
+"""The actions of the audit trail."""
+ACTIONS: tuple[Action, ...] = get_args(Action)
+ROLES: tuple[Role, ...] = get_args(Role)
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""The rights in a dataset; each includes those before it."""
+EVENTS: tuple[Event, ...] = get_args(Event)
+"""What webhooks and e-mails are about."""
 STATISTICS: Mapping[StatisticName, str] = {
     "mean": "Mean",
     "total": "Total",
@@ -53,3 +153,33 @@ ESTIMATORS: Mapping[Estimator, str] = {
     "mean_per_unit": "Mean per unit",
 }
 SIDES: Mapping[Sides, str] = {"one": "Upper limit", "two": "Both sides"}
+OUTCOMES: Mapping[Outcome, str] = {
+    "ok": "OK",
+    "exception": "Exception",
+    "not_examinable": "Can’t be examined",
+    "not_applicable": "Not applicable",
+}
+CAUSES: Mapping[str, str] = {
+    "clerical": "Clerical error",
+    "instruction": "Instruction not known or misunderstood",
+    "control": "Control not performed",
+    "system": "Error of a system or interface",
+    "cut_off": "Wrong period",
+    "judgement": "Judgement or estimate",
+    "document": "Document missing or incomplete",
+    "intentional": "Intentional or possible fraud",
+    "other": "Other",
+}
+"""Causes of exceptions (ISA 530 ¶12 asks for nature and cause)."""
+REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
+    "submitted": "Submitted for review",
+    "withdrawn": "Withdrawn",
+    "returned": "Returned",
+    "signed_off": "Signed off",
+    "reopened": "Reopened",
+}
+REVIEW_STATES: Mapping[ReviewState, str] = {
+    "open": "In progress",
+    "submitted": "Submitted for review",
+    "signed_off": "Signed off",
+}

@@ -2,7 +2,6 @@
 
 from estimation_engine.calibration import (
     Calibration,
-    CalibrationMethod,
     Difference,
     Margins,
     by_raking,
@@ -26,25 +25,24 @@ from estimation_engine.errors import (
     TooManyGroups,
     UnsupportedDesign,
 )
-from estimation_engine.estimates import Domains, Estimate, Settings, Values, estimate
+from estimation_engine.estimates import DomainEstimate, Domains, EstimateSettings, Values, estimate
 from estimation_engine.population import true_values
 from estimation_engine.reading import Statistic, check_statistic, is_number, read_values
 
 __all__ = [
     "Calibration",
-    "CalibrationMethod",
     "CombinedRound",
     "Design",
     "Difference",
+    "DomainEstimate",
     "Domains",
-    "Estimate",
+    "EstimateSettings",
     "Frame",
     "InvalidCalibration",
     "InvalidEstimate",
     "InvalidGoal",
     "LonelyStratum",
     "Margins",
-    "Settings",
     "Statistic",
     "TooManyGroups",
     "UnsupportedDesign",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -18,8 +18,6 @@ from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import Measured, VarianceRules, sums_by
 from estimation_engine.errors import InvalidCalibration
-
-CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
 
 MAX_STEPS = 500
 """Rounds over the margins before raking counts as not convergent."""

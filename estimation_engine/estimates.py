@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contract.words import StatisticName
+from contract.answers import AtConfidence
+from contract.words import ProportionInterval, StatisticName
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.calibration import Calibration, Difference
 from estimation_engine.designs import Design
@@ -30,7 +31,6 @@ from estimation_engine.hypergeometric import risk_of
 from estimation_engine.intervals import (
     Confidence,
     Interval,
-    ProportionInterval,
     beta_interval,
     effective_rows,
     exceeds_share,
@@ -55,13 +55,12 @@ NOISE = 1e-24
 
 
 @dataclass(frozen=True)
-class Settings:
+class EstimateSettings(AtConfidence):
     """The confidence of the interval, and the choices that a design or a share leaves open.
 
     ``minimum_degrees``: an interval that rests on fewer degrees of freedom isn't given.
     """
 
-    confidence: float = 0.95
     proportion: ProportionInterval = "korn_graubard"
     rules: VarianceRules = DEFAULT_RULES
     minimum_degrees: int = 0
@@ -100,7 +99,7 @@ class Domains:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DomainEstimate:
     """An estimate of one domain; None where there is none.
 
     ``rows`` are the sampled rows with a value, ``missing`` those without, ``units`` the rows or
@@ -140,9 +139,9 @@ def estimate(
     design: Design,
     values: Values,
     domains: Domains,
-    settings: Settings,
+    settings: EstimateSettings,
     calibration: Calibration | Difference | None = None,
-) -> list[Estimate]:
+) -> list[DomainEstimate]:
     """Estimate a statistic for each domain.
 
     Raises
@@ -233,7 +232,7 @@ def _of_linear(
     domains: Domains,
     cells: _Cells,
     counts: _Counts,
-    settings: Settings,
+    settings: EstimateSettings,
     calibration: Calibration | Difference | None,
 ) -> list[_Found]:
     """The estimates of a statistic that is linearised, with their errors."""
@@ -259,9 +258,9 @@ def _of_linear(
         rows = int(counts.rows[at])
         interval: tuple[Interval | None, str]
         if values.statistic == "proportion" and 0.0 <= value <= 1.0 and rows:
-            share = _Share(value, variance, rows, float(counts.trials[at]), confidence)
+            share = _Share(value, variance, rows, float(counts.trials[at]))
             interval = _interval_of_share(
-                design, share, settings, is_whole=is_whole, is_plain=calibration is None
+                design, share, confidence, settings, is_whole=is_whole, is_plain=calibration is None
             )
         else:
             is_shown = error == 0.0 or (not isnan(error) and settings.shows(confidence.degrees))
@@ -296,10 +295,12 @@ class _Found(NamedTuple):
     effective_degrees: float = inf
 
 
-def _as_estimate(found: _Found, rows: int, missing: int, units: int, may_vary: bool) -> Estimate:
+def _as_estimate(
+    found: _Found, rows: int, missing: int, units: int, may_vary: bool
+) -> DomainEstimate:
     value, error, ends, name, effect, degrees, normal_units, effective = found
     known = None if rows == 0 or isnan(error) else ends
-    return Estimate(
+    return DomainEstimate(
         None if isnan(value) else value,
         None if rows == 0 or isnan(error) else error,
         None if known is None else known[0],
@@ -400,7 +401,7 @@ def _measured(
     design: Design,
     linear: Linearised,
     cells: _Cells,
-    settings: Settings,
+    settings: EstimateSettings,
     with_skewness: bool = False,
 ) -> Measured:
     rows, domains, count, rules = linear.rows, linear.domains, cells.count, settings.rules
@@ -441,14 +442,19 @@ class _Share(NamedTuple):
     variance: float
     rows: int
     independent: float
-    confidence: Confidence
 
 
 def _interval_of_share(
-    design: Design, share: _Share, settings: Settings, *, is_whole: bool, is_plain: bool
+    design: Design,
+    share: _Share,
+    confidence: Confidence,
+    settings: EstimateSettings,
+    *,
+    is_whole: bool,
+    is_plain: bool,
 ) -> tuple[Interval | None, str]:
     """The interval and its name; ``is_whole`` is whether all rows of a random sample count."""
-    value, variance, rows, independent, confidence = share
+    value, variance, rows, independent = share
     tail = confidence.tail
     is_exact = is_plain and settings.proportion == "exact"
     if design.is_census or (variance <= NOISE * value * (1.0 - value) and 0 < value < 1):
@@ -475,7 +481,7 @@ def _interval_of_share(
 
 
 def _quantiles(
-    design: Design, values: Values, cells: _Cells, counts: _Counts, settings: Settings
+    design: Design, values: Values, cells: _Cells, counts: _Counts, settings: EstimateSettings
 ) -> list[_Found]:
     """The values at which the distribution function isn't significantly below or above q.
 

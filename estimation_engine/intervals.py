@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import exp, inf, isfinite, log, sqrt
-from typing import Literal
 
 from estimation_engine.hypergeometric import least_wrong, most_wrong
 
-ProportionInterval = Literal["korn_graubard", "logit", "wilson", "exact"]
 Interval = tuple[float, float]
 
 

@@ -182,7 +182,7 @@ def _keys(
     if len(keys) > MAX_GROUPS:
         raise TooManyGroups(
             "{columns} make more than {maximum} groups: choose a column with fewer values, or "
-            "filter rows with `where`.",
+            "filter rows with `filters`.",
             columns=", ".join(f'"{column.name}"' for column in by),
             maximum=MAX_GROUPS,
             loc=("by",),
@@ -229,7 +229,7 @@ def _values(
             raise InvalidEstimate(
                 'The column "{column}" has {count} sampled {count|row|rows} with NaN or an '
                 "infinite value: "
-                "leave them out with `where`.",
+                "leave them out with `filters`.",
                 column="" if column is None else column.name,
                 count=wrong,
             )

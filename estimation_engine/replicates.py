@@ -9,19 +9,20 @@ the numbers. Rao and Wu 1988, "Resampling inference with complex survey data"; W
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from contract.declarations import Help
+from contract.requests.estimate import MAX_REPLICATES, MIN_REPLICATES
+from contract.words import ReplicateKind
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import Uniform, VarianceRules, VarianceStage
 from estimation_engine.errors import InvalidReplicates
 
-ReplicateKind = Literal["jackknife", "bootstrap"]
 MAX_CELLS = 10_000_000
 """Rows times replicates."""
-MIN_REPLICATES, MAX_REPLICATES = 2, 5_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +43,10 @@ class ReplicateFacts:
 
     kind: ReplicateKind
     count: int
-    scale: float
-    seed: int | None = None
+    scale: Annotated[
+        float, Help("The variance by the sum of squared differences of the replicates.")
+    ]
+    seed: Annotated[int | None, Help("Of a bootstrap.")] = None
 
 
 def jackknife(design: Design) -> Replicates:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import duckdb
 
+from contract.declarations import Help
 from estimation_engine.reading import ROW_ID, relation_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
@@ -27,7 +29,7 @@ class Listed:
     """How many there are, and the first of them as text."""
 
     count: int = 0
-    first: tuple[str, ...] = ()
+    first: Annotated[tuple[str, ...], Help("The first ten.")] = ()
 
     @property
     def text(self) -> str:
@@ -38,34 +40,25 @@ class Listed:
 
 @dataclass(frozen=True)
 class KeyMatch:
-    """How given rows match the sample's rows.
+    """How given rows, such as those of a file, match the sample's rows.
 
-    Parameters
-    ----------
-    rows, matched : int
-        Given rows, and those whose key is that of one sampled row.
-    without_key : Listed
-        Given rows, by their number from 1, that lack a part of the key.
-    repeated : Listed
-        Keys of several given rows.
-    unmatched : Listed
-        Keys of given rows that no sampled row has.
-    ambiguous : Listed
-        Given keys that several sampled rows have.
-    unanswered : Listed
-        The ids of the sampled rows that no given row names.
-    similar : str, optional
-        The sampled key that the first unmatched one probably means; see :func:`similar_keys`.
+    ``similar_value``: see :func:`similar_keys`.
     """
 
-    rows: int
-    matched: int
-    without_key: Listed
-    repeated: Listed
-    unmatched: Listed
-    ambiguous: Listed
-    unanswered: Listed
-    similar: str | None
+    row_count: Annotated[int, Help("Rows of the file.")]
+    matched: Annotated[int, Help("Rows whose key a sampled row has.")]
+    without_key: Annotated[Listed, Help("Rows of the file without a key, by number from 1.")]
+    repeated: Annotated[Listed, Help("Keys in several rows of the file.")]
+    unmatched: Annotated[Listed, Help("Keys that no sampled row has.")]
+    ambiguous: Annotated[Listed, Help("Keys that several sampled rows have.")]
+    unanswered: Annotated[Listed, Help("Ids of sampled rows that the file doesn't name.")]
+    similar_value: Annotated[
+        str | None,
+        Help(
+            "The sampled key that the first unmatched one probably means: it lacks the table's "
+            "prefix or leading zeros."
+        ),
+    ]
 
 
 def match_rows(

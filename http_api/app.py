@@ -31,7 +31,7 @@ from http_api.routes import (
     versions,
 )
 from http_api.routes.attached import attaching, connections
-from http_api.routes.automation import emails, schedules, webhooks
+from http_api.routes.automation import receivers, schedules
 from http_api.routes.certificates import certificates, ledger, row_proofs, verifiers
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import access_log, headers, host_check, json, problems, uploads
@@ -56,8 +56,8 @@ BLUEPRINTS = (
     imports.blueprint,
     connections.blueprint,
     attaching.blueprint,
-    emails.blueprint,
-    webhooks.blueprint,
+    receivers.email_blueprint,
+    receivers.blueprint,
     schedules.blueprint,
     jobs.blueprint,
     sampling.blueprint,

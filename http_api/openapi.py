@@ -10,10 +10,14 @@ import base64
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from functools import reduce
 from importlib.resources import files
+from operator import or_
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from apiflask import APIFlask
 from apispec.ext.marshmallow.common import make_schema_key, resolve_schema_instance
@@ -22,56 +26,78 @@ from flask import Request, Response, request, send_from_directory
 from werkzeug.routing import MapAdapter
 
 from application.job_submission import MAX_KEY_LENGTH
+from application.profiling import ProfileResult, TableAnalysis
+from contract.answers import JsonOf, answer_fields
 from http_api.access import without_query
 from http_api.routes.submissions import HEADER
 from http_api.schemas.rounds import BESIDE_METHOD, PARAMETER_ALIASES
 from http_api.schemas.sampling import OF_A_ROUND
-from http_api.server.problems import PROBLEM
+from http_api.server.problems import PROBLEM, ProblemJson
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.profile_schema import profile_schemas
+from service.tables.reports import JobReport
 
 REFERENCE = "#/components/schemas/"
 Object = dict[Any, Any]
 
 _TEXT = {"type": "string"}
-PROBLEM_SCHEMA: Object = {
-    "type": "object",
-    "description": "An error (RFC 9457). Status 422 always has `errors`.",
-    "properties": {
-        "type": _TEXT,
-        "title": _TEXT,
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "A sentence for people."},
-        "code": {"type": "string", "description": "Stable."},
-        "request_id": _TEXT,
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "loc": {
-                        "type": "array",
-                        "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-                    },
-                    "msg": {"type": "string", "description": "The rendered sentence."},
-                    "type": _TEXT,
-                    "template": {
-                        "type": "string",
-                        "description": "The sentence with API fields in backticks and the names "
-                        "of parameters in braces.",
-                    },
-                    "parameters": {
-                        "type": "object",
-                        "description": "The values of the template by name.",
-                        "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
-                    },
-                },
-                "required": ["loc", "msg", "type", "template", "parameters"],
-            },
-        },
-    },
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-}
+_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
+
+
+def schemas_of(*answers: type[Any]) -> Object:
+    """JSON Schema of dataclasses and TypedDicts, and of their parts, by name.
+
+    A field of a dataclass that may be None is omitted from its JSON, so it isn't required.
+    """
+    schemas: Object = {}
+    for answer in answers:
+        _add_schema(answer, schemas)
+    return schemas
+
+
+def _add_schema(answer: type[Any], schemas: Object) -> None:
+    name = answer.__name__.removesuffix("Json")
+    if name in schemas:
+        return
+    schema = schemas[name] = {"type": "object", "properties": {}}
+    if not is_dataclass(answer):
+        schema["description"] = answer.__doc__
+    hints = get_type_hints(answer, include_extras=True)
+    required = []
+    for own in answer_fields(answer):
+        kinds = get_args(hints[own.name])
+        is_omitted = is_dataclass(answer) and (NoneType in kinds or hints[own.name] is Any)
+        kind = hints[own.name]
+        if is_omitted and kinds:
+            kind = reduce(or_, [part for part in kinds if part is not NoneType])
+        described = {"description": own.help} if own.help else {}
+        schema["properties"][own.key] = _schema(kind, schemas) | described
+        if not is_omitted and get_origin(kind) is not NotRequired:
+            required.append(own.key)
+    if required:
+        schema["required"] = required
+
+
+def _schema(kind: Any, schemas: Object) -> Object:
+    if kind is Any:
+        return {}
+    if kind in _PLAIN:
+        return {"type": _PLAIN[kind]}
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return {"type": "string", "enum": list(arguments)}
+    if origin in (Annotated, NotRequired):
+        of_json = [mark.type for mark in arguments[1:] if isinstance(mark, JsonOf)]
+        return _schema((*of_json, arguments[0])[0], schemas)
+    if origin in (tuple, Sequence):
+        return {"type": "array", "items": _schema(arguments[0], schemas)}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": _schema(arguments[1], schemas)}
+    if origin in (Union, UnionType):
+        return {"anyOf": [_schema(part, schemas) for part in arguments]}
+    _add_schema(kind, schemas)
+    return {"$ref": f"{REFERENCE}{kind.__name__.removesuffix('Json')}"}
+
+
 PROBLEM_ANSWER = {
     "description": "A problem document",
     "content": {PROBLEM: {"schema": {"$ref": f"{REFERENCE}Problem"}}},
@@ -90,15 +116,15 @@ IDEMPOTENCY_KEY = {
     "the same key is a 409. Printable ASCII.",
 }
 UNTYPED = {
-    "get_profiling_result": "ProfileResult",
-    "get_profiling_table_analysis": "TableAnalysis",
-    "get_explorations_result": "Report",
+    "get_profiling_job_result": "ProfileResult",
+    "get_dataset_ref_table_analysis": "TableAnalysis",
+    "get_exploration_job_result": "JobReport",
 }
 """Operations with a response that has no marshmallow schema."""
 OR_JSON = {
-    "post_imports_import_file": "UriImportIn",
-    "post_imports_preview": "UriPreviewIn",
-    "post_imports_first_preview": "UriPreviewIn",
+    "import_dataset_ref": "UriImportIn",
+    "preview_dataset": "UriPreviewIn",
+    "preview_datasets": "UriPreviewIn",
 }
 """Operations that take a form, or JSON of this schema."""
 FILE = {"type": "string", "format": "binary"}
@@ -106,16 +132,69 @@ CODE_FORMATS = ("r", "stata", "sas", "python")
 """Formats of a design that are code."""
 
 
+VERBS = {"get": "get", "post": "create", "put": "set", "patch": "update", "delete": "delete"}
+_PLAIN_ACTIONS = (
+    "attach cancel compare enable import preview prune query restore retry rotate run search test"
+)
+ACTIONS = {name: name for name in _PLAIN_ACTIONS.split()} | {
+    "send-again": "resend",
+    "login": "log_in",
+    "logout": "log_out",
+}
+"""Last parts of paths that say what is done, with their verbs."""
+NO_PLURALS = ("analysis", "metrics")
+
+
+def operation_id(method: str, path: str) -> str:
+    """Name an operation by a verb and the nouns of its path.
+
+    >>> operation_id("get", "/api/jobs"), operation_id("get", "/api/jobs/{job_id}/logs")
+    ('list_jobs', 'list_job_logs')
+    >>> operation_id("post", "/api/jobs"), operation_id("post", "/api/jobs/{job_id}/cancel")
+    ('create_job', 'cancel_job')
+    """
+    path = path.removeprefix("/api").replace("/users/me/", "/my/").replace("/users/me", "/me")
+    parts = path.strip("/").split("/")
+    verb = ACTIONS.get(parts[-1], VERBS[method])
+    if is_action := parts[-1] in ACTIONS:
+        parts = parts[:-1]
+    names = [
+        singular(name) if follower.startswith("{") else name
+        for name, follower in zip(parts, [*parts[1:], ""], strict=False)
+        if not name.startswith("{")
+    ]
+    is_many = bool(names) and not parts[-1].startswith("{") and singular(names[-1]) != names[-1]
+    if is_many and method == "get" and not is_action:
+        verb = "list"
+    elif is_many and verb == "create":
+        names[-1] = singular(names[-1])
+    return "_".join((verb, *names)).replace("-", "_")
+
+
+def singular(noun: str) -> str:
+    """A noun of a path for one thing.
+
+    >>> [singular(noun) for noun in ("jobs", "summaries", "analysis")]
+    ['job', 'summary', 'analysis']
+    """
+    if noun in NO_PLURALS or not noun.endswith("s"):
+        return noun
+    return f"{noun[:-3]}y" if noun.endswith("ies") else noun[:-1]
+
+
 def complete(document: Object) -> Object:
     """Complete a generated document in place."""
     schemas: Object = document["components"]["schemas"]
-    schemas["Problem"] = PROBLEM_SCHEMA
-    schemas |= profile_schemas(REFERENCE)
-    schemas |= _results(schemas["TableProfile"])
+    schemas |= schemas_of(ProblemJson, ProfileResult, TableAnalysis, JobReport)
+    schemas["Accuracy"]["properties"]["relative_error"] = {"type": "number"}
     document["tags"] = list({tag["name"]: tag for tag in document["tags"]}.values())
     for schema in schemas.values():
         _clean_one_of(schema)
     _add_aliases(schemas)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method in VERBS:
+                operation["operationId"] = operation_id(method, path)
     for operation in operations(document):
         name = UNTYPED.get(operation["operationId"])
         if name is not None:
@@ -136,47 +215,6 @@ def operations(document: Object) -> Iterator[Object]:
         for method, operation in path.items():
             if method != "parameters":
                 yield operation
-
-
-def _results(profile: Object) -> Object:
-    """Build the schemas of responses with a profile."""
-    own: Object = {"dataset_id": {"type": "integer"}, "commit_id": _TEXT, "table_key": _TEXT}
-    hints = {"type": "object", "description": "Columns that suit a sampling design."}
-    table: Object = {
-        "type": "object",
-        "properties": {**own, **profile["properties"], "hints": hints},
-        "required": [*own, *profile["required"], "hints"],
-    }
-    of_job = {
-        **table,
-        "properties": {"job_id": _TEXT, **table["properties"]},
-        "required": ["job_id", *table["required"]],
-    }
-    rows = {
-        "type": "object",
-        "properties": {
-            "columns": {"type": "array", "items": _TEXT},
-            "positions": {"type": "array", "items": {"type": "integer"}},
-            "rows": {"type": "array", "items": {"type": "array", "items": {}}},
-        },
-        "required": ["columns", "positions", "rows"],
-    }
-    some = {"type": ["object", "null"]}
-    parts = {
-        "version": _TEXT,
-        "job_id": _TEXT,
-        "dataset_id": {"type": "integer"},
-        "overview": {"type": "object"},
-        "profile": {"$ref": f"{REFERENCE}TableProfile"},
-        "correlations": {"type": "object"},
-        "missing": some,
-        "repeated_rows": {"anyOf": [{"$ref": f"{REFERENCE}Figure"}, {"type": "null"}]},
-        **dict.fromkeys(("head", "tail", "sample"), rows),
-        "hints": hints,
-        "comparison": some,
-    }
-    report = {"type": "object", "properties": parts, "required": list(parts)}
-    return {"TableAnalysis": table, "ProfileResult": of_job, "Report": report}
 
 
 def _clean_one_of(schema: Object) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Response, current_app
 
 from service.service import LruCache
+from service.tables.reports import JobReport
 
 if TYPE_CHECKING:
     from application.access import Access
@@ -21,7 +22,7 @@ MAX_BODY_BYTES = 100_000
 """The largest body in memory: a list of 100 jobs takes about half of it."""
 
 
-ReportRenderer = Callable[[dict[str, Any]], tuple[str, str]]
+ReportRenderer = Callable[[JobReport], tuple[str, str]]
 """Renders a report's JSON as a self-contained HTML page with its content security policy."""
 
 

@@ -149,7 +149,11 @@ class Attempt:
         logger.info("job %s (%s) starts, attempt %d", job.id, job.run_type, job.attempt)
         try:
             with self._context() as context:
+                began = time.perf_counter()
                 outcome = handler(context)
+                if job.kind.reads_commit:
+                    seconds = round(time.perf_counter() - began, 3)
+                    outcome.summary["execution_time_seconds"] = seconds
                 publish(service.database, job, outcome, service.clock)
             logger.info("job %s completed", job.id)
             service.directory.discard_upload(job.id)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def mark_used(path: Path) -> None:
         os.utime(path)
 
 
-def read_cached(path: Path) -> dict[str, Any] | None:
+def read_cached(path: Path) -> Any | None:
     """Read a JSON result; None if none is readable."""
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
@@ -68,7 +68,7 @@ def read_cached(path: Path) -> dict[str, Any] | None:
     return result if isinstance(result, dict) else None
 
 
-def write_cached(path: Path, result: dict[str, Any]) -> None:
+def write_cached(path: Path, result: Mapping[str, Any]) -> None:
     """Store a JSON result."""
     with temporary_file(path) as part:
         part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from contract.declarations import Help
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import MonotonicProgress, ProgressCallback, ignore_progress
 from parquet_tables.tables import TableFiles
@@ -25,7 +27,9 @@ class Verdict(RowOutcome):
 
     round_number: int
     method: str
-    effective_seed: str
+    effective_seed: Annotated[
+        str, Help("The seed text that entered the keys of the round's order.")
+    ]
     group: str | None = None
 
 

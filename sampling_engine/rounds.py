@@ -9,12 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.declarations import Help
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.rows import RowSet
@@ -277,21 +278,29 @@ class EligibleRows:
 class RowOutcome:
     """The outcome of a round for one row.
 
-    ``reason`` is the outcome in a sentence. ``last_rank`` is the largest rank that was drawn from
-    the row's stratum or cluster; None where the method has no ranks.
-
-    The line of a row has the eligible rows of its stratum or cluster, ``line_rows``, in the order
-    in which they would be drawn. ``line_drawn`` is the number of drawn rows, ``nth_in_line`` the
-    row's place from 1. They are None where there is no line or the place isn't known.
+    The line of a row has the eligible rows of its stratum or cluster in the order in which they
+    would be drawn.
     """
 
     outcome: Outcome
     reason: str
-    rank: int | None = None
-    last_rank: int | None = None
-    nth_in_line: int | None = None
-    line_rows: int | None = None
-    line_drawn: int | None = None
+    rank: Annotated[
+        int | None, Help("In the seeded order, from 0; may be above the number of rows.")
+    ] = None
+    last_rank: Annotated[
+        int | None, Help("The largest rank drawn from its stratum or cluster.")
+    ] = None
+    nth_in_line: Annotated[
+        int | None,
+        Help(
+            "The row's place, from 1, among the eligible rows of its stratum or cluster. Null "
+            "where rows have no order, or far behind the drawn rows of a weighted round."
+        ),
+    ] = None
+    line_rows: Annotated[int | None, Help("The eligible rows of its stratum or cluster.")] = None
+    line_drawn: Annotated[
+        int | None, Help("How many of them the round drew: the first in line.")
+    ] = None
 
     @classmethod
     def drawn(cls, rows: RoundRows, place: int, rank: int | None = None) -> RowOutcome:

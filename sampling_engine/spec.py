@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from contract.requests.rows import MAX_ROUNDS as MAX_ROUNDS
 from parquet_tables.tables import Column
 from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.selection.order import Seed
@@ -13,7 +14,6 @@ from sampling_engine.selection.order import Seed
 if TYPE_CHECKING:
     from sampling_engine.methods.method import Method
 
-MAX_ROUNDS = 20
 
 FIRST_DRAW_VERSION = 1
 """The rule of draws that record no version."""

@@ -36,9 +36,12 @@ class LruCache(Generic[Key, Value]):
     """A thread-safe LRU cache of at most ``max_entries`` values that ``fits`` accepts."""
 
     def __init__(self, max_entries: int, fits: Callable[[Value], bool] = lambda _: True) -> None:
-        self._max_entries, self._fits = max_entries, fits
+        self.max_entries, self._fits = max_entries, fits
         self._lock = threading.Lock()
         self._values: OrderedDict[Key, Value] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
 
     def get(self, key: Key, compute: Callable[[], Value]) -> Value:
         """Return the cached value, else compute it."""
@@ -51,7 +54,7 @@ class LruCache(Generic[Key, Value]):
             return computed
         with self._lock:
             self._values[key] = computed
-            while len(self._values) > self._max_entries:
+            while len(self._values) > self.max_entries:
                 self._values.popitem(last=False)
         return computed
 
@@ -69,8 +72,8 @@ class RecentResults:
     summaries: LruCache[tuple[object, ...], ColumnSummary] = field(
         default_factory=lambda: LruCache(2000)
     )
-    reserves: LruCache[tuple[str, int, int], dict[str, Any]] = field(
-        default_factory=lambda: LruCache(50, fits=lambda found: len(found["data"]) <= 2_000)
+    reserves: LruCache[tuple[str, int, int], Any] = field(
+        default_factory=lambda: LruCache(50, fits=lambda found: len(found.data) <= 2_000)
     )
     explained: LruCache[tuple[str, int], RowExplanation] = field(
         default_factory=lambda: LruCache(1000)

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from contract.words import ROLES
 from domain_errors import DomainError
 from import_engine.sources.uris import InvalidUri, SourceUri, parse_prefixes
-from storage.accounts.users import ROLES
 
 
 class InvalidSetting(DomainError):
@@ -145,7 +145,6 @@ EMAIL_ADDRESS = re.compile(
     r"@(?P<domain>[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*)"
 )
 """An address as mail servers accept it without extensions (RFC 5321, dot-string and domain)."""
-MAX_EMAIL_LENGTH = 254
 SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """The default port of a mail server, by ``smtp_security``."""
 BEACON_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")

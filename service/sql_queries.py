@@ -38,12 +38,17 @@ def sandbox_of(service: Service) -> Sandbox:
 
 
 def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
-    """A commit's tables by key; ``primary`` also as ``data``, unless another table has that key.
+    """A commit's tables by name; ``primary`` also as ``data``, unless another table has that key.
 
-    ``primary`` is a SQL keyword, so a statement would have to quote it. Raises DamagedData if a
-    data file is missing or its size has changed.
+    ``primary`` is a SQL keyword, so a statement would have to quote it. The drawn rows are also the
+    table ``sample``, as recorded queries have it. Raises DamagedData if a data file is missing or
+    its size has changed.
     """
-    tables = [_source_table(service, table) for table in commit.manifest.tables]
+    tables = [
+        _source_table(service, table, key)
+        for table in commit.manifest.tables
+        for key in dict.fromkeys((table.name, table.key))
+    ]
     if not any(folded(table.key) == DATA for table in tables):
         tables += [replace(table, key=DATA) for table in tables if table.key == PRIMARY]
     return tuple(tables)
@@ -84,11 +89,11 @@ def query_at_once(service: Service, dataset_id: int, request: SelectRequest) -> 
     )
 
 
-def _source_table(service: Service, table: StoredTable) -> SourceTable:
+def _source_table(service: Service, table: StoredTable, key: str) -> SourceTable:
     require_files(service, table)
     path = service.data_files.path
     return SourceTable(
-        table.key,
+        key,
         table.columns,
         table.data_files(service.data_files),
         None if table.deletion_vector is None else path(table.deletion_vector.sha256),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from domain_errors import ANY_COLUMNS, DomainError
 
 
@@ -29,15 +27,10 @@ class NameTaken(Conflict):
     """Another object has the name of an object to restore."""
 
     code = "name_taken"
-
-    def __init__(self, name: str, suggestion: str) -> None:
-        super().__init__(
-            'The name "{name}" is in use by now. Restore it under another name, such as '
-            '"{suggestion}".',
-            loc=("body", "name"),
-            name=name,
-            suggestion=suggestion,
-        )
+    template = (
+        'The name "{name}" is in use by now. Restore it under another name, such as "{suggestion}".'
+    )
+    loc = ("body", "name")
 
 
 class RefMoved(Conflict):
@@ -59,7 +52,7 @@ class ColumnsChanged(Conflict):
 
     def __init__(self, ref: str, changes: str, *, by_dataset: bool) -> None:
         demand, advice = (
-            ("the dataset", "an owner of the dataset can allow other columns in its settings.")
+            ("the dataset", "a user with the right admin can allow others in its settings.")
             if by_dataset
             else ("the request", ANY_COLUMNS)
         )
@@ -75,23 +68,15 @@ class StaleJob(Conflict):
     """An attempt reports on a job that has ended or has another attempt."""
 
     code = "stale_job"
-
-    def __init__(self, job_id: str, attempt: int) -> None:
-        super().__init__(
-            "Attempt {attempt} of job {job} isn't the running one.", attempt=attempt, job=job_id
-        )
+    template = "Attempt {attempt} of job {job} isn't the running one."
 
 
 class TooManyWaiting(DomainError):
     """A user's queue is full."""
 
     code = "too_many_waiting_jobs"
+    template = "You have {limit} waiting jobs. Try again when some have started."
     retry_after_s = 30
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            "You have {limit} waiting jobs. Try again when some have started.", limit=limit
-        )
 
 
 class InvalidValue(DomainError):
@@ -110,22 +95,14 @@ class TokenEnded(DomainError):
     """The token ended while the request ran."""
 
     code = "unauthorized"
-
-    def __init__(self) -> None:
-        super().__init__("Sign in again: the token of this request has ended.")
+    template = "Sign in again: the token of this request has ended."
 
 
 class TokenExpired(DomainError):
     """The token of the request has expired."""
 
     code = "unauthorized"
-
-    def __init__(self, name: str, expires_at: str) -> None:
-        super().__init__(
-            'The token "{name}" expired at {expires_at}. Create a new one.',
-            name=name,
-            expires_at=expires_at,
-        )
+    template = 'The token "{name}" expired at {expires_at}. Create a new one.'
 
 
 class NotWritable(DomainError):
@@ -151,13 +128,10 @@ class DamagedDatabase(DomainError):
     """SQLite can't read the database, or it is missing."""
 
     code = "damaged_database"
-
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            "The database is damaged: {why}. Stop the server, run jobsvc check, and restore the "
-            "data directory from a backup.",
-            why=why,
-        )
+    template = (
+        "The database is damaged: {why}. Stop the server, run jobsvc check, and restore the data "
+        "directory from a backup."
+    )
 
 
 class CannotOpenDatabase(DomainError):
@@ -176,45 +150,31 @@ class NewerSchema(DomainError):
     """A newer version of jobsvc wrote the database."""
 
     code = "newer_schema"
-
-    def __init__(self, version: int, newest: int) -> None:
-        super().__init__(
-            "The database has schema version {version}; this jobsvc opens versions up to {newest}. "
-            "Install the version of jobsvc that wrote it, or a newer one.",
-            version=version,
-            newest=newest,
-        )
+    template = (
+        "The database has schema version {version}; this jobsvc opens versions up to {newest}. "
+        "Install the version of jobsvc that wrote it, or a newer one."
+    )
 
 
 class OlderSchema(DomainError):
     """The schema of the database is too old for the migrations of this version."""
 
     code = "older_schema"
-
-    def __init__(self, version: int, oldest: int, release: str) -> None:
-        super().__init__(
-            "The database has schema version {version}; this jobsvc opens versions from {oldest}. "
-            "Make a backup, run jobsvc serve of version {release} once, and start this version "
-            "again.",
-            version=version,
-            oldest=oldest,
-            release=release,
-        )
+    template = (
+        "The database has schema version {version}; this jobsvc opens versions from {oldest}. Make "
+        "a backup, run jobsvc serve of version {release} once, and start this version again."
+    )
 
 
 class UnmigratedSchema(DomainError):
     """A start migrates the database, but this command only reads it."""
 
     code = "unmigrated_schema"
-
-    def __init__(self, version: int, newest: int) -> None:
-        super().__init__(
-            "The database has schema version {version}; this command reads version {newest}. Start "
-            "jobsvc serve once, which migrates the database, or use the version of jobsvc that "
-            "wrote it.",
-            version=version,
-            newest=newest,
-        )
+    template = (
+        "The database has schema version {version}; this command reads version {newest}. Start "
+        "jobsvc serve once, which migrates the database, or use the version of jobsvc that wrote "
+        "it."
+    )
 
 
 class UnknownSchema(DomainError):
@@ -233,10 +193,7 @@ class NoDataDirectory(DomainError):
     """The data directory doesn't exist, and the command doesn't create one."""
 
     code = "no_data_directory"
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(
-            "No data directory at {root}. Check --data-dir and JOBSVC_DATA_DIR, or create one with "
-            "jobsvc serve or jobsvc demo.",
-            root=str(root),
-        )
+    template = (
+        "No data directory at {root}. Check --data-dir and JOBSVC_DATA_DIR, or create one with "
+        "jobsvc serve or jobsvc demo."
+    )

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from marshmallow import ValidationError
 
 from application.request_code.forms import arguments_of, defaults_of
-from command_line.contract_options import body_of, with_request
+from command_line.contract_options import with_request
+from command_line.options import body_of
 from contract import words
 from contract.declarations import Help, Request, declared
 from contract.fields import NOT_GIVEN, Choice, Written
@@ -46,7 +47,7 @@ def options(request: type[Request], *words: str) -> dict[str, Any]:
     bodies: list[dict[str, Any]] = []
 
     def run(**values: Any) -> None:
-        bodies.append(body_of(request, values))
+        bodies.append(body_of(values))
 
     ran = CliRunner().invoke(click.command()(with_request(request)(run)), words)
     assert ran.exit_code == 0, ran.output
@@ -112,7 +113,7 @@ def _of_command(request: type[Request], option: str, name: str, text: str) -> fl
     found: list[float] = []
 
     def run(**values: Any) -> None:
-        found.append(body_of(request, values)[name])
+        found.append(body_of(values)[name])
 
     CliRunner().invoke(click.command()(with_request(request)(run)), [option, text])
     return float(found[0]) if found else None
@@ -167,7 +168,7 @@ def test_a_request_gives_its_body_again() -> None:
     body: dict[str, Any] = {
         "statistics": [{"statistic": "proportion", "column": "type", "value": None, "q": 0.5}],
         "by": ["region"],
-        "where": {"expression": "a > 1"},
+        "filters": {"expression": "a > 1"},
         "confidence": 0.9,
         "interval": {"proportion": "wilson", "minimum_degrees": 0},
         "variance": {"lonely_stratum": "adjust", "systematic": "sd1"},

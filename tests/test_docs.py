@@ -12,13 +12,13 @@ import composition_root
 from command_line import command
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import KINDS
+from contract.words import ACTIONS
 from http_api.schemas.contract import body_schema
 from http_api.schemas.rounds import AnyRoundIn
 from http_api.server.metrics import Metrics
 from http_api.server.statuses import STATUS_OF_CODE
 from sampling_engine import METHODS, Parameter
 from service.settings import Settings
-from storage.accounts.audit_trail import ACTIONS
 from storage.jobs.changes import JobChange
 from tests.command_line.conftest import paths_of
 from tests.derived import with_tables

@@ -131,7 +131,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 FILES = {
     "sales.csv": "id,region,amount\n"
     + "".join(f"{row},{('north', 'south')[row % 2]},{row / 4}\n" for row in range(2_000)),
-    "sums.sql": "SELECT company, sum(amount) AS total FROM sample GROUP BY company\n",
+    "sums.sql": "SELECT company, sum(amount) AS total FROM data GROUP BY company\n",
     "verify_sample.py": (ROOT / "verifiers" / "verify_sample.py").read_text(encoding="utf-8"),
 }
 """The reader's files, by their names on the pages."""

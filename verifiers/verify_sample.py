@@ -125,7 +125,7 @@ DRAND = {
 }
 
 
-class CheckFailed(Exception):
+class Invalid(Exception):
     """A check that failed, with its code and a sentence."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -145,7 +145,7 @@ class Usage(Exception):
 def require(condition: object, code: str, text: str) -> None:
     """Refuse with `code` unless the condition holds."""
     if not condition:
-        raise CheckFailed(code, text)
+        raise Invalid(code, text)
 
 
 # --- the report ---
@@ -188,7 +188,7 @@ class CheckReport:
         """Report the block as checked, or as refused for the reason that it raises."""
         try:
             yield
-        except CheckFailed as refusal:
+        except Invalid as refusal:
             self.lines.append(Line(level, "refused", f"{text}: {refusal.text}", refusal.code))
         except NotCheckable as reason:
             self.skipped(level, f"{text}: {reason}")
@@ -198,6 +198,13 @@ class CheckReport:
         else:
             if say:
                 self.checked(level, text)
+
+    def run(
+        self, level: str, text: str, check: Callable[..., Any], *about: Any, say: bool = True
+    ) -> None:
+        """Report what a function checks."""
+        with self.check(level, text, say=say):
+            check(*about)
 
     def levels(self) -> list[str]:
         """Return the levels that were reached."""
@@ -216,7 +223,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         names = Counter(name for name, _ in pairs)
-        raise CheckFailed(
+        raise Invalid(
             "duplicate_member", f"The member {names.most_common(1)[0][0][:60]!r} occurs twice."
         )
     return members
@@ -235,7 +242,7 @@ def _double(text: str) -> float:
 
 
 def _constant(text: str) -> float:
-    raise CheckFailed("bad_json", f"{text} isn't JSON.")
+    raise Invalid("bad_json", f"{text} isn't JSON.")
 
 
 def parse_json(data: bytes | str, what: str) -> Any:
@@ -249,12 +256,10 @@ def parse_json(data: bytes | str, what: str) -> Any:
             parse_float=_double,
             parse_constant=_constant,
         )
-    except CheckFailed as refusal:
-        raise CheckFailed(refusal.code, f"{what}: {refusal.text}") from None
+    except Invalid as refusal:
+        raise Invalid(refusal.code, f"{what}: {refusal.text}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise CheckFailed(
-            "bad_json", f"{what} isn't valid JSON in UTF-8: {str(error)[:80]}."
-        ) from None
+        raise Invalid("bad_json", f"{what} isn't valid JSON in UTF-8: {str(error)[:80]}.") from None
 
 
 def _number_text(value: float) -> str:
@@ -370,7 +375,7 @@ def either(*schemas: Schema) -> Schema:
         for schema in schemas[:-1]:
             try:
                 return schema(value, where)
-            except CheckFailed:
+            except Invalid:
                 continue
         return schemas[-1](value, where)
 
@@ -439,6 +444,20 @@ def time(value: Any, where: str) -> None:
 
 
 COLUMN = text(10_000)
+KINDS = {"text": text(), "integer": integer(), "hash": HASH, "time": time, "big": BIG}
+
+
+def record(plain: str, optional: dict[str, Schema] | None = None, /, **others: Schema) -> Schema:
+    """Make the schema of an object; `plain` names members by kind: "id name: text; sum: big?"."""
+    kinds = [part.split(": ") for part in plain.split("; ")]
+    required = {
+        name: nullable(KINDS[kind[:-1]]) if kind.endswith("?") else KINDS[kind]
+        for names, kind in kinds
+        for name in names.split()
+    }
+    return members(optional, **required, **others)
+
+
 BANDS = members(
     {"labels": items(text(), 0, 101)},
     column=COLUMN,
@@ -487,61 +506,46 @@ PARAMETERS = {
         book_column=COLUMN,
     ),
 }
-GROUP = members(
+GROUP = record(
+    "rows allocated sampled: integer; last_rank: big?",
     key=mapping(nullable(text(1 << 20)), 50),
     label=nullable(text(1 << 20)),
-    rows=integer(),
-    allocated=integer(),
-    sampled=integer(),
-    last_rank=nullable(BIG),
 )
-GROUPS: dict[str, Schema] = {
-    "groups": nullable(items(GROUP, 0, 10_000)),
-    "groups_sha256": HASH,
-    "groups_count": integer(),
-}
-AMOUNT = members(rows=integer(), total=BIG)
-DEBT = members(rows=integer(), total=SIGNED)
+GROUPS = "groups_sha256: hash; groups_count: integer"
+GROUP_LIST = nullable(items(GROUP, 0, 10_000))
+AMOUNT = record("rows: integer; total: big")
 FACTS = {
-    "random": members(last_rank=nullable(BIG)),
-    "reservoir": members(last_rank=nullable(BIG)),
-    "stratified": members(**GROUPS),
-    "systematic": members(first=BIG, step=BIG, parts=BIG),
-    "cluster": members(clusters=integer(), drawn=integer(), **GROUPS),
-    "weighted": members(
-        rows=integer(),
-        total=BIG,
+    "random": record("last_rank: big?"),
+    "reservoir": record("last_rank: big?"),
+    "stratified": record(GROUPS, groups=GROUP_LIST),
+    "systematic": record("first step parts: big"),
+    "cluster": record(f"clusters drawn: integer; {GROUPS}", groups=GROUP_LIST),
+    "weighted": record(
+        "rows take_all: integer; total: big",
         decimals=nullable(integer(0, 40)),
         exponent=nullable(integer(-2000, 2000)),
-        take_all=integer(),
     ),
-    "monetary_unit": members(
+    "monetary_unit": record(
+        "zero_rows missing_rows selected: integer; units step parts: big",
         positive=AMOUNT,
-        negative=DEBT,
-        zero_rows=integer(),
-        missing_rows=integer(),
-        decimals=integer(0, 40),
+        negative=record("rows: integer", total=SIGNED),
         take_all=AMOUNT,
-        units=BIG,
-        selected=integer(),
-        step=BIG,
-        parts=BIG,
+        decimals=integer(0, 40),
     ),
 }
-ROUND_HEAD = members(
-    round_number=integer(1, 20),
+ROUND_NUMBER = integer(1, 20)
+ROUND_HEAD = record(
+    "eligible_rows rows: integer; ordinals_sha256: hash",
+    round_number=ROUND_NUMBER,
     method=one_of(*PARAMETERS),
     parameters=anything,
     seed=text(2000),
     effective_seed=text(3000),
     filter=nullable(FILTER),
-    eligible_rows=integer(),
     facts=anything,
-    rows=integer(),
     ordinals=nullable(items(integer(), 0, 10_000)),
     probabilities=nullable(items(number, 0, 10_000)),
     weights=nullable(items(number, 0, 10_000)),
-    ordinals_sha256=HASH,
     reserves=one_of("next_in_order", "pareto", "none"),
     warnings=items(text(1 << 20)),
 )
@@ -554,11 +558,10 @@ def round_schema(value: Any, where: str) -> None:
 
 
 SEED_ORIGINS = {
-    **{kind: members(kind=text()) for kind in ("chosen", "entropy", "mixed", "unknown")},
-    "beacon": members(
+    **{kind: record("kind: text") for kind in ("chosen", "entropy", "mixed", "unknown")},
+    "beacon": record(
+        "kind: text; chain: hash",
         {"previous_signature": text(1000, "([0-9a-f]{2})+")},
-        kind=text(),
-        chain=HASH,
         round=integer(1),
         signature=text(1000, "([0-9a-f]{2})+"),
     ),
@@ -580,52 +583,43 @@ STATEMENT = members(
     _type=one_of("https://in-toto.io/Statement/v1"),
     subject=items(members(name=text(), digest=members(sha256=HASH)), 1, 10_000),
     predicateType=one_of("urn:jobsvc:sample-certificate:1"),
-    predicate=members(
-        issued_at=time,
-        engine=members(
+    predicate=record(
+        "issued_at: time",
+        engine=record(
+            "version: text",
             name=one_of("jobsvc"),
-            version=text(),
             order_version=one_of("jobsvc-order-1"),
             draw_version=one_of(1, 2),
         ),
-        job=members(
-            id=text(),
-            dataset_name=text(),
-            requested_by=text(),
-            dataset_id=integer(),
-            created_at=time,
-            completed_at=time,
+        job=record(
+            "id dataset_name requested_by: text; dataset_id: integer; created_at completed_at: time"
         ),
         issue=integer(1),
-        sample=members(commit_id=HASH, rows=integer()),
-        population=members(
-            commit_id=HASH,
+        sample=record("commit_id: hash; rows: integer"),
+        population=record(
+            "commit_id: hash; table_key: text; file_rows rows: integer; row_root: hash?",
             manifest=text(64 << 20),
-            table_key=text(),
-            file_rows=integer(),
-            rows=integer(),
             source_draw=nullable(text(16, "[0-9a-f]{16}")),
-            row_root=nullable(HASH),
         ),
         plan=nullable(
-            members(text=text(64 << 20), digest=HASH, committed_at=time, ledger_number=integer(1))
+            record(
+                "digest: hash; committed_at: time",
+                text=text(64 << 20),
+                ledger_number=integer(1),
+            )
         ),
         seed_origin=seed_origin,
         rounds=items(round_schema, 1, 20),
         replacements=items(
-            members(
-                round_number=integer(1, 20),
-                ordinal_out=integer(),
-                ordinal_in=integer(),
+            record(
+                "ordinal_out ordinal_in: integer; reason recorded_by: text; recorded_at: time",
+                round_number=ROUND_NUMBER,
                 place=integer(1),
-                reason=text(),
-                recorded_by=text(),
-                recorded_at=time,
             )
         ),
-        data=members(passes=items(integer(1, 20), 0, 20), columns=items(COLUMN)),
+        data=members(passes=items(ROUND_NUMBER, 0, 20), columns=items(COLUMN)),
         warnings=items(text(1 << 20)),
-        ledger=nullable(members(number=integer(1), previous_digest=nullable(HASH), digest=HASH)),
+        ledger=nullable(record("previous_digest: hash?; digest: hash", number=integer(1))),
     ),
 )
 MANIFEST = members(
@@ -640,66 +634,47 @@ MANIFEST = members(
     ),
     more=True,
 )
-PLAN = members(
+PLAN = record(
+    "commit_id: hash; dataset_id: integer; table_key: text",
     {"goals": items(nullable(mapping(anything)), 1, 20)},
-    commit_id=HASH,
-    dataset_id=integer(),
-    table_key=text(),
-    rounds=items(members(filter=nullable(FILTER), method=text(), parameters=anything), 1, 20),
+    rounds=items(record("method: text", filter=nullable(FILTER), parameters=anything), 1, 20),
 )
-ENVELOPE = members(
-    payloadType=text(),
+ENVELOPE = record(
+    "payloadType: text",
     payload=text(128 << 20),
-    signatures=items(members(keyid=HASH, sig=text(200)), 1, 1),
+    signatures=items(record("keyid: hash", sig=text(200)), 1, 1),
 )
-LEDGER_HEAD = members(dataset_id=integer(), digest=HASH, number=integer(1), signed_at=time)
-_SAMPLE_GONE = members(job_id=text(), sample_commit_id=HASH)
+LEDGER_HEAD = record("dataset_id: integer; digest: hash; signed_at: time", number=integer(1))
 LEDGER_BODIES = {
-    "plan": members(plan_id=text(), text=text(64 << 20), digest=HASH),
-    "draw": members(
-        job_id=text(),
-        sample_commit_id=HASH,
-        population_commit_id=HASH,
-        table_key=text(),
-        rows=integer(),
-        plan_digest=nullable(HASH),
-        draw_sha256=HASH,
+    "plan": record("plan_id: text; digest: hash", text=text(64 << 20)),
+    "draw": record(
+        "job_id table_key: text; rows: integer; plan_digest: hash?; "
+        "sample_commit_id population_commit_id draw_sha256: hash"
     ),
-    "replacement": members(
-        job_id=text(),
-        round_number=integer(1, 20),
-        ordinal_out=integer(),
-        ordinal_in=integer(),
-        reason=text(),
+    "replacement": record(
+        "job_id reason: text; ordinal_out ordinal_in: integer", round_number=ROUND_NUMBER
     ),
-    "deletion": _SAMPLE_GONE,
-    "restoration": _SAMPLE_GONE,
-    "row_root": members(commit_id=HASH, table_key=text(), rows=integer(), root=HASH),
+    "deletion": record("job_id: text; sample_commit_id: hash"),
+    "restoration": record("job_id: text; sample_commit_id: hash"),
+    "row_root": record("commit_id root: hash; table_key: text; rows: integer"),
 }
-ENTRY = members(
-    dataset_id=integer(),
+ENTRY = record(
+    "dataset_id: integer; recorded_at: time; actor: text; previous_digest: hash?; digest: hash",
     number=integer(1),
     kind=one_of(*LEDGER_BODIES),
-    recorded_at=time,
-    actor=text(),
     body=anything,
-    previous_digest=nullable(HASH),
-    digest=HASH,
 )
 LEDGER = members(entries=items(ENTRY), head=ENVELOPE)
-PROOF = members(
-    ordinal=integer(),
+PROOF = record(
+    "ordinal: integer",
     salt=text(32, "[0-9a-f]{32}"),
     row=text(16 << 20),
     leaf=items(HASH, 1, 16),
     path=items(HASH, 0, 64),
 )
-PROOFS = members(
+PROOFS = record(
+    "commit_id root: hash; table_key: text; rows: integer",
     format=one_of("jobsvc-row-proofs-1"),
-    commit_id=HASH,
-    table_key=text(),
-    rows=integer(),
-    root=HASH,
     proofs=items(PROOF),
 )
 
@@ -780,28 +755,21 @@ def decode_base64(value: str, what: str) -> bytes:
     try:
         data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise CheckFailed("bad_base64", f"{what} isn't Base64.") from None
-    require(
-        base64.b64encode(data).decode() == value, "bad_base64", f"{what} isn't canonical Base64."
-    )
+        raise Invalid("bad_base64", f"{what} isn't Base64.") from None
+    if base64.b64encode(data).decode() != value:
+        raise Invalid("bad_base64", f"{what} isn't canonical Base64.")
     return data
 
 
 def open_envelope(envelope: Any, where: str, payload_type: str, key: bytes) -> bytes:
     """Verify an envelope and return the payload's bytes."""
     ENVELOPE(envelope, where)
-    require(
-        envelope["payloadType"] == payload_type,
-        "payload_type",
-        f"{where}.payloadType isn't {payload_type}.",
-    )
+    if envelope["payloadType"] != payload_type:
+        raise Invalid("payload_type", f"{where}.payloadType isn't {payload_type}.")
     payload = decode_base64(envelope["payload"], f"{where}.payload")
     signature = envelope["signatures"][0]
-    require(
-        signature["keyid"] == sha256(key),
-        "wrong_key",
-        f"{where} names another key than {sha256(key)}.",
-    )
+    if signature["keyid"] != sha256(key):
+        raise Invalid("wrong_key", f"{where} names another key than {sha256(key)}.")
     kind = payload_type.encode()
     message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
     good = ed25519_valid(
@@ -822,7 +790,7 @@ def read_csv(data: bytes, code: str, what: str) -> Iterator[Row]:
     try:
         source = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise CheckFailed(code, f"{what} isn't UTF-8.") from None
+        raise Invalid(code, f"{what} isn't UTF-8.") from None
     require(source.endswith("\n"), code, f"{what} doesn't end with a line feed.")
     position, end, line = 0, len(source), 0
     while position < end:
@@ -902,6 +870,12 @@ class Order:
 
 
 # --- the certificate's contents ---
+
+
+STATED = (
+    *("round_number", "method", "parameters", "effective_seed", "eligible_rows", "facts"),
+    *("rows", "filter", "reserves", "ordinals", "probabilities", "weights"),
+)
 
 
 @dataclass
@@ -1032,80 +1006,49 @@ def read_certificate(case: Case) -> None:
 def read_rounds(case: Case) -> None:
     rounds = case.predicate["rounds"]
     numbers = [r["round_number"] for r in rounds]
-    require(
-        numbers == list(range(1, len(rounds) + 1)),
-        "round_numbers",
-        f"The rounds are numbered {numbers}.",
-    )
-    for r in rounds:
-        case.rounds.append(
-            StatedRound(
-                r["round_number"],
-                r["method"],
-                r["parameters"],
-                r["effective_seed"],
-                r["eligible_rows"],
-                r["facts"],
-                r["rows"],
-                r["filter"],
-                r["reserves"],
-                r["ordinals"],
-                r["probabilities"],
-                r["weights"],
-            )
-        )
+    if numbers != list(range(1, len(rounds) + 1)):
+        raise Invalid("round_numbers", f"The rounds are numbered {numbers}.")
+    case.rounds += [StatedRound(*(r[name] for name in STATED)) for r in rounds]
     total = sum(r["rows"] for r in rounds)
     for r in rounds:
         lists = [r["ordinals"], r["probabilities"], r["weights"]]
         good = all(
             x is None if total > 10_000 else x is not None and len(x) == r["rows"] for x in lists
         )
-        require(
-            good,
-            "list_lengths",
-            f"The lists of round {r['round_number']} haven't {r['rows']} numbers.",
-        )
-    require(
-        total == case.predicate["sample"]["rows"],
-        "rows_total",
-        f"The rounds have {total} rows together.",
-    )
+        if not good:
+            raise Invalid(
+                "list_lengths",
+                f"The lists of round {r['round_number']} haven't {r['rows']} numbers.",
+            )
+    if total != case.predicate["sample"]["rows"]:
+        raise Invalid("rows_total", f"The rounds have {total} rows together.")
 
 
 def check_manifest(case: Case) -> None:
     population = case.population
     found = sha256(population["manifest"].encode("utf-8"))
-    require(
-        found == population["commit_id"], "manifest_hash", f"The manifest's SHA-256 is {found}."
-    )
+    if found != population["commit_id"]:
+        raise Invalid("manifest_hash", f"The manifest's SHA-256 is {found}.")
     manifest = parse_canonical(population["manifest"], "the manifest")
     MANIFEST(manifest, "manifest")
     tables = [t for t in manifest["tables"] if t["key"] == population["table_key"]]
-    require(
-        len(tables) == 1, "manifest", f"It has {len(tables)} tables {population['table_key']!r}."
-    )
+    if len(tables) != 1:
+        raise Invalid("manifest", f"It has {len(tables)} tables {population['table_key']!r}.")
     case.table = tables[0]
     case.types = {column["name"]: column["type"].upper() for column in case.table["columns"]}
     rows = sum(file["rows"] for file in case.table["files"])
-    require(
-        rows == population["file_rows"],
-        "manifest",
-        f"Its files have {rows} rows, not {population['file_rows']}.",
-    )
+    if rows != population["file_rows"]:
+        raise Invalid("manifest", f"Its files have {rows} rows, not {population['file_rows']}.")
     left_out = case.table["left_out"]
     if isinstance(left_out, dict) and isinstance(left_out.get("rows"), int):
         rows -= left_out["rows"]
-        require(
-            rows == population["rows"],
-            "manifest",
-            f"Less left-out rows it has {rows}, not {population['rows']}.",
-        )
+        if rows != population["rows"]:
+            raise Invalid(
+                "manifest", f"Less left-out rows it has {rows}, not {population['rows']}."
+            )
     elif left_out is None:
-        require(
-            rows == population["rows"],
-            "manifest",
-            "No rows are left out, but `rows` isn't `file_rows`.",
-        )
+        if rows != population["rows"]:
+            raise Invalid("manifest", "No rows are left out, but `rows` isn't `file_rows`.")
     else:
         require(population["rows"] <= rows, "manifest", "`rows` is above `file_rows`.")
     attached = [file for file in case.table["files"] if "uri" in file]
@@ -1143,9 +1086,8 @@ SAMPLE_COLUMNS = (
 
 def _table_columns(case: Case, header: Row, tail: list[str]) -> list[str]:
     """Return the table's columns that the sample shows, in the table's order."""
-    require(
-        header[-len(tail) :] == tail, "sample_header", f"Its last columns aren't {', '.join(tail)}."
-    )
+    if header[-len(tail) :] != tail:
+        raise Invalid("sample_header", f"Its last columns aren't {', '.join(tail)}.")
     known, result = iter(case.types), []
     for name in header[: -len(tail)]:
         found = next(
@@ -1157,11 +1099,10 @@ def _table_columns(case: Case, header: Row, tail: list[str]) -> list[str]:
             ),
             None,
         )
-        require(
-            found is not None,
-            "sample_header",
-            f"The column {name!r} isn't one of the table, in its order.",
-        )
+        if found is None:
+            raise Invalid(
+                "sample_header", f"The column {name!r} isn't one of the table, in its order."
+            )
         result.append(str(found))
     return result
 
@@ -1176,16 +1117,10 @@ def read_sample(case: Case) -> None:
     by_round = _rows_by_place(case, rows, len(header), len(tail))
     for r in case.rounds:
         places = by_round[r.number]
-        require(
-            len(places) == r.rows,
-            "sample_row",
-            f"Round {r.number} has {len(places)} rows, not {r.rows}.",
-        )
-        require(
-            all(k in places for k in range(1, r.rows + 1)),
-            "sample_row",
-            f"Places of round {r.number} aren't 1 … n.",
-        )
+        if len(places) != r.rows:
+            raise Invalid("sample_row", f"Round {r.number} has {len(places)} rows, not {r.rows}.")
+        if not all(k in places for k in range(1, r.rows + 1)):
+            raise Invalid("sample_row", f"Places of round {r.number} aren't 1 … n.")
         r.sample_rows = [places[k] for k in range(1, r.rows + 1)]
         _read_sample_columns(case, r, [row[-len(tail) :] for row in r.sample_rows])
     case.shown = columns
@@ -1200,17 +1135,11 @@ def _rows_by_place(
     for line, row in enumerate(rows, 1):
         require(len(row) == width, "sample_row", f"Row {line} has {len(row)} fields.")
         number, place = (_count(row[-tail + i], line) for i in (1, 3))
-        require(
-            latest <= number <= len(case.rounds),
-            "sample_row",
-            f"Row {line} isn't in the order of rounds.",
-        )
+        if not (latest <= number <= len(case.rounds)):
+            raise Invalid("sample_row", f"Row {line} isn't in the order of rounds.")
         latest = number
-        require(
-            1 <= place <= case.rounds[number - 1].rows and place not in by_round[number],
-            "sample_row",
-            f"Row {line} has a place that another row has.",
-        )
+        if not (1 <= place <= case.rounds[number - 1].rows and place not in by_round[number]):
+            raise Invalid("sample_row", f"Row {line} has a place that another row has.")
         by_round[number][place] = row
     return by_round
 
@@ -1225,11 +1154,8 @@ def _read_sample_columns(case: Case, r: StatedRound, ends: list[Row]) -> None:
         require(name.startswith(prefix), "sample_row", f"{where} has the id {name[:60]!r}.")
         ordinals.append(_count(name[len(prefix) :], place))
         require(end[2] == r.method, "sample_row", f"{where} names another method.")
-        require(
-            (end[4] is not None) == r.has_groups,
-            "sample_row",
-            f"{where} has a wrong `_stratum`.",
-        )
+        if (end[4] is not None) != r.has_groups:
+            raise Invalid("sample_row", f"{where} has a wrong `_stratum`.")
     r.labels = [end[4] for end in ends]
     probabilities = [_double_field(end[5], r.number) for end in ends]
     weights = [_double_field(end[6], r.number) for end in ends]
@@ -1242,7 +1168,7 @@ def _read_sample_columns(case: Case, r: StatedRound, ends: list[Row]) -> None:
     ):
         if mine is not None and mine != theirs:
             place = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True), 1) if a != b)
-            raise CheckFailed(
+            raise Invalid(
                 "sample_row",
                 f"Row {place} of round {r.number} has another {name} than the certificate.",
             )
@@ -1260,11 +1186,8 @@ def _double_field(value: str | None, number: int) -> float:
         result = float(value or "")
     except ValueError:
         result = math.nan
-    require(
-        math.isfinite(result),
-        "sample_row",
-        f"Round {number} has {str(value)[:30]!r} in place of a number.",
-    )
+    if not math.isfinite(result):
+        raise Invalid("sample_row", f"Round {number} has {str(value)[:30]!r} in place of a number.")
     return result
 
 
@@ -1275,17 +1198,11 @@ def check_ordinals(case: Case) -> None:
         if r.ordinals is None:
             unknown.append(str(r.number))
             continue
-        require(
-            ordinals_hash(r.ordinals) == r_hash(case, r),
-            "ordinals_hash",
-            f"Another one in round {r.number}.",
-        )
+        if ordinals_hash(r.ordinals) != r_hash(case, r):
+            raise Invalid("ordinals_hash", f"Another one in round {r.number}.")
         high = max(r.ordinals, default=0)
-        require(
-            high < case.file_rows or not r.ordinals,
-            "ordinal_range",
-            f"Round {r.number} has the ordinal {high}.",
-        )
+        if high >= case.file_rows and r.ordinals:
+            raise Invalid("ordinal_range", f"Round {r.number} has the ordinal {high}.")
         twice = len(set(r.ordinals)) < r.rows or not seen.isdisjoint(r.ordinals)
         require(not twice, "ordinal_twice", f"A row of round {r.number} was drawn twice.")
         seen.update(r.ordinals)
@@ -1347,47 +1264,34 @@ def check_groups(case: Case, rnd: StatedRound) -> None:
         raise NotCheckable(
             f"{where} has {facts['groups_count']:,} groups, which the certificate doesn't list"
         )
-    require(
-        canonical_hash(groups) == facts["groups_sha256"], "groups_hash", f"{where} has another one."
-    )
-    require(
-        len(groups) == facts["groups_count"], "groups_count", f"{where} has {len(groups)} groups."
-    )
+    if canonical_hash(groups) != facts["groups_sha256"]:
+        raise Invalid("groups_hash", f"{where} has another one.")
+    if len(groups) != facts["groups_count"]:
+        raise Invalid("groups_count", f"{where} has {len(groups)} groups.")
     columns = group_columns(rnd)
     keys = set()
     for g in groups:
         names = {column_name(case, name) for name in g["key"]}
-        require(
-            names == {column_name(case, c) for c, _ in columns},
-            "groups",
-            f"{where} has a group of other columns.",
-        )
+        if names != {column_name(case, c) for c, _ in columns}:
+            raise Invalid("groups", f"{where} has a group of other columns.")
         label = quoted_label([value_of(g["key"], column) for column, _ in columns])
-        require(
-            label == g["label"],
-            "group_label",
-            f"{where}: a group has the label {str(g['label'])[:60]!r}.",
-        )
+        if label != g["label"]:
+            raise Invalid(
+                "group_label", f"{where}: a group has the label {str(g['label'])[:60]!r}."
+            )
         good = g["sampled"] == g["allocated"] <= g["rows"] > 0 and (g["last_rank"] is None) == (
             g["sampled"] == 0
         )
-        require(
-            good,
-            "groups",
-            f"{where}: the numbers of the group {label[:60]!r} contradict each other.",
-        )
+        if not good:
+            raise Invalid(
+                "groups", f"{where}: the numbers of the group {label[:60]!r} contradict each other."
+            )
         keys.add(label)
     require(len(keys) == len(groups), "groups", f"{where} has a group twice.")
-    require(
-        sum(g["rows"] for g in groups) == rnd.eligible,
-        "sum_of_groups",
-        f"{where}: Σ rows isn't {rnd.eligible}.",
-    )
-    require(
-        sum(g["allocated"] for g in groups) == rnd.rows,
-        "sum_allocated",
-        f"{where}: Σ allocated isn't {rnd.rows}.",
-    )
+    if sum(g["rows"] for g in groups) != rnd.eligible:
+        raise Invalid("sum_of_groups", f"{where}: Σ rows isn't {rnd.eligible}.")
+    if sum(g["allocated"] for g in groups) != rnd.rows:
+        raise Invalid("sum_allocated", f"{where}: Σ allocated isn't {rnd.rows}.")
     if not any(case.types[column_name(case, c)].startswith("ENUM") for c, _ in columns):
         order = list(map(group_order(case, rnd), (g["key"] for g in groups)))
         good = all(a < b for a, b in pairwise(order))
@@ -1446,11 +1350,8 @@ def value_of(key: dict[str, str | None], column: str) -> str | None:
 
 def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
     if "labels" in bands:
-        require(
-            len(bands["labels"]) == len(bands["breaks"]) + 1,
-            "facts",
-            "Bands and labels differ in number.",
-        )
+        if len(bands["labels"]) != len(bands["breaks"]) + 1:
+            raise Invalid("facts", "Bands and labels differ in number.")
         return list(bands["labels"])
     texts = []
     for value in bands["breaks"]:
@@ -1514,11 +1415,8 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
     for i, exact in enumerate(fact_probabilities(rnd)):
         p, w = probabilities[i], weights[i]
         require(0 < p <= 1, "probability", f"Row {i + 1} of {where} has the probability {p}.")
-        require(
-            exact is None or close(p, exact),
-            "probability",
-            f"Row {i + 1} of {where} has {p}, not {exact}.",
-        )
+        if exact is not None and not close(p, exact):
+            raise Invalid("probability", f"Row {i + 1} of {where} has {p}, not {exact}.")
         unknown = unknown or exact is None
         if not units or fixed or exact is not None:
             require(close(w, 1 / p), "weights", f"Row {i + 1} of {where} has {w}, not {1 / p}.")
@@ -1528,11 +1426,8 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
             require(good, "weights", f"Row {i + 1} of {where}: the weight isn't that of an amount.")
         if units and fixed and exact is None:
             amount = p * step / parts
-            require(
-                close(amount, round(amount), 1e-9),
-                "probability",
-                f"Row {i + 1} of {where}: no amount has {p}.",
-            )
+            if not close(amount, round(amount), 1e-9):
+                raise Invalid("probability", f"Row {i + 1} of {where}: no amount has {p}.")
     if rnd.has_groups and rnd.groups is not None and rnd.labels is None:
         first = cluster_chance(rnd)
         total = sum(g["sampled"] for g in rnd.groups)
@@ -1541,20 +1436,15 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
         for g in rnd.groups:
             wanted += [float(first * Fraction(g["allocated"], g["rows"]))] * g["sampled"]
         pairs = zip(sorted(wanted), sorted(probabilities), strict=True)
-        require(
-            all(close(a, b) for a, b in pairs),
-            "probability",
-            f"Those of {where} aren't those of its groups.",
-        )
+        if not all(close(a, b) for a, b in pairs):
+            raise Invalid("probability", f"Those of {where} aren't those of its groups.")
     sizes = rnd.method in ("random", "reservoir") or (
         rnd.method == "systematic" and "sample_size" in rnd.parameters
     )
     if rnd.method == "stratified" and rnd.groups is not None:
         sizes = all(g["allocated"] for g in rnd.groups)
-    if sizes and rnd.rows:
-        good = close(math.fsum(weights), rnd.eligible, 1e-9)
-        require(
-            good,
+    if sizes and rnd.rows and not close(math.fsum(weights), rnd.eligible, 1e-9):
+        raise Invalid(
             "sum_of_weights",
             f"Those of {where} add up to {math.fsum(weights)}, not {rnd.eligible}.",
         )
@@ -1568,16 +1458,10 @@ def check_amounts(rnd: StatedRound) -> None:
     """Check the sums of a monetary unit or weighted round."""
     facts, where = rnd.facts, f"Round {rnd.number}"
     if rnd.method == "weighted":
-        require(
-            (facts["decimals"] is None) != (facts["exponent"] is None),
-            "facts",
-            f"{where} has two units or none.",
-        )
-        require(
-            facts["take_all"] <= rnd.rows <= facts["rows"] <= rnd.eligible,
-            "facts",
-            f"{where}: rows contradict.",
-        )
+        if (facts["decimals"] is None) == (facts["exponent"] is None):
+            raise Invalid("facts", f"{where} has two units or none.")
+        if not (facts["take_all"] <= rnd.rows <= facts["rows"] <= rnd.eligible):
+            raise Invalid("facts", f"{where}: rows contradict.")
         return
     rows = (
         facts["positive"]["rows"]
@@ -1585,11 +1469,10 @@ def check_amounts(rnd: StatedRound) -> None:
         + facts["zero_rows"]
         + facts["missing_rows"]
     )
-    require(
-        rows == rnd.eligible,
-        "eligible_rows",
-        f"{where}: the populations have {rows} rows, not {rnd.eligible}.",
-    )
+    if rows != rnd.eligible:
+        raise Invalid(
+            "eligible_rows", f"{where}: the populations have {rows} rows, not {rnd.eligible}."
+        )
     audited = rnd.parameters.get("population", "positive")
     used = [facts[name] for name in ("positive", "negative") if audited in (name, "absolute")]
     total = sum(abs(int(amount["total"])) for amount in used)
@@ -1597,21 +1480,17 @@ def check_amounts(rnd: StatedRound) -> None:
     good = total == units + abs(int(certain["total"])) and certain["rows"] <= sum(
         amount["rows"] for amount in used
     )
-    require(
-        good,
-        "sum_of_amounts",
-        f"{where}: the units and take-all amounts aren't the population's total.",
-    )
+    if not good:
+        raise Invalid(
+            "sum_of_amounts",
+            f"{where}: the units and take-all amounts aren't the population's total.",
+        )
     if rnd.hits is not None:
-        require(
-            all(h == 1 for h in rnd.hits[: certain["rows"]]),
-            "sample_row",
-            f"{where}: a take-all row has more hits.",
-        )
+        if not all(h == 1 for h in rnd.hits[: certain["rows"]]):
+            raise Invalid("sample_row", f"{where}: a take-all row has more hits.")
         hits = sum(rnd.hits[certain["rows"] :])
-        require(
-            hits == facts["selected"], "facts", f"{where}: the rows have {hits} selected units."
-        )
+        if hits != facts["selected"]:
+            raise Invalid("facts", f"{where}: the rows have {hits} selected units.")
 
 
 def check_seeds(case: Case) -> None:
@@ -1622,11 +1501,11 @@ def check_seeds(case: Case) -> None:
         if case.version == 2:
             expected += f":from-{source}" if source is not None else ""
             expected += f":round-{rnd.number}" if rnd.number > 1 else ""
-        require(
-            rnd.seed == expected,
-            "effective_seed",
-            f"Round {rnd.number} has {rnd.seed[:80]!r}, not {expected[:80]!r}.",
-        )
+        if rnd.seed != expected:
+            raise Invalid(
+                "effective_seed",
+                f"Round {rnd.number} has {rnd.seed[:80]!r}, not {expected[:80]!r}.",
+            )
         if case.predicate["seed_origin"]["kind"] == "entropy":
             good = re.fullmatch("0|[1-9][0-9]{0,15}", given["seed"]) and int(given["seed"]) < SAFE
             require(good, "entropy_seed", f"Round {rnd.number} has no number below 2^53.")
@@ -1638,11 +1517,8 @@ def check_eligible(case: Case) -> None:
     for rnd in case.rounds:
         most = case.population["rows"] - before
         good = rnd.eligible == most if rnd.filter is None else rnd.eligible <= most
-        require(
-            good and rnd.rows <= rnd.eligible,
-            "eligible_rows",
-            f"Round {rnd.number} has {rnd.eligible} of {most}.",
-        )
+        if not (good and rnd.rows <= rnd.eligible):
+            raise Invalid("eligible_rows", f"Round {rnd.number} has {rnd.eligible} of {most}.")
         before += rnd.rows
         reserves = "pareto" if rnd.method in ("weighted", "monetary_unit") else "next_in_order"
         whole_clusters = rnd.method == "cluster" and not {
@@ -1651,11 +1527,8 @@ def check_eligible(case: Case) -> None:
         } & set(rnd.parameters)
         if rnd.method == "systematic" or whole_clusters:
             reserves = "none"
-        require(
-            rnd.reserves == reserves,
-            "facts",
-            f"Round {rnd.number} has the reserves {rnd.reserves!r}.",
-        )
+        if rnd.reserves != reserves:
+            raise Invalid("facts", f"Round {rnd.number} has the reserves {rnd.reserves!r}.")
 
 
 def check_data_member(case: Case) -> None:
@@ -1664,11 +1537,8 @@ def check_data_member(case: Case) -> None:
     columns = case.predicate["data"]["columns"]
     require(len(set(columns)) == len(columns), "data_columns", "A column stands twice.")
     needed = {column_name(case, name) for rnd in case.rounds for name in round_columns(rnd)}
-    require(
-        needed <= set(columns) <= set(case.types),
-        "data_columns",
-        "`columns` lacks one that a round needs.",
-    )
+    if not (needed <= set(columns) <= set(case.types)):
+        raise Invalid("data_columns", "`columns` lacks one that a round needs.")
 
 
 def round_columns(rnd: StatedRound) -> list[str]:
@@ -1688,23 +1558,14 @@ def check_replacements(case: Case) -> None:
     for i, item in enumerate(case.predicate["replacements"], 1):
         number, out, new = item["round_number"], item["ordinal_out"], item["ordinal_in"]
         require(number in drawn, "replacement_row", f"Replacement {i} is of round {number}.")
-        require(
-            out in drawn[number] and out not in gone,
-            "replacement_row",
-            f"Replacement {i}: {out} isn't in the round.",
-        )
+        if not (out in drawn[number] and out not in gone):
+            raise Invalid("replacement_row", f"Replacement {i}: {out} isn't in the round.")
         good = new < case.file_rows and new not in every and new not in came
         require(good, "replacement_row", f"Replacement {i}: {new} was drawn before, or is no row.")
-        require(
-            latest <= item["recorded_at"],
-            "replacement_time",
-            f"Replacement {i} is earlier than the one before.",
-        )
-        require(
-            case.rounds[number - 1].reserves != "none",
-            "replacement_row",
-            f"Round {number} has no reserves.",
-        )
+        if latest > item["recorded_at"]:
+            raise Invalid("replacement_time", f"Replacement {i} is earlier than the one before.")
+        if case.rounds[number - 1].reserves == "none":
+            raise Invalid("replacement_row", f"Round {number} has no reserves.")
         latest = item["recorded_at"]
         gone.add(out)
         came.add(new)
@@ -1730,9 +1591,8 @@ def share_out(size: int, rows: list[int], weights: list[Fraction], least: int) -
     if not any(weights):
         weights = [Fraction(r) for r in rows]
     low = [min(least, r) for r in rows]
-    require(
-        sum(low) <= size, "allocation", "The least rows of all groups are more than the sample."
-    )
+    if sum(low) > size:
+        raise Invalid("allocation", "The least rows of all groups are more than the sample.")
     free = [i for i, w in enumerate(weights) if w > 0]
     rest = size - sum(low)
     if rest > sum(
@@ -1856,11 +1716,8 @@ def check_order(case: Case, rnd: StatedRound) -> None:
     if rnd.method in ("random", "reservoir"):
         ranks = order.ranks(ordinals)
         size = wanted_size(rnd.parameters, rnd.eligible)
-        require(
-            rnd.rows == size,
-            "sample_size",
-            f"{size} rows are to be drawn in {where}, not {rnd.rows}.",
-        )
+        if rnd.rows != size:
+            raise Invalid("sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}.")
         last = None if not ranks else str(max(ranks))
         ascending(ranks, where)
         if case.is_whole(rnd):
@@ -1868,11 +1725,10 @@ def check_order(case: Case, rnd: StatedRound) -> None:
             for place, (mine, due) in enumerate(
                 zip(ordinals, (i for i in order.walk() if i not in before), strict=False), 1
             ):
-                require(
-                    mine == due,
-                    "order_violated",
-                    f"Row {place} of {where} is {mine}; the order has {due}.",
-                )
+                if mine != due:
+                    raise Invalid(
+                        "order_violated", f"Row {place} of {where} is {mine}; the order has {due}."
+                    )
         require(rnd.facts["last_rank"] == last, "last_rank", f"That of {where} is {last}.")
     elif rnd.has_groups:
         ranks = order.ranks(ordinals)
@@ -1883,11 +1739,8 @@ def check_order(case: Case, rnd: StatedRound) -> None:
         _check_grid(case, rnd, ordinals, where)
     elif rnd.method == "weighted":
         size = min(whole(rnd.parameters["sample_size"]), rnd.facts["rows"])
-        require(
-            rnd.rows == size,
-            "sample_size",
-            f"{size} rows are to be drawn in {where}, not {rnd.rows}.",
-        )
+        if rnd.rows != size:
+            raise Invalid("sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}.")
         wide = Order(case.file_rows, rnd.seed, 62 if case.version == 2 else None)
         ascending(wide.ranks(ordinals[: rnd.facts["take_all"]]), f"take-all rows of {where}")
     else:
@@ -1919,13 +1772,9 @@ def _check_group_sizes(rnd: StatedRound, where: str) -> None:
                 if rnd.method == "cluster" and not (g["allocated"] and size)
                 else "allocation"
             )
-            raise CheckFailed(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
-    if sizes is None:
-        require(
-            rnd.rows == wanted_size(rnd.parameters, rnd.eligible),
-            "sample_size",
-            f"{where} has another size.",
-        )
+            raise Invalid(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
+    if sizes is None and rnd.rows != wanted_size(rnd.parameters, rnd.eligible):
+        raise Invalid("sample_size", f"{where} has another size.")
 
 
 def _check_last_ranks(rnd: StatedRound, ranks: list[int], where: str) -> None:
@@ -1933,11 +1782,10 @@ def _check_last_ranks(rnd: StatedRound, ranks: list[int], where: str) -> None:
     if rnd.labels is not None:
         found = {label: str(rank) for rank, label in zip(ranks, rnd.labels, strict=True)}
         for label, last in given.items():
-            require(
-                found.get(label) == last,
-                "last_rank",
-                f"{where}: that of {label[:60]!r} is {found.get(label)}.",
-            )
+            if found.get(label) != last:
+                raise Invalid(
+                    "last_rank", f"{where}: that of {label[:60]!r} is {found.get(label)}."
+                )
     else:
         known = {str(rank) for rank in ranks}
         lasts = [last for last in given.values() if last is not None]
@@ -1963,28 +1811,24 @@ def _check_grid(case: Case, rnd: StatedRound, ordinals: list[int], where: str) -
         due_step, due_parts = eligible, wanted_size(given, eligible)
         start = Order(eligible, rnd.seed + ":start").first() if eligible else 0
     good = (first, step, parts) == (start, due_step, due_parts) or (not eligible and not rnd.rows)
-    require(
-        good, "facts", f"{where}: first, step and parts are {start}, {due_step} and {due_parts}."
-    )
+    if not good:
+        raise Invalid(
+            "facts", f"{where}: first, step and parts are {start}, {due_step} and {due_parts}."
+        )
     count = max(0, -((first - eligible * parts) // step)) if step else 0
-    require(
-        rnd.rows == count,
-        "sample_size",
-        f"{count} rows are to be drawn in {where}, not {rnd.rows}.",
-    )
-    require(
-        all(a < b for a, b in pairwise(ordinals)), "order_violated", f"{where} isn't ascending."
-    )
+    if rnd.rows != count:
+        raise Invalid("sample_size", f"{count} rows are to be drawn in {where}, not {rnd.rows}.")
+    if not all(a < b for a, b in pairwise(ordinals)):
+        raise Invalid("order_violated", f"{where} isn't ascending.")
     shift = [d - i for i, d in enumerate(sorted(case.before(rnd)))]  # earlier rows make places move
     for k, mine in enumerate(ordinals):
         place = (first + k * step) // parts
         if case.is_whole(rnd):
             due = place + bisect_right(shift, place)
-            require(
-                mine == due,
-                "order_violated",
-                f"Row {k + 1} of {where} is {mine}; the grid has {due}.",
-            )
+            if mine != due:
+                raise Invalid(
+                    "order_violated", f"Row {k + 1} of {where} is {mine}; the grid has {due}."
+                )
         else:
             good = place <= mine < case.file_rows - (eligible - 1 - place)
             require(good, "order_violated", f"Row {k + 1} of {where} can't stand at place {place}.")
@@ -2029,19 +1873,14 @@ def _check_units(rnd: StatedRound, where: str) -> None:
         wanted = max(0, whole(rnd.parameters["sample_size"]) - facts["take_all"]["rows"])
         good = (step, parts) == (units, wanted) or not units
         require(good, "facts", f"{where}: step and parts aren't {units} and {wanted}.")
-        require(
-            selected == (wanted if units else 0),
-            "facts",
-            f"{where}: {wanted} units are to be selected.",
-        )
+        if selected != (wanted if units else 0):
+            raise Invalid("facts", f"{where}: {wanted} units are to be selected.")
         return
-    require(
-        step == interval and parts == 1, "facts", f"{where}: the step isn't {interval}, or parts 1."
-    )
+    if not (step == interval and parts == 1):
+        raise Invalid("facts", f"{where}: the step isn't {interval}, or parts 1.")
     count = len(selected_units(rnd, units, step, parts, None))
-    require(
-        selected == count, "facts", f"{where}: {count} units are to be selected, not {selected}."
-    )
+    if selected != count:
+        raise Invalid("facts", f"{where}: {count} units are to be selected, not {selected}.")
 
 
 Reserves = Callable[[StatedRound, str | None], Iterator[int] | None]
@@ -2073,14 +1912,12 @@ def follow_replacements(case: Case, reserves: Reserves) -> int:
                 places[line] += 1
                 if due not in came:
                     break
-            require(
-                due == new, "replacement_order", f"Replacement {i} is {new}; the next row is {due}."
-            )
-            require(
-                place == places[line],
-                "replacement_place",
-                f"Replacement {i} has the place {places[line]}.",
-            )
+            if due != new:
+                raise Invalid(
+                    "replacement_order", f"Replacement {i} is {new}; the next row is {due}."
+                )
+            if place != places[line]:
+                raise Invalid("replacement_place", f"Replacement {i} has the place {places[line]}.")
         else:
             unknown += 1
             elsewhere = sum(
@@ -2095,11 +1932,10 @@ def follow_replacements(case: Case, reserves: Reserves) -> int:
                 mine = [o for o in rnd.drawn() if labels.get((rnd.number, o)) == label]
                 low = latest.get(line, max(order.ranks(mine), default=-1))
                 latest[line] = order.rank(new)
-                require(
-                    latest[line] > low,
-                    "replacement_order",
-                    f"Replacement {i} stands before an earlier row.",
-                )
+                if latest[line] <= low:
+                    raise Invalid(
+                        "replacement_order", f"Replacement {i} stands before an earlier row."
+                    )
         came.add(new)
     return unknown
 
@@ -2140,19 +1976,15 @@ def read_data(case: Case) -> Table:
         for shown, name in zip(header[2 + len(passes) :], names, strict=False)
     ]
     good = len(header) == width and header[:2] == ["ordinal", "present"] and all(own)
-    require(
-        good,
-        "data_format",
-        f"The header isn't ordinal, present, {len(passes)} filters and {names}.",
-    )
+    if not good:
+        raise Invalid(
+            "data_format", f"The header isn't ordinal, present, {len(passes)} filters and {names}."
+        )
     fields: list[Row] = [[] for _ in range(width)]
     count = 0
     for count, row in enumerate(rows, 1):
-        require(
-            len(row) == width and row[0] == str(count - 1) and count <= case.file_rows,
-            "data_format",
-            f"Line {count + 1} isn't row {count - 1}.",
-        )
+        if not (len(row) == width and row[0] == str(count - 1) and count <= case.file_rows):
+            raise Invalid("data_format", f"Line {count + 1} isn't row {count - 1}.")
         for values, value in zip(fields[1:], row[1:], strict=True):
             values.append(value)
     require(count == case.file_rows, "data_format", f"It has {count} rows, not {case.file_rows}.")
@@ -2189,11 +2021,11 @@ def check_cells(case: Case, table: Table) -> None:
     for rnd, ordinal, name, value in shown_cells(case):
         if name in table.columns:
             found = table.columns[name][ordinal]
-            require(
-                found == value or {found, value} == {"0.0", "-0.0"},
-                "sample_cell",
-                f"Row {ordinal} of round {rnd.number}: {name!r} differs from the data.",
-            )
+            if found != value and {found, value} != {"0.0", "-0.0"}:
+                raise Invalid(
+                    "sample_cell",
+                    f"Row {ordinal} of round {rnd.number}: {name!r} differs from the data.",
+                )
 
 
 @dataclass
@@ -2251,10 +2083,10 @@ class Redraw:
                 eligible = [
                     i for i, (here, fits) in enumerate(both) if here and fits and i not in taken
                 ]
-                good = len(eligible) == rnd.eligible
-                require(
-                    good, "eligible_rows", f"{len(eligible)} rows are eligible, not {rnd.eligible}."
-                )
+                if len(eligible) != rnd.eligible:
+                    raise Invalid(
+                        "eligible_rows", f"{len(eligible)} rows are eligible, not {rnd.eligible}."
+                    )
                 if rnd.has_groups:
                     self.groups(rnd, eligible)
                 elif rnd.method == "weighted":
@@ -2277,16 +2109,13 @@ class Redraw:
 
     def compare(self, rnd: StatedRound, due: list[int]) -> None:
         for place, (mine, other) in enumerate(zip(rnd.drawn(), due, strict=False), 1):
-            require(
-                mine == other,
-                "ordinals",
-                f"Row {place} of round {rnd.number} is {mine}; the redraw has {other}.",
-            )
-        require(
-            len(due) == rnd.rows,
-            "ordinals",
-            f"The redraw of round {rnd.number} has {len(due)} rows.",
-        )
+            if mine != other:
+                raise Invalid(
+                    "ordinals",
+                    f"Row {place} of round {rnd.number} is {mine}; the redraw has {other}.",
+                )
+        if len(due) != rnd.rows:
+            raise Invalid("ordinals", f"The redraw of round {rnd.number} has {len(due)} rows.")
 
     def reserves(self, rnd: StatedRound, label: str | None) -> Iterator[int]:
         others = self.case.others(rnd)
@@ -2396,20 +2225,15 @@ class Redraw:
         units = weight_units(
             facts, kind, values, eligible, [i for i, fits in enumerate(passing) if fits]
         )
-        require(
-            len(units) == facts["rows"], "facts", f"{where} has {len(units)} rows with a weight."
-        )
-        require(
-            sum(units.values()) == int(facts["total"]),
-            "facts",
-            f"{where} has the total {sum(units.values())}.",
-        )
+        if len(units) != facts["rows"]:
+            raise Invalid("facts", f"{where} has {len(units)} rows with a weight.")
+        if sum(units.values()) != int(facts["total"]):
+            raise Invalid("facts", f"{where} has the total {sum(units.values())}.")
         certain, rest, count = take_all(
             units, min(whole(rnd.parameters["sample_size"]), len(units)), None
         )
-        require(
-            len(certain) == facts["take_all"], "facts", f"{where} has {len(certain)} take-all rows."
-        )
+        if len(certain) != facts["take_all"]:
+            raise Invalid("facts", f"{where} has {len(certain)} take-all rows.")
         order = Order(self.case.file_rows, rnd.seed, 62 if self.case.version == 2 else None)
         total = sum(rest.values())
         keys = self.pareto(rnd, rest, total, count, order)
@@ -2508,11 +2332,11 @@ def audited_amounts(
         zeros,
         decimals,
     )
-    require(
-        good,
-        "facts",
-        f"{where} has {zeros} amounts of 0, {missing} missing ones and {decimals} decimals.",
-    )
+    if not good:
+        raise Invalid(
+            "facts",
+            f"{where} has {zeros} amounts of 0, {missing} missing ones and {decimals} decimals.",
+        )
     audited = rnd.parameters.get("population", "positive")
     return {
         i: abs(v)
@@ -2532,18 +2356,11 @@ def compare_unit_chances(rnd: StatedRound, hits: Counter[int], money: CertifiedU
         else:
             due, weight = 1.0, 1.0
         p, w = (rnd.probabilities or [])[k], (rnd.weights or [])[k]
-        require(
-            due is None or close(p, due, 1e-9),
-            "probability",
-            f"Row {k + 1} of {where} has {p}, not {due}.",
-        )
+        if due is not None and not close(p, due, 1e-9):
+            raise Invalid("probability", f"Row {k + 1} of {where} has {p}, not {due}.")
         require(close(w, weight), "weights", f"Row {k + 1} of {where} has {w}, not {weight}.")
-        if rnd.hits is not None:
-            require(
-                rnd.hits[k] == hits.get(i, 1),
-                "sample_row",
-                f"Row {k + 1} of {where} has {hits.get(i, 1)} hits.",
-            )
+        if rnd.hits is not None and rnd.hits[k] != hits.get(i, 1):
+            raise Invalid("sample_row", f"Row {k + 1} of {where} has {hits.get(i, 1)} hits.")
 
 
 def compare_group_facts(rnd: StatedRound, facts: list[dict[str, Any]]) -> None:
@@ -2551,11 +2368,8 @@ def compare_group_facts(rnd: StatedRound, facts: list[dict[str, Any]]) -> None:
     for mine, due in zip(rnd.groups or [], facts, strict=False):
         for name in ("label", "rows", "allocated", "last_rank"):
             code = {"rows": "groups", "label": "groups", "allocated": "allocation"}.get(name, name)
-            require(
-                mine[name] == due[name],
-                code,
-                f"The group {due['label'][:60]!r} has `{name}` {due[name]}.",
-            )
+            if mine[name] != due[name]:
+                raise Invalid(code, f"The group {due['label'][:60]!r} has `{name}` {due[name]}.")
     good = len(facts) == rnd.facts["groups_count"] and (
         rnd.groups is not None or _hash_of_groups(rnd, facts)
     )
@@ -2569,17 +2383,10 @@ def compare_group_chances(rnd: StatedRound, groups: list[RedrawnGroup]) -> None:
     for place, (i, p) in enumerate(zip(rnd.drawn(), rnd.probabilities or (), strict=True), 1):
         group = group_of[i]
         exact = first * Fraction(len(group.drawn), len(group.rows))
-        require(
-            close(p, exact),
-            "probability",
-            f"Row {place} of round {rnd.number} has {p}, not {exact}.",
-        )
-        if rnd.labels is not None:
-            require(
-                rnd.labels[place - 1] == group.label,
-                "sample_row",
-                f"Row {place} has another stratum.",
-            )
+        if not close(p, exact):
+            raise Invalid("probability", f"Row {place} of round {rnd.number} has {p}, not {exact}.")
+        if rnd.labels is not None and rnd.labels[place - 1] != group.label:
+            raise Invalid("sample_row", f"Row {place} has another stratum.")
 
 
 def _hash_of_groups(rnd: StatedRound, facts: list[dict[str, Any]]) -> bool:
@@ -2730,20 +2537,13 @@ def check_chain(case: Case) -> None:
     previous = None
     for number, entry in enumerate(entries, 1):
         LEDGER_BODIES[entry["kind"]](entry["body"], f"ledger.entries[{number - 1}].body")
-        require(
-            entry["number"] == number,
-            "ledger_gap",
-            f"Entry {number} has the number {entry['number']}.",
-        )
-        require(
-            entry["previous_digest"] == previous,
-            "ledger_link",
-            f"Entry {number} doesn't follow from the one before.",
-        )
+        if entry["number"] != number:
+            raise Invalid("ledger_gap", f"Entry {number} has the number {entry['number']}.")
+        if entry["previous_digest"] != previous:
+            raise Invalid("ledger_link", f"Entry {number} doesn't follow from the one before.")
         found = canonical_hash({name: value for name, value in entry.items() if name != "digest"})
-        require(
-            found == entry["digest"], "ledger_digest", f"Entry {number} has the digest {found}."
-        )
+        if found != entry["digest"]:
+            raise Invalid("ledger_digest", f"Entry {number} has the digest {found}.")
         good = entry["dataset_id"] == case.predicate["job"]["dataset_id"]
         require(good, "ledger_entry", f"Entry {number} is of another dataset.")
         previous = found
@@ -2756,12 +2556,11 @@ def check_chain(case: Case) -> None:
         "digest": previous,
         "number": len(entries),
     }
-    good = all(head[name] == value for name, value in last.items())
-    require(
-        good,
-        "ledger_head",
-        f"The head is of entry {head['number']}; the list ends with {len(entries)}.",
-    )
+    if any(head[name] != value for name, value in last.items()):
+        raise Invalid(
+            "ledger_head",
+            f"The head is of entry {head['number']}; the list ends with {len(entries)}.",
+        )
     case.ledger, case.ledger_signed_at = ledger, head["signed_at"]
 
 
@@ -2769,9 +2568,9 @@ def check_ledger_entries(case: Case) -> None:
     """Compare the certificate with the ledger; a refusal says if an older ledger may be why."""
     try:
         _compare_with_ledger(case)
-    except CheckFailed as refusal:
+    except Invalid as refusal:
         if refusal.code in ("ledger_entry", "plan_ledger") and _is_older_ledger(case):
-            raise CheckFailed(refusal.code, f"{refusal.text} {OLDER_LEDGER}") from None
+            raise Invalid(refusal.code, f"{refusal.text} {OLDER_LEDGER}") from None
         raise
 
 
@@ -2813,11 +2612,8 @@ def check_draw_entry(case: Case) -> None:
     job, plan, own = predicate["job"]["id"], predicate["plan"], predicate["ledger"]
     draws = [e for e in case.ledger["entries"] if e["kind"] == "draw"]
     if own is None:
-        require(
-            all(e["body"]["job_id"] != job for e in draws),
-            "ledger_entry",
-            "The ledger has the draw; `ledger` is null.",
-        )
+        if not all(e["body"]["job_id"] != job for e in draws):
+            raise Invalid("ledger_entry", "The ledger has the draw; `ledger` is null.")
         case.report.claimed("L0", "the draw is older than the ledger, which has no entry of it")
         return
     entry = _ledger_entry(case, own["number"], "draw")
@@ -2834,14 +2630,10 @@ def check_draw_entry(case: Case) -> None:
         "draw_sha256": draw_hash(case),
     }
     for name, value in due.items():
-        require(
-            entry["body"][name] == value, "ledger_entry", f"The draw's entry has another `{name}`."
-        )
-    require(
-        sum(e["body"]["job_id"] == job for e in draws) == 1,
-        "ledger_entry",
-        "The job has several draws.",
-    )
+        if entry["body"][name] != value:
+            raise Invalid("ledger_entry", f"The draw's entry has another `{name}`.")
+    if sum(e["body"]["job_id"] == job for e in draws) != 1:
+        raise Invalid("ledger_entry", "The job has several draws.")
 
 
 def check_plan_entry(case: Case) -> None:
@@ -2855,11 +2647,8 @@ def check_plan_entry(case: Case) -> None:
         and all(entry["body"][k] == plan[k] for k in ("text", "digest"))
     )
     require(good, "plan_ledger", f"Entry {number} isn't the plan's.")
-    require(
-        own is None or number < own["number"],
-        "plan_ledger",
-        "The plan's entry isn't earlier than the draw's.",
-    )
+    if own is not None and number >= own["number"]:
+        raise Invalid("plan_ledger", "The plan's entry isn't earlier than the draw's.")
 
 
 def check_replacement_entries(case: Case) -> None:
@@ -2871,18 +2660,15 @@ def check_replacement_entries(case: Case) -> None:
     names = ("round_number", "ordinal_out", "ordinal_in", "reason")
     mine = [([e["body"][k] for k in names], e["actor"]) for e in recorded]
     theirs = [([r[k] for k in names], r["recorded_by"]) for r in listed]
-    require(
-        mine[: len(theirs)] == theirs,
-        "ledger_entry",
-        "The replacements aren't those of the ledger.",
-    )
+    if mine[: len(theirs)] != theirs:
+        raise Invalid("ledger_entry", "The replacements aren't those of the ledger.")
     issued_at = case.predicate["issued_at"]
     early = [e for e in recorded[len(listed) :] if e["recorded_at"] < issued_at]
-    require(
-        not early,
-        "ledger_entry",
-        "The ledger has a replacement from before `issued_at` that the certificate lacks.",
-    )
+    if early:
+        raise Invalid(
+            "ledger_entry",
+            "The ledger has a replacement from before `issued_at` that the certificate lacks.",
+        )
     later = recorded[len(listed) :]
     if later:
         first = later[0]
@@ -2990,16 +2776,12 @@ def row_values(row: str, kinds: list[str]) -> Row:
     values: Row = []
     for k, kind in enumerate(kinds):
         if k:
-            require(
-                source[position : position + 1] == b",",
-                "proof_row",
-                "A comma is missing in the row's text.",
-            )
+            if source[position : position + 1] != b",":
+                raise Invalid("proof_row", "A comma is missing in the row's text.")
             position += 1
         if source[position : position + 1] == b"#":
-            require(
-                not _is_plain(kind), "proof_row", f"A value of the type {kind[:40]} has a length."
-            )
+            if _is_plain(kind):
+                raise Invalid("proof_row", f"A value of the type {kind[:40]} has a length.")
             match = re.compile(rb"#(0|[1-9][0-9]{0,9}):").match(source, position)
             require(match, "proof_row", "A length is wrong in the row's text.")
             assert match is not None
@@ -3049,30 +2831,23 @@ def check_proofs(case: Case) -> None:
     """Check the row proofs, and that they cover the sample."""
     proofs = read_proofs(case)
     roots = ledger_roots(case) | ({case.population["row_root"]} - {None})
-    if roots:
-        require(
-            roots == {proofs["root"]},
-            "proof_root",
-            "The proofs' root isn't that of the certificate or the ledger.",
-        )
+    if roots and roots != {proofs["root"]}:
+        raise Invalid("proof_root", "The proofs' root isn't that of the certificate or the ledger.")
     rows = proven_rows(case, proofs)
     drawn = {i for r in case.rounds for i in r.drawn()}
     places = {name: k for k, name in enumerate(case.types)}
-    if case.shown:
-        for rnd, ordinal, name, value in shown_cells(case):
-            if ordinal in rows:
-                good = rows[ordinal][places[name]] == value
-                require(
-                    good,
-                    "proof_row",
-                    f"Row {ordinal} of round {rnd.number}: {name!r} differs from the sample.",
-                )
+    for rnd, ordinal, name, value in shown_cells(case):
+        if ordinal in rows and rows[ordinal][places[name]] != value:
+            raise Invalid(
+                "proof_row",
+                f"Row {ordinal} of round {rnd.number}: {name!r} differs from the sample.",
+            )
     lacking = sorted(drawn - set(rows))
-    require(
-        not lacking,
-        "proof_missing",
-        f"{len(lacking)} rows of the sample have no proof, such as {lacking[:3]}.",
-    )
+    if lacking:
+        raise Invalid(
+            "proof_missing",
+            f"{len(lacking)} rows of the sample have no proof, such as {lacking[:3]}.",
+        )
     if not roots:
         raise NotCheckable(
             "the proofs hold for a root that neither the certificate nor the ledger states"
@@ -3088,19 +2863,13 @@ def check_proofs(case: Case) -> None:
 def read_proofs(case: Case) -> dict[str, Any]:
     """Return proofs.json, whose proofs are of the certificate's table."""
     proofs = parse_json(case.files["proofs"], "proofs.json")
-    require(
-        isinstance(proofs, dict) and proofs.get("format") == "jobsvc-row-proofs-1",
-        "proof_format",
-        "It is another.",
-    )
+    if not (isinstance(proofs, dict) and proofs.get("format") == "jobsvc-row-proofs-1"):
+        raise Invalid("proof_format", "It is another.")
     PROOFS(proofs, "proofs")
     population = case.population
     due = (population["commit_id"], population["table_key"], population["file_rows"])
-    require(
-        (proofs["commit_id"], proofs["table_key"], proofs["rows"]) == due,
-        "proof_table",
-        "The proofs are of another table.",
-    )
+    if (proofs["commit_id"], proofs["table_key"], proofs["rows"]) != due:
+        raise Invalid("proof_table", "The proofs are of another table.")
     result: dict[str, Any] = proofs
     return result
 
@@ -3114,17 +2883,13 @@ def proven_rows(case: Case, proofs: dict[str, Any]) -> dict[int, Row]:
         ordinal, leaf = proof["ordinal"], proof["leaf"]
         require(ordinal < count, "proof_ordinal", f"There is no row {ordinal}.")
         length = min(16, count - ordinal // 16 * 16)
-        require(
-            len(leaf) == length,
-            "proof_leaf",
-            f"The leaf of row {ordinal} has {len(leaf)} rows, not {length}.",
-        )
+        if len(leaf) != length:
+            raise Invalid(
+                "proof_leaf", f"The leaf of row {ordinal} has {len(leaf)} rows, not {length}."
+            )
         found = sha256(bytes.fromhex(proof["salt"]) + proof["row"].encode("utf-8"))
-        require(
-            found == leaf[ordinal % 16],
-            "proof_row",
-            f"The hash of row {ordinal} isn't in its leaf.",
-        )
+        if found != leaf[ordinal % 16]:
+            raise Invalid("proof_row", f"The hash of row {ordinal} isn't in its leaf.")
         node = merkle_root(
             b"".join(map(bytes.fromhex, leaf)),
             ordinal // 16,
@@ -3140,22 +2905,16 @@ def proven_rows(case: Case, proofs: dict[str, Any]) -> dict[int, Row]:
 def check_plan(case: Case) -> None:
     """Check that the plan's text, digest and rounds are those of the certificate."""
     plan, population = case.predicate["plan"], case.population
-    require(
-        sha256(plan["text"].encode("utf-8")) == plan["digest"],
-        "plan_digest",
-        "It isn't the SHA-256 of the text.",
-    )
+    if sha256(plan["text"].encode("utf-8")) != plan["digest"]:
+        raise Invalid("plan_digest", "It isn't the SHA-256 of the text.")
     content = parse_canonical(plan["text"], "the plan's text")
     PLAN(content, "plan")
     good = (
         content["commit_id"] == population["commit_id"]
         and content["table_key"] == population["table_key"]
     )
-    require(
-        good and content["dataset_id"] == case.predicate["job"]["dataset_id"],
-        "plan_text",
-        "It is of another table.",
-    )
+    if not (good and content["dataset_id"] == case.predicate["job"]["dataset_id"]):
+        raise Invalid("plan_text", "It is of another table.")
     rounds = [
         {"filter": r.filter, "method": r.method, "parameters": r.parameters} for r in case.rounds
     ]
@@ -3202,17 +2961,14 @@ def check_origin(case: Case) -> str | None:
     committed = seconds(plan["committed_at"])
     moment = chain.first + (origin["round"] - 1) * chain.period
     if moment <= committed:
-        raise CheckFailed(
+        raise Invalid(
             "beacon_too_early",
             f"Round {origin['round']} of drand {chain.name} came at "
             f"{datetime.fromtimestamp(moment, UTC).isoformat()}, not after the plan's "
             f"registration at {plan['committed_at']}.",
         )
-    require(
-        moment - chain.period <= committed,
-        "beacon_round",
-        "It isn't the first round after `committed_at`.",
-    )
+    if moment - chain.period > committed:
+        raise Invalid("beacon_round", "It isn't the first round after `committed_at`.")
     case.report.checked("L4", "the beacon's round is the first one after `committed_at`")
     reason = check_beacon(case.report, chain, origin)
     if reason is not None:
@@ -3237,11 +2993,11 @@ def check_origin(case: Case) -> str | None:
 def check_beacon(report: CheckReport, chain: Drand, origin: dict[str, Any]) -> str | None:
     """Check the beacon's BLS signature; return why it can't be checked here, if it can't."""
     number, signature = origin["round"], bytes.fromhex(origin["signature"])
-    require(
-        len(signature) == chain.signature_bytes,
-        "beacon_signature",
-        f"A signature of drand {chain.name} has {chain.signature_bytes} bytes.",
-    )
+    if len(signature) != chain.signature_bytes:
+        raise Invalid(
+            "beacon_signature",
+            f"A signature of drand {chain.name} has {chain.signature_bytes} bytes.",
+        )
     if chain.chained and "previous_signature" not in origin:
         return "the certificate lacks the signature of the round before, which the round signs"
     previous = bytes.fromhex(origin.get("previous_signature", ""))
@@ -3251,11 +3007,12 @@ def check_beacon(report: CheckReport, chain: Drand, origin: dict[str, Any]) -> s
     valid = bls_valid(bytes.fromhex(chain.key), message, signature)
     if valid is None:
         return "the package py-ecc, which verifies the beacon's signature, isn't installed here"
-    require(
-        valid,
-        "beacon_signature",
-        f"It isn't the signature of round {number} by the key {chain.key} of drand {chain.name}.",
-    )
+    if not valid:
+        raise Invalid(
+            "beacon_signature",
+            f"It isn't the signature of round {number} by the key {chain.key} of drand "
+            f"{chain.name}.",
+        )
     report.checked(
         "L4", f"the signature of round {number} by the key {chain.key} of drand {chain.name}"
     )
@@ -3308,16 +3065,13 @@ def verify(files: dict[str, bytes], key: bytes) -> CheckReport:
     done = len(report.lines)
     with report.check("L0", "the certificate", say=False):
         read_certificate(case)
-        with report.check("L0", "numbers and lists of the rounds"):
-            read_rounds(case)
+        report.run("L0", "numbers and lists of the rounds", read_rounds, case)
     if report.refusals or len(report.lines) == done:
         for level in ("L1", "L2", "L3", "L4"):
             report.missing[level] = "the certificate isn't valid"
         return report
-    with report.check("L0", "the manifest's hash, table and rows"):
-        check_manifest(case)
-    with report.check("L0", "the names of the files"):
-        check_subject(case)
+    report.run("L0", "the manifest's hash, table and rows", check_manifest, case)
+    report.run("L0", "the names of the files", check_subject, case)
     if not report.refusals:
         _verify_levels(case)
     for level in ("L1", "L2", "L3", "L4"):
@@ -3331,19 +3085,16 @@ def _verify_levels(case: Case) -> None:
     _verify_sample_files(case)
     _verify_facts(case)
     if predicate["replacements"] or predicate["issue"] > 1:
-        with report.check("L0", "rows and times of the replacements"):
-            check_replacements(case)
+        report.run("L0", "rows and times of the replacements", check_replacements, case)
     _verify_ledger(case)
     _verify_order(case)
     _verify_data(case)
     if "proofs" in case.files:
-        with report.check("L3", "row proofs", say=False):
-            check_proofs(case)
+        report.run("L3", "row proofs", check_proofs, case, say=False)
     else:
         report.missing["L3"] = "proofs.json wasn't given"
     if predicate["plan"] is not None:
-        with report.check("L4", "the plan's text and digest"):
-            check_plan(case)
+        report.run("L4", "the plan's text and digest", check_plan, case)
     with report.check("L4", "the seed", say=False):
         reason = check_origin(case)
         if reason is not None:
@@ -3360,11 +3111,9 @@ def _verify_sample_files(case: Case) -> None:
     last = case.statement["subject"][-1]["name"]
     if "sample" in files:
         with report.check("L0", "the hash of sample.csv"):
-            require(
-                sha256(files["sample"]) == hashes[last], "sample_hash", f"It isn't {hashes[last]}."
-            )
-        with report.check("L0", "rows, order, probabilities and weights of sample.csv"):
-            read_sample(case)
+            if sha256(files["sample"]) != hashes[last]:
+                raise Invalid("sample_hash", f"It isn't {hashes[last]}.")
+        report.run("L0", "rows, order, probabilities and weights of sample.csv", read_sample, case)
     else:
         report.missing["L0"] = "sample.csv wasn't given"
         report.skipped("L0", "the sample: sample.csv wasn't given")
@@ -3382,19 +3131,15 @@ def _verify_facts(case: Case) -> None:
     report = case.report
     with report.check("L0", "the ordinals: their hash, below `file_rows`, none twice"):
         check_ordinals(case)
-    with report.check("L0", "effective seeds"):
-        check_seeds(case)
-    with report.check("L0", "eligible rows of rounds without a filter"):
-        check_eligible(case)
-    with report.check("L0", "the list of the data for L2"):
-        check_data_member(case)
+    report.run("L0", "effective seeds", check_seeds, case)
+    report.run("L0", "eligible rows of rounds without a filter", check_eligible, case)
+    report.run("L0", "the list of the data for L2", check_data_member, case)
     for rnd in case.rounds:
         if rnd.has_groups:
             with report.check("L0", f"groups of round {rnd.number}: hash, order, labels, sums"):
                 check_groups(case, rnd)
         elif rnd.method in ("weighted", "monetary_unit"):
-            with report.check("L0", f"amounts of round {rnd.number}"):
-                check_amounts(rnd)
+            report.run("L0", f"amounts of round {rnd.number}", check_amounts, rnd)
         with report.check("L0", f"probabilities and weights of round {rnd.number}"):
             check_probabilities(case, rnd)
 
@@ -3404,13 +3149,10 @@ def _verify_ledger(case: Case) -> None:
     if "ledger" not in case.files:
         report.skipped("L0", "deleted and repeated draws: ledger.json wasn't given")
         return
-    with report.check("L0", "the ledger: numbers, digests, signed head"):
-        check_chain(case)
+    report.run("L0", "the ledger: numbers, digests, signed head", check_chain, case)
     if case.ledger is not None:
-        with report.check("L0", "the ledger's entries of the draw"):
-            check_ledger_entries(case)
-    with report.check("L0", "the draw that made the table, if one did", say=False):
-        check_source(case)
+        report.run("L0", "the ledger's entries of the draw", check_ledger_entries, case)
+    report.run("L0", "the draw that made the table, if one did", check_source, case, say=False)
 
 
 def _verify_order(case: Case) -> None:
@@ -3421,8 +3163,7 @@ def _verify_order(case: Case) -> None:
             if whole_order
             else "order, sizes and last ranks, given the facts"
         )
-        with case.report.check("L1", f"round {rnd.number} ({rnd.method}): {done}"):
-            check_order(case, rnd)
+        case.report.run("L1", f"round {rnd.number} ({rnd.method}): {done}", check_order, case, rnd)
     if case.predicate["replacements"]:
         with case.report.check("L1", "places and order of the replacements"):
             unknown = follow_replacements(case, simple_reserves(case))
@@ -3446,8 +3187,7 @@ def _verify_data(case: Case) -> None:
     absent = ",".join(str(ordinal) for ordinal, here in enumerate(table.present) if not here)
     if absent and sha256(absent.encode())[:16] == case.population["source_draw"]:
         report.checked("L2", "the source_draw is that of the left-out rows")
-    with report.check("L2", "the sample's cells are those of the data"):
-        check_cells(case, table)
+    report.run("L2", "the sample's cells are those of the data", check_cells, case, table)
     if "proofs" not in case.files:
         report.claimed("L2", "that the data are the population's: row proofs would show it")
     redraw = Redraw(case, table)
@@ -3484,11 +3224,8 @@ def read_file(path: Path, name: str) -> bytes:
 def parse_key(value: bytes) -> bytes:
     """Read a public key of 64 hexadecimal digits."""
     word = value.decode("ascii", "replace").strip()
-    require(
-        re.fullmatch("[0-9a-fA-F]{64}", word),
-        "bad_key",
-        "The public key isn't 64 hexadecimal digits.",
-    )
+    if not re.fullmatch("[0-9a-fA-F]{64}", word):
+        raise Invalid("bad_key", "The public key isn't 64 hexadecimal digits.")
     key = bytes.fromhex(word)
     require(_decompress(key) is not None, "bad_key", "The public key is no point of the curve.")
     return key

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from application.lifecycle import Retryability, has_upload
 from application.samples.facts import label, screen_text
+from contract.jobs import shown_state
 from domain_errors import DomainError, with_names
-from sampling_engine.rounds import nth
+from sampling_engine.rounds import RowOutcome, nth
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import IMPORT
 from storage.sqlite.clock import seconds_between
@@ -84,22 +84,22 @@ def problem_text(error: DomainError) -> str:
     return screen_text(error.template, error.parameters)
 
 
-def in_line(verdict: Mapping[str, Any]) -> str | None:
+def in_line(verdict: RowOutcome) -> str | None:
     """The place of a row in the order of a step; None if the step has none.
 
-    >>> in_line({"nth_in_line": 61, "line_rows": 500, "line_drawn": 44})
+    >>> in_line(RowOutcome("drawn", "", nth_in_line=61, line_rows=500, line_drawn=44))
     '61st in line of 500; the first 44 were drawn'
     """
-    place, drawn = verdict["nth_in_line"], verdict["line_drawn"]
-    if place is None:
+    place, drawn = verdict.nth_in_line, verdict.line_drawn
+    if place is None or drawn is None:
         return None
     first = {0: "none was", 1: "the first was"}.get(drawn, f"the first {drawn:,} were")
-    return f"{nth(place)} in line of {verdict['line_rows']:,}; {first} drawn"
+    return f"{nth(place)} in line of {verdict.line_rows:,}; {first} drawn"
 
 
 def state_of(job: Job) -> str:
-    """A job's status, or ``cancelled``, for which the API's status is ``failed``."""
-    return "cancelled" if job.error_code == "cancelled" else job.status
+    """A job's state for people."""
+    return shown_state(job.status, job.error_code)
 
 
 def outcome_of(job: Job) -> str:

@@ -11,11 +11,11 @@ import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from flask import current_app
 from markupsafe import Markup
 
+from service.tables.reports import JobReport
 from web_ui.profile_pictures import column_picture, pattern_picture, small_picture
 
 MEASURES = {
@@ -26,7 +26,7 @@ MEASURES = {
 HEAT_STEPS = (0.2, 0.4, 0.6, 0.8)
 
 
-def render_report(report: dict[str, Any]) -> tuple[str, str]:
+def render_report(report: JobReport) -> tuple[str, str]:
     """Return a report as HTML, and the content security policy to send with it."""
     page = current_app.jinja_env.get_template("report.html").render(
         report=report,

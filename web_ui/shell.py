@@ -33,18 +33,20 @@ from flask import (
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.access import Access, Caller, disconnection_of, origin_of
+from application.access import Access, Caller, RowSource, disconnection_of, origin_of
 from application.administration.overview import size_text
 from application.comparing import verdict_label
 from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, require_own_page
+from contract.jobs import Priority
 from domain_errors import counted, percent_text
 from presentation.html import block_html
 from service.service import Service
+from service.tables.open_tables import SAMPLE, output_of
 from storage.accounts.audit_trail import Origin
-from storage.jobs.jobs import Priority
+from storage.jobs.jobs import Job
 from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
     duration_text,
@@ -144,6 +146,12 @@ def submission(priority: Priority, path: str) -> Submission:
     return caller().submission(priority, key)
 
 
+def audit_sample(job: Job, what: str) -> None:
+    """Record that the caller has seen something of a sample."""
+    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+    caller().audit_view(source, what)
+
+
 def _secret() -> str:
     return request.cookies.get(COOKIE, "")
 
@@ -218,12 +226,11 @@ class ListQuery:
         self._refuse(name, "Must be a whole number.")
         return None
 
-    def choices(self, name: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
+    def choices(self, name: str, allowed: Sequence[Choice]) -> tuple[Choice, ...] | None:
         """Some of the allowed values, repeated or separated by commas."""
-        given = ",".join(request.args.getlist(name)).split(",")
-        chosen = tuple(part for part in given if part)
-        if set(chosen) <= set(allowed):
-            return chosen or None
+        typed = {part for part in ",".join(request.args.getlist(name)).split(",") if part}
+        if typed <= set(allowed):
+            return tuple(value for value in allowed if value in typed) or None
         self._refuse(name, f"Must be one of: {', '.join(allowed)}.")
         return None
 

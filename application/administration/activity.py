@@ -9,20 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
+from contract import words
 from contract.declarations import Help
+from contract.requests.administration import EntriesRequest
+from contract.words import Action
 from domain_errors import DomainError, render
 from presentation.content import formula_safe
 from service.service import Service
-from storage.accounts.audit_trail import Action, AuditFilters, Entry, list_entries
+from storage.accounts.audit_trail import Entry, list_entries
 from storage.jobs.kinds import kind_named, kind_of
 from storage.versions.refs import kind_of_ref, output_name_of
 
 MAX_ROWS = 100_000
 """Most entries of a CSV file."""
 PAGE = 1000
-LEVELS = {"read": "view access", "write": "edit access", "admin": "owner access"}
 
 SENTENCES: Mapping[Action, str] = MappingProxyType(
     {
@@ -38,7 +40,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "user_changed": "{who} changed the role of {soeid} from {role_before} to {role_name}",
         "user_removed": "{who} removed the user {soeid}",
         "account_linked": "{who} linked the account {soeid} to the identity provider",
-        "permission_given": "{who} gave {grantee} {level} to {dataset}",
+        "permission_given": "{who} gave {grantee} {level} in {dataset}",
         "permission_taken": "{who} removed the access of {grantee} to {dataset}",
         "dataset_made": "{who} created {dataset}",
         "dataset_changed": "{who} changed {changed} of {dataset}",
@@ -116,51 +118,14 @@ VIEWS: Mapping[str, str] = MappingProxyType(
 
 SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
     {
-        "sign_ins": (
-            "Sign-ins and passwords",
-            ("signed_in", "sign_in_failed", "signed_out", "password_set", "password_changed"),
-        ),
-        "team": (
-            "Users, groups, access",
-            (
-                *("user_added", "user_changed", "user_removed", "account_linked"),
-                "sign_in_link_made",
-                *("group_made", "group_renamed", "group_deleted"),
-                *("group_member_added", "group_member_removed"),
-                *("permission_given", "permission_taken", "token_made", "token_ended"),
-            ),
-        ),
-        "datasets": (
-            "Datasets and versions",
-            (
-                *("dataset_made", "dataset_changed", "dataset_removed", "dataset_restored"),
-                *("dataset_purged", "ref_made", "ref_deleted", "ref_restored", "ref_purged"),
-                "import_asked",
-            ),
-        ),
-        "samples": (
-            "Samples, queries, jobs",
-            (
-                *("plan_registered", "draw_asked", "profile_asked", "exploration_asked"),
-                "job_retried",
-                *("job_cancelled", "job_dismissed", "dismissal_undone"),
-                *("drawn_at_once", "queried_at_once", "values_uploaded"),
-                *("findings_entered", "row_replaced", "findings_reviewed"),
-                *("attributes_chosen", "conclusion_entered"),
-                *("schedule_made", "schedule_changed", "schedule_deleted"),
-                "schedule_run",
-            ),
-        ),
-        "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),
+        "sign_ins": ("Sign-ins and passwords", get_args(words.SignInAction)),
+        "team": ("Users, groups, access", get_args(words.TeamAction)),
+        "datasets": ("Datasets and versions", get_args(words.DatasetAction)),
+        "samples": ("Samples, queries, jobs", get_args(words.SampleAction)),
+        "rows": ("Rows viewed and downloaded", get_args(words.RowAction)),
         "storage": (
             "Clean-ups, backups, signing keys, connections, webhooks, e-mail",
-            (
-                *("email_set", "email_removed", "email_tested", "email_resent"),
-                *("webhook_made", "webhook_deleted", "webhook_tested", "webhook_resent"),
-                *("webhook_disabled", "webhook_enabled"),
-                *("pruned", "backup_asked", "backup_made", "signing_key_rotated"),
-                *("connection_made", "connection_changed", "connection_deleted"),
-            ),
+            get_args(words.StorageAction),
         ),
     }
 )
@@ -226,7 +191,7 @@ def _facts(entry: Entry) -> dict[str, list[SentencePart]]:
         facts["name"] = [SentencePart("of the command line")]
     unknown = "an unknown user" if entry.action == "sign_in_failed" else "the server"
     facts["who"] = [SentencePart(entry.user_soeid or unknown)]
-    facts["level"] = [SentencePart(LEVELS.get(details.get("permission", ""), ""))]
+    facts["level"] = [SentencePart(f"the right {details.get('permission', '')}")]
     grantee = details.get("soeid") or details.get("name")
     facts["grantee"] = [SentencePart(_text(grantee) if grantee else f"user {entry.object_id}")]
     facts["dataset"] = [_dataset(entry)]
@@ -289,7 +254,7 @@ HEADER = (
 )
 
 
-def write_csv(service: Service, filters: AuditFilters, path: Path) -> int:
+def write_csv(service: Service, filters: EntriesRequest, path: Path) -> int:
     """Write the matching entries, newest first, to a new file; return their number.
 
     UTF-8 with a byte-order mark, for spreadsheets; a text that one would run as a formula begins
@@ -300,10 +265,7 @@ def write_csv(service: Service, filters: AuditFilters, path: Path) -> int:
     TooManyEntries
         More than ``MAX_ROWS`` match.
     """
-    with (
-        service.database.read() as tx,
-        path.open("x", encoding="utf-8-sig", newline="") as file,
-    ):
+    with service.database.read() as tx, path.open("x", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
         offset, total = 0, 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,15 +54,11 @@ def begin_backup(caller: Caller) -> SentBackup:
         with caller.writing() as tx:
             caller.audit(tx, "backup_asked", size_bytes=size_bytes)
         return SentBackup(
-            name=_name(service.clock()),
+            name=f"jobsvc-backup-{service.clock():%Y-%m-%d-%H%M}.tar",
             size_bytes=size_bytes,
             chunks=_told(caller, archive, size_bytes),
             close=stack.pop_all().close,
         )
-
-
-def _name(now: datetime) -> str:
-    return f"jobsvc-backup-{now:%Y-%m-%d-%H%M}.tar"
 
 
 def _told(caller: Caller, archive: Archive, size_bytes: int) -> Iterator[bytes]:

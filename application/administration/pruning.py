@@ -30,8 +30,6 @@ ORPHAN_AFTER = timedelta(days=1)
 PAGES_AT_ONCE = 256
 """Pages of the database that a step frees: 1 MiB."""
 
-MAX_AHEAD_DAYS = 3650
-
 SETTINGS = (
     "keep_jobs_days",
     "keep_logs_days",
@@ -67,7 +65,7 @@ class Prune:
     @property
     def kinds(self) -> Annotated[list[KindTotal], Help(None)]:
         """The totals by kind."""
-        return self.report.totals
+        return list(self.report.values())
 
 
 def prune(
@@ -150,7 +148,7 @@ def _record(
     report: PruneReport,
 ) -> None:
     """Record what was found or removed, if anything."""
-    counts = {total.kind: total.count for total in report.totals if total.count}
+    counts = {total.kind: total.count for total in report.values() if total.count}
     if not counts:
         return
     details: dict[str, Any] = {what: counts}

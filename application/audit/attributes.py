@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from application.access import Caller
 from application.audit.findings import require_entries
+from contract.requests.findings import FindingRequest
 from domain_errors import choices_sentence
-from storage.audit.findings import NewFinding, attributes_of, newest_findings, set_attributes
+from storage.audit.findings import attributes_of, newest_findings, set_attributes
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job
 
-MAX_ATTRIBUTES = 20
 MAX_NAME = 100
 WITH_CAUSE = ("exception", "not_examinable")
 
@@ -62,7 +62,7 @@ def choose_attributes(by: Caller, job: Job, names: Sequence[str]) -> tuple[str, 
 
 
 def require_details(
-    finding: NewFinding, attributes: Sequence[str], loc: tuple[str | int, ...] = ()
+    finding: FindingRequest, attributes: Sequence[str], loc: tuple[str | int, ...] = ()
 ) -> None:
     """Refuse deviations and causes that don't fit the outcome or the sample.
 

@@ -15,11 +15,11 @@ from application.audit.attributes import require_details
 from application.audit.findings import checked_finding, require_entries, row_replaced
 from application.audit.items import book_values, drawn_book_column
 from application.audit.stages import require_reached
-from application.audit.state import ROW_ID, drawn_row_ids, not_in_sample, state_of
+from application.audit.state import drawn_row_ids, not_in_sample, state_of
+from contract.requests.findings import FindingRequest
 from service.service import Service
 from storage.audit.findings import (
     AuditConclusion,
-    NewFinding,
     conclusion_of,
     enter_conclusion,
     enter_findings,
@@ -28,14 +28,12 @@ from storage.audit.findings import (
 from storage.errors import InvalidValue
 from storage.jobs.jobs import Job
 
-MAX_CONCLUSION = 10_000
-"""Characters."""
 MAX_RATIO = 10
 """Audit values of more than so many book values are doubted."""
 Books = Mapping[str, Decimal | None]
 
 
-def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
+def enter(by: Caller, job: Job, new: Sequence[FindingRequest]) -> list[int]:
     """Enter findings about rows of a sample, all or none, and return their ids.
 
     Raises
@@ -80,7 +78,7 @@ def enter(by: Caller, job: Job, new: Sequence[NewFinding]) -> list[int]:
         return ids
 
 
-def _in_order(finding: NewFinding, attributes: Sequence[str]) -> NewFinding:
+def _in_order(finding: FindingRequest, attributes: Sequence[str]) -> FindingRequest:
     """The finding with its deviations in the order of the sample's attributes, of each one."""
     deviations = tuple(name for name in attributes if name in finding.deviations)
     return replace(finding, deviations=deviations)
@@ -90,11 +88,13 @@ def _loc(place: int) -> tuple[str | int, ...]:
     return ("body", "findings", place, "audit_value")
 
 
-def _require_items(new: Sequence[NewFinding], drawn: Set[str], replaced: Mapping[str, str]) -> None:
+def _require_items(
+    new: Sequence[FindingRequest], drawn: Set[str], replaced: Mapping[str, str]
+) -> None:
     """Refuse findings about rows that aren't items, were replaced, or have another finding."""
     known, seen = drawn | set(replaced.values()), set[str]()
     for place, finding in enumerate(new):
-        loc = ("body", "findings", place, ROW_ID)
+        loc = ("body", "findings", place, "row_id")
         if finding.row_id not in known:
             raise not_in_sample(finding.row_id, known, loc)
         if finding.row_id in replaced:
@@ -114,7 +114,7 @@ def books_of(service: Service, job: Job, row_ids: Sequence[str]) -> Books | None
     return None if column is None else book_values(service, job, row_ids, column)
 
 
-def doubts_of(finding: NewFinding, books: Books | None) -> list[str]:
+def doubts_of(finding: FindingRequest, books: Books | None) -> list[str]:
     """Warnings about entries that may be typing errors."""
     if finding.audit_value is None:
         lacks = books is not None and finding.outcome == "exception"
@@ -136,7 +136,7 @@ def doubts_of(finding: NewFinding, books: Books | None) -> list[str]:
 
 
 def ok_problem(
-    finding: NewFinding, books: Books | None, loc: tuple[str | int, ...] = ()
+    finding: FindingRequest, books: Books | None, loc: tuple[str | int, ...] = ()
 ) -> InvalidValue | None:
     """Why a row can't be OK with its audit value; None if it can."""
     if finding.outcome != "ok" or finding.audit_value is None:

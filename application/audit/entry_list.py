@@ -9,16 +9,16 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from application.audit.causes import CAUSES
-from application.audit.findings import OUTCOME_TITLES, audit_counts, read_items
+from application.audit.findings import audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
+from contract.words import CAUSES, OUTCOMES
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import MIN_FLOAT_PLACES, check_fits
@@ -26,7 +26,7 @@ from presentation.content import Cell, Row, decimal_of, formula_safe
 from presentation.xlsx import MAX_DIGITS, FormColumn, write_form
 from service.service import Service
 from service.tables.open_tables import open_source
-from storage.audit.findings import attributes_of
+from storage.audit.findings import NewestFinding, attributes_of
 from storage.jobs.jobs import Job
 
 ITEMS_AT_ONCE = 1000
@@ -46,12 +46,12 @@ class EntryColumn:
     field : str
         The part; columns of tested attributes are numbered from 0.
     cell : callable
-        The value of a finding as JSON, which is empty without one.
+        The value of a finding.
     """
 
     field: str
     form: FormColumn
-    cell: Callable[[Mapping[str, Any]], Cell]
+    cell: Callable[[NewestFinding], Cell]
 
 
 def attribute_field(at: int) -> str:
@@ -91,30 +91,30 @@ def entry_columns(
     return [
         EntryColumn(
             "outcome",
-            entry("outcome", 22, OUTCOME_TITLES.values()),
-            lambda finding: OUTCOME_TITLES.get(finding.get("outcome", "")),
+            entry("outcome", 22, OUTCOMES.values()),
+            lambda finding: OUTCOMES[finding.outcome],
         ),
         EntryColumn(
             "audit_value",
             entry("audit_value", 16),
-            lambda finding: decimal_of(finding.get("audit_value")),
+            lambda finding: decimal_of(finding.audit_value),
         ),
-        EntryColumn("note", entry("note", 50), lambda finding: finding.get("note") or None),
+        EntryColumn("note", entry("note", 50), lambda finding: finding.note or None),
         *tested,
         EntryColumn(
             "cause",
             entry("cause", 32, CAUSES.values()),
-            lambda finding: CAUSES.get(finding.get("cause") or ""),
+            lambda finding: CAUSES.get(finding.cause or ""),
         ),
         EntryColumn(
             "cause_text",
             entry("cause_text", 40),
-            lambda finding: finding.get("cause_text") or None,
+            lambda finding: finding.cause_text or None,
         ),
         EntryColumn(
             "finding_id",
             FormColumn(unused("_finding_id", used), is_hidden=True),
-            lambda finding: finding.get("id"),
+            lambda finding: finding.id,
         ),
     ]
 
@@ -155,25 +155,22 @@ def _lines(
     service: Service, job: Job, columns: Sequence[Column], entries: Sequence[EntryColumn]
 ) -> Iterator[Row]:
     state = audit_state(service, job)
-    total = audit_counts(service, job, state)["items"]
+    total = audit_counts(service, job, state).items
     for offset in range(0, total, ITEMS_AT_ONCE):
         for item in read_items(service, job, state, offset, ITEMS_AT_ONCE):
-            if item["replaced_by"] is None:
-                finding = item["finding"] or {}
+            if item.replaced_by is None:
                 yield (
-                    item[ROW_ID],
-                    *(item_cell(item["data"][column.name], column) for column in columns),
-                    *(entry.cell(finding) for entry in entries),
+                    item.row_id,
+                    *(item_cell(item.data[column.name], column) for column in columns),
+                    *(entry.cell(item.finding) if item.finding else None for entry in entries),
                 )
 
 
-def _tested(attribute: str, finding: Mapping[str, Any]) -> str | None:
+def _tested(attribute: str, finding: NewestFinding) -> str | None:
     """What an entry says of an attribute; None if it says nothing."""
-    if finding.get("outcome") == "ok":
-        return OK
-    if finding.get("outcome") != "exception":
+    if finding.outcome not in ("ok", "exception"):
         return None
-    return DEVIATION if attribute in finding["deviations"] else OK
+    return DEVIATION if attribute in finding.deviations else OK
 
 
 def _csv_text(cell: Cell) -> str:

@@ -10,16 +10,15 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
 from application.access import Caller
 from application.audit.attributes import require_details
-from application.audit.causes import CAUSES
 from application.audit.entering import Books, books_of, doubts_of, ok_problem
 from application.audit.entry_list import (
     DEVIATION,
@@ -29,8 +28,6 @@ from application.audit.entry_list import (
     entry_columns,
 )
 from application.audit.findings import (
-    MAX_NOTE,
-    OUTCOME_TITLES,
     checked_finding,
     require_entries,
     row_replaced,
@@ -45,7 +42,10 @@ from application.samples.row_files import (
     RowFile,
     read_row_file,
 )
+from contract.declarations import Help
+from contract.requests.findings import MAX_NOTE, FindingRequest
 from contract.requests.importing import ReadOptions
+from contract.words import CAUSES, OUTCOMES, Outcome
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
@@ -57,9 +57,7 @@ from presentation.content import formula_safe
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source
 from storage.audit.findings import (
-    OUTCOMES,
     Finding,
-    NewFinding,
     enter_findings,
     findings_of_ids,
     list_replacements,
@@ -74,6 +72,7 @@ MAX_LINES_SHOWN = 1000
 MAX_REASONS = 100
 """Refused lines that an error lists; the preview lists more."""
 Action = Literal["refused", "changed", "new", "unchanged", "empty"]
+ChoiceName = TypeVar("ChoiceName", bound=str)
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
@@ -83,7 +82,7 @@ class FindingLine:
 
     Parameters
     ----------
-    finding : NewFinding, optional
+    finding : FindingRequest, optional
         None if the line is empty or has a problem.
     seen_id : int, optional
         The newest entry when the list was written, 0 for none; None if the file doesn't say.
@@ -92,7 +91,7 @@ class FindingLine:
     number: int
     key: str
     row_id: str | None = None
-    finding: NewFinding | None = None
+    finding: FindingRequest | None = None
     seen_id: int | None = None
     problem: DomainError | None = None
 
@@ -124,8 +123,57 @@ class ReadFile:
     attributes: Sequence[str]
 
 
-def preview_file(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
-    """Read a file and say what each line would enter, as JSON; nothing is entered."""
+@dataclass(frozen=True)
+class FindingContent:
+    """What an entry says."""
+
+    outcome: Outcome
+    audit_value: str | None
+    note: str
+    deviations: Sequence[str]
+    cause: str | None
+    cause_text: str
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """A line of a file."""
+
+    line: Annotated[
+        int, Help("The row, as a spreadsheet program shows it: 2 is below a header in row 1.")
+    ]
+    key: Annotated[str, Help("As the file has it.")]
+    row_id: str | None
+    action: Annotated[str, Help("`refused`, `changed` or `new`.")]
+    before: Annotated[FindingContent | None, Help("The newest entry about the row.")]
+    after: Annotated[FindingContent | None, Help("The entry of the line.")]
+    problem: Annotated[str | None, Help("Why the line is refused.")]
+    doubts: Annotated[Sequence[str], Help("Warnings about possible errors; they refuse nothing.")]
+
+
+@dataclass(frozen=True)
+class FindingsFile:
+    """The entries that the lines of a file make."""
+
+    key: Sequence[str]
+    row_count: Annotated[int, Help("Lines of the file.")]
+    refused: int
+    changed: Annotated[int, Help("Lines that correct an entry.")]
+    new: Annotated[int, Help("Lines about rows without an entry.")]
+    unchanged: Annotated[int, Help("Lines that equal the newest entry.")]
+    empty: Annotated[int, Help("Lines without a finding.")]
+    doubtful: Annotated[int, Help("New and changed lines that may have a slip.")]
+    missing: Annotated[int, Help("Rows to examine that the file doesn't name.")]
+    lines: Annotated[
+        Sequence[FileLine],
+        Help("The first 1,000: refused, changed, new; doubtful ones first."),
+    ]
+    notes: Sequence[str]
+    problem: Annotated[str | None, Help("Why the file can't be entered; null if it can.")]
+
+
+def preview_file(service: Service, job: Job, given: RowFile) -> FindingsFile:
+    """Read a file and say what each line would enter; nothing is entered."""
     read = _read(service, job, given)
     with service.database.read() as tx:
         planned = _plan(tx, job, read)
@@ -135,11 +183,11 @@ def preview_file(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
             problem = None
         except DomainError as error:
             problem = error.message
-    return _as_json(read, planned, problem)
+    return _answer(read, planned, problem)
 
 
-def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], dict[str, Any]]:
-    """Enter the findings of a file, all or none; return their ids, and the preview as JSON.
+def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], FindingsFile]:
+    """Enter the findings of a file, all or none; return their ids, and the preview.
 
     Raises
     ------
@@ -172,7 +220,7 @@ def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], dict[st
                 findings=len(ids),
                 file_name=given.name,
             )
-    return ids, _as_json(read, planned, None)
+    return ids, _answer(read, planned, None)
 
 
 def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
@@ -293,9 +341,11 @@ def _entry_id(value: Any) -> int:
         ) from None
 
 
-def _finding(row_id: str, given: Mapping[str, Any], attributes: Sequence[str]) -> NewFinding | None:
+def _finding(
+    row_id: str, given: Mapping[str, Any], attributes: Sequence[str]
+) -> FindingRequest | None:
     """The finding of a line; None if its cells are empty."""
-    outcome, note = _text_of(given, "outcome"), _text_of(given, "note")
+    outcome, note, cause = (_text_of(given, name) for name in ("outcome", "note", "cause"))
     amount = _amount_text(given.get("audit_value"))
     tested = _tested(given, attributes)
     deviations = tuple(name for name in attributes if tested.get(name))
@@ -310,20 +360,13 @@ def _finding(row_id: str, given: Mapping[str, Any], attributes: Sequence[str]) -
             else "The row has an audit value or a note, but no outcome. Choose one: {choices}."
         )
         raise InvalidValue(message, choices=_OUTCOME_CHOICES)
-    wanted = next((each for each, texts in _OUTCOMES.items() if _plain(outcome) in texts), None)
-    if wanted is None:
-        raise InvalidValue(
-            '"{outcome}" isn\'t an outcome. Choose one: {choices}.',
-            outcome=outcome[:100],
-            choices=_OUTCOME_CHOICES,
-        )
     cause_text = _text_of(given, "cause_text")
     _require_text("note", note)
     _require_text("cause in words", cause_text)
-    new = NewFinding(
-        *(row_id, wanted, amount or None, note),
+    new = FindingRequest(
+        *(row_id, _choice("an outcome", outcome, OUTCOMES), amount or None, note),
         deviations=deviations,
-        cause=_cause(_text_of(given, "cause")),
+        cause=_choice("a cause", cause, CAUSES) if cause else None,
         cause_text=cause_text,
     )
     return checked_finding(new)
@@ -362,20 +405,17 @@ def _tested(given: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, bo
     return found
 
 
-def _cause(text: str) -> str | None:
-    if not text:
-        return None
-    wanted = next(
-        (each for each, title in CAUSES.items() if _plain(text) in (_plain(each), _plain(title))),
-        None,
+def _choice(noun: str, text: str, titles: Mapping[ChoiceName, str]) -> ChoiceName:
+    """The choice that a cell names, by its name or its title."""
+    for name, title in titles.items():
+        if _plain(text) in (_plain(name), _plain(title)):
+            return name
+    raise InvalidValue(
+        '"{text}" isn\'t {noun}. Choose one: {choices}.',
+        text=text[:100],
+        noun=noun,
+        choices=", ".join(titles.values()),
     )
-    if wanted is None:
-        raise InvalidValue(
-            '"{cause}" isn\'t a cause. Choose one: {choices}.',
-            cause=text[:100],
-            choices=", ".join(CAUSES.values()),
-        )
-    return wanted
 
 
 def _plain(text: str) -> str:
@@ -383,8 +423,7 @@ def _plain(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalpha())
 
 
-_OUTCOMES = {name: (_plain(name), _plain(OUTCOME_TITLES[name])) for name in OUTCOMES}
-_OUTCOME_CHOICES = ", ".join(OUTCOME_TITLES.values())
+_OUTCOME_CHOICES = ", ".join(OUTCOMES.values())
 
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
@@ -473,12 +512,12 @@ def _stale(line: FindingLine, before: Finding | None, then: Finding | None) -> D
         "{user} entered {outcome} about row {row_id} after the list was written. Download the "
         "list again, and enter yours if it is still right.",
         user=before.user_soeid if before else "",
-        outcome=f'"{OUTCOME_TITLES[before.outcome]}"' if before else "",
+        outcome=f'"{OUTCOMES[before.outcome]}"' if before else "",
         row_id=line.row_id,
     )
 
 
-def _says_the_same(new: NewFinding, old: Finding | None) -> bool:
+def _says_the_same(new: FindingRequest, old: Finding | None) -> bool:
     """Whether a line says what an entry says; CSV has notes with an apostrophe before formulas."""
     if old is None or new.outcome != old.outcome:
         return False
@@ -516,45 +555,37 @@ def _require_no_refusal(planned: Sequence[PlannedLine]) -> None:
     raise error
 
 
-def _as_json(read: ReadFile, planned: Sequence[PlannedLine], problem: str | None) -> dict[str, Any]:
+def _answer(read: ReadFile, planned: Sequence[PlannedLine], problem: str | None) -> FindingsFile:
     counts = Counter(each.action for each in planned)
     shown = [each for each in planned if each.action in ("refused", "changed", "new")]
     shown.sort(key=lambda each: (ACTIONS.index(each.action), not each.doubts, each.line.number))
     named = {each.line.row_id for each in planned}
-    return {
-        "key": list(read.key),
-        "rows": len(planned),
+    return FindingsFile(
+        key=read.key,
+        row_count=len(planned),
+        doubtful=sum(bool(each.doubts) for each in planned),
+        missing=len(read.row_ids - named),
+        lines=[
+            FileLine(
+                each.line.number,
+                each.line.key,
+                each.line.row_id,
+                each.action,
+                _content(each.before),
+                _content(each.line.finding),
+                each.problem.message if each.problem else None,
+                each.doubts,
+            )
+            for each in shown[:MAX_LINES_SHOWN]
+        ],
+        notes=read.notes,
+        problem=problem,
         **{action: counts[action] for action in ACTIONS},
-        "doubtful": sum(bool(each.doubts) for each in planned),
-        "missing": len(read.row_ids - named),
-        "lines": [_line_json(each) for each in shown[:MAX_LINES_SHOWN]],
-        "notes": list(read.notes),
-        "problem": problem,
-    }
+    )
 
 
-def _line_json(planned: PlannedLine) -> dict[str, Any]:
-    line = planned.line
-    return {
-        "line": line.number,
-        "key": line.key,
-        ROW_ID: line.row_id,
-        "action": planned.action,
-        "before": _content(planned.before),
-        "after": _content(line.finding),
-        "problem": planned.problem.message if planned.problem else None,
-        "doubts": list(planned.doubts),
-    }
-
-
-def _content(finding: Finding | NewFinding | None) -> dict[str, Any] | None:
+def _content(finding: Finding | FindingRequest | None) -> FindingContent | None:
     if finding is None:
         return None
-    return {
-        "outcome": finding.outcome,
-        "audit_value": finding.audit_value,
-        "note": finding.note,
-        "deviations": list(finding.deviations),
-        "cause": finding.cause,
-        "cause_text": finding.cause_text,
-    }
+    names = (each.name for each in fields(FindingContent))
+    return FindingContent(**{name: getattr(finding, name) for name in names})

@@ -64,7 +64,7 @@ def finding_values(service: Service, job: Job, book_column: str | None) -> Findi
     known = [
         item
         for item in items
-        if item.finding and item.row_id == item.drawn_id and not _is_outside(item)
+        if item.finding and item.row_id == item.drawn_id and not item.is_outside
     ]
     if not known:
         raise InvalidFindings("No drawn row has a finding that estimates can use.", loc=("values",))
@@ -78,13 +78,9 @@ def finding_values(service: Service, job: Job, book_column: str | None) -> Findi
     if book_column is not None:
         amounts = amounts_of(service, job, known, book_column)
     columns = _named(service, job, (*FACTS, *(AMOUNTS if amounts else ())))
-    outside = sum(_is_outside(item) or item.row_id != item.drawn_id for item in items)
+    outside = sum(item.is_outside or item.row_id != item.drawn_id for item in items)
     notes = _notes(len(known), outside, len(items), book_column)
     return FindingValues(columns, _relation(columns, known, amounts), tuple(notes))
-
-
-def _is_outside(item: ExaminedItem) -> bool:
-    return item.finding is not None and item.finding.outcome == "not_applicable"
 
 
 def _named(service: Service, job: Job, columns: Sequence[Column]) -> tuple[Column, ...]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from application.access import Caller
-from application.audit.stages import require_reached, rows_to_examine, stage_rule, stages_json
+from application.audit.stages import Stages, require_reached, rows_to_examine, stage_rule, stages_of
 from application.audit.state import (
     ROW_ID,
     STRATUM,
@@ -24,18 +24,20 @@ from application.audit.state import (
     drawn_row_ids,
     ordinal_of,
     origin_of,
-    review_json,
 )
 from application.samples.replacements import next_rows
+from contract.declarations import Help
+from contract.requests.findings import FindingRequest
+from contract.words import OUTCOMES
 from parquet_tables.rows import read_page, read_rows, rows_statement
-from parquet_tables.tables import Column, TableFiles
+from parquet_tables.tables import TableFiles
 from sampling_engine.errors import NoReserves
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.findings import (
-    OUTCOMES,
-    NewFinding,
+    NewestFinding,
     Replacement,
+    Review,
     RowReplaced,
     SampleDeleted,
     enter_findings,
@@ -49,19 +51,7 @@ from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 from storage.versions.refs import has_sample_ref
 
-OUTCOME_TITLES = {
-    "ok": "OK",
-    "exception": "Exception",
-    "not_examinable": "Can’t be examined",
-    "not_applicable": "Not applicable",
-}
-STATE_TITLES = {
-    "open": "In progress",
-    "submitted": "Submitted for review",
-    "signed_off": "Signed off",
-}
 MAX_AUDIT_VALUE_DIGITS = 38
-MAX_NOTE = 2000
 MIN_RESERVES = 16
 """Reserves read for the first replacement; a cached result serves the next ones."""
 MAX_ATTEMPTS = 20
@@ -74,43 +64,91 @@ class NoRowLeft(Conflict):
     code = "no_row_left"
 
 
-def audit_counts(service: Service, job: Job, state: AuditState) -> dict[str, int]:
-    """Count the items by outcome; ``open`` are those without a finding."""
+@dataclass(frozen=True)
+class FindingCounts:
+    """The items by outcome."""
+
+    items: Annotated[int, Help("Drawn rows and replacements.")]
+    replaced: int
+    ok: int
+    exception: int
+    not_applicable: int
+    not_examinable: int
+    open: Annotated[int, Help("Items without a finding.")]
+
+
+@dataclass(frozen=True)
+class SampleItem:
+    """A row to examine."""
+
+    row_id: str
+    replaces: Annotated[str | None, Help("The row that this one replaced.")]
+    replaced_by: Annotated[str | None, Help("The row that replaced this one.")]
+    stage: Annotated[int | None, Help("Of a sample in two stages: 1 or 2.")]
+    data: Annotated[Mapping[str, Any], Help("The row of the source by column.")]
+    finding: Annotated[NewestFinding | None, Help("The newest entry about the row.")]
+
+
+@dataclass(frozen=True)
+class ItemsPage:
+    """A page of the rows to examine."""
+
+    job_id: str
+    table_key: str
+    columns: Sequence[str]
+    items: Annotated[
+        Sequence[SampleItem],
+        Help(
+            "Drawn rows in their order, then replacements. Of two stages, those of the second "
+            "appear once the rule asks for them."
+        ),
+    ]
+    total: int
+    offset: int
+    limit: int
+    counts: FindingCounts
+    attributes: Annotated[Sequence[str], Help("What each row is tested for.")]
+    stages: Annotated[Stages | None, Help("Of a sample that was planned in two stages.")]
+    review: Review
+
+
+def audit_counts(service: Service, job: Job, state: AuditState) -> FindingCounts:
+    """Count the items by outcome."""
     drawn = list(drawn_row_ids(service, job))
     outcomes = Counter(finding.outcome for finding in state.findings.values())
     items = len(rows_to_examine(job, drawn, state)) + len(state.replacements)
-    return {
-        "items": items,
-        "replaced": len(state.replacements),
+    return FindingCounts(
+        items=items,
+        replaced=len(state.replacements),
+        open=items - len(state.findings),
         **{outcome: outcomes[outcome] for outcome in OUTCOMES},
-        "open": items - len(state.findings),
-    }
+    )
 
 
-def items_page(service: Service, job: Job, offset: int, limit: int) -> dict[str, Any]:
-    """Return a page of the items with their rows and newest findings, as JSON."""
+def items_page(service: Service, job: Job, offset: int, limit: int) -> ItemsPage:
+    """Return a page of the items with their rows and newest findings."""
     state = audit_state(service, job)
     source = open_source(service, job)
     counts = audit_counts(service, job, state)
-    return {
-        "job_id": job.id,
-        "table_key": source.key,
-        "columns": [column.name for column in source.files.columns],
-        "items": read_items(service, job, state, offset, limit),
-        "total": counts["items"],
-        "offset": offset,
-        "limit": limit,
-        "counts": counts,
-        "attributes": list(state.attributes),
-        "stages": stages_json(job, list(drawn_row_ids(service, job)), state),
-        "review": review_json(state.review),
-    }
+    return ItemsPage(
+        job_id=job.id,
+        table_key=source.key,
+        columns=[column.name for column in source.files.columns],
+        items=read_items(service, job, state, offset, limit),
+        total=counts.items,
+        offset=offset,
+        limit=limit,
+        counts=counts,
+        attributes=state.attributes,
+        stages=stages_of(job, list(drawn_row_ids(service, job)), state),
+        review=state.review,
+    )
 
 
 def read_items(
     service: Service, job: Job, state: AuditState, offset: int, limit: int
-) -> list[dict[str, Any]]:
-    """Read some items with their rows and newest findings, as JSON."""
+) -> list[SampleItem]:
+    """Read some items with their rows and newest findings."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     source = open_source(service, job).files
     drawn = drawn_row_ids(service, job)
@@ -125,23 +163,20 @@ def read_items(
     first = set(list(drawn)[: rule.first]) if rule else set()
     items = []
     for row in rows:
-        item = _item(state, row, source.columns)
-        is_first = state.drawn_id(row[ROW_ID]) in first
-        items.append({**item, "stage": (1 if is_first else 2) if rule else None})
+        row_id = row[ROW_ID]
+        replaced, replacing = state.replaced.get(row_id), state.replacing.get(row_id)
+        stage = 1 if state.drawn_id(row_id) in first else 2
+        items.append(
+            SampleItem(
+                row_id,
+                None if replacing is None else replacing.row_id,
+                None if replaced is None else replaced.replacement_id,
+                stage if rule else None,
+                {column.name: row.get(column.name) for column in source.columns},
+                state.findings.get(row_id),
+            )
+        )
     return items
-
-
-def _item(state: AuditState, row: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
-    row_id = row[ROW_ID]
-    finding = state.findings.get(row_id)
-    replaced, replacing = state.replaced.get(row_id), state.replacing.get(row_id)
-    return {
-        ROW_ID: row_id,
-        "replaced_by": None if replaced is None else replaced.replacement_id,
-        "replaces": None if replacing is None else replacing.row_id,
-        "data": {column.name: row.get(column.name) for column in columns},
-        "finding": None if finding is None else asdict(finding),
-    }
 
 
 def _replacement_rows(
@@ -171,7 +206,7 @@ def row_replaced(row_id: str, replacement: str, loc: tuple[str | int, ...] = ())
     )
 
 
-def checked_finding(finding: NewFinding, loc: tuple[str | int, ...] = ()) -> NewFinding:
+def checked_finding(finding: FindingRequest, loc: tuple[str | int, ...] = ()) -> FindingRequest:
     """The finding with its audit value as plain decimal digits; InvalidValue if it isn't one."""
     if finding.audit_value is None:
         return finding
@@ -214,7 +249,7 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
             if enter_replacement(
                 tx, job.id, by.user.id, row_id, candidate, reason, by.service.clock
             ):
-                new = NewFinding(row_id, "not_applicable", note=reason)
+                new = FindingRequest(row_id, "not_applicable", note=reason)
                 enter_findings(tx, job.id, by.user.id, [new], by.service.clock)
                 by.audit(
                     tx,
@@ -252,7 +287,7 @@ def _next_row(
     if row_id in state.replaced:
         raise Conflict(
             "Row {row_id} was replaced by {replacement} already.",
-            loc=("body", ROW_ID),
+            loc=("body", "row_id"),
             row_id=row_id,
             replacement=state.replaced[row_id].replacement_id,
         )
@@ -262,20 +297,20 @@ def _next_row(
         raise Conflict(
             "Row {row_id} can't be examined, so it counts as an exception and isn't replaced. If "
             "the test doesn't apply to it, enter that finding first.",
-            loc=("body", ROW_ID),
+            loc=("body", "row_id"),
             row_id=row_id,
         )
     used = state.replacing.keys() | drawn.keys()
     limit = MIN_RESERVES
     while limit <= len(state.replacements):
         limit *= 2
-    for row in next_rows(service, job, round_number, limit)["data"]:
+    for row in next_rows(service, job, round_number, limit).data:
         if row.get(STRATUM) == stratum and row[ROW_ID] not in used:
             return str(row[ROW_ID])
     raise NoRowLeft(
         "No row is left that could replace row {row_id}: all rows of its group are in the sample. "
         "Enter that it isn't applicable: the evaluation leaves it out.",
-        loc=("body", ROW_ID),
+        loc=("body", "row_id"),
         row_id=row_id,
     )
 

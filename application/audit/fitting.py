@@ -1,4 +1,4 @@
-"""Which evaluation fits how a sample was drawn."""
+"""How a sample was drawn, as far as it decides which evaluation fits."""
 
 from __future__ import annotations
 
@@ -6,14 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sampling_engine import method_class, method_from_json
-
-
-def default_kind(run_parameters: Mapping[str, Any]) -> str:
-    """The kind of evaluation that fits how a sample was drawn."""
-    rounds = run_parameters["rounds"]
-    if len(rounds) == 1 and "accept" in (rounds[0].get("goal") or {}):
-        return "two_stage"
-    return "monetary_unit" if selects_money(rounds) else "attributes"
 
 
 def selects_money(rounds: Sequence[Mapping[str, Any]]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -148,12 +149,7 @@ def book_values(
 
 def drawn_facts(service: Service, job: Job) -> dict[str, tuple[int, bool]]:
     """The selected units of each drawn row, 1 without units, and whether it is a take-all row."""
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    has_hits = any(column.name == "_hits" for column in sample.columns)
-    names = (ROW_ID, "_inclusion_probability", *(["_hits"] if has_hits else []))
-    with service.parquet.cursor(sample) as cursor:
-        columns = [sample.column(name) for name in names]
-        rows = cursor.execute(*page_statement(sample, columns)).fetchall()
+    rows = _drawn_cells(service, job, ROW_ID, "_inclusion_probability", "_hits")
     return {
         row_id: ((hits[0] or 1) if hits else 1, chance == 1.0) for row_id, chance, *hits in rows
     }
@@ -161,11 +157,15 @@ def drawn_facts(service: Service, job: Job) -> dict[str, tuple[int, bool]]:
 
 def drawn_steps(service: Service, job: Job) -> dict[str, int]:
     """The step by which each row was drawn."""
+    return dict(_drawn_cells(service, job, ROW_ID, "_sampling_round"))
+
+
+def _drawn_cells(service: Service, job: Job, *names: str) -> list[Any]:
+    """The cells of the drawn rows, in those columns that the sample has."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    columns = [column for name in names for column in sample.columns if column.name == name]
     with service.parquet.cursor(sample) as cursor:
-        columns = [sample.column(name) for name in (ROW_ID, "_sampling_round")]
-        rows = cursor.execute(*page_statement(sample, columns)).fetchall()
-    return dict(rows)
+        return cursor.execute(*page_statement(sample, columns)).fetchall()
 
 
 def drawn_book_column(job: Job) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from application.audit.fitting import selects_money
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.numbers import TWO_WAYS
-from contract.requests.evaluate import KINDS
+from contract.requests.evaluate import EvaluationKind
 from estimation_engine.audit import Likelihood, default_likelihood
 from storage.jobs.jobs import Job
 
@@ -72,7 +72,10 @@ def errors_text(value: Decimal) -> str:
 
 
 def departure(
-    run_parameters: Mapping[str, Any], tolerable: Decimal | None, found: Mapping[str, Any]
+    run_parameters: Mapping[str, Any],
+    tolerable: Decimal | None,
+    kind: EvaluationKind,
+    found: Mapping[str, Any],
 ) -> str | None:
     """Say where an evaluation departs from the plan that was recorded with the sample.
 
@@ -81,7 +84,7 @@ def departure(
     tolerable : Decimal, optional
         As it was requested.
     found : mapping
-        The evaluation as JSON.
+        The figures of the evaluation.
 
     Returns
     -------
@@ -107,9 +110,9 @@ def departure(
     if likelihood and found.get("likelihood", likelihood) != likelihood:
         planned.append(f"likelihood {likelihood}")
         evaluated.append(f"likelihood {found['likelihood']}")
-    if "accept" in goal and found["kind"] != "two_stage":
+    if "accept" in goal and not kind.applies_stages:
         planned.append("two stages")
-        evaluated.append(KINDS[found["kind"]].title.lower())
+        evaluated.append(kind.title.lower())
     if not planned:
         return None
     return f"Planned: {', '.join(planned)}; evaluated with: {', '.join(evaluated)}."

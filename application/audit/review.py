@@ -17,12 +17,12 @@ from application.audit.findings import require_not_deleted
 from application.audit.stages import rows_to_examine
 from application.audit.state import drawn_row_ids, state_of
 from contract.requests.evaluate import EvaluationRequest
+from contract.requests.findings import ReviewRequest
+from contract.words import Level, ReviewAction, ReviewState
 from domain_errors import DomainError
-from storage.accounts.datasets import Level
 from storage.accounts.users import User
 from storage.audit.findings import (
     Review,
-    ReviewAction,
     ReviewEntry,
     enter_review,
     preparers_of,
@@ -33,27 +33,12 @@ from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 
 
-def review(
-    by: Caller,
-    job: Job,
-    action: ReviewAction,
-    note: str,
-    evaluation: EvaluationRequest | None = None,
-    previous_id: int | None = None,
-) -> Review:
+def review(by: Caller, job: Job, step: ReviewRequest) -> Review:
     """Take a step of a sample's review.
 
     The preparer submits or withdraws; another person, who entered nothing, returns or signs off;
     who signed off, or an owner of the dataset who prepared nothing, reopens. A sign-off keeps the
     evaluation that was reviewed, by default that of the plan if it is possible.
-
-    Parameters
-    ----------
-    evaluation : EvaluationRequest, optional
-        Of a sign-off: the parameters of the evaluation; others are as in
-        :func:`application.audit.evaluation.request_of`.
-    previous_id : int, optional
-        The newest step that the user has seen; 0 if there was none.
 
     Raises
     ------
@@ -68,15 +53,16 @@ def review(
     InvalidFindings
         The evaluation to keep isn't possible.
     """
+    action, note, previous_id = step.action, step.note, step.previous_id
     level = by.dataset(job.dataset_id, "write").level
     if action in ("returned", "reopened") and not note:
         raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
-    if action != "signed_off" and evaluation is not None:
+    if action != "signed_off" and step.evaluation is not None:
         raise InvalidValue("Only a sign-off keeps an evaluation.", loc=("body", "evaluation"))
     drawn = drawn_row_ids(by.service, job)
     kept = None
     if action == "signed_off":
-        kept, evaluated_id = _evaluation_to_keep(by, job, evaluation)
+        kept, evaluated_id = _evaluation_to_keep(by, job, step.evaluation)
         previous_id = evaluated_id if previous_id is None else previous_id
     with by.writing() as tx:
         require_not_deleted(tx, job)
@@ -97,7 +83,7 @@ def review(
             "findings_reviewed",
             dataset_id=job.dataset_id,
             about=("job", job.id),
-            step=_STEP_WORDS[action],
+            step=action.replace("_", " "),
             note=note or None,
             **persons,
         )
@@ -129,7 +115,7 @@ def _evaluation_to_keep(
         raise
 
 
-_STATE_BEFORE: Mapping[ReviewAction, str] = {
+_STATE_BEFORE: Mapping[ReviewAction, ReviewState] = {
     "submitted": "open",
     "withdrawn": "submitted",
     "returned": "submitted",
@@ -137,13 +123,6 @@ _STATE_BEFORE: Mapping[ReviewAction, str] = {
     "reopened": "signed_off",
 }
 _STATE_WORDS = {"open": "open", "submitted": "submitted for review", "signed_off": "signed off"}
-_STEP_WORDS: Mapping[ReviewAction, str] = {
-    "submitted": "submitted",
-    "withdrawn": "withdrawn",
-    "returned": "returned",
-    "signed_off": "signed off",
-    "reopened": "reopened",
-}
 
 
 def _require_step(now: Review, action: ReviewAction) -> None:
@@ -152,7 +131,7 @@ def _require_step(now: Review, action: ReviewAction) -> None:
             "The findings are {state}. Only findings that are {needed} can be {step}.",
             state=_STATE_WORDS[now.state],
             needed=_STATE_WORDS[_STATE_BEFORE[action]],
-            step=_STEP_WORDS[action],
+            step=action.replace("_", " "),
         )
 
 

@@ -8,11 +8,12 @@ entered, and only if the planned rule asks for them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from application.audit.planned import planned_goal
 from application.audit.state import AuditState
+from contract.declarations import Help
 from domain_errors import counted
 from estimation_engine.audit import TwoStageRule, stage_one_decision
 from storage.errors import Conflict
@@ -37,6 +38,24 @@ class StageProgress:
     @property
     def open(self) -> int:
         return self.rows - self.examined - self.outside
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The rule of two stages, and how far it came."""
+
+    first: Annotated[int, Help("Rows of stage 1, the first ones.")]
+    second: int
+    accept_first: Annotated[int, Help("The most exceptions with which stage 1 accepts.")]
+    accept_both: Annotated[int, Help("With more, stage 1 or both stages don't accept.")]
+    decision: Annotated[
+        str | None,
+        Help(
+            "Of stage 1: `accept`, `reject`, or `continue` for stage 2; null before each of its "
+            "rows has a finding."
+        ),
+    ]
+    reached: Annotated[int, Help("The stage whose rows are among the items, 1 or 2.")]
 
 
 def stage_rule(job: Job, drawn: int) -> TwoStageRule | None:
@@ -105,14 +124,14 @@ def _asking(rule: TwoStageRule) -> str:
     return counted(most, "exception") if least == most else f"{least} to {most} exceptions"
 
 
-def stages_json(job: Job, drawn: Sequence[str], state: AuditState) -> dict[str, Any] | None:
-    """The plan of two stages and what stage 1 decides, as JSON; None without such a plan."""
+def stages_of(job: Job, drawn: Sequence[str], state: AuditState) -> Stages | None:
+    """The plan of two stages and what stage 1 decides; None without such a plan."""
     rule = stage_rule(job, len(drawn))
     if rule is None:
         return None
     found = progress_of(drawn[: rule.first], state)
-    return {
-        **asdict(rule),
-        "decision": None if found.open else stage_one_decision(rule, found.exceptions),
-        "reached": 2 if len(rows_to_examine(job, drawn, state)) > rule.first else 1,
-    }
+    return Stages(
+        **vars(rule),
+        decision=None if found.open else stage_one_decision(rule, found.exceptions),
+        reached=2 if len(rows_to_examine(job, drawn, state)) > rule.first else 1,
+    )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from service.service import Service
 from service.tables.drawn_rows import ROW_ID as ROW_ID
 from service.tables.drawn_rows import STRATUM as STRATUM
 from service.tables.drawn_rows import drawn_row_ids as drawn_row_ids
 from storage.audit.findings import (
-    Finding,
+    NewestFinding,
     Replacement,
     Review,
     attributes_of,
@@ -29,7 +28,7 @@ from storage.sqlite.database import Transaction
 class AuditState:
     """The findings about a sample."""
 
-    findings: Mapping[str, Finding]
+    findings: Mapping[str, NewestFinding]
     replacements: tuple[Replacement, ...]
     review: Review
     attributes: tuple[str, ...] = ()
@@ -85,7 +84,7 @@ def origin_of(
     """The round and stratum of the drawn row that a row is, or that it came in for."""
     drawn_id = drawn_id_of(replacing, row_id)
     if drawn_id not in drawn:
-        raise not_in_sample(row_id, drawn.keys(), ("body", ROW_ID))
+        raise not_in_sample(row_id, drawn.keys(), ("body", "row_id"))
     return drawn[drawn_id]
 
 
@@ -100,8 +99,3 @@ def not_in_sample(row_id: str, known: Set[str], loc: tuple[str | int, ...]) -> N
 def ordinal_of(row_id: str) -> int:
     """The row's number in the source."""
     return int(row_id.rpartition(":")[2])
-
-
-def review_json(review: Review) -> dict[str, Any]:
-    """Return a review as JSON."""
-    return {"state": review.state, "entries": [asdict(entry) for entry in review.entries]}

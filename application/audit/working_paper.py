@@ -13,22 +13,27 @@ from typing import Any
 
 import numpy as np
 
-from application.audit import evaluation_parts
-from application.audit.causes import CAUSES
 from application.audit.entry_list import item_cell
 from application.audit.evaluation import SettledEvaluation, evaluate
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
-from application.audit.evaluation_parts import DIRECTIONS, Evaluation
-from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
+from application.audit.evaluators import EVALUATORS
+from application.audit.evaluators.evaluator import Evaluation
+from application.audit.findings import SampleItem, items_page
 from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
-from application.audit.kinds import ASSURANCES, verdict_of
-from application.audit.state import ROW_ID, AuditState, audit_state, ordinal_of
+from application.audit.sentences import (
+    ASSURANCES,
+    judgement_of,
+    other_samples_tables,
+    sources_of,
+    verdict_of,
+)
+from application.audit.state import AuditState, audit_state, ordinal_of
 from application.certificates.ledger import draws_beside
 from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text, filter_text
-from contract.requests.evaluate import KINDS
+from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import DomainError
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
@@ -44,6 +49,7 @@ from presentation.content import (
     decimal_of,
     moment_of,
 )
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
 from storage.audit.findings import conclusion_of, list_findings
@@ -60,13 +66,6 @@ MAX_FILES = 20
 MAX_ITEM_COLUMNS = 12
 """Columns of the table in the list of items; the sample's own workbook has all."""
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
-STEPS = {
-    "submitted": "Submitted for review",
-    "withdrawn": "Withdrawn",
-    "returned": "Returned",
-    "signed_off": "Signed off",
-    "reopened": "Reopened",
-}
 
 
 def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -> list[Section]:
@@ -76,16 +75,11 @@ def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -
     """
     state = audit_state(service, job)
     try:
-        evaluation: Evaluation | DomainError = evaluate(service, job, request)
+        evaluation: Evaluation | DomainError = evaluate(service, job, request).as_json()
     except DomainError as error:
         evaluation = error
-    others = (
-        other_samples(service, job, state).as_json()
-        if isinstance(evaluation, DomainError)
-        else evaluation
-    )
     return [
-        _cover(service, job, state, evaluation, others),
+        _cover(service, job, state, evaluation),
         Section(
             "Population",
             "Population and coverage",
@@ -104,7 +98,6 @@ def _cover(
     job: Job,
     state: AuditState,
     evaluation: Evaluation | DomainError,
-    others: Evaluation,
 ) -> Section:
     review = state.review
     facts: list[Row] = [
@@ -113,7 +106,7 @@ def _cover(
         ("Sample", job.output_name),
         ("Job id", job.id),
         ("Drawn by", job.user_soeid, moment_of(job.created_at)),
-        ("State of the review", STATE_TITLES[review.state]),
+        ("State of the review", REVIEW_STATES[review.state]),
     ]
     if review.state == "signed_off":
         signed = review.entries[-1]
@@ -136,13 +129,18 @@ def _cover(
         for name, times in sorted(authors.items())
     ]
     reviewed: list[Row] = [
-        (STEPS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
+        (REVIEW_ACTIONS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
         for each in review.entries
     ] or [("Not submitted", None, None, None)]
+    others: Evaluation = (
+        other_samples(service, job, state).as_json()
+        if isinstance(evaluation, DomainError)
+        else evaluation
+    )
     blocks: list[Block] = [
         Facts("Sample", facts),
         Facts("Conclusion", [*own, *_conclusion(evaluation)]),
-        *evaluation_parts.other_samples(others),
+        *other_samples_tables(others),
         Table("Prepared by", ("User", "Findings", "First (UTC)", "Last (UTC)"), prepared),
         Table("Review", ("Step", "User", "Time (UTC)", "Note"), reviewed),
         Facts("Version of the table", _version(service, job)),
@@ -192,7 +190,7 @@ def _conclusion(evaluation: Evaluation | DomainError) -> list[Row]:
     """The conclusion, what limits it and holds it up, and where it departs from others."""
     if isinstance(evaluation, DomainError):
         return [("Conclusion", Judgement(f"Not evaluated: {evaluation.message}", "warn"))]
-    lines: list[Row] = [("Conclusion", evaluation_parts.conclusion(evaluation))]
+    lines: list[Row] = [("Conclusion", judgement_of(evaluation))]
     lines += _limits(evaluation)
     if difference := _difference(evaluation):
         lines.append(("Not the signed evaluation", difference))
@@ -228,12 +226,12 @@ def _items(service: Service, job: Job) -> Section:
     own = open_source(service, job).files.columns
     columns = own[:MAX_ITEM_COLUMNS]
     header = ["Row", "Selected", *(column.name for column in columns)]
-    attributes = page["attributes"]
+    attributes = page.attributes
     header += ["Finding", *(["Deviations"] if attributes else []), "Audit value", "Note"]
     header += ["By", "Time (UTC)", "Entries", "Replaces"]
-    rows = [_item(item, columns, drawn, bool(attributes)) for item in page["items"]]
-    title = f"{page['total']:,} items"
-    if page["total"] > len(rows):
+    rows = [_item(item, columns, drawn, bool(attributes)) for item in page.items]
+    title = f"{page.total:,} items"
+    if page.total > len(rows):
         title += f", the first {len(rows):,}"
     if len(own) > len(columns):
         title += f"; the first {len(columns)} of {len(own):,} columns"
@@ -241,24 +239,28 @@ def _items(service: Service, job: Job) -> Section:
 
 
 def _item(
-    item: Mapping[str, Any],
+    item: SampleItem,
     columns: Sequence[Column],
     drawn: Mapping[str, tuple[int, bool]],
     has_attributes: bool,
 ) -> Row:
-    finding = item["finding"] or {}
+    finding = item.finding
+    cells = [item_cell(item.data[column.name], column) for column in columns]
+    if finding is None:
+        empty = [None] * (8 if has_attributes else 7)
+        return (item.row_id, _selected(drawn.get(item.row_id)), *cells, *empty, item.replaces)
     return (
-        item[ROW_ID],
-        _selected(drawn.get(item[ROW_ID])),
-        *(item_cell(item["data"][column.name], column) for column in columns),
-        OUTCOME_TITLES.get(finding.get("outcome", "")),
-        *(["; ".join(finding.get("deviations", ())) or None] if has_attributes else []),
-        decimal_of(finding.get("audit_value")),
-        finding.get("note") or None,
-        finding.get("user_soeid"),
-        moment_of(finding.get("at")),
-        finding.get("entries"),
-        item["replaces"],
+        item.row_id,
+        _selected(drawn.get(item.row_id)),
+        *cells,
+        OUTCOMES[finding.outcome],
+        *(["; ".join(finding.deviations) or None] if has_attributes else []),
+        decimal_of(finding.audit_value),
+        finding.note or None,
+        finding.user_soeid,
+        moment_of(finding.at),
+        finding.entries,
+        item.replaces,
     )
 
 
@@ -288,23 +290,22 @@ def _evaluation(
     request: SettledEvaluation[Any],
     evaluation: Evaluation | DomainError,
 ) -> Section:
+    evaluator = EVALUATORS[request.kind]
     settings: list[Row] = [
-        ("Evaluation", KINDS[request.kind].title),
+        ("Evaluation", evaluator.kind.title),
         ("Confidence", Percent(request.confidence)),
         ("Tolerable", _tolerable(request, evaluation)),
         *_conclusion(evaluation),
     ]
     blocks: list[Block] = [Facts("Settings", settings)]
     if not isinstance(evaluation, DomainError):
-        directions = (evaluation, *(evaluation.get(name, {}) for name in DIRECTIONS))
-        lines = [line for found in directions for line in found.get("arithmetic", ())]
-        keys = _keys_of(service, job, [line["row_id"] for line in lines if line.get("row_id")])
+        keys = _keys_of(service, job, evaluator.rows(evaluation))
         blocks += [
-            evaluation_parts.figures(evaluation),
-            *evaluation_parts.charts(evaluation, request.tolerable),
-            *evaluation_parts.results(evaluation),
-            *evaluation_parts.arithmetic(evaluation, keys),
-            evaluation_parts.sources(evaluation),
+            evaluator.figures(evaluation),
+            *evaluator.charts_of(evaluation, request.tolerable),
+            *evaluator.results(evaluation),
+            *evaluator.arithmetic(evaluation, keys),
+            sources_of(evaluation),
         ]
     return Section("Evaluation", "Evaluation", blocks)
 
@@ -334,7 +335,7 @@ def _population_table(service: Service, job: Job) -> Table:
         label = f"Step {each['round_number']}: " if len(given) > 1 else ""
         filters = each.get("filters")
         label += f"Rows that pass {filter_text(filters)}" if filters else "Rows to choose from"
-        account = result.get("monetary_unit")
+        account = recorded_account(result)
         total = decimal_of((result.get("amount") or {}).get("total"))
         if account:
             total = sum((_part(account[sign])[1] for sign in SIGNS), Decimal(0))
@@ -378,7 +379,7 @@ def _population(service: Service, job: Job) -> tuple[int, Decimal | None]:
     if len(results) > 1:
         return open_source(service, job).files.row_count, None
     (result,) = results
-    if account := result.get("monetary_unit"):
+    if account := recorded_account(result):
         return _part(account["audited"])
     return result["eligible_rows"], decimal_of((result.get("amount") or {}).get("total"))
 
@@ -418,7 +419,7 @@ def _exceptions(service: Service, job: Job, state: AuditState) -> Section:
         if audit is None and column and finding.outcome == "not_examinable":
             audit = Decimal(0)  # as the evaluation takes it
         difference = None if book is None or audit is None else book - audit
-        outcome, note = OUTCOME_TITLES[finding.outcome], finding.note or None
+        outcome, note = OUTCOMES[finding.outcome], finding.note or None
         amounts.append((row_id, key, outcome, book, audit, difference, note))
         deviations = "; ".join(finding.deviations) or None
         natures.append((row_id, key, deviations, cause, finding.cause_text or None))
@@ -444,7 +445,7 @@ def _corrected(service: Service, job: Job, state: AuditState) -> Table:
     newest = {finding.id for finding in state.findings.values()}
     rows: list[Row] = [
         (
-            *(entry.row_id, OUTCOME_TITLES[entry.outcome], decimal_of(entry.audit_value)),
+            *(entry.row_id, OUTCOMES[entry.outcome], decimal_of(entry.audit_value)),
             *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
         )
         for entry in reversed(entries)

@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from types import MappingProxyType
+from typing import Annotated
 
+from contract.declarations import Help
+from contract.requests.pages import PageRequest
 from domain_errors import counted, render
 from service.service import Service
 from storage.certificates.canonical_json import canonical_json
@@ -44,37 +47,48 @@ MAX_LISTED = 10
 
 
 @dataclass(frozen=True)
+class ShownLedgerEntry(LedgerEntry):
+    """An entry with its sentence."""
+
+    sentence: str
+    sample: Annotated[str | None, Help("The name of the sample, if there is one.")]
+
+
+@dataclass(frozen=True)
 class LedgerPage:
-    """A page of a ledger, newest entry first, with a check of the whole one.
+    """A page of a ledger, with a check of the whole one."""
 
-    ``faults`` are sentences on breaks of the chain. ``records_since`` is the time of the first
-    entry. ``unrecorded_draws`` counts the draws from before the ledger. ``names`` are those of the
-    samples by job id; deleted ones have none.
-    """
-
-    entries: list[LedgerEntry]
+    entries: Annotated[list[ShownLedgerEntry], Help("The newest first.")]
     total: int
-    faults: list[str]
-    records_since: str | None
-    unrecorded_draws: int
-    names: Mapping[str, str]
+    offset: int
+    limit: int
+    is_intact: Annotated[
+        bool, Help("Whether every entry has its digest and follows the one before.")
+    ]
+    faults: Annotated[list[str], Help("A sentence for each break of the chain.")]
+    records_since: Annotated[str | None, Help("The time of the first entry.")]
+    unrecorded_draws: Annotated[int, Help("Draws that are older than the ledger.")]
 
 
-def ledger_page(service: Service, dataset_id: int, offset: int, limit: int) -> LedgerPage:
+def ledger_page(service: Service, dataset_id: int, page: PageRequest) -> LedgerPage:
     """Return a page of a dataset's ledger."""
     with service.database.read() as tx:
-        entries, total = list_ledger(tx, dataset_id, offset, limit)
+        entries, total = list_ledger(tx, dataset_id, page.offset, page.limit)
         whole = whole_ledger(tx, dataset_id)
         unrecorded = count_unrecorded_draws(tx, dataset_id)
         refs = output_refs(tx, entries)
     names = {job_id: name for job_id, ref in refs.items() if (name := output_name_of(ref))}
+    shown = [
+        ShownLedgerEntry(
+            **vars(entry),
+            sentence=render(SENTENCES[entry.kind], {**entry.body, "actor": entry.actor}),
+            sample=names.get(entry.body.get("job_id", "")),
+        )
+        for entry in entries
+    ]
+    faults = list(chain_faults(whole))
     since = whole[0].recorded_at if whole else None
-    return LedgerPage(entries, total, list(chain_faults(whole)), since, unrecorded, names)
-
-
-def sentence_of(entry: LedgerEntry) -> str:
-    """A ledger entry as a sentence."""
-    return render(SENTENCES[entry.kind], {**entry.body, "actor": entry.actor})
+    return LedgerPage(shown, total, page.offset, page.limit, not faults, faults, since, unrecorded)
 
 
 def ledger_file(service: Service, dataset_id: int) -> bytes:

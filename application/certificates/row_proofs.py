@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from application.job_submission import Submission, submit
+from contract.declarations import Help
+from contract.requests.certificates import RowRootRequest
 from domain_errors import DomainError
 from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
@@ -27,21 +30,35 @@ class NoRowRoot(DomainError):
     code = "no_row_root"
 
 
+@dataclass(frozen=True)
+class WrittenProof:
+    """The proof that a row belongs to a table."""
+
+    ordinal: int
+    salt: str
+    row: Annotated[str, Help("The row's text, `jobsvc-row-1`.")]
+    leaf: Annotated[list[str], Help("The hashes of the rows of its leaf.")]
+    path: Annotated[list[str], Help("The siblings from the leaf to the root.")]
+
+
+@dataclass(frozen=True)
+class RowProofs:
+    """Proofs of rows of a table, as docs/CERTIFICATE.md has them."""
+
+    format: Annotated[str, Help(f"`{FORMAT}`.")]
+    commit_id: str
+    table_key: str
+    rows: int
+    root: str
+    proofs: list[WrittenProof]
+
+
 def submit_row_root(
-    service: Service,
-    by: Submission,
-    dataset: Dataset,
-    *,
-    source_ref: str = "main",
-    table_key: str | None = None,
+    service: Service, by: Submission, dataset: Dataset, request: RowRootRequest
 ) -> Job:
     """Submit the job that builds the row root of a table; done at once where there is one."""
-    source = open_table(service, dataset.id, source_ref, table_key)
-    parameters = {
-        "source_ref": source_ref,
-        "table_key": source.key,
-        "row_root": True,
-    }
+    source = open_table(service, dataset.id, request.source_ref, request.table_key)
+    parameters = {"source_ref": request.source_ref, "table_key": source.key, "row_root": True}
     size = values_read(source.files.file_rows, len(source.files.columns))
     new = by.new_job(service, ROW_PROOFS, dataset, source.commit_id, parameters, size)
     return submit(service, by, new)
@@ -63,8 +80,8 @@ def sampled_ordinals(service: Service, job: Job, offset: int, limit: int) -> lis
     return [int(row_id.rpartition(":")[2]) for row_id in ids]
 
 
-def row_proofs(service: Service, job: Job, ordinals: Sequence[int]) -> dict[str, Any]:
-    """The proofs of rows of the table that a sample was drawn from, as docs/CERTIFICATE.md has it.
+def row_proofs(service: Service, job: Job, ordinals: Sequence[int]) -> RowProofs:
+    """The proofs of rows of the table that a sample was drawn from.
 
     Raises
     ------
@@ -82,21 +99,14 @@ def row_proofs(service: Service, job: Job, ordinals: Sequence[int]) -> dict[str,
             dataset_id=job.dataset_id,
         )
     with service.parquet.cursor(source.files) as cursor:
-        proofs = list(prove_rows(cursor, source.files, root.secret, root.nodes, ordinals))
-    return {
-        "format": FORMAT,
-        "commit_id": root.commit_id,
-        "table_key": root.table_key,
-        "rows": root.rows,
-        "root": root.root,
-        "proofs": [
-            {
-                "ordinal": proof.ordinal,
-                "salt": proof.salt.hex(),
-                "row": proof.row,
-                "leaf": [each.hex() for each in proof.leaf],
-                "path": [each.hex() for each in proof.path],
-            }
-            for proof in proofs
-        ],
-    }
+        proofs = [
+            WrittenProof(
+                proof.ordinal,
+                proof.salt.hex(),
+                proof.row,
+                [digest.hex() for digest in proof.leaf],
+                [digest.hex() for digest in proof.path],
+            )
+            for proof in prove_rows(cursor, source.files, root.secret, root.nodes, ordinals)
+        ]
+    return RowProofs(FORMAT, root.commit_id, root.table_key, root.rows, root.root, proofs)

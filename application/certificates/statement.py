@@ -20,7 +20,6 @@ from parquet_tables.rows import page_statement
 from sampling_engine import (
     ORDER_VERSION,
     CertifiedRound,
-    Round,
     certified_rounds,
     columns_for_redraw,
     draw_warnings,
@@ -31,7 +30,7 @@ from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from storage.audit.findings import Replacement
 from storage.certificates.canonical_json import digest_of
-from storage.certificates.ledger import LedgerEntry, draw_entry, plan_entry
+from storage.certificates.ledger import draw_entry, plan_entry
 from storage.certificates.row_roots import row_root_of
 from storage.errors import DamagedData
 from storage.jobs.jobs import Job
@@ -75,8 +74,20 @@ def statement_of(
     predicate = {
         "issued_at": issued_at,
         "issue": issue,
-        "engine": _engine(rule),
-        "job": _job(job),
+        "engine": {
+            "name": "jobsvc",
+            "version": version("jobsvc"),
+            "order_version": ORDER_VERSION,
+            "draw_version": rule.draw_version,
+        },
+        "job": {
+            "id": job.id,
+            "dataset_id": job.dataset_id,
+            "dataset_name": job.dataset_name,
+            "requested_by": job.user_soeid,
+            "created_at": job.created_at,
+            "completed_at": job.completed_at,
+        },
         "sample": {"commit_id": sample.commit_id, "rows": rows},
         "population": {
             "commit_id": source.commit_id,
@@ -87,13 +98,32 @@ def statement_of(
             "source_draw": rule.source_draw,
             "row_root": None if root is None else root.root,
         },
-        "plan": _plan(plan),
+        "plan": plan
+        and {
+            "text": plan.body["text"],
+            "digest": plan.body["digest"],
+            "committed_at": plan.recorded_at,
+            "ledger_number": plan.number,
+        },
         "seed_origin": seed_origin(parameters),
-        "rounds": _rounds(parameters, found),
+        "rounds": [
+            _round(given, seeded, one, lists_rows=rows <= MAX_ROWS_LISTED)
+            for given, seeded, one in zip(
+                parameters["rounds"], seeded_rounds(parameters), found, strict=True
+            )
+        ],
         "replacements": _replacements(service, job, replaced),
-        "data": _data(source, rounds),
+        "data": {
+            "passes": [each.round_number for each in rounds if each.filter is not None],
+            "columns": [column.name for column in columns_for_redraw(source.files, rounds)],
+        },
         "warnings": [warning.message for warning in draw_warnings(rounds)],
-        "ledger": _place_in_ledger(entry),
+        "ledger": entry
+        and {
+            "number": entry.number,
+            "previous_digest": entry.previous_digest,
+            "digest": entry.digest,
+        },
     }
     return {
         "_type": STATEMENT_TYPE,
@@ -101,37 +131,6 @@ def statement_of(
         "predicateType": PREDICATE_TYPE,
         "predicate": predicate,
     }
-
-
-def _engine(rule: DrawRule) -> dict[str, Any]:
-    return {
-        "name": "jobsvc",
-        "version": version("jobsvc"),
-        "order_version": ORDER_VERSION,
-        "draw_version": rule.draw_version,
-    }
-
-
-def _job(job: Job) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "dataset_id": job.dataset_id,
-        "dataset_name": job.dataset_name,
-        "requested_by": job.user_soeid,
-        "created_at": job.created_at,
-        "completed_at": job.completed_at,
-    }
-
-
-def _rounds(parameters: Mapping[str, Any], found: Sequence[CertifiedRound]) -> list[dict[str, Any]]:
-    """The facts of each round; its rows are listed if all rounds together have few."""
-    lists_rows = sum(len(each.ordinals) for each in found) <= MAX_ROWS_LISTED
-    return [
-        _round(given, seeded, one, lists_rows=lists_rows)
-        for given, seeded, one in zip(
-            parameters["rounds"], seeded_rounds(parameters), found, strict=True
-        )
-    ]
 
 
 def write_sample_csv(service: Service, sample: OpenTable, path: Path) -> None:
@@ -238,7 +237,7 @@ def _replacements(
     for each in replaced:
         number, _ = origin_of(drawn, replacing, each.row_id)
         if number not in places:
-            rows = next_rows(service, job, number, len(replaced))["data"]
+            rows = next_rows(service, job, number, len(replaced)).data
             places[number] = {row[ROW_ID]: row[PLACE] for row in rows}
         stated.append(
             {
@@ -252,32 +251,3 @@ def _replacements(
             }
         )
     return stated
-
-
-def _data(source: OpenTable, rounds: Sequence[Round]) -> dict[str, Any]:
-    return {
-        "passes": [each.round_number for each in rounds if each.filter is not None],
-        "columns": [column.name for column in columns_for_redraw(source.files, rounds)],
-    }
-
-
-def _plan(entry: LedgerEntry | None) -> dict[str, Any] | None:
-    """The pre-registration, by its ledger entry."""
-    if entry is None:
-        return None
-    return {
-        "text": entry.body["text"],
-        "digest": entry.body["digest"],
-        "committed_at": entry.recorded_at,
-        "ledger_number": entry.number,
-    }
-
-
-def _place_in_ledger(entry: LedgerEntry | None) -> dict[str, Any] | None:
-    if entry is None:
-        return None
-    return {
-        "number": entry.number,
-        "previous_digest": entry.previous_digest,
-        "digest": entry.digest,
-    }

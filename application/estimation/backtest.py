@@ -5,14 +5,15 @@ Every column of numbers gives a mean, and every value of a column of few values 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
-from application.estimation.estimates import (
-    EstimateJson,
-    estimates_of,
-)
+from application.estimation.estimates import estimates_of
+from application.estimation.figures import FigureEstimate
 from application.estimation.value_sources import estimated_columns
+from contract.answers import AtConfidence
+from contract.declarations import Help
 from contract.requests.estimate import (
     BacktestRequest,
     EstimatesRequest,
@@ -33,29 +34,46 @@ MAX_VALUES = 10
 """Values of a column whose shares are estimated; a column of more values is no category."""
 MAX_FIGURES = 200
 CATEGORIES = ("VARCHAR", "BOOLEAN")
-SLACK = 1e-9
-"""The relative distance from an interval's end that is rounding."""
 
 
-class FigureJson(EstimateJson):
-    """An estimate with its true value, and whether its interval holds that."""
+@dataclass(frozen=True, kw_only=True)
+class KnownFigure(FigureEstimate):
+    """An estimate of a figure that is known."""
 
-    covers: bool | None
-    exact: bool
+    covers: Annotated[
+        bool | None,
+        Help(
+            "Whether the interval holds the true value; null if either is unknown, or for `exact`."
+        ),
+    ]
+    exact: Annotated[bool, Help("Whether the figure is the true value by design, and can't miss.")]
+
+    @classmethod
+    def judged(cls, estimate: FigureEstimate) -> KnownFigure:
+        covers = estimate.holds_truth
+        is_point = estimate.ci_low == estimate.ci_high
+        exact = bool(covers and estimate.standard_error == 0.0 and is_point)
+        return cls(**vars(estimate), covers=None if exact else covers, exact=exact)
 
 
-class BacktestJson(TypedDict):
-    """The answer of a back-test."""
+@dataclass(frozen=True, kw_only=True)
+class BacktestAnswer(AtConfidence):
+    """Estimates of figures that are known, and how many intervals hold the true value."""
 
     job_id: str
-    confidence: float
-    figures: list[FigureJson]
-    intervals: int
-    covered: int
-    notes: list[str]
+    figures: Annotated[
+        Sequence[KnownFigure], Help("Means of numbers and shares of categories.")
+    ] = ()
+    intervals: Annotated[
+        int, Help("Figures with an interval and a true value, without exact ones.")
+    ] = 0
+    covered: Annotated[int, Help("Intervals that hold the true value.")] = 0
+    notes: Sequence[str] = (
+        "No column of the table has numbers, or few enough values to be a category.",
+    )
 
 
-def backtest_of(service: Service, job: Job, request: BacktestRequest) -> BacktestJson:
+def backtest_of(service: Service, job: Job, request: BacktestRequest) -> BacktestAnswer:
     """Estimate all figures of known columns, and count the intervals that hold the true value.
 
     Raises
@@ -64,16 +82,8 @@ def backtest_of(service: Service, job: Job, request: BacktestRequest) -> Backtes
         The design has no formula.
     """
     statistics, notes = _known_statistics(service, job)
-    answer: BacktestJson = {
-        "job_id": job.id,
-        "confidence": request.confidence,
-        "figures": [],
-        "intervals": 0,
-        "covered": 0,
-        "notes": ["No column of the table has numbers, or few enough values to be a category."],
-    }
     if not statistics:
-        return answer
+        return BacktestAnswer(request.confidence, job_id=job.id)
     # A back-test counts every interval, also those that rest on few degrees of freedom.
     asked = EstimatesRequest(
         statistics=tuple(statistics),
@@ -83,9 +93,9 @@ def backtest_of(service: Service, job: Job, request: BacktestRequest) -> Backtes
         true_values=True,
     )
     estimated = estimates_of(service, job, asked)
-    figures = [_figure(estimate) for estimate in estimated["estimates"]]
-    verdicts = [figure["covers"] for figure in figures if figure["covers"] is not None]
-    exact = sum(figure["exact"] for figure in figures)
+    figures = [KnownFigure.judged(estimate) for estimate in estimated.estimates]
+    verdicts = [figure.covers for figure in figures if figure.covers is not None]
+    exact = sum(figure.exact for figure in figures)
     if exact:
         of_figures = counted(exact, "figure is", "figures are")
         notes.append(
@@ -95,44 +105,36 @@ def backtest_of(service: Service, job: Job, request: BacktestRequest) -> Backtes
         "All figures are from one sample, so their errors are related: the share of intervals that "
         "hold the true value varies more than that of independent intervals."
     )
-    answer |= {
-        "figures": figures,
-        "intervals": len(verdicts),
-        "covered": sum(verdicts),
-        "notes": [*notes, *estimated["notes"]],
-    }
-    return answer
+    return BacktestAnswer(
+        request.confidence,
+        job_id=job.id,
+        figures=figures,
+        intervals=len(verdicts),
+        covered=sum(verdicts),
+        notes=[*notes, *estimated.notes],
+    )
 
 
 def _known_statistics(service: Service, job: Job) -> tuple[list[StatisticRequest], list[str]]:
     """Statistics of the table's columns, and notes on those that are left out."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     known = {column.name for column in open_source(service, job).files.columns}
-    columns = [each for each in estimated_columns(service, job) if each["name"] in known]
-    numbers = [sample.column(each["name"]) for each in columns if each["is_number"]]
+    columns = [each for each in estimated_columns(service, job) if each.name in known]
+    numbers = [sample.column(each.name) for each in columns if each.is_number]
     odd = _not_finite(service, sample, numbers)
     statistics: list[StatisticRequest] = []
     for column in columns:
-        if column["name"] in odd:
+        if column.name in odd:
             continue
-        if column["is_number"]:
-            statistics.append(StatisticRequest(statistic="mean", column=column["name"]))
+        if column.is_number:
+            statistics.append(StatisticRequest(statistic="mean", column=column.name))
         else:
-            statistics += _shares(service, sample, sample.column(column["name"]))
+            statistics += _shares(service, sample, sample.column(column.name))
     notes = []
     if len(statistics) > MAX_FIGURES:
         notes.append(f"The first {MAX_FIGURES} of {len(statistics):,} figures.")
     notes += [f'"{name}" has NaN or infinite values: left out.' for name in odd]
     return statistics[:MAX_FIGURES], notes
-
-
-def holds_truth(each: Mapping[str, Any]) -> bool | None:
-    """Whether an estimate's interval holds the true value; None if either isn't known."""
-    low, high, truth = each["ci_low"], each["ci_high"], each["true_value"]
-    if truth is None or low is None or high is None:
-        return None
-    slack = SLACK * max(abs(truth), 1e-300)
-    return bool(low - slack <= truth <= high + slack)
 
 
 def _not_finite(service: Service, sample: TableFiles, columns: Sequence[Column]) -> list[str]:
@@ -145,14 +147,6 @@ def _not_finite(service: Service, sample: TableFiles, columns: Sequence[Column])
     with service.parquet.cursor(sample) as cursor:
         found = cursor.execute(f"SELECT {odd} FROM {relation} AS f", params).fetchone() or ()
     return [name for name, is_odd in zip(names, found, strict=True) if is_odd]
-
-
-def _figure(estimate: EstimateJson) -> FigureJson:
-    """Whether the interval covers, and whether the figure is exact, so that it can't miss."""
-    covers = holds_truth(estimate)
-    is_point = estimate["ci_low"] == estimate["ci_high"]
-    exact = bool(covers and estimate["standard_error"] == 0.0 and is_point)
-    return {**estimate, "covers": None if exact else covers, "exact": exact}
 
 
 def _shares(service: Service, sample: TableFiles, column: Column) -> Sequence[StatisticRequest]:

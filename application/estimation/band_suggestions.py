@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from application.estimation.sizing import SizeRequest, size_for_goals
+from application.estimation.size_answers import SizeAnswer, StrataAnswer
+from application.estimation.sizing import size_for_goals
 from contract.fields import DEFAULT_CONFIDENCE
+from contract.requests.size import SizeRequest, StrataRequest
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal
-from estimation_engine.planning import BandHistogram, BandRule, band_breaks, round_breaks
+from estimation_engine.planning.bands import BandHistogram, band_breaks, round_breaks
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import RandomMethod, StratifiedMethod
@@ -26,29 +26,8 @@ FIRST_SIZE = 400
 """The rows for which a take-all band is first looked for, until a goal's size is known."""
 
 
-@dataclass(frozen=True)
-class BandRequest:
-    """Bands of a column, for a goal or for a number of rows.
-
-    Parameters
-    ----------
-    goal : mapping, optional
-        As of :class:`SizeRequest`; the statistic is of the banded column if it names no other.
-    take_all : bool
-        Whether the last band is taken whole where that gives a better precision.
-    """
-
-    column: str
-    bands: int
-    rule: BandRule
-    take_all: bool
-    sample_size: int
-    goal: Mapping[str, Any] | None = None
-    filters: Mapping[str, Any] | None = None
-
-
-def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> dict[str, Any]:
-    """Breaks by a rule, and the sizes of the bands, as JSON.
+def suggest_bands(service: Service, table: OpenTable, request: StrataRequest) -> StrataAnswer:
+    """Breaks by a rule, and the sizes of the bands.
 
     Raises
     ------
@@ -64,14 +43,14 @@ def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> d
             loc=("column",),
         )
     histogram = _histogram(service, table, request, column)
-    first = request.sample_size if request.goal is None else FIRST_SIZE
-    breaks, takes_last = _breaks(histogram, request, column, first)
+    size = request.sample_size
+    breaks, takes_last = _breaks(histogram, request, column, size or FIRST_SIZE)
     needed = 2 * (len(breaks) + 2)  # with the missing values
-    if request.goal is None and request.sample_size < needed:
+    if size is not None and size < needed:
         raise InvalidGoal(
             "{rows} rows are too few for {bands} bands, which take two each: draw {needed} or "
             "more, or ask for fewer bands.",
-            rows=request.sample_size,
+            rows=size,
             bands=request.bands,
             needed=needed,
             loc=("sample_size",),
@@ -86,23 +65,23 @@ def suggest_bands(service: Service, table: OpenTable, request: BandRequest) -> d
         answer = _sized(service, table, request, breaks, takes_last=takes_last)
     if request.goal is not None and request.take_all:
         # The take-all band follows the size that the goal needs.
-        again = _breaks(histogram, request, column, answer["sample_size"])
+        again = _breaks(histogram, request, column, answer.sample_size)
         if again != (breaks, takes_last):
             other = _sized(service, table, request, again[0], takes_last=again[1])
-            if other["sample_size"] < answer["sample_size"]:
+            if other.sample_size < answer.sample_size:
                 (breaks, takes_last), answer = again, other
-    labels = [stratum["label"] for stratum in answer["strata"] if stratum["label"] != "NULL"]
-    return {
-        **answer,
-        "column": column.name,
-        "rule": request.rule,
-        "breaks": breaks,
-        "take_all": labels[-1] if takes_last else None,
-    }
+    labels = [each.label for each in answer.strata or () if each.label != "NULL"]
+    return StrataAnswer(
+        **vars(answer),
+        column=column.name,
+        rule=request.rule,
+        breaks=breaks,
+        take_all=labels[-1] if takes_last else None,
+    )
 
 
 def _histogram(
-    service: Service, table: OpenTable, request: BandRequest, column: Column
+    service: Service, table: OpenTable, request: StrataRequest, column: Column
 ) -> FineHistogram:
     parameters = {"sample_size": 1, "seed": 0}
     given = {"round_number": 1, "method": RandomMethod.declaration.name, "parameters": parameters}
@@ -128,7 +107,7 @@ def _histogram(
 
 
 def _breaks(
-    found: FineHistogram, request: BandRequest, column: Column, size: int
+    found: FineHistogram, request: StrataRequest, column: Column, size: int
 ) -> tuple[list[float | int], bool]:
     """Round breaks, and whether the last band is to be taken whole."""
     histogram = BandHistogram(found.edges, found.rows.astype(float))
@@ -144,15 +123,15 @@ def _breaks(
 def _sized(
     service: Service,
     table: OpenTable,
-    request: BandRequest,
+    request: StrataRequest,
     breaks: list[float | int],
     *,
     takes_last: bool,
-) -> dict[str, Any]:
+) -> SizeAnswer:
     """The sizes of the bands for the goal, or of the rows to draw."""
     bands = {"column": request.column, "breaks": breaks}
     parameters = {"strata_columns": [bands], "sample_size": 1}
-    design = {"method": StratifiedMethod.declaration.name, "parameters": parameters}
+    design: dict[str, Any] = {"method": StratifiedMethod.declaration.name, "parameters": parameters}
     if request.filters:
         design |= {"filters": request.filters}
     goal = {"statistic": "total", "confidence": DEFAULT_CONFIDENCE, "column": request.column}
@@ -160,11 +139,10 @@ def _sized(
         service,
         table,
         SizeRequest(
-            [{**goal, **(request.goal or {})}],
-            design,
-            "optimal",
-            budget=None if request.goal else float(request.sample_size),
-            is_single=True,
+            goal={**goal, **(request.goal or {})},
+            design=design,
+            allocation="optimal",
+            budget=None if request.sample_size is None else float(request.sample_size),
             takes_last=takes_last,
         ),
     )

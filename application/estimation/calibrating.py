@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Annotated, Any
 
 import numpy as np
 
+from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
+from contract.words import CalibrationMethod
 from estimation_engine import (
     Calibration,
-    CalibrationMethod,
     Design,
     Difference,
     InvalidCalibration,
@@ -97,47 +98,51 @@ def both(first: Statement | None, second: Statement | None) -> Statement | None:
     return sql, [value for _, params in conditions for value in params]
 
 
-class TotalJson(TypedDict):
+@dataclass(frozen=True)
+class KnownTotal:
     """A total that the calibration reproduces: of a column, or the rows of a group."""
 
-    column: str | None
-    group: dict[str, Any] | None
-    n: int
-    known: float
-    estimated: float
+    column: Annotated[str | None, Help("A column of numbers; null for the number of rows.")]
+    group: Annotated[dict[str, Any] | None, Help("The values of the columns, of a number of rows.")]
+    n: Annotated[int, Help("Sampled rows.")]
+    known: Annotated[float, Help("In the table.")]
+    estimated: Annotated[float, Help("By the design weights.")]
 
 
-class CalibrationJson(TypedDict):
-    """The facts of a calibration; a difference has no weights."""
+@dataclass(frozen=True)
+class CalibrationFacts:
+    """What an answer says about a calibration; a difference has no weights."""
 
     method: CalibrationMethod
-    columns: list[str]
-    totals: list[TotalJson]
-    g_min: float | None
+    columns: tuple[str, ...]
+    totals: Annotated[Sequence[KnownTotal], Help("The first 100 totals that are reproduced.")]
+    g_min: Annotated[float | None, Help("The smallest factor of a weight; null for `difference`.")]
     g_max: float | None
-    negative_weights: int
+    negative_weights: Annotated[int, Help("Sampled rows with a negative weight.")]
 
 
 @dataclass(frozen=True)
 class FoundCalibration:
-    """A calibration, with what an answer says about it."""
+    """A calibration, with its totals and notes."""
 
     calibration: Calibration | Difference
-    totals: Sequence[TotalJson]
+    totals: Sequence[KnownTotal]
     notes: Sequence[str]
 
-    def as_json(self, request: CalibrateRequest) -> CalibrationJson:
+    def facts(self, request: CalibrateRequest) -> CalibrationFacts:
         """The facts of the answer."""
         known = self.calibration
         g = known.g if isinstance(known, Calibration) else None
-        return {
-            "method": request.method,
-            "columns": list(request.columns),
-            "totals": list(self.totals[:MAX_LISTED]),
-            "g_min": None if g is None else float(g.min()),
-            "g_max": None if g is None else float(g.max()),
-            "negative_weights": 0 if g is None else int((g < 0).sum()),
-        }
+        return CalibrationFacts(
+            request.method,
+            request.columns,
+            self.totals[:MAX_LISTED],
+            *(
+                (None, None, 0)
+                if g is None
+                else (float(g.min()), float(g.max()), int((g < 0).sum()))
+            ),
+        )
 
 
 def find_calibration(
@@ -172,7 +177,9 @@ def find_calibration(
             case "regression":
                 return _regression(frame, columns)
             case "poststratify":
-                return _poststrata(frame, columns)
+                cells, weights = _cells(frame, columns), frame.design.weights
+                by_cell = by_strata(weights, cells.of_sample, cells.rows)
+                return FoundCalibration(by_cell, cells.known_totals(weights), _few_notes([cells]))
             case "rake":
                 return _raking(frame, columns)
     except InvalidCalibration as error:
@@ -245,15 +252,9 @@ class _Number:
             "sample and in the table, which leaves the estimates unbiased."
         ]
 
-    def as_json(self, weights: Floats) -> TotalJson:
+    def known_total(self, weights: Floats) -> KnownTotal:
         estimated = float((weights * self.x).sum())
-        return _total(self.column.name, None, len(self.x), self.total, estimated)
-
-
-def _total(
-    column: str | None, group: dict[str, Any] | None, n: int, known: float, estimated: float
-) -> TotalJson:
-    return {"column": column, "group": group, "n": n, "known": known, "estimated": estimated}
+        return KnownTotal(self.column.name, None, len(self.x), self.total, estimated)
 
 
 def _numbers(frame: CalibrationFrame, columns: Sequence[Column]) -> list[_Number]:
@@ -319,7 +320,7 @@ def _ratio(frame: CalibrationFrame, column: Column) -> FoundCalibration:
             "regression."
         )
     calibration = by_ratio(weights, number.x, number.total)
-    return FoundCalibration(calibration, [number.as_json(weights)], notes)
+    return FoundCalibration(calibration, [number.known_total(weights)], notes)
 
 
 def _regression(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
@@ -332,8 +333,8 @@ def _regression(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCali
         population,
         [column.name for column in columns],
     )
-    rows = _total(None, None, design.rows, population, float(design.weights.sum()))
-    totals = [rows, *(number.as_json(design.weights) for number in numbers)]
+    rows = KnownTotal(None, None, design.rows, population, float(design.weights.sum()))
+    totals = [rows, *(number.known_total(design.weights) for number in numbers)]
     notes = [note for number in numbers for note in number.notes()]
     return FoundCalibration(calibration, totals, notes + _weight_notes(calibration))
 
@@ -358,11 +359,11 @@ class _FrameCells:
     of_sample: Any
     drawn: Any
 
-    def as_json(self, weights: Floats) -> list[TotalJson]:
+    def known_totals(self, weights: Floats) -> list[KnownTotal]:
         estimated = np.bincount(self.of_sample, weights, len(self.keys))
         names = [column.name for column in self.columns]
         return [
-            _total(
+            KnownTotal(
                 None,
                 dict(zip(names, key, strict=True)),
                 int(self.drawn[at]),
@@ -380,7 +381,10 @@ def _cells(frame: CalibrationFrame, columns: Sequence[Column]) -> _FrameCells:
     keys = [tuple(key.values()) for key in read.keys]
     empty = [key for key in known if key not in set(keys)]
     if empty:
-        shown = "; ".join(_cell_name(key) for key in empty[:MAX_NAMED])
+        shown = "; ".join(
+            ", ".join("missing" if value is None else str(value) for value in key)
+            for key in empty[:MAX_NAMED]
+        )
         more = f" and {len(empty) - MAX_NAMED:,} more" if len(empty) > MAX_NAMED else ""
         raise InvalidCalibration(
             "{count} of {cells} groups of {columns} have no sampled row: {shown}. Choose columns "
@@ -395,10 +399,6 @@ def _cells(frame: CalibrationFrame, columns: Sequence[Column]) -> _FrameCells:
     return _FrameCells(columns, keys, rows, of_sample, np.bincount(of_sample, minlength=len(keys)))
 
 
-def _cell_name(key: GroupKey) -> str:
-    return ", ".join("missing" if value is None else str(value) for value in key)
-
-
 def _few_notes(all_cells: Sequence[_FrameCells]) -> list[str]:
     few = sum(int((cells.drawn < FEW_ROWS).sum()) for cells in all_cells)
     if not few:
@@ -407,13 +407,6 @@ def _few_notes(all_cells: Sequence[_FrameCells]) -> list[str]:
         f"{few:,} groups of the calibration have fewer than {FEW_ROWS} sampled rows; margins are "
         "then too small."
     ]
-
-
-def _poststrata(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
-    cells = _cells(frame, columns)
-    weights = frame.design.weights
-    calibration = by_strata(weights, cells.of_sample, cells.rows)
-    return FoundCalibration(calibration, cells.as_json(weights), _few_notes([cells]))
 
 
 def _raking(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
@@ -431,7 +424,7 @@ def _raking(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibrat
         Margins([each.of_sample for each in margins], counts),
         [each.rows for each in margins],
     )
-    totals = [total for each in margins for total in each.as_json(weights)]
+    totals = [total for each in margins for total in each.known_totals(weights)]
     return FoundCalibration(calibration, totals, _few_notes(margins))
 
 
@@ -452,5 +445,5 @@ def _difference(
         counts[at] = rows
     weights = frame.design.weights
     return FoundCalibration(
-        Difference(number.x, totals, counts), [number.as_json(weights)], number.notes()
+        Difference(number.x, totals, counts), [number.known_total(weights)], number.notes()
     )

@@ -8,7 +8,8 @@ import numpy as np
 
 from application.estimation.code import PROGRAMS
 from application.estimation.code.sample_file import SampleFile
-from application.estimation.design_table import ReplicateRequest
+from application.estimation.design_table import replicate_facts, replicates_of
+from contract.requests.estimate import DesignRequest
 from estimation_engine import Design, UnsupportedDesign, is_number
 from estimation_engine.reading import relation_of
 from parquet_tables.quoting import quote_identifier
@@ -25,7 +26,7 @@ MAX_LISTED = 2_000
 """Groups whose sizes stand in the code."""
 
 
-def design_code(service: Service, job: Job, language: str, replicates: ReplicateRequest) -> str:
+def design_code(service: Service, job: Job, request: DesignRequest) -> str:
     """Code that declares the design of the downloaded sample ``sample.csv``.
 
     With replicates, code that reads them from the downloaded table ``design.csv``.
@@ -39,11 +40,12 @@ def design_code(service: Service, job: Job, language: str, replicates: Replicate
     """
     source = open_source(service, job)
     found = design_of(service, job, source)
-    made = replicates.of(found.design)
-    sample = _sample_file(service, job, source, found, with_sizes=language == "sas")
-    program = PROGRAMS[language]
-    if made is not None:
-        return program.replicate_code(found.design, replicates.facts(made), sample)
+    replicates = replicates_of(found.design, request)
+    sample = _sample_file(service, job, source, found, with_sizes=request.format == "sas")
+    program = PROGRAMS[request.format]
+    if replicates is not None:
+        facts = replicate_facts(replicates, request)
+        return program.replicate_code(found.design, facts, sample)
     labels = _labels(service, job, found.design)
     if len(labels) > MAX_LISTED:
         raise UnsupportedDesign(

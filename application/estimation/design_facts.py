@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
-from application.estimation.design_table import ReplicateRequest
+from application.estimation.design_table import replicate_facts, replicates_of
 from application.identity.lookup import ordinal_of
+from contract.declarations import Help
+from contract.requests.estimate import DesignRequest
 from domain_errors import DomainError
-from estimation_engine import Design, UnsupportedDesign
+from estimation_engine import UnsupportedDesign
 from estimation_engine.designs import design_class
 from estimation_engine.designs.design import RowsOfPairs
+from estimation_engine.replicates import ReplicateFacts
 from parquet_tables.tables import Int64s
 from sampling_engine import (
     ORDER_VERSION,
@@ -27,16 +30,17 @@ from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source
 from service.tables.sample_design import (
-    DesignJson,
+    DesignSummary,
     SampleDesign,
-    design_json,
     design_of,
+    design_summary,
 )
 from storage.jobs.jobs import Job
 
 
-class StepJson(TypedDict):
-    """A round as it was drawn, given the earlier ones; the fields are those of the API."""
+@dataclass(frozen=True)
+class DrawnStep:
+    """A round as it was drawn, given the earlier ones."""
 
     round_number: int
     method: str
@@ -44,61 +48,73 @@ class StepJson(TypedDict):
     seed: str
     effective_seed: str
     order_version: str
-    eligible_rows: int
-    n: int
+    eligible_rows: Annotated[int, Help("Rows that it could draw, without those of earlier rounds.")]
+    n: Annotated[int, Help("Rows that it drew.")]
     strata: int | None
     strata_drawn: int | None
     clusters: int | None
     clusters_drawn: int | None
-    take_all_rows: int | None
-    sum_p_1_minus_p: float | None
+    take_all_rows: Annotated[int | None, Help("Rows drawn with certainty.")]
+    sum_p_1_minus_p: Annotated[
+        float | None,
+        Help(
+            "Of a weighted round: the estimate of Σp(1 - p), which is the sum of 1 - π over its "
+            "rows."
+        ),
+    ]
 
 
-class GroupJson(TypedDict):
+@dataclass(frozen=True)
+class GroupSize:
     """A stratum, or a drawn cluster."""
 
     round_number: int
-    key: dict[str, str | None]
-    rows: int
-    drawn: int
+    key: Annotated[dict[str, Any], Help("The group's value of each column.")]
+    row_count: Annotated[int, Help("N of the stratum or cluster.")]
+    drawn: Annotated[int, Help("n of it.")]
 
 
-class DesignFactsJson(DesignJson):
+@dataclass(frozen=True)
+class DesignFacts(DesignSummary):
     """A design with its steps, all strata, the drawn clusters and the take-all rows."""
 
     job_id: str
-    steps: list[StepJson]
-    groups: list[GroupJson]
-    take_all: list[str]
-    replicates: dict[str, Any] | None
+    steps: Annotated[list[DrawnStep], Help("Each round as it was drawn.")]
+    groups: Annotated[list[GroupSize], Help("All strata, or the drawn clusters; else none.")]
+    take_all: Annotated[list[str], Help("The ids of rows drawn with certainty.")]
+    replicates: Annotated[ReplicateFacts | None, Help("Of the requested weights in the table.")] = (
+        None
+    )
 
 
-class PairJson(TypedDict):
+@dataclass(frozen=True)
+class PairProbability:
     """Two rows, and the probabilities that they are drawn."""
 
     first: str
     second: str
     first_probability: float
     second_probability: float
-    joint_probability: float
+    joint_probability: Annotated[float, Help("0 if both can't be drawn in one sample.")]
 
 
-class PairsJson(TypedDict):
-    """The answer of joint probabilities."""
+@dataclass(frozen=True)
+class PairProbabilities:
+    """The joint inclusion probabilities of pairs of rows."""
 
     job_id: str
-    approximate: bool
-    pairs: list[PairJson]
+    approximate: Annotated[bool, Help("Whether they are Hájek's approximation.")]
+    pairs: list[PairProbability]
 
 
-def design_facts(service: Service, job: Job, request: ReplicateRequest) -> DesignFactsJson:
+def design_facts(service: Service, job: Job, request: DesignRequest) -> DesignFacts:
     """The design with its steps, all strata, the drawn clusters and the take-all rows.
 
     With replicates, also what their weights, which stand in the table, are multiplied by.
     """
     source = open_source(service, job)
     found = design_of(service, job, source)
-    made = request.of(found.design)
+    replicates = replicates_of(found.design, request)
     rounds = recorded_rounds(job.run_parameters, source.files)
     drawn = drawn_rounds(
         service.parquet,
@@ -110,57 +126,51 @@ def design_facts(service: Service, job: Job, request: ReplicateRequest) -> Desig
     by_number = {spec.round_number: each for spec, each in zip(rounds, drawn, strict=True)}
     groups, take_all = [], []
     for spec, design in found.samples:
-        groups += _groups(spec, design, by_number[spec.round_number])
+        own, number = by_number[spec.round_number], spec.round_number
+        groups += [
+            GroupSize(number, own.keys[at], int(design.group_rows[at]), int(design.group_drawn[at]))
+            for at in design.listed_groups.tolist()
+        ]
         if design.by_size:
-            own = by_number[spec.round_number].ordinals[design.take_all]
-            take_all += [f"{source.key}:{ordinal}" for ordinal in own.tolist()]
-    return {
-        "job_id": job.id,
-        **design_json(found),
-        "steps": [_step(spec, each) for spec, each in zip(rounds, drawn, strict=True)],
-        "groups": groups,
-        "take_all": take_all,
-        "replicates": None if made is None else asdict(request.facts(made)),
-    }
+            ordinals = own.ordinals[design.take_all].tolist()
+            take_all += [f"{source.key}:{ordinal}" for ordinal in ordinals]
+    return DesignFacts(
+        **vars(design_summary(found)),
+        job_id=job.id,
+        steps=[_step(spec, each) for spec, each in zip(rounds, drawn, strict=True)],
+        groups=groups,
+        take_all=take_all,
+        replicates=None if replicates is None else replicate_facts(replicates, request),
+    )
 
 
-def _step(spec: Round, drawn: DrawnRound) -> StepJson:
+def _step(spec: Round, drawn: DrawnRound) -> DrawnStep:
     kind = spec.method.group_kind
     by_size = design_class(spec.method.declaration.name).by_size
     p = drawn.probabilities
     groups, groups_drawn = int((drawn.group_rows > 0).sum()), int((drawn.group_drawn > 0).sum())
-    return {
-        "round_number": spec.round_number,
-        "method": spec.method.name,
-        "filter": spec.filter.text if spec.filter else None,
-        "seed": str(spec.seed),
-        "effective_seed": spec.effective_seed,
-        "order_version": ORDER_VERSION,
-        "eligible_rows": int(drawn.group_rows.sum()),
-        "n": len(drawn.ordinals),
-        "strata": groups if kind == "strata" else None,
-        "strata_drawn": groups_drawn if kind == "strata" else None,
-        "clusters": groups if kind == "clusters" else None,
-        "clusters_drawn": groups_drawn if kind == "clusters" else None,
-        "take_all_rows": int((p == 1.0).sum()) if by_size else None,
-        "sum_p_1_minus_p": float((1.0 - p).sum()) if by_size else None,
-    }
+    return DrawnStep(
+        spec.round_number,
+        spec.method.name,
+        spec.filter.text if spec.filter else None,
+        str(spec.seed),
+        spec.effective_seed,
+        ORDER_VERSION,
+        int(drawn.group_rows.sum()),
+        len(drawn.ordinals),
+        groups if kind == "strata" else None,
+        groups_drawn if kind == "strata" else None,
+        groups if kind == "clusters" else None,
+        groups_drawn if kind == "clusters" else None,
+        int((p == 1.0).sum()) if by_size else None,
+        float((1.0 - p).sum()) if by_size else None,
+    )
 
 
-def _groups(spec: Round, design: Design, drawn: DrawnRound) -> list[GroupJson]:
-    return [
-        {
-            "round_number": spec.round_number,
-            "key": drawn.keys[at],
-            "rows": int(design.group_rows[at]),
-            "drawn": int(design.group_drawn[at]),
-        }
-        for at in design.listed_groups.tolist()
-    ]
-
-
-def pair_probabilities(service: Service, job: Job, pairs: Sequence[Sequence[str]]) -> PairsJson:
-    """The joint inclusion probabilities of pairs of row ids, as JSON.
+def pair_probabilities(
+    service: Service, job: Job, pairs: Sequence[Sequence[str]]
+) -> PairProbabilities:
+    """The joint inclusion probabilities of pairs of row ids.
 
     Raises
     ------
@@ -173,23 +183,19 @@ def pair_probabilities(service: Service, job: Job, pairs: Sequence[Sequence[str]
     _require_seeded_order(found)
     ordinals, places = np.unique(_ordinals(source, pairs), return_inverse=True)
     first, second = places.reshape(-1, 2).T
-    rows = _rows_of_pairs(service, source, found, ordinals)
+    counts_dir = service.directory.counts_dir
+    chances = row_chances(
+        service.parquet, source.files, found.rounds[0], ordinals, counts_dir=counts_dir
+    )
+    rows = RowsOfPairs(chances.groups, chances.probabilities, chances.places, chances.circle)
     joint = found.design.joint_probabilities(rows, first, second)
     single = found.design.inclusion_probabilities(rows)
-    return {
-        "job_id": job.id,
-        "approximate": found.design.by_size,
-        "pairs": [
-            {
-                "first": f"{source.key}:{ordinals[one]}",
-                "second": f"{source.key}:{ordinals[other]}",
-                "first_probability": float(single[one]),
-                "second_probability": float(single[other]),
-                "joint_probability": float(both),
-            }
-            for one, other, both in zip(first, second, joint, strict=True)
-        ],
-    }
+    ids = [f"{source.key}:{ordinal}" for ordinal in ordinals.tolist()]
+    answers = [
+        PairProbability(ids[one], ids[other], float(single[one]), float(single[other]), float(both))
+        for one, other, both in zip(first, second, joint, strict=True)
+    ]
+    return PairProbabilities(job.id, found.design.by_size, answers)
 
 
 def _require_seeded_order(found: SampleDesign) -> None:
@@ -214,16 +220,3 @@ def _ordinals(source: OpenTable, pairs: Sequence[Sequence[str]]) -> Int64s:
                 error.loc = ("pairs", at, side)
                 raise
     return found
-
-
-def _rows_of_pairs(
-    service: Service, source: OpenTable, found: SampleDesign, ordinals: Int64s
-) -> RowsOfPairs:
-    chances = row_chances(
-        service.parquet,
-        source.files,
-        found.rounds[0],
-        ordinals,
-        counts_dir=service.directory.counts_dir,
-    )
-    return RowsOfPairs(chances.groups, chances.probabilities, chances.places, chances.circle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from application.samples.replacements import DRAW_METADATA, draw_record
+from contract.requests.estimate import DesignRequest
 from domain_errors import DomainError
 from estimation_engine import Design
 from estimation_engine.replicates import (
     ReplicateFacts,
-    ReplicateKind,
     Replicates,
     bootstrap,
     jackknife,
@@ -28,7 +28,6 @@ from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import Job
 
 TableFormat = Literal["csv", "parquet"]
-DEFAULT_REPLICATES = 500
 NO_UNIT = -1
 STAGES = {
     name: f"nullif(d.{name}, {NO_UNIT})"
@@ -43,39 +42,33 @@ STAGES = {
 }
 
 
-@dataclass(frozen=True)
-class ReplicateRequest:
-    """Which replicate weights; ``count`` and ``seed`` are those of a bootstrap."""
+def replicates_of(design: Design, request: DesignRequest) -> Replicates | None:
+    """The requested replicates; None if there are to be none."""
+    try:
+        match request.replicates:
+            case "jackknife":
+                return jackknife(design)
+            case "bootstrap":
+                return bootstrap(design, request.replicate_count, request.replicate_seed)
+            case "none":
+                return None
+    except DomainError as error:
+        error.loc = ("query", "replicates")
+        raise
 
-    kind: ReplicateKind | Literal["none"] = "none"
-    count: int = DEFAULT_REPLICATES
-    seed: int = 1
 
-    def of(self, design: Design) -> Replicates | None:
-        """The replicates; None if there are to be none."""
-        try:
-            match self.kind:
-                case "jackknife":
-                    return jackknife(design)
-                case "bootstrap":
-                    return bootstrap(design, self.count, self.seed)
-                case "none":
-                    return None
-        except DomainError as error:
-            error.loc = ("query", "replicates")
-            raise
-
-    def facts(self, made: Replicates) -> ReplicateFacts:
-        """What a program needs besides the weights."""
-        assert self.kind != "none"  # noqa: S101 - there are some
-        seed = self.seed if self.kind == "bootstrap" else None
-        return ReplicateFacts(self.kind, made.factors.shape[1], made.scale, seed)
+def replicate_facts(replicates: Replicates, request: DesignRequest) -> ReplicateFacts:
+    """What a program needs besides the weights."""
+    assert request.replicates != "none"  # noqa: S101 - there are some
+    seed = request.replicate_seed if request.replicates == "bootstrap" else None
+    count = replicates.factors.shape[1]
+    return ReplicateFacts(request.replicates, count, replicates.scale, seed)
 
 
 def write_design_table(
     service: Service,
     job: Job,
-    request: ReplicateRequest,
+    request: DesignRequest,
     path: Path,
     kind: TableFormat,
 ) -> None:
@@ -89,9 +82,9 @@ def write_design_table(
     found = design_of(service, job, open_source(service, job))
     columns = _stages_of(found)
     record = draw_record(job)
-    replicates = request.of(found.design)
+    replicates = replicates_of(found.design, request)
     if replicates is not None:
-        record["replicates"] = asdict(request.facts(replicates))
+        record["replicates"] = asdict(replicate_facts(replicates, request))
         for at in range(replicates.factors.shape[1]):
             columns[f"replicate_{at + 1}"] = found.design.weights * replicates.factors[:, at]
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files

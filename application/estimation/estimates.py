@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any, TypedDict
+from typing import Annotated, Any
 
 from application.estimation.calibrating import (
+    CalibrationFacts,
     CalibrationFrame,
-    CalibrationJson,
     FoundCalibration,
     both,
     find_calibration,
 )
-from application.estimation.interval_notes import interval_notes
+from application.estimation.figures import FigureEstimate, PlainEstimate, interval_notes
 from application.estimation.monetary_selection import drawable
-from application.estimation.uploaded_values import UploadJson, upload_json
+from application.estimation.uploaded_values import ValuesUpload
 from application.estimation.value_sources import (
     FINDINGS,
     ValueSource,
+    value_condition,
     value_source,
     with_values,
 )
+from contract.answers import AtConfidence
+from contract.declarations import Help
 from contract.fields import NOT_GIVEN
-from contract.requests.estimate import CalibrateRequest, EstimatesRequest
-from contract.words import StatisticName
+from contract.requests.estimate import CalibrateRequest, EstimatesRequest, StatisticRequest
 from domain_errors import counted
 from estimation_engine import (
     Design,
-    Estimate,
+    DomainEstimate,
+    EstimateSettings,
     InvalidEstimate,
-    Settings,
     Statistic,
     Values,
     VarianceRules,
@@ -45,17 +47,17 @@ from estimation_engine.reading import ReadSample
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine import Round
-from sampling_engine.filters import Filter, parse_conditions
+from sampling_engine.filters import Filter
 from sampling_engine.sample_table import shown_columns
 from service.sampling_parameters import parse_filter
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from service.tables.sample_design import (
-    DesignJson,
+    DesignSummary,
     SampleDesign,
-    design_json,
     design_notes,
     design_of,
+    design_summary,
 )
 from storage.audit.findings import list_replacements
 from storage.jobs.jobs import Job
@@ -65,51 +67,24 @@ MAX_RESIDUALS = 500_000_000
 """Residuals of a calibrated answer, some 5 s of work."""
 
 
-class PlainEstimate(TypedDict):
-    """An estimate without calibration."""
-
-    estimate: float | None
-    standard_error: float | None
-    ci_low: float | None
-    ci_high: float | None
-
-
-class EstimateJson(PlainEstimate):
-    """An estimate of one group; the fields are those of the API."""
-
-    statistic: StatisticName
-    column: str | None
-    denominator: str | None
-    value: Any
-    q: float | None
-    group: dict[str, Any]
-    confidence: float
-    df: int
-    design_effect: float | None
-    n: int
-    n_missing: int
-    interval: str
-    variance: float | None
-    true_value: float | None
-    uncalibrated: PlainEstimate | None
-
-
-class EstimatesJson(TypedDict):
-    """The answer of a request of estimates."""
+@dataclass(frozen=True, kw_only=True)
+class EstimatesAnswer(AtConfidence):
+    """Estimates of a sample's population."""
 
     job_id: str
-    confidence: float
-    estimates: list[EstimateJson]
-    calibration: CalibrationJson | None
-    values: UploadJson | None
-    design: DesignJson
-    warnings: list[str]
-    notes: list[str]
+    estimates: list[FigureEstimate]
+    calibration: CalibrationFacts | None
+    values: Annotated[ValuesUpload | None, Help("The upload that values were read from.")]
+    design: DesignSummary
+    warnings: Annotated[
+        list[str], Help("The first of `notes`: those that say which intervals are doubtful.")
+    ]
+    notes: Annotated[list[str], Help("What the estimates assume and refer to.")]
 
 
 @dataclass(frozen=True)
 class _Sampled:
-    """A sample as a request reads it: its table and source, its design, the values, the figures."""
+    """A sample as a request reads it: its table and source, its design, the values."""
 
     source: OpenTable
     sample: TableFiles
@@ -117,11 +92,10 @@ class _Sampled:
     values_from: ValueSource | None
     design: SampleDesign
     read: ReadSample
-    figures: Sequence[Mapping[str, Any]]
 
 
-def estimates_of(service: Service, job: Job, request: EstimatesRequest) -> EstimatesJson:
-    """Estimate statistics from the rows of a completed draw, as JSON.
+def estimates_of(service: Service, job: Job, request: EstimatesRequest) -> EstimatesAnswer:
+    """Estimate statistics from the rows of a completed draw.
 
     Raises
     ------
@@ -129,17 +103,16 @@ def estimates_of(service: Service, job: Job, request: EstimatesRequest) -> Estim
         A column or value doesn't fit, or the design has no formula.
     """
     sampled, settings = _sampled(service, job, request), settings_of(request)
-    design, has_filter = sampled.design.design, request.where is not None
+    design, has_filter = sampled.design.design, request.filters is not None
     calibration = None
     if request.calibrate is not None:
         calibration = _calibration(service, sampled, request, request.calibrate)
-    estimated = [
-        pair
-        for given, values in zip(sampled.figures, sampled.read.values, strict=True)
-        for pair in _of_statistic(given, values, sampled.read, design, settings, calibration)
+    estimates = [
+        estimate
+        for figure, values in zip(request.statistics, sampled.read.values, strict=True)
+        for estimate in _of_statistic(figure, values, sampled, settings, calibration)
     ]
-    estimates = [figure for figure, _ in estimated]
-    warnings = interval_notes(estimated, settings, design.unit)
+    warnings = interval_notes(estimates, settings, design.unit)
     notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings)]
     notes += _value_notes(service, job, request, sampled.values_from)
     if calibration is not None and request.calibrate is not None:
@@ -147,20 +120,21 @@ def estimates_of(service: Service, job: Job, request: EstimatesRequest) -> Estim
     notes += _estimate_notes(estimates, has_filter)
     notes += _equal_value_notes(design, estimates, has_filter)
     if request.true_values:
-        notes += _add_true_values(service, sampled, request, estimates)
+        estimates, truth_notes = _with_true_values(service, sampled, request, estimates)
+        notes += truth_notes
     upload = sampled.values_from and sampled.values_from.upload
-    return {
-        "job_id": job.id,
-        "confidence": request.confidence,
-        "estimates": estimates,
-        "calibration": calibration.as_json(request.calibrate)
+    return EstimatesAnswer(
+        request.confidence,
+        job_id=job.id,
+        estimates=estimates,
+        calibration=calibration.facts(request.calibrate)
         if calibration and request.calibrate
         else None,
-        "values": upload_json(upload, job) if upload else None,
-        "design": design_json(sampled.design),
-        "warnings": warnings,
-        "notes": notes,
-    }
+        values=ValuesUpload.of(upload, job) if upload else None,
+        design=design_summary(sampled.design),
+        warnings=warnings,
+        notes=notes,
+    )
 
 
 def _sampled(service: Service, job: Job, request: EstimatesRequest) -> _Sampled:
@@ -169,15 +143,16 @@ def _sampled(service: Service, job: Job, request: EstimatesRequest) -> _Sampled:
     stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     values_from = value_source(service, job, request.values, request.book_column)
     sample, relation = with_values(stored, values_from)
-    figures = [figure.given() for figure in request.statistics]
-    statistics = [_statistic(sample, at, given) for at, given in enumerate(figures)]
+    statistics = [_statistic(sample, at, figure) for at, figure in enumerate(request.statistics)]
     by = [_column(sample, name, ("by", at)) for at, name in enumerate(request.by)]
-    where = None if request.where is None else parse_filter(request.where, sample, ("where",))
+    filters = None
+    if request.filters is not None:
+        filters = parse_filter(request.filters, sample, ("filters",))
     _require_known_values(service, source, values_from, request, statistics)
     design = design_of(service, job, source)
-    _require_in_every_round(source, design.rounds, request, where)
+    _require_in_every_round(source, design.rounds, request, filters)
     with service.parquet.cursor(sample) as cursor:
-        condition = None if where is None else where.condition("f")
+        condition = None if filters is None else filters.condition("f")
         read = read_values(cursor, relation, design.ordinals, statistics, by, condition)
     count = len(read.keys) * len(statistics)
     if count > MAX_ESTIMATES:
@@ -186,7 +161,7 @@ def _sampled(service: Service, job: Job, request: EstimatesRequest) -> _Sampled:
             estimates=count,
             maximum=MAX_ESTIMATES,
         )
-    return _Sampled(source, sample, relation, values_from, design, read, figures)
+    return _Sampled(source, sample, relation, values_from, design, read)
 
 
 def _value_notes(
@@ -205,7 +180,7 @@ def _value_notes(
 
 
 def _require_in_every_round(
-    source: OpenTable, rounds: Sequence[Round], request: EstimatesRequest, where: Filter | None
+    source: OpenTable, rounds: Sequence[Round], request: EstimatesRequest, filters: Filter | None
 ) -> None:
     """Refuse a column that some rounds didn't select: their rows have no value of it."""
     partial = {each.name for each in shown_columns(source.files, rounds) if each.rounds is not None}
@@ -217,7 +192,7 @@ def _require_in_every_round(
     named += [(("by", at), name) for at, name in enumerate(request.by)]
     calibrated = () if request.calibrate is None else request.calibrate.columns
     named += [(("calibrate", "columns", at), name) for at, name in enumerate(calibrated)]
-    named += [(("where",), each.name) for each in (() if where is None else where.columns)]
+    named += [(("filters",), each.name) for each in (() if filters is None else filters.columns)]
     for loc, name in named:
         if name in partial:
             raise InvalidEstimate(
@@ -271,8 +246,8 @@ def _calibration(
     if calibrate.method == "difference":
         by = [_column(table, name, ("by", at)) for at, name in enumerate(request.by)]
         keys = read.keys
-        if request.where is not None:
-            where = parse_filter(request.where, table, ("where",)).condition("f")
+        if request.filters is not None:
+            where = parse_filter(request.filters, table, ("filters",)).condition("f")
     frame = CalibrationFrame(
         service.parquet,
         table,
@@ -300,32 +275,28 @@ def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
 
 
 def _of_statistic(
-    given: Mapping[str, Any],
+    figure: StatisticRequest,
     values: Values,
-    read: ReadSample,
-    design: Design,
-    settings: Settings,
+    sampled: _Sampled,
+    settings: EstimateSettings,
     calibration: FoundCalibration | None,
-) -> list[tuple[EstimateJson, Estimate]]:
+) -> list[FigureEstimate]:
     """The estimates of one statistic, by group; calibrated ones have the uncalibrated, too."""
+    design, read = sampled.design.design, sampled.read
     plain = estimate(design, values, read.domains, settings)
     if calibration is None:
         return [
-            (_as_json(given, key, each, settings), each)
+            _figure_estimate(figure, key, each, settings)
             for key, each in zip(read.keys, plain, strict=True)
         ]
-    known = calibration.calibration
-    calibrated = estimate(design, values, read.domains, settings, known)
+    calibrated = estimate(design, values, read.domains, settings, calibration.calibration)
     return [
-        (
-            _as_json(given, key, _with_effect(each, before), settings, before),
-            each,
-        )
+        _figure_estimate(figure, key, _with_effect(each, before), settings, before)
         for key, each, before in zip(read.keys, calibrated, plain, strict=True)
     ]
 
 
-def _with_effect(calibrated: Estimate, plain: Estimate) -> Estimate:
+def _with_effect(calibrated: DomainEstimate, plain: DomainEstimate) -> DomainEstimate:
     """The variance by that of an uncalibrated simple random sample."""
     effect = None
     if plain.design_effect is not None and plain.error and calibrated.error is not None:
@@ -333,20 +304,13 @@ def _with_effect(calibrated: Estimate, plain: Estimate) -> Estimate:
     return replace(calibrated, design_effect=effect)
 
 
-def _width(each: PlainEstimate) -> float | None:
-    low, high = each["ci_low"], each["ci_high"]
-    return None if low is None or high is None else high - low
-
-
 def _calibration_notes(
-    request: CalibrateRequest, calibration: FoundCalibration, estimates: Sequence[EstimateJson]
+    request: CalibrateRequest, calibration: FoundCalibration, estimates: Sequence[FigureEstimate]
 ) -> list[str]:
     columns = ", ".join(request.columns)
     notes = [f"Calibrated by {request.method} to the exact totals of {columns} in the table."]
     pairs = [
-        (_width(figure), _width(figure["uncalibrated"]))
-        for figure in estimates
-        if figure["uncalibrated"] is not None
+        (each.width, each.uncalibrated.width) for each in estimates if each.uncalibrated is not None
     ]
     shares = [after / before for after, before in pairs if after is not None and before]
     if len(shares) == 1:
@@ -368,29 +332,22 @@ def _column(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:
         raise
 
 
-def _statistic(table: TableFiles, at: int, given: Mapping[str, Any]) -> Statistic:
+def _statistic(table: TableFiles, at: int, figure: StatisticRequest) -> Statistic:
     """The statistic of a request, checked against a table."""
-    loc = ("statistics", at)
-    name: StatisticName = given["statistic"]
-    columns = {
-        field: None if given.get(field) is None else _column(table, given[field], (*loc, field))
+    loc, condition = ("statistics", at), None
+    column, denominator = (
+        None if (name := getattr(figure, field)) is None else _column(table, name, (*loc, field))
         for field in ("column", "denominator")
-    }
-    column = columns["column"]
-    condition = None
-    is_missing = "value" in given and given["value"] is None
-    if name == "proportion" and column is not None and "value" in given:
-        wanted = {"column": column.name, "operator": "=", "value": given["value"]}
-        if is_missing:
-            wanted = {"column": column.name, "operator": "is_null"}
-        condition = parse_conditions([wanted], "AND", table, loc=(*loc, "value")).condition("f")
+    )
+    if figure.statistic == "proportion" and column is not None and figure.value is not NOT_GIVEN:
+        condition = value_condition(table, column, figure.value, (*loc, "value"))
     statistic = Statistic(
-        name,
+        figure.statistic,
         column,
-        columns["denominator"],
+        denominator,
         condition,
-        counts_missing=is_missing,
-        q=given.get("q", 0.5),
+        counts_missing=figure.value is None,
+        q=figure.q,
     )
     check_statistic(statistic, loc)
     return statistic
@@ -422,61 +379,52 @@ def _require_known_values(
                 )
 
 
-def _as_json(
-    given: Mapping[str, Any],
-    key: dict[str, Any],
-    found: Estimate,
-    settings: Settings,
-    plain: Estimate | None = None,
-) -> EstimateJson:
+def _figure_estimate(
+    figure: StatisticRequest,
+    group: dict[str, Any],
+    found: DomainEstimate,
+    settings: EstimateSettings,
+    plain: DomainEstimate | None = None,
+) -> FigureEstimate:
     """An estimate with the request's names; ``plain`` is that without the calibration."""
     if not all(map(isfinite, (found.value or 0.0, found.error or 0.0))):
         raise InvalidEstimate(
             'The {statistic} of "{column}", or its variance, is beyond the largest number, '
-            "1.8e308: divide the values, or leave out the largest ones with `where`.",
-            statistic=given["statistic"],
-            column=given.get("column") or "",
+            "1.8e308: divide the values, or leave out the largest ones with `filters`.",
+            statistic=figure.statistic,
+            column=figure.column or "",
             loc=("statistics",),
         )
-    return {
-        "statistic": given["statistic"],
-        "column": given.get("column"),
-        "denominator": given.get("denominator"),
-        "value": given.get("value"),
-        "q": given.get("q"),
-        "group": key,
-        **_plain(found),
-        "confidence": settings.confidence,
-        "df": found.degrees,
-        "design_effect": found.design_effect,
-        "n": found.rows,
-        "n_missing": found.missing,
-        "interval": found.interval,
-        "variance": None if found.error is None else found.error**2,
-        "true_value": None,
-        "uncalibrated": None if plain is None else _plain(plain),
-    }
+    return FigureEstimate(
+        statistic=figure.statistic,
+        column=figure.column,
+        denominator=figure.denominator,
+        value=None if figure.value is NOT_GIVEN else figure.value,
+        q=figure.q,
+        group=group,
+        **vars(PlainEstimate.of(found)),
+        confidence=settings.confidence,
+        computed=found,
+        df=found.degrees,
+        design_effect=found.design_effect,
+        n=found.rows,
+        n_missing=found.missing,
+        interval=found.interval,
+        variance=None if found.error is None else found.error**2,
+        uncalibrated=None if plain is None else PlainEstimate.of(plain),
+    )
 
 
-def _plain(found: Estimate) -> PlainEstimate:
-    return {
-        "estimate": found.value,
-        "standard_error": found.error,
-        "ci_low": found.low,
-        "ci_high": found.high,
-    }
-
-
-def _estimate_notes(estimates: Sequence[EstimateJson], has_filter: bool) -> list[str]:
+def _estimate_notes(estimates: Sequence[FigureEstimate], has_filter: bool) -> list[str]:
     notes = []
-    if any(each["n_missing"] for each in estimates):
+    if any(each.n_missing for each in estimates):
         notes.append("Rows without a value are left out: a total is that of the rows with one.")
-    if has_filter or any(each["group"] for each in estimates):
+    if has_filter or any(each.group for each in estimates):
         notes.append(
             "Rows outside a group or the filter stay in the design, so the number of rows inside "
             "is estimated, too."
         )
-    without = sum(each["standard_error"] is None for each in estimates)
+    without = sum(each.standard_error is None for each in estimates)
     if without:
         notes.append(
             f"{counted(without, 'estimate has', 'estimates have')} no margin: no row, one unit "
@@ -486,14 +434,14 @@ def _estimate_notes(estimates: Sequence[EstimateJson], has_filter: bool) -> list
 
 
 def _equal_value_notes(
-    design: Design, estimates: Sequence[EstimateJson], has_filter: bool
+    design: Design, estimates: Sequence[FigureEstimate], has_filter: bool
 ) -> list[str]:
     """A note on margins of 0 that may follow from sampled rows that are all alike."""
     without_width = 0
     for each in estimates:
-        is_part = each["column"] or each["group"] or has_filter
-        is_point = each["standard_error"] == 0.0 and each["ci_low"] == each["ci_high"]
-        without_width += is_point and bool(each["statistic"] != "count" or is_part)
+        is_part = each.column or each.group or has_filter
+        is_point = each.standard_error == 0.0 and each.ci_low == each.ci_high
+        without_width += is_point and bool(each.statistic != "count" or is_part)
     if design.is_census or not without_width:
         return []
     return [
@@ -503,63 +451,62 @@ def _equal_value_notes(
     ]
 
 
-def _add_true_values(
+def _with_true_values(
     service: Service,
     sampled: _Sampled,
     request: EstimatesRequest,
-    estimates: Sequence[EstimateJson],
-) -> list[str]:
-    """Add each estimate's true value from the source, if it has the columns; returns notes."""
+    estimates: list[FigureEstimate],
+) -> tuple[list[FigureEstimate], list[str]]:
+    """The estimates with their true values, where the source has the columns; and notes."""
     table, found = sampled.source.files, sampled.design
     if found.design.uncovered_rows:
-        return ["True values are those of all rows, so estimates of a part have none."]
+        return estimates, ["True values are those of all rows, so estimates of a part have none."]
     try:
         where, named = frame_condition(found, table), list(request.by)
-        if request.where is not None:
-            asked = parse_filter(request.where, table, ("where",))
+        if request.filters is not None:
+            asked = parse_filter(request.filters, table, ("filters",))
             where = both(where, asked.condition("f"))
             named += [column.name for column in asked.columns]
         by = [table.column(name) for name in request.by]
         for name in named:
             _require_of_table(table, found, name, ("by",))
     except (UnknownColumn, InvalidEstimate) as error:
-        return [f"The groups and the filter have no true values. {error.message}"]
+        return estimates, [f"The groups and the filter have no true values. {error.message}"]
+    names = {column.name for column in table.columns}
     known = {
-        at: _statistic(table, at, given)
-        for at, given in enumerate(sampled.figures)
+        at: _statistic(table, at, figure)
+        for at, figure in enumerate(request.statistics)
         if all(
-            name is None
-            or (
-                (any(column.name == name for column in table.columns))
-                and _is_of_table(table, found, name)
-            )
-            for name in (given.get("column"), given.get("denominator"))
+            name is None or (name in names and _is_of_table(table, found, name))
+            for name in (figure.column, figure.denominator)
         )
     }
     if not known:
-        return ["The columns aren't in the table, so their true values aren't known."]
+        return estimates, ["The columns aren't in the table, so their true values aren't known."]
     with service.parquet.cursor(table) as cursor:
         truth = true_values(cursor, table, list(known.values()), by, where)
     if truth is None:
-        return ["The source has too many groups to compute their true values at once."]
+        return estimates, ["The source has too many groups to compute their true values at once."]
     groups = len(estimates) // len(request.statistics)
     places = {at: place for place, at in enumerate(known)}
-    for at, each in enumerate(estimates):
-        values = truth.get(tuple(each["group"].values()))
-        if values is not None and at // groups in places:
-            each["true_value"] = values[places[at // groups]]
+    estimates = [
+        replace(each, true_value=values[places[at // groups]])
+        if (values := truth.get(tuple(each.group.values()))) and at // groups in places
+        else each
+        for at, each in enumerate(estimates)
+    ]
     others = len(truth) - groups
     if not by or others <= 0:
-        return []
-    return [
+        return estimates, []
+    return estimates, [
         f"{counted(others, 'group of the source has', 'groups of the source have')} no sampled row."
     ]
 
 
-def settings_of(request: EstimatesRequest) -> Settings:
+def settings_of(request: EstimatesRequest) -> EstimateSettings:
     """The settings of a request."""
     variance = request.variance
-    return Settings(
+    return EstimateSettings(
         request.confidence,
         request.interval.proportion,
         VarianceRules(variance.lonely_stratum, variance.systematic),

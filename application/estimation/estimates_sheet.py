@@ -1,14 +1,12 @@
 """Estimates as a table, and with their design and notes as a sheet.
 
-All are functions of the answer of the API.
+All are functions of the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from application.estimation.backtest import holds_truth
+from application.estimation.estimates import EstimatesAnswer
+from application.estimation.figures import FigureEstimate
 from presentation.content import (
     Block,
     Cell,
@@ -38,7 +36,6 @@ DESIGN = {
 UNCALIBRATED = ("Without calibration", "Its margin", "Change of the margin")
 MARGIN_DIGITS = 3
 """Of a margin and of a design effect; more say nothing."""
-Estimate = Mapping[str, Any]
 
 
 def figure(value: float | None, statistic: str, digits: int = 6) -> Percent | Estimated | None:
@@ -48,18 +45,12 @@ def figure(value: float | None, statistic: str, digits: int = 6) -> Percent | Es
     return Percent(value) if statistic == "proportion" else Estimated(value, digits)
 
 
-def margin(estimate: Estimate) -> float | None:
-    """Half the width of the confidence interval; None without one."""
-    low, high = estimate["ci_low"], estimate["ci_high"]
-    return None if low is None or high is None else float(high - low) / 2
-
-
-def estimates_table(answer: Mapping[str, Any], title: str) -> Table:
+def estimates_table(answer: EstimatesAnswer, title: str) -> Table:
     """A line for each estimate of a figure; columns that no estimate has are left out."""
-    estimates, is_calibrated = answer["estimates"], bool(answer["calibration"])
-    has_truth = any(estimate["true_value"] is not None for estimate in estimates)
+    estimates, is_calibrated = answer.estimates, answer.calibration is not None
+    has_truth = any(estimate.true_value is not None for estimate in estimates)
     header = [
-        *(estimates[0]["group"] if estimates else ()),
+        *(estimates[0].group if estimates else ()),
         *("Estimate", "Margin of error", "From", "To"),
         *(("True value", "In the interval") if has_truth else ()),
         *(UNCALIBRATED if is_calibrated else ()),
@@ -67,61 +58,63 @@ def estimates_table(answer: Mapping[str, Any], title: str) -> Table:
     ]
     rows = []
     for estimate in estimates:
-        name, effect = estimate["statistic"], estimate["design_effect"]
+        name, effect = estimate.statistic, estimate.design_effect
         cells: list[Cell] = [
-            *("Missing" if part is None else part for part in estimate["group"].values()),
-            figure(estimate["estimate"], name),
-            figure(margin(estimate), name, MARGIN_DIGITS),
-            *(figure(estimate[end], name) for end in ("ci_low", "ci_high")),
+            *("Missing" if part is None else part for part in estimate.group.values()),
+            figure(estimate.estimate, name),
+            figure(estimate.margin, name, MARGIN_DIGITS),
+            figure(estimate.ci_low, name),
+            figure(estimate.ci_high, name),
         ]
         if has_truth:
-            cells += [figure(estimate["true_value"], name), truth_judgement(estimate)]
+            cells += [figure(estimate.true_value, name), truth_judgement(estimate)]
         if is_calibrated:
             cells += _uncalibrated(estimate)
         cells += [
-            figure(estimate["standard_error"], name),
-            *(estimate["n"], estimate["n_missing"]),
+            figure(estimate.standard_error, name),
+            *(estimate.n, estimate.n_missing),
             None if effect is None else Estimated(effect, MARGIN_DIGITS),
-            *(estimate["df"], estimate["interval"]),
+            *(estimate.df, estimate.interval),
         ]
         rows.append(cells)
     return Table(title, header, rows)
 
 
-def _uncalibrated(estimate: Estimate) -> list[Cell]:
-    name, plain = estimate["statistic"], estimate["uncalibrated"]
-    now, before = margin(estimate), margin(plain)
+def _uncalibrated(estimate: FigureEstimate) -> list[Cell]:
+    name, plain, now = estimate.statistic, estimate.uncalibrated, estimate.margin
+    if plain is None:
+        return [None, None, None]
     return [
-        figure(plain["estimate"], name),
-        figure(before, name, MARGIN_DIGITS),
-        Percent(now / before - 1) if now is not None and before else None,
+        figure(plain.estimate, name),
+        figure(plain.margin, name, MARGIN_DIGITS),
+        Percent(now / plain.margin - 1) if now is not None and plain.margin else None,
     ]
 
 
-def truth_judgement(estimate: Estimate) -> Judgement | None:
+def truth_judgement(estimate: FigureEstimate) -> Judgement | None:
     """Whether the interval holds the true value; None if either isn't known."""
-    inside = holds_truth(estimate)
+    inside = estimate.holds_truth
     if inside is None:
         return None
     return Judgement("Inside", "good") if inside else Judgement("Outside", "warn")
 
 
-def estimates_section(answer: Mapping[str, Any], title: str) -> Section:
+def estimates_section(answer: EstimatesAnswer, title: str) -> Section:
     """The estimates of a figure, their design and their notes."""
-    design, calibration, upload = answer["design"], answer["calibration"], answer["values"]
+    design, calibration, upload = vars(answer.design), answer.calibration, answer.values
     facts: list[tuple[str, Cell]] = [
-        ("Sample", answer["job_id"]),
-        ("Confidence", f"{100 * answer['confidence']:g} %"),
+        ("Sample", answer.job_id),
+        ("Confidence", f"{100 * answer.confidence:g} %"),
     ]
     facts += [(label, design[name]) for name, label in DESIGN.items() if design[name] is not None]
     if calibration:
-        columns = ", ".join(calibration["columns"])
-        facts.append(("Calibration", f"{calibration['method']}, totals of {columns}"))
+        columns = ", ".join(calibration.columns)
+        facts.append(("Calibration", f"{calibration.method}, totals of {columns}"))
     if upload:
-        facts.append(("Values", f"upload {upload['number']}, {upload['file_name']}"))
+        facts.append(("Values", f"upload {upload.number}, {upload.file_name}"))
     blocks: list[Block] = [
         estimates_table(answer, "Estimates"),
         Facts("Design", facts),
-        Note("Notes", answer["notes"]),
+        Note("Notes", answer.notes),
     ]
     return Section("Estimates", title, blocks)

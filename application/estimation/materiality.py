@@ -7,13 +7,14 @@ a monetary unit round can select from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from application.audit.planned import OF_ROWS, likelihood_of
-from application.estimation.sizing import SizeRequest
+from application.estimation.size_answers import MaterialitySize, SizeAnswer, TwoStageSizes
+from contract.requests.size import SizeRequest
 from domain_errors import DomainError, counted, percent_text, render
 from estimation_engine import InvalidGoal
 from estimation_engine.audit import (
@@ -41,15 +42,15 @@ TWO_STAGES = (
 )
 
 
-def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> dict[str, Any]:
-    """The smallest audit sample whose upper limit is below the materiality, as JSON.
+def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> SizeAnswer:
+    """The smallest audit sample whose upper limit is below the materiality.
 
     Raises
     ------
     DomainError
         The goal or the design doesn't fit; ``loc`` begins with ``goal`` or ``design``.
     """
-    (given,) = request.goals
+    (given,) = request.all_goals
     (stated,) = stated_rounds([request.design])
     design = {name: value for name, value in stated.items() if name != "goal"}
     plan = _population(service, table, design, given)
@@ -69,22 +70,32 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
     if sized.get("selection") == "fixed_interval":
         planned = _plan(service, table, {**design, "parameters": sized})
         notes += [each.message for each in planned.warnings if each.code in OF_FIXED_INTERVAL]
-    return {
-        "sample_size": found.size,
-        "margin_of_error": None,
-        "confidence": goal.confidence,
-        "eligible_rows": plan.eligible_rows,
-        "parameters": sized,
-        "round": {**design, "parameters": sized, "goal": recorded},
-        "materiality": {
-            **_arithmetic(goal, found, plan, total),
-            "two_stages": None if stages is None else _stages_json(stages),
-        },
-        "goals": [],
-        "curve": [],
-        "notes": notes,
-        **dict.fromkeys(("clusters", "strata", "strata_count", "cost", "homogeneity")),
-    }
+    money, interval = account_of_money(plan), None
+    if money is not None:
+        interval = decimal_text(money.audited.total // found.size, money.decimals)
+    return SizeAnswer(
+        goal.confidence,
+        sample_size=found.size,
+        eligible_rows=plan.eligible_rows,
+        parameters=sized,
+        round={**design, "parameters": sized, "goal": recorded},
+        materiality=MaterialitySize(
+            goal.materiality,
+            goal.expected,
+            goal.likelihood,
+            None if money is None else money.book_column,
+            None if total is None else f"{total:f}",
+            interval,
+            found.tolerated_errors,
+            found.upper_limit,
+            found.limit_of_one_less,
+            found.pass_chance,
+            found.formula,
+            found.source,
+            None if stages is None else _stage_sizes(stages),
+        ),
+        notes=notes,
+    )
 
 
 def _population(
@@ -165,28 +176,6 @@ def _share(value: float, whole: Fraction) -> float:
     return float(Fraction(repr(value)) / whole) if value >= 1 else float(value)
 
 
-def _arithmetic(
-    goal: AuditGoal, found: AuditSize, plan: RoundPlan, total: Decimal | None
-) -> dict[str, Any]:
-    money, interval = account_of_money(plan), None
-    if money is not None:
-        interval = decimal_text(money.audited.total // found.size, money.decimals)
-    return {
-        "materiality": goal.materiality,
-        "expected": goal.expected,
-        "likelihood": goal.likelihood,
-        "book_column": None if money is None else money.book_column,
-        "book_total": None if total is None else f"{total:f}",
-        "interval": interval,
-        "tolerated_errors": found.tolerated_errors,
-        "upper_limit": found.upper_limit,
-        "limit_of_one_less": found.limit_of_one_less,
-        "pass_chance": found.pass_chance,
-        "formula": found.formula,
-        "source": found.source,
-    }
-
-
 def _require_fewer_than_all(found: AuditSize, plan: RoundPlan) -> None:
     money = account_of_money(plan)
     if money is not None and found.size > money.audited.rows:
@@ -226,7 +215,7 @@ def _size_of_both(goal: AuditGoal, stages: TwoStagePlan | None) -> AuditSize:
     )
 
 
-def _stages_json(stages: TwoStagePlan) -> dict[str, Any]:
+def _stage_sizes(stages: TwoStagePlan) -> TwoStageSizes:
     accepted = stages.accept_first
     parameters = {
         "first": stages.first,
@@ -234,7 +223,7 @@ def _stages_json(stages: TwoStagePlan) -> dict[str, Any]:
         "accepted": "at most " + counted(accepted, "exception") if accepted else "no exception",
         "allowed": stages.accept_both,
     }
-    return {**asdict(stages), "rule": render(TWO_STAGES, parameters)}
+    return TwoStageSizes(**vars(stages), rule=render(TWO_STAGES, parameters))
 
 
 def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:

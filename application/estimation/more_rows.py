@@ -6,23 +6,23 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from typing import Any, TypedDict
+from typing import Annotated, Any
 
 import numpy as np
 
 from application.audit.finding_values import has_findings
-from application.estimation.estimates import (
-    EstimateJson,
-    estimates_of,
-)
-from application.estimation.sizing import KINDS, MIN_DRAWN, SizeRequest, size_for_goals
+from application.estimation.estimates import estimates_of
+from application.estimation.figures import FigureEstimate
+from application.estimation.sizing import KINDS, MIN_DRAWN, size_for_goals
 from application.estimation.value_sources import TABLE
-from contract.declarations import declared
+from contract.answers import AtConfidence
+from contract.declarations import Help, declared
 from contract.requests.estimate import EstimatesRequest, MoreRowsRequest, StatisticRequest
-from contract.words import Basis
+from contract.requests.size import SizeRequest
+from contract.words import Basis, GoalKind
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
-from estimation_engine.planning import Goal, random_size
+from estimation_engine.planning.goals import Goal, random_size
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
 from service.sampling_parameters import stated_rounds
 from service.service import Service
@@ -44,13 +44,13 @@ class PrecisionGoal:
     estimate : EstimatesRequest
         One statistic, with its groups and filter.
     goal : mapping
-        One of ``margin``, ``relative_margin`` and ``cv``.
+        By its kind: one of ``margin``, ``relative_margin`` and ``cv``.
     basis : str
         The variance that is assumed: the sample's own, or the true one of the source.
     """
 
     estimate: EstimatesRequest
-    goal: Mapping[str, float]
+    goal: Mapping[GoalKind, float]
     basis: Basis = "sample"
 
 
@@ -63,7 +63,7 @@ def more_rows_request(given: MoreRowsRequest) -> PrecisionGoal:
     estimate = EstimatesRequest(
         statistics=(figure,),
         by=given.by,
-        where=given.where,
+        filters=given.filters,
         confidence=given.confidence,
         variance=given.variance,
     )
@@ -71,46 +71,46 @@ def more_rows_request(given: MoreRowsRequest) -> PrecisionGoal:
     return PrecisionGoal(estimate, goal, given.basis)
 
 
-class NeedJson(TypedDict):
-    """The rows, or clusters, that one figure needs; ``size`` is that of the whole sample."""
+@dataclass(frozen=True)
+class NeededUnits:
+    """The rows, or clusters, that one figure needs."""
 
-    group: dict[str, Any]
-    estimate: float
-    margin_of_error: float | None
-    size: int
-    more: int
-
-
-class SizesJson(TypedDict):
-    """Rows and clusters now, needed, and to add."""
-
-    rows: int
-    needed_rows: int
-    more_rows: int
-    clusters: int | None
-    needed_clusters: int | None
-    more_clusters: int | None
+    group: Annotated[dict[str, Any], Help("The group's value of each column of `by`.")]
+    estimate: Annotated[float | None, Help("Of the sample; the true value if `basis` is `frame`.")]
+    margin_of_error: Annotated[float | None, Help("Now; of the needed size if `basis` is `frame`.")]
+    size: Annotated[int, Help("Rows, or clusters, that it needs.")]
+    more: Annotated[int, Help("Of them, those to add.")]
 
 
-class LargerRound(TypedDict):
-    """The round that draws the needed rows, and whether they include those of the sample."""
-
-    round: dict[str, Any] | None
-    includes_sample: bool | None
-
-
-class MoreRowsJson(SizesJson, LargerRound):
+@dataclass(frozen=True, kw_only=True)
+class MoreRowsAnswer(AtConfidence):
     """The size that a sample needs for a precision."""
 
     job_id: str
     basis: Basis
-    confidence: float
-    groups: list[NeedJson]
+    row_count: Annotated[int, Help("Of the sample.")]
+    needed_rows: int
+    more_rows: int
+    clusters: int | None = None
+    needed_clusters: int | None = None
+    more_clusters: int | None = None
+    groups: list[NeededUnits]
+    round: Annotated[
+        dict[str, Any] | None,
+        Help(
+            "The step with the needed size and the same seed; null if no more rows are needed, or "
+            "the sample has several steps."
+        ),
+    ]
+    includes_sample: Annotated[
+        bool | None,
+        Help("Whether that step draws all rows of the sample again, among others."),
+    ]
     notes: list[str]
 
 
-def more_rows(service: Service, job: Job, request: PrecisionGoal) -> MoreRowsJson:
-    """The size that a finished sample needs for a precision, as JSON.
+def more_rows(service: Service, job: Job, request: PrecisionGoal) -> MoreRowsAnswer:
+    """The size that a finished sample needs for a precision.
 
     Raises
     ------
@@ -141,41 +141,52 @@ def more_rows(service: Service, job: Job, request: PrecisionGoal) -> MoreRowsJso
     interval = replace(request.estimate.interval, minimum_degrees=0)
     answer = estimates_of(service, job, replace(request.estimate, interval=interval))
     if request.basis == "sample":
-        groups = [_needed(found, each, kinds[0], request) for each in answer["estimates"]]
-        size = max(group["size"] for group in groups)
+        groups = [_needed(found, each, kinds[0], request) for each in answer.estimates]
+        size = max(group.size for group in groups)
         notes = [
             "The needed rows follow from the variance that the sample estimates, which itself "
             "varies from sample to sample."
         ]
     else:
         size, groups, notes = _by_frame(service, job, found, request)
-    return {
-        "job_id": job.id,
-        "basis": request.basis,
-        "confidence": request.estimate.confidence,
-        **_sizes(found, size),
-        "groups": groups,
-        **_round(job, found, size),
-        "notes": [*notes, *_notes(found, size, _misses(request, kinds[0], groups))],
-    }
+    (drawn, _), rows = _units(found), found.design.rows
+    needed = round(rows * size / drawn)
+    clusters: dict[str, int] = {}
+    if found.design.clusters is not None:
+        more = max(size - drawn, 0)
+        clusters = {"clusters": drawn, "needed_clusters": size, "more_clusters": more}
+    larger, includes_sample = _larger_round(job, found, size)
+    return MoreRowsAnswer(
+        request.estimate.confidence,
+        job_id=job.id,
+        basis=request.basis,
+        row_count=rows,
+        needed_rows=max(needed, size),
+        more_rows=max(needed - rows, 0),
+        **clusters,
+        groups=groups,
+        round=larger,
+        includes_sample=includes_sample,
+        notes=[*notes, *_notes(found, size, _misses(request, kinds[0], groups))],
+    )
 
 
-def _misses(request: PrecisionGoal, kind: str, groups: Sequence[NeedJson]) -> bool:
+def _misses(request: PrecisionGoal, kind: GoalKind, groups: Sequence[NeededUnits]) -> bool:
     """Whether an interval that the sample gives is wider than wanted; of a share it may be."""
     if request.basis == "frame" or kind == "cv":
         return False
     limit = request.goal[kind] * (1.0 + 1e-9)
-    halves = [
-        (each["margin_of_error"], 1.0 if kind == "margin" else abs(each["estimate"]))
+    return any(
+        each.margin_of_error is not None
+        and each.margin_of_error > limit * (1.0 if kind == "margin" else abs(each.estimate or 0.0))
         for each in groups
-    ]
-    return any(half is not None and half > limit * unit for half, unit in halves)
+    )
 
 
 def larger_round(service: Service, job: Job, size: int) -> dict[str, Any] | None:
     """The only round of a completed draw with so many rows or clusters; None if it has them."""
     found = design_of(service, job, open_source(service, job))
-    return _round(job, found, size)["round"]
+    return _larger_round(job, found, size)[0]
 
 
 def _units(found: SampleDesign) -> tuple[int, int]:
@@ -185,88 +196,84 @@ def _units(found: SampleDesign) -> tuple[int, int]:
 
 
 def _needed(
-    found: SampleDesign, estimate: EstimateJson, kind: str, request: PrecisionGoal
-) -> NeedJson:
+    found: SampleDesign, estimate: FigureEstimate, kind: GoalKind, request: PrecisionGoal
+) -> NeededUnits:
     """The units that one estimate needs, if its variance per unit stays."""
     drawn, population = _units(found)
-    variance, value = estimate["variance"], estimate["estimate"]
-    if variance is None or value is None:
-        raise InvalidGoal(
-            "An estimate has no standard error, so the rows that it needs aren't known: it is "
-            "based on fewer than two rows.",
-            loc=("by",) if estimate["group"] else ("column",),
-        )
-    _require_variation(found, estimate)
-    if kind != "margin" and value == 0:
-        raise InvalidGoal(
-            "The estimate is 0, so a precision relative to it has no meaning. Give a `margin`.",
-            loc=(kind,),
-        )
-    goal = Goal(kind, request.goal[kind], estimate["confidence"], value)  # type: ignore[arg-type]
-    low, high = estimate["ci_low"], estimate["ci_high"]
-    longer, half = 0.0, None
-    if low is not None and high is not None:
-        longer, half = max(high - value, value - low), (high - low) / 2
-    if estimate["statistic"] == "proportion" and variance == 0.0 and longer > goal.margin:
-        raise InvalidGoal(
-            "All sampled rows are of one kind, so the sample doesn't say how many rows the share "
-            "needs. Plan with the `frame`.",
-            loc=("basis",),
-        )
-    design = found.design
+    goal, variance = _goal_of(found, estimate, kind, request.goal[kind])
+    design, size = found.design, drawn
     has_stages = bool(design.clusters and (design.group_drawn[design.sampled_strata] > 0).any())
     # The variance inside clusters stays where all clusters are drawn, so none of it is taken off.
     whole = inf if has_stages else float(population)
     taken_off = 1.0 / drawn - 1.0 / whole
-    size = drawn
     if variance > 0 and taken_off > 0:
-        if not estimate["df"]:
+        if not estimate.df:
             raise InvalidGoal(
                 "An estimate has no degree of freedom, so the rows that it needs aren't known: at "
                 "most one unit of each stratum has a value.",
-                loc=("by",) if estimate["group"] else ("column",),
+                loc=("by",) if estimate.group else ("column",),
             )
         square, lost = variance / taken_off, drawn - design.degrees
         # A group's degrees of freedom grow with those of the design.
-        share = estimate["df"] / design.degrees
+        share = estimate.df / design.degrees
         # An interval of fewer isn't shown.
         least = lost + ceil(max(request.estimate.interval.minimum_degrees, 1) / share)
         sizes = range(min(least, population), population)
 
         def is_reached(size: int) -> bool:
-            wanted = goal.wanted(max(share * (size - lost), 1.0))
-            return size >= random_size(square, wanted, whole) - ROUNDING
+            largest = goal.wanted(max(share * (size - lost), 1.0))
+            return size >= random_size(square, largest, whole) - ROUNDING
 
         size = sizes.start + bisect_left(sizes, True, key=is_reached)
     else:
         size = min(drawn, 2)
-    return {
-        "group": estimate["group"],
-        "estimate": value,
-        "margin_of_error": half,
-        "size": size,
-        "more": max(size - drawn, 0),
-    }
+    more = max(size - drawn, 0)
+    return NeededUnits(estimate.group, goal.value, estimate.margin, size, more)
 
 
-def _require_variation(found: SampleDesign, estimate: EstimateJson) -> None:
-    """Refuse a variance of 0 that follows from equal values: the other rows may differ."""
-    is_shown = estimate["statistic"] in ("mean", "total", "ratio")
-    if is_shown and estimate["variance"] == 0.0 and not found.design.is_census:
+def _goal_of(
+    found: SampleDesign, estimate: FigureEstimate, kind: GoalKind, limit: float
+) -> tuple[Goal, float]:
+    """The goal of an estimate and its variance; an estimate that says too little is refused."""
+    variance, value = estimate.variance, estimate.estimate
+    if variance is None or value is None:
+        raise InvalidGoal(
+            "An estimate has no standard error, so the rows that it needs aren't known: it is "
+            "based on fewer than two rows.",
+            loc=("by",) if estimate.group else ("column",),
+        )
+    can_vary = estimate.statistic in ("mean", "total", "ratio")
+    if can_vary and variance == 0.0 and not found.design.is_census:
         raise InvalidGoal(
             "The sampled values don't vary, so the sample doesn't say how many rows the figure "
             "needs: values that are rare may be in the other rows. Plan with the `frame`.",
             loc=("basis",),
         )
+    if kind != "margin" and value == 0:
+        raise InvalidGoal(
+            "The estimate is 0, so a precision relative to it has no meaning. Give a `margin`.",
+            loc=(kind,),
+        )
+    goal = Goal(estimate.confidence, kind=kind, limit=limit, value=value)
+    longer = 0.0
+    if estimate.ci_low is not None and estimate.ci_high is not None:
+        longer = max(estimate.ci_high - value, value - estimate.ci_low)
+    if estimate.statistic == "proportion" and variance == 0.0 and longer > goal.margin:
+        raise InvalidGoal(
+            "All sampled rows are of one kind, so the sample doesn't say how many rows the share "
+            "needs. Plan with the `frame`.",
+            loc=("basis",),
+        )
+    return goal, variance
 
 
 def _by_frame(
     service: Service, job: Job, found: SampleDesign, request: PrecisionGoal
-) -> tuple[int, list[NeedJson], list[str]]:
+) -> tuple[int, list[NeededUnits], list[str]]:
     """The size that the design needs by the true variances of its source."""
     statistic = request.estimate.statistics[0].given()
-    if request.estimate.where is not None:
-        raise InvalidGoal("The true variance can't be combined with `where`.", loc=("where",))
+    if request.estimate.filters is not None:
+        raise InvalidGoal("The true variance can't be combined with `filters`.", loc=("filters",))
     if request.estimate.values != TABLE or request.estimate.calibrate is not None:
         raise InvalidGoal(
             "The true variance is that of the table's own columns, without calibration.",
@@ -276,10 +283,9 @@ def _by_frame(
         raise InvalidGoal(
             "The true variance is that of a mean, a total or a proportion.", loc=("statistic",)
         )
-    goal = {
-        **{name: value for name, value in statistic.items() if name in ("statistic", "column")},
-        **({"value": statistic["value"]} if "value" in statistic else {}),
-        **request.goal,
+    goal: dict[str, Any] = {
+        **{name: statistic[name] for name in ("statistic", "column", "value") if name in statistic},
+        **{str(kind): limit for kind, limit in request.goal.items()},
         "by": list(request.estimate.by),
         "confidence": request.estimate.confidence,
     }
@@ -300,46 +306,29 @@ def _by_frame(
         planned = size_for_goals(
             service,
             open_source(service, job),
-            SizeRequest([goal], {**design, "parameters": parameters}, is_single=True),
+            SizeRequest(goal=goal, design={**design, "parameters": parameters}),
         )
     except DomainError as error:
         if error.loc[:1] == ("goal",):
             error.loc = error.loc[1:]
         raise
-    size = planned["clusters"] if planned["clusters"] is not None else planned["sample_size"]
-    groups: list[NeedJson] = [
-        {
-            "group": each["group"],
-            "estimate": each["true_value"],
-            "margin_of_error": each["margin_of_error"],
-            "size": size,
-            "more": max(size - _units(found)[0], 0),
-        }
-        for each in planned["goals"]
+    size = planned.sample_size if planned.clusters is None else planned.clusters
+    more = max(size - _units(found)[0], 0)
+    groups = [
+        NeededUnits(each.group, each.true_value, each.margin_of_error, size, more)
+        for each in planned.goals
     ]
-    return size, groups, planned["notes"]
+    return size, groups, list(planned.notes)
 
 
-def _sizes(found: SampleDesign, size: int) -> SizesJson:
-    drawn, _ = _units(found)
-    rows = found.design.rows
-    needed = round(rows * size / drawn)
-    is_clustered = found.design.clusters is not None
-    return {
-        "rows": rows,
-        "needed_rows": max(needed, size),
-        "more_rows": max(needed - rows, 0),
-        "clusters": drawn if is_clustered else None,
-        "needed_clusters": size if is_clustered else None,
-        "more_clusters": max(size - drawn, 0) if is_clustered else None,
-    }
-
-
-def _round(job: Job, found: SampleDesign, size: int) -> LargerRound:
+def _larger_round(
+    job: Job, found: SampleDesign, size: int
+) -> tuple[dict[str, Any] | None, bool | None]:
+    """The round that draws the needed rows, and whether they include those of the sample."""
     drawn, _ = _units(found)
     rounds = job.run_parameters["rounds"]
     if len(rounds) > 1 or size <= drawn:
-        return {"round": None, "includes_sample": None}
+        return None, None
     (given,) = rounds
     parameters = dict(given["parameters"])
     factor = size / drawn
@@ -358,7 +347,7 @@ def _round(job: Job, found: SampleDesign, size: int) -> LargerRound:
     )
     sized = {name: value for name, value in given.items() if name != "goal"}
     (larger,) = stated_rounds([{**sized, "parameters": parameters}], recorded=True)
-    return {"round": larger, "includes_sample": includes}
+    return larger, includes
 
 
 def _grown(size: int | str, factor: float) -> int | str:

@@ -9,35 +9,42 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from application.estimation.size_answers import (
+    CurvePoint,
+    PlannedFigure,
+    PlannedStratum,
+    SizeAnswer,
+)
+from application.estimation.value_sources import value_condition
 from contract.requests.estimate import MINIMUM_DEGREES
+from contract.requests.size import SizeRequest
+from contract.words import GoalInterval, GoalKind
 from domain_errors import DomainError, counted
 from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.known_values import require_known_value
-from estimation_engine.planning import (
-    CellSums,
-    ClusterPlan,
-    FrameStatistic,
-    Goal,
-    RandomPlan,
-    SizePlan,
+from estimation_engine.planning.allocation import (
     Strata,
-    StratifiedPlan,
-    WeightedPlan,
-    frame_statistic,
     integer_sizes,
     optimal_sizes,
-    random_size,
     sizes_for_budget,
-    smallest_size,
     spent_sizes,
+)
+from estimation_engine.planning.designs import (
+    ClusterPlan,
+    RandomPlan,
+    SizePlan,
+    StratifiedPlan,
+    WeightedPlan,
+    smallest_size,
     stratified_degrees,
 )
-from estimation_engine.planning.skewness import CubeSums
+from estimation_engine.planning.frame import CellSums, FrameStatistic, frame_statistic
+from estimation_engine.planning.goals import Goal, random_size
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
@@ -49,7 +56,6 @@ from sampling_engine import (
     method_class,
 )
 from sampling_engine.errors import InvalidMethod
-from sampling_engine.filters import parse_conditions
 from sampling_engine.frame import FrameSums, Variable, read_frame
 from sampling_engine.methods.method import PlannedBy
 from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_column
@@ -74,39 +80,7 @@ SMALL = 30
 RARE = 5
 """Expected rows with a value, or without it, below which a share's interval isn't symmetric."""
 ROUNDING = 1e-9
-KINDS = ("margin", "relative_margin", "cv")
-AllocationChoice = Literal["design", "optimal"]
-
-
-@dataclass(frozen=True)
-class SizeRequest:
-    """Goals, and a round without its size; goals and design as the API's schema gives them.
-
-    Parameters
-    ----------
-    allocation : str
-        ``optimal`` sizes the strata for the goals at least cost, instead of by the design.
-    cost : mapping of str to float
-        The cost of a row by the stratum's label; 1 for others.
-    budget : float, optional
-        The cost of all rows: the sizes give the best precision for it.
-    is_single : bool
-        Whether the caller's input has one ``goal`` instead of ``goals``.
-    takes_last : bool
-        With bands of one column: the last one is taken whole.
-    """
-
-    goals: Sequence[Mapping[str, Any]]
-    design: Mapping[str, Any]
-    allocation: AllocationChoice = "design"
-    cost: Mapping[str, float] = field(default_factory=dict)
-    budget: float | None = None
-    is_single: bool = False
-    takes_last: bool = False
-
-    def loc(self, at: int, *names: str | int) -> tuple[str | int, ...]:
-        """Where a goal is in the caller's input."""
-        return ("goal", *names) if self.is_single else ("goals", at, *names)
+KINDS: tuple[GoalKind, ...] = ("margin", "relative_margin", "cv")
 
 
 @dataclass(frozen=True)
@@ -157,8 +131,8 @@ class _Sized:
     own: Mapping[str, Any] = field(default_factory=dict)
 
 
-def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> dict[str, Any]:
-    """The smallest size of a design that reaches all goals, as JSON.
+def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> SizeAnswer:
+    """The smallest size of a design that reaches all goals.
 
     Raises
     ------
@@ -185,7 +159,7 @@ def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> 
 def _parameters(request: SizeRequest) -> dict[str, Any]:
     """The design's parameters; an estimated variance needs two rows of each stratum."""
     parameters = dict(request.design["parameters"])
-    has_column = any("column" in goal for goal in request.goals)
+    has_column = any("column" in goal for goal in request.all_goals)
     by_strata = method_class(request.design["method"]).planned_by == "strata"
     if by_strata and (has_column or request.allocation == "optimal"):
         parameters["min_per_stratum"] = max(parameters.get("min_per_stratum", 0), MIN_DRAWN)
@@ -212,7 +186,7 @@ def _planner_of(request: SizeRequest, method: Method) -> type[_Planner]:
             "`cost` and `budget` need `allocation` optimal.",
             loc=("cost" if request.cost else "budget",),
         )
-    for at, goal in enumerate(request.goals):
+    for at, goal in enumerate(request.all_goals):
         if "column" in goal or (method.has_margin_of_error and not is_optimal):
             continue
         raise InvalidMethod(
@@ -240,7 +214,7 @@ class _Planner:
         self, request: SizeRequest, table: OpenTable, round_spec: Round, state: DrawState
     ) -> None:
         self.request, self.table, self.round_spec = request, table, round_spec
-        self.method = round_spec.method
+        self.method, self.goals = round_spec.method, request.all_goals
         self.notes: list[str] = []
         self._needed: dict[str, float] = {}
         self.eligible = eligible_rows(state, round_spec, ignore_progress)
@@ -261,7 +235,7 @@ class _Planner:
         """The figures of all goals; goals of the same domains share a scan."""
         by_goal: dict[int, list[_Figure]] = {}
         scans: dict[tuple[str, ...], list[int]] = {}
-        for at, given in enumerate(self.request.goals):
+        for at, given in enumerate(self.goals):
             if "column" in given:
                 scans.setdefault(tuple(given.get("by") or ()), []).append(at)
             else:
@@ -277,12 +251,12 @@ class _Planner:
             for at, name in enumerate(names)
         ]
         variables = [
-            _variable(files, request.goals[at], lambda *loc, at=at: request.loc(at, *loc))
+            _variable(files, self.goals[at], lambda *loc, at=at: request.loc(at, *loc))
             for at in goals
         ]
         cursor = self.eligible.state.cursor
         for at, each in zip(goals, variables, strict=True):
-            value, loc = request.goals[at].get("value"), request.loc(at, "value")
+            value, loc = self.goals[at].get("value"), request.loc(at, "value")
             if each.condition is not None and value is not None:
                 require_known_value(
                     cursor, files, each.column, each.condition, value, InvalidGoal, loc
@@ -296,13 +270,13 @@ class _Planner:
 
     def _require_few(self, found: FrameSums, by: Sequence[Column], goals: Sequence[int]) -> None:
         domains, groups = len(found.domains_by), len(found.group_rows)
-        if domains * len(self.request.goals) > self.max_groups and by:
+        if domains * len(self.goals) > self.max_groups and by:
             raise TooManyGroups(
                 "{columns} make {count} groups, which with {goals} goals are more than {maximum} "
                 "figures. Choose a column with fewer values.",
                 columns=", ".join(f'"{column.name}"' for column in by),
                 count=domains,
-                goals=len(self.request.goals),
+                goals=len(self.goals),
                 maximum=self.max_groups,
                 loc=self.request.loc(goals[0], "by"),
             )
@@ -321,7 +295,7 @@ class _Planner:
         return MAX_FIGURES // max(domains, 1)
 
     def _figures(self, at: int, found: FrameSums, place: int) -> list[_Figure]:
-        given, sums = self.request.goals[at], found.variables[place]
+        given, sums = self.goals[at], found.variables[place]
         cells = CellSums(
             found.groups,
             found.domains,
@@ -335,7 +309,7 @@ class _Planner:
         )
         facts = frame_statistic(given["statistic"], cells)
         if given["statistic"] != "proportion" and self.method.equal_chances:
-            needed = CubeSums(cells, sums.cubes).needed_rows(given["statistic"])
+            needed = cells.needed_rows(given["statistic"], sums.cubes)
             before = self._needed.get(given["column"], 0.0)
             self._needed[given["column"]] = float(needed.max(initial=before))
         is_relative = given.get("margin") is None and self.request.budget is None
@@ -377,14 +351,15 @@ class _Planner:
     ) -> Goal:
         """The goal of one figure, whose values are from ``low`` to ``high``."""
         kinds = [kind for kind in KINDS if given.get(kind) is not None]
-        if not kinds and self.request.budget is not None and len(self.request.goals) == 1:
-            return Goal("cv", 1.0, given["confidence"], 1.0)
+        if not kinds and self.request.budget is not None and len(self.goals) == 1:
+            return Goal(given["confidence"], kind="cv", limit=1.0, value=1.0)
         if len(kinds) != 1:
             raise InvalidGoal(
                 "Give one of `margin`, `relative_margin` and `cv`.",
                 loc=self.request.loc(at, kinds[1] if kinds else "margin"),
             )
-        kind, limit = kinds[0], float(given[kinds[0]])
+        (kind,) = kinds
+        limit = float(given[kind])
         is_share = given.get("statistic", "proportion") == "proportion"
         widest = 1.0 if is_share else high - low
         widest *= self.population if given.get("statistic") == "total" else 1
@@ -407,8 +382,8 @@ class _Planner:
                 "`margin`.",
                 loc=self.request.loc(at, kind),
             )
-        interval = given.get("interval", "t") if is_share else "t"
-        return Goal(kind, limit, given["confidence"], value, interval)  # type: ignore[arg-type]
+        interval: GoalInterval = given.get("interval", "t") if is_share else "t"
+        return Goal(given["confidence"], kind=kind, limit=limit, value=value, interval=interval)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -491,64 +466,54 @@ class _Planner:
 
     # The answer.
 
-    def answer(self, settled: Mapping[str, Any]) -> dict[str, Any]:
-        """The size with all that it follows from, as JSON."""
+    def answer(self, settled: Mapping[str, Any]) -> SizeAnswer:
+        """The size with all that it follows from."""
         sized = self._sized(settled["parameters"])
-        reached = sized.reached
+        reached, parameters = sized.reached, dict(sized.parameters)
         self._add_notes(sized.rows, reached)
-        (goal, *others) = self.request.goals
+        (goal, *others) = self.goals
         is_recorded = not others and any(kind in goal for kind in KINDS)
-        return {
-            "sample_size": sized.rows,
-            "margin_of_error": float(reached.margins[reached.binding]),
-            "confidence": self.figures[reached.binding].goal.confidence,
-            "eligible_rows": self.population,
-            "parameters": sized.parameters,
-            "round": {
-                **settled,
-                "parameters": sized.parameters,
-                **({"goal": dict(goal)} if is_recorded else {}),
-            },
-            "goals": self._goals_json(reached),
-            "curve": self._curve(reached.binding),
-            "notes": self.notes,
-            **dict.fromkeys(("clusters", "strata", "strata_count", "cost", "homogeneity")),
+        recorded = {"goal": dict(goal)} if is_recorded else {}
+        return SizeAnswer(
+            self.figures[reached.binding].goal.confidence,
+            sample_size=sized.rows,
+            margin_of_error=float(reached.margins[reached.binding]),
+            eligible_rows=self.population,
+            parameters=parameters,
+            round={**settled, "parameters": parameters, **recorded},
+            goals=[self._planned(at, figure, reached) for at, figure in enumerate(self.figures)],
+            curve=self._curve(reached.binding),
+            notes=self.notes,
             **sized.own,
-        }
+        )
 
-    def _goals_json(self, reached: _Reached) -> list[dict[str, Any]]:
-        answers = []
-        for at, figure in enumerate(self.figures):
-            value = None if figure.facts is None else figure.goal.value
-            if figure.facts is not None:
-                value = float(figure.facts.values[figure.domain])
-            margin, error = float(reached.margins[at]), float(reached.errors[at])
-            answers.append(
-                {
-                    "statistic": figure.given.get("statistic", "proportion"),
-                    **{name: figure.given.get(name) for name in ("column", "value")},
-                    **{kind: figure.given.get(kind) for kind in KINDS},
-                    "group": dict(figure.group),
-                    "rows": self.population
-                    if figure.facts is None
-                    else int(figure.facts.rows[figure.domain]),
-                    "true_value": value,
-                    "margin_of_error": margin if np.isfinite(margin) else None,
-                    "standard_error": None if figure.facts is None else error,
-                    "reached_cv": error / abs(value) if value else None,
-                    "confidence": figure.goal.confidence,
-                    "is_binding": at == reached.binding,
-                }
-            )
-        return answers
+    def _planned(self, at: int, figure: _Figure, reached: _Reached) -> PlannedFigure:
+        given, facts, value, rows = figure.given, figure.facts, None, self.population
+        if facts is not None:
+            value, rows = float(facts.values[figure.domain]), int(facts.rows[figure.domain])
+        margin, error = float(reached.margins[at]), float(reached.errors[at])
+        return PlannedFigure(
+            figure.goal.confidence,
+            statistic=given.get("statistic", "proportion"),
+            column=given.get("column"),
+            value=given.get("value"),
+            **{kind: given.get(kind) for kind in KINDS},
+            group=dict(figure.group),
+            row_count=rows,
+            true_value=value,
+            margin_of_error=margin if np.isfinite(margin) else None,
+            standard_error=None if facts is None else error,
+            reached_cv=error / abs(value) if value else None,
+            is_binding=at == reached.binding,
+        )
 
-    def _curve(self, binding: int) -> list[dict[str, Any]]:
+    def _curve(self, binding: int) -> list[CurvePoint]:
         """The half-width of the binding figure by rows."""
-        points: list[dict[str, Any]] = []
+        points: list[CurvePoint] = []
         for rows, reached in self._curve_points():
             margin = float(reached.margins[binding])
-            if np.isfinite(margin) and (not points or rows > points[-1]["sample_size"]):
-                points.append({"sample_size": rows, "margin_of_error": margin})
+            if np.isfinite(margin) and (not points or rows > points[-1].sample_size):
+                points.append(CurvePoint(rows, margin))
         return points
 
     def _note_design(self) -> None:
@@ -684,23 +649,23 @@ class _StrataPlanner(_Planner):
         return self._sized_by(self._allocated(size), self.method.with_size(parameters, size))
 
     def _sized_by(self, sizes: Ints, parameters: Mapping[str, Any]) -> _Sized:
-        own = {"strata": self._strata_json(sizes), "strata_count": len(sizes)}
+        own = {"strata": self._planned_strata(sizes), "strata_count": len(sizes)}
         return _Sized(int(sizes.sum()), parameters, self.at_sizes(sizes), own)
 
-    def _strata_json(self, sizes: Ints) -> list[dict[str, Any]]:
+    def _planned_strata(self, sizes: Ints) -> list[PlannedStratum]:
         numbers = np.flatnonzero(self.group_rows > 0)[:STRATA_LISTED]
         facts = self._with_facts[0].facts if self._with_facts else None
         deviations = None if facts is None else facts.cells.deviations()
         keys, labels = self.eligible.strata.keys(numbers), self.eligible.strata.labels(numbers)
         return [
-            {
-                "key": key,
-                "label": label,
-                "rows": int(self.group_rows[number]),
-                "sample_size": int(sizes[at]),
-                "standard_deviation": None if deviations is None else float(deviations[number]),
-                "cost": float(self.strata.costs[at]),
-            }
+            PlannedStratum(
+                key,
+                label or "",
+                int(self.group_rows[number]),
+                int(sizes[at]),
+                None if deviations is None else float(deviations[number]),
+                float(self.strata.costs[at]),
+            )
             for at, (number, key, label) in enumerate(zip(numbers, keys, labels, strict=True))
         ]
 
@@ -857,12 +822,8 @@ def _variable(
 ) -> Variable:
     """The column or condition that a goal adds up, checked against the table."""
     column = found_column(table, given["column"], loc("column"))
-    condition = None
-    is_missing = "value" in given and given["value"] is None
-    if given["statistic"] == "proportion" and "value" in given:
-        wanted = {"column": column.name, "operator": "=", "value": given["value"]}
-        if is_missing:
-            wanted = {"column": column.name, "operator": "is_null"}
-        condition = parse_conditions([wanted], "AND", table, loc=loc("value")).condition("f")
+    condition, has_value = None, "value" in given
+    if given["statistic"] == "proportion" and has_value:
+        condition = value_condition(table, column, given["value"], loc("value"))
     check_statistic(Statistic(given["statistic"], column, None, condition), loc())
-    return Variable(column, condition, is_missing)
+    return Variable(column, condition, has_value and given["value"] is None)

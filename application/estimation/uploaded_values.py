@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Annotated
 
 from application.access import Caller
 from application.samples.row_files import InvalidRowFile, ReadRowFile, RowFile, read_row_file
+from contract.answers import Hidden
+from contract.declarations import Help
 from domain_errors import choices_sentence, counted
 from estimation_engine import is_number
 from estimation_engine.reading import relation_of
@@ -42,70 +44,95 @@ UPLOADED_SUFFIX = " (uploaded)"
 
 @dataclass(frozen=True)
 class ValueColumn:
-    """A column of values: as the file has it, and its name in the sample."""
+    """A column of values, by its name in the sample."""
 
-    column: Column
     name: str
-    missing: int
-    empty_texts: int
+    type: str
+    is_number: bool
+
+    @classmethod
+    def of(cls, column: Column) -> ValueColumn:
+        return cls(column.name, column.type, is_number(column))
 
 
 @dataclass(frozen=True)
-class MatchedFile:
-    """A file that was read and matched with the sample's rows."""
+class FileColumn(ValueColumn):
+    """A column of values in a file."""
 
-    read: ReadRowFile
-    match: KeyMatch
-    columns: Sequence[ValueColumn]
+    source_name: Annotated[str, Help("In the file.")]
+    missing: Annotated[int, Help("Rows of the file without a value.")]
+    empty_texts: Hidden[int]
+
+
+@dataclass(frozen=True)
+class MatchedFile(KeyMatch):
+    """How the rows of a file match the sample's rows."""
+
+    read: Hidden[ReadRowFile]
+    columns: Annotated[Sequence[FileColumn], Help("The columns of values.")]
     notes: Sequence[str]
 
-    def as_json(self) -> dict[str, Any]:
-        """The preview of the upload."""
-        match = self.match
-        return {
-            "key": list(self.read.key_names),
-            "rows": match.rows,
-            "matched": match.matched,
-            **{
-                name: {"count": listed.count, "first": list(listed.first)}
-                for name, listed in (
-                    ("without_key", match.without_key),
-                    ("repeated", match.repeated),
-                    ("unmatched", match.unmatched),
-                    ("ambiguous", match.ambiguous),
-                    ("unanswered", match.unanswered),
-                )
-            },
-            "columns": [
-                {
-                    "name": each.name,
-                    "source_name": each.column.name,
-                    "type": each.column.type,
-                    "is_number": is_number(each.column),
-                    "missing": each.missing,
-                }
-                for each in self.columns
-            ],
-            "similar_value": match.similar,
-            "notes": list(self.notes),
-            "problem": self._problem(),
-        }
+    @property
+    def key(self) -> Annotated[Sequence[str], Help("The columns that identify a row.")]:
+        return self.read.key_names
 
-    def _problem(self) -> str | None:
+    @property
+    def problem(
+        self,
+    ) -> Annotated[str | None, Help("Why the file can't be stored; null if it can.")]:
         try:
-            self.read.require_clean(self.match)
+            self.read.require_clean(self)
         except InvalidRowFile as error:
             return error.message
         return None
 
 
-def preview_values(service: Service, job: Job, given: RowFile) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ValuesUpload:
+    """Values of sampled rows, as a user uploaded them."""
+
+    job_id: str
+    number: Annotated[int, Help("The upload's number in its sample.")]
+    file_name: str
+    user_soeid: str
+    created_at: str
+    key: Annotated[tuple[str, ...], Help("The columns that identified the rows.")]
+    row_count: Annotated[int, Help("Sampled rows with a row in the file.")]
+    unanswered: Annotated[int, Help("Sampled rows without one.")]
+    columns: list[ValueColumn]
+    notes: Annotated[tuple[str, ...], Help("What the reading of the file changed or left open.")]
+
+    @classmethod
+    def of(cls, values: SampleValues, job: Job) -> ValuesUpload:
+        drawn = int((job.output_summary or {}).get("total_sampled", 0))
+        return cls(
+            job.id,
+            values.number,
+            values.file_name,
+            values.user_soeid,
+            values.created_at,
+            values.key_columns,
+            values.file.rows,
+            max(drawn - values.file.rows, 0),
+            [ValueColumn.of(column) for column in values.columns],
+            values.notes,
+        )
+
+
+@dataclass(frozen=True)
+class StoredUpload(ValuesUpload):
+    """An upload, with what its file had."""
+
+    match: MatchedFile
+
+
+def preview_values(service: Service, job: Job, given: RowFile) -> MatchedFile:
     """Read a file and match it with the sample's rows; nothing is stored."""
     with _matched(service, job, given) as (found, _):
-        return found.as_json()
+        return found
 
 
-def store_values(caller: Caller, job: Job, given: RowFile) -> dict[str, Any]:
+def store_values(caller: Caller, job: Job, given: RowFile) -> StoredUpload:
     """Store a file of values; one with the bytes and the key of an earlier upload is that upload.
 
     Raises
@@ -120,16 +147,16 @@ def store_values(caller: Caller, job: Job, given: RowFile) -> dict[str, Any]:
         _matched(service, job, given) as (found, folder),
         service.data_files.hold() as adopt,
     ):
-        found.read.require_clean(found.match)
+        found.read.require_clean(found)
         statement = joined_statement(
             _sample_relation(service, job),
             relation_of(found.read.table),
             found.read.key,
-            [(each.column, each.name) for each in found.columns],
+            [(Column(each.source_name, each.type), each.name) for each in found.columns],
         )
         with service.parquet.cursor() as cursor:
             written = write_parquet(cursor, *statement, folder / "values.parquet")
-        columns = [Column(each.name, each.column.type) for each in found.columns]
+        columns = [Column(each.name, each.type) for each in found.columns]
         new = NewValues(
             given.name,
             upload_sha256,
@@ -161,7 +188,8 @@ def store_values(caller: Caller, job: Job, given: RowFile) -> dict[str, Any]:
                 )
             else:
                 number = same.number
-    return {**upload_json(upload_of(service, job, number), job), "match": found.as_json()}
+    upload = ValuesUpload.of(upload_of(service, job, number), job)
+    return StoredUpload(**vars(upload), match=found)
 
 
 def _is_same(earlier: SampleValues, new: NewValues) -> bool:
@@ -190,49 +218,6 @@ def upload_of(service: Service, job: Job, number: int | None) -> SampleValues:
         choices=choices_sentence("", [str(each.number) for each in uploads]),
         loc=("values",),
     )
-
-
-class UploadColumn(TypedDict):
-    """A column of an upload."""
-
-    name: str
-    type: str
-    is_number: bool
-
-
-class UploadJson(TypedDict):
-    """An upload; the fields are those of the API."""
-
-    job_id: str
-    number: int
-    file_name: str
-    user_soeid: str
-    created_at: str
-    key: list[str]
-    rows: int
-    unanswered: int
-    columns: list[UploadColumn]
-    notes: list[str]
-
-
-def upload_json(found: SampleValues, job: Job) -> UploadJson:
-    """An upload as JSON."""
-    summary = job.output_summary or {}
-    return {
-        "job_id": job.id,
-        "number": found.number,
-        "file_name": found.file_name,
-        "user_soeid": found.user_soeid,
-        "created_at": found.created_at,
-        "key": list(found.key_columns),
-        "rows": found.file.rows,
-        "unanswered": max(int(summary.get("total_sampled", 0)) - found.file.rows, 0),
-        "columns": [
-            {"name": each.name, "type": each.type, "is_number": is_number(each)}
-            for each in found.columns
-        ],
-        "notes": list(found.notes),
-    }
 
 
 def upload_notes(found: SampleValues, drawn: int) -> list[str]:
@@ -265,9 +250,9 @@ def _matched(service: Service, job: Job, given: RowFile) -> Iterator[tuple[Match
         columns = _value_columns(service, sample, read.table, read.key)
         notes = [*read.notes]
         notes += [
-            f'The table has a column "{each.column.name}", too: that of the file is "{each.name}".'
+            f'The table has a column "{each.source_name}", too: that of the file is "{each.name}".'
             for each in columns
-            if each.name != each.column.name
+            if each.name != each.source_name
         ]
         notes += [
             f'{counted(each.empty_texts, "empty text")} in "{each.name}" '
@@ -275,7 +260,7 @@ def _matched(service: Service, job: Job, given: RowFile) -> Iterator[tuple[Match
             for each in columns
             if each.empty_texts
         ]
-        yield MatchedFile(read, match, columns, notes), folder
+        yield MatchedFile(**vars(match), read=read, columns=columns, notes=notes), folder
 
 
 def _value_columns(
@@ -283,7 +268,7 @@ def _value_columns(
     sample: TableFiles,
     given: TableFiles,
     key: Key,
-) -> list[ValueColumn]:
+) -> list[FileColumn]:
     """The file's columns without the key, those of the draw, and copies of the sample's."""
     keys = {other.name for _, other in key}
     own = {column.name.lower(): column for column in sample.columns}
@@ -308,7 +293,7 @@ def _value_columns(
             while name.lower() in used:
                 name += "_"
             used.add(name.lower())
-        found.append(ValueColumn(column, name, without, empty))
+        found.append(FileColumn(name, column.type, is_number(column), column.name, without, empty))
     if not found:
         raise InvalidRowFile(
             "The file has no values: its columns are the key and unchanged ones of the sample."

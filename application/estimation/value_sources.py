@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
 from application.audit.finding_values import finding_values
 from application.estimation.uploaded_values import upload_notes, upload_of
@@ -17,6 +17,7 @@ from estimation_engine.reading import ROW_ID, relation_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.filters import parse_conditions
 from sampling_engine.filters.tree import family_of
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
@@ -74,7 +75,7 @@ def with_values(sample: TableFiles, source: ValueSource | None) -> tuple[TableFi
     return table, (joined, [*params, *source.relation[1]])
 
 
-class EstimatedColumn(TypedDict):
+class EstimatedColumn(NamedTuple):
     """A column that can be estimated."""
 
     name: str
@@ -92,13 +93,21 @@ def estimated_columns(
     if values is not None:
         columns = [*values.columns, *columns]
     return [
-        {
-            "name": column.name,
-            "is_number": is_number(column),
-            "has_decimals": is_number(column) and "INT" not in column.type,
-        }
+        EstimatedColumn(
+            column.name, is_number(column), is_number(column) and "INT" not in column.type
+        )
         for column in columns
     ]
+
+
+def value_condition(
+    table: TableFiles, column: Column, value: Any, loc: tuple[str | int, ...]
+) -> Statement:
+    """SQL over ``f`` of the rows that have a value; of those without one if it is None."""
+    condition = {"column": column.name, "operator": "=", "value": value}
+    if value is None:
+        condition = {"column": column.name, "operator": "is_null"}
+    return parse_conditions([condition], "AND", table, loc=loc).condition("f")
 
 
 def value_of_text(

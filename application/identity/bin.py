@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from application.access import Caller
 from application.audit.review import may_undo_sign_offs, require_second_person
 from application.job_submission import require_unreserved
 from contract.declarations import Help
+from contract.words import Level
 from service.service import Service
 from storage.accounts.authority import require_level, require_role
-from storage.accounts.datasets import Level, restore_dataset
+from storage.accounts.datasets import restore_dataset
 from storage.accounts.users import User
 from storage.audit.findings import signed_off_jobs
 from storage.certificates.ledger import append_entry
@@ -65,7 +66,7 @@ def delete_ref(by: Caller, dataset_id: int, name: str) -> BinEntry:
     with by.writing() as tx:
         entry_id = bin_ref(tx, dataset_id, name, by.user, by.service.clock)
         entry = get_bin_entry(tx, entry_id, by.user, binned_since(by.service))
-        persons = _require_second_person(tx, by.user, entry)
+        persons = require_second_person(tx, by.user, entry.level, _samples_of(tx, entry))
         by.audit(
             tx,
             "ref_deleted",
@@ -92,7 +93,7 @@ def delete_dataset(by: Caller, dataset_id: int) -> BinEntry:
     with by.writing() as tx:
         entry_id = bin_dataset(tx, dataset_id, by.user, by.service.clock)
         entry = get_bin_entry(tx, entry_id, by.user, binned_since(by.service))
-        persons = _require_second_person(tx, by.user, entry)
+        persons = require_second_person(tx, by.user, entry.level, _samples_of(tx, entry))
         by.audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name, **persons)
         return entry
 
@@ -146,10 +147,9 @@ def _record_in_ledger(
 def _restore_ref(tx: Transaction, service: Service, entry: BinEntry, ref_name: str) -> None:
     taken = list_ref_names(tx, entry.dataset_id)
     if ref_name in taken:
-        free = (f"{entry.name}-{number}" for number in count(2))
-        raise NameTaken(
-            entry.name, next(name for name in free if named_ref(ref_name, name) not in taken)
-        )
+        names = (f"{entry.name}-{number}" for number in count(2))
+        free = (name for name in names if named_ref(ref_name, name) not in taken)
+        raise NameTaken(name=entry.name, suggestion=next(free))
     require_unreserved(tx, entry.dataset_id, ref_name)
     create_ref(tx, entry.dataset_id, ref_name, entry.commit_id, service.clock)
 
@@ -168,7 +168,7 @@ def purge(by: Caller, entry_id: int) -> BinEntry:
         user = by.user_in(tx)
         entry = get_bin_entry(tx, entry_id, user, binned_since(service))
         _require(tx, user, entry, "admin")
-        persons = _require_second_person(tx, user, entry)
+        persons = require_second_person(tx, user, entry.level, _samples_of(tx, entry))
         purge_bin_entry(tx, entry.id, service.clock)
         by.audit(
             tx,
@@ -187,11 +187,6 @@ def _require(tx: Transaction, user: User, entry: BinEntry, level: Level) -> None
     require_role(user, ("admin", "analyst"))
     if entry.ref_name is not None:
         require_level(tx, user, entry.dataset_id, level)
-
-
-def _require_second_person(tx: Transaction, user: User, entry: BinEntry) -> dict[str, Any]:
-    """Require that a user may delete the signed-off samples of an entry; return their persons."""
-    return require_second_person(tx, user, entry.level, _samples_of(tx, entry))
 
 
 def _samples_of(tx: Transaction, entry: BinEntry) -> list[str]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from itertools import compress
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from contract.declarations import Help
+from contract.requests.rows import LookupRequest
 from domain_errors import DomainError
 from parquet_tables.names import is_identifier_name
 from parquet_tables.rows import (
@@ -27,6 +29,7 @@ from parquet_tables.rows import (
 )
 from parquet_tables.tables import Column, UnknownColumn
 from sampling_engine import RowExplanation, explain_rows
+from sampling_engine.explain import Verdict
 from sampling_engine.filters import parse_conditions
 from sampling_engine.filters.tree import NUMBERS, Family, family_of
 from service.sampling_parameters import recorded_rounds
@@ -46,13 +49,52 @@ SEPARATORS = re.compile(r"(?<=\d)[, \u00a0\u202f](?=\d{3})")
 """Thousands separators of a number as people write it."""
 
 
-def look_up(
-    service: Service, job: Job, column: str | None, value: str, limit: int
-) -> dict[str, Any]:
-    """Find rows by a column's value, or one by its row id or number, and explain them, as JSON.
+@dataclass(frozen=True)
+class RowVerdicts:
+    """Why a row was drawn, or why not, round by round."""
 
-    ``has_more`` says whether more than ``limit`` rows have the value; where no row has
-    it, ``similar_value`` is a text of the column that differs by leading zeros alone.
+    row_id: str
+    drawn: bool
+    round_number: int | None
+    inclusion_probability: float | None
+    design_weight: float | None
+    rounds: list[Verdict]
+
+
+@dataclass(frozen=True)
+class ExplainedRow(RowVerdicts):
+    """The explanation of a row of a sample's source."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class LookedUpRow(RowVerdicts):
+    """A row of a sample's source, with its explanation."""
+
+    data: Annotated[
+        dict[str, Any] | None,
+        Help("The row by column; null if it is left out of the table."),
+    ]
+
+
+@dataclass(frozen=True)
+class LookedUpRows:
+    """The rows that have a value."""
+
+    job_id: str
+    table_key: str
+    columns: list[str]
+    rows: list[LookedUpRow]
+    has_more: Annotated[bool, Help("Whether more rows have the value.")]
+    similar_value: Annotated[
+        str | None,
+        Help("If no row has the value: a text of the column that differs by leading zeros alone."),
+    ]
+
+
+def look_up(service: Service, job: Job, request: LookupRequest) -> LookedUpRows:
+    """Find rows by a column's value, or one by its row id or number, and explain them.
 
     Raises
     ------
@@ -62,6 +104,7 @@ def look_up(
         The table has no row with this number.
     """
     source = open_source(service, job)
+    column, value, limit = request.column, request.value, request.limit
     if column is None:
         ordinals, has_more, similar = [_looked_up(service, source, value)], False, None
     else:
@@ -75,16 +118,17 @@ def look_up(
     with service.parquet.cursor(source.files) as cursor:
         cells = read_rows(cursor, rows_statement(source.files, columns, present), columns)
     data = dict(zip(present.tolist(), cells, strict=True))
-    return {
-        "job_id": job.id,
-        "table_key": source.key,
-        "columns": [each.name for each in columns],
-        "rows": [
-            {**_as_json(source, explained[each]), "data": data.get(each)} for each in ordinals
+    return LookedUpRows(
+        job_id=job.id,
+        table_key=source.key,
+        columns=[each.name for each in columns],
+        rows=[
+            LookedUpRow(**vars(_verdicts(source, explained[ordinal])), data=data.get(ordinal))
+            for ordinal in ordinals
         ],
-        "has_more": has_more,
-        "similar_value": similar,
-    }
+        has_more=has_more,
+        similar_value=similar,
+    )
 
 
 def key_column(service: Service, source: OpenTable) -> str:
@@ -122,8 +166,8 @@ def _similar(service: Service, source: OpenTable, column: str, text: str) -> str
     return str(cells[column])
 
 
-def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
-    """Why a row was drawn, or why not, round by round, as JSON.
+def why_row(service: Service, job: Job, row_id: str) -> ExplainedRow:
+    """Why a row was drawn, or why not, round by round.
 
     Raises
     ------
@@ -131,20 +175,20 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
         The row id is invalid, or the table has no such row.
     """
     source = open_source(service, job)
-    ordinal = ordinal_of(source, logical_row_id)
+    ordinal = ordinal_of(source, row_id)
     explained = _explain(service, job, source, [ordinal])[ordinal]
-    return {"job_id": job.id, **_as_json(source, explained)}
+    return ExplainedRow(**vars(_verdicts(source, explained)), job_id=job.id)
 
 
-def _as_json(source: OpenTable, explained: RowExplanation) -> dict[str, Any]:
-    return {
-        "logical_row_id": f"{source.key}:{explained.ordinal}",
-        "drawn": explained.drawn,
-        "round_number": explained.round_number,
-        "inclusion_probability": explained.inclusion_probability,
-        "design_weight": explained.design_weight,
-        "rounds": [asdict(verdict) for verdict in explained.verdicts],
-    }
+def _verdicts(source: OpenTable, explained: RowExplanation) -> RowVerdicts:
+    return RowVerdicts(
+        f"{source.key}:{explained.ordinal}",
+        explained.drawn,
+        explained.round_number,
+        explained.inclusion_probability,
+        explained.design_weight,
+        list(explained.verdicts),
+    )
 
 
 def ordinal_of(source: OpenTable, row_id: str) -> int:
@@ -153,7 +197,7 @@ def ordinal_of(source: OpenTable, row_id: str) -> int:
     if key not in ("", source.key) or not ROW_NUMBER.fullmatch(number):
         raise InvalidValue(
             '"{row_id}" isn\'t a row of this draw. A row id looks like "{key}:17".',
-            loc=("path", "logical_row_id"),
+            loc=("path", "row_id"),
             row_id=row_id,
             key=source.key,
         )

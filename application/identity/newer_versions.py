@@ -15,7 +15,7 @@ from storage.versions.refs import MAIN, find_ref
 class NewerVersion:
     """The version of the table that a ref names now."""
 
-    ref_name: str
+    source_ref: str
     commit_id: str
     created_at: str
     message: str

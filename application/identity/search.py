@@ -41,7 +41,9 @@ class Hit:
     job_id: Annotated[str | None, Help("The job of the sample, the saved query or the row.")] = None
     run_type: str | None = None
     job_kind: Annotated[str | None, Help("What that job makes.")] = None
-    row: Annotated[str | None, Help("The row's `_logical_row_id` in the sample of the job.")] = None
+    row_id: Annotated[str | None, Help("The row's `_logical_row_id` in the sample of the job.")] = (
+        None
+    )
 
 
 def search(by: Caller, text: str, limit: int) -> list[Hit]:
@@ -110,9 +112,9 @@ def _jobs(jobs: list[Job], text: str, limit: int) -> list[Hit]:
     return [_job(job) for job, known in words if folded in known.casefold()][:limit]
 
 
-def _job(job: Job, row: str | None = None) -> Hit:
+def _job(job: Job, row_id: str | None = None) -> Hit:
     return Hit(
-        "job" if row is None else "row",
+        "job" if row_id is None else "row",
         job.output_name or job.id[:8],
         job.purpose,
         job.dataset_id,
@@ -121,7 +123,7 @@ def _job(job: Job, row: str | None = None) -> Hit:
         job_id=job.id,
         run_type=job.run_type,
         job_kind=job.job_kind,
-        row=row,
+        row_id=row_id,
     )
 
 
@@ -131,7 +133,7 @@ def _rows(jobs: list[Job], text: str, limit: int) -> list[Hit]:
     if key is None:
         return []
     return [
-        _job(job, row=f"{key['table']}:{int(key['ordinal'])}")
+        _job(job, row_id=f"{key['table']}:{int(key['ordinal'])}")
         for job in jobs
         if job.run_type == "sampling"
         and job.run_parameters["table_key"] == key["table"]

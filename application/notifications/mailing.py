@@ -18,13 +18,12 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from application.notifications.mail_texts import MailText, mail_text, one_line
-from application.notifications.outcomes import DeliveryOutcome
 from application.notifications.registering import email_address
 from import_engine.sources.exchange import Exchange, Overdue
 from service.service import Service
 from service.settings import Settings
 from storage.accounts.users import get_user
-from storage.notifications.receivers import DueDelivery
+from storage.notifications.receivers import DeliveryOutcome, DueDelivery
 
 SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Other characters are encoded, so that every mail server takes the message."""

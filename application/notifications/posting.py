@@ -7,13 +7,11 @@ from typing import Any
 
 import httpx
 
-from application.notifications.outcomes import DeliveryOutcome
-from application.notifications.registering import webhook_uri
-from application.notifications.signing import signature
+from application.notifications.registering import signature, webhook_uri
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, UriNotAllowed, is_link_local
 from service.settings import Settings
-from storage.notifications.receivers import DueDelivery
+from storage.notifications.receivers import DeliveryOutcome, DueDelivery
 
 
 def post(

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal
 
 from application.access import Caller
-from application.notifications.signing import new_secret
+from contract.requests.automation import MAX_EMAIL_LENGTH, EmailRequest, WebhookRequest
+from contract.words import Action
 from import_engine.sources.uris import InvalidUri, SourceUri, allowing_prefix, parse_uri
-from service.settings import EMAIL_ADDRESS, MAX_EMAIL_LENGTH, Settings
-from storage.accounts.audit_trail import Action, ObjectType
+from service.settings import EMAIL_ADDRESS, Settings
+from storage.accounts.audit_trail import ObjectType
 from storage.accounts.users import User
 from storage.errors import InvalidValue
 from storage.notifications.receivers import (
-    EVENTS,
     Delivery,
+    Kind,
     NewWebhook,
     Receiver,
     add_webhook,
     enable_receiver,
     enqueue_test,
-    get_email,
     get_webhook,
     put_email,
     remove_receiver,
@@ -27,8 +33,8 @@ from storage.notifications.receivers import (
 )
 from storage.sqlite.database import Transaction
 
-USUAL_EMAIL_EVENTS = tuple(event for event in EVENTS if event != "job.completed")
-"""Events that an e-mail address receives unless its user chooses others."""
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that every secret has
+SECRET_BYTES = 32
 
 
 def webhook_uri(
@@ -91,9 +97,22 @@ def email_address(settings: Settings, text: str, loc: Sequence[str | int] = ()) 
     return text
 
 
-def create(
-    by: Caller, url: str, events: Sequence[str], dataset_id: int | None
-) -> tuple[Receiver, str]:
+_SENT: Mapping[tuple[Kind, str], Action] = {
+    ("webhook", "tested"): "webhook_tested",
+    ("webhook", "resent"): "webhook_resent",
+    ("email", "tested"): "email_tested",
+    ("email", "resent"): "email_resent",
+}
+Finder = Callable[[Transaction, User], Receiver]
+"""Finds a receiver that a user may use."""
+
+
+def webhook_by_id(webhook_id: int) -> Finder:
+    """Find a webhook of the user, or any for an admin."""
+    return lambda tx, user: get_webhook(tx, webhook_id, user)
+
+
+def create(by: Caller, request: WebhookRequest) -> tuple[Receiver, str]:
     """Create a webhook; return it and its secret, which isn't shown again.
 
     Raises
@@ -105,22 +124,15 @@ def create(
     Conflict
         The user has too many webhooks.
     """
-    uri = webhook_uri(url, by.service.settings.allowed_webhooks, ("body", "url"))
-    if dataset_id is not None:
-        by.dataset(dataset_id, "read")
-    new = NewWebhook(str(uri), tuple(dict.fromkeys(events)), dataset_id, new_secret())
+    uri = webhook_uri(request.url, by.service.settings.allowed_webhooks, ("body", "url"))
+    if request.dataset_id is not None:
+        by.dataset(request.dataset_id, "read")
+    events = tuple(dict.fromkeys(request.events))
+    new = NewWebhook(str(uri), events, request.dataset_id, new_secret())
     with by.writing() as tx:
-        made = add_webhook(tx, by.user, new, by.service.clock)
-        _record(by, tx, "webhook_made", made, events=list(made.events))
-    return made, new.secret
-
-
-def delete(by: Caller, webhook_id: int) -> None:
-    """Delete one of the user's webhooks, or any as an admin, with its deliveries."""
-    with by.writing() as tx:
-        webhook = get_webhook(tx, webhook_id, by.user_in(tx))
-        remove_receiver(tx, webhook)
-        _record(by, tx, "webhook_deleted", webhook)
+        webhook = add_webhook(tx, by.user, new, by.service.clock)
+        _record(by, tx, "webhook_made", webhook, events=list(webhook.events))
+    return webhook, new.secret
 
 
 def enable(by: Caller, webhook_id: int) -> Receiver:
@@ -132,7 +144,7 @@ def enable(by: Caller, webhook_id: int) -> Receiver:
         return get_webhook(tx, webhook_id, by.user)
 
 
-def set_email(by: Caller, address: str, events: Sequence[str]) -> Receiver:
+def set_email(by: Caller, request: EmailRequest) -> Receiver:
     """Set the user's e-mail address and its events.
 
     Raises
@@ -140,29 +152,21 @@ def set_email(by: Caller, address: str, events: Sequence[str]) -> Receiver:
     InvalidValue
         The server sends nothing to this address.
     """
-    email_address(by.service.settings, address, ("body", "address"))
+    address = email_address(by.service.settings, request.address, ("body", "address"))
+    events = tuple(dict.fromkeys(request.events))
     with by.writing() as tx:
-        email = put_email(tx, by.user, address, tuple(dict.fromkeys(events)), by.service.clock)
+        email = put_email(tx, by.user, address, events, by.service.clock)
         _record(by, tx, "email_set", email, events=list(email.events))
     by.service.wake_sender()
     return email
 
 
-def remove_email(by: Caller) -> None:
-    """Delete the user's e-mail address, with its deliveries."""
+def remove(by: Caller, find: Finder, action: Literal["webhook_deleted", "email_removed"]) -> None:
+    """Delete a receiver of the user, with its deliveries."""
     with by.writing() as tx:
-        email = get_email(tx, by.user)
-        remove_receiver(tx, email)
-        _record(by, tx, "email_removed", email)
-
-
-Finder = Callable[[Transaction, User], Receiver]
-"""Finds a receiver that a user may use."""
-
-
-def webhook_by_id(webhook_id: int) -> Finder:
-    """Find a webhook of the user, or any for an admin."""
-    return lambda tx, user: get_webhook(tx, webhook_id, user)
+        receiver = find(tx, by.user_in(tx))
+        remove_receiver(tx, receiver)
+        _record(by, tx, action, receiver)
 
 
 def send_test(by: Caller, find: Finder) -> Delivery:
@@ -173,30 +177,23 @@ def send_test(by: Caller, find: Finder) -> Delivery:
     Conflict, TooManyMessages
         The receiver is disabled; or the user requested too many messages.
     """
-    with by.writing() as tx:
-        receiver = find(tx, by.user_in(tx))
-        by.access.message_rates[receiver.kind].count(by.user.id)
-        delivery = enqueue_test(tx, receiver, by.service.clock)
-        action: Action = "webhook_tested" if receiver.kind == "webhook" else "email_tested"
-        _record(by, tx, action, receiver)
-    by.service.wake_sender()
-    return delivery
+    return _send(by, find, "tested", enqueue_test)
 
 
 def resend(by: Caller, find: Finder, delivery_id: int) -> Delivery:
-    """Send a message of the log again, with its id.
+    """Send a message of the log again, with its id; raise as :func:`send_test`."""
+    return _send(by, find, "resent", partial(send_again, delivery_id=delivery_id))
 
-    Raises
-    ------
-    Conflict, TooManyMessages
-        The receiver is disabled; or the user requested too many messages.
-    """
+
+def _send(
+    by: Caller, find: Finder, step: Literal["tested", "resent"], enqueue: Callable[..., Delivery]
+) -> Delivery:
     with by.writing() as tx:
         receiver = find(tx, by.user_in(tx))
         by.access.message_rates[receiver.kind].count(by.user.id)
-        delivery = send_again(tx, receiver, delivery_id, by.service.clock)
-        action: Action = "webhook_resent" if receiver.kind == "webhook" else "email_resent"
-        _record(by, tx, action, receiver, message_id=delivery.message_id)
+        delivery = enqueue(tx, receiver, clock=by.service.clock)
+        message_id = delivery.message_id if step == "resent" else None
+        _record(by, tx, _SENT[receiver.kind, step], receiver, message_id=message_id)
     by.service.wake_sender()
     return delivery
 
@@ -211,3 +208,24 @@ def _record(
     else:
         about, details = ("user", receiver.user_id), {"address": receiver.address, **details}
     by.audit(tx, action, dataset_id=receiver.dataset_id, about=about, **details)
+
+
+def new_secret() -> str:
+    """Return a new random secret: ``whsec_`` and base64."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def signature(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
+    """Return the value of the header ``webhook-signature`` (Standard Webhooks 1.0, symmetric).
+
+    It is ``v1,`` and the base64 of HMAC-SHA256 over the id, the time in seconds since 1970 and the
+    body, joined by dots.
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+
+    >>> signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    ...           1614265330, b'{"test": 2432232314}')
+    'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
+    """
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    signed = b".".join((message_id.encode(), str(timestamp_s).encode(), body))
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()

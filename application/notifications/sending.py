@@ -14,10 +14,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
-from application.notifications.outcomes import DeliveryOutcome
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange
 from service.service import Service
@@ -27,6 +26,7 @@ from storage.accounts.users import get_user
 from storage.errors import NotFound
 from storage.notifications.receivers import (
     KINDS,
+    DeliveryOutcome,
     DueDelivery,
     Kind,
     Occupied,
@@ -70,10 +70,6 @@ RESULTS: tuple[Result, ...] = get_args(Result)
 
 
 AttemptListener = Callable[[Kind, Result], None]
-
-
-class NoRight(Exception):
-    """The receiver's user can't read the dataset of the event."""
 
 
 def ignore_attempt(kind: Kind, result: Result) -> None:
@@ -148,7 +144,9 @@ class MessageSender:
             with service.database.read() as tx:
                 due = due_delivery(tx, kind, now, latest, occupied)
                 if due is None:
-                    return _pause_s(now, next_delivery(tx, kind, occupied))
+                    following = next_delivery(tx, kind, occupied)
+                    pause_s = (following - now).total_seconds() if following else MAX_PAUSE_S
+                    return min(max(pause_s, MIN_PAUSE_S), MAX_PAUSE_S)
             self._start(service, due)
 
     def _occupied(self, kind: Kind) -> Occupied | None:
@@ -210,12 +208,6 @@ class MessageSender:
             self.wake()
 
 
-def _pause_s(now: datetime, following: datetime | None) -> float:
-    if following is None:
-        return MAX_PAUSE_S
-    return min(max((following - now).total_seconds(), MIN_PAUSE_S), MAX_PAUSE_S)
-
-
 def attempt(
     service: Service, client: httpx.Client, due: DueDelivery, exchange: Exchange
 ) -> DeliveryOutcome:
@@ -225,26 +217,18 @@ def attempt(
     from application.notifications.posting import post
 
     try:
-        _require_right(service, due)
+        if due.dataset_id is not None:
+            with service.database.read() as tx:
+                get_dataset(tx, due.dataset_id, get_user(tx, due.user_id))
+    except NotFound:
+        problem = "The user can't read the dataset any more."
+        return DeliveryOutcome(None, problem, may_retry=False)
+    try:
         if due.kind == "email":
             return mail(service, due, exchange)
         return post(service.settings, client, due, service.clock(), exchange)
-    except NoRight:
-        problem = "The user can't read the dataset any more."
-        return DeliveryOutcome(None, problem, may_retry=False)
     except DomainError as error:
         return DeliveryOutcome(None, error.message)
-
-
-def _require_right(service: Service, due: DueDelivery) -> None:
-    """Require that the receiver's user may still see the event's dataset."""
-    if due.dataset_id is None:
-        return
-    try:
-        with service.database.read() as tx:
-            get_dataset(tx, due.dataset_id, get_user(tx, due.user_id))
-    except NotFound:
-        raise NoRight from None
 
 
 def _store(service: Service, due: DueDelivery, outcome: DeliveryOutcome) -> Result:
@@ -253,14 +237,11 @@ def _store(service: Service, due: DueDelivery, outcome: DeliveryOutcome) -> Resu
     if outcome.problem is not None and outcome.may_retry and due.attempts < len(delays):
         next_at = now + timedelta(seconds=delays[due.attempts])
     with service.database.write() as tx:
-        end_attempt(tx, due, now, status=outcome.status, problem=outcome.problem, next_at=next_at)
+        end_attempt(tx, due, outcome, now, next_at)
         if outcome.is_gone and disable_receiver(tx, due.receiver_id, service.clock):
+            details = {"url": due.address}
             record_of_service(
-                tx,
-                service.clock,
-                "webhook_disabled",
-                ("webhook", due.receiver_id),
-                {"url": due.address},
+                tx, service.clock, "webhook_disabled", ("webhook", due.receiver_id), details
             )
     if outcome.problem is None:
         return "delivered"

@@ -14,15 +14,11 @@ from application.access import Access
 from application.credentials import SignInRefused, check_soeid
 from application.providers.answers import ProvedUser
 from application.sign_in import SignedIn, begin_session, record_failure
+from contract.words import ROLES, Action, Role
 from service.settings import Settings
-from storage.accounts.audit_trail import Action, Origin, record
-from storage.accounts.identities import (
-    end_own_tokens,
-    find_known_user,
-    identity_of,
-    link_identity,
-)
-from storage.accounts.users import ROLES, Role, User, add_user, change_user, find_user
+from storage.accounts.audit_trail import Origin, record
+from storage.accounts.identities import end_own_tokens, find_known_user, identity_of, link_identity
+from storage.accounts.users import User, add_user, change_user, find_user
 from storage.errors import Conflict, InvalidValue
 from storage.sqlite.database import Transaction
 
@@ -125,7 +121,8 @@ def _require_linkable(settings: Settings, tx: Transaction, found: User, proved: 
             'The name "{name}" belongs to another user of the provider. Ask an administrator.',
             name=proved.name,
         )
-    if identity is not None and identity.issuer in _issuers(settings):
+    in_use = (PROXY_ISSUER if settings.proxy_user_header else "", settings.oidc_issuer)
+    if identity is not None and identity.issuer and identity.issuer in in_use:
         raise SignInRefused(
             'The name "{name}" belongs to an account that signs in by another provider. Sign in '
             "there, or ask an administrator.",
@@ -137,11 +134,6 @@ def _require_linkable(settings: Settings, tx: Transaction, found: User, proved: 
             "in with its password, or ask an administrator.",
             name=proved.name,
         )
-
-
-def _issuers(settings: Settings) -> set[str]:
-    """The issuers of the identities that can sign in: accounts of others can be linked."""
-    return {PROXY_ISSUER if settings.proxy_user_header else "", settings.oidc_issuer} - {""}
 
 
 def _with_role(access: Access, tx: Transaction, user: User, role: Role, origin: Origin) -> User:

@@ -18,14 +18,11 @@ class ProviderUnavailable(DomainError):
     """The provider doesn't respond, or responds with something else than OpenID Connect."""
 
     code = "provider_unavailable"
+    template = (
+        "The identity provider can't be used ({problem}). Try again later, or sign in with a "
+        "password."
+    )
     retry_after_s = 5
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(
-            "The identity provider can't be used ({problem}). Try again later, or sign in with a "
-            "password.",
-            problem=problem,
-        )
 
 
 @dataclass(frozen=True)

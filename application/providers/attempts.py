@@ -1,6 +1,8 @@
-"""A browser's attempt to sign in by OpenID Connect: its cookie, and the session that it ends in.
+"""Begin a session by OpenID Connect, and end sessions by the provider's logout tokens.
 
-The pages use it; :mod:`openid` sends requests to the provider.
+Sessions end only by a token that the provider signed for this server (OpenID Connect Back-Channel
+Logout 1.0). Anybody can send one, so failures are throttled by address, but only after the check of
+the signature: no number of forged tokens lets a valid one be refused.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from application.credentials import SignInRefused
 from application.providers.admission import admit, record_refusal
 from application.providers.answers import SignInAttempt
 from application.sign_in import SignedIn
-from storage.accounts.audit_trail import Origin
+from storage.accounts.audit_trail import Origin, record
+from storage.accounts.identities import end_sessions, find_known_user
 
 if TYPE_CHECKING:
     from application.providers.openid import OpenidProvider
 
 SESSION = "provider"
+THROTTLE_KEY = "the provider's logout tokens"
 ATTEMPT_S = 600
 """Time in which a user must sign in at the provider."""
 
@@ -57,3 +61,35 @@ def sign_in_by_provider(
     found = admit(access, proved, "provider", origin)
     provider.remember(found.token_id, str(tokens["id_token"]))
     return found
+
+
+def sign_out_by_provider(
+    access: Access, provider: OpenidProvider, logout_token: str, origin: Origin
+) -> None:
+    """End the sessions that a user began by the provider; their named tokens stay.
+
+    Raises
+    ------
+    SignInRefused, ProviderUnavailable, TooManyAttempts, TooMuchWork
+        The token is invalid; the provider doesn't respond; there were too many failures; or too
+        many threads wait for the provider.
+    """
+    try:
+        identity = provider.signed_out_identity(logout_token)
+    except SignInRefused as refusal:
+        with access.throttle.attempt(THROTTLE_KEY, origin.client_address or ""):
+            logger.warning("%s", refusal.message)
+            access.on_refusal(refusal)
+            raise
+    with access.service.database.write() as tx:
+        known = find_known_user(tx, identity)
+        if known is not None and end_sessions(tx, known.user, SESSION):
+            record(
+                tx,
+                access.service.clock,
+                "signed_out",
+                user_id=known.user.id,
+                origin=origin,
+                about=("user", known.user.id),
+                details={"by": SESSION},
+            )

@@ -60,6 +60,8 @@ LOGOUT_CLAIMS = ("iss", "aud", "iat", "exp", "jti", "sub", "events")
 """Claims of a logout token that are required; the specification lets ``sid`` replace ``sub``."""
 _ERROR = re.compile("[a-z_]{1,40}")
 
+JsonObject = Mapping[str, object]
+
 logger = logging.getLogger("jobsvc.sign_in")
 
 
@@ -67,7 +69,7 @@ logger = logging.getLogger("jobsvc.sign_in")
 class Metadata:
     """The provider's addresses (OpenID Connect Discovery 1.0) and its public keys."""
 
-    addresses: Mapping[str, Any]
+    addresses: JsonObject
     keys: Any
     read_at: float
 
@@ -79,7 +81,7 @@ class ProviderAnswer:
     status: int
     body: bytes
 
-    def json_object(self) -> Mapping[str, Any]:
+    def json_object(self) -> JsonObject:
         """The JSON object of a successful response; raise ProviderUnavailable for any other."""
         try:
             found = json.loads(self.body)
@@ -151,10 +153,7 @@ class OpenidProvider:
             return None
         if not address:
             return None
-        query = {
-            "client_id": self._settings.oidc_client_id,
-            "post_logout_redirect_uri": return_url,
-        }
+        query = {"client_id": self._settings.oidc_client_id, "post_logout_redirect_uri": return_url}
         id_token = self._id_tokens.get(token_id, str)
         if id_token:
             query["id_token_hint"] = id_token
@@ -166,7 +165,7 @@ class OpenidProvider:
 
     def exchange(
         self, attempt: SignInAttempt | None, answer: Mapping[str, str], return_url: str
-    ) -> Mapping[str, Any]:
+    ) -> JsonObject:
         """Return the tokens for the provider's answer.
 
         Parameters
@@ -196,7 +195,7 @@ class OpenidProvider:
             )
         return self._tokens(answer.get("code", ""), attempt, return_url)
 
-    def proved_user(self, tokens: Mapping[str, Any], nonce: str) -> ProvedUser:
+    def proved_user(self, tokens: JsonObject, nonce: str) -> ProvedUser:
         """Return the user of an ID token.
 
         Raises
@@ -233,7 +232,7 @@ class OpenidProvider:
             ) from None
         return Identity(self._settings.oidc_issuer, str(claims["sub"]))
 
-    def _tokens(self, code: str, attempt: SignInAttempt, return_url: str) -> Mapping[str, Any]:
+    def _tokens(self, code: str, attempt: SignInAttempt, return_url: str) -> JsonObject:
         """Exchange a code for tokens (RFC 6749, section 4.1.3)."""
         settings = self._settings
         form = {
@@ -247,7 +246,8 @@ class OpenidProvider:
             "token_endpoint_auth_methods_supported", ["client_secret_basic"]
         )
         client: tuple[str, str] | None = None
-        if settings.provider_secret and "client_secret_basic" in methods:
+        takes_basic = isinstance(methods, list | str) and "client_secret_basic" in methods
+        if settings.provider_secret and takes_basic:
             client = (quote(settings.oidc_client_id, safe=""), quote(settings.provider_secret, ""))
         elif settings.provider_secret:
             form["client_secret"] = settings.provider_secret
@@ -264,7 +264,7 @@ class OpenidProvider:
             )
         return answer.json_object()
 
-    def _checked_claims(self, id_token: str, nonce: str, access_token: object) -> Mapping[str, Any]:
+    def _checked_claims(self, id_token: str, nonce: str, access_token: object) -> JsonObject:
         """Check an ID token (OpenID Connect Core 1.0, section 3.1.3.7) and return its claims."""
         settings = self._settings
         options: dict[str, Any] = {
@@ -314,7 +314,7 @@ class OpenidProvider:
                 raise
         return jwt.decode(token, self._read_again(known).keys, algorithms=list(ALGORITHMS))
 
-    def _with_user_info(self, claims: Mapping[str, Any], access_token: object) -> Mapping[str, Any]:
+    def _with_user_info(self, claims: JsonObject, access_token: object) -> JsonObject:
         """Add claims of the provider's user information that the ID token lacks."""
         wanted = {self._settings.oidc_user_claim, self._settings.oidc_groups_claim}
         address = self._metadata_now().addresses.get("userinfo_endpoint")
@@ -326,7 +326,7 @@ class OpenidProvider:
         more = answer.json_object() if answer.status == 200 else {}
         return {**more, **claims} if more.get("sub") == claims["sub"] else claims
 
-    def _user_of(self, claims: Mapping[str, Any]) -> ProvedUser:
+    def _user_of(self, claims: JsonObject) -> ProvedUser:
         settings = self._settings
         name = claims.get(settings.oidc_user_claim)
         if not isinstance(name, str) or not name.strip():
@@ -381,7 +381,7 @@ class OpenidProvider:
         """Remember that the provider fails, and raise it again for ``FAILED_FOR_S``."""
         failure = self._failure
         if failure is not None and self._monotonic() - failure[0] < FAILED_FOR_S:
-            raise ProviderUnavailable(failure[1])
+            raise ProviderUnavailable(problem=failure[1])
         try:
             yield
         except ProviderUnavailable as error:
@@ -413,7 +413,7 @@ def _with_query(address: str, query: Mapping[str, str]) -> str:
 
 def _unavailable(problem: str) -> ProviderUnavailable:
     logger.error("the identity provider can't be used: %s", problem)
-    return ProviderUnavailable(problem)
+    return ProviderUnavailable(problem=problem)
 
 
 def _ask(method: str, address: str, **options: Any) -> ProviderAnswer:

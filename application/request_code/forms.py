@@ -13,7 +13,15 @@ from typing import Any, Literal
 from application.request_code import words
 from application.request_code.words import WriteWords
 from contract.declarations import Declared, Request, declared
-from contract.fields import DEFAULT_CONFIDENCE, Flag, Mapped, RowFilterKind
+from contract.fields import (
+    DEFAULT_CONFIDENCE,
+    ColumnName,
+    Flag,
+    Items,
+    Mapped,
+    Part,
+    RowFilterKind,
+)
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
@@ -237,13 +245,33 @@ def arguments_of(
 
 
 def _argument(own: Declared) -> Argument:
-    option = own.option or ""
+    python = keyword(own.name)
     if isinstance(own.kind, RowFilterKind):
-        return Argument(
-            own.name, keyword(own.name, _filter), words.option(option, words.expression)
-        )
-    write = words.flag(option) if isinstance(own.kind, Flag) else words.option(option)
-    return Argument(own.name, keyword(own.name), write)
+        python = keyword(own.name, _filter)
+    elif isinstance(own.kind, Items) and isinstance(own.kind.of, ColumnName):
+        python = keyword(own.name, _one_or_list)
+    return Argument(own.name, python, _words(own))
+
+
+def _words(own: Declared) -> WriteWords:
+    """The option of a field, or the options of an object's fields."""
+    match own.kind:
+        case Part(of):
+            return words.joined({part.name: _words(part) for part in declared(of)})
+        case _ if own.option is None:
+            return words.no_words
+        case RowFilterKind():
+            return words.option(own.option, words.expression)
+        case Flag():
+            return words.flag(own.option)
+        case _:
+            return words.option(own.option)
+
+
+def _compared(ref: WriteWords, table: str) -> Argument:
+    """The other version of a comparison, and its table."""
+    parts = {"source_ref": ref, "table_key": words.option(table)}
+    return Argument("compare_to", keyword("compare_to"), words.joined(parts))
 
 
 def defaults_of(request: type[Request]) -> Fields:
@@ -288,10 +316,7 @@ FORMS = (
         ("jobsvc", "estimate", "{subject}"),
         (
             Argument("statistics", _statistics, words.statistics),
-            Argument("by", keyword("by", _one_or_list), words.option("--by")),
-            Argument("calibrate", keyword("calibrate"), words.calibration),
-            Argument("variance", keyword("variance"), words.variance),
-            Argument("interval", keyword("interval"), words.interval),
+            *arguments_of(EstimatesRequest, "by", "calibrate", "variance", "interval"),
             *arguments_of(
                 EstimatesRequest, without=("statistics", "by", "calibrate", "variance", "interval")
             ),
@@ -335,7 +360,7 @@ FORMS = (
         ("jobsvc", "compare", "{subject}"),
         (
             Argument("source_ref", keyword("ref"), words.plain),
-            Argument("compare_to", keyword("compare_to"), words.changed_to),
+            _compared(words.plain, "--other-table"),
             Argument("keys", keyword("keys"), words.option("--key")),
             TABLE,
             NAME,
@@ -348,9 +373,9 @@ FORMS = (
     Form(
         EXPLORATION,
         'dataset.report({arguments}).save("report.html")',
-        ("jobsvc", "explore", "{subject}", "--html", "report.html"),
+        ("jobsvc", "explore", "{subject}", "--output", "report.html"),
         (
-            Argument("compare_to", keyword("compare_to"), words.compared),
+            _compared(words.option("--compare"), "--compare-table"),
             REF,
             TABLE,
             BATCH,
@@ -366,7 +391,7 @@ FORMS = (
             Argument("file", positional, words.plain),
             Argument("dataset", positional, words.option("--dataset")),
             Argument("ref", keyword("ref"), words.option("--ref")),
-            Argument("commit_message", keyword("purpose"), words.option("--message")),
+            Argument("commit_message", keyword("purpose"), words.option("--purpose")),
             *(
                 Argument(
                     f"options.{own.name}",

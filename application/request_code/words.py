@@ -6,7 +6,7 @@ The commands read what these functions write, so both share the patterns of band
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -156,30 +156,19 @@ def _share(value: Any) -> str:
     return value if is_plain else f'"{value}"'
 
 
-def calibration(given: dict[str, Any]) -> Words:
-    """Write a calibration."""
-    known = [word for column in given["columns"] for word in ("--known", column)]
-    return ["--calibrate", given["method"], *known]
+def joined(parts: Mapping[str, WriteWords]) -> WriteWords:
+    """Write an object by the words of its fields, in their order; null is a missing one."""
 
+    def write(given: Mapping[str, Any]) -> Words:
+        if not given.keys() <= parts.keys():
+            return None
+        words: list[str] = []
+        for name, part in parts.items():
+            if given.get(name) is not None:
+                written = part(given[name])
+                if written is None:
+                    return None
+                words += written
+        return words
 
-def variance(given: dict[str, Any]) -> Words:
-    """Write what is done with a lonely stratum; the other choices have no option."""
-    return option("--lonely-stratum")(given["lonely_stratum"]) if len(given) == 1 else None
-
-
-def interval(given: dict[str, Any]) -> Words:
-    """Write the degrees of freedom that an interval needs; the other choice has no option."""
-    needed = given.get("minimum_degrees")
-    return option("--minimum-degrees")(needed) if given.keys() == {"minimum_degrees"} else None
-
-
-def compared(given: dict[str, Any]) -> Words:
-    """Write the version that a report compares with."""
-    table = given.get("table_key")
-    return ["--compare", given["source_ref"], *(["--compare-table", table] if table else [])]
-
-
-def changed_to(given: dict[str, Any]) -> Words:
-    """Write the version in which rows may have changed."""
-    table = given.get("table_key")
-    return [given["source_ref"], *(["--other-table", table] if table else [])]
+    return write

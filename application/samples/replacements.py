@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from contract.declarations import Help
 from domain_errors import render
 from parquet_tables.rows import read_page
 from sampling_engine import ORDER_VERSION, reserves
@@ -52,8 +54,22 @@ def draw_record(job: Job) -> dict[str, Any]:
     return record
 
 
-def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict[str, Any]:
-    """The rows that a round would have drawn next, as JSON.
+@dataclass(frozen=True)
+class NextRows:
+    """The rows that a round would have drawn next."""
+
+    job_id: str
+    round_number: int
+    data: list[dict[str, Any]]
+    columns: list[str]
+    groups_without_rows: Annotated[
+        list[str],
+        Help("Groups without a replacement: all their rows were drawn. Up to 1,000."),
+    ]
+
+
+def next_rows(service: Service, job: Job, round_number: int, limit: int) -> NextRows:
+    """The rows that a round would have drawn next.
 
     Raises
     ------
@@ -69,7 +85,7 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
             number=round_number,
         )
 
-    def draw() -> dict[str, Any]:
+    def draw() -> NextRows:
         with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
             table = reserves(
                 service.parquet,
@@ -83,15 +99,16 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
             )
             with service.parquet.cursor() as cursor:
                 rows = read_page(cursor, table, table.columns, 0, table.row_count)
-        return {
-            "job_id": job.id,
-            "round_number": round_number,
-            "data": rows,
-            "columns": [column.name for column in table.columns],
-            "groups_without_rows": _groups_without_rows(job, round_number, rows),
-        }
+        return NextRows(
+            job.id,
+            round_number,
+            rows,
+            [column.name for column in table.columns],
+            _groups_without_rows(job, round_number, rows),
+        )
 
-    return service.results.reserves.get((job.id, round_number, limit), draw)
+    found: NextRows = service.results.reserves.get((job.id, round_number, limit), draw)
+    return found
 
 
 def _groups_without_rows(job: Job, round_number: int, rows: list[dict[str, Any]]) -> list[str]:

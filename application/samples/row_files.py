@@ -101,7 +101,7 @@ class ReadRowFile:
 
     def require_clean(self, match: KeyMatch) -> None:
         """Raise InvalidRowFile unless each row of the file is that of one sampled row."""
-        hint = f' Did you mean "{match.similar}"?' if match.similar else ""
+        hint = f' Did you mean "{match.similar_value}"?' if match.similar_value else ""
         for listed, template in zip(
             (match.without_key, match.ambiguous, match.repeated, match.unmatched),
             _PROBLEMS_OF_FILES,
@@ -116,7 +116,7 @@ class ReadRowFile:
                     hint=hint,
                     loc=KEY_LOC,
                 )
-        if not match.rows:
+        if not match.row_count:
             raise InvalidRowFile(NO_ROW)
 
     def rows(

@@ -47,22 +47,16 @@ FIELD = "exclude_drawn_by"
 class EarlierRunUnfinished(Conflict):
     """An earlier run hasn't ended, so its rows aren't known."""
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(
-            "Job {job_id} of the schedule hasn't ended, so its rows can't be excluded yet. "
-            "Wait until it has.",
-            job_id=job.id,
-        )
+    template = (
+        "Job {job_id} of the schedule hasn't ended, so its rows can't be excluded yet. Wait until "
+        "it has."
+    )
 
 
 class NoRowsLeft(Conflict):
     """The earlier samples have all rows of the table."""
 
-    def __init__(self, rows: int) -> None:
-        super().__init__(
-            "The earlier samples have all {rows} of the table, so no row is left to draw.",
-            rows=counted(rows, "row"),
-        )
+    template = "The earlier samples have all {rows} of the table, so no row is left to draw."
 
 
 @dataclass(frozen=True)
@@ -157,7 +151,7 @@ def drawn_rows(
         draws = draws_of(tx, schedule)
     for job in draws:
         if job.status != "completed":
-            raise EarlierRunUnfinished(job)
+            raise EarlierRunUnfinished(job_id=job.id)
     return find_drawn(
         service,
         schedule.dataset_id,
@@ -236,7 +230,7 @@ def exclude(service: Service, user: User, schedule: Schedule, drawn: EarlierRows
     """
     source = drawn.source
     if not drawn.remaining and len(drawn.ordinals):
-        raise NoRowsLeft(source.files.row_count)
+        raise NoRowsLeft(rows=counted(source.files.row_count, "row"))
     remaining_id = source.commit_id
     if len(drawn.ordinals):
         remaining_id = _stored_rest(service, user, schedule, drawn)

@@ -12,11 +12,13 @@ from application.access import Caller
 from application.schedules.excluding import FIELD, EarlierRows, drawn_rows, find_drawn
 from application.schedules.running import run_now
 from application.schedules.times import next_time
+from contract.jobs import RunType
+from contract.requests.automation import ScheduleChangeRequest, ScheduleRequest
+from contract.words import Action
 from profiling_engine.comparison.keyed_rows import InvalidKey
-from storage.accounts.audit_trail import Action
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job
-from storage.jobs.kinds import PROFILE, RunType
+from storage.jobs.kinds import PROFILE
 from storage.jobs.schedules import (
     NewSchedule,
     Schedule,
@@ -55,29 +57,13 @@ def repeated_request(job: Job) -> dict[str, Any]:
         }
         for one in given["rounds"]
     ]
-    return {
-        "rounds": rounds,
-        **{name: given[name] for name in SAMPLING_FIELDS if name in given},
-    }
+    return {"rounds": rounds, **{name: given[name] for name in SAMPLING_FIELDS if name in given}}
 
 
-def create(
-    by: Caller,
-    job: Job,
-    name: str,
-    *,
-    cron: str,
-    zone: str,
-    misfire: str,
-    exclude_drawn_by: Sequence[str],
-) -> Schedule:
+def create(by: Caller, asked: ScheduleRequest) -> Schedule:
     """Create a schedule that repeats the request of a job.
 
-    Parameters
-    ----------
-    exclude_drawn_by : sequence of str
-        The key by which a run excludes the rows of earlier runs, and of the job if it is a draw;
-        empty to exclude none.
+    A run excludes the rows of earlier runs by the key, and of the job if it is a draw.
 
     Raises
     ------
@@ -90,30 +76,26 @@ def create(
     Forbidden
         The user can't write to the dataset.
     """
+    job = by.job(asked.job_id)
     by.dataset(job.dataset_id, "write")
-    parse_ref_name(f"{SAMPLE_PREFIX}{'-'.join(name.split())}", loc=("body", "name"))
+    parse_ref_name(f"{SAMPLE_PREFIX}{'-'.join(asked.name.split())}", loc=("body", "name"))
     clock = by.service.clock
     request = repeated_request(job)
-    if exclude_drawn_by:
-        _require_key(by, job.dataset_id, job.run_type, request, exclude_drawn_by)
+    if asked.exclude_drawn_by:
+        _require_key(by, job.dataset_id, job.run_type, request, asked.exclude_drawn_by)
     new = NewSchedule(
-        job_id=job.id,
+        **{**vars(asked), "job_id": job.id},
         dataset_id=job.dataset_id,
         user_id=by.user.id,
-        name=name,
         run_type=job.run_type,
         request=request,
-        cron=cron,
-        zone=zone,
-        misfire=misfire,
-        next_run_at=next_time(cron, zone, clock()),
-        exclude_drawn_by=exclude_drawn_by,
+        next_run_at=next_time(asked.cron, asked.zone, clock()),
     )
     with by.writing() as tx:
-        made = add_schedule(tx, new, clock)
-        _audit(by, tx, "schedule_made", made)
+        schedule = add_schedule(tx, new, clock)
+        _audit(by, tx, "schedule_made", schedule)
     by.service.wake_scheduler()
-    return made
+    return schedule
 
 
 def _require_key(
@@ -168,26 +150,28 @@ def own_schedule(by: Caller, schedule_id: int) -> Schedule:
     return found
 
 
-def change(by: Caller, schedule_id: int, given: dict[str, Any]) -> Schedule:
+def change(by: Caller, schedule_id: int, changes: ScheduleChangeRequest) -> Schedule:
     """Change the times or the key, pause or resume; the next run is the first time from now on."""
-    found = own_schedule(by, schedule_id)
-    new_key = given.get("exclude_drawn_by")
-    if new_key and new_key != found.exclude_drawn_by:
-        _require_key(by, found.dataset_id, found.run_type, found.request, new_key)
+    schedule = own_schedule(by, schedule_id)
+    key = changes.exclude_drawn_by
+    if key and list(key) != schedule.exclude_drawn_by:
+        _require_key(by, schedule.dataset_id, schedule.run_type, schedule.request, key)
     with by.writing() as tx:
         before = get_schedule(tx, schedule_id)
         now = by.service.clock()
-        cron, zone = given.get("cron", before.cron), given.get("zone", before.zone)
+        cron, zone = changes.cron or before.cron, changes.zone or before.zone
+        is_paused = before.paused_at is not None
         times = Times(
             cron,
             zone,
-            given.get("misfire", before.misfire),
+            changes.misfire or before.misfire,
             now,
             next_time(cron, zone, now),
-            given.get("paused", before.paused_at is not None),
+            is_paused if changes.enabled is None else not changes.enabled,
         )
-        key = before.exclude_drawn_by if new_key is None else new_key
-        changed = change_schedule(tx, before, times, key)
+        changed = change_schedule(
+            tx, before, times, before.exclude_drawn_by if key is None else key
+        )
         _audit(by, tx, "schedule_changed", changed)
     by.service.wake_scheduler()
     return changed

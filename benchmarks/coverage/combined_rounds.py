@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from estimation_engine import Domains, Settings, Values, VarianceRules, estimate
+from estimation_engine import Domains, EstimateSettings, Values, VarianceRules, estimate
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
 from parquet_tables.database import ParquetDatabase
@@ -49,7 +49,7 @@ SELECT range AS id,
        1 + range * 7 % 10 AS size
 FROM range({ROWS})
 """
-RULES = Settings(rules=VarianceRules(lonely_stratum="adjust"))
+RULES = EstimateSettings(rules=VarianceRules(lonely_stratum="adjust"))
 RANDOM = RandomMethod(sample_size=15)
 BY_KIND = StratifiedMethod(strata_columns=("kind",), sample_size=12)
 Steps = tuple[tuple[Method, str | None], ...]

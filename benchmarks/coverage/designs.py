@@ -25,8 +25,8 @@ from estimation_engine import (
     CombinedRound,
     Design,
     Domains,
+    EstimateSettings,
     Frame,
-    Settings,
     Values,
     cluster_design,
     combined_design,
@@ -329,7 +329,7 @@ def measure(found: Population, name: str, draws: int) -> dict[str, Result]:
         domains = Domains(every, np.zeros(len(drawn), dtype=np.int64), 1)
         for column, statistic in FIGURES.items():
             values = Values(statistic, found.columns[column][drawn], every)
-            (one,) = estimate(design, values, domains, Settings())
+            (one,) = estimate(design, values, domains, EstimateSettings())
             truth = float(found.columns[column].mean())
             value, error = one.value or 0.0, one.error or 0.0
             hits[column] += (

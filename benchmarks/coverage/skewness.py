@@ -1,6 +1,6 @@
 """How often t intervals of skewed values hold the true value, and how many of them get a note.
 
-The note is that of :mod:`application.estimation.interval_notes`: 25 times the squared skewness
+The note is that of :mod:`application.estimation.figures`: 25 times the squared skewness
 (Cochran 1977, section 2.15) is more than the rows that were drawn.
 
     python -m benchmarks.coverage skewness [--draws 4000]
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from application.estimation.interval_notes import is_skewed
-from estimation_engine import Domains, Settings, Values, estimate, random_design
+from application.estimation.figures import is_skewed
+from estimation_engine import Domains, EstimateSettings, Values, estimate, random_design
 from estimation_engine.arrays import Floats
 
 ROWS = 50_000
 SIZES = (10, 20, 50, 100, 300, 1_000)
-SETTINGS = Settings()
+SETTINGS = EstimateSettings()
 
 
 def _quantiles() -> Floats:

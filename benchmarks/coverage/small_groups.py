@@ -21,7 +21,7 @@ from estimation_engine import (
     Calibration,
     Design,
     Domains,
-    Settings,
+    EstimateSettings,
     Values,
     by_regression,
     cluster_design,
@@ -35,7 +35,7 @@ from estimation_engine.intervals import t_quantile
 DRAWN = np.array([2, 3, 5, 10])
 ROWS = 60
 """Of each stratum."""
-SETTINGS = Settings()
+SETTINGS = EstimateSettings()
 
 
 @dataclass(frozen=True, eq=False)

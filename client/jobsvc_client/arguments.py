@@ -12,12 +12,13 @@ from difflib import get_close_matches
 from functools import wraps
 from typing import Any, TypeAlias, TypeVar, cast
 
-from jobsvc_client.errors import JobsvcError
+from jobsvc_client.errors import ARGUMENTS, JobsvcError
 
 Number: TypeAlias = "float | str"
 """A number, or a text with one: ``0.03``, ``"3%"``, ``"250.000,00"``."""
 Columns: TypeAlias = "str | Sequence[str]"
 
+FIELDS = {name: field for field, name in ARGUMENTS.items()}
 PERCENTAGE = re.compile(r"\s*±?\s*([0-9]+(?:[.,][0-9]+)?)\s*%\s*")
 MISSING = ("NAType", "NaTType")
 CONVERSIONS = ("tolist", "to_list", "as_py")
@@ -133,14 +134,26 @@ def plain(value: Any) -> Any:
     return value
 
 
-def given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that aren't None."""
-    return {name: value for name, value in fields.items() if value is not None}
+def given(**arguments: Any) -> dict[str, Any]:
+    """Return the arguments that aren't None, by the fields of the API that they give.
+
+    >>> given(ref="main", table=None, sql="SELECT 1")
+    {'source_ref': 'main', 'sql': 'SELECT 1'}
+    """
+    return {FIELDS.get(name, name): value for name, value in arguments.items() if value is not None}
 
 
 def listed(columns: Columns) -> list[str]:
     """Return the names of one or several columns as a list."""
     return [columns] if isinstance(columns, str) else list(columns)
+
+
+def quoted_list(columns: Columns | None) -> str | None:
+    """Return the names of columns as a query has them, in quotes where they need some."""
+    if columns is None:
+        return None
+    names = (name.replace('"', '""') for name in listed(columns))
+    return ",".join(f'"{name}"' if {",", '"'} & set(name) else name for name in names)
 
 
 def percent_digits(argument: str, text: str) -> str:

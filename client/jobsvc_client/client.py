@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar, Unpack
+from typing import Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from jobsvc_client.arguments import Columns, given, keywords, listed, number_of, plain
@@ -29,6 +29,39 @@ DIGITS = 12
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 Uris: TypeAlias = "str | Sequence[str]"
+
+
+class ImportArguments(ImportOptions, total=False):
+    """The arguments of an import: how to read the file, and what becomes of it."""
+
+    ref: str | None
+    purpose: str | None
+    require_columns: bool
+
+
+class AttachArguments(TypedDict, total=False):
+    """The arguments of an attachment."""
+
+    connection: str | None
+    ref: str | None
+    purpose: str | None
+    verify: bool
+    require_columns: bool
+
+
+class TableArguments(TypedDict, total=False):
+    """Which table is read."""
+
+    ref: str | None
+    table: str | None
+    priority: str | None
+
+
+class StoredArguments(TableArguments, total=False):
+    """How the rows of a result are stored."""
+
+    name: str | None
+    purpose: str | None
 
 
 @keywords()
@@ -129,20 +162,12 @@ class Client:
             message = f'Several datasets are named "{name_or_id}": {ids}.'
             raise JobsvcError(message, "ambiguous_name", hint="Give an id.")
         names = ", ".join(each.name for each in self.datasets()[:20])
-        raise JobsvcError(
-            f'There is no dataset "{name_or_id}".', "not_found", hint=f"Available: {names}."
-        )
+        hint = f"Available: {names}." if names else "There are no datasets yet."
+        raise JobsvcError(f'There is no dataset "{name_or_id}".', "not_found", hint=hint)
 
-    @keywords(ImportOptions)
+    @keywords(ImportArguments)
     def import_file(
-        self,
-        path: str | Path,
-        dataset: str | None = None,
-        *,
-        ref: str = "main",
-        purpose: str | None = None,
-        require_columns: bool = False,
-        **options: Unpack[ImportOptions],
+        self, path: str | Path, dataset: str | None = None, **options: Unpack[ImportArguments]
     ) -> Dataset:
         """Import a file as a new version of a dataset, which is created if there is none.
 
@@ -153,7 +178,7 @@ class Client:
         dataset : str, optional
             The dataset's name; the file's name by default.
         ref : str
-            The ref that moves to the new version.
+            The ref that moves to the new version; ``main`` by default.
         purpose : str
             What the file is.
         require_columns : bool
@@ -165,21 +190,11 @@ class Client:
         if "://" not in str(path):
             existing_file(path)
         with self._named_or_new(dataset or Path(path).name.split(".")[0]) as target:
-            return target.import_file(
-                path, ref=ref, purpose=purpose, require_columns=require_columns, **options
-            )
+            return target.import_file(path, **options)
 
-    @keywords()
+    @keywords(AttachArguments)
     def attach(
-        self,
-        uri: Uris | Mapping[str, Uris],
-        dataset: str,
-        *,
-        connection: str | None = None,
-        ref: str = "main",
-        purpose: str | None = None,
-        verify: bool = False,
-        require_columns: bool = False,
+        self, uri: Uris | Mapping[str, Uris], dataset: str, **options: Unpack[AttachArguments]
     ) -> Dataset:
         """Attach Parquet files as a new version of a dataset; the files stay where they are.
 
@@ -193,7 +208,7 @@ class Client:
         connection : str, optional
             By default yours with the longest prefix of the URI; needed if several have the same.
         ref : str
-            The ref that moves to the new version.
+            The ref that moves to the new version; ``main`` by default.
         purpose : str
             What the files are.
         verify : bool
@@ -203,14 +218,7 @@ class Client:
             Whether to refuse other columns than those of the version that they replace.
         """
         with self._named_or_new(dataset, NOT_ATTACHABLE) as target:
-            return target.attach(
-                uri,
-                connection=connection,
-                ref=ref,
-                purpose=purpose,
-                verify=verify,
-                require_columns=require_columns,
-            )
+            return target.attach(uri, **options)
 
     @keywords()
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
@@ -309,83 +317,55 @@ class Dataset:
         """Whether a file was imported."""
         return any(ref["tables"] for ref in self._overview())
 
-    @keywords(ImportOptions)
-    def import_file(
-        self,
-        path: str | Path,
-        *,
-        ref: str = "main",
-        purpose: str | None = None,
-        require_columns: bool = False,
-        **options: Unpack[ImportOptions],
-    ) -> Dataset:
+    @keywords(ImportArguments)
+    def import_file(self, path: str | Path, **options: Unpack[ImportArguments]) -> Dataset:
         """Import a file as a new version, as :meth:`Client.import_file` does."""
         if "://" in str(path):
-            body = given(
-                uri=str(path),
-                commit_message=purpose,
-                options=options or None,
-                require_columns=require_columns or None,
-            )
-            route = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
-            self._job(Job, self._transport.json("POST", route, body, creates_job=True)).wait()
-            return self
+            return self._moved("import", options, uri=str(path))
         file = existing_file(path)
-        return self.import_content(
-            file.name,
-            file,
-            ref=ref,
-            purpose=purpose,
-            require_columns=require_columns,
-            **options,
-        )
+        return self.import_content(file.name, file, **options)
 
-    @keywords(ImportOptions)
+    @keywords(ImportArguments)
     def import_content(
-        self,
-        file_name: str,
-        content: bytes | Path,
-        *,
-        ref: str = "main",
-        purpose: str | None = None,
-        require_columns: bool = False,
-        **options: Unpack[ImportOptions],
+        self, file_name: str, content: bytes | Path, **options: Unpack[ImportArguments]
     ) -> Dataset:
         """Import a file's content, bytes or a path; the end of ``file_name`` is the format."""
-        fields = {} if purpose is None else {"commit_message": purpose}
-        if options:
-            fields["options"] = json_text(options).decode()
-        if require_columns:
-            fields["require_columns"] = "true"
-        path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/import"
+        path, body = self._move("import", options)
+        fields = {
+            name: value if isinstance(value, str) else json_text(value).decode()
+            for name, value in body.items()
+        }
         self._job(Job, self._transport.upload(path, file_name, content, fields)).wait()
         return self
 
-    @keywords()
-    def attach(
-        self,
-        uri: Uris | Mapping[str, Uris],
-        *,
-        connection: str | None = None,
-        ref: str = "main",
-        purpose: str | None = None,
-        verify: bool = False,
-        require_columns: bool = False,
-    ) -> Dataset:
+    @keywords(AttachArguments)
+    def attach(self, uri: Uris | Mapping[str, Uris], **options: Unpack[AttachArguments]) -> Dataset:
         """Attach Parquet files as a new version, as :meth:`Client.attach` does."""
+        connection = options.pop("connection", None)
         named = uri if isinstance(uri, Mapping) else {None: uri}
-        listed = {key: one if isinstance(one, str) else list(one) for key, one in named.items()}
         tables = [
-            given(table_key=key, uri=one, connection=connection) for key, one in listed.items()
+            given(table_key=key, uri=one if isinstance(one, str) else list(one))
+            | given(connection=connection)
+            for key, one in named.items()
         ]
-        path = f"/api/datasets/{self.id}/refs/{quote(ref, safe='')}/attach"
-        body = given(
-            tables=tables,
-            commit_message=purpose,
-            verify=verify or None,
-            require_columns=require_columns or None,
-        )
-        self._job(Job, self._transport.json("POST", path, body, creates_job=True)).wait()
+        return self._moved("attach", options, tables=tables)
+
+    def _move(self, action: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The route that moves a ref, and the fields of its body; how to read a file is one."""
+        path = f"/api/datasets/{self.id}/refs/{quote(options.get('ref') or 'main', safe='')}"
+        reading = {name: options[name] for name in ImportOptions.__annotations__ if name in options}
+        others = {name: value for name, value in options.items() if name not in (*reading, "ref")}
+        body = given(**others, options=reading or None)
+        return f"{path}/{action}", {
+            name: value for name, value in body.items() if value is not False
+        }
+
+    def _moved(self, action: str, options: Mapping[str, Any], **more: Any) -> Dataset:
+        """Move a ref to a new version, and wait for the end of the job."""
+        path, body = self._move(action, options)
+        self._job(
+            Job, self._transport.json("POST", path, {**body, **more}, creates_job=True)
+        ).wait()
         return self
 
     @keywords(DrawOptions)
@@ -476,78 +456,51 @@ class Dataset:
         name, purpose : str
             The sample's name, and what it is for.
         """
-        body = given(plan_id=plan_id, seed=seed, output_name=name, commit_message=purpose)
-        path = f"/api/sampling/datasets/{self.id}/jobs"
-        return self._job(Sample, self._transport.json("POST", path, body, creates_job=True)).wait()
+        return self._submitted(
+            Sample, "sampling", plan_id=plan_id, seed=seed, name=name, purpose=purpose
+        )
 
     @keywords()
     def schedules(self) -> list[dict[str, Any]]:
         """Return the schedules of the dataset, with their ``next_runs`` and ``last_job_id``."""
         return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})
 
-    @keywords()
-    def sql(
-        self,
-        statement: str,
-        *,
-        ref: str | None = None,
-        name: str | None = None,
-        purpose: str | None = None,
-        priority: str | None = None,
-    ) -> RowsJob:
+    @keywords(StoredArguments)
+    def sql(self, statement: str, **options: Unpack[StoredArguments]) -> RowsJob:
         """Run one SELECT on the dataset's tables; ``data`` is the only table.
 
         With a name the result is stored as a saved query.
         """
-        fields = {"source_ref": ref, "output_name": name, "commit_message": purpose}
-        return self._explored(RowsJob, {"sql": statement, **fields, "priority": priority})
+        return self._submitted(RowsJob, "exploration", sql=statement, **options)
 
-    @keywords()
-    def profile(
-        self,
-        columns: Columns | None = None,
-        *,
-        ref: str | None = None,
-        table: str | None = None,
-        priority: str | None = None,
-    ) -> Report:
+    @keywords(TableArguments)
+    def profile(self, columns: Columns | None = None, **options: Unpack[TableArguments]) -> Report:
         """Profile a column, several, or all columns of a table."""
         names = None if columns is None else listed(columns)
-        body = {"source_ref": ref, "table_key": table, "columns": names}
-        return self._submitted(Report, "profiling", {**body, "priority": priority})
+        return self._submitted(Report, "profiling", columns=names, **options)
 
-    @keywords()
+    @keywords(TableArguments)
     def report(
         self,
         *,
-        ref: str | None = None,
-        table: str | None = None,
         compare_to: str | Mapping[str, Any] | None = None,
-        priority: str | None = None,
+        **options: Unpack[TableArguments],
     ) -> Report:
         """Make a report of a table, compared with another version if one is named."""
-        body = {"source_ref": ref, "table_key": table, "compare_to": _compared(compare_to)}
-        return self._explored(Report, {**body, "priority": priority})
+        return self._submitted(Report, "exploration", compare_to=_compared(compare_to), **options)
 
-    @keywords()
+    @keywords(StoredArguments)
     def changed_rows(
-        self,
-        compare_to: str | Mapping[str, Any],
-        keys: Columns,
-        *,
-        ref: str | None = None,
-        table: str | None = None,
-        name: str | None = None,
-        purpose: str | None = None,
-        priority: str | None = None,
+        self, compare_to: str | Mapping[str, Any], keys: Columns, **options: Unpack[StoredArguments]
     ) -> RowsJob:
         """List the rows that were added, removed or changed up to another version.
 
         With a name the rows are stored as a saved query.
         """
-        body = {"source_ref": ref, "table_key": table, "compare_to": _compared(compare_to)}
-        fields = {"keys": listed(keys), "output_name": name, "commit_message": purpose}
-        return self._explored(RowsJob, {**body, **fields, "priority": priority})
+        other = _compared(compare_to)
+        return self._submitted(
+            RowsJob, "exploration", compare_to=other, keys=listed(keys), **options
+        )
 
     def __repr__(self) -> str:
         return f"Dataset {self.name} ({self.id})"
@@ -582,14 +535,10 @@ class Dataset:
         path = f"/api/sampling/datasets/{self.id}/{name}"
         return self._transport.json("POST", path, body, repeatable=True)
 
-    def _explored(self, kind: type[AnyJob], body: Mapping[str, Any]) -> AnyJob:
-        return self._submitted(kind, "exploration", body)
-
-    def _submitted(self, kind: type[AnyJob], run_type: str, body: Mapping[str, Any]) -> AnyJob:
-        """Submit a job without the fields that are None, and wait for its end."""
-        fields = given(**body)
+    def _submitted(self, kind: type[AnyJob], run_type: str, **arguments: Any) -> AnyJob:
+        """Submit a job without the arguments that are None, and wait for its end."""
         path = f"/api/{run_type}/datasets/{self.id}/jobs"
-        answer = self._transport.json("POST", path, fields, creates_job=True)
+        answer = self._transport.json("POST", path, given(**arguments), creates_job=True)
         return self._job(kind, answer).wait()
 
     def _job(self, kind: type[AnyJob], answer: dict[str, Any]) -> AnyJob:

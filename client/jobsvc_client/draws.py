@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypedDict
 from jobsvc_client.arguments import (
     Columns,
     Number,
+    given,
     listed,
     number_of,
     percent_digits,
@@ -52,23 +53,13 @@ class JobOptions(TypedDict, total=False):
     engine: str
 
 
+JOB_ARGUMENTS = frozenset(JobOptions.__annotations__)
+
+
 class DrawOptions(RoundOptions, JobOptions, total=False):
     """The arguments of a draw; ``sample`` and ``plan`` take the same."""
 
 
-FIELDS = {
-    "source_ref": "ref",
-    "table_key": "table",
-    "output_name": "name",
-    "commit_message": "purpose",
-    "amount_column": "amount_column",
-    "export_residual": "residual",
-    "allow_empty": "allow_empty",
-    "priority": "priority",
-    "draw_version": "draw_version",
-    "engine": "engine",
-}
-"""The arguments of a whole draw by the fields of the API that they give."""
 INSTEAD_OF_PARAMETERS = {
     "sample_size": "size",
     "sample_fraction": "size",
@@ -86,63 +77,57 @@ def draw_body(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     JobsvcError
         Two arguments say the same, or ``rounds`` is combined with arguments of one step.
     """
-    given = {name: plain(value) for name, value in options.items() if value is not None}
-    body = {field: given[name] for field, name in FIELDS.items() if name in given}
-    if "rounds" not in given:
-        return {**body, "rounds": [_round(method, given)]}
-    beside = [name for name in given if name in RoundOptions.__annotations__]
-    if method != DEFAULT_METHOD:
-        beside.insert(0, "method")
-    if beside:
-        raise _combined("rounds", beside[0], "Give it in the rounds.")
-    return {**body, "rounds": given["rounds"]}
+    named = {name: plain(value) for name, value in options.items() if value is not None}
+    of_step = {name: value for name, value in named.items() if name not in JOB_ARGUMENTS}
+    body = given(**{name: value for name, value in named.items() if name in JOB_ARGUMENTS})
+    if "rounds" not in named:
+        return {**body, "rounds": [_round(method, of_step)]}
+    for name in (*(["method"] if method != DEFAULT_METHOD else ()), *of_step):
+        raise _combined("rounds", name, "Give it in the rounds.")
+    return body
 
 
-def filter_body(given: Filter) -> Any:
+def filter_body(rows: Filter) -> Any:
     """Return a filter as the API takes it: an expression, or conditions."""
-    return {"expression": given} if isinstance(given, str) else given
+    return {"expression": rows} if isinstance(rows, str) else rows
 
 
 def _combined(one: str, other: str, hint: str) -> JobsvcError:
     return JobsvcError(f"{one} and {other} can't be combined.", "invalid_argument", hint=hint)
 
 
-def _round(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    drawn: dict[str, Any] = {"method": method, "parameters": _parameters(given)}
-    if "margin" in given:
+def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    drawn: dict[str, Any] = {"method": method, "parameters": _parameters(options)}
+    if "margin" in options:
         for other in ("size", "sample_size", "sample_fraction", "sizes", "goal"):
-            if other in given or other in drawn["parameters"]:
+            if other in options or other in drawn["parameters"]:
                 raise _combined("margin", other, "A margin gives the size.")
-    if "goal" in given:
-        drawn["goal"] = given["goal"]
-    if "filter" in given:
-        drawn["filters"] = filter_body(given["filter"])
-    selection = {
-        "columns": listed(given["columns"]) if "columns" in given else None,
-        "order_by": given.get("order_by"),
-        "order_desc": given.get("descending"),
-    }
-    if chosen := {name: value for name, value in selection.items() if value is not None}:
-        drawn["selection"] = chosen
-    return drawn
+    if "goal" in options:
+        drawn["goal"] = options["goal"]
+    if "filter" in options:
+        drawn["filters"] = filter_body(options["filter"])
+    selection = given(
+        columns=listed(options["columns"]) if "columns" in options else None,
+        order_by=options.get("order_by"),
+        descending=options.get("descending"),
+    )
+    return {**drawn, "selection": selection} if selection else drawn
 
 
-def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the method's parameters, each from the one argument that gives it."""
-    parameters = dict(given.get("parameters", {}))
-    named = {name: given[name] for name in MethodParameters.__annotations__ if name in given}
-    if "strata" in given:
-        strata = given["strata"]
+    parameters = dict(options.get("parameters", {}))
+    named = {name: options[name] for name in MethodParameters.__annotations__ if name in options}
+    if "strata" in options:
+        strata = options["strata"]
         columns = [strata] if isinstance(strata, Mapping) else listed(strata)
         named["strata_columns"] = _once("strata_columns", named, columns)
-    if "size" in given:
-        for name, size in _size(given["size"]).items():
+    if "size" in options:
+        for name, size in _size(options["size"]).items():
             named[name] = _once(name, named, size)
-    if "seed" in given:
-        named["seed"] = given["seed"]
-    for name, value in named.items():
-        parameters[name] = _once(name, parameters, value)
-    return parameters
+    if "seed" in options:
+        named["seed"] = options["seed"]
+    return parameters | {name: _once(name, parameters, value) for name, value in named.items()}
 
 
 def _once(name: str, found: Mapping[str, Any], value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -76,17 +76,11 @@ class JobsvcError(Exception):
         """Whether the server refused the request for good: it did nothing."""
         return self.status is not None and httpx.codes.is_client_error(self.status)
 
-    def extended(self, sentence: str) -> JobsvcError:
-        """Return the error with one more sentence in its message."""
-        return JobsvcError(
-            f"{self.message} {sentence}",
-            self.code,
-            hint=self.hint,
-            request_id=self.request_id,
-            status=self.status,
-            retry_after_s=self.retry_after_s,
-            errors=self.errors,
-        )
+    def extended(self, sentence: str) -> Self:
+        """Add a sentence to the message, and return the error."""
+        self.message = f"{self.message} {sentence}"
+        self.args = (self._text(),)
+        return self
 
     def _text(self) -> str:
         request = f", request {self.request_id}" if self.request_id else ""

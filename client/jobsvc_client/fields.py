@@ -126,7 +126,7 @@ class RowsOptions(TypedDict, total=False):
     bom: bool
     """In CSV, begin with a byte-order mark, which Excel needs to read UTF-8."""
     table_key: str
-    """`primary`, `sample` or the job's own table; or `residual`."""
+    """`primary` or the job's own table; or `residual`."""
 
 
 class EstimateOptions(TypedDict, total=False):
@@ -148,6 +148,8 @@ class EstimateOptions(TypedDict, total=False):
 class EvaluationOptions(TypedDict, total=False):
     """How to evaluate findings; docs/AUDIT.md."""
 
+    confidence: float | str
+    """Such as 90% or 0.9. By default that of the recorded plan, else 0.95."""
     likelihood: Literal["hypergeometric", "binomial", "poisson"]
     """For `attributes`, `two_stage` and `monetary_unit`. By default that of the recorded plan,
     else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,

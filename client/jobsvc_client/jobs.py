@@ -13,9 +13,11 @@ from jobsvc_client.arguments import (
     Columns,
     Number,
     exact_text,
+    given,
     keywords,
     listed,
     plain,
+    quoted_list,
     without_nan,
 )
 from jobsvc_client.display import facts, heading, paragraph
@@ -154,11 +156,11 @@ class Job:
         dict
             The schedule, with its ``id`` and ``next_runs``.
         """
-        body: dict[str, Any] = {"job_id": self.id, "name": name, "cron": cron, "zone": zone}
-        body["exclude_drawn_by"] = listed(exclude_drawn_by)
-        if misfire is not None:
-            body["misfire"] = misfire
-        return self._transport.json("POST", "/api/schedules", body)
+        body = {"job_id": self.id, "name": name, "cron": cron, "zone": zone}
+        columns = {"exclude_drawn_by": listed(exclude_drawn_by)}
+        return self._transport.json(
+            "POST", "/api/schedules", {**body, **columns, **given(misfire=misfire)}
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.id} ({self.status})"
@@ -183,7 +185,7 @@ class RowsJob(Job):
 
     def _frame(self, path: str, library: Library, columns: Columns | None) -> Any:
         self.wait()
-        query = {"format": "parquet", "columns": _quoted_list(columns)}
+        query = {"format": "parquet", "columns": quoted_list(columns)}
         return from_parquet(self._transport.content(path, query), library)
 
     @keywords()
@@ -220,7 +222,7 @@ class RowsJob(Job):
         """
         self.wait()
         ending = Path(path).suffix.removeprefix(".")
-        query = {"format": ending, "columns": _quoted_list(columns), **options}
+        query = {"format": ending, "columns": quoted_list(columns), **options}
         return write_file(path, self._transport.content(self._rows_path(), query))
 
 
@@ -230,17 +232,15 @@ class Report(Job):
     @keywords()
     def result(self) -> dict[str, Any]:
         """Return its figures, as the API gives them."""
-        self.wait()
         return self._transport.json("GET", self._path())
 
     @keywords()
     def save(self, path: str | Path) -> Path:
         """Write a report as one self-contained HTML page."""
-        self.wait()
         return write_file(path, self._transport.content(self._path(), {"format": "html"}))
 
     def _path(self) -> str:
-        return f"/api/{self.info['run_type']}/jobs/{self.id}/result"
+        return f"/api/{self.wait().info['run_type']}/jobs/{self.id}/result"
 
 
 class Sample(RowsJob):
@@ -270,7 +270,6 @@ class Sample(RowsJob):
     @keywords()
     def comparison(self) -> dict[str, Any]:
         """Return the representativeness check, with its ``verdict``."""
-        self.wait()
         return self._transport.json("GET", f"{self._path()}/comparison")
 
     @keywords(EstimateOptions)
@@ -284,7 +283,7 @@ class Sample(RowsJob):
         q: float | None = None,
         statistics: Sequence[Mapping[str, Any]] = (),
         by: Columns = (),
-        where: Filter | None = None,
+        filters: Filter | None = None,
         values: int | UploadedValues | None = None,
         **options: Unpack[EstimateOptions],
     ) -> Estimates:
@@ -301,7 +300,7 @@ class Sample(RowsJob):
             Several figures at once, each with ``statistic``, ``column`` and so on.
         by : str or sequence of str
             Columns of groups.
-        where : str or mapping
+        filters : str or mapping
             Only rows that match a filter.
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
@@ -313,21 +312,17 @@ class Sample(RowsJob):
         --------
         >>> sample.estimate("total", "amount", by="region")  # doctest: +SKIP
         """
-        self.wait()
         figures = [dict(each) for each in statistics]
         if statistic is not None:
-            given = {"column": column, "denominator": denominator, "q": q}
-            figure: dict[str, Any] = {"statistic": statistic}
-            figure |= {name: each for name, each in given.items() if each is not None}
-            figures.append(figure if value is ... else {**figure, "value": value})
-        body: dict[str, Any] = {"statistics": figures}
-        optional = {
+            named = given(statistic=statistic, column=column, denominator=denominator, q=q)
+            figures.append(named if value is ... else {**named, "value": value})
+        body = given(
             **options,
-            "by": listed(by) or None,
-            "where": None if where is None else filter_body(where),
-            "values": values.number if isinstance(values, UploadedValues) else values,
-        }
-        body |= {name: each for name, each in optional.items() if each is not None}
+            statistics=figures,
+            by=listed(by) or None,
+            filters=None if filters is None else filter_body(filters),
+            values=values.number if isinstance(values, UploadedValues) else values,
+        )
         return Estimates(self._computed("estimates", body))
 
     @keywords()
@@ -348,7 +343,6 @@ class Sample(RowsJob):
             The upload, for ``sample.estimate("total", "audited", values=uploaded)``. It states how
             many of the sampled rows have a value.
         """
-        self.wait()
         is_file = isinstance(values, str | Path)
         content = existing_file(values) if is_file else to_parquet(values)
         name = content.name if isinstance(content, Path) else "values.parquet"
@@ -363,7 +357,6 @@ class Sample(RowsJob):
         tolerable: Number | None = None,
         *,
         kind: str | None = None,
-        confidence: Number | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Evaluation:
         """Evaluate the sample by its findings.
@@ -382,25 +375,21 @@ class Sample(RowsJob):
         **options
             Parameters of the kind, such as ``book_column``; see docs/AUDIT.md.
         """
-        self.wait()
-        given = {"tolerable": tolerable, "kind": kind, "confidence": confidence, **options}
-        body = {name: value for name, value in given.items() if value is not None}
+        body = given(tolerable=tolerable, kind=kind, **options)
         return Evaluation(self._computed("evaluation", body))
 
     @keywords()
     def findings(self) -> list[dict[str, Any]]:
         """Return the rows to examine, each with its newest ``finding`` or None."""
-        self.wait()
         return self._transport.pages(f"{self._path()}/findings", "items")
 
     @keywords(may_have_nan=("findings",))
     def add_findings(self, findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         """Enter findings, up to 1,000 with each request; return the counts by outcome.
 
-        Each has ``_logical_row_id`` and ``outcome`` (``ok``, ``exception``, ``not_applicable`` or
+        Each has ``row_id`` and ``outcome`` (``ok``, ``exception``, ``not_applicable`` or
         ``not_examinable``), and may have ``audit_value`` (decimal digits as text) and ``note``.
         """
-        self.wait()
         entries = [{name: without_nan(one) for name, one in each.items()} for each in findings]
         counts: dict[str, int] = {}
         for first in range(0, len(entries), PAGE):
@@ -411,9 +400,9 @@ class Sample(RowsJob):
     @keywords()
     def replace(self, row_id: str, reason: str) -> str:
         """Replace a row that can't be examined; return the id of the next row of the order."""
-        body = {"_logical_row_id": row_id, "reason": reason}
+        body = {"row_id": row_id, "reason": reason}
         answer = self._transport.json("POST", f"{self._path()}/replacements", body)
-        return str(answer["replacement_id"])
+        return str(answer["replacement_row_id"])
 
     @keywords(EvaluationOptions)
     def working_paper(
@@ -422,18 +411,16 @@ class Sample(RowsJob):
         tolerable: Number | None = None,
         *,
         kind: str | None = None,
-        confidence: Number | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Path:
         """Write the working paper to a file that ends with .html or .xlsx."""
-        self.wait()
         query = {
-            "format": Path(path).suffix.removeprefix("."),
-            "kind": kind,
-            "confidence": None if confidence is None else exact_text(confidence),
-            "tolerable": None if tolerable is None else exact_text(tolerable),
-            **options,
+            **given(tolerable=tolerable, kind=kind, **options),
+            "format": Path(path).suffix[1:],
         }
+        for name in ("tolerable", "confidence"):
+            if name in query:
+                query[name] = exact_text(query[name])
         return write_file(path, self._transport.content(f"{self._path()}/working-paper", query))
 
     @keywords()
@@ -449,7 +436,6 @@ class Sample(RowsJob):
         number : int, optional
             An earlier certificate, of before a replacement.
         """
-        self.wait()
         content = self._transport.content(f"{self._path()}/certificate", {"number": number})
         try:
             envelope: dict[str, Any] = json.loads(content)
@@ -464,7 +450,6 @@ class Sample(RowsJob):
     @keywords()
     def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it
         """Return code for ``r``, ``stata``, ``sas`` or ``python`` that declares the design."""
-        self.wait()
         return self._transport.content(f"{self._path()}/design", {"format": format}).decode()
 
     @keywords()
@@ -476,14 +461,11 @@ class Sample(RowsJob):
         return f"{self._path()}/data"
 
     def _path(self) -> str:
-        return f"/api/sampling/jobs/{self.id}"
+        """The path of the sample, once the draw has ended."""
+        return f"/api/sampling/jobs/{self.wait().id}"
 
     def _computed(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._transport.json("POST", f"{self._path()}/{name}", body, repeatable=True)
-
-    def _kind(self) -> str:
-        methods = {each["method"] for each in self.info["run_parameters"]["rounds"]}
-        return "monetary_unit" if methods == {"monetary_unit"} else "attributes"
 
     def __repr__(self) -> str:
         if "total_sampled" not in (self.info.get("output_summary") or {}):
@@ -531,14 +513,3 @@ def _carried(continues: Mapping[str, Any]) -> str:
         f"It continues sample {continues['name']}: findings about {continues['findings']:,} of its "
         "rows came along"
     )
-
-
-def _quoted_list(columns: Columns | None) -> str | None:
-    """Names of columns as a query has them."""
-    return None if columns is None else ",".join(map(_quoted, listed(columns)))
-
-
-def _quoted(column: str) -> str:
-    """A column's name in a list of names."""
-    doubled = column.replace('"', '""')
-    return f'"{doubled}"' if "," in column or '"' in column else column

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, overload
 
@@ -37,6 +37,7 @@ MISSTATEMENT = {
     "found": "Errors found in the sample",
 }
 """Amounts of an evaluation by monetary units; the first four add up to the upper limit."""
+FIGURES = ("estimate", "margin", "ci_low", "ci_high", "standard_error", "confidence", "n")
 NAMES = {"proportion": "Share", "count": "Number of rows"}
 
 
@@ -116,18 +117,9 @@ class Estimates(Sequence[Estimate]):
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each figure and group."""
         rows = [
-            {
-                "statistic": each.statistic,
-                "column": each.column,
-                **each.group,
-                "estimate": each.estimate,
-                "margin": each.margin,
-                "ci_low": each.ci_low,
-                "ci_high": each.ci_high,
-                "standard_error": each.standard_error,
-                "confidence": each.confidence,
-                "n": each.n,
-            }
+            {name: getattr(each, name) for name in ("statistic", "column")}
+            | each.group
+            | {name: getattr(each, name) for name in FIGURES}
             for each in self
         ]
         frame: pandas.DataFrame = imported("pandas").DataFrame(rows)
@@ -147,20 +139,9 @@ class Estimates(Sequence[Estimate]):
 
 def _estimate(each: dict[str, Any]) -> Estimate:
     low, high = each["ci_low"], each["ci_high"]
-    return Estimate(
-        each["statistic"],
-        each["column"],
-        each["value"],
-        each["group"] or {},
-        each["estimate"],
-        None if low is None or high is None else (high - low) / 2,
-        low,
-        high,
-        each["standard_error"],
-        each["confidence"],
-        each["n"],
-        each,
-    )
+    own = {field.name: each[field.name] for field in fields(Estimate) if field.name in each}
+    margin = None if low is None or high is None else (high - low) / 2
+    return Estimate(**own | {"group": each["group"] or {}, "margin": margin, "data": each})
 
 
 class UploadedValues:
@@ -169,7 +150,7 @@ class UploadedValues:
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
         self.number: int = data["number"]
-        self.matched_rows: int = data["rows"]
+        self.matched_rows: int = data["row_count"]
         """Sampled rows with a row in the upload."""
         self.missing_rows: int = data["unanswered"]
         """Sampled rows without one."""
@@ -310,21 +291,21 @@ class Evaluation:
         return [*notes, *said, *self.caveats, self.assurance["sentence"]]
 
     def _figures(self) -> tuple[list[str], list[list[Any]]]:
-        match self.kind, self.data.get("measure"):
-            case ("attributes" | "two_stage" | "variables", _):
-                lines = self.data["arithmetic"]
+        match self.data:
+            case {"arithmetic": [{"formula": _}, *_] as lines}:
                 rows = [[each["name"], each["formula"], each["value"]] for each in lines]
                 return ["Line", "Formula", "Value"], rows
-            case ("monetary_unit", _):
-                sides = (self.data["overstatement"], self.data["understatement"])
+            case {"overstatement": over, "understatement": under}:
                 rows = [
-                    [name, *(f"{Decimal(_amount(side[key])):,f}" for side in sides)]
+                    [name, *(f"{Decimal(_amount(side[key])):,f}" for side in (over, under))]
                     for key, name in MISSTATEMENT.items()
                 ]
                 return ["Figure", "Overstatement", "Understatement"], rows
-            case (_, measure):
-                shown = ("exceptions", "examined", *SEQUENTIAL[str(measure)], "decision")
-                return ["Figure", "Value"], [[title(name), self.data[name]] for name in shown]
+            case _:
+                own = SEQUENTIAL.get(str(self.data.get("measure")), ())
+                shown = ("exceptions", "examined", *own, "decision")
+                rows = [[title(name), self.data[name]] for name in shown if name in self.data]
+                return ["Figure", "Value"], rows
 
     def __repr__(self) -> str:
         columns, rows = self._figures()

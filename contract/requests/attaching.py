@@ -8,8 +8,8 @@ from typing import Annotated
 
 from contract.declarations import Help, Option, Request
 from contract.fields import Flag, Items, Name, OneOrMore, Part, Text
-from contract.requests.importing import AS_BASE_REF, MAX_URI_LENGTH, ComparedRef, NewVersionRequest
-from contract.requests.submitting import MAIN
+from contract.requests.importing import AS_BASE_REF, ComparedRef, NewVersionRequest
+from contract.requests.submitting import MAIN, MAX_URI_LENGTH
 
 MAX_FILES = 10_000
 """Files of a table."""

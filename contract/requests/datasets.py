@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from contract.declarations import Help, Request
 from contract.fields import Choice, Flag, Items, Name, Text
+from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAX_REF_LENGTH
-from contract.requests.tables import PageRequest
 
 MAX_DESCRIPTION_LENGTH = 10_000
 DatasetSort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from contract.declarations import Help, Option, Request, Title
 from contract.fields import (
@@ -30,8 +31,10 @@ from contract.words import (
     STATISTICS,
     Basis,
     CalibrationMethod,
+    DesignFormat,
     Lonely,
     ProportionInterval,
+    ReplicateKind,
     StatisticName,
     Systematic,
 )
@@ -41,11 +44,19 @@ MAX_PAIRS = 10_000
 MAX_CALIBRATED_COLUMNS = 20
 MAX_DEGREES = 1_000_000
 MAX_GROUP_COLUMNS = 4
+MIN_REPLICATES, MAX_REPLICATES = 2, 5_000
 DEFAULT_QUANTILE = 0.5
 MINIMUM_DEGREES = 3
 """Degrees of freedom below which an interval is hidden: it would be useless or wrong."""
 
-Confidence = Annotated[float, CONFIDENCE, Title("Confidence"), Help("Such as 90% or 0.9.")]
+
+@dataclass(frozen=True, kw_only=True)
+class ConfidenceRequest(Request):
+    """A request whose answer holds at a confidence."""
+
+    confidence: Annotated[float, CONFIDENCE, Title("Confidence"), Help("Such as 90% or 0.9.")] = (
+        DEFAULT_CONFIDENCE
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,17 +148,20 @@ By = Annotated[
     Title("For each"),
     Help("Columns of groups; up to 4."),
 ]
-Where = Annotated[
+OnlyRows = Annotated[
     dict[str, Any] | None,
     RowFilterKind(),
+    Option("--filter", formerly="--where"),
     Title("Only rows with"),
     Help("Only rows that match a filter, such as `amount > 0`."),
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EstimatesRequest(Request):
+class EstimatesRequest(ConfidenceRequest):
     """Statistics of a sample's population, for groups of its rows."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"where": "filters"}
 
     statistics: Annotated[
         tuple[StatisticRequest, ...],
@@ -155,8 +169,7 @@ class EstimatesRequest(Request):
         Option(None),
     ]
     by: By = ()
-    where: Where = None
-    confidence: Confidence = DEFAULT_CONFIDENCE
+    filters: OnlyRows = None
     interval: Annotated[IntervalRequest, Part(IntervalRequest)] = IntervalRequest()
     variance: Annotated[VarianceRequest, Part(VarianceRequest)] = VarianceRequest()
     calibrate: Annotated[CalibrateRequest | None, Part(CalibrateRequest)] = None
@@ -187,11 +200,39 @@ class EstimatesRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BacktestRequest(Request):
+class BacktestRequest(ConfidenceRequest):
     """Estimate figures that are known."""
 
-    confidence: Confidence = DEFAULT_CONFIDENCE
     lonely_stratum: LonelyStratum = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignRequest(Request):
+    """A sample's design as facts, a table or code."""
+
+    format: Annotated[
+        DesignFormat,
+        Choice.of(DesignFormat),
+        Option(None),
+        Help(
+            "Facts as `json`, a line for each drawn row as `csv` or `parquet`, or code of R, "
+            "Stata, SAS or Python."
+        ),
+    ] = "json"
+    replicates: Annotated[
+        ReplicateKind | Literal["none"],
+        Choice.of(Literal["none", ReplicateKind]),
+        Help("Replicate weights in the table, or code that reads them."),
+    ] = "none"
+    replicate_count: Annotated[
+        int,
+        Count(Bounds(MIN_REPLICATES, MAX_REPLICATES)),
+        Option("--count"),
+        Help("Replicates of a bootstrap."),
+    ] = 500
+    replicate_seed: Annotated[
+        int, Count(Bounds(0, 2**53)), Option("--seed"), Help("The seed of a bootstrap.")
+    ] = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,15 +247,16 @@ class PairsRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MoreRowsRequest(StatisticRequest):
+class MoreRowsRequest(ConfidenceRequest, StatisticRequest):
     """A figure of a finished sample, and the precision that it is to have."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"where": "filters"}
 
     margin: Annotated[float | None, MARGIN] = None
     relative_margin: Annotated[float | None, MARGIN] = None
     cv: Annotated[float | None, MARGIN] = None
     by: By = ()
-    where: Where = None
-    confidence: Confidence = DEFAULT_CONFIDENCE
+    filters: OnlyRows = None
     variance: Annotated[VarianceRequest, Part(VarianceRequest)] = VarianceRequest()
     basis: Annotated[
         Basis,

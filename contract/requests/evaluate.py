@@ -112,6 +112,10 @@ class EvaluationKind:
         Which samples it fits, and what it answers.
     parameters : type
         Those that it takes besides ``confidence`` and ``tolerable``.
+    applies_stages : bool
+        Whether it applies the rule of a sample that was planned in two stages.
+    allows_looks : bool
+        Whether it is valid after every row, in the order of the draw. It needs something tolerable.
     """
 
     name: str
@@ -119,6 +123,8 @@ class EvaluationKind:
     samples: str
     result: str
     parameters: type[Request]
+    applies_stages: bool = False
+    allows_looks: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,46 +132,44 @@ class EvaluationKind:
         return tuple(each.name for each in declared(self.parameters))
 
 
-KINDS: dict[str, EvaluationKind] = {
-    kind.name: kind
-    for kind in (
-        EvaluationKind(
-            "attributes",
-            "Share of exceptions",
-            "random, systematic",
-            "the upper limit of the share of rows with an exception, or limits on both sides",
-            AttributesParameters,
-        ),
-        EvaluationKind(
-            "two_stage",
-            "Two stages",
-            "random, planned in two stages",
-            "whether the planned rule accepts, or asks for stage 2; its risk and the upper limit",
-            TwoStageParameters,
-        ),
-        EvaluationKind(
-            "monetary_unit",
-            "Misstatement by monetary units",
-            "monetary units; several steps if none could draw a row of another",
-            "the upper limit of the misstatement, by Stringer's or Gaffke's bound",
-            MonetaryParameters,
-        ),
-        EvaluationKind(
-            "variables",
-            "Misstatement by audit values",
-            "any whose estimates have margins",
-            "the projected misstatement with limits, by the estimation of audit values",
-            VariablesParameters,
-        ),
-        EvaluationKind(
-            "sequential",
-            "Stop when sure",
-            "random; monetary units selected at random, one step",
-            "whether exceptions, or misstatements, are tolerable; valid after every row",
-            SequentialParameters,
-        ),
-    )
-}
+ATTRIBUTES = EvaluationKind(
+    "attributes",
+    "Share of exceptions",
+    "random, systematic",
+    "the upper limit of the share of rows with an exception, or limits on both sides",
+    AttributesParameters,
+)
+TWO_STAGE = EvaluationKind(
+    "two_stage",
+    "Two stages",
+    "random, planned in two stages",
+    "whether the planned rule accepts, or asks for stage 2; its risk and the upper limit",
+    TwoStageParameters,
+    applies_stages=True,
+)
+MONETARY_UNIT = EvaluationKind(
+    "monetary_unit",
+    "Misstatement by monetary units",
+    "monetary units; several steps if none could draw a row of another",
+    "the upper limit of the misstatement, by Stringer's or Gaffke's bound",
+    MonetaryParameters,
+)
+VARIABLES = EvaluationKind(
+    "variables",
+    "Misstatement by audit values",
+    "any whose estimates have margins",
+    "the projected misstatement with limits, by the estimation of audit values",
+    VariablesParameters,
+)
+SEQUENTIAL = EvaluationKind(
+    "sequential",
+    "Stop when sure",
+    "random; monetary units selected at random, one step",
+    "whether exceptions, or misstatements, are tolerable; valid after every row",
+    SequentialParameters,
+    allows_looks=True,
+)
+KINDS = {kind.name: kind for kind in (ATTRIBUTES, TWO_STAGE, MONETARY_UNIT, VARIABLES, SEQUENTIAL)}
 """The kinds, in the order in which they are offered."""
 
 

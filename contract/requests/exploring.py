@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Request
 from contract.fields import Bounds, ColumnName, Count, Items, Name, Part, Text
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 from contract.requests.submitting import (
     MAIN,
     MAX_KEY_LENGTH,
@@ -17,7 +18,6 @@ from contract.requests.submitting import (
     SourceRef,
     TableKey,
 )
-from contract.requests.tables import DEFAULT_PAGE, MAX_PAGE
 
 MAX_SQL_LENGTH = 100_000
 MAX_KEYS = 20

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from contract.declarations import Help, RefusedField, Request, Title
+from contract.declarations import Help, Option, RefusedField, Title
 from contract.fields import (
-    DEFAULT_CONFIDENCE,
     ERRORS,
     MARGIN,
     NOT_GIVEN,
@@ -21,7 +20,7 @@ from contract.fields import (
     Written,
 )
 from contract.numbers import errors_of
-from contract.requests.estimate import MAX_GROUP_COLUMNS, Confidence
+from contract.requests.estimate import MAX_GROUP_COLUMNS, ConfidenceRequest
 from contract.words import LIKELIHOODS, GoalInterval, Likelihood, PlannedStatistic
 
 MAX_ACCEPTED = 100
@@ -67,7 +66,7 @@ def has_stages(given: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GoalRequest(Request):
+class GoalRequest(ConfidenceRequest):
     """The precision that a figure of the table is to have, or a materiality."""
 
     rules = (fits_the_column, has_stages)
@@ -106,7 +105,6 @@ class GoalRequest(Request):
         Items(ColumnName(), most=MAX_GROUP_COLUMNS),
         Help("Each group of these columns is to reach the goal."),
     ] = None
-    confidence: Confidence = DEFAULT_CONFIDENCE
     interval: Annotated[
         GoalInterval | None,
         Choice.of(GoalInterval),
@@ -141,6 +139,7 @@ class GoalRequest(Request):
     book_column: Annotated[
         str | None,
         ColumnName(),
+        Option("--book"),
         Help("With `materiality`: the book amounts of a monetary unit design."),
     ] = None
     accept: Annotated[

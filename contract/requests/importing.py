@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 from contract.declarations import Help, OnlyWith, Option, Request, Title
 from contract.fields import Count, Flag, Mapped, Part, Suggested, Text, Upload
-from contract.requests.submitting import MAIN, CommitMessage, JobPriority
+from contract.requests.submitting import MAIN, MAX_URI_LENGTH, CommitMessage, JobPriority
 
 MAX_COLUMNS = 16_384
 """Columns of a table, as in an Excel sheet. DuckDB's time grows with the square of their number;
 DuckDB ignores interrupts while it binds them (Parquet: 16,000 columns 4 s, 64,000 48 s)."""
-MAX_URI_LENGTH = 2000
 DECIMALS = {".": "point", ",": "comma"}
 THOUSANDS = {"": "none", **DECIMALS, "'": "apostrophe", " ": "space"}
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar |"}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from contract.declarations import Help, Option, Title
 from contract.fields import Choice, Text
+from contract.jobs import Priority
 
 MAX_MESSAGE_LENGTH = 10_000
 MAX_REF_LENGTH = 100
 MAX_KEY_LENGTH = 200
+MAX_URI_LENGTH = 2000
 MAIN = "main"
 """The ref that every dataset has."""
 
-Priority = Literal["interactive", "batch"]
 JobPriority = Annotated[
     Priority,
     Choice.of(Priority),
@@ -24,7 +25,7 @@ CommitMessage = Annotated[
     str | None,
     Text(0, MAX_MESSAGE_LENGTH),
     Title("Purpose"),
-    Option("--message"),
+    Option("--purpose", formerly="--message"),
     Help("What the new version is; by default what the job does, with the name of its source."),
 ]
 SourceRef = Annotated[

@@ -4,37 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from contract.declarations import Help, Option, Request
 from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Names, Text
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE, PageRequest
 from contract.requests.submitting import MAX_KEY_LENGTH, MAX_REF_LENGTH
 
-MAX_PAGE = 1000
-DEFAULT_PAGE = 100
 MAX_NAMES_LENGTH = 100_000
 MAX_EXPRESSION_LENGTH = 10_000
 MAX_QUERY_BREAKS = 50
-FORMATS = ("json", "csv", "parquet", "arrow", "xlsx")
+RowsFormat = Literal["json", "csv", "parquet", "arrow", "xlsx"]
 PRIMARY = "primary"
 
 RowFilters = Annotated[
     str | None,
     Text(1, MAX_EXPRESSION_LENGTH, "FILTER"),
-    Option("--filter"),
+    Option("--filter", formerly="--where"),
     Help("Only rows that match this expression, such as `age > 18`."),
 ]
 AS_FILTERS = {"filter": "filters"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageRequest(Request):
-    """A page of a list."""
-
-    offset: Annotated[int, Count(Bounds(least=0)), Option(None), Help("Results to skip.")] = 0
-    limit: Annotated[
-        int, Count(Bounds(1, MAX_PAGE)), Option(None), Help("Maximum number of results.")
-    ] = DEFAULT_PAGE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +54,13 @@ class RowsRequest(Request):
     order_by: Annotated[
         str | None,
         ColumnName(),
-        Option("--sort"),
+        Option("--order-by", formerly="--sort"),
         Help("The column that sorts the rows, NULL last; ties in file order."),
     ] = None
     order_desc: Annotated[
-        bool, Flag(), Option("--descending"), Help("Sort in descending order.")
+        bool, Flag(), Option("--desc", formerly="--descending"), Help("Sort in descending order.")
     ] = False
-    format: Annotated[str, Choice({name: name for name in FORMATS}), Option(None)] = "json"
+    format: Annotated[str, Choice.of(RowsFormat), Option(None)] = "json"
     formula_safe: Annotated[
         bool,
         Flag(),
@@ -101,7 +90,7 @@ class SampleRowsRequest(RowsRequest):
         str,
         Text(1, MAX_KEY_LENGTH),
         Option(None),
-        Help("`primary`, `sample` or the job's own table; or `residual`."),
+        Help("`primary` or the job's own table; or `residual`."),
     ] = PRIMARY
 
 
@@ -109,9 +98,7 @@ class SampleRowsRequest(RowsRequest):
 class ResultRowsRequest(RowsRequest):
     """Rows of a result, or the format of a report."""
 
-    format: Annotated[str, Choice({name: name for name in (*FORMATS, "html")}), Option(None)] = (
-        "json"
-    )
+    format: Annotated[str, Choice.of(Literal[RowsFormat, "html"]), Option(None)] = "json"
     download: Annotated[bool, Flag(), Option(None), Help("For a report: as an attachment.")] = False
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated
 
+from contract.declarations import Help
 from domain_errors import render
 
 BELOW = (
@@ -63,8 +65,7 @@ class Conclusion:
     parameters: Mapping[str, object]
 
     @property
-    def sentence(self) -> str:
-        """The conclusion in words."""
+    def sentence(self) -> Annotated[str, Help("The conclusion in words.")]:
         return render(self.template, self.parameters)
 
 

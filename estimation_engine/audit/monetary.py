@@ -178,7 +178,6 @@ def evaluate_monetary(
     items: Sequence[AuditedItem],
     sampled_value: int | Sequence[int],
     *,
-    method: str = "monetary_unit",
     confidence: float = 0.95,
     likelihood: Likelihood = "binomial",
     bound: Bound = "stringer",
@@ -198,8 +197,6 @@ def evaluate_monetary(
     sampled_value : int or sequence of int
         BV': the book value of the population without its take-all rows, in minor units; that of
         each stratum, if there are several.
-    method : str
-        By which the rows were drawn.
     tolerable : int, optional
         The tolerable misstatement in minor units, for a conclusion; ``scope`` is the filter that
         limits it.
@@ -215,7 +212,7 @@ def evaluate_monetary(
     Raises
     ------
     InvalidFindings
-        The sample isn't one by monetary units, or an item has no book amount.
+        An item has no book amount, or no item of a stratum was examined.
 
     Examples
     --------
@@ -224,7 +221,7 @@ def evaluate_monetary(
     0.032297
     """
     values = (sampled_value,) if isinstance(sampled_value, int) else tuple(sampled_value)
-    _check(items, values, method, likelihood)
+    _check(items, values, likelihood)
     parts = [
         SampledPart(
             sum(item.hits for item in items if item.stratum == at and not item.is_take_all),
@@ -233,15 +230,13 @@ def evaluate_monetary(
         )
         for at, value in enumerate(values)
     ]
-    rule = _Rule(bound, likelihood, confidence, parts, most_units is not None)
+    rule = _Rule(bound, likelihood, confidence, parts, most_units is not None, decimals)
     over, under = (_evaluate_direction(direction, items, rule) for direction in DIRECTIONS)
     book_value = sum(values) + sum(abs(item.book) for item in items if item.is_take_all)
     covered = [each for each in (over, under) if each.direction in concludes_on]
     found = None
     if tolerable is not None and book_value:
-        found = _conclusion(
-            covered, items, book_value, tolerable, confidence, decimals, scope, doubt
-        )
+        found = _conclusion(covered, items, book_value, tolerable, rule, scope, doubt)
     has_strata = len(values) > 1
     return MonetaryEvaluation(
         sum(part.units for part in parts),
@@ -267,8 +262,7 @@ def _conclusion(
     items: Sequence[AuditedItem],
     book_value: int,
     tolerable: int,
-    confidence: float,
-    decimals: int,
+    rule: _Rule,
     scope: str | None,
     doubt: str | None,
 ) -> Conclusion:
@@ -287,8 +281,8 @@ def _conclusion(
         limit / book_value,
         tolerable / book_value,
         largest.most_likely / book_value,
-        confidence,
-        amounts=lambda share: f"{share * book_value / 10**decimals:,.{decimals}f}",
+        rule.confidence,
+        amounts=lambda share: rule.text(share * book_value),
         scope=scope,
         direction=largest.direction,
         covered=[each.direction for each in covered],
@@ -301,16 +295,7 @@ def _conclusion(
     return withheld(found, " ".join(reasons), scope) if reasons else found
 
 
-def _check(
-    items: Sequence[AuditedItem], values: Sequence[int], method: str, likelihood: Likelihood
-) -> None:
-    if method != "monetary_unit":
-        raise InvalidFindings(
-            "Stringer's bound needs a sample drawn by monetary units, not by {method}: evaluate "
-            "amounts of this sample as variables.",
-            method=method,
-            loc=("kind",),
-        )
+def _check(items: Sequence[AuditedItem], values: Sequence[int], likelihood: Likelihood) -> None:
     if likelihood not in FACTORS:
         raise InvalidFindings(
             "Stringer's bound has binomial or Poisson factors.", loc=("likelihood",)
@@ -334,6 +319,11 @@ class _Rule:
     confidence: float
     parts: Sequence[SampledPart]
     has_one_start: bool
+    decimals: int
+
+    def text(self, units: float) -> str:
+        """Minor units as an amount."""
+        return f"{units / 10**self.decimals:,.{self.decimals}f}"
 
     @property
     def value(self) -> int:
@@ -438,14 +428,8 @@ def _stringer(taints: Sequence[_Taint], rule: _Rule) -> tuple[StringerRow, ...]:
         product = increment * size
         rows.append(
             StringerRow(
-                number,
-                taint.row_id,
-                size,
-                factors[number],
-                increment,
-                size * weight / units,
-                product,
-                product * value,
+                *(number, taint.row_id, size, factors[number], increment),
+                *(size * weight / units, product, product * value),
             )
         )
     return tuple(rows)
@@ -469,14 +453,8 @@ def _gaffke(taints: Sequence[_Taint], rule: _Rule) -> tuple[StringerRow, ...]:
             product = (after - before) * share
             rows.append(
                 StringerRow(
-                    len(rows),
-                    taint.row_id,
-                    size,
-                    after,
-                    product / size,
-                    size * share / part.units,
-                    product,
-                    product * rule.value,
+                    *(len(rows), taint.row_id, size, after, product / size),
+                    *(size * share / part.units, product, product * rule.value),
                 )
             )
     return tuple(rows)

@@ -8,6 +8,7 @@ nulls generate risk-limiting audits: SHANGRLA"; Stark 2023, "ALPHA").
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -221,22 +222,11 @@ class _Look:
 
     def possible(self, limit: float) -> tuple[int, int]:
         """The smallest and the largest number whose ratio is below the limit."""
-        low, high = self.exceptions, self.likeliest
-        while low < high:
-            middle = (low + high) // 2
-            if self.log_ratio(middle) < limit:
-                high = middle
-            else:
-                low = middle + 1
-        least = low
-        low, high = self.likeliest, self.last
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self.log_ratio(middle) < limit:
-                low = middle
-            else:
-                high = middle - 1
-        return least, low
+        first, likeliest = self.exceptions, self.likeliest
+        below, above = range(first, likeliest), range(likeliest + 1, self.last + 1)
+        least = first + bisect_left(below, True, key=lambda wrong: self.log_ratio(wrong) < limit)
+        most = bisect_left(above, True, key=lambda wrong: self.log_ratio(wrong) >= limit)
+        return least, likeliest + most
 
     def is_below(self, wrong: int, limit: float) -> bool:
         """Whether this number and all larger ones are ruled out."""

@@ -8,6 +8,7 @@ stop-or-go sampling.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
@@ -148,17 +149,13 @@ def two_stage_plan(goal: AuditGoal, accept_first: int = 0, accept_both: int = 1)
     check_goal(goal)
     _check_accepted(accept_first, accept_both)
     most = min((goal.population or 2 * MAX_SIZE) // 2, MAX_SIZE)
-    rates = _Rates(goal.likelihood, goal.population or 0)
+    rates = _Rates(goal.likelihood, goal.population or 0, (accept_first, accept_both), accept_both)
     level = wrong_rows(goal) if goal.likelihood == "hypergeometric" else goal.materiality
     for first in range(1, most + 1, PART):
         sizes = np.arange(first, min(first + PART, most + 1), dtype=np.int64)
-        risks = rates.as_good(level, (sizes, sizes), (accept_first, accept_both), 2, accept_both)
+        risks = rates.as_good(level, sizes, sizes)
         enough = np.flatnonzero(
-            rates.are_below(
-                risk_of(goal.confidence),
-                risks,
-                *(level, sizes, sizes, (accept_first, accept_both), 2, accept_both),
-            )
+            rates.are_below(risk_of(goal.confidence), risks, level, sizes, sizes)
         )
         if len(enough):
             at = enough[0]
@@ -190,23 +187,20 @@ def two_stage_limit(
     >>> round(two_stage_limit(TwoStageRule(105, 105), 1, 0, 0.95, "poisson", 10_000), 6)
     0.028531
     """
-    rates = _Rates(likelihood, population)
-    sizes, accepted = (rule.first, rule.second), (rule.accept_first, rule.accept_both)
+    rates = _Rates(likelihood, population, (rule.accept_first, rule.accept_both), errors, stage)
     examined = rule.first + (rule.second if stage == 2 else 0)
     risk = risk_of(confidence)
 
     def is_possible(level: float) -> bool:
-        chances = rates.as_good(level, sizes, accepted, stage, errors)
-        return not rates.are_below(risk, chances, level, *sizes, accepted, stage, errors)[0]
+        chances = rates.as_good(level, rule.first, rule.second)
+        return not rates.are_below(risk, chances, level, rule.first, rule.second)[0]
 
     if errors >= examined:
         return 1.0
     if likelihood == "hypergeometric":
-        low, high = errors, population - (examined - errors)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if is_possible(middle) else (low, middle - 1)
-        return low / population
+        more = range(errors + 1, population - (examined - errors) + 1)
+        most = bisect_left(more, True, key=lambda level: not is_possible(level))
+        return (errors + most) / population
     below, above = 0.0, 1.0
     if is_possible(above):
         return 1.0
@@ -225,9 +219,8 @@ def two_stage_risk(
     """
     goal = AuditGoal(share, likelihood=likelihood, population=population)
     level = wrong_rows(goal) if likelihood == "hypergeometric" else share
-    sizes, accepted = (rule.first, rule.second), (rule.accept_first, rule.accept_both)
-    found = _Rates(likelihood, population).as_good(level, sizes, accepted, 2, rule.accept_both)
-    return float(found[0])
+    rates = _Rates(likelihood, population, (rule.accept_first, rule.accept_both), rule.accept_both)
+    return float(rates.as_good(level, rule.first, rule.second)[0])
 
 
 def evaluate_two_stages(
@@ -374,11 +367,15 @@ class _Rates:
     """Probabilities of numbers of exceptions in stages.
 
     ``level`` is the share of exceptions, or of the hypergeometric likelihood their number in the
-    population. Results have the shape of the sizes, or (1,).
+    population. Results have the shape of the sizes, or (1,). ``accepted`` are c₁ and c₂, and
+    ``errors`` the exceptions in all at ``stage``.
     """
 
     likelihood: Likelihood
     population: int
+    accepted: tuple[int, int]
+    errors: int
+    stage: int = 2
 
     def exactly(
         self, errors: int, level: float, size: Sizes, before: tuple[Sizes, int] = (0, 0)
@@ -394,34 +391,19 @@ class _Rates:
         chances: Floats = self._chances(np.arange(errors + 1), level, size, before).sum(axis=0)
         return chances
 
-    def as_good(
-        self,
-        level: float,
-        sizes: tuple[Sizes, Sizes],
-        accepted: tuple[int, int],
-        stage: int,
-        errors: int,
-    ) -> Floats:
+    def as_good(self, level: float, first: Sizes, second: Sizes) -> Floats:
         """P of a result that the rule values as much as this one, or more."""
-        first, second = sizes
-        if stage == 1:
-            return self.at_most(errors, level, first)
-        chance = self.at_most(accepted[0], level, first)
-        for found in range(accepted[0] + 1, min(accepted[1], errors) + 1):
-            then = self.at_most(errors - found, level, second, (first, found))
+        if self.stage == 1:
+            return self.at_most(self.errors, level, first)
+        least, most = self.accepted
+        chance = self.at_most(least, level, first)
+        for found in range(least + 1, min(most, self.errors) + 1):
+            then = self.at_most(self.errors - found, level, second, (first, found))
             chance = chance + self.exactly(found, level, first) * then
         return chance
 
     def are_below(
-        self,
-        risk: Fraction,
-        chances: Floats,
-        level: float,
-        first: Sizes,
-        second: Sizes,
-        accepted: tuple[int, int],
-        stage: int,
-        errors: int,
+        self, risk: Fraction, chances: Floats, level: float, first: Sizes, second: Sizes
     ) -> NDArray[np.bool_]:
         """Whether the probabilities of results as good are below a risk: ties by whole numbers."""
         below: NDArray[np.bool_] = chances < float(risk)
@@ -429,28 +411,21 @@ class _Rates:
             close = np.abs(chances - float(risk)) <= CLOSE * float(risk)
             for at in np.flatnonzero(close).tolist():
                 sizes = (int(np.atleast_1d(first)[at]), int(np.atleast_1d(second)[at]))
-                below[at] = self._exactly(int(level), sizes, accepted, stage, errors) < risk
+                below[at] = self._exactly(int(level), *sizes) < risk
         return below
 
-    def _exactly(
-        self,
-        wrong: int,
-        sizes: tuple[int, int],
-        accepted: tuple[int, int],
-        stage: int,
-        errors: int,
-    ) -> Fraction:
+    def _exactly(self, wrong: int, first: int, second: int) -> Fraction:
         """The probability of a result as good or better, as a fraction."""
 
         def ways(size: int, found: int, rows: int, wrong: int) -> int:
             return comb(wrong, found) * comb(rows - wrong, size - found)
 
-        (first, second), rows = sizes, self.population
-        alone = range(min(errors if stage == 1 else accepted[0], wrong, first) + 1)
+        rows, errors, (least, most) = self.population, self.errors, self.accepted
+        alone = range(min(errors if self.stage == 1 else least, wrong, first) + 1)
         every = comb(rows - first, second)
         total = every * sum(ways(first, found, rows, wrong) for found in alone)
-        if stage == 2:
-            for found in range(accepted[0] + 1, min(accepted[1], errors, wrong, first) + 1):
+        if self.stage == 2:
+            for found in range(least + 1, min(most, errors, wrong, first) + 1):
                 rest = rows - first, wrong - found
                 then = range(min(errors - found, wrong - found, second) + 1)
                 total += ways(first, found, rows, wrong) * sum(

@@ -8,7 +8,6 @@ the correction for finite populations and for strata, are those of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal, NamedTuple
@@ -25,7 +24,7 @@ from estimation_engine.calibration import Calibration, Difference, by_ratio, by_
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import VarianceRules
 from estimation_engine.errors import InvalidFindings
-from estimation_engine.estimates import Domains, Estimate, Settings, Values, estimate
+from estimation_engine.estimates import DomainEstimate, Domains, EstimateSettings, Values, estimate
 from estimation_engine.intervals import t_quantile
 
 Estimator = Literal["mean_per_unit", "difference", "ratio", "regression"]
@@ -162,20 +161,30 @@ def evaluate_variables(
     errors = int(np.count_nonzero(given.misstatements))
     _check(given, estimator, errors)
     level = confidence if sides == "two" else 2.0 * confidence - 1.0
-    settings = Settings(level, rules=rules or VarianceRules())
+    settings = EstimateSettings(level, rules=rules or VarianceRules())
     found, residuals = _projected(given, estimator, settings)
     limits = _limits(given, found, (1.0 + level) / 2.0)
     directions = _directions(given, estimator, settings)
     doubts = _doubts(given, estimator, residuals)
     conclusion = None
     if tolerable is not None:
-        netted = directions.netted(estimator)
-        conclusion = _conclusion(given, limits, tolerable, confidence, sides, netted, scope)
+        conclusion = conclude_misstatement(
+            limits.lower if sides == "two" else None,
+            limits.upper,
+            tolerable,
+            limits.projected,
+            confidence,
+            errors=(float(given.misstatements.sum()), errors),
+            netted=directions.netted(estimator),
+            places=given.places,
+            scope=scope,
+        )
         if conclusion.is_tolerable:
             doubts += _doubts_near(given, limits, residuals, tolerable, sides)
             doubts += _unseen_errors(given, limits, tolerable, sides, 1.0 - confidence)
         if doubts:
-            conclusion = withheld(conclusion, " ".join(each.reason for each in doubts), scope)
+            reasons = " ".join(each.reason or each.caveat for each in doubts)
+            conclusion = withheld(conclusion, reasons, scope)
     return VariablesEvaluation(
         estimator,
         sides,
@@ -212,33 +221,11 @@ def _arithmetic(
 ) -> tuple[ArithmeticRow, ...]:
     """The lines of the projection, of the spread of its residuals, and of the limits."""
     return (
-        *_estimator_lines(given, estimator, limits.projected),
+        ArithmeticRow("Book value B", f"Σ b of {given.rows} rows", given.total),
+        *_sums(given, estimator),
+        ArithmeticRow("Projected misstatement", FORMULAS[estimator], limits.projected),
         *_spread(given.design, residuals, estimator),
         *limits.lines(given.design),
-    )
-
-
-def _conclusion(
-    given: AuditedAmounts,
-    limits: _AmountLimits,
-    tolerable: float,
-    confidence: float,
-    sides: Sides,
-    netted: tuple[float, float] | None,
-    scope: str | None,
-) -> Conclusion:
-    """The limits against what is tolerable, with the errors that were found."""
-    errors = int(np.count_nonzero(given.misstatements))
-    return conclude_misstatement(
-        limits.lower if sides == "two" else None,
-        limits.upper,
-        tolerable,
-        limits.projected,
-        confidence,
-        errors=(float(given.misstatements.sum()), errors),
-        netted=netted,
-        places=given.places,
-        scope=scope,
     )
 
 
@@ -275,7 +262,7 @@ class _AmountLimits:
         ]
 
 
-def _limits(given: AuditedAmounts, found: Estimate, level: float) -> _AmountLimits:
+def _limits(given: AuditedAmounts, found: DomainEstimate, level: float) -> _AmountLimits:
     if found.value is None or found.error is None:
         raise InvalidFindings("The design gives no variance, so the misstatement has no limit.")
     if found.error and not found.degrees:
@@ -300,10 +287,10 @@ def _check(given: AuditedAmounts, estimator: Estimator, errors: int) -> None:
 
 
 def _projected(
-    given: AuditedAmounts, estimator: Estimator, settings: Settings
-) -> tuple[Estimate, Floats]:
+    given: AuditedAmounts, estimator: Estimator, settings: EstimateSettings
+) -> tuple[DomainEstimate, Floats]:
     """The estimated audit value, and the residuals of rows by which its variance is computed."""
-    calibration = _CALIBRATIONS[estimator](given)
+    calibration = _calibration(given, estimator)
     found = _total(given, given.audit, settings, calibration)
     rows = np.arange(given.design.rows)
     if isinstance(calibration, Calibration):
@@ -314,9 +301,9 @@ def _projected(
 def _total(
     given: AuditedAmounts,
     y: Floats,
-    settings: Settings,
+    settings: EstimateSettings,
     calibration: Calibration | Difference | None = None,
-) -> Estimate:
+) -> DomainEstimate:
     rows = given.design.rows
     everything = np.ones(rows, dtype=np.bool_)
     domains = Domains(everything, np.zeros(rows, dtype=np.int64), 1)
@@ -324,25 +311,18 @@ def _total(
     return estimate(given.design, values, domains, settings, calibration)[0]
 
 
-def _difference(given: AuditedAmounts) -> Difference:
-    return Difference(given.book, np.array([given.total]), np.array([float(given.rows)]))
-
-
-def _ratio(given: AuditedAmounts) -> Calibration:
-    return by_ratio(given.design.weights, given.book, given.total)
-
-
-def _regression(given: AuditedAmounts) -> Calibration:
-    book, means = given.book[np.newaxis], np.array([given.total / given.rows])
-    return by_regression(given.design.weights, book, means, given.rows, ["book value"])
-
-
-_CALIBRATIONS: dict[Estimator, Callable[[AuditedAmounts], Calibration | Difference | None]] = {
-    "mean_per_unit": lambda given: None,
-    "difference": _difference,
-    "ratio": _ratio,
-    "regression": _regression,
-}
+def _calibration(given: AuditedAmounts, estimator: Estimator) -> Calibration | Difference | None:
+    weights, book, total = given.design.weights, given.book, given.total
+    match estimator:
+        case "difference":
+            return Difference(book, np.array([total]), np.array([float(given.rows)]))
+        case "ratio":
+            return by_ratio(weights, book, total)
+        case "regression":
+            means = np.array([total / given.rows])
+            return by_regression(weights, book[np.newaxis], means, given.rows, ["book value"])
+        case "mean_per_unit":
+            return None
 
 
 @dataclass(frozen=True)
@@ -360,14 +340,16 @@ class _Directions:
         return None
 
 
-def _directions(given: AuditedAmounts, estimator: Estimator, settings: Settings) -> _Directions:
+def _directions(
+    given: AuditedAmounts, estimator: Estimator, settings: EstimateSettings
+) -> _Directions:
     alone: Estimator = "difference" if estimator == "mean_per_unit" else estimator
     over, under = (_direction(given, sign, alone, settings) for sign in (1.0, -1.0))
     return _Directions(alone, over, under)
 
 
 def _direction(
-    given: AuditedAmounts, sign: float, estimator: Estimator, settings: Settings
+    given: AuditedAmounts, sign: float, estimator: Estimator, settings: EstimateSettings
 ) -> ProjectedErrors:
     """The misstatements above 0 of one sign, by the weights of the estimator.
 
@@ -375,20 +357,10 @@ def _direction(
     net to its projection.
     """
     amounts = np.maximum(sign * given.misstatements, 0.0)
-    calibration = None if estimator == "difference" else _CALIBRATIONS[estimator](given)
+    calibration = None if estimator == "difference" else _calibration(given, estimator)
     found = _total(given, amounts, settings, calibration)
     errors = int(np.count_nonzero(amounts))
     return ProjectedErrors(errors, float(amounts.sum()), found.value or 0.0, found.high or 0.0)
-
-
-def _estimator_lines(
-    given: AuditedAmounts, estimator: Estimator, projected: float
-) -> list[ArithmeticRow]:
-    return [
-        ArithmeticRow("Book value B", f"Σ b of {given.rows} rows", given.total),
-        *_sums(given, estimator),
-        ArithmeticRow("Projected misstatement", FORMULAS[estimator], projected),
-    ]
 
 
 def _sums(given: AuditedAmounts, estimator: Estimator) -> list[ArithmeticRow]:
@@ -427,10 +399,10 @@ _RESIDUALS: dict[Estimator, str] = {
 def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[ArithmeticRow]:
     """Standard deviations of the residuals, of all rows or by stratum."""
     formula = f"of {_RESIDUALS[estimator]}"
-    if design.method == "random":
+    if design.is_hypergeometric:
         deviation = float(np.std(residuals, ddof=1))
         return [ArithmeticRow("Standard deviation s", formula, deviation)]
-    if design.method != "stratified" or len(design.group_rows) > MAX_STRATA:
+    if design.group_kind != "strata" or len(design.group_rows) > MAX_STRATA:
         return []
     rows = []
     for stratum in np.flatnonzero(design.group_drawn > 1).tolist():
@@ -443,9 +415,9 @@ def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[Ari
 
 
 def _error_formula(design: Design) -> str:
-    if design.method == "random":
+    if design.is_hypergeometric:
         return f"N·√((1 − n/N)/n)·s, N = {design.population}, n = {design.rows}"
-    if design.method == "stratified":
+    if design.group_kind == "strata":
         return "√ Σ N²·(1 − n/N)·s²/n over strata"
     return f"by the design, {design.method}"
 
@@ -487,10 +459,10 @@ def _direction_caveats(
 
 
 class Doubt(NamedTuple):
-    """Why limits may be too narrow: in full, and as the reason to conclude nothing."""
+    """Why limits may be too narrow: in full, and as the reason to conclude nothing, if shorter."""
 
     caveat: str
-    reason: str
+    reason: str = ""
 
 
 def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> list[Doubt]:
@@ -513,7 +485,7 @@ def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> l
     doubts += [*_thin_strata(given), *_doubtful_book_values(given, estimator)]
     units, needed = normality.units, normality.needed
     if units < needed:
-        name = _unit_name(design)
+        name = design.unit
         doubts.append(
             Doubt(
                 f"The amounts are skewed: about {needed:,} {name}s are needed for the normal "
@@ -540,7 +512,7 @@ def _strata(given: AuditedAmounts) -> list[_Stratum]:
     parts = [(part.chance, part.rows) for part in design.parts]
     found = []
     for sample, rows in parts or [(design, np.arange(design.rows))]:
-        if sample.method != "stratified":
+        if sample.group_kind != "strata":
             continue
         book = design.weights[rows] * np.abs(given.book[rows])
         wrong = given.misstatements[rows] != 0
@@ -564,14 +536,14 @@ def _thin_strata(given: AuditedAmounts) -> list[Doubt]:
         f"Strata with fewer than {MIN_OF_STRATUM} drawn rows have {100 * share:.0f} % of the book "
         "value that was left to chance. So few rows don't show how much their errors differ."
     )
-    return [Doubt(text, text)]
+    return [Doubt(text)]
 
 
 def _doubtful_book_values(given: AuditedAmounts, estimator: Estimator) -> list[Doubt]:
     """The doubt that the drawn book values contradict the known total, or hardly estimate it."""
     if estimator not in ("mean_per_unit", "ratio"):
         return []
-    found = _total(given, given.book, Settings())
+    found = _total(given, given.book, EstimateSettings())
     if found.value is None or not found.error:
         return []
     places = given.places
@@ -581,13 +553,13 @@ def _doubtful_book_values(given: AuditedAmounts, estimator: Estimator) -> list[D
             f"{found.value:,.{places}f}: a ratio needs one below a tenth (Cochran 1977, section "
             "6.8)."
         )
-        return [Doubt(text, text)]
+        return [Doubt(text)]
     if estimator == "mean_per_unit" and abs(found.value - given.total) > 2.0 * found.error:
         text = (
             f"The drawn rows project a book value of {found.value:,.{places}f}, and that of the "
             f"population is {given.total:,.{places}f}: large amounts weren't drawn, or too often."
         )
-        return [Doubt(text, text)]
+        return [Doubt(text)]
     return []
 
 
@@ -609,7 +581,7 @@ def _unseen_errors(
         f"{counted(len(clean), 'stratum has', 'strata have')} no drawn row in error. Errors of up "
         f"to {most:,.{given.places}f} can be there undetected."
     )
-    return [Doubt(text, text)]
+    return [Doubt(text)]
 
 
 def _doubts_near(
@@ -626,7 +598,7 @@ def _doubts_near(
     if sides == "two":
         allowing = f"the misstatement is between {low:,.{places}f} and {high:,.{places}f}"
     sentence = f"With an allowance for the skewness of the amounts {allowing}."
-    return [Doubt(sentence, sentence)]
+    return [Doubt(sentence)]
 
 
 def _few_errors(given: AuditedAmounts) -> bool:
@@ -638,15 +610,11 @@ def _errors_by_chance(given: AuditedAmounts) -> int:
     return units_in(given.design, (given.misstatements != 0) & left_to_chance(given.design))
 
 
-def _unit_name(design: Design) -> str:
-    return "cluster" if design.method == "cluster" else "row"
-
-
 def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
     errors, by_chance = int(np.count_nonzero(given.misstatements)), _errors_by_chance(given)
-    name = _unit_name(given.design)
+    name = given.design.unit
     found = f"{errors:,} examined {'row is' if errors == 1 else 'rows are'} in error"
-    if name == "cluster":
+    if given.design.clusters is not None:
         found += f", in {counted(by_chance, name)}"
     elif by_chance < errors:
         found += f", {by_chance:,} of them not always drawn"

@@ -115,6 +115,12 @@ class Design(ABC):
         Whether several rounds of one frame are one sample of this design.
     group_kind : str, optional
         What its groups are.
+    has_equal_chances : bool
+        Whether all rows of the table had the same probability.
+    is_at_distances : bool
+        Whether rows were taken at equal distances in the order of the table.
+    allows_replacements : bool
+        Whether the next row of the order, in its group, has the weight of the row that it replaces.
     by_size : bool
         Whether rows were drawn with probabilities by their size, some with certainty, and pairs
         with probabilities that are an approximation. Rows without a size couldn't be drawn.
@@ -136,6 +142,9 @@ class Design(ABC):
     is_one_sample: ClassVar[bool] = True
     joins_rounds: ClassVar[bool] = False
     group_kind: ClassVar[Literal["strata", "clusters"] | None] = None
+    has_equal_chances: ClassVar[bool] = False
+    is_at_distances: ClassVar[bool] = False
+    allows_replacements: ClassVar[bool] = False
     by_size: ClassVar[bool] = False
     has_unequal_weights: ClassVar[bool] = False
     is_hypergeometric: ClassVar[bool] = False

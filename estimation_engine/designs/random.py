@@ -25,6 +25,7 @@ class SimpleDesign(Design, ABC):
     """Simple random samples of groups: several rounds of one frame are one sample."""
 
     joins_rounds: ClassVar = True
+    allows_replacements: ClassVar = True
 
     def inclusion_probabilities(self, rows: RowsOfPairs) -> Floats:
         shares = self.group_drawn / np.maximum(self.group_rows, 1)
@@ -48,6 +49,7 @@ class RandomDesign(SimpleDesign):
     """A simple random sample."""
 
     method: ClassVar = "random"
+    has_equal_chances: ClassVar = True
     is_hypergeometric: ClassVar = True
 
     @classmethod

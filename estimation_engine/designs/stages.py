@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from contract.words import Lonely, Systematic
 from estimation_engine.arrays import Floats, Ints
 
-Lonely = Literal["fail", "adjust", "average"]
-Systematic = Literal["sd1", "sd2", "random"]
 MAX_EMPTY_CELLS = 100_000
 """Up to this ratio of cells to numbers it is faster to count empty cells than to sort."""
 DRAWN_AT_ONCE = 1_000_000

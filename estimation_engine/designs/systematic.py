@@ -25,6 +25,8 @@ class SystematicDesign(RandomDesign):
 
     method: ClassVar = "systematic"
     joins_rounds: ClassVar = False
+    allows_replacements: ClassVar = False
+    is_at_distances: ClassVar = True
     is_hypergeometric: ClassVar = False
 
     def stages(self, rules: VarianceRules) -> list[VarianceStage]:

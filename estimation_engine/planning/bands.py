@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor, log10
-from typing import Literal
 
 import numpy as np
 
+from contract.words import BandRule
 from estimation_engine.arrays import Floats
 
-BandRule = Literal["cumulative_root", "geometric"]
 MAX_CUTS_TRIED = 60
 ROUNDINGS = range(1, 16)
 

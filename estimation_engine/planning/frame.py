@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from contract.words import PlannedStatistic
 from estimation_engine.arrays import Floats, Ints
+from estimation_engine.estimates import ROWS_BY_SKEWNESS
 
 Exact = NDArray[np.object_]
 """Python's integers."""
-PlannedStatistic = Literal["mean", "total", "proportion"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,30 @@ class CellSums:
         unit = float(self.unit)
         return np.sqrt([_square(count, one, two, unit) for count, one, two in scales])
 
+    def needed_rows(self, statistic: PlannedStatistic, cubes: Floats) -> Floats:
+        """Rows that an interval of t·SE needs, by the true skewness, shape (domains,).
+
+        25·G² of the linearised variable over all rows, Cochran 1977, section 2.15; it is 0 outside
+        the domain. 0 if it is constant. ``cubes`` are Σu³ of the cells.
+        """
+        count, whole = self.domain_count, float(self.group_rows.sum())
+        inside, first, second, third = (
+            np.bincount(self.domains, np.asarray(part, dtype=np.float64), count)
+            for part in (self.counts, self.sums, self.squares, cubes)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            centre = first / inside
+            outside = np.zeros(count)
+            if statistic == "total":
+                mean = (first + inside * self.offset) / whole
+                centre, outside = mean - self.offset, -mean
+            squares = second - 2 * centre * first + inside * centre**2
+            powers = third - 3 * centre * second + 3 * centre**2 * first - inside * centre**3
+            variance = (squares + (whole - inside) * outside**2) / whole
+            skewness = (powers + (whole - inside) * outside**3) / whole / variance**1.5
+            needed = ROWS_BY_SKEWNESS * skewness**2
+        return np.where(np.isfinite(needed), needed, 0.0)
+
 
 @dataclass(frozen=True, eq=False)
 class FrameStatistic:
@@ -85,53 +109,39 @@ class FrameStatistic:
     @cached_property
     def squares(self) -> Floats:
         """S² of z over all rows, shape (domains,)."""
-        total = int(self.cells.group_rows.sum())
-        first, second = self._by_domain(self.exact_sums), self._by_domain(self.exact_squares)
-        return np.array(
-            [
-                _square(total, one, two, scale)
-                for one, two, scale in zip(first, second, self._factors, strict=True)
-            ]
-        )
-
-    @cached_property
-    def group_squares(self) -> Floats:
-        """S²_h of z in each group, shape (domains, groups)."""
-        found = np.zeros((self.cells.domain_count, len(self.cells.group_rows)))
-        for group, domain, first, second in self._cells():
-            rows = int(self.cells.group_rows[group])
-            found[domain, group] = _square(rows, first, second, self._factors[domain])
-        return found
-
-    @cached_property
-    def group_counts(self) -> Floats:
-        """The rows with a value of each group, shape (domains, groups)."""
-        found = np.zeros((self.cells.domain_count, len(self.cells.group_rows)))
-        found[self.cells.domains, self.cells.groups] = self.cells.counts
-        return found
-
-    @cached_property
-    def group_sums(self) -> Floats:
-        """Σz of each group, shape (domains, groups)."""
-        return self._spread(self.exact_sums, power=1)
-
-    @cached_property
-    def group_sums_of_squares(self) -> Floats:
-        """Σz² of each group, shape (domains, groups)."""
-        return self._spread(self.exact_squares, power=2)
+        return self._squares(int(self.cells.group_rows.sum()), self.exact_squares)
 
     @cached_property
     def total_squares(self) -> Floats:
         """S² of the groups' totals of z, groups without rows left out, shape (domains,)."""
         groups = int((self.cells.group_rows > 0).sum())
-        first = self._by_domain(self.exact_sums)
-        second = self._by_domain(self.exact_sums * self.exact_sums)
-        return np.array(
-            [
-                _square(groups, one, two, scale)
-                for one, two, scale in zip(first, second, self._factors, strict=True)
-            ]
+        return self._squares(groups, self.exact_sums * self.exact_sums)
+
+    @cached_property
+    def group_squares(self) -> Floats:
+        """S²_h of z in each group, shape (domains, groups)."""
+        cells = self.cells
+        rows = cells.group_rows[cells.groups].tolist()
+        sums = zip(rows, cells.domains.tolist(), self.exact_sums, self.exact_squares, strict=True)
+        return self._by_group(
+            [_square(count, one, two, self._factors[at]) for count, at, one, two in sums]
         )
+
+    @cached_property
+    def group_counts(self) -> Floats:
+        """The rows with a value of each group, shape (domains, groups)."""
+        return self._by_group(self.cells.counts)
+
+    @cached_property
+    def group_sums(self) -> Floats:
+        """Σz of each group, shape (domains, groups)."""
+        return self._by_group(self.exact_sums.astype(np.float64) * self._cell_factors)
+
+    @cached_property
+    def group_sums_of_squares(self) -> Floats:
+        """Σz² of each group, shape (domains, groups)."""
+        squares = self.exact_squares.astype(np.float64)
+        return self._by_group(squares * self._cell_factors * self._cell_factors)
 
     @cached_property
     def homogeneity(self) -> Floats:
@@ -154,28 +164,24 @@ class FrameStatistic:
     def _factors(self) -> list[float]:
         return [float(scale) for scale in self.scales]
 
-    def _cells(self) -> list[tuple[int, int, int, int]]:
-        cells = self.cells
-        columns = (
-            cells.groups.tolist(),
-            cells.domains.tolist(),
-            self.exact_sums,
-            self.exact_squares,
-        )
-        return list(zip(*columns, strict=True))
+    @property
+    def _cell_factors(self) -> Floats:
+        return np.array(self._factors)[self.cells.domains]
 
-    def _by_domain(self, figures: Exact) -> list[int]:
-        found = [0] * self.cells.domain_count
-        for domain, figure in zip(self.cells.domains.tolist(), figures, strict=True):
-            found[domain] += figure
-        return found
+    def _squares(self, count: int, squares: Exact) -> Floats:
+        """S² of so many units by domain, from Σz and Σz² of the cells."""
+        first, second = ([0] * self.cells.domain_count for _ in range(2))
+        cells = zip(self.cells.domains.tolist(), self.exact_sums, squares, strict=True)
+        for domain, one, two in cells:
+            first[domain] += one
+            second[domain] += two
+        sums = zip(first, second, self._factors, strict=True)
+        return np.array([_square(count, one, two, scale) for one, two, scale in sums])
 
-    def _spread(self, figures: Exact, power: int) -> Floats:
+    def _by_group(self, figures: ArrayLike) -> Floats:
+        """Figures of the cells, shape (domains, groups)."""
         found = np.zeros((self.cells.domain_count, len(self.cells.group_rows)))
-        scales = np.array(self._factors)[self.cells.domains]
-        found[self.cells.domains, self.cells.groups] = figures.astype(np.float64) * scales
-        if power > 1:
-            found[self.cells.domains, self.cells.groups] *= scales
+        found[self.cells.domains, self.cells.groups] = figures
         return found
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import Literal
 
+from contract.answers import AtConfidence
+from contract.words import GoalInterval, GoalKind
 from estimation_engine.intervals import t_quantile, wilson_interval
 
-GoalKind = Literal["margin", "relative_margin", "cv"]
-GoalInterval = Literal["t", "wilson"]
 ROUNDING = 1e-9
 
 
@@ -67,8 +66,8 @@ class Precision:
     half_width: float
 
 
-@dataclass(frozen=True)
-class Goal:
+@dataclass(frozen=True, kw_only=True)
+class Goal(AtConfidence):
     """A precision that the estimate of a known true ``value`` is to have.
 
     Parameters
@@ -81,7 +80,6 @@ class Goal:
 
     kind: GoalKind
     limit: float
-    confidence: float
     value: float
     interval: GoalInterval = "t"
 

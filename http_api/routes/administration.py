@@ -5,71 +5,43 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
 
 from flask import Response
-from marshmallow import ValidationError, validate, validates_schema
 
 from application.administration.activity import Activity, write_csv
 from application.administration.backup import begin_backup
 from application.administration.overview import AdminOverview, admin_overview
-from application.administration.pruning import MAX_AHEAD_DAYS, Prune, prune
-from contract.declarations import Help
+from application.administration.pruning import Prune, prune
+from contract.requests.administration import AuditRequest, EntriesRequest, PruneRequest
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
-from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
-from http_api.schemas.fields import (
-    Message,
-    QueryInteger,
-    QueryList,
-    StrictBoolean,
-    StrictInteger,
-    Timestamp,
-)
 from parquet_tables.exports import MEDIA_TYPES
-from storage.accounts.audit_trail import ACTIONS, AuditFilters, list_entries
+from storage.accounts.audit_trail import list_entries
 from storage.certificates.keys import PublicKey, list_public_keys
-from storage.maintenance.disk_use import DatasetUse, KindUse, measure
+from storage.maintenance.disk_use import StorageUse, measure
 
 blueprint = SignedInBlueprint(
     "audit", __name__, url_prefix="/api/admin/audit", tag="Administration"
 )
 
 
-class EntryFilters(StrictQuery):
-    user_id = QueryInteger()
-    user_soeid = text(1, 200)
-    action = QueryList(
-        validate=validate.ContainsOnly(ACTIONS),
-        description="One or more, separated by commas or repeated.",
-    )
-    dataset_id = QueryInteger()
-    object_id = text(1, 200, description="A job, a ref, a table, a token or a user.")
-    after = Timestamp(description="At this time or later.")
-    before = Timestamp(description="Before this time.")
-
-
-class AuditQuery(PageQuery, EntryFilters):
-    """Filters and the page."""
-
-
-@blueprint.get("", query=AuditQuery, output=list_schema("entries", Activity))
-def audit_entries(query: dict[str, Any]) -> Listing:
+@blueprint.get("", query=AuditRequest, output=list_schema("entries", Activity))
+def audit_entries(query: AuditRequest) -> Listing:
     """Who did what, newest first, for admins.
 
     Filters combine; `total` counts all matching entries. Entries never change.
     """
     caller().require_role("admin")
-    page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     with service().database.read() as tx:
-        found, total = list_entries(tx, _filters(query), **page)
-    return listed(([Activity(**vars(entry)) for entry in found], total), page)
+        entries, total = list_entries(tx, query, query.offset, query.limit)
+    return listed(([Activity(**vars(entry)) for entry in entries], total), query)
 
 
-@blueprint.get("/csv", query=EntryFilters)
+@blueprint.get("/csv", query=EntriesRequest)
 @blueprint.doc(responses=file_response("text/csv"))
-def audit_csv(query: dict[str, Any]) -> Response:
+def audit_csv(query: EntriesRequest) -> Response:
     """The matching entries as a CSV file, newest first, for admins.
 
     At most 100,000. A text that a spreadsheet would run as a formula begins with an apostrophe.
@@ -80,13 +52,8 @@ def audit_csv(query: dict[str, Any]) -> Response:
         tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
     ):
         path = Path(folder) / "activity.csv"
-        write_csv(service(), _filters(query), path)
+        write_csv(service(), query, path)
         return file_answer(path, "activity.csv", MEDIA_TYPES["csv"])
-
-
-def _filters(query: dict[str, Any]) -> AuditFilters:
-    actions = query.pop("action", None)
-    return AuditFilters(actions=None if actions is None else tuple(actions), **query)
 
 
 storage_blueprint = SignedInBlueprint(
@@ -95,38 +62,16 @@ storage_blueprint = SignedInBlueprint(
 
 
 @dataclass(frozen=True)
-class StoragePage:
+class StoragePage(StorageUse):
     """Disk use, and a page of the datasets."""
 
     total: int
     offset: int
     limit: int
-    size_bytes: int
-    free_bytes: Annotated[int, Help("Free space on the disk.")]
-    disk_bytes: Annotated[int, Help("Size of the disk.")]
-    kinds: list[KindUse]
-    datasets: list[DatasetUse]
 
 
-class PruneIn(StrictSchema):
-    dry_run = StrictBoolean(
-        required=True, description="Report what would be removed, and remove nothing."
-    )
-    ahead_days = StrictInteger(
-        load_default=0,
-        validate=validate.Range(0, MAX_AHEAD_DAYS),
-        description="With `dry_run`: what could be removed in so many days.",
-    )
-
-    @validates_schema
-    def ahead_with_dry_run(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse to remove what can only be removed later."""
-        if data.get("ahead_days") and not data.get("dry_run"):
-            raise ValidationError(Message("`ahead_days` requires `dry_run`."), "ahead_days")
-
-
-@storage_blueprint.get("/storage", query=PageQuery, output=StoragePage)
-def storage_use(query: dict[str, int]) -> StoragePage:
+@storage_blueprint.get("/storage", query=PageRequest, output=StoragePage)
+def storage_use(query: PageRequest) -> StoragePage:
     """Disk use, for admins.
 
     By kind of file, and by dataset, the largest first.
@@ -134,17 +79,9 @@ def storage_use(query: dict[str, int]) -> StoragePage:
     caller().require_role("admin")
     with service().database.read() as tx:
         use = measure(tx, service().directory)
-    end = query["offset"] + query["limit"]
-    return StoragePage(
-        len(use.datasets),
-        query["offset"],
-        query["limit"],
-        use.size_bytes,
-        use.free_bytes,
-        use.disk_bytes,
-        use.kinds,
-        use.datasets[query["offset"] : end],
-    )
+    page = page_of(use.datasets, query)
+    listing = {"total": page.total, "offset": page.offset, "limit": page.limit}
+    return StoragePage(use.kinds, list(page.items), use.free_bytes, use.disk_bytes, **listing)
 
 
 @storage_blueprint.get("/overview", output=AdminOverview)
@@ -171,8 +108,8 @@ def backup() -> Response:
     return answer
 
 
-@storage_blueprint.post("/prune", body=PruneIn, output=Prune)
-def prune_storage(given: dict[str, Any]) -> Prune:
+@storage_blueprint.post("/prune", body=PruneRequest, output=Prune)
+def prune_storage(given: PruneRequest) -> Prune:
     """Remove unreachable and expired data, for admins.
 
     According to the settings `keep_…_days`. Responds within seconds; repeat the request until
@@ -180,7 +117,7 @@ def prune_storage(given: dict[str, Any]) -> Prune:
     """
     by = caller().require_role("admin")
     return prune(
-        service(), **given, user=by, origin=caller().origin, authority=caller().authority()
+        service(), **vars(given), user=by, origin=caller().origin, authority=caller().authority()
     )
 
 
@@ -191,10 +128,10 @@ signing_keys_blueprint = SignedInBlueprint(
 
 @signing_keys_blueprint.get(
     "",
-    query=PageQuery,
+    query=PageRequest,
     output=list_schema("keys", PublicKey, "The current key first, then the newest."),
 )
-def signing_keys(query: dict[str, int]) -> Listing:
+def signing_keys(query: PageRequest) -> Listing:
     """The public keys that verify certificates, with all retired ones."""
     with service().database.read() as tx:
         return page_of(list_public_keys(tx), query)

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from marshmallow import ValidationError, validate, validates_schema
+from typing import Annotated, cast
 
 from application.administration.grantees import find_grantee, find_member
 from application.identity.bin import delete_dataset
 from contract.declarations import Help
+from contract.requests.accounts import PermissionKeyRequest, PermissionRequest
 from contract.requests.datasets import DatasetChangeRequest, DatasetRequest, DatasetsRequest
+from contract.requests.pages import PageRequest
+from contract.words import Action
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import Binned, binned
 from http_api.routes.versions import CommitTable, commit_tables
-from http_api.schemas.base import PageQuery, StrictQuery, StrictSchema, text
-from http_api.schemas.contract import Listing, list_schema, listed
-from http_api.schemas.fields import (
-    Message,
-    StrictInteger,
-    StrictString,
-)
-from storage.accounts.audit_trail import Action, ObjectType
+from http_api.schemas.contract import Listing, list_schema, listed, page_of
+from storage.accounts.audit_trail import ObjectType
 from storage.accounts.datasets import (
-    LEVELS,
     Dataset,
     DatasetFilters,
     GroupPermission,
@@ -86,11 +80,12 @@ def create(given: DatasetRequest) -> Dataset:
 @blueprint.get("", query=DatasetsRequest, output=list_schema("datasets", Dataset))
 def datasets(query: DatasetsRequest) -> Listing:
     """The datasets that I may read."""
-    page = {"offset": query.offset, "limit": query.limit}
     filters = DatasetFilters(query.q, query.tag, query.name)
     with service().database.read() as tx:
-        datasets = list_datasets(tx, caller().user, filters, sort=query.sort, **page)
-    return listed(datasets, page)
+        datasets = list_datasets(
+            tx, caller().user, filters, sort=query.sort, offset=query.offset, limit=query.limit
+        )
+    return listed(datasets, query)
 
 
 @blueprint.get("/<int:dataset_id>", output=Dataset)
@@ -138,15 +133,15 @@ def delete(dataset_id: int) -> Binned:
     return binned("Dataset removed", delete_dataset(caller(), dataset_id))
 
 
-@blueprint.get("/<int:dataset_id>/overview", query=PageQuery, output=DatasetOverview)
-def overview(dataset_id: int, query: dict[str, int]) -> DatasetOverview:
+@blueprint.get("/<int:dataset_id>/overview", query=PageRequest, output=DatasetOverview)
+def overview(dataset_id: int, query: PageRequest) -> DatasetOverview:
     """Refs with their tables.
 
     The choices of a form.
     """
     dataset = caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        refs, total = list_refs(tx, dataset_id, query["offset"], query["limit"])
+        refs, total = list_refs(tx, dataset_id, query.offset, query.limit)
         commits = {
             ref.commit_id: get_commit(tx, dataset_id, ref.commit_id)
             for ref in refs
@@ -161,44 +156,12 @@ def overview(dataset_id: int, query: dict[str, int]) -> DatasetOverview:
         )
         for ref in refs
     ]
-    return DatasetOverview(total, query["offset"], query["limit"], dataset.id, dataset.name, shown)
+    return DatasetOverview(total, query.offset, query.limit, dataset.id, dataset.name, shown)
 
 
 permissions_blueprint = SignedInBlueprint(
     "permissions", __name__, url_prefix="/api/datasets/<int:dataset_id>/permissions", tag="Datasets"
 )
-
-
-def _require_one(data: dict[str, Any], names: tuple[str, ...]) -> None:
-    """Require exactly one of some fields."""
-    if sum(name in data for name in names) != 1:
-        listed = ", ".join(f"`{name}`" for name in names)
-        raise ValidationError(Message("Give exactly one of {names}.", names=listed), names[0])
-
-
-class PermissionIn(StrictSchema):
-    """A user, by id or name, or a group, by id; or either by ``name``; and a level."""
-
-    user_id = StrictInteger()
-    user_soeid = text(1, 100)
-    group_id = StrictInteger()
-    name = text(1, 100, description="Of a user or a group.")
-    permission = StrictString(required=True, validate=validate.OneOf(LEVELS))
-
-    @validates_schema
-    def one_grantee(self, data: dict[str, Any], **_: Any) -> None:
-        """Require exactly one user or group."""
-        _require_one(data, ("user_id", "user_soeid", "group_id", "name"))
-
-
-class PermissionKey(StrictQuery):
-    user_id = StrictInteger()
-    group_id = StrictInteger()
-
-    @validates_schema
-    def one_grantee(self, data: dict[str, Any], **_: Any) -> None:
-        """Require exactly one user or group."""
-        _require_one(data, ("user_id", "group_id"))
 
 
 @dataclass(frozen=True)
@@ -218,28 +181,26 @@ class PermissionsPage(Permissions):
     limit: int
 
 
-@permissions_blueprint.get("", query=PageQuery, output=PermissionsPage)
-def permissions(dataset_id: int, query: dict[str, int]) -> PermissionsPage:
+@permissions_blueprint.get("", query=PageRequest, output=PermissionsPage)
+def permissions(dataset_id: int, query: PageRequest) -> PermissionsPage:
     """The permissions of users and groups in a dataset.
 
     A page counts both: the users come first, then the groups.
     """
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        found = _permissions(tx, dataset_id)
-    offset, limit = query["offset"], query["limit"]
-    both = [*found.permissions, *found.groups]
-    page = both[offset : offset + limit]
-    users = [one for one in page if isinstance(one, Permission)]
-    groups = [one for one in page if isinstance(one, GroupPermission)]
-    return PermissionsPage(users, groups, len(both), offset, limit)
+        levels = _permissions(tx, dataset_id)
+    page = page_of([*levels.permissions, *levels.groups], query)
+    users = [level for level in page.items if isinstance(level, Permission)]
+    groups = [level for level in page.items if isinstance(level, GroupPermission)]
+    return PermissionsPage(users, groups, page.total, page.offset, page.limit)
 
 
-@permissions_blueprint.put("", body=PermissionIn, output=Permissions)
-def set_permission(dataset_id: int, given: dict[str, Any]) -> Permissions:
+@permissions_blueprint.put("", body=PermissionRequest, output=Permissions)
+def set_permission(dataset_id: int, given: PermissionRequest) -> Permissions:
     """Set the level of a user or a group: read, write or admin."""
     caller().dataset(dataset_id, "admin")
-    level = given["permission"]
+    level = given.permission
     with caller().writing() as tx:
         grantee = _find_grantee(tx, given)
         if isinstance(grantee, User):
@@ -250,16 +211,19 @@ def set_permission(dataset_id: int, given: dict[str, Any]) -> Permissions:
         return _permissions(tx, dataset_id)
 
 
-@permissions_blueprint.delete("", body=PermissionKey, output=Permissions)
-def unset_permission(dataset_id: int, given: dict[str, Any]) -> Permissions:
+@permissions_blueprint.delete("", body=PermissionKeyRequest, output=Permissions)
+def unset_permission(dataset_id: int, given: PermissionKeyRequest) -> Permissions:
     """Remove the level of a user or a group."""
     caller().dataset(dataset_id, "admin")
     with caller().writing() as tx:
-        if "user_id" in given:
-            delete_permission(tx, dataset_id, given["user_id"])
+        if given.user_id is not None:
+            delete_permission(tx, dataset_id, given.user_id)
+            grantee: User | Group = get_user(tx, given.user_id)
         else:
-            delete_group_permission(tx, dataset_id, given["group_id"])
-        _record(tx, "permission_taken", dataset_id, _find_grantee(tx, given))
+            group_id = cast(int, given.group_id)
+            delete_group_permission(tx, dataset_id, group_id)
+            grantee = get_group(tx, group_id)
+        _record(tx, "permission_taken", dataset_id, grantee)
         return _permissions(tx, dataset_id)
 
 
@@ -267,14 +231,14 @@ def _permissions(tx: Transaction, dataset_id: int) -> Permissions:
     return Permissions(list_permissions(tx, dataset_id), list_group_permissions(tx, dataset_id))
 
 
-def _find_grantee(tx: Transaction, given: dict[str, Any]) -> User | Group:
-    if "user_id" in given:
-        return get_user(tx, given["user_id"])
-    if "group_id" in given:
-        return get_group(tx, given["group_id"])
-    if "user_soeid" in given:
-        return find_member(tx, given["user_soeid"], "user_soeid")
-    return find_grantee(tx, given["name"], "name")
+def _find_grantee(tx: Transaction, given: PermissionRequest) -> User | Group:
+    if given.user_id is not None:
+        return get_user(tx, given.user_id)
+    if given.group_id is not None:
+        return get_group(tx, given.group_id)
+    if given.user_soeid is not None:
+        return find_member(tx, given.user_soeid, "user_soeid")
+    return find_grantee(tx, cast(str, given.name), "name")
 
 
 def _record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from application.identity.bin import (
     ShownEntry,
@@ -14,10 +14,10 @@ from application.identity.bin import (
     shown_entry,
 )
 from contract.declarations import Help
+from contract.requests.administration import BinRequest, RestoreRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, name_text
+from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed
-from http_api.schemas.fields import QueryInteger
 from storage.versions.bin import KINDS_HELP, NAME_HELP, BinEntry, list_bin
 
 blueprint = SignedInBlueprint("bin", __name__, url_prefix="/api/bin", tag="Bin")
@@ -39,34 +39,26 @@ def binned(message: str, entry: BinEntry) -> Binned:
     return Binned(message, entry.id, entry.kind, entry.name, expires_at(service(), entry))
 
 
-class BinQuery(PageQuery):
-    dataset_id = QueryInteger()
-
-
-class RestoreIn(StrictSchema):
-    name = name_text(200, description="Another name; by default the name that it had.")
-
-
-@blueprint.get("", query=BinQuery, output=list_schema("entries", ShownEntry))
-def entries(query: dict[str, Any]) -> Listing:
+@blueprint.get("", query=BinRequest, output=list_schema("entries", ShownEntry))
+def entries(query: BinRequest) -> Listing:
     """What is in the bin, newest first.
 
     The deleted samples, saved queries and versions of the datasets that I can see, and the deleted
     datasets in which I have the level admin.
     """
     with service().database.read() as tx:
-        found, total = list_bin(tx, caller().user, binned_since(service()), **query)
+        found, total = list_bin(tx, caller().user, binned_since(service()), **vars(query))
     return listed(([shown_entry(caller(), entry) for entry in found], total), query)
 
 
-@blueprint.post("/<int:entry_id>/restore", body=RestoreIn, output=MessageOut)
-def restore_one(entry_id: int, given: dict[str, Any]) -> dict[str, str]:
+@blueprint.post("/<int:entry_id>/restore", body=RestoreRequest, output=MessageOut)
+def restore_one(entry_id: int, given: RestoreRequest) -> dict[str, str]:
     """Restore a sample, a saved query, a version or a dataset.
 
     If the name is in use, the error `name_taken` suggests another one in `parameters`.
     """
-    entry = restore(caller(), entry_id, given.get("name"))
-    return {"message": f"Restored {given.get('name') or entry.name}"}
+    entry = restore(caller(), entry_id, given.name)
+    return {"message": f"Restored {given.name or entry.name}"}
 
 
 @blueprint.delete("/<int:entry_id>", output=MessageOut)

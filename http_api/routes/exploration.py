@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from flask import Response, jsonify, request
 
 from application.access import RowSource
 from application.explorations import submit_report, submit_table
 from contract.requests.exploring import ExplorationRequest, SelectRequest
-from contract.requests.tables import FORMATS, ResultRowsRequest
+from contract.requests.tables import ResultRowsRequest, RowsFormat
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import RowsPage, download, rows_page, rows_work
+from http_api.routes.row_responses import Rows, download, rows_of, rows_work
 from http_api.routes.submissions import completed, submission
-from http_api.schemas.jobs import JobAcceptedOut, accepted
+from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.state import state
 from service.sql_queries import QueryRows, query_at_once
 from service.tables.open_tables import RESULT, open_table, output_of
-from service.tables.reports import job_report
+from service.tables.reports import JobReport, job_report
 from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import REPORT
@@ -31,15 +31,15 @@ blueprint = SignedInBlueprint(
 
 
 @dataclass(frozen=True)
-class ResultRows(RowsPage):
+class ResultRows(Rows):
     """A page of the rows of a query or a row diff."""
 
     job_id: str
     metadata: Mapping[str, Any]
 
 
-@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationRequest, output=JobAcceptedOut)
-def create(dataset_id: int, given: ExplorationRequest) -> dict[str, str]:
+@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationRequest, output=JobAccepted)
+def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     """Make a report of a table, run a SELECT, or list changed rows, as a job.
 
     Without `sql` and `keys` the job makes a report of the table. With `sql`, the statement, its
@@ -93,8 +93,9 @@ def result(job_id: str, query: ResultRowsRequest) -> Response | ResultRows:
     if job.kind is REPORT:
         return report_answer(job, query.format, as_file=query.download)
     if query.format == "html":
+        formats = ", ".join(get_args(RowsFormat))
         raise InvalidRequest(
-            "Rows have `format` {formats}.", loc=("query", "format"), formats=", ".join(FORMATS)
+            "Rows have `format` {formats}.", loc=("query", "format"), formats=formats
         )
     with rows_work(query):
         return _rows(job, query)
@@ -107,7 +108,7 @@ def _rows(job: Job, query: ResultRowsRequest) -> Response | ResultRows:
     if query.format != "json":
         return download(source, table, query, f"{RESULT}-{job.id[:8]}")
     return ResultRows(
-        **vars(rows_page(source, table, query)),
+        **vars(rows_of(source, table, query)),
         job_id=job.id,
         metadata={"exploration_summary": job.output_summary},
     )
@@ -138,8 +139,8 @@ def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
     return answer
 
 
-def _page(found: dict[str, Any]) -> Response:
-    html, policy = state().render_report(found)
+def _page(report: JobReport) -> Response:
+    html, policy = state().render_report(report)
     answer = Response(html, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = policy
     return answer

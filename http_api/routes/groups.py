@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from application.administration.grantees import find_member
 from contract.declarations import Help
+from contract.requests.accounts import (
+    GroupChangeRequest,
+    GroupRequest,
+    GroupsRequest,
+    MemberRequest,
+    MembersRequest,
+)
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, text
+from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed
-from http_api.schemas.fields import BoundedList, StrictString, TextLength, check_name, check_visible
 from storage.accounts.groups import (
     Group,
     add_group,
@@ -26,8 +33,6 @@ from storage.accounts.users import User
 from storage.sqlite.database import Transaction
 
 blueprint = SignedInBlueprint("groups", __name__, url_prefix="/api/groups", tag="Users")
-MAX_MEMBERS = 1000
-"""Most users that one request adds."""
 
 
 @dataclass(frozen=True)
@@ -37,62 +42,21 @@ class GroupWithUsers(Group):
     users: Annotated[list[User], Help("Empty for everyone: `GET /api/users` lists them.")]
 
 
-class GroupsQuery(PageQuery):
-    q = text(1, 100, description="Part of the name, in any case.")
-
-
-class GroupName(StrictString):
-    """A name without spaces around it."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        name = super()._deserialize(value, attr, data, **kwargs)
-        check_visible(name)
-        check_name(name)
-        return name.strip()
-
-
-def _name() -> GroupName:
-    return GroupName(required=True, validate=TextLength(1, 64))
-
-
-def _users() -> BoundedList:
-    return BoundedList(
-        text(1, 100), most=MAX_MEMBERS, load_default=list, description="Names of users to add."
-    )
-
-
-class GroupIn(StrictSchema):
-    name = _name()
-    users = _users()
-
-
-class GroupChangeIn(StrictSchema):
-    name = _name()
-
-
-class MembersIn(StrictSchema):
-    users = _users()
-
-
-class MemberIn(StrictSchema):
-    user = text(1, 100, required=True, description="A user's name.")
-
-
-@blueprint.get("", query=GroupsQuery, output=list_schema("groups", Group))
-def groups(query: dict[str, Any]) -> Listing:
+@blueprint.get("", query=GroupsRequest, output=list_schema("groups", Group))
+def groups(query: GroupsRequest) -> Listing:
     """The groups by name, everyone first, for all users."""
     with service().database.read() as tx:
-        return listed(list_groups(tx, **query), query)
+        return listed(list_groups(tx, **vars(query)), query)
 
 
-@blueprint.post("", body=GroupIn, output=GroupWithUsers)
-def create_group(given: dict[str, Any]) -> GroupWithUsers:
+@blueprint.post("", body=GroupRequest, output=GroupWithUsers)
+def create_group(given: GroupRequest) -> GroupWithUsers:
     """Create a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
-        group = add_group(tx, given["name"], service().clock)
+        group = add_group(tx, given.name.strip(), service().clock)
         caller().audit(tx, "group_made", about=("group", group.id), name=group.name)
-        _add(tx, group, given["users"])
+        _add(tx, group, given.users)
         return _with_users(tx, group.id)
 
 
@@ -104,13 +68,13 @@ def one_group(group_id: int) -> GroupWithUsers:
         return _with_users(tx, group_id)
 
 
-@blueprint.patch("/<int:group_id>", body=GroupChangeIn, output=GroupWithUsers)
-def change_group(group_id: int, given: dict[str, Any]) -> GroupWithUsers:
+@blueprint.patch("/<int:group_id>", body=GroupChangeRequest, output=GroupWithUsers)
+def change_group(group_id: int, given: GroupChangeRequest) -> GroupWithUsers:
     """Rename a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
         before = get_group(tx, group_id).name
-        name = rename_group(tx, group_id, given["name"]).name
+        name = rename_group(tx, group_id, given.name.strip()).name
         caller().audit(
             tx, "group_renamed", about=("group", group_id), name=name, name_before=before
         )
@@ -134,33 +98,29 @@ def delete_group(group_id: int) -> dict[str, str]:
     return {"message": "Group deleted"}
 
 
-@blueprint.put("/<int:group_id>/members", body=MembersIn, output=GroupWithUsers)
-def put_members(group_id: int, given: dict[str, Any]) -> GroupWithUsers:
+@blueprint.put("/<int:group_id>/members", body=MembersRequest, output=GroupWithUsers)
+def put_members(group_id: int, given: MembersRequest) -> GroupWithUsers:
     """Add users to a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
-        _add(tx, get_group(tx, group_id), given["users"])
+        _add(tx, get_group(tx, group_id), given.users)
         return _with_users(tx, group_id)
 
 
-@blueprint.delete("/<int:group_id>/members", body=MemberIn, output=GroupWithUsers)
-def delete_member(group_id: int, given: dict[str, Any]) -> GroupWithUsers:
+@blueprint.delete("/<int:group_id>/members", body=MemberRequest, output=GroupWithUsers)
+def delete_member(group_id: int, given: MemberRequest) -> GroupWithUsers:
     """Remove a user from a group, as an admin."""
     caller().require_role("admin")
     with caller().writing() as tx:
-        group, user = get_group(tx, group_id), find_member(tx, given["user"], "user")
+        group, user = get_group(tx, group_id), find_member(tx, given.user_soeid, "user_soeid")
         remove_member(tx, group_id, user)
         caller().audit(
-            tx,
-            "group_member_removed",
-            about=("group", group_id),
-            name=group.name,
-            soeid=user.soeid,
+            tx, "group_member_removed", about=("group", group_id), name=group.name, soeid=user.soeid
         )
         return _with_users(tx, group_id)
 
 
-def _add(tx: Transaction, group: Group, names: list[str]) -> None:
+def _add(tx: Transaction, group: Group, names: Sequence[str]) -> None:
     """Add users by name; each is recorded."""
     users = [find_member(tx, name, "users", place) for place, name in enumerate(names)]
     for user in add_members(tx, group.id, users) if users else ():

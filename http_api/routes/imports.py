@@ -25,7 +25,7 @@ from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas.fields import check_name, check_text
-from http_api.schemas.jobs import JobAcceptedOut, accepted
+from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.server.uploads import written_path
 
 blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
@@ -90,12 +90,10 @@ def first_preview(given: PreviewRequest | UriPreviewRequest) -> Preview:
 @blueprint.post(
     "/<int:dataset_id>/refs/<ref>/import",
     form=ImportRequest,
-    output=JobAcceptedOut,
+    output=JobAccepted,
     guard=large_uploads,
 )
-def import_file(
-    dataset_id: int, ref: str, given: ImportRequest | UriImportRequest
-) -> dict[str, str]:
+def import_file(dataset_id: int, ref: str, given: ImportRequest | UriImportRequest) -> JobAccepted:
     """Import a file.
 
     A job reads the file; then the ref moves to its commit. Instead of the form, send JSON with the

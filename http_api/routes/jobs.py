@@ -11,43 +11,25 @@ from hashlib import sha256
 from typing import Any, cast
 
 from flask import Response, make_response, request
-from marshmallow import validate
 
 from application.identity.column_reports import ColumnChanges, job_changes
 from application.lifecycle import cancel, dismiss, retry
+from contract.requests.jobs import JobChangeRequest, JobsRequest
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
-from http_api.schemas.base import PageQuery, text
-from http_api.schemas.fields import QueryBoolean, QueryInteger, QueryList, StrictString, Timestamp
-from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut, accepted
+from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
+from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.state import state
 from service.service import Service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.tokens import find_token_user
 from storage.errors import NotFound
-from storage.jobs.jobs import STATUSES, Job, get_job, list_log
-from storage.jobs.kinds import RUN_TYPES
-from storage.jobs.lists import ORDERS, JobFilters, list_jobs
+from storage.jobs.jobs import Job, LogEntry, get_job, list_log
+from storage.jobs.lists import JobFilters, list_jobs
 
 blueprint = SignedInBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
-DUMPED = JobOut()
-
-
-class JobsQuery(PageQuery):
-    user_id = QueryInteger()
-    user_soeid = text(1, 100)
-    dataset_id = QueryInteger()
-    status = QueryList(
-        validate=validate.ContainsOnly(STATUSES),
-        description="One or more, separated by commas or repeated.",
-    )
-    run_type = StrictString(validate=validate.OneOf(RUN_TYPES))
-    created_after = Timestamp()
-    created_before = Timestamp()
-    unresolved = QueryBoolean(
-        description="Failures that nobody has retried or dismissed; not the cancelled jobs."
-    )
-    order = StrictString(load_default="newest", validate=validate.OneOf(list(ORDERS)))
+DUMPED = answer_schema(Job)()
 
 
 def with_etag(view: View) -> View:
@@ -81,34 +63,43 @@ def _etag() -> str:
     return sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-@blueprint.get("", query=JobsQuery, output=JobsOut, guard=with_etag)
-def jobs(query: dict[str, Any]) -> dict[str, Any]:
+@blueprint.get("", query=JobsRequest, output=list_schema("jobs", Job), guard=with_etag)
+def jobs(query: JobsRequest) -> Listing:
     """Find jobs.
 
     Filters combine; `total` counts all matching jobs.
     """
-    page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
-    order = query.pop("order")
-    statuses = query.pop("status", None)
-    filters = JobFilters(statuses=None if statuses is None else tuple(statuses), **query)
+    filters = JobFilters(
+        user_id=query.user_id,
+        user_soeid=query.user_soeid,
+        dataset_id=query.dataset_id,
+        statuses=None if query.status is None else tuple(query.status),
+        run_type=query.run_type,
+        created_after=query.created_after,
+        created_before=query.created_before,
+        unresolved=bool(query.unresolved),
+    )
     with service().database.read() as tx:
-        found, total = list_jobs(tx, caller().user, filters, order=order, **page)
-    return {"jobs": found, "total": total, **page}
+        page = list_jobs(
+            tx, caller().user, filters, order=query.order, offset=query.offset, limit=query.limit
+        )
+    return listed(page, query)
 
 
-@blueprint.get("/<job_id>", output=JobOut, guard=with_etag)
-def job(job_id: str) -> Any:
+@blueprint.get("/<job_id>", output=Job, guard=with_etag)
+def job(job_id: str) -> Job:
     """One job in full."""
     return caller().job(job_id)
 
 
-@blueprint.get("/<job_id>/logs", query=PageQuery, output=LogOut)
-def logs(job_id: str, query: dict[str, int]) -> dict[str, Any]:
+@blueprint.get(
+    "/<job_id>/logs", query=PageRequest, output=list_schema("logs", LogEntry, of_job=True)
+)
+def logs(job_id: str, query: PageRequest) -> Listing:
     """The log of a job."""
-    found = caller().job(job_id)
+    job = caller().job(job_id)
     with service().database.read() as tx:
-        entries, total = list_log(tx, found.id, query["offset"], query["limit"])
-    return {"job_id": found.id, "logs": entries, "total": total, **query}
+        return listed(list_log(tx, job.id, query.offset, query.limit), query, job.id)
 
 
 STREAM: Any = {
@@ -148,49 +139,40 @@ def changes_of_columns(job_id: str) -> JobColumnChanges:
     return JobColumnChanges(job.id, job_changes(caller(), job))
 
 
-@blueprint.post("/<job_id>/cancel", output=JobOut)
-def cancel_one(job_id: str) -> Any:
+def _writable(job_id: str) -> Job:
+    """A job that the caller may change."""
+    job = caller().job(job_id)
+    caller().dataset(job.dataset_id, "write")
+    return job
+
+
+@blueprint.patch("/<job_id>", body=JobChangeRequest, output=Job)
+def change(job_id: str, given: JobChangeRequest) -> Job:
+    """Dismiss a failed job, or undo it.
+
+    Lists of unresolved failures omit a dismissed job.
+    """
+    return dismiss(caller(), _writable(job_id), undo=not given.dismissed)
+
+
+@blueprint.post("/<job_id>/cancel", output=Job)
+def cancel_one(job_id: str) -> Job:
     """Cancel a pending or running job.
 
     It ends as `failed` with the `error_code` `cancelled`; a running query stops.
     """
-    found = caller().job(job_id)
-    caller().dataset(found.dataset_id, "write")
-    return cancel(service(), caller().user, found, caller().origin, caller().authority())
+    return cancel(caller(), _writable(job_id))
 
 
-@blueprint.post("/<job_id>/retry", output=JobAcceptedOut)
-def retry_one(job_id: str) -> dict[str, str]:
+@blueprint.post("/<job_id>/retry", output=JobAccepted)
+def retry_one(job_id: str) -> JobAccepted:
     """Retry a failed job.
 
     As a new job whose `retry_of` is the old one.
     """
-    found = caller().job(job_id)
-    caller().dataset(found.dataset_id, "write")
-    by = submission(found.priority, path=f"/api/jobs/{found.id}/retry")
-    made = retry(service(), by, found)
-    return accepted(made, f"Retry of job {found.id} created")
-
-
-@blueprint.put("/<job_id>/dismissal", output=JobOut)
-def dismiss_one(job_id: str) -> Any:
-    """Dismiss a failed job.
-
-    Lists of unresolved failures omit it.
-    """
-    return _dismissed(job_id, undo=False)
-
-
-@blueprint.delete("/<job_id>/dismissal", output=JobOut)
-def undo_dismissal(job_id: str) -> Any:
-    """Undo the dismissal of a failed job."""
-    return _dismissed(job_id, undo=True)
-
-
-def _dismissed(job_id: str, *, undo: bool) -> Job:
-    found = caller().job(job_id)
-    caller().dataset(found.dataset_id, "write")
-    return dismiss(caller(), found, undo=undo)
+    job = _writable(job_id)
+    by = submission(job.priority, path=f"/api/jobs/{job.id}/retry")
+    return accepted(retry(service(), by, job), f"Retry of job {job.id} created")
 
 
 POLL_INTERVAL_S = 0.25

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from apiflask import APIBlueprint, Schema, abort
+from apiflask import APIBlueprint, abort
 from flask import Response, request
 from prometheus_client.exposition import choose_encoder
 
 from http_api.access import bearer, caller, service, without_query
-from http_api.schemas import out
+from http_api.schemas.contract import answer_schema
 from http_api.state import state
 from storage.maintenance.health import check_room
 
 blueprint = APIBlueprint("service", __name__, tag="Service")
 
 
-class HealthOut(Schema):
-    status = out.string()
+@dataclass(frozen=True)
+class Health:
+    """The state of the server."""
+
+    status: str
 
 
 @blueprint.get("/health")
 @without_query
-@blueprint.output(HealthOut)
-def health() -> dict[str, str]:
+@blueprint.output(answer_schema(Health))
+def health() -> Health:
     """Liveness.
 
     503 with the reason if the database isn't writable or the disk is nearly full.
     """
     check_room(service().directory, service().settings.min_free_mb)
     state().write_probe.check()
-    return {"status": "ok"}
+    return Health("ok")
 
 
 _TEXT = {"schema": {"type": "string"}}

@@ -1,4 +1,4 @@
-"""The query and the response of every route that returns rows: JSON, CSV, Parquet, Arrow, XLSX."""
+"""The response of every route that returns rows: JSON, CSV, Parquet, Arrow, XLSX."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from flask import Response, send_file
 
 from application.access import RowSource
 from application.table_views import TableView, parse_view, view_page, view_total
-from contract.requests.tables import DEFAULT_PAGE, RowsRequest
+from contract.requests.pages import DEFAULT_PAGE
+from contract.requests.tables import RowsRequest
 from domain_errors import InvalidRequest
 from http_api.access import access, caller, service
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
@@ -27,8 +28,8 @@ MAX_COLUMNS_LENGTH = 1000
 
 
 @dataclass(frozen=True)
-class RowsPage:
-    """A page of rows."""
+class Rows:
+    """A page of a table's rows."""
 
     dataset_id: int
     commit_id: str
@@ -38,7 +39,6 @@ class RowsPage:
     total: int
     offset: int
     limit: int
-    has_more: bool
 
 
 def column_names(columns: str | None) -> list[str]:
@@ -75,24 +75,24 @@ def view_of(files: TableFiles, query: RowsRequest) -> TableView | None:
     return parse_view(files, query.filters, query.order_by, descending=query.order_desc)
 
 
-def rows_page(source: RowSource, table: OpenTable, query: RowsRequest) -> RowsPage:
-    """Read a page of rows, and record the access."""
+def rows_of(
+    source: RowSource, table: OpenTable, query: RowsRequest, shown_key: str | None = None
+) -> Rows:
+    """Return a page of rows; the answer names the table by ``shown_key``, if it is given."""
     columns = chosen_columns(table.files, query)
     view = view_of(table.files, query)
     limit = DEFAULT_PAGE if query.limit is None else query.limit
     rows = view_page(service(), table, view, columns, query.offset, limit)
     caller().audit_view(source)
-    total = view_total(service(), table, view)
-    return RowsPage(
-        source.dataset_id,
-        table.commit_id,
-        table.key,
-        rows,
-        [column.name for column in columns],
-        total,
-        query.offset,
-        limit,
-        query.offset + len(rows) < total,
+    return Rows(
+        dataset_id=source.dataset_id,
+        commit_id=table.commit_id,
+        table_key=shown_key or table.name,
+        data=rows,
+        columns=[column.name for column in columns],
+        total=view_total(service(), table, view),
+        offset=query.offset,
+        limit=limit,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from apiflask.fields import File
@@ -10,19 +11,21 @@ from marshmallow import fields
 
 from application.access import RowSource
 from application.estimation.uploaded_values import (
+    MatchedFile,
+    StoredUpload,
+    ValuesUpload,
     preview_values,
     store_values,
-    upload_json,
     uploads_of,
 )
 from application.samples.row_files import RowFile
 from contract.requests.importing import ReadOptions
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads, plain_name
 from http_api.routes.submissions import completed
-from http_api.schemas.base import PageQuery, StrictSchema
-from http_api.schemas.contract import JsonPart, page_of
-from http_api.schemas.estimates import MatchOut, StoredUploadOut, UploadsOut
+from http_api.schemas.base import StrictSchema
+from http_api.schemas.contract import JsonPart, Listing, list_schema, page_of
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
 from service.tables.open_tables import SAMPLE, output_of
@@ -84,8 +87,8 @@ def row_file(given: dict[str, Any]) -> RowFile:
     return RowFile(written_path(upload.stream), name, given["key"], given["options"])
 
 
-@blueprint.post("/preview", form=RowFileIn, output=MatchOut, guard=large_uploads)
-def preview(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/preview", form=RowFileIn, output=MatchedFile, guard=large_uploads)
+def preview(job_id: str, given: dict[str, Any]) -> MatchedFile:
     """Preview values of sampled rows from a file.
 
     The columns, and how the file's rows match the sample's rows. Nothing is stored.
@@ -97,8 +100,8 @@ def preview(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@blueprint.post("", form=RowFileIn, output=StoredUploadOut, guard=large_uploads)
-def store(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("", form=RowFileIn, output=StoredUpload, guard=large_uploads)
+def store(job_id: str, given: dict[str, Any]) -> StoredUpload:
     """Upload values of sampled rows from a file.
 
     The values get a number in the sample and never change; each file makes a new upload, except for
@@ -109,13 +112,9 @@ def store(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
         return store_values(caller(), job, row_file(given))
 
 
-@blueprint.get("", query=PageQuery, output=UploadsOut)
-def uploads(job_id: str, query: dict[str, int]) -> dict[str, Any]:
+@blueprint.get("", query=PageRequest, output=list_schema("uploads", ValuesUpload, "Newest first."))
+def uploads(job_id: str, query: PageRequest) -> Listing:
     """List the uploads of values of a sample."""
     job = completed(caller().job(job_id), "sampling")
     page = page_of(uploads_of(service(), job), query)
-    return {
-        **query,
-        "total": page.total,
-        "uploads": [upload_json(each, job) for each in page.items],
-    }
+    return replace(page, items=[ValuesUpload.of(each, job) for each in page.items])

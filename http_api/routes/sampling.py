@@ -12,9 +12,12 @@ from application.access import RowSource
 from application.certificates.plans import list_plans, planned_request, register_plan
 from application.estimation.band_suggestions import suggest_bands
 from application.estimation.materiality import size_for_audit
+from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
+from contract.jobs import STATUSES
+from contract.requests.size import SizeRequest, StrataRequest
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import submission
@@ -28,8 +31,9 @@ from http_api.schemas.base import (
     name_text,
     text,
 )
+from http_api.schemas.contract import answer_schema
 from http_api.schemas.fields import EndTimestamp, QueryList, Timestamp
-from http_api.schemas.jobs import JobAcceptedOut, JobInListOut, accepted
+from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.schemas.sampling import (
     AtOnceIn,
     ColumnSamplesIn,
@@ -43,20 +47,13 @@ from http_api.schemas.sampling import (
     SamplingJobIn,
     SeededRoundOut,
 )
-from http_api.schemas.sizes import (
-    SizeIn,
-    SizeOut,
-    StrataIn,
-    StrataOut,
-    band_request,
-    size_request,
-)
+from http_api.schemas.sizes import SizeIn
 from sampling_engine import METHODS, method_class
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import seeded_rounds, stated_rounds
 from service.tables.open_tables import open_table
 from storage.errors import NotFound
-from storage.jobs.jobs import STATUSES, Job
+from storage.jobs.jobs import Job
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.templates import add_template, change_template, delete_template, list_templates
 
@@ -125,8 +122,8 @@ class ColumnSamplesOut(Schema):
     metadata = out.json_object()
 
 
-@blueprint.post("/jobs", body=DrawJobIn, output=JobAcceptedOut)
-def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/jobs", body=DrawJobIn, output=JobAccepted)
+def create(dataset_id: int, given: dict[str, Any]) -> JobAccepted:
     """Draw a sample.
 
     The request is checked before the response; a job draws the rows. The same request with the same
@@ -192,8 +189,8 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     return drawn
 
 
-@blueprint.post("/size", body=SizeIn, output=SizeOut, only_reads=True)
-def size(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/size", body=SizeIn, output=SizeAnswer, only_reads=True)
+def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
     """The rows to draw for a precision.
 
     For goals of means, totals and shares, from the true facts of the table. A goal without a column
@@ -202,19 +199,18 @@ def size(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """
     caller().dataset(dataset_id, "read")
     with caller().reading():
-        table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
-        request = size_request(given)
-        is_audit = "materiality" in request.goals[0]
+        table = open_table(service(), dataset_id, given.source_ref, given.table_key)
+        is_audit = "materiality" in given.all_goals[0]
         find = size_for_audit if is_audit else size_for_goals
-        found = find(service(), table, request)
-    is_money = method_class(request.design["method"]).selects_money
-    if is_money or any("column" in goal for goal in request.goals):
+        found = find(service(), table, given)
+    is_money = method_class(given.design["method"]).selects_money
+    if is_money or any("column" in goal for goal in given.all_goals):
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
     return found
 
 
-@blueprint.post("/strata", body=StrataIn, output=StrataOut, only_reads=True)
-def strata(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+@blueprint.post("/strata", body=StrataRequest, output=StrataAnswer, only_reads=True)
+def strata(dataset_id: int, given: StrataRequest) -> StrataAnswer:
     """Bands of a number that make a sample precise, with the rows to draw of each.
 
     Breaks by the cumulative root rule (Dalenius and Hodges 1959) or in equal ratios (Gunning and
@@ -222,8 +218,8 @@ def strata(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """
     caller().dataset(dataset_id, "read")
     with caller().reading():
-        table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
-        found = suggest_bands(service(), table, band_request(given))
+        table = open_table(service(), dataset_id, given.source_ref, given.table_key)
+        found = suggest_bands(service(), table, given)
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "bands")
     return found
 
@@ -291,7 +287,7 @@ class DrawnRoundOut(SeededRoundOut):
     )
 
 
-class DrawOut(JobInListOut):
+class DrawOut(answer_schema(Job, in_list=True)):  # type: ignore[misc]
     source_ref = out.string()
     table_key = out.string()
     output_ref = out.string()

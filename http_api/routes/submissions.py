@@ -14,11 +14,11 @@ from typing import Any
 from flask import request
 
 from application.job_submission import Submission, idempotency_key
+from contract.jobs import Priority, RunType
 from domain_errors import DomainError
 from http_api.access import caller
 from storage.errors import NotFound
-from storage.jobs.jobs import Job, Priority
-from storage.jobs.kinds import RunType
+from storage.jobs.jobs import Job
 
 
 class JobNotCompleted(DomainError):

@@ -5,27 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from apiflask import APIBlueprint
 from flask import g, request
-from marshmallow import RAISE, ValidationError, validate
+from marshmallow import RAISE
 
 from application.access import origin_of
-from application.credentials import MAX_LENGTH, MIN_LENGTH, check_soeid, hash_password
+from application.credentials import check_soeid, hash_password
 from application.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
 from contract.declarations import Help
-from domain_errors import InvalidRequest
-from http_api.access import SignedInBlueprint, access, bearer, caller, service, without_query
-from http_api.schemas.base import MessageOut, PageQuery, StrictSchema, name_text, text
-from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
-from http_api.schemas.fields import (
-    Message,
-    QueryBoolean,
-    QueryInteger,
-    StrictInteger,
-    StrictString,
+from contract.requests.accounts import (
+    LoginRequest,
+    TokenRequest,
+    TokensRequest,
+    UserChangeRequest,
+    UserRequest,
+    UsersRequest,
 )
+from http_api.access import SignedInBlueprint, access, bearer, caller, service, without_query
+from http_api.schemas.base import MessageOut
+from http_api.schemas.contract import Listing, answer_schema, body_schema, list_schema, listed
 from storage.accounts.tokens import (
     Token,
     issue_token,
@@ -34,7 +34,6 @@ from storage.accounts.tokens import (
     revoke_named_token,
 )
 from storage.accounts.users import (
-    ROLES,
     ListedUser,
     User,
     add_user,
@@ -67,63 +66,31 @@ class Link:
     link_expires_at: str
 
 
-class PasswordText(StrictString):
-    """A new password."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        password = super()._deserialize(value, attr, data, **kwargs)
-        if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-            raise ValidationError(
-                Message(
-                    "A password must have {minimum} to {maximum} characters.",
-                    minimum=MIN_LENGTH,
-                    maximum=MAX_LENGTH,
-                )
-            )
-        return password
-
-
-class UserIn(StrictSchema):
-    soeid = name_text(100, required=True)
-    password = PasswordText(description="Without it, the user sets one by a one-time link.")
-    role_name = StrictString(required=True, validate=validate.OneOf(ROLES))
-
-
-class UserChangeIn(StrictSchema):
-    password = PasswordText()
-    current_password = text(1, MAX_LENGTH, description="Required for a new password of one's own.")
-    role_name = StrictString(validate=validate.OneOf(ROLES))
-
-
-class UsersQuery(PageQuery):
-    q = text(1, 100, description="Part of the SOEID, in any case.")
-
-
 @blueprint.get("/me", output=User)
 def me() -> User:
     """The current user."""
     return caller().user
 
 
-@blueprint.get("", query=UsersQuery, output=list_schema("users", ListedUser))
-def users(query: dict[str, Any]) -> Listing:
+@blueprint.get("", query=UsersRequest, output=list_schema("users", ListedUser))
+def users(query: UsersRequest) -> Listing:
     """The users, by SOEID, for admins."""
     caller().require_role("admin")
     with service().database.read() as tx:
-        return listed(list_users(tx, **query, clock=service().clock), query)
+        return listed(list_users(tx, **vars(query), clock=service().clock), query)
 
 
-@blueprint.post("", body=UserIn, output=NewUser)
-def create_user(given: dict[str, Any]) -> NewUser:
+@blueprint.post("", body=UserRequest, output=NewUser)
+def create_user(given: UserRequest) -> NewUser:
     """Add a user, as an admin.
 
     Without a password the response has a one-time link with which the user sets one.
     """
     caller().require_role("admin")
-    check_soeid(service().settings, given["soeid"])
-    password_hash = _hash(given.get("password"))
+    check_soeid(service().settings, given.soeid)
+    password_hash = _hash(given.password)
     with caller().writing() as tx:
-        added = add_user(tx, given["soeid"], given["role_name"], password_hash, service().clock)
+        added = add_user(tx, given.soeid, given.role_name, password_hash, service().clock)
         caller().audit(
             tx, "user_added", about=("user", added.id), soeid=added.soeid, role_name=added.role_name
         )
@@ -139,22 +106,19 @@ def one_user(user_id: int) -> User:
         return get_user(tx, user_id)
 
 
-@blueprint.patch("/<int:user_id>", body=UserChangeIn, output=User)
-def patch_user(user_id: int, given: dict[str, Any]) -> User:
+@blueprint.patch("/<int:user_id>", body=UserChangeRequest, output=User)
+def patch_user(user_id: int, given: UserChangeRequest) -> User:
     """Change a role or a password.
 
     Admins change any user. Others change their own password and give the current one, if they have
     one. A new password revokes the user's tokens.
     """
-    if user_id != caller().user.id or "role_name" in given:
+    role_name, password = given.role_name, given.password
+    is_me = user_id == caller().user.id
+    if not is_me or role_name is not None:
         caller().require_role("admin")
-    role_name, password = given.get("role_name"), given.get("password")
-    if (
-        password is not None
-        and user_id == caller().user.id
-        and must_confirm_password(caller().user)
-    ):
-        confirm_password(caller(), given.get("current_password"))
+    if password is not None and is_me and must_confirm_password(caller().user):
+        confirm_password(caller(), given.current_password)
     password_hash = _hash(password)
     with caller().writing() as tx:
         before = get_user(tx, user_id)
@@ -225,17 +189,6 @@ def _hash(password: str | None) -> str | None:
 tokens_blueprint = SignedInBlueprint("tokens", __name__, url_prefix="/api/tokens", tag="Users")
 
 
-class TokenIn(StrictSchema):
-    name = name_text(100, required=True)
-    expires_in_days = StrictInteger(
-        allow_none=True,
-        validate=validate.Range(0, 3650),
-        description="By default the setting `token_days`; 0 is never.",
-    )
-    scope = StrictString(load_default="write", validate=validate.OneOf(("read", "write")))
-    user_id = StrictInteger(allow_none=True, description="For another user, as an admin.")
-
-
 @dataclass(frozen=True)
 class NewToken(Token):
     """A token that was made, with its secret."""
@@ -243,25 +196,26 @@ class NewToken(Token):
     token: Annotated[str, Help("Shown only once.")]
 
 
-@tokens_blueprint.post("", body=TokenIn, output=NewToken)
-def create_token(given: dict[str, Any]) -> NewToken:
+@tokens_blueprint.post("", body=TokenRequest, output=NewToken)
+def create_token(given: TokenRequest) -> NewToken:
     """Create a token.
 
     Only its hash is stored: save it yourself. It expires after 90 days unless the request or the
     setting `token_days` says otherwise.
     """
-    owner_id = caller().user.id if given.get("user_id") is None else given["user_id"]
+    owner_id = caller().user.id if given.user_id is None else given.user_id
     if owner_id != caller().user.id:
         caller().require_role("admin")
-    days = given.get("expires_in_days", service().settings.token_days)
+    days = given.expires_in_days
+    days = service().settings.token_days if days is None else days
     with caller().writing() as tx:
         owner = get_user(tx, owner_id)
         secret, token = issue_token(
             tx,
             owner.id,
             kind="named",
-            name=given["name"],
-            scope=given["scope"],
+            name=given.name,
+            scope=given.scope,
             lifetime=timedelta(days=days) if days else None,
             clock=service().clock,
         )
@@ -277,25 +231,18 @@ def create_token(given: dict[str, Any]) -> NewToken:
     return NewToken(**vars(token), token=secret)
 
 
-class TokensQuery(PageQuery):
-    user_id = QueryInteger(description="Those of another user, for admins.")
-    all = QueryBoolean(load_default=False, description="Those of all users, for admins.")
-
-
-@tokens_blueprint.get("", query=TokensQuery, output=list_schema("tokens", Token))
-def tokens(query: dict[str, Any]) -> Listing:
+@tokens_blueprint.get("", query=TokensRequest, output=list_schema("tokens", Token))
+def tokens(query: TokensRequest) -> Listing:
     """My named tokens, newest first; for admins also those of others.
 
     An expired one is listed for 30 days.
     """
-    if query["all"] and "user_id" in query:
-        raise InvalidRequest("user_id can't be combined with all.", loc=("query", "user_id"))
-    owner_id = None if query["all"] else query.get("user_id", caller().user.id)
+    own_id = caller().user.id if query.user_id is None else query.user_id
+    owner_id = None if query.all else own_id
     if owner_id != caller().user.id:
         caller().require_role("admin")
     with service().database.read() as tx:
-        found = list_tokens(tx, owner_id, query["offset"], query["limit"])
-    return listed(found, query)
+        return listed(list_tokens(tx, owner_id, query.offset, query.limit), query)
 
 
 @tokens_blueprint.delete("/<int:token_id>", output=MessageOut)
@@ -313,18 +260,6 @@ def delete_token(token_id: int) -> dict[str, str]:
 sign_in_blueprint = APIBlueprint("sign_in", __name__, url_prefix="/api/users", tag="Users")
 
 
-class LoginIn(StrictSchema):
-    """A sign-in; other fields of the OAuth2 password form are accepted and not used."""
-
-    username = text(1, 200)
-    soeid = text(1, 200)
-    password = StrictString(required=True, validate=validate.Length(1, 1000))
-    grant_type = text()
-    scope = text()
-    client_id = text()
-    client_secret = text()
-
-
 @dataclass(frozen=True)
 class Login:
     """A session of a user."""
@@ -339,22 +274,17 @@ class Login:
 
 @sign_in_blueprint.post("/login")
 @without_query
-@sign_in_blueprint.input(LoginIn, location="json_or_form", unknown=RAISE, arg_name="given")
+@sign_in_blueprint.input(
+    body_schema(LoginRequest), location="json_or_form", unknown=RAISE, arg_name="given"
+)
 @sign_in_blueprint.output(answer_schema(Login))
-def login(given: dict[str, Any]) -> Login:
+def login(given: LoginRequest) -> Login:
     """Sign in.
 
     With a JSON body or the OAuth2 password form.
     """
-    soeid = given.get("username") or given.get("soeid")
-    if not soeid:
-        raise InvalidRequest("Give `username` or `soeid`.", loc=("body", "username"))
-    session = sign_in(
-        access(),
-        soeid,
-        given["password"],
-        origin_of(request.remote_addr, g.get("request_id"), None),
-    )
+    origin = origin_of(request.remote_addr, g.get("request_id"), None)
+    session = sign_in(access(), given.soeid, given.password, origin)
     return Login(
         access_token=session.secret,
         token_type="bearer",  # noqa: S106 - the kind of the token

@@ -13,6 +13,7 @@ from application.identity.bin import delete_ref
 from application.table_views import ColumnSummaries, column_summaries, parse_view
 from contract.declarations import Help
 from contract.requests.datasets import RefRequest
+from contract.requests.pages import PageRequest
 from contract.requests.tables import (
     BandsRequest,
     CommitRowsRequest,
@@ -24,13 +25,12 @@ from contract.requests.tables import (
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import Binned, binned
 from http_api.routes.row_responses import (
-    RowsPage,
+    Rows,
     column_names,
     download,
-    rows_page,
+    rows_of,
     rows_work,
 )
-from http_api.schemas.base import PageQuery
 from http_api.schemas.contract import Listing, list_schema, listed
 from parquet_tables.tables import Column
 from service.tables.open_tables import OpenTable, open_commit, open_table
@@ -92,7 +92,7 @@ def commit_tables(commit: Commit) -> list[CommitTable]:
     """A commit's tables in order, with their sizes."""
     return [
         CommitTable(
-            table.key,
+            table.name,
             table.row_count,
             len(table.columns),
             table.size_bytes,
@@ -116,12 +116,12 @@ def commit_facts(commit: Commit) -> CommitFacts:
     )
 
 
-@blueprint.get("/refs", query=PageQuery, output=list_schema("refs", Ref))
-def refs(dataset_id: int, query: dict[str, int]) -> Listing:
+@blueprint.get("/refs", query=PageRequest, output=list_schema("refs", Ref))
+def refs(dataset_id: int, query: PageRequest) -> Listing:
     """A dataset's refs, main first."""
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        found = list_refs(tx, dataset_id, query["offset"], query["limit"])
+        found = list_refs(tx, dataset_id, query.offset, query.limit)
     return listed(found, query)
 
 
@@ -250,8 +250,8 @@ def table_schema(dataset_id: int, ref: str, key: str, query: SchemaRequest) -> T
     with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
     if not query.distinct:
-        return _schema(table.key, table.files.row_count, table.files.columns)
-    return TableSchema(table.key, table.files.row_count, _counted(dataset_id, table))
+        return _schema(table.name, table.files.row_count, table.files.columns)
+    return TableSchema(table.name, table.files.row_count, _counted(dataset_id, table))
 
 
 @tables_blueprint.get(
@@ -272,7 +272,7 @@ def table_summaries(
         view = parse_view(table.files, query.filters, None, descending=False)
         summaries = column_summaries(service(), table, view, columns)
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
-    return ColumnSummaries(table.commit_id, table.key, summaries)
+    return ColumnSummaries(table.commit_id, table.name, summaries)
 
 
 @tables_blueprint.get("/refs/<ref>/tables/<path:key>/bands", query=BandsRequest, output=BandView)
@@ -291,8 +291,8 @@ def table_bands(dataset_id: int, ref: str, key: str, query: BandsRequest) -> Ban
     return bands
 
 
-@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsRequest, output=RowsPage)
-def table_data(dataset_id: int, ref: str, key: str, query: RowsRequest) -> Response | RowsPage:
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsRequest, output=Rows)
+def table_data(dataset_id: int, ref: str, key: str, query: RowsRequest) -> Response | Rows:
     """A table's rows, in file order."""
     caller().dataset(dataset_id, "read")
     with rows_work(query):
@@ -306,19 +306,18 @@ def commit_schema(dataset_id: int, commit_id: str) -> CommitSchema:
     with service().database.read() as tx:
         version = open_commit(tx, dataset_id, commit_id)
     tables = [
-        _schema(table.key, table.row_count, table.columns) for table in version.manifest.tables
+        _schema(table.name, table.row_count, table.columns) for table in version.manifest.tables
     ]
     return CommitSchema(version.id, tables)
 
 
-@tables_blueprint.get("/commits/<commit_id>/data", query=CommitRowsRequest, output=RowsPage)
-def commit_data(dataset_id: int, commit_id: str, query: CommitRowsRequest) -> Response | RowsPage:
+@tables_blueprint.get("/commits/<commit_id>/data", query=CommitRowsRequest, output=Rows)
+def commit_data(dataset_id: int, commit_id: str, query: CommitRowsRequest) -> Response | Rows:
     """Rows of a commit's table, in file order."""
     caller().dataset(dataset_id, "read")
     with rows_work(query):
-        return _rows(
-            dataset_id, open_table(service(), dataset_id, commit_id, query.table_key), query
-        )
+        table = open_table(service(), dataset_id, commit_id, query.table_key)
+        return _rows(dataset_id, table, query)
 
 
 def _counted(dataset_id: int, table: OpenTable) -> list[SchemaColumn]:
@@ -346,8 +345,8 @@ def _schema(key: str, row_count: int, columns: tuple[Column, ...]) -> TableSchem
     return TableSchema(key, row_count, shown)
 
 
-def _rows(dataset_id: int, table: OpenTable, query: RowsRequest) -> Response | RowsPage:
+def _rows(dataset_id: int, table: OpenTable, query: RowsRequest) -> Response | Rows:
     source = RowSource(dataset_id, table.commit_id, table.key)
     if query.format != "json":
-        return download(source, table, query, f"{dataset_id}-{table.key}")
-    return rows_page(source, table, query)
+        return download(source, table, query, f"{dataset_id}-{table.name}")
+    return rows_of(source, table, query)

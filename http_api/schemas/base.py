@@ -17,7 +17,7 @@ from marshmallow import RAISE, ValidationError, fields, pre_load, validate
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 
-from contract.requests.tables import DEFAULT_PAGE, MAX_PAGE
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 from http_api.schemas import out
 from http_api.schemas.fields import (
     Message,
@@ -36,15 +36,7 @@ GIVEN_TWICE = Message("Given more than once.")
 
 
 class StrictSchema(Schema):
-    """A schema that explains unknown fields and ignores null in optional fields.
-
-    Attributes
-    ----------
-    aliases : mapping
-        Names of an earlier version that are still read, with the name that they became.
-    """
-
-    aliases: ClassVar[Mapping[str, str]] = {}
+    """A schema that explains unknown fields and ignores null in optional fields."""
 
     class Meta:
         unknown = RAISE
@@ -56,11 +48,8 @@ class StrictSchema(Schema):
 
     @pre_load
     def prepare(self, data: Any, **_: Any) -> Any:
-        """Rename aliases, then remove optional fields that are null."""
+        """Read other forms, then remove optional fields that are null."""
         data = self.reshape(data)
-        if isinstance(data, Mapping) and not self.aliases.keys().isdisjoint(data):
-            renamed = {self.aliases.get(name, name): data[name] for name in data}
-            data = renamed if len(renamed) == len(data) else data
         return self.without_nulls(data) if isinstance(data, dict) else data
 
     def reshape(self, data: Any) -> Any:
@@ -99,7 +88,15 @@ def unknown_field(name: str, known: Collection[str]) -> Message:
 
 
 class StrictQuery(StrictSchema):
-    """The parameters of a query string, none of which can be null."""
+    """The parameters of a query string, none of which can be null.
+
+    Attributes
+    ----------
+    aliases : mapping
+        Names of an earlier version that are still read, with the name that they became.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Leave each field as it is declared."""
@@ -203,8 +200,8 @@ class PlainSchema(Schema):
     def _pick(self, obj: Any) -> dict[str, Any]:
         pick = self._of_mapping if isinstance(obj, Mapping) else self._of_object
         picked = dict(zip(self._keys, pick(obj), strict=False))
-        for key, schema in self._lists.items():
-            picked[key] = schema.dump(picked[key], many=True)
-        for key, schema in self._objects.items():
-            picked[key] = None if picked[key] is None else schema.dump(picked[key])
+        for nested, many in ((self._lists, True), (self._objects, False)):
+            for key, schema in nested.items():
+                if picked[key] is not None:
+                    picked[key] = schema.dump(picked[key], many=many)
         return picked

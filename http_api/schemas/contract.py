@@ -19,11 +19,13 @@ from contract import fields as kinds
 from contract.answers import AnswerField, answer_fields
 from contract.declarations import Declared, RefusedField, Request, declared
 from contract.fields import Bounds, Kind
+from contract.requests.pages import PageRequest
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import (
     BoundedList,
     Message,
+    PasswordText,
     QueryBoolean,
     QueryInteger,
     QueryList,
@@ -32,6 +34,7 @@ from http_api.schemas.fields import (
     StrictNumber,
     StrictString,
     TextLength,
+    Timestamp,
     WrittenDecimal,
     WrittenNumber,
     check_name,
@@ -47,6 +50,11 @@ class _Contract:
 
     request: ClassVar[type[Request]]
     load_fields: Mapping[str, fields.Field[Any]]
+
+    def reshape(self, data: Any) -> Any:
+        """Read the names of an earlier version."""
+        data = super().reshape(data)  # type: ignore[misc]
+        return self.request.reshaped(data) if isinstance(data, Mapping) else data
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """Keep a null that is a value."""
@@ -122,6 +130,8 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return QueryBoolean(**options)
         case kinds.Names(most):
             return QueryList(validate=validate.Length(max=most), **options)
+        case kinds.Items(kinds.Choice(titles)):
+            return QueryList(validate=validate.ContainsOnly(list(titles)), **options)
         case _:
             return _field(own.kind, options)
 
@@ -159,9 +169,6 @@ def _of_body(own: Declared) -> fields.Field[Any]:
     return _field(own.kind, _options(own))
 
 
-_EMPTY: Mapping[type, Callable[[], Any]] = {tuple: list, dict: dict}
-
-
 def _options(own: Declared) -> dict[str, Any]:
     """Marshmallow's options of a declared field."""
     options: dict[str, Any] = {"required": True} if own.is_required else {}
@@ -170,7 +177,13 @@ def _options(own: Declared) -> dict[str, Any]:
     if own.is_nullable:
         options["allow_none"] = True
     elif not own.is_required and own.default is not None and not isinstance(own.default, Request):
-        options["load_default"] = _EMPTY.get(type(own.default), own.default)
+        match own.default:
+            case tuple():
+                options["load_default"] = list(own.default) or list
+            case dict():
+                options["load_default"] = dict
+            case _:
+                options["load_default"] = own.default
     return options
 
 
@@ -255,6 +268,8 @@ FIELDS: Mapping[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] =
     kinds.Name: _name,
     kinds.OneOrMore: _OneOrMore,
     kinds.Upload: lambda _, options: File(**options),  # type: ignore[no-untyped-call]
+    kinds.Password: lambda kind, options: PasswordText(kind, **options),
+    kinds.Time: lambda _, options: Timestamp(**options),
     kinds.Choice: lambda kind, options: StrictString(
         validate=validate.OneOf(list(kind.titles)), **options
     ),
@@ -290,16 +305,19 @@ _PLAIN: Mapping[Any, Callable[..., fields.Field[Any]]] = {
     dict: out.json_object,
     Any: out.raw,
 }
-_ANSWERS: dict[type[Any], type[PlainSchema]] = {}
+_ANSWERS: dict[tuple[type[Any], bool], type[PlainSchema]] = {}
 
 
-def answer_schema(answer: type[Any]) -> type[PlainSchema]:
-    """The schema of an answer."""
-    if answer not in _ANSWERS:
-        members: dict[str, Any] = {each.key: _answered(each) for each in answer_fields(answer)}
+def answer_schema(answer: type[Any], *, in_list: bool = False) -> type[PlainSchema]:
+    """The schema of an answer, or of one as an item of a list."""
+    own = answer_fields(answer, in_list=in_list)
+    is_brief = in_list and len(own) < len(answer_fields(answer))
+    if (answer, is_brief) not in _ANSWERS:
+        members: dict[str, Any] = {each.key: _answered(each) for each in own}
         members["__doc__"] = answer.__doc__
-        _ANSWERS[answer] = type(f"{answer.__name__}Out", (PlainSchema,), members)
-    return _ANSWERS[answer]
+        name = f"{answer.__name__}{'InList' if is_brief else ''}Out"
+        _ANSWERS[answer, is_brief] = type(name, (PlainSchema,), members)
+    return _ANSWERS[answer, is_brief]
 
 
 @dataclass(frozen=True)
@@ -318,25 +336,35 @@ def list_schema(
 ) -> type[Schema]:
     """The schema of a listing, whose items have this name."""
     members: dict[str, Any] = {"job_id": out.string()} if of_job else {}
-    members[name] = out.list_of(answer_schema(item), help_, attribute="items")
+    members[name] = out.list_of(answer_schema(item, in_list=True), help_, attribute="items")
     return type(f"{item.__name__}ListOut", (PlainSchema, PageOut), members)
 
 
 def listed(
-    page: tuple[Sequence[Any], int], query: Mapping[str, int], job_id: str | None = None
+    page: tuple[Sequence[Any], int],
+    query: PageRequest | Mapping[str, int],
+    job_id: str | None = None,
 ) -> Listing:
     """A page of items, and the number of all."""
     items, total = page
-    return Listing(items, total, query["offset"], query["limit"], job_id)
+    return Listing(items, total, *_bounds(query), job_id)
 
 
-def page_of(items: Sequence[Any], query: Mapping[str, int], job_id: str | None = None) -> Listing:
+def _bounds(query: PageRequest | Mapping[str, int]) -> tuple[int, int]:
+    if isinstance(query, PageRequest):
+        return query.offset, query.limit
+    return query["offset"], query["limit"]
+
+
+def page_of(
+    items: Sequence[Any], query: PageRequest | Mapping[str, int], job_id: str | None = None
+) -> Listing:
     """The page of a short list, which is read as a whole.
 
-    >>> page_of(["a", "b", "c"], {"offset": 1, "limit": 1}).items
+    >>> page_of(["a", "b", "c"], PageRequest(offset=1, limit=1)).items
     ['b']
     """
-    offset, limit = query["offset"], query["limit"]
+    offset, limit = _bounds(query)
     return Listing(items[offset : offset + limit], len(items), offset, limit, job_id)
 
 
@@ -345,8 +373,11 @@ def _answered(own: AnswerField) -> fields.Field[Any]:
     if own.key != own.name:
         options["attribute"] = own.name
     if own.type is list:
-        item = _PLAIN[own.item]() if own.item in _PLAIN else answer_schema(own.item)
-        inner = fields.String() if own.item is str else item
+        inner: Any
+        if own.item in (str, Sequence):  # a list of a list has texts
+            inner = fields.String() if own.item is str else fields.List(fields.String())
+        else:
+            inner = _PLAIN[own.item]() if own.item in _PLAIN else answer_schema(own.item)
         return out.list_of(inner, own.help, **options)
     if own.choices:
         options["metadata"] = {"enum": [*own.choices, *([None] if own.is_null else [])]}

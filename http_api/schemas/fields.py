@@ -16,6 +16,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from contract.fields import Password
 from contract.numbers import number_of
 from domain_errors import InvalidRequest, render
 from sampling_engine import MAX_SEED_LENGTH
@@ -105,6 +106,24 @@ class StrictString(Described, fields.String):
         if not isinstance(value, str):
             raise invalid("Must be a text, not {given}.", given=kind_of(value))
         return check_text(value)
+
+
+class PasswordText(StrictString):
+    """A new password."""
+
+    def __init__(self, kind: Password, **options: Any) -> None:
+        super().__init__(**options)
+        self._kind = kind
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        password = super()._deserialize(value, attr, data, **kwargs)
+        if not self._kind.least <= len(password) <= self._kind.most:
+            raise invalid(
+                "A password must have {minimum} to {maximum} characters.",
+                minimum=self._kind.least,
+                maximum=self._kind.most,
+            )
+        return password
 
 
 class StrictInteger(Described, fields.Integer):

@@ -10,6 +10,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from itertools import product
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -25,11 +26,12 @@ from prometheus_client.registry import Collector
 from application.notifications.sending import RESULTS, Result
 from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
+from contract.jobs import RUN_TYPES
 from domain_errors import DomainError
 from http_api.server.statuses import STATUS_OF_CODE
 from service.service import Service
 from storage.jobs.changes import JobChange
-from storage.jobs.kinds import LANES, RUN_TYPES
+from storage.jobs.kinds import LANES
 from storage.jobs.queue import count_open_jobs
 from storage.maintenance.disk_use import DiskUseMeter
 from storage.notifications.receivers import KINDS, Kind, count_waiting_deliveries
@@ -54,15 +56,63 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._jobs()
-        self._http()
-        self.delivery_attempts = self._counter(
+        counter, histogram = self._counter, self._histogram
+        answer = ("method", "route", "status")
+        self.jobs_accepted = counter("jobs_accepted", "Jobs accepted.", "run_type", "lane")
+        self.jobs_ended = counter(
+            "jobs_ended",
+            "Ended jobs by outcome (completed, failed, cancelled, timed_out), fault (request, "
+            "server) and error_code.",
+            *("run_type", "outcome", "fault", "error_code"),
+        )
+        waiting = "Time from a job's submission to its first start."
+        self.job_waiting = histogram(
+            "job_waiting_seconds", waiting, WAIT_BUCKETS_S, "run_type", "lane"
+        )
+        running = "Time from the start of a job's last attempt to its end."
+        self.job_running = histogram(
+            "job_running_seconds", running, RUN_BUCKETS_S, "run_type", "outcome"
+        )
+        self.requests = counter("http_requests", "Responses.", *answer)
+        self.http_refusals = counter(
+            "http_refusals", "Requests refused before they reached the app, by error code.", "code"
+        )
+        arrival = "Time from a request's arrival at the app to the start of its response."
+        self.request_seconds = histogram(
+            "http_request_seconds", arrival, REQUEST_BUCKETS_S, *answer
+        )
+        self.request_bytes = counter(
+            "http_request_bytes", "Bytes of request bodies, with uploads.", "route"
+        )
+        self.response_bytes = counter(
+            "http_response_bytes", "Bytes of response bodies, with downloads.", "route"
+        )
+        self.in_progress = Gauge(
+            "jobsvc_http_requests_in_progress",
+            "Requests without a response yet.",
+            registry=self.registry,
+        )
+        self.sign_in_failures = counter(
+            "sign_in_failures",
+            "Refused sign-ins: wrong name or password (credentials), or too soon after several "
+            "failures (throttled).",
+            "reason",
+        )
+        self.delivery_attempts = counter(
             "delivery_attempts",
             "Attempts to send a message, by kind of receiver (webhook, email) and result.",
             *("kind", "result"),
         )
-        for kind, result in product(KINDS, RESULTS):
-            self.delivery_attempts.labels(kind, result)
+        # A series must exist before its first event.
+        for run_type in RUN_TYPES:
+            self.jobs_ended.labels(run_type, "completed", "none", "")
+        for counted, *values in (
+            (self.jobs_accepted, RUN_TYPES, LANES),
+            (self.sign_in_failures, ("credentials", "throttled")),
+            (self.delivery_attempts, KINDS, RESULTS),
+        ):
+            for labels in product(*values):
+                counted.labels(*labels)
 
     def job_changed(self, change: JobChange) -> None:
         """Count one step of a job."""
@@ -99,63 +149,6 @@ class Metrics:
         """Count a refused sign-in."""
         reason = "throttled" if isinstance(refusal, TooManyAttempts) else "credentials"
         self.sign_in_failures.labels(reason).inc()
-
-    def _jobs(self) -> None:
-        self.jobs_accepted = self._counter("jobs_accepted", "Jobs accepted.", "run_type", "lane")
-        self.jobs_ended = self._counter(
-            "jobs_ended",
-            "Ended jobs by outcome (completed, failed, cancelled, timed_out), fault (request, "
-            "server) and error_code.",
-            *("run_type", "outcome", "fault", "error_code"),
-        )
-        self.job_waiting = self._histogram(
-            "job_waiting_seconds",
-            "Time from a job's submission to its first start.",
-            WAIT_BUCKETS_S,
-            *("run_type", "lane"),
-        )
-        self.job_running = self._histogram(
-            "job_running_seconds",
-            "Time from the start of a job's last attempt to its end.",
-            RUN_BUCKETS_S,
-            *("run_type", "outcome"),
-        )
-        for run_type in RUN_TYPES:  # a series must exist before its first event
-            self.jobs_ended.labels(run_type, "completed", "none", "")
-            for lane in LANES:
-                self.jobs_accepted.labels(run_type, lane)
-
-    def _http(self) -> None:
-        answer = ("method", "route", "status")
-        self.requests = self._counter("http_requests", "Responses.", *answer)
-        self.http_refusals = self._counter(
-            "http_refusals", "Requests refused before they reached the app, by error code.", "code"
-        )
-        self.request_seconds = self._histogram(
-            "http_request_seconds",
-            "Time from a request's arrival at the app to the start of its response.",
-            REQUEST_BUCKETS_S,
-            *answer,
-        )
-        self.request_bytes = self._counter(
-            "http_request_bytes", "Bytes of request bodies, with uploads.", "route"
-        )
-        self.response_bytes = self._counter(
-            "http_response_bytes", "Bytes of response bodies, with downloads.", "route"
-        )
-        self.in_progress = Gauge(
-            "jobsvc_http_requests_in_progress",
-            "Requests without a response yet.",
-            registry=self.registry,
-        )
-        self.sign_in_failures = self._counter(
-            "sign_in_failures",
-            "Refused sign-ins: wrong name or password (credentials), or too soon after several "
-            "failures (throttled).",
-            "reason",
-        )
-        for reason in ("credentials", "throttled"):
-            self.sign_in_failures.labels(reason)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"jobsvc_{name}", text, labels, registry=self.registry)
@@ -207,16 +200,15 @@ class _State(Collector):
                 "duckdb": version("duckdb"),
             },
         )
-        yield from self._jobs()
-        yield from self._deliveries()
+        now = timestamp(self._service.clock())
+        yield from self._jobs(now)
+        yield from self._deliveries(now)
         yield from self._disk_use()
         yield from self._memory()
-        settings = self._service.settings
+        settings, streams = self._service.settings, self._limits.streams
         workers = {"short": settings.workers, "long": settings.long_workers}
         yield _gauge("workers", "Maximum of running jobs.", workers)
-        threads = settings.http_threads
-        yield _gauge("http_threads", "Threads for quick requests.", threads)
-        streams = self._limits.streams
+        yield _gauge("http_threads", "Threads for quick requests.", settings.http_threads)
         yield _gauge("event_streams_open", "Open event streams.", streams.under_way)
         yield _gauge("event_streams_max", "Maximum of open event streams.", streams.total)
         kinds = self._limits.kinds()
@@ -225,7 +217,7 @@ class _State(Collector):
         yield _gauge("slow_work", "Slow work in progress, by kind.", under_way, "kind")
         yield _gauge("slow_work_max", "Maximum of slow work in progress.", most, "kind")
 
-    def _jobs(self) -> Iterator[Metric]:
+    def _jobs(self, now: str) -> Iterator[Metric]:
         with self._service.database.read() as tx:
             counted = count_open_jobs(tx)
         for waits, status in ((True, "waiting"), (False, "running")):
@@ -238,60 +230,45 @@ class _State(Collector):
             for run_type, lane in product(RUN_TYPES, LANES):
                 family.add_metric([run_type, lane], present.get((run_type, lane), 0))
             yield family
-        now = timestamp(self._service.clock())
-        waiting: dict[str, float] = dict.fromkeys(LANES, 0.0)
-        for count in counted:
-            if count.waits:
-                waited_s = seconds_between(count.oldest, now)
-                waiting[count.lane] = max(waiting[count.lane], waited_s)
-        yield _gauge(
-            "job_oldest_waiting_seconds",
-            "Waiting time of the oldest waiting job; 0 if none waits.",
-            waiting,
-        )
+        oldest_s: dict[str, float] = dict.fromkeys(LANES, 0.0)
+        for count in (each for each in counted if each.waits):
+            waited_s = seconds_between(count.oldest, now)
+            oldest_s[count.lane] = max(oldest_s[count.lane], waited_s)
+        text = "Waiting time of the oldest waiting job; 0 if none waits."
+        yield _gauge("job_oldest_waiting_seconds", text, oldest_s)
 
-    def _deliveries(self) -> Iterator[Metric]:
+    def _deliveries(self, now: str) -> Iterator[Metric]:
+        none: dict[str, float] = dict.fromkeys(KINDS, 0)
         with self._service.database.read() as tx:
-            counted = {each.kind: each for each in count_waiting_deliveries(tx)}
-        now = timestamp(self._service.clock())
-        waiting: dict[str, float] = dict.fromkeys(KINDS, 0)
-        oldest_s: dict[str, float] = dict.fromkeys(KINDS, 0)
-        for kind, each in counted.items():
-            waiting[kind] = each.waiting
-            oldest_s[kind] = max(0, seconds_between(each.oldest, now))
+            counted = count_waiting_deliveries(tx)
+        waiting = none | {each.kind: each.waiting for each in counted}
+        oldest_s = none | {each.kind: max(0, seconds_between(each.oldest, now)) for each in counted}
         yield _gauge("deliveries_waiting", "Messages that wait for an attempt.", waiting, "kind")
-        yield _gauge(
-            "delivery_oldest_waiting_seconds",
-            "Age of the oldest message that waits for an attempt; 0 if none waits.",
-            oldest_s,
-            "kind",
-        )
+        text = "Age of the oldest message that waits for an attempt; 0 if none waits."
+        yield _gauge("delivery_oldest_waiting_seconds", text, oldest_s, "kind")
 
     def _disk_use(self) -> Iterator[Metric]:
         use = self._disk.measure()
+        least = self._service.settings.min_free_mb * MIB
         yield _gauge("data_bytes", "Files in the data directory.", use.part_bytes, "part")
         yield _gauge("sqlite_bytes", "SQLite's database and log.", use.sqlite_bytes, "file")
-        yield _gauge(
-            "disk_free_bytes", "Free space on the disk of the data directory.", use.free_bytes
-        )
-        yield _gauge("disk_size_bytes", "Size of the disk of the data directory.", use.disk_bytes)
-        least = self._service.settings.min_free_mb * MIB
+        disk = "the disk of the data directory."
+        yield _gauge("disk_free_bytes", f"Free space on {disk}", use.free_bytes)
+        yield _gauge("disk_size_bytes", f"Size of {disk}", use.disk_bytes)
         yield _gauge("disk_free_min_bytes", "Free space below which imports are refused.", least)
 
     def _memory(self) -> Iterator[Metric]:
-        held = {
-            "short": self._service.parquet.memory_use(),
-            "long": self._service.parquet_long.memory_use(),
-        }
+        service = self._service
+        held = {lane: service.parquet_of(lane).memory_use() for lane in LANES}
         memory = {lane: use.memory_bytes for lane, use in held.items()}
-        most = dict.fromkeys(held, self._service.settings.memory_mb // 2 * MIB)
+        most = dict.fromkeys(LANES, service.settings.memory_mb // 2 * MIB)
         spilled = {lane: use.spilled_bytes for lane, use in held.items()}
         yield _gauge("duckdb_memory_bytes", "Memory in use by DuckDB.", memory)
         yield _gauge("duckdb_memory_max_bytes", "Memory limit of DuckDB.", most)
         yield _gauge("duckdb_spilled_bytes", "Data that DuckDB spilled to disk.", spilled)
 
 
-def _gauge(name: str, text: str, value: float | Mapping[str, float], label: str = "lane") -> Metric:
+def _gauge(name: str, text: str, value: float | Mapping[Any, float], label: str = "lane") -> Metric:
     """Build one gauge, or one for each value of a label."""
     if not isinstance(value, Mapping):
         return GaugeMetricFamily(f"jobsvc_{name}", text, value=value)

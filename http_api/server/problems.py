@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
@@ -18,6 +18,7 @@ from flask import Response, current_app, g, jsonify, request
 
 from application.sessions import SIGNED_OUT, is_from_page
 from application.throttle import HELD
+from contract.declarations import Help
 from domain_errors import DomainError, render
 from http_api.schemas.fields import Message
 from http_api.server.statuses import STATUS_OF_CODE
@@ -38,9 +39,36 @@ _LOCATIONS = {
 }
 
 
+class ErrorItem(TypedDict):
+    """An error, and where it is."""
+
+    loc: Sequence[str | int]
+    msg: Annotated[str, Help("The rendered sentence.")]
+    type: str
+    template: Annotated[
+        str,
+        Help("The sentence with API fields in backticks and the names of parameters in braces."),
+    ]
+    parameters: Annotated[
+        Mapping[str, str | float | bool | None], Help("The values of the template by name.")
+    ]
+
+
+class ProblemJson(TypedDict):
+    """An error (RFC 9457). Status 422 always has `errors`."""
+
+    type: str
+    title: str
+    status: int
+    detail: Annotated[str, Help("A sentence for people.")]
+    code: Annotated[str, Help("Stable.")]
+    request_id: str
+    errors: NotRequired[Sequence[ErrorItem]]
+
+
 def error_item(
     loc: Sequence[str | int], kind: str, template: str, parameters: Mapping[str, object]
-) -> dict[str, Any]:
+) -> ErrorItem:
     """One entry of a problem document's `errors`: a sentence, and what it is rendered from.
 
     >>> item = error_item(("body", "seed"), "invalid_seed", "`seed` is {seed}.", {"seed": -1})
@@ -59,7 +87,7 @@ def error_item(
     }
 
 
-def validation_errors(messages: Mapping[str, Any]) -> list[dict[str, Any]]:
+def validation_errors(messages: Mapping[str, Any]) -> list[ErrorItem]:
     """List marshmallow's messages by location, at least one.
 
     >>> (error,) = validation_errors({"json": {"rounds": {0: {"method": ["Not a string."]}}}})
@@ -116,10 +144,10 @@ PROBLEM = "application/problem+json"
 
 
 def problem_document(
-    status: int, code: str, detail: str, request_id: str, errors: Sequence[Mapping[str, Any]] = ()
-) -> dict[str, Any]:
-    """Build the JSON of RFC 9457; a 422 always lists its errors."""
-    document: dict[str, Any] = {
+    status: int, code: str, detail: str, request_id: str, errors: Sequence[ErrorItem] = ()
+) -> ProblemJson:
+    """Build a problem document; a 422 always lists its errors."""
+    document: ProblemJson = {
         "type": f"urn:jobsvc:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -136,7 +164,7 @@ def problem(
     status: int,
     code: str,
     detail: str,
-    errors: Sequence[Mapping[str, Any]] = (),
+    errors: Sequence[ErrorItem] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Build the response with a problem document, or an error page for a browser."""
@@ -158,17 +186,18 @@ def of_domain_error(error: DomainError) -> Response:
     status = STATUS_OF_CODE.get(error.code, 500)
     if status >= 500:
         logger.error("%s: %s", error.code, error.message)
-    errors = [_item_of(each) for each in (error.causes or (error,))[:MAX_ERRORS]]
+    errors = [_item_of(cause, status) for cause in (error.causes or (error,))[:MAX_ERRORS]]
     headers = {"Retry-After": str(error.retry_after_s)} if hasattr(error, "retry_after_s") else {}
     if error.code in HELD_CODES:
         request.environ[HELD] = True
     return problem(status, error.code, error.message, errors, headers)
 
 
-def _item_of(error: DomainError) -> dict[str, Any]:
+def _item_of(error: DomainError, status: int) -> ErrorItem:
+    """The entry of an error; what isn't found is named by the path, unless a field names it."""
     loc = error.loc
     if not loc or loc[0] not in ("body", "query", "path", "header"):
-        loc = ("body", *loc)
+        loc = ("path",) if status == 404 and not loc else ("body", *loc)
     return error_item(loc, error.code, error.template, error.parameters)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from contract.requests.importing import MAX_URI_LENGTH
+from contract.requests.submitting import MAX_URI_LENGTH
 from domain_errors import DomainError
 from operating_system import lies_in
 

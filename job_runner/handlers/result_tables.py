@@ -6,7 +6,6 @@ downloaded and sampled like any table.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -30,7 +29,6 @@ def run_query(context: JobContext) -> Outcome:
     """Run the SELECT in its own process, and store its rows."""
     service, job = context.service, context.job
     parameters = job.run_parameters
-    began = time.perf_counter()
     source = source_of(job)
     with service.database.read() as tx:
         commit = open_commit(tx, job.dataset_id, source)
@@ -41,7 +39,7 @@ def run_query(context: JobContext) -> Outcome:
         progress_part(context.on_progress, 0.0, QUERY_SHARE),
     )
     return _rows_outcome(
-        context, (written.file,), written.shape.columns, began, notes=list(written.shape.notes)
+        context, (written.file,), written.shape.columns, notes=list(written.shape.notes)
     )
 
 
@@ -49,7 +47,6 @@ def run_row_diff(context: JobContext) -> Outcome:
     """Write the rows that differ between two tables, into the scratch folder."""
     service, job = context.service, context.job
     parameters = job.run_parameters
-    began = time.perf_counter()
     base = open_source(service, job).files
     other = compared_with(service, job.dataset_id, parameters["compare_to"]).files
     found = diff_rows(
@@ -60,16 +57,13 @@ def run_row_diff(context: JobContext) -> Outcome:
         context.scratch.folder,
         on_progress=progress_part(context.on_progress, 0.0, QUERY_SHARE),
     )
-    return _rows_outcome(
-        context, found.files, found.columns, began, notes=[], row_diff=found.as_json()
-    )
+    return _rows_outcome(context, found.files, found.columns, notes=[], row_diff=found.as_json())
 
 
 def _rows_outcome(
     context: JobContext,
     files: Sequence[DataFile],
     columns: tuple[Column, ...],
-    began: float,
     **more: Any,
 ) -> Outcome:
     """Store rows as the table ``result`` of a commit."""
@@ -82,7 +76,6 @@ def _rows_outcome(
             "columns": [asdict(column) for column in columns],
             "size_bytes": sum(file.size_bytes for file in stored),
             **more,
-            "execution_time_seconds": round(time.perf_counter() - began, 3),
         },
         commit=NewCommit(
             ref_name=parameters["output_ref"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 
 from job_runner.attempt import JobContext
 from parquet_tables.merkle import merkle_root
@@ -17,7 +16,6 @@ from storage.jobs.publishing import Outcome
 def build_row_root(context: JobContext) -> Outcome:
     """Hash the rows of the table; a table that has a root keeps it."""
     service, job = context.service, context.job
-    began = time.perf_counter()
     source = open_source(service, job)
     with service.database.read() as tx:
         root = row_root_of(tx, job.dataset_id, source.commit_id, source.key)
@@ -35,14 +33,7 @@ def build_row_root(context: JobContext) -> Outcome:
             secret,
             nodes,
         )
-    return Outcome(
-        summary={
-            "rows": root.rows,
-            "row_root": root.root,
-            "execution_time_seconds": round(time.perf_counter() - began, 3),
-        },
-        row_root=built,
-    )
+    return Outcome(summary={"rows": root.rows, "row_root": root.root}, row_root=built)
 
 
 HANDLERS = {ROW_PROOFS: build_row_root}

@@ -5,7 +5,6 @@ The recorded commit, parameters and seeds determine the rows.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -47,7 +46,6 @@ def run_draw(context: JobContext) -> Outcome:
     """Draw the rounds, store the sample and create its ref."""
     service, job = context.service, context.job
     parameters = job.run_parameters
-    began = time.perf_counter()
     source = open_source(service, job)
     rounds = recorded_rounds(parameters, source.files)
     requested, amount = parameters.get("engine"), parameters.get("amount_column")
@@ -76,7 +74,6 @@ def run_draw(context: JobContext) -> Outcome:
     summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
     if service.spark is not None or requested is not None:
         summary["engine"] = asdict(choice)
-    summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(
         summary=summary,
         commit=NewCommit(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import duckdb
 
@@ -17,6 +16,12 @@ from domain_errors import counted, percent_text
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, without_progress
 from parquet_tables.tables import Column
+from profiling_engine.comparison.answers import (
+    ColumnDifference,
+    ComparedTablesJson,
+    Outcome,
+    Purpose,
+)
 from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable, effective_size
 from profiling_engine.comparison.distances import ColumnDistance, column_distance, shown
 from profiling_engine.comparison.shared_columns import match_columns, suggest_keys
@@ -29,9 +34,6 @@ from profiling_engine.comparison.table_changes import (
     table_changes,
     total_changes,
 )
-
-Purpose = Literal["sample", "tables"]
-Outcome = Literal["representative", "inconclusive", "differs", "equal"]
 
 MAX_DETECTABLE = 0.15
 LABELS: dict[Outcome, str] = {
@@ -147,7 +149,7 @@ def outcome_of(
     return "representative"
 
 
-def label_of(outcome: Outcome, detectable: float | None) -> str:
+def verdict_label(outcome: Outcome, detectable: float | None) -> str:
     """The verdict in a few words; where nothing was compared, more rows may not help."""
     if outcome == "inconclusive" and detectable is None:
         return "Not compared"
@@ -176,13 +178,13 @@ def difference(column: Column, distance: ColumnDistance) -> str | None:
             f"deviations: its mean is {shown(column, means[1])}, not {shown(column, means[0])}."
         )
     if distance.parts and distance.kind == "chi_square":
-        part = max(distance.parts, key=lambda shares: abs(shares.other - shares.base))
-        if abs(part.other - part.base) >= SMALL_SHARE:
+        part = max(distance.parts, key=lambda shares: abs(shares["other"] - shares["base"]))
+        if abs(part["other"] - part["base"]) >= SMALL_SHARE:
             has_missing = distance.base_missing > 0 or distance.other_missing > 0
             values = "rows with a value" if has_missing else "rows"
             return (
-                f'{name} is "{part.label}" in {percent_text(part.other)} of the {values}, '
-                f"not {percent_text(part.base)}."
+                f'{name} is "{part["label"]}" in {percent_text(part["other"])} of the {values}, '
+                f"not {percent_text(part['base'])}."
             )
     if distance.p_value < 0.05:
         measure = "KS distance" if distance.kind == "kolmogorov_smirnov" else "distance"
@@ -222,30 +224,35 @@ class ColumnComparison:
         found = difference(self.column, self.distance)
         return found or f"{self.name} has about the same distribution."
 
-    def as_json(self, *, is_detailed: bool = True) -> dict[str, object]:
+    def as_json(self, *, is_detailed: bool = True) -> ColumnDifference:
         """The fields of the API; the means of dates and times are texts."""
-        figures = vars(self.distance).copy()
-        for name in ("parts", "value_basis", "missing_basis"):
-            figures.pop(name, None)
-        if self.column.data_type.is_time and self.distance.means is not None:
-            figures["base_mean"], figures["other_mean"] = (
-                shown(self.column, mean) for mean in self.distance.means
-            )
-        changed = self.changed or ChangedValues()
+        distance, changed = self.distance, self.changed or ChangedValues()
+        means: tuple[float | str | None, ...] = (distance.base_mean, distance.other_mean)
+        if self.column.data_type.is_time and distance.means is not None:
+            means = tuple(shown(self.column, mean) for mean in distance.means)
         return {
             "name": self.name,
             "type": self.column.type,
-            **figures,
+            "kind": distance.kind,
+            "base_rows": distance.base_rows,
+            "other_rows": distance.other_rows,
+            "base_missing": distance.base_missing,
+            "other_missing": distance.other_missing,
+            "base_mean": means[0],
+            "other_mean": means[1],
+            "standardised_difference": distance.standardised_difference,
+            "distance": distance.distance,
+            "p_value": distance.p_value,
+            "missing_p_value": distance.missing_p_value,
             "parts": [
-                {**vars(part), "label": _cut(part.label)}
-                for part in (self.distance.parts if is_detailed else ())
+                {**part, "label": _cut(part["label"])}
+                for part in (distance.parts if is_detailed else ())
             ],
             "is_significant": self.is_significant,
-            "stands_out": self.is_significant,
             "minimum_detectable_difference": self.detectable,
-            "added_values": list(changed.added_values),
+            "added_values": changed.added_values,
             "added_values_count": changed.added,
-            "removed_values": list(changed.removed_values),
+            "removed_values": changed.removed_values,
             "removed_values_count": changed.removed,
             "sentence": self.sentence,
         }
@@ -285,7 +292,7 @@ class TableComparison:
     @property
     def verdict(self) -> str:
         """The verdict in sentences, with those of the columns that differ most."""
-        label = f"{label_of(self.outcome, self.detectable)}."
+        label = f"{verdict_label(self.outcome, self.detectable)}."
         of = counted(len(self.columns), "column")
         if self.outcome == "equal":
             rows = counted(self.structure.base_rows or 0, "row")
@@ -321,7 +328,7 @@ class TableComparison:
         ]
         return found + sorted(others, key=lambda column: column.distance.p_value)
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> ComparedTablesJson:
         """The fields of the API; bounded in size, whatever the tables hold."""
         by_significance = sorted(self.columns, key=lambda column: not column.is_significant)
         detailed = {column.column for column in by_significance[:MAX_DETAILED]}
@@ -329,18 +336,17 @@ class TableComparison:
         return {
             "purpose": self.purpose,
             "outcome": outcome,
-            "outcome_label": label_of(outcome, self.detectable),
+            "outcome_label": verdict_label(outcome, self.detectable),
             "verdict": self.verdict,
             "alike": IS_ALIKE[outcome],
             "stand_out": [column.name for column in self.significant],
             "minimum_detectable_difference": self.detectable,
-            "noticeable": self.detectable,
             "columns": [
                 column.as_json(is_detailed=column.column in detailed) for column in self.columns
             ],
-            "not_compared": list(self.not_compared),
-            "only_in_base": list(structure.only_in_base),
-            "only_in_other": list(structure.only_in_other),
+            "not_compared": self.not_compared,
+            "only_in_base": structure.only_in_base,
+            "only_in_other": structure.only_in_other,
             "changed_types": [
                 {"name": name, "base_type": base_type, "other_type": other_type}
                 for name, base_type, other_type in structure.changed_types
@@ -348,14 +354,15 @@ class TableComparison:
             "changed_names": [
                 {"base_name": before, "other_name": now} for before, now in structure.changed_names
             ],
-            "suggested_keys": [list(names) for names in self.suggested_keys],
-            "changes": changes
-            and {
+            "suggested_keys": self.suggested_keys,
+            "changes": None
+            if changes is None
+            else {
                 "rows_only_in_base": changes.rows_only_in_base,
                 "rows_only_in_other": changes.rows_only_in_other,
-                "changed_columns": list(changes.changed_columns),
+                "changed_columns": changes.changed_columns,
             },
-            "control_totals": [vars(total) for total in self.totals],
+            "control_totals": self.totals,
         }
 
 

@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal, TypedDict
 
 import duckdb
 import numpy as np
 
+from contract.declarations import Help
 from parquet_tables.tables import Column
 from profiling_engine.columns.kinds import kind_of
 from profiling_engine.comparison.compared_table import (
@@ -85,11 +86,10 @@ CATEGORIES = 12
 OTHER = "(other)"
 
 
-@dataclass(frozen=True)
-class PartShares:
+class PartShares(TypedDict):
     """A category or an interval, with its share in both tables."""
 
-    label: str
+    label: Annotated[str, Help("A category, or an interval.")]
     base: float
     other: float
 
@@ -128,7 +128,9 @@ def intervals(
     ]
     return tuple(
         PartShares(
-            f"{shown(column, edges[at])} to {shown(column, edges[at + 1])}", float(one), float(two)
+            label=f"{shown(column, edges[at])} to {shown(column, edges[at + 1])}",
+            base=float(one),
+            other=float(two),
         )
         for at, (one, two) in enumerate(zip(*shares, strict=True))
     )
@@ -141,10 +143,12 @@ def categories(labels: Sequence[str], base: Floats, other: Floats) -> tuple[Part
     """
     differing = int(np.argmax(np.abs(other - base)[:-1])) if labels else 0
     shown = [at for at in range(len(labels)) if at < CATEGORIES or at == differing]
-    parts = [PartShares(labels[at], float(base[at]), float(other[at])) for at in shown]
+    parts = [
+        PartShares(label=labels[at], base=float(base[at]), other=float(other[at])) for at in shown
+    ]
     rest = [max(1.0 - float(shares[shown].sum()), 0.0) for shares in (base, other)]
     if max(rest) > 1e-9:
-        parts.append(PartShares(OTHER, *rest))
+        parts.append(PartShares(label=OTHER, base=rest[0], other=rest[1]))
     return tuple(parts)
 
 

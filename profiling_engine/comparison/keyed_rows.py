@@ -124,6 +124,22 @@ class TableByKey:
         )
 
 
+def key_columns(
+    tables: Sequence[TableFiles], names: Sequence[str], field: str
+) -> list[tuple[Column, ...]]:
+    """The columns of a key in each table; one that is missing or named twice is refused."""
+    columns = []
+    for place, name in enumerate(names):
+        try:
+            columns.append(tuple(table.column(name) for table in tables))
+        except DomainError as error:
+            error.loc = (field, place)
+            raise
+    if len(set(columns)) < len(columns):
+        raise InvalidKey(f"`{field}` has a column twice.", loc=(field,))
+    return columns
+
+
 def key_of(table: TableFiles, label: str, names: Sequence[str], field: str) -> TableByKey:
     """A table by its own columns.
 
@@ -132,15 +148,7 @@ def key_of(table: TableFiles, label: str, names: Sequence[str], field: str) -> T
     UnknownColumn, InvalidKey
         It lacks a column, or a column is named twice.
     """
-    columns = []
-    for place, name in enumerate(names):
-        try:
-            columns.append(table.column(name))
-        except DomainError as error:
-            error.loc = (field, place)
-            raise
-    if len(set(columns)) < len(columns):
-        raise InvalidKey(f"`{field}` has a column twice.", loc=(field,))
+    columns = [column for (column,) in key_columns([table], names, field)]
     return TableByKey(
         table, label, tuple(one.name for one in columns), tuple(map(cell, columns)), field
     )

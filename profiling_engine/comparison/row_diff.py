@@ -13,7 +13,6 @@ from pathlib import Path
 
 import duckdb
 
-from domain_errors import DomainError
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.names import settle_names
 from parquet_tables.progress import (
@@ -26,7 +25,7 @@ from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import write_parquet
-from profiling_engine.comparison.keyed_rows import InvalidKey, TableByKey, cell
+from profiling_engine.comparison.keyed_rows import InvalidKey, TableByKey, cell, key_columns
 from profiling_engine.comparison.shared_columns import MatchedColumns, SharedColumn, match_columns
 
 CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
@@ -105,16 +104,7 @@ def resolve_keys(
     """
     if not names:
         raise InvalidKey("Name at least one column in `keys`.", loc=("keys",))
-    keys = []
-    for place, name in enumerate(names):
-        try:
-            keys.append(SharedColumn(base.column(name), other.column(name)))
-        except DomainError as error:
-            error.loc = ("keys", place)
-            raise
-    if len(set(keys)) < len(keys):
-        raise InvalidKey("`keys` has a column twice.", loc=("keys",))
-    return tuple(keys)
+    return tuple(SharedColumn(*pair) for pair in key_columns((base, other), names, "keys"))
 
 
 def diff_rows(

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from itertools import islice
+from typing import Annotated, TypedDict
 
 import duckdb
 
+from contract.declarations import Help
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement
@@ -146,19 +148,17 @@ def _counts_joined(base_counts: str, other_counts: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class TotalChange:
-    """The sums of a column in both tables as decimal numbers, and the other's less the base's.
-
-    ``is_exact`` and ``is_identifier`` are those of :class:`ControlTotal`, of both tables.
-    """
+class TotalChange(TypedDict):
+    """The sums of a column in both tables as decimal numbers, and the other's less the base's."""
 
     column: str
-    base_sum: str
+    base_sum: Annotated[str, Help("Of all rows, a decimal number.")]
     other_sum: str
-    difference: str
+    difference: Annotated[str, Help("`other_sum` less `base_sum`.")]
     is_exact: bool
-    is_identifier: bool
+    is_identifier: Annotated[
+        bool, Help("Whether the column holds identifiers, whose sums have no meaning.")
+    ]
 
 
 def total_changes(
@@ -181,12 +181,12 @@ def total_changes(
     )
     return tuple(
         TotalChange(
-            two.column,
-            one.sum,
-            two.sum,
-            _difference(one.sum, two.sum),
-            one.is_exact and two.is_exact,
-            one.is_identifier or two.is_identifier,
+            column=two.column,
+            base_sum=one.sum,
+            other_sum=two.sum,
+            difference=_difference(one.sum, two.sum),
+            is_exact=one.is_exact and two.is_exact,
+            is_identifier=one.is_identifier or two.is_identifier,
         )
         for one, two in zip(before, now, strict=True)
     )

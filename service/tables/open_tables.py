@@ -14,11 +14,11 @@ from service.tables.attached_files import open_attached
 from storage.errors import NotFound, Pruned
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
-from storage.versions.manifests import Commit, StoredTable, get_commit
+from storage.versions.manifests import PRIMARY as PRIMARY
+from storage.versions.manifests import SAMPLE as SAMPLE
+from storage.versions.manifests import Commit, StoredTable, get_commit, shown_key
 from storage.versions.refs import resolve
 
-PRIMARY = "primary"
-SAMPLE = "sample"
 RESIDUAL = "residual"
 RESULT = "result"
 NO_ORDINALS: Int64s = np.empty(0, dtype=np.int64)
@@ -31,6 +31,11 @@ class OpenTable:
     commit_id: str
     key: str
     files: TableFiles
+
+    @property
+    def name(self) -> str:
+        """What surfaces call the table."""
+        return shown_key(self.key, self.files.columns)
 
 
 def source_of(job: Job) -> str:
@@ -74,11 +79,9 @@ def choose_key(commit: Commit, key: str | None) -> str:
     """The requested table, else ``primary``, else the only one; NotFound lists the keys."""
     if key is not None:
         return commit.manifest.table(key).key
-    keys = [table.key for table in commit.manifest.tables]
-    if PRIMARY in keys:
-        return PRIMARY
-    if len(keys) == 1:
-        return keys[0]
+    keys = [table.name for table in commit.manifest.tables]
+    if PRIMARY in keys or len(keys) == 1:
+        return commit.manifest.table(PRIMARY if PRIMARY in keys else keys[0]).key
     raise NotFound("Name a table with `table_key`. {choices}", choices=choices_sentence("", keys))
 
 

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 
+from contract.answers import JsonOf
+from contract.declarations import Help
 from parquet_tables.cached_files import cache_path, read_cached, write_cached
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import TableFiles
-from profiling_engine import PROFILE_VERSION, design_hints, profile_table
+from profiling_engine import (
+    PROFILE_VERSION,
+    Alert,
+    ColumnProfile,
+    Figure,
+    design_hints,
+    profile_table,
+)
 from profiling_engine.tables.report_parts import (
     MAX_CATEGORIES,
     correlate,
@@ -24,7 +33,7 @@ from profiling_engine.tables.report_parts import (
 )
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_commit, open_source
-from service.tables.table_comparison import compared_with, comparison_of
+from service.tables.table_comparison import CachedComparison, compared_with, comparison_of
 from storage.jobs.jobs import Job
 
 SEED = "profile"
@@ -40,12 +49,89 @@ BRIEF_COLUMNS = 1_000
 """The number of further columns in short form; the rest is counted."""
 BRIEF_FIELDS = ("name", "type", "kind", "nulls", "distinct", "minimum", "maximum", "alerts")
 
-Json = dict[str, Any]
+Part = Mapping[str, Any]
+"""A part of a profile or a report, as ``as_json`` gives it."""
 
 
-def cached_profile(service: Service, files: TableFiles) -> Json | None:
+class ProfileJson(TypedDict):
+    """A profile as JSON; the last fields are those of a shortened one."""
+
+    rows: int
+    columns: Annotated[Sequence[Part], JsonOf(tuple[ColumnProfile, ...])]
+    seed: int | str
+    estimated_columns: Sequence[str]
+    repeated_rows: NotRequired[Annotated[Part, JsonOf(Figure)]]
+    alerts: Annotated[Sequence[Part], JsonOf(tuple[Alert, ...])]
+    version: str
+    further_columns: NotRequired[Sequence[Part]]
+    columns_not_told: NotRequired[int]
+
+
+class CachedProfile(TypedDict):
+    """A profile with its hints for a design."""
+
+    profile: ProfileJson
+    hints: Annotated[Part, Help("Columns that suit a sampling design.")]
+
+
+class ReportParts(TypedDict):
+    """What a report adds to a profile; no patterns of missing values at the end of the budget."""
+
+    correlations: Part
+    missing: Part | None
+    rows: Part
+
+
+class CachedReport(CachedProfile, ReportParts):
+    """The report of a table."""
+
+
+class ReportOverview(TypedDict):
+    """The table of a report."""
+
+    dataset: str
+    source_ref: str
+    commit_id: str
+    table_key: str
+    rows: int
+    columns: int
+    size_bytes: int
+    committed_at: str
+    committed_by: str
+    reported_at: str | None
+    alerts: Mapping[str, int]
+
+
+class ExampleJson(TypedDict):
+    """Some rows of a report."""
+
+    columns: Sequence[str]
+    positions: Sequence[int]
+    rows: Sequence[Sequence[Any]]
+
+
+class JobReport(TypedDict):
+    """The report of a job."""
+
+    version: str
+    job_id: str
+    dataset_id: int
+    overview: ReportOverview
+    profile: ProfileJson
+    correlations: Part
+    missing: Part | None
+    repeated_rows: Annotated[Part | None, JsonOf(Figure | None)]
+    head: Annotated[Part, JsonOf(ExampleJson)]
+    tail: Annotated[Part, JsonOf(ExampleJson)]
+    sample: Annotated[Part, JsonOf(ExampleJson)]
+    hints: Part
+    comparison: CachedComparison | None
+
+
+def cached_profile(service: Service, files: TableFiles) -> CachedProfile | None:
     """The cached profile of a table; None if there is none."""
-    return read_cached(_profile_path(service, files))
+    cached: CachedProfile | None = read_cached(_profile_path(service, files))
+    return cached
 
 
 def _profile_path(service: Service, files: TableFiles) -> Path:
@@ -59,10 +145,10 @@ def profile_of(
     database: ParquetDatabase,
     budget_s: float,
     on_progress: ProgressCallback = ignore_progress,
-) -> Json:
+) -> CachedProfile:
     """A table's ``profile`` and ``hints`` from the cache, or computed within ``budget_s``."""
 
-    def complete_profile() -> Json | None:
+    def complete_profile() -> CachedProfile | None:
         found = cached_profile(service, table.files)
         return None if found is None or found["profile"].get("estimated_columns") else found
 
@@ -74,15 +160,15 @@ def profile_of(
         profile = profile_table(
             database, table.files, seed=SEED, budget_s=budget_s or None, on_progress=on_progress
         )
-        result = {
-            "profile": profile.as_json(),
+        result: CachedProfile = {
+            "profile": cast(ProfileJson, profile.as_json()),
             "hints": design_hints(profile, HINTS_SAMPLE_SIZE).as_json(),
         }
         write_cached(_profile_path(service, table.files), result)
         return result
 
 
-def of_columns(profile: Json, columns: Sequence[str]) -> Json:
+def of_columns(profile: ProfileJson, columns: Sequence[str]) -> ProfileJson:
     """A profile with only these columns, in this order; all if empty."""
     if not columns:
         return profile
@@ -98,7 +184,7 @@ def compute_report(
     budget_s: float,
     on_progress: ProgressCallback = ignore_progress,
     longer: bool = False,
-) -> Json:
+) -> CachedReport:
     """A table's ``profile``, ``hints``, ``correlations``, ``missing`` and example ``rows``.
 
     ``longer`` computes again what the time budget left out of a cached profile.
@@ -114,7 +200,7 @@ def compute_report(
         )
     versions = (PARTS_VERSION, PROFILE_VERSION, SEED)
     path = cache_path(service.directory.counts_dir, source.files, *versions)
-    parts = read_cached(path)
+    parts: ReportParts | None = read_cached(path)
     if parts is None:
         profile = found["profile"]
         parts = _compute_parts(database, source.files, profile, budget_s, on_progress)
@@ -126,10 +212,10 @@ def compute_report(
 def _compute_parts(
     database: ParquetDatabase,
     files: TableFiles,
-    profile: Json,
+    profile: ProfileJson,
     budget_s: float,
     on_progress: ProgressCallback,
-) -> Json:
+) -> ReportParts:
     deadline = time.monotonic() + budget_s
     varying = [column for column in profile["columns"] if column["distinct"]["value"] > 1]
     correlations = correlate(
@@ -158,7 +244,7 @@ def _compute_parts(
     }
 
 
-def _columns_with_nulls(profile: Json) -> list[str]:
+def _columns_with_nulls(profile: ProfileJson) -> list[str]:
     """Columns that may have NULLs, those with the most first."""
     columns = [
         column
@@ -169,7 +255,7 @@ def _columns_with_nulls(profile: Json) -> list[str]:
     return [column["name"] for column in columns]
 
 
-def job_report(service: Service, job: Job, budget_s: float) -> Json:
+def job_report(service: Service, job: Job, budget_s: float) -> JobReport:
     """A completed job's report."""
     source = open_source(service, job)
     database = service.parquet
@@ -184,13 +270,17 @@ def job_report(service: Service, job: Job, budget_s: float) -> Json:
         "correlations": computed["correlations"],
         "missing": computed["missing"],
         "repeated_rows": profile.get("repeated_rows"),
-        **{name: {"columns": rows["columns"], **rows[name]} for name in ("head", "tail", "sample")},
+        "head": {"columns": rows["columns"], **rows["head"]},
+        "tail": {"columns": rows["columns"], **rows["tail"]},
+        "sample": {"columns": rows["columns"], **rows["sample"]},
         "hints": computed["hints"],
         "comparison": _comparison(service, job, source),
     }
 
 
-def _overview(service: Service, job: Job, source: OpenTable, profile: Json) -> Json:
+def _overview(
+    service: Service, job: Job, source: OpenTable, profile: ProfileJson
+) -> ReportOverview:
     with service.database.read() as tx:
         commit = open_commit(tx, job.dataset_id, source.commit_id)
     table = commit.manifest.table(source.key)
@@ -209,7 +299,9 @@ def _overview(service: Service, job: Job, source: OpenTable, profile: Json) -> J
     }
 
 
-def shortened(profile: Json, detailed: int = DETAILED_COLUMNS, listed: int = BRIEF_COLUMNS) -> Json:
+def shortened(
+    profile: ProfileJson, detailed: int = DETAILED_COLUMNS, listed: int = BRIEF_COLUMNS
+) -> ProfileJson:
     """A profile with the columns beyond the first ``detailed`` in short form."""
     columns = profile["columns"]
     brief = [
@@ -224,7 +316,7 @@ def shortened(profile: Json, detailed: int = DETAILED_COLUMNS, listed: int = BRI
     }
 
 
-def _comparison(service: Service, job: Job, source: OpenTable) -> Json | None:
+def _comparison(service: Service, job: Job, source: OpenTable) -> CachedComparison | None:
     compare_to = job.run_parameters.get("compare_to")
     if compare_to is None:
         return None
@@ -233,7 +325,7 @@ def _comparison(service: Service, job: Job, source: OpenTable) -> Json | None:
     return {**compared, "other": {**compare_to, **compared["other"]}}
 
 
-def alerts_by_severity(profile: Json) -> dict[str, int]:
+def alerts_by_severity(profile: ProfileJson) -> dict[str, int]:
     """The number of alerts of each severity."""
     owners = (profile, *profile["columns"])
     count = Counter(alert["severity"] for owner in owners for alert in owner.get("alerts", []))

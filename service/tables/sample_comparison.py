@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Annotated, TypedDict
 
+from contract.declarations import Help
 from estimation_engine import UnsupportedDesign
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import TableFiles
+from profiling_engine.comparison.answers import ColumnDifference, ComparisonJson, Outcome
 from profiling_engine.comparison.compared_table import ComparedTable
 from profiling_engine.comparison.comparison import (
     MAX_DETAILED,
@@ -33,6 +36,7 @@ from service.tables.open_tables import SAMPLE, open_source, open_table, output_o
 from service.tables.sample_design import SampleDesign
 from service.tables.sample_weights import (
     WHOLE_ROWS,
+    StrataReached,
     combined_weights,
     strata_reached,
     weighted_sample,
@@ -45,7 +49,73 @@ BASE_READ, SAMPLE_READ, COMPARED = 0.5, 0.6, 0.9
 BRIEF_NAMES = 20
 
 
-def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) -> dict[str, Any]:
+class FilteredRows(TypedDict):
+    """The difference of the rows that pass the filter from the whole table."""
+
+    verdict: str
+    stand_out: Sequence[str]
+    columns: Sequence[ColumnDifference]
+    rows: int
+    of_rows: int
+
+
+class PopulationRows(TypedDict):
+    """The rows of the population, and those that were read."""
+
+    rows: int
+    rows_read: int
+    of_rows: Annotated[int, Help("Rows of the whole table.")]
+    filter: str | None
+
+
+class SampledRows(TypedDict):
+    """The rows of the sample, and those that were read."""
+
+    rows: int
+    rows_read: int
+    effective_sample_size: Annotated[
+        float, Help("The size of a simple random sample that is worth as much.")
+    ]
+
+
+class CheckedSample(ComparisonJson):
+    """The representativeness check of a sample."""
+
+    base: PopulationRows | None
+    other: SampledRows | None
+    assumptions: Sequence[str]
+    filtered: FilteredRows | None
+
+
+class ComparedSample(CheckedSample):
+    """The check of a job's sample."""
+
+    job_id: str
+    strata: Sequence[StrataReached]
+
+
+class SampleComparison(ComparedSample):
+    """The check of a job's sample, as it was stored."""
+
+    made_at: str
+
+
+class BriefComparison(TypedDict):
+    """The part of a comparison in the job's summary."""
+
+    verdict: str
+    outcome: Outcome
+    outcome_label: str
+    minimum_detectable_difference: float | None
+    alike: bool | None
+    stand_out: Sequence[str]
+    strata_covered: int | None
+    strata_missing: int | None
+    filter_verdict: str | None
+    filter_stand_out: Sequence[str]
+
+
+def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) -> ComparedSample:
     """Compare the sample of a completed job with its population, as JSON.
 
     Raises
@@ -75,12 +145,11 @@ def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) ->
     return {**compared, "job_id": job.id, "strata": strata}
 
 
-def brief_comparison(full: dict[str, Any]) -> dict[str, Any]:
+def brief_comparison(full: ComparedSample) -> BriefComparison:
     """The fields of a comparison in the job's summary."""
-    strata = full["strata"]
+    strata, filtered = full["strata"], full["filtered"]
     reached = sum(round_strata["reached"] for round_strata in strata)
     total = sum(round_strata["strata"] for round_strata in strata)
-    filtered = full["filtered"] or {"verdict": None, "stand_out": []}
     return {
         "verdict": full["verdict"],
         "outcome": full["outcome"],
@@ -90,19 +159,9 @@ def brief_comparison(full: dict[str, Any]) -> dict[str, Any]:
         "stand_out": full["stand_out"][:BRIEF_NAMES],
         "strata_covered": reached if strata else None,
         "strata_missing": total - reached if strata else None,
-        "filter_verdict": filtered["verdict"],
-        "filter_stand_out": filtered["stand_out"][:BRIEF_NAMES],
+        "filter_verdict": filtered["verdict"] if filtered else None,
+        "filter_stand_out": filtered["stand_out"][:BRIEF_NAMES] if filtered else [],
     }
-
-
-class FilteredRows(TypedDict):
-    """The difference of the rows that pass the filter from the whole table."""
-
-    verdict: str
-    stand_out: list[str]
-    columns: list[dict[str, object]]
-    rows: int
-    of_rows: int
 
 
 @dataclass(frozen=True)
@@ -123,7 +182,7 @@ class _Comparison:
         """The filter of the population; None for the whole table."""
         return self.rounds[0].filter if self.design is None else self.design.population
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> CheckedSample:
         base = self._reference(self.population)
         with tempfile.TemporaryDirectory(dir=self.service.directory.scratch_dir) as folder:
             other = weighted_sample(
@@ -144,9 +203,9 @@ class _Comparison:
             for column in shown_columns(self.source, self.rounds)
             if column.rounds is not None
         ]
-        effective_size = round(compared.effective_size, 1)
+        whole: ComparisonJson = compared.as_json()
         return {
-            **compared.as_json(),
+            **whole,
             "verdict": f"{compared.verdict} {filtered['verdict'] if filtered else ''}".strip(),
             "not_compared": [*compared.not_compared, *somewhere],
             "only_in_base": [
@@ -156,13 +215,12 @@ class _Comparison:
                 "rows": base.rows,
                 "rows_read": base.table.row_count,
                 "of_rows": self.source.row_count,
-                "filter": self.population and self.population.text,
+                "filter": None if self.population is None else self.population.text,
             },
             "other": {
                 "rows": self.sample.row_count,
                 "rows_read": other.table.row_count,
-                "effective_sample_size": effective_size,
-                "counts_for": effective_size,
+                "effective_sample_size": round(compared.effective_size, 1),
             },
             "assumptions": self._assumptions(base, other),
             "filtered": filtered,
@@ -272,8 +330,15 @@ def _filter_sentence(compared: TableComparison, rows: int, of_rows: int) -> str:
     return f"{passed}. They differ from the whole table in {names}{more}. {worst.sentence}"
 
 
-def _not_compared(verdict: str) -> dict[str, Any]:
+def _not_compared(verdict: str) -> CheckedSample:
     """The JSON of a comparison that wasn't possible."""
-    nothing = TableComparison("sample", (), (), Structure(None, None), math.inf).as_json()
-    absent: dict[str, Any] = {"base": None, "other": None, "assumptions": [], "filtered": None}
-    return {**nothing, "verdict": verdict, **absent}
+    empty = TableComparison("sample", (), (), Structure(None, None), math.inf)
+    nothing: ComparisonJson = empty.as_json()
+    return {
+        **nothing,
+        "verdict": verdict,
+        "base": None,
+        "other": None,
+        "assumptions": [],
+        "filtered": None,
+    }

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Annotated, Any
 
 import numpy as np
 
+from contract.declarations import Help
 from domain_errors import counted
-from estimation_engine import Design, Settings, UnsupportedDesign
+from estimation_engine import Design, EstimateSettings, UnsupportedDesign
 from estimation_engine.arrays import Floats
 from estimation_engine.designs import design_class
 from estimation_engine.designs.design import DrawnRows, SamplePart
@@ -261,45 +262,48 @@ def _rows_of(
     return plan.eligible_rows
 
 
-class DesignJson(TypedDict):
-    """A design without its strata; the fields are those of the API."""
+@dataclass(frozen=True)
+class DesignSummary:
+    """A design without its strata."""
 
-    method: str
-    n: int
-    N: int
+    method: Annotated[str, Help("`rounds` if several rounds aren't one sample.")]
+    n: Annotated[int, Help("Drawn rows.")]
+    N: Annotated[int, Help("Rows that could be drawn, without `uncovered_rows`.")]
     filter: str | None
-    rounds: int
-    strata: int | None
-    strata_drawn: int | None
-    clusters: int | None
+    rounds: Annotated[int, Help("Rounds with a drawn row.")]
+    strata: Annotated[int | None, Help("Strata with rows.")]
+    strata_drawn: Annotated[int | None, Help("Strata with a drawn row.")]
+    clusters: Annotated[int | None, Help("Clusters with rows.")]
     clusters_drawn: int | None
-    take_all_rows: int | None
-    uncovered_rows: int
+    take_all_rows: Annotated[int | None, Help("Rows drawn with certainty.")]
+    uncovered_rows: Annotated[int, Help("Rows of strata without a drawn row.")]
     df: int
 
 
-def design_json(found: SampleDesign) -> DesignJson:
-    """The design as JSON, without its strata."""
+def design_summary(found: SampleDesign) -> DesignSummary:
+    """Sum up a design."""
     design = found.design
     clusters_drawn, clusters = design.clusters or (None, None)
     is_stratified = design.group_kind == "strata"
-    return {
-        "method": design.method,
-        "n": design.rows,
-        "N": design.covered_rows,
-        "filter": found.population.text if found.population else None,
-        "rounds": len(found.rounds),
-        "strata": int((design.group_rows > 0).sum()) if is_stratified else None,
-        "strata_drawn": int((design.group_drawn > 0).sum()) if is_stratified else None,
-        "clusters": clusters,
-        "clusters_drawn": clusters_drawn,
-        "take_all_rows": int(design.take_all.sum()) if design.by_size else None,
-        "uncovered_rows": design.uncovered_rows,
-        "df": design.degrees,
-    }
+    return DesignSummary(
+        design.method,
+        design.rows,
+        design.covered_rows,
+        found.population.text if found.population else None,
+        len(found.rounds),
+        int((design.group_rows > 0).sum()) if is_stratified else None,
+        int((design.group_drawn > 0).sum()) if is_stratified else None,
+        clusters,
+        clusters_drawn,
+        int(design.take_all.sum()) if design.by_size else None,
+        design.uncovered_rows,
+        design.degrees,
+    )
 
 
-def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Settings) -> list[str]:
+def design_notes(
+    job: Job, found: SampleDesign, source: OpenTable, settings: EstimateSettings
+) -> list[str]:
     """Notes on the assumptions and the scope of the estimates."""
     design, methods = found.design, [each.method for each in found.rounds]
     notes = [_scope_note(job, found, source)]

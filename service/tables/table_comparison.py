@@ -10,11 +10,13 @@ import math
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
+from contract.declarations import Help
 from parquet_tables.cached_files import cache_path, read_cached, table_identity, write_cached
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
+from profiling_engine.comparison.answers import ComparedTablesJson
 from profiling_engine.comparison.compared_table import ComparedTable
 from profiling_engine.comparison.comparison import compare_tables
 from sampling_engine import Round, reference_of
@@ -55,8 +57,15 @@ class ReadRows(TypedDict):
     """The rows of a table, those that were read, and whether they count by weights."""
 
     rows: int
-    weighted: bool
     rows_read: int
+    weighted: Annotated[bool, Help("Whether rows count by design weights, as a drawn sample's do.")]
+
+
+class CachedComparison(ComparedTablesJson):
+    """A comparison of two tables as it is cached."""
+
+    base: ReadRows
+    other: ReadRows
 
 
 def _compared_table(
@@ -99,10 +108,11 @@ def compared_with(service: Service, dataset_id: int, compare_to: dict[str, Any])
 
 def cached_comparison(
     service: Service, dataset_id: int, base: OpenTable, other: OpenTable
-) -> dict[str, Any] | None:
+) -> CachedComparison | None:
     """The cached comparison of two tables; None if there is none."""
     drawn = [sample_of_job(service, dataset_id, table) for table in (base, other)]
-    return read_cached(_cache_path(service, base, other, drawn))
+    found: CachedComparison | None = read_cached(_cache_path(service, base, other, drawn))
+    return found
 
 
 def comparison_of(
@@ -113,14 +123,11 @@ def comparison_of(
     *,
     database: ParquetDatabase,
     on_progress: ProgressCallback = ignore_progress,
-) -> dict[str, Any]:
-    """The comparison of two tables as JSON, from the cache or computed now.
-
-    ``base`` and ``other`` have ``rows``, ``rows_read`` and ``weighted``.
-    """
+) -> CachedComparison:
+    """The comparison of two tables, from the cache or computed now."""
     drawn = [sample_of_job(service, dataset_id, table) for table in (base, other)]
     path = _cache_path(service, base, other, drawn)
-    found = read_cached(path)
+    found: CachedComparison | None = read_cached(path)
     if found is not None:
         return found
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
@@ -150,7 +157,7 @@ def comparison_of(
             purpose="tables",
             on_progress=progress_part(on_progress, OTHER_READ, 1.0),
         )
-    result = {**compared.as_json(), "base": base_facts, "other": other_facts}
+    result: CachedComparison = {**compared.as_json(), "base": base_facts, "other": other_facts}
     write_cached(path, result)
     return result
 

@@ -9,85 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
+from contract.requests.administration import EntriesRequest
+from contract.words import Action
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, chosen_filters, first, json_text, run
 
-Action = Literal[
-    "signed_in",
-    "sign_in_failed",
-    "signed_out",
-    "password_set",
-    "password_changed",
-    "sign_in_link_made",
-    "token_made",
-    "token_ended",
-    "user_added",
-    "user_changed",
-    "user_removed",
-    "account_linked",
-    "permission_given",
-    "permission_taken",
-    "dataset_made",
-    "dataset_changed",
-    "dataset_removed",
-    "dataset_restored",
-    "dataset_purged",
-    "ref_made",
-    "ref_deleted",
-    "ref_restored",
-    "ref_purged",
-    "import_asked",
-    "draw_asked",
-    "profile_asked",
-    "exploration_asked",
-    "job_retried",
-    "job_cancelled",
-    "drawn_at_once",
-    "queried_at_once",
-    "rows_downloaded",
-    "rows_viewed",
-    "values_uploaded",
-    "pruned",
-    "job_dismissed",
-    "dismissal_undone",
-    "backup_asked",
-    "backup_made",
-    "connection_made",
-    "connection_changed",
-    "connection_deleted",
-    "email_set",
-    "email_removed",
-    "email_tested",
-    "email_resent",
-    "webhook_made",
-    "webhook_deleted",
-    "webhook_tested",
-    "webhook_resent",
-    "webhook_disabled",
-    "webhook_enabled",
-    "schedule_made",
-    "schedule_changed",
-    "schedule_deleted",
-    "schedule_run",
-    "group_made",
-    "group_renamed",
-    "group_deleted",
-    "group_member_added",
-    "group_member_removed",
-    "findings_entered",
-    "row_replaced",
-    "findings_reviewed",
-    "attributes_chosen",
-    "conclusion_entered",
-    "signing_key_rotated",
-    "plan_registered",
-]
-ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_SQL_LENGTH = 2000
 """Maximum length of an SQL statement in an entry."""
 
@@ -148,19 +79,6 @@ class Entry:
 _ENTRIES = Records(Entry, details=json.loads)
 
 
-@dataclass(frozen=True)
-class AuditFilters:
-    """Filters of a list of entries, joined by AND; None doesn't filter."""
-
-    user_id: int | None = None
-    user_soeid: str | None = None
-    actions: tuple[str, ...] | None = None
-    dataset_id: int | None = None
-    object_id: str | None = None
-    after: str | None = None
-    before: str | None = None
-
-
 def record(
     tx: Transaction,
     clock: Clock,
@@ -216,19 +134,19 @@ def record_of_service(
 _CONDITIONS = {
     "user_id": "audit_log.user_id = :user_id",
     "user_soeid": "user_soeid = :user_soeid COLLATE NOCASE",
-    "actions": "action IN (SELECT value FROM json_each(:actions))",
+    "action": "action IN (SELECT value FROM json_each(:action))",
     "dataset_id": "audit_log.dataset_id = :dataset_id",
     "object_id": "object_id = :object_id",
-    "after": "at >= :after",
-    "before": "at < :before",
+    "created_after": "at >= :created_after",
+    "created_before": "at < :created_before",
 }
 
 
 def list_entries(
-    tx: Transaction, filters: AuditFilters, offset: int, limit: int
+    tx: Transaction, filters: EntriesRequest, offset: int, limit: int
 ) -> tuple[list[Entry], int]:
     """Return a page of the entries that match every filter, newest first, and their total."""
-    params = chosen_filters(filters)
+    params = {k: value for k, value in chosen_filters(filters).items() if k in _CONDITIONS}
     conditions = " AND ".join(_CONDITIONS[name] for name in params)
     where = f"WHERE {conditions}" if conditions else ""
     return _ENTRIES.page(tx, "list_audit_entries", offset, limit, {"where": where}, **params)

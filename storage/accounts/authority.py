@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from storage.accounts.datasets import Dataset, Level, get_dataset
+from contract.words import Level, Role
+from storage.accounts.datasets import Dataset, get_dataset
 from storage.accounts.tokens import find_token_user
-from storage.accounts.users import Role, User
+from storage.accounts.users import User
 from storage.errors import Forbidden, TokenEnded
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
@@ -70,10 +71,10 @@ def require_level(tx: Transaction, user: User, dataset_id: int, level: Level) ->
         raise Forbidden("This requires the role analyst or admin; yours is viewer.")
     if not dataset.allows(level):
         raise Forbidden(
-            "You can view dataset {dataset} but not edit it."
-            if level == "write"
-            else "Only an owner of dataset {dataset} can do this.",
+            "This requires the right {required} in dataset {dataset}; yours is {level}.",
+            required=level,
             dataset=str(dataset_id),
+            level=dataset.level,
         )
     return dataset
 

@@ -14,7 +14,7 @@ from storage.accounts.users import User
 from storage.errors import Conflict, Forbidden, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, first, json_tuple, only, run
+from storage.sqlite.queries import Records, first, json_tuple, only, run, run_each
 
 
 class ConnectionMissing(NotFound):
@@ -64,37 +64,25 @@ def add_connection(
     """Add a connection; raise Conflict if one has this name, in any case."""
     if first(tx, "connection_by_name", name=name) is not None:
         raise Conflict('A connection "{name}" exists already.', loc=("name",), name=name)
-    row = only(
-        tx,
-        "insert_connection",
-        name=name,
-        prefix=fields.prefix,
-        credentials=fields.credentials,
-        now=timestamp(clock()),
-    )
+    values = {"prefix": fields.prefix, "credentials": fields.credentials}
+    row = only(tx, "insert_connection", name=name, **values, now=timestamp(clock()))
     _put_users(tx, row["id"], fields.usable_by)
     return get_connection(tx, row["id"])
 
 
 def get_connection(tx: Transaction, connection_id: int) -> Connection:
     """Return a connection by id."""
-    connection = _CONNECTIONS.first(
-        tx, "list_connections", id=connection_id, name=None, user_id=None
-    )
-    if connection is None:
-        raise NotFound("Connection {connection} not found.", connection=str(connection_id))
-    return connection
+    missing = NotFound("Connection {connection} not found.", connection=str(connection_id))
+    connection = {"id": connection_id, "name": None, "user_id": None}
+    return _CONNECTIONS.get(tx, "list_connections", missing, **connection)
 
 
 def find_connection(tx: Transaction, name: str) -> Connection:
     """Return the connection of a table's files; raise ConnectionMissing if there is none."""
-    connection = _CONNECTIONS.first(tx, "list_connections", id=None, name=name, user_id=None)
-    if connection is None:
-        raise ConnectionMissing(
-            'The connection "{name}" doesn\'t exist. An administrator can create it again.',
-            name=name,
-        )
-    return connection
+    missing = ConnectionMissing(
+        'The connection "{name}" doesn\'t exist. An administrator can create it again.', name=name
+    )
+    return _CONNECTIONS.get(tx, "list_connections", missing, id=None, name=name, user_id=None)
 
 
 def list_connections(tx: Transaction, user: User) -> list[Connection]:
@@ -127,13 +115,8 @@ def usable_connection(
 def change_connection(tx: Transaction, connection_id: int, fields: ConnectionFields) -> Connection:
     """Change everything but the name."""
     get_connection(tx, connection_id)
-    run(
-        tx,
-        "update_connection",
-        id=connection_id,
-        prefix=fields.prefix,
-        credentials=fields.credentials,
-    )
+    values = {"prefix": fields.prefix, "credentials": fields.credentials}
+    run(tx, "update_connection", id=connection_id, **values)
     _clear_users(tx, connection_id)
     _put_users(tx, connection_id, fields.usable_by)
     return get_connection(tx, connection_id)
@@ -148,8 +131,7 @@ def remove_connection(tx: Transaction, connection_id: int) -> Connection:
 
 
 def _clear_users(tx: Transaction, connection_id: int) -> None:
-    run(tx, "delete_connection_users", id=connection_id)
-    run(tx, "delete_connection_groups", id=connection_id)
+    run_each(tx, ("delete_connection_users", "delete_connection_groups"), id=connection_id)
 
 
 def _put_users(tx: Transaction, connection_id: int, usable_by: Sequence[User | Group]) -> None:

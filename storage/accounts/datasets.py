@@ -12,10 +12,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 from contract.answers import Named
 from contract.declarations import Help
+from contract.words import LEVELS, Level
 from storage.accounts.users import User
 from storage.errors import Conflict, NameTaken, NotFound
 from storage.sqlite.clock import Clock, timestamp
@@ -28,12 +29,10 @@ from storage.sqlite.queries import (
     number,
     only,
     page,
+    required,
     run,
 )
 from storage.versions.refs import MAIN, create_ref
-
-Level = Literal["read", "write", "admin"]
-LEVELS: tuple[Level, ...] = ("read", "write", "admin")
 
 SORTS: dict[str, str] = {
     "name": "ORDER BY name COLLATE NOCASE, datasets.id",
@@ -211,10 +210,8 @@ def restore_dataset(
     restored: str = row["name"]
     if _has_namesake(tx, viewer, restored, dataset_id=dataset_id):
         names = (f"{restored} ({number})" for number in count(2))
-        raise NameTaken(
-            restored,
-            next(new for new in names if not _has_namesake(tx, viewer, new, dataset_id=dataset_id)),
-        )
+        free = (new for new in names if not _has_namesake(tx, viewer, new, dataset_id=dataset_id))
+        raise NameTaken(name=restored, suggestion=next(free))
 
 
 def _has_namesake(
@@ -288,15 +285,15 @@ def put_group_permission(tx: Transaction, dataset_id: int, group_id: int, level:
 
 def delete_permission(tx: Transaction, dataset_id: int, user_id: int) -> None:
     """Delete a user's permission."""
-    if first(tx, "delete_permission", dataset_id=dataset_id, user_id=user_id) is None:
-        raise NotFound("User {user} has no permission in this dataset.", user=str(user_id))
+    missing = NotFound("User {user} has no permission in this dataset.", user=str(user_id))
+    required(tx, "delete_permission", missing, dataset_id=dataset_id, user_id=user_id)
     _require_admin(tx, dataset_id)
 
 
 def delete_group_permission(tx: Transaction, dataset_id: int, group_id: int) -> None:
     """Delete a group's permission."""
-    if first(tx, "delete_group_permission", dataset_id=dataset_id, group_id=group_id) is None:
-        raise NotFound("Group {group} has no permission in this dataset.", group=str(group_id))
+    missing = NotFound("Group {group} has no permission in this dataset.", group=str(group_id))
+    required(tx, "delete_group_permission", missing, dataset_id=dataset_id, group_id=group_id)
     _require_admin(tx, dataset_id)
 
 

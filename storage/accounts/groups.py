@@ -15,7 +15,7 @@ from storage.accounts.users import USERS, User, require_free_name
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, first, only, run
+from storage.sqlite.queries import Records, first, only, required, run, run_each
 
 EVERYONE = 1
 """The id of the group of all users."""
@@ -51,10 +51,8 @@ def add_group(tx: Transaction, name: str, clock: Clock) -> Group:
 
 def get_group(tx: Transaction, group_id: int) -> Group:
     """Return a group by id."""
-    group = _GROUPS.first(tx, "list_groups", id=group_id, q=None)
-    if group is None:
-        raise NotFound("Group {group} not found.", group=str(group_id))
-    return group
+    missing = NotFound("Group {group} not found.", group=str(group_id))
+    return _GROUPS.get(tx, "list_groups", missing, id=group_id, q=None)
 
 
 def find_group(tx: Transaction, name: str) -> Group | None:
@@ -87,13 +85,14 @@ def rename_group(tx: Transaction, group_id: int, name: str) -> Group:
 def remove_group(tx: Transaction, group_id: int) -> Group:
     """Delete a group with its levels in datasets, and return it; raise Conflict for everyone."""
     group = _changeable(tx, group_id)
-    for name in (
-        "delete_members_of_group",
-        "delete_permissions_of_group",
-        "delete_connections_of_group",
-        "delete_group",
-    ):
-        run(tx, name, id=group_id)
+    run_each(
+        tx,
+        (
+            *("delete_members_of_group", "delete_permissions_of_group"),
+            *("delete_connections_of_group", "delete_group"),
+        ),
+        id=group_id,
+    )
     return group
 
 
@@ -110,8 +109,8 @@ def add_members(tx: Transaction, group_id: int, users: Sequence[User]) -> list[U
 def remove_member(tx: Transaction, group_id: int, user: User) -> None:
     """Remove a user from a group; raise NotFound if they aren't a member."""
     group = _changeable(tx, group_id)
-    if first(tx, "delete_group_member", group_id=group_id, user_id=user.id) is None:
-        raise NotFound('"{user}" isn\'t a member of "{group}".', user=user.soeid, group=group.name)
+    missing = NotFound('"{user}" isn\'t a member of "{group}".', user=user.soeid, group=group.name)
+    required(tx, "delete_group_member", missing, group_id=group_id, user_id=user.id)
 
 
 def _changeable(tx: Transaction, group_id: int) -> Group:

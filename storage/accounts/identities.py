@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from storage.accounts.users import USERS, User
+from storage.accounts.users import DELETE_ACCESS, USERS, User
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, run
+from storage.sqlite.queries import Records, all_rows, first, run, run_each
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,7 @@ def identity_of(tx: Transaction, user_id: int) -> Identity | None:
 
 def link_identity(tx: Transaction, user: User, identity: Identity) -> None:
     """Let an identity sign in as this user, who loses their password, tokens and links."""
-    for name in (
-        "delete_own_tokens_of_user",
-        "delete_sign_in_links_of_user",
-        "delete_password_of_user",
-        "delete_identity_of_user",
-    ):
-        run(tx, name, user_id=user.id)
+    run_each(tx, (*DELETE_ACCESS, "delete_password_of_user"), user_id=user.id)
     run(tx, "put_identity", user_id=user.id, **vars(identity))
 
 

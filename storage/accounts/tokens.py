@@ -17,7 +17,7 @@ from storage.accounts.users import USERS, User
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, first, run
+from storage.sqlite.queries import Records, first, required, run
 
 Scope = Literal["read", "write"]
 Kind = Literal["session", "named", "operator"]
@@ -123,13 +123,11 @@ def note_token_use(tx: Transaction, token_id: int, at: str) -> None:
 
 def revoke_named_token(tx: Transaction, user_id: int | None, token_id: int) -> Token:
     """Delete and return a named token of a user, or of any user."""
-    token = _TOKENS.first(tx, "delete_named_token", id=token_id, user_id=user_id)
-    if token is None:
-        raise NotFound(
-            "There is no token {token}." if user_id is None else "You have no token {token}.",
-            token=str(token_id),
-        )
-    return token
+    missing = NotFound(
+        "There is no token {token}." if user_id is None else "You have no token {token}.",
+        token=str(token_id),
+    )
+    return _TOKENS.get(tx, "delete_named_token", missing, id=token_id, user_id=user_id)
 
 
 def revoke_token(tx: Transaction, token_id: int) -> None:
@@ -149,13 +147,8 @@ def open_sign_in_link(
     """Create a one-time link, which replaces the user's earlier one; return its code and end."""
     code = secrets.token_urlsafe(32)
     expires_at = timestamp(clock() + lifetime)
-    run(
-        tx,
-        "put_sign_in_link",
-        user_id=user_id,
-        code_hash=hash_secret(code),
-        expires_at=expires_at,
-    )
+    link = {"user_id": user_id, "code_hash": hash_secret(code), "expires_at": expires_at}
+    run(tx, "put_sign_in_link", **link)
     return code, expires_at
 
 
@@ -166,11 +159,9 @@ def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
 
 def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
     """Delete a link and return its user's id; raise NotFound if there is no such link."""
-    row = first(tx, "use_sign_in_link", code_hash=hash_secret(code), now=timestamp(clock()))
-    if row is None:
-        raise NotFound("This sign-in link was used already or has ended.")
-    user_id: int = row["user_id"]
-    return user_id
+    missing = NotFound("This sign-in link was used already or has ended.")
+    link = {"code_hash": hash_secret(code), "now": timestamp(clock())}
+    return int(required(tx, "use_sign_in_link", missing, **link)["user_id"])
 
 
 def hash_secret(secret: str) -> str:

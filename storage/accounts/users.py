@@ -7,16 +7,14 @@ can't sign in; their jobs and commits stay.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from contract.declarations import Help
+from contract.words import Role
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, first, json_tuple, number, run
-
-Role = Literal["admin", "analyst", "viewer"]
-ROLES: tuple[Role, ...] = ("admin", "analyst", "viewer")
+from storage.sqlite.queries import Records, first, json_tuple, number, run, run_each
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,10 @@ class User:
 
 
 USERS = Records(User)
+DELETE_ACCESS = (
+    *("delete_own_tokens_of_user", "delete_sign_in_links_of_user", "delete_identity_of_user"),
+)
+"""The statements that end what a user has from before another way to sign in."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,7 @@ def change_user(
     if role_name not in (None, "admin"):
         _require_another_admin(tx, user)
     if password_hash is not None:
-        run(tx, "delete_own_tokens_of_user", user_id=user_id)
-        run(tx, "delete_sign_in_links_of_user", user_id=user_id)
-        run(tx, "delete_identity_of_user", user_id=user_id)
+        run_each(tx, DELETE_ACCESS, user_id=user_id)
     return USERS.only(
         tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash
     )
@@ -142,11 +142,14 @@ def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
     Raise Conflict for the last admin.
     """
     _require_another_admin(tx, get_user(tx, user_id))
-    run(tx, "delete_tokens_of_user", user_id=user_id)
-    run(tx, "delete_memberships_of_user", user_id=user_id)
-    run(tx, "delete_connections_of_user", user_id=user_id)
-    run(tx, "delete_deliveries_of_user", user_id=user_id)
-    run(tx, "delete_receivers_of_user", user_id=user_id)
+    run_each(
+        tx,
+        (
+            *("delete_tokens_of_user", "delete_memberships_of_user", "delete_connections_of_user"),
+            *("delete_deliveries_of_user", "delete_receivers_of_user"),
+        ),
+        user_id=user_id,
+    )
     run(tx, "pause_schedules_of_user", user_id=user_id, now=timestamp(clock()))
     run(tx, "remove_user", id=user_id, removed_at=timestamp(clock()))
 

@@ -9,22 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 from contract.answers import Hidden, Named
 from contract.declarations import Help
+from contract.requests.findings import FindingRequest
+from contract.words import Outcome, ReviewAction, ReviewState
 from storage.errors import Conflict
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, first, json_tuple, number, only, run
-
-Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-
-ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
-REVIEW_ACTIONS: tuple[ReviewAction, ...] = get_args(ReviewAction)
-ReviewState = Literal["open", "submitted", "signed_off"]
 
 
 class FindingsLocked(Conflict):
@@ -58,33 +53,6 @@ class ReviewChanged(Conflict):
 
 
 @dataclass(frozen=True)
-class NewFinding:
-    """A finding to enter.
-
-    Parameters
-    ----------
-    audit_value : str, optional
-        The value that the auditor found right, a decimal number.
-    previous_id : int, optional
-        The newest entry about the row that the author has seen; 0 if there was none. Without it,
-        the entry is made whatever others have entered.
-    deviations : tuple of str
-        Of an exception: the tested attributes from which the row deviates.
-    cause, cause_text : str
-        Why there is an exception, by a choice and in words.
-    """
-
-    row_id: str
-    outcome: Outcome
-    audit_value: str | None = None
-    note: str = ""
-    previous_id: int | None = None
-    deviations: tuple[str, ...] = ()
-    cause: str | None = None
-    cause_text: str = ""
-
-
-@dataclass(frozen=True)
 class Finding:
     """An entry about a row; ``entries`` counts those about the row, if it is the newest one.
 
@@ -93,7 +61,7 @@ class Finding:
 
     id: int
     job_id: Hidden[str]
-    row_id: Annotated[str, Named("_logical_row_id")]
+    row_id: str
     outcome: Outcome
     audit_value: str | None
     note: str
@@ -110,6 +78,14 @@ class Finding:
     ]
 
 
+@dataclass(frozen=True)
+class NewestFinding(Finding):
+    """The newest entry about a row, which counts."""
+
+    entries: Annotated[int, Help("The number of entries about the row; the newest one counts.")]
+
+
+_NEWEST = Records(NewestFinding, deviations=json_tuple)
 _FINDINGS = Records(Finding, deviations=json_tuple)
 
 
@@ -134,8 +110,10 @@ class Replacement:
 
     id: Hidden[int]
     job_id: str
-    row_id: Annotated[str, Named("_logical_row_id")]
-    replacement_id: Annotated[str, Help("The row that joined the sample.")]
+    row_id: str
+    replacement_id: Annotated[
+        str, Named("replacement_row_id"), Help("The row that joined the sample.")
+    ]
     reason: str
     user_id: Hidden[int]
     at: str
@@ -147,15 +125,20 @@ _REPLACEMENTS = Records(Replacement)
 
 @dataclass(frozen=True)
 class ReviewEntry:
-    """A step of a review; of a sign-off with what it kept of the evaluation, else empty."""
+    """A step of a review."""
 
     id: int
-    job_id: str
+    job_id: Hidden[str]
     action: ReviewAction
     note: str
-    user_id: int
+    user_id: Hidden[int]
     at: str
-    evaluation: Mapping[str, Any]
+    evaluation: Annotated[
+        Mapping[str, Any],
+        Help(
+            "Of a sign-off: parameters and conclusion of the evaluation that was reviewed; else {}."
+        ),
+    ]
     user_soeid: str
 
 
@@ -164,12 +147,14 @@ _REVIEW_ENTRIES = Records(ReviewEntry, evaluation=json.loads)
 
 @dataclass(frozen=True)
 class Review:
-    """The steps of a review, oldest first."""
+    """The steps of a review."""
 
-    entries: tuple[ReviewEntry, ...]
+    entries: Annotated[tuple[ReviewEntry, ...], Help("Oldest first.")]
 
     @property
-    def state(self) -> ReviewState:
+    def state(
+        self,
+    ) -> Annotated[ReviewState, Help("`open`, `submitted` or `signed_off`.")]:
         last = self.entries[-1].action if self.entries else "reopened"
         return last if last in ("submitted", "signed_off") else "open"
 
@@ -188,7 +173,7 @@ class Review:
 
 
 def enter_findings(
-    tx: Transaction, job_id: str, user_id: int, new: Sequence[NewFinding], clock: Clock
+    tx: Transaction, job_id: str, user_id: int, new: Sequence[FindingRequest], clock: Clock
 ) -> list[int]:
     """Enter findings and return their ids.
 
@@ -202,7 +187,7 @@ def enter_findings(
     return [_enter(tx, job_id, user_id, finding, at) for finding in new]
 
 
-def _enter(tx: Transaction, job_id: str, user_id: int, new: NewFinding, at: str) -> int:
+def _enter(tx: Transaction, job_id: str, user_id: int, new: FindingRequest, at: str) -> int:
     if new.previous_id is not None:
         newest = first(tx, "newest_finding_of_row", job_id=job_id, row_id=new.row_id)
         if ((newest and newest["id"]) or 0) != new.previous_id:
@@ -253,9 +238,9 @@ def examined_samples(tx: Transaction, job: Job) -> list[Job]:
     return [get_job(tx, row["id"], with_position=False) for row in rows]
 
 
-def newest_findings(tx: Transaction, job_id: str) -> dict[str, Finding]:
+def newest_findings(tx: Transaction, job_id: str) -> dict[str, NewestFinding]:
     """Return the newest entry about each row, by row id."""
-    newest = _FINDINGS.all(tx, "newest_findings", job_id=job_id)
+    newest = _NEWEST.all(tx, "newest_findings", job_id=job_id)
     return {finding.row_id: finding for finding in newest}
 
 

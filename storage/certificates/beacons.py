@@ -29,15 +29,7 @@ def verify_signature(group: Group, public_key: bytes, message: bytes, signature:
     _load_without_recursion()
     from py_ecc.bls import g2_primitives as points  # takes 0.7 s
     from py_ecc.bls.hash_to_curve import hash_to_G1, hash_to_G2
-    from py_ecc.optimized_bls12_381 import (
-        FQ12,
-        G1,
-        G2,
-        final_exponentiate,
-        is_inf,
-        neg,
-        pairing,
-    )
+    from py_ecc.optimized_bls12_381 import FQ12, G1, G2, final_exponentiate, is_inf, neg, pairing
 
     # py-ecc's types are of keys in G1 and signatures in G2 alone.
     in_g1: Any = points.pubkey_to_G1

@@ -10,8 +10,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
+from contract.declarations import Help
 from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
@@ -19,7 +20,6 @@ from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, first, number, run
 
 Kind = Literal["plan", "draw", "replacement", "deletion", "restoration", "row_root"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
 """The payload type of a ledger's signed head."""
 
@@ -29,13 +29,15 @@ class LedgerEntry:
     """An entry; ``previous_digest`` is None in the first one of a dataset."""
 
     dataset_id: int
-    number: int
-    kind: str
+    number: Annotated[int, Help("From 1, without gaps.")]
+    kind: Kind
     recorded_at: str
     actor: str
     body: Mapping[str, Any]
-    previous_digest: str | None
-    digest: str
+    previous_digest: Annotated[str | None, Help("Of the entry before.")]
+    digest: Annotated[
+        str, Help("The SHA-256 of the canonical JSON of the entry without its digest.")
+    ]
 
     @property
     def computed_digest(self) -> str:

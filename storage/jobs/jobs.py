@@ -7,31 +7,35 @@ belongs to another attempt and nothing was written. ``schema.sql`` repeats the r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any
 
+from contract.answers import Detail, Hidden
+from contract.declarations import Help
+from contract.jobs import PRIORITIES, JobNoun, Priority, RunType, Status
 from storage.errors import Conflict, NotFound, StaleJob
 from storage.jobs.changes import ending_change
-from storage.jobs.kinds import JobKind, Lane, RunType, kind_of
+from storage.jobs.kinds import JobKind, Lane, kind_of
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, first, json_text, number, run, statement
 from storage.versions.refs import output_name_of
 
-Status = Literal["pending", "running", "completed", "failed"]
-STATUSES: tuple[Status, ...] = ("pending", "running", "completed", "failed")
-Priority = Literal["interactive", "batch"]
-PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
+OUTPUT_NAME = Help("The name of the sample or the saved query.")
+OUTPUT_SUMMARY = Help(
+    "Null until the job has completed. That of a sampling job has `warnings` on the whole draw "
+    "and `rounds`, each with its `seed` and `effective_seed`; `continues` names an examined sample "
+    "whose `findings` came along."
+)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job. ``progress`` is 0 to 100.
+    """A job. ``queue_position`` is None in lists and for a job that doesn't wait.
 
-    ``queue_position`` is 1 for the next job of its lane; None in lists and for a job that doesn't
-    wait. Parameters and summary are parsed on first use.
+    Parameters and summary are parsed on first use.
     """
 
     id: str
@@ -41,33 +45,33 @@ class Job:
     dataset_name: str
     user_id: int
     user_soeid: str
-    source_commit_id: str | None
-    run_parameters_json: str
-    output_summary_json: str | None
-    output_commit_id: str | None
+    source_commit_id: Detail[str | None]
+    run_parameters_json: Hidden[str]
+    output_summary_json: Hidden[str | None]
+    output_commit_id: Hidden[str | None]
     error_code: str | None
     error_message: str | None
-    progress: float
+    progress: Annotated[float, Help("0 to 100.")]
     progress_message: str
     attempt: int
     created_at: str
     started_at: str | None
     completed_at: str | None
-    retry_of: str | None
-    lane: Lane
-    priority: Priority
-    comparison_json: str | None
-    dismissed_at: str | None
-    queue_position: int | None = None
+    retry_of: Detail[str | None]
+    lane: Detail[Annotated[Lane, Help("`short` or `long`.")]]
+    priority: Detail[Annotated[Priority, Help("`interactive` or `batch`.")]]
+    comparison_json: Hidden[str | None]
+    dismissed_at: Annotated[str | None, Help("When a failure was retried or dismissed.")]
+    queue_position: Detail[Annotated[int | None, Help("1 starts next in its lane.")]] = None
 
     @cached_property
-    def run_parameters(self) -> dict[str, Any]:
+    def run_parameters(self) -> Detail[Annotated[dict[str, Any], Help(None)]]:
         """The parameters, with the values that the submission fixed."""
         parsed: dict[str, Any] = json.loads(self.run_parameters_json)
         return parsed
 
     @cached_property
-    def output_summary(self) -> dict[str, Any] | None:
+    def output_summary(self) -> Detail[Annotated[dict[str, Any] | None, OUTPUT_SUMMARY]]:
         """The result of a completed job."""
         if self.output_summary_json is None:
             return None
@@ -83,24 +87,24 @@ class Job:
         return kind_of(self.run_type, self.run_parameters)
 
     @property
-    def job_kind(self) -> str:
+    def job_kind(self) -> Annotated[JobNoun, Help("What the job makes.")]:
         """The noun of what the job makes."""
         return self.kind.noun
 
     @property
-    def output_name(self) -> str | None:
+    def output_name(self) -> Annotated[str | None, OUTPUT_NAME]:
         """The name of the job's sample or saved query; None if its result has no name."""
         ref = self.run_parameters.get("output_ref")
         return None if ref is None else output_name_of(ref)
 
     @property
-    def purpose(self) -> str | None:
+    def purpose(self) -> Annotated[str | None, Help("The `commit_message` of the request.")]:
         """The purpose of the job's commit: its message; None for a job without a commit."""
         message: str | None = self.run_parameters.get("commit_message")
         return message
 
     @property
-    def duration_seconds(self) -> float | None:
+    def duration_seconds(self) -> Annotated[float | None, Help(None)]:
         """Seconds from start to end; None for a job that hasn't ended or never started."""
         if self.started_at is None or self.completed_at is None:
             return None
@@ -176,7 +180,7 @@ def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
     """End a job with a named statement, by its current attempt."""
     done = first(tx, name, id=job.id, attempt=job.attempt, **values)
     if done is None:
-        raise StaleJob(job.id, job.attempt)
+        raise StaleJob(job=job.id, attempt=job.attempt)
     tx.changes.append(ending_change(done))
 
 
@@ -236,7 +240,11 @@ def list_log(tx: Transaction, job_id: str, offset: int, limit: int) -> tuple[lis
 
 
 def store_comparison(
-    tx: Transaction, job_id: str, brief: dict[str, Any], whole: dict[str, Any], clock: Clock
+    tx: Transaction,
+    job_id: str,
+    brief: Mapping[str, object],
+    whole: Mapping[str, object],
+    clock: Clock,
 ) -> None:
     """Insert or replace a job's comparison; do nothing if the job was deleted."""
     run(

@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from contract.jobs import JobNoun, RunType
+from contract.words import Action
 from domain_errors import counted
-from storage.accounts.audit_trail import Action
 
-RunType = Literal["sampling", "import", "exploration", "profiling"]
-RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
 Lane = Literal["short", "long"]
-LANES: tuple[Lane, ...] = ("short", "long")
+LANES: tuple[Lane, ...] = get_args(Lane)
 Values = Mapping[str, Any]
 
 LONG_FILE_BYTES = 16 * 1024**2
@@ -41,7 +40,7 @@ class JobKind:
         The run parameter that its jobs have and others of the run type don't; "" for one kind.
     action : Action
         The action of the audit entry of a submission.
-    noun : str
+    noun : JobNoun
         The result, in one or two words.
     phrase : str
         The noun with its article.
@@ -67,7 +66,7 @@ class JobKind:
     run_type: RunType
     marker: str
     action: Action
-    noun: str
+    noun: JobNoun
     phrase: str
     fields: tuple[str, ...]
     result_of: Callable[[Values], str]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from contract.jobs import Order, RunType
 from storage.accounts.users import User
 from storage.jobs.jobs import Job, jobs_by_seq
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import chosen_filters, statement
-
-Order = Literal["newest", "oldest"]
-ORDERS: tuple[Order, ...] = ("newest", "oldest")
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class JobFilters:
     user_soeid: str | None = None
     dataset_id: int | None = None
     statuses: tuple[str, ...] | None = None
-    run_type: str | None = None
+    run_type: RunType | None = None
     created_after: str | None = None
     created_before: str | None = None
     source_ref: str | None = None
@@ -69,7 +67,7 @@ def list_jobs(
     viewer: User,
     filters: JobFilters,
     *,
-    order: str = "newest",
+    order: Order = "newest",
     offset: int,
     limit: int,
 ) -> tuple[list[Job], int]:

@@ -100,11 +100,7 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
             move_ref(tx, job.dataset_id, moved, expected=head, commit_id=commit.id, clock=clock)
         elif new.ref_name is not None:
             create_ref(tx, job.dataset_id, new.ref_name, commit.id, clock)
-        summary = {
-            **outcome.summary,
-            "output_commit_id": commit.id,
-            "output_ref": new.ref_name,
-        }
+        summary = {**outcome.summary, "output_commit_id": commit.id, "output_ref": new.ref_name}
         if outcome.continued is not None:
             carried = carry_over(tx, job.id, outcome.continued)
             summary |= {} if carried is None else {"continues": carried}

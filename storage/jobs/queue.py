@@ -73,7 +73,7 @@ def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:
         not_before=timestamp(clock() + timedelta(seconds=delay_s)),
     )
     if done is None:
-        raise StaleJob(job.id, job.attempt)
+        raise StaleJob(job=job.id, attempt=job.attempt)
     return True
 
 

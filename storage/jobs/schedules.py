@@ -10,17 +10,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from contract.answers import Hidden, Named
+from contract.declarations import Help
+from contract.requests.automation import EXCLUDE
+from contract.words import Misfire
 from domain_errors import DomainError, render
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import Job, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, json_text, only, run
+from storage.sqlite.queries import Records, all_rows, json_text, only, required, run
 
-Misfire = Literal["run", "skip"]
-MISFIRES: tuple[Misfire, ...] = ("run", "skip")
 MAX_SCHEDULES = 100
 """Schedules of a dataset."""
 
@@ -28,8 +30,7 @@ MAX_SCHEDULES = 100
 class ScheduleChanged(Conflict):
     """The schedule was changed, paused or deleted since it was read."""
 
-    def __init__(self) -> None:
-        super().__init__("The schedule was changed meanwhile.")
+    template = "The schedule was changed meanwhile."
 
 
 @dataclass(frozen=True)
@@ -73,23 +74,39 @@ class Schedule:
 
     id: int
     dataset_id: int
-    user_id: int
+    user_id: Hidden[int]
     name: str
     run_type: Literal["sampling", "profiling"]
-    request: dict[str, Any]
+    request: Annotated[dict[str, Any], Help("The parameters of each job.")]
     cron: str
     zone: str
     misfire: Misfire
     created_at: str
-    counted_from: str
-    next_run_at: str
+    counted_from: Hidden[str]
+    next_run_at: Hidden[str]
     paused_at: str | None
     last_run_at: str | None
     last_job_id: str | None
-    problem: Problem | None
-    job_id: str
-    exclude_drawn_by: list[str]
-    user_soeid: str
+    problem: Annotated[Problem | None, Named("problem_template"), Help("`problem` as data.")]
+    job_id: Annotated[str, Help("The job whose request it repeats.")]
+    exclude_drawn_by: Annotated[list[str], Help(EXCLUDE)]
+    user_soeid: Annotated[str, Help("Its jobs are this user's.")]
+
+    @property
+    def enabled(self) -> Annotated[bool, Help("False while it is paused.")]:
+        """Whether it runs at its times."""
+        return self.paused_at is None
+
+    @property
+    def problem_text(
+        self,
+    ) -> Annotated[
+        str | None,
+        Named("problem"),
+        Help("Why the latest run wasn't submitted; until a run is, or the key is changed."),
+    ]:
+        """The sentence of the problem."""
+        return None if self.problem is None else self.problem.message
 
 
 def _problem(text: str | None) -> Problem | None:
@@ -157,10 +174,9 @@ def _in_ref(name: str) -> str:
 
 def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
     """Return a schedule, without a check of permissions."""
-    schedule = _SCHEDULES.first(tx, "list_schedules", id=schedule_id, dataset_id=None, active=False)
-    if schedule is None:
-        raise NotFound("Schedule {schedule} not found.", schedule=str(schedule_id))
-    return schedule
+    missing = NotFound("Schedule {schedule} not found.", schedule=str(schedule_id))
+    every = {"dataset_id": None, "active": False}
+    return _SCHEDULES.get(tx, "list_schedules", missing, id=schedule_id, **every)
 
 
 def list_schedules(tx: Transaction, dataset_id: int) -> list[Schedule]:
@@ -214,9 +230,10 @@ def advance_schedule(
     problem: Problem | None = None,
 ) -> None:
     """Set the next run, in the transaction of the job or with the problem; or ScheduleChanged."""
-    done = first(
+    required(
         tx,
         "advance_schedule",
+        ScheduleChanged(),
         id=schedule.id,
         due=schedule.next_run_at,
         now=timestamp(now),
@@ -224,15 +241,13 @@ def advance_schedule(
         job_id=job_id,
         problem=None if problem is None else json.dumps(asdict(problem), default=str),
     )
-    if done is None:
-        raise ScheduleChanged
     run(tx, "note_schedule_of_job", schedule_id=schedule.id, job_id=job_id)
 
 
 def note_run(tx: Transaction, schedule: Schedule, job_id: str, clock: Clock) -> None:
     """Note a job that was submitted out of turn; the next time stays."""
-    if first(tx, "note_run", id=schedule.id, job_id=job_id, now=timestamp(clock())) is None:
-        raise ScheduleChanged
+    entry = {"id": schedule.id, "job_id": job_id, "now": timestamp(clock())}
+    required(tx, "note_run", ScheduleChanged(), **entry)
     run(tx, "note_schedule_of_job", schedule_id=schedule.id, job_id=job_id)
 
 

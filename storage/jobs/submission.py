@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from contract.jobs import PRIORITIES, Priority, RunType
 from storage.accounts.audit_trail import MAX_SQL_LENGTH, THIS_PROCESS, Origin, record
 from storage.errors import Conflict, TooManyWaiting
 from storage.jobs.changes import JobChange
-from storage.jobs.jobs import PRIORITIES, Priority
-from storage.jobs.kinds import Lane, RunType, kind_of
+from storage.jobs.kinds import Lane, kind_of
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, json_text, number, run
@@ -53,7 +53,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> 
     if job.source_commit_id is not None:
         get_commit(tx, job.dataset_id, job.source_commit_id)
     if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= max_waiting:
-        raise TooManyWaiting(max_waiting)
+        raise TooManyWaiting(limit=max_waiting)
     row = {
         **vars(job),
         "run_parameters": json_text(job.run_parameters),

@@ -63,10 +63,7 @@ def back_up(directory: DataDirectory, target: Path, on_progress: ProgressCallbac
         )
     if target.exists() or target.is_symlink():
         raise _exists(target)
-    with (
-        temporary_folder(target.parent) as folder,
-        opened_archive(directory, folder) as archive,
-    ):
+    with temporary_folder(target.parent) as folder, opened_archive(directory, folder) as archive:
         file = folder / "archive"
         done = write_archive(archive, file, on_progress)
         sync_file(file)
@@ -250,10 +247,7 @@ def opened_archive(directory: DataDirectory, folder: Path) -> Iterator[Archive]:
     NotFound, DamagedDatabase, CannotOpenDatabase
         The database doesn't exist or can't be read.
     """
-    with (
-        closing(open_to_read(directory.database_path)) as database,
-        directory.files_lock.reading(),
-    ):
+    with closing(open_to_read(directory.database_path)) as database, directory.files_lock.reading():
         snapshot = folder / DATABASE
         yield Archive(directory, snapshot, _snapshot(database, snapshot))
 
@@ -365,7 +359,10 @@ def _filled_from_within(root: Path) -> Iterator[Path]:
 
     The database is moved last. Until then a start refuses the directory, and a restore accepts it.
     """
-    _make_empty(root)
+    _require_empty(root)
+    if (root / "files").exists():
+        shutil.rmtree(root / "files")  # before the folder that shows where they come from
+    remove_leftovers(root)
     with temporary_folder(root) as folder:
         parts = folder / PARTS
         parts.mkdir(mode=0o700)
@@ -377,20 +374,12 @@ def _filled_from_within(root: Path) -> Iterator[Path]:
 def _require_empty(root: Path) -> None:
     """Refuse a directory with entries other than those of an interrupted restore."""
     names = {path.name for path in occupants(root) if not path.name.startswith(BUILDING)}
-    half_moved = any(map(_is_half_moved, restored_parts(root)))
+    half_moved = any(
+        (parts / DATABASE).exists() and not (parts / "files").exists()
+        for parts in restored_parts(root)
+    )
     if names and not (names == {"files"} and half_moved):
         raise _not_empty(root)
-
-
-def _make_empty(root: Path) -> None:
-    _require_empty(root)
-    if (root / "files").exists():
-        shutil.rmtree(root / "files")  # before the folder that shows where they come from
-    remove_leftovers(root)
-
-
-def _is_half_moved(parts: Path) -> bool:
-    return (parts / DATABASE).exists() and not (parts / "files").exists()
 
 
 def _move(parts: Path, root: Path) -> None:

@@ -97,9 +97,7 @@ def open_to_read(database: Path) -> sqlite3.Connection:
 
 
 def check(
-    directory: DataDirectory,
-    on_progress: ProgressCallback,
-    find_problem: FindProblem | None = None,
+    directory: DataDirectory, on_progress: ProgressCallback, find_problem: FindProblem | None = None
 ) -> Findings:
     """Check the database, every commit and every data file; by ``find_problem`` attached files.
 

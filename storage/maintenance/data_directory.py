@@ -100,9 +100,9 @@ def _require_ours(root: Path, folders: tuple[Path, ...], *, create: bool) -> Non
     if _holds_our_tables(root / DATABASE):
         return
     if any(restored_parts(root)):
-        raise DamagedDatabase(f"a restore into {root} was interrupted")
+        raise DamagedDatabase(why=f"a restore into {root} was interrupted")
     if any(data_files(root / "files")):
-        raise DamagedDatabase(f"{root} has data files, but no database")
+        raise DamagedDatabase(why=f"{root} has data files, but no database")
     for path in sorted(entries(root)):
         if not _is_left_by_a_start(path, folders):
             raise ForeignDirectory(
@@ -112,7 +112,7 @@ def _require_ours(root: Path, folders: tuple[Path, ...], *, create: bool) -> Non
                 name=repr(path.name),
             )
     if not create:
-        raise NoDataDirectory(root)
+        raise NoDataDirectory(root=str(root))
 
 
 def _holds_our_tables(path: Path) -> bool:
@@ -199,7 +199,7 @@ class DataDirectory:
         if create:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not self.root.is_dir():
-            raise NoDataDirectory(self.root)
+            raise NoDataDirectory(root=str(self.root))
         self._take()
         try:
             _require_ours(self.root, self.folders, create=create)

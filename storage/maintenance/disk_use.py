@@ -131,11 +131,11 @@ class StorageUse:
 
     kinds: list[KindUse]
     datasets: list[DatasetUse]
-    free_bytes: int
-    disk_bytes: int
+    free_bytes: Annotated[int, Help("Free space on the disk.")]
+    disk_bytes: Annotated[int, Help("Size of the disk.")]
 
     @property
-    def size_bytes(self) -> int:
+    def size_bytes(self) -> Annotated[int, Help(None)]:
         """Bytes over all kinds."""
         return sum(kind.size_bytes for kind in self.kinds)
 

@@ -20,7 +20,7 @@ from parquet_tables.cached_files import INTEGERS_SUFFIX
 from storage.contents import FileOnDisk, cache_files, uploads
 from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.database import Database, Transaction
-from storage.sqlite.queries import all_rows, first, run
+from storage.sqlite.queries import all_rows, first, run, run_each
 from storage.versions.data_files import DataFiles
 from storage.versions.manifests import referenced_among
 
@@ -113,24 +113,16 @@ class KindTotal:
         self.add_count(len(rows), min(times, default=None), max(times, default=None))
 
 
-class PruneReport:
-    """The totals of all kinds."""
+class PruneReport(dict[Kind, KindTotal]):
+    """The totals of all kinds, in the order of ``KINDS``."""
 
     def __init__(self) -> None:
-        self._totals = {kind: KindTotal(kind) for kind in KINDS}
-
-    def __getitem__(self, kind: Kind) -> KindTotal:
-        return self._totals[kind]
-
-    @property
-    def totals(self) -> list[KindTotal]:
-        """All totals, in the order of ``KINDS``."""
-        return list(self._totals.values())
+        super().__init__((kind, KindTotal(kind)) for kind in KINDS)
 
     @property
     def size_bytes(self) -> int:
         """Bytes of the files of all kinds."""
-        return sum(total.size_bytes for total in self.totals)
+        return sum(total.size_bytes for total in self.values())
 
     def add_rows(self, kind: Kind, rows: Iterable[sqlite3.Row]) -> list[int]:
         """Add rows, and return their row numbers."""
@@ -239,20 +231,15 @@ class Sweep:
         # A file gets its job's name in the transaction that inserts the job. This transaction
         # excludes others, so an upload without a job will not get one.
         with self.database.write() as tx:
-            jobs = set(self.marks.jobs)
-            uploads = list(_uploads(tx, self.directory, jobs, self.cutoffs))
-        yield from self._unlink("uploads", uploads)
+            released = list(_uploads(tx, self.directory, set(self.marks.jobs), self.cutoffs))
+        yield from self._unlink("uploads", released)
 
     def _remove_expired(self) -> Iterator[None]:
         with self.database.write() as tx:
+            now, named = self.cutoffs.now, self.cutoffs.named_tokens
             deleted: dict[Kind, list[sqlite3.Row]] = {
-                "tokens": all_rows(
-                    tx,
-                    "delete_expired_tokens",
-                    now=self.cutoffs.now,
-                    named=self.cutoffs.named_tokens,
-                ),
-                "sign_in_links": all_rows(tx, "delete_expired_links", now=self.cutoffs.now),
+                "tokens": all_rows(tx, "delete_expired_tokens", now=now, named=named),
+                "sign_in_links": all_rows(tx, "delete_expired_links", now=now),
                 "idempotency_keys": all_rows(tx, "delete_expired_keys", before=self.cutoffs.keys),
             }
         for kind, rows in deleted.items():
@@ -288,16 +275,15 @@ class Sweep:
         commit = {"dataset_id": row["dataset_id"], "commit_id": row["id"]}
         times = {"now": self.cutoffs.now, "jobs_before": self.cutoffs.jobs}
         run(tx, "log_pruned_commit", datasets=datasets, **times, **commit)
-        for name in (
-            "clear_source_commit",
-            "clear_output_commit",
-            "delete_left_commit",
-            "delete_bin_of_commit",
-            "delete_commit_files",
-            "delete_row_roots",
-            "delete_commit",
-        ):
-            run(tx, name, **commit)
+        run_each(
+            tx,
+            (
+                *("clear_source_commit", "clear_output_commit", "delete_left_commit"),
+                *("delete_bin_of_commit", "delete_commit_files", "delete_row_roots"),
+                "delete_commit",
+            ),
+            **commit,
+        )
         return row
 
     def _remove_jobs(self) -> Iterator[None]:
@@ -308,20 +294,17 @@ class Sweep:
                 jobs = json.dumps([row["id"] for row in removed])
                 run(tx, "log_pruned_jobs", jobs=jobs, now=self.cutoffs.now)
                 log_entries = all_rows(tx, "delete_log_of_jobs", jobs=jobs)
-                for name in (
-                    "clear_retry_of",
-                    "delete_keys_of_jobs",
-                    "delete_findings_of_jobs",
-                    "delete_replacements_of_jobs",
-                    "delete_reviews_of_jobs",
-                    "delete_attributes_of_jobs",
-                    "delete_conclusions_of_jobs",
-                    "delete_comparisons_of_jobs",
-                    "delete_values_of_jobs",
-                    "delete_certificates_of_jobs",
-                    "delete_jobs",
-                ):
-                    run(tx, name, jobs=jobs)
+                run_each(
+                    tx,
+                    (
+                        *("clear_retry_of", "delete_keys_of_jobs", "delete_findings_of_jobs"),
+                        *("delete_replacements_of_jobs", "delete_reviews_of_jobs"),
+                        *("delete_attributes_of_jobs", "delete_conclusions_of_jobs"),
+                        *("delete_comparisons_of_jobs", "delete_values_of_jobs"),
+                        *("delete_certificates_of_jobs", "delete_jobs"),
+                    ),
+                    jobs=jobs,
+                )
             self.report.add_rows("jobs", removed)
             self.report["log_entries"].add_deleted(log_entries)
             yield
@@ -343,10 +326,14 @@ class Sweep:
     def _remove_datasets(self) -> Iterator[None]:
         for dataset_id in self.marks.datasets:
             with self.database.write() as tx:
-                run(tx, "delete_permissions", dataset_id=dataset_id)
-                run(tx, "delete_bin_of_dataset", dataset_id=dataset_id)
-                run(tx, "delete_group_permissions", dataset_id=dataset_id)
-                run(tx, "delete_schedules_of_dataset", dataset_id=dataset_id)
+                run_each(
+                    tx,
+                    (
+                        *("delete_permissions", "delete_bin_of_dataset"),
+                        *("delete_group_permissions", "delete_schedules_of_dataset"),
+                    ),
+                    dataset_id=dataset_id,
+                )
                 removed = all_rows(tx, "delete_dataset", dataset_id=dataset_id)
             self.report.add_rows("datasets", removed)
             yield

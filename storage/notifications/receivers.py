@@ -24,7 +24,6 @@ from storage.sqlite.queries import Records, first, json_tuple, number, only, run
 
 Kind = Literal["webhook", "email"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-EVENTS = ("job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed")
 MAX_WEBHOOKS = 20
 """Webhooks of a user."""
 KEPT_DELIVERIES = 1000
@@ -56,9 +55,13 @@ class Receiver:
     events: tuple[str, ...]
     created_at: str
     disabled_at: Annotated[
-        str | None,
-        Help("When the receiver answered 410; nothing is sent until it is enabled."),
+        str | None, Help("When the receiver answered 410; nothing is sent until it is enabled.")
     ]
+
+    @property
+    def enabled(self) -> Annotated[bool, Help("False until it is enabled again.")]:
+        """Whether messages are sent to it."""
+        return self.disabled_at is None
 
 
 _RECEIVERS = Records(Receiver, events=json_tuple)
@@ -198,11 +201,9 @@ def add_webhook(tx: Transaction, user: User, new: NewWebhook, clock: Clock) -> R
 
 def get_webhook(tx: Transaction, webhook_id: int, user: User) -> Receiver:
     """Return a webhook of a user, or any for an admin."""
-    owner = None if user.is_admin else user.id
-    webhook = _RECEIVERS.first(tx, "list_receivers", kind="webhook", id=webhook_id, user_id=owner)
-    if webhook is None:
-        raise NotFound("Webhook {webhook} not found.", webhook=str(webhook_id))
-    return webhook
+    missing = NotFound("Webhook {webhook} not found.", webhook=str(webhook_id))
+    webhook = {"kind": "webhook", "id": webhook_id, "user_id": None if user.is_admin else user.id}
+    return _RECEIVERS.get(tx, "list_receivers", missing, **webhook)
 
 
 def list_webhooks(tx: Transaction, user: User) -> list[Receiver]:
@@ -231,10 +232,8 @@ def find_email(tx: Transaction, user: User) -> Receiver | None:
 
 def get_email(tx: Transaction, user: User) -> Receiver:
     """Return the e-mail address of a user, or raise NotFound."""
-    address = find_email(tx, user)
-    if address is None:
-        raise NotFound("You have set no e-mail address.")
-    return address
+    missing = NotFound("You have set no e-mail address.")
+    return _RECEIVERS.get(tx, "list_receivers", missing, kind="email", id=None, user_id=user.id)
 
 
 def remove_receiver(tx: Transaction, receiver: Receiver) -> None:
@@ -289,10 +288,8 @@ def send_again(tx: Transaction, receiver: Receiver, delivery_id: int, clock: Clo
 
 def get_delivery(tx: Transaction, receiver: Receiver, delivery_id: int) -> Delivery:
     """Return a delivery to a receiver."""
-    delivery = _DELIVERIES.first(tx, "delivery_by_id", receiver_id=receiver.id, id=delivery_id)
-    if delivery is None:
-        raise NotFound("Delivery {delivery} not found.", delivery=str(delivery_id))
-    return delivery
+    missing = NotFound("Delivery {delivery} not found.", delivery=str(delivery_id))
+    return _DELIVERIES.get(tx, "delivery_by_id", missing, receiver_id=receiver.id, id=delivery_id)
 
 
 def list_deliveries(
@@ -339,33 +336,41 @@ def next_delivery(tx: Transaction, kind: Kind, occupied: Occupied) -> datetime |
     return None if at is None else datetime.fromisoformat(at)
 
 
-def end_attempt(
-    tx: Transaction,
-    due: DueDelivery,
-    now: datetime,
-    *,
-    status: int | None,
-    problem: str | None,
-    next_at: datetime | None,
-) -> None:
-    """Store the outcome of an attempt, which succeeded if there is no problem.
+@dataclass(frozen=True)
+class DeliveryOutcome:
+    """The end of an attempt: delivered if there is no problem.
 
     Parameters
     ----------
     status : int or None
-        The status of the answer, of HTTP or SMTP; None without an answer.
-    next_at : datetime or None
-        When to try again; None is never.
+        Of the receiver's answer, by HTTP or SMTP; None without an answer.
+    is_gone : bool
+        Whether the receiver wants no more messages.
     """
+
+    status: int | None
+    problem: str | None
+    may_retry: bool = True
+    is_gone: bool = False
+
+
+def end_attempt(
+    tx: Transaction,
+    due: DueDelivery,
+    outcome: DeliveryOutcome,
+    now: datetime,
+    next_at: datetime | None,
+) -> None:
+    """Store the outcome of an attempt, and when to try again; None is never."""
     run(
         tx,
         "end_attempt",
         id=due.id,
         now=timestamp(now),
-        response_status=status,
-        problem=problem,
+        response_status=outcome.status,
+        problem=outcome.problem,
         next_attempt_at=None if next_at is None else timestamp(next_at),
-        delivered_at=timestamp(now) if problem is None else None,
+        delivered_at=timestamp(now) if outcome.problem is None else None,
     )
     run(tx, "forget_deliveries", receiver_id=due.receiver_id, kept=KEPT_DELIVERIES)
 

@@ -52,7 +52,7 @@ def damage(error: BaseException) -> DamagedDatabase | None:
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
     ):
-        return DamagedDatabase(str(error))
+        return DamagedDatabase(why=str(error))
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import cache
 from importlib.resources import files
@@ -56,6 +56,20 @@ def first(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Row | None:
     """Return the only row, or None; reads all rows, so that RETURNING completes."""
     rows: list[sqlite3.Row] = run(tx, name, **params).fetchall()
     return rows[0] if rows else None
+
+
+def run_each(tx: Transaction, names: Iterable[str], /, **params: Any) -> None:
+    """Run several named statements with the same parameters."""
+    for name in names:
+        run(tx, name, **params)
+
+
+def required(tx: Transaction, name: str, missing: Exception, /, **params: Any) -> sqlite3.Row:
+    """Return the only row, or raise ``missing``."""
+    row = first(tx, name, **params)
+    if row is None:
+        raise missing
+    return row
 
 
 def only(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Row:
@@ -119,6 +133,10 @@ class Records(Generic[Record]):
         row = first(tx, name, **params)
         return None if row is None else self.of(row)
 
+    def get(self, tx: Transaction, name: str, missing: Exception, /, **params: Any) -> Record:
+        """Return the object of the only row, or raise ``missing``."""
+        return self.of(required(tx, name, missing, **params))
+
     def only(self, tx: Transaction, name: str, /, **params: Any) -> Record:
         """Return the object of a statement that always has one row."""
         return self.of(only(tx, name, **params))
@@ -152,10 +170,10 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def chosen_filters(filters: DataclassInstance) -> dict[str, Any]:
+def chosen_filters(filters: DataclassInstance) -> dict[str, object]:
     """Return the parameters of the filters of a list that are set; several values are JSON."""
     return {
-        name: json_text(value) if isinstance(value, tuple) else value
+        name: json_text(value) if isinstance(value, list | tuple) else value
         for name, value in vars(filters).items()
         if value is not None and value is not False
     }

@@ -118,14 +118,14 @@ def require_known_version(connection: sqlite3.Connection, newest: int = NEWEST_V
     """Return the version of a schema that a start opens; see :func:`migrate` for errors."""
     version = _version(connection)
     if version > newest:
-        raise NewerSchema(version, newest)
+        raise NewerSchema(version=version, newest=newest)
     if version == 0:
         raise UnknownSchema(
             "The database has no schema version: it was emptied, or isn't one of jobsvc. Restore a "
             "backup."
         )
     if version < OLDEST_VERSION:
-        raise OlderSchema(version, OLDEST_VERSION, LAST_RELEASE_OF_OLDER)
+        raise OlderSchema(version=version, oldest=OLDEST_VERSION, release=LAST_RELEASE_OF_OLDER)
     return version
 
 
@@ -139,7 +139,7 @@ def require_newest_version(connection: sqlite3.Connection) -> None:
     """
     version = require_known_version(connection)
     if version < NEWEST_VERSION:
-        raise UnmigratedSchema(version, NEWEST_VERSION)
+        raise UnmigratedSchema(version=version, newest=NEWEST_VERSION)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
-from storage.accounts.datasets import Level, remove_dataset
+from contract.words import Level
+from storage.accounts.datasets import remove_dataset
 from storage.accounts.users import User
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp

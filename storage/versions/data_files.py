@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from operating_system import remove, replace_with_same, set_modified, sync_folder
 from parquet_tables.columns import AttachedPath
@@ -180,7 +179,7 @@ class AttachedFile:
     inode: str | None = None
     verified: bool = False
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """This entry of a manifest."""
         fields = dict(vars(self))
         if not self.verified:

@@ -20,11 +20,22 @@ from storage.sqlite.queries import Records, all_rows, first, run
 from storage.versions.data_files import AttachedFile, DataFiles, StoredFile
 
 MANIFEST_VERSION = 1
+PRIMARY = "primary"
+SAMPLE = "sample"
+"""The stored key of the drawn rows, which surfaces call ``primary``."""
+OF_DRAWS = "_sampling_round"
+"""A column that only drawn rows have."""
 READ = "Row counts and statistics of the attached files: read and checked."
 TAKEN_FROM_FOOTERS = (
     "Row counts of the attached files: taken from the files' footers, not checked. DuckDB doesn't "
     "use their statistics, Spark does."
 )
+
+
+def shown_key(key: str, columns: Sequence[Column]) -> str:
+    """What surfaces call a table by its stored key and its columns."""
+    is_drawn = key == SAMPLE and any(column.name == OF_DRAWS for column in columns)
+    return PRIMARY if is_drawn else key
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,11 @@ class StoredTable:
     columns: tuple[Column, ...]
     files: tuple[StoredFile | AttachedFile, ...]
     deletion_vector: StoredFile | None = None
+
+    @property
+    def name(self) -> str:
+        """What surfaces call the table."""
+        return shown_key(self.key, self.columns)
 
     @property
     def row_count(self) -> int:
@@ -131,11 +147,12 @@ class Manifest:
         return {file.sha256 for file in self.stored_files}
 
     def table(self, key: str) -> StoredTable:
-        """Return the table with this key; raise NotFound if there is none."""
-        for table in self.tables:
-            if table.key == key:
-                return table
-        keys = [table.key for table in self.tables]
+        """Return the table with this key or name; raise NotFound if there is none."""
+        named = [table for table in self.tables if table.key == key]
+        named += [table for table in self.tables if table.name == key]
+        if named:
+            return named[0]
+        keys = [table.name for table in self.tables]
         raise NotFound(
             'The commit has no table "{key}". {choices}',
             key=key,

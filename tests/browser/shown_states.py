@@ -29,7 +29,7 @@ def job_that_is(status: str) -> State:
 
 
 def two_tables(page: Page, world: World, goto: Goto) -> None:
-    goto(f"/datasets/{world.dataset}/changes?from=smpl-compared&from_table=sample")
+    goto(f"/datasets/{world.dataset}/changes?from=smpl-compared&from_table=primary")
     expect(page.locator("#comparing, #progress")).to_have_count(0)
 
 
@@ -158,7 +158,7 @@ def finding_conflict(page: Page, world: World, goto: Goto) -> None:
     goto(f"/jobs/{world.jobs['draw']}?tab=findings")
     line = page.locator("#findings tr[data-row]").first
     row = line.get_attribute("data-row")
-    theirs = {"_logical_row_id": row, "outcome": "ok", "note": f"seen {time.time_ns()}"}
+    theirs = {"row_id": row, "outcome": "ok", "note": f"seen {time.time_ns()}"}
     world.server.admin.post(path, json={"findings": [theirs]})
     line.get_by_label("Finding about").select_option("not_applicable")
     line.get_by_label("Note about").fill("seen, too")
@@ -251,7 +251,7 @@ ADMIN_STATES: dict[str, State] = {
     "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),
-    "why of no row": at("/jobs/{j[draw]}?tab=why&row=nothing"),
+    "why of no row": at("/jobs/{j[draw]}?tab=why&value=nothing"),
     "compared": at("/jobs/{j[draw]}?tab=comparison"),
     "request": at("/jobs/{j[draw]}?tab=request"),
     "log": at("/jobs/{j[draw]}?tab=log"),
@@ -273,6 +273,7 @@ ADMIN_STATES: dict[str, State] = {
     "jobs to resolve": at("/jobs?unresolved=true&did=dismiss&done=1&refused=1"),
     "a form that is refused": refused_form,
     "storage": at("/admin/storage"),
+    "internals": at("/admin/internals"),
     "connections": at("/admin/connections"),
     "what a prune would remove": prune,
     "audit": at("/admin/audit?limit=8"),

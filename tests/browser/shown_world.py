@@ -39,7 +39,7 @@ class World:
 
 ROW_DIFF = {
     "source_ref": "smpl-compared",
-    "table_key": "sample",
+    "table_key": "primary",
     "compare_to": {"source_ref": "main"},
     "keys": ["id"],
 }

@@ -89,7 +89,7 @@ def test_an_admin_invites_a_user_and_a_group_gives_access(admin: Page, server: L
     admin.goto(f"{server.url}/datasets/{dataset}?tab=access")
     admin.get_by_label("User or group").fill("Readers of ten")
     admin.get_by_role("button", name="Grant access").click()
-    expect(admin.get_by_role("row", name="Readers of ten")).to_contain_text("can view")
+    expect(admin.get_by_role("row", name="Readers of ten")).to_contain_text("read")
     login = {"soeid": "zoe.b@example.org", "password": PASSWORD}
     token = server.client(None).post("/api/users/login", json=login).json()["access_token"]
     assert server.client(token).get(f"/api/datasets/{dataset}").status_code == 200
@@ -137,7 +137,7 @@ def test_a_taken_user_name_is_reported_at_its_field(admin: Page, server: LiveSer
 
 def test_admin_pages_are_forbidden_for_others(analyst: Analyst, server: LiveServer) -> None:
     page, _ = analyst
-    for path in ("/admin/users", "/admin/tokens", "/admin/audit", "/admin/storage"):
+    for path in ("/admin/users", "/admin/tokens", "/admin/audit", "/admin/internals"):
         answer = page.goto(f"{server.url}{path}")
         assert answer is not None
         assert answer.status == 403

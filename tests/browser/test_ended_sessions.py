@@ -204,10 +204,10 @@ def test_the_second_person_s_note_is_kept(
     job = server.draw(dataset, {"method": "random", "sample_size": 3, "seed": 1})["id"]
     path = f"/api/sampling/jobs/{job}/findings"
     page.goto(f"{server.url}/jobs/{job}?tab=findings")
-    rows = [item["_logical_row_id"] for item in client.get(path).json()["items"]]
+    rows = [item["row_id"] for item in client.get(path).json()["items"]]
     theirs = [
         {
-            "_logical_row_id": row,
+            "row_id": row,
             "outcome": "exception",
             "note": "invoice missing",
             "cause": "other",
@@ -241,7 +241,7 @@ def test_a_note_about_a_replaced_row_is_kept(analyst: Analyst, server: LiveServe
     page.goto(f"{server.url}/jobs/{job}?tab=findings")
     line = page.locator("#findings tr[data-row]").first
     row = line.get_attribute("data-row")
-    body = {"_logical_row_id": row, "reason": "voided"}
+    body = {"row_id": row, "reason": "voided"}
     answer = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body)
     assert answer.status_code == 200, answer.text
     line.get_by_label("Finding about").select_option("ok")

@@ -30,17 +30,17 @@ def _open_findings(page: Page, server: LiveServer, client: httpx.Client, rows: i
 def _enter_findings(client: httpx.Client, job: str) -> None:
     """Enter that all rows of a sample are OK, except the fourth."""
     path = f"/api/sampling/jobs/{job}/findings"
-    rows = [item["_logical_row_id"] for item in client.get(path).json()["items"]]
-    findings = [{"_logical_row_id": row, "outcome": "ok"} for row in rows]
+    rows = [item["row_id"] for item in client.get(path).json()["items"]]
+    findings = [{"row_id": row, "outcome": "ok"} for row in rows]
     findings[3] |= {"outcome": "exception", "note": "invoice missing"}
     assert client.post(path, json={"findings": findings}).status_code == 200
 
 
 def _replace_rows(client: httpx.Client, job: str) -> None:
     path = f"/api/sampling/jobs/{job}"
-    rows = [item["_logical_row_id"] for item in client.get(f"{path}/findings").json()["items"]]
+    rows = [item["row_id"] for item in client.get(f"{path}/findings").json()["items"]]
     for at in REPLACED:
-        body = {"_logical_row_id": rows[at], "reason": "not a purchase"}
+        body = {"row_id": rows[at], "reason": "not a purchase"}
         answer = client.post(f"{path}/replacements", json=body)
         assert answer.status_code == 200, answer.text
 

@@ -49,7 +49,7 @@ def test_a_sample_of_another_dataset_is_found_by_name_and_purpose(
     row = page.get_by_role("option", name="Row primary:3 in by-hand")
     expect(row).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{server.url}/jobs/{job}?tab=why&row=primary%3A3")
+    page.wait_for_url(f"{server.url}/jobs/{job}?tab=why&value=primary%3A3")
 
 
 def test_the_palette_reports_no_results(analyst: Analyst, server: LiveServer) -> None:

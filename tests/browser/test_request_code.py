@@ -38,4 +38,4 @@ def test_the_code_follows_the_form_and_the_language_is_kept(
     expect(command).to_contain_text("jobsvc import orders.csv --dataset")
     page.get_by_label("Purpose").evaluate("(field) => { field.closest('details').open = true; }")
     page.get_by_label("Purpose").fill("July")
-    expect(command).to_contain_text("--message July")
+    expect(command).to_contain_text("--purpose July")

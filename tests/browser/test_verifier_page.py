@@ -412,7 +412,7 @@ def test_the_headline_of_an_old_certificate_is_superseded(
     path = f"/api/sampling/jobs/{job['id']}"
     files = {"certificate.json": server.admin.get(f"{path}/certificate").content}
     row = server.rows(job["id"])[0]["_logical_row_id"]
-    body = {"_logical_row_id": row, "reason": "no purchase"}
+    body = {"row_id": row, "reason": "no purchase"}
     assert server.admin.post(f"{path}/replacements", json=body).status_code == 200
     key = server.admin.get("/api/signing-keys").json()["keys"][0]["public_key"]
     files |= {

@@ -40,8 +40,8 @@ TYPES = {
     "object of size": "Mapping[str, int | str]",
     "integer or string": "int | str",
 }
-ARGUMENTS_OF_EVALUATE = ("kind", "confidence", "tolerable")
-ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "where", "values")
+ARGUMENTS_OF_EVALUATE = ("kind", "tolerable")
+ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]

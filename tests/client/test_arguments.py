@@ -19,9 +19,9 @@ from jobsvc_client.draws import draw_body
 from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, UploadedValues
 from marshmallow import Schema
 
+from contract.requests.automation import ScheduleRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
-from http_api.routes.automation.schedules import ScheduleIn
 from http_api.routes.exploration import ExplorationJobIn
 from http_api.schemas.contract import body_schema
 from http_api.schemas.sampling import SamplingJobIn
@@ -102,8 +102,8 @@ def test_the_place_of_a_nan_in_an_argument_is_named(client: Client, dataset: Dat
 
 def test_nan_is_a_missing_value_in_findings(dataset: Dataset) -> None:
     sample = dataset.sample(size=2, seed=1)
-    rows = [each["_logical_row_id"] for each in sample.findings()]
-    table = pd.DataFrame({"_logical_row_id": rows, "outcome": "ok", "note": ["seen", np.nan]})
+    rows = [each["row_id"] for each in sample.findings()]
+    table = pd.DataFrame({"row_id": rows, "outcome": "ok", "note": ["seen", np.nan]})
     table["audit_value"] = [np.nan, np.nan]
     assert sample.add_findings(table.to_dict("records"))["ok"] == 2
     notes = [each["finding"]["note"] for each in sample.findings()]
@@ -134,7 +134,7 @@ NOT_ARGUMENTS = {
         (Sample.estimate, body_schema(EstimatesRequest)),
         (Sample.evaluate, body_schema(EvaluationRequest)),
         (Sample.working_paper, body_schema(EvaluationRequest)),
-        (Job.schedule, ScheduleIn),
+        (Job.schedule, body_schema(ScheduleRequest)),
     ],
 )
 def test_every_field_of_the_api_is_an_argument(

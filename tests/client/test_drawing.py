@@ -118,9 +118,7 @@ def test_percentages_are_numbers_everywhere(dataset: Dataset) -> None:
     sizes = {"north": "2,5%", "east": "all", "south": 1, "west": 1}
     assert dataset.plan("stratified", strata="region", size=sizes).total_rows == 3 + 100 + 2
     assert sample.estimate("mean", "amount", confidence="90%").data["confidence"] == 0.9
-    sample.add_findings(
-        {"_logical_row_id": each["_logical_row_id"], "outcome": "ok"} for each in sample.findings()
-    )
+    sample.add_findings({"row_id": each["row_id"], "outcome": "ok"} for each in sample.findings())
     evaluation = sample.evaluate("10%", confidence="90%")
     assert (evaluation.is_tolerable, evaluation.data["confidence"]) == (True, 0.9)
 
@@ -205,9 +203,7 @@ def test_the_server_reads_written_numbers(dataset: Dataset, tmp_path: Path) -> N
     sample = dataset.sample("random", size=20, seed=6, goal=goal)
     recorded = sample.info["run_parameters"]["rounds"][0]["goal"]
     assert recorded == {"materiality": 0.2, "confidence": 0.9, "likelihood": "hypergeometric"}
-    sample.add_findings(
-        {"_logical_row_id": each["_logical_row_id"], "outcome": "ok"} for each in sample.findings()
-    )
+    sample.add_findings({"row_id": each["row_id"], "outcome": "ok"} for each in sample.findings())
     both = sample.evaluate("12,5 %", confidence="50 %", sides="two").data
     assert (both["confidence"], both["lower_limit"], both["sides"]) == (0.5, 0.0, "two")
     paper = sample.working_paper(tmp_path / "paper.html").read_text()

@@ -215,7 +215,7 @@ def test_answers_of_another_program_are_client_errors(
             drawn.certificate,
             lambda: drawn.estimate("mean", "amount"),
             lambda: drawn.evaluate(0.1),
-            lambda: drawn.add_findings([{"_logical_row_id": "primary:1", "outcome": "ok"}]),
+            lambda: drawn.add_findings([{"row_id": "primary:1", "outcome": "ok"}]),
         ]
         if kind == "text/html":
             calls += [drawn.design, lambda: drawn.save(tmp_path / "rows.csv")]

@@ -81,7 +81,7 @@ FIGURES: dict[str, dict[str, Any]] = {
             {"statistic": "count"},
         ],
         "by": ["region"],
-        "where": {"expression": "id > 1"},
+        "filters": {"expression": "id > 1"},
         "confidence": 0.9,
         "true_values": True,
     },
@@ -254,8 +254,8 @@ def test_estimates_are_sent_by_all_code(proxy: FaultyProxy, sample: Sample, name
 @pytest.mark.usefixtures("in_folder")
 def test_an_evaluation_is_sent_by_all_code(proxy: FaultyProxy, dataset: Dataset) -> None:
     sample = dataset.sample(size=20, seed=9)
-    rows = [item["_logical_row_id"] for item in sample.findings()]
-    sample.add_findings({"_logical_row_id": row, "outcome": "ok"} for row in rows)
+    rows = [item["row_id"] for item in sample.findings()]
+    sample.add_findings({"row_id": row, "outcome": "ok"} for row in rows)
     body = {"kind": "sequential", "tolerable": 0.2, "confidence": 0.9}
     path = f"/api/sampling/jobs/{sample.id}/evaluation"
     assert check(proxy, ApiRequest(path, body), "").command is not None
@@ -375,7 +375,7 @@ def test_odd_names_of_columns_are_sent_by_all_code(
             {"statistic": "ratio", "column": name, "denominator": first},
             {"statistic": "quantile", "column": name, "q": 0.5},
         ],
-        "where": {"expression": f"{quoted} > 0"},
+        "filters": {"expression": f"{quoted} > 0"},
         "calibrate": {"method": "regression", "columns": [name]},
     }
     check(proxy, ApiRequest(f"/api/sampling/jobs/{sample.id}/estimates", figures), "")

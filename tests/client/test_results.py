@@ -38,7 +38,7 @@ def test_all_fields_of_an_estimate_are_sent(sample: Sample) -> None:
     found = sample.estimate(
         statistics=[{"statistic": "mean", "column": "amount"}, {"statistic": "count"}],
         by="region",
-        where="id > 10",
+        filters="id > 10",
         confidence=0.9,
         variance={"lonely_stratum": "adjust"},
     )
@@ -62,10 +62,10 @@ def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: P
     drawn = dataset.sample("random", size=30, seed=5)
     items = drawn.findings()
     assert [item["finding"] for item in items] == [None] * 30
-    replaced = items[0]["_logical_row_id"]
-    assert drawn.replace(replaced, "not a purchase") not in {i["_logical_row_id"] for i in items}
+    replaced = items[0]["row_id"]
+    assert drawn.replace(replaced, "not a purchase") not in {i["row_id"] for i in items}
     counts = drawn.add_findings(
-        {"_logical_row_id": item["_logical_row_id"], "outcome": "ok"}
+        {"row_id": item["row_id"], "outcome": "ok"}
         for item in drawn.findings()
         if item["finding"] is None
     )
@@ -83,9 +83,7 @@ def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: P
 
 def test_a_larger_sample_has_the_findings(dataset: Dataset) -> None:
     small = dataset.sample("random", size=20, seed=77)
-    small.add_findings(
-        {"_logical_row_id": item["_logical_row_id"], "outcome": "ok"} for item in small.findings()
-    )
+    small.add_findings({"row_id": item["row_id"], "outcome": "ok"} for item in small.findings())
     assert small.continues is None
     large = dataset.sample("random", size=50, seed=77)
     assert large.continues is not None
@@ -101,9 +99,7 @@ def test_a_larger_sample_has_the_findings(dataset: Dataset) -> None:
 
 def test_amounts_are_evaluated_by_default_where_they_were_drawn(dataset: Dataset) -> None:
     drawn = dataset.sample("monetary_unit", size=20, seed=2, parameters={"book_column": "amount"})
-    drawn.add_findings(
-        {"_logical_row_id": item["_logical_row_id"], "outcome": "ok"} for item in drawn.findings()
-    )
+    drawn.add_findings({"row_id": item["row_id"], "outcome": "ok"} for item in drawn.findings())
     evaluation = drawn.evaluate()
     assert (evaluation.kind, evaluation.conclusion) == ("monetary_unit", None)
     assert "Overstatement" in evaluation._repr_html_()

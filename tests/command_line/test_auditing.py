@@ -21,7 +21,7 @@ def sample(run: Run, table: Path) -> str:
 
 def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Path) -> None:
     items = json.loads(run("findings", sample[:8], "--json").stdout)["items"]
-    rows = [item["_logical_row_id"] for item in items]
+    rows = [item["row_id"] for item in items]
     for row in rows[:4]:
         run("findings", sample, row, "ok")
     run("findings", sample, rows[3], "exception", "--audit-value", "1.50", "--note", "wrong")
@@ -63,7 +63,7 @@ def test_findings_are_entered_from_a_file(run: Run, sample: str, tmp_path: Path)
         "4 of 5 rows have a finding; 1 exception."
         in run("findings", sample, "--file", str(file), "--key", key).stdout
     )
-    file.write_text(f"_logical_row_id,outcome,{key}\n{items[4]['_logical_row_id']},ok,\n")
+    file.write_text(f"_logical_row_id,outcome,{key}\n{items[4]['row_id']},ok,\n")
     assert "5 of 5 rows" in run("findings", sample, "--file", str(file)).stdout
     newest = json.loads(run("findings", sample, "--json").stdout)["items"][0]["finding"]
     assert (newest["audit_value"], newest["note"]) == ("1.5", "wrong")
@@ -95,8 +95,7 @@ def test_attributes_causes_and_the_conclusion(run: Run, sample: str) -> None:
     assert run("attributes", sample).stdout == "No attributes.\n"
     assert run("attributes", sample, "approved", "amount agrees").stdout.startswith("approved\n")
     rows = [
-        item["_logical_row_id"]
-        for item in json.loads(run("findings", sample, "--json").stdout)["items"]
+        item["row_id"] for item in json.loads(run("findings", sample, "--json").stdout)["items"]
     ]
     why = ("--deviation", "approved", "--cause", "other", "--cause-text", "moved house")
     run("findings", sample, rows[0], "exception", *why)
@@ -122,9 +121,7 @@ def test_a_sample_in_two_stages(run: Run, table: Path, tmp_path: Path) -> None:
     job = json.loads(run("sample", "Sales", *plan, "--json").stdout)["id"]
     items = json.loads(run("findings", job, "--json").stdout)["items"]
     assert len(items) == 30
-    lines = [
-        f"{item['_logical_row_id']},{'ok' if at else 'exception'}" for at, item in enumerate(items)
-    ]
+    lines = [f"{item['row_id']},{'ok' if at else 'exception'}" for at, item in enumerate(items)]
     file = tmp_path / "stage.csv"
     file.write_text("\n".join(["_logical_row_id,outcome", *lines]))
     run("findings", job, "--file", str(file))
@@ -136,7 +133,7 @@ def test_a_sample_in_two_stages(run: Run, table: Path, tmp_path: Path) -> None:
 
 def test_wrong_options_are_refused(run: Run, sample: str, tmp_path: Path) -> None:
     assert "neither to list" in run("findings", sample, "primary:1", code=2).stderr
-    assert "needs a ROW" in run("findings", sample, "--note", "x", code=2).stderr
+    assert "needs a ROW_ID" in run("findings", sample, "--note", "x", code=2).stderr
     assert "need --file" in run("findings", sample, "--preview", code=2).stderr
     assert ".csv" in run("findings", sample, "--output", "list.pdf", code=2).stderr
     path = str(tmp_path / "paper.pdf")
@@ -145,7 +142,7 @@ def test_wrong_options_are_refused(run: Run, sample: str, tmp_path: Path) -> Non
 
 def test_a_larger_sample_has_the_findings(run: Run, sample: str) -> None:
     for item in json.loads(run("findings", sample, "--json").stdout)["items"]:
-        run("findings", sample, item["_logical_row_id"], "ok")
+        run("findings", sample, item["row_id"], "ok")
     drawn = run("sample", "Sales", "--size", "9", "--seed", "7").stdout
     name = sample[:8]
     assert f"The findings about 5 rows came along from sample {name}, which this one" in drawn

@@ -66,9 +66,9 @@ def test_a_group_gets_access_to_a_dataset(run: Run, table: Path) -> None:
     assert "Auditors: anna, ben." in run("group", "add", "auditors", "ben").stdout
     assert "Auditors: ben." in run("group", "remove", "Auditors", "anna").stdout
     assert "Checkers: ben." in run("group", "rename", "Auditors", "Checkers").stdout
-    shown = run("access", "Sales", "--grant", "Checkers", "edit", "--grant", "anna", "view").stdout
-    assert re.search(r"Checkers +group +can edit", shown)
-    assert re.search(r"anna +user +can view", shown)
+    shown = run("access", "Sales", "--grant", "Checkers", "write", "--grant", "anna", "read").stdout
+    assert re.search(r"Checkers +group +write", shown)
+    assert re.search(r"anna +user +read", shown)
     assert "anna" not in run("access", "Sales", "--revoke", "anna").stdout
     assert "has no access" in run("access", "Sales", "--revoke", "anna", code=1).stderr
     assert "ben" in run("group", "show", "Checkers").stdout
@@ -116,7 +116,7 @@ def test_a_lost_password_is_mended_with_a_link(run: Run, created: Path) -> None:
         (("sample", "Sales", "--size", "0"), 1, "--size"),
         (("sample", "Sales", "--size", "5", "--output", "x.xls"), 2, ".csv, .parquet, .arrow"),
         (("sample", "Sales", "--method", "lucky"), 2, "random"),
-        (("sample", "Sals", "--size", "5"), 1, 'Dataset "Sals" not found. Existing: Sales'),
+        (("sample", "Sals", "--size", "5"), 1, 'There is no dataset "Sals". Available: Sales'),
         (("sample", "Sales"), 1, "--size or --fraction"),
         (("sample", "Sales", "--size", "5", "--ref", "mian"), 1, "Available: main"),
         (

@@ -124,7 +124,7 @@ def test_a_back_test_counts_the_intervals(run: Run, sample: str) -> None:
 
 
 def test_findings_are_estimated(run: Run, sample: str) -> None:
-    row = json.loads(run("findings", sample, "--json").stdout)["items"][0]["_logical_row_id"]
+    row = json.loads(run("findings", sample, "--json").stdout)["items"][0]["row_id"]
     run("findings", sample, row, "exception", "--audit-value", "0")
     options = ("--values", "findings", "--book", "amount", "--total", "misstatement")
     shown = run("estimate", sample, *options).stdout

@@ -39,7 +39,7 @@ def of(run: Run, *arguments: str) -> dict[str, Any]:
 def test_datasets_and_their_versions_are_listed(run: Run, name: str) -> None:
     listed = run("datasets", "--search", name)
     assert name in listed.stdout
-    assert "owner" in listed.stdout
+    assert "admin" in listed.stdout
     assert "1 of 1 datasets." in listed.stdout
     assert of(run, "datasets", "--search", name)["total"] == 1
     shown = run("history", name).stdout
@@ -49,7 +49,7 @@ def test_datasets_and_their_versions_are_listed(run: Run, name: str) -> None:
 
 
 def test_rows_are_filtered_sorted_and_written(run: Run, name: str, tmp_path: Path) -> None:
-    query = ("rows", name, "--filter", "kind = 3", "--sort", "id", "--descending")
+    query = ("rows", name, "--filter", "kind = 3", "--order-by", "id", "--desc")
     shown = run(*query, "--column", "id", "--limit", "2")
     assert shown.stdout.split() == ["id", "45", "38"]
     assert "2 of 7 rows." in shown.stderr

@@ -56,7 +56,7 @@ def replaced(run: Run, filled: Path) -> tuple[str, list[str]]:
     jobs = json.loads(run("jobs", "--json").stdout)["jobs"]
     (sample,) = (each["id"] for each in jobs if each["run_type"] == "sampling")
     items = json.loads(run("findings", sample, "--json").stdout)["items"]
-    rows = [item["_logical_row_id"] for item in items[:2]]
+    rows = [item["row_id"] for item in items[:2]]
     for row in rows:
         run("replace", sample, row, "--reason", "no purchase")
     assert "0 faults" in run("check").stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.conftest import Run
+from tests.contract.test_route_details import workbook
 from tests.support.live_server import LiveServer, csv_text
 
 
@@ -19,10 +20,13 @@ def data_dir(served: LiveServer) -> Path:
 
 @pytest.fixture(scope="module")
 def two_tables(served: LiveServer) -> None:
-    """A dataset with the tables "sample" and "residual" on its ref smpl-q1."""
+    """The sample q1 of a dataset, and a dataset with the tables of two sheets."""
     sales = served.new_named("Sales", csv_text(50))
     body = {"method": "random", "sample_size": 5, "output_name": "q1", "export_residual": True}
     assert served.draw(sales, body)["status"] == "completed"
+    book = served.admin.post("/api/datasets", json={"name": "Book"}).json()["id"]
+    sheets = workbook({"north": ["id", "1"], "south": ["id", "1"]})
+    assert served.import_text(book, sheets, "book.xlsx")["status"] == "completed"
 
 
 def test_a_list_shows_the_digits_that_a_command_takes(run: Run, two_tables: None) -> None:
@@ -34,7 +38,7 @@ def test_a_list_shows_the_digits_that_a_command_takes(run: Run, two_tables: None
 @pytest.mark.parametrize("command", ["sample", "plan", "profile", "explore"])
 def test_a_message_names_the_option_for_a_table(run: Run, two_tables: None, command: str) -> None:
     size = ("--size", "1") if command in ("sample", "plan") else ()
-    refused = run(command, "Sales", "--ref", "smpl-q1", *size, code=1)
+    refused = run(command, "Book", *size, code=1)
     assert "Name a table with --table." in refused.stderr
     assert "table_key" not in refused.stderr
 
@@ -47,9 +51,9 @@ def test_a_message_names_the_option_for_a_name(run: Run, two_tables: None) -> No
 def test_a_body_of_the_users_keeps_the_fields_names(
     run: Run, two_tables: None, tmp_path: Path
 ) -> None:
-    body = {"source_ref": "smpl-q1", "method": "random", "parameters": {"sample_size": 1}}
+    body = {"method": "random", "parameters": {"sample_size": 1}}
     (tmp_path / "body.json").write_text(json.dumps(body))
-    refused = run("sample", "Sales", "--body", str(tmp_path / "body.json"), code=1)
+    refused = run("sample", "Book", "--body", str(tmp_path / "body.json"), code=1)
     assert "table_key" in refused.stderr
 
 

@@ -76,7 +76,7 @@ def test_a_failed_write_names_the_file(tmp_path: Path) -> None:
     [
         ("sample", "Sales", "--size", "5", "--output", "{}/x.csv"),
         ("sql", "Sales", "SELECT 1", "--output", "{}/x.csv"),
-        ("explore", "Sales", "--html", "{}/x.html"),
+        ("explore", "Sales", "--output", "{}/x.html"),
     ],
 )
 def test_an_unwritable_file_is_refused_before_a_job(

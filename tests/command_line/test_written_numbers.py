@@ -80,7 +80,7 @@ def test_an_evaluation_reads_what_is_tolerable(run: Run, table: Path, tmp_path: 
     drawn = run("sample", "Sales", "--size", "5", "--seed", "7", "--json")
     sample = str(json.loads(drawn.stdout)["id"])
     for item in json.loads(run("findings", sample, "--json").stdout)["items"]:
-        run("findings", sample, item["_logical_row_id"], "ok")
+        run("findings", sample, item["row_id"], "ok")
     amounts = ("--kind", "variables", "--book", "amount", "--estimator", "mean_per_unit")
     for text in ("250.000,00", "250,000", "250 000"):
         found = json.loads(run("evaluate", sample, *amounts, "--json", "--tolerable", text).stdout)

@@ -139,9 +139,9 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "webhook_deleted",
         lambda w: (f"/api/webhooks/{w.webhook()}", {}),
     ),
-    "POST /api/webhooks/<int:webhook_id>/enable": (
+    "PATCH /api/webhooks/<int:webhook_id>": (
         "webhook_enabled",
-        lambda w: (f"/api/webhooks/{w.disabled_webhook()}/enable", {}),
+        lambda w: (f"/api/webhooks/{w.disabled_webhook()}", {"json": {"enabled": True}}),
     ),
     "POST /api/webhooks/<int:webhook_id>/test": (
         "webhook_tested",
@@ -157,7 +157,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     ),
     "PATCH /api/schedules/<int:schedule_id>": (
         "schedule_changed",
-        lambda w: (w.schedule(), {"json": {"paused": True}}),
+        lambda w: (w.schedule(), {"json": {"enabled": False}}),
     ),
     "POST /api/schedules/<int:schedule_id>/run": (
         "schedule_run",
@@ -228,13 +228,9 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "job_cancelled",
         lambda w: (f"/api/jobs/{w.job('running')}/cancel", {}),
     ),
-    "PUT /api/jobs/<job_id>/dismissal": (
+    "PATCH /api/jobs/<job_id>": (
         "job_dismissed",
-        lambda w: (f"/api/jobs/{w.job('failed')}/dismissal", {}),
-    ),
-    "DELETE /api/jobs/<job_id>/dismissal": (
-        "dismissal_undone",
-        lambda w: (f"/api/jobs/{w.job('failed')}/dismissal", {}),
+        lambda w: (f"/api/jobs/{w.job('failed')}", {"json": {"dismissed": True}}),
     ),
     "POST /api/jobs/<job_id>/retry": (
         "job_retried",
@@ -259,7 +255,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "findings_entered",
         lambda w: (
             f"/api/sampling/jobs/{w.draw}/findings",
-            {"json": {"_logical_row_id": w.sampled_row(), "outcome": "ok"}},
+            {"json": {"row_id": w.sampled_row(), "outcome": "ok"}},
         ),
     ),
     "POST /api/sampling/jobs/<job_id>/findings/preview": (
@@ -273,7 +269,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "row_replaced",
         lambda w: (
             f"/api/sampling/jobs/{w.draw}/replacements",
-            {"json": {"_logical_row_id": w.sampled_row(), "reason": "no document"}},
+            {"json": {"row_id": w.sampled_row(), "reason": "no document"}},
         ),
     ),
     "PUT /api/sampling/jobs/<job_id>/attributes": (

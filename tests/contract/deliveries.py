@@ -23,11 +23,7 @@ def review_sample(preparer: httpx.Client, reviewer: httpx.Client, job_id: str) -
     """Enter a finding of each open row and submit them; let the reviewer sign them off."""
     path = f"/api/sampling/jobs/{job_id}"
     rows = preparer.get(f"{path}/findings").json()["items"]
-    found = [
-        {"_logical_row_id": row["_logical_row_id"], "outcome": "ok"}
-        for row in rows
-        if row["finding"] is None
-    ]
+    found = [{"row_id": row["row_id"], "outcome": "ok"} for row in rows if row["finding"] is None]
     for client, part, body in (
         (preparer, "findings", {"findings": found}),
         (preparer, "review", {"action": "submitted"}),

@@ -27,11 +27,11 @@ from schemathesis.specs.openapi.checks import (
 from http_api.openapi import operations
 from tests.support.live_server import LiveServer
 
-LEFT_OUT = ("post_sign_in_logout",)
+LEFT_OUT = ("log_out_users",)
 """Operations that end the request's own token."""
-MINE = ("patch_users_patch_user", "delete_users_delete_user", "post_users_make_link")
+MINE = ("update_user", "delete_user", "create_user_sign_in_link")
 """Operations that aren't asked of the token's own user."""
-DESTRUCTIVE = ("delete_datasets_delete",)
+DESTRUCTIVE = ("delete_dataset",)
 """Operations that aren't asked of the dataset that the others read."""
 CHECKS = [
     not_a_server_error,
@@ -46,7 +46,7 @@ DRAW = {"method": "stratified", "parameters": {"strata_columns": ["city"], "samp
 VALUES: dict[str, list[Any]] = {
     "source_ref": ["main", "smpl-drawn"],
     "base_ref": ["main"],
-    "table_key": ["primary", "sample", None],
+    "table_key": ["primary", "residual", None],
     "strata_columns": [["city"], ["city", "id"], [{"column": "amount", "breaks": [1, 2.5]}]],
     "stratify_columns": [["city"]],
     "cluster_column": ["city"],
@@ -64,16 +64,16 @@ VALUES: dict[str, list[Any]] = {
 }
 """Values of fields by which something is there, in the table of ``existing``."""
 BODIES: dict[str, dict[str, Any]] = {
-    "post_sampling_create": DRAW,
-    "post_sampling_plan_of": DRAW,
-    "post_sampling_size": {"goal": {"margin": 0.1}, "design": DRAW},
-    "post_sampling_strata": {"column": "id", "sample_size": 30},
-    "post_estimates_needed_rows": {"statistic": "mean", "column": "id", "margin": 1},
-    "post_sampling_sample": DRAW,
-    "post_templates_keep": {"name": "draw", "body": DRAW},
-    "post_refs_create": {"name": "another", "source_ref": "main"},
-    "post_explorations_query": {"sql": 'SELECT * FROM "primary"'},
-    "post_users_create_user": {"soeid": "newuser", "role_name": "viewer"},
+    "create_sampling_dataset_job": DRAW,
+    "create_sampling_dataset_plan": DRAW,
+    "create_sampling_dataset_size": {"goal": {"margin": 0.1}, "design": DRAW},
+    "create_sampling_dataset_strata": {"column": "id", "sample_size": 30},
+    "create_sampling_job_more_row": {"statistic": "mean", "column": "id", "margin": 1},
+    "create_sampling_dataset_sample": DRAW,
+    "create_sampling_template": {"name": "draw", "body": DRAW},
+    "create_dataset_ref": {"name": "another", "source_ref": "main"},
+    "query_exploration_dataset": {"sql": 'SELECT * FROM "primary"'},
+    "create_user": {"soeid": "newuser", "role_name": "viewer"},
 }
 """Bodies that are right, to which a part of a generated one is added now and then."""
 
@@ -122,7 +122,7 @@ def existing(server: LiveServer, rows: int = 40) -> dict[str, list[Any]]:
         "commit": ["main", "smpl-drawn"],
         "key": ["primary", "sample", "residual", "result"],
         "user_id": [user, "me"],
-        "logical_row_id": ["primary:0", f"primary:{rows}"],
+        "row_id": ["primary:0", f"primary:{rows}"],
         "template_id": [1],
         "token_id": [10**6],
     }
@@ -216,6 +216,8 @@ def _with_values(part: Any, place: int) -> Any:
         return [_with_values(one, place) for one in part]
     if not isinstance(part, dict):
         return part
+    if isinstance(part.get("filters"), str):
+        part = {**part, "filters": "id > 3 OR city IS NULL"}
     return {
         name: VALUES[name][place % len(VALUES[name])]
         if name in VALUES

@@ -131,9 +131,9 @@ def of_dataset(path: str, body: dict[str, Any] | None = None) -> Made:
     return lambda scene, _: Ask(path.format(d=scene.empty_dataset()), body)
 
 
-def of_job(path: str, status: str, form: dict[str, str] | None = None) -> Made:
+def of_job(path: str, status: str, **rest: Any) -> Made:
     """Ask about a job of its own."""
-    return lambda scene, _: Ask(path.format(j=scene.job(status)), form=form)
+    return lambda scene, _: Ask(path.format(j=scene.job(status)), **rest)
 
 
 def of_ref(path: str, **rest: Any) -> Made:
@@ -167,12 +167,14 @@ def own_token(scene: Scene, asker: User) -> Ask:
     return Ask(f"/api/tokens/{scene.token_of(asker)[1]}")
 
 
-def own_webhook(path: str = "", *, is_disabled: bool = False) -> Made:
+def own_webhook(
+    path: str = "", *, body: dict[str, Any] | None = None, is_disabled: bool = False
+) -> Made:
     """Ask about a new webhook of the asker, ``{m}`` its delivery."""
 
     def made(scene: Scene, asker: User) -> Ask:
         webhook, delivery = scene.webhook_of(asker, is_disabled=is_disabled)
-        return Ask(f"/api/webhooks/{webhook}{path.format(m=delivery)}")
+        return Ask(f"/api/webhooks/{webhook}{path.format(m=delivery)}", body)
 
     return made
 

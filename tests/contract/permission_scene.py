@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from application.notifications.signing import new_secret
+from application.notifications.registering import new_secret
+from contract.words import EVENTS
 from service.settings import Settings
 from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
@@ -18,7 +19,6 @@ from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.notifications.receivers import (
-    EVENTS,
     NewWebhook,
     add_webhook,
     disable_receiver,
@@ -175,7 +175,7 @@ class Scene:
     def sampled_row(self) -> str:
         """The last row of the draw that nothing has replaced."""
         page = self.server.admin.get(f"/api/sampling/jobs/{self.draw}/findings").json()
-        return str(page["items"][-1]["_logical_row_id"])
+        return str(page["items"][-1]["row_id"])
 
     def token_of(self, user: User, **differing: Any) -> tuple[str, int]:
         """A new token of a user, and its id."""

@@ -107,7 +107,7 @@ TABLE = (
         f"DELETE {G}/members",
         ADMINISTER,
         lambda s, _: Ask(
-            f"/api/groups/{s.group(member := s.person())}/members", {"user": member.soeid}
+            f"/api/groups/{s.group(member := s.person())}/members", {"user_soeid": member.soeid}
         ),
     ),
     Row("GET /api/connections", MYSELF, at("/api/connections")),
@@ -117,7 +117,7 @@ TABLE = (
     Row("GET /api/webhooks", MYSELF, at("/api/webhooks")),
     Row("POST /api/webhooks", CHANGE_MYSELF, at("/api/webhooks", body={"url": RECEIVER})),
     Row(f"DELETE {W}", CHANGE_MYSELF, own_webhook()),
-    Row(f"POST {W}/enable", CHANGE_MYSELF, own_webhook("/enable", is_disabled=True)),
+    Row(f"PATCH {W}", CHANGE_MYSELF, own_webhook(body={"enabled": True}, is_disabled=True)),
     Row(f"GET {W}/deliveries", MYSELF, own_webhook("/deliveries")),
     Row(f"POST {W}/test", CHANGE_MYSELF, own_webhook("/test")),
     Row(
@@ -128,7 +128,7 @@ TABLE = (
     Row("GET /api/schedules", SEE, at("/api/schedules?dataset_id={d}")),
     Row("POST /api/schedules", WRITE, new_schedule),
     Row("GET /api/schedules/preview", MYSELF, at("/api/schedules/preview?cron=0+6+*+*+*")),
-    Row("PATCH /api/schedules/<int:schedule_id>", OWN, of_schedule("", {"paused": True})),
+    Row("PATCH /api/schedules/<int:schedule_id>", OWN, of_schedule("", {"enabled": False})),
     Row("DELETE /api/schedules/<int:schedule_id>", OWN, of_schedule()),
     Row("POST /api/schedules/<int:schedule_id>/run", OWN, of_schedule("/run")),
     Row("GET /api/schedules/<int:schedule_id>/exclusion", SEE, of_schedule("/exclusion")),
@@ -229,8 +229,7 @@ TABLE = (
     Row(f"GET {J}/column-changes", statuses(422, nobody=404), at("/api/jobs/{j}/column-changes")),
     Row(f"POST {J}/cancel", WRITE, of_job("/api/jobs/{j}/cancel", "running")),
     Row(f"POST {J}/retry", WRITE, of_job("/api/jobs/{j}/retry", "failed")),
-    Row(f"PUT {J}/dismissal", WRITE, of_job("/api/jobs/{j}/dismissal", "failed")),
-    Row(f"DELETE {J}/dismissal", WRITE, of_job("/api/jobs/{j}/dismissal", "failed")),
+    Row(f"PATCH {J}", WRITE, of_job("/api/jobs/{j}", "failed", body={"dismissed": True})),
     Row(f"POST {S}/jobs", WRITE, at("/api/sampling/datasets/{d}/jobs", body=RANDOM)),
     Row(f"POST {S}/plan", READ_BY_POST, at("/api/sampling/datasets/{d}/plan", body=RANDOM)),
     Row(
@@ -346,7 +345,7 @@ TABLE = (
         at("/api/sampling/jobs/{j}/values", files=VALUES),
     ),
     Row(f"GET {SJ}/reserves", SEE, at("/api/sampling/jobs/{j}/reserves")),
-    Row(f"GET {SJ}/rows/<logical_row_id>", SEE, at("/api/sampling/jobs/{j}/rows/primary:0")),
+    Row(f"GET {SJ}/rows/<row_id>", SEE, at("/api/sampling/jobs/{j}/rows/primary:0")),
     Row(f"GET {SJ}/comparison", SEE, at("/api/sampling/jobs/{j}/comparison")),
     Row(f"GET {D}/compare", SEE, at("/api/datasets/{d}/compare?base_ref=main")),
     Row("GET /api/sampling/users/<user_id>/history", MYSELF, at("/api/sampling/users/me/history")),
@@ -419,6 +418,7 @@ TABLE = (
     Row("GET /admin/tokens", ADMINISTER_PAGE, at("/admin/tokens"), "page"),
     Row("GET /admin/connections", ADMINISTER_PAGE, at("/admin/connections"), "page"),
     Row("GET /admin/storage", ADMINISTER_PAGE, at("/admin/storage"), "page"),
+    Row("GET /admin/internals", ADMINISTER_PAGE, at("/admin/internals"), "page"),
     Row("GET /admin/audit", ADMINISTER_PAGE, at("/admin/audit"), "page"),
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),
     Row("POST /jobs", TO_PAGES, jobs_form, "page"),

@@ -9,7 +9,9 @@ import re
 import pytest
 
 from application.administration.activity import SENTENCES, SUBJECTS, sentence
-from storage.accounts.audit_trail import ACTIONS, THIS_PROCESS, AuditFilters, list_entries, record
+from contract.requests.administration import EntriesRequest
+from contract.words import ACTIONS
+from storage.accounts.audit_trail import THIS_PROCESS, list_entries, record
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
@@ -69,7 +71,7 @@ def test_a_sentence_survives_missing_details(server: LiveServer, action: str) ->
             origin=THIS_PROCESS,
             about=("ref", "smpl-x"),
         )
-        (entry, *_), _ = list_entries(tx, AuditFilters(actions=(action,)), 0, 1)
+        (entry, *_), _ = list_entries(tx, EntriesRequest(action=(action,)), 0, 1)
     assert "{" not in sentence(entry)
     assert sentence(entry)
 
@@ -101,5 +103,5 @@ def test_a_count_has_its_singular(server: LiveServer, count: int, says: str) -> 
             about=("job", "x"),
             details={"findings": count},
         )
-        (entry, *_), _ = list_entries(tx, AuditFilters(actions=("findings_entered",)), 0, 1)
+        (entry, *_), _ = list_entries(tx, EntriesRequest(action=("findings_entered",)), 0, 1)
     assert says in sentence(entry)

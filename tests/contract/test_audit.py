@@ -83,6 +83,15 @@ def test_a_change_is_recorded_with_user_and_origin(world: World, route: str) -> 
     assert not any(secret in json.dumps(entry) for secret in tokens)
 
 
+def test_an_undone_dismissal_is_recorded(world: World) -> None:
+    path = f"/api/jobs/{world.job('failed')}"
+    answers = [world.server.admin.patch(path, json={"dismissed": each}) for each in (True, False)]
+    assert [told_by(world.server, answer)[0]["action"] for answer in answers] == [
+        "job_dismissed",
+        "dismissal_undone",
+    ]
+
+
 def test_a_password_set_by_a_link_is_recorded_with_its_session(world: World) -> None:
     form = {"code": world.link_code(), "password": PASSWORD, "again": PASSWORD}
     answer = world.server.client(None).post("/sign-in", data=form)

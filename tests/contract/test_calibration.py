@@ -82,7 +82,7 @@ def test_numbers_of_rows_are_reproduced(server: LiveServer, dataset: int, name: 
 def test_a_difference_knows_the_totals_of_groups(server: LiveServer, job: str) -> None:
     where = {"expression": "book > 200"}
     found = estimates(
-        server, job, TOTAL_PAID, MEAN_PAID, by=["region"], where=where, **by("difference", "book")
+        server, job, TOTAL_PAID, MEAN_PAID, by=["region"], filters=where, **by("difference", "book")
     )
     for at, region in enumerate(REGIONS):
         rows = [row for row in range(ROWS) if REGION[row] == region and BOOK[row] > 200]

@@ -204,8 +204,8 @@ def test_replacements_make_a_further_issue(server: LiveServer, dataset: int) -> 
     path, reason = f"/api/sampling/jobs/{job['id']}/replacements", "no purchase"
     out = [f"primary:{rows[0]}"]
     for _ in range(2):  # the row that came in goes out, too
-        body = {"_logical_row_id": out[-1], "reason": reason}
-        out.append(server.admin.post(path, json=body).json()["replacement_id"])
+        body = {"row_id": out[-1], "reason": reason}
+        out.append(server.admin.post(path, json=body).json()["replacement_row_id"])
     second = certified(server, job["id"])["predicate"]
     assert second["issue"] == 2
     stated = [

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from application.audit.evaluation.parameters import signed_json
+from application.audit.evaluation.parameters import signed_evaluation
 from application.audit.evaluation.request import SettledEvaluation
+from estimation_engine.audit import Conclusion
 from storage.audit.findings import Review, ReviewEntry
 from tests.contract.draw_requests import one
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 ATTRIBUTES, VARIABLES = {"kind": "attributes"}, {"kind": "variables", "book_column": "amount"}
 STATES = {
     "tolerable": ({**ATTRIBUTES, "tolerable": 0.2}, "good", "Tolerable"),
@@ -116,14 +117,14 @@ def test_a_sign_off_that_concluded_otherwise_is_named() -> None:
     }
     entry = ReviewEntry(1, "0" * 32, "signed_off", "", 1, "2025-01-01", kept, "jane")
     request = SettledEvaluation.of("attributes", 0.95, Decimal("0.05"))
-    found = signed_json(Review((entry,)), request, {"is_tolerable": None})
+    found = signed_evaluation(Review((entry,)), request, Conclusion(None, "", {}))
     assert found is not None
-    assert found["difference"] == (
+    assert found.difference == (
         "Signed off: tolerable; by the present rules: no conclusion. The findings are the same."
     )
-    same = signed_json(Review((entry,)), request, {"is_tolerable": True})
+    same = signed_evaluation(Review((entry,)), request, Conclusion(True, "", {}))
     assert same is not None
-    assert same["difference"] is None
+    assert same.difference is None
 
 
 def test_rows_that_could_not_be_drawn_limit_a_conclusion(server: LiveServer) -> None:

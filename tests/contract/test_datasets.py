@@ -55,9 +55,10 @@ def test_a_refusal_says_what_one_may_do(server: LiveServer) -> None:
     assert server.admin.put(f"{path}/permissions", json=grant).is_success
     number = path.rpartition("/")[2]
     refused = reader.post(f"{path}/refs", json={"name": "q", "source_ref": "main"})
-    assert_problem(refused, 403, "forbidden", f"You can view dataset {number} but not edit it.")
+    sentence = f"This requires the right {{}} in dataset {number}; yours is read."
+    assert_problem(refused, 403, "forbidden", sentence.format("write"))
     refused = reader.delete(path)
-    assert_problem(refused, 403, "forbidden", f"Only an owner of dataset {number} can do this.")
+    assert_problem(refused, 403, "forbidden", sentence.format("admin"))
     empty = server.admin.post("/api/datasets", json={"name": "With tags", "tags": [None]})
     assert_problem(empty, 422, "invalid_request", "Give a value.")
 
@@ -92,10 +93,10 @@ def test_levels_reach_as_far_as_they_say(server: LiveServer) -> None:
     assert reader.get(f"/api/datasets/{dataset}").json()["permission"] == "read"
     draw = {"method": "random", "sample_size": 1}
     jobs = f"/api/sampling/datasets/{dataset}/jobs"
-    assert_problem(reader.post(jobs, json=draw), 403, "forbidden", "view", "edit")
+    assert_problem(reader.post(jobs, json=draw), 403, "forbidden", "right write")
     server.admin.put(path, json={"user_id": user["id"], "permission": "write"})
     assert reader.post(jobs, json=draw).status_code == 200
-    assert_problem(reader.delete(f"/api/datasets/{dataset}"), 403, "forbidden", "owner")
+    assert_problem(reader.delete(f"/api/datasets/{dataset}"), 403, "forbidden", "right admin")
     levels = server.admin.request("DELETE", path, json={"user_id": user["id"]}).json()
     assert user["id"] not in [one["user_id"] for one in levels["permissions"]]
     assert_problem(reader.get(f"/api/datasets/{dataset}"), 404, "not_found")
@@ -165,10 +166,10 @@ def test_rows_are_paged_in_file_order(server: LiveServer, dataset_id: int) -> No
     assert [row["id"] for row in body["data"]] == list(range(1195, 1200))
     assert body["columns"] == ["amount", "id"]
     assert list(body["data"][0]) == ["amount", "id"]
-    assert body.items() >= {"total": 1200, "offset": 1195, "limit": 10, "has_more": False}.items()
+    assert (body["total"], body["offset"], body["limit"]) == (1200, 1195, 10)
     first = server.admin.get(path).json()
     assert len(first["data"]) == 100
-    assert first["has_more"]
+    assert first["limit"] == 100
     commit = server.admin.get(f"/api/datasets/{dataset_id}/commits/main/data").json()
     assert commit == first
 

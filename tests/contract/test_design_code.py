@@ -197,7 +197,7 @@ def test_the_facts_have_every_stratum(server: LiveServer, dataset: int) -> None:
     assert (found["method"], found["n"], found["N"]) == ("stratified", 20, 150)  # of Oslo
     drawn_rows = {group["key"]["city"]: group["drawn"] for group in found["groups"]}
     assert drawn_rows == {"Oslo": 20, "Lima": 0, "Kyiv": 0, None: 0}
-    assert {group["rows"] for group in found["groups"]} == {150}
+    assert {group["row_count"] for group in found["groups"]} == {150}
     weighted = drawn(server, dataset, DESIGNS["weighted"])
     assert server.admin.get(f"/api/sampling/jobs/{weighted}/design").json()["take_all"] == []
     (step,) = server.admin.get(f"/api/sampling/jobs/{weighted}/design").json()["steps"]

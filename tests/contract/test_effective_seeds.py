@@ -67,7 +67,7 @@ def test_an_outsider_can_compute_the_digest(server: LiveServer, dataset_id: int)
     assert seeds_of(again) == [f"42:from-{digest}"]
 
 
-@pytest.mark.parametrize("table_key", ["sample", "residual"])
+@pytest.mark.parametrize("table_key", ["primary", "sample", "residual"])
 def test_every_answer_tells_the_seed_of_a_sample(
     server: LiveServer, dataset_id: int, first: dict[str, Any], table_key: str
 ) -> None:
@@ -112,7 +112,7 @@ def test_a_ref_and_a_query_keep_the_draw_of_a_sample(
     )
     expected = [f"42:from-{digest_of(first)}"]
     body = {"method": "random", "parameters": SIZE}
-    drawn = server.draw(dataset_id, {**body, "source_ref": "examined", "table_key": "sample"})
+    drawn = server.draw(dataset_id, {**body, "source_ref": "examined", "table_key": "primary"})
     assert seeds_of(drawn) == expected
     source = "examined"
     for _ in range(2):

@@ -90,4 +90,4 @@ def test_bands_of_equal_values_have_sizes(server: LiveServer, dataset: int) -> N
     assert answer.status_code == 200, answer.text
     found = answer.json()
     assert found["sample_size"] == sum(each["sample_size"] for each in found["strata"]) == 100
-    assert all(0 < each["sample_size"] <= each["rows"] for each in found["strata"])
+    assert all(0 < each["sample_size"] <= each["row_count"] for each in found["strata"])

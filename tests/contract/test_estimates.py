@@ -167,9 +167,17 @@ def test_a_column_that_a_round_left_out_has_no_estimate(server: LiveServer, data
     problem = asked(server, job, {"statistics": [MEAN]})
     assert_problem(problem, 422, "invalid_estimate")
     assert "Not every step selected" in problem.json()["detail"]
-    filtered = {"statistics": [SHARE], "where": {"expression": "amount > 3"}}
+    filtered = {"statistics": [SHARE], "filters": {"expression": "amount > 3"}}
     assert_problem(asked(server, job, filtered), 422, "invalid_estimate")
     assert estimates(server, job, SHARE)["estimates"][0]["n_missing"] > 0
+
+
+def test_a_filter_by_its_former_name_is_read(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=60))
+    expression = {"expression": "size > 2"}
+    assert estimates(server, job, COUNT, where=expression) == estimates(
+        server, job, COUNT, filters=expression
+    )
 
 
 def test_a_sample_of_a_residual_estimates_the_residual(server: LiveServer, dataset: int) -> None:
@@ -195,7 +203,7 @@ def test_a_sample_of_a_residual_estimates_the_residual(server: LiveServer, datas
 def test_groups_and_a_filter_are_domains(server: LiveServer, dataset: int) -> None:
     job = drawn(server, dataset, one("random", sample_size=200))
     found = estimates(
-        server, job, COUNT, MEAN, by=["city"], where={"expression": "size > 2"}, true_values=True
+        server, job, COUNT, MEAN, by=["city"], filters={"expression": "size > 2"}, true_values=True
     )
     counts = found["estimates"][:4]
     assert [each["group"]["city"] for each in counts] == ["Kyiv", "Lima", "Oslo", None]
@@ -204,7 +212,7 @@ def test_groups_and_a_filter_are_domains(server: LiveServer, dataset: int) -> No
         for city in ("Kyiv", "Lima", "Oslo", "")
     ]
     assert all(each["standard_error"] > 0 for each in counts)
-    nothing = estimates(server, job, MEAN, TOTAL, where={"expression": "size > 99"})
+    nothing = estimates(server, job, MEAN, TOTAL, filters={"expression": "size > 99"})
     assert [(each["estimate"], each["ci_low"]) for each in nothing["estimates"]] == [
         (None, None),
         (0, None),
@@ -277,7 +285,7 @@ def test_uncovered_rows_are_in_no_figure(server: LiveServer, dataset: int) -> No
         ),
         ({"statistics": [{"statistic": "mean", "column": "amuont"}]}, "unknown_column", "amount"),
         ({"statistics": [COUNT], "by": ["nothing"]}, "unknown_column", "nothing"),
-        ({"statistics": [COUNT], "where": {"expression": "size >"}}, "invalid_filter", ""),
+        ({"statistics": [COUNT], "filters": {"expression": "size >"}}, "invalid_filter", ""),
         ({"statistics": []}, "invalid_request", ""),
         ({"statistics": [COUNT], "calibrate": {"method": "ratio"}}, "invalid_request", "columns"),
         ({"statistics": [COUNT], "confidence": 1}, "invalid_request", ""),
@@ -452,7 +460,7 @@ def test_skewed_values_say_how_many_rows_they_need(server: LiveServer, shops: in
 def test_equal_sampled_values_are_not_certain(server: LiveServer, shops: int) -> None:
     job = drawn(server, shops, one("random", sample_size=120, seed=3))
     mean, where = {"statistic": "mean", "column": "size"}, {"expression": "size = 1024"}
-    found = estimates(server, job, mean, where=where)
+    found = estimates(server, job, mean, filters=where)
     assert found["estimates"][0]["n"] > 1
     (warning,) = found["warnings"]
     assert "a standard error of 0 only because the sampled values are equal" in warning

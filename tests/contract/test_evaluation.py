@@ -14,7 +14,7 @@ from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 WRONG = {"outcome": "exception", "audit_value": "0.05"}
 
 
@@ -137,7 +137,7 @@ def test_replaced_rows_count_as_their_replacements(server: LiveServer, dataset: 
     answer = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body)
     refused = evaluated(server, job, "attributes")
     assert_problem(refused, 422, "invalid_findings")
-    row = {ROW: answer.json()["replacement_id"], "outcome": "exception"}
+    row = {ROW: answer.json()["replacement_row_id"], "outcome": "exception"}
     server.admin.post(f"/api/sampling/jobs/{job}/findings", json=row)
     found = evaluated(server, job, "attributes").json()
     assert (found["examined"], found["exceptions"], found["replaced"]) == (20, 1, 1)
@@ -212,11 +212,11 @@ def test_replaced_rows_are_projected_by_their_replacements(
     items = server.admin.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
     body = {ROW: items[0][ROW], "reason": "internal"}
     made = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body).json()
-    row = {ROW: made["replacement_id"], "outcome": "exception", "audit_value": "0"}
+    row = {ROW: made["replacement_row_id"], "outcome": "exception", "audit_value": "0"}
     server.admin.post(f"/api/sampling/jobs/{job}/findings", json=row)
     found = evaluated(server, job, "variables", book_column="amount").json()
     page = server.admin.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
-    book = next(item for item in page if item[ROW] == made["replacement_id"])["data"]["amount"]
+    book = next(item for item in page if item[ROW] == made["replacement_row_id"])["data"]["amount"]
     assert float(found["projected"]) == pytest.approx(book * 30, abs=0.01)
     assert found["caveats"][0].startswith("1 examined row is in error")
 
@@ -365,7 +365,7 @@ def test_a_sequence_follows_the_draw_and_not_the_sorted_file(
     rows = server.rows(job, limit=40)
     assert rows == sorted(rows, key=lambda row: float(row["amount"]))
     by_draw = sorted(rows, key=lambda row: int(row["_selection_order"]))
-    smallest, first = rows[0][ROW], by_draw[0][ROW]
+    smallest, first = (each[0]["_logical_row_id"] for each in (rows, by_draw))
     assert smallest != first
     server.admin.post(path, json={"findings": [{ROW: smallest, "outcome": "ok"}]})
     refused = evaluated(server, job, "sequential", tolerable=0.1)
@@ -404,7 +404,7 @@ def test_the_replacement_of_a_take_all_row_is_a_selected_unit(server: LiveServer
     replaced = server.admin.post(
         f"/api/sampling/jobs/{job}/replacements", json={ROW: first[ROW], "reason": "internal"}
     ).json()
-    finding = {ROW: replaced["replacement_id"], "outcome": "exception", "audit_value": "0"}
+    finding = {ROW: replaced["replacement_row_id"], "outcome": "exception", "audit_value": "0"}
     server.admin.post(f"/api/sampling/jobs/{job}/findings", json=finding)
     found = evaluated(server, job, "monetary_unit").json()
     assert (found["units"], found["book_value"], found["sampled_value"]) == (21, "3000", "3000")
@@ -454,7 +454,7 @@ def test_a_sample_is_evaluated_once_its_reserves_are_used(server: LiveServer) ->
     assert_problem(refused, 422, "invalid_findings", "Replace it")
     path = f"/api/sampling/jobs/{job}"
     made = server.admin.post(f"{path}/replacements", json={ROW: rows[0], "reason": "void"}).json()
-    new = {ROW: made["replacement_id"], "outcome": "ok"}
+    new = {ROW: made["replacement_row_id"], "outcome": "ok"}
     assert server.admin.post(f"{path}/findings", json=new).status_code == 200
     last = server.admin.post(f"{path}/replacements", json={ROW: rows[1], "reason": "void"})
     assert_problem(last, 409, "no_row_left", "the evaluation leaves it out")
@@ -476,7 +476,7 @@ def test_money_that_nothing_can_replace_makes_the_sample_smaller(server: LiveSer
     rows = [each[ROW] for each in examined(server, job, OUTSIDE, OUTSIDE)]
     path = f"/api/sampling/jobs/{job}"
     made = server.admin.post(f"{path}/replacements", json={ROW: rows[0], "reason": "void"}).json()
-    new = {ROW: made["replacement_id"], "outcome": "ok"}
+    new = {ROW: made["replacement_row_id"], "outcome": "ok"}
     assert server.admin.post(f"{path}/findings", json=new).status_code == 200
     found = evaluated(server, job, "monetary_unit", tolerable=500).json()
     assert (found["units"], found["not_applicable"], found["sampled_value"]) == (8, 1, "1000.00")

@@ -18,6 +18,7 @@ from application.access import Access, Caller
 from application.identity.newer_versions import newer_version
 from application.schedules.registering import change
 from application.work_limits import work_limits
+from contract.requests.automation import ScheduleChangeRequest
 from job_runner.scheduler import run_due
 from service.settings import Settings
 from storage.accounts.tokens import find_token_holder
@@ -188,7 +189,7 @@ def test_rows_that_replaced_others_are_excluded(ledger: Ledger) -> None:
     first = ledger.draw(sample_size=4)
     row = server.rows(first["id"])[0]["_logical_row_id"]
     path = f"/api/sampling/jobs/{first['id']}/replacements"
-    answer = server.admin.post(path, json={"_logical_row_id": row, "reason": "voided"})
+    answer = server.admin.post(path, json={"row_id": row, "reason": "voided"})
     assert answer.status_code == 200, answer.text
     ledger.schedule(first["id"], "document_no")
     ledger.load(range(25, -1, -1))
@@ -288,7 +289,7 @@ def test_a_pause_keeps_a_key_that_was_set_meanwhile(ledger: Ledger) -> None:
     by = SecondCaller(access, holder, None, None, lambda: False)
     key = {"exclude_drawn_by": ["document_no"]}
     by.before = lambda: server.admin.patch(ledger.path, json=key).raise_for_status()
-    change(by, ledger.schedule_id, {"paused": True})
+    change(by, ledger.schedule_id, ScheduleChangeRequest(enabled=False))
     assert ledger.found.exclude_drawn_by == ["document_no"]
     assert ledger.found.paused_at is not None
 
@@ -350,9 +351,9 @@ def test_a_key_that_a_later_version_lacks_is_noted(ledger: Ledger) -> None:
         assert "exclude_drawn_by" not in page + preview
         assert ("“Exclude drawn rows by”" in page) == ("no column" not in part)
         assert f"daily {first['id'][:8]} :" in preview
-    paused = server.admin.patch(ledger.path, json={"paused": True}).json()
+    paused = server.admin.patch(ledger.path, json={"enabled": False}).json()
     assert 'no column "document_no"' in paused["problem"]
-    server.admin.patch(ledger.path, json={"paused": False})
+    server.admin.patch(ledger.path, json={"enabled": True})
     server.import_text(ledger.dataset_id, "number,document_no\n7,8\n")
     answer = server.admin.patch(ledger.path, json={"exclude_drawn_by": ["number"]})
     assert answer.json()["exclude_drawn_by"] == ["number"]

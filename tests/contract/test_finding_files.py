@@ -60,7 +60,7 @@ def items(server: LiveServer, job: str) -> list[dict[str, Any]]:
 
 
 def entered(server: LiveServer, job: str, row: str, outcome: str, **more: str) -> None:
-    answer = server.admin.post(path(job), json={ROW: row, "outcome": outcome, **more})
+    answer = server.admin.post(path(job), json={"row_id": row, "outcome": outcome, **more})
     assert answer.status_code == 200, answer.text
 
 
@@ -80,15 +80,15 @@ def lines_of(server: LiveServer, job: str) -> list[dict[str, str]]:
 
 
 def test_the_workbook_is_ready_to_be_filled_in(server: LiveServer, job: str) -> None:
-    first, second = (item[ROW] for item in items(server, job)[:2])
+    first, second = (item["row_id"] for item in items(server, job)[:2])
     entered(server, job, first, "exception", audit_value="12.50", note='=HYPERLINK("x")')
-    body = {ROW: second, "reason": "not a purchase"}
+    body = {"row_id": second, "reason": "not a purchase"}
     replaced = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body)
-    new = replaced.json()["replacement_id"]
+    new = replaced.json()["replacement_row_id"]
     sheet = sheet_of(server, job)
     rows = list(sheet.iter_rows(values_only=True))
     assert list(rows[0]) == HEADER
-    expected = [item[ROW] for item in items(server, job) if item["replaced_by"] is None]
+    expected = [item["row_id"] for item in items(server, job) if item["replaced_by"] is None]
     assert [row[0] for row in rows[1:]] == expected
     assert second not in expected
     assert expected[-1] == new
@@ -110,7 +110,7 @@ def test_the_workbook_is_ready_to_be_filled_in(server: LiveServer, job: str) -> 
 
 
 def test_the_csv_runs_no_formula(server: LiveServer, job: str) -> None:
-    first = items(server, job)[0][ROW]
+    first = items(server, job)[0]["row_id"]
     entered(server, job, first, "ok", note="-1+cmd|' /C calc'!A0")
     lines = lines_of(server, job)
     assert list(lines[0]) == HEADER
@@ -154,7 +154,7 @@ def entries(server: LiveServer, job: str) -> int:
 
 
 def test_a_filled_in_list_is_previewed_and_entered(server: LiveServer, job: str) -> None:
-    rows = [item[ROW] for item in items(server, job)]
+    rows = [item["row_id"] for item in items(server, job)]
     entered(server, job, rows[0], "exception", note="=1+1", audit_value="1.234")
     entered(server, job, rows[1], "ok")
     lines = lines_of(server, job)
@@ -166,7 +166,7 @@ def test_a_filled_in_list_is_previewed_and_entered(server: LiveServer, job: str)
     assert preview["problem"] is None
     assert preview["key"] == [ROW]
     changed = preview["lines"][0]
-    assert (changed["line"], changed["action"], changed[ROW]) == (3, "changed", rows[1])
+    assert (changed["line"], changed["action"], changed["row_id"]) == (3, "changed", rows[1])
     details = {"note": "", "deviations": [], "cause": None, "cause_text": ""}
     assert changed["before"] == {"outcome": "ok", "audit_value": None, **details}
     assert changed["after"] == {"outcome": "exception", "audit_value": "99.9", **details}
@@ -205,8 +205,8 @@ def test_every_refused_line_has_its_reason_and_nothing_is_entered(
     server: LiveServer, job: str
 ) -> None:
     found = items(server, job)
-    rows = [item[ROW] for item in found]
-    body = {ROW: rows[9], "reason": "not a purchase"}
+    rows = [item["row_id"] for item in found]
+    body = {"row_id": rows[9], "reason": "not a purchase"}
     made = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body).json()
     number = rows[2].rpartition(":")[2]
     given = [
@@ -235,7 +235,7 @@ def test_every_refused_line_has_its_reason_and_nothing_is_entered(
         9: '"1.234" can be read in two ways. Write 1234 or 1.2340.',
         10: f'The {ROW} "{rows[6]}" is in 1 other row, too: 11.',
         11: f'The {ROW} "{rows[6]}" is in 1 other row, too: 10.',
-        12: f"Row {rows[9]} was replaced by {made['replacement_id']}.",
+        12: f"Row {rows[9]} was replaced by {made['replacement_row_id']}.",
         13: "The audit value of a row that is OK is its book value. Choose exception",
     }
     preview = send(server, job, text, preview=True).json()
@@ -274,7 +274,7 @@ def test_rows_are_named_by_columns_of_the_table(server: LiveServer, job: str) ->
 
 
 def test_a_list_never_takes_back_what_others_entered(server: LiveServer, job: str) -> None:
-    rows = [item[ROW] for item in items(server, job)]
+    rows = [item["row_id"] for item in items(server, job)]
     entered(server, job, rows[0], "ok")
     lines = lines_of(server, job)
     entered(server, job, rows[0], "exception", note="by a colleague")
@@ -366,7 +366,7 @@ def test_a_file_that_is_no_list_is_refused(
 
 
 def test_the_results_of_formulas_are_read(server: LiveServer, job: str) -> None:
-    row = items(server, job)[0][ROW]
+    row = items(server, job)[0]["row_id"]
 
     def fill(sheet: Any) -> None:
         sheet.write_row(0, 0, [ROW, "outcome", "_note", "audit_value"])
@@ -386,7 +386,7 @@ def test_long_amounts_lose_no_digit(server: LiveServer, job: str) -> None:
     found = items(server, job)
     amounts = ("12345678901234567.89", "2.5")
     lines = [
-        f"{item[ROW]},exception,{amount}" for item, amount in zip(found, amounts, strict=False)
+        f"{item['row_id']},exception,{amount}" for item, amount in zip(found, amounts, strict=False)
     ]
     text = "\n".join([f"{ROW},outcome,audit_value", *lines])
     assert send(server, job, text).status_code == 200
@@ -404,21 +404,21 @@ def test_a_row_that_is_ok_has_its_book_value(server: LiveServer, by_amount: str)
     first, second = items(server, by_amount)[:2]
     book = first["data"]["amount"]
     header = f"{ROW},outcome,audit_value\n"
-    wrong = f"{header}{first[ROW]},ok,{book + 1}\n"
+    wrong = f"{header}{first['row_id']},ok,{book + 1}\n"
     (line,) = send(server, by_amount, wrong, preview=True).json()["lines"]
     says = f"The audit value {book + 1} isn't the book value {book}, so the row isn't OK. Choose"
     assert line["problem"].startswith(says)
-    body = {ROW: first[ROW], "outcome": "ok", "audit_value": str(book + 1)}
+    body = {"row_id": first["row_id"], "outcome": "ok", "audit_value": str(book + 1)}
     answer = server.admin.post(path(by_amount), json=body)
     assert_problem(answer, 422, "invalid_value", says)
     assert answer.json()["errors"][0]["loc"] == ["body", "findings", 0, "audit_value"]
-    entered(server, by_amount, first[ROW], "ok", audit_value=f"{book}0")
-    right = f"{header}{second[ROW]},ok,{second['data']['amount']}\n"
+    entered(server, by_amount, first["row_id"], "ok", audit_value=f"{book}0")
+    right = f"{header}{second['row_id']},ok,{second['data']['amount']}\n"
     assert len(send(server, by_amount, right).json()["ids"]) == 1
 
 
 def test_a_formula_without_a_result_is_refused(server: LiveServer, job: str) -> None:
-    rows = [item[ROW] for item in items(server, job)]
+    rows = [item["row_id"] for item in items(server, job)]
     book = Workbook()
     sheet = book.active
     names = [ROW, "outcome", "audit_value", "_note", "difference"]
@@ -441,7 +441,7 @@ def test_a_formula_without_a_result_is_refused(server: LiveServer, job: str) -> 
 
 
 def test_written_amounts_are_read_in_text_cells(server: LiveServer, job: str) -> None:
-    rows = [item[ROW] for item in items(server, job)]
+    rows = [item["row_id"] for item in items(server, job)]
     amounts = {
         "12.500,00": "12500.00",
         "1.234,50": "1234.50",
@@ -474,7 +474,7 @@ def test_the_preview_doubts_audit_values(server: LiveServer, by_amount: str) -> 
         ("exception", books[6] - 1, []),
     ]
     lines = [
-        f"{item[ROW]},{outcome},{amount}"
+        f"{item['row_id']},{outcome},{amount}"
         for item, (outcome, amount, _) in zip(found, given, strict=True)
     ]
     text = "\n".join([f"{ROW},outcome,audit_value", *lines])

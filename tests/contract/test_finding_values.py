@@ -11,7 +11,7 @@ from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import asked, drawn_anew
 from tests.support.live_server import LiveServer
 
-ROW, ROWS, DRAWN = "_logical_row_id", 400, 50
+ROW, ROWS, DRAWN = "row_id", 400, 50
 TOTALS = [{"statistic": "total", "column": name} for name in ("audit_value", "misstatement")]
 
 
@@ -72,7 +72,7 @@ def test_rows_that_are_not_applicable_are_outside(server: LiveServer, dataset: i
     row = server.admin.get(f"{path}/findings").json()["items"][0][ROW]
     body = {ROW: row, "reason": "internal"}
     made = server.admin.post(f"{path}/replacements", json=body).json()
-    finding = {ROW: made["replacement_id"], "outcome": "exception", "audit_value": "0"}
+    finding = {ROW: made["replacement_row_id"], "outcome": "exception", "audit_value": "0"}
     server.admin.post(f"{path}/findings", json=finding)
     body = {"statistics": TOTALS, "values": "findings", "book_column": "amount"}
     found = asked(server, job, body).json()

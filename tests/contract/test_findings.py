@@ -12,7 +12,7 @@ from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def stepped(client: httpx.Client, job: str, action: str, note: str = "") -> http
 def test_the_items_are_the_drawn_rows_in_their_order(server: LiveServer, job: str) -> None:
     found = items(server, job)
     drawn = server.rows(job)
-    assert [item[ROW] for item in found["items"]] == [row[ROW] for row in drawn]
+    assert [item[ROW] for item in found["items"]] == [row["_logical_row_id"] for row in drawn]
     assert found["columns"] == ["id", "region", "amount"]
     assert found["items"][3]["data"] == {name: drawn[3][name] for name in found["columns"]}
     assert found["counts"] == {
@@ -76,7 +76,7 @@ def test_the_items_are_the_drawn_rows_in_their_order(server: LiveServer, job: st
     }
     assert found["review"] == {"state": "open", "entries": []}
     part = items(server, job, offset=10, limit=5)
-    assert [item[ROW] for item in part["items"]] == [row[ROW] for row in drawn[10:]]
+    assert [item[ROW] for item in part["items"]] == [row["_logical_row_id"] for row in drawn[10:]]
 
 
 def test_a_correction_is_a_new_entry_and_the_newest_counts(server: LiveServer, job: str) -> None:
@@ -128,10 +128,18 @@ def test_a_bare_row_number_gets_the_row_id_as_a_hint(server: LiveServer, job: st
 
 
 def test_an_unknown_field_is_refused_with_the_names_in_json(server: LiveServer, job: str) -> None:
-    body = {"findings": [{"row_id": "primary:1", "outcome": "ok"}]}
+    body = {"findings": [{"row": "primary:1", "outcome": "ok"}]}
     answer = server.admin.post(f"/api/sampling/jobs/{job}/findings", json=body)
-    assert_problem(answer, 422, "invalid_request", f"Known fields: {ROW}, ")
-    assert ", row_id" not in answer.json()["detail"]
+    assert_problem(answer, 422, "invalid_request", 'Did you mean "row_id"?')
+
+
+def test_the_name_of_an_earlier_version_is_read(server: LiveServer, job: str) -> None:
+    rows = [item[ROW] for item in items(server, job)["items"]]
+    assert entered(server, job, {"_logical_row_id": rows[0], "outcome": "ok"}).status_code == 200
+    single = {"_logical_row_id": rows[1], "outcome": "ok"}
+    assert server.admin.post(url(job, "findings"), json=single).status_code == 200
+    history = server.admin.get(url(job, "findings/history"), params={"row": rows[1]}).json()
+    assert [each[ROW] for each in history["findings"]] == [rows[1]]
 
 
 def test_two_findings_about_a_row_are_refused(server: LiveServer, job: str) -> None:
@@ -144,7 +152,7 @@ def test_two_findings_about_a_row_are_refused(server: LiveServer, job: str) -> N
 def test_a_replaced_row_gets_no_finding(server: LiveServer, job: str) -> None:
     row = items(server, job)["items"][0][ROW]
     body = {ROW: row, "reason": "not a purchase"}
-    new = server.admin.post(url(job, "replacements"), json=body).json()["replacement_id"]
+    new = server.admin.post(url(job, "replacements"), json=body).json()["replacement_row_id"]
     answer = entered(server, job, {ROW: row, "outcome": "ok"})
     assert_problem(answer, 409, "row_replaced", f"Row {row} was replaced by {new}")
     assert items(server, job)["items"][0]["finding"]["entries"] == 1
@@ -178,16 +186,16 @@ def test_two_people_who_enter_at_once_lose_nothing(
 def test_a_row_is_replaced_by_the_next_of_its_group(server: LiveServer, job: str) -> None:
     first = items(server, job)["items"][0]
     reserves = server.admin.get(url(job, "reserves")).json()["data"]
-    line = [row[ROW] for row in reserves if row["region"] == first["data"]["region"]]
+    line = [row["_logical_row_id"] for row in reserves if row["region"] == first["data"]["region"]]
     replace = {ROW: first[ROW], "reason": "not a purchase"}
     answer = server.admin.post(url(job, "replacements"), json=replace)
     assert answer.status_code == 200, answer.text
-    assert answer.json()["replacement_id"] == line[0]
+    assert answer.json()["replacement_row_id"] == line[0]
     again = server.admin.post(url(job, "replacements"), json=replace)
     assert_problem(again, 409, "conflict")
     second = {ROW: line[0], "reason": "not a purchase, either"}
     assert (
-        server.admin.post(url(job, "replacements"), json=second).json()["replacement_id"]
+        server.admin.post(url(job, "replacements"), json=second).json()["replacement_row_id"]
         == (line[1])
     )
     found = items(server, job)
@@ -199,7 +207,7 @@ def test_a_row_is_replaced_by_the_next_of_its_group(server: LiveServer, job: str
     assert found["items"][0]["finding"]["note"] == "not a purchase"
     assert found["counts"]["open"] == 12
     listed = server.admin.get(url(job, "replacements")).json()["replacements"]
-    assert [each["replacement_id"] for each in listed] == line[:2]
+    assert [each["replacement_row_id"] for each in listed] == line[:2]
     assert items(server, job, offset=13, limit=1)["items"][0][ROW] == line[1]
     body = {"statistics": [{"statistic": "count"}]}
     answer = server.admin.post(f"/api/sampling/jobs/{job}/estimates", json=body)
@@ -233,12 +241,12 @@ def test_concurrent_replacements_take_different_rows(server: LiveServer, dataset
         body = {ROW: row, "reason": "no document"}
         answer = server.admin.post(url(job, "replacements"), json=body)
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["replacement_id"])
+        return str(answer.json()["replacement_row_id"])
 
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(replace, rows))
     reserves = server.admin.get(url(job, "reserves")).json()["data"]
-    assert sorted(made) == sorted(row[ROW] for row in reserves[:8])
+    assert sorted(made) == sorted(row["_logical_row_id"] for row in reserves[:8])
 
 
 def test_systematic_rounds_have_no_replacement(server: LiveServer, dataset: int) -> None:

@@ -50,7 +50,7 @@ def test_members_have_the_level_of_their_group(server: LiveServer, dataset: int)
     share(server, dataset, group_id=group["id"], permission="write")
     assert statuses(client, dataset) == (200, 1, 200)
     members = f"/api/groups/{group['id']}/members"
-    server.admin.request("DELETE", members, json={"user": user["soeid"]})
+    server.admin.request("DELETE", members, json={"user_soeid": user["soeid"]})
     assert statuses(client, dataset) == (404, 0, 404)
     server.admin.put(members, json={"users": [user["soeid"]]})
     assert statuses(client, dataset) == (200, 1, 200)

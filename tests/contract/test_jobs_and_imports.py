@@ -52,7 +52,6 @@ def test_a_job_has_the_guides_fields(
     job = client.get(f"/api/jobs/{newest['id']}").json()
     assert set(job) >= GUIDE_FIELDS
     assert set(newest) >= GUIDE_LIST_FIELDS
-    assert job["job_id"] == job["id"]
     assert job["progress"] == 100
     assert job["created_at"].endswith("+00:00")
     assert job["duration_seconds"] >= 0

@@ -38,7 +38,7 @@ def test_what_happens_to_a_sample_is_in_the_ledger(server: LiveServer, dataset: 
     row = server.rows(job["id"])[7]["_logical_row_id"]
     replaced = server.admin.post(
         f"/api/sampling/jobs/{job['id']}/replacements",
-        json={"_logical_row_id": row, "reason": "no purchase"},
+        json={"row_id": row, "reason": "no purchase"},
     ).json()
     ref = job["output_summary"]["output_ref"]
     binned = server.admin.delete(f"/api/datasets/{dataset}/refs/{ref}").json()
@@ -54,7 +54,7 @@ def test_what_happens_to_a_sample_is_in_the_ledger(server: LiveServer, dataset: 
         "job_id": job["id"],
         "round_number": 2,
         "ordinal_out": int(row.removeprefix("primary:")),
-        "ordinal_in": int(replaced["replacement_id"].removeprefix("primary:")),
+        "ordinal_in": int(replaced["replacement_row_id"].removeprefix("primary:")),
         "reason": "no purchase",
     }
     statement = {

@@ -29,7 +29,7 @@ def lists(server: LiveServer) -> dict[str, str]:
         server.admin.post("/api/signing-keys/rotate")
         body = {"name": world.other()["soeid"], "permission": "read"}
         server.admin.put(f"/api/datasets/{dataset}/permissions", json=body)
-        body = {"_logical_row_id": world.sampled_row(), "reason": "not a purchase"}
+        body = {"row_id": world.sampled_row(), "reason": "not a purchase"}
         assert server.admin.post(f"{sample}/replacements", json=body).status_code == 200
         assert server.admin.get(f"{sample}/certificate").status_code == 200
     ids = [row["id"] for row in server.rows(draw)]
@@ -124,7 +124,7 @@ BOUNDED = {
     "/api/sampling/jobs/{job_id}/comparison": "figures of one sample",
     "/api/sampling/jobs/{job_id}/review": "the steps of one review",
     "/api/sampling/jobs/{job_id}/attributes": "what one sample is tested for",
-    "/api/sampling/jobs/{job_id}/rows/{logical_row_id}": "the steps of one draw",
+    "/api/sampling/jobs/{job_id}/rows/{row_id}": "the steps of one draw",
     "/api/sampling/jobs/{job_id}/rows/{row_id}/proof": "one proof",
     "/api/sampling/jobs/{job_id}/certificate": "the signatures of one certificate",
     "/api/sampling/datasets/{dataset_id}/sampling-methods": "the methods",

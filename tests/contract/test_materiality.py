@@ -116,7 +116,7 @@ def test_a_sample_is_evaluated_by_the_likelihood_of_its_plan(
     assert job["run_parameters"]["rounds"][0]["goal"]["likelihood"] == likelihood
     path = f"/api/sampling/jobs/{job['id']}"
     items = server.admin.get(f"{path}/findings", params={"limit": 1000}).json()["items"]
-    findings = [{"_logical_row_id": item["_logical_row_id"], "outcome": "ok"} for item in items]
+    findings = [{"row_id": item["row_id"], "outcome": "ok"} for item in items]
     server.admin.post(f"{path}/findings", json={"findings": findings})
     answer = server.admin.post(f"{path}/evaluation", json={}).json()
     assert (answer["likelihood"], answer["departure"]) == (likelihood, None)
@@ -125,6 +125,17 @@ def test_a_sample_is_evaluated_by_the_likelihood_of_its_plan(
     assert other["departure"] == (
         f"Planned: likelihood {likelihood}; evaluated with: likelihood binomial."
     )
+    body = {
+        "kind": "variables",
+        "book_column": "amount",
+        "estimator": "mean_per_unit",
+        "confidence": 0.8,
+    }
+    amounts = server.admin.post(f"{path}/evaluation", json=body)
+    assert amounts.status_code == 200, amounts.text
+    assert amounts.json()["confidence"] == 0.8
+    assert "evaluated with: " in amounts.json()["departure"]
+    assert "confidence 80 %" in amounts.json()["departure"]
 
 
 @pytest.mark.parametrize(

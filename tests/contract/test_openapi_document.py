@@ -120,13 +120,13 @@ def test_job_making_operations_take_an_idempotency_key(document: dict[str, Any])
         if parameter["name"] == "Idempotency-Key" and parameter["in"] == "header"
     }
     assert taking == {
-        "post_sampling_create",
-        "post_profiling_create",
-        "post_row_proofs_build",
-        "post_explorations_create",
-        "post_imports_import_file",
-        "post_attaching_attach",
-        "post_jobs_retry_one",
+        "create_sampling_dataset_job",
+        "create_profiling_dataset_job",
+        "create_dataset_row_root",
+        "create_exploration_dataset_job",
+        "import_dataset_ref",
+        "attach_dataset_ref",
+        "retry_job",
     }
 
 
@@ -213,7 +213,7 @@ def test_a_generated_client_draws_and_reads_typed_rows(
         )
         size = models.RandomParametersIn(sample_size=5, seed=42)
         one = models.RandomRoundIn(method=models.RandomRoundInMethod.RANDOM, parameters=size)
-        made_job = module(f"{sampling}.post_sampling_create").sync(
+        made_job = module(f"{sampling}.create_sampling_dataset_job").sync(
             dataset_id,
             client=client,
             body=models.SamplingJobIn(rounds=[one]),
@@ -221,21 +221,21 @@ def test_a_generated_client_draws_and_reads_typed_rows(
         )
         assert isinstance(made_job, models.JobAcceptedOut)
         server.finished(made_job.job_id)
-        job = module(f"{jobs}.get_jobs_job").sync(made_job.job_id, client=client)
+        job = module(f"{jobs}.get_job").sync(made_job.job_id, client=client)
         assert job.status == "completed"
-        rows = module(f"{sampling}.get_sample_rows_data").sync(
+        rows = module(f"{sampling}.get_sampling_job_data").sync(
             made_job.job_id, client=client, limit=3
         )
         assert isinstance(rows, models.SampleRowsOut)
         assert (rows.total, len(rows.data)) == (5, 3)
         assert set(rows.columns) > {"id", "city", "_design_weight"}
-        asked = module(f"{profiling}.post_profiling_create").sync(
+        asked = module(f"{profiling}.create_profiling_dataset_job").sync(
             dataset_id, client=client, body=models.ProfilingJobIn(columns=["amount"])
         )
         server.finished(asked.job_id)
-        profile = module(f"{profiling}.get_profiling_result").sync(asked.job_id, client=client)
+        profile = module(f"{profiling}.get_profiling_job_result").sync(asked.job_id, client=client)
         assert isinstance(profile, models.ProfileResult)
         assert profile.columns[0].name == "amount"
         assert profile.columns[0].nulls.accuracy.kind == models.AccuracyKind.EXACT
-        wrong = module(f"{jobs}.get_jobs_job").sync("nothing", client=client)
+        wrong = module(f"{jobs}.get_job").sync("nothing", client=client)
         assert wrong is None or isinstance(wrong, models.Problem)

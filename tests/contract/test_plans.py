@@ -446,8 +446,8 @@ def test_a_draw_of_a_plan_is_evaluated_by_its_materiality(
     assert round_["goal"] == GOAL
     path = f"/api/sampling/jobs/{job['id']}"
     items = server.admin.get(f"{path}/findings", params={"limit": 1000}).json()["items"]
-    ids = [item["_logical_row_id"] for item in items]
-    findings = [{"_logical_row_id": row, "outcome": "ok"} for row in ids]
+    ids = [item["row_id"] for item in items]
+    findings = [{"row_id": row, "outcome": "ok"} for row in ids]
     server.admin.post(f"{path}/findings", json={"findings": findings})
     answer = server.admin.post(f"{path}/evaluation", json={}).json()
     assert (answer["likelihood"], answer["confidence"]) == ("binomial", 0.9)

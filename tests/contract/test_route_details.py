@@ -28,7 +28,6 @@ def test_every_get_answers_with_a_trailing_slash(server: LiveServer, dataset_id:
         "key": "primary",
         "user_id": me,
         "group_id": 1,
-        "logical_row_id": "primary:3",
         "row_id": "primary:3",
     }
     paths = server.admin.get("/api/openapi.json").json()["paths"]

@@ -76,7 +76,7 @@ def test_changed_rows_are_a_table_that_is_paged_and_downloaded(
     changed = {"filters": "_change = 'changed'", "limit": 1, "offset": 1}
     page = server.admin.get(result_of(job), params=changed).json()
     assert [row["no"] for row in page["data"]] == [3]
-    assert page.items() >= {"total": 2, "offset": 1, "limit": 1, "has_more": False}.items()
+    assert (page["total"], page["offset"], page["limit"]) == (2, 1, 1)
     text = server.admin.get(result_of(job), params={"format": "csv", "filters": "no > 3"}).text
     assert [row["_change"] for row in csv.DictReader(io.StringIO(text))] == ["removed", "added"]
     for file_format, start in (("parquet", b"PAR1"), ("xlsx", b"PK")):

@@ -31,7 +31,7 @@ def look_up(server: LiveServer, job: dict[str, Any], **query: Any) -> dict[str, 
 
 
 def ids_of(found: dict[str, Any]) -> list[str]:
-    return [row["logical_row_id"] for row in found["rows"]]
+    return [row["row_id"] for row in found["rows"]]
 
 
 def test_rows_with_a_value_are_drawn_or_in_line(server: LiveServer, job: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ def test_rows_with_a_value_are_drawn_or_in_line(server: LiveServer, job: dict[st
     places = {row["rounds"][0]["nth_in_line"]: row["drawn"] for row in found["rows"]}
     assert places == {place: place <= 3 for place in range(1, 11)}
     assert {row["rounds"][0]["line_rows"] for row in found["rows"]} == {10}
-    drawn = {row["logical_row_id"] for row in found["rows"] if row["drawn"]}
+    drawn = {row["row_id"] for row in found["rows"] if row["drawn"]}
     sample = server.rows(job["id"], filters="city = 'Oslo'")
     assert drawn == {row["_logical_row_id"] for row in sample}
 

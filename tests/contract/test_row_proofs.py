@@ -84,7 +84,7 @@ def test_rows_that_replaced_others_are_proved(server: LiveServer, dataset: int) 
     row = server.rows(job["id"])[0]["_logical_row_id"]
     path = f"/api/sampling/jobs/{job['id']}"
     made = server.admin.post(
-        f"{path}/replacements", json={"_logical_row_id": row, "reason": "no purchase"}
+        f"{path}/replacements", json={"row_id": row, "reason": "no purchase"}
     ).json()
     pages = [
         server.admin.get(f"{path}/row-proofs", params={"offset": offset, "limit": 2}).json()
@@ -92,7 +92,7 @@ def test_rows_that_replaced_others_are_proved(server: LiveServer, dataset: int) 
     ]
     ordinals = [[proof["ordinal"] for proof in page["proofs"]] for page in pages]
     assert [len(each) for each in ordinals] == [2, 2, 0]
-    assert int(made["replacement_id"].removeprefix("primary:")) in ordinals[1]
+    assert int(made["replacement_row_id"].removeprefix("primary:")) in ordinals[1]
 
 
 def test_a_table_keeps_its_root(server: LiveServer, dataset: int) -> None:

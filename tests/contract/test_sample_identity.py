@@ -88,7 +88,7 @@ def test_a_sample_tells_of_a_newer_version(server: LiveServer) -> None:
     server.import_text(dataset_id, "id\n1\n2\n")
     source = server.admin.get(path).json()
     assert source["commit_id"] == job["source_commit_id"]
-    assert source["newer"]["ref_name"] == "main"
+    assert source["newer"]["source_ref"] == "main"
     assert source["newer"]["row_count"] == 2
     other = server.admin.get(f"/api/sampling/jobs/{by_commit['id']}/source").json()
     assert other["newer"] == source["newer"]

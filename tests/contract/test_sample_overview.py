@@ -41,7 +41,7 @@ def test_a_stratified_sample_shows_its_groups(server: LiveServer) -> None:
         job = get_job(tx, client.get("/api/jobs").json()["jobs"][1]["id"])
     newer = sample_overview(server.service, job).newer
     assert newer is not None
-    assert (newer.ref_name, newer.row_count) == ("main", 1)
+    assert (newer.source_ref, newer.row_count) == ("main", 1)
 
 
 def test_a_sample_of_clusters_has_no_margin(server: LiveServer) -> None:

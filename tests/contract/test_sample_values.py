@@ -66,11 +66,11 @@ def test_values_by_row_id_are_stored_and_estimated(server: LiveServer, job: str)
     rows = examined(server, job)
     text = csv_of(rows, "_logical_row_id", "audited")
     preview = send(server, job, text, path="/preview").json()
-    assert (preview["rows"], preview["matched"], preview["problem"]) == (DRAWN, DRAWN, None)
+    assert (preview["row_count"], preview["matched"], preview["problem"]) == (DRAWN, DRAWN, None)
     assert [each["name"] for each in preview["columns"]] == ["audited"]
     assert server.admin.get(f"/api/sampling/jobs/{job}/values").json()["uploads"] == []
     stored = send(server, job, text).json()
-    assert (stored["number"], stored["rows"], stored["unanswered"]) == (1, DRAWN, 0)
+    assert (stored["number"], stored["row_count"], stored["unanswered"]) == (1, DRAWN, 0)
     found = asked(server, job, {"statistics": [TOTAL], "values": 1, "true_values": True}).json()
     (total,) = found["estimates"]
     expected = sum(row["audited"] for row in rows) * ROWS / DRAWN
@@ -112,7 +112,7 @@ def test_a_workbook_by_a_key_with_leading_zeros(server: LiveServer, job: str) ->
             sheet.write_row(at, 0, [row["invoice"], row["audited"], "ok"])
     stored = send(server, job, content.getvalue(), "invoice", name="results.xlsx").json()
     assert stored["key"] == ["invoice"]
-    assert stored["rows"] == DRAWN
+    assert stored["row_count"] == DRAWN
     share = {"statistic": "proportion", "column": "outcome", "value": "ok"}
     body = {"statistics": [TOTAL, share], "values": "latest", "by": ["city"]}
     found = asked(server, job, body).json()
@@ -229,7 +229,7 @@ def test_the_only_sheet_with_the_key_is_read(server: LiveServer, job: str) -> No
         return content.getvalue()
 
     stored = send(server, job, workbook("Results"), "invoice", name="results.xlsx").json()
-    assert stored["rows"] == 3
+    assert stored["row_count"] == 3
     assert any('Of 2 sheets, only "Results" has the key' in note for note in stored["notes"])
     for sheets, says in (
         (("A", "B"), "2 of them have the key (invoice)"),

@@ -52,7 +52,7 @@ def test_the_drawn_rows_carry_their_probability_and_weight(
         assert row["_design_weight"] == 200
     commit = server.admin.get(f"/api/datasets/{dataset_id}/commits/{summary['output_ref']}").json()
     assert commit["parent_commit_id"] == job["source_commit_id"]
-    assert [table["table_key"] for table in commit["tables"]] == ["sample"]
+    assert [table["table_key"] for table in commit["tables"]] == ["primary"]
 
 
 def test_a_recorded_seed_draws_the_same_rows_again(server: LiveServer, dataset_id: int) -> None:
@@ -158,7 +158,7 @@ def test_rows_of_an_unfinished_or_other_job_are_not_there(
     assert_problem(answer, 404, "not_found", "import")
     job = server.draw(dataset_id, RANDOM)
     path = f"/api/sampling/jobs/{job['id']}/data"
-    assert_problem(server.admin.get(f"{path}?table_key=x"), 404, "not_found", "sample, primary")
+    assert_problem(server.admin.get(f"{path}?table_key=x"), 404, "not_found", "primary")
     assert_problem(server.admin.get(f"{path}?columns=x"), 422, "unknown_column", "id, city")
     for key in ("primary", "sample"):
         assert server.admin.get(path, params={"table_key": key}).json()["total"] == 10

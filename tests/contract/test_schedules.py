@@ -176,10 +176,10 @@ def test_a_pause_runs_nothing_and_a_resumption_nothing_late(
     server: LiveServer, clock: SetClock, schedule: int
 ) -> None:
     path = f"/api/schedules/{schedule}"
-    paused = server.admin.patch(path, json={"paused": True}).json()
+    paused = server.admin.patch(path, json={"enabled": False}).json()
     assert (paused["next_runs"], paused["paused_at"] is None) == ([], False)
     assert run_at(server, clock, "2026-03-05T05:00:00") == 0
-    resumed = server.admin.patch(path, json={"paused": False}).json()
+    resumed = server.admin.patch(path, json={"enabled": True}).json()
     assert resumed["next_runs"][0] == "2026-03-06T05:00:00.000000+00:00"
     assert run_at(server, clock, "2026-03-05T06:00:00") == 0
 
@@ -224,12 +224,12 @@ def test_a_run_that_is_refused_is_noted(
     with server.service.database.write() as tx:
         put_permission(tx, dataset, user["id"], "read")
     assert run_at(server, clock, "2026-03-03T06:00:00") == 0
-    assert "can view dataset" in problem_of(server, made["id"])
-    for paused in (True, False):
-        changed = owner.patch(f"/api/schedules/{made['id']}", json={"paused": paused})
+    assert "requires the right write" in problem_of(server, made["id"])
+    for enabled in (False, True):
+        changed = owner.patch(f"/api/schedules/{made['id']}", json={"enabled": enabled})
         assert changed.status_code == 403
-        kept = server.admin.patch(f"/api/schedules/{made['id']}", json={"paused": paused}).json()
-        assert "can view dataset" in kept["problem"]
+        kept = server.admin.patch(f"/api/schedules/{made['id']}", json={"enabled": enabled}).json()
+        assert "requires the right write" in kept["problem"]
         assert kept["problem_template"]["code"] == "forbidden"
     assert_problem(owner.post(f"/api/schedules/{made['id']}/run"), 403, "forbidden")
     assert server.admin.delete(f"/api/users/{user['id']}").status_code == 200
@@ -251,7 +251,7 @@ def test_schedules_of_others_can_be_seen_but_not_changed(
     for answer in (
         writer.delete(path),
         writer.post(f"{path}/run"),
-        writer.patch(path, json={"paused": True}),
+        writer.patch(path, json={"enabled": False}),
     ):
         assert_problem(answer, 403, "forbidden")
 

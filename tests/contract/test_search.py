@@ -56,7 +56,7 @@ def test_jobs_and_versions_are_found_by_digits(server: LiveServer, drawn: dict[s
 
 def test_a_row_is_found_in_recent_samples(server: LiveServer, drawn: dict[str, Any]) -> None:
     rows = [hit for hit in search(server.admin, "primary:19") if hit["job_id"] == drawn["id"]]
-    assert [(hit["kind"], hit["row"]) for hit in rows] == [("row", "primary:19")]
+    assert [(hit["kind"], hit["row_id"]) for hit in rows] == [("row", "primary:19")]
     assert drawn["id"] not in {hit["job_id"] for hit in search(server.admin, "primary:20")}
 
 

@@ -12,7 +12,7 @@ from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 
 
 @pytest.fixture

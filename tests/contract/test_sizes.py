@@ -294,7 +294,7 @@ def test_a_sample_says_how_many_more_rows_it_needs(
         assert found["more_rows"] == 0
         assert all(each["margin_of_error"] <= 0.02 * each["estimate"] for each in found["groups"])
         return
-    assert found["needed_rows"] == found["rows"] + found["more_rows"] > found["rows"]
+    assert found["needed_rows"] == found["row_count"] + found["more_rows"] > found["row_count"]
     if name == "stratified":  # each stratum has a variance
         assert found["round"]["parameters"]["min_per_stratum"] == 2
     larger = drawn(server, dataset, found["round"])
@@ -355,7 +355,7 @@ def test_a_sample_of_one_kind_does_not_say_what_its_share_needs(
 def test_more_rows_count_the_degrees_of_a_group(server: LiveServer, dataset: int) -> None:
     """Few rows of a group have a wide interval, by the same t as its estimate."""
     job = drawn(server, dataset, one("random", sample_size=40))
-    by_city = {"by": ["city"], "where": {"expression": "size > 4"}}
+    by_city = {"by": ["city"], "filters": {"expression": "size > 4"}}
     answer = more(server, job, **MEAN, relative_margin=0.5, **by_city)
     assert answer.status_code == 200, answer.text
     shown = server.admin.post(

@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 ATTRIBUTES = ["approved", "amount agrees", "note"]
 
 

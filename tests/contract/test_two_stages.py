@@ -9,7 +9,7 @@ import pytest
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 FIRST = 55
 GOAL = {"materiality": 0.05, "accept": [0, 1], "likelihood": "hypergeometric"}
 
@@ -100,7 +100,7 @@ def test_two_exceptions_in_stage_1_do_not_accept(server: LiveServer, job: str) -
 
 
 def test_stage_2_is_locked_until_stage_1_asks_for_it(server: LiveServer, job: str) -> None:
-    drawn = [row[ROW] for row in server.rows(job)]
+    drawn = [row["_logical_row_id"] for row in server.rows(job)]
     refused = enter(server, job, drawn[FIRST : FIRST + 1])
     assert_problem(refused, 409, "stage_not_reached")
     assert "if these have 1 exception." in refused.text
@@ -111,14 +111,14 @@ def test_stage_2_is_locked_until_stage_1_asks_for_it(server: LiveServer, job: st
 
 
 def test_a_replacement_is_of_neither_stage(server: LiveServer, job: str) -> None:
-    drawn = [row[ROW] for row in server.rows(job)]
+    drawn = [row["_logical_row_id"] for row in server.rows(job)]
     enter(server, job, drawn[:FIRST])
     body = {ROW: drawn[4], "reason": "voided"}
     made = server.admin.post(f"/api/sampling/jobs/{job}/replacements", json=body).json()
-    assert made["replacement_id"] not in drawn
+    assert made["replacement_row_id"] not in drawn
     assert page_of(server, job)["stages"]["decision"] is None
     assert page_of(server, job)["items"][-1]["stage"] == 1
-    enter(server, job, [made["replacement_id"]], exceptions=1)
+    enter(server, job, [made["replacement_row_id"]], exceptions=1)
     assert page_of(server, job)["stages"]["decision"] == "continue"
 
 

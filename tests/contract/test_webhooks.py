@@ -153,8 +153,12 @@ def test_status_410_disables_until_enabled(server: LiveServer, hooks: Receiver) 
     assert entries["entries"][0]["object_id"] == str(webhook["id"])
     assert len(hooks.at("/gone")) == 1
     hooks.answers["/gone"] = 200
-    assert server.admin.post(f"{path}/enable").json()["disabled_at"] is None
-    assert_problem(server.admin.post(f"{path}/enable"), 409, "conflict", "isn't disabled")
+    disabled = server.admin.patch(path, json={"enabled": False})
+    assert_problem(disabled, 422, "invalid_request", "delete it instead")
+    enabled = server.admin.patch(path, json={"enabled": True}).json()
+    assert (enabled["enabled"], enabled["disabled_at"]) == (True, None)
+    again = server.admin.patch(path, json={"enabled": True})
+    assert_problem(again, 409, "conflict", "isn't disabled")
     server.admin.post(f"{path}/test")
     assert ended(server.admin, webhook)["state"] == "delivered"
 

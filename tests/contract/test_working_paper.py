@@ -17,7 +17,7 @@ from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def job(server: LiveServer) -> str:
         assert sent.status_code == 200, sent.text
     given = {ROW: items[5][ROW], "reason": "not a purchase"}
     made = server.admin.post(f"{path}/replacements", json=given).json()
-    new = {ROW: made["replacement_id"], "outcome": "ok"}
+    new = {ROW: made["replacement_row_id"], "outcome": "ok"}
     assert server.admin.post(f"{path}/findings", json=new).status_code == 200
     return str(found["id"])
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from estimation_engine import (
     Design,
+    DomainEstimate,
     Domains,
-    Estimate,
-    Settings,
+    EstimateSettings,
     Values,
     cluster_design,
     estimate,
@@ -50,7 +50,7 @@ def one(
     q: float = 0.5,
     present: Any = None,
     **settings: Any,
-) -> Estimate:
+) -> DomainEstimate:
     """The estimate for the whole population."""
     y = np.asarray(y, dtype=np.float64)
     values = Values(
@@ -61,7 +61,7 @@ def one(
         q,
     )
     everything = Domains(np.ones(len(y), dtype=np.bool_), np.zeros(len(y), dtype=np.int64), 1)
-    return estimate(design, values, everything, Settings(**settings))[0]
+    return estimate(design, values, everything, EstimateSettings(**settings))[0]
 
 
 def api_random() -> Design:

@@ -186,7 +186,6 @@ def test_a_population_of_take_all_rows_has_no_allowance() -> None:
 @pytest.mark.parametrize(
     ("items", "more", "message"),
     [
-        ([AuditedItem(1, 1)], {"method": "random"}, "drawn by monetary units, not by random"),
         ([AuditedItem(1, 1)], {"likelihood": "hypergeometric"}, "binomial or Poisson"),
         ([AuditedItem(0, 1)], {}, "book amount of 0"),
         ([AuditedItem(5, 5, is_take_all=True)], {}, "No item of the sampled part"),

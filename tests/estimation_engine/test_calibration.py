@@ -13,11 +13,11 @@ from estimation_engine import (
     Calibration,
     Design,
     Difference,
+    DomainEstimate,
     Domains,
-    Estimate,
+    EstimateSettings,
     InvalidCalibration,
     Margins,
-    Settings,
     Values,
     by_raking,
     by_ratio,
@@ -44,12 +44,12 @@ WIDE = np.array([1072.0, 5122.0])  # No, Yes
 
 def calibrated(
     design: Design, statistic: Any, y: Any, calibration: Calibration | Difference, **settings: Any
-) -> Estimate:
+) -> DomainEstimate:
     """The estimate for the whole population."""
     rows = len(y)
     values = Values(statistic, np.asarray(y, dtype=np.float64), np.ones(rows, dtype=np.bool_))
     everything = Domains(np.ones(rows, dtype=np.bool_), np.zeros(rows, dtype=np.int64), 1)
-    return estimate(design, values, everything, Settings(**settings), calibration)[0]
+    return estimate(design, values, everything, EstimateSettings(**settings), calibration)[0]
 
 
 def test_a_ratio_to_the_known_enrolment() -> None:
@@ -103,7 +103,7 @@ def of_schools(sample: str, design: Design) -> Calibration:
     return by_regression(design.weights, x, means, SCHOOLS, list(NUMBERS))
 
 
-def assert_as_in_r(name: str, *found: Estimate) -> None:
+def assert_as_in_r(name: str, *found: DomainEstimate) -> None:
     """To 1e-8: R inverts the unscaled matrix, which costs it half of its digits."""
     assert [each.value for each in found] == pytest.approx(R[name]["values"], rel=1e-8)
     assert [each.error for each in found] == pytest.approx(R[name]["errors"], rel=1e-8)
@@ -121,7 +121,7 @@ def test_regressions_equal_those_of_r() -> None:
     assert_as_in_r("strat_regression_total", total)
     everything = np.ones(len(y), dtype=np.bool_)
     domains = Domains(everything, numbered(data()["strat"]["stype"]), 3)
-    groups = estimate(design, Values("mean", y, everything), domains, Settings(), known)
+    groups = estimate(design, Values("mean", y, everything), domains, EstimateSettings(), known)
     assert_as_in_r("strat_regression_by_stype", *groups)
     design = api_clusters()
     known = of_schools("clus1", design)
@@ -129,7 +129,9 @@ def test_regressions_equal_those_of_r() -> None:
     assert_as_in_r("clus1_regression_mean", calibrated(design, "mean", y, known))
     values = Values("ratio", y, np.ones(len(y), dtype=np.bool_), x)
     whole = Domains(values.present, np.zeros(len(y), dtype=np.int64), 1)
-    assert_as_in_r("clus1_regression_ratio", *estimate(design, values, whole, Settings(), known))
+    assert_as_in_r(
+        "clus1_regression_ratio", *estimate(design, values, whole, EstimateSettings(), known)
+    )
 
 
 def test_raking_and_strata_equal_those_of_r() -> None:
@@ -194,7 +196,7 @@ def test_a_difference_is_unbiased_over_all_samples() -> None:
         values = Values("total", y[rows], present[rows])
         domains = Domains(inside[rows], np.zeros(5, dtype=np.int64), 1)
         difference = Difference(x[rows], *known)
-        (found,) = estimate(random_design(5, 8), values, domains, Settings(), difference)
+        (found,) = estimate(random_design(5, 8), values, domains, EstimateSettings(), difference)
         totals.append(found.value)
         variances.append((found.error or 0.0) ** 2)
     assert np.mean(totals) == pytest.approx(y[inside & present].sum())  # type: ignore[arg-type]
@@ -208,11 +210,11 @@ def test_calibrated_groups_add_up() -> None:
     groups = numbered(data()["clus1"]["stype"])
     values = Values("total", y, np.ones(len(y), dtype=np.bool_))
     domains = Domains(np.ones(len(y), dtype=np.bool_), groups, 3)
-    parts = estimate(design, values, domains, Settings(), known)
+    parts = estimate(design, values, domains, EstimateSettings(), known)
     whole = calibrated(design, "total", y, known)
     assert sum(each.value or 0 for each in parts) == pytest.approx(whole.value)
     counts = estimate(
-        design, Values("count", np.ones(len(y)), values.present), domains, Settings(), known
+        design, Values("count", np.ones(len(y)), values.present), domains, EstimateSettings(), known
     )
     assert [each.value for each in counts] == pytest.approx(STYPES)
     assert [each.error for each in counts] == [0.0, 0.0, 0.0]

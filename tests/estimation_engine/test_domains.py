@@ -15,10 +15,10 @@ from estimation_engine import (
     CombinedRound,
     Design,
     Difference,
+    DomainEstimate,
     Domains,
-    Estimate,
+    EstimateSettings,
     Frame,
-    Settings,
     Values,
     by_regression,
     by_strata,
@@ -53,10 +53,10 @@ def of_domain(
     included: Booleans,
     calibration: Calibration | Difference | None = None,
     **settings: int,
-) -> Estimate:
+) -> DomainEstimate:
     values = Values(statistic, np.asarray(y, dtype=np.float64), np.ones(len(y), dtype=np.bool_))
     domains = Domains(included, np.zeros(len(y), dtype=np.int64), 1)
-    return estimate(design, values, domains, Settings(**settings), calibration)[0]  # type: ignore[arg-type]
+    return estimate(design, values, domains, EstimateSettings(**settings), calibration)[0]  # type: ignore[arg-type]
 
 
 def types(sample: str) -> np.ndarray:
@@ -76,7 +76,9 @@ def test_degrees_of_a_domain_equal_those_of_r(
     assert [whole.degrees, found.degrees] == R[f"{sample}_degrees"]["values"]
 
 
-def high(design: Design, sample: str, inside: Booleans, known: Calibration | None) -> Estimate:
+def high(
+    design: Design, sample: str, inside: Booleans, known: Calibration | None
+) -> DomainEstimate:
     return of_domain(design, "proportion", column(sample, "api00") > 650, inside, known)
 
 
@@ -148,14 +150,14 @@ def test_each_stratum_has_its_own_degrees() -> None:
     y = np.arange(20.0) ** 2 % 7
     values = Values("mean", y, np.ones(20, dtype=np.bool_))
     domains = Domains(np.ones(20, dtype=np.bool_), STRATA, 4)
-    shown = estimate(OF_SIXTY, values, domains, Settings())
+    shown = estimate(OF_SIXTY, values, domains, EstimateSettings())
     assert [each.degrees for each in shown] == [1, 2, 4, 9]
     for each in shown:
         half = t_quantile(0.975, each.degrees) * (each.error or 0)
         assert (each.low, each.high) == pytest.approx(
             ((each.value or 0) - half, (each.value or 0) + half)
         )
-    hidden = estimate(OF_SIXTY, values, domains, Settings(minimum_degrees=3))
+    hidden = estimate(OF_SIXTY, values, domains, EstimateSettings(minimum_degrees=3))
     assert [each.low is None for each in hidden] == [True, True, False, False]
     assert [each.error for each in hidden] == [each.error for each in shown]
     assert hidden[2:] == shown[2:]

@@ -14,10 +14,10 @@ from scipy.stats import hypergeom
 from contract.words import StatisticName
 from estimation_engine import (
     Design,
+    DomainEstimate,
     Domains,
-    Estimate,
+    EstimateSettings,
     LonelyStratum,
-    Settings,
     Values,
     VarianceRules,
     cluster_design,
@@ -36,14 +36,14 @@ CLUSTERS = np.array([0, 0, 1, 1, 1, 2, 2, 2])
 NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=40)
 
 
-def domain_total(design: Design, rows: np.ndarray) -> Estimate:
+def domain_total(design: Design, rows: np.ndarray) -> DomainEstimate:
     """The total of the rows in the domain, from a sample of these rows."""
     values = Values("total", Y[rows], np.ones(len(rows), dtype=np.bool_))
     domains = Domains(IN_DOMAIN[rows], np.zeros(len(rows), dtype=np.int64), 1)
-    return estimate(design, values, domains, Settings())[0]
+    return estimate(design, values, domains, EstimateSettings())[0]
 
 
-def assert_unbiased(found: list[Estimate]) -> None:
+def assert_unbiased(found: list[DomainEstimate]) -> None:
     """The mean estimate is the truth, and the mean estimated variance is that of the estimates."""
     values = np.array([each.value for each in found])
     errors = np.array([each.error or 0.0 for each in found])
@@ -122,7 +122,7 @@ def test_totals_of_groups_add_up(numbers: list[float], count: int) -> None:
     groups = np.arange(n) % count
     values = Values("total", np.array(numbers), np.ones(n, dtype=np.bool_))
     domains = Domains(np.ones(n, dtype=np.bool_), groups, count)
-    found = estimate(design, values, domains, Settings())
+    found = estimate(design, values, domains, EstimateSettings())
     whole = one(design, "total", numbers)
     assert sum(each.value or 0 for each in found) == pytest.approx(whole.value, abs=1e-3)
     assert sum(each.rows for each in found) == n
@@ -173,10 +173,10 @@ def test_one_row_of_a_group_has_no_margin(statistic: StatisticName) -> None:
     """About its own mean one row doesn't vary, whatever the others of its group are."""
     values = Values(statistic, Y[:4], np.ones(4, dtype=np.bool_), np.ones(4))
     domains = Domains(np.ones(4, dtype=np.bool_), np.array([0, 1, 1, 1]), 2)
-    alone, several = estimate(random_design(4, 8), values, domains, Settings())
+    alone, several = estimate(random_design(4, 8), values, domains, EstimateSettings())
     assert (alone.value, alone.error, alone.low, alone.high) == (3.0, None, None, None)
     assert several.error is not None or statistic == "quantile"
-    known, _ = estimate(random_design(4, 4), values, domains, Settings())
+    known, _ = estimate(random_design(4, 4), values, domains, EstimateSettings())
     assert (known.value, known.error, known.low) == (3.0, 0.0, 3.0)
 
 

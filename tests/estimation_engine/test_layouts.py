@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from estimation_engine import (
-    Settings,
+    EstimateSettings,
     Statistic,
     by_regression,
     by_strata,
@@ -83,7 +83,7 @@ def figures(database: ParquetDatabase, source: TableFiles, sample: TableFiles) -
         asdict(each)
         for values in read.values
         for calibration in (None, by_x, by_kind)
-        for each in estimate(design, values, read.domains, Settings(), calibration)
+        for each in estimate(design, values, read.domains, EstimateSettings(), calibration)
     ]
     return [whole, sorted(truth.items()), found]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from estimation_engine import (
+    DomainEstimate,
     Domains,
-    Estimate,
-    Settings,
+    EstimateSettings,
     Values,
     estimate,
     monetary_design,
@@ -27,7 +27,7 @@ TOTAL = int(BOOK.sum())
 
 def total_of(
     selection: Selection, seed: int, y: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> Estimate:
+) -> DomainEstimate:
     line = np.argsort(SeededOrder(ROWS, f"{seed}:blocks").rank(np.arange(ROWS)))
     points = UnitSelection(selection, TOTAL, TOTAL, UNITS, str(seed)).points()
     at = np.searchsorted(np.cumsum(BOOK[line]), points, side="right")
@@ -42,7 +42,7 @@ def total_of(
     )
     values = Values("total", y[rows], np.ones(count, dtype=np.bool_))
     domains = Domains(np.ones(count, dtype=np.bool_), np.zeros(count, dtype=np.int64), 1)
-    (found,) = estimate(design, values, domains, Settings())
+    (found,) = estimate(design, values, domains, EstimateSettings())
     assert found.degrees == UNITS - 1
     return found
 
@@ -74,5 +74,7 @@ def test_single_hits_are_a_weighted_sample() -> None:
         weights, np.ones(4, dtype=np.int64), take_all, 30, with_replacement=False
     )
     by_weight = weighted_design(1 / weights, take_all, 30)
-    one, other = (estimate(each, values, domains, Settings())[0] for each in (by_units, by_weight))
+    one, other = (
+        estimate(each, values, domains, EstimateSettings())[0] for each in (by_units, by_weight)
+    )
     assert (one.value, one.error) == pytest.approx((other.value, other.error))

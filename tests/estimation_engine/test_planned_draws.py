@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import composition_root
-from application.estimation.band_suggestions import BandRequest, suggest_bands
-from application.estimation.sizing import SizeRequest, size_for_goals
+from application.estimation.band_suggestions import suggest_bands
+from application.estimation.sizing import size_for_goals
+from contract.requests.size import SizeRequest, StrataRequest
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine import drawn_rounds
@@ -96,25 +97,24 @@ def test_draws_of_a_planned_round_reach_the_margins(
     service: Service, table: OpenTable, name: str
 ) -> None:
     allocation = "optimal" if name == "optimal" else "design"
-    request = SizeRequest(GOALS, DESIGNS[name], allocation)  # type: ignore[arg-type]
+    request = SizeRequest(goals=GOALS, design=DESIGNS[name], allocation=allocation)  # type: ignore[arg-type]
     found = size_for_goals(service, table, request)
-    means = estimates_of(service, table, found["round"], AMOUNT, MARKED)
-    for planned, estimates, y in zip(found["goals"], means, (AMOUNT, MARKED), strict=True):
+    means = estimates_of(service, table, found.round, AMOUNT, MARKED)
+    for planned, estimates, y in zip(found.goals, means, (AMOUNT, MARKED), strict=True):
         truth = y.mean()
-        assert planned["true_value"] == pytest.approx(truth)
-        assert planned["margin_of_error"] <= (0.03 if y is MARKED else 0.08 * truth) * (1 + 1e-9)
-        inside = np.abs(estimates - truth) <= planned["margin_of_error"]
+        assert planned.true_value == pytest.approx(truth)
+        assert planned.margin_of_error <= (0.03 if y is MARKED else 0.08 * truth) * (1 + 1e-9)
+        inside = np.abs(estimates - truth) <= planned.margin_of_error
         # Three standard errors of 40 draws at 95 % are 10 %.
         assert inside.mean() >= 0.85
         if name != "systematic":  # it may be more precise
-            assert estimates.std() == pytest.approx(planned["standard_error"], rel=0.35)
+            assert estimates.std() == pytest.approx(planned.standard_error, rel=0.35)
 
 
 def test_draws_of_suggested_bands_reach_the_margin(service: Service, table: OpenTable) -> None:
     goal = {**COMMON, "statistic": "mean", "column": "amount", "relative_margin": 0.03}
-    request = BandRequest("amount", 5, "cumulative_root", True, 0, goal)
-    found = suggest_bands(service, table, request)
-    assert found["sample_size"] < 400
-    (estimates,) = estimates_of(service, table, found["round"], AMOUNT)
-    inside = np.abs(estimates - AMOUNT.mean()) <= found["margin_of_error"]
+    found = suggest_bands(service, table, StrataRequest(column="amount", goal=goal))
+    assert found.sample_size < 400
+    (estimates,) = estimates_of(service, table, found.round, AMOUNT)
+    inside = np.abs(estimates - AMOUNT.mean()) <= found.margin_of_error
     assert inside.mean() >= 0.85

@@ -12,28 +12,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estimation_engine.planning import (
-    BandHistogram,
-    CellSums,
-    ClusterPlan,
-    Goal,
-    RandomPlan,
+from estimation_engine.planning.allocation import (
     Strata,
-    StratifiedPlan,
-    WeightedPlan,
-    band_breaks,
-    frame_statistic,
-    geometric_breaks,
     integer_sizes,
     optimal_sizes,
-    random_size,
+    sizes_for_budget,
+    spent_sizes,
+)
+from estimation_engine.planning.bands import (
+    BandHistogram,
+    band_breaks,
+    geometric_breaks,
     root_cuts,
     round_breaks,
-    sizes_for_budget,
-    smallest_size,
-    spent_sizes,
-    wilson_trials,
 )
+from estimation_engine.planning.designs import (
+    ClusterPlan,
+    RandomPlan,
+    StratifiedPlan,
+    WeightedPlan,
+    smallest_size,
+)
+from estimation_engine.planning.frame import CellSums, frame_statistic
+from estimation_engine.planning.goals import Goal, random_size, wilson_trials
 
 Z = NormalDist().inv_cdf(0.975)
 HOSPITALS = np.array([215.0, 65.0, 252.0, 50.0, 149.0, 144.0])
@@ -65,7 +66,7 @@ def test_a_small_population_needs_fewer_rows() -> None:
 @pytest.mark.parametrize(("share", "margin", "rows"), [(0.04, 0.01, 1492.15), (0.5, 0.03, 1063.23)])
 def test_wilson_intervals_need_the_published_rows(share: float, margin: float, rows: float) -> None:
     assert wilson_trials(share, margin, Z) == pytest.approx(rows, abs=0.005)
-    goal = Goal("margin", margin, 0.95, share, "wilson")
+    goal = Goal(0.95, kind="margin", limit=margin, value=share, interval="wilson")
     found = goal.precision(goal.wanted(np.inf), np.inf)
     assert found.half_width == pytest.approx(margin)
 

@@ -11,8 +11,8 @@ import pytest
 
 from estimation_engine import (
     Design,
-    Estimate,
-    Settings,
+    DomainEstimate,
+    EstimateSettings,
     Statistic,
     cluster_design,
     estimate,
@@ -57,7 +57,7 @@ def layout(root: Path, name: str) -> Iterator[tuple[ParquetDatabase, TableFiles]
         yield database, table
 
 
-def figures(database: ParquetDatabase, table: TableFiles, design: Design) -> list[Estimate]:
+def figures(database: ParquetDatabase, table: TableFiles, design: Design) -> list[DomainEstimate]:
     """A mean, a total and a median by two columns, one of which has NaN, both NULL."""
     amount = table.column("amount")
     statistics = [
@@ -74,7 +74,7 @@ def figures(database: ParquetDatabase, table: TableFiles, design: Design) -> lis
     return [
         each
         for values in read.values
-        for each in estimate(design, values, read.domains, Settings())
+        for each in estimate(design, values, read.domains, EstimateSettings())
     ]
 
 

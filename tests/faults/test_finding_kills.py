@@ -16,7 +16,7 @@ from tests.faults.test_random_kills import open_books
 from tests.support.live_server import finished
 from tests.support.server_process import ServerProcess
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 LIVES, MAX_ANSWERS, MAX_WAIT_S = 3, 3, 0.03
 """A life ends within 0.03 s after some answers: a request takes about as long."""
 AT_ONCE = 3
@@ -66,7 +66,7 @@ def enter_until_killed(
             note = f"{name}.{turn}"
             if is_of_files(note):
                 lines = "\n".join(f"{row},exception,{turn}.5,{note}" for row in rows)
-                text = f"{ROW},outcome,audit_value,note\n{lines}\n"
+                text = f"_logical_row_id,outcome,audit_value,note\n{lines}\n"
                 answer = client.post(path, files={"file": ("list.csv", text.encode())})
             else:
                 found = [{ROW: row, "outcome": "ok", "note": note} for row in rows]

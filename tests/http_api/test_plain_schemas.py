@@ -9,10 +9,12 @@ import pytest
 from apiflask import Schema
 
 from http_api.routes.sampling import HistoryOut
-from http_api.schemas.jobs import JobInListOut, JobOut, JobsOut
+from http_api.schemas.contract import Listing, answer_schema, list_schema
 from storage.jobs.jobs import Job, get_job
 from tests.support.live_server import LiveServer
 
+JobOut, JobInListOut = answer_schema(Job), answer_schema(Job, in_list=True)
+JobsOut = list_schema("jobs", Job)
 RANDOM = {"method": "random", "sample_size": 5}
 
 
@@ -48,7 +50,7 @@ def test_a_jobs_json_is_marshmallows(schema: type[Schema], job: Job) -> None:
 
 
 def test_a_lists_json_is_marshmallows(job: Job) -> None:
-    page = {"jobs": [job, job], "total": 2, "offset": 0, "limit": 100}
+    page = Listing([job, job], total=2, offset=0, limit=100)
     assert JobsOut().dump(page) == slow_dump(JobsOut(), page)
     assert list(JobsOut().dump(page)) == list(slow_dump(JobsOut(), page))
     assert JobsOut(many=True).dump([page]) == [JobsOut().dump(page)]

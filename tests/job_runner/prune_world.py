@@ -47,7 +47,7 @@ class Interruptions(threading.Event):
 
 
 def counts(report: PruneReport) -> dict[str, int]:
-    return {total.kind: total.count for total in report.totals if total.count}
+    return {total.kind: total.count for total in report.values() if total.count}
 
 
 class World(Happenings):
@@ -61,12 +61,12 @@ class World(Happenings):
         assert self._contents() == before, "a dry run removed something"
         done = self._prune_at(moment)
         self.now = moment + timedelta(microseconds=1)  # as the prune saw it
-        for went, would_go in zip(done.totals, looked.report.totals, strict=True):
+        for went, would_go in zip(done.values(), looked.report.values(), strict=True):
             assert went == would_go, f"{went} went, but {would_go} was announced"
         self._account_for(*self._needed())
         self._hold_against_storage()
         again = self._prune_at(moment)
-        assert not any(total.count for total in again.totals), "something was left over"
+        assert not any(total.count for total in again.values()), "something was left over"
         return done
 
     def _prune_at(self, moment: datetime) -> PruneReport:

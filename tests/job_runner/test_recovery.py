@@ -8,7 +8,7 @@ import pytest
 
 from application.job_submission import Submission
 from application.lifecycle import retry
-from job_runner.recovery import recover
+from job_runner.runner import recover
 from service.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from contract.jobs import RunType
 from storage.accounts.datasets import create_dataset, put_permission
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, complete_job, fail_job
-from storage.jobs.kinds import RunType
 from storage.jobs.queue import claim_next_job, release_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.sqlite.database import Database, Transaction

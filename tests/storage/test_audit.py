@@ -6,14 +6,9 @@ import sqlite3
 
 import pytest
 
-from storage.accounts.audit_trail import (
-    THIS_PROCESS,
-    Action,
-    AuditFilters,
-    Origin,
-    list_entries,
-    record,
-)
+from contract.requests.administration import EntriesRequest
+from contract.words import Action
+from storage.accounts.audit_trail import THIS_PROCESS, Origin, list_entries, record
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
 from storage.sqlite.clock import Clock
@@ -38,7 +33,7 @@ def add(database: Database, clock: Clock, action: Action, user: User | None = No
 
 def found(database: Database, **filters: object) -> list[str]:
     with database.read() as tx:
-        entries, total = list_entries(tx, AuditFilters(**filters), 0, 100)  # type: ignore[arg-type]
+        entries, total = list_entries(tx, EntriesRequest(**filters), 0, 100)  # type: ignore[arg-type]
     assert total == len(entries)
     return [entry.action for entry in entries]
 
@@ -48,7 +43,7 @@ def test_entry_has_user_action_time_and_origin(
 ) -> None:
     add(database, clock, "ref_made", user)
     with database.read() as tx:
-        (entry,), total = list_entries(tx, AuditFilters(), 0, 100)
+        (entry,), total = list_entries(tx, EntriesRequest(), 0, 100)
     assert total == 1
     assert (entry.user_id, entry.user_soeid, entry.action) == (user.id, "bg54677", "ref_made")
     assert (entry.object_type, entry.object_id) == ("ref", "main")
@@ -97,7 +92,7 @@ def test_every_submitted_job_has_an_entry(
 ) -> None:
     submit(database, user, dataset, clock, "job-7")
     with database.read() as tx:
-        (entry,), _ = list_entries(tx, AuditFilters(object_id="job-7"), 0, 100)
+        (entry,), _ = list_entries(tx, EntriesRequest(object_id="job-7"), 0, 100)
     assert (entry.action, entry.dataset_id, entry.user_id) == ("import_asked", dataset.id, user.id)
 
 
@@ -109,19 +104,19 @@ def test_filters_combine_and_newest_comes_first(
     add(database, clock, "user_added")
     assert found(database) == ["user_added", "ref_deleted", "ref_made"]
     assert found(database, user_id=user.id) == ["ref_deleted", "ref_made"]
-    assert found(database, user_soeid="BG54677", actions=("ref_made", "user_added")) == ["ref_made"]
+    assert found(database, user_soeid="BG54677", action=("ref_made", "user_added")) == ["ref_made"]
     assert found(database, user_soeid="") == ["user_added"]
     assert found(database, dataset_id=1) == []
     with database.read() as tx:
-        entries, _ = list_entries(tx, AuditFilters(), 1, 1)
+        entries, _ = list_entries(tx, EntriesRequest(), 1, 1)
     (middle,) = entries
-    assert found(database, after=middle.at) == ["user_added", "ref_deleted"]
-    assert found(database, before=middle.at) == ["ref_made"]
+    assert found(database, created_after=middle.at) == ["user_added", "ref_deleted"]
+    assert found(database, created_before=middle.at) == ["ref_made"]
 
 
 def test_page_of_entries_has_the_total(database: Database, clock: Clock, user: User) -> None:
     for _ in range(5):
         add(database, clock, "ref_made", user)
     with database.read() as tx:
-        entries, total = list_entries(tx, AuditFilters(user_id=user.id), 3, 10)
+        entries, total = list_entries(tx, EntriesRequest(user_id=user.id), 3, 10)
     assert ([entry.id for entry in entries], total) == ([2, 1], 5)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract.jobs import RUN_TYPES, STATUSES, RunType
 from storage.accounts.datasets import remove_dataset
 from storage.accounts.users import User, add_user, remove_user
 from storage.errors import Conflict
-from storage.jobs.jobs import STATUSES, set_dismissed
-from storage.jobs.kinds import RUN_TYPES, RunType
+from storage.jobs.jobs import set_dismissed
 from storage.jobs.lists import JobFilters, count_unresolved, list_jobs
 from storage.sqlite.database import Transaction
 from tests.storage.job_stage import DATASETS, MINUTES, REFS, USERS, at, delete, stage

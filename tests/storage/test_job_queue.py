@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contract.jobs import Priority
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User, add_user
 from storage.errors import StaleJob
-from storage.jobs.jobs import Job, Priority, cancel_job, get_job
+from storage.jobs.jobs import Job, cancel_job, get_job
 from storage.jobs.kinds import LANES, Lane
 from storage.jobs.queue import (
     RETRY_DELAYS_S,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage.jobs.kinds import RUN_TYPES
+from contract.jobs import RUN_TYPES
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import all_statements

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from contract.requests.findings import FindingRequest
+from contract.words import Role
 from storage.accounts.datasets import Dataset, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE
-from storage.accounts.users import Role, User, add_user
-from storage.audit.findings import NewFinding, enter_findings, enter_review
+from storage.accounts.users import User, add_user
+from storage.audit.findings import enter_findings, enter_review
 from storage.jobs.jobs import cancel_job, complete_job, fail_job
 from storage.jobs.schedules import (
     NewSchedule,
@@ -141,7 +143,7 @@ def test_a_review_is_requested_of_those_who_can_do_it(
         for one in (writer, author, viewer):
             put_permission(tx, dataset.id, one.id, "write")
         put_group_permission(tx, dataset.id, EVERYONE, "read")
-        finding = NewFinding("none:0", "ok")
+        finding = FindingRequest("none:0", "ok")
         enter_findings(tx, job.id, author.id, [finding], clock)
     people = {
         one.soeid: email(database, clock, one, "review.requested", "sample.reviewed")

@@ -107,7 +107,7 @@ class World:
     def sampled_row(self) -> str:
         """The last row of the draw that nothing has replaced."""
         page = self.server.admin.get(f"/api/sampling/jobs/{self.draw}/findings").json()
-        return str(page["items"][-1]["_logical_row_id"])
+        return str(page["items"][-1]["row_id"])
 
     def values(self) -> dict[str, Any]:
         """A file with a value of a drawn row."""
@@ -125,7 +125,7 @@ class World:
         path = f"/api/sampling/jobs/{self.draw}"
         page = self.server.admin.get(f"{path}/findings").json()
         found = [
-            {"_logical_row_id": row["_logical_row_id"], "outcome": "ok"}
+            {"row_id": row["row_id"], "outcome": "ok"}
             for row in page["items"]
             if row["replaced_by"] is None
         ]

@@ -18,9 +18,10 @@ from werkzeug.security import generate_password_hash
 
 import composition_root
 from command_line import Listening
+from contract.words import Role
 from service.settings import Settings
 from storage.accounts.tokens import issue_token
-from storage.accounts.users import Role, add_user
+from storage.accounts.users import add_user
 from storage.jobs.jobs import get_job
 from storage.sqlite.clock import Clock, system_clock
 

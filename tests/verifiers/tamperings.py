@@ -1,6 +1,7 @@
 """Tamperings with certificates, each with the code of the refusal that a verifier must give.
 
-A tampering is a function: it takes the files of a folder (name to bytes) and returns changed ones.
+A tampering that sets one value is a row of a table; any other is a function, which takes the files
+of a folder (name to bytes) and returns changed ones.
 `TAMPERINGS` has all of them as (name, function, expected code); `function.base` names the folder in
 `fixtures` that it starts from. The fixtures are signed by the key of RFC 8032, test 1, whose
 private half everybody knows: so a tampering can sign again, as an attacker who holds the key would.
@@ -237,19 +238,16 @@ def with_sample(
     return sealed({**files, "sample.csv": content}, canonical(whole).encode())
 
 
-def text(base: str, code: str, old: str, new: str) -> Callable[[Callable[[], None]], None]:
+def text(name: str, base: str, code: str, old: str, new: str) -> None:
     """Register a change of the payload's text, signed again."""
 
-    def register(named: Callable[[], None]) -> None:
-        def function(files: Files) -> Files:
-            payload = payload_of(files).decode()
-            assert old in payload, old
-            return sealed(files, payload.replace(old, new, 1).encode())
+    def function(files: Files) -> Files:
+        payload = payload_of(files).decode()
+        assert old in payload, old
+        return sealed(files, payload.replace(old, new, 1).encode())
 
-        function.__name__ = named.__name__
-        tampering(base, code)(function)
-
-    return register
+    function.__name__ = name
+    tampering(base, code)(function)
 
 
 def outer(code: str) -> Callable[[Callable[[Any], Any]], None]:
@@ -285,6 +283,240 @@ def own_entry(value: Any, kind: str = "draw") -> dict[str, Any]:
 
 ALONE = ("sample.csv", "ledger.json", "data.csv")
 LEAN = ("sample.csv", "ledger.json")
+
+
+# --- tables of tamperings ---
+
+GONE = object()
+"""Instead of a value: the member is taken away."""
+
+
+def put(value: Any, path: str, new: Any) -> None:
+    """Change what a path such as `rounds.0.seed` leads to."""
+    *way, last = [int(part) if part.lstrip("-").isdigit() else part for part in path.split(".")]
+    for part in way:
+        value = value[part]
+    if new is GONE:
+        del value[last]
+    else:
+        value[last] = new
+
+
+OF_STATEMENTS: list[tuple[str, str, str, str, Any, tuple[str, ...]]] = [
+    ("predicate_member", "random", "unknown_member", "note", "x", ()),
+    ("parameter_unknown", "random", "unknown_member", "rounds.0.parameters.seed", 42, ()),
+    ("predicate_lacks_plan", "random", "missing_member", "plan", GONE, ()),
+    ("rows_as_text", "random", "wrong_type", "sample.rows", "50", ()),
+    ("issue_true", "random", "wrong_type", "issue", True, ()),
+    ("issue_zero", "random", "wrong_type", "issue", 0, ()),
+    ("order_version_other", "random", "wrong_type", "engine.order_version", "jobsvc-order-2", ()),
+    ("rounds_empty", "random", "wrong_type", "rounds", [], ()),
+    ("facts_of_another_type", "random", "wrong_type", "rounds.0.facts", {"last_rank": 23952}, ()),
+    ("issue_two_without_replacements", "random", "facts", "issue", 2, ()),
+    ("commit_id_other", "random", "manifest_hash", "population.commit_id", "ab" * 32, ()),
+    ("source_draw_other", "residual", "effective_seed", "population.source_draw", "0" * 16, ()),
+    ("source_draw_hidden", "residual", "effective_seed", "population.source_draw", None, ()),
+    ("ordinals_hash", "random", "ordinals_hash", "rounds.0.ordinals_sha256", "00" * 32, LEAN),
+    ("last_rank_other", "random", "last_rank", "rounds.0.facts.last_rank", "1", ALONE),
+    ("size_other", "random", "sample_size", "rounds.0.parameters.sample_size", 49, ALONE),
+    ("rows_total_other", "random", "rows_total", "sample.rows", 51, ALONE),
+    ("seed_other", "random", "effective_seed", "rounds.0.seed", "43", ()),
+    ("draw_version_older", "rounds", "effective_seed", "engine.draw_version", 1, ()),
+    ("probability_other", "random", "probability", "rounds.0.probabilities.4", 0.03, LEAN),
+    ("probability_above_one", "random", "probability", "rounds.0.probabilities.4", 1.5, ALONE),
+    ("weight_other", "random", "weights", "rounds.0.weights.4", 39, LEAN),
+    ("eligible_rows_less", "random", "eligible_rows", "rounds.0.eligible_rows", 1000, ALONE),
+    (
+        "filter_other",
+        "filter",
+        "ledger_entry",
+        "rounds.0.filter",
+        {"expression": "amount > 21"},
+        ("sample.csv",),
+    ),
+    ("passes_hidden", "filter", "data_columns", "data.passes", [], ALONE),
+    ("groups_count", "strata", "groups_count", "rounds.0.facts.groups_count", 9, LEAN),
+    ("groups_withheld", "strata", "groups_count", "rounds.0.facts.groups", None, LEAN),
+    ("named_size", "named", "allocation", "rounds.0.parameters.sizes.we,st", "11%", LEAN),
+    ("grid_first", "grid", "facts", "rounds.0.facts.first", "0", LEAN),
+    ("clusters_fewer", "clusters", "clusters_drawn", "rounds.0.parameters.num_clusters", 7, LEAN),
+    ("weighted_total", "weighted", "facts", "rounds.0.facts.total", "7597", LEAN),
+    ("weighted_size", "weighted", "sample_size", "rounds.0.parameters.sample_size", 61, ALONE),
+    ("money_total", "money", "sum_of_amounts", "rounds.0.facts.positive.total", "1", LEAN),
+    ("money_step", "money", "facts", "rounds.0.facts.step", "1000000", LEAN),
+    ("money_interval", "interval", "facts", "rounds.0.parameters.interval", 2500, LEAN),
+    ("reserves_other", "mixed", "facts", "rounds.0.reserves", "none", LEAN),
+    ("certificate_hides_the_ledger", "deleted", "ledger_entry", "ledger", None, ()),
+    ("job_other", "deleted", "ledger_entry", "job.id", "00000000-0000-4000-8000-000000000000", ()),
+    ("sample_commit_other", "deleted", "ledger_entry", "sample.commit_id", "cd" * 32, ()),
+    ("plan_digest_other", "dice", "plan_digest", "plan.digest", "12" * 32, ()),
+    (
+        "plan_time_other",
+        "dice",
+        "plan_ledger",
+        "plan.committed_at",
+        "2026-11-26T14:00:00.000000+00:00",
+        (),
+    ),
+    ("plan_hidden", "dice", "plan_missing", "plan", None, ALONE),
+    ("plan_hidden_from_ledger", "dice", "ledger_entry", "plan", None, ()),
+    ("dice_digits", "dice", "seed_text", "seed_origin.digits", "1" * 21, ALONE),
+    ("dice_too_few", "dice", "wrong_type", "seed_origin.digits", "123456", ()),
+    ("dice_without_witness", "dice", "wrong_type", "seed_origin.witnesses", [], ()),
+    ("dice_called_entropy", "dice", "entropy_seed", "seed_origin", {"kind": "entropy"}, ALONE),
+    ("beacon_chain", "drand", "seed_text", "seed_origin.chain", "34" * 32, ALONE),
+    (
+        "previous_of_unchained",
+        "quicknet",
+        "beacon_signature",
+        "seed_origin.previous_signature",
+        "00" * 48,
+        (),
+    ),
+    ("previous_is_no_text", "drand", "wrong_type", "seed_origin.previous_signature", 7, ()),
+    ("chosen_with_digits", "random", "unknown_member", "seed_origin.digits", "1" * 20, ()),
+    ("seed_kind_unknown", "random", "wrong_type", "seed_origin.kind", "trust me", ()),
+    (
+        "replacement_reason",
+        "replaced",
+        "ledger_entry",
+        "replacements.0.reason",
+        "a good reason",
+        (),
+    ),
+    (
+        "replacement_of_unknown_round",
+        "replaced",
+        "replacement_row",
+        "replacements.0.round_number",
+        2,
+        ALONE,
+    ),
+    (
+        "population_root_without_proofs",
+        "deleted",
+        "proof_root",
+        "population.row_root",
+        "ef" * 32,
+        (),
+    ),
+    ("population_root", "proofs", "proof_root", "population.row_root", "ef" * 32, ()),
+]
+"""Name, folder, code, path and value in the predicate; files that the attacker keeps back."""
+OF_LEDGERS: list[tuple[str, str, str, Any, bool]] = [
+    ("ledger_entry_removed", "ledger_gap", "entries.0", GONE, False),
+    ("ledger_end_removed", "ledger_head", "entries.-1", GONE, False),
+    ("ledger_kind_unknown", "wrong_type", "entries.0.kind", "note", True),
+    ("ledger_body_member", "unknown_member", "entries.0.body.note", "x", True),
+    (
+        "ledger_head_signature",
+        "bad_signature",
+        "head.signatures.0.sig",
+        base64.b64encode(bytes(64)).decode(),
+        False,
+    ),
+    ("ledger_head_type", "payload_type", "head.payloadType", STATEMENT, False),
+    ("ledger_empty", "ledger_head", "entries", [], False),
+]
+"""Name, code, path and value in the ledger; whether its chain is made again."""
+OF_FILES: list[tuple[Callable[..., Any], tuple[str, ...], str, str, Any]] = [
+    (outer, ("wrong_key",), "key_id_other", "signatures.0.keyid", "0" * 64),
+    (outer, ("payload_type",), "payload_type_other", "payloadType", "application/json"),
+    (outer, ("unknown_member",), "envelope_member", "comment", "trusted"),
+    (outer, ("missing_member",), "envelope_lacks_signatures", "signatures", GONE),
+    (proofs, ("proof_ordinal",), "proof_ordinal_beyond", "proofs.0.ordinal", 53),
+    (proofs, ("proof_table",), "proof_commit", "commit_id", "ab" * 32),
+    (proofs, ("proof_format",), "proof_format", "format", "jobsvc-row-proofs-2"),
+    (proofs, ("unknown_member",), "proof_member", "proofs.0.note", "x"),
+    (
+        data,
+        (
+            "strata",
+            "data_format",
+        ),
+        "data_line_removed",
+        "-2",
+        GONE,
+    ),
+    (
+        data,
+        (
+            "money",
+            "malformed",
+        ),
+        "data_amount_is_text",
+        "5",
+        "4,true,many",
+    ),
+    (
+        sample,
+        (
+            "random",
+            "sample_row",
+        ),
+        "sample_row_removed",
+        "7",
+        GONE,
+    ),
+    (
+        sample,
+        (
+            "random",
+            "sample_row",
+        ),
+        "sample_field_missing",
+        "3.2",
+        GONE,
+    ),
+    (
+        sample,
+        (
+            "random",
+            "sample_header",
+        ),
+        "sample_column_renamed",
+        "0.0",
+        "identity",
+    ),
+]
+"""Kind, its folder and code, name, path and value in another file."""
+OF_TEXTS = [
+    ("member_twice", "random", "duplicate_member", '"issue":1', '"issue":1,"issue":1'),
+    ("white_space", "random", "not_canonical", '"issue":1', '"issue": 1'),
+    ("integer_as_double", "random", "not_canonical", '"issue":1', '"issue":1.0'),
+    ("number_in_another_form", "random", "not_canonical", "0.025", "2.5e-2"),
+    ("escape_without_need", "random", "not_canonical", '"jobsvc"', '"jobs\\u0076c"'),
+    ("not_a_number", "random", "bad_json", "0.025", "NaN"),
+    ("infinite_number", "random", "bad_json", "0.025", "1e999"),
+    ("large_integer", "random", "bad_json", '"issue":1', '"issue":9007199254740992'),
+    ("huge_integer", "random", "bad_json", '"issue":1', '"issue":1' + "0" * 5000),
+    (
+        "deep_list",
+        "random",
+        "bad_json",
+        '"warnings":[]',
+        '"warnings":' + "[" * 100_000 + "]" * 100_000,
+    ),
+]
+"""Name, folder, code, and both texts of a change of the payload."""
+
+
+def _register(kind: Callable[[Any], Any], name: str, path: str, value: Any) -> None:
+    def change(whole: Any) -> None:
+        put(whole, path, value)
+
+    change.__name__ = name
+    kind(change)
+
+
+for _name, _base, _code, _path, _value, _without in OF_STATEMENTS:
+    _register(statement(_base, _code, _without), _name, _path, _value)
+for _name, _code, _path, _value, _again in OF_LEDGERS:
+    _register(ledger("deleted", _code, _again), _name, _path, _value)
+for _kind, _of, _name, _path, _value in OF_FILES:
+    _register(_kind(*_of), _name, _path, _value)
+for _name, _base, _code, _old, _new in OF_TEXTS:
+    text(_name, _base, _code, _old, _new)
 
 
 # --- envelope and key ---
@@ -328,11 +560,6 @@ def payload_padding(value: Any) -> None:
     value["payload"] = value["payload"] + "===="
 
 
-@outer("wrong_key")
-def key_id_other(value: Any) -> None:
-    value["signatures"][0]["keyid"] = "0" * 64
-
-
 @outer("wrong_type")
 def key_id_upper_case(value: Any) -> None:
     value["signatures"][0]["keyid"] = value["signatures"][0]["keyid"].upper()
@@ -341,21 +568,6 @@ def key_id_upper_case(value: Any) -> None:
 @outer("wrong_type")
 def signatures_two(value: Any) -> None:
     value["signatures"].append(value["signatures"][0])
-
-
-@outer("payload_type")
-def payload_type_other(value: Any) -> None:
-    value["payloadType"] = "application/json"
-
-
-@outer("unknown_member")
-def envelope_member(value: Any) -> None:
-    value["comment"] = "trusted"
-
-
-@outer("missing_member")
-def envelope_lacks_signatures(value: Any) -> None:
-    del value["signatures"]
 
 
 @tampering("random", "wrong_key")
@@ -436,46 +648,6 @@ def envelope_list(files: Files) -> Files:
 # --- the statement's form ---
 
 
-@text("random", "duplicate_member", '"issue":1', '"issue":1,"issue":1')
-def member_twice() -> None: ...
-
-
-@text("random", "not_canonical", '"issue":1', '"issue": 1')
-def white_space() -> None: ...
-
-
-@text("random", "not_canonical", '"issue":1', '"issue":1.0')
-def integer_as_double() -> None: ...
-
-
-@text("random", "not_canonical", "0.025", "2.5e-2")
-def number_in_another_form() -> None: ...
-
-
-@text("random", "not_canonical", '"jobsvc"', '"jobs\\u0076c"')
-def escape_without_need() -> None: ...
-
-
-@text("random", "bad_json", "0.025", "NaN")
-def not_a_number() -> None: ...
-
-
-@text("random", "bad_json", "0.025", "1e999")
-def infinite_number() -> None: ...
-
-
-@text("random", "bad_json", '"issue":1', '"issue":9007199254740992')
-def large_integer() -> None: ...
-
-
-@text("random", "bad_json", '"issue":1', '"issue":1' + "0" * 5000)
-def huge_integer() -> None: ...
-
-
-@text("random", "bad_json", '"warnings":[]', '"warnings":' + "[" * 100_000 + "]" * 100_000)
-def deep_list() -> None: ...
-
-
 @tampering("random", "not_canonical")
 def members_unsorted(files: Files) -> Files:
     whole = json.loads(payload_of(files))
@@ -485,59 +657,9 @@ def members_unsorted(files: Files) -> Files:
     )
 
 
-@statement("random", "unknown_member")
-def predicate_member(p: Any) -> None:
-    p["note"] = "x"
-
-
-@statement("random", "unknown_member")
-def parameter_unknown(p: Any) -> None:
-    p["rounds"][0]["parameters"]["seed"] = 42
-
-
-@statement("random", "missing_member")
-def predicate_lacks_plan(p: Any) -> None:
-    del p["plan"]
-
-
-@statement("random", "wrong_type")
-def rows_as_text(p: Any) -> None:
-    p["sample"]["rows"] = "50"
-
-
-@statement("random", "wrong_type")
-def issue_true(p: Any) -> None:
-    p["issue"] = True
-
-
-@statement("random", "wrong_type")
-def issue_zero(p: Any) -> None:
-    p["issue"] = 0
-
-
 @statement("random", "wrong_type")
 def time_without_offset(p: Any) -> None:
     p["issued_at"] = p["issued_at"][:-6]
-
-
-@statement("random", "wrong_type")
-def order_version_other(p: Any) -> None:
-    p["engine"]["order_version"] = "jobsvc-order-2"
-
-
-@statement("random", "wrong_type")
-def rounds_empty(p: Any) -> None:
-    p["rounds"] = []
-
-
-@statement("random", "wrong_type")
-def facts_of_another_type(p: Any) -> None:
-    p["rounds"][0]["facts"] = {"last_rank": 23952}
-
-
-@statement("random", "facts")
-def issue_two_without_replacements(p: Any) -> None:
-    p["issue"] = 2
 
 
 # --- manifest and population ---
@@ -546,11 +668,6 @@ def issue_two_without_replacements(p: Any) -> None:
 @statement("random", "manifest_hash")
 def manifest_text(p: Any) -> None:
     p["population"]["manifest"] = p["population"]["manifest"].replace("Import", "Inport")
-
-
-@statement("random", "manifest_hash")
-def commit_id_other(p: Any) -> None:
-    p["population"]["commit_id"] = "ab" * 32
 
 
 def manifest_change(p: Any, change: Callable[[Any], Any], indent: bool = False) -> None:
@@ -600,16 +717,6 @@ def left_out_hidden(p: Any) -> None:
     manifest_change(p, lambda value: [t.update(left_out=None) for t in value["tables"]])
 
 
-@statement("residual", "effective_seed")
-def source_draw_other(p: Any) -> None:
-    p["population"]["source_draw"] = "0" * 16
-
-
-@statement("residual", "effective_seed")
-def source_draw_hidden(p: Any) -> None:
-    p["population"]["source_draw"] = None
-
-
 @statement("residual", "source_draw", ("sample.csv", "data.csv"))
 def source_draw_hidden_with_seeds(p: Any) -> None:
     for rnd in p["rounds"]:
@@ -652,11 +759,6 @@ def sample_rows_swapped(rows: list[list[str]]) -> None:
 
 
 @sample("random", "sample_row")
-def sample_row_removed(rows: list[list[str]]) -> None:
-    del rows[7]
-
-
-@sample("random", "sample_row")
 def sample_row_twice(rows: list[list[str]]) -> None:
     rows.append(rows[7])
 
@@ -687,20 +789,10 @@ def sample_other_table(rows: list[list[str]]) -> None:
     rows[3][k] = rows[3][k].replace("primary", "other")
 
 
-@sample("random", "sample_row")
-def sample_field_missing(rows: list[list[str]]) -> None:
-    del rows[3][2]
-
-
 @sample("random", "sample_header")
 def sample_header_swapped(rows: list[list[str]]) -> None:
     for row in rows:
         row[-1], row[-2] = row[-2], row[-1]
-
-
-@sample("random", "sample_header")
-def sample_column_renamed(rows: list[list[str]]) -> None:
-    rows[0][0] = "identity"
 
 
 @sample("rounds", "sample_row")
@@ -729,11 +821,6 @@ def sample_quote_open(files: Files) -> Files:
 
 
 # --- ordinals, order and seeds ---
-
-
-@statement("random", "ordinals_hash", LEAN)
-def ordinals_hash(p: Any) -> None:
-    p["rounds"][0]["ordinals_sha256"] = "00" * 32
 
 
 @statement("random", "order_violated", ALONE)
@@ -795,16 +882,6 @@ def ordinal_negative(p: Any) -> None:
     rehash(p["rounds"][0])
 
 
-@statement("random", "last_rank", ALONE)
-def last_rank_other(p: Any) -> None:
-    p["rounds"][0]["facts"]["last_rank"] = "1"
-
-
-@statement("random", "sample_size", ALONE)
-def size_other(p: Any) -> None:
-    p["rounds"][0]["parameters"]["sample_size"] = 49
-
-
 @statement("random", "list_lengths", ALONE)
 def weight_list_short(p: Any) -> None:
     p["rounds"][0]["weights"].pop()
@@ -814,11 +891,6 @@ def weight_list_short(p: Any) -> None:
 def lists_withheld(p: Any) -> None:
     for name in ("ordinals", "probabilities", "weights"):
         p["rounds"][0][name] = None
-
-
-@statement("random", "rows_total", ALONE)
-def rows_total_other(p: Any) -> None:
-    p["sample"]["rows"] = 51
 
 
 @statement("rounds", "round_numbers", ALONE)
@@ -833,11 +905,6 @@ def rounds_renumbered(p: Any) -> None:
         rnd["round_number"] = k
 
 
-@statement("random", "effective_seed")
-def seed_other(p: Any) -> None:
-    p["rounds"][0]["seed"] = "43"
-
-
 @statement("random", "order_violated", ALONE)
 def both_seeds_other(p: Any) -> None:
     p["rounds"][0]["seed"] = p["rounds"][0]["effective_seed"] = "43"
@@ -848,34 +915,9 @@ def effective_seed_of_round_two(p: Any) -> None:
     p["rounds"][1]["effective_seed"] = p["rounds"][1]["seed"]
 
 
-@statement("rounds", "effective_seed")
-def draw_version_older(p: Any) -> None:
-    p["engine"]["draw_version"] = 1
-
-
 @statement("entropy", "entropy_seed", ALONE)
 def entropy_of_text(p: Any) -> None:
     p["rounds"][0]["seed"] = p["rounds"][0]["effective_seed"] = "my favourite"
-
-
-@statement("random", "probability", LEAN)
-def probability_other(p: Any) -> None:
-    p["rounds"][0]["probabilities"][4] = 0.03
-
-
-@statement("random", "probability", ALONE)
-def probability_above_one(p: Any) -> None:
-    p["rounds"][0]["probabilities"][4] = 1.5
-
-
-@statement("random", "weights", LEAN)
-def weight_other(p: Any) -> None:
-    p["rounds"][0]["weights"][4] = 39
-
-
-@statement("random", "eligible_rows", ALONE)
-def eligible_rows_less(p: Any) -> None:
-    p["rounds"][0]["eligible_rows"] = 1000
 
 
 @statement("filter", "eligible_rows", LEAN)
@@ -889,16 +931,6 @@ def eligible_rows_of_filter(p: Any) -> None:
 @statement("filter", "eligible_rows", LEAN)
 def filter_hidden(p: Any) -> None:
     p["rounds"][0]["filter"] = None
-    p["data"]["passes"] = []
-
-
-@statement("filter", "ledger_entry", ("sample.csv",))
-def filter_other(p: Any) -> None:
-    p["rounds"][0]["filter"] = {"expression": "amount > 21"}
-
-
-@statement("filter", "data_columns", ALONE)
-def passes_hidden(p: Any) -> None:
     p["data"]["passes"] = []
 
 
@@ -957,16 +989,6 @@ def group_label(p: Any) -> None:
     rehash(p["rounds"][0])
 
 
-@statement("strata", "groups_count", LEAN)
-def groups_count(p: Any) -> None:
-    p["rounds"][0]["facts"]["groups_count"] = 9
-
-
-@statement("strata", "groups_count", LEAN)
-def groups_withheld(p: Any) -> None:
-    p["rounds"][0]["facts"]["groups"] = None
-
-
 @statement("strata", "group_order", LEAN)
 def groups_reordered(p: Any) -> None:
     p["rounds"][0]["facts"]["groups"].reverse()
@@ -995,16 +1017,6 @@ def strata_size(p: Any) -> None:
     p["data"]["columns"] = ["region", "amount"]
 
 
-@statement("named", "allocation", LEAN)
-def named_size(p: Any) -> None:
-    p["rounds"][0]["parameters"]["sizes"]["we,st"] = "11%"
-
-
-@statement("grid", "facts", LEAN)
-def grid_first(p: Any) -> None:
-    p["rounds"][0]["facts"]["first"] = "0"
-
-
 @statement("grid", "order_violated", ALONE)
 def grid_row(p: Any) -> None:
     p["rounds"][0]["ordinals"][5] += 1
@@ -1031,16 +1043,6 @@ def cluster_exchanged(p: Any) -> None:
     rehash(rnd)
 
 
-@statement("clusters", "clusters_drawn", LEAN)
-def clusters_fewer(p: Any) -> None:
-    p["rounds"][0]["parameters"]["num_clusters"] = 7
-
-
-@statement("weighted", "facts", LEAN)
-def weighted_total(p: Any) -> None:
-    p["rounds"][0]["facts"]["total"] = "7597"
-
-
 @statement("weighted", "probability", LEAN)
 def weighted_take_all(p: Any) -> None:
     p["rounds"][0]["facts"]["take_all"] += 1
@@ -1049,11 +1051,6 @@ def weighted_take_all(p: Any) -> None:
 @statement("weighted", "facts", LEAN)
 def weighted_take_all_less(p: Any) -> None:
     p["rounds"][0]["facts"]["take_all"] -= 1
-
-
-@statement("weighted", "sample_size", ALONE)
-def weighted_size(p: Any) -> None:
-    p["rounds"][0]["parameters"]["sample_size"] = 61
 
 
 @statement("weighted", "probability", LEAN)
@@ -1069,11 +1066,6 @@ def weighted_rows_swapped(p: Any) -> None:
     for name in ("ordinals", "probabilities", "weights"):
         rnd[name][10], rnd[name][11] = rnd[name][11], rnd[name][10]
     rehash(rnd)
-
-
-@statement("money", "sum_of_amounts", LEAN)
-def money_total(p: Any) -> None:
-    p["rounds"][0]["facts"]["positive"]["total"] = "1"
 
 
 @statement("money", "sum_of_amounts", LEAN)
@@ -1093,11 +1085,6 @@ def money_zero_rows(p: Any) -> None:
 
 
 @statement("money", "facts", LEAN)
-def money_step(p: Any) -> None:
-    p["rounds"][0]["facts"]["step"] = "1000000"
-
-
-@statement("money", "facts", LEAN)
 def money_selected(p: Any) -> None:
     p["rounds"][0]["facts"]["selected"] -= 1
 
@@ -1107,11 +1094,6 @@ def money_take_all_moved(p: Any) -> None:
     facts = p["rounds"][0]["facts"]
     facts["take_all"]["total"] = str(int(facts["take_all"]["total"]) + 100)
     facts["positive"]["total"] = str(int(facts["positive"]["total"]) + 100)
-
-
-@statement("interval", "facts", LEAN)
-def money_interval(p: Any) -> None:
-    p["rounds"][0]["parameters"]["interval"] = 2500
 
 
 @statement("cells", "weights", LEAN)
@@ -1137,11 +1119,6 @@ def hits_more(rows: list[list[str]]) -> None:
     rows[-1][rows[0].index("_hits")] = "2"
 
 
-@statement("mixed", "facts", LEAN)
-def reserves_other(p: Any) -> None:
-    p["rounds"][0]["reserves"] = "none"
-
-
 # --- data ---
 
 
@@ -1149,11 +1126,6 @@ def reserves_other(p: Any) -> None:
 def data_cell(lines: list[str]) -> None:
     k = next(i for i, line in enumerate(lines) if line.endswith(",north") and i > 100)
     lines[k] = lines[k][:-5] + "south"
-
-
-@data("strata", "data_format")
-def data_line_removed(lines: list[str]) -> None:
-    del lines[-2]
 
 
 @data("strata", "data_format")
@@ -1197,11 +1169,6 @@ def data_weight(lines: list[str]) -> None:
     lines[k] = lines[k][:-1] + "5"
 
 
-@data("money", "malformed")
-def data_amount_is_text(lines: list[str]) -> None:
-    lines[5] = "4,true,many"
-
-
 # --- ledger ---
 
 
@@ -1216,21 +1183,11 @@ def ledger_entry_changed_with_digest(value: Any) -> None:
     value["entries"][-1]["digest"] = digest(value["entries"][-1])
 
 
-@ledger("deleted", "ledger_gap", again=False)
-def ledger_entry_removed(value: Any) -> None:
-    del value["entries"][0]
-
-
 @ledger("deleted", "ledger_link", again=False)
 def ledger_entry_removed_renumbered(value: Any) -> None:
     del value["entries"][0]
     for number, entry in enumerate(value["entries"], 1):
         entry["number"] = number
-
-
-@ledger("deleted", "ledger_head", again=False)
-def ledger_end_removed(value: Any) -> None:
-    del value["entries"][-1]
 
 
 @ledger("deleted", "ledger_gap", again=False)
@@ -1252,16 +1209,6 @@ def ledger_cut_before_the_draw(value: Any) -> None:
     del value["entries"][k:]
 
 
-@ledger("deleted", "wrong_type")
-def ledger_kind_unknown(value: Any) -> None:
-    value["entries"][0]["kind"] = "note"
-
-
-@ledger("deleted", "unknown_member")
-def ledger_body_member(value: Any) -> None:
-    value["entries"][0]["body"]["note"] = "x"
-
-
 @ledger("deleted", "ledger_entry")
 def ledger_other_dataset(value: Any) -> None:
     value["entries"][0]["dataset_id"] += 1
@@ -1272,44 +1219,14 @@ def ledger_head_number(value: Any) -> None:
     sign_head(value, number=1)
 
 
-@ledger("deleted", "bad_signature", again=False)
-def ledger_head_signature(value: Any) -> None:
-    value["head"]["signatures"][0]["sig"] = base64.b64encode(bytes(64)).decode()
-
-
-@ledger("deleted", "payload_type", again=False)
-def ledger_head_type(value: Any) -> None:
-    value["head"]["payloadType"] = STATEMENT
-
-
 @ledger("deleted", "wrong_key", again=False)
 def ledger_head_of_other_key(value: Any) -> None:
     value["head"] = envelope(base64.b64decode(value["head"]["payload"]), LEDGER, OTHER_SECRET)
 
 
-@ledger("deleted", "ledger_head", again=False)
-def ledger_empty(value: Any) -> None:
-    value["entries"] = []
-
-
-@statement("deleted", "ledger_entry")
-def certificate_hides_the_ledger(p: Any) -> None:
-    p["ledger"] = None
-
-
 @statement("deleted", "ledger_entry")
 def certificate_names_another_entry(p: Any) -> None:
     p["ledger"]["number"] -= 1
-
-
-@statement("deleted", "ledger_entry")
-def job_other(p: Any) -> None:
-    p["job"]["id"] = "00000000-0000-4000-8000-000000000000"
-
-
-@statement("deleted", "ledger_entry")
-def sample_commit_other(p: Any) -> None:
-    p["sample"]["commit_id"] = "cd" * 32
 
 
 @ledger("replaced", "ledger_entry")
@@ -1331,11 +1248,6 @@ def plan_size_changed(p: Any) -> None:
     p["plan"]["digest"] = hashlib.sha256(p["plan"]["text"].encode()).hexdigest()
 
 
-@statement("dice", "plan_digest")
-def plan_digest_other(p: Any) -> None:
-    p["plan"]["digest"] = "12" * 32
-
-
 @statement("dice", "not_canonical", ALONE)
 def plan_not_canonical(p: Any) -> None:
     p["plan"]["text"] += " "
@@ -1347,49 +1259,9 @@ def plan_number_other(p: Any) -> None:
     p["plan"]["ledger_number"] += 1
 
 
-@statement("dice", "plan_ledger")
-def plan_time_other(p: Any) -> None:
-    p["plan"]["committed_at"] = "2026-11-26T14:00:00.000000+00:00"
-
-
-@statement("dice", "plan_missing", ALONE)
-def plan_hidden(p: Any) -> None:
-    p["plan"] = None
-
-
-@statement("dice", "ledger_entry")
-def plan_hidden_from_ledger(p: Any) -> None:
-    p["plan"] = None
-
-
-@statement("dice", "seed_text", ALONE)
-def dice_digits(p: Any) -> None:
-    p["seed_origin"]["digits"] = "1" * 21
-
-
-@statement("dice", "wrong_type")
-def dice_too_few(p: Any) -> None:
-    p["seed_origin"]["digits"] = "123456"
-
-
-@statement("dice", "wrong_type")
-def dice_without_witness(p: Any) -> None:
-    p["seed_origin"]["witnesses"] = []
-
-
-@statement("dice", "entropy_seed", ALONE)
-def dice_called_entropy(p: Any) -> None:
-    p["seed_origin"] = {"kind": "entropy"}
-
-
 @statement("drand", "seed_text", ALONE)
 def beacon_signature(p: Any) -> None:
     p["seed_origin"]["signature"] = "00" + p["seed_origin"]["signature"][2:]
-
-
-@statement("drand", "seed_text", ALONE)
-def beacon_chain(p: Any) -> None:
-    p["seed_origin"]["chain"] = "34" * 32
 
 
 @statement("drand", "seed_text", ALONE)
@@ -1523,26 +1395,6 @@ def signature_too_short(p: Any) -> None:
     sign_otherwise(p, p["seed_origin"]["signature"][:96])
 
 
-@statement("quicknet", "beacon_signature")
-def previous_of_unchained(p: Any) -> None:
-    p["seed_origin"]["previous_signature"] = "00" * 48
-
-
-@statement("drand", "wrong_type")
-def previous_is_no_text(p: Any) -> None:
-    p["seed_origin"]["previous_signature"] = 7
-
-
-@statement("random", "unknown_member")
-def chosen_with_digits(p: Any) -> None:
-    p["seed_origin"]["digits"] = "1" * 20
-
-
-@statement("random", "wrong_type")
-def seed_kind_unknown(p: Any) -> None:
-    p["seed_origin"]["kind"] = "trust me"
-
-
 # --- replacements ---
 
 
@@ -1575,11 +1427,6 @@ def replacement_gap(p: Any) -> None:
 
 
 @statement("replaced", "ledger_entry")
-def replacement_reason(p: Any) -> None:
-    p["replacements"][0]["reason"] = "a good reason"
-
-
-@statement("replaced", "ledger_entry")
 def replacement_hidden(p: Any) -> None:
     p["replacements"].pop()
 
@@ -1599,11 +1446,6 @@ def replacement_out_twice(p: Any) -> None:
 @statement("replaced", "replacement_row", ALONE)
 def replacement_by_drawn_row(p: Any) -> None:
     p["replacements"][0]["ordinal_in"] = p["rounds"][0]["ordinals"][5]
-
-
-@statement("replaced", "replacement_row", ALONE)
-def replacement_of_unknown_round(p: Any) -> None:
-    p["replacements"][0]["round_number"] = 2
 
 
 @statement("replaced_strata", "replacement_order", ("ledger.json",))
@@ -1683,11 +1525,6 @@ def proof_ordinal_of_neighbour(value: Any) -> None:
 
 
 @proofs("proof_ordinal")
-def proof_ordinal_beyond(value: Any) -> None:
-    value["proofs"][0]["ordinal"] = 53
-
-
-@proofs("proof_ordinal")
 def proof_twice(value: Any) -> None:
     value["proofs"].append(value["proofs"][0])
 
@@ -1702,36 +1539,11 @@ def proof_rows(value: Any) -> None:
     value["rows"] += 1
 
 
-@proofs("proof_table")
-def proof_commit(value: Any) -> None:
-    value["commit_id"] = "ab" * 32
-
-
-@proofs("proof_format")
-def proof_format(value: Any) -> None:
-    value["format"] = "jobsvc-row-proofs-2"
-
-
-@proofs("unknown_member")
-def proof_member(value: Any) -> None:
-    value["proofs"][0]["note"] = "x"
-
-
 @tampering("proofs", "proof_row")
 def proof_contradicts_the_sample(files: Files) -> Files:
     rows = list(csv.reader(io.StringIO(files["sample.csv"].decode(), newline="")))
     rows[1][rows[0].index("amount")] = "1.0"
     return with_sample({k: v for k, v in files.items() if k != "data.csv"}, rows)
-
-
-@statement("deleted", "proof_root")
-def population_root_without_proofs(p: Any) -> None:
-    p["population"]["row_root"] = "ef" * 32
-
-
-@statement("proofs", "proof_root")
-def population_root(p: Any) -> None:
-    p["population"]["row_root"] = "ef" * 32
 
 
 # --- the program ---

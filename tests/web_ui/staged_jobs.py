@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.jobs import RunType
 from storage.jobs.jobs import cancel_job, fail_job, get_job
-from storage.jobs.kinds import RunType
 from storage.jobs.submission import NewJob, insert_job
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader

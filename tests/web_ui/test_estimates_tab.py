@@ -104,7 +104,7 @@ def test_a_problem_is_said_beside_the_form(reader: Reader, path: str) -> None:
     page = reader.page(path, tab="estimates", statistic="mean", column="city")
     assert "is of type VARCHAR" in page
     assert 'aria-label="What to estimate"' in page
-    wrong = reader.page(path, tab="estimates", statistic="count", where="amount >")
+    wrong = reader.page(path, tab="estimates", statistic="count", filters="amount >")
     assert 'role="alert"' in wrong
 
 
@@ -119,7 +119,7 @@ def test_the_download_has_all_figures(reader: Reader, path: str) -> None:
     assert all(float(row["ci_low"]) < float(row["estimate"]) for row in rows)
     named = reader.get(f"{path}/estimates.csv", statistic="count", by="=row")
     assert named.content.decode("utf-8-sig").startswith("'=row,")
-    nothing = reader.get(f"{path}/estimates.csv", **query, where="amount > 1000")
+    nothing = reader.get(f"{path}/estimates.csv", **query, filters="amount > 1000")
     assert nothing.content.decode("utf-8-sig").split(",")[0].strip() == "city"
 
 
@@ -217,7 +217,7 @@ FEW = "amount BETWEEN 30 AND 32"
 
 
 def test_an_interval_of_few_rows_is_shown_on_request(reader: Reader, path: str) -> None:
-    query = {"tab": "estimates", "statistic": "mean", "column": "amount", "where": FEW}
+    query = {"tab": "estimates", "statistic": "mean", "column": "amount", "filters": FEW}
     text = reader.text(path, **query)
     rows = int(re.search(r"From (\d+) of 100 drawn rows", text)[1])  # type: ignore[index]
     assert 2 <= rows <= 3

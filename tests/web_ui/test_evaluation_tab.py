@@ -11,7 +11,7 @@ from presentation.charts import Bar, LimitChart
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
-ROW = "_logical_row_id"
+ROW = "row_id"
 
 
 @pytest.fixture(scope="module")

@@ -136,6 +136,7 @@ def test_the_start_page_names_open_jobs(jobs: EveryJob, variant: str) -> None:
         "/bin",
         "/admin/users",
         "/admin/storage",
+        "/admin/internals",
         "/admin/connections",
         "/admin/audit?limit=1000",
         "/account",
@@ -163,7 +164,7 @@ def test_the_activity_names_what_jobs_made(reader: Reader, jobs: EveryJob) -> No
         assert f"made {phrase} of " in text, phrase
     for variant, kind in VARIANTS.items():
         job = jobs.ids[variant, "interrupted"]
-        assert reader.api.put(f"/api/jobs/{job}/dismissal").status_code == 200
+        assert reader.api.patch(f"/api/jobs/{job}", json={"dismissed": True}).status_code == 200
         text = reader.text("/admin/audit?limit=1")
         named = "the sample " if kind is kinds.SAMPLE else kind.phrase
         named = "the saved query regions" if variant == "query: saved" else named

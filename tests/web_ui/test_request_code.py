@@ -66,7 +66,7 @@ def test_pages_of_known_requests_have_their_code(server: LiveServer, reader: Rea
     changes = in_element(reader.page(f"/datasets/{dataset}/changes"), PYTHON, "</code>")
     assert "dataset.changed_rows(" in changes
     rows = reader.api.get(f"/api/sampling/jobs/{job['id']}/findings").json()["items"]
-    entries = [{"_logical_row_id": row["_logical_row_id"], "outcome": "ok"} for row in rows]
+    entries = [{"row_id": row["row_id"], "outcome": "ok"} for row in rows]
     reader.api.post(f"/api/sampling/jobs/{job['id']}/findings", json={"findings": entries})
     query = {"tab": "evaluation", "kind": "attributes", "tolerable": "20 %"}
     evaluation = in_element(reader.page(f"/jobs/{job['id']}", **query), PYTHON, "</code>")

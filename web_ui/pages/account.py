@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from flask import Response, jsonify, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials, SignInRefused
-from application.notifications.registering import USUAL_EMAIL_EVENTS, Finder, webhook_by_id
+from application.credentials import BadCredentials, SignInRefused
+from application.notifications.registering import Finder, webhook_by_id
 from application.providers.proxy_header import UntrustedHeader, sign_in_by_header
 from application.sessions import COOKIE, put_cookie
 from application.sign_in import (
@@ -24,18 +24,15 @@ from application.sign_in import (
 )
 from application.throttle import HELD, TooManyAttempts
 from application.work_limits import TooMuchWork
+from contract.fields import PASSWORD
+from contract.requests.automation import USUAL_EMAIL_EVENTS
+from contract.words import EVENTS
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.accounts.identities import identity_of
 from storage.accounts.tokens import Token, list_tokens, sign_in_link_user
 from storage.accounts.users import anyone_can_sign_in, password_hash_of
 from storage.errors import NotFound
-from storage.notifications.receivers import (
-    EVENTS,
-    find_email,
-    get_email,
-    list_deliveries,
-    list_webhooks,
-)
+from storage.notifications.receivers import find_email, get_email, list_deliveries, list_webhooks
 from web_ui.shell import (
     ListQuery,
     access,
@@ -136,24 +133,19 @@ def _sign_in_first(code: str) -> AnyResponse:
     return _choose_password(code)
 
 
-def _choose_password(code: str) -> Response:
+def _choose_password(code: str, problem: str | None = None) -> Response:
     with service().database.read() as tx:
         user = sign_in_link_user(tx, code, service().clock)
     if user is None:
         return show("link_ended.html", 404)
-    return show("set_password.html", user=user, code=code, shortest=MIN_LENGTH)
+    values = {"user": user, "code": code, "shortest": PASSWORD.least, "problem": problem}
+    return show("set_password.html", 422 if problem else 200, **values)
 
 
 def _set_password(code: str) -> AnyResponse:
     password = request.form.get("password", "")
-    with service().database.read() as tx:
-        user = sign_in_link_user(tx, code, service().clock)
-    if user is None:
-        return show("link_ended.html", 404)
-    problem = _problem(password, request.form.get("again", ""))
-    if problem:
-        given = {"user": user, "code": code, "shortest": MIN_LENGTH, "problem": problem}
-        return show("set_password.html", 422, **given)
+    if problem := _problem(password, request.form.get("again", "")):
+        return _choose_password(code, problem)
     try:
         found = sign_in_by_link(access(), code, password, origin())
     except NotFound:
@@ -162,8 +154,8 @@ def _set_password(code: str) -> AnyResponse:
 
 
 def _problem(password: str, again: str) -> str | None:
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        return f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters."
+    if not PASSWORD.least <= len(password) <= PASSWORD.most:
+        return f"A password has {PASSWORD.least} to {PASSWORD.most} characters."
     if password != again:
         return "The passwords differ."
     return None
@@ -232,7 +224,7 @@ def account() -> Response:
         token_days=service().settings.token_days,
         asks_password=asks_password,
         is_local=is_local,
-        shortest=MIN_LENGTH,
+        shortest=PASSWORD.least,
         webhooks=webhooks,
         datasets=datasets,
         dataset_names={dataset.id: dataset.name for dataset in datasets},

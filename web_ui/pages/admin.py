@@ -8,13 +8,16 @@ from urllib.parse import urlencode
 from flask import Response
 
 from application.administration.activity import SUBJECTS, parts_of
+from application.administration.internals import internals
 from application.administration.overview import admin_overview
 from application.credentials import user_name_rule
-from storage.accounts.audit_trail import ACTIONS, AuditFilters, list_entries
+from contract.requests.administration import EntriesRequest
+from contract.words import ACTIONS, ROLES
+from storage.accounts.audit_trail import list_entries
 from storage.accounts.connections import list_connections
 from storage.accounts.groups import list_groups, members_of
 from storage.accounts.tokens import list_tokens
-from storage.accounts.users import ROLES, list_users
+from storage.accounts.users import list_users
 from storage.certificates.keys import list_public_keys
 from storage.maintenance.disk_use import StorageUse, measure
 from web_ui.pages.account import ending
@@ -72,19 +75,19 @@ def audit_trail() -> Response:
     query = ListQuery()
     subject = query.choice("subject", tuple(SUBJECTS))
     actions = query.choices("action", ACTIONS)
-    filters = AuditFilters(
+    filters = EntriesRequest(
         user_id=query.number("user_id"),
         user_soeid=query.text("user_soeid"),
-        actions=SUBJECTS[subject][1] if subject and not actions else actions,
+        action=SUBJECTS[subject][1] if subject and not actions else actions,
         dataset_id=query.number("dataset_id"),
         object_id=query.text("object_id"),
-        after=query.time("after"),
-        before=query.time("before") or query.time("until", is_end=True),
+        created_after=query.time("created_after"),
+        created_before=query.time("created_before") or query.time("until", is_end=True),
     )
     if query.problem:
-        filters = AuditFilters()
+        filters = EntriesRequest()
     with service().database.read() as tx:
-        entries, total = list_entries(tx, filters, offset=query.offset, limit=query.limit)
+        entries, total = list_entries(tx, filters, query.offset, query.limit)
         choice = dataset_choice(tx, caller().user, filters.dataset_id)
     return show(
         "admin_audit.html",
@@ -96,19 +99,9 @@ def audit_trail() -> Response:
         subject=subject,
         chosen=actions or (),
         choice=choice,
-        csv=_csv_link(filters),
-        narrowed=filters != AuditFilters() or bool(query.problem),
+        csv=f"/api/admin/audit/csv?{urlencode(filters.stated(), doseq=True)}",
+        narrowed=filters != EntriesRequest() or bool(query.problem),
     )
-
-
-def _csv_link(filters: AuditFilters) -> str:
-    """The address of the API for the matching entries as a file."""
-    values = {
-        "action" if name == "actions" else name: value
-        for name, value in vars(filters).items()
-        if value is not None
-    }
-    return f"/api/admin/audit/csv?{urlencode(values, doseq=True)}"
 
 
 @blueprint.get("/admin/connections")
@@ -123,6 +116,14 @@ def connections() -> Response:
         connections=found,
         prefixes=[str(prefix) for prefix in service().settings.allowed_connections],
     )
+
+
+@blueprint.get("/admin/internals")
+@signed_in
+def server_internals() -> Response:
+    """Show lanes, DuckDB instances, caches and the last prune."""
+    caller().require_role("admin")
+    return show("admin_internals.html", blocks=internals(service()))
 
 
 @blueprint.get("/admin/storage")

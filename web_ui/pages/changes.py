@@ -149,17 +149,17 @@ def _versions(found: Dataset) -> Values:
         commits, _ = history(tx, found.id, other.id, offset=0, limit=MAX_VERSIONS)
         base_ref = base_ref or other.manifest.parent_id or ""
         base = open_commit(tx, found.id, base_ref) if base_ref else None
-    other_key = choose_key(other, request.args.get("to_table") or None)
-    sides: list[Side | None] = [None, _side(found, other_ref, other, other_key)]
+    to = _side(found, other_ref, other, choose_key(other, request.args.get("to_table") or None))
+    sides: list[Side | None] = [None, to]
     if base is not None:
-        key = request.args.get("from_table") or _same_key(base, other_key)
+        key = request.args.get("from_table") or _same_key(base, to.table.name)
         sides[0] = _side(found, base_ref, base, choose_key(base, key))
     return {
         "refs": [ref for ref in refs if ref.commit_id is not None],
         "commits": commits,
         "chosen": {"from": base_ref, "to": other_ref},
         "tables": {
-            side: [table.key for table in commit.manifest.tables] if commit else []
+            side: [table.name for table in commit.manifest.tables] if commit else []
             for side, commit in (("from", base), ("to", other))
         },
         "base": sides[0],
@@ -168,7 +168,7 @@ def _versions(found: Dataset) -> Values:
 
 
 def _same_key(commit: Commit, key: str) -> str | None:
-    return key if any(table.key == key for table in commit.manifest.tables) else None
+    return key if any(table.name == key for table in commit.manifest.tables) else None
 
 
 def _side(found: Dataset, ref: str, commit: Commit, key: str) -> Side:
@@ -194,12 +194,11 @@ def _code(found: Dataset, base: Side, other: Side, keys: list[str]) -> Values:
         return {}
     body = {
         "source_ref": base.ref,
-        "table_key": base.table.key,
-        "compare_to": {"source_ref": other.ref, "table_key": other.table.key},
+        "table_key": base.table.name,
+        "compare_to": {"source_ref": other.ref, "table_key": other.table.name},
         "keys": keys,
     }
-    code = code_at(f"/api/exploration/datasets/{found.id}/jobs", body)
-    return {"code": code, "request_body": body}
+    return code_at(f"/api/exploration/datasets/{found.id}/jobs", body)
 
 
 def _named(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:

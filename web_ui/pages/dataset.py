@@ -13,16 +13,17 @@ from flask import Response, request
 
 from application.access import RowSource
 from application.audit.review import may_undo_sign_offs
-from application.certificates.ledger import ledger_page, sentence_of
+from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
 from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
+from contract.requests.pages import PageRequest
 from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from service.sql_queries import DATA, FUNCTIONS
 from service.tables.open_tables import PRIMARY, open_commit, open_table
-from service.tables.reports import cached_profile, profile_of
+from service.tables.reports import ProfileJson, cached_profile, profile_of
 from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
 from storage.audit.findings import signed_off_jobs
@@ -75,7 +76,10 @@ def _page(dataset_id: int, tab: str) -> Response:
     with service().database.read() as tx:
         refs, ref_count = list_refs(tx, dataset_id)
         commit = open_commit(tx, dataset_id, ref) if _has_commit(refs, ref) else None
-    table_key = _shown_table(commit, request.args.get("table", "")) if commit else None
+    tables = commit.manifest.tables if commit else ()
+    names = {key: one.name for one in tables for key in (one.name, one.key)}
+    requested = request.args.get("table", "")
+    table_key = next((names[key] for key in (requested, PRIMARY, *names) if key in names), None)
     tabs = _tabs(found, commit)
     if tab not in tabs:
         tab = next(iter(tabs))
@@ -87,18 +91,13 @@ def _page(dataset_id: int, tab: str) -> Response:
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
         main_tabs=MAIN_TABS,
+        lacks_table=commit and requested not in ("", *names),
         may_write=caller().may(found, "write"),
         may_manage=caller().may(found, "admin"),
         tab_link=partial(_tab_link, f"/datasets/{dataset_id}"),
         **context,
         **tabs[tab][1](context),
     )
-
-
-def _shown_table(commit: Commit, requested: str) -> str:
-    """The requested table if the commit has it, else primary, else the first table."""
-    keys = [table.key for table in commit.manifest.tables]
-    return next(key for key in (requested, PRIMARY, keys[0]) if key in keys)
 
 
 def _has_commit(refs: list[Ref], ref: str) -> bool:
@@ -146,7 +145,7 @@ def _data(context: Values) -> Values:
     dataset_id, ref, key = context["dataset"].id, context["ref"], context["table_key"]
     with caller().reading():
         table = open_table(service(), dataset_id, context["commit"].id, key)
-        grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
+        grid = grid_of(table, RowSource(dataset_id, table.commit_id, table.key))
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/tables/{quote(key)}"
     downloads = download_links(f"{path}/data")
     imported = _imported(context)
@@ -199,13 +198,10 @@ def _profile(context: Values) -> Values:
             database = service().parquet
             found = profile_of(service(), table, database=database, budget_s=PROFILE_BUDGET_S)
     body = {"source_ref": context["ref"], "table_key": key}
-    code = {
-        "code": code_at(f"/api/profiling/datasets/{dataset_id}/jobs", body),
-        "request_body": body,
-    }
+    code = code_at(f"/api/profiling/datasets/{dataset_id}/jobs", body)
     if found is None:
         return {**code, "profile": None, "is_short": is_short}
-    caller().audit_view(RowSource(dataset_id, table.commit_id, key), "profile")
+    caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     return {
         **code,
         **_columns_of_page(found["profile"]),
@@ -214,7 +210,7 @@ def _profile(context: Values) -> Values:
     }
 
 
-def _columns_of_page(profile: Values) -> Values:
+def _columns_of_page(profile: ProfileJson) -> Values:
     """The profile with the columns that the search finds, a page of them."""
     query = ListQuery(default_limit=PROFILE_COLUMNS)
     words = (query.text("q") or "").lower()
@@ -231,7 +227,7 @@ def _columns_of_page(profile: Values) -> Values:
 def _sql(context: Values) -> Values:
     """The commit's tables and columns by their SQL names, and an initial query."""
     tables = context["commit"].manifest.tables
-    keys = {folded(table.key) for table in tables}
+    keys = {folded(table.name) for table in tables}
     listed = [_sql_table(table, keys) for table in tables]
     (shown,) = (table for table in listed if table["key"] == context["table_key"])
     return {
@@ -245,11 +241,11 @@ def _sql(context: Values) -> Values:
 
 
 def _sql_table(table: StoredTable, keys: set[str]) -> Values:
-    is_data = table.key == PRIMARY and DATA not in keys
+    is_data = table.name == PRIMARY and DATA not in keys
     return {
-        "key": table.key,
-        "name": DATA if is_data else table.key,
-        "sql": DATA if is_data else shown_identifier(table.key),
+        "key": table.name,
+        "name": DATA if is_data else table.name,
+        "sql": DATA if is_data else shown_identifier(table.name),
         "rows": table.row_count,
         "column_count": len(table.columns),
         "columns": [
@@ -321,8 +317,9 @@ def _exclusion(schedules: list[Schedule]) -> Values:
 
 def _ledger(context: Values) -> Values:
     query = ListQuery()
-    found = ledger_page(service(), context["dataset"].id, query.offset, query.limit)
-    return {"ledger": found, "sentence_of": sentence_of, "page": query.page(found.total)}
+    page = PageRequest(offset=query.offset, limit=query.limit)
+    found = ledger_page(service(), context["dataset"].id, page)
+    return {"ledger": found, "page": query.page(found.total)}
 
 
 def _settings(context: Values) -> Values:

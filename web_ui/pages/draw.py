@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, request
 
 from application.audit.fitting import is_in_sequence
-from application.audit.kinds import NO_LIMIT, SEQUENTIAL_ALONE
+from application.audit.sentences import NO_LIMIT, SEQUENTIAL_ALONE
 from application.estimation.more_rows import larger_round
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
@@ -82,7 +82,7 @@ def _refs(found: Dataset) -> list[dict[str, Any]]:
             {
                 "name": ref.name,
                 "tables": [
-                    {"key": table.key, "row_count": table.row_count}
+                    {"key": table.name, "row_count": table.row_count}
                     for table in get_commit(tx, found.id, ref.commit_id).manifest.tables
                 ],
             }

@@ -12,33 +12,31 @@ from typing import Any
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.access import RowSource
 from application.audit.finding_values import has_findings
 from application.audit.items import drawn_book_column
-from application.estimation.backtest import backtest_of, holds_truth
-from application.estimation.calibrating import MAX_COLUMNS
-from application.estimation.estimates import (
-    EstimatesJson,
-    estimates_of,
-)
+from application.estimation.backtest import KnownFigure, backtest_of
+from application.estimation.calibrating import MAX_COLUMNS, CalibrationFacts
+from application.estimation.estimates import EstimatesAnswer, estimates_of
 from application.estimation.estimates_sheet import (
     MARGIN_DIGITS,
     estimates_section,
     estimates_table,
     figure,
-    margin,
     truth_judgement,
 )
+from application.estimation.figures import FigureEstimate, PlainEstimate
 from application.estimation.more_rows import PrecisionGoal, more_rows
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import (
     FINDINGS,
     TABLE,
+    EstimatedColumn,
     ValueSource,
     estimated_columns,
     value_of_text,
     value_source,
 )
+from contract.answers import answer_fields
 from contract.fields import DEFAULT_CONFIDENCE, NOT_GIVEN, USUAL_CONFIDENCES
 from contract.numbers import TwoReadings, number_of
 from contract.requests.estimate import (
@@ -51,20 +49,19 @@ from contract.requests.estimate import (
     StatisticRequest,
     VarianceRequest,
 )
-from contract.words import CALIBRATIONS, LONELY, STATISTICS
+from contract.words import CALIBRATIONS, LONELY, STATISTICS, GoalKind
 from domain_errors import DomainError, InvalidRequest
 from parquet_tables.exports import MEDIA_TYPES
 from presentation.charts import Interval, IntervalChart, axis_of
 from presentation.content import Judgement, Table, formula_safe
 from presentation.xlsx import write_sections
-from service.tables.open_tables import SAMPLE, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.contract_forms import form_fields, read_form
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice, percent_digits
 from web_ui.pages.request_code import code_at
-from web_ui.shell import blueprint, caller, service, signed_in
+from web_ui.shell import audit_sample, blueprint, caller, service, signed_in
 
 Values = dict[str, Any]
 
@@ -78,6 +75,8 @@ PROGRAMS = {"r": "R (survey)", "stata": "Stata", "sas": "SAS", "python": "Python
 VIEWS = {"figures": "Figures", "backtest": "Back-test", "values": "Values from a file"}
 BY_ITSELF = ("confidence", "book_column", "true_values")
 """Fields of the request that the page shows in a way of its own."""
+OTHER_CELLS = ("group", "uncalibrated")
+"""Fields of an estimate that a line of a file has in a way of its own."""
 MAX_MARGIN = 1e300
 MAX_DRAWN = 40
 """Groups in the picture; the table has all."""
@@ -120,42 +119,42 @@ def _figures(found: Job) -> Values:
             if _lacks_column(chosen):
                 chosen |= _first_choice(values["columns"])
             answer = estimates_of(service(), found, _asked(found, chosen))
-        _audit(found)
+        audit_sample(found, "estimates")
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    estimates = answer["estimates"]
-    inside = [held for held in map(holds_truth, estimates) if held is not None]
-    minimum_degrees = MINIMUM_DEGREES
+    estimates = answer.estimates
+    inside = [held for each in estimates if (held := each.holds_truth) is not None]
     return {
         **values,
-        **_code(found, chosen),
+        **code_at(f"/api/sampling/jobs/{found.id}/estimates", _asked(found, chosen).stated()),
         "answer": answer,
         "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
         "table": estimates_table(answer, "Estimates"),
         "title": _title(chosen),
-        "assumptions": answer["notes"][len(answer["warnings"]) :],
-        "few_degrees": any(each["df"] < minimum_degrees for each in answer["estimates"]),
-        "minimum_degrees": minimum_degrees,
+        "assumptions": answer.notes[len(answer.warnings) :],
+        "few_degrees": any(each.df < MINIMUM_DEGREES for each in estimates),
+        "minimum_degrees": MINIMUM_DEGREES,
         "picture": _picture(_title(chosen), estimates, chosen),
         "inside": (sum(inside), len(inside)),
         "max_drawn": MAX_DRAWN,
-        "design_links": _design_links(answer["design"]["method"]),
+        "design_links": _design_links(answer.design.method),
         **_needed(found, chosen),
-        "known_totals": _known_totals(answer["calibration"]),
+        "known_totals": _known_totals(answer.calibration),
     }
 
 
-def _known_totals(calibration: Mapping[str, Any] | None) -> Table | None:
+def _known_totals(calibration: CalibrationFacts | None) -> Table | None:
     """The totals that a calibration reproduces; None without any."""
-    if not calibration or not calibration["totals"]:
+    if not calibration or not calibration.totals:
         return None
     rows = []
-    for total in calibration["totals"]:
-        name = total["column"] or "Rows"
-        if (group := total["group"]) is not None:
-            name = ", ".join("Missing" if part is None else str(part) for part in group.values())
-        amounts = (figure(total[part], "total") for part in ("known", "estimated"))
-        rows.append((name, *amounts, total["n"]))
+    for total in calibration.totals:
+        name = total.column or "Rows"
+        if total.group is not None:
+            parts = total.group.values()
+            name = ", ".join("Missing" if part is None else str(part) for part in parts)
+        amounts = (figure(amount, "total") for amount in (total.known, total.estimated))
+        rows.append((name, *amounts, total.n))
     header = ("Total of", "In the table", "By the sample alone", "Rows")
     return Table("Known totals", header, rows)
 
@@ -168,17 +167,24 @@ def _backtest(found: Job) -> Values:
         asked = BacktestRequest(confidence=chosen_level(chosen), lonely_stratum=chosen["lonely"])
         with caller().reading():
             answer = backtest_of(service(), found, asked)
-        _audit(found)
+        audit_sample(found, "estimates")
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    figures: Sequence[Mapping[str, Any]] = answer["figures"]
-    names = [_title({**each, "value": _value_text(each)}) for each in figures]
+    figures = answer.figures
+    names = [
+        _title({**vars(each), "value": "" if each.value is None else str(each.value)})
+        for each in figures
+    ]
     header = ("Figure", "Estimate", "From", "To", "True value", "Interval", "Rows")
-    ends = ("estimate", "ci_low", "ci_high", "true_value")
     rows = [
         (
-            *(name, *(figure(each[end], each["statistic"]) for end in ends)),
-            *(Judgement("Exact", "") if each["exact"] else truth_judgement(each), each["n"]),
+            name,
+            *(
+                figure(end, each.statistic)
+                for end in (each.estimate, each.ci_low, each.ci_high, each.true_value)
+            ),
+            Judgement("Exact", "") if each.exact else truth_judgement(each),
+            each.n,
         )
         for name, each in zip(names, figures, strict=True)
     ]
@@ -191,22 +197,16 @@ def _backtest(found: Job) -> Values:
     }
 
 
-def _value_text(each: Mapping[str, Any]) -> str:
-    return "" if each["value"] is None else str(each["value"])
-
-
-def _backtest_picture(
-    figures: Sequence[Mapping[str, Any]], names: list[str]
-) -> IntervalChart | None:
+def _backtest_picture(figures: Sequence[KnownFigure], names: list[str]) -> IntervalChart | None:
     """Each interval with its distance from the true value, in half widths; None without any."""
     drawn = []
     for name, each in zip(names, figures, strict=True):
-        low, high, truth = each["ci_low"], each["ci_high"], each["true_value"]
-        if each["covers"] is None:
+        value, low, high, truth = each.estimate, each.ci_low, each.ci_high, each.true_value
+        if each.covers is None or value is None or low is None or high is None or truth is None:
             continue
         half = (high - low) / 2 or 1.0
-        value, first, last = ((end - truth) / half for end in (each["estimate"], low, high))
-        text = str(figure(each["estimate"], each["statistic"]))
+        text = str(figure(value, each.statistic))
+        value, first, last = ((end - truth) / half for end in (value, low, high))
         drawn.append(Interval(name, value, first, last, text, 0.0))
     drawn = drawn[:MAX_DRAWN]
     if not drawn:
@@ -219,7 +219,7 @@ def _uploads(found: Job) -> Values:
     dataset = caller().dataset(found.dataset_id, "read")
     return {
         "uploads": uploads_of(service(), found),
-        "keys": [each["name"] for each in estimated_columns(service(), found)],
+        "keys": [each.name for each in estimated_columns(service(), found)],
         "may_upload": caller().may(dataset, "write"),
     }
 
@@ -243,7 +243,7 @@ def _needed(found: Job, chosen: Values) -> Values:
         return {"needed_problem": problem_text(error)}
 
 
-def _goal(chosen: Values) -> dict[str, float]:
+def _goal(chosen: Values) -> dict[GoalKind, float]:
     """``3%`` is of the figure itself, or percentage points of a share; a number is in its units."""
     text = chosen["goal"]
     is_share = chosen["statistic"] == "proportion"
@@ -268,15 +268,15 @@ def estimates_file(job_id: str) -> AnyResponse:
     found, answer, chosen = _downloaded(job_id)
     text = io.StringIO()
     lines = csv.writer(text)
-    estimates: Sequence[Mapping[str, Any]] = answer["estimates"]
-    groups = list(estimates[0]["group"]) if estimates else chosen["by"]
-    names = [name for name in (estimates or [{}])[0] if name not in ("group", "uncalibrated")]
-    plain = list(estimates[0]["uncalibrated"]) if estimates and answer["calibration"] else []
+    estimates = answer.estimates
+    groups = list(estimates[0].group) if estimates else chosen["by"]
+    names = [own.name for own in answer_fields(FigureEstimate) if own.name not in OTHER_CELLS]
+    plain = [own.name for own in answer_fields(PlainEstimate)] if answer.calibration else []
     headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
     lines.writerow(map(_safe, headings))
     for each in estimates:
-        cells = [*each["group"].values(), *(each[name] for name in names)]
-        cells += [each["uncalibrated"][name] for name in plain]
+        cells = [*each.group.values(), *(getattr(each, name) for name in names)]
+        cells += [getattr(each.uncalibrated, name) for name in plain]
         lines.writerow(map(_safe, cells))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
     return _file(content, "text/csv", f"estimates-{found.id[:8]}.csv")
@@ -292,7 +292,7 @@ def estimates_sheet(job_id: str) -> AnyResponse:
     return _file(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
 
 
-def _downloaded(job_id: str) -> tuple[Job, EstimatesJson, Values]:
+def _downloaded(job_id: str) -> tuple[Job, EstimatesAnswer, Values]:
     """The sample, its estimates and the choices of the URL."""
     found = caller().job(job_id)
     if found.run_type != "sampling" or found.status != "completed":
@@ -303,7 +303,7 @@ def _downloaded(job_id: str) -> tuple[Job, EstimatesJson, Values]:
             columns = estimated_columns(service(), found, _source(found, chosen))
             chosen |= _first_choice(columns)
         answer = estimates_of(service(), found, _asked(found, chosen))
-    _audit(found)
+    audit_sample(found, "estimates")
     return found, answer, chosen
 
 
@@ -319,12 +319,6 @@ def _safe(cell: Any) -> Any:
     return formula_safe(cell) if isinstance(cell, str) else cell
 
 
-def _audit(found: Job) -> None:
-    caller().audit_view(
-        RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "estimates"
-    )
-
-
 def _chosen() -> Values:
     """The choices of the URL, with defaults for those that are missing or no choice."""
     given = request.args
@@ -337,7 +331,7 @@ def _chosen() -> Values:
         "denominator": given.get("denominator") or None,
         "q": _share(given.get("q", "")),
         "by": [name for name in given.getlist("by") if name],
-        "where": given.get("where", "").strip(),
+        "filters": given.get("filters", "").strip(),
         "goal": given.get("goal", "").strip()[:50],
         "basis": "frame" if given.get("basis") == "frame" else "sample",
         **confidence_choice(confidence),
@@ -375,13 +369,13 @@ def _lacks_column(chosen: Values) -> bool:
     return chosen["statistic"] is None or (chosen["statistic"] == "mean" and not chosen["column"])
 
 
-def _first_choice(columns: Sequence[Mapping[str, Any]]) -> Values:
+def _first_choice(columns: Sequence[EstimatedColumn]) -> Values:
     """The mean of a number, at best one with decimals; without one the number of rows."""
-    numbers = [each for each in columns if each["is_number"]]
+    numbers = [each for each in columns if each.is_number]
     if not numbers:
         return {"statistic": "count", "column": None}
-    best = max(numbers, key=lambda each: bool(each["has_decimals"]))
-    return {"statistic": "mean", "column": best["name"]}
+    best = max(numbers, key=lambda each: each.has_decimals)
+    return {"statistic": "mean", "column": best.name}
 
 
 def _asked(found: Job, chosen: Values) -> EstimatesRequest:
@@ -400,7 +394,7 @@ def _asked(found: Job, chosen: Values) -> EstimatesRequest:
     return EstimatesRequest(
         statistics=(figure,),
         by=tuple(chosen["by"]),
-        where={"expression": chosen["where"]} if chosen["where"] else None,
+        filters={"expression": chosen["filters"]} if chosen["filters"] else None,
         confidence=chosen_level(chosen),
         interval=IntervalRequest(minimum_degrees=0 if chosen["all_intervals"] else MINIMUM_DEGREES),
         variance=VarianceRequest(lonely_stratum=chosen["lonely"]),
@@ -410,13 +404,6 @@ def _asked(found: Job, chosen: Values) -> EstimatesRequest:
         book_column=chosen["book"],
         **read_form(EstimatesRequest, request.args, BY_ITSELF),
     )
-
-
-def _code(found: Job, chosen: Values) -> Values:
-    """The request of the choices as code."""
-    body = _asked(found, chosen).stated()
-    code = code_at(f"/api/sampling/jobs/{found.id}/estimates", body)
-    return {"code": code, "request_body": body}
 
 
 def _calibration(chosen: Values) -> CalibrateRequest | None:
@@ -448,45 +435,45 @@ def _text(value: float | None, statistic: str, digits: int = 6) -> str:
     return "–" if value is None else str(figure(value, statistic, digits))
 
 
-def _texts(each: Mapping[str, Any]) -> Values:
+def _texts(each: FigureEstimate) -> Values:
     """The only estimate, in words."""
-    name, plain, width = each["statistic"], each["uncalibrated"], margin(each)
-    before = None if plain is None else margin(plain)
+    name, plain, width = each.statistic, each.uncalibrated, each.margin
+    before = None if plain is None else plain.margin
     change = f"{100 * (width / before - 1):+.0f} %" if width is not None and before else None
     return {
-        "estimate": _text(each["estimate"], name),
+        "estimate": _text(each.estimate, name),
         "margin": _text(width, name, MARGIN_DIGITS),
         "has_interval": width is not None,
-        "low": _text(each["ci_low"], name),
-        "high": _text(each["ci_high"], name),
-        "error": _text(each["standard_error"], name),
-        "n": each["n"],
-        "missing": each["n_missing"],
-        "truth": _text(each["true_value"], name),
+        "low": _text(each.ci_low, name),
+        "high": _text(each.ci_high, name),
+        "error": _text(each.standard_error, name),
+        "n": each.n,
+        "missing": each.n_missing,
+        "truth": _text(each.true_value, name),
         "verdict": truth_judgement(each),
-        "plain": None if plain is None else _text(plain["estimate"], name),
+        "plain": None if plain is None else _text(plain.estimate, name),
         "plain_margin": _text(before, name, MARGIN_DIGITS),
         "change": change,
     }
 
 
 def _picture(
-    title: str, estimates: Sequence[Mapping[str, Any]], chosen: Values
+    title: str, estimates: Sequence[FigureEstimate], chosen: Values
 ) -> IntervalChart | None:
     """The intervals of the groups; None without any."""
     name = chosen["statistic"]
     lines = [
         Interval(
-            ", ".join("Missing" if part is None else str(part) for part in each["group"].values())
+            ", ".join("Missing" if part is None else str(part) for part in each.group.values())
             or "All rows",
-            each["estimate"],
-            each["ci_low"],
-            each["ci_high"],
-            _text(each["estimate"], name),
-            each["true_value"],
+            each.estimate,
+            each.ci_low,
+            each.ci_high,
+            _text(each.estimate, name),
+            each.true_value,
         )
         for each in estimates
-        if each["ci_low"] is not None and each["estimate"] is not None
+        if each.ci_low is not None and each.ci_high is not None and each.estimate is not None
     ][:MAX_DRAWN]
     if not lines:
         return None

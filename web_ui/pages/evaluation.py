@@ -10,14 +10,13 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from application.access import RowSource
-from application.audit import evaluation_parts
 from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import fitting_kind, parameters_text, signed_off
+from application.audit.evaluators import EVALUATORS
 from application.audit.items import drawn_book_column
-from application.audit.kinds import ASSURANCES, verdict_of
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
+from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
 from application.estimation.value_sources import estimated_columns
 from contract.declarations import declared
 from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
@@ -25,14 +24,13 @@ from contract.numbers import TwoReadings, errors_of, plain_text
 from contract.requests.evaluate import KINDS, EvaluationRequest
 from domain_errors import DomainError, InvalidRequest
 from sampling_engine import method_class
-from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.contract_forms import FormField, form_fields
 from web_ui.job_texts import problem_text
 from web_ui.numbers import confidence_choice, percent_digits
 from web_ui.pages.request_code import code_at
-from web_ui.shell import caller, service
+from web_ui.shell import audit_sample, caller, service
 
 Values = dict[str, Any]
 
@@ -65,26 +63,22 @@ def evaluation_tab(found: Job) -> Values:
     }
     if chosen["problem"]:
         return {**values, "problem": chosen["problem"]}
-    if chosen["kind"] == "sequential" and chosen["share"] is None:
+    if KINDS[chosen["kind"]].allows_looks and chosen["share"] is None:
         return values
     try:
         with caller().reading():
             wanted = request_of(found, review, _request(chosen))
-            answer = evaluate(service(), found, wanted)
-        caller().audit_view(
-            RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "evaluation"
-        )
+            answer = evaluate(service(), found, wanted).as_json()
+        audit_sample(found, "evaluation")
     except DomainError as error:
         return {**values, "problem": problem_text(error)}
     return {
         **values,
-        **_code(found, chosen),
+        **code_at(f"/api/sampling/jobs/{found.id}/evaluation", _body(chosen)),
         "answer": answer,
-        "other_samples": evaluation_parts.other_samples(answer),
+        "other_samples": other_samples_tables(answer),
         "verdict": verdict_of(answer),
-        "charts": evaluation_parts.charts(answer, chosen["share"]),
-        "results": evaluation_parts.results(answer),
-        "arithmetic": evaluation_parts.arithmetic(answer),
+        "page": EVALUATORS[answer["kind"]].page(answer, chosen["share"]),
     }
 
 
@@ -104,16 +98,9 @@ def _body(chosen: Values) -> Values:
     return body | ({} if chosen["share"] is None else {"tolerable": float(chosen["share"])})
 
 
-def _code(found: Job, chosen: Values) -> Values:
-    """The request of the choices as code."""
-    body = _body(chosen)
-    code = code_at(f"/api/sampling/jobs/{found.id}/evaluation", body)
-    return {"code": code, "request_body": body}
-
-
 def _fields(found: Job, chosen: Values) -> list[FormField]:
     """The parameters of the form; names of columns are chosen."""
-    numbers = [each["name"] for each in estimated_columns(service(), found) if each["is_number"]]
+    numbers = [each.name for each in estimated_columns(service(), found) if each.is_number]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
     drawn = drawn_book_column(found) or ""
     strata = any(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from flask import request
 
-from application.access import RowSource
-from application.audit.causes import CAUSES
-from application.audit.findings import OUTCOME_TITLES, STATE_TITLES, items_page
-from application.audit.kinds import (
+from application.audit.findings import SampleItem, items_page
+from application.audit.review import is_preparer
+from application.audit.sentences import (
     carried_sentence,
     concluded_text,
     continues_of,
@@ -19,16 +18,16 @@ from application.audit.kinds import (
     limits_of,
     verdict_of,
 )
-from application.audit.review import is_preparer
 from application.identity.lookup import is_like_a_key, key_column
+from contract.words import CAUSES, OUTCOMES, REVIEW_STATES
 from domain_errors import DomainError
 from parquet_tables.tables import Column
-from service.tables.open_tables import SAMPLE, open_source, output_of
-from storage.audit.findings import list_findings
+from service.tables.open_tables import open_source
+from storage.audit.findings import Review, list_findings
 from storage.jobs.jobs import Job
 from web_ui.job_texts import problem_text
 from web_ui.numbers import cell_text, decimal_text
-from web_ui.shell import MAX_OFFSET, caller, number_between, service
+from web_ui.shell import MAX_OFFSET, audit_sample, caller, number_between, service
 
 ITEMS_PER_PAGE = 100
 MAX_COLUMNS = 3
@@ -47,9 +46,9 @@ STEPS = {
 def findings_tab(found: Job) -> dict[str, Any]:
     """Show a page of the sample's items."""
     texts = {
-        "outcomes": OUTCOME_TITLES,
+        "outcomes": OUTCOMES,
         "causes": CAUSES,
-        "states": STATE_TITLES,
+        "states": REVIEW_STATES,
         "steps": STEPS,
         "per_page": ITEMS_PER_PAGE,
     }
@@ -59,9 +58,7 @@ def findings_tab(found: Job) -> dict[str, Any]:
             page = items_page(service(), found, offset, ITEMS_PER_PAGE)
             source = open_source(service(), found)
             key = source.files.column(key_column(service(), source))
-        caller().audit_view(
-            RowSource(found.dataset_id, output_of(found), SAMPLE, found.id), "findings"
-        )
+        audit_sample(found, "findings")
     except DomainError as error:
         return {**texts, "problem": problem_text(error)}
     return {
@@ -73,22 +70,22 @@ def findings_tab(found: Job) -> dict[str, Any]:
             [column for column in source.files.columns if column != key or not is_like_a_key(key)],
             found.run_parameters.get("amount_column"),
         ),
-        "value_text": partial(_value_text, _places(page["items"], source.files.columns)),
-        "exceptions": exceptions_text(page["counts"]),
+        "value_text": partial(_value_text, _places(page.items, source.files.columns)),
+        "exceptions": exceptions_text(vars(page.counts)),
         "is_preparer": is_preparer(caller(), found),
         "limits_of": limits_of,
-        "concluded": _concluded(page["review"]),
+        "concluded": _concluded(page.review),
         "carried_from": (continues_of(found.output_summary) or {}).get("name"),
         "carried": carried_sentence(found.output_summary),
         **_history(found),
     }
 
 
-def _concluded(review: Mapping[str, Any]) -> dict[str, str]:
+def _concluded(review: Review) -> dict[str, str]:
     """What the sign-off in force concluded, and the colour of it."""
-    if review["state"] != "signed_off":
+    if review.state != "signed_off":
         return {}
-    kept = review["entries"][-1]["evaluation"]
+    kept = review.entries[-1].evaluation
     return {"text": concluded_text(kept), "tone": verdict_of(kept) if kept else ""}
 
 
@@ -102,12 +99,12 @@ def _history(found: Job) -> dict[str, Any]:
     return {"history_of": row_id, "history": entries}
 
 
-def _places(items: list[dict[str, Any]], columns: Sequence[Column]) -> dict[str, int]:
+def _places(items: Sequence[SampleItem], columns: Sequence[Column]) -> dict[str, int]:
     """The decimal places of each column of floating-point numbers; amounts have two."""
     found = {}
     for column in columns:
         if column.type == "DOUBLE":
-            values = [item["data"][column.name] for item in items]
+            values = [item.data[column.name] for item in items]
             texts = [
                 cell_text(each, column.name, column.type) for each in values if each is not None
             ]

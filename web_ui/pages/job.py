@@ -12,8 +12,8 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
-from application.audit.kinds import carried_sentence
 from application.audit.review import may_undo_sign_offs
+from application.audit.sentences import carried_sentence
 from application.audit.state import STRATUM, audit_state
 from application.certificates.issuing import issues_of
 from application.certificates.ledger import draws_beside
@@ -30,6 +30,7 @@ from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
 from application.schedules.registering import repeated_request
 from application.table_views import view_page
+from contract.requests.rows import LookupRequest
 from domain_errors import DomainError
 from presentation.content import Facts
 from service.sampling_parameters import seeded_rounds
@@ -137,7 +138,7 @@ def back_to_job(job_id: str) -> AnyResponse:
 def cancel_job(job_id: str) -> AnyResponse:
     """Cancel a job and show it."""
     by, found = caller(), own_job(job_id)
-    cancel(service(), by.user, found, by.origin, by.authority())
+    cancel(by, found)
     return to(f"/jobs/{found.id}")
 
 
@@ -269,10 +270,8 @@ def _reserves(found: Job) -> Values:
             values["types"] = _types(open_source(service(), found))
             reserves = next_rows(service(), found, number, limit)
             values["reserves"] = reserves
-            has_groups = any(row[STRATUM] is not None for row in reserves["data"])
-            values["shown"] = [
-                name for name in reserves["columns"] if has_groups or name != STRATUM
-            ]
+            has_groups = any(row[STRATUM] is not None for row in reserves.data)
+            values["shown"] = [name for name in reserves.columns if has_groups or name != STRATUM]
             values["used"] = audit_state(service(), found).replacing
         caller().audit_view(source, "reserves")
     except DomainError as error:
@@ -298,7 +297,8 @@ def _why(found: Job) -> Values:
             if not ("column" in request.args or value):
                 values["column"] = key_column(service(), table)
             if value:
-                values["found"] = look_up(service(), found, column, value, ROWS_LOOKED_UP)
+                asked = LookupRequest(column=column, value=value, limit=ROWS_LOOKED_UP)
+                values["found"] = look_up(service(), found, asked)
         if value:
             source = RowSource(found.dataset_id, source_of(found), key, found.id)
             caller().audit_view(source, "rows looked up")

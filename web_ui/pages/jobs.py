@@ -13,13 +13,13 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.lifecycle import cancel, dismiss, retry
+from contract.jobs import ORDERS, RUN_TYPES, STATUSES
 from domain_errors import DomainError, InvalidRequest, counted
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
 from storage.accounts.users import User
 from storage.errors import NotFound
-from storage.jobs.jobs import STATUSES, Job
-from storage.jobs.kinds import RUN_TYPES
-from storage.jobs.lists import ORDERS, JobFilters, list_jobs
+from storage.jobs.jobs import Job
+from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 from web_ui.shell import (
     ListQuery,
@@ -106,7 +106,7 @@ def _act(action: str, found: Job) -> Job:
     """Cancel, retry or dismiss a job; return the job, or its retry."""
     by = caller()
     if action == "cancel":
-        return cancel(service(), by.user, found, by.origin, by.authority())
+        return cancel(by, found)
     if action == "retry":
         return retry(service(), submission(found.priority, request.path), found)
     return dismiss(by, found, undo=action == "undo")
@@ -147,13 +147,13 @@ class ShownOutcome:
     undo: tuple[str, ...] = ()
 
 
-_DONE = {"cancel": "cancelled", "retry": "retried", "dismiss": "dismissed", "undo": "restored"}
-_REFUSED = {
-    "cancel": "already ended",
-    "retry": "can't be retried",
-    "dismiss": "not failed",
-    "undo": "not failed",
+_DONE = {
+    "cancel": ("cancelled", "already ended"),
+    "retry": ("retried", "can't be retried"),
+    "dismiss": ("dismissed", "not failed"),
+    "undo": ("restored", "not failed"),
 }
+"""What an action has done to a job, and why it leaves another one unchanged."""
 
 
 def _outcome() -> ShownOutcome | None:
@@ -162,9 +162,10 @@ def _outcome() -> ShownOutcome | None:
     done, refused = (number_between(name, 0, MAX_SELECTED, -1) for name in ("done", "refused"))
     if min(done, refused) < 0 or did not in _DONE:
         return None
-    text = f"{counted(done, 'job')} {_DONE[did]}."
+    verb, why = _DONE[did]
+    text = f"{counted(done, 'job')} {verb}."
     if refused:
-        text += f" {counted(refused, 'job')} unchanged: {_REFUSED[did]}, or view access only."
+        text += f" {counted(refused, 'job')} unchanged: {why}, or view access only."
     jobs = tuple(filter(_JOB_ID.fullmatch, request.args.get("job", "").split(",")))
     return ShownOutcome(
         text,
@@ -175,19 +176,13 @@ def _outcome() -> ShownOutcome | None:
 
 def _views(user: User, filters: JobFilters) -> list[tuple[str, str, bool]]:
     """The ready filters as tabs: address, title, and whether it is shown."""
-    ready = {
-        "All": JobFilters(),
-        "Mine": JobFilters(user_id=user.id),
-        "In progress": JobFilters(statuses=("pending", "running")),
-        "To resolve": JobFilters(unresolved=True),
+    views = {
+        "All": ("", JobFilters()),
+        "Mine": (f"?user_id={user.id}", JobFilters(user_id=user.id)),
+        "In progress": ("?status=pending,running", JobFilters(statuses=("pending", "running"))),
+        "To resolve": ("?unresolved=true", JobFilters(unresolved=True)),
     }
-    queries = {
-        "All": "",
-        "Mine": f"?user_id={user.id}",
-        "In progress": "?status=pending,running",
-        "To resolve": "?unresolved=true",
-    }
-    return [(f"/jobs{queries[name]}", name, filters == view) for name, view in ready.items()]
+    return [(f"/jobs{query}", name, filters == view) for name, (query, view) in views.items()]
 
 
 _CHIPS = {

@@ -15,8 +15,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.credentials import SignInRefused
 from application.providers.answers import ProviderUnavailable, SignInAttempt
-from application.providers.attempts import ATTEMPT_S, SESSION, sign_in_by_provider
-from application.providers.back_channel import sign_out_by_provider
+from application.providers.attempts import (
+    ATTEMPT_S,
+    SESSION,
+    sign_in_by_provider,
+    sign_out_by_provider,
+)
 from application.providers.proxy_header import SESSION as PROXY_SESSION
 from application.sessions import drop_cookie, put_cookie
 from application.sign_in import sign_out

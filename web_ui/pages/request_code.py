@@ -36,17 +36,12 @@ def code_of_form() -> dict[str, Any]:
 
 def code_of(described: ApiRequest) -> RequestCode:
     """Return the code of a request to this server."""
-    return request_code(described, server_address(), _dataset_name)
+    return request_code(described, request.host_url.rstrip("/"), _dataset_name)
 
 
-def code_at(path: str, body: dict[str, Any]) -> RequestCode:
-    """Return the code of a body that is sent to a path of this server."""
-    return code_of(ApiRequest(path, body))
-
-
-def server_address() -> str:
-    """The address by which the browser reaches the server."""
-    return request.host_url.rstrip("/")
+def code_at(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The values of a page for a body that is sent to a path of this server, with its code."""
+    return {"code": code_of(ApiRequest(path, body)), "request_body": body}
 
 
 def _dataset_name(dataset_id: int) -> str | int:

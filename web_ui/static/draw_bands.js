@@ -14,7 +14,7 @@ const MAX_CUTS = 12;
 const FIRST_ROWS = 300;
 
 function histogram(context, round, column) {
-  const query = { column, amount_column: context.amountColumn() || undefined, filter: round.filters?.expression };
+  const query = { column, amount_column: context.amountColumn() || undefined, filters: round.filters?.expression };
   return callApi(`${context.table()}/bands`, { query });
 }
 

@@ -39,7 +39,7 @@ function findingOf(line) {
   const { plain, problem } = typed ? readAmount(typed) : { plain: null };
   if (problem) return { problem };
   if (!outcome && (typed || note)) return { problem: NO_FINDING };
-  return { finding: { _logical_row_id: line.dataset.row, outcome, audit_value: plain, note, deviations: deviations(line), ...why, previous_id: Number(line.dataset.previous) } };
+  return { finding: { row_id: line.dataset.row, outcome, audit_value: plain, note, deviations: deviations(line), ...why, previous_id: Number(line.dataset.previous) } };
 }
 
 /** Show or clear what is wrong with a line. */
@@ -179,8 +179,8 @@ async function replace(line) {
   const reason = await askReason(`Replace row ${row} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`);
   if (!reason) return;
   try {
-    const made = await callApi(`${path}/replacements`, { json: { _logical_row_id: row, reason } });
-    sessionStorage.setItem("notice", `Row ${row} was replaced by ${made.replacement_id}, at the end of the list.`);
+    const made = await callApi(`${path}/replacements`, { json: { row_id: row, reason } });
+    sessionStorage.setItem("notice", `Row ${row} was replaced by ${made.replacement_row_id}, at the end of the list.`);
     location.reload();
   } catch (error) { reportProblem(error); }
 }

@@ -17,14 +17,14 @@ const KINDS = { dataset: "Dataset", sample: "Sample", query: "Saved query", vers
 
 /** The page of a result of the search. */
 function addressOf(hit) {
-  if (hit.kind === "row") return `/jobs/${hit.job_id}?tab=why&row=${encodeURIComponent(hit.row)}`;
+  if (hit.kind === "row") return `/jobs/${hit.job_id}?tab=why&value=${encodeURIComponent(hit.row_id)}`;
   if (hit.kind !== "version" && hit.job_id) return `/jobs/${hit.job_id}`;
   const version = hit.ref_name ?? hit.commit_id;
   return `/datasets/${hit.dataset_id}${version ? `?ref=${encodeURIComponent(version)}` : ""}`;
 }
 
 function option(hit) {
-  const name = hit.kind === "row" ? `${hit.row} in ${hit.name}` : hit.name;
+  const name = hit.kind === "row" ? `${hit.row_id} in ${hit.name}` : hit.name;
   const about = [hit.purpose, hit.kind === "dataset" ? null : hit.dataset_name].filter(Boolean).join(" · ");
   const kind = hit.kind === "job" ? `${KINDS.job}, ${hit.job_kind}` : KINDS[hit.kind];
   return { kind, text: name, about, run: () => location.assign(addressOf(hit)) };
@@ -98,7 +98,7 @@ export function openHelp() {
   open(h("dialog", { "aria-labelledby": "help-title" },
     h("h2", { id: "help-title" }, "Keyboard shortcuts"),
     h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Shortcuts" }, h("table", {}, h("tbody", {}, rows.map(([key, text]) =>
-      h("tr", {}, h("td", {}, [...key.split(/(?<=^g)(?=.)/)].map((part) => [h("kbd", {}, part), " "])), h("td", {}, text)))))),
+      h("tr", {}, h("td", {}, key.split(/(?<=^g)(?=.)/).map((part) => [h("kbd", {}, part), " "])), h("td", {}, text)))))),
     h("form", { method: "dialog", class: "row end" }, h("button", { class: "main" }, "Close"))));
 }
 

@@ -24,7 +24,7 @@ connectRowFile(form, {
   result: one("#match"),
   shown: (found) => [
     h("dl", { class: "figures" },
-      figure("Rows matched", found.matched, `of ${found.rows.toLocaleString("en")} in the file`),
+      figure("Rows matched", found.matched, `of ${found.row_count.toLocaleString("en")} in the file`),
       figure("Sampled rows without values", found.unanswered.count)),
     ...listOf(found),
     h("p", {}, "Columns of values: ", found.columns.map((each) => `${each.name} (${each.type}${each.missing ? `, ${each.missing.toLocaleString("en")} missing` : ""})`).join(", ")),

@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
-from application.audit.evaluation.attributes import evaluate_exceptions
-from application.audit.evaluation.monetary_unit import evaluate_money
+from application.audit.evaluation.answer import EvaluationAnswer
 from application.audit.evaluation.other_samples import (
     other_samples,
     require_allowed,
     with_other_samples,
 )
-from application.audit.evaluation.parameters import request_of, signed_json
-from application.audit.evaluation.population import population_caveats
+from application.audit.evaluation.parameters import request_of, signed_evaluation
 from application.audit.evaluation.request import (
     KIND_LOC,
     ExaminedSample,
     SettledEvaluation,
     with_own_column,
 )
-from application.audit.evaluation.sequential import evaluate_sequence
-from application.audit.evaluation.two_stage import evaluate_stages
-from application.audit.evaluation.variables import evaluate_audit_values
+from application.audit.evaluators import EVALUATORS
 from application.audit.items import examined_items
 from application.audit.planned import departure
 from application.audit.state import audit_state
+from application.samples.facts import excluded_text
+from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
+from sampling_engine import method_class
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
+from service.tables.sample_design import DRAWN_AMOUNTS
 from storage.jobs.jobs import Job
 
-__all__ = ["SettledEvaluation", "evaluate", "request_of"]
+__all__ = ["EvaluationAnswer", "SettledEvaluation", "evaluate", "request_of"]
 
-_EVALUATE: Mapping[str, Callable[[ExaminedSample, Any], dict[str, Any]]] = {
-    "attributes": evaluate_exceptions,
-    "two_stage": evaluate_stages,
-    "monetary_unit": evaluate_money,
-    "variables": evaluate_audit_values,
-    "sequential": evaluate_sequence,
+SIGNS: Mapping[str, tuple[str, ...]] = {
+    "positive": ("zero", "negative"),
+    "negative": ("zero", "positive"),
+    "absolute": ("zero",),
 }
+"""The signs of the amounts that a population of monetary units leaves out."""
 
 
-def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> dict[str, Any]:
-    """Evaluate a sample, as JSON.
+def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> EvaluationAnswer:
+    """Evaluate a sample.
 
     Raises
     ------
@@ -54,7 +54,9 @@ def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> dic
     request = with_own_column(service, job, request)
     state = audit_state(service, job)
     sample = ExaminedSample(service, job, state, examined_items(service, job, state))
-    if sample.rule is not None and request.kind not in ("two_stage", "sequential"):
+    evaluator = EVALUATORS[request.kind]
+    kind = evaluator.kind
+    if sample.rule is not None and not (kind.applies_stages or kind.allows_looks):
         raise InvalidFindings(
             "The sample was planned in two stages, which an evaluation by {kind} would take as one "
             "sample. Evaluate it as `two_stage`, or as `sequential`, which is valid at any time.",
@@ -62,19 +64,65 @@ def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> dic
             loc=KIND_LOC,
         )
     others = other_samples(service, job, state)
-    require_allowed(sample, others, request.kind)
-    found = {"caveats": [], **_EVALUATE[request.kind](sample, request)}
-    found = with_other_samples(sample, others, request.kind, found)
-    answer = {
-        "job_id": job.id,
-        "kind": request.kind,
-        "confidence": request.confidence,
-        "review_state": state.review.state,
-        "replaced": len(state.replacements),
-        "scope": sample.scope,
-        "signed": signed_json(state.review, request, found["conclusion"]),
-        **found,
-        "assurance": asdict(found["assurance"]),
-        "caveats": [*found["caveats"], *population_caveats(sample)],
-    }
-    return {**answer, "departure": departure(job.run_parameters, request.tolerable, answer)}
+    require_allowed(sample, others, kind)
+    evaluated = with_other_samples(sample, others, kind, evaluator.evaluate(sample, request))
+    figures = {**evaluated.figures, "confidence": request.confidence}
+    return EvaluationAnswer(
+        job_id=job.id,
+        kind=request.kind,
+        review_state=state.review.state,
+        replaced=len(state.replacements),
+        scope=sample.scope,
+        signed=signed_evaluation(state.review, request, evaluated.conclusion),
+        departure=departure(job.run_parameters, request.tolerable, kind, figures),
+        other_samples=others.newest,
+        other_samples_total=len(others.found),
+        assurance=evaluated.assurance,
+        conclusion=evaluated.conclusion,
+        notes=evaluated.notes,
+        caveats=[*evaluated.caveats, *_population_caveats(sample)],
+        attributes=evaluated.attributes,
+        figures=figures,
+    )
+
+
+def _population_caveats(sample: ExaminedSample) -> list[str]:
+    """Sentences on rows of the table, or of an earlier one, that could not be drawn.
+
+    A filter isn't among them: the conclusion itself names it.
+    """
+    run = sample.job.run_parameters
+    caveats = []
+    if run.get("source_draw") is not None:
+        caveats.append(
+            "The table is itself a sample or a residual. These figures are of its rows, and not "
+            "of the table from which it was drawn."
+        )
+    if (excluded := excluded_text(run)) is not None:
+        caveats.append(f"Left out of the population: {excluded}.")
+    return [*caveats, *_without_units(sample)]
+
+
+def _without_units(sample: ExaminedSample) -> Iterator[str]:
+    """The rows that have no amount, or one that the population leaves out; once each."""
+    said = set()
+    results = (sample.job.output_summary or {})["rounds"]
+    for given, result in zip(sample.rounds, results, strict=True):
+        if account := recorded_account(result):
+            said.add(_amounts_left_out(account))
+        elif method_class(given["method"]).favours == "weight":
+            said.add("Rows without a weight above 0 couldn't be drawn, and aren't covered.")
+    yield from sorted(said - {""})
+
+
+def _amounts_left_out(account: Mapping[str, Any]) -> str:
+    parts = [account[sign] for sign in SIGNS[account["population"]]]
+    rows = sum(part["rows"] for part in parts) + account["missing_rows"]
+    if not rows:
+        return ""
+    total = sum((Decimal(part["total"]) for part in parts), Decimal(0))
+    return (
+        f"Only rows with an amount {DRAWN_AMOUNTS[account['population']]} could be drawn. "
+        f"{counted(rows, 'other row')} with a sum of {total:,f} "
+        f"{'is' if rows == 1 else 'are'}n't covered."
+    )

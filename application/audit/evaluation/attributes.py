@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Any
 
+from application.audit.evaluation.answer import AttributeResult, Evaluated
 from application.audit.evaluation.request import (
     KIND_LOC,
     ExaminedSample,
     SettledEvaluation,
-    conclusion_json,
     require_all,
     tolerable_share,
+    with_outside,
 )
 from contract.requests.evaluate import AttributesParameters
 from estimation_engine.audit import evaluate_attributes
@@ -31,7 +31,7 @@ NOTE = (
 
 def evaluate_exceptions(
     sample: ExaminedSample, request: SettledEvaluation[AttributesParameters]
-) -> dict[str, Any]:
+) -> Evaluated:
     """Bound the share of rows with an exception, of a sample with equal probabilities."""
     items, outside = require_all(sample, sample.items)
     tolerable = None if request.tolerable is None else tolerable_share(request.tolerable)
@@ -54,18 +54,16 @@ def evaluate_exceptions(
             ArithmeticRow("Population", f"{drawable} − {outside}", drawable - outside),
         )
         found = replace(found, arithmetic=(*lines, *found.arithmetic))
-    is_systematic = design.method == "systematic"
-    return {
-        **asdict(found),
-        "assurance": SYSTEMATIC if is_systematic else BY_ROWS[found.likelihood],
-        "attributes": [
+    return Evaluated(
+        {**asdict(found), "not_applicable": outside},
+        SYSTEMATIC if design.is_at_distances else BY_ROWS[found.likelihood],
+        with_outside(found.conclusion, outside),
+        attributes=[
             _attribute(name, sum(item.deviates_from(name) for item in items), found, request)
             for name in sample.state.attributes
         ],
-        "not_applicable": outside,
-        "notes": [NOTE] if outside else [],
-        "conclusion": conclusion_json(found.conclusion, outside),
-    }
+        notes=[NOTE] if outside else [],
+    )
 
 
 def _attribute(
@@ -73,7 +71,7 @@ def _attribute(
     deviations: int,
     whole: AttributesEvaluation,
     request: SettledEvaluation[AttributesParameters],
-) -> dict[str, Any]:
+) -> AttributeResult:
     """The limit of one attribute by itself, as if the rows were tested for it alone."""
     found = evaluate_attributes(
         whole.examined,
@@ -84,22 +82,22 @@ def _attribute(
         sides=whole.sides,
         tolerable=None if request.tolerable is None else float(request.tolerable),
     )
-    return {
-        "name": name,
-        "deviations": deviations,
-        "share": found.share,
-        "lower_limit": found.lower_limit,
-        "upper_limit": found.upper_limit,
-        "upper_rows": found.upper_rows,
-        "is_tolerable": None if found.conclusion is None else found.conclusion.is_tolerable,
-    }
+    return AttributeResult(
+        name,
+        deviations,
+        found.share,
+        found.lower_limit,
+        found.upper_limit,
+        found.upper_rows,
+        None if found.conclusion is None else found.conclusion.is_tolerable,
+    )
 
 
 def equal_chances(sample: ExaminedSample) -> Design:
     """The design of a sample in which all rows have the same probability; others are refused."""
     source = open_source(sample.service, sample.job)
     design = design_of(sample.service, sample.job, source).design
-    if design.method not in ("random", "systematic"):
+    if not design.has_equal_chances:
         methods = {each["method"].replace("_", " ") for each in sample.rounds}
         raise InvalidFindings(
             "Exceptions are evaluated for random and systematic samples, not for {method}: rows "

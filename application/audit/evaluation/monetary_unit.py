@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from application.audit.evaluation.answer import Evaluated
 from application.audit.evaluation.request import (
     KIND_LOC,
     ExaminedSample,
     SettledEvaluation,
-    conclusion_json,
     require_all,
     tolerable_amount,
+    with_outside,
 )
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts, drawn_steps
-from application.audit.kinds import OF_BALANCE
 from application.estimation.monetary_selection import (
     all_accounts,
     repeat_chance,
@@ -42,6 +42,10 @@ NOTE = (
     "Rows that aren't applicable are left out of the sample, with their units. Unless they are "
     "always drawn, their book value is still in the population, so the limit can be too "
     "high, but not too low."
+)
+OF_BALANCE = (
+    "An overstatement is a book value above the audit value: a debit that is too large, or a "
+    "credit that is too small."
 )
 ONLY: tuple[Direction, ...] = ("overstatement",)
 BOTH: tuple[Direction, ...] = ("overstatement", "understatement")
@@ -125,7 +129,7 @@ def _strata(sample: ExaminedSample) -> list[MonetaryUnits]:
 
 def evaluate_money(
     sample: ExaminedSample, request: SettledEvaluation[MonetaryParameters]
-) -> dict[str, Any]:
+) -> Evaluated:
     """Bound the misstatement; overstatements and understatements apart."""
     items, outside = require_all(sample, sample.items)
     strata = _strata(sample)
@@ -153,22 +157,24 @@ def evaluate_money(
         doubt=" ".join(doubts) or None,
         most_units=[_most_units(each) for each in strata] if doubts else None,
     )
-    return {
-        **_as_json(found, units),
-        "population": " and ".join(sorted({each.account["population"] for each in strata})),
-        "strata": len(strata),
-        "assurance": assurance,
-        "caveats": [*found.caveats, *unchecked],
-        "tolerable": None if tolerable is None else f"{tolerable.amount:f}",
-        "notes": [
+    return Evaluated(
+        {
+            **_as_json(found, units),
+            "population": " and ".join(sorted({each.account["population"] for each in strata})),
+            "strata": len(strata),
+            "tolerable": None if tolerable is None else f"{tolerable.amount:f}",
+            "not_applicable": outside,
+        },
+        assurance,
+        with_outside(found.conclusion, outside),
+        notes=[
             *(tolerable.notes if tolerable else []),
             *_notes(sample, strata, request),
             *found.notes,
             *([NOTE] if outside else []),
         ],
-        "not_applicable": outside,
-        "conclusion": conclusion_json(found.conclusion, outside),
-    }
+        caveats=[*found.caveats, *unchecked],
+    )
 
 
 def _most_units(units: MonetaryUnits) -> float:

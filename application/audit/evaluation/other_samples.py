@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from application.audit.evaluation.request import KIND_LOC, ExaminedSample, conclusion_json
-from application.audit.kinds import continues_of
+from application.audit.evaluation.answer import Evaluated, NewestSignOff, OtherSample, Relation
+from application.audit.evaluation.request import KIND_LOC, ExaminedSample
+from application.audit.sentences import continues_of
 from application.audit.state import AuditState, drawn_row_ids
+from contract.requests.evaluate import EvaluationKind
 from domain_errors import counted, render
 from estimation_engine.audit import Conclusion
 from estimation_engine.audit.conclusion import scoped
@@ -83,7 +86,7 @@ class OtherSamples:
         is_smaller = other.is_nested and 0 < other.drawn < self.drawn
         return is_smaller and not other.own.isdisjoint(other.shared)
 
-    def relation(self, other: ExaminedBefore) -> str:
+    def relation(self, other: ExaminedBefore) -> Relation:
         """The name of what another sample is to this one."""
         kept = continues_of(self.job.output_summary)
         if (kept is not None and kept["job_id"] == other.job.id) or self._is_continued(other):
@@ -141,48 +144,52 @@ class OtherSamples:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Their number, and the newest of them with their results."""
-        newest = [self._json(each) for each in self.found[:MAX_OTHERS]]
+        """The newest of them with their results, and the number of all."""
+        newest = [asdict(each) for each in self.newest]
         return {"other_samples": newest, "other_samples_total": len(self.found)}
 
-    def _json(self, other: ExaminedBefore) -> dict[str, Any]:
+    @cached_property
+    def newest(self) -> Sequence[OtherSample]:
+        """The newest of them with their results."""
+        return [self._answer(each) for each in self.found[:MAX_OTHERS]]
+
+    def _answer(self, other: ExaminedBefore) -> OtherSample:
         outcomes = Counter(each.outcome for each in other.findings.values())
         job = other.job
         with self.service.database.read() as tx:
             review = review_of(tx, job.id)
             is_deleted = not has_sample_ref(tx, job.dataset_id, job.output_commit_id)
-        return {
-            "job_id": job.id,
-            "name": other.name,
-            "is_deleted": is_deleted,
-            "relation": self.relation(other),
-            "version": None if job.source_commit_id is None else version_of(job),
-            "has_same_rows": other.has_same_rows,
-            "drawn": other.drawn or None,
-            "examined": len(other.findings) - outcomes["not_applicable"],
-            "exceptions": outcomes["exception"] + outcomes["not_examinable"],
-            "shared": len(other.shared),
-            "differing": self.differing(other),
-            "user_soeid": job.user_soeid,
-            "created_at": job.created_at,
-            "review_state": review.state,
-            "signed": _newest_sign_off(review),
-        }
+        return OtherSample(
+            job_id=job.id,
+            name=other.name,
+            is_deleted=is_deleted,
+            relation=self.relation(other),
+            version=None if job.source_commit_id is None else version_of(job),
+            has_same_rows=other.has_same_rows,
+            drawn=other.drawn or None,
+            examined=len(other.findings) - outcomes["not_applicable"],
+            exceptions=outcomes["exception"] + outcomes["not_examinable"],
+            shared=len(other.shared),
+            differing=self.differing(other),
+            user_soeid=job.user_soeid,
+            created_at=job.created_at,
+            review_state=review.state,
+            signed=_newest_sign_off(review),
+        )
 
 
-def _newest_sign_off(review: Review) -> dict[str, Any] | None:
-    """What the newest sign-off kept, also if the findings were reopened since; None if nothing."""
+def _newest_sign_off(review: Review) -> NewestSignOff | None:
     signed = [each for each in review.entries if each.action == "signed_off"]
     if not signed:
         return None
     kept = signed[-1].evaluation
-    return {
-        "user_soeid": signed[-1].user_soeid,
-        "at": signed[-1].at,
-        "kind": kept.get("kind"),
-        "is_tolerable": kept.get("is_tolerable"),
-        "conclusion": kept.get("conclusion"),
-    }
+    return NewestSignOff(
+        signed[-1].user_soeid,
+        signed[-1].at,
+        kept.get("kind"),
+        kept.get("is_tolerable"),
+        kept.get("conclusion"),
+    )
 
 
 def other_samples(service: Service, job: Job, state: AuditState) -> OtherSamples:
@@ -196,7 +203,7 @@ def _content(finding: Finding) -> tuple[str, str | None, tuple[str, ...]]:
     return finding.outcome, finding.audit_value, finding.deviations
 
 
-def require_allowed(sample: ExaminedSample, others: OtherSamples, kind: str) -> None:
+def require_allowed(sample: ExaminedSample, others: OtherSamples, kind: EvaluationKind) -> None:
     """Refuse an evaluation that takes no account of an earlier look at the sample's rows.
 
     Raises
@@ -208,9 +215,9 @@ def require_allowed(sample: ExaminedSample, others: OtherSamples, kind: str) -> 
     before = others.continuation
     if before is None:
         return
-    if sample.has_sequence and before.in_order and kind != "sequential":
-        raise InvalidFindings(NOT_SEQUENTIAL, name=before.name, kind=kind, loc=KIND_LOC)
-    if kind == "sequential" and not before.in_order:
+    if sample.has_sequence and before.in_order and not kind.allows_looks:
+        raise InvalidFindings(NOT_SEQUENTIAL, name=before.name, kind=kind.name, loc=KIND_LOC)
+    if kind.allows_looks and not before.in_order:
         raise InvalidFindings(
             "The sample continues sample {name}, but in another order, so its first rows aren't "
             "those that were examined first.",
@@ -220,30 +227,28 @@ def require_allowed(sample: ExaminedSample, others: OtherSamples, kind: str) -> 
 
 
 def with_other_samples(
-    sample: ExaminedSample, others: OtherSamples, kind: str, found: Mapping[str, Any]
-) -> dict[str, Any]:
-    """An evaluation with the other samples, and without a conclusion that they don't allow."""
+    sample: ExaminedSample, others: OtherSamples, kind: EvaluationKind, found: Evaluated
+) -> Evaluated:
+    """What a kind computed, without a conclusion that the other samples don't allow."""
     before = others.continuation
-    caveats = [*found["caveats"], *others.caveats]
-    listed = others.as_json()
+    caveats = [*found.caveats, *others.caveats]
     if before is None:
-        return {**found, **listed, "caveats": caveats}
-    if kind == "sequential":
-        return {**found, **listed, "caveats": [render(CONTINUES, vars(before)), *caveats]}
+        return replace(found, caveats=caveats)
+    if kind.allows_looks:
+        return replace(found, caveats=[render(CONTINUES, vars(before)), *caveats])
     methods = " and ".join(dict.fromkeys(each["method"] for each in sample.rounds))
     design = f"{methods.replace('_', ' ')} samples"
     if len(sample.rounds) > 1:
         design = "samples of several steps"
     reason = render(ENLARGED, {"name": before.name, "design": design})
-    answer = {**found, **listed, "caveats": [reason, *caveats]}
-    if found.get("attributes"):
-        answer["attributes"] = [
-            {**each, "is_tolerable": False if each["is_tolerable"] is False else None}
-            for each in found["attributes"]
+    if found.attributes is not None:
+        attributes = [
+            replace(each, is_tolerable=False if each.is_tolerable is False else None)
+            for each in found.attributes
         ]
-    if found["conclusion"] and found["conclusion"]["is_tolerable"]:
-        text = {**found["conclusion"]["parameters"], "reason": reason}
-        conclusion = Conclusion(None, *scoped(NO_CONCLUSION, text, sample.scope))
-        answer["conclusion"] = conclusion_json(conclusion)
-        answer["caveats"] = caveats
-    return answer
+        found = replace(found, attributes=attributes)
+    if found.conclusion is None or not found.conclusion.is_tolerable:
+        return replace(found, caveats=[reason, *caveats])
+    text = {**found.conclusion.parameters, "reason": reason}
+    conclusion = Conclusion(None, *scoped(NO_CONCLUSION, text, sample.scope))
+    return replace(found, conclusion=conclusion, caveats=caveats)

@@ -7,15 +7,20 @@ evaluations, and others are said to differ from them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
+from application.audit.evaluation.answer import EvaluationAnswer, SignedEvaluation
 from application.audit.evaluation.request import SettledEvaluation
-from application.audit.fitting import default_kind, is_in_sequence
-from application.audit.kinds import CONCLUSIONS, continues_of
+from application.audit.evaluators import fitting_evaluator
+from application.audit.evaluators.evaluator import DrawnAs
+from application.audit.fitting import is_in_sequence, selects_money
 from application.audit.planned import errors_text, planned_goal, planned_tolerable
+from application.audit.sentences import CONCLUSIONS, continues_of
 from contract.fields import DEFAULT_CONFIDENCE, Choice
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
+from estimation_engine.audit import Conclusion
 from parquet_tables.names import folded
 from storage.audit.findings import Review, ReviewEntry
 from storage.jobs.jobs import Job
@@ -44,12 +49,15 @@ def request_of(job: Job, review: Review, given: EvaluationRequest) -> SettledEva
 
 
 def fitting_kind(job: Job) -> str:
-    """The kind that fits a sample: `sequential` if it continues an examined one in its order."""
-    continues = continues_of(job.output_summary)
+    """The kind that fits a sample, by its plan, its method, and an examined sample before it."""
+    rounds, continues = job.run_parameters["rounds"], continues_of(job.output_summary)
     is_enlarged = continues is not None and not continues["is_repeat"] and continues["in_order"]
-    if is_enlarged and is_in_sequence(job.run_parameters["rounds"]):
-        return "sequential"
-    return default_kind(job.run_parameters)
+    drawn = DrawnAs(
+        is_money=selects_money(rounds),
+        has_stages=len(rounds) == 1 and "accept" in (rounds[0].get("goal") or {}),
+        is_enlarged=bool(is_enlarged) and is_in_sequence(rounds),
+    )
+    return fitting_evaluator(drawn).kind.name
 
 
 def _planned(job: Job, kind: str | None) -> dict[str, Any]:
@@ -71,46 +79,44 @@ def signed_off(review: Review) -> ReviewEntry | None:
     return review.entries[-1]
 
 
-def kept_evaluation(request: SettledEvaluation[Any], found: Mapping[str, Any]) -> dict[str, Any]:
+def kept_evaluation(request: SettledEvaluation[Any], found: EvaluationAnswer) -> dict[str, Any]:
     """The part of an evaluation that a sign-off stores, as JSON: parameters and conclusion."""
     tolerable, book = request.tolerable, request.value_of("book_column")
-    conclusion = found["conclusion"] or {}
+    conclusion = found.conclusion
     return {
         "kind": request.kind,
         "confidence": request.confidence,
         "tolerable": None if tolerable is None else f"{tolerable:f}",
         **{name: request.value_of(name) for name in _names()[2:]},
-        "book_column": book and found.get("book_column", book),
-        "decision": found.get("decision"),
-        "is_tolerable": conclusion.get("is_tolerable"),
-        "conclusion": conclusion.get("sentence"),
-        "assurance": found["assurance"],
-        "caveats": found["caveats"],
-        "departure": found["departure"],
+        "book_column": book and found.figures.get("book_column", book),
+        "decision": found.figures.get("decision"),
+        "is_tolerable": conclusion and conclusion.is_tolerable,
+        "conclusion": conclusion and conclusion.sentence,
+        "assurance": asdict(found.assurance),
+        "caveats": found.caveats,
+        "departure": found.departure,
     }
 
 
-def signed_json(
-    review: Review, request: SettledEvaluation[Any], conclusion: Mapping[str, Any] | None
-) -> dict[str, Any] | None:
+def signed_evaluation(
+    review: Review, request: SettledEvaluation[Any], conclusion: Conclusion | None
+) -> SignedEvaluation | None:
     """The sign-off in force, and where a request, or its conclusion, differs from what it kept."""
     signed = signed_off(review)
     if signed is None:
         return None
-    return {
-        "user_soeid": signed.user_soeid,
-        "at": signed.at,
-        "evaluation": signed.evaluation,
-        "difference": _difference(_with_case(signed.evaluation, request), request)
-        or _other_conclusion(signed.evaluation, conclusion),
-    }
+    kept = signed.evaluation
+    difference = _difference(_with_case(kept, request), request)
+    return SignedEvaluation(
+        signed.user_soeid, signed.at, kept, difference or _other_conclusion(kept, conclusion)
+    )
 
 
-def _other_conclusion(kept: Mapping[str, Any], now: Mapping[str, Any] | None) -> str | None:
+def _other_conclusion(kept: Mapping[str, Any], now: Conclusion | None) -> str | None:
     """A sentence if the same request concludes otherwise than when it was signed off."""
     if now is None or kept.get("conclusion") is None:
         return None
-    signed, concluded = kept["is_tolerable"], now["is_tolerable"]
+    signed, concluded = kept["is_tolerable"], now.is_tolerable
     if signed == concluded:
         return None
     return (

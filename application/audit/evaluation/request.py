@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -220,11 +220,10 @@ def tolerable_amount(tolerable: Decimal, book_value: Decimal, places: int) -> To
     return TolerableAmount(amount, note)
 
 
-def conclusion_json(found: Conclusion | None, outside: int = 0) -> dict[str, Any] | None:
-    """A conclusion as data and in words, with the rows that were left out."""
-    if found is None:
-        return None
-    if outside:
-        parameters = {**found.parameters, "outside": outside}
-        found = replace(found, template=f"{found.template} {OUTSIDE}", parameters=parameters)
-    return {**asdict(found), "sentence": found.sentence}
+def with_outside(conclusion: Conclusion | None, outside: int) -> Conclusion | None:
+    """A conclusion that says which rows were left out."""
+    if conclusion is None or not outside:
+        return conclusion
+    parameters = {**conclusion.parameters, "outside": outside}
+    template = f"{conclusion.template} {OUTSIDE}"
+    return replace(conclusion, template=template, parameters=parameters)

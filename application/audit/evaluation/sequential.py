@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from application.audit.evaluation.answer import Evaluated
 from application.audit.evaluation.attributes import equal_chances
 from application.audit.evaluation.monetary_unit import MonetaryUnits, monetary_units
 from application.audit.evaluation.request import (
@@ -26,6 +27,8 @@ from domain_errors import counted, render
 from estimation_engine.audit import (
     ONLY_OF_SCOPE,
     AmountTest,
+    Conclusion,
+    SequentialShare,
     amount_test,
     evaluate_share,
     share_boundary,
@@ -58,7 +61,7 @@ MAX_STATISTIC = 1e300
 """Stands for infinity in JSON."""
 
 
-def evaluate_sequence(sample: ExaminedSample, request: SettledEvaluation[Any]) -> dict[str, Any]:
+def evaluate_sequence(sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
     """Evaluate the first items of the order up to the first without a finding."""
     if request.tolerable is None:
         raise InvalidFindings(
@@ -66,50 +69,35 @@ def evaluate_sequence(sample: ExaminedSample, request: SettledEvaluation[Any]) -
             loc=("body", "tolerable"),
         )
     if selects_money(sample.rounds):
-        found = _amounts(sample, request, request.tolerable)
-    else:
-        found = _shares(sample, request, tolerable_share(request.tolerable))
-    is_amount = found["measure"] == "amount"
-    return {
-        **found,
-        "assurance": SEQUENTIAL_AMOUNTS if is_amount else SEQUENTIAL,
-        "conclusion": _conclusion(found, request, sample.scope),
-    }
+        return _amounts(sample, request, request.tolerable)
+    return _shares(sample, request, tolerable_share(request.tolerable))
 
 
 def _conclusion(
-    found: Mapping[str, Any], request: SettledEvaluation[Any], scope: str | None
-) -> dict[str, Any]:
-    """The decision in words; a filter limits it, and of amounts it names the direction."""
-    decision = found["decision"]
-    template, errors = CONCLUSIONS[decision], "exceptions"
-    if found["measure"] == "amount":
-        both = found["population"] != "positive"
-        errors = "overstatements and understatements together" if both else "overstatements"
-    amount = found.get("tolerable")
-    share = f"{100 * float(request.tolerable or 0):.6g} %"
-    parameters = {
-        "examined": found["examined"],
-        "confidence": confidence_text(request.confidence),
+    found: SequentialShare | AmountTest,
+    examined: int,
+    errors: str,
+    tolerable: str,
+    scope: str | None,
+) -> Conclusion:
+    """The decision in words; a filter limits it."""
+    template = CONCLUSIONS[found.decision]
+    parameters: dict[str, object] = {
+        "examined": examined,
+        "confidence": confidence_text(found.confidence),
         "errors": errors,
-        "tolerable": f"{Decimal(amount):,f}" if isinstance(amount, str) else share,
+        "tolerable": tolerable,
     }
     if scope:
-        template += ONLY_OF_SCOPE if decision != "continue" else OF_SCOPE
+        template += ONLY_OF_SCOPE if found.decision != "continue" else OF_SCOPE
         parameters["scope"] = scope
-    return {
-        "is_tolerable": {"accept": True, "reject": False}.get(decision),
-        "template": template,
-        "parameters": parameters,
-        "sentence": render(template, parameters),
-    }
+    is_tolerable = {"accept": True, "reject": False}.get(found.decision)
+    return Conclusion(is_tolerable, template, parameters)
 
 
-def _shares(
-    sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: float
-) -> dict[str, Any]:
+def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: float) -> Evaluated:
     design, items = equal_chances(sample), sample.items
-    if design.method == "systematic":
+    if design.is_at_distances:
         raise InvalidFindings(
             "A systematic sample is in the order of the table, so its first rows aren't a random "
             "sample. Evaluate it as `attributes` when all rows have a finding.",
@@ -128,20 +116,23 @@ def _shares(
     step = max(1, -(-len(items) // MAX_BOUNDARY_POINTS))
     sizes = list(range(step, len(items) + 1, step))
     boundary = share_boundary(population, tolerable, sizes, confidence=request.confidence)
-    return {
-        **asdict(found),
-        "measure": "share",
-        "not_applicable": outside,
-        "notes": [],
-        "caveats": [render(OUTSIDE, {"outside": outside})] if outside else [],
-        "drawn": len(items),
-        "exceptions_by_size": exceptions.tolist(),
-        "boundary": {
-            "sizes": sizes,
-            "accept": boundary.accept.tolist(),
-            "reject": boundary.reject.tolist(),
+    return Evaluated(
+        {
+            **asdict(found),
+            "measure": "share",
+            "not_applicable": outside,
+            "drawn": len(items),
+            "exceptions_by_size": exceptions.tolist(),
+            "boundary": {
+                "sizes": sizes,
+                "accept": boundary.accept.tolist(),
+                "reject": boundary.reject.tolist(),
+            },
         },
-    }
+        SEQUENTIAL,
+        _conclusion(found, len(first), "exceptions", f"{100 * tolerable:.6g} %", sample.scope),
+        caveats=[render(OUTSIDE, {"outside": outside})] if outside else [],
+    )
 
 
 def _first_examined(items: Sequence[ExaminedItem]) -> Sequence[ExaminedItem]:
@@ -188,9 +179,7 @@ class _Sequence:
         return sum(item.overstated for item in self.certain)
 
 
-def _amounts(
-    sample: ExaminedSample, request: SettledEvaluation[Any], amount: Decimal
-) -> dict[str, Any]:
+def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: Decimal) -> Evaluated:
     """Test the misstatement by the first selected units; all rows always drawn are examined."""
     units = _random_units(sample)
     whole = Decimal(units.text(units.total))
@@ -213,9 +202,16 @@ def _amounts(
     )
     if left <= 0:
         found = replace(found, decision="reject", accepted_at=None)
-    answer = _amounts_json(given, found)
-    notes = [*wanted.notes, *answer["notes"]]
-    return {**answer, "tolerable": units.text(tolerable), "notes": notes}
+    text = units.text(tolerable)
+    both = units.has_credits
+    errors = "overstatements and understatements together" if both else "overstatements"
+    return Evaluated(
+        {**_as_json(given, found), "tolerable": text},
+        SEQUENTIAL_AMOUNTS,
+        _conclusion(found, len(given.tested), errors, f"{Decimal(text):,f}", sample.scope),
+        notes=[*wanted.notes, *_notes(given)],
+        caveats=_caveats(given),
+    )
 
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:
@@ -287,7 +283,7 @@ def _tested(
     return found
 
 
-def _amounts_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
+def _as_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
     """The test with amounts as decimal texts, and its lines."""
     units, known = given.units, given.known_errors
     statistics = np.minimum(found.statistics, MAX_STATISTIC)
@@ -314,8 +310,6 @@ def _amounts_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
         "threshold": 1.0 / (1.0 - found.confidence),
         "statistics_by_size": statistics.tolist(),
         "arithmetic": _lines(given, found),
-        "notes": _notes(given),
-        "caveats": _caveats(given),
         "formula": found.formula,
         "source": found.source,
     }

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
 
+from application.audit.evaluation.answer import AttributeResult, Evaluated
 from application.audit.evaluation.attributes import NOTE, equal_chances
 from application.audit.evaluation.request import (
     KIND_LOC,
     ExaminedSample,
     SettledEvaluation,
-    conclusion_json,
     require_all,
     tolerable_share,
+    with_outside,
 )
 from application.audit.items import ExaminedItem
 from contract.requests.evaluate import TwoStageParameters
@@ -35,7 +35,7 @@ NOT_USED = (
 
 def evaluate_stages(
     sample: ExaminedSample, request: SettledEvaluation[TwoStageParameters]
-) -> dict[str, Any]:
+) -> Evaluated:
     """The decision of the rule, its risk at what is tolerable, and the upper limit of the share."""
     rule = sample.rule
     if rule is None:
@@ -76,19 +76,17 @@ def evaluate_stages(
     parts = (first, second)
     found = by_rule([None if part is None else _stage(part) for part in parts])
     is_unused = decided != "continue" and rest
-    return {
-        **asdict(found),
-        "assurance": TWO_STAGES,
-        "attributes": [
+    return Evaluated(
+        {**asdict(found), "tolerable": tolerable, "not_applicable": outside},
+        TWO_STAGES,
+        with_outside(found.conclusion, outside),
+        attributes=[
             _attribute(name, by_rule([_tested(part, name) for part in parts]))
             for name in sample.state.attributes
         ],
-        "tolerable": tolerable,
-        "not_applicable": outside,
-        "notes": [NOTE] if outside else [],
-        "caveats": [NOT_USED] if is_unused else [],
-        "conclusion": conclusion_json(found.conclusion, outside),
-    }
+        notes=[NOTE] if outside else [],
+        caveats=[NOT_USED] if is_unused else [],
+    )
 
 
 def _tested(items: Sequence[ExaminedItem] | None, attribute: str) -> Stage | None:
@@ -98,17 +96,18 @@ def _tested(items: Sequence[ExaminedItem] | None, attribute: str) -> Stage | Non
     return Stage(len(items), sum(item.deviates_from(attribute) for item in items))
 
 
-def _attribute(name: str, found: TwoStageEvaluation) -> dict[str, Any]:
+def _attribute(name: str, found: TwoStageEvaluation) -> AttributeResult:
     """What the rule says of one attribute; undecided if it needs a stage 2 that isn't examined."""
-    return {
-        "name": name,
-        "deviations": found.exceptions,
-        "share": found.share,
-        "lower_limit": None,
-        "upper_limit": found.upper_limit,
-        "upper_rows": found.upper_rows,
-        "is_tolerable": None if found.decision == "continue" else found.conclusion.is_tolerable,
-    }
+    is_decided = found.decision != "continue"
+    return AttributeResult(
+        name,
+        found.exceptions,
+        found.share,
+        None,
+        found.upper_limit,
+        found.upper_rows,
+        found.conclusion.is_tolerable if is_decided else None,
+    )
 
 
 def _stage(items: Sequence[ExaminedItem]) -> Stage:

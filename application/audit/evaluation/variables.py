@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from application.audit.evaluation.answer import Evaluated
 from application.audit.evaluation.request import (
     ExaminedSample,
     SettledEvaluation,
-    conclusion_json,
     require_all,
     tolerable_amount,
 )
@@ -41,7 +41,7 @@ AMOUNTS = (
     *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),
     *("lower_limit", "upper_limit"),
 )
-
+OF_DIRECTION = ("found", "projected", "upper_limit")
 
 DOUBTED = replace(VARIABLES, status="can_fail")
 """Where the selection of monetary units can make the interval too narrow."""
@@ -49,7 +49,7 @@ DOUBTED = replace(VARIABLES, status="can_fail")
 
 def evaluate_audit_values(
     sample: ExaminedSample, request: SettledEvaluation[VariablesParameters]
-) -> dict[str, Any]:
+) -> Evaluated:
     """Project the misstatement of the examined rows to the population."""
     book_column = request.parameters.book_column or drawn_book_column(sample.job)
     if book_column is None:
@@ -79,25 +79,37 @@ def evaluate_audit_values(
         doubts, unchecked = selection_doubts(sample.service, sample.job)
     if doubts:
         found = _doubted(found, doubts, sample.scope)
-    answer = {
-        "book_column": book_column,
-        "tolerable": None,
-        "assurance": CENSUS if is_census else DOUBTED if doubts else VARIABLES,
-        **_as_json(found, given.places, without),
-    }
-    answer["caveats"] += [*unchecked, *_variance_caveats(given.design, rules)]
-    if tolerable is not None:
-        answer |= {
-            "tolerable": f"{tolerable.amount:f}",
-            "notes": [*tolerable.notes, *answer["notes"]],
-        }
+    caveats = [*found.caveats, *_valueless(without)]
+    caveats += [*unchecked, *_variance_caveats(given.design, rules)]
     if outside:
-        answer["caveats"].append(
+        caveats.append(
             f"Not applicable, and no row is left to replace {'it' if outside == 1 else 'them'}: "
             f"{counted(outside, 'row')}. The misstatement of such rows is 0, as they are outside "
             "the population examined."
         )
-    return {**answer, "not_applicable": outside}
+    return Evaluated(
+        {
+            **_as_json(found, given.places),
+            "book_column": book_column,
+            "tolerable": None if tolerable is None else f"{tolerable.amount:f}",
+            "not_applicable": outside,
+        },
+        CENSUS if is_census else DOUBTED if doubts else VARIABLES,
+        found.conclusion,
+        notes=[*(tolerable.notes if tolerable else []), *found.notes],
+        caveats=caveats,
+    )
+
+
+def _valueless(rows: int) -> list[str]:
+    """The caveat of rows without a book value."""
+    if not rows:
+        return []
+    without = counted(rows, "row of the population has", "rows of the population have")
+    return [
+        f"{without} no book value, and {'counts' if rows == 1 else 'count'} as 0 in the book value "
+        "of the population."
+    ]
 
 
 def _doubted(
@@ -119,7 +131,7 @@ def _variance_caveats(design: Design, rules: VarianceRules) -> list[str]:
             f"variance is a substitute: {LONELY[rules.lonely_stratum]}."
         )
     samples = [part.design for part in design.parts] or [design]
-    if any(each.method == "systematic" for each in samples):
+    if any(each.is_at_distances for each in samples):
         caveats.append(
             "The margin is approximate: one systematic sample doesn't show how much another start "
             "would differ."
@@ -127,7 +139,7 @@ def _variance_caveats(design: Design, rules: VarianceRules) -> list[str]:
     single = sum(
         int(((each.group_drawn == 1) & (each.group_rows > 1)).sum())
         for each in samples
-        if each.method == "cluster"
+        if each.group_kind == "clusters"
     )
     if single:
         caveats.append(
@@ -161,7 +173,7 @@ def _require_covered(sample: ExaminedSample, design: Design) -> None:
             "Draw at least two rows of each stratum.",
             rows=design.uncovered_rows,
         )
-    if sample.state.replacements and design.method not in ("random", "stratified"):
+    if sample.state.replacements and not design.allows_replacements:
         raise InvalidFindings(
             "Rows of this sample were replaced by rows with other selection probabilities, which "
             "have no weight in its design. Estimate from the findings of the drawn rows instead "
@@ -188,28 +200,10 @@ def _population(
     return total, int(valued or 0), int(rows or 0)
 
 
-def _as_json(found: VariablesEvaluation, places: int, without: int) -> dict[str, Any]:
+def _as_json(found: VariablesEvaluation, places: int) -> dict[str, Any]:
     """The evaluation with amounts as decimal texts."""
     given = asdict(found)
-
-    def text(value: float) -> str:
-        return f"{value:.{places}f}"
-
-    for name in AMOUNTS:
-        given[name] = text(given[name])
-    for direction in ("overstatement", "understatement"):
-        for name in ("found", "projected", "upper_limit"):
-            given[direction][name] = text(given[direction][name])
-    caveats = list(found.caveats)
-    if without:
-        rows = counted(without, "row of the population has", "rows of the population have")
-        caveats.append(
-            f"{rows} no book value, and {'counts' if without == 1 else 'count'} as 0 in the book "
-            "value of the population."
-        )
-    return {
-        **given,
-        "notes": list(found.notes),
-        "caveats": caveats,
-        "conclusion": conclusion_json(found.conclusion),
-    }
+    directions = (given["overstatement"], given["understatement"])
+    for part, names in ((given, AMOUNTS), *((each, OF_DIRECTION) for each in directions)):
+        part |= {name: f"{part[name]:.{places}f}" for name in names}
+    return given

@@ -15,7 +15,7 @@ from contract.requests.attaching import (
 )
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.submissions import submission
-from http_api.schemas.jobs import JobAcceptedOut, accepted
+from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.attached_files import TableToAttach
 
 blueprint = SignedInBlueprint("attaching", __name__, url_prefix="/api/datasets", tag="Attach")
@@ -68,8 +68,8 @@ def _preview(given: AttachPreviewRequest) -> list[TablePreview]:
         return preview_attach(service(), caller().user, _tables(given))
 
 
-@blueprint.post("/<int:dataset_id>/refs/<ref>/attach", body=AttachRequest, output=JobAcceptedOut)
-def attach(dataset_id: int, ref: str, given: AttachRequest) -> dict[str, str]:
+@blueprint.post("/<int:dataset_id>/refs/<ref>/attach", body=AttachRequest, output=JobAccepted)
+def attach(dataset_id: int, ref: str, given: AttachRequest) -> JobAccepted:
     """Attach tables: their Parquet files stay where they are.
 
     A job reads the footers of the files, and with `verify` the files; then the ref moves to a

@@ -6,21 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from marshmallow import fields
-
 from application.attaching import connection_fields
 from contract.declarations import Help
-from contract.requests.importing import MAX_URI_LENGTH
+from contract.requests.automation import ConnectionChangeRequest, ConnectionRequest
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.schemas.base import (
-    MessageOut,
-    PageQuery,
-    StrictSchema,
-    name_text,
-    text,
-)
+from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, page_of
-from http_api.schemas.fields import BoundedList
 from storage.accounts.connections import (
     Connection,
     add_connection,
@@ -31,7 +23,6 @@ from storage.accounts.connections import (
 )
 
 blueprint = SignedInBlueprint("connections", __name__, url_prefix="/api/connections", tag="Attach")
-MAX_USERS = 1000
 
 
 @dataclass(frozen=True)
@@ -54,76 +45,32 @@ class ShownConnection:
         return shown if to_admin else replace(shown, credentials=None, usable_by=())
 
 
-def _prefix(**options: Any) -> fields.Field[Any]:
-    return text(
-        1,
-        MAX_URI_LENGTH,
-        description="The URI of a folder, under the setting `connection_prefixes`: `s3://`, "
-        "`gs://`, `az://` or `file://`.",
-        **options,
-    )
-
-
-def _credentials(**options: Any) -> fields.Field[Any]:
-    return text(
-        0,
-        63,
-        description="How the names of variables in the server's environment begin: `LAKE` for "
-        "`LAKE_AWS_ACCESS_KEY_ID` and so on. Empty for the server's own. Never a key.",
-        **options,
-    )
-
-
-def _usable_by(**options: Any) -> BoundedList:
-    return BoundedList(
-        text(1, 100),
-        most=MAX_USERS,
-        description="The names of users and groups that may attach its files; admins always may.",
-        **options,
-    )
-
-
-class ConnectionIn(StrictSchema):
-    name = name_text(64, required=True)
-    prefix = _prefix(required=True)
-    credentials = _credentials(load_default="")
-    usable_by = _usable_by(load_default=list)
-
-
-class ConnectionChangeIn(StrictSchema):
-    prefix = _prefix()
-    credentials = _credentials()
-    usable_by = _usable_by()
-
-
-@blueprint.get("", query=PageQuery, output=list_schema("connections", ShownConnection))
-def connections(query: dict[str, int]) -> Listing:
+@blueprint.get("", query=PageRequest, output=list_schema("connections", ShownConnection))
+def connections(query: PageRequest) -> Listing:
     """The connections that you may use, by name; all for admins."""
     user = caller().user
     with service().database.read() as tx:
-        found = list_connections(tx, user)
-    is_admin = user.role_name == "admin"
-    shown = [ShownConnection.of(one, to_admin=is_admin) for one in found]
+        usable = list_connections(tx, user)
+    shown = [ShownConnection.of(connection, to_admin=user.is_admin) for connection in usable]
     return page_of(shown, query)
 
 
-@blueprint.post("", body=ConnectionIn, output=ShownConnection)
-def create_connection(given: dict[str, Any]) -> ShownConnection:
+@blueprint.post("", body=ConnectionRequest, output=ShownConnection)
+def create_connection(given: ConnectionRequest) -> ShownConnection:
     """Create a connection, as an admin.
 
     The body holds no keys: they are variables of the server's environment.
     """
     caller().require_role("admin")
-    name = given.pop("name")
     with caller().writing() as tx:
-        checked = connection_fields(service(), tx, **given)
-        made = add_connection(tx, name, checked, service().clock)
-        _audit(tx, "connection_made", made)
-        return ShownConnection.of(made)
+        checked = connection_fields(service(), tx, given)
+        connection = add_connection(tx, given.name, checked, service().clock)
+        _audit(tx, "connection_made", connection)
+        return ShownConnection.of(connection)
 
 
-@blueprint.patch("/<int:connection_id>", body=ConnectionChangeIn, output=ShownConnection)
-def change(connection_id: int, given: dict[str, Any]) -> ShownConnection:
+@blueprint.patch("/<int:connection_id>", body=ConnectionChangeRequest, output=ShownConnection)
+def change(connection_id: int, given: ConnectionChangeRequest) -> ShownConnection:
     """Change a connection, as an admin; its name stays.
 
     Tables whose files aren't under a new prefix can't be read.
@@ -131,10 +78,9 @@ def change(connection_id: int, given: dict[str, Any]) -> ShownConnection:
     caller().require_role("admin")
     with caller().writing() as tx:
         before = get_connection(tx, connection_id)
-        kept = {"prefix": before.prefix, "credentials": before.credentials}
-        checked = connection_fields(
-            service(), tx, **{**kept, "usable_by": before.usable_by, **given}, before=before
-        )
+        kept = {name: getattr(before, name) for name in ("name", "prefix", "credentials")}
+        request = ConnectionRequest(**kept, usable_by=before.usable_by)
+        checked = connection_fields(service(), tx, replace(request, **given.given()), before)
         changed = change_connection(tx, connection_id, checked)
         _audit(tx, "connection_changed", changed)
         return ShownConnection.of(changed)

@@ -6,22 +6,21 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Response
-from marshmallow import validate
 
 from application.access import RowSource
 from application.certificates.issuing import IssuedCertificate, certificate_of, issues_of
 from application.certificates.statement import write_data, write_sample_csv
 from contract.answers import Named
 from contract.declarations import Help
+from contract.requests.certificates import CertificateRequest, SampleFileRequest
+from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed
-from http_api.schemas.base import PageQuery, StrictQuery
 from http_api.schemas.contract import Listing, list_schema, page_of
-from http_api.schemas.fields import QueryInteger, StrictString
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, open_table, output_of, source_of
 from storage.jobs.jobs import Job
@@ -29,14 +28,6 @@ from storage.jobs.jobs import Job
 blueprint = SignedInBlueprint(
     "certificates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Certificates"
 )
-
-
-class CertificateQuery(StrictQuery):
-    number = QueryInteger(
-        validate=validate.Range(min=1),
-        description="An issued certificate; by default the current one, which is issued if need "
-        "be.",
-    )
 
 
 @dataclass(frozen=True)
@@ -56,10 +47,6 @@ class Envelope:
     signatures: list[Signature]
 
 
-class SampleFileQuery(StrictQuery):
-    format = StrictString(load_default="csv", validate=validate.OneOf(("csv", "parquet")))
-
-
 def _drawn(job_id: str) -> Job:
     return completed(caller().job(job_id), "sampling")
 
@@ -68,8 +55,8 @@ def _name_of(job: Job) -> str:
     return job.output_name or job.id[:8]
 
 
-@blueprint.get("/certificate", query=CertificateQuery, output=Envelope)
-def certificate(job_id: str, query: dict[str, Any]) -> Response:
+@blueprint.get("/certificate", query=CertificateRequest, output=Envelope)
+def certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample.
 
     A DSSE envelope of an in-toto statement. It is issued at the first request, and again when rows
@@ -77,7 +64,7 @@ def certificate(job_id: str, query: dict[str, Any]) -> Response:
     """
     job = _drawn(job_id)
     with caller().reading():
-        envelope = certificate_of(service(), job, query.get("number"))
+        envelope = certificate_of(service(), job, query.number)
     text = json.dumps(envelope, indent=2)
     answer = Response(text, mimetype="application/json")
     name = f"{_name_of(job)}-certificate.json"
@@ -87,10 +74,10 @@ def certificate(job_id: str, query: dict[str, Any]) -> Response:
 
 @blueprint.get(
     "/certificates",
-    query=PageQuery,
+    query=PageRequest,
     output=list_schema("certificates", IssuedCertificate, "The newest first."),
 )
-def certificates(job_id: str, query: dict[str, int]) -> Listing:
+def certificates(job_id: str, query: PageRequest) -> Listing:
     """The certificates that were issued of a sample."""
     return page_of(issues_of(service(), _drawn(job_id)), query)
 
@@ -112,15 +99,15 @@ def certificate_data(job_id: str) -> Response:
         return file_answer(path, f"{_name_of(job)}-data.csv", MEDIA_TYPES["csv"])
 
 
-@blueprint.get("/certificate/sample", query=SampleFileQuery)
+@blueprint.get("/certificate/sample", query=SampleFileRequest)
 @blueprint.doc(responses=file_response("text/csv"))
-def certificate_sample(job_id: str, query: dict[str, Any]) -> Response:
+def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
     """The sample as a file whose hash the certificate states.
 
     The stored Parquet file, or the sample as CSV.
     """
     job = _drawn(job_id)
-    kind = query["format"]
+    kind = query.format
     with access().work_limits.downloads.piece(caller().user.id), _folder() as folder:
         sample = open_table(service(), job.dataset_id, output_of(job), SAMPLE)
         path = Path(str(sample.files.files[0].path))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.requests.evaluate import KINDS
 from domain_errors import counted
+from presentation.content import Code, Facts, Judgement, Row, Table
 
 if TYPE_CHECKING:
     from estimation_engine.audit.assurance import Status
@@ -53,9 +54,9 @@ RELATIONS: Mapping[str, str] = {
 """What another sample is to the one that is evaluated."""
 
 
-def other_samples_lines(found: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
-    """Name, relation, version, result and signed conclusion of each sample that is listed."""
-    return [
+def other_samples_tables(found: Mapping[str, Any]) -> list[Table]:
+    """The other samples of the table that have findings, with their results; empty without any."""
+    lines: list[Row] = [
         (
             f"{each['name']} (deleted)" if each["is_deleted"] else each["name"],
             RELATIONS[each["relation"]],
@@ -67,6 +68,10 @@ def other_samples_lines(found: Mapping[str, Any]) -> list[tuple[str, str, str, s
         )
         for each in found["other_samples"]
     ]
+    total = found["other_samples_total"]
+    newest = f", the newest {len(lines):,}" if total > len(lines) else ""
+    title = f"Other samples of the table with findings: {total:,}{newest}"
+    return [Table(title, OTHER_SAMPLES, lines)] if lines else []
 
 
 def _signed_text(signed: Mapping[str, Any] | None) -> str:
@@ -78,38 +83,6 @@ def _signed_text(signed: Mapping[str, Any] | None) -> str:
 
 OTHER_SAMPLES = ("Sample", "Relation", "Table", "Result", "Signed conclusion")
 """The columns of the samples that an evaluation lists."""
-BREAKDOWN: Mapping[str, str] = {
-    "basic_precision": "Basic precision",
-    "projected": "Projected misstatement",
-    "incremental_allowance": "Incremental allowance",
-    "take_all": "Errors of rows always drawn",
-    "upper_limit": "Upper limit",
-}
-"""A misstatement by monetary units: the upper limit is the sum of the others."""
-LIKELY: Mapping[str, str] = {
-    "most_likely": "Most likely misstatement",
-    "found": "Errors found in the sample",
-}
-"""The most likely misstatement: the projected one and the errors of rows always drawn."""
-
-
-def likely_of(found: Mapping[str, Any]) -> Mapping[str, str]:
-    """Those of an evaluation; of a doubted fixed interval with the limit that one start proves."""
-    if found["overstatement"]["one_start_limit"] is None:
-        return LIKELY
-    return {**LIKELY, "one_start_limit": "Limit that holds for any order of the rows"}
-
-
-def amount_of(direction: Mapping[str, Any], name: str) -> str:
-    """An amount of one direction, as decimal text; errors of rows are an object with theirs."""
-    given = direction[name]
-    return str(given["amount"] if isinstance(given, Mapping) else given)
-
-
-OF_BALANCE = (
-    "An overstatement is a book value above the audit value: a debit that is too large, or a "
-    "credit that is too small."
-)
 
 
 def limits_of(found: Mapping[str, Any]) -> list[str]:
@@ -154,6 +127,22 @@ def verdict_of(found: Mapping[str, Any]) -> str:
         return "warn" if conclusion is None and found.get("caveats") else ""
     kept = conclusion if isinstance(conclusion, Mapping) else found
     return VERDICTS[kept["is_tolerable"]]
+
+
+def judgement_of(found: Mapping[str, Any]) -> Judgement:
+    """What is concluded, in its colour; without one while it is undecided."""
+    if found["conclusion"] is None:
+        return Judgement("No tolerable share or amount was given.", verdict_of(found))
+    return Judgement(found["conclusion"]["sentence"], verdict_of(found))
+
+
+def sources_of(found: Mapping[str, Any]) -> Facts:
+    """The formula, its source, and the notes."""
+    lines: list[Row] = [("Formula", Code(found["formula"]))]
+    if found.get("factors"):
+        lines.append(("Factors", Code(found["factors"])))
+    lines.append(("Source", found["source"]))
+    return Facts("Formula", [*lines, *(("Note", note) for note in found.get("notes", ()))])
 
 
 def concluded_text(kept: Mapping[str, Any]) -> str:

@@ -1,0 +1,198 @@
+"""What a kind of evaluation computes, and what it shows; a class for each kind.
+
+Commands import these modules, so the computing functions are imported when one is called.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from contract.requests.evaluate import EvaluationKind
+from presentation.charts import Bar
+from presentation.content import Cell, Chart, Code, Facts, Percent, Row, Table
+
+if TYPE_CHECKING:
+    from application.audit.evaluation.answer import Evaluated
+    from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
+
+Evaluation = Mapping[str, Any]
+"""The JSON of an evaluation."""
+Keys = Mapping[str, Cell] | None
+"""The value by which people know each row; None leaves the column out."""
+SHARES = ("share", "lower_limit", "upper_limit", "risk")
+"""Figures that are shares, unless they are amounts."""
+
+
+@dataclass(frozen=True)
+class DrawnAs:
+    """What decides which kind fits a sample.
+
+    Parameters
+    ----------
+    is_enlarged : bool
+        Whether it continues an examined sample, whose rows are the first of its random order.
+    """
+
+    is_money: bool
+    has_stages: bool
+    is_enlarged: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """A figure of the page, with remarks below it."""
+
+    title: str
+    value: str
+    remarks: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class PagePart:
+    """A part of the page: a chart with its tables, a remark, and its arithmetic folded.
+
+    Without ``arithmetic`` the page has that of the evaluation below.
+    """
+
+    title: str
+    chart: Chart
+    tables: Sequence[Table] = ()
+    remark: str = ""
+    arithmetic: Table | None = None
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class PageParts:
+    """The page of an evaluation, apart from its sentences."""
+
+    parts: Sequence[PagePart]
+    cards: Sequence[Card] = ()
+    has_amounts: bool = False
+    remarks: Sequence[str] = ()
+    arithmetic: Sequence[Table] = field(default_factory=tuple)
+
+
+class Evaluator(ABC):
+    """A kind of evaluation; what is shown is read from its JSON.
+
+    Attributes
+    ----------
+    titles : mapping
+        The figures in their order; those that an evaluation lacks are left out.
+    is_by_row : bool
+        Whether the arithmetic has a line for each row with an error, or examined, which a terminal
+        leaves out.
+    """
+
+    kind: ClassVar[EvaluationKind]
+    titles: ClassVar[Mapping[str, str]]
+    is_by_row: ClassVar[bool] = False
+
+    def fits(self, drawn: DrawnAs) -> bool:
+        """Whether it is the usual evaluation of such a sample."""
+        return False
+
+    @abstractmethod
+    def evaluate(self, sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
+        """Evaluate a sample.
+
+        Raises
+        ------
+        InvalidFindings
+            Rows have no finding, or lack an audit value; the sample or a parameter doesn't fit.
+        """
+
+    @abstractmethod
+    def charts(self, found: Evaluation, tolerable: Bar | None) -> list[Chart]:
+        """The limits beside what is tolerable."""
+
+    def plan(self, found: Evaluation) -> list[Row]:
+        """Lines about the plan, above the figures."""
+        return []
+
+    def results(self, found: Evaluation) -> list[Table]:
+        """Tables of results."""
+        return []
+
+    def arithmetic(self, found: Evaluation, keys: Keys = None) -> list[Table]:
+        """The lines that lead to the limits, of each direction by itself."""
+        lines = found["arithmetic"]
+        rows = [(line["name"], Code(line["formula"]), line["value"]) for line in lines]
+        return [Table("Arithmetic", ("Line", "Formula", "Value"), rows)]
+
+    def rows(self, found: Evaluation) -> list[str]:
+        """The rows that the arithmetic names."""
+        lines = found.get("arithmetic", ())
+        return [line["row_id"] for line in lines if line.get("row_id")]
+
+    def page(self, found: Evaluation, tolerable: Decimal | None) -> PageParts:
+        """The parts of the page."""
+        charts = self.charts_of(found, tolerable)
+        parts = [PagePart(chart.title, chart) for chart in charts]
+        parts[-1] = replace(parts[-1], tables=self.results(found))
+        return PageParts(parts, arithmetic=self.arithmetic(found))
+
+    def charts_of(self, found: Evaluation, tolerable: Decimal | None) -> list[Chart]:
+        """The charts, of what was requested as tolerable."""
+        amount = found.get("tolerable")
+        if tolerable is None:
+            return self.charts(found, None)
+        if isinstance(amount, str):
+            return self.charts(found, Bar("Tolerable", float(amount), amount_text(amount), TOTAL))
+        share = float(tolerable)
+        return self.charts(found, Bar("Tolerable", share, str(Percent(share)), TOTAL))
+
+    def figures(self, found: Evaluation) -> Facts:
+        """The plan and the figures."""
+        population = found.get("population")
+        whole = f"{population} amounts" if isinstance(population, str) else population
+        lines: list[Row] = [("Population", whole), *self.plan(found)]
+        lines += [
+            (label, _figure(name, found[name]))
+            for name, label in self.titles.items()
+            if found.get(name) is not None
+        ]
+        return Facts("Figures", lines)
+
+    def printed(self, found: Evaluation) -> list[Facts | Table]:
+        """What a terminal shows, apart from the sentences."""
+        lines = [] if self.is_by_row else self.arithmetic(found)
+        return [self.figures(found), *lines, *self.results(found)]
+
+
+TOTAL = "population"
+"""The style of the bar of what is tolerable."""
+
+
+def _figure(name: str, value: Any) -> Cell:
+    if isinstance(value, str):
+        try:
+            return Decimal(value)
+        except ArithmeticError:
+            return value
+    return Percent(value) if name in SHARES else value
+
+
+def amount_text(text: str) -> str:
+    """An amount with thousands separators."""
+    return f"{Decimal(text):,f}"
+
+
+def amount_bars(amounts: Mapping[str, str]) -> list[Bar]:
+    """A bar for each amount."""
+    return [Bar(title, float(text), amount_text(text)) for title, text in amounts.items()]
+
+
+def key_header(keys: Keys) -> Sequence[str]:
+    """The header of the column of keys, if there is one."""
+    return () if keys is None else ("Key",)
+
+
+def key_cells(keys: Keys, row_id: str | None) -> Row:
+    """The cell of a row's key, if there is a column of them."""
+    return () if keys is None else (keys.get(row_id or ""),)

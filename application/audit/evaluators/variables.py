@@ -1,0 +1,121 @@
+"""The misstatement of any sample, projected by its audit values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from application.audit.evaluators.evaluator import (
+    Card,
+    Evaluation,
+    Evaluator,
+    PageParts,
+    amount_bars,
+    amount_text,
+)
+from contract.requests.evaluate import VARIABLES, EvaluationKind
+from contract.words import ESTIMATORS
+from domain_errors import counted
+from presentation.charts import Bar, LimitChart
+from presentation.content import Chart, Row, Table
+
+if TYPE_CHECKING:
+    from application.audit.evaluation.answer import Evaluated
+    from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
+
+DIRECTIONS = ("overstatement", "understatement")
+
+
+class VariablesEvaluator(Evaluator):
+    """Projects the misstatement of the examined rows."""
+
+    kind: ClassVar[EvaluationKind] = VARIABLES
+    titles: ClassVar[Mapping[str, str]] = {
+        "examined": "Rows examined",
+        "not_applicable": "Rows not applicable that nothing could replace",
+        "errors": "Rows in error",
+        "found": "Errors found in the sample, net",
+        "book_value": "Book value",
+        "estimator": "Estimator",
+        "audit_value": "Estimated audit value",
+        "projected": "Projected misstatement",
+        "lower_limit": "Lower limit",
+        "upper_limit": "Upper limit",
+    }
+
+    def evaluate(self, sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
+        from application.audit.evaluation.variables import evaluate_audit_values
+
+        return evaluate_audit_values(sample, request)
+
+    def results(self, found: Evaluation) -> list[Table]:
+        """The misstatements of each direction alone, with the estimator that projects them."""
+        estimator = ESTIMATORS[found["direction_estimator"]].lower()
+        labels = {
+            "found": "Errors found in the sample",
+            "projected": f"Projected by {estimator}",
+            "upper_limit": "Upper limit",
+        }
+        amounts = direction_amounts(f"Each direction alone, by {estimator}", found, labels)
+        errors: Row = ("Rows in error", *(found[direction]["errors"] for direction in DIRECTIONS))
+        return [Table(amounts.title, amounts.header, [errors, *amounts.rows])]
+
+    def charts(self, found: Evaluation, tolerable: Bar | None) -> list[Chart]:
+        """The figures of net misstatement, and of each direction if they net to it."""
+        amounts = {"Projected misstatement": found["projected"]}
+        if found["direction_estimator"] == found["estimator"]:
+            amounts = {
+                "Overstatements": found["overstatement"]["projected"],
+                "Understatements": found["understatement"]["projected"],
+                "Net misstatement": found["projected"],
+            }
+        amounts["Upper limit"] = found["upper_limit"]
+        if found["sides"] == "two":
+            amounts["Lower limit"] = found["lower_limit"]
+        return [LimitChart("Misstatement", amount_bars(amounts), tolerable)]
+
+    def page(self, found: Evaluation, tolerable: Decimal | None) -> PageParts:
+        over, under = (found[direction] for direction in DIRECTIONS)
+        limit, limits = amount_text(found["upper_limit"]), "Upper limit"
+        if found["sides"] == "two":
+            limit, limits = f"{amount_text(found['lower_limit'])} to {limit}", "Limits"
+        margin = f"± {amount_text(found['margin'])} at {100 * found['confidence']:.12g} %"
+        examined = counted(found["examined"], "examined row")
+        cards = [
+            Card(
+                "Projected misstatement",
+                amount_text(found["projected"]),
+                [f"book value {amount_text(found['book_value'])}"],
+            ),
+            Card(limits, limit, [margin]),
+            Card(
+                "Rows in error",
+                f"{found['errors']:,}",
+                [f"of {examined}; {over['errors']:,} over, {under['errors']:,} under"],
+            ),
+            Card(
+                "Errors found",
+                amount_text(found["found"]),
+                [
+                    f"net, in the sample, not projected: {amount_text(over['found'])} over, "
+                    f"{amount_text(under['found'])} under"
+                ],
+            ),
+        ]
+        return replace(super().page(found, tolerable), cards=cards, has_amounts=True)
+
+
+def direction_amounts(title: str, found: Evaluation, labels: Mapping[str, str]) -> Table:
+    """Amounts of overstatements beside those of understatements."""
+    rows: list[Row] = [
+        (label, *(Decimal(amount_of(found[direction][name])) for direction in DIRECTIONS))
+        for name, label in labels.items()
+    ]
+    return Table(title, ("Figure", "Overstatement", "Understatement"), rows)
+
+
+def amount_of(figure: Any) -> str:
+    """An amount as decimal text; errors of rows are an object with theirs."""
+    return str(figure["amount"] if isinstance(figure, Mapping) else figure)

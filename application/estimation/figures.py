@@ -1,0 +1,222 @@
+"""Estimated figures, and notes on intervals that are doubtful or aren't shown.
+
+The rules are those of :mod:`estimation_engine.estimates`; docs/ESTIMATES.md has what simulations
+found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from contract.answers import AtConfidence, Hidden
+from contract.declarations import Help
+from contract.words import StatisticName
+from domain_errors import render
+from estimation_engine import DomainEstimate, EstimateSettings
+from estimation_engine.estimates import FEW_DEGREES, ROWS_BY_SKEWNESS
+
+MAX_NAMED = 5
+MAX_NAME = 60
+CERTAIN = 24
+"""Twice the standard error of normal values' skewness, √(6/n), squared and times n."""
+HAVE = "{count} {count|estimate has|estimates have}"
+SLACK = 1e-9
+"""The relative distance from an interval's end that is rounding."""
+
+
+@dataclass(frozen=True)
+class GroupFigure:
+    """A figure of one group."""
+
+    statistic: StatisticName
+    column: str | None
+    denominator: str | None
+    value: Any
+    q: float
+    group: Annotated[dict[str, Any], Help("The group's value of each column of `by`.")]
+
+
+@dataclass(frozen=True)
+class PlainEstimate:
+    """An estimate with its interval."""
+
+    estimate: float | None
+    standard_error: float | None
+    ci_low: float | None
+    ci_high: float | None
+
+    @classmethod
+    def of(cls, found: DomainEstimate) -> PlainEstimate:
+        return cls(found.value, found.error, found.low, found.high)
+
+    @property
+    def width(self) -> float | None:
+        """The width of the interval; None without one."""
+        low, high = self.ci_low, self.ci_high
+        return None if low is None or high is None else high - low
+
+    @property
+    def margin(self) -> float | None:
+        """Half the width of the interval."""
+        return None if self.width is None else self.width / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureEstimate(AtConfidence, PlainEstimate, GroupFigure):
+    """An estimate of a figure; ``computed`` is what it was made from."""
+
+    computed: Hidden[DomainEstimate]
+    df: Annotated[
+        int,
+        Help(
+            "Degrees of freedom of the group: its rows or clusters with a value, less the strata "
+            "that they are in."
+        ),
+    ]
+    design_effect: Annotated[
+        float | None, Help("The variance by that of a simple random sample of as many rows.")
+    ]
+    n: Annotated[int, Help("Sampled rows of the group with a value.")]
+    n_missing: Annotated[int, Help("Sampled rows of the group without one.")]
+    interval: Annotated[str, Help("The formula of the interval.")]
+    variance: float | None
+    true_value: Annotated[
+        float | None, Help("Of all rows of the source, if `true_values` was given.")
+    ] = None
+    uncalibrated: Annotated[
+        PlainEstimate | None, Help("The figure without `calibrate`, if that was given.")
+    ] = None
+
+    @property
+    def holds_truth(self) -> bool | None:
+        """Whether the interval holds the true value; None if either isn't known."""
+        low, high, truth = self.ci_low, self.ci_high, self.true_value
+        if truth is None or low is None or high is None:
+            return None
+        slack = SLACK * max(abs(truth), 1e-300)
+        return bool(low - slack <= truth <= high + slack)
+
+
+@dataclass(frozen=True)
+class IntervalDoubt:
+    """A reason for a note: the estimates that it is about, and its text.
+
+    ``text`` has their ``{count}`` and their ``{names}``, each with its ``detail``.
+    """
+
+    applies: Callable[[DomainEstimate], bool]
+    text: str
+    detail: Callable[[DomainEstimate], str] | None = None
+
+
+def _degrees(found: DomainEstimate) -> str:
+    return f"{found.degrees}"
+
+
+def interval_notes(
+    estimates: Sequence[FigureEstimate], settings: EstimateSettings, unit: str = "row"
+) -> list[str]:
+    """The notes, the most serious first; ``unit`` is what was drawn independently."""
+    has_figures = len({_figure(each) for each in estimates}) > 1
+    notes = []
+    for doubt in _doubts(settings, unit):
+        about = [each for each in estimates if doubt.applies(each.computed)]
+        if about:
+            names = [_name(each, doubt, has_figures=has_figures) for each in about[:MAX_NAMED]]
+            more = len(about) - MAX_NAMED
+            listed = "; ".join(names) + (f"; and {more:,} more" if more > 0 else "")
+            parameters = {"count": len(about), "names": listed}
+            notes.append(render(doubt.text, parameters, lambda field: f"`{field}`"))
+    return notes
+
+
+def _doubts(settings: EstimateSettings, unit: str) -> tuple[IntervalDoubt, ...]:
+    def is_hidden(found: DomainEstimate) -> bool:
+        return bool(found.error) and found.low is None and not settings.shows(found.degrees)
+
+    return (
+        IntervalDoubt(
+            lambda f: f.is_constant,
+            f"{HAVE} a standard error of 0 only because the sampled values are equal; rows that "
+            "weren't drawn may differ, so the interval isn't one of its confidence: {names}. "
+            "Estimate a share instead.",
+        ),
+        IntervalDoubt(
+            lambda f: is_hidden(f) and f.degrees > 0,
+            "{count} {count|interval is|intervals are} not shown, with fewer than "
+            f"{settings.minimum_degrees} degrees of freedom (units with a value, less their "
+            "strata): {names}. Set `minimum_degrees` to 0 to show them.",
+            _degrees,
+        ),
+        IntervalDoubt(
+            lambda f: is_hidden(f) and not f.degrees,
+            f"{HAVE} no interval, since there is no degree of freedom: at most one unit of each "
+            "stratum has a value: {names}.",
+        ),
+        IntervalDoubt(
+            lambda f: _is_shown(f) and is_skewed(f),
+            "The values of {count} {count|estimate|estimates} are skewed, and the normal "
+            "approximation needs more of them (25 times the squared skewness, Cochran 1977, "
+            "section 2.15): {names}. "
+            f"{100 * settings.confidence:g} % intervals then hold the true value less often than "
+            "they say, mostly since a sample has too few of the largest values. Take large values "
+            "whole, stratify by bands of them, or draw with probabilities by size.",
+            lambda f: f"{f.normal_units:,} {unit}s, not {f.units:,}",
+        ),
+        IntervalDoubt(
+            lambda f: _is_shown(f) and f.degrees < FEW_DEGREES,
+            f"{HAVE} fewer than {FEW_DEGREES} degrees of freedom (units with a value, less their "
+            "strata), so the standard error is itself uncertain and the interval assumes normal "
+            "values: {names}.",
+            _degrees,
+        ),
+        IntervalDoubt(
+            lambda f: _is_shown(f) and f.effective_degrees < FEW_DEGREES <= f.degrees,
+            "Most of the variance of {count} {count|estimate|estimates} is that of strata with few "
+            "drawn rows, so the standard error is uncertain, and the interval holds the true value "
+            "less often than it says. Effective degrees of freedom (Satterthwaite 1946): {names}. "
+            "Draw more rows of these strata.",
+            lambda f: f"about {f.effective_degrees:.1f}",
+        ),
+    )
+
+
+def _is_shown(found: DomainEstimate) -> bool:
+    return bool(found.error) and found.low is not None
+
+
+def is_skewed(found: DomainEstimate) -> bool:
+    """Whether the normal approximation needs more units, and their skewness isn't chance."""
+    needed, units = found.normal_units, found.units
+    if needed is None or needed <= units:
+        return False
+    return needed * units > CERTAIN * ROWS_BY_SKEWNESS
+
+
+def _name(estimate: FigureEstimate, doubt: IntervalDoubt, *, has_figures: bool) -> str:
+    """The group, and the figure where there are several or no groups, with the detail."""
+    group = ", ".join(
+        f"{name} {'missing' if value is None else value}" for name, value in estimate.group.items()
+    )
+    parts = [group[:MAX_NAME]] if group else []
+    if not group or has_figures:
+        parts.insert(0, _figure(estimate)[:MAX_NAME])
+    detail = "" if doubt.detail is None else f" ({doubt.detail(estimate.computed)})"
+    return ", ".join(parts) + detail
+
+
+def _figure(estimate: FigureEstimate) -> str:
+    match estimate.statistic:
+        case "count":
+            return "number of rows"
+        case "proportion":
+            value = "missing" if estimate.value is None else estimate.value
+            return f"share of {estimate.column} {value}"
+        case "ratio":
+            return f"{estimate.column} by {estimate.denominator}"
+        case "quantile":
+            return f"quantile {estimate.q:g} of {estimate.column}"
+        case name:
+            return f"{name} of {estimate.column}"

@@ -1,0 +1,138 @@
+"""The answers of sizes for a precision or a materiality, and of suggested bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from contract.answers import AtConfidence
+from contract.declarations import Help
+from contract.words import BandRule, Likelihood, PlannedStatistic
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedFigure(AtConfidence):
+    """A figure with the precision that the size gives it."""
+
+    statistic: PlannedStatistic
+    column: str | None
+    value: Any
+    margin: Annotated[float | None, Help("The goal's own.")]
+    relative_margin: float | None
+    cv: float | None
+    group: Annotated[dict[str, Any], Help("The group's value of each column of `by`.")]
+    row_count: Annotated[int, Help("Rows of the table with a value.")]
+    true_value: Annotated[float | None, Help("Of these rows.")]
+    margin_of_error: Annotated[float | None, Help("Of the size.")]
+    standard_error: Annotated[float | None, Help("Of the size.")]
+    reached_cv: Annotated[float | None, Help("Of the size.")]
+    is_binding: Annotated[bool, Help("Whether this figure needs the most rows.")]
+
+
+@dataclass(frozen=True)
+class PlannedStratum:
+    """The rows to draw of a stratum."""
+
+    key: Annotated[dict[str, Any], Help("The stratum's value or band of each column.")]
+    label: str
+    row_count: int
+    sample_size: int
+    standard_deviation: Annotated[float | None, Help("Of the first goal's column.")]
+    cost: Annotated[float, Help("Of a row.")]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The margin of a size."""
+
+    sample_size: int
+    margin_of_error: float
+
+
+@dataclass(frozen=True)
+class TwoStageSizes:
+    """A sample of two stages: the second is examined if the first has a number in between."""
+
+    first: Annotated[int, Help("Rows of stage 1.")]
+    second: int
+    accept_first: Annotated[int, Help("c₁: the most exceptions with which stage 1 accepts.")]
+    accept_both: Annotated[int, Help("c₂: with more, stage 1 or both stages don't accept.")]
+    risk: Annotated[float, Help("The probability to accept errors of the materiality.")]
+    formula: Annotated[str, Help("Of the risk.")]
+    source: str
+    rule: Annotated[str, Help("When to accept, in words.")]
+
+
+@dataclass(frozen=True)
+class MaterialitySize:
+    """The arithmetic of a size for a materiality; shares are of rows, or of the book total."""
+
+    materiality: Annotated[float, Help("As a share.")]
+    expected: Annotated[float, Help("As a share, or from 1 the number of errors.")]
+    likelihood: Likelihood
+    book_column: str | None
+    book_total: Annotated[str | None, Help("Of the population, an exact decimal text.")]
+    interval: Annotated[str | None, Help("The book total by the size.")]
+    tolerated_errors: Annotated[
+        float, Help("With more in the sample, the limit isn't below the materiality.")
+    ]
+    upper_limit: Annotated[float, Help("Of the errors' share with as many in the sample.")]
+    limit_of_one_less: Annotated[float | None, Help("With a row or unit less.")]
+    pass_chance: Annotated[
+        float | None,
+        Help(
+            "Of rows: the probability of no more errors than that at the expected rate; null of "
+            "money, and of two stages."
+        ),
+    ]
+    formula: Annotated[str, Help("Of the upper limit, with k errors in n.")]
+    source: str
+    two_stages: Annotated[
+        TwoStageSizes | None,
+        Help(
+            "Of random rows: the stages that `accept` asks for, or the alternative if no errors "
+            "are expected."
+        ),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeAnswer(AtConfidence):
+    """The size of a sample, and what it follows from."""
+
+    sample_size: Annotated[int, Help("Rows to draw; for clusters the expected number.")]
+    margin_of_error: Annotated[
+        float | None, Help("Of the figure that needs the most rows; null for a materiality.")
+    ] = None
+    materiality: Annotated[MaterialitySize | None, Help("Of a goal that has one.")] = None
+    eligible_rows: Annotated[int, Help("Rows that the figures are for.")]
+    parameters: Annotated[dict[str, Any], Help("The design's parameters with the size.")]
+    round: Annotated[
+        dict[str, Any], Help("The design with its size, ready to be drawn as one of `rounds`.")
+    ]
+    clusters: Annotated[int | None, Help("Clusters to draw.")] = None
+    goals: Annotated[
+        Sequence[PlannedFigure], Help("Each figure; with `by` one for each group.")
+    ] = ()
+    strata: Annotated[Sequence[PlannedStratum] | None, Help("The first 1,000.")] = None
+    strata_count: int | None = None
+    cost: Annotated[float | None, Help("Of all rows, if `cost` or `budget` was given.")] = None
+    homogeneity: Annotated[
+        float | None, Help("Of clusters: 1 minus the variance inside them by that of all rows.")
+    ] = None
+    curve: Annotated[
+        Sequence[CurvePoint],
+        Help("Sizes of the design with the margin of the figure that needs the most rows."),
+    ] = ()
+    notes: Annotated[Sequence[str], Help("What the size assumes.")] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrataAnswer(SizeAnswer):
+    """Bands of a column, and the size of each."""
+
+    column: str
+    rule: BandRule
+    breaks: Annotated[list[Any], Help("The bands' breaks, ascending, of few digits.")]
+    take_all: Annotated[str | None, Help("The label of the band that is taken whole.")]

@@ -1,0 +1,161 @@
+"""Requests of users, tokens, groups and permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from contract.declarations import Help, Option, RefusedField, Request, Rule
+from contract.fields import PASSWORD, Bounds, Choice, Count, Flag, Items, Name, Text
+from contract.requests.pages import PageRequest
+from contract.words import Level, Role
+
+MAX_MEMBERS = 1000
+"""Most users that one request adds to a group."""
+SOEID = Text(1, 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsersRequest(PageRequest):
+    """The users."""
+
+    q: Annotated[str | None, Text(1, 100), Help("Part of the SOEID, in any case.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRequest(Request):
+    """A user to add."""
+
+    soeid: Annotated[str, Name(most=100)]
+    password: Annotated[
+        str | None, PASSWORD, Help("Without it, the user sets one by a one-time link.")
+    ] = None
+    role_name: Annotated[Role, Choice.of(Role), Option("--role")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserChangeRequest(Request):
+    """Another role or password of a user."""
+
+    password: Annotated[str | None, PASSWORD] = None
+    current_password: Annotated[
+        str | None, Text(1, PASSWORD.most), Help("Required for a new password of one's own.")
+    ] = None
+    role_name: Annotated[Role | None, Choice.of(Role)] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginRequest(Request):
+    """A sign-in; other fields of the OAuth2 password form are accepted and not used."""
+
+    aliases: ClassVar = {"username": "soeid"}
+
+    soeid: Annotated[str, Text(1, 200)]
+    password: Annotated[str, Text(1, PASSWORD.most)]
+    grant_type: Annotated[str | None, Text()] = None
+    scope: Annotated[str | None, Text()] = None
+    client_id: Annotated[str | None, Text()] = None
+    client_secret: Annotated[str | None, Text()] = None
+
+
+def all_or_one(given: Mapping[str, Any]) -> None:
+    """The tokens of one user, or those of all."""
+    if given.get("all") and "user_id" in given:
+        raise RefusedField("user_id", "user_id can't be combined with all.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokensRequest(PageRequest):
+    """Named tokens."""
+
+    rules = (all_or_one,)
+
+    user_id: Annotated[int | None, Count(), Help("Those of another user, for admins.")] = None
+    all: Annotated[bool, Flag(), Help("Those of all users, for admins.")] = False
+
+
+Scope = Literal["read", "write"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRequest(Request):
+    """A token to create."""
+
+    name: Annotated[str, Name(most=100)]
+    expires_in_days: Annotated[
+        int | None, Count(Bounds(0, 3650)), Help("By default the setting `token_days`; 0 is never.")
+    ] = None
+    scope: Annotated[Scope, Choice.of(Scope)] = "write"
+    user_id: Annotated[int | None, Count(), Help("For another user, as an admin.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupsRequest(PageRequest):
+    """The groups."""
+
+    q: Annotated[str | None, Text(1, 100), Help("Part of the name, in any case.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupChangeRequest(Request):
+    """Another name of a group."""
+
+    name: Annotated[str, Name(most=64)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembersRequest(Request):
+    """Users of a group."""
+
+    users: Annotated[
+        tuple[str, ...], Items(SOEID, most=MAX_MEMBERS), Help("Names of users to add.")
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRequest(MembersRequest, GroupChangeRequest):
+    """A group to create."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberRequest(Request):
+    """A user to remove from a group."""
+
+    aliases: ClassVar = {"user": "user_soeid"}
+
+    user_soeid: Annotated[str, SOEID]
+
+
+def exactly_one_of(*names: str) -> Rule:
+    """Exactly one of several fields is given."""
+
+    def check(given: Mapping[str, Any]) -> None:
+        if sum(name in given for name in names) != 1:
+            listed = ", ".join(f"`{name}`" for name in names)
+            raise RefusedField(names[0], "Give exactly one of {names}.", names=listed)
+
+    return check
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionRequest(Request):
+    """A user, by id or name, or a group, by id; or either by ``name``; and a level."""
+
+    rules = (exactly_one_of("user_id", "user_soeid", "group_id", "name"),)
+
+    user_id: Annotated[int | None, Count()] = None
+    user_soeid: Annotated[str | None, SOEID] = None
+    group_id: Annotated[int | None, Count()] = None
+    name: Annotated[str | None, Text(1, 100), Help("Of a user or a group.")] = None
+    permission: Annotated[Level, Choice.of(Level)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionKeyRequest(Request):
+    """A user or a group, whose permission is removed."""
+
+    rules = (exactly_one_of("user_id", "group_id"),)
+
+    user_id: Annotated[int | None, Count()] = None
+    group_id: Annotated[int | None, Count()] = None

@@ -1,0 +1,54 @@
+"""Requests about certificates, their files, the ledger and row proofs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from contract.declarations import Help, Request
+from contract.fields import Bounds, Choice, Count, Text
+from contract.jobs import Priority
+from contract.requests.pages import PageRequest
+from contract.requests.submitting import TableKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateRequest(Request):
+    """One certificate of a sample."""
+
+    number: Annotated[
+        int | None,
+        Count(Bounds(1)),
+        Help("An issued certificate; by default the current one, which is issued if need be."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleFileRequest(Request):
+    """The sample as a file whose hash a certificate states."""
+
+    format: Annotated[str, Choice.of(Literal["csv", "parquet"])] = "csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerRequest(PageRequest):
+    """A page of a ledger, or the whole one."""
+
+    format: Annotated[
+        str | None,
+        Choice.of(Literal["json"]),
+        Help("`json`: the whole ledger as a file with a signed head."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRootRequest(Request):
+    """A table whose rows shall be proved."""
+
+    source_ref: Annotated[str, Text(1, 100)] = "main"
+    table_key: TableKey = None
+    priority: Annotated[
+        Priority,
+        Choice.of(Priority),
+        Help("`batch` jobs start after all interactive ones."),
+    ] = "interactive"

@@ -1,0 +1,123 @@
+"""The requests of an audit: findings, replacements, the auditor's conclusion, and the review."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from contract.declarations import Help, Request
+from contract.fields import Bounds, Choice, Count, Items, Part, Text
+from contract.requests.evaluate import EvaluationRequest
+from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, Outcome, ReviewAction
+
+MAX_NOTE = 2000
+MAX_ATTRIBUTES = 20
+MAX_FINDINGS = 1000
+MAX_CONCLUSION = 10_000
+"""Characters."""
+
+RowId = Annotated[str, Text(1, 300)]
+
+
+@dataclass(frozen=True)
+class FindingRequest(Request):
+    """A finding to enter about a row."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"_logical_row_id": "row_id"}
+
+    row_id: RowId
+    outcome: Annotated[
+        Outcome,
+        Choice(OUTCOMES),
+        Help(
+            "`not_applicable`: the row doesn't belong to the population examined. "
+            "`not_examinable`: it could not be examined, which counts as an exception."
+        ),
+    ]
+    audit_value: Annotated[
+        str | None,
+        Text(1, 60),
+        Help("The value found right, as decimal digits, such as `1234.56`."),
+    ] = None
+    note: Annotated[str, Text(0, MAX_NOTE)] = ""
+    previous_id: Annotated[
+        int | None,
+        Count(Bounds(least=0)),
+        Help(
+            "The newest entry about the row that you have seen, 0 if none: if there is a newer "
+            "one, the response is 409 `finding_changed`, and nothing is entered."
+        ),
+    ] = None
+    deviations: Annotated[
+        tuple[str, ...],
+        Items(Text(), MAX_ATTRIBUTES),
+        Help(
+            "Of an exception: the tested attributes from which the row deviates. Needed if the "
+            "sample has attributes."
+        ),
+    ] = ()
+    cause: Annotated[
+        str | None,
+        Choice(CAUSES),
+        Help("Of an exception, or a row that can't be examined: why."),
+    ] = None
+    cause_text: Annotated[str, Text(0, MAX_NOTE), Help("The cause in words.")] = ""
+
+
+@dataclass(frozen=True)
+class FindingsRequest(Request):
+    """Findings about rows of a sample."""
+
+    findings: Annotated[
+        tuple[FindingRequest, ...],
+        Items(Part(FindingRequest), MAX_FINDINGS, least=1),
+        Help("All are entered, or none. A body may also be one finding."),
+    ]
+
+    @classmethod
+    def reshaped(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One finding instead of a list is one, too."""
+        is_finding = "findings" not in data and ("row_id" in data or "_logical_row_id" in data)
+        return {"findings": [data]} if is_finding else data
+
+
+@dataclass(frozen=True)
+class ReplacementRequest(Request):
+    """A row of a sample to replace."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"_logical_row_id": "row_id"}
+
+    row_id: RowId
+    reason: Annotated[str, Text(1, MAX_NOTE)]
+
+
+@dataclass(frozen=True)
+class ConclusionRequest(Request):
+    """The auditor's conclusion."""
+
+    text: Annotated[str, Text(0, MAX_CONCLUSION), Help("Empty: no conclusion.")]
+
+
+@dataclass(frozen=True)
+class ReviewRequest(Request):
+    """A step of a review."""
+
+    action: Annotated[ReviewAction, Choice(REVIEW_ACTIONS)]
+    note: Annotated[str, Text(0, MAX_NOTE)] = ""
+    previous_id: Annotated[
+        int | None,
+        Count(Bounds(least=0)),
+        Help(
+            "The newest step of the review that you have seen, 0 for none. If there is a newer "
+            "one, the response is 409 `review_changed`, and no step is taken."
+        ),
+    ] = None
+    evaluation: Annotated[
+        EvaluationRequest | None,
+        Part(EvaluationRequest),
+        Help(
+            "Of `signed_off`: the evaluation that was reviewed. Its parameters and conclusion are "
+            "kept. By default that of the plan, if it is possible."
+        ),
+    ] = None

@@ -1,0 +1,53 @@
+"""Requests about jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from contract.declarations import Help, Request
+from contract.fields import Choice, Count, Flag, Items, Text, Time
+from contract.jobs import STATUSES, Order, Priority, RunType, Status
+from contract.requests.pages import PageRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobChangeRequest(Request):
+    """A change of a job."""
+
+    dismissed: Annotated[bool, Flag(), Help("Whether lists of unresolved failures omit the job.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsRequest(PageRequest):
+    """Find jobs by filters, which are joined by AND."""
+
+    user_id: Annotated[int | None, Count()] = None
+    user_soeid: Annotated[str | None, Text(1, 100)] = None
+    dataset_id: Annotated[int | None, Count()] = None
+    status: Annotated[
+        tuple[Status, ...] | None,
+        Items(Choice.of(Status), most=len(STATUSES)),
+        Help("One or more, separated by commas or repeated."),
+    ] = None
+    run_type: Annotated[RunType | None, Choice.of(RunType)] = None
+    created_after: Annotated[str | None, Time()] = None
+    created_before: Annotated[str | None, Time()] = None
+    unresolved: Annotated[
+        bool | None,
+        Flag(),
+        Help("Failures that nobody has retried or dismissed; not the cancelled jobs."),
+    ] = None
+    order: Annotated[Order, Choice.of(Order)] = "newest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfilingJobRequest(Request):
+    """A profiling job."""
+
+    source_ref: Annotated[str, Text(1, 100)] = "main"
+    table_key: Annotated[str | None, Text(1, 200)] = None
+    columns: Annotated[tuple[str, ...], Items(Text(1), most=10_000)] = ()
+    priority: Annotated[
+        Priority, Choice.of(Priority), Help("`batch` jobs start after all interactive ones.")
+    ] = "interactive"

@@ -1,0 +1,33 @@
+"""Queries about rows of a sample's source: those next in its order, and why a row was drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from contract.declarations import Help, Request
+from contract.fields import Bounds, Count, Text
+
+MAX_ROUNDS = 20
+MAX_LOOKED_UP = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReservesRequest(Request):
+    """The next rows of a round's order."""
+
+    round: Annotated[int, Count(Bounds(1, MAX_ROUNDS))] = 1
+    limit: Annotated[int, Count(Bounds(1, 1000))] = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupRequest(Request):
+    """The value by which rows are looked up."""
+
+    value: Annotated[str, Text(1, 10_000), Help("The value, or a row id or number.")]
+    column: Annotated[
+        str | None,
+        Text(1),
+        Help("A column of the source; by default `value` is a row id."),
+    ] = None
+    limit: Annotated[int, Count(Bounds(1, MAX_LOOKED_UP))] = 10

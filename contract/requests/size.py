@@ -1,0 +1,135 @@
+"""Requests for the size of a sample, and for bands of a number as its strata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from contract.declarations import Help, Option, RefusedField, Request
+from contract.fields import (
+    ABOVE_ZERO,
+    Bounds,
+    Choice,
+    ColumnName,
+    Count,
+    Flag,
+    Items,
+    Mapped,
+    Number,
+    Part,
+    Text,
+)
+from contract.requests.estimate import OnlyRows
+from contract.requests.goal import GoalRequest
+from contract.words import AllocationChoice, BandRule
+
+MAX_GOALS = 20
+MAX_BANDS = 20
+MAX_COSTS = 10_000
+
+
+def _has_one_of(given: Mapping[str, Any], first: str, second: str) -> None:
+    if (first in given) == (second in given):
+        problem = "Give only one of" if first in given else "Missing: give"
+        raise RefusedField(first, f"{problem} `{first}` and `{second}`.")
+
+
+def has_goals(given: Mapping[str, Any]) -> None:
+    """Either one goal or several."""
+    _has_one_of(given, "goal", "goals")
+    if any("materiality" in goal for goal in given.get("goals", ())):
+        raise RefusedField("goals", "A materiality is the only `goal`.")
+
+
+def has_a_size(given: Mapping[str, Any]) -> None:
+    """Either a goal or a number of rows."""
+    _has_one_of(given, "sample_size", "goal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTableRequest(Request):
+    """A table to plan a sample of."""
+
+    source_ref: Annotated[str, Text(1, 100), Option("--ref")] = "main"
+    table_key: Annotated[str | None, Text(1, 200), Option("--table")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeRequest(PlannedTableRequest):
+    """Goals, and a round without its size.
+
+    ``design`` is the round as the API's schema of its method reads it. ``takes_last``: with bands
+    of one column, the last one is taken whole.
+    """
+
+    rules = (has_goals,)
+
+    goal: Annotated[Mapping[str, Any] | None, Part(GoalRequest)] = None
+    goals: Annotated[
+        Sequence[Mapping[str, Any]] | None,
+        Items(Part(GoalRequest), most=MAX_GOALS, least=1),
+        Help("Several goals, which the sample reaches at once."),
+    ] = None
+    design: Mapping[str, Any]
+    allocation: Annotated[
+        AllocationChoice,
+        Choice.of(AllocationChoice),
+        Help("`optimal`: the sizes of the strata that reach the goals at least cost."),
+    ] = "design"
+    cost: Annotated[
+        Mapping[str, float] | None,
+        Mapped(Number(ABOVE_ZERO), most=MAX_COSTS),
+        Help(
+            "For `optimal`: the cost of a row by the stratum's label, as in `_stratum`; 1 for "
+            "others."
+        ),
+    ] = None
+    budget: Annotated[
+        float | None,
+        Number(ABOVE_ZERO),
+        Help(
+            "For `optimal`: the cost of all rows. The sizes give the best precision for it; one "
+            "goal then needs no margin."
+        ),
+    ] = None
+    takes_last: bool = False
+
+    @property
+    def all_goals(self) -> Sequence[Mapping[str, Any]]:
+        """The goal or the goals."""
+        return self.goals or ([] if self.goal is None else [self.goal])
+
+    def loc(self, at: int, *names: str | int) -> tuple[str | int, ...]:
+        """Where a goal is in the request."""
+        return ("goals", at, *names) if self.goal is None else ("goal", *names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrataRequest(PlannedTableRequest):
+    """A column of numbers to be cut to bands, and a goal or a number of rows.
+
+    The statistic of a goal is of the banded column if it names no other.
+    """
+
+    rules = (has_a_size,)
+
+    column: Annotated[str, ColumnName()]
+    bands: Annotated[
+        int,
+        Count(Bounds(2, MAX_BANDS)),
+        Help("How many; fewer where rows have few different values."),
+    ] = 5
+    rule: Annotated[
+        BandRule,
+        Choice.of(BandRule),
+        Help("Equal parts of the cumulated root of the frequencies, or equal ratios."),
+    ] = "cumulative_root"
+    take_all: Annotated[
+        bool, Flag(), Help("Take the last band whole where that gives a better precision.")
+    ] = True
+    sample_size: Annotated[
+        int | None, Count(Bounds(1)), Help("Rows to draw, without a `goal`.")
+    ] = None
+    goal: Annotated[Mapping[str, Any] | None, Part(GoalRequest)] = None
+    filters: OnlyRows = None
