@@ -44,6 +44,7 @@ class AtConfidence:
     confidence: float = DEFAULT_CONFIDENCE
 
 
+@dataclass(frozen=True)
 class JsonOf:
     """The type whose JSON a field has, where that is read as it was stored."""
 
